@@ -1,0 +1,38 @@
+# Two commands do everything: `make demo` and `make test`. Both install what they need inside this
+# folder (pinned pnpm and Node from the npm registry) and never touch the machine.
+SHELL := /bin/sh
+ROOT := $(CURDIR)
+NODE = $(shell sh scripts/node-path.sh)
+export npm_config_cache := $(ROOT)/.cache/npm
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build lint types check test demo interop clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: ## install the pinned toolchain and packages (skipped when the lockfile has not changed)
+	@sh scripts/setup.sh
+
+build: setup ## bundle the enclave and the command line
+	@$(NODE) scripts/build.ts
+
+lint: setup
+	@$(NODE) node_modules/oxlint/bin/oxlint --type-aware --deny-warnings
+
+types: setup
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+
+check: lint types ## lint and types
+
+test: check build ## lint, types and every test that needs nothing but this folder
+	@$(NODE) scripts/test.ts
+
+demo: build ## the main job on real servers, with a claim verified at the end
+	@$(NODE) test/demo/demo.ts
+
+interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
+	@sh test/interop/run.sh
+
+clean: ## remove everything that was installed or built
+	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist

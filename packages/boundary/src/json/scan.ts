@@ -1,0 +1,124 @@
+import { CmcpError } from "../error.ts";
+import type { ErrorCode } from "../codes.ts";
+import type { JsonLimits } from "./limits.ts";
+import { isExactNumber } from "./number.ts";
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+// A string without its quotes: no control characters, only the escapes of RFC 8259 section 7.
+const STRING = /"((?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"/y;
+const SPACE = /[ \t\n\r]*/y;
+const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
+
+/** Walks JSON text once, without building values, and throws on anything outside the strict profile. */
+export class Scanner {
+  readonly #text: string;
+  readonly #limits: JsonLimits;
+  #at = 0;
+  #items = 0;
+
+  constructor(text: string, limits: JsonLimits) {
+    this.#text = text;
+    this.#limits = limits;
+  }
+
+  scanDocument(): void {
+    this.#space();
+    this.#value(0);
+    this.#space();
+    if (this.#at !== this.#text.length) this.#fail("JSON_SYNTAX", "text after the document");
+  }
+
+  #fail(code: ErrorCode, why: string): never {
+    throw new CmcpError(code, `${why} at character ${this.#at}`, { detail: { offset: this.#at } });
+  }
+
+  #count(): void {
+    this.#items += 1;
+    if (this.#items > this.#limits.maxItems) this.#fail("JSON_TOO_MANY_ITEMS", `more than ${this.#limits.maxItems} values`);
+  }
+
+  #space(): void {
+    const next = this.#text.charCodeAt(this.#at);
+    if (next > 0x20 || Number.isNaN(next)) return;
+    SPACE.lastIndex = this.#at;
+    SPACE.exec(this.#text);
+    this.#at = SPACE.lastIndex;
+  }
+
+  #value(depth: number): void {
+    this.#count();
+    const first = this.#text[this.#at];
+    if (first === "{" || first === "[") {
+      if (depth >= this.#limits.maxDepth) this.#fail("JSON_TOO_DEEP", `nested deeper than ${this.#limits.maxDepth}`);
+      this.#at += 1;
+      if (first === "{") this.#object(depth + 1);
+      else this.#array(depth + 1);
+    } else if (first === '"') {
+      this.#string();
+    } else if (!this.#word("true") && !this.#word("false") && !this.#word("null")) {
+      this.#number();
+    }
+  }
+
+  #object(depth: number): void {
+    const keys = new Set<string>();
+    this.#space();
+    if (this.#take("}")) return;
+    do {
+      this.#space();
+      this.#count();
+      const key = this.#string();
+      if (key === "__proto__") this.#fail("JSON_KEY_FORBIDDEN", "key __proto__");
+      if (keys.has(key)) this.#fail("JSON_DUPLICATE_KEY", "a key stands twice in one object");
+      keys.add(key);
+      this.#space();
+      if (!this.#take(":")) this.#fail("JSON_SYNTAX", "expected ':'");
+      this.#space();
+      this.#value(depth);
+      this.#space();
+    } while (this.#take(","));
+    if (!this.#take("}")) this.#fail("JSON_SYNTAX", "expected '}'");
+  }
+
+  #array(depth: number): void {
+    this.#space();
+    if (this.#take("]")) return;
+    do {
+      this.#space();
+      this.#value(depth);
+      this.#space();
+    } while (this.#take(","));
+    if (!this.#take("]")) this.#fail("JSON_SYNTAX", "expected ']'");
+  }
+
+  #string(): string {
+    STRING.lastIndex = this.#at;
+    const match = STRING.exec(this.#text);
+    if (match === null) this.#fail("JSON_SYNTAX", "expected a string");
+    const raw = match[1] ?? "";
+    const value = raw.includes("\\") ? (JSON.parse(match[0]) as string) : raw;
+    if (!value.isWellFormed()) this.#fail("JSON_SYNTAX", "a string has a lone surrogate");
+    this.#at = STRING.lastIndex;
+    return value;
+  }
+
+  #number(): void {
+    NUMBER.lastIndex = this.#at;
+    const match = NUMBER.exec(this.#text);
+    if (match === null) this.#fail("JSON_SYNTAX", "expected a value");
+    if (!SHORT_INTEGER.test(match[0]) && !isExactNumber(match[0])) this.#fail("JSON_NUMBER_NOT_EXACT", "a number does not survive being read");
+    this.#at = NUMBER.lastIndex;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #word(word: string): boolean {
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
+    return true;
+  }
+}

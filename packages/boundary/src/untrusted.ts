@@ -1,0 +1,19 @@
+declare const origin: unique symbol;
+
+/**
+ * A value somebody else chose: the host, an agent or a tool server. It is opaque until a bounded
+ * parser takes it with {@link examine} and returns something else.
+ */
+export interface Untrusted<T> {
+  readonly [origin]: T;
+}
+
+/** Marks a value as chosen by someone outside. */
+export function untrusted<T>(value: T): Untrusted<T> {
+  return value as unknown as Untrusted<T>;
+}
+
+/** Opens an untrusted value. Only parsers, hashers and byte movers may call this. */
+export function examine<T>(value: Untrusted<T>): T {
+  return value as unknown as T;
+}

@@ -1,1 +1,14 @@
-export {};
+export { createMcpEndpoint, type McpEndpoint } from "./ingress/endpoint.ts";
+export {
+  DEFAULT_INGRESS_LIMITS,
+  type Caller,
+  type IngressLimits,
+  type McpPorts,
+  type ToolCall,
+  type ToolDefinition,
+  type ToolReply,
+} from "./ingress/ports.ts";
+export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
+export { UpstreamClient } from "./upstream/client.ts";
+export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
+export { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION, type LegacyVersion } from "./versions.ts";

@@ -1,0 +1,42 @@
+import { DEFAULT_JSON_LIMITS, asCmcpError, parseJson, untrusted, type JsonValue } from "@cmcp/boundary";
+import { RPC } from "../jsonrpc/reply.ts";
+import { Refusal } from "./refusal.ts";
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal("MCP_PAYLOAD_TOO_LARGE", RPC.invalidRequest, `the request body is larger than ${maxBytes} bytes`);
+}
+
+/** Reads at most `maxBytes` of the body; stops reading where the limit is passed. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  // The host may lie about the length, so the header only saves reading; the count below is what holds.
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  if (request.body === null) return new Uint8Array();
+  try {
+    // Leaving the loop early cancels the stream.
+    for await (const chunk of request.body) {
+      size += chunk.byteLength;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (thrown) {
+    throw asCmcpError(thrown, "REQUEST_CANCELLED", "the request body ended early");
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** The body as strict JSON. Throws -32700 with the precise cause, or 413. */
+export async function readJsonBody(request: Request, maxBytes: number): Promise<JsonValue> {
+  const bytes = await readBytes(request, maxBytes);
+  try {
+    return parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes });
+  } catch (thrown) {
+    const cause = asCmcpError(thrown, "JSON_SYNTAX", "the request body is not JSON");
+    throw new Refusal("MCP_PARSE_FAILURE", RPC.parseError, `the request body is not acceptable JSON: ${cause.message}`, {
+      data: { cause_code: cause.code },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { echoableId, readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
+import { RPC } from "../jsonrpc/reply.ts";
+import { readJsonBody } from "./body.ts";
+import { checkMessageEra, checkVersionHeader } from "./era.ts";
+import { checkPostHeaders } from "./headers.ts";
+import { LegacyDispatcher } from "./legacy/dispatch.ts";
+import { OpenedSessions } from "./legacy/opened.ts";
+import { DEFAULT_INGRESS_LIMITS, type Caller, type IngressLimits, type McpPorts } from "./ports.ts";
+import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.ts";
+
+/** Answers one HTTP request to `/mcp`. Never throws and never rejects. */
+export type McpEndpoint = (request: Request, caller: Caller) => Promise<Response>;
+
+/**
+ * The MCP endpoint agents talk to (streamable HTTP, legacy era), and the plain single POST without a
+ * session handle. The caller is authenticated and its Origin checked before this is called.
+ *
+ * A refused request is a JSON-RPC error with `data.error_code`. Its HTTP status is the code's own, but 200
+ * for a request made inside a session that `initialize` opened, where clients take any other status for a
+ * fault of the transport.
+ */
+export function createMcpEndpoint<Session extends object>(ports: McpPorts<Session>, limits: IngressLimits = DEFAULT_INGRESS_LIMITS): McpEndpoint {
+  const sessions = new OpenedSessions(ports, limits.maxInFlight);
+  const dispatcher = new LegacyDispatcher(ports, sessions);
+
+  async function readPost(request: Request): Promise<{ message: RpcMessage } | { refusal: Refusal; id: RequestId | null }> {
+    checkPostHeaders(request.headers);
+    checkVersionHeader(request.headers);
+    const value = await readJsonBody(request, limits.maxBodyBytes);
+    try {
+      const message = readMessage(value);
+      checkMessageEra(message);
+      return { message };
+    } catch (thrown) {
+      const refusal = asRefusal(thrown);
+      const own = refusal.rpcCode === RPC.refused ? invalidRequest(refusal.message) : refusal;
+      return { refusal: own, id: echoableId(value) };
+    }
+  }
+
+  async function post(request: Request, caller: Caller): Promise<Response> {
+    const read = await readPost(request);
+    if ("refusal" in read) return refusalResponse(read.refusal, read.id);
+    const { message } = read;
+    const id = message.kind === "request" ? message.id : null;
+    let inSession = false;
+    try {
+      const opened = sessions.fromHeaders(request.headers, caller);
+      inSession = opened !== undefined;
+      const inbound = { caller, headers: request.headers, opened, gone: request.signal };
+      if (message.kind === "request") return await dispatcher.request(message, inbound);
+      if (message.kind === "notification") dispatcher.notification(message, inbound);
+      // Nothing is ever asked of an agent, so a result or error it sends answers nothing; MCP has it accepted.
+      return new Response(null, { status: 202 });
+    } catch (thrown) {
+      const refusal = asRefusal(thrown);
+      return refusalResponse(refusal, id, inSession ? 200 : refusal.status);
+    }
+  }
+
+  async function end(request: Request, caller: Caller): Promise<Response> {
+    checkVersionHeader(request.headers);
+    const opened = sessions.fromHeaders(request.headers, caller);
+    if (opened === undefined) throw invalidRequest("DELETE needs the Mcp-Session-Id of the session to end");
+    opened.inFlight.cancelAll();
+    await ports.sessions.end(caller, opened.session);
+    return new Response(null, { status: 204 });
+  }
+
+  return async (request, caller) => {
+    try {
+      if (request.method === "POST") return await post(request, caller);
+      if (request.method === "DELETE") return await end(request, caller);
+      // MCP, "Listening for Messages from the Server": 405 says that no such stream is offered.
+      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, "this endpoint takes POST and DELETE");
+      const response = refusalResponse(refused, null);
+      response.headers.set("allow", "POST, DELETE");
+      return response;
+    } catch (thrown) {
+      return refusalResponse(asRefusal(thrown), null);
+    }
+  };
+}

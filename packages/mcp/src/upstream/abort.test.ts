@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { raced } from "./abort.ts";
+
+await test("an abort wins over a promise that is settled or never will be", async () => {
+  const reason = new Error("stop");
+  const aborted = AbortSignal.abort(reason);
+  for (const promise of [Promise.resolve(1), new Promise(() => undefined)]) {
+    await assert.rejects(raced(promise, aborted), reason);
+  }
+  const later = new AbortController();
+  const waiting = assert.rejects(raced(new Promise(() => undefined), later.signal), reason);
+  later.abort(reason);
+  await waiting;
+});
+
+await test("a promise that fails after the abort is no unhandled rejection", async () => {
+  let fail: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, reject) => (fail = reject));
+  await assert.rejects(raced(promise, AbortSignal.abort(new Error("stop"))), /stop/);
+  fail(new Error("late"));
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
+await test("without an abort the promise decides, and the signal is left without listeners", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const count = (step: number): ((...args: Parameters<AbortSignal["addEventListener"]>) => void) => () => void (listeners += step);
+  signal.addEventListener = count(1);
+  signal.removeEventListener = count(-1);
+  assert.equal(await raced(Promise.resolve(1), signal), 1);
+  assert.equal(listeners, 0);
+});

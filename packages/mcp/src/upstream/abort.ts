@@ -1,0 +1,15 @@
+/** `promise`, or the signal's reason as soon as it aborts. The promise itself goes on, its end then unseen. */
+export async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+  });
+  // First in the race, so that an abort that came before wins.
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Pool } from "undici";
+import { DEFAULT_UPSTREAM_LIMITS } from "../index.ts";
+import { ScriptedServer, http } from "../testing/scripted-server.ts";
+import { HttpExchange } from "./exchange.ts";
+
+await test("an exchange whose caller is already gone is never dispatched", async (t) => {
+  const server = await ScriptedServer.start((_, socket) => void socket.write(http(200, {}, "")));
+  const pool = new Pool(server.url.origin);
+  t.after(async () => {
+    await pool.destroy();
+    await server.close();
+  });
+  const request = { method: "POST", path: "/mcp", headers: {}, body: "{}" } as const;
+  const gone = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, AbortSignal.abort());
+  await assert.rejects(gone.head(), { code: "REQUEST_CANCELLED", detail: { sent: 0 } });
+  const stays = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, new AbortController().signal);
+  assert.equal((await stays.head()).status, 200);
+  assert.equal(server.requests.length, 1);
+});

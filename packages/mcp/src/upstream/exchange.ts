@@ -1,0 +1,181 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { errors, type Dispatcher } from "undici";
+import { protocolFault, upstreamFault, withSent } from "./fault.ts";
+import type { UpstreamLimits } from "./options.ts";
+
+export interface HttpRequest {
+  readonly method: "POST" | "DELETE";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** What undici reports, in terms of what the tool server did. */
+function faultOf(error: Error, sent: boolean): CmcpError {
+  if (error instanceof CmcpError) return withSent(error, sent);
+  const lost = error instanceof errors.SocketError || error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError || "syscall" in error;
+  if (lost || !sent) return upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server was lost", sent, { cause: error });
+  return protocolFault("the tool server's answer is not valid HTTP", {}, error);
+}
+
+/** One HTTP exchange with a tool server, bounded in time and size from its first wait to its last byte. */
+export class HttpExchange implements Dispatcher.DispatchHandler {
+  readonly #limits: UpstreamLimits;
+  readonly #deadline: number;
+  readonly #signal: AbortSignal;
+  readonly #chunks: Uint8Array[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #head: ResponseHead | undefined;
+  #failure: CmcpError | undefined;
+  #sent = false;
+  #ended = false;
+  #released = false;
+  #received = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #wake: () => void = () => undefined;
+  #close: () => void = () => undefined;
+  /** Resolves when the exchange is over, one way or the other. */
+  readonly closed: Promise<void>;
+
+  constructor(dispatcher: Dispatcher, request: HttpRequest, limits: UpstreamLimits, signal: AbortSignal) {
+    this.#limits = limits;
+    this.#deadline = performance.now() + limits.totalMs;
+    this.#signal = signal;
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
+    this.#within(limits.totalMs, "a connection");
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal.aborted) this.#onAbort();
+    else dispatcher.dispatch({ ...request, headers: { ...request.headers } }, this);
+  }
+
+  /** True once bytes of the request may have left. */
+  get sent(): boolean {
+    return this.#sent;
+  }
+
+  /** Status and headers. Throws the fault that ended the exchange first. */
+  async head(): Promise<ResponseHead> {
+    for (;;) {
+      if (this.#head !== undefined) return this.#head;
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#change();
+    }
+  }
+
+  /** The next piece of the body, `null` at its end. What arrived before a lost connection is still given. */
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) return chunk;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended) return null;
+      await this.#change();
+    }
+  }
+
+  /** The rest of the body in one piece. */
+  async readAll(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  /** Lets the answer end by itself for a moment, so that the connection can be used again, then drops it. */
+  release(graceMs: number): void {
+    if (this.#ended || this.#failure !== undefined) return;
+    this.#within(graceMs, "the end of the answer");
+    this.#released = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** Drops the exchange and its connection; does nothing when it has ended. */
+  abandon(): void {
+    this.#fail(upstreamFault("REQUEST_CANCELLED", "the exchange was abandoned", this.#sent));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) {
+      controller.abort(this.#failure);
+      return;
+    }
+    this.#sent = true;
+    this.#within(this.#limits.headersMs, "the answer's headers");
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // Interim answers (RFC 9110 section 15.2) do not extend the wait for the final one.
+    if (status < 200) return;
+    if (Number(headers["content-length"] ?? 0) > this.#limits.maxResponseBytes) return this.#tooLarge();
+    this.#head = { status, headers };
+    this.#within(this.#limits.idleMs, "the answer's body");
+    this.#wake();
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#received += chunk.byteLength;
+    if (this.#received > this.#limits.maxResponseBytes) return this.#tooLarge();
+    if (this.#released) return;
+    this.#chunks.push(chunk);
+    this.#within(this.#limits.idleMs, "more of the answer's body");
+    this.#wake();
+  }
+
+  onResponseEnd(): void {
+    this.#ended = true;
+    this.#settle();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#failure ??= faultOf(error, this.#sent);
+    this.#settle();
+  }
+
+  readonly #onAbort = (): void => {
+    const reason: unknown = this.#signal.reason;
+    this.#fail(withSent(asCmcpError(reason, "REQUEST_CANCELLED", "the caller went away"), this.#sent));
+  };
+
+  #tooLarge(): void {
+    const { maxResponseBytes } = this.#limits;
+    this.#fail(upstreamFault("RESPONSE_SIZE_EXCEEDED", `the tool server's answer is larger than ${maxResponseBytes} bytes`, true, { detail: { limit: maxResponseBytes } }));
+  }
+
+  /** Restarts the clock for what is waited for now; the whole exchange's deadline holds beside it. */
+  #within(ms: number, what: string): void {
+    clearTimeout(this.#timer);
+    const left = Math.max(0, Math.min(ms, this.#deadline - performance.now()));
+    this.#timer = setTimeout(() => {
+      this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(left)} ms for ${what}`, this.#sent));
+    }, left);
+  }
+
+  #fail(failure: CmcpError): void {
+    if (this.#ended || this.#failure !== undefined) return;
+    this.#failure = failure;
+    this.#chunks.length = 0;
+    this.#controller?.abort(failure);
+    this.#settle();
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#close();
+    this.#wake();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

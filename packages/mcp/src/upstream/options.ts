@@ -1,0 +1,49 @@
+import type { Duplex } from "node:stream";
+
+/** Opens a byte stream to a host and port, by name; the only way anything here reaches a network. */
+export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
+
+/**
+ * How the server is known. `pinned`: TLS ends here, and the key of the leaf certificate must have this
+ * SHA-256 (32 bytes, over the DER SubjectPublicKeyInfo). `none`: plain HTTP, for development.
+ */
+export type UpstreamTls = { readonly mode: "pinned"; readonly spkiSha256: Uint8Array } | { readonly mode: "none" };
+
+/** Bounds on a tool server. Times in milliseconds, sizes in bytes. */
+export interface UpstreamLimits {
+  /** Dialling and the TLS handshake together. */
+  readonly connectMs: number;
+  /** From the request's first byte to the end of the answer's headers. */
+  readonly headersMs: number;
+  /** Between two pieces of the answer's body. */
+  readonly idleMs: number;
+  /** One exchange, waiting for a connection included. */
+  readonly totalMs: number;
+  /** Body of one answer as it stands on the wire. */
+  readonly maxResponseBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number;
+  /** Exchanges that run or wait for a connection at the same time. */
+  readonly maxExchanges: number;
+}
+
+/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 32 connections. */
+export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
+  connectMs: 10_000,
+  headersMs: 60_000,
+  idleMs: 60_000,
+  totalMs: 120_000,
+  maxResponseBytes: 2 * 1024 * 1024,
+  maxHeaderBytes: 16 * 1024,
+  maxConnections: 32,
+  maxExchanges: 512,
+};
+
+export interface UpstreamOptions {
+  /** The MCP endpoint: `https:` with a pin, `http:` without TLS. Host and port are handed to `dial` as they stand. */
+  readonly url: URL;
+  readonly dial: Dial;
+  readonly tls: UpstreamTls;
+  readonly clientInfo: { readonly name: string; readonly version: string };
+  readonly limits?: Partial<UpstreamLimits>;
+}

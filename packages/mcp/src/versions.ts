@@ -1,0 +1,11 @@
+/** Protocol revisions of the legacy era (stateful: `initialize`, `Mcp-Session-Id`), newest first. */
+export const LEGACY_VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26"] as const;
+/** A protocol revision of the legacy era. */
+export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
+/** What the upstream client offers, and what an agent asking for an unknown revision is answered. */
+export const NEWEST_LEGACY_VERSION: LegacyVersion = LEGACY_VERSIONS[0];
+
+/** True for a revision of the legacy era. */
+export function isLegacyVersion(version: unknown): version is LegacyVersion {
+  return LEGACY_VERSIONS.some((known) => known === version);
+}

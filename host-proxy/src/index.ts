@@ -1,1 +1,12 @@
-export {};
+export { createLog, type Log, type LogFields } from "./log.ts";
+export { startHost, type Host, type HostEvents, type HostOptions } from "./host.ts";
+export { egressAllowList, type EgressAllowList } from "./egress/allow-list.ts";
+export { EGRESS_LIMITS, EgressRelay, type EgressCounters, type EgressLimits } from "./egress/relay.ts";
+export { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
+export { startFront, type Front } from "./front/server.ts";
+export { EnclaveLink, LINK_LIMITS, type LinkLimits, type LinkState } from "./link/enclave-link.ts";
+export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/isolation.ts";
+export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process.ts";
+export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
+export { BlobStore, RECORD_BYTES, type RecordFilter, type RecordKey } from "./store/blob-store.ts";
+export { listenServices, type HostServices } from "./services.ts";

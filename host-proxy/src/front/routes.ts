@@ -1,0 +1,24 @@
+/**
+ * Paths that are turned into an exchange with the enclave, as Hono patterns. Everything else is
+ * answered 404 here, so that a path the enclave never knew cannot cost it anything.
+ */
+export const FORWARDED_ROUTES = [
+  "/mcp",
+  "/readyz",
+  "/v1/status",
+  "/attestation",
+  "/audit/export",
+  "/sessions/:id{[A-Za-z0-9-]{1,64}}/close",
+  "/sessions/:id{[A-Za-z0-9-]{1,64}}/trace-claim",
+  "/sessions/:id{[A-Za-z0-9-]{1,64}}/reset",
+  "/catalog/exception",
+] as const;
+
+/** A forwarded path pattern; also what the log says instead of the path. */
+export type ForwardedRoute = (typeof FORWARDED_ROUTES)[number];
+
+/** The route whose errors are JSON-RPC errors. */
+export const MCP_ROUTE: ForwardedRoute = "/mcp";
+
+/** Methods that are forwarded; the enclave answers 405 for those a path does not support. */
+export const FORWARDED_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "OPTIONS"]);

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { startHost, type Host, type HostOptions } from "./host.ts";
+import { BlobStore } from "./store/blob-store.ts";
+import { buildEnclaveEntry } from "./testing/build-entry.ts";
+import { send } from "./testing/front-harness.ts";
+import { memoryLog } from "./testing/memory-log.ts";
+import { temporaryDirectory } from "./testing/temporary-directory.ts";
+
+interface Answer {
+  readonly received: Record<string, string>;
+  readonly environment: string[];
+  readonly pid: number;
+}
+
+// Runtime directories of this file's hosts only, so that what is left behind can be told.
+const temporary = mkdtempSync(join(tmpdir(), "cmcp-test-"));
+process.env["TMPDIR"] = temporary;
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+
+async function host(t: TestContext, options: Partial<HostOptions> = {}): Promise<{ host: Host; log: () => string; call: (body: string) => Promise<{ status: number; text: string }> }> {
+  const { log, text } = memoryLog();
+  const started = await startHost({
+    listen: { host: "127.0.0.1", port: 0 },
+    launch: Buffer.from("launch document"),
+    provision: Buffer.from("secret statement"),
+    egressAllow: [],
+    storePath: null,
+    enclave: { entry: buildEnclaveEntry(t), nodePath: process.execPath, developmentMode: true },
+    log,
+    ...options,
+  });
+  t.after(() => started.close());
+  const headers = { authorization: "Bearer secret-token" };
+  const call = (body: string): Promise<{ status: number; text: string }> => send(started.address.port, { method: "POST", path: "/mcp?secret-query", headers }, body);
+  return { host: started, log: text, call };
+}
+
+await test("the enclave is launched and provisioned before the first request, with an environment of two variables", async (t) => {
+  const { host: running, call } = await host(t);
+  const { status, text } = await call("secret-body");
+  assert.equal(status, 200);
+  const answer = JSON.parse(text) as Answer;
+  assert.deepEqual(answer.received, { launch: "launch document", provision: "secret statement" });
+  assert.deepEqual(answer.environment, ["CMCP_ENCLAVE_LISTEN", "CMCP_HOST_SERVICES"]);
+  assert.equal(answer.pid, running.enclavePid);
+});
+
+await test("a record the enclave appends is in the store's file after the host has closed", async (t) => {
+  const storePath = join(temporaryDirectory(t), "audit.db");
+  const { host: running, call } = await host(t, { storePath });
+  assert.equal((await call("append")).status, 200);
+  assert.equal((await call("append")).status, 200);
+  await running.close();
+  const store = new BlobStore(storePath);
+  assert.deepEqual([...store.scan({ session: "s" })].flat().map((body) => Buffer.from(body).toString()), ["record", "record"]);
+  store.close();
+});
+
+await test("kill -9 of the enclave mid-request: typed failure, restart, launch and provision again, next request works", async (t) => {
+  const { host: running, log, call } = await host(t);
+  const first = running.enclavePid;
+  assert.ok(first !== undefined);
+  const hanging = call("hang");
+  while (!log().includes("hanging")) await new Promise((resolve) => setTimeout(resolve, 5));
+  const down = once(running.events, "down");
+  const up = once(running.events, "up");
+  process.kill(first, "SIGKILL");
+  const failed = await hanging;
+  assert.equal(failed.status, 503);
+  assert.match(failed.text, /"error_code":"ENCLAVE_UNAVAILABLE"/);
+  await down;
+  assert.equal(running.enclavePid, undefined);
+  assert.match((await call("x")).text, /"error_code":"ENCLAVE_UNAVAILABLE"/);
+  await up;
+  const answer = JSON.parse((await call("x")).text) as Answer;
+  assert.notEqual(answer.pid, first);
+  assert.deepEqual(answer.received, { launch: "launch document", provision: "secret statement" });
+  assert.match(log(), /"msg":"enclave ended"/);
+});
+
+await test("nothing secret is in the log of a whole life", async (t) => {
+  const { host: running, log, call } = await host(t);
+  await call("secret-body");
+  await running.close();
+  assert.match(log(), /"msg":"enclave up"/);
+  assert.match(log(), /"route":"\/mcp"/);
+  assert.doesNotMatch(log(), /secret/);
+});
+
+await test("a refused launch document fails the start and leaves nothing behind", async (t) => {
+  const before = leftovers();
+  await assert.rejects(host(t, { launch: Buffer.from("bad") }), { code: "INTERNAL" });
+  assert.deepEqual(leftovers(), before);
+});
+
+await test("a port in use fails the start and stops the enclave", async (t) => {
+  const { host: running } = await host(t);
+  const before = leftovers();
+  await assert.rejects(host(t, { listen: { host: "127.0.0.1", port: running.address.port } }), { code: "LISTEN_ADDRESS_UNAVAILABLE" });
+  assert.deepEqual(leftovers(), before);
+});
+
+await test("closing stops the enclave and removes the sockets; closing twice is closing once", async (t) => {
+  const before = leftovers();
+  const { host: running } = await host(t);
+  const pid = running.enclavePid;
+  assert.ok(pid !== undefined);
+  await Promise.all([running.close(), running.close()]);
+  assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  assert.deepEqual(leftovers(), before);
+});
+
+function leftovers(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("cmcp-") && !name.startsWith("cmcp-test-"));
+}
+
+await test("closing while a crashed enclave is being restarted ends the restarting", async (t) => {
+  const { host: running } = await host(t);
+  const down = once(running.events, "down");
+  process.kill(running.enclavePid ?? 0, "SIGKILL");
+  await down;
+  // Past the first back-off, so that the next process is being started.
+  await new Promise((resolve) => setTimeout(resolve, 130));
+  await running.close();
+  assert.equal(running.enclavePid, undefined);
+  assert.deepEqual(leftovers(), []);
+});

@@ -1,0 +1,50 @@
+/**
+ * Runs in the enclave process before its entry. The host holds the other end of standard input, so its
+ * end is the host's end, however the host died: the enclave must not outlive it. The pipe alone does not
+ * keep the process running.
+ */
+const EXIT_WITH_HOST = 'process.stdin.on("end",()=>process.exit(0)).resume().unref();require(process.argv[1]);';
+
+/** Megabytes of heap the enclave may use. */
+const HEAP_MEGABYTES = 512;
+
+/** What is started, and what it may read. */
+export interface EnclaveEntry {
+  /** Absolute path of a CommonJS file. */
+  readonly entry: string;
+  /** Files and folders the process may read; the entry itself need not be named. */
+  readonly readable: readonly string[];
+  readonly extraFlags: readonly string[];
+  readonly extraArguments: readonly string[];
+}
+
+/**
+ * Node's command line for the enclave process. The flags are defence in depth: of everything here only
+ * the network namespace keeps the process from the network, as Node 24's permission model does not.
+ * Of the file system it may change only the mode of its own socket.
+ */
+export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): string[] {
+  const readable = [enclave.entry, ...enclave.readable, enclaveSocket];
+  return [
+    "--permission",
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    `--allow-fs-write=${enclaveSocket}`,
+    "--allow-worker",
+    "--disallow-code-generation-from-strings",
+    "--frozen-intrinsics",
+    "--disable-proto=delete",
+    "--no-addons",
+    "--no-global-search-paths",
+    "--disable-sigusr1",
+    `--max-old-space-size=${HEAP_MEGABYTES}`,
+    // Said once here instead of on every start: intrinsics freezing is experimental, workers widen the permission model.
+    "--disable-warning=ExperimentalWarning",
+    "--disable-warning=PERM0006",
+    ...enclave.extraFlags,
+    "--eval",
+    EXIT_WITH_HOST,
+    "--",
+    enclave.entry,
+    ...enclave.extraArguments,
+  ];
+}

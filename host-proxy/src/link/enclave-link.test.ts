@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { listenUnix, serveStream, unixDialer, type IncomingExchange } from "@cmcp/wire";
+import { bodyText } from "../testing/front-harness.ts";
+import { temporaryDirectory } from "../testing/temporary-directory.ts";
+import { CONTROL_REPLY_BYTES, EnclaveLink, LINK_LIMITS } from "./enclave-link.ts";
+
+async function link(t: TestContext, accept: (exchange: IncomingExchange) => Promise<void>): Promise<EnclaveLink> {
+  const path = join(temporaryDirectory(t), "enclave.sock");
+  const listener = await listenUnix(path, (stream) => serveStream(stream, accept));
+  const made = new EnclaveLink(unixDialer(path), { ...LINK_LIMITS, launchMs: 100 });
+  t.after(async () => {
+    await made.lost();
+    await listener.close();
+  });
+  return made;
+}
+
+const request = { t: "request", method: "GET", path: "/mcp", headers: {} } as const;
+const { signal } = new AbortController();
+
+await test("control messages carry their document and return the answer", async (t) => {
+  const made = await link(t, async (exchange) => {
+    const body = await bodyText(exchange);
+    await exchange.respond({ status: 200, headers: {} });
+    await exchange.write(Buffer.from(`${exchange.opening.t}:${body.length}`));
+    await exchange.end();
+  });
+  made.started();
+  assert.equal(Buffer.from(await made.launch(new Uint8Array(200_000))).toString(), "launch:200000");
+  assert.equal(Buffer.from(await made.provision(Buffer.from("abc"))).toString(), "provision:3");
+  assert.equal(Buffer.from(await made.drain()).toString(), "drain:0");
+});
+
+await test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {
+  const made = await link(t, async (exchange) => {
+    await exchange.fail("LAUNCH_DOCUMENT_INVALID", "not canonical");
+  });
+  made.started();
+  await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "not canonical" });
+});
+
+await test("an answer of another status, or without bound, is a fault; no answer is the enclave not being there", async (t) => {
+  const made = await link(t, async (exchange) => {
+    const wanted = await bodyText(exchange);
+    if (wanted === "silent") {
+      await once(exchange.signal, "abort");
+      return;
+    }
+    await exchange.respond({ status: wanted === "status" ? 201 : 200, headers: {} });
+    await exchange.write(new Uint8Array(CONTROL_REPLY_BYTES + 1));
+    await exchange.end();
+  });
+  made.started();
+  await assert.rejects(made.launch(Buffer.from("status")), { code: "TEE_FAULT", message: "the enclave answered launch with status 201" });
+  await assert.rejects(made.launch(Buffer.from("endless")), { code: "TEE_FAULT" });
+  await assert.rejects(made.launch(Buffer.from("silent")), { code: "ENCLAVE_UNAVAILABLE", message: "the enclave did not answer launch within 100 ms" });
+});
+
+await test("requests are opened only while the link is up", async (t) => {
+  const made = await link(t, async (exchange) => {
+    await exchange.respond({ status: 200, headers: {} });
+    await exchange.end();
+  });
+  await assert.rejects(made.open(request, signal), { code: "ENCLAVE_UNAVAILABLE", message: "the enclave is down" });
+  await assert.rejects(made.launch(new Uint8Array(1)), { code: "ENCLAVE_UNAVAILABLE" });
+  made.started();
+  await assert.rejects(made.open(request, signal), { message: "the enclave is launching" });
+  made.ready();
+  assert.equal((await (await made.open(request, signal)).head).status, 200);
+  made.refuseNew();
+  await assert.rejects(made.open(request, signal), { message: "the enclave is draining" });
+  await made.lost();
+  assert.equal(made.state, "down");
+});
+
+await test("losing the enclave fails what is in flight, and the next process is reached", async (t) => {
+  const made = await link(t, async (exchange) => {
+    if ((await bodyText(exchange)) === "hang") {
+      await once(exchange.signal, "abort");
+      return;
+    }
+    await exchange.respond({ status: 200, headers: {} });
+    await exchange.end();
+  });
+  made.started();
+  made.ready();
+  const hanging = await made.open(request, signal);
+  await hanging.write(Buffer.from("hang"));
+  await hanging.end();
+  await made.lost();
+  await assert.rejects(hanging.head);
+  made.started();
+  made.ready();
+  const next = await made.open(request, signal);
+  await next.end();
+  assert.equal((await next.head).status, 200);
+});

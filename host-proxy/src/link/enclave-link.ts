@@ -1,0 +1,135 @@
+import { CmcpError, examine } from "@cmcp/boundary";
+import { ExchangePool, type Dialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
+import { linkError } from "./link-error.ts";
+
+/**
+ * `down`: no enclave process; `launching`: dialable, not yet launched and provisioned;
+ * `up`: agent requests are forwarded; `draining`: no new ones are.
+ */
+export type LinkState = "down" | "launching" | "up" | "draining";
+
+export interface LinkLimits {
+  /** Exchanges at a time, one stream each. */
+  readonly streams: number;
+  /** Milliseconds a control message may take; launch compiles the policy. */
+  readonly launchMs: number;
+  readonly provisionMs: number;
+  readonly drainMs: number;
+}
+
+export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisionMs: 30_000, drainMs: 10_000 };
+
+/** Bytes of the enclave's answer to a control message. */
+export const CONTROL_REPLY_BYTES = 64 * 1024;
+
+/** Opens exchanges with the enclave and says whether there is one. Each enclave process gets a pool of its own. */
+export class EnclaveLink {
+  readonly #dialer: Dialer;
+  readonly #limits: LinkLimits;
+  #pool: ExchangePool | undefined;
+  #state: LinkState = "down";
+
+  constructor(dialer: Dialer, limits: LinkLimits = LINK_LIMITS) {
+    this.#dialer = dialer;
+    this.#limits = limits;
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** A new enclave process listens. */
+  started(): void {
+    this.#pool = new ExchangePool(this.#dialer, { maxStreams: this.#limits.streams });
+    this.#state = "launching";
+  }
+
+  /** Launched and provisioned: requests may flow. */
+  ready(): void {
+    if (this.#state === "launching") this.#state = "up";
+  }
+
+  /** The enclave process is gone; every exchange in flight fails. */
+  async lost(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    this.#state = "down";
+    await pool?.close();
+  }
+
+  /** No new requests from now on; those in flight go on. */
+  refuseNew(): void {
+    if (this.#state !== "down") this.#state = "draining";
+  }
+
+  /**
+   * Opens one agent request.
+   * @throws ENCLAVE_UNAVAILABLE unless the link is up, or when the enclave cannot be reached
+   */
+  async open(opening: Extract<Opening, { t: "request" }>, signal: AbortSignal): Promise<OutgoingExchange> {
+    if (this.#pool === undefined || this.#state !== "up") throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave is ${this.#state}`);
+    try {
+      return await this.#pool.open(opening, signal);
+    } catch (thrown) {
+      throw linkError(thrown);
+    }
+  }
+
+  /** Hands over the launch document. Returns the enclave's answer, opaque to the host. */
+  launch(document: Uint8Array): Promise<Uint8Array> {
+    return this.#control({ t: "launch" }, document, this.#limits.launchMs);
+  }
+
+  /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */
+  provision(statement: Uint8Array): Promise<Uint8Array> {
+    return this.#control({ t: "provision" }, statement, this.#limits.provisionMs);
+  }
+
+  /** Asks the enclave to finish what it has begun; resolves when it has. */
+  drain(): Promise<Uint8Array> {
+    return this.#control({ t: "drain" }, new Uint8Array(), this.#limits.drainMs);
+  }
+
+  async #control(opening: Opening, document: Uint8Array, waitMs: number): Promise<Uint8Array> {
+    if (this.#pool === undefined) throw new CmcpError("ENCLAVE_UNAVAILABLE", "there is no enclave process");
+    const expired = AbortSignal.timeout(waitMs);
+    try {
+      return await converse(this.#pool, opening, document, expired);
+    } catch (thrown) {
+      if (expired.aborted) throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave did not answer ${opening.t} within ${waitMs} ms`, { cause: thrown });
+      throw linkError(thrown);
+    }
+  }
+}
+
+async function converse(pool: ExchangePool, opening: Opening, document: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  const exchange = await pool.open(opening, signal);
+  const send = async (): Promise<void> => {
+    if (document.length > 0) await exchange.write(document);
+    await exchange.end();
+  };
+  try {
+    const sent = send();
+    // An enclave that refuses early stops reading; its refusal says more than our failed write.
+    const head = await Promise.race([exchange.head, sent.then(() => exchange.head, () => exchange.head)]);
+    if (head.status !== 200) throw new CmcpError("TEE_FAULT", `the enclave answered ${opening.t} with status ${head.status}`);
+    const reply = await collect(exchange.body, CONTROL_REPLY_BYTES);
+    await sent;
+    return reply;
+  } catch (thrown) {
+    exchange.abort();
+    throw thrown;
+  }
+}
+
+async function collect(body: OutgoingExchange["body"], limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    const chunk = examine(part);
+    length += chunk.length;
+    if (length > limit) throw new CmcpError("TEE_FAULT", `the enclave's answer exceeds ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,51 @@
+import { pino, type DestinationStream, type LevelWithSilent, type Logger } from "pino";
+import type { ErrorCode } from "@cmcp/boundary";
+
+/**
+ * Everything a host log line can say. The list is closed on purpose: no field can carry a body, a
+ * header value, a token or a query string, and thrown errors are logged by code, never by text.
+ */
+export interface LogFields {
+  /** Pattern of the forwarded path, such as `/sessions/:id/close`; never the path that was asked for. */
+  readonly route?: string | undefined;
+  readonly method?: string | undefined;
+  readonly status?: number | undefined;
+  readonly code?: ErrorCode | undefined;
+  readonly durationMs?: number | undefined;
+  readonly bytesIn?: number | undefined;
+  readonly bytesOut?: number | undefined;
+  /** Host name and port of a tool server. */
+  readonly destination?: string | undefined;
+  readonly pid?: number | undefined;
+  readonly exitCode?: number | undefined;
+  readonly exitSignal?: string | undefined;
+  readonly delayMs?: number | undefined;
+  readonly isolation?: string | undefined;
+  readonly stream?: "stdout" | "stderr" | undefined;
+  /** One bounded line the enclave printed. */
+  readonly line?: string | undefined;
+  readonly dropped?: number | undefined;
+}
+
+/** The host's log: one JSON line an event. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+/** A log that writes to `destination` (standard output when absent) from `level` upward. */
+export function createLog(options: { level: LevelWithSilent; destination?: DestinationStream }): Log {
+  const settings = { level: options.level, base: null };
+  return fieldsOnly(options.destination === undefined ? pino(settings) : pino(settings, options.destination));
+}
+
+function fieldsOnly(logger: Logger): Log {
+  return {
+    debug: (event, fields = {}) => logger.debug(fields, event),
+    info: (event, fields = {}) => logger.info(fields, event),
+    warn: (event, fields = {}) => logger.warn(fields, event),
+    error: (event, fields = {}) => logger.error(fields, event),
+  };
+}

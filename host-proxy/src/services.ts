@@ -1,0 +1,39 @@
+import { CmcpError } from "@cmcp/boundary";
+import { listenUnix, serveStream, type IncomingExchange, type Listener } from "@cmcp/wire";
+import type { EgressRelay } from "./egress/relay.ts";
+import type { Log } from "./log.ts";
+import type { BlobStore } from "./store/blob-store.ts";
+import { serveAppend, serveScan } from "./store/store-exchange.ts";
+
+/** What the host does for the enclave, and nothing more. */
+export interface HostServices {
+  readonly relay: EgressRelay;
+  readonly store: BlobStore;
+  readonly log: Log;
+}
+
+/**
+ * Listens on a Unix socket that only the enclave can reach and serves its exchanges: `egress`, `append`
+ * and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME.
+ */
+export function listenServices(path: string, services: HostServices): Promise<Listener> {
+  const onFault = ({ code }: CmcpError): void => services.log.warn("host service failed", { code });
+  return listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange, services), { onFault }));
+}
+
+async function serve(exchange: IncomingExchange, { relay, store }: HostServices): Promise<void> {
+  const { opening } = exchange;
+  switch (opening.t) {
+    case "egress":
+      return await relay.serve(exchange, opening.host, opening.port);
+    case "append":
+      return await serveAppend(store, exchange, opening);
+    case "scan":
+      return await serveScan(store, exchange, opening);
+    case "launch":
+    case "provision":
+    case "drain":
+    case "request":
+      throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the host does not serve ${opening.t}`);
+  }
+}

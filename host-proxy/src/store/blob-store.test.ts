@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { temporaryDirectory } from "../testing/temporary-directory.ts";
+import { BlobStore, RECORD_BYTES, type RecordFilter } from "./blob-store.ts";
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const read = (store: BlobStore, filter: RecordFilter = {}): string[] => [...store.scan(filter)].flat().map((body) => Buffer.from(body).toString());
+
+await test("records come back filtered by any combination of fields: one instance in its own order, several in that of insertion", () => {
+  const field = fc.constantFrom("a", "b", "c");
+  const record = fc.record({ instance: field, session: field, kind: field, body: fc.string() });
+  const filter = fc.record({ instance: field, session: field, kind: field }, { requiredKeys: [] });
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 30 }), filter, (records, wanted) => {
+      const store = new BlobStore(null);
+      // Numbers fall, so that an order by number would be seen.
+      for (const [index, { body, ...key }] of records.entries()) store.append({ ...key, seq: 1_000 - index }, bytes(body));
+      const expected = records.filter((one) => Object.entries(wanted).every(([name, value]) => one[name as keyof typeof one] === value));
+      if (wanted.instance !== undefined) expected.reverse();
+      assert.deepEqual(read(store, wanted), expected.map(({ body }) => Buffer.from(body).toString()));
+      store.close();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+await test("records are kept in the file, private to this user, across opening and closing", (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const first = new BlobStore(path);
+  first.append({ instance: "i", seq: 1, session: "s", kind: "k" }, bytes("one"));
+  for (const file of [path, `${path}-wal`]) assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  first.close();
+  const second = new BlobStore(path);
+  second.append({ instance: "i", seq: 2, session: "s", kind: "k" }, bytes("two"));
+  assert.deepEqual(read(second), ["one", "two"]);
+  second.close();
+});
+
+await test("what was appended survives kill -9 of the process", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const source = `
+    const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
+    const store = new BlobStore(${JSON.stringify(path)});
+    for (let seq = 0; seq < 100; seq += 1) store.append({ instance: "i", seq, session: "s", kind: "k" }, Buffer.from(String(seq)));
+    process.stdout.write("appended");
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const store = new BlobStore(path);
+  assert.deepEqual(read(store), Array.from({ length: 100 }, (_, seq) => String(seq)));
+  store.close();
+});
+
+await test("a number is stored once an instance", () => {
+  const store = new BlobStore(null);
+  const key = { instance: "i", seq: 1, session: "s", kind: "k" };
+  store.append(key, bytes("first"));
+  assert.throws(() => store.append({ ...key, session: "other" }, bytes("second")), { code: "AUDIT_STORE_MISMATCH" });
+  assert.throws(() => store.append(key, bytes("second")), { code: "AUDIT_STORE_MISMATCH" });
+  store.append(key, bytes("first"));
+  store.append({ ...key, instance: "j" }, bytes("third"));
+  assert.deepEqual(read(store), ["first", "third"]);
+});
+
+await test("a record is bounded", () => {
+  const store = new BlobStore(null);
+  const key = { instance: "i", seq: 1, session: "s", kind: "k" };
+  assert.throws(() => store.append(key, new Uint8Array(RECORD_BYTES + 1)), { code: "AUDIT_RECORD_TOO_LARGE" });
+  store.append(key, new Uint8Array(RECORD_BYTES));
+  store.append({ ...key, seq: 2 }, new Uint8Array(0));
+  assert.deepEqual([...store.scan({})].flat().map((body) => body.length), [RECORD_BYTES, 0]);
+});
+
+await test("a scan goes in bounded batches and leaves out what is appended meanwhile", () => {
+  const store = new BlobStore(null);
+  for (let seq = 0; seq < 200; seq += 1) store.append({ instance: "i", seq, session: "s", kind: "k" }, bytes(String(seq)));
+  const seen: string[] = [];
+  let next = 200;
+  for (const batch of store.scan({ session: "s" })) {
+    assert.ok(batch.length <= 64);
+    seen.push(...batch.map((body) => Buffer.from(body).toString()));
+    store.append({ instance: "i", seq: next, session: "s", kind: "k" }, bytes("late"));
+    next += 1;
+  }
+  assert.deepEqual(seen, Array.from({ length: 200 }, (_, seq) => String(seq)));
+
+  const large = new BlobStore(null);
+  for (let seq = 0; seq < 6; seq += 1) large.append({ instance: "i", seq, session: "s", kind: "k" }, new Uint8Array(200_000));
+  for (const batch of large.scan({})) assert.ok(batch.length <= 2);
+});
+
+await test("a folder that cannot be written is AUDIT_STORE_UNAVAILABLE", (t) => {
+  const folder = temporaryDirectory(t);
+  assert.throws(() => new BlobStore(join(folder, "missing", "audit.db")), { code: "AUDIT_STORE_UNAVAILABLE" });
+  assert.throws(() => new BlobStore("/proc/audit.db"), { code: "AUDIT_STORE_UNAVAILABLE" });
+  mkdirSync(join(folder, "directory"));
+  assert.throws(() => new BlobStore(join(folder, "directory")), { code: "AUDIT_STORE_UNAVAILABLE" });
+});
+
+await test("a full disk refuses the append and keeps what was there", (t) => {
+  if (spawnSync("unshare", ["-Urm", "true"]).status !== 0) return t.skip("user namespaces are forbidden here, so no small file system can be mounted");
+  const source = `
+    const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
+    const store = new BlobStore("audit.db");
+    const append = (seq, size) => store.append({ instance: "i", seq, session: "s", kind: "k" }, new Uint8Array(size));
+    append(0, 1);
+    try {
+      for (let seq = 1; seq < 1000; seq += 1) append(seq, 4096);
+    } catch (error) {
+      const [first] = [...store.scan({})].flat();
+      console.log(JSON.stringify({ code: error.code, message: error.message, first: first.length }));
+    }`;
+  const mounted = 'mount -t tmpfs -o size=512k tmpfs "$1" && cd "$1" && exec "$2" --no-warnings --input-type=module --eval "$3"';
+  const { stdout } = spawnSync("unshare", ["-Urm", "sh", "-c", mounted, "sh", temporaryDirectory(t), process.execPath, source], { encoding: "utf8" });
+  assert.deepEqual(JSON.parse(stdout), { code: "AUDIT_STORE_UNAVAILABLE", message: "the audit store failed: the disk is full", first: 1 });
+});
+
+await test("another file is not taken for a store", (t) => {
+  const folder = temporaryDirectory(t);
+  const text = join(folder, "notes.txt");
+  writeFileSync(text, "not a database, but long enough to have a header of one hundred bytes".repeat(4));
+  assert.throws(() => new BlobStore(text), { code: "AUDIT_STORE_UNAVAILABLE" });
+  const other = join(folder, "other.db");
+  const database = new DatabaseSync(other);
+  database.exec("CREATE TABLE customers (name TEXT)");
+  database.close();
+  assert.throws(() => new BlobStore(other), { code: "AUDIT_STORE_UNAVAILABLE", message: "the file is not an audit store of this version" });
+  assert.equal(existsSync(`${other}-wal`), false, "nothing was written to it");
+});

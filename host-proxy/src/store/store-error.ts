@@ -1,0 +1,29 @@
+import { CmcpError } from "@cmcp/boundary";
+
+// Result codes, https://www.sqlite.org/rescode.html
+const SQLITE_FULL = 13;
+const SQLITE_READONLY = 8;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
+const SQLITE_NOTADB = 26;
+
+const REASONS: Readonly<Record<number, string>> = {
+  [SQLITE_FULL]: "the disk is full",
+  [SQLITE_READONLY]: "it is read-only",
+  [SQLITE_CANTOPEN]: "it cannot be opened",
+  [SQLITE_NOTADB]: "it is not a database",
+};
+
+/** A failure of node:sqlite, or of the file under it, as the store's error. Its text stays in `cause`. */
+export function storeError(thrown: unknown): CmcpError {
+  if (thrown instanceof CmcpError) return thrown;
+  const code = resultCode(thrown);
+  if (code === SQLITE_CONSTRAINT_UNIQUE) return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", { cause: thrown });
+  return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${REASONS[code & 0xff] ?? "input or output error"}`, { cause: thrown });
+}
+
+// Extended codes carry the primary one in their low byte. A failed system call is the opening of the file.
+function resultCode(thrown: unknown): number {
+  if (thrown instanceof Error && "syscall" in thrown) return SQLITE_CANTOPEN;
+  return thrown instanceof Error && "errcode" in thrown && typeof thrown.errcode === "number" ? thrown.errcode : 0;
+}

@@ -1,0 +1,39 @@
+// A wire peer to be bundled and started by the launcher, in place of the enclave. It decides nothing either.
+import { examine } from "@cmcp/boundary";
+import { ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange } from "@cmcp/wire";
+
+const pool = new ExchangePool(unixDialer(process.env["CMCP_HOST_SERVICES"] ?? ""), { maxStreams: 4 });
+const received: Record<string, string> = {};
+let appended = 0;
+
+async function answer(exchange: IncomingExchange, text: string): Promise<void> {
+  await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
+  await exchange.write(Buffer.from(text));
+  await exchange.end();
+}
+
+async function accept(exchange: IncomingExchange): Promise<void> {
+  const { opening } = exchange;
+  const chunks: Uint8Array[] = [];
+  for await (const part of exchange.body) chunks.push(examine(part));
+  const body = Buffer.concat(chunks).toString();
+  if (opening.t !== "request") {
+    if (body === "bad") throw Object.assign(new Error(), { name: "refused" });
+    received[opening.t] = body;
+    return await answer(exchange, "{}");
+  }
+  if (body === "hang") {
+    process.stdout.write("hanging\n");
+    return await new Promise(() => undefined);
+  }
+  if (body === "append") {
+    const stored = await pool.open({ t: "append", instance: `i${process.pid}`, seq: appended, session: "s", kind: "k" });
+    appended += 1;
+    await stored.write(Buffer.from("record"));
+    await stored.end();
+    await stored.head;
+  }
+  return await answer(exchange, JSON.stringify({ received, environment: Object.keys(process.env).sort(), pid: process.pid }));
+}
+
+void listenUnix(process.env["CMCP_ENCLAVE_LISTEN"] ?? "", (stream) => serveStream(stream, accept));

@@ -1,0 +1,104 @@
+import type { CallDecision, Session } from "./session.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+import type { CrossBoundaryEvent } from "./call-graph.ts";
+
+/** The facts of a catalog tool that a session remembers. */
+export interface InvokedTool {
+  readonly toolName: string;
+  readonly complianceDomain: string;
+  readonly sensitivityLevel: string;
+}
+
+/** How one call ended. */
+export interface CallRecord {
+  readonly callId: string;
+  /** `null` when the called name is not in the catalog. */
+  readonly tool: InvokedTool | null;
+  readonly decision: CallDecision;
+  /** Whether the request may have reached the tool's server, whatever became of its answer. */
+  readonly sent: boolean;
+  /** A label found in the answer beyond what the catalog says of the tool. */
+  readonly raisedTo?: string;
+}
+
+/** The session's sensitivity before and after a call. */
+export interface SensitivityChange {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What data of a tool is at least worth: its own level or its domain's floor, whichever is more sensitive. */
+export function sensitivityOfTool(vocabulary: Vocabulary, tool: InvokedTool): string {
+  return vocabulary.max(tool.sensitivityLevel, vocabulary.floorOfDomain(tool.complianceDomain));
+}
+
+const COUNTER = {
+  allow: "callsAllowed",
+  redact: "callsAllowed",
+  deny: "callsDenied",
+  step_up: "callsDenied",
+  defer: "callsDenied",
+  fault: "callsFaulted",
+} as const satisfies Record<CallDecision, keyof Session>;
+
+/**
+ * Enters a finished call into its session. Everything that was sent raises the session, a response that
+ * was then denied and a call of unknown outcome included: the data has been read inside the gateway's trust
+ * of the principal, and a fault does not show that nothing came back.
+ *
+ * Must run before the answer is handed to the caller.
+ * @throws CmcpError `INTERNAL` for an unknown label or domain, before anything is changed
+ */
+export function recordCall(vocabulary: Vocabulary, session: Session, call: CallRecord): SensitivityChange {
+  const before = session.sensitivity;
+  const reached = call.sent ? call.tool : null;
+  let level = before;
+  if (reached !== null) level = vocabulary.max(level, sensitivityOfTool(vocabulary, reached));
+  if (call.raisedTo !== undefined) level = vocabulary.max(level, call.raisedTo);
+  const sequenceNumber = session.callsTotal;
+  session[COUNTER[call.decision]] += 1;
+  if (reached !== null) {
+    session.toolsInvoked.add(reached.toolName);
+    session.callGraph.add({ callId: call.callId, toolName: reached.toolName, domain: reached.complianceDomain, sequenceNumber });
+  }
+  session.raise(level);
+  return { before, after: session.sensitivity };
+}
+
+/** `gateway.call_summary` of a claim. */
+export interface CallSummary {
+  readonly tool_calls_total: number;
+  readonly tool_calls_allowed: number;
+  readonly tool_calls_denied: number;
+  readonly tool_calls_faulted: number;
+  readonly tools_invoked: string[];
+  readonly session_max_sensitivity: string;
+  readonly call_graph_summary: {
+    readonly compliance_domains_touched: string[];
+    readonly cross_boundary_events: CrossBoundaryEvent[];
+    readonly edges_represent: string;
+  };
+}
+
+function edgesRepresent(session: Session): string {
+  const { crossings, events } = session.callGraph;
+  const meaning = "order of calls, not flow of data: a call reached to_domain after from_domain had been reached";
+  return crossings > events.length ? `${meaning}; the first ${events.length} of ${crossings} crossings are listed` : meaning;
+}
+
+/** The session's calls in the claim's form; a copy. */
+export function summarize(session: Session): CallSummary {
+  return {
+    tool_calls_total: session.callsTotal,
+    tool_calls_allowed: session.callsAllowed,
+    tool_calls_denied: session.callsDenied,
+    tool_calls_faulted: session.callsFaulted,
+    tools_invoked: [...session.toolsInvoked].sort(),
+    session_max_sensitivity: session.maxSensitivity,
+    call_graph_summary: {
+      compliance_domains_touched: [...session.domainsTouched].sort(),
+      cross_boundary_events: session.crossBoundaryEvents.map((event) => ({ ...event })),
+      edges_represent: edgesRepresent(session),
+    },
+  };
+}

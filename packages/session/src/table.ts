@@ -1,0 +1,152 @@
+import { CmcpError, toBase64Url } from "@cmcp/boundary";
+import { PrincipalState } from "./principal.ts";
+import { Session } from "./session.ts";
+import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
+
+/** Random bytes in a session handle: 256 bits. */
+export const HANDLE_BYTES = 32;
+/** Longest session label a caller may choose, in UTF-16 units. */
+export const MAX_LABEL_LENGTH = 256;
+/** Most principals whose sensitivity is remembered at one time. */
+export const MAX_PRINCIPALS = 100_000;
+
+/** Bounds and sources of a {@link SessionTable}. */
+export interface SessionTableOptions {
+  readonly vocabulary: Vocabulary;
+  /** Most sessions at one time. */
+  readonly maxSessions: number;
+  /** Most sessions of one principal at one time. */
+  readonly maxPerPrincipal: number;
+  /** Makes session ids; random UUIDs by default. */
+  readonly newId?: () => string;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** 256 random bits, base64url. */
+function newHandle(): string {
+  return toBase64Url(crypto.getRandomValues(new Uint8Array(HANDLE_BYTES)));
+}
+
+/**
+ * The sessions of one gateway instance. What belongs to another principal looks exactly like what does not
+ * exist. A closed session leaves nothing behind but its principal's sensitivity, and that only above public.
+ */
+export class SessionTable {
+  readonly #options: SessionTableOptions;
+  readonly #byHandle = new Map<string, Session>();
+  readonly #byId = new Map<string, Session>();
+  readonly #principals = new Map<string, PrincipalState>();
+
+  constructor(options: SessionTableOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions in the table, those closing included. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Principals the table remembers something of. */
+  get principals(): number {
+    return this.#principals.size;
+  }
+
+  /** The sessions in the table, oldest first. */
+  sessions(): readonly Session[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
+  openHandle(principalId: string): Session {
+    return this.#open(this.#principal(principalId), null);
+  }
+
+  /**
+   * The principal's session of that label, opened on first use; `null` is the principal's one session for
+   * requests that name none. While such a session is closing it is still the one returned.
+   * @throws CmcpError `SESSION_LIMIT_REACHED`, `MCP_INVALID_REQUEST` for an empty or over-long label
+   */
+  byLabel(principalId: string, label: string | null): Session {
+    if (label !== null && (label === "" || label.length > MAX_LABEL_LENGTH)) {
+      throw new CmcpError("MCP_INVALID_REQUEST", `a session label is 1 to ${MAX_LABEL_LENGTH} characters`);
+    }
+    const known = this.#principals.get(principalId)?.byLabel.get(label);
+    if (known !== undefined) return known;
+    const principal = this.#principal(principalId);
+    const session = this.#open(principal, label);
+    principal.byLabel.set(label, session);
+    return session;
+  }
+
+  /** The principal's open session of that label, without opening one. */
+  byExistingLabel(principalId: string, label: string): Session | undefined {
+    return this.#principals.get(principalId)?.byLabel.get(label);
+  }
+
+  /** The principal's session of that handle; `undefined` when there is none or it is another principal's. */
+  byHandle(principalId: string, handle: string): Session | undefined {
+    const session = this.#byHandle.get(handle);
+    return session?.principalId === principalId ? session : undefined;
+  }
+
+  /** The principal's session of that id; `undefined` when there is none or it is another principal's. */
+  byId(principalId: string, id: string): Session | undefined {
+    const session = this.#byId.get(id);
+    return session?.principalId === principalId ? session : undefined;
+  }
+
+  /** What the principal has seen in all its sessions, closed ones included. */
+  sensitivityOf(principalId: string): string {
+    return this.#principals.get(principalId)?.sensitivity ?? LOWEST_LABEL;
+  }
+
+  /** Ends a session and forgets it. Closing twice does nothing. */
+  close(session: Session): void {
+    if (this.#byId.get(session.id) !== session) return;
+    this.#byId.delete(session.id);
+    this.#byHandle.delete(session.handle);
+    session.state = "closed";
+    const principal = this.#principals.get(session.principalId);
+    if (principal === undefined) return;
+    principal.sessions.delete(session);
+    if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
+    this.#forgetIfBlank(principal);
+  }
+
+  #open(principal: PrincipalState, label: string | null): Session {
+    const { maxSessions, maxPerPrincipal, vocabulary, newId, now } = this.#options;
+    if (principal.sessions.size >= maxPerPrincipal || this.#byId.size >= maxSessions) {
+      this.#forgetIfBlank(principal);
+      throw new CmcpError("SESSION_LIMIT_REACHED", "no further session can be opened");
+    }
+    const identity = { id: (newId ?? (() => crypto.randomUUID()))(), handle: newHandle(), label, openedAt: (now ?? Date.now)() };
+    if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "a session id was given out twice");
+    const session = new Session(identity, principal, vocabulary);
+    this.#byId.set(session.id, session);
+    this.#byHandle.set(session.handle, session);
+    principal.sessions.add(session);
+    return session;
+  }
+
+  #principal(id: string): PrincipalState {
+    const known = this.#principals.get(id);
+    if (known !== undefined) return known;
+    // Forgetting a principal to make room would forget what it has seen.
+    if (this.#principals.size >= MAX_PRINCIPALS) throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
+    const principal = new PrincipalState(id, this.#options.vocabulary, LOWEST_LABEL, (raised) => this.#remember(raised));
+    this.#principals.set(id, principal);
+    return principal;
+  }
+
+  /** A call can end after its session was closed and its principal, having seen nothing until then, forgotten. */
+  #remember(raised: PrincipalState): void {
+    const known = this.#principals.get(raised.id);
+    if (known === undefined) this.#principals.set(raised.id, raised);
+    else if (known !== raised) known.raise(raised.sensitivity);
+  }
+
+  #forgetIfBlank(principal: PrincipalState): void {
+    if (principal.sessions.size === 0 && principal.sensitivity === LOWEST_LABEL) this.#principals.delete(principal.id);
+  }
+}

@@ -1,0 +1,35 @@
+import process from "node:process";
+import { loadCatalog } from "@cmcp/catalog";
+import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
+import { Vocabulary } from "@cmcp/session";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+import { checkCedar } from "./check-cedar.ts";
+import { loadBundleFolder } from "./read-bundle-folder.ts";
+
+/** `cmcp validate-config` */
+export const validateConfig: Command = {
+  help: `Usage: cmcp validate-config --config FILE [--json]
+
+Checks the configuration, the policy bundle and the catalog it points to, together, as a start would,
+and prints the digests a deployment pins. Starts nothing.
+
+Exit codes: 0 would start, 10 would be refused, 64 usage.
+Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cmcp-config.yaml
+`,
+  async run(args, { out }) {
+    const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
+    const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
+    const bundle = await loadBundleFolder(inputs.paths.policyBundle);
+    const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary() });
+    const policy = await checkCedar(bundle, [...catalog.tools.values()]);
+    const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
+    const facts = { launch_digest: `sha256:${inputs.digest}`, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, listen: inputs.host.listen };
+    if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
+    else {
+      out.write(`valid configuration\n  launch digest: ${facts.launch_digest}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`);
+      out.write(warnings.map((warning) => `  warning: ${warning}\n`).join(""));
+    }
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,20 @@
+import type { Writable } from "node:stream";
+
+/** Where a command writes. Results go to `out`; progress and errors to `err`. */
+export interface Terminal {
+  readonly out: Writable;
+  readonly err: Writable;
+  /** ANSI colour is wanted. */
+  readonly colour: boolean;
+}
+
+/** One command of `cmcp`. */
+export interface Command {
+  /** Complete help text: usage, options, exit codes, an example. */
+  readonly help: string;
+  /** Runs with the arguments after the command's name; the result is the exit code. */
+  run(args: readonly string[], terminal: Terminal): Promise<number>;
+}
+
+/** Exit codes every command shares; `verify` adds its own. */
+export const EXIT = { ok: 0, internal: 1, rejected: 10, unsupported: 20, malformed: 30, usage: 64 } as const;

@@ -1,0 +1,51 @@
+import process from "node:process";
+import { asCmcpError, CmcpError } from "@cmcp/boundary";
+import type { Command, Terminal } from "./command.ts";
+import { EXIT } from "./command.ts";
+import { reportError } from "./report-error.ts";
+
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Each command is loaded only when it is asked for: the process of `start` must not contain anything that decides. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  start: { summary: "start the gateway: host proxy and enclave", load: async () => (await import("./start/start.ts")).start },
+  "validate-config": { summary: "check a configuration and what it points to", load: async () => (await import("./check/validate-config.ts")).validateConfig },
+  "validate-bundle": { summary: "check a policy bundle and, if given, its hash", load: async () => (await import("./check/validate-bundle.ts")).validateBundle },
+  verify: { summary: "verify a claim offline, with its audit bundle and receipts", load: async () => (await import("./verify/verify.ts")).verify },
+  "policy hash": { summary: "print the hash of a policy bundle", load: async () => (await import("./check/policy-hash.ts")).policyHash },
+  "catalog hash": { summary: "print the hash of a catalog", load: async () => (await import("./check/catalog-hash.ts")).catalogHashCommand },
+};
+
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  cmcp ${name.padEnd(16)} ${summary}`);
+  return `cmcp: a confidential MCP gateway\n\n${rows.join("\n")}\n\nEach command explains itself with --help. Example: cmcp start --config examples/quickstart/cmcp-config.yaml\n`;
+}
+
+async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const [first = "", second = ""] = args;
+  if (first === "" || first === "--help" || first === "-h" || first === "help") {
+    terminal.out.write(overview());
+    return first === "" ? EXIT.usage : EXIT.ok;
+  }
+  const name = COMMANDS[`${first} ${second}`] === undefined ? first : `${first} ${second}`;
+  const entry = COMMANDS[name];
+  const rest = args.slice(name.split(" ").length);
+  const asJson = rest.includes("--json");
+  try {
+    if (entry === undefined) throw new CmcpError("USAGE", `there is no command ${JSON.stringify(first)}; cmcp --help lists them`);
+    const command = await entry.load();
+    if (rest.includes("--help") || rest.includes("-h")) {
+      terminal.out.write(command.help);
+      return EXIT.ok;
+    }
+    return await command.run(rest, terminal);
+  } catch (thrown) {
+    return reportError(asCmcpError(thrown, "INTERNAL", `the command failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`), asJson, terminal);
+  }
+}
+
+const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+process.exitCode = await main(process.argv.slice(2), { out: process.stdout, err: process.stderr, colour });

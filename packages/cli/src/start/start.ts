@@ -1,0 +1,60 @@
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { once } from "node:events";
+import { createLog, startHost, type Host } from "@cmcp/host-proxy";
+import { readLaunchInputs, type LaunchInputs } from "@cmcp/launch/files";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command, type Terminal } from "../command.ts";
+
+/** The enclave's bundle, built beside this command. */
+const ENCLAVE_ENTRY = fileURLToPath(new URL("./enclave/enclave.cjs", import.meta.url));
+
+/** `cmcp start`: everything on the untrusted side, and the enclave as a process of its own. */
+export const start: Command = {
+  help: `Usage: cmcp start --config FILE [--json]
+
+Starts the host proxy and the enclave and serves MCP over HTTP until it is interrupted; then it drains:
+every session is closed with its claim.
+
+  --config FILE  the configuration (docs/configuration.md)
+  --json         one line of JSON on standard output when ready; the log goes to standard error
+
+Environment:
+  CMCP_DEV_MODE=1       development: software attestation, and no token needed on loopback
+  CMCP_BEARER_TOKEN     the token agents send; required outside tokenless development
+  CMCP_POLICY_HASH      refuse any other policy bundle    CMCP_CATALOG_HASH  refuse any other catalog
+
+Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
+Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
+`,
+  async run(args, terminal) {
+    const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
+    const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
+    const log = createLog({ level: "info", destination: terminal.err });
+    for (const warning of inputs.warnings) terminal.err.write(`warning: ${warning}\n`);
+    const stop = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+    const host = await startHost({
+      listen: inputs.host.listen,
+      launch: inputs.document,
+      provision: inputs.provision,
+      egressAllow: inputs.egressTargets.map(({ host: name, port }) => (name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`)),
+      storePath: inputs.paths.auditDb,
+      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development },
+      log,
+    });
+    announce(host, inputs, values.json, terminal);
+    await stop;
+    await host.close();
+    return EXIT.ok;
+  },
+};
+
+function announce(host: Host, inputs: LaunchInputs, asJson: boolean, terminal: Terminal): void {
+  const { host: name, port } = host.address;
+  const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+  if (asJson) {
+    terminal.out.write(`${JSON.stringify({ ok: true, url, mcp: `${url}/mcp`, pid: process.pid, enclave_pid: host.enclavePid, isolation: host.isolation, launch_digest: `sha256:${inputs.digest}` })}\n`);
+    return;
+  }
+  terminal.out.write(`cmcp is ready: agents connect to ${url}/mcp\n  enclave isolation: ${host.isolation}\n  launch digest:     sha256:${inputs.digest}\n`);
+}

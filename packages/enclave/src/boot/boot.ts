@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
+import { collectSoftware, detectProvider, type Evidence } from "@cmcp/attestation";
+import { loadCatalog, type Catalog } from "@cmcp/catalog";
+import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
+import { compilePolicy, readBundle, type CompiledPolicy } from "@cmcp/policy";
+import { SessionTable, Vocabulary } from "@cmcp/session";
+import type { ExchangePool } from "@cmcp/wire";
+import { Clock } from "../clock.ts";
+import type { Core } from "../core.ts";
+import { dialEgress } from "../host/egress.ts";
+import { Journal } from "../host/journal.ts";
+import { SigningKey } from "../keys.ts";
+import { Principals } from "../principals.ts";
+import { ClaimSequence } from "../record/claims.ts";
+import { recoverInterrupted } from "../record/recovery.ts";
+import { Sessions } from "../record/sessions.ts";
+import { Upstreams } from "../upstreams.ts";
+import { GATEWAY_VERSION } from "../version.ts";
+import { machine } from "./machine.ts";
+import { observeIsolation } from "./isolation.ts";
+
+/** What the process around the core gives it. */
+export interface Surroundings {
+  /** Streams to the host's services: store and egress relay. */
+  readonly host: ExchangePool;
+  /** The script that compiles policy candidates in a disposable worker. */
+  readonly policyWorker: URL;
+}
+
+/** Turns the bytes of a launch document into a running core. Any failure is fatal for this process. */
+export async function boot(received: Untrusted<Uint8Array>, surroundings: Surroundings): Promise<Core> {
+  // Hashed exactly as received, before anything reads them.
+  const launchDigest = `sha256:${createHash("sha256").update(examine(received)).digest("hex")}`;
+  const document = parseLaunchDocument(received);
+  const isolation = observeIsolation();
+  if (isolation === "none" && !document.development) {
+    throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
+  }
+  const { provider } = detectProvider(document.config.attestation.provider, document.development, machine);
+  const { policy, catalog, vocabulary } = await load(document, surroundings.policyWorker);
+  const key = new SigningKey();
+  const instance = toBase64Url(key.thumbprint);
+  const clock = new Clock();
+  const { config } = document;
+  const attest = async (reportData: Uint8Array): Promise<Evidence> => {
+    switch (provider) {
+      case "software-only":
+        return collectSoftware(reportData, clock.now().getTime());
+    }
+  };
+  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  const core: Core = {
+    config,
+    development: document.development,
+    launchDigest,
+    policy,
+    catalog,
+    vocabulary,
+    key,
+    instance,
+    platform: "software-only",
+    isolation,
+    clock,
+    journal: new Journal(surroundings.host, instance, (bytes) => key.sign(bytes)),
+    upstreams: new Upstreams(dial, {
+      connectMs: config.enclave.upstream_connect_timeout_ms,
+      headersMs: config.enclave.upstream_idle_timeout_ms,
+      idleMs: config.enclave.upstream_idle_timeout_ms,
+      totalMs: config.enclave.upstream_call_timeout_ms,
+      // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
+      maxResponseBytes: config.max_response_size_bytes * 2,
+    }),
+    principals: new Principals(config.enclave.workflows),
+    sessions: new Sessions(
+      new SessionTable({ vocabulary, maxSessions: config.enclave.max_sessions, maxPerPrincipal: config.enclave.max_sessions_per_principal, now: () => clock.now().getTime() }),
+      clock,
+    ),
+    claims: new ClaimSequence(),
+    attest,
+  };
+  await core.journal.append(instance, {
+    kind: "instance",
+    body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString() },
+  });
+  await recoverInterrupted(core);
+  return core;
+}
+
+interface Loaded {
+  readonly policy: CompiledPolicy;
+  readonly catalog: Catalog;
+  readonly vocabulary: Vocabulary;
+}
+
+/** Loads bundle and catalog, holding both to the hashes the document pins. */
+async function load(document: LaunchDocument, workerUrl: URL): Promise<Loaded> {
+  const vocabulary = new Vocabulary();
+  const bundle = readBundle(document.policy_bundle);
+  if (document.pins.policy_hash !== undefined && document.pins.policy_hash !== bundle.hash) {
+    throw new CmcpError("POLICY_HASH_MISMATCH", `the policy bundle hashes to ${bundle.hash}, pinned is ${document.pins.policy_hash}`);
+  }
+  const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
+  if (document.pins.catalog_hash !== undefined && document.pins.catalog_hash !== catalog.hash) {
+    throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${catalog.hash}, pinned is ${document.pins.catalog_hash}`);
+  }
+  return { policy: await compilePolicy(bundle, catalog, { workerUrl }), catalog, vocabulary };
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { PhaseMachine, type Event, type Message } from "./phases.ts";
+
+const INPUTS: readonly (Message | Event)[] = ["launch", "provision", "request", "drain", "ready", "failed"];
+
+test("the way from start to end", () => {
+  const phases = new PhaseMachine();
+  assert.deepEqual((["ready", "launch", "provision", "request", "drain"] as const).map((input) => phases.step(input)), ["AwaitingLaunch", "Measured", "Serving", "Serving", "Draining"]);
+});
+
+test("a second launch, provisioning before a launch and requests before one are refused and change nothing", () => {
+  for (const [before, refused] of [
+    [["ready"], "request"],
+    [["ready"], "provision"],
+    [["ready", "launch"], "launch"],
+    [["ready", "launch", "provision"], "provision"],
+    [["ready", "launch", "provision", "drain"], "request"],
+    [["ready", "failed"], "launch"],
+  ] as const) {
+    const phases = new PhaseMachine();
+    for (const input of before) phases.step(input);
+    const phase = phases.phase;
+    assert.throws(() => phases.step(refused), { code: "PHASE_VIOLATION" });
+    assert.equal(phases.phase, phase);
+  }
+});
+
+test("nothing leaves Fatal, and nothing serves that was not launched and provisioned, whatever the order", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...INPUTS), { maxLength: 30 }), (inputs) => {
+      const phases = new PhaseMachine();
+      const taken: string[] = [];
+      for (const input of inputs) {
+        const before = phases.phase;
+        try {
+          phases.step(input);
+          taken.push(input);
+        } catch {
+          assert.equal(phases.phase, before);
+        }
+        if (before === "Fatal") assert.equal(phases.phase, "Fatal");
+      }
+      if (phases.phase === "Serving") assert.deepEqual(taken.filter((input) => input !== "request"), ["ready", "launch", "provision"]);
+    }),
+  );
+});

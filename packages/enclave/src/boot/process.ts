@@ -1,0 +1,99 @@
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { MAX_LAUNCH_DOCUMENT, parseProvision } from "@cmcp/launch";
+import type { IncomingExchange } from "@cmcp/wire";
+import type { Core } from "../core.ts";
+import { createHandler, type Handler } from "../http/router.ts";
+import { Principals } from "../principals.ts";
+import { closeSession } from "../record/claims.ts";
+import { reportFault } from "../report-fault.ts";
+import { answer, readWhole } from "../wire-handler.ts";
+import { boot, type Surroundings } from "./boot.ts";
+import { PhaseMachine } from "./phases.ts";
+
+const MAX_PROVISION_BYTES = 1024 * 1024;
+
+interface Running {
+  readonly core: Core;
+  readonly handle: Handler;
+}
+
+/** One enclave: the phase machine and, once launched, the core. Every exchange the host opens comes here. */
+export class Enclave {
+  readonly #phases = new PhaseMachine();
+  readonly #surroundings: Surroundings;
+  #running: Running | null = null;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+    this.#phases.step("ready");
+  }
+
+  /** Answers one exchange; whatever goes wrong is an `error` frame, never a crash. */
+  async accept(exchange: IncomingExchange): Promise<void> {
+    try {
+      await this.#dispatch(exchange);
+    } catch (thrown) {
+      const error = asCmcpError(thrown, "INTERNAL", "the enclave could not handle the message");
+      if (error.code === "INTERNAL") reportFault(error);
+      await exchange.fail(error.code, error.message);
+    }
+  }
+
+  async #dispatch(exchange: IncomingExchange): Promise<void> {
+    const { opening } = exchange;
+    switch (opening.t) {
+      case "launch":
+        return await this.#launch(exchange);
+      case "provision":
+        return await this.#provision(exchange);
+      case "drain":
+        return await this.#drain(exchange);
+      case "request":
+        if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `request is not legal while ${this.#phases.phase}`);
+        return await answer(exchange, opening, this.#running.handle);
+      case "egress":
+      case "append":
+      case "scan":
+        throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the enclave does not serve ${opening.t}`);
+    }
+  }
+
+  async #launch(exchange: IncomingExchange): Promise<void> {
+    this.#phases.step("launch");
+    try {
+      const core = await boot(await readWhole(exchange, MAX_LAUNCH_DOCUMENT), this.#surroundings);
+      this.#running = { core, handle: createHandler(core, this.#phases) };
+    } catch (thrown) {
+      this.#phases.step("failed");
+      throw thrown;
+    }
+    await acknowledge(exchange);
+  }
+
+  async #provision(exchange: IncomingExchange): Promise<void> {
+    const message = parseProvision(await readWhole(exchange, MAX_PROVISION_BYTES));
+    if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
+    const { core } = this.#running;
+    Principals.assertAcceptable(message, core.development);
+    this.#phases.step("provision");
+    core.principals.provision(message);
+    await acknowledge(exchange);
+  }
+
+  /** Closes every session with its claim, then answers; the host may end the process after that. */
+  async #drain(exchange: IncomingExchange): Promise<void> {
+    this.#phases.step("drain");
+    if (this.#running !== null) {
+      const { core } = this.#running;
+      const used = core.sessions.openSessions().filter((recorded) => recorded.started !== null);
+      await Promise.allSettled(used.map((recorded) => closeSession(core, recorded)));
+      await core.upstreams.close();
+    }
+    await acknowledge(exchange);
+  }
+}
+
+async function acknowledge(exchange: IncomingExchange): Promise<void> {
+  await exchange.respond({ status: 200, headers: {} });
+  await exchange.end();
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
+import type { ToolReply } from "@cmcp/mcp";
+import { recordCall, type CallDecision } from "@cmcp/session";
+import type { Core } from "../core.ts";
+import { ensureStarted, recordDecision, recordIntent } from "../record/recorder.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { decide, workflowOf, type CallRequest } from "./decide.ts";
+import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
+import { canonicalHash } from "./hash.ts";
+import { settle } from "./settle.ts";
+
+/** One call on its way through; made when it arrives, read by every later stage. */
+interface Call {
+  readonly id: string;
+  readonly request: CallRequest;
+  readonly requestHash: string;
+  readonly startedAt: number;
+}
+
+/** What the audit entry says beyond the decision itself. */
+interface Ending {
+  readonly decision: CallDecision;
+  /** Whether the request may have reached the server: then what it could return counts as seen. */
+  readonly sent: boolean;
+  readonly rule: string;
+  readonly responseHash?: string;
+  readonly inspection?: AuditEntry["response_inspection_result"];
+  readonly detail: Record<string, string | number>;
+}
+
+/** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
+export async function callTool(core: Core, recorded: RecordedSession, request: CallRequest, signal: AbortSignal): Promise<ToolReply> {
+  core.journal.assertWritable();
+  await ensureStarted(core, recorded);
+  const call: Call = {
+    id: randomUUID(),
+    request,
+    requestHash: canonicalHash({ name: request.name, arguments: request.arguments }),
+    startedAt: performance.now(),
+  };
+  const decision = decide(core, recorded, request);
+  return isPermitted(decision) ? await perform(core, recorded, call, decision, signal) : await refuse(core, recorded, call, decision);
+}
+
+async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<ToolReply> {
+  return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, fault(decision.code, decision.message));
+}
+
+async function perform(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, signal: AbortSignal): Promise<ToolReply> {
+  let result: JsonObject;
+  try {
+    await recordIntent(core, recorded, {
+      call_id: call.id,
+      tool_name: decision.tool.toolName,
+      server_identity: decision.tool.server.identity,
+      workflow_id: workflowOf(call.request),
+      request_hash: call.requestHash,
+    });
+    if (signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
+    result = await core.upstreams.callTool(decision.tool, recorded.session.id, call.request.arguments, signal);
+  } catch (thrown) {
+    const error = signal.aborted ? cancelled(thrown) : asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway");
+    const outcome = outcomeOf(error);
+    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome } }, fault(error.code, error.message));
+  }
+  const settled = settle(core, decision, result);
+  const { refusal } = settled;
+  const ending: Ending = {
+    decision: refusal === null ? decision.outcome : "deny",
+    sent: true,
+    rule: refusal?.rule ?? decision.rule,
+    responseHash: settled.responseHash,
+    inspection: settled.inspection,
+    detail: refusal === null ? { outcome: "delivered", removed: settled.removed } : { outcome: "withheld", error_code: refusal.code },
+  };
+  const reply: ToolReply = settled.result === null || refusal !== null ? fault(refusal?.code ?? "TEE_FAULT", refusal?.message ?? "the result was withheld") : { ok: true, result: settled.result };
+  return await finish(core, recorded, call, decision, ending, reply);
+}
+
+/** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */
+function outcomeOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
+  if (error.detail["sent"] === 0 || error.code === "AUDIT_STORE_UNAVAILABLE") return "not-sent";
+  return error.code === "UPSTREAM_CALL_REFUSED" ? "refused" : "unknown";
+}
+
+/** The caller is gone, whatever the failure that this showed up as; whether the call had left is kept. */
+function cancelled(thrown: unknown): CmcpError {
+  const sent = thrown instanceof CmcpError ? thrown.detail["sent"] : undefined;
+  return new CmcpError("REQUEST_CANCELLED", "the caller went away", { cause: thrown, ...(sent === undefined ? {} : { detail: { sent } }) });
+}
+
+function fault(code: CmcpError["code"], message: string): ToolReply {
+  return { ok: false, code, message, data: { error_code: code } };
+}
+
+/** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
+async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: ToolReply): Promise<ToolReply> {
+  const { tool } = decision;
+  const raisedTo = ending.sent ? call.request.dataClass : null;
+  const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool, decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
+  const { receipt, stored } = recordDecision(core, recorded, {
+    entry_type: "tool_call",
+    call_id: call.id,
+    tool_name: call.request.name,
+    server_identity: tool?.server.identity ?? null,
+    policy_decision: ending.decision,
+    policy_rule_matched: ending.rule,
+    latency_us: Math.round((performance.now() - call.startedAt) * 1000),
+    request_payload_hash: call.requestHash,
+    response_payload_hash: ending.responseHash ?? null,
+    response_inspection_result: ending.inspection ?? "n/a",
+    session_sensitivity_before: sensitivity.before,
+    session_sensitivity_after: sensitivity.after,
+    detail: { policy_hash: core.policy.bundle.hash, ...(ending.sent && tool !== null ? { compliance_domain: tool.complianceDomain } : {}), ...ending.detail },
+    workflow_id: workflowOf(call.request),
+    evidence_class: tool?.server.evidenceClass ?? "hash-only",
+    effective_data_class: call.request.dataClass,
+  });
+  await stored;
+  const attached = { ...receipt } as unknown as JsonObject;
+  if (!reply.ok) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached } };
+  const meta = reply.result._meta;
+  return { ok: true, result: { ...reply.result, _meta: { ...(typeof meta === "object" && meta !== null && !Array.isArray(meta) ? meta : {}), [RECEIPT_META_KEY]: attached } } };
+}

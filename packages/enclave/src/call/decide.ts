@@ -1,0 +1,89 @@
+import type { ErrorCode, JsonObject } from "@cmcp/boundary";
+import { isCallable, type CatalogTool } from "@cmcp/catalog";
+import { inspectArguments } from "@cmcp/inspection";
+import type { CallFacts, Verdict } from "@cmcp/policy";
+import type { Core } from "../core.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import type { Decision, Refused } from "./decision.ts";
+
+/** What a caller asks for, after parsing; nothing in it has been checked against catalog or policy. */
+export interface CallRequest {
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly workflowId: string | null;
+  readonly dataClass: string | null;
+}
+
+const DEFAULT_WORKFLOW = "default";
+
+/** The workflow a call runs under: what the caller named, or `default`. */
+export function workflowOf(call: Pick<CallRequest, "workflowId">): string {
+  return call.workflowId ?? DEFAULT_WORKFLOW;
+}
+
+function refuse(tool: CatalogTool | null, rule: string, code: ErrorCode, message: string, outcome: Refused["outcome"] = "deny"): Refused {
+  return { outcome, tool, rule, code, message };
+}
+
+function factsFor(core: Core, recorded: RecordedSession, tool: CatalogTool, workflowId: string, args: JsonObject): CallFacts {
+  const { session } = recorded;
+  return {
+    principal: { id: session.principalId },
+    sessionId: session.id,
+    workflowId,
+    workflowAllowedTools: [...core.catalog.tools.keys()],
+    sessionSensitivity: session.sensitivity,
+    sessionMaxSensitivity: session.maxSensitivity,
+    sensitivityLevelInt: core.vocabulary.rank(session.maxSensitivity),
+    enforcementMode: core.config.attestation.enforcement_mode,
+    catalogHash: core.catalog.hash,
+    attestationPlatform: core.platform,
+    channel: "plain",
+    isolation: core.isolation,
+    sessionIsolation: "gateway",
+    tool,
+    arguments: args,
+  };
+}
+
+function fromVerdict(tool: CatalogTool, verdict: Verdict): Decision {
+  switch (verdict.decision) {
+    case "allow":
+    case "redact":
+      return { outcome: verdict.decision, tool, rule: verdict.rule, redactFields: verdict.redactFields };
+    case "step_up":
+    case "defer":
+      return refuse(tool, verdict.rule, "POLICY_DENY", "this call needs an approval that cannot be given here", verdict.decision);
+    case "deny":
+      return verdict.cause === "sensitivity"
+        ? refuse(tool, verdict.rule, "SESSION_SENSITIVITY_POLICY_DENY", "policy does not allow this call after the data this session has seen")
+        : refuse(tool, verdict.rule, "POLICY_DENY", "policy does not allow this call");
+  }
+}
+
+/** Decides one call: catalog, workflow, approved input schema, then Cedar. Pure but for reading the session. */
+export function decide(core: Core, recorded: RecordedSession, call: CallRequest): Decision {
+  const tool = core.catalog.tools.get(call.name);
+  if (tool === undefined) return refuse(null, "not-in-catalog", "TOOL_NOT_IN_CATALOG", "the tool is not in the catalog");
+  if (!isCallable(tool)) return refuse(tool, "transport-not-supported", "NOT_SUPPORTED", "this version cannot reach servers of this tool's transport");
+  const workflowId = workflowOf(call);
+  if (!core.principals.mayUse(recorded.session.principalId, workflowId)) {
+    return refuse(tool, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");
+  }
+  if (call.dataClass !== null && !core.vocabulary.has(call.dataClass)) {
+    return refuse(tool, "unknown-data-class", "MCP_INVALID_REQUEST", "the declared data class is not a known sensitivity label");
+  }
+  const inspected = inspectArguments(tool, call.arguments);
+  if (!inspected.ok) return refuse(tool, "input-schema", "MCP_INVALID_REQUEST", `the arguments do not fit the approved input schema: ${inspected.why}`);
+  return fromVerdict(tool, core.policy.decide(factsFor(core, recorded, tool, workflowId, call.arguments)));
+}
+
+/**
+ * Whether a tool is shown to a caller. Arguments are unknown here, so a verdict that only they could
+ * settle (an error or an invalid request) shows the tool; the call itself is still decided in full.
+ */
+export function isListed(core: Core, recorded: RecordedSession, tool: CatalogTool, workflowId: string): boolean {
+  if (!isCallable(tool)) return false;
+  const verdict = core.policy.decide(factsFor(core, recorded, tool, workflowId, {}));
+  return verdict.decision !== "deny" || verdict.cause === "error" || verdict.cause === "request-invalid";
+}

@@ -1,0 +1,30 @@
+import type { ErrorCode } from "@cmcp/boundary";
+import type { CatalogTool } from "@cmcp/catalog";
+
+/**
+ * What the gateway decided about one call before anything was sent. It is made once, in `decide.ts`, and
+ * carried unchanged to the reply, the audit entry and the receipt.
+ */
+export type Decision = Permitted | Refused;
+
+/** The call may go out; with `redact` the named fields are removed from its result. */
+export interface Permitted {
+  readonly outcome: "allow" | "redact";
+  readonly tool: CatalogTool;
+  readonly rule: string;
+  readonly redactFields: readonly string[];
+}
+
+/** The call does not go out. `step_up` and `defer` are refusals that name what is missing. */
+export interface Refused {
+  readonly outcome: "deny" | "step_up" | "defer";
+  readonly tool: CatalogTool | null;
+  readonly rule: string;
+  readonly code: ErrorCode;
+  /** What the caller is told; never names the rule. */
+  readonly message: string;
+}
+
+export function isPermitted(decision: Decision): decision is Permitted {
+  return decision.outcome === "allow" || decision.outcome === "redact";
+}

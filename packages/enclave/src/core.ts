@@ -1,0 +1,37 @@
+import type { Catalog } from "@cmcp/catalog";
+import type { Config } from "@cmcp/launch";
+import type { CompiledPolicy } from "@cmcp/policy";
+import type { Vocabulary } from "@cmcp/session";
+import type { Evidence, Platform } from "@cmcp/attestation";
+import type { Isolation } from "./boot/isolation.ts";
+import type { Clock } from "./clock.ts";
+import type { Journal } from "./host/journal.ts";
+import type { SigningKey } from "./keys.ts";
+import type { Principals } from "./principals.ts";
+import type { ClaimSequence } from "./record/claims.ts";
+import type { Sessions } from "./record/sessions.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** What an accepted launch document turned into; everything a request may touch. */
+export interface Core {
+  readonly config: Config;
+  readonly development: boolean;
+  /** `sha256:` and hex of the launch document's bytes as received. */
+  readonly launchDigest: string;
+  readonly policy: CompiledPolicy;
+  readonly catalog: Catalog;
+  readonly vocabulary: Vocabulary;
+  readonly key: SigningKey;
+  /** The instance's name: base64url of the signing key's RFC 7638 thumbprint. */
+  readonly instance: string;
+  readonly platform: Platform;
+  readonly isolation: Isolation;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly upstreams: Upstreams;
+  readonly principals: Principals;
+  readonly sessions: Sessions;
+  readonly claims: ClaimSequence;
+  /** Asks the platform for a report over 64 bytes of report data. */
+  attest(reportData: Uint8Array): Promise<Evidence>;
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
+import { encodeRecord, type JournalStatement, type Sign } from "@cmcp/audit";
+import type { ExchangePool, Opening } from "@cmcp/wire";
+
+/** Which records to read back; every given field must match. */
+export interface ScanFilter {
+  readonly instance?: string;
+  readonly session?: string;
+  readonly kind?: JournalStatement["kind"];
+}
+
+/** Longest time a caller waits for the host to acknowledge a record. */
+const ACKNOWLEDGE_MS = 5_000;
+/** Records not yet acknowledged; over it nothing new is accepted. */
+const MAX_PENDING = 1_024;
+const RETRY_FIRST_MS = 25;
+const RETRY_MAX_MS = 2_000;
+/** Largest record a scan accepts; the host chose the length. */
+const MAX_RECORD_BYTES = 1_048_576;
+
+/**
+ * The enclave's record, kept by the host. A record once handed over is retried until the host has it or
+ * the process ends, because the hash chain in memory has already moved on; callers wait only so long.
+ */
+export class Journal {
+  readonly #pool: ExchangePool;
+  readonly #instance: string;
+  readonly #sign: Sign;
+  #sequence = 0;
+  #pending = 0;
+  #late = 0;
+
+  constructor(pool: ExchangePool, instance: string, sign: Sign) {
+    this.#pool = pool;
+    this.#instance = instance;
+    this.#sign = sign;
+  }
+
+  /** @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host has not acknowledged earlier records. */
+  assertWritable(): void {
+    if (this.#late > 0 || this.#pending >= MAX_PENDING) {
+      throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
+    }
+  }
+
+  /** Resolves once the host's store holds the record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried. */
+  async append(session: string, statement: JournalStatement): Promise<void> {
+    const record = encodeRecord(statement, this.#instance, this.#sequence, this.#sign);
+    const opening: Opening = { t: "append", instance: this.#instance, seq: this.#sequence, session, kind: statement.kind };
+    this.#sequence += 1;
+    this.#pending += 1;
+    let overdue = false;
+    const stored = this.#store(opening, record).finally(() => {
+      this.#pending -= 1;
+      if (overdue) this.#late -= 1;
+    });
+    const deadline = new AbortController();
+    try {
+      await Promise.race([
+        stored,
+        sleep(ACKNOWLEDGE_MS, undefined, { signal: deadline.signal, ref: false }).then(() => {
+          overdue = true;
+          this.#late += 1;
+          throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time");
+        }),
+      ]);
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  async #store(opening: Opening, record: Uint8Array): Promise<void> {
+    for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
+      try {
+        const exchange = await this.#pool.open(opening);
+        await exchange.write(record);
+        await exchange.end();
+        await exchange.head;
+        for await (const _ of exchange.body); // an acknowledgement has no body; reading it returns the stream to the pool
+        return;
+      } catch {
+        // Whatever went wrong, the record must not be lost; a caller that waits too long is told so above.
+        await sleep(wait, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Reads records back in the order they were stored. Everything in them is the host's word until verified. */
+  async *scan(filter: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
+    const exchange = await this.#pool.open({ t: "scan", ...filter });
+    try {
+      await exchange.end();
+      await exchange.head;
+      yield* records(exchange.body);
+    } finally {
+      exchange.abort();
+    }
+  }
+}
+
+/** Splits the host's reply into records, each a big-endian u32 length and that many bytes. */
+async function* records(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
+  let held = Buffer.alloc(0);
+  for await (const chunk of body) {
+    held = held.length === 0 ? Buffer.from(examine(chunk)) : Buffer.concat([held, examine(chunk)]);
+    let at = 0;
+    while (held.length - at >= 4) {
+      const length = held.readUInt32BE(at);
+      if (length > MAX_RECORD_BYTES) throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned an oversized record");
+      if (held.length - at - 4 < length) break;
+      yield untrusted(new Uint8Array(held.subarray(at + 4, at + 4 + length)));
+      at += 4 + length;
+    }
+    held = held.subarray(at);
+  }
+  if (held.length > 0) throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned a truncated record");
+}

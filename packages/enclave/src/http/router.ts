@@ -1,0 +1,69 @@
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import type { Core } from "../core.ts";
+import type { PhaseMachine } from "../boot/phases.ts";
+import type { Caller } from "../principals.ts";
+import { reportFault } from "../report-fault.ts";
+import { attestation } from "./attestation.ts";
+import { auditExport } from "./audit-export.ts";
+import { errorJson, errorJsonRpc, json } from "./json-response.ts";
+import { createMcp } from "./mcp.ts";
+import { closeById, traceClaim } from "./session-endpoints.ts";
+import { status } from "./status.ts";
+
+type Endpoint = (context: { request: Request; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
+
+interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly endpoint: Endpoint;
+}
+
+/** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
+export type Handler = (request: Request) => Promise<Response>;
+
+/** Builds the handler of an accepted launch. */
+export function createHandler(core: Core, phases: PhaseMachine): Handler {
+  const mcp = createMcp(core);
+  const notSupported = (what: string): Endpoint => () => {
+    throw new CmcpError("NOT_SUPPORTED", `${what} is not implemented in this version`);
+  };
+  const routes: readonly Route[] = [
+    { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(core, phases) },
+    { method: "GET", path: /^\/attestation$/, endpoint: ({ url }) => attestation(core, url) },
+    { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
+    { method: "POST", path: /^\/sessions\/([^/]{1,256})\/close$/, endpoint: ({ id, caller }) => closeById(core, caller, id) },
+    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-claim$/, endpoint: ({ id, caller }) => traceClaim(core, caller, id) },
+    { method: "POST", path: /^\/sessions\/([^/]{1,256})\/reset$/, endpoint: notSupported("a signed session reset") },
+    { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
+  ];
+
+  return async (request) => {
+    const url = new URL(request.url);
+    const isMcp = url.pathname === "/mcp";
+    try {
+      if (url.pathname === "/readyz") return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
+      phases.step("request");
+      checkOrigin(core, request);
+      const caller = core.principals.authenticate(request.headers.get("authorization"));
+      if (isMcp) return await mcp(request, caller);
+      const matching = routes.filter((route) => route.path.test(url.pathname));
+      const route = matching.find((candidate) => candidate.method === request.method);
+      if (route === undefined) {
+        throw matching.length > 0 ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method") : new CmcpError("NOT_FOUND", "there is nothing at this path");
+      }
+      return await route.endpoint({ request, url, caller, id: decodeURIComponent(route.path.exec(url.pathname)?.[1] ?? "") });
+    } catch (thrown) {
+      const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
+      if (error.code === "INTERNAL") reportFault(error);
+      return isMcp ? errorJsonRpc(error) : errorJson(error);
+    }
+  };
+}
+
+/** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). */
+function checkOrigin(core: Core, request: Request): void {
+  const origin = request.headers.get("origin");
+  if (origin !== null && !core.config.enclave.allowed_origins.includes(origin)) {
+    throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");
+  }
+}

@@ -1,0 +1,35 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Core } from "../core.ts";
+import type { Caller } from "../principals.ts";
+import { claimSoFar, closeSession } from "../record/claims.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { interrupted } from "../record/interrupted.ts";
+import { json } from "./json-response.ts";
+
+/** A caller's session by its id, its handle, or the caller's own label for it. */
+export function resolveSession(core: Core, caller: Caller, name: string): RecordedSession | undefined {
+  return core.sessions.byId(caller, name) ?? core.sessions.byHandle(caller, name) ?? core.sessions.byExistingLabel(caller, name);
+}
+
+function unknown(): CmcpError {
+  return new CmcpError("NOT_FOUND", "this principal has no such session");
+}
+
+/** `POST /sessions/{id}/close`: ends the session and answers with its claim; again for a closed one, the same claim. */
+export async function closeById(core: Core, caller: Caller, id: string): Promise<Response> {
+  const recorded = resolveSession(core, caller, id);
+  if (recorded !== undefined) return json(await closeSession(core, recorded));
+  const closed = core.sessions.closedById(caller, id);
+  if (closed !== undefined) return json(closed.claim);
+  throw unknown();
+}
+
+/** `GET /sessions/{id}/trace-claim`: the claim of a closed session, or one over an open session so far. */
+export async function traceClaim(core: Core, caller: Caller, id: string): Promise<Response> {
+  const closed = core.sessions.closedById(caller, id);
+  if (closed !== undefined) return json(closed.claim);
+  const recorded = resolveSession(core, caller, id);
+  if (recorded !== undefined) return json(await claimSoFar(core, recorded));
+  if ((await interrupted(core, caller, id)) !== null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
+  throw unknown();
+}

@@ -1,0 +1,27 @@
+import type { Core } from "../core.ts";
+import type { PhaseMachine } from "../boot/phases.ts";
+import { GATEWAY_VERSION } from "../version.ts";
+import { json } from "./json-response.ts";
+
+/** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
+export function status(core: Core, phases: PhaseMachine): Response {
+  return json({
+    gateway_version: GATEWAY_VERSION,
+    phase: phases.phase,
+    instance: core.instance,
+    platform: core.platform,
+    assurance: "functional-only",
+    isolation: core.isolation,
+    development: core.development,
+    launch_digest: core.launchDigest,
+    policy: {
+      bundle_hash: core.policy.bundle.hash,
+      version: core.policy.bundle.version,
+      shape: core.policy.shape,
+      enforcement_mode: core.config.attestation.enforcement_mode,
+      warnings: core.policy.warnings,
+    },
+    catalog: { hash: core.catalog.hash, tools: core.catalog.tools.size, warnings: core.catalog.warnings },
+    sessions: { open: core.sessions.openCount },
+  });
+}

@@ -1,0 +1,107 @@
+import { canonicalText, type JsonObject } from "@cmcp/boundary";
+import { exportBundle, type AuditBundle, type AuditEntry } from "@cmcp/audit";
+import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
+import { sessionReportData } from "@cmcp/attestation";
+import { summarize } from "@cmcp/session";
+import { GATEWAY_VERSION } from "../version.ts";
+import type { Core } from "../core.ts";
+import { readEntries, type ChainPoint } from "./read-back.ts";
+import { ensureStarted, record } from "./recorder.ts";
+import type { RecordedSession } from "./recorded-session.ts";
+
+/** Numbers an instance's claims and links each to the one before, so that withholding one can be found. */
+export class ClaimSequence {
+  #number = 0;
+  #previous: string | null = null;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** Runs `make` alone; the number and link advance only when it succeeds. */
+  async next(make: (number: number, previous: string | null) => Promise<Claim>): Promise<Claim> {
+    const run = this.#tail.then(async () => {
+      const claim = await make(this.#number + 1, this.#previous);
+      this.#number += 1;
+      this.#previous = claimHash(claim);
+      return claim;
+    });
+    this.#tail = run.catch(() => undefined);
+    return await run;
+  }
+}
+
+/** What this process knows a session's chain to be right now. */
+export function pointOf(recorded: RecordedSession): ChainPoint {
+  return { root: recorded.chain.root, tip: recorded.chain.tip, length: recorded.chain.length };
+}
+
+async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint, entries: readonly AuditEntry[]): Promise<Claim> {
+  const { config, policy, key } = core;
+  const evidence = await core.attest(sessionReportData(key.thumbprint, point.root));
+  const { call_graph_summary: graph } = summarize(recorded.session);
+  return await core.claims.next(async (sequenceNumber, previous) => {
+    const claim = signClaim(
+      buildClaim({
+        eatProfile: config.enclave.eat_profile,
+        issuedAt: Math.floor(core.clock.now().getTime() / 1000),
+        jwk: key.jwk,
+        gatewayVersion: GATEWAY_VERSION,
+        session: { id: recorded.session.id, ...point, crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })), edgesRepresent: graph.edges_represent },
+        entries,
+        policy: { hash: policy.bundle.hash, version: policy.bundle.version, mode: config.attestation.enforcement_mode },
+        catalog: { hash: core.catalog.hash, driftDetected: false, exceptions: [] },
+        attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds },
+        surroundings: { isolation: core.isolation, channel: "plain" },
+        sequenceNumber,
+        ...(previous === null ? {} : { previousClaimHash: previous }),
+      }),
+      (bytes) => key.sign(bytes),
+    );
+    await core.journal.append(recorded.session.id, {
+      kind: "claim",
+      body: { session_id: recorded.session.id, sequence_number: sequenceNumber, claim_hash: claimHash(claim), claim: JSON.parse(canonicalText(claim)) as JsonObject },
+    });
+    return claim;
+  });
+}
+
+/** A claim over everything recorded in an open session so far; a verifier calls it an open prefix. */
+export async function claimSoFar(core: Core, recorded: RecordedSession): Promise<Claim> {
+  await ensureStarted(core, recorded);
+  const point = pointOf(recorded);
+  return await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+}
+
+/** Ends a session: no further call, the ones under way aborted and recorded, `session_end`, claim. */
+export function closeSession(core: Core, recorded: RecordedSession): Promise<Claim> {
+  recorded.closing ??= endAndClaim(core, recorded).catch((thrown: unknown) => {
+    recorded.closing = null;
+    throw thrown;
+  });
+  return recorded.closing;
+}
+
+async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim> {
+  await recorded.quiesce();
+  await ensureStarted(core, recorded);
+  if (!recorded.ended) {
+    recorded.ended = true;
+    await record(core, recorded, {
+      entry_type: "session_end",
+      policy_decision: "n/a",
+      response_inspection_result: "n/a",
+      session_sensitivity_after: recorded.session.sensitivity,
+      detail: { policy_hash: core.policy.bundle.hash },
+    }).stored;
+  }
+  const point = pointOf(recorded);
+  const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+  core.sessions.remember(recorded, claim);
+  await core.upstreams.closeSession(recorded.session.id);
+  return claim;
+}
+
+/** The audit bundle of a session up to a point of its chain. */
+export async function exportSession(core: Core, sessionId: string, point: ChainPoint): Promise<AuditBundle> {
+  const entries = await readEntries(core, sessionId, point);
+  return exportBundle(sessionId, entries, (bytes) => core.key.sign(bytes));
+}
+

@@ -1,0 +1,47 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { SessionChain } from "@cmcp/audit";
+import type { Claim } from "@cmcp/claim";
+import type { Session } from "@cmcp/session";
+
+/** A session together with its hash chain and the calls that are under way in it. */
+export class RecordedSession {
+  readonly session: Session;
+  readonly chain: SessionChain;
+  /** Resolves once `session_start` is in the host's store; made on first use so that idle sessions leave no trace. */
+  started: Promise<void> | null = null;
+  /** True once `session_end` is in the chain. */
+  ended = false;
+  /** The close under way, so that closing twice is closing once. */
+  closing: Promise<Claim> | null = null;
+  readonly #inFlight = new Map<AbortController, Promise<unknown>>();
+  #quiet = false;
+
+  constructor(session: Session, chain: SessionChain) {
+    this.session = session;
+    this.chain = chain;
+  }
+
+  /** Runs one call; closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once closing has begun. */
+  async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#quiet) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+    const controller = new AbortController();
+    const task = work(AbortSignal.any([signal, controller.signal]));
+    const settled = task.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#inFlight.set(controller, settled);
+    try {
+      return await task;
+    } finally {
+      this.#inFlight.delete(controller);
+    }
+  }
+
+  /** Refuses further calls, aborts those under way and waits until each has left its entry. */
+  async quiesce(): Promise<void> {
+    this.#quiet = true;
+    for (const controller of this.#inFlight.keys()) controller.abort();
+    await Promise.all(this.#inFlight.values());
+  }
+}

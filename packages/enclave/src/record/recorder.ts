@@ -1,0 +1,60 @@
+import { signReceipt, type AuditEntry, type EntryFields, type Intent, type Receipt } from "@cmcp/audit";
+import type { Core } from "../core.ts";
+import type { RecordedSession } from "./recorded-session.ts";
+
+/** An entry that is in the chain, and the host's acknowledgement to wait for. */
+export interface Recorded {
+  readonly entry: AuditEntry;
+  readonly stored: Promise<void>;
+}
+
+/** Appends one entry to a session's chain and hands it to the host's store. */
+export function record(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded {
+  const entry = recorded.chain.append(fields);
+  return { entry, stored: core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt: null } }) };
+}
+
+/** As {@link record}, for a decision: with its receipt. */
+export function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded & { readonly receipt: Receipt } {
+  const entry = recorded.chain.append(fields);
+  const receipt = signReceipt(entry, core.instance, "plain", (bytes) => core.key.sign(bytes));
+  return { entry, receipt, stored: core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt } }) };
+}
+
+/** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
+export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before" | "policy_hash" | "session_sensitivity">): Promise<void> {
+  const { session, chain } = recorded;
+  await core.journal.append(session.id, {
+    kind: "intent",
+    body: { ...intent, session_id: session.id, tip_before: chain.tip, policy_hash: core.policy.bundle.hash, session_sensitivity: session.sensitivity },
+  });
+}
+
+/** What every root entry says about the instance the session lives in. */
+export function rootDetail(core: Core, principal: string): Record<string, string | number> {
+  return {
+    instance: core.instance,
+    principal,
+    policy_hash: core.policy.bundle.hash,
+    catalog_hash: core.catalog.hash,
+    enforcement_mode: core.config.attestation.enforcement_mode,
+    launch_digest: core.launchDigest,
+    platform: core.platform,
+    isolation: core.isolation,
+    channel: "plain",
+    session_isolation: "gateway",
+  };
+}
+
+/** Makes sure the session's root entry exists and is stored. */
+export function ensureStarted(core: Core, recorded: RecordedSession): Promise<void> {
+  recorded.started ??= record(core, recorded, {
+    entry_type: "session_start",
+    policy_decision: "n/a",
+    response_inspection_result: "n/a",
+    session_sensitivity_after: recorded.session.sensitivity,
+    detail: { ...rootDetail(core, recorded.session.principalId) },
+  }).stored;
+  return recorded.started;
+}
+

@@ -1,0 +1,88 @@
+import { SessionChain } from "@cmcp/audit";
+import type { Claim } from "@cmcp/claim";
+import type { Session, SessionTable } from "@cmcp/session";
+import type { Clock } from "../clock.ts";
+import type { Caller } from "../principals.ts";
+import { RecordedSession } from "./recorded-session.ts";
+
+/** What stays in memory of a closed session so that its claim can be fetched again for a while. */
+export interface ClosedSession {
+  readonly principalId: string;
+  readonly root: string;
+  readonly tip: string;
+  readonly length: number;
+  readonly claim: Claim;
+}
+
+/** Closed sessions remembered; older ones are read back from the host's store and verified. */
+const MAX_CLOSED = 256;
+
+/** The sessions of this instance with their chains. A session is only ever found by the principal that owns it. */
+export class Sessions {
+  readonly #table: SessionTable;
+  readonly #clock: Clock;
+  readonly #open = new Map<string, RecordedSession>();
+  readonly #closed = new Map<string, ClosedSession>();
+
+  constructor(table: SessionTable, clock: Clock) {
+    this.#table = table;
+    this.#clock = clock;
+  }
+
+  get openCount(): number {
+    return this.#table.size;
+  }
+
+  openHandle(caller: Caller): RecordedSession {
+    return this.#recorded(this.#table.openHandle(caller.principalId));
+  }
+
+  /** The session of a caller's label, or its one session when there is none; made on first use. */
+  labelled(caller: Caller, label: string | null): RecordedSession {
+    return this.#recorded(this.#table.byLabel(caller.principalId, label));
+  }
+
+  byHandle(caller: Caller, handle: string): RecordedSession | undefined {
+    const session = this.#table.byHandle(caller.principalId, handle);
+    return session === undefined ? undefined : this.#recorded(session);
+  }
+
+  byId(caller: Caller, id: string): RecordedSession | undefined {
+    const session = this.#table.byId(caller.principalId, id);
+    return session === undefined ? undefined : this.#recorded(session);
+  }
+
+  /** A caller's open session of this label; never makes one. */
+  byExistingLabel(caller: Caller, label: string): RecordedSession | undefined {
+    const session = this.#table.byExistingLabel(caller.principalId, label);
+    return session === undefined ? undefined : this.#recorded(session);
+  }
+
+  closedById(caller: Caller, id: string): ClosedSession | undefined {
+    const closed = this.#closed.get(id);
+    return closed?.principalId === caller.principalId ? closed : undefined;
+  }
+
+  /** Every session still open, for a clean shutdown. */
+  openSessions(): RecordedSession[] {
+    return [...this.#open.values()];
+  }
+
+  /** Forgets an open session; what an auditor needs stays for a while and in the host's store. */
+  remember(recorded: RecordedSession, claim: Claim): void {
+    const { session, chain } = recorded;
+    this.#table.close(session);
+    this.#open.delete(session.id);
+    this.#closed.set(session.id, { principalId: session.principalId, root: chain.root, tip: chain.tip, length: chain.length, claim });
+    const oldest = this.#closed.keys().next();
+    if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
+  }
+
+  #recorded(session: Session): RecordedSession {
+    const known = this.#open.get(session.id);
+    if (known !== undefined) return known;
+    const recorded = new RecordedSession(session, new SessionChain(session.id, () => this.#clock.now().getTime()));
+    this.#open.set(session.id, recorded);
+    return recorded;
+  }
+}

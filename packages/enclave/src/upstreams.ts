@@ -1,0 +1,47 @@
+import type { Duplex } from "node:stream";
+import type { JsonObject } from "@cmcp/boundary";
+import type { CatalogServer, CatalogTool } from "@cmcp/catalog";
+import { UpstreamClient, type UpstreamLimits } from "@cmcp/mcp";
+import { GATEWAY_VERSION } from "./version.ts";
+
+type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
+
+/** One client per tool server of the catalog, made on first use. */
+export class Upstreams {
+  readonly #dial: Dial;
+  readonly #limits: Partial<UpstreamLimits>;
+  readonly #clients = new Map<string, UpstreamClient>();
+
+  constructor(dial: Dial, limits: Partial<UpstreamLimits>) {
+    this.#dial = dial;
+    this.#limits = limits;
+  }
+
+  /** Calls a tool on behalf of one session. Errors say in `detail.sent` whether the call can have reached the server. */
+  async callTool(tool: CatalogTool, sessionId: string, args: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return await this.#client(tool.server).callTool(sessionId, tool.toolName, args, signal);
+  }
+
+  /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
+  async closeSession(sessionId: string): Promise<void> {
+    await Promise.allSettled([...this.#clients.values()].map((client) => client.closeSession(sessionId)));
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
+  }
+
+  #client(server: CatalogServer): UpstreamClient {
+    const known = this.#clients.get(server.identity);
+    if (known !== undefined) return known;
+    const client = new UpstreamClient({
+      url: server.url,
+      dial: this.#dial,
+      tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin },
+      clientInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
+      limits: this.#limits,
+    });
+    this.#clients.set(server.identity, client);
+    return client;
+  }
+}

@@ -1,0 +1,39 @@
+/** Bundles the enclave, its policy worker and the command line into `dist` folders, byte-identical for equal inputs. */
+import { build, type BuildOptions } from "esbuild";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const enclave = join(root, "packages/enclave");
+const cli = join(root, "packages/cli");
+
+const common: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  absWorkingDir: root,
+  legalComments: "none",
+  logLevel: "warning",
+  charset: "utf8",
+};
+
+await rm(join(cli, "dist"), { recursive: true, force: true });
+await mkdir(join(cli, "dist/enclave"), { recursive: true });
+await Promise.all([
+  build({ ...common, format: "cjs", entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
+  build({ ...common, format: "cjs", entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
+  build({
+    ...common,
+    format: "esm",
+    splitting: true,
+    entryPoints: { cmcp: join(cli, "src/main.ts") },
+    outdir: join(cli, "dist"),
+    outExtension: { ".js": ".mjs" },
+    // CommonJS packages in an ES module bundle reach Node's built-ins through require, and Cedar its wasm through __dirname.
+    banner: { js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url),__dirname=import.meta.dirname+"/enclave";' },
+  }),
+]);
+const cedar = createRequire(join(root, "packages/policy/package.json")).resolve("@cedar-policy/cedar-wasm/nodejs");
+await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));

@@ -1,0 +1,42 @@
+import { Client, ProtocolError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+
+/** How the gateway answered one call. */
+export type CallOutcome =
+  | { readonly allowed: true; readonly text: string; readonly structured: unknown; readonly receipt: unknown }
+  | { readonly allowed: false; readonly code: string; readonly message: string; readonly receipt: unknown };
+
+/** The official MCP client, with the gateway as its only endpoint. */
+export class Agent {
+  readonly #client = new Client({ name: "demo-agent", version: "1.0.0" });
+  readonly #transport: StreamableHTTPClientTransport;
+
+  private constructor(transport: StreamableHTTPClientTransport) {
+    this.#transport = transport;
+  }
+
+  static async connect(mcp: string, token: string): Promise<Agent> {
+    const agent = new Agent(new StreamableHTTPClientTransport(new URL(mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    await agent.#client.connect(agent.#transport);
+    return agent;
+  }
+
+  async tools(): Promise<string[]> {
+    return (await this.#client.listTools()).tools.map((tool) => tool.name);
+  }
+
+  async call(name: string, args: Record<string, unknown>): Promise<CallOutcome> {
+    try {
+      const result = await this.#client.callTool({ name, arguments: args });
+      const [first] = result.content;
+      return { allowed: true, text: first?.type === "text" ? first.text : "", structured: result.structuredContent, receipt: result._meta?.["cmcp.gateway/receipt"] };
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolError)) throw thrown;
+      const data = thrown.data as { error_code?: string; receipt?: unknown } | undefined;
+      return { allowed: false, code: data?.error_code ?? String(thrown.code), message: thrown.message, receipt: data?.receipt };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+}

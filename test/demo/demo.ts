@@ -1,0 +1,111 @@
+/** The main job on real servers: allowed, redacted and denied calls, a signed claim, and its verification. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import process from "node:process";
+import { cmcp } from "../gateway/cli.ts";
+import { ROOT, deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
+import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { startEverythingServer } from "../servers/everything-server.ts";
+import { startRecordsServer } from "../servers/records-server.ts";
+import { Agent, type CallOutcome } from "./agent.ts";
+import { command, outcome, quote, say, step } from "./screen.ts";
+
+const out = join(ROOT, "out");
+const token = randomBytes(32).toString("base64url");
+
+function expectCall(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`the demonstration did not go as it must: ${what}`);
+}
+
+function show(call: string, result: CallOutcome, redacted = false): void {
+  if (result.allowed) outcome(redacted ? "redacted" : "allowed", call, result.structured === undefined ? result.text : JSON.stringify(result.structured));
+  else outcome("denied", call, `${result.code}: ${result.message}`);
+}
+
+async function main(): Promise<void> {
+  const startedAt = performance.now();
+  const stop: (() => Promise<unknown>)[] = [];
+  try {
+    step(1, "Two real MCP servers");
+    const everything = await startEverythingServer();
+    stop.push(() => everything.close());
+    say(`server-everything, plain HTTP on 127.0.0.1:${everything.port}`);
+    const records = await startRecordsServer();
+    stop.push(() => records.close());
+    say(`patient records, TLS on 127.0.0.1:${records.port}; the catalog pins ${records.fingerprint}`);
+
+    step(2, "The gateway: host proxy outside, enclave process in an empty network namespace");
+    const config = await deployQuickstart(join(out, "demo"), { everythingPort: everything.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    await listenOnAnyPort(config);
+    const gateway = await startGateway(config, developmentEnvironment(token));
+    stop.push(() => gateway.stop());
+    say(`agents connect to ${gateway.mcp}; enclave process ${gateway.enclave_pid}, isolation: ${gateway.isolation}`);
+
+    step(3, "An agent (the official MCP client) calls tools through it");
+    const agent = await Agent.connect(gateway.mcp, token);
+    say(`it is shown: ${(await agent.tools()).join(", ")}`);
+    const echo = await agent.call("echo", { message: "hello from the agent" });
+    show("echo", echo);
+    expectCall(echo.allowed, "echo is allowed");
+    const sum = await agent.call("get-sum", { a: 19, b: 23 });
+    show("get-sum 19 + 23", sum);
+    expectCall(sum.allowed && sum.text.includes("42"), "get-sum is allowed");
+    const env = await agent.call("get-env", {});
+    show("get-env", env);
+    expectCall(!env.allowed, "get-env is denied");
+    const early = await agent.call("send_message", { to: "friend@example.org", text: "lunch?" });
+    show("send_message, before any record was read", early);
+    expectCall(early.allowed, "send_message is allowed in a session that has seen nothing sensitive");
+    const record = await agent.call("get_patient_record", { patient_id: "P-1001" });
+    show("get_patient_record P-1001", record, true);
+    expectCall(record.allowed && !JSON.stringify(record).includes("078-05-1120"), "the social security number is redacted");
+    const late = await agent.call("send_message", { to: "friend@example.org", text: "guess what I read" });
+    show("send_message, after it", late);
+    expectCall(!late.allowed, "send_message is denied once the session has seen health data");
+    expectCall(records.calls.filter(({ tool }) => tool === "send_message").length === 1, "the denied message never reached the server");
+    say(`the records server saw ${records.calls.length} calls; the denied one never left the enclave`);
+
+    step(4, "The session is closed; claim, audit bundle and a receipt are saved");
+    const session = (late.receipt as { session_id: string }).session_id;
+    const headers = { authorization: `Bearer ${token}` };
+    const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
+    const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
+    await mkdir(out, { recursive: true });
+    await writeFile(join(out, "claim.json"), claim);
+    await writeFile(join(out, "audit-bundle.json"), bundle);
+    await writeFile(join(out, "receipt.json"), JSON.stringify(late.receipt));
+    await agent.close();
+    say("out/claim.json  out/audit-bundle.json  out/receipt.json");
+
+    step(5, "An auditor verifies them offline");
+    const verifyArguments = ["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle.json"), "--receipt", join(out, "receipt.json"), "--allow-software-only"];
+    const verified = await cmcp(verifyArguments);
+    quote(verified.stdout);
+    expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);
+
+    step(6, "One changed byte");
+    const changed = claim.replace('"decision":"deny"', '"decision":"allow"');
+    expectCall(changed !== claim, "the claim holds a denied call to change");
+    await writeFile(join(out, "claim-changed.json"), changed);
+    const rejected = await cmcp(["verify", join(out, "claim-changed.json"), "--allow-software-only"]);
+    say(`a denied call was rewritten to "allow": cmcp verify ends with ${rejected.code}`);
+    const bytes = await readFile(join(out, "audit-bundle.json"));
+    const at = bytes.indexOf('"latency_us":') + 13;
+    bytes[at] = bytes[at] === 0x31 ? 0x32 : 0x31;
+    await writeFile(join(out, "audit-bundle-changed.json"), bytes);
+    const broken = await cmcp(["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle-changed.json"), "--allow-software-only"]);
+    say(`one digit of the audit bundle was changed: cmcp verify ends with ${broken.code}`);
+    expectCall(rejected.code === 10 && broken.code === 10, "changed records are rejected");
+
+    step(7, "Try next");
+    command("npx cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --allow-software-only --json");
+    command("npx cmcp validate-bundle --bundle-path examples/quickstart/policies");
+    command("npx cmcp policy hash examples/quickstart/policies");
+    process.stdout.write(`\n   done in ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`);
+  } finally {
+    for (const undo of stop.toReversed()) await undo();
+  }
+}
+
+await main();

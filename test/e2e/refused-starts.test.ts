@@ -1,0 +1,140 @@
+/** Configurations, bundles and catalogs that must not start, each refused through the shipped command with its code and an action. */
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { cmcp } from "../gateway/cli.ts";
+import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
+
+const DEVELOPMENT = { CMCP_DEV_MODE: "1" };
+const URL_A = "http://127.0.0.1:9001/mcp";
+const URL_B = "http://127.0.0.1:9002/mcp";
+const WRONG_HASH = `sha256:${"0".repeat(64)}`;
+
+describe("starts that are refused", () => {
+  let root: string;
+  let count = 0;
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), "cmcp-refused-"));
+  });
+  after(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+
+  const folder = (): string => join(root, String((count += 1)));
+  const good = (parts: Partial<Parameters<typeof deploy>[1]> = {}): Promise<string> => deploy(folder(), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, ...parts });
+
+  /** `start` and `validate-config` must both refuse, with the same code. */
+  const refused = async (config: string, code: string, env: Record<string, string> = DEVELOPMENT, says?: RegExp): Promise<void> => {
+    const run = await cmcp(["start", "--config", config, "--json"], env);
+    assert.equal(run.code, 10, run.stdout + run.stderr);
+    const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string; action: string } };
+    assert.equal(error.code, code, error.message);
+    assert.ok(error.action.length > 0);
+    if (says !== undefined) assert.match(error.message, says);
+    const readable = await cmcp(["start", "--config", config], env);
+    assert.match(readable.stderr, new RegExp(`${code}[^]*what to do:`));
+  };
+
+  test("an unknown key, named with the nearest known one", async () => {
+    await refused(await good({ config: "catalogue_path: x.json\n" }), "CONFIG_INVALID", DEVELOPMENT, /catalog_path/);
+  });
+  test("a path with ..", async () => {
+    await refused(await good({ config: "audit_db_path: ../audit.db\n" }), "CONFIG_INVALID", DEVELOPMENT, /audit_db_path/);
+  });
+  test("a malformed pinned hash", async () => {
+    await refused(await good(), "CONFIG_INVALID", { ...DEVELOPMENT, CMCP_POLICY_HASH: "sha256:zz" });
+  });
+  test("another policy bundle than the pinned one, refused by the enclave", async () => {
+    await refused(await good(), "POLICY_HASH_MISMATCH", { ...DEVELOPMENT, CMCP_POLICY_HASH: WRONG_HASH });
+  });
+  test("another catalog than the pinned one, refused by the enclave", async () => {
+    await refused(await good(), "CATALOG_HASH_MISMATCH", { ...DEVELOPMENT, CMCP_CATALOG_HASH: WRONG_HASH });
+  });
+  test("an address other machines can reach, without a token", async () => {
+    const config = await good();
+    await writeFile(config, "listen_addr: 0.0.0.0:0\n");
+    await refused(config, "LISTEN_ADDRESS_REFUSED");
+  });
+  test("software attestation outside development", async () => {
+    await refused(await good(), "ATTESTATION_PROVIDER_UNSUPPORTED", { CMCP_BEARER_TOKEN: "x".repeat(40) });
+  });
+  for (const [key, yaml] of [
+    ["attestation.provider", "attestation:\n  provider: tpm\n"],
+    ["attestation.enforcement_mode", "attestation:\n  enforcement_mode: advisory\n"],
+    ["policy_reload_interval_seconds", "policy_reload_interval_seconds: 5\n"],
+    ["kill_switch", "kill_switch:\n  enabled: true\n"],
+  ] as const) {
+    test(`${key}, which is not built yet, by name`, async () => {
+      const run = await cmcp(["start", "--config", await good({ config: yaml }), "--json"], DEVELOPMENT);
+      const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
+      assert.ok(["CONFIG_NOT_SUPPORTED", "ATTESTATION_PROVIDER_NOT_IMPLEMENTED"].includes(error.code), error.code);
+      assert.match(error.message, new RegExp(key.split(".").at(-1) ?? key));
+    });
+  }
+  test("a policy with a syntax error, naming the file", async () => {
+    await refused(await good({ policies: "permit (principal, action, resource" }), "POLICY_BUNDLE_INVALID", DEVELOPMENT, /rules\.cedar/);
+  });
+  test("a policy nested 500 deep", async () => {
+    await refused(await good({ policies: `permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };` }), "POLICY_BUNDLE_INVALID");
+  });
+  test("an empty bundle folder", async () => {
+    const config = await good();
+    await rm(join(config, "../policies"), { recursive: true });
+    await refused(config, "POLICY_BUNDLE_INVALID");
+  });
+  test("a bundle without policies", async () => {
+    const config = await good();
+    await rm(join(config, "../policies/rules.cedar"));
+    await refused(config, "POLICY_BUNDLE_INVALID");
+  });
+  test("two owners of one tool name, naming both", async () => {
+    const tools = [{ name: "echo", url: URL_A }, { name: "echo", url: URL_B }];
+    await refused(await good({ tools }), "CATALOG_TOOL_NAME_COLLISION", DEVELOPMENT, /9001[^]*9002/);
+  });
+  test("two tools that give one action name", async () => {
+    await refused(await good({ tools: [{ name: "read_file", url: URL_A }, { name: "ReadFile", url: URL_B }] }), "CATALOG_TOOL_NAME_COLLISION");
+  });
+  test("a catalog entry whose definition was changed after approval", async () => {
+    const config = await good();
+    const path = join(config, "../catalog.json");
+    await writeFile(path, (await readFile(path, "utf8")).replace('"description":"echo."', '"description":"echo!"'));
+    await refused(config, "CATALOG_INVALID");
+  });
+  test("a missing file is named", async () => {
+    await refused(join(root, "nowhere.yaml"), "CONFIG_INVALID", DEVELOPMENT, /nowhere\.yaml/);
+  });
+});
+
+describe("checks without starting", () => {
+  let root: string;
+  let config: string;
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), "cmcp-checks-"));
+    config = await deploy(root, { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL });
+  });
+  after(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+
+  test("validate-config prints the digests a deployment pins, equal to policy hash and catalog hash", async () => {
+    const run = await cmcp(["validate-config", "--config", config, "--json"], DEVELOPMENT);
+    assert.equal(run.code, 0, run.stdout);
+    const facts = JSON.parse(run.stdout) as { policy_hash: string; catalog_hash: string };
+    assert.equal((await cmcp(["policy", "hash", join(root, "policies")])).stdout.trim(), facts.policy_hash);
+    assert.equal((await cmcp(["catalog", "hash", join(root, "catalog.json")])).stdout.trim(), facts.catalog_hash);
+    assert.equal((await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", facts.policy_hash])).code, 0);
+    assert.equal((await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", WRONG_HASH])).code, 10);
+  });
+
+  test("every command explains itself and refuses what it does not know", async () => {
+    for (const command of [["start"], ["validate-config"], ["validate-bundle"], ["verify"], ["policy", "hash"], ["catalog", "hash"]]) {
+      const help = await cmcp([...command, "--help"]);
+      assert.equal(help.code, 0);
+      assert.match(help.stdout, /Usage: cmcp[^]*Exit codes:[^]*Example:/, command.join(" "));
+      assert.equal((await cmcp([...command, "--no-such-option"])).code, 64);
+    }
+    assert.equal((await cmcp(["no-such-command"])).code, 64);
+  });
+});

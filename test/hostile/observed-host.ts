@@ -1,0 +1,102 @@
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+import { BlobStore, EnclaveLink, EgressRelay, createLog, egressAllowList, findIsolation, listenServices, makeRuntimeDirectory, startEnclaveProcess, type EnclaveProcess, type IsolationMeans, type RecordKey } from "@cmcp/host-proxy";
+import { examine } from "@cmcp/boundary";
+import { readLaunchInputs } from "@cmcp/launch/files";
+import { ExchangePool, unixDialer } from "@cmcp/wire";
+
+const ENTRY = fileURLToPath(new URL("../../packages/cli/dist/enclave/enclave.cjs", import.meta.url));
+
+/** Called at every point of a call that the host can see, in order; throwing there is the host failing there. */
+export type Observe = (point: string) => void;
+
+/** The host's own store, with an observer before and after each append. */
+class ObservedStore extends BlobStore {
+  observe: Observe = () => undefined;
+
+  override append(key: RecordKey, body: Uint8Array): void {
+    this.observe(`${key.kind} received`);
+    super.append(key, body);
+    this.observe(`${key.kind} stored`);
+  }
+}
+
+/** The host's own relay, with an observer when a connection is asked for. */
+class ObservedRelay extends EgressRelay {
+  observe: Observe = () => undefined;
+
+  override async serve(...args: Parameters<EgressRelay["serve"]>): Promise<void> {
+    this.observe("egress asked for");
+    await super.serve(...args);
+    this.observe("egress ended");
+  }
+}
+
+/** How the enclave answered an agent's request. */
+export interface Reply {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A host made of the real parts, whose every step a test can see and stop at. */
+export interface ObservedHost {
+  /** Starts an enclave process, launches and provisions it. */
+  startEnclave(): Promise<EnclaveProcess>;
+  /** Streams to the enclave, as the HTTP front uses them. */
+  readonly pool: ExchangePool;
+  readonly store: BlobStore;
+  /** One agent request through the wire. */
+  request(method: string, path: string, body?: object): Promise<Reply>;
+  observe(observer: Observe): void;
+  close(): Promise<void>;
+}
+
+/** Composes a host around a deployment's configuration; `isolated: false` starts the enclave with the network in reach. */
+export async function startObservedHost(config: string, env: Record<string, string>, { isolated = true }: { isolated?: boolean } = {}): Promise<ObservedHost> {
+  const inputs = await readLaunchInputs(config, env);
+  const log = createLog({ level: (process.env["CMCP_TEST_LOG"] ?? "silent") as "silent" });
+  const store = new ObservedStore(null);
+  const relay = new ObservedRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), log);
+  const directory = await makeRuntimeDirectory();
+  const services = await listenServices(directory.servicesSocket, { relay, store, log });
+  const dialer = unixDialer(directory.enclaveSocket);
+  const link = new EnclaveLink(dialer);
+  const pool = new ExchangePool(dialer, { maxStreams: 64 });
+  const means: IsolationMeans = isolated ? await findIsolation(true) : { isolation: "none", prefix: [] };
+  const running = new Set<EnclaveProcess>();
+  return {
+    pool,
+    store,
+    request: async (method, path, body) => {
+      const headers = { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"] ?? ""}`, "content-type": "application/json", accept: "application/json, text/event-stream" };
+      const exchange = await pool.open({ t: "request", method, path, headers });
+      if (body !== undefined) await exchange.write(Buffer.from(JSON.stringify(body)));
+      await exchange.end();
+      const { status } = await exchange.head;
+      let text = "";
+      for await (const chunk of exchange.body) text += Buffer.from(examine(chunk)).toString();
+      return { status, body: text };
+    },
+    observe: (observer) => {
+      store.observe = observer;
+      relay.observe = observer;
+    },
+    startEnclave: async () => {
+      const enclave = await startEnclaveProcess({ nodePath: process.execPath, enclave: { entry: ENTRY, readable: [fileURLToPath(new URL("../../packages/cli/dist/enclave", import.meta.url))], extraFlags: [], extraArguments: [] }, means, directory, dialer, log });
+      running.add(enclave);
+      link.started();
+      await link.launch(inputs.document);
+      await link.provision(inputs.provision);
+      link.ready();
+      return enclave;
+    },
+    close: async () => {
+      for (const enclave of running) await enclave.stop();
+      await pool.close();
+      await link.lost();
+      await services.close();
+      store.close();
+      await directory.remove();
+    },
+  };
+}

@@ -1,1 +1,5 @@
-export {};
+export { isCallable, requireCallable } from "./callable.ts";
+export { catalogHash, definitionHash, driftDigest, type ToolDefinition } from "./hashes.ts";
+export { loadCatalog, type Catalog, type CatalogOptions, type CatalogTool } from "./load.ts";
+export type { CatalogServer } from "./server.ts";
+export { actionName } from "./tool-name.ts";

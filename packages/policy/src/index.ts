@@ -1,1 +1,5 @@
-export {};
+export { bundleHash, readBundle, type BundleFiles, type PolicyBundle } from "./bundle/index.ts";
+export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
+export type { BundleShape, CompiledPolicy } from "./compiled.ts";
+export type { CallFacts } from "./facts.ts";
+export type { Verdict, VerdictCause } from "./verdict.ts";

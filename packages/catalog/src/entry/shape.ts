@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
+
+const text = z.string().min(1).max(MAX_TEXT);
+const label = z.string().min(1).max(64);
+const jsonObject = z.record(z.string(), z.json());
+
+// Visible ASCII: a name that looks like another, or that JCS and code-point order would sort differently, has no place here.
+const toolName = z
+  .string()
+  .min(1)
+  .max(MAX_TOOL_NAME)
+  .regex(/^[\x21-\x7e]+$/, "must be visible ASCII without spaces");
+
+const spawn = z.strictObject({
+  command: text,
+  args: z.array(z.string().max(MAX_TEXT)).max(256).optional(),
+  binary_digest: text.nullish(),
+  measure_target: text.nullish(),
+});
+
+const server = z.strictObject({
+  display_name: text,
+  url: text.optional(),
+  tls_fingerprint: z
+    .string()
+    .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes")
+    .optional(),
+  spiffe_id: z
+    .string()
+    .max(MAX_TEXT)
+    .regex(/^spiffe:\/\//, "must start with spiffe://")
+    .nullish(),
+  transport: z.enum(["http-sse", "streamable-http", "stdio"]),
+  spawn: spawn.optional(),
+  rotation_mode: z.enum(["key-pinned", "cert-pinned"]).default("key-pinned"),
+  provenance: z.strictObject({ record_path: text, publisher_jwk: jsonObject }).optional(),
+});
+
+/** One catalog entry as its file has it; unknown keys are errors. */
+export const entrySchema = z.strictObject({
+  tool_name: toolName,
+  server,
+  approved_definition: z.strictObject({
+    description: z.string().max(MAX_DESCRIPTION),
+    input_schema: jsonObject,
+    output_schema: jsonObject.nullish(),
+  }),
+  definition_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 lowercase hex digits"),
+  compliance_domain: label.default("external"),
+  requires_baa: z.boolean().default(false),
+  sensitivity_level: label.default("public"),
+  added_at: z.iso.datetime({ offset: true }),
+  approved_by: text,
+  catalog_exception: z.boolean().default(false),
+});
+
+/** A catalog entry whose shape was checked. */
+export type CatalogEntry = z.infer<typeof entrySchema>;
+/** The server part of a checked entry. */
+export type EntryServer = CatalogEntry["server"];

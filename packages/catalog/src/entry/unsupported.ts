@@ -1,0 +1,19 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { CatalogEntry } from "./shape.ts";
+
+/** The features of an entry that would promise a check this version does not make. */
+function unsupported({ server, catalog_exception: exception }: CatalogEntry): string | undefined {
+  if (server.transport === "stdio") return "transport `stdio`: no server is started by this version; use streamable-http";
+  if (server.spawn !== undefined) return "`spawn`: no server is started by this version, so its digest would not be checked";
+  if (server.rotation_mode === "cert-pinned") return "rotation_mode `cert-pinned`: this version pins the public key; use key-pinned";
+  if (typeof server.spiffe_id === "string") return "`spiffe_id`: this version does not check SPIFFE identities";
+  if (server.provenance !== undefined) return "`provenance`: this version does not verify provenance records";
+  if (exception) return "`catalog_exception`: an exception is granted by a signed operator statement, not by the catalog";
+  return undefined;
+}
+
+/** Refuses by name what would otherwise be accepted and ignored. @throws CmcpError `CONFIG_NOT_SUPPORTED`. */
+export function refuseUnsupported(entry: CatalogEntry): void {
+  const why = unsupported(entry);
+  if (why !== undefined) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog entry ${entry.tool_name}: ${why}`);
+}

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { CmcpError, type ErrorCode, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { isCallable, requireCallable } from "./callable.ts";
+import { definitionHash } from "./hashes.ts";
+import { loadCatalog, type CatalogOptions, type CatalogTool } from "./load.ts";
+import { DEVELOPMENT, LEDGER, PIN, PLACEHOLDER, PRODUCTION, entry, server } from "./test-support.ts";
+import { actionName } from "./tool-name.ts";
+
+function refused(raw: JsonValue, code: ErrorCode, message: RegExp, options: CatalogOptions = PRODUCTION): void {
+  assert.throws(
+    () => loadCatalog(raw, options),
+    (thrown) => {
+      assert.ok(thrown instanceof CmcpError);
+      assert.equal(thrown.code, code);
+      assert.match(thrown.message, message);
+      return true;
+    },
+  );
+}
+
+function only(raw: JsonObject, options = PRODUCTION): CatalogTool {
+  const [tool] = loadCatalog([raw], options).tools.values();
+  assert.ok(tool !== undefined);
+  return tool;
+}
+
+void test("a tool carries what its entry says", () => {
+  const catalog = loadCatalog([entry("post_note"), LEDGER], PRODUCTION);
+  const ledger = catalog.tools.get("ledger.read");
+  assert.equal(ledger?.actionName, "Ledger.read");
+  assert.equal(ledger?.complianceDomain, "mnpi");
+  assert.equal(ledger?.sensitivityLevel, "mnpi");
+  assert.equal(ledger?.definitionHash, LEDGER.definition_hash);
+  assert.deepEqual(ledger?.outputSchema, { type: "object", properties: { amount: { type: "number" } } });
+  assert.equal(ledger?.server.identity, "https://ledger.bank.example:8443/mcp");
+  assert.equal(catalog.servers.length, 1);
+  assert.equal(catalog.tools.get("post_note")?.server, ledger?.server);
+  assert.deepEqual(catalog.warnings, []);
+});
+
+void test("defaults are the careful ones", () => {
+  const { compliance_domain: _domain, requires_baa: _baa, sensitivity_level: _level, ...bare } = entry("a");
+  const tool = only(bare);
+  assert.equal(tool.complianceDomain, "external");
+  assert.equal(tool.sensitivityLevel, "public");
+  assert.equal(tool.destinationClass, "external");
+  assert.equal(tool.baaCovered, true);
+  assert.equal(only(entry("a", { requires_baa: true })).baaCovered, false);
+});
+
+void test("two owners of one tool name are refused, both named", () => {
+  const other = server({ display_name: "Impostor", url: "https://other.example/mcp" });
+  refused([entry("a"), entry("a", { server: other })], "CATALOG_TOOL_NAME_COLLISION", /^tool name a stands twice: offered by Ledger \(https:\/\/ledger\.bank\.example:8443\/mcp\).*Impostor \(https:\/\/other\.example\/mcp\)/);
+});
+
+void test("two tools that give one action name are refused", () => {
+  refused([entry("read_file"), entry("ReadFile")], "CATALOG_TOOL_NAME_COLLISION", /read_file and ReadFile both give the Cedar action ReadFile/);
+  fc.assert(
+    fc.property(fc.array(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 1, maxLength: 3 }), fc.constantFrom("_", "__"), (parts, glue) => {
+      const [plain, variant] = [parts.join("_"), `${parts.join(glue)}_`];
+      assert.equal(actionName(plain), actionName(variant));
+      refused([entry(plain), entry(variant)], "CATALOG_TOOL_NAME_COLLISION", /both give the Cedar action/);
+    }),
+  );
+});
+
+void test("a definition hash that is not the definition's is refused", () => {
+  refused([entry("a", { definition_hash: LEDGER.definition_hash ?? null })], "CATALOG_INVALID", /entry a: definition_hash does not match approved_definition, whose hash is sha256:740a95e1/);
+});
+
+void test("the shape is strict", () => {
+  const { definition_hash: _hash, ...unhashed } = entry("a");
+  refused([unhashed], "CATALOG_INVALID", /entry a: definition_hash/);
+  refused([entry("a", { trusted: true })], "CATALOG_INVALID", /trusted/);
+  refused([entry("a", { server: server({ port: 1 }) })], "CATALOG_INVALID", /port/);
+  refused([entry("has space")], "CATALOG_INVALID", /tool_name: must be visible ASCII/);
+  refused([entry("a".repeat(129))], "CATALOG_INVALID", /tool_name/);
+  refused([entry("a", { added_at: "yesterday" })], "CATALOG_INVALID", /added_at/);
+  refused([entry("a", { compliance_domain: "secret" })], "CATALOG_INVALID", /compliance_domain secret is not one of/);
+  refused([entry("a", { sensitivity_level: "cosmic" })], "CATALOG_INVALID", /sensitivity_level cosmic is not in the sensitivity vocabulary/);
+  refused({ tools: [] }, "CATALOG_INVALID", /an array of entries/);
+  refused([5], "CATALOG_INVALID", /entry #0/);
+});
+
+void test("size and depth are bounded", () => {
+  const deep = (levels: number): JsonObject => (levels === 0 ? {} : { items: deep(levels - 1) });
+  const withSchema = (input_schema: JsonObject): JsonObject => entry("a", { approved_definition: { description: "", input_schema } });
+  refused([withSchema(deep(33))], "CATALOG_INVALID", /nested deeper than 32/);
+  assert.equal(only(withSchema(deep(31))).toolName, "a");
+  refused([withSchema({ enum: ["x".repeat(256 * 1024)] })], "CATALOG_INVALID", /over 262144 bytes/);
+  refused([entry("a", { approved_definition: { description: "x".repeat(16_385), input_schema: {} } })], "CATALOG_INVALID", /description/);
+  refused(Array.from({ length: 10_001 }, () => null), "CATALOG_INVALID", /at most 10000 entries/);
+});
+
+void test("what would promise an unmade check is refused by name", () => {
+  const cases: readonly [JsonObject, RegExp][] = [
+    [{ server: { display_name: "Local", transport: "stdio", spawn: { command: "node" } } }, /transport `stdio`/],
+    [{ server: server({ spawn: { command: "node", binary_digest: null } }) }, /`spawn`/],
+    [{ server: server({ rotation_mode: "cert-pinned" }) }, /`cert-pinned`/],
+    [{ server: server({ spiffe_id: "spiffe://bank.example/ledger" }) }, /`spiffe_id`/],
+    [{ server: server({ provenance: { record_path: "p.json", publisher_jwk: { kty: "OKP" } } }) }, /`provenance`/],
+    [{ catalog_exception: true }, /`catalog_exception`/],
+  ];
+  for (const [rest, message] of cases) refused([entry("a", rest)], "CONFIG_NOT_SUPPORTED", message, DEVELOPMENT);
+  const harmless = entry("a", { server: server({ spiffe_id: null, rotation_mode: "key-pinned" }), catalog_exception: false });
+  assert.equal(only(harmless).toolName, "a");
+});
+
+void test("a fingerprint on an https URL pins the server's key", () => {
+  const { server: pinned } = only(entry("a"));
+  assert.equal(pinned.evidenceClass, "tls-pinned");
+  assert.equal(pinned.pin?.byteLength, 32);
+  assert.ok(pinned.pin?.every((byte) => byte === 0xab));
+  assert.deepEqual(only(entry("a", { server: server({ tls_fingerprint: PIN.replace("=", "") }) })).server.pin, pinned.pin);
+  refused([entry("a", { server: server({ tls_fingerprint: PIN.replace("6s=", "6t=") }) })], "CATALOG_INVALID", /canonical base64 of 32 bytes/);
+  refused([entry("a", { server: server({ tls_fingerprint: "SHA256:q6ur" }) })], "CATALOG_INVALID", /tls_fingerprint/);
+});
+
+void test("an unpinned server is for development only, with a warning", () => {
+  const { tls_fingerprint: _pin, ...unpinned } = server();
+  const cases: readonly [JsonObject, RegExp, RegExp][] = [
+    [server({ url: "http://127.0.0.1:3001/mcp" }), /plain http, which cannot be pinned/, /plain http on loopback/],
+    [server({ url: "http://tools.example/mcp" }), /plain http, which cannot be pinned/, /plain http: nothing proves/],
+    [server({ tls_fingerprint: PLACEHOLDER }), /no real tls_fingerprint/, /no pinned key/],
+    [unpinned, /no real tls_fingerprint/, /no pinned key/],
+  ];
+  for (const [raw, refusal, warning] of cases) {
+    refused([entry("a", { server: raw })], "CATALOG_INVALID", refusal);
+    const catalog = loadCatalog([entry("a", { server: raw })], DEVELOPMENT);
+    assert.equal(catalog.servers[0]?.evidenceClass, "hash-only");
+    assert.equal(catalog.servers[0]?.pin, null);
+    assert.match(catalog.warnings.join("\n"), warning);
+  }
+});
+
+void test("a server URL is http or https without credentials or fragment", () => {
+  for (const url of ["ftp://x.example/", "file:///etc/passwd", "https://u:p@x.example/", "https://x.example/#f", "no url"]) {
+    refused([entry("a", { server: server({ url }) })], "CATALOG_INVALID", /server\.url/, DEVELOPMENT);
+  }
+});
+
+void test("one server cannot have two keys", () => {
+  refused([entry("a"), entry("b", { server: server({ tls_fingerprint: PIN.replace("q6ur", "q6us") }) })], "CATALOG_INVALID", /two different pins/);
+});
+
+void test("an http-sse entry loads and hashes, and calling it is refused", () => {
+  const raw = entry("a", { server: server({ transport: "http-sse" }) });
+  const tool = only(raw);
+  assert.equal(tool.definitionHash, definitionHash(raw.approved_definition as JsonObject));
+  assert.equal(isCallable(tool), false);
+  assert.throws(() => requireCallable(tool), (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED");
+  assert.match(loadCatalog([raw], PRODUCTION).warnings.join(), /cannot call/);
+  assert.equal(isCallable(only(entry("a"))), true);
+  requireCallable(only(entry("a")));
+});

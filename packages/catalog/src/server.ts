@@ -1,0 +1,79 @@
+import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import type { EntryServer } from "./entry/shape.ts";
+
+/** A tool server the catalog names. */
+export interface CatalogServer {
+  /** Identity in records and policy: the entry's `url` as written. */
+  readonly identity: string;
+  readonly displayName: string;
+  readonly url: URL;
+  /** `http-sse` entries load, but no call can be made to them: see {@link requireCallable}. */
+  readonly transport: "streamable-http" | "http-sse";
+  /** SHA-256 of the server's SubjectPublicKeyInfo, 32 bytes; `null` when nothing is pinned. */
+  readonly pin: Uint8Array | null;
+  readonly rotationMode: "key-pinned";
+  /** `tls-pinned` when the connection is held to {@link pin}; `hash-only` when only the definition is. */
+  readonly evidenceClass: "tls-pinned" | "hash-only";
+}
+
+/** `null` for a fingerprint that stands for "not recorded yet": one character repeated, as template catalogs have it. */
+function pinOf(fingerprint: string, refuse: (why: string) => never): Uint8Array | null {
+  const base64 = fingerprint.slice("SHA256:".length).replace("=", "");
+  if (/^(.)\1*$/.test(base64)) return null;
+  const bytes = fromBase64Url(base64.replaceAll("+", "-").replaceAll("/", "_"));
+  return bytes?.byteLength === 32 ? bytes : refuse("tls_fingerprint is not canonical base64 of 32 bytes");
+}
+
+function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
+  const url = text === undefined ? null : URL.parse(text);
+  if (url === null) return refuse("server.url is missing or not a URL");
+  if (url.protocol !== "https:" && url.protocol !== "http:") return refuse("server.url must be https or http");
+  if (url.username !== "" || url.password !== "") return refuse("server.url must not carry credentials");
+  if (url.hash !== "") return refuse("server.url must not carry a fragment");
+  return url;
+}
+
+/**
+ * The server of one entry. Without a pin on an https URL it is `hash-only`, which only development allows.
+ *
+ * @throws CmcpError `CATALOG_INVALID`.
+ */
+export function readServer(toolName: string, server: EntryServer, developmentMode: boolean): CatalogServer {
+  const refuse = (why: string): never => {
+    throw new CmcpError("CATALOG_INVALID", `catalog entry ${toolName}: ${why}`);
+  };
+  if (server.transport === "stdio" || server.rotation_mode === "cert-pinned") return refuse("transport or rotation_mode is not supported");
+  const url = urlOf(server.url, refuse);
+  const recorded = server.tls_fingerprint === undefined ? null : pinOf(server.tls_fingerprint, refuse);
+  const pin = url.protocol === "https:" ? recorded : null;
+  if (pin === null && !developmentMode) {
+    refuse(
+      url.protocol === "http:"
+        ? `server ${url.href} is plain http, which cannot be pinned and is allowed only with CMCP_DEV_MODE=1; use https with a tls_fingerprint`
+        : `server ${url.href} has no real tls_fingerprint, which is allowed only with CMCP_DEV_MODE=1; record SHA256:<base64 of the SHA-256 of its public key>`,
+    );
+  }
+  return {
+    identity: server.url ?? url.href,
+    displayName: server.display_name,
+    url,
+    transport: server.transport,
+    pin,
+    rotationMode: "key-pinned",
+    evidenceClass: pin === null ? "hash-only" : "tls-pinned",
+  };
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** What an operator should know about a server that loads. */
+export function serverWarnings(server: CatalogServer): readonly string[] {
+  const warnings: string[] = [];
+  if (server.url.protocol === "http:") {
+    warnings.push(`server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`);
+  } else if (server.pin === null) {
+    warnings.push(`server ${server.identity} has no pinned key: any certificate the trust store accepts will do`);
+  }
+  if (server.transport === "http-sse") warnings.push(`server ${server.identity} has transport http-sse, which this version cannot call: set streamable-http if the server speaks it`);
+  return warnings;
+}

@@ -1,0 +1,20 @@
+import { createHash } from "node:crypto";
+import { canonicalBytes, type JsonObject } from "@cmcp/boundary";
+
+function sha256Hex(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/**
+ * Hash of a policy bundle: `sha256:` and lowercase hex over the canonical JSON of
+ * `{manifest, policy_files: {<relative path>: <hex sha256>}, schema_hash: <hex sha256>}`, where `manifest`
+ * is manifest.json without its `signature`. The order of files does not matter.
+ *
+ * @throws CmcpError `JSON_NOT_CANONICALIZABLE` when the manifest holds what canonical JSON cannot carry.
+ */
+export function bundleHash(manifest: JsonObject, cedarFiles: ReadonlyMap<string, string>, schemaText: string): string {
+  const { signature: _unhashed, ...hashed } = manifest;
+  const policyFiles: JsonObject = {};
+  for (const [path, text] of cedarFiles) policyFiles[path] = sha256Hex(text);
+  return `sha256:${sha256Hex(canonicalBytes({ manifest: hashed, policy_files: policyFiles, schema_hash: sha256Hex(schemaText) }))}`;
+}

@@ -1,0 +1,32 @@
+import type { Catalog } from "@cmcp/catalog";
+import type { PolicyBundle } from "../bundle/index.ts";
+import type { CompiledPolicy } from "../compiled.ts";
+import { decideWith } from "../evaluate/decide.ts";
+import { install } from "../evaluate/engine.ts";
+import { checkNesting } from "./nesting.ts";
+import { runWorker } from "./run-worker.ts";
+
+/** How a bundle is compiled. */
+export interface CompileOptions {
+  /** Module of the compile worker: `@cmcp/policy/compile-worker`, or where the build put it. */
+  readonly workerUrl: URL;
+  /** Longest the worker may take, in milliseconds; 10 000 by default. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/**
+ * Compiles a bundle against a catalog: bounds first, then everything that parses in a disposable worker,
+ * then the accepted policies and schema into this thread's engine.
+ *
+ * @throws CmcpError `POLICY_BUNDLE_INVALID`; `TEE_FAULT` when this thread's engine refuses what the worker's accepted.
+ */
+export async function compilePolicy(bundle: PolicyBundle, catalog: Pick<Catalog, "tools">, options: CompileOptions): Promise<CompiledPolicy> {
+  for (const [path, text] of bundle.cedarFiles) checkNesting(path, text);
+  checkNesting("schema.cedarschema", bundle.schemaText);
+  const tools = [...catalog.tools.values()].map(({ toolName, actionName, inputSchema }) => ({ toolName, actionName, inputSchema }));
+  const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, tools }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  install(plan);
+  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts) };
+}

@@ -1,0 +1,109 @@
+import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { BundleShape } from "../compiled.ts";
+import { SENSITIVITY_ATTRIBUTES } from "../facts.ts";
+import { builtinSchema, type ToolOutline } from "../schema/builtin.ts";
+import { describeSchema } from "../schema/describe.ts";
+import { fitSchema } from "../schema/fit.ts";
+import { parseSchema } from "../schema/parse.ts";
+import type { Projection } from "../schema/projection.ts";
+import type { Rule } from "../verdict.ts";
+import { parsePolicies, type ParsedPolicy } from "./policies.ts";
+import { checkNames, SHAPE_TYPES, shapeOf } from "./shape.ts";
+import { findProblems } from "./validate.ts";
+
+/** What the compile worker is given. */
+export interface CompileInput {
+  readonly files: readonly (readonly [path: string, text: string])[];
+  readonly schemaText: string;
+  readonly tools: readonly ToolOutline[];
+}
+
+/** Everything the engine and the projection need; plain data, so that a worker can hand it over. */
+export interface CompilePlan {
+  readonly shape: BundleShape;
+  readonly warnings: readonly string[];
+  readonly schema: SchemaJson<string>;
+  readonly policies: Readonly<Record<string, Policy>>;
+  readonly rules: ReadonlyMap<string, Rule>;
+  readonly projection: Projection;
+}
+
+const MAX_WARNINGS = 200;
+const MAX_REASONS = 10;
+
+type Chosen = Pick<CompilePlan, "schema" | "projection"> & { readonly problems: ReadonlyMap<string, string>; readonly warnings: readonly string[] };
+
+/** The bundle's own schema, when it parses, fits the gateway and describes every rule; else why not. */
+function withOwnSchema(shape: BundleShape, policies: readonly ParsedPolicy[], actions: readonly string[], parsed: ReturnType<typeof parseSchema>): Chosen | readonly string[] {
+  if (!parsed.ok) return [parsed.why];
+  const reads = policies.flatMap((policy) => policy.references.reads);
+  const fit = fitSchema(describeSchema(parsed.schema), shape, actions, reads);
+  if (fit.problems.length > 0) return fit.problems;
+  const { problems, warnings } = findProblems(parsed.schema, fit.projection, policies);
+  if (problems.size > 0) return [...problems].map(([id, why]) => `${id} ${why}`);
+  return { schema: parsed.schema, projection: fit.projection, problems, warnings: [...fit.warnings, ...warnings] };
+}
+
+/** The built-in schema; rules it cannot make sense of either stay in `problems`. */
+function withBuiltinSchema(shape: BundleShape, policies: readonly ParsedPolicy[], tools: readonly ToolOutline[]): Chosen {
+  const actions = tools.map((tool) => tool.actionName);
+  const named = policies.flatMap((policy) => policy.references.entities.flatMap(({ type, id }) => (type === SHAPE_TYPES["per-tool-action"].action && id !== null ? [id] : [])));
+  const reads = policies.flatMap((policy) => policy.references.reads);
+  const schema = builtinSchema(shape, tools, reads, named);
+  const { projection } = fitSchema(describeSchema(schema), shape, actions, reads);
+  return { schema, projection, ...findProblems(schema, projection, policies) };
+}
+
+const FIX: Readonly<Record<BundleShape, string>> = {
+  call_tool: `declare entities Principal and Resource and action call_tool in namespace cMCP there, with every attribute the rules read`,
+  "per-tool-action": `declare entities Agent and Resource and an action per tool there, with every attribute the rules read, or write the rules with cMCP::Principal, cMCP::Action::"call_tool" and cMCP::Resource`,
+};
+
+function schemaWarning(shape: BundleShape, policies: readonly ParsedPolicy[], why: readonly string[]): string {
+  const naming = policies.find((policy) => policy.references.entities.length > 0);
+  const rules = naming === undefined ? "the rules" : `the rules, such as ${naming.id}`;
+  return `schema.cedarschema does not describe ${rules}: ${why.slice(0, MAX_REASONS).join("; ")}. The built-in schema is used instead. To correct it, ${FIX[shape]}`;
+}
+
+/** A rule as the engine evaluates it: a permit that cannot be trusted grants nothing, a forbid denies its whole scope. */
+function enginePolicy(policy: ParsedPolicy, problem: string | undefined): Policy | undefined {
+  if (problem === undefined) return policy.text;
+  return policy.json.effect === "permit" ? undefined : { ...policy.json, conditions: [] };
+}
+
+function problemWarning(policy: ParsedPolicy, problem: string): string {
+  const effect = policy.json.effect === "permit" ? "it grants nothing" : "every call in its scope is denied";
+  return `${policy.id} ${problem}; until the rule or schema.cedarschema is corrected ${effect}`;
+}
+
+function ruleOf(policy: ParsedPolicy): Rule {
+  const readsSensitivity = policy.references.reads.some(({ variable, path }) => variable === "context" && SENSITIVITY_ATTRIBUTES.has(path[0] ?? ""));
+  return { ...policy.rule, readsSensitivity };
+}
+
+/**
+ * Parses and checks a bundle and decides what the engine will be given. Runs in a disposable worker.
+ *
+ * @throws CmcpError `POLICY_BUNDLE_INVALID`.
+ */
+export function planBundle(input: CompileInput): CompilePlan {
+  const policies = parsePolicies(input.files);
+  const actions = input.tools.map((tool) => tool.actionName);
+  const parsed = parseSchema(input.schemaText);
+  const shape = shapeOf(policies, parsed.ok ? describeSchema(parsed.schema) : undefined);
+  const warnings = [...checkNames(policies, shape, new Set(actions), new Set(input.tools.map((tool) => tool.toolName)))];
+  const own = withOwnSchema(shape, policies, actions, parsed);
+  const chosen = "schema" in own ? own : withBuiltinSchema(shape, policies, input.tools);
+  if (!("schema" in own)) warnings.unshift(schemaWarning(shape, policies, own));
+  warnings.push(...chosen.warnings);
+  const enginePolicies: Record<string, Policy> = {};
+  for (const policy of policies) {
+    const problem = chosen.problems.get(policy.id);
+    if (problem !== undefined) warnings.push(problemWarning(policy, problem));
+    const evaluated = enginePolicy(policy, problem);
+    if (evaluated !== undefined) enginePolicies[policy.id] = evaluated;
+  }
+  if (!policies.some((policy) => policy.json.effect === "permit")) warnings.push("no rule permits anything: every call is denied");
+  const shown = warnings.length > MAX_WARNINGS ? [...warnings.slice(0, MAX_WARNINGS), `${warnings.length - MAX_WARNINGS} more warnings`] : warnings;
+  return { shape, warnings: shown, schema: chosen.schema, policies: enginePolicies, rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])), projection: chosen.projection };
+}

@@ -1,0 +1,56 @@
+/** The engine's own checks, under projections that claim something else than the schema says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { CompilePlan } from "../compile/plan.ts";
+import type { PlannedArgument } from "../schema/projection.ts";
+import { PERMIT_ALL, call } from "../test-support.ts";
+import { decideWith } from "./decide.ts";
+
+function plan(principalType: string, argument: PlannedArgument): CompilePlan {
+  const schema: SchemaJson<string> = {
+    cMCP: {
+      entityTypes: { Principal: {}, Other: {}, Resource: {} },
+      actions: {
+        call_tool: {
+          appliesTo: {
+            principalTypes: [principalType],
+            resourceTypes: ["Resource"],
+            context: { type: "Record", attributes: { arguments: { type: "Record", attributes: { path: { type: "String", required: false } } } } },
+          },
+        },
+      },
+    },
+  };
+  return {
+    shape: "call_tool",
+    warnings: [],
+    schema,
+    policies: { p: PERMIT_ALL },
+    rules: new Map([["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }]]),
+    projection: { principal: [], resource: [], contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]) },
+  };
+}
+
+const AS_TEXT: PlannedArgument = { name: "path", required: false, type: { kind: "String" } };
+const AS_NUMBER: PlannedArgument = { name: "path", required: false, type: { kind: "Long" } };
+
+void test("a request that fits the schema is decided", () => {
+  assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).decision, "allow");
+});
+
+void test("a request the schema's action does not apply to is denied", () => {
+  const verdict = decideWith(plan("Other", AS_TEXT), call({ path: "a" }));
+  assert.deepEqual([verdict.decision, verdict.cause], ["deny", "request-invalid"]);
+});
+
+void test("a context the schema does not describe is denied", () => {
+  const verdict = decideWith(plan("Principal", AS_NUMBER), call({ path: 5 }));
+  assert.deepEqual([verdict.decision, verdict.cause], ["deny", "request-invalid"]);
+});
+
+void test("a plan the engine does not take denies", () => {
+  const broken = { ...plan("Principal", AS_TEXT), policies: { p: "permit (" } };
+  assert.equal(decideWith(broken, call({ path: "a" })).rule, "engine-failure");
+  assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).decision, "allow");
+});

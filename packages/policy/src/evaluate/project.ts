@@ -1,0 +1,107 @@
+import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
+import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { CALL_TOOL, SHAPE_TYPES } from "../compile/shape.ts";
+import type { BundleShape } from "../compiled.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, type CallFacts, type FactTable } from "../facts.ts";
+import type { ArgumentType, PlannedArgument, PlannedFact, Projection } from "../schema/projection.ts";
+import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_SET_MEMBERS } from "./bounds.ts";
+
+/** Why a call has no request: it does not fit the schema, or a value is over its bound. */
+export type ProjectionFault = "request-invalid" | "context-bound";
+
+/** The parts of an engine call that come from the call's facts. */
+export type ProjectedRequest = Pick<StatefulAuthorizationCall, "principal" | "action" | "resource" | "context" | "entities">;
+
+class Refused extends Error {
+  readonly fault: ProjectionFault;
+
+  constructor(fault: ProjectionFault) {
+    super(fault);
+    this.fault = fault;
+  }
+}
+
+/** Builds one request; only values it made itself, of the declared types, ever enter it. */
+class Projector {
+  #bytes = 0;
+
+  text(value: unknown): string {
+    if (typeof value !== "string" || !value.isWellFormed()) throw new Refused("request-invalid");
+    // A UTF-16 unit is at least one byte, so a long text is refused before it is measured.
+    const bytes = value.length > MAX_ATTRIBUTE_BYTES ? Number.POSITIVE_INFINITY : Buffer.byteLength(value);
+    this.#bytes += bytes;
+    if (bytes > MAX_ATTRIBUTE_BYTES || this.#bytes > MAX_REQUEST_BYTES) throw new Refused("context-bound");
+    return value;
+  }
+
+  scalar(kind: "String" | "Long" | "Bool", value: unknown): string | number | boolean {
+    if (kind === "String") return this.text(value);
+    if (kind === "Bool" && typeof value === "boolean") return value;
+    // Adding zero makes -0 the 0 that is sent.
+    if (kind === "Long" && typeof value === "number" && Number.isSafeInteger(value)) return value + 0;
+    throw new Refused("request-invalid");
+  }
+
+  set(kind: "String" | "Long" | "Bool", value: unknown): (string | number | boolean)[] {
+    if (!Array.isArray(value)) throw new Refused("request-invalid");
+    if (value.length > MAX_SET_MEMBERS) throw new Refused("context-bound");
+    return value.map((member) => this.scalar(kind, member));
+  }
+
+  facts(planned: readonly PlannedFact[], table: FactTable, facts: CallFacts): Record<string, CedarValueJson> {
+    const record: Record<string, CedarValueJson> = {};
+    for (const { name, kind, required } of planned) {
+      const value = table.get(name)?.of(facts);
+      if (value !== undefined) record[name] = kind === "Set" ? this.set("String", value) : this.scalar(kind, value);
+      else if (required) throw new Refused("request-invalid");
+    }
+    return record;
+  }
+
+  argument(type: ArgumentType, value: JsonValue): CedarValueJson {
+    if (type.kind === "Set") return this.set(type.element, value);
+    if (type.kind !== "Record") return this.scalar(type.kind, value);
+    if (!isJsonObject(value)) throw new Refused("request-invalid");
+    return this.record(type.attributes, value);
+  }
+
+  record(planned: readonly PlannedArgument[], values: JsonObject): Record<string, CedarValueJson> {
+    // A Map or another exotic object has no own properties to find: every optional argument would look absent.
+    const prototype: unknown = Object.getPrototypeOf(values);
+    if (prototype !== Object.prototype && prototype !== null) throw new Refused("request-invalid");
+    const record: Record<string, CedarValueJson> = {};
+    for (const { name, required, type } of planned) {
+      const value = Object.hasOwn(values, name) ? values[name] : undefined;
+      if (value !== undefined) record[name] = this.argument(type, value);
+      else if (required) throw new Refused("request-invalid");
+    }
+    return record;
+  }
+}
+
+/**
+ * The engine request for a call. Of the caller's arguments only those the projection names are looked at,
+ * each must have its declared type, and objects are rebuilt member by member, so keys such as `__entity`
+ * and `__extn` never reach the engine. Nothing is cut: what is too long is a fault.
+ */
+export function projectCall(shape: BundleShape, projection: Projection, facts: CallFacts): ProjectedRequest | ProjectionFault {
+  const types = SHAPE_TYPES[shape];
+  const action = shape === "call_tool" ? CALL_TOOL : facts.tool.actionName;
+  const context = projection.contexts.get(action);
+  if (context === undefined) return "request-invalid";
+  const projector = new Projector();
+  try {
+    const principal = { type: types.principal, id: projector.text(facts.principal.id) };
+    const resource = { type: types.resource, id: projector.text(facts.tool.toolName) };
+    const entities: EntityJson[] = [
+      { uid: principal, attrs: projector.facts(projection.principal, PRINCIPAL_FACTS, facts), parents: [] },
+      { uid: resource, attrs: projector.facts(projection.resource, RESOURCE_FACTS, facts), parents: [] },
+    ];
+    const values = projector.facts(context.facts, CONTEXT_FACTS, facts);
+    if (context.arguments !== null) values.arguments = projector.record(context.arguments, facts.arguments);
+    return { principal, action: { type: types.action, id: action }, resource, context: values, entities };
+  } catch (thrown) {
+    if (thrown instanceof Refused) return thrown.fault;
+    throw thrown;
+  }
+}

@@ -1,0 +1,77 @@
+/** Bundles, tools and calls for this package's tests. */
+import type { JsonObject } from "@cmcp/boundary";
+import type { CatalogTool } from "@cmcp/catalog";
+import { readBundle, type PolicyBundle } from "./bundle/index.ts";
+import { compilePolicy } from "./compile/compile.ts";
+import type { CompiledPolicy } from "./compiled.ts";
+import type { CallFacts } from "./facts.ts";
+
+export const WORKER = new URL("./compile-worker.ts", import.meta.url);
+
+export const MANIFEST = { version: "1.2.0", authored_at: "2026-10-01T08:30:00Z", author_identity: "policy@bank.example", commit_sha: "0f9d3c1" };
+
+/** A normative schema whose context holds `context` and whose arguments are `args`, both in Cedar schema text. */
+export function schemaText(args = "", context = "session_max_sensitivity: String"): string {
+  return `namespace cMCP { entity Principal; entity Resource = { tool_name: String };
+    action call_tool appliesTo { principal: Principal, resource: Resource, context: { ${context}, arguments: { ${args} } } }; }`;
+}
+
+export function bundleOf(cedar: string, schema = schemaText(), manifest: JsonObject = MANIFEST): PolicyBundle {
+  return readBundle({ "manifest.json": JSON.stringify(manifest), "rules.cedar": cedar, "schema.cedarschema": schema });
+}
+
+export function tool(toolName: string, inputSchema: JsonObject = { type: "object" }, rest: Partial<CatalogTool> = {}): CatalogTool {
+  const server = { identity: "https://tools.example/mcp", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" } as const;
+  return {
+    toolName,
+    actionName: toolName.split("_").map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join(""),
+    server,
+    description: "A tool.",
+    inputSchema,
+    outputSchema: null,
+    definitionHash: "sha256:00",
+    driftDigest: "sha256:00",
+    complianceDomain: "external",
+    requiresBaa: false,
+    baaCovered: true,
+    sensitivityLevel: "public",
+    destinationClass: "external",
+    toolCategory: "unclassified",
+    ...rest,
+  };
+}
+
+const path: JsonObject = { path: { type: "string" } };
+export const READ_FILE = tool("read_file", { type: "object", properties: path, required: ["path"] });
+export const SEND_MAIL = tool("send_mail", { type: "object", properties: { to: { type: "string" } } });
+
+export function catalogOf(...tools: readonly CatalogTool[]): { tools: ReadonlyMap<string, CatalogTool> } {
+  return { tools: new Map(tools.map((each) => [each.toolName, each])) };
+}
+
+export async function compile(cedar: string, schema?: string, tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL]): Promise<CompiledPolicy> {
+  return await compilePolicy(bundleOf(cedar, schema), catalogOf(...tools), { workerUrl: WORKER });
+}
+
+export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): CallFacts {
+  return {
+    principal: { id: "agent-1" },
+    sessionId: "5f0c",
+    workflowId: "default",
+    workflowAllowedTools: ["read_file"],
+    sessionSensitivity: "public",
+    sessionMaxSensitivity: "public",
+    sensitivityLevelInt: 0,
+    enforcementMode: "enforcing",
+    catalogHash: "sha256:00",
+    attestationPlatform: "software-only",
+    channel: "plain",
+    isolation: "netns",
+    sessionIsolation: "gateway",
+    tool: READ_FILE,
+    arguments: args,
+    ...rest,
+  };
+}
+
+export const PERMIT_ALL = "permit (principal, action, resource);";

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { verdictOf, type Rule } from "./verdict.ts";
+
+const rule = (label: string, rest: Partial<Rule> = {}): Rule => ({ label, effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false, ...rest });
+const RULES = new Map([
+  ["p1", rule("allow")],
+  ["p2", rule("allow-redacted", { redactFields: ["ssn", "dob"], reason: "needed in part" })],
+  ["p3", rule("ask-first", { advice: "step_up" })],
+  ["f1", rule("no", { effect: "forbid", reason: "never" })],
+  ["f2", rule("no-after-phi", { effect: "forbid", readsSensitivity: true })],
+  ["f3", rule("later", { effect: "forbid", advice: "defer" })],
+  ["f4", rule("ask", { effect: "forbid", advice: "step_up" })],
+]);
+const answer = (decision: "allow" | "deny", reason: readonly string[], errors: readonly unknown[] = []) => verdictOf({ decision, diagnostics: { reason, errors } }, RULES);
+
+void test("an allow names its permits, and redacts what any of them redacts", () => {
+  assert.deepEqual(answer("allow", ["p1"]), { decision: "allow", rule: "allow", cause: "policy", reason: null, redactFields: [] });
+  assert.deepEqual(answer("allow", ["p1", "p2"]), { decision: "redact", rule: "allow,allow-redacted", cause: "policy", reason: "needed in part", redactFields: ["dob", "ssn"] });
+});
+
+void test("an allow without a determining permit denies", () => {
+  const wanted = { decision: "deny", rule: "allow-without-reason", cause: "error", reason: null, redactFields: [] };
+  assert.deepEqual(answer("allow", []), wanted);
+  assert.deepEqual(answer("allow", ["f1"]), wanted);
+});
+
+void test("an allow with any evaluation error denies", () => {
+  assert.deepEqual(answer("allow", ["p1"], [{}]), { decision: "deny", rule: "evaluation-error", cause: "error", reason: null, redactFields: [] });
+});
+
+void test("a rule the gateway does not know denies", () => {
+  assert.equal(answer("allow", ["p1", "policy9"]).rule, "engine-failure");
+  assert.equal(answer("deny", ["policy9"]).decision, "deny");
+});
+
+void test("a permit that asks for a further decision does not allow, whatever other permits say", () => {
+  assert.equal(answer("allow", ["p1", "p3"]).decision, "step_up");
+});
+
+void test("a deny without a rule is the default", () => {
+  assert.deepEqual(answer("deny", []), { decision: "deny", rule: "default-deny", cause: "no-policy", reason: null, redactFields: [] });
+});
+
+void test("a deny is for sensitivity only when every forbid that made it reads sensitivity", () => {
+  assert.equal(answer("deny", ["f2"]).cause, "sensitivity");
+  assert.equal(answer("deny", ["f2", "f1"]).cause, "policy");
+  assert.equal(answer("deny", ["f1"]).reason, "never");
+});
+
+void test("advice of forbids holds only where they agree", () => {
+  assert.equal(answer("deny", ["f3"]).decision, "defer");
+  assert.equal(answer("deny", ["f4"]).decision, "step_up");
+  assert.equal(answer("deny", ["f3", "f4"]).decision, "deny");
+  assert.equal(answer("deny", ["f4", "f1"]).decision, "deny");
+});
+
+void test("a long list of rules is shortened, not the verdict", () => {
+  const many = new Map(Array.from({ length: 20 }, (_, index) => [`f${index}`, rule(`no-${index}`, { effect: "forbid" })]));
+  const verdict = verdictOf({ decision: "deny", diagnostics: { reason: [...many.keys()], errors: [] } }, many);
+  assert.match(verdict.rule, /^no-0,no-1,.*,\+12$/);
+});

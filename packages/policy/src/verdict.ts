@@ -1,0 +1,97 @@
+/** Why a call was decided as it was. */
+export type VerdictCause =
+  /** A rule of the bundle. */
+  | "policy"
+  /** No rule permits the call. */
+  | "no-policy"
+  /** Every rule that forbids it reads the session's sensitivity. */
+  | "sensitivity"
+  /** The call does not fit the schema: a missing or wrongly typed argument, or an action it does not know. */
+  | "request-invalid"
+  /** A value the rules read is longer than the context may hold. */
+  | "context-bound"
+  /** A rule failed while it was evaluated, or the engine did. */
+  | "error";
+
+/** The one decision on a call. Only `allow` and `redact` let it through. */
+export interface Verdict {
+  /** `step_up` and `defer` deny the call; they say that a person, or a later decision, could allow it. */
+  readonly decision: "allow" | "redact" | "deny" | "step_up" | "defer";
+  /** Determining rules, each its `@id` or `<file>#<n>`, joined by commas; or one of the fixed words of {@link fixedDeny}. */
+  readonly rule: string;
+  readonly cause: VerdictCause;
+  /** `@reason` of the first determining rule that has one. Not for the caller: it may quote policy. */
+  readonly reason: string | null;
+  /** With `redact`: names of fields to remove from the tool's result before it is delivered. */
+  readonly redactFields: readonly string[];
+}
+
+/** Fixed words that stand in `rule` when no rule of the bundle decided. */
+export type FixedRule = "default-deny" | "evaluation-error" | "engine-failure" | "allow-without-reason" | "request-invalid" | "context-bound";
+
+/** A deny no rule of the bundle made. */
+export function fixedDeny(rule: FixedRule, cause: VerdictCause): Verdict {
+  return { decision: "deny", rule, cause, reason: null, redactFields: [] };
+}
+
+/** A rule of the bundle, as far as verdicts need it. */
+export interface Rule {
+  /** `@id`, else `<file>#<n>` counted from 1. */
+  readonly label: string;
+  readonly effect: "permit" | "forbid";
+  readonly reason: string | null;
+  /** `@aarm_decision`. */
+  readonly advice: "step_up" | "defer" | null;
+  /**
+   * `@redact_fields`: fields of the tool's *result* (never of the arguments) to take out before delivery,
+   * separated by commas, as in `@redact_fields("ssn,patient.address")`. A plain name means that property at
+   * any depth; names joined by dots mean a property whose path ends so.
+   */
+  readonly redactFields: readonly string[];
+  readonly readsSensitivity: boolean;
+}
+
+/** What the engine answered. */
+export interface EngineResponse {
+  readonly decision: "allow" | "deny";
+  readonly diagnostics: { readonly reason: readonly string[]; readonly errors: readonly unknown[] };
+}
+
+const MAX_LABELS = 8;
+
+function labelled(rules: readonly Rule[]): string {
+  const labels = rules.map((rule) => rule.label).toSorted();
+  return labels.length > MAX_LABELS ? `${labels.slice(0, MAX_LABELS).join(",")},+${labels.length - MAX_LABELS}` : labels.join(",");
+}
+
+/** The advice all rules agree on; where they differ there is none, so that no approval lifts another rule's deny. */
+function agreedAdvice(rules: readonly Rule[]): Rule["advice"] {
+  const first = rules[0]?.advice ?? null;
+  return rules.every((rule) => rule.advice === first) ? first : null;
+}
+
+/**
+ * Turns the engine's answer into a verdict, closing what Cedar leaves open: a rule that fails is skipped
+ * by Cedar, so any error denies; an allow that names no permit denies.
+ */
+export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, Rule>): Verdict {
+  if (response.diagnostics.errors.length > 0) return fixedDeny("evaluation-error", "error");
+  const determining: Rule[] = [];
+  for (const id of response.diagnostics.reason) {
+    const rule = rules.get(id);
+    if (rule === undefined) return fixedDeny("engine-failure", "error");
+    determining.push(rule);
+  }
+  const common = { rule: labelled(determining), reason: determining.find((rule) => rule.reason !== null)?.reason ?? null };
+  if (response.decision === "allow") {
+    if (determining.length === 0 || determining.some((rule) => rule.effect !== "permit")) return fixedDeny("allow-without-reason", "error");
+    // A permit that asks for a further decision does not allow by itself, whatever other permits say.
+    const asking = determining.find((rule) => rule.advice !== null);
+    if (asking?.advice) return { ...common, decision: asking.advice, cause: "policy", redactFields: [] };
+    const redactFields = [...new Set(determining.flatMap((rule) => rule.redactFields))].toSorted();
+    return { ...common, decision: redactFields.length > 0 ? "redact" : "allow", cause: "policy", redactFields };
+  }
+  if (determining.length === 0) return fixedDeny("default-deny", "no-policy");
+  const cause = determining.every((rule) => rule.readsSensitivity) ? "sensitivity" : "policy";
+  return { ...common, decision: agreedAdvice(determining) ?? "deny", cause, redactFields: [] };
+}

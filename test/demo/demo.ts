@@ -1,5 +1,5 @@
 /** The main job on real servers: allowed, redacted and denied calls, a signed claim, and its verification. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import process from "node:process";
@@ -90,10 +90,9 @@ async function main(): Promise<void> {
     await writeFile(join(out, "claim-changed.json"), changed);
     const rejected = await cmcp(["verify", join(out, "claim-changed.json"), "--allow-software-only"]);
     say(`a denied call was rewritten to "allow": cmcp verify ends with ${rejected.code}`);
-    const bytes = await readFile(join(out, "audit-bundle.json"));
-    const at = bytes.indexOf('"latency_us":') + 13;
-    bytes[at] = bytes[at] === 0x31 ? 0x32 : 0x31;
-    await writeFile(join(out, "audit-bundle-changed.json"), bytes);
+    const altered = bundle.replace(/"latency_us":([0-9])/, (_, digit: string) => `"latency_us":${digit === "1" ? 2 : 1}`);
+    expectCall(altered !== bundle, "the bundle holds a call to change");
+    await writeFile(join(out, "audit-bundle-changed.json"), altered);
     const broken = await cmcp(["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle-changed.json"), "--allow-software-only"]);
     say(`one digit of the audit bundle was changed: cmcp verify ends with ${broken.code}`);
     expectCall(rejected.code === 10 && broken.code === 10, "changed records are rejected");

@@ -1,1 +1,25 @@
-export {};
+export * from "./schema.ts";
+export { SessionChain, type EntryFields } from "./chain.ts";
+export { exportBundle, signReceipt, type Sign } from "./sign.ts";
+export {
+  decodeRecord,
+  encodeRecord,
+  isAuthentic,
+  JOURNAL_VERSION,
+  MAX_RECORD_BYTES,
+  publicKeyOf,
+  type InstanceFacts,
+  type Intent,
+  type JournalRecord,
+  type JournalStatement,
+  type SigningJwk,
+} from "./journal.ts";
+export {
+  JournalReader,
+  MAX_RECOVERED_SESSIONS,
+  planRecovery,
+  recover,
+  type RecoveredInstance,
+  type RecoveredSession,
+  type RecoveryStep,
+} from "./recover.ts";

@@ -1,1 +1,3 @@
-export {};
+export * from "./schema.ts";
+export { buildClaim, type ClaimInput } from "./build.ts";
+export { claimHash, signClaim } from "./sign.ts";

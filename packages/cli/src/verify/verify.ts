@@ -1,3 +1,102 @@
-import { CmcpError } from "@cmcp/boundary";
-import type { Command } from "../command.ts";
-export const verify: Command = { help: "", run: () => Promise.reject(new CmcpError("NOT_SUPPORTED", "later")) };
+import { readFile } from "node:fs/promises";
+import { webcrypto } from "node:crypto";
+import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
+import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type Expectations, type Verdict } from "@cmcp/verify";
+import { readArguments } from "../arguments.ts";
+import type { Command, Terminal } from "../command.ts";
+
+const HASH = /^sha256:[0-9a-f]{64}$/;
+
+const OPTIONS = {
+  "audit-bundle": { type: "string" },
+  receipt: { type: "string", multiple: true },
+  "policy-hash": { type: "string" },
+  "catalog-hash": { type: "string" },
+  "trusted-key": { type: "string" },
+  "max-age": { type: "string" },
+  "eat-profile": { type: "string" },
+  at: { type: "string" },
+  "allow-software-only": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** `cmcp verify` */
+export const verify: Command = {
+  help: `Usage: cmcp verify CLAIM [options]
+       cmcp verify --audit-bundle INCOMPLETE [options]
+
+Verifies a claim offline, without trusting whoever made it, and lists every check as passed, failed, not
+applicable or not performed. Without CLAIM, the bundle is the export of a session that a crash interrupted.
+
+  --audit-bundle FILE      the session's audit bundle: chain, transcript and summary are derived again
+  --receipt FILE           a receipt an agent kept; may be given again. It must stand in the chain
+  --policy-hash HASH       the policy bundle that must have been in force (cmcp policy hash)
+  --catalog-hash HASH      the catalog that must have been in force (cmcp catalog hash)
+  --trusted-key KEY        the only signing key accepted: base64url of 32 bytes
+  --max-age SECONDS        the oldest claim accepted
+  --at TIME                verify as of this time (ISO 8601); now by default
+  --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default
+  --allow-software-only    accept a claim without hardware evidence: integrity only
+  --json                   the verdict as JSON
+
+Exit codes: 0 accepted, 10 rejected, 20 unsupported, 30 malformed, 64 usage, 1 internal.
+Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --allow-software-only
+`,
+  async run(args, terminal) {
+    const { values, positionals } = readArguments(args, OPTIONS);
+    const expected = expectations(values);
+    const { "audit-bundle": bundlePath, receipt = [] } = values;
+    const [claimPath] = positionals;
+    if (positionals.length > 1) throw new CmcpError("USAGE", "one CLAIM at a time");
+    let verdict: Verdict;
+    if (claimPath !== undefined) {
+      const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
+      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+    } else if (bundlePath !== undefined) {
+      verdict = await verifyIncomplete(await readRecord(bundlePath), expected, webcrypto);
+    } else {
+      throw new CmcpError("USAGE", "CLAIM is required");
+    }
+    print(verdict, values.json, terminal);
+    return OUTCOME_EXIT[verdict.outcome];
+  },
+};
+
+function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Expectations {
+  const { "policy-hash": policyHash, "catalog-hash": catalogHash, "trusted-key": trustedKey, "max-age": maxAge, "eat-profile": profile, at } = values;
+  for (const hash of [policyHash, catalogHash]) if (hash !== undefined && !HASH.test(hash)) throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
+  if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
+  if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge)) throw new CmcpError("USAGE", "--max-age is a number of seconds");
+  const now = at === undefined ? new Date() : new Date(at);
+  if (Number.isNaN(now.getTime())) throw new CmcpError("USAGE", "--at is an ISO 8601 time");
+  const eatProfile: EatProfile | undefined = profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
+  if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
+  return {
+    now,
+    eatProfile,
+    allowSoftwareOnly: values["allow-software-only"],
+    ...(trustedKey === undefined ? {} : { trustedKey }),
+    ...(policyHash === undefined ? {} : { policyHash }),
+    ...(catalogHash === undefined ? {} : { catalogHash }),
+    ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),
+  };
+}
+
+async function readRecord(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (thrown) {
+    throw new CmcpError("USAGE", `cannot read ${path}`, { cause: thrown });
+  }
+}
+
+const COLOURS = { good: "\u001b[32m", bad: "\u001b[31m", quiet: "\u001b[2m", plain: "" } as const;
+
+function print(verdict: Verdict, asJson: boolean, { out, colour }: Terminal): void {
+  if (asJson) {
+    out.write(`${JSON.stringify(verdict)}\n`);
+    return;
+  }
+  for (const { tone, text } of renderVerdict(verdict)) out.write(colour ? `${COLOURS[tone]}${text}\u001b[0m\n` : `${text}\n`);
+}

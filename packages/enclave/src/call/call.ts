@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
+import type { CatalogTool } from "@cmcp/catalog";
 import type { ToolReply } from "@cmcp/mcp";
-import { recordCall, type CallDecision } from "@cmcp/session";
+import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import type { Core } from "../core.ts";
 import { ensureStarted, recordDecision, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -96,6 +97,13 @@ function fault(code: CmcpError["code"], message: string): ToolReply {
   return { ok: false, code, message, data: { error_code: code } };
 }
 
+/** The class of the data a call is about: what the catalog says of its tool, or more if the caller declared more. */
+function dataClassOf(core: Core, tool: CatalogTool | null, declared: string | null): string | null {
+  if (tool === null) return null;
+  const known = sensitivityOfTool(core.vocabulary, tool);
+  return declared !== null && core.vocabulary.has(declared) ? core.vocabulary.max(known, declared) : known;
+}
+
 /** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
 async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: ToolReply): Promise<ToolReply> {
   const { tool } = decision;
@@ -117,7 +125,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     detail: { policy_hash: core.policy.bundle.hash, ...(ending.sent && tool !== null ? { compliance_domain: tool.complianceDomain } : {}), ...ending.detail },
     workflow_id: workflowOf(call.request),
     evidence_class: tool?.server.evidenceClass ?? "hash-only",
-    effective_data_class: call.request.dataClass,
+    effective_data_class: dataClassOf(core, tool, call.request.dataClass),
   });
   await stored;
   const attached = { ...receipt } as unknown as JsonObject;

@@ -1,20 +1,8 @@
-import { decodeRecord, recover, type AuditEntry, type Receipt } from "@cmcp/audit";
-import { jwkThumbprintText, type SigningJwk } from "@cmcp/attestation";
+import { decodeRecord, recover, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit";
+import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
 import type { Caller } from "../principals.ts";
-
-/**
- * What is left of a session whose instance died: entries and receipts under that instance's key, no claim
- * and no bundle signature, because the only key that could make them is gone.
- */
-export interface IncompleteSession {
-  readonly session_id: string;
-  readonly incomplete: true;
-  readonly signing_key: SigningJwk;
-  readonly entries: readonly AuditEntry[];
-  readonly receipts: readonly Receipt[];
-}
 
 /** An earlier instance's interrupted session of this caller, or `null`. Only what verifies is returned. */
 export async function interrupted(core: Core, caller: Caller, sessionId: string): Promise<IncompleteSession | null> {

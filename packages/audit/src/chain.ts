@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import { CmcpError } from "@cmcp/boundary";
+import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
+import { auditEntrySchema, entryHashInput, type AuditEntry } from "./entry.ts";
+import { sha256Hex } from "./hash.ts";
+
+type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
+
+/** What the caller says about an entry; what is left out is `null`, and `evidence_class` is `hash-only`. */
+export type EntryFields = Pick<AuditEntry, "entry_type"> & Partial<Omit<AuditEntry, ChainFields | "entry_type">>;
+
+const ABSENT = {
+  call_id: null,
+  tool_name: null,
+  server_identity: null,
+  policy_decision: null,
+  policy_rule_matched: null,
+  latency_us: null,
+  request_payload_hash: null,
+  response_payload_hash: null,
+  response_inspection_result: null,
+  session_sensitivity_before: null,
+  session_sensitivity_after: null,
+  detail: null,
+  workflow_id: null,
+  evidence_class: "hash-only",
+  external_execution_evidence: null,
+  effective_data_class: null,
+} as const satisfies Omit<AuditEntry, ChainFields | "entry_type">;
+
+/**
+ * One session's hash chain. It holds the root, the tip and the length, never the entries, so its size
+ * does not grow with the session. The first entry is `session_start`, and nothing follows `session_end`.
+ */
+export class SessionChain {
+  readonly sessionId: string;
+  readonly #now: () => number;
+  #root: string | undefined;
+  #tip = "genesis";
+  #length = 0;
+  #lastTime = 0;
+  #closed = false;
+
+  /** @param now milliseconds since the epoch; within one chain it never goes back, whatever the clock does. */
+  constructor(sessionId: string, now: () => number = Date.now) {
+    this.sessionId = sessionId;
+    this.#now = now;
+  }
+
+  /** Hash of the first entry, 64 hex digits. Throws `INTERNAL` before there is one. */
+  get root(): string {
+    if (this.#root === undefined) throw new CmcpError("INTERNAL", "the chain has no root entry yet");
+    return this.#root;
+  }
+
+  /** Hash of the last entry, 64 hex digits; `genesis` before the first. */
+  get tip(): string {
+    return this.#tip;
+  }
+
+  /** Number of entries. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** True once `session_end` is in the chain. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** How many entries still fit before the `session_end` that must end the chain. */
+  get room(): number {
+    return this.#closed ? 0 : Math.max(0, MAX_BUNDLE_ENTRIES - 1 - this.#length);
+  }
+
+  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
+  append(fields: EntryFields): AuditEntry {
+    if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
+    if ((fields.entry_type === "session_start") !== (this.#length === 0)) {
+      throw new CmcpError("INTERNAL", "session_start is the first entry of a chain and no other");
+    }
+    if (this.room === 0 && fields.entry_type !== "session_end") {
+      throw new CmcpError("SESSION_CLOSED", `the session's record is full at ${MAX_BUNDLE_ENTRIES} entries`);
+    }
+    const time = Math.max(this.#now(), this.#lastTime);
+    const body = {
+      ...ABSENT,
+      ...fields,
+      entry_id: randomUUID(),
+      sequence_number: this.#length,
+      timestamp_utc: new Date(time).toISOString(),
+      session_id: this.sessionId,
+      prev_entry_hash: this.#tip,
+    };
+    const parsed = auditEntrySchema.safeParse({ ...body, entry_hash: sha256Hex(entryHashInput(body)) });
+    if (!parsed.success) {
+      throw new CmcpError("INTERNAL", `an entry is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+    }
+    const entry = parsed.data;
+    this.#root ??= entry.entry_hash;
+    this.#tip = entry.entry_hash;
+    this.#length += 1;
+    this.#lastTime = time;
+    this.#closed = entry.entry_type === "session_end";
+    return entry;
+  }
+}

@@ -1,0 +1,131 @@
+import { createPublicKey, verify, type KeyObject } from "node:crypto";
+import { asCmcpError, canonicalBytes, CmcpError, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { z } from "zod";
+import { auditEntrySchema } from "./entry.ts";
+import { receiptSchema } from "./receipt.ts";
+import type { Sign } from "./sign.ts";
+
+/** Version of the journal record format, and the domain its signature is separated by. */
+export const JOURNAL_VERSION = "cmcp-journal-v1";
+/** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
+export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+const LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
+const text = z.string().max(4096);
+const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** The public half of an instance's signing key. */
+export const signingJwkSchema = z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: thumbprint });
+/** The public half of an instance's signing key. */
+export type SigningJwk = z.infer<typeof signingJwkSchema>;
+
+/** First record of an instance: who signs the rest, and what it runs. */
+const instanceBody = z.strictObject({
+  jwk: signingJwkSchema,
+  gateway_version: text,
+  policy_hash: digest,
+  catalog_hash: digest,
+  /** ISO 8601, by a clock the host sets. */
+  boot_time: z.iso.datetime({ offset: true }),
+});
+
+/** A call that is about to leave; acknowledged by the store before it does. */
+const intentBody = z.strictObject({
+  call_id: z.string().min(1).max(256),
+  session_id: z.uuid(),
+  tool_name: text,
+  server_identity: text.nullable(),
+  workflow_id: text.nullable(),
+  /** Hash of the request as sent, as in the audit entry. */
+  request_hash: text,
+  policy_hash: digest,
+  session_sensitivity: text,
+  /** The session's tip before the call. */
+  tip_before: hash,
+});
+
+/** An entry as it stands in its chain, with the receipt if the entry is a decision. */
+const entryBody = z.strictObject({ entry: auditEntrySchema, receipt: receiptSchema.nullable() });
+
+/** A claim as signed; the counter and hash link are read from it. */
+const claimBody = z.strictObject({
+  session_id: z.uuid(),
+  sequence_number: z.int().positive(),
+  claim_hash: digest,
+  claim: z.record(z.string(), z.json()),
+});
+
+const envelope = {
+  v: z.literal(JOURNAL_VERSION),
+  /** RFC 7638 thumbprint of the writing instance's signing key, base64url. */
+  instance: thumbprint,
+  /** Counts the instance's records from 0 without a gap. */
+  seq: z.int().nonnegative(),
+  signature: z.string().max(128),
+};
+
+const recordSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ ...envelope, kind: z.literal("instance"), body: instanceBody }),
+  z.strictObject({ ...envelope, kind: z.literal("intent"), body: intentBody }),
+  z.strictObject({ ...envelope, kind: z.literal("entry"), body: entryBody }),
+  z.strictObject({ ...envelope, kind: z.literal("claim"), body: claimBody }),
+]);
+
+/** One record the host stores for the enclave, signed so that nobody else can have written it. */
+export type JournalRecord = z.infer<typeof recordSchema>;
+/** What a record says, before it is numbered and signed. */
+export type JournalStatement = { [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body"> }[JournalRecord["kind"]];
+/** A call that was about to leave. */
+export type Intent = z.infer<typeof intentBody>;
+/** Who an instance was. */
+export type InstanceFacts = z.infer<typeof instanceBody>;
+
+const domain = new TextEncoder().encode(`${JOURNAL_VERSION}|`);
+
+function signingInput(record: object): Uint8Array {
+  return Buffer.concat([domain, canonicalBytes(record)]);
+}
+
+/** Canonical JSON bytes of one signed record, ready to be stored. Throws `INTERNAL` for one nobody could read back. */
+export function encodeRecord(statement: JournalStatement, instance: string, seq: number, sign: Sign): Uint8Array<ArrayBuffer> {
+  const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
+  const parsed = recordSchema.safeParse({ ...unsigned, signature: toBase64Url(sign(signingInput(unsigned))) });
+  if (!parsed.success) {
+    throw new CmcpError("INTERNAL", `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  }
+  const bytes = canonicalBytes(parsed.data);
+  if (bytes.length > MAX_RECORD_BYTES) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
+  return bytes;
+}
+
+/**
+ * Reads one record the host handed back. Its form is checked, its signature is not: see {@link isAuthentic}.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` for anything that is not a record.
+ */
+export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
+  try {
+    const parsed = recordSchema.safeParse(parseJson(bytes, LIMITS));
+    if (parsed.success) return parsed.data;
+  } catch (thrown) {
+    throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not strict JSON", { cause: asCmcpError(thrown, "JSON_SYNTAX", "") });
+  }
+  throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
+}
+
+/** The verification key of a JWK. Throws `AUDIT_STORE_MISMATCH` when it is not a key. */
+export function publicKeyOf(jwk: SigningJwk): KeyObject {
+  try {
+    return createPublicKey({ format: "jwk", key: jwk });
+  } catch (thrown) {
+    throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored key is not an Ed25519 key", { cause: thrown });
+  }
+}
+
+/** True when the record was signed by this key. */
+export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
+  const { signature, ...unsigned } = record;
+  const bytes = fromBase64Url(signature);
+  return bytes !== undefined && verify(null, signingInput(unsigned), key, bytes);
+}

@@ -1,0 +1,273 @@
+import { verify, type KeyObject } from "node:crypto";
+import { asCmcpError, canonicalBytes, fromBase64Url, type Untrusted } from "@cmcp/boundary";
+import { entryHashInput, type AuditEntry } from "./entry.ts";
+import { sha256Hex } from "./hash.ts";
+import { decodeRecord, isAuthentic, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { receiptSigningInput, type Receipt } from "./receipt.ts";
+import type { EntryFields } from "./chain.ts";
+
+/** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
+export const MAX_RECOVERED_SESSIONS = 100_000;
+
+/** What an earlier instance's records establish about one of its sessions. */
+export interface RecoveredSession {
+  readonly sessionId: string;
+  readonly root: string;
+  readonly tip: string;
+  readonly length: number;
+  /** `session_end` is in the chain. */
+  readonly closed: boolean;
+  /** The hash of the claim that was issued for it, if one is in the journal. */
+  readonly claimHash: string | null;
+  /** Calls that may have left and have no entry, in the order they were announced. */
+  readonly openIntents: readonly Intent[];
+  /** Set on a recovery session: whose interrupted session it answers, and the calls it holds a fault entry for. */
+  readonly answers: { readonly instance: string; readonly session: string; readonly callIds: readonly string[] } | null;
+}
+
+/** What an earlier instance's records establish. Everything here verified under that instance's key. */
+export interface RecoveredInstance {
+  readonly jwk: SigningJwk;
+  readonly instance: string;
+  readonly facts: InstanceFacts;
+  readonly sessions: ReadonlyMap<string, RecoveredSession>;
+  /** Highest claim counter the instance used; 0 when it issued none. */
+  readonly lastClaimSequence: number;
+  /** Records that did not verify or did not fit, and are as if absent. */
+  readonly refused: number;
+  /** True when the records are numbered without a gap from the first on and none was refused. */
+  readonly gapless: boolean;
+}
+
+interface SessionState {
+  root: string;
+  tip: string;
+  length: number;
+  closed: boolean;
+  claimHash: string | null;
+  readonly intents: Map<string, Intent>;
+  answers: { instance: string; session: string; callIds: string[] } | null;
+}
+
+/**
+ * Reads one earlier instance's journal, record by record, in the order the store kept. The store is the
+ * host's: nothing is believed that does not verify under the instance's own key, a broken link ends what is
+ * believed of that session, and garbage or a cut end leaves what came before.
+ */
+export class JournalReader {
+  readonly #thumbprint: (jwk: SigningJwk) => string;
+  readonly #sessions = new Map<string, SessionState>();
+  #identity: { facts: InstanceFacts; instance: string; key: KeyObject } | undefined;
+  #nextSeq = 0;
+  #gapless = true;
+  #refused = 0;
+  #lastClaimSequence = 0;
+
+  /** @param thumbprint RFC 7638 thumbprint of a JWK, base64url. */
+  constructor(thumbprint: (jwk: SigningJwk) => string) {
+    this.#thumbprint = thumbprint;
+  }
+
+  add(bytes: Untrusted<Uint8Array>): void {
+    let record: JournalRecord;
+    try {
+      record = decodeRecord(bytes);
+    } catch (thrown) {
+      // Whatever the host handed back instead of a record counts as refused; any other failure is ours.
+      if (asCmcpError(thrown, "INTERNAL", "the journal reader failed").code !== "AUDIT_STORE_MISMATCH") throw thrown;
+      this.#refuse();
+      return;
+    }
+    if (!this.#accept(record)) this.#refuse();
+  }
+
+  /** What was established; `null` when there was no first record that verifies. */
+  finish(): RecoveredInstance | null {
+    if (this.#identity === undefined) return null;
+    const sessions = new Map<string, RecoveredSession>();
+    for (const [sessionId, state] of this.#sessions) {
+      if (state.length === 0) continue;
+      const { intents, ...rest } = state;
+      sessions.set(sessionId, { sessionId, ...rest, openIntents: [...intents.values()] });
+    }
+    const { facts, instance } = this.#identity;
+    return {
+      jwk: facts.jwk,
+      instance,
+      facts,
+      sessions,
+      lastClaimSequence: this.#lastClaimSequence,
+      refused: this.#refused,
+      gapless: this.#gapless,
+    };
+  }
+
+  #refuse(): void {
+    this.#refused += 1;
+    this.#gapless = false;
+  }
+
+  #accept(record: JournalRecord): boolean {
+    if (this.#identity === undefined) return this.#begin(record);
+    if (record.instance !== this.#identity.instance || !isAuthentic(record, this.#identity.key)) return false;
+    if (record.seq < this.#nextSeq) return false;
+    if (record.seq > this.#nextSeq) this.#gapless = false;
+    this.#nextSeq = record.seq + 1;
+    switch (record.kind) {
+      case "instance":
+        return false;
+      case "intent":
+        return this.#intent(record.body);
+      case "entry":
+        return this.#entry(record.body.entry, record.body.receipt, this.#identity);
+      case "claim":
+        return this.#claim(record.body);
+    }
+  }
+
+  #begin(record: JournalRecord): boolean {
+    if (record.kind !== "instance" || record.seq !== 0) return false;
+    if (this.#thumbprint(record.body.jwk) !== record.instance) return false;
+    const key = publicKeyOf(record.body.jwk);
+    if (!isAuthentic(record, key)) return false;
+    this.#identity = { facts: record.body, instance: record.instance, key };
+    this.#nextSeq = 1;
+    return true;
+  }
+
+  #intent(intent: Intent): boolean {
+    const state = this.#sessions.get(intent.session_id);
+    // Without the session's own entries there is no tip a recovery session could name.
+    if (state === undefined || state.closed || state.intents.has(intent.call_id)) return false;
+    state.intents.set(intent.call_id, intent);
+    return true;
+  }
+
+  #entry(entry: AuditEntry, receipt: Receipt | null, identity: { instance: string; key: KeyObject }): boolean {
+    if (sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    if (receipt !== null && !receiptFits(receipt, entry, identity)) return false;
+    let state = this.#sessions.get(entry.session_id);
+    if (state === undefined) {
+      if (entry.entry_type !== "session_start" || this.#sessions.size >= MAX_RECOVERED_SESSIONS) return false;
+      state = { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, intents: new Map(), answers: answersOf(entry) };
+      this.#sessions.set(entry.session_id, state);
+    }
+    if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) {
+      // The instance signed this entry, so what the store lost before it is lost, but its call was recorded.
+      if (entry.call_id !== null) state.intents.delete(entry.call_id);
+      return false;
+    }
+    state.tip = entry.entry_hash;
+    state.length += 1;
+    state.closed = entry.entry_type === "session_end";
+    if (entry.call_id !== null) {
+      state.intents.delete(entry.call_id);
+      state.answers?.callIds.push(entry.call_id);
+    }
+    return true;
+  }
+
+  #claim(body: Extract<JournalRecord, { kind: "claim" }>["body"]): boolean {
+    this.#lastClaimSequence = Math.max(this.#lastClaimSequence, body.sequence_number);
+    const state = this.#sessions.get(body.session_id);
+    if (state === undefined) return false;
+    state.claimHash = body.claim_hash;
+    return true;
+  }
+}
+
+function receiptFits(receipt: Receipt, entry: AuditEntry, identity: { instance: string; key: KeyObject }): boolean {
+  const signature = fromBase64Url(receipt.signature);
+  return (
+    receipt.instance === identity.instance &&
+    receipt.entry_hash === entry.entry_hash &&
+    receipt.sequence_number === entry.sequence_number &&
+    receipt.session_id === entry.session_id &&
+    signature !== undefined &&
+    verify(null, receiptSigningInput(receipt), identity.key, signature)
+  );
+}
+
+function answersOf(root: AuditEntry): SessionState["answers"] {
+  const instance = root.detail?.["recovered_instance"];
+  const session = root.detail?.["recovered_session"];
+  return typeof instance === "string" && typeof session === "string" ? { instance, session, callIds: [] } : null;
+}
+
+/** {@link JournalReader} over records already in memory. */
+export function recover(records: Iterable<Untrusted<Uint8Array>>, thumbprint: (jwk: SigningJwk) => string): RecoveredInstance | null {
+  const reader = new JournalReader(thumbprint);
+  for (const record of records) reader.add(record);
+  return reader.finish();
+}
+
+/** One recovery session the new instance must write. */
+export interface RecoveryStep {
+  /** Members to add to the recovery session's `session_start` detail. */
+  readonly rootDetail: {
+    readonly recovered_instance: string;
+    readonly recovered_session: string;
+    readonly recovered_tip: string;
+    readonly recovered_length: number;
+    /** SHA-256, hex, of the canonical array of the open intents. */
+    readonly recovered_intents_hash: string;
+  };
+  /** One entry for every call whose outcome nobody knows. */
+  readonly faults: readonly EntryFields[];
+}
+
+/**
+ * What a new instance must write for the calls that earlier ones left open: one recovery session for each
+ * interrupted session with an open intent that no earlier recovery session has answered.
+ *
+ * @param policyHash the policy bundle the new instance runs; a fault entry names it beside the one the call was decided under.
+ */
+export function planRecovery(instances: readonly RecoveredInstance[], policyHash: string): RecoveryStep[] {
+  const answered = new Set<string>();
+  for (const { sessions } of instances) {
+    for (const { answers } of sessions.values()) {
+      for (const callId of answers?.callIds ?? []) answered.add(JSON.stringify([answers?.instance, answers?.session, callId]));
+    }
+  }
+  const steps: RecoveryStep[] = [];
+  for (const { instance, sessions } of instances) {
+    for (const session of sessions.values()) {
+      const open = session.openIntents.filter(({ call_id: id }) => !answered.has(JSON.stringify([instance, session.sessionId, id])));
+      if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(intent, policyHash)) });
+    }
+  }
+  return steps;
+}
+
+function rootDetail(instance: string, session: RecoveredSession, open: readonly Intent[]): RecoveryStep["rootDetail"] {
+  return {
+    recovered_instance: instance,
+    recovered_session: session.sessionId,
+    recovered_tip: session.tip,
+    recovered_length: session.length,
+    recovered_intents_hash: sha256Hex(canonicalBytes(open)),
+  };
+}
+
+function faultOf(intent: Intent, policyHash: string): EntryFields {
+  return {
+    entry_type: "tool_call",
+    call_id: intent.call_id,
+    tool_name: intent.tool_name,
+    server_identity: intent.server_identity,
+    workflow_id: intent.workflow_id,
+    policy_decision: "fault",
+    policy_rule_matched: "outcome-unknown",
+    request_payload_hash: intent.request_hash,
+    session_sensitivity_before: intent.session_sensitivity,
+    session_sensitivity_after: intent.session_sensitivity,
+    response_inspection_result: "n/a",
+    detail: {
+      outcome: "unknown",
+      policy_hash: policyHash,
+      recovered_policy_hash: intent.policy_hash,
+      recovered_session: intent.session_id,
+      recovered_tip_before: intent.tip_before,
+    },
+  };
+}

@@ -1,0 +1,19 @@
+export {
+  auditEntrySchema,
+  callDetailSchema,
+  DECISIONS,
+  ENTRY_TYPES,
+  entryHashInput,
+  EVIDENCE_CLASSES,
+  INSPECTION_RESULTS,
+  MAX_DETAIL_MEMBERS,
+  MAX_ENTRY_TEXT,
+  rootDetailSchema,
+  type AuditDecision,
+  type AuditEntry,
+  type EntryType,
+  type RootDetail,
+} from "./entry.ts";
+export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
+export { MAX_RECEIPT_BYTES, RECEIPT_META_KEY, RECEIPT_VERSION, receiptSchema, receiptSigningInput, type Receipt } from "./receipt.ts";
+export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";

@@ -1,0 +1,121 @@
+import { CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import type { AuditEntry } from "@cmcp/audit/schema";
+import { claimSchema, CMCP_VERSION, type CallSummary, type EatProfile, type UnsignedClaim } from "./claim.ts";
+import { firmwareText, type Surroundings } from "./firmware-text.ts";
+import { keyIdOf, subjectOf } from "./key-names.ts";
+import { CallFold } from "./transcript.ts";
+
+const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
+
+/** Everything a claim is made of, as plain values. */
+export interface ClaimInput {
+  readonly eatProfile: EatProfile;
+  /** Seconds since the epoch, by a clock the host sets. */
+  readonly issuedAt: number;
+  /** The instance's public key, base64url. */
+  readonly jwk: { readonly x: string };
+  readonly gatewayVersion: string;
+  readonly session: {
+    readonly id: string;
+    readonly root: string;
+    readonly tip: string;
+    readonly length: number;
+    readonly crossBoundaryEvents: CallSummary["call_graph_summary"]["cross_boundary_events"];
+    /** What an edge of the call graph stands for. */
+    readonly edgesRepresent?: string;
+  };
+  /** The session's entries in order, already checked to be its chain. */
+  readonly entries: Iterable<AuditEntry>;
+  readonly policy: { readonly hash: string; readonly version: string; readonly mode: keyof typeof MODES };
+  readonly catalog: {
+    readonly hash: string;
+    readonly driftDetected: boolean;
+    readonly exceptions: readonly Readonly<Record<string, string>>[];
+  };
+  readonly attestation: {
+    readonly platform: UnsignedClaim["trace"]["runtime"]["platform"];
+    readonly measurement: string;
+    /** 64 bytes. */
+    readonly reportData: Uint8Array;
+    /** The platform's own text. */
+    readonly firmware: string;
+    /** Milliseconds since the epoch. */
+    readonly generatedAt: number;
+    readonly validitySeconds: number;
+  };
+  readonly surroundings: Surroundings;
+  /** Counts the instance's claims from 1. */
+  readonly sequenceNumber: number;
+  /** Hash of the instance's claim before this one; none for the first. */
+  readonly previousClaimHash?: string;
+}
+
+/**
+ * The claim about one session. Transcript and counts are derived from the entries, never taken from elsewhere.
+ * @throws CmcpError `INTERNAL` when the parts do not make a claim that a verifier would read.
+ */
+export function buildClaim(input: ClaimInput): UnsignedClaim {
+  const publicKey = fromBase64Url(input.jwk.x);
+  if (publicKey?.length !== 32) throw new CmcpError("INTERNAL", "the signing key is not 32 bytes");
+  const { trace, maxSensitivity, summary } = traceOf(input, publicKey);
+  const { session, attestation } = input;
+  const claim = {
+    cmcp_version: CMCP_VERSION,
+    trace,
+    gateway: {
+      session_id: session.id,
+      gateway_version: input.gatewayVersion,
+      sequence_number: input.sequenceNumber,
+      ...(input.previousClaimHash === undefined ? {} : { prev_claim_hash: input.previousClaimHash }),
+      audit_chain: { root: session.root, tip: session.tip, length: session.length },
+      call_summary: { ...summary, session_max_sensitivity: maxSensitivity },
+      catalog: { hash: input.catalog.hash, drift_detected: input.catalog.driftDetected },
+      attestation_generated_at: new Date(attestation.generatedAt).toISOString(),
+      attestation_validity_seconds: attestation.validitySeconds,
+      attestation_stale: input.issuedAt * 1000 > attestation.generatedAt + attestation.validitySeconds * 1000,
+      catalog_exceptions: input.catalog.exceptions,
+      kill_switch_triggered: false,
+    },
+  };
+  const parsed = claimSchema.safeParse({ ...claim, signature: "" });
+  if (!parsed.success) throw new CmcpError("INTERNAL", `a claim is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  const { signature: _, ...unsigned } = parsed.data;
+  return unsigned;
+}
+
+function traceOf(input: ClaimInput, publicKey: Uint8Array) {
+  const fold = new CallFold();
+  for (const entry of input.entries) fold.add(entry);
+  const facts = fold.finish();
+  const { session, attestation, policy } = input;
+  return {
+    maxSensitivity: facts.maxSensitivity,
+    trace: {
+      eat_profile: input.eatProfile,
+      iat: input.issuedAt,
+      subject: subjectOf(publicKey),
+      runtime: {
+        platform: attestation.platform,
+        measurement: attestation.measurement,
+        nonce: toBase64Url(attestation.reportData),
+        firmware_version: firmwareText(attestation.firmware, input.surroundings),
+      },
+      policy: { bundle_hash: policy.hash, enforcement_mode: MODES[policy.mode], version: policy.version },
+      data_class: facts.maxSensitivity,
+      tool_transcript: { hash: `sha256:${session.tip}`, call_count: facts.total, entries: facts.transcript },
+      cnf: { jwk: { kty: "OKP", crv: "Ed25519", x: input.jwk.x, kid: keyIdOf(publicKey) } },
+    },
+    summary: {
+      tool_calls_total: facts.total,
+      tool_calls_allowed: facts.allowed,
+      tool_calls_denied: facts.denied,
+      tool_calls_faulted: facts.faulted,
+      tools_invoked: facts.toolsInvoked,
+      call_graph_summary: {
+        compliance_domains_touched: facts.complianceDomains,
+        cross_boundary_events: session.crossBoundaryEvents,
+        ...(session.edgesRepresent === undefined ? {} : { edges_represent: session.edgesRepresent }),
+      },
+    },
+  };
+}

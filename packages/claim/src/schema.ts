@@ -1,0 +1,14 @@
+export {
+  claimSchema,
+  CMCP_VERSION,
+  EAT_PROFILES,
+  type Claim,
+  type CallSummary,
+  type ClaimJwk,
+  type EatProfile,
+  type UnsignedClaim,
+} from "./claim.ts";
+export { claimSigningInput } from "./signing-input.ts";
+export { firmwareText, parseFirmwareText, type Surroundings } from "./firmware-text.ts";
+export { keyIdOf, subjectOf } from "./key-names.ts";
+export { CallFold, claimDecision, type CallFacts, type TranscriptEntry } from "./transcript.ts";

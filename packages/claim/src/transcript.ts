@@ -1,0 +1,72 @@
+import type { AuditDecision, AuditEntry } from "@cmcp/audit/schema";
+import type { Claim } from "./claim.ts";
+
+/** One call in a claim's transcript: no payload, no argument. */
+export type TranscriptEntry = Claim["trace"]["tool_transcript"]["entries"][number];
+
+/** What follows from a session's entries alone, and so must equal what its claim says. */
+export interface CallFacts {
+  readonly transcript: readonly TranscriptEntry[];
+  readonly total: number;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly faulted: number;
+  /** Names of the tools called, sorted by UTF-16 code unit, each once. */
+  readonly toolsInvoked: readonly string[];
+  readonly complianceDomains: readonly string[];
+  /** The session's sensitivity after its last entry that names one; it only rises, so this is its highest. */
+  readonly maxSensitivity: string;
+}
+
+/** Class of a call whose tool is in no catalog. */
+const UNKNOWN_CLASS = "unknown";
+
+/** A decision in the words a claim has for it: a call that waits for a human was not let through. */
+export function claimDecision(decision: AuditDecision | null): TranscriptEntry["decision"] {
+  if (decision === null) return "n/a";
+  return decision === "step_up" || decision === "defer" ? "deny" : decision;
+}
+
+/** Folds a session's entries, in order, into what its claim says of them. */
+export class CallFold {
+  readonly #transcript: TranscriptEntry[] = [];
+  readonly #tools = new Set<string>();
+  readonly #domains = new Set<string>();
+  #total = 0;
+  #allowed = 0;
+  #denied = 0;
+  #faulted = 0;
+  #maxSensitivity = "public";
+
+  add(entry: AuditEntry): void {
+    this.#maxSensitivity = entry.session_sensitivity_after ?? this.#maxSensitivity;
+    if (entry.entry_type !== "tool_call") return;
+    this.#total += 1;
+    // A redacted call is in the total alone, and so are step_up and defer: existing verifiers count exactly these.
+    if (entry.policy_decision === "allow") this.#allowed += 1;
+    if (entry.policy_decision === "deny" || entry.policy_decision === "advisory_deny") this.#denied += 1;
+    if (entry.policy_decision === "fault") this.#faulted += 1;
+    const domain = entry.detail?.["compliance_domain"];
+    if (typeof domain === "string") this.#domains.add(domain);
+    if (entry.tool_name === null) return;
+    this.#tools.add(entry.tool_name);
+    this.#transcript.push({
+      tool_name: entry.tool_name,
+      data_class: entry.effective_data_class ?? UNKNOWN_CLASS,
+      decision: claimDecision(entry.policy_decision),
+    });
+  }
+
+  finish(): CallFacts {
+    return {
+      transcript: this.#transcript,
+      total: this.#total,
+      allowed: this.#allowed,
+      denied: this.#denied,
+      faulted: this.#faulted,
+      toolsInvoked: [...this.#tools].sort(),
+      complianceDomains: [...this.#domains].sort(),
+      maxSensitivity: this.#maxSensitivity,
+    };
+  }
+}

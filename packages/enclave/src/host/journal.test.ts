@@ -1,0 +1,94 @@
+/** The journal against a real host service over a real Unix socket. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { JournalReader, decodeRecord } from "@cmcp/audit";
+import { jwkThumbprintText } from "@cmcp/attestation";
+import { examine, untrusted } from "@cmcp/boundary";
+import { ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
+import { Journal } from "./journal.ts";
+
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const jwk = { kty: "OKP", crv: "Ed25519", x: String(publicKey.export({ format: "jwk" }).x) } as const;
+const instance = jwkThumbprintText(jwk);
+const digest = `sha256:${"0".repeat(64)}`;
+const first = { kind: "instance", body: { jwk, gateway_version: "0", policy_hash: digest, catalog_hash: digest, boot_time: "2026-01-01T00:00:00.000Z" } } as const;
+
+describe("journal", () => {
+  let folder: string;
+  let listener: Listener;
+  let pool: ExchangePool;
+  let serve: (exchange: IncomingExchange) => Promise<void>;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-journal-"));
+    const path = join(folder, "s.sock");
+    listener = await listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange)));
+    pool = new ExchangePool(unixDialer(path), { maxStreams: 8 });
+  });
+  afterEach(async () => {
+    await pool.close();
+    await listener.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const bodyOf = async (exchange: IncomingExchange): Promise<Uint8Array> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of exchange.body) chunks.push(examine(chunk));
+    return Buffer.concat(chunks);
+  };
+  const acknowledge = async (exchange: IncomingExchange): Promise<void> => {
+    await exchange.respond({ status: 200, headers: {} });
+    await exchange.end();
+  };
+  const journal = (): Journal => new Journal(pool, instance, (bytes) => sign(null, bytes, privateKey));
+
+  test("a record the host fails to take is offered again until it does, numbered as before", async () => {
+    const seen: { seq: number; body: Uint8Array }[] = [];
+    serve = async (exchange) => {
+      assert.ok(exchange.opening.t === "append");
+      seen.push({ seq: exchange.opening.seq, body: await bodyOf(exchange) });
+      if (seen.length < 3) await exchange.fail("AUDIT_STORE_UNAVAILABLE", "not now");
+      else await acknowledge(exchange);
+    };
+    await journal().append(instance, first);
+    assert.equal(seen.length, 3);
+    assert.ok(seen.every(({ seq, body }) => seq === 0 && Buffer.compare(body, seen[0]?.body ?? Buffer.alloc(0)) === 0));
+    const reader = new JournalReader(jwkThumbprintText);
+    reader.add(untrusted(seen[2]?.body ?? Buffer.alloc(0)));
+    assert.equal(reader.finish()?.instance, instance, "what is stored verifies under the instance's key");
+  });
+
+  test("a host that never acknowledges holds a caller for a bounded time and then everything new", async () => {
+    serve = () => new Promise(() => undefined);
+    const held = journal();
+    held.assertWritable();
+    await assert.rejects(held.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
+    assert.throws(() => held.assertWritable(), { code: "AUDIT_STORE_UNAVAILABLE" });
+  });
+
+  test("records come back however the host cuts them, and a cut record is a mismatch", async () => {
+    const records = ["one", "two", "x".repeat(100_000)].map((text) => Buffer.from(text));
+    const framed = Buffer.concat(records.flatMap((record) => [Buffer.from(Uint32Array.of(record.length).buffer).reverse(), record]));
+    let sent = framed;
+    serve = async (exchange) => {
+      await bodyOf(exchange);
+      await exchange.respond({ status: 200, headers: {} });
+      for (let at = 0; at < sent.length; at += 1_013) await exchange.write(sent.subarray(at, at + 1_013));
+      await exchange.end();
+    };
+    const read = async (): Promise<string[]> => {
+      const texts: string[] = [];
+      for await (const record of journal().scan({})) texts.push(Buffer.from(examine(record)).toString());
+      return texts;
+    };
+    assert.deepEqual(await read(), records.map(String));
+    sent = framed.subarray(0, framed.length - 1);
+    await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" });
+    sent = Buffer.from([0xff, 0xff, 0xff, 0xff, 0]);
+    await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" }, "a length beyond the limit is not waited for");
+    assert.throws(() => decodeRecord(untrusted(records[0] ?? Buffer.alloc(0))), { code: "AUDIT_STORE_MISMATCH" });
+  });
+});

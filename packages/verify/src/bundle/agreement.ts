@@ -1,0 +1,51 @@
+import { canonicalText } from "@cmcp/boundary";
+import { callDetailSchema, rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import { CallFold, parseFirmwareText, type Claim } from "@cmcp/claim/schema";
+import type { Checklist } from "../checklist.ts";
+
+const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
+
+/** Everything the claim says of the session is derived again from the entries and must be equal. */
+export function checkAgreement(claim: Claim, bundle: AuditBundle, list: Checklist): void {
+  const { trace, gateway } = claim;
+  const fold = new CallFold();
+  for (const entry of bundle.entries) fold.add(entry);
+  const facts = fold.finish();
+  list.require(
+    "transcript",
+    canonicalText(trace.tool_transcript) === canonicalText({ hash: `sha256:${gateway.audit_chain.tip}`, call_count: facts.total, entries: [...facts.transcript] }),
+    "CLAIM_INCONSISTENT",
+    `${facts.total} calls, each as its entry says`,
+    "the claim's transcript does not follow from the entries",
+  );
+  const { cross_boundary_events: _events, edges_represent: _edges, ...graph } = gateway.call_summary.call_graph_summary;
+  const summary = { ...gateway.call_summary, call_graph_summary: graph };
+  const derived = {
+    tool_calls_total: facts.total,
+    tool_calls_allowed: facts.allowed,
+    tool_calls_denied: facts.denied,
+    tool_calls_faulted: facts.faulted,
+    tools_invoked: facts.toolsInvoked,
+    session_max_sensitivity: facts.maxSensitivity,
+    call_graph_summary: { compliance_domains_touched: facts.complianceDomains },
+  };
+  list.require("call summary", canonicalText(summary) === canonicalText(derived) && trace.data_class === facts.maxSensitivity, "CLAIM_INCONSISTENT", "counts, tools, domains and sensitivity follow from the entries", "the claim's summary does not follow from the entries");
+  checkRoot(claim, bundle, list);
+  const stray = bundle.entries.findIndex((entry) => entry.entry_type === "tool_call" && callDetailSchema.safeParse(entry.detail).data?.policy_hash !== trace.policy.bundle_hash);
+  list.require("policy of every decision", stray === -1, "POLICY_HASH_MISMATCH", "every call was decided under the claim's policy", `entry ${stray} was decided under another policy`);
+}
+
+function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): void {
+  const { trace, gateway } = claim;
+  const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
+  if (!root.success) {
+    list.fail("root entry", "CHAIN_BROKEN", "the first entry does not say what the session ran under");
+    return;
+  }
+  const { data } = root;
+  list.require("policy in root entry", data.policy_hash === trace.policy.bundle_hash, "POLICY_HASH_MISMATCH", "the root entry names the claim's policy", "the root entry names another policy than the claim");
+  list.require("catalog in root entry", data.catalog_hash === gateway.catalog.hash, "CATALOG_HASH_MISMATCH", "the root entry names the claim's catalog", "the root entry names another catalog than the claim");
+  const firmware = parseFirmwareText(trace.runtime.firmware_version);
+  const surroundings = MODES[data.enforcement_mode] === trace.policy.enforcement_mode && (firmware === undefined || (firmware.isolation === data.isolation && firmware.channel === data.channel));
+  list.require("mode, isolation and channel in root entry", surroundings, "CLAIM_INCONSISTENT", `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`, "mode, isolation or channel differ between root entry and claim");
+}

@@ -1,0 +1,37 @@
+import type { ErrorCode } from "@cmcp/boundary";
+import type { Check, Outcome } from "./verdict.ts";
+
+/** Collects checks in the order they are made. */
+export class Checklist {
+  readonly #checks: Check[] = [];
+
+  get checks(): readonly Check[] {
+    return this.#checks;
+  }
+
+  /** Records a check that must hold; the result says whether it does. */
+  require(name: string, holds: boolean, code: ErrorCode, passed: string, failed: string): boolean {
+    this.#checks.push(holds ? { name, status: "passed", why: passed } : { name, status: "failed", code, why: failed });
+    return holds;
+  }
+
+  fail(name: string, code: ErrorCode, why: string): void {
+    this.#checks.push({ name, status: "failed", code, why });
+  }
+
+  notPerformed(name: string, why: string): void {
+    this.#checks.push({ name, status: "not-performed", why });
+  }
+
+  notApplicable(name: string, why: string): void {
+    this.#checks.push({ name, status: "not-applicable", why });
+  }
+
+  /** The outcome the checks so far add up to: malformed before unsupported before rejected. */
+  outcome(): Outcome {
+    const codes = this.#checks.flatMap(({ status, code }) => (status === "failed" && code !== undefined ? [code] : []));
+    if (codes.some((code) => code === "CLAIM_MALFORMED" || code === "BUNDLE_MALFORMED")) return "malformed";
+    if (codes.includes("UNSUPPORTED_PROVIDER")) return "unsupported";
+    return codes.length > 0 ? "rejected" : "accepted";
+  }
+}

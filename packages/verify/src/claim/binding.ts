@@ -1,0 +1,26 @@
+import { fromBase64Url, toHex } from "@cmcp/boundary";
+import { sessionBindingInput, thumbprintInput } from "@cmcp/attestation/binding";
+import type { Claim } from "@cmcp/claim/schema";
+import type { Checklist } from "../checklist.ts";
+import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
+
+/** report_data is thumbprint of the signing key, then SHA-256 of the chain root: 64 bytes (claim SPEC, "report_data"). */
+export async function checkBinding(crypto: VerifierCrypto, claim: Claim, list: Checklist): Promise<void> {
+  const reportData = fromBase64Url(claim.trace.runtime.nonce) ?? new Uint8Array();
+  const thumbprint = await sha256Hex(crypto, thumbprintInput(claim.trace.cnf.jwk));
+  list.require(
+    "key bound by report data",
+    reportData.length === 64 && toHex(reportData.subarray(0, 32)) === thumbprint,
+    "PUBLIC_KEY_NOT_BOUND",
+    "the first half is the signing key's thumbprint",
+    "the first half is not the signing key's thumbprint",
+  );
+  const root = await sha256Hex(crypto, sessionBindingInput(claim.gateway.audit_chain.root));
+  list.require(
+    "chain root bound by report data",
+    reportData.length === 64 && toHex(reportData.subarray(32)) === root,
+    "CHAIN_ROOT_NOT_BOUND",
+    "the second half is the hash of the chain's root",
+    "the second half is not the hash of the chain's root",
+  );
+}

@@ -1,0 +1,31 @@
+// The type of WebCrypto as Node declares it; nothing of Node is loaded.
+import type { webcrypto } from "node:crypto";
+import { fromBase64Url, toHex } from "@cmcp/boundary";
+
+/** The cryptography a verification uses: the platform's WebCrypto or any other of its shape. */
+export interface VerifierCrypto {
+  readonly subtle: Pick<webcrypto.SubtleCrypto, "digest" | "importKey" | "verify">;
+}
+
+/** SHA-256, 32 bytes. */
+export async function sha256(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** SHA-256, 64 lowercase hex digits. */
+export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toHex(await sha256(crypto, bytes));
+}
+
+/** Checks an Ed25519 signature (RFC 8032). Key and signature are unpadded base64url; anything ill-formed does not verify. */
+export async function verifyEd25519(crypto: VerifierCrypto, publicKey: string, signature: string, message: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  const key = fromBase64Url(publicKey);
+  const bytes = fromBase64Url(signature);
+  if (key?.length !== 32 || bytes?.length !== 64) return false;
+  try {
+    return await crypto.subtle.verify("Ed25519", await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]), bytes, message);
+  } catch {
+    // A point that is not on the curve is refused by some platforms at import: no signature verifies under it.
+    return false;
+  }
+}

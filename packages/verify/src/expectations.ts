@@ -1,0 +1,22 @@
+import type { EatProfile } from "@cmcp/claim/schema";
+
+/** What a relying party expects; nothing here is read from the record being verified. */
+export interface Expectations {
+  /** The time of verification. */
+  readonly now: Date;
+  /** The only profile accepted. */
+  readonly eatProfile: EatProfile;
+  /** Accept a claim without hardware evidence: it then proves integrity under its own key and nothing about where that key lives. */
+  readonly allowSoftwareOnly: boolean;
+  /** Pinned signing key, base64url of 32 bytes. */
+  readonly trustedKey?: string;
+  /** Pinned policy bundle hash, `sha256:` and hex. */
+  readonly policyHash?: string;
+  /** Pinned catalog hash, `sha256:` and hex. */
+  readonly catalogHash?: string;
+  /** Oldest acceptable claim in seconds. */
+  readonly maxAgeSeconds?: number;
+}
+
+/** Seconds a claim may lie in the future, because clocks differ. */
+export const CLOCK_SKEW_SECONDS = 60;

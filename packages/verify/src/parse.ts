@@ -1,0 +1,39 @@
+import { parseJson, untrusted, type ErrorCode, type JsonLimits } from "@cmcp/boundary";
+import { MAX_RECEIPT_BYTES, auditBundleSchema, receiptSchema, type AuditBundle, type Receipt } from "@cmcp/audit/schema";
+import { claimSchema, type Claim } from "@cmcp/claim/schema";
+import { CmcpError } from "@cmcp/boundary";
+
+const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
+const BUNDLE_LIMITS: JsonLimits = { maxBytes: 512 * 1024 * 1024, maxDepth: 8, maxItems: 20_000_000 };
+const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 };
+
+interface Shape<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly { path: readonly PropertyKey[] }[] } };
+}
+
+function read<T>(bytes: Uint8Array, limits: JsonLimits, shape: Shape<T>, code: ErrorCode, what: string): T {
+  let value: unknown;
+  try {
+    value = parseJson(untrusted(bytes), limits);
+  } catch (thrown) {
+    throw new CmcpError(code, `the ${what} is not strict JSON: ${thrown instanceof CmcpError ? thrown.message : "unreadable"}`, { cause: thrown });
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new CmcpError(code, `the ${what} does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`);
+}
+
+/** @throws CmcpError `CLAIM_MALFORMED` */
+export function parseClaim(bytes: Uint8Array): Claim {
+  return read(bytes, CLAIM_LIMITS, claimSchema, "CLAIM_MALFORMED", "claim");
+}
+
+/** @throws CmcpError `BUNDLE_MALFORMED` */
+export function parseBundle(bytes: Uint8Array): AuditBundle {
+  return read(bytes, BUNDLE_LIMITS, auditBundleSchema, "BUNDLE_MALFORMED", "audit bundle");
+}
+
+/** @throws CmcpError `RECEIPT_INVALID` */
+export function parseReceipt(bytes: Uint8Array): Receipt {
+  return read(bytes, RECEIPT_LIMITS, receiptSchema, "RECEIPT_INVALID", "receipt");
+}

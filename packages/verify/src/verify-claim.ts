@@ -1,0 +1,71 @@
+import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
+import type { AuditBundle, Receipt } from "@cmcp/audit/schema";
+import type { Claim } from "@cmcp/claim/schema";
+import { checkBundle } from "./bundle/bundle.ts";
+import { Checklist } from "./checklist.ts";
+import { checkBinding } from "./claim/binding.ts";
+import { checkAge, checkPins } from "./claim/pins.ts";
+import { checkPlatform } from "./claim/platform.ts";
+import { checkSignature } from "./claim/signature.ts";
+import type { VerifierCrypto } from "./crypto.ts";
+import type { Expectations } from "./expectations.ts";
+import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
+import { checkReceipt } from "./receipt/receipt.ts";
+import type { Completeness, Verdict } from "./verdict.ts";
+
+/** The files of a verification, as received. */
+export interface ClaimRecord {
+  readonly claim: Uint8Array;
+  readonly bundle?: Uint8Array;
+  readonly receipts?: readonly Uint8Array[];
+}
+
+/**
+ * Verifies a claim offline. Never throws for what the record holds: every finding is a check of the verdict.
+ */
+export async function verifyClaim(record: ClaimRecord, expected: Expectations, crypto: VerifierCrypto): Promise<Verdict> {
+  const list = new Checklist();
+  const claim = attempt(list, "claim form", "CLAIM_MALFORMED", () => parseClaim(record.claim));
+  const bundle = record.bundle === undefined ? null : attempt(list, "bundle form", "BUNDLE_MALFORMED", () => parseBundle(record.bundle ?? new Uint8Array()));
+  const receipts = (record.receipts ?? []).map((bytes) => attempt(list, "receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes)));
+  if (claim === null) return verdict(list, null, null, false);
+  const signed = await checkSignature(crypto, claim, expected, list);
+  await checkBinding(crypto, claim, list);
+  checkPlatform(claim, expected, list);
+  checkPins(claim, expected, list);
+  checkAge(claim, expected, list);
+  if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
+  else await checkBundle(crypto, claim, bundle, list);
+  await checkReceipts(crypto, claim, bundle, receipts, list);
+  return verdict(list, claim, bundle, signed);
+}
+
+async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, receipts: readonly (Receipt | null)[], list: Checklist): Promise<void> {
+  if (receipts.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
+  const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries: bundle?.entries ?? null };
+  for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
+}
+
+function attempt<T>(list: Checklist, name: string, code: ErrorCode, parse: () => T): T | null {
+  try {
+    const value = parse();
+    list.require(name, true, code, "strict JSON of the documented form", "");
+    return value;
+  } catch (thrown) {
+    list.fail(name, code, asCmcpError(thrown, code, "unreadable").message);
+    return null;
+  }
+}
+
+function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean): Verdict {
+  const completeness: Completeness = bundle === null || claim === null ? "unknown" : bundle.entries.at(-1)?.entry_type === "session_end" ? "closed session" : "open prefix";
+  const outcome = list.outcome();
+  return {
+    outcome,
+    completeness,
+    assurance: outcome === "accepted" ? "functional only" : "none established",
+    session: signed ? (claim?.gateway.session_id ?? null) : null,
+    signingKey: signed ? (claim?.trace.cnf.jwk.x ?? null) : null,
+    checks: list.checks,
+  };
+}

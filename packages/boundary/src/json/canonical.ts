@@ -11,32 +11,28 @@ function refuse(why: string): never {
 /** Everything JCS cannot carry is an error here, because a canonicalizer may silently change it. */
 function gate(value: unknown, depth: number): void {
   if (depth > MAX_DEPTH) refuse(`nested deeper than ${MAX_DEPTH}`);
-  switch (typeof value) {
-    case "string":
-      if (!value.isWellFormed()) refuse("a string has a lone surrogate");
-      return;
-    case "number":
-      if (!Number.isFinite(value)) refuse("a number is not finite");
-      return;
-    case "boolean":
-      return;
-    case "object":
-      break;
-    default:
-      refuse(`a value is ${typeof value}`);
-  }
-  if (value === null) return;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      if (!(index in value)) refuse("an array is sparse");
-      gate(value[index], depth + 1);
-    }
+  if (value === null || typeof value === "boolean") return;
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) refuse("a string has a lone surrogate");
     return;
   }
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) refuse("a number is not finite");
+    return;
+  }
+  if (typeof value !== "object") refuse(`a value is ${typeof value}`);
   const prototype: unknown = Object.getPrototypeOf(value);
+  if (Array.isArray(value)) {
+    if (prototype !== Array.prototype) refuse("an array is not a plain array");
+    if (Object.keys(value).length !== value.length) refuse("an array is sparse or has named members");
+    for (const item of value) gate(item, depth + 1);
+    return;
+  }
   if (prototype !== Object.prototype && prototype !== null) refuse("an object is not a plain record");
-  if (Object.getOwnPropertySymbols(value).length > 0) refuse("an object has symbol keys");
-  for (const [key, member] of Object.entries(value)) {
+  const members = Object.entries(value);
+  // A hidden `toJSON` would replace the object.
+  if (Reflect.ownKeys(value).length !== members.length) refuse("an object has symbol keys or hidden members");
+  for (const [key, member] of members) {
     if (!key.isWellFormed()) refuse("a key has a lone surrogate");
     gate(member, depth + 1);
   }

@@ -4,8 +4,11 @@ import type { JsonLimits } from "./limits.ts";
 import { isExactNumber } from "./number.ts";
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// A string without its quotes: no control characters, only the escapes of RFC 8259 section 7.
-const STRING = /"((?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"/y;
+// RFC 8259 section 7: a quotation mark ends a string, a reverse solidus starts an escape, control characters are escaped.
+const QUOTE = 0x22;
+const REVERSE_SOLIDUS = 0x5c;
+const FIRST_PLAIN = 0x20;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
 const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
 
@@ -92,14 +95,37 @@ export class Scanner {
   }
 
   #string(): string {
-    STRING.lastIndex = this.#at;
-    const match = STRING.exec(this.#text);
-    if (match === null) this.#fail("JSON_SYNTAX", "expected a string");
-    const raw = match[1] ?? "";
-    const value = raw.includes("\\") ? (JSON.parse(match[0]) as string) : raw;
+    const text = this.#text;
+    const start = this.#at;
+    if (text.charCodeAt(start) !== QUOTE) this.#fail("JSON_SYNTAX", "expected a string");
+    let escaped = false;
+    // A loop and not one expression: a backtracking matcher runs out of stack on long strings.
+    let at = start + 1;
+    for (let unit = text.charCodeAt(at); unit !== QUOTE; unit = text.charCodeAt(at)) {
+      if (unit === REVERSE_SOLIDUS) {
+        escaped = true;
+        at = this.#escape(at);
+      } else if (unit >= FIRST_PLAIN) {
+        at += 1;
+      } else {
+        // Not a number at the end of the text.
+        this.#at = at;
+        this.#fail("JSON_SYNTAX", "a string does not end, or holds a control character");
+      }
+    }
+    this.#at = at + 1;
+    const value = escaped ? (JSON.parse(text.slice(start, this.#at)) as string) : text.slice(start + 1, at);
     if (!value.isWellFormed()) this.#fail("JSON_SYNTAX", "a string has a lone surrogate");
-    this.#at = STRING.lastIndex;
     return value;
+  }
+
+  #escape(at: number): number {
+    ESCAPE.lastIndex = at;
+    if (!ESCAPE.test(this.#text)) {
+      this.#at = at;
+      this.#fail("JSON_SYNTAX", "an unknown escape");
+    }
+    return ESCAPE.lastIndex;
   }
 
   #number(): void {

@@ -1,0 +1,53 @@
+import { CmcpError, type ErrorCode, type Untrusted } from "@cmcp/boundary";
+import type { Opening, ResponseHead } from "./frame.ts";
+import type { BodyLimit } from "./limits.ts";
+
+/** The opener's side of one exchange. */
+export interface OutgoingExchange {
+  /** The responder's head. Rejects with the code of its error frame, or of what ended the exchange. */
+  readonly head: Promise<ResponseHead>;
+  /** The responder's body, for one reader. Leaving the loop before its end closes the stream. */
+  readonly body: AsyncIterable<Untrusted<Uint8Array>>;
+  /** Sends body bytes; resolves when more may be sent. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Says that this side has sent everything. */
+  end(): Promise<void>;
+  /** Closes the stream, which is how the responder learns of a cancellation. Nothing happens once the exchange is complete. */
+  abort(): void;
+}
+
+/** The responder's side of one exchange. */
+export interface IncomingExchange {
+  readonly opening: Opening;
+  /** The opener's body, for one reader. What is left unread when the handler is done is discarded. */
+  readonly body: AsyncIterable<Untrusted<Uint8Array>>;
+  /** Aborts when the exchange ends before both sides have sent everything: the opener went away, broke the protocol, or idled. */
+  readonly signal: AbortSignal;
+  /** Sends status and header fields, once, before any body. */
+  respond(head: ResponseHead): Promise<void>;
+  /** Sends body bytes; resolves when more may be sent. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Says that this side has sent everything. */
+  end(): Promise<void>;
+  /** Ends this side with an error, before or after the head. The message must not carry payload. */
+  fail(code: ErrorCode, message: string): Promise<void>;
+}
+
+/** Counts one direction's body against its limit. */
+export class BodyMeter {
+  readonly #limit: BodyLimit;
+  #bytes = 0;
+  #frames = 0;
+
+  constructor(limit: BodyLimit) {
+    this.#limit = limit;
+  }
+
+  /** @throws CmcpError `WIRE_EXCHANGE_TOO_LARGE`. */
+  count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#frames += 1;
+    if (this.#bytes > this.#limit.bytes) throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body is larger than ${this.#limit.bytes} bytes`);
+    if (this.#frames > this.#limit.frames) throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body has more than ${this.#limit.frames} frames`);
+  }
+}

@@ -32,7 +32,7 @@ const options = { bundle: true, write: false, metafile: true, platform: "node", 
 
 async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) if (!file.endsWith(".test.ts")) found.push(file);
+  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) if (!file.endsWith(".test.ts") && !file.includes("/testing/")) found.push(file);
   return found;
 }
 

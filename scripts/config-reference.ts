@@ -1,0 +1,122 @@
+/** Renders the configuration's schema as the tables of docs/configuration.md. */
+import { parseConfig } from "../packages/launch/src/config/load.ts";
+import { configSchema } from "../packages/launch/src/config/schema.ts";
+import { CmcpError } from "../packages/boundary/src/index.ts";
+import { row, type GeneratedSection } from "./generated-section.ts";
+
+/** JSON Schema as zod writes it, as far as the configuration uses it. */
+interface Node {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: string | number | boolean;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly items?: Node;
+  readonly anyOf?: readonly Node[];
+  readonly properties?: Readonly<Record<string, Node>>;
+}
+
+interface Key {
+  /** Steps from the top of the file. */
+  readonly path: readonly string[];
+  readonly node: Node;
+}
+
+/** The schema without its "or null": an absent key and a null one mean the same. */
+function bare(node: Node): Node {
+  const inner = node.anyOf?.find((candidate) => candidate.type !== "null");
+  const type = Array.isArray(node.type) ? node.type.find((name) => name !== "null") : node.type;
+  return { ...node, ...(type === undefined ? {} : { type }), ...inner };
+}
+
+function keysOf(schema: Node, path: readonly string[] = []): Key[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => {
+    const node = bare(member);
+    return node.properties === undefined ? [{ path: [...path, name], node }] : keysOf(node, [...path, name]);
+  });
+}
+
+function range({ minimum, exclusiveMinimum, maximum }: Node): string {
+  const low = minimum === undefined ? (exclusiveMinimum === undefined ? "" : `over ${exclusiveMinimum}`) : `${minimum}`;
+  const high = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? "" : `${maximum}`;
+  if (low === "" && high === "") return "";
+  return high === "" ? `, ${low} or more` : `, ${low} to ${high}`;
+}
+
+function typeText(node: Node): string {
+  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(" ");
+  if (node.items !== undefined) return `list of ${typeText(bare(node.items))}${node.maxItems === undefined ? "" : `, at most ${node.maxItems}`}`;
+  if (node.type === "object") return "map";
+  return node.type === undefined ? "any" : `${String(node.type)}${range(node)}`;
+}
+
+/** Values to try a key with, so that the table says what the loader does and not what somebody believed. */
+function samples({ const: only, enum: values, type, default: preset, minimum }: Node): unknown[] {
+  if (only !== undefined) return [only];
+  if (values !== undefined) return [...values];
+  if (type === "boolean") return [!(preset === true)];
+  if (type === "integer" || type === "number") return [(typeof preset === "number" ? preset : (minimum ?? 0)) + (type === "number" ? 0.05 : 1)];
+  if (type === "array") return [[]];
+  return type === "object" ? [{ sample: 1 }] : ["127.0.0.1:8000"];
+}
+
+/** Codes that refuse a feature; anything else is a sample that does not fit the key. */
+const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "ATTESTATION_PROVIDER_NOT_IMPLEMENTED", "ATTESTATION_PROVIDER_UNSUPPORTED"]);
+const TRY = { env: { CMCP_DEV_MODE: "1" } };
+
+function written(path: readonly string[], value: unknown): string {
+  return JSON.stringify(path.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value));
+}
+
+/** Which of a key's sample values this version refuses by name. */
+function refusedOf({ path, node }: Key): unknown[] {
+  return samples(node).filter((value) => {
+    try {
+      parseConfig(written(path, value), TRY);
+      return false;
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError)) throw thrown;
+      return REFUSED.has(thrown.code);
+    }
+  });
+}
+
+/** Whether the key stands in what the enclave is launched with, where every key is present. */
+function isMeasured(path: readonly string[]): boolean {
+  let at: unknown = parseConfig("", TRY).config;
+  for (const step of path) at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  return at !== undefined;
+}
+
+function refusedText({ node }: Key, refused: readonly unknown[]): string {
+  if (refused.length === 0) return "";
+  if (node.enum !== undefined && refused.length < node.enum.length) return ` **Refused today:** ${refused.map((value) => `\`${String(value)}\``).join(" ")}.`;
+  return node.default === undefined ? " **Refused today** when set." : ` **Refused today:** anything but \`${JSON.stringify(node.default)}\`.`;
+}
+
+function presetText({ default: preset }: Node): string {
+  return preset === undefined ? "" : `\`${typeof preset === "string" ? preset : JSON.stringify(preset)}\``;
+}
+
+function table(keys: readonly Key[]): string {
+  const rows = keys.map((key) => {
+    const refused = refusedText(key, refusedOf(key));
+    return row([`\`${key.path.join(".")}\``, typeText(key.node), presetText(key.node), isMeasured(key.path) ? "yes" : "", `${key.node.description ?? ""}${refused}`]);
+  });
+  return `\n${row(["key", "type", "default", "measured", "meaning"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`;
+}
+
+function render(): string {
+  const keys = keysOf(configSchema.toJSONSchema({ io: "input" }) as Node);
+  const groups = new Set(["", ...keys.map(({ path }) => (path.length > 1 ? (path[0] ?? "") : ""))]);
+  return [...groups].map((group) => `\n### ${group === "" ? "Top level" : `\`${group}\``}\n${table(keys.filter(({ path }) => (path.length > 1 ? path[0] : "") === group))}`).join("");
+}
+
+/** The tables of docs/configuration.md. */
+export const configReference: GeneratedSection = { file: "docs/configuration.md", name: "configuration", render };

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import type { JsonObject, JsonValue } from "@cmcp/boundary";
+import { inspectArguments, MAX_MATCHED_LENGTH, MAX_MATCHED_NAME, MAX_SUBSCHEMAS, MAX_UNIQUE_ITEMS, prepareSchemas, type InspectedTool } from "./index.ts";
+
+const tool = (inputSchema: JsonObject): InspectedTool => ({ toolName: "t", inputSchema, outputSchema: null });
+const accepts = (schema: JsonObject, args: JsonObject): boolean => inspectArguments(tool(schema), args).ok;
+const why = (schema: JsonObject, args: JsonObject): string => {
+  const checked = inspectArguments(tool(schema), args);
+  return checked.ok ? "" : checked.why;
+};
+const refused = (schema: JsonObject, message: RegExp): void => {
+  assert.throws(() => prepareSchemas(tool(schema)), (thrown) => thrown instanceof Error && "code" in thrown && thrown.code === "CATALOG_INVALID" && message.test(thrown.message), JSON.stringify(schema).slice(0, 200));
+};
+const property = (schema: JsonValue): JsonObject => ({ type: "object", properties: { a: schema } });
+
+void describe("arguments against the approved input schema", () => {
+  void it("are held to types, required, closed objects, enums, ranges and references", () => {
+    const schema: JsonObject = {
+      type: "object",
+      properties: { path: { type: "string", minLength: 1 }, mode: { enum: ["r", "w"] }, n: { type: "integer", minimum: 0 }, item: { $ref: "#/$defs/item" }, tuple: { prefixItems: [{ type: "string" }], items: false } },
+      required: ["path"],
+      additionalProperties: false,
+      $defs: { item: { type: "object", required: ["id"] } },
+    };
+    assert.ok(accepts(schema, { path: "a", mode: "r", n: 1, item: { id: 1 }, tuple: ["x"] }));
+    for (const bad of [{}, { path: 1 }, { path: "" }, { path: "a", mode: "x" }, { path: "a", n: -1 }, { path: "a", n: 1.5 }, { path: "a", item: {} }, { path: "a", tuple: ["x", 1] }, { path: "a", b: 1 }]) {
+      assert.equal(accepts(schema, bad), false, JSON.stringify(bad));
+    }
+  });
+
+  void it("are refused with the schema's keyword and nothing of theirs", () => {
+    const secret = "4111-1111-1111-1111";
+    assert.equal(why(property({ type: "string", pattern: "^a$" }), { a: secret }), "schema #/properties/a/pattern");
+    assert.equal(why({ additionalProperties: false }, { [secret]: 1 }), "schema #/additionalProperties");
+    for (const schema of [property({ const: "x" }), property({ maximum: 1 }), property({ maxLength: 1 }), { additionalProperties: false }, { propertyNames: { maxLength: 1 } }, { maxProperties: 0 }, { unevaluatedProperties: false }, { patternProperties: { "^4": false } }]) {
+      for (const args of [{ a: secret }, { [secret]: secret }, { a: 4111111111111111 }]) assert.equal(why(schema, args).includes("4111"), false);
+    }
+  });
+
+  void it("meet a schema as its dialect says, 2020-12 where none is named", () => {
+    const beside = { $ref: "#/definitions/s", maxLength: 1 };
+    const schema = (dialect: JsonObject): JsonObject => ({ ...dialect, ...property(beside), definitions: { s: { type: "string" } } });
+    assert.equal(accepts(schema({}), { a: "long" }), false);
+    assert.equal(accepts(schema({ $schema: "http://json-schema.org/draft-07/schema#" }), { a: "long" }), true);
+    assert.equal(accepts({ $schema: "http://json-schema.org/draft-07/schema#", ...property({ items: [{ type: "string" }], additionalItems: false }) }, { a: ["x", 1] }), false);
+    assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { a: 1 }), false);
+    assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { c: 1 }), false);
+    assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { a: 1, b: 1, c: 1, d: 1 }), true);
+    refused({ $schema: "https://example.org/my-dialect" }, /\$schema/);
+  });
+
+  void it("may hold any property name that objects inherit", () => {
+    for (const name of ["constructor", "toString", "hasOwnProperty", "valueOf"]) {
+      assert.equal(accepts({ properties: { [name]: { type: "string" } }, additionalProperties: false }, { [name]: "x" }), true);
+      assert.equal(accepts({ required: [name] }, {}), false);
+      assert.equal(accepts({ additionalProperties: false }, { [name]: 1 }), false);
+    }
+  });
+
+  void it("and the schema stay as they were", () => {
+    const schema = Object.freeze({ type: "object", properties: Object.freeze({ a: Object.freeze({ $ref: "#/$defs/s" }) }), $defs: Object.freeze({ s: Object.freeze({ type: "string" }) }) }) as unknown as JsonObject;
+    const before = JSON.stringify(schema);
+    assert.ok(accepts(schema, Object.freeze({ a: "x" })));
+    assert.equal(JSON.stringify(schema), before);
+  });
+});
+
+void describe("bounds on what a check costs", () => {
+  void it("do not try patterns and formats on long strings", () => {
+    const long = "a".repeat(MAX_MATCHED_LENGTH + 1);
+    for (const schema of [{ pattern: "^a+$" }, { format: "json-pointer" }]) assert.equal(accepts(property(schema), { a: long }), false);
+    assert.equal(accepts(property({ pattern: "^a+$" }), { a: long.slice(1) }), true);
+    assert.equal(accepts(property({ pattern: "^a+$" }), { a: 5 }), true);
+    assert.equal(accepts(property({ type: "string" }), { a: long }), true);
+    assert.equal(accepts(property({ format: "unheard-of" }), { a: long }), true);
+    assert.equal(accepts(property({ format: "email" }), { a: "no address" }), false);
+  });
+
+  void it("do not compare many items or match long names", () => {
+    const distinct = Array.from({ length: MAX_UNIQUE_ITEMS + 1 }, (_, index) => index);
+    assert.equal(accepts(property({ uniqueItems: true }), { a: distinct }), false);
+    assert.equal(accepts(property({ uniqueItems: true }), { a: distinct.slice(1) }), true);
+    assert.equal(accepts(property({ uniqueItems: true }), { a: [1, 1] }), false);
+    assert.equal(accepts({ patternProperties: { "^x": true } }, { ["y".repeat(MAX_MATCHED_NAME + 1)]: 1 }), false);
+    assert.equal(accepts({}, { ["y".repeat(MAX_MATCHED_NAME + 1)]: 1 }), true);
+  });
+
+  void it("end a schema that refers to itself, as a refusal", () => {
+    for (const schema of [{ $ref: "#" }, { allOf: [{ $ref: "#" }] }, { properties: { a: { $ref: "#/properties/b" }, b: { $ref: "#/properties/a" } } }]) assert.equal(accepts(schema, { a: 1 }), false);
+    assert.equal(accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { a: {} } } }), true);
+    assert.equal(accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { b: {} } } }), false);
+  });
+
+  void it("refuse patterns that backtrack without end", () => {
+    for (const pattern of ["^(a+)+$", "(a*)*b", "(a|a)*b", "(a|aa)+$", "(.*a){20}", "^(\\w+\\s?)*$", "([a-z]+)*\\d", "(x+x+)+y", "(?:a|b|ab)*c", "((a|b)*|c)*d"]) {
+      refused(property({ pattern }), /pattern: .*backtrack/);
+      refused({ patternProperties: { [pattern]: true } }, /backtrack/);
+    }
+  });
+
+  void it("refuse patterns too involved to judge", () => {
+    for (const pattern of ["(a)\\1", "(?<x>a)\\k<x>", `(${"abc|".repeat(60)}z)*`, "a".repeat(201), "a".repeat(1025), `${"(".repeat(20)}${"){12}".repeat(20)}`, `${"(".repeat(70)}a${")".repeat(70)}`]) refused(property({ pattern }), /too involved|longer than/);
+    refused(property({ pattern: `[${"a".repeat(1100)}]` }), /longer than/);
+  });
+
+  void it("take the patterns people write", () => {
+    for (const pattern of ["^[a-z]+(-[a-z]+)*$", "^\\d{3}-\\d{2}-\\d{4}$", "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\.[A-Za-z]{2,}$", "^(GET|POST|PUT)$", "^(?:\\d{1,3}\\.){3}\\d{1,3}$", "^#?([a-f0-9]{6}|[a-f0-9]{3})$", "^\\S+$", "^(/[^/]+)+$", "^\\p{L}[\\p{L}\\p{N} ]*$", "^(?!-)[a-z-]{1,63}$", "^[0-9]{4}(-[0-9]{2}){0,2}$", "", "^.*\\.txt$", "^https?://"]) {
+      prepareSchemas(tool(property({ pattern })));
+    }
+  });
+});
+
+void describe("schemas that cannot be followed exactly", () => {
+  void it("are refused when the catalog loads, with the place", () => {
+    refused(property({ $ref: "https://example.org/schema.json" }), /#\/properties\/a\/\$ref: only references within/);
+    refused(property({ $ref: "other.json#/a" }), /only references within/);
+    refused(property({ $ref: "#/$defs/none" }), /leads nowhere/);
+    refused(property({ $id: "https://example.org/x", $ref: "#" }), /\$id/);
+    refused(property({ $dynamicRef: "#x" }), /\$dynamicRef/);
+    refused(property({ $recursiveRef: "#" }), /\$recursiveRef/);
+    refused(property({ __absolute_ref__: "#" }), /__absolute_ref__/);
+    refused(property({ pattern: "(" }), /pattern/);
+    refused(property({ pattern: 5 }), /pattern/);
+    refused({ patternProperties: { "[": true } }, /patternProperties/);
+    refused(property("string"), /is not a schema/);
+    refused({ properties: [] }, /properties/);
+    refused({ anyOf: {} }, /anyOf/);
+  });
+
+  void it("are refused when a keyword has a value of the wrong kind", () => {
+    for (const keyword of [{ type: "strng" }, { type: [] }, { required: "a" }, { enum: "a" }, { minLength: "1" }, { minLength: -1 }, { maximum: "1" }, { multipleOf: 0 }, { dependentRequired: { a: "b" } }]) refused(property(keyword), /wrong kind/);
+  });
+
+  void it("are refused when too large or too deep", () => {
+    refused({ anyOf: Array.from({ length: MAX_SUBSCHEMAS + 1 }, () => ({})) }, /subschemas/);
+    let deep: JsonObject = {};
+    for (let index = 0; index < 70; index += 1) deep = { not: deep };
+    refused(deep, /nested deeper/);
+  });
+
+  void it("may carry annotations of any shape", () => {
+    prepareSchemas(tool({ $id: "https://example.org/root", title: 1, valueOf: 1, constructor: 1, default: { $ref: "x" }, examples: [{ $ref: "x" }], "x-vendor": { $ref: "http://x", $id: 5 }, description: "d", properties: { $ref: { type: "string" }, id: { type: "string" }, $id: true } }));
+  });
+
+  void it("of any shape end in a refusal or an answer", () => {
+    const keyword = fc.constantFrom("type", "properties", "items", "allOf", "$ref", "required", "pattern", "$defs", "enum", "if", "else", "dependencies", "additionalProperties", "$schema", "$anchor", "uniqueItems", "format", "id");
+    const schema = fc.letrec<{ s: JsonValue }>((tie) => ({
+      s: fc.oneof({ maxDepth: 4 }, fc.constantFrom<JsonValue>(true, false, null, 1, "string", "#", "#/properties/a", "a", []), fc.array(tie("s"), { maxLength: 3 }), fc.dictionary(keyword, tie("s"), { maxKeys: 4, noNullPrototype: true }), fc.dictionary(fc.constantFrom("a", "b"), tie("s"), { noNullPrototype: true })),
+    })).s;
+    fc.assert(
+      fc.property(schema, (inputSchema) => {
+        if (typeof inputSchema !== "object" || inputSchema === null || Array.isArray(inputSchema)) return;
+        try {
+          assert.equal(typeof inspectArguments(tool(inputSchema), { a: [1], b: "x" }).ok, "boolean");
+        } catch (thrown) {
+          assert.ok(thrown instanceof Error && "code" in thrown && thrown.code === "CATALOG_INVALID", String(thrown));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

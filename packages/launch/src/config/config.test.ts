@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { CmcpError } from "@cmcp/boundary";
+import { EAT_PROFILE_V02, isLoopback, MAX_CONFIG_LENGTH, parseConfig, parseHostPort, type Environment } from "../index.ts";
+
+const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
+const parse = (text: string, env: Environment = DEVELOPMENT): ReturnType<typeof parseConfig> => parseConfig(text, { env, file: "conf.yaml" });
+const refused = (text: string, code: string, message: RegExp, env: Environment = DEVELOPMENT): void => {
+  assert.throws(
+    () => parse(text, env),
+    (thrown) => thrown instanceof CmcpError && thrown.code === code && message.test(thrown.message),
+    `${JSON.stringify(text)} should be ${code} ${String(message)}`,
+  );
+};
+
+void describe("defaults", () => {
+  void it("are the published ones for an empty file", () => {
+    const { config, host } = parse("");
+    assert.deepEqual(config, {
+      attestation: { provider: "auto", enforcement_mode: "enforcing", validity_seconds: 86_400 },
+      max_response_size_bytes: 2_097_152,
+      enclave: {
+        eat_profile: EAT_PROFILE_V02,
+        max_sessions: 4096,
+        max_sessions_per_principal: 64,
+        session_idle_seconds: 3600,
+        sensitivity_floor_seconds: 2_592_000,
+        upstream_connect_timeout_ms: 10_000,
+        upstream_idle_timeout_ms: 30_000,
+        upstream_call_timeout_ms: 120_000,
+        workflows: ["default"],
+        allowed_origins: [],
+      },
+    });
+    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
+  });
+
+  void it("stand beside what is written", () => {
+    const { config, host } = parse("max_response_size_bytes: 10\nenclave: {max_sessions: 3, egress_allow: ['tools.example:443', '[::1]:9']}\ncatalog_path: c/d.json\n");
+    assert.equal(config.max_response_size_bytes, 10);
+    assert.equal(config.enclave.max_sessions, 3);
+    assert.equal(config.enclave.max_sessions_per_principal, 64);
+    assert.equal(host.catalog_path, "c/d.json");
+    assert.deepEqual(host.egress_allow, [{ host: "tools.example", port: 443 }, { host: "::1", port: 9 }]);
+  });
+
+  void it("may be spelled out where they ask for nothing", () => {
+    parse("attestation: {provider: software-only, enforcement_mode: enforcing, allow_unmeasured_spawn: false, staleness_policy: null}\npolicy_reload_interval_seconds: 0\nkill_switch: {enabled: false, window_seconds: 10}\nagent_manifest: {path: null}\nsensitivity: {vocabulary: {}}\ncatalog: {}\nconformance_profile: null\n");
+  });
+});
+
+void describe("features this version lacks", () => {
+  for (const [key, text] of Object.entries({
+    "attestation.provider": "attestation: {provider: sev-snp}",
+    "attestation.enforcement_mode": "attestation: {enforcement_mode: advisory}",
+    "attestation.staleness_policy": "attestation: {staleness_policy: warn_only}",
+    "attestation.expected_measurement": "attestation: {expected_measurement: abc}",
+    "attestation.allow_unmeasured_spawn": "attestation: {allow_unmeasured_spawn: true}",
+    "attestation.required_provenance_kind": "attestation: {required_provenance_kind: tee-attested}",
+    policy_reload_interval_seconds: "policy_reload_interval_seconds: 30",
+    "catalog.drift_policy": "catalog: {drift_policy: fail_closed}",
+    agent_manifest: "agent_manifest: {path: a.json}",
+    "sensitivity.vocabulary": "sensitivity: {vocabulary: {top: 9}}",
+    "sensitivity.compliance_domains": "sensitivity: {compliance_domains: {gdpr: true}}",
+    "kill_switch.enabled": "kill_switch: {enabled: true}",
+    session_state_path: "session_state_path: s.db",
+    sink_policy: "sink_policy: {a: 1}",
+    conformance_profile: "conformance_profile: aarm",
+  })) {
+    void it(`refuses ${key} by name`, () => refused(text, "CONFIG_NOT_SUPPORTED", new RegExp(`^conf\\.yaml: ${key.replaceAll(".", "\\.")}: `)));
+  }
+
+  void it("refuses every other provider and mode", () => {
+    for (const provider of ["tdx", "tpm", "azure-cvm", "opaque"]) refused(`attestation: {provider: ${provider}}`, "CONFIG_NOT_SUPPORTED", /attestation\.provider/);
+    refused("attestation: {enforcement_mode: silent}", "CONFIG_NOT_SUPPORTED", /enforcement_mode/);
+  });
+
+  void it("refuses the signing key variable", () => refused("", "CONFIG_NOT_SUPPORTED", /CMCP_POLICY_SIGNING_KEY/, { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: "k" }));
+});
+
+void describe("mistakes", () => {
+  void it("in a key are answered with the key and the nearest known one", () => {
+    refused("catalog_pth: x", "CONFIG_INVALID", /catalog_pth: unknown key; the nearest known key is catalog_path/);
+    refused("attestation: {enforcment_mode: enforcing}", "CONFIG_INVALID", /attestation\.enforcment_mode: .* attestation\.enforcement_mode/);
+    refused("enclave: {max_session: 1}", "CONFIG_INVALID", /enclave\.max_session: .* enclave\.max_sessions/);
+    refused("kill_switch: {enable: false}", "CONFIG_INVALID", /kill_switch\.enable: .* kill_switch\.enabled/);
+  });
+
+  void it("in a value are answered with the key", () => {
+    refused("max_response_size_bytes: many", "CONFIG_INVALID", /max_response_size_bytes/);
+    refused("attestation: {provider: sgx}", "CONFIG_INVALID", /attestation\.provider/);
+    refused("attestation: 5", "CONFIG_INVALID", /attestation/);
+    refused("enclave: {eat_profile: 'tag:agentrust.io,2026:trace-v0.1'}", "CONFIG_INVALID", /enclave\.eat_profile/);
+    refused("enclave: {allowed_origins: ['https://a.example/']}", "CONFIG_INVALID", /enclave\.allowed_origins\.0/);
+    refused("enclave: {egress_allow: ['a.example']}", "CONFIG_INVALID", /enclave\.egress_allow\.0/);
+    refused("enclave: {workflows: []}", "CONFIG_INVALID", /enclave\.workflows/);
+    refused("- a", "CONFIG_INVALID", /conf\.yaml/);
+    refused("just text", "CONFIG_INVALID", /conf\.yaml/);
+  });
+
+  void it("leading out of the folder are refused for every path", () => {
+    for (const key of ["policy_bundle_path", "catalog_path", "audit_db_path"]) {
+      for (const path of ["../x", "a/../../x", "a\\..\\x", ".."]) refused(`${key}: '${path}'`, "CONFIG_INVALID", new RegExp(`${key}: must not contain '\\.\\.'`));
+    }
+    assert.equal(parse("catalog_path: a..b/..c").host.catalog_path, "a..b/..c");
+  });
+
+  void it("in the environment are answered with the variable", () => {
+    refused("", "CONFIG_INVALID", /CMCP_DEV_MODE/, { CMCP_DEV_MODE: "yes" });
+    for (const hash of ["abc", `sha256:${"A".repeat(64)}`, "a".repeat(64)]) {
+      refused("", "CONFIG_INVALID", /CMCP_POLICY_HASH/, { ...DEVELOPMENT, CMCP_POLICY_HASH: hash });
+      refused("", "CONFIG_INVALID", /CMCP_CATALOG_HASH/, { ...DEVELOPMENT, CMCP_CATALOG_HASH: hash });
+    }
+    refused("", "CONFIG_INVALID", /CMCP_BEARER_TOKEN/, { ...DEVELOPMENT, CMCP_BEARER_TOKEN: "two words" });
+  });
+
+  void it("never show the token", () => {
+    const token = "secret token";
+    assert.throws(() => parse("", { CMCP_BEARER_TOKEN: token }), (thrown) => thrown instanceof CmcpError && !thrown.message.includes(token) && !JSON.stringify(thrown.detail).includes(token));
+  });
+});
+
+void describe("the listening address", () => {
+  const token = { CMCP_BEARER_TOKEN: "0123456789abcdef0123456789abcdef" };
+
+  void it("is loopback by default without a token in development, else every interface", () => {
+    assert.deepEqual(parse("").host.listen, { host: "127.0.0.1", port: 8443 });
+    assert.deepEqual(parse("", { ...DEVELOPMENT, ...token }).host.listen, { host: "0.0.0.0", port: 8443 });
+    assert.deepEqual(parse("", token).host.listen, { host: "0.0.0.0", port: 8443 });
+  });
+
+  void it("may be any with a token and only loopback without", () => {
+    for (const address of ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "gateway.example:1", "127.0.0.1.example:1", "[::ffff:10.0.0.1]:1"]) {
+      refused(`listen_addr: '${address}'`, "LISTEN_ADDRESS_REFUSED", /listen_addr/);
+      parse(`listen_addr: '${address}'`, token);
+    }
+    for (const address of ["localhost:0", "127.9.8.7:80", "[::1]:443"]) parse(`listen_addr: '${address}'`);
+  });
+
+  void it("outside development needs a token even on loopback", () => {
+    refused("", "LISTEN_ADDRESS_REFUSED", /no token/, {});
+    refused("listen_addr: 127.0.0.1:1", "CONFIG_INVALID", /CMCP_BEARER_TOKEN/, {});
+  });
+
+  void it("is refused when malformed", () => {
+    for (const address of ["8443", "a:", ":1", "a:65536", "::1:80", "[::1]", "a b:1", "[zz::]:1"]) {
+      assert.equal(parseHostPort(address), undefined);
+      refused(`listen_addr: '${address}'`, "CONFIG_INVALID", /listen_addr/);
+    }
+  });
+
+  void it("counts as loopback only where no name service is asked", () => {
+    for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.255.0.9", "::1", "0:0:0:0:0:0:0:1"]) assert.equal(isLoopback(host), true, host);
+    for (const host of ["127.0.0.256", "127.1", "localhost.", "::", "0.0.0.0", "::ffff:127.0.0.1.x", "fe80::1"]) assert.equal(isLoopback(host), false, host);
+  });
+});
+
+void describe("warnings", () => {
+  void it("tell what is open", () => {
+    const open = parse("").warnings.join("\n");
+    for (const word of ["CMCP_DEV_MODE", "no CMCP_BEARER_TOKEN", "CMCP_POLICY_HASH", "CMCP_CATALOG_HASH"]) assert.match(open, new RegExp(word));
+    const hash = `sha256:${"0".repeat(64)}`;
+    const closed = { CMCP_BEARER_TOKEN: "x".repeat(32), CMCP_POLICY_HASH: hash, CMCP_CATALOG_HASH: hash };
+    assert.deepEqual(parse("", closed).warnings, []);
+    assert.match(parse("", { ...closed, CMCP_BEARER_TOKEN: "short" }).warnings.join(), /guessed/);
+  });
+});
+
+void describe("the YAML", () => {
+  void it("is refused with aliases, anchors, tags, duplicate keys, merges and more than one document", () => {
+    for (const text of [
+      "a: &x [1]\nb: *x",
+      "catalog_path: &x c.json",
+      "catalog_path: !!str c.json",
+      "catalog_path: !custom c.json",
+      "catalog_path: a\ncatalog_path: b",
+      "enclave: {max_sessions: 1, max_sessions: 2}",
+      "<<: {catalog_path: a}",
+      "catalog_path: a\n---\ncatalog_path: b",
+      "__proto__: {catalog_path: a}",
+      "enclave: {__proto__: {max_sessions: 1}}",
+      "? [a]\n: b",
+      "catalog_path: [",
+      "%YAML 9.9\n---\na: b",
+    ]) {
+      refused(text, "CONFIG_INVALID", /conf\.yaml/);
+    }
+  });
+
+  void it("names the line", () => refused("catalog_path: a\nlisten_addr: &x b\n", "CONFIG_INVALID", /line 2/));
+
+  void it("is bounded in size and depth", () => {
+    refused(`catalog_path: ${"a".repeat(MAX_CONFIG_LENGTH)}`, "CONFIG_INVALID", /larger than/);
+    refused(`sink_policy: ${"[".repeat(20)}${"]".repeat(20)}`, "CONFIG_INVALID", /nested too deeply/);
+    for (const nested of [`${"[".repeat(2000)}${"]".repeat(2000)}`, `${"- ".repeat(2000)}a`, `${"{a: ".repeat(2000)}1${"}".repeat(2000)}`]) refused(`sink_policy:\n ${nested}`, "CONFIG_INVALID", /conf\.yaml/);
+  });
+
+  void it("of any other text is a configuration or a typed refusal", () => {
+    const fragment = fc.constantFrom("attestation:", "enclave:", " ", "\n", "{", "}", "[", "]", "a", ":", "- ", "&a", "*a", "!t", "catalog_path: ", "'", '"', "|", ">", "#", "0", "null");
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.array(fragment, { maxLength: 30 }).map((parts) => parts.join(""))), (text) => {
+        try {
+          parse(text);
+        } catch (thrown) {
+          assert.ok(thrown instanceof CmcpError && thrown.message.includes("conf.yaml"));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,59 @@
+import { CmcpError } from "@cmcp/boundary";
+
+/** The variables of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the environment says, checked. */
+export interface EnvironmentSettings {
+  /** CMCP_DEV_MODE=1. */
+  readonly development: boolean;
+  /** CMCP_BEARER_TOKEN; never part of any document. */
+  readonly bearerToken: string | null;
+  /** CMCP_POLICY_HASH, `sha256:` and 64 lowercase hex digits. */
+  readonly policyHash: string | null;
+  /** CMCP_CATALOG_HASH, in the same form. */
+  readonly catalogHash: string | null;
+}
+
+/** A pin: `sha256:` and 64 lowercase hex digits. */
+export const HASH = /^sha256:[0-9a-f]{64}$/;
+/** Printable ASCII without spaces, as an Authorization header can carry it (RFC 6750 section 2.1 is narrower). */
+const TOKEN = /^[\x21-\x7e]{1,4096}$/;
+
+function setting(env: Environment, name: string): string | null {
+  const value = env[name];
+  return value === undefined || value === "" ? null : value;
+}
+
+function pin(env: Environment, name: string): string | null {
+  const value = setting(env, name);
+  if (value !== null && !HASH.test(value)) {
+    throw new CmcpError("CONFIG_INVALID", `environment: ${name}: must be sha256: and 64 lowercase hex digits`, { detail: { key: name } });
+  }
+  return value;
+}
+
+function developmentMode(env: Environment): boolean {
+  const value = setting(env, "CMCP_DEV_MODE");
+  if (value !== null && value !== "0" && value !== "1") {
+    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_DEV_MODE: must be 1 or 0", { detail: { key: "CMCP_DEV_MODE" } });
+  }
+  return value === "1";
+}
+
+/**
+ * Reads the variables that bear on a launch. Empty is unset.
+ * @throws CmcpError `CONFIG_INVALID` for a malformed value, `CONFIG_NOT_SUPPORTED` for CMCP_POLICY_SIGNING_KEY
+ */
+export function readEnvironment(env: Environment): EnvironmentSettings {
+  if (setting(env, "CMCP_POLICY_SIGNING_KEY") !== null) {
+    throw new CmcpError("CONFIG_NOT_SUPPORTED", "environment: CMCP_POLICY_SIGNING_KEY: bundle signatures are not checked by this version; pin the bundle with CMCP_POLICY_HASH and unset it", {
+      detail: { key: "CMCP_POLICY_SIGNING_KEY" },
+    });
+  }
+  const bearerToken = setting(env, "CMCP_BEARER_TOKEN");
+  if (bearerToken !== null && !TOKEN.test(bearerToken)) {
+    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be 1 to 4096 printable ASCII characters without spaces", { detail: { key: "CMCP_BEARER_TOKEN" } });
+  }
+  return { development: developmentMode(env), bearerToken, policyHash: pin(env, "CMCP_POLICY_HASH"), catalogHash: pin(env, "CMCP_CATALOG_HASH") };
+}

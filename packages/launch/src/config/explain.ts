@@ -1,0 +1,66 @@
+import { CmcpError } from "@cmcp/boundary";
+import { z } from "zod";
+
+/** Number of single-character insertions, deletions and replacements between two short words. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+const MAX_NAMED = 64;
+
+/** The known word nearest to an unknown one; of equally near ones the first. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const shortened = word.slice(0, MAX_NAMED);
+  let best: { readonly candidate: string; readonly distance: number } | undefined;
+  for (const candidate of known) {
+    const distance = editDistance(shortened, candidate);
+    if (best === undefined || distance < best.distance) best = { candidate, distance };
+  }
+  return best?.candidate;
+}
+
+/** Takes wrappers such as default and nullish off a schema. */
+function bare(schema: unknown): unknown {
+  let inner = schema;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional || inner instanceof z.ZodNullable) {
+    inner = inner.def.innerType;
+  }
+  return inner;
+}
+
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  let at = bare(schema);
+  for (const step of path) {
+    if (!(at instanceof z.ZodObject)) return [];
+    at = bare((at.shape as Record<PropertyKey, unknown>)[step]);
+  }
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+// A key is somebody's text: shown shortened and without control characters.
+const shown = (key: PropertyKey): string => String(key).slice(0, MAX_NAMED).replace(/[^\x20-\x7e]/g, "?");
+const dotted = (path: readonly PropertyKey[]): string => path.map(shown).join(".");
+
+/** Turns the first finding of a schema into `CONFIG_INVALID` that names the file, the key and, for an unknown key, the nearest known one. */
+export function explain(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
+  const issue = error.issues[0];
+  if (issue === undefined) return new CmcpError("CONFIG_INVALID", `${file}: not a valid configuration`, { detail: { file } });
+  if (issue.code === "unrecognized_keys") {
+    const unknown = issue.keys[0] ?? "";
+    const key = dotted([...issue.path, unknown]);
+    const near = nearest(unknown, keysAt(schema, issue.path));
+    const hint = near === undefined ? "" : `; the nearest known key is ${dotted([...issue.path, near])}`;
+    return new CmcpError("CONFIG_INVALID", `${file}: ${key}: unknown key${hint}`, { detail: { file, key } });
+  }
+  const key = issue.path.length === 0 ? "the document" : dotted(issue.path);
+  return new CmcpError("CONFIG_INVALID", `${file}: ${key}: ${issue.message}`, { detail: { file, key } });
+}

@@ -1,0 +1,59 @@
+import { z } from "zod";
+
+const MAX_PATH = 1024;
+
+function isContained(path: string): boolean {
+  return !path.split(/[/\\]/).includes("..");
+}
+
+/** A path without `..`; relative ones are seen from the configuration file. */
+export const relativePath = z
+  .string()
+  .min(1)
+  .max(MAX_PATH)
+  .refine((path) => !path.includes("\0"), { error: "must not contain a NUL character" })
+  .refine(isContained, { error: "must not contain '..'" });
+
+/** Name of a workflow: 1 to 128 printable ASCII characters without spaces, as a header can carry it. */
+export const workflowId = z.string().regex(/^[\x21-\x7e]{1,128}$/, { error: "must be 1 to 128 printable ASCII characters without spaces" });
+
+/** A web origin exactly as browsers send it (RFC 6454 section 6.1): scheme, host, port if not the default. */
+export const origin = z
+  .string()
+  .max(300)
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text, {
+    error: "must be an origin such as https://app.example.org, without path or trailing slash",
+  });
+
+/** A host name, IPv4 address or bracketed IPv6 address with a port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+const HOST_PORT = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}))):([0-9]{1,5})$/;
+
+/** Reads `host:port` or `[IPv6]:port`; `undefined` for anything else. Port 0 asks for any free port. */
+export function parseHostPort(text: string): HostPort | undefined {
+  const match = HOST_PORT.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port > 65_535) return undefined;
+  if (match?.[1] !== undefined && !URL.canParse(`http://[${host}]/`)) return undefined;
+  return { host, port };
+}
+
+/** `host:port` of a destination. */
+export const hostPort = z
+  .string()
+  .max(300)
+  .refine((text) => (parseHostPort(text)?.port ?? 0) > 0, { error: "must be host:port or [IPv6]:port" });
+
+/** Whether an address can only be reached from this machine. A name other than localhost may resolve to anything. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase();
+  if (name === "localhost") return true;
+  const four = /^127\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/.exec(name);
+  if (four !== null) return four.slice(1).every((part) => Number(part) <= 255);
+  return name.includes(":") && URL.canParse(`http://[${name}]/`) && new URL(`http://[${name}]/`).hostname === "[::1]";
+}

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { attestationSchema, configSchema, enclaveSchema } from "./schema.ts";
+
+const enclave = enclaveSchema.shape;
+
+/** The configuration as it is measured: only what the enclave acts on, every key present. */
+export const measuredConfigSchema = z.strictObject({
+  attestation: z.strictObject({
+    provider: z.enum(["auto", "software-only"]),
+    enforcement_mode: z.literal("enforcing"),
+    validity_seconds: attestationSchema.shape.validity_seconds.unwrap(),
+  }),
+  max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
+  enclave: z.strictObject({
+    eat_profile: enclave.eat_profile.unwrap(),
+    max_sessions: enclave.max_sessions.unwrap(),
+    max_sessions_per_principal: enclave.max_sessions_per_principal.unwrap(),
+    session_idle_seconds: enclave.session_idle_seconds.unwrap(),
+    sensitivity_floor_seconds: enclave.sensitivity_floor_seconds.unwrap(),
+    upstream_connect_timeout_ms: enclave.upstream_connect_timeout_ms.unwrap(),
+    upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),
+    upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),
+    workflows: enclave.workflows.unwrap(),
+    allowed_origins: enclave.allowed_origins.unwrap(),
+  }),
+});
+
+/** What the enclave is configured with. Keys are spelled as in `cmcp-config.yaml`. */
+export type Config = z.output<typeof measuredConfigSchema>;

@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { hostPort, origin, relativePath, workflowId } from "./fields.ts";
+
+const SECOND = 1000;
+const milliseconds = z.int().min(100).max(3600 * SECOND);
+
+/** EAT profile identifier of TRACE v0.2. */
+export const EAT_PROFILE_V02 = "tag:agentrust-io.com,2026:trace-v0.2";
+
+export const attestationSchema = z.strictObject({
+  provider: z
+    .enum(["auto", "sev-snp", "tdx", "tpm", "azure-cvm", "software-only", "opaque"])
+    .default("auto")
+    .describe("Where the attestation report comes from. `auto` takes the best there is; software only with CMCP_DEV_MODE=1."),
+  enforcement_mode: z
+    .enum(["enforcing", "advisory", "silent"])
+    .default("enforcing")
+    .describe("`enforcing`: a call that policy denies is not made."),
+  validity_seconds: z
+    .int()
+    .min(1)
+    .max(31_536_000)
+    .default(86_400)
+    .describe("Seconds for which an attestation report is called fresh in a claim."),
+  staleness_policy: z.enum(["fail_closed", "warn_only"]).nullish().describe("What to do when the report is older than validity_seconds."),
+  expected_measurement: z.string().nullish().describe("Measurement the platform must report at start."),
+  allow_unmeasured_spawn: z.boolean().default(false).describe("Allow stdio servers whose files the catalog does not pin."),
+  required_provenance_kind: z.string().nullish().describe("Least provenance assurance a server needs to be called."),
+});
+
+export const enclaveSchema = z.strictObject({
+  eat_profile: z.literal(EAT_PROFILE_V02).default(EAT_PROFILE_V02).describe("EAT profile a claim names."),
+  max_sessions: z.int().min(1).max(100_000).default(4096).describe("Most sessions at one time; a further one is refused."),
+  max_sessions_per_principal: z.int().min(1).max(100_000).default(64).describe("Most sessions of one principal at one time."),
+  session_idle_seconds: z.int().min(1).max(86_400 * 30).default(3600).describe("Seconds without use after which a session is closed, with its claim if anything was recorded in it."),
+  sensitivity_floor_seconds: z
+    .int()
+    .min(1)
+    .max(86_400 * 365)
+    .default(86_400 * 30)
+    .describe("Seconds for which what a principal has seen outlives its last session, restarts included."),
+  upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
+  upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
+  upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
+  workflows: z
+    .array(workflowId)
+    .min(1)
+    .max(256)
+    .default(["default"])
+    .describe("Workflows a caller may name in its requests; a call that names none is in `default`."),
+  allowed_origins: z
+    .array(origin)
+    .max(64)
+    .default([])
+    .describe("Values of the Origin header that may call, such as https://app.example.org. A request without that header is not from a browser and is not affected."),
+  egress_allow: z
+    .array(hostPort)
+    .max(256)
+    .nullish()
+    .describe("The host relays only to these host:port pairs. Without it, to the servers of the catalog."),
+});
+
+/** Every key of `cmcp-config.yaml`, those included whose feature this version refuses by name. */
+export const configSchema = z.strictObject({
+  attestation: attestationSchema.prefault({}),
+  policy_bundle_path: relativePath.default("policies/").describe("Folder with manifest.json, schema.cedarschema and the .cedar files, seen from the configuration file."),
+  catalog_path: relativePath.default("catalog.json").describe("The tool catalog, seen from the configuration file."),
+  listen_addr: z.string().max(300).nullish().describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
+  max_response_size_bytes: z.int().min(1).max(64 * 1024 * 1024).default(2_097_152).describe("Largest result of a tool that is delivered, in bytes."),
+  policy_reload_interval_seconds: z.int().min(0).default(0).describe("Seconds between looks for a newer policy bundle; 0 is never."),
+  catalog: z.strictObject({ drift_policy: z.enum(["fail_closed", "warn_only"]).nullish().describe("What to do when a live tool differs from its approved definition.") }).nullish(),
+  agent_manifest: z
+    .strictObject({
+      path: z.string().nullish().describe("Agent manifest to bind to."),
+      trust_anchor_path: z.string().nullish().describe("Keys the manifest is verified with."),
+      authenticated_subject: z.string().nullish().describe("SPIFFE ID the manifest must name."),
+      revocation_list_path: z.string().nullish().describe("Manifests that are no longer valid."),
+    })
+    .nullish(),
+  sensitivity: z
+    .strictObject({
+      vocabulary: z.record(z.string(), z.unknown()).nullish().describe("Further sensitivity labels with their ranks."),
+      compliance_domains: z.record(z.string(), z.unknown()).nullish().describe("Further compliance domains."),
+    })
+    .nullish(),
+  kill_switch: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe("Block a principal whose calls are mostly denied."),
+      window_seconds: z.int().min(1).default(300).describe("Seconds looked back."),
+      deny_rate_threshold: z.number().gt(0).max(1).default(0.9).describe("Share of denied calls that blocks."),
+      min_calls: z.int().min(1).default(10).describe("Fewest calls in the window before it can block."),
+    })
+    .nullish(),
+  audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
+  session_state_path: z.string().nullish().describe("Shared session store."),
+  sink_policy: z.unknown().optional().describe("Sensitivity limits per sink."),
+  conformance_profile: z.string().nullish().describe("Named set of stricter defaults."),
+  enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
+});
+
+/** The file as written, with defaults filled in. */
+export type ConfigFile = z.output<typeof configSchema>;

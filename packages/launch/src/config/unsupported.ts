@@ -1,0 +1,49 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { ConfigFile } from "./schema.ts";
+
+interface Refusal {
+  readonly key: string;
+  /** Whether the file asks for what this version does not do. */
+  readonly asked: (config: ConfigFile) => boolean;
+  readonly why: string;
+}
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+const hasMembers = (value: object | null | undefined): boolean =>
+  isSet(value) && Object.values(value ?? {}).some((member) => isSet(member));
+
+/** Keys of the format whose feature does not exist here. Accepting one would promise a protection that is not there. */
+const REFUSALS: readonly Refusal[] = [
+  {
+    key: "attestation.provider",
+    asked: ({ attestation }) => attestation.provider !== "auto" && attestation.provider !== "software-only",
+    why: "only auto and software-only",
+  },
+  {
+    key: "attestation.enforcement_mode",
+    asked: ({ attestation }) => attestation.enforcement_mode !== "enforcing",
+    why: "only enforcing",
+  },
+  { key: "attestation.staleness_policy", asked: ({ attestation }) => isSet(attestation.staleness_policy), why: "reports are not refreshed while running" },
+  { key: "attestation.expected_measurement", asked: ({ attestation }) => isSet(attestation.expected_measurement), why: "there is no hardware measurement to compare" },
+  { key: "attestation.allow_unmeasured_spawn", asked: ({ attestation }) => attestation.allow_unmeasured_spawn, why: "stdio servers are not started" },
+  { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
+  { key: "policy_reload_interval_seconds", asked: (config) => config.policy_reload_interval_seconds !== 0, why: "only 0; restart to load another bundle" },
+  { key: "catalog.drift_policy", asked: ({ catalog }) => isSet(catalog?.drift_policy), why: "live definitions are not compared; agents are shown the approved ones" },
+  { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },
+  { key: "sensitivity.vocabulary", asked: ({ sensitivity }) => hasMembers(sensitivity?.vocabulary), why: "only the built-in labels" },
+  { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },
+  { key: "kill_switch.enabled", asked: (config) => config.kill_switch?.enabled === true, why: "there is no kill switch" },
+  { key: "session_state_path", asked: (config) => isSet(config.session_state_path), why: "session state lives in the enclave alone" },
+  { key: "sink_policy", asked: (config) => isSet(config.sink_policy), why: "write the limits as Cedar policies" },
+  { key: "conformance_profile", asked: (config) => isSet(config.conformance_profile), why: "there are no profiles" },
+];
+
+/** @throws CmcpError `CONFIG_NOT_SUPPORTED` naming the first key that asks for a feature this version lacks */
+export function refuseUnsupported(config: ConfigFile, file: string): void {
+  for (const { key, asked, why } of REFUSALS) {
+    if (asked(config)) {
+      throw new CmcpError("CONFIG_NOT_SUPPORTED", `${file}: ${key}: not supported by this version with that value (${why})`, { detail: { file, key } });
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { CmcpError, canonicalBytes, examine, parseJson, untrusted, type JsonLimits, type JsonValue, type Untrusted } from "@cmcp/boundary";
+import type { z } from "zod";
+import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
+
+const LIMITS: JsonLimits = { maxBytes: MAX_LAUNCH_DOCUMENT, maxDepth: 80, maxItems: 1_000_000 };
+
+function invalid(why: string, cause?: unknown): CmcpError {
+  return new CmcpError("LAUNCH_DOCUMENT_INVALID", `launch document: ${why}`, { cause });
+}
+
+// Keys of the document are somebody's text: shown shortened and without control characters.
+function firstFinding(error: z.ZodError): CmcpError {
+  const issue = error.issues[0];
+  const path = (issue?.path ?? []).map((step) => String(step).slice(0, 64).replace(/[^\x20-\x7e]/g, "?")).join(".");
+  const why = issue?.code === "unrecognized_keys" ? "unknown key" : (issue?.message ?? "not valid");
+  return invalid(path === "" ? why : `${path}: ${why}`);
+}
+
+/**
+ * Canonical bytes (RFC 8785) of a launch document.
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` when the enclave would refuse it
+ */
+export function buildLaunchDocument(document: LaunchDocument): Uint8Array<ArrayBuffer> {
+  const checked = launchDocumentSchema.safeParse(document);
+  if (!checked.success) throw firstFinding(checked.error);
+  const bytes = canonicalBytes(checked.data);
+  parseLaunchDocument(untrusted(bytes));
+  return bytes;
+}
+
+/** Lowercase hex SHA-256 (32 bytes, for HOST_DATA) or SHA-384 (48 bytes, for MRCONFIGID) of a document's exact bytes. */
+export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" = "sha256"): string {
+  return createHash(algorithm).update(bytes).digest("hex");
+}
+
+/**
+ * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
+ * The digest must have been taken over these bytes before.
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`
+ */
+export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
+  const value = readCanonical(input);
+  const parsed = launchDocumentSchema.safeParse(value);
+  if (!parsed.success) throw firstFinding(parsed.error);
+  return parsed.data;
+}
+
+function readCanonical(input: Untrusted<Uint8Array>): JsonValue {
+  let canonical: Uint8Array;
+  let value: JsonValue;
+  try {
+    value = parseJson(input, LIMITS);
+    canonical = canonicalBytes(value);
+  } catch (thrown) {
+    throw invalid(thrown instanceof CmcpError ? thrown.message : "not JSON", thrown);
+  }
+  if (Buffer.compare(canonical, examine(input)) !== 0) throw invalid("not in canonical form (RFC 8785)");
+  return value;
+}

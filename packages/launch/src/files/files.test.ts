@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { CmcpError, untrusted } from "@cmcp/boundary";
+import { launchDigest, MAX_BUNDLE_FILE, parseLaunchDocument, parseProvision, type Environment } from "../index.ts";
+import { catalogDestinations, ENVIRONMENT_PRINCIPAL, readBundleFolder, readCatalogFile, readConfigFile, readLaunchInputs } from "./index.ts";
+
+const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
+const HASH = `sha256:${"0f".repeat(32)}`;
+let root = "";
+let folder = "";
+let count = 0;
+
+const put = async (path: string, content: string | Uint8Array): Promise<void> => {
+  await mkdir(join(folder, path, ".."), { recursive: true });
+  await writeFile(join(folder, path), content);
+};
+const at = (path: string): string => join(folder, path);
+const refused = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> => assert.rejects(work, (thrown) => thrown instanceof CmcpError && thrown.code === code && message.test(thrown.message));
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), "cmcp-launch-"));
+});
+after(async () => {
+  await rm(root, { recursive: true });
+});
+beforeEach(async () => {
+  count += 1;
+  folder = join(root, `case-${count}`);
+  await put("cmcp-config.yaml", "");
+  await put("policies/manifest.json", '{"version":"1"}');
+  await put("policies/schema.cedarschema", "");
+  await put("policies/a.cedar", "permit(principal, action, resource);");
+  await put("policies/deep/b.cedar", "\ufeffforbid(principal, action, resource);\r\n");
+  await put("catalog.json", '{"entries":[{"tool_name":"t","server":{"url":"https://tools.example/mcp"}}]}');
+});
+
+void describe("what a launch reads", () => {
+  void it("becomes a document, its digest, a provision message and the host's own settings", async () => {
+    const inputs = await readLaunchInputs(at("cmcp-config.yaml"), { ...DEVELOPMENT, CMCP_CATALOG_HASH: HASH });
+    const document = parseLaunchDocument(untrusted(inputs.document));
+    assert.deepEqual(document.policy_bundle, {
+      "manifest.json": '{"version":"1"}',
+      "schema.cedarschema": "",
+      "a.cedar": "permit(principal, action, resource);",
+      "deep/b.cedar": "\ufeffforbid(principal, action, resource);\r\n",
+    });
+    assert.deepEqual(document.catalog, { entries: [{ tool_name: "t", server: { url: "https://tools.example/mcp" } }] });
+    assert.deepEqual(document.pins, { catalog_hash: HASH });
+    assert.deepEqual(document.trust_anchors, {});
+    assert.equal(inputs.digest, launchDigest(inputs.document));
+    assert.deepEqual(parseProvision(untrusted(inputs.provision)), { v: 1, principals: [], tokenless: true });
+    assert.deepEqual(inputs.egressTargets, [{ host: "tools.example", port: 443 }]);
+    assert.equal(inputs.paths.auditDb, at("audit.db"));
+  });
+
+  void it("holds the token's hash in the provision message and the token nowhere", async () => {
+    const token = "correct-horse-battery-staple-0123456789";
+    await put("cmcp-config.yaml", "enclave: {workflows: [default, claims]}");
+    const inputs = await readLaunchInputs(at("cmcp-config.yaml"), { ...DEVELOPMENT, CMCP_BEARER_TOKEN: token });
+    const hash = createHash("sha256").update(token).digest("hex");
+    assert.deepEqual(parseProvision(untrusted(inputs.provision)).principals, [{ id: ENVIRONMENT_PRINCIPAL, token_sha256: hash, workflows: ["default", "claims"] }]);
+    for (const bytes of [inputs.document, inputs.provision]) assert.equal(Buffer.from(bytes).includes(token), false);
+    assert.equal(Buffer.from(inputs.document).includes(hash), false);
+  });
+
+  void it("has a digest that moving files does not change and changing them does", async () => {
+    const { digest } = await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT);
+    await put("cmcp-config.yaml", "catalog_path: other/c.json\nlisten_addr: 127.0.0.1:1\naudit_db_path: x.db\n");
+    await put("other/c.json", '{ "entries": [{"tool_name":"t", "server":{"url":"https://tools.example/mcp"}}]}');
+    assert.equal((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).digest, digest);
+    await put("policies/a.cedar", "permit(principal, action, resource) ;");
+    assert.notEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).digest, digest);
+  });
+
+  void it("takes the operator's list of destinations over the catalog's", async () => {
+    await put("cmcp-config.yaml", "enclave: {egress_allow: ['10.0.0.1:1']}");
+    assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [{ host: "10.0.0.1", port: 1 }]);
+  });
+
+  void it("is refused outside development, for want of hardware evidence", async () => {
+    await refused(readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) }), "ATTESTATION_PROVIDER_UNSUPPORTED", /CMCP_DEV_MODE=1/);
+  });
+});
+
+void describe("files that cannot be used", () => {
+  void it("are named", async () => {
+    await refused(readConfigFile(at("none.yaml"), DEVELOPMENT), "CONFIG_INVALID", /none\.yaml: the configuration does not exist/);
+    await refused(readConfigFile(folder, DEVELOPMENT), "CONFIG_INVALID", /not a regular file|is a folder/);
+    await put("cmcp-config.yaml", "policy_bundle_path: none\n");
+    await refused(readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT), "POLICY_BUNDLE_INVALID", /none: the policy bundle folder does not exist/);
+    await put("cmcp-config.yaml", "catalog_path: none.json\n");
+    await refused(readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT), "CATALOG_INVALID", /none\.json: the catalog does not exist/);
+  });
+
+  void it("are refused when not UTF-8 or not JSON", async () => {
+    await put("cmcp-config.yaml", Uint8Array.of(0xff));
+    await refused(readConfigFile(at("cmcp-config.yaml"), DEVELOPMENT), "CONFIG_INVALID", /not valid UTF-8/);
+    await put("policies/a.cedar", Uint8Array.of(0xc3));
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /a\.cedar: .*not valid UTF-8/);
+    await put("catalog.json", '{"entries":[],"entries":[]}');
+    await refused(readCatalogFile(at("catalog.json")), "CATALOG_INVALID", /catalog\.json: a key stands twice/);
+  });
+
+  void it("are refused when larger than their limit", async () => {
+    await put("policies/a.cedar", "x".repeat(MAX_BUNDLE_FILE + 1));
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /larger than/);
+    await put("catalog.json", " ".repeat(8 * 1024 * 1024 + 1));
+    await refused(readCatalogFile(at("catalog.json")), "CATALOG_INVALID", /larger than/);
+  });
+});
+
+void describe("the policy bundle folder", () => {
+  void it("gives only what belongs to a bundle", async () => {
+    await put("policies/README.md", "not part");
+    await put("policies/deep/manifest.json", "not part");
+    assert.deepEqual(Object.keys(await readBundleFolder(at("policies"))), ["a.cedar", "deep/b.cedar", "manifest.json", "schema.cedarschema"]);
+  });
+
+  void it("may be a link itself and hold links to its own files", async () => {
+    await symlink(at("policies/a.cedar"), at("policies/link.cedar"));
+    await symlink(at("policies"), at("elsewhere"));
+    assert.equal((await readBundleFolder(at("elsewhere")))["link.cedar"], "permit(principal, action, resource);");
+  });
+
+  void it("is refused with a link that leads out, to a folder or nowhere", async () => {
+    await put("outside/c.cedar", "permit(principal, action, resource);");
+    for (const [target, code] of [[at("outside/c.cedar"), /leads out/], [at("policies-beside.cedar"), /leads out/], [at("policies/deep"), /not a regular file/], [at("nowhere"), /does not exist/]] as const) {
+      await put("policies-beside.cedar", "");
+      await symlink(target, at("policies/bad.cedar"));
+      await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", code);
+      await rm(at("policies/bad.cedar"));
+    }
+  });
+
+  void it("does not follow linked folders", async () => {
+    await put("outside/c.cedar", "permit(principal, action, resource);");
+    await symlink(at("outside"), at("policies/linked"));
+    assert.equal("linked/c.cedar" in (await readBundleFolder(at("policies"))), false);
+  });
+
+  void it("is refused with a named pipe in it, without waiting for a writer", async () => {
+    execFileSync("mkfifo", [at("policies/pipe.cedar")]);
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /pipe\.cedar: .*not a regular file/);
+  });
+
+  void it("is bounded in files and entries", async () => {
+    const fill = async (prefix: string, suffix: string, files: number): Promise<void> => {
+      await Promise.all(Array.from({ length: files }, (_, index) => writeFile(at(`policies/${prefix}${index}${suffix}`), "")));
+    };
+    await fill("f", ".cedar", 1000);
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /at most 1000 files/);
+    await fill("n", ".txt", 3100);
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /at most 4000 entries/);
+  });
+
+  void it("is bounded in depth", async () => {
+    await put(`policies/${"d/".repeat(20)}x.cedar`, "");
+    await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /nests at most/);
+  });
+});
+
+void describe("destinations of a catalog", () => {
+  void it("are host and port of each server once, in either file form", () => {
+    const entries = ["https://a.example/x", "https://a.example:443/y", "http://127.0.0.1:3000/mcp", "https://[::1]/", "ftp://no.example/"].map((url) => ({ server: { url } }));
+    const expected = [{ host: "a.example", port: 443 }, { host: "127.0.0.1", port: 3000 }, { host: "::1", port: 443 }];
+    assert.deepEqual(catalogDestinations(entries), expected);
+    assert.deepEqual(catalogDestinations({ entries }), expected);
+  });
+
+  void it("are none for what is not a catalog", () => {
+    for (const raw of [null, 1, "x", [], {}, [1], [{ server: 1 }], [{ server: { url: "::" } }], { entries: {} }]) assert.deepEqual(catalogDestinations(raw), []);
+  });
+});

@@ -1,0 +1,58 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { CmcpError, type ErrorCode } from "@cmcp/boundary";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** How a file is named and refused in messages. */
+export interface FileRole {
+  /** What the file is, such as `catalog`. */
+  readonly what: string;
+  readonly code: ErrorCode;
+  readonly maxBytes: number;
+}
+
+function why(thrown: unknown): string {
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  if (code === "ENOENT") return "does not exist";
+  if (code === "EACCES" || code === "EPERM") return "may not be read by this user";
+  if (code === "EISDIR") return "is a folder";
+  return "cannot be read";
+}
+
+/** A file that cannot be used, named with its path. */
+export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, thrown: unknown): CmcpError {
+  return new CmcpError(role.code, `${path}: the ${role.what} ${why(thrown)}`, { cause: thrown, detail: { file: path } });
+}
+
+/** Reads a regular file of at most `maxBytes`. @throws CmcpError of the role's code, naming the path */
+export async function readBounded(path: string, role: FileRole): Promise<Uint8Array> {
+  const refuse = (reason: string): CmcpError => new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });
+  const chunks: Buffer[] = [];
+  let total = 0;
+  try {
+    // Opening a named pipe would otherwise wait for a writer.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw refuse("is not a regular file");
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024);
+      if (bytesRead === 0) break;
+      total += bytesRead;
+      if (total > role.maxBytes) throw refuse(`is larger than ${role.maxBytes} bytes`);
+      chunks.push(buffer.subarray(0, bytesRead));
+    }
+  } catch (thrown) {
+    throw thrown instanceof CmcpError ? thrown : unreadable(role, path, thrown);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** {@link readBounded} as UTF-8; a byte order mark stays part of the text, as it is part of the file's hash. */
+export async function readText(path: string, role: FileRole): Promise<string> {
+  const bytes = await readBounded(path, role);
+  try {
+    return decoder.decode(bytes);
+  } catch (thrown) {
+    throw new CmcpError(role.code, `${path}: the ${role.what} is not valid UTF-8`, { cause: thrown, detail: { file: path } });
+  }
+}

@@ -37,7 +37,7 @@ await test("every forwarded path reaches the enclave, and no other does", async 
     exchanges += 1;
     return echo(exchange);
   });
-  const forwarded = ["/mcp", "/readyz", "/v1/status", "/attestation?nonce=1", "/audit/export?session_id=1", "/sessions/0a-B/close", "/sessions/1/trace-claim", "/sessions/1/reset", "/catalog/exception"];
+  const forwarded = ["/mcp", "/readyz", "/v1/status", "/attestation?nonce=1", "/audit/export?session_id=1", "/sessions/0a-B/close", "/sessions/1/trace-claim", "/sessions/1/trace-record", "/sessions/1/reset", "/catalog/exception"];
   for (const path of forwarded) {
     const answer = await send(port, { path });
     assert.deepEqual([answer.status, (json(answer.text) as { path: string }).path], [200, path]);

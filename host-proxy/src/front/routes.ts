@@ -10,6 +10,7 @@ export const FORWARDED_ROUTES = [
   "/audit/export",
   "/sessions/:id{[A-Za-z0-9-]{1,64}}/close",
   "/sessions/:id{[A-Za-z0-9-]{1,64}}/trace-claim",
+  "/sessions/:id{[A-Za-z0-9-]{1,64}}/trace-record",
   "/sessions/:id{[A-Za-z0-9-]{1,64}}/reset",
   "/catalog/exception",
 ] as const;

@@ -5,7 +5,7 @@ import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { storeError } from "./store-error.ts";
 
 /** Bytes of one record. */
-export const RECORD_BYTES = 1024 * 1024;
+export const RECORD_BYTES = 16 * 1024 * 1024;
 /** Rows, and bytes of bodies, read at a time by a scan. */
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;

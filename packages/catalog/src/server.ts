@@ -72,7 +72,7 @@ export function serverWarnings(server: CatalogServer): readonly string[] {
   if (server.url.protocol === "http:") {
     warnings.push(`server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`);
   } else if (server.pin === null) {
-    warnings.push(`server ${server.identity} has no pinned key: any certificate the trust store accepts will do`);
+    warnings.push(`server ${server.identity} has no pinned key: its tools cannot be called until a tls_fingerprint is recorded`);
   }
   if (server.transport === "http-sse") warnings.push(`server ${server.identity} has transport http-sse, which this version cannot call: set streamable-http if the server speaks it`);
   return warnings;

@@ -7,7 +7,10 @@ import type { Vocabulary } from "./vocabulary.ts";
  */
 export class PrincipalState {
   readonly id: string;
+  /** Least recently used first. */
   readonly sessions = new Set<Session>();
+  /** When the principal was last seen, in milliseconds of the table's monotonic clock. */
+  seenAt = 0;
   readonly byLabel = new Map<string | null, Session>();
   readonly #vocabulary: Vocabulary;
   readonly #raised: (state: PrincipalState) => void;

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { MAX_CROSS_BOUNDARY_EVENTS, SessionTable, Vocabulary, recordCall, sensitivityOfTool, summarize, type CallRecord, type Session } from "./index.ts";
 
 const vocabulary = new Vocabulary();
-const open = (): Session => new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10 }).openHandle("a");
+const open = (): Session => new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10, idleMs: 1000, floorMs: 1000 }).openHandle("a");
 const tool = (complianceDomain: string, sensitivityLevel = "public", toolName = `tool_${complianceDomain}`) => ({ toolName, complianceDomain, sensitivityLevel });
 let calls = 0;
 function call(session: Session, domain: string, rest: Partial<CallRecord> = {}): ReturnType<typeof recordCall> {

@@ -14,6 +14,8 @@ export interface SessionIdentity {
   readonly handle: string;
   readonly label: string | null;
   readonly openedAt: number;
+  /** Milliseconds of the table's monotonic clock. */
+  readonly usedAt: number;
 }
 
 /** One agent session. Made and ended by the table only. */
@@ -34,6 +36,10 @@ export class Session {
   callsDenied = 0;
   callsFaulted = 0;
   state: SessionState = "open";
+  /** Requests under way; a session in use is neither expired nor evicted. */
+  inUse = 0;
+  /** When the session was last used, in milliseconds of the table's monotonic clock. */
+  lastUsedAt: number;
   readonly #principal: PrincipalState;
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
@@ -43,6 +49,7 @@ export class Session {
     this.handle = identity.handle;
     this.label = identity.label;
     this.openedAt = identity.openedAt;
+    this.lastUsedAt = identity.usedAt;
     this.principalId = principal.id;
     this.callGraph = new CallGraph(vocabulary);
     this.#principal = principal;

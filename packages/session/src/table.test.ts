@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { fromBase64Url } from "@cmcp/boundary";
-import { HANDLE_BYTES, MAX_LABEL_LENGTH, MAX_PRINCIPALS, SessionTable, Vocabulary, recordCall, type Session } from "./index.ts";
+import { HANDLE_BYTES, MAX_LABEL_LENGTH, MAX_PRINCIPALS, SessionTable, Vocabulary, recordCall, type Session, type SessionTableOptions } from "./index.ts";
 
 const vocabulary = new Vocabulary();
-const table = (limits: { maxSessions?: number; maxPerPrincipal?: number } = {}): SessionTable => new SessionTable({ vocabulary, maxSessions: 100, maxPerPrincipal: 10, ...limits });
+const table = (limits: Partial<SessionTableOptions> = {}): SessionTable => new SessionTable({ vocabulary, maxSessions: 100, maxPerPrincipal: 10, idleMs: 1000, floorMs: 10_000, ...limits });
 const see = (session: Session, domain: string): void => {
   recordCall(vocabulary, session, { callId: "c", tool: { toolName: "t", complianceDomain: domain, sensitivityLevel: "public" }, decision: "allow", sent: true });
 };
@@ -68,15 +68,52 @@ void describe("finding sessions", () => {
 });
 
 void describe("bounds", () => {
-  void it("refuses a principal's session beyond its limit while another still opens one", () => {
-    const sessions = table({ maxPerPrincipal: 2 });
+  void it("makes room at the principal's own expense: its least recently used session that is not in use goes", () => {
+    const evicted: Session[] = [];
+    const sessions = table({ maxPerPrincipal: 2, evicted: (session) => evicted.push(session) });
+    const other = sessions.openHandle("b");
     const first = sessions.openHandle("a");
-    sessions.byLabel("a", "x");
-    assert.throws(() => sessions.byLabel("a", null), { code: "SESSION_LIMIT_REACHED" });
-    sessions.openHandle("b");
-    sessions.close(first);
-    sessions.byLabel("a", null);
-    assert.equal(sessions.size, 3);
+    const second = sessions.byLabel("a", "x");
+    sessions.touch(first);
+    const third = sessions.openHandle("a");
+    assert.deepEqual(evicted, [second]);
+    assert.equal(sessions.byId("a", second.id), undefined);
+    first.inUse = 1;
+    third.inUse = 1;
+    assert.throws(() => sessions.openHandle("a"), { code: "SESSION_LIMIT_REACHED" });
+    assert.equal(sessions.byId("b", other.id), other, "another principal's session stays");
+  });
+
+  void it("never evicts what a principal has seen", () => {
+    const sessions = table({ maxPerPrincipal: 1 });
+    see(sessions.openHandle("a"), "hipaa_phi");
+    assert.equal(sessions.openHandle("a").sensitivity, "hipaa_phi");
+  });
+
+  void it("finds idle sessions oldest first, never one in use, and forgets floors when their time is over", () => {
+    let now = 0;
+    const sessions = table({ monotonic: () => now });
+    const [idle, busy, used] = [sessions.openHandle("a"), sessions.openHandle("a"), sessions.openHandle("a")];
+    busy.inUse = 1;
+    see(idle, "pii");
+    now = 900;
+    sessions.touch(used);
+    now = 1_100;
+    assert.deepEqual(sessions.expired(), [idle]);
+    for (const session of [idle, busy, used]) sessions.close(session);
+    now = 9_000;
+    assert.deepEqual(sessions.expired(), []);
+    assert.equal(sessions.sensitivityOf("a"), "pii", "the floor outlives the sessions");
+    now = 20_000;
+    sessions.expired();
+    assert.equal(sessions.sensitivityOf("a"), "public");
+  });
+
+  void it("takes over a floor that only raises", () => {
+    const sessions = table();
+    sessions.restoreFloor("a", "hipaa_phi");
+    sessions.restoreFloor("a", "pii");
+    assert.equal(sessions.byLabel("a", "new").sensitivity, "hipaa_phi");
   });
 
   void it("refuses any session beyond the total and remembers nothing of who asked", () => {
@@ -122,6 +159,17 @@ void describe("closing", () => {
     sessions.close(session);
     assert.equal(sessions.byLabel("a", "x"), next);
     assert.notEqual(next.id, session.id);
+  });
+});
+
+void describe("a session of another table", () => {
+  void it("is neither found nor closed", () => {
+    const [mine, other] = [table(), table()];
+    const session = mine.openHandle("a");
+    other.openHandle("a");
+    other.close(session);
+    assert.equal(session.state, "open");
+    assert.equal(mine.byHandle("a", session.handle), session);
   });
 });
 

@@ -17,6 +17,14 @@ export interface SessionTableOptions {
   readonly maxSessions: number;
   /** Most sessions of one principal at one time. */
   readonly maxPerPrincipal: number;
+  /** Milliseconds without use after which a session expires. */
+  readonly idleMs: number;
+  /** Milliseconds for which a principal's sensitivity outlives its last session. */
+  readonly floorMs: number;
+  /** Told of a session that made room for another of its principal; it is out of the table already. */
+  readonly evicted?: (session: Session) => void;
+  /** Milliseconds that never go back; idle times are measured by it, because wall time is the host's word. */
+  readonly monotonic?: () => number;
   /** Makes session ids; random UUIDs by default. */
   readonly newId?: () => string;
   /** Milliseconds since the epoch. */
@@ -55,6 +63,38 @@ export class SessionTable {
   /** The sessions in the table, oldest first. */
   sessions(): readonly Session[] {
     return [...this.#byId.values()];
+  }
+
+  /** Notes that a session is used now. */
+  touch(session: Session): void {
+    if (this.#byId.get(session.id) !== session) return;
+    session.lastUsedAt = this.#monotonic();
+    this.#byId.delete(session.id);
+    this.#byId.set(session.id, session);
+    const principal = this.#principals.get(session.principalId);
+    if (principal === undefined) return;
+    principal.seenAt = session.lastUsedAt;
+    principal.sessions.delete(session);
+    principal.sessions.add(session);
+  }
+
+  /** Sessions nobody has used for the idle time, oldest first; the caller closes them. Forgets floors whose time is over. */
+  expired(): Session[] {
+    const now = this.#monotonic();
+    const found: Session[] = [];
+    for (const session of this.#byId.values()) {
+      if (now - session.lastUsedAt < this.#options.idleMs) break;
+      if (session.inUse === 0 && session.state === "open") found.push(session);
+    }
+    for (const principal of this.#principals.values()) {
+      if (principal.sessions.size === 0 && now - principal.seenAt >= this.#options.floorMs) this.#principals.delete(principal.id);
+    }
+    return found;
+  }
+
+  /** Takes over what an earlier instance recorded of a principal. It only raises. */
+  restoreFloor(principalId: string, label: string): void {
+    this.#principal(principalId).raise(label);
   }
 
   /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
@@ -116,11 +156,15 @@ export class SessionTable {
 
   #open(principal: PrincipalState, label: string | null): Session {
     const { maxSessions, maxPerPrincipal, vocabulary, newId, now } = this.#options;
-    if (principal.sessions.size >= maxPerPrincipal || this.#byId.size >= maxSessions) {
+    const full = principal.sessions.size >= maxPerPrincipal || this.#byId.size >= maxSessions;
+    // Room is made at the principal's own expense only: nobody can push another principal's session out.
+    if (full && !this.#evictOneOf(principal)) {
       this.#forgetIfBlank(principal);
       throw new CmcpError("SESSION_LIMIT_REACHED", "no further session can be opened");
     }
-    const identity = { id: (newId ?? (() => crypto.randomUUID()))(), handle: newHandle(), label, openedAt: (now ?? Date.now)() };
+    const usedAt = this.#monotonic();
+    principal.seenAt = usedAt;
+    const identity = { usedAt, id: (newId ?? (() => crypto.randomUUID()))(), handle: newHandle(), label, openedAt: (now ?? Date.now)() };
     if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "a session id was given out twice");
     const session = new Session(identity, principal, vocabulary);
     this.#byId.set(session.id, session);
@@ -144,6 +188,23 @@ export class SessionTable {
     const known = this.#principals.get(raised.id);
     if (known === undefined) this.#principals.set(raised.id, raised);
     else if (known !== raised) known.raise(raised.sensitivity);
+  }
+
+  /** Ends the principal's least recently used session that is not in use; false when each is. */
+  #evictOneOf(principal: PrincipalState): boolean {
+    for (const session of principal.sessions) {
+      if (session.inUse > 0 || session.state !== "open") continue;
+      this.close(session);
+      // Closing may have forgotten a principal that is about to be used.
+      this.#principals.set(principal.id, principal);
+      this.#options.evicted?.(session);
+      return true;
+    }
+    return false;
+  }
+
+  #monotonic(): number {
+    return (this.#options.monotonic ?? (() => performance.now()))();
   }
 
   #forgetIfBlank(principal: PrincipalState): void {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { createHash, createPublicKey, verify } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { Client as ModernSdkClient, StreamableHTTPClientTransport as ModernSdkTransport } from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { RECEIPT_META_KEY, auditBundleSchema, receiptSchema } from "@cmcp/audit/schema";
-import { claimSchema } from "@cmcp/claim/schema";
+import { claimSchema, traceRecordSchema, traceRecordSigningInput } from "@cmcp/claim/schema";
 import { receiptOf, startFixture, type Fixture } from "../gateway/fixture.ts";
 
 describe("calls through host proxy and enclave process", () => {
@@ -107,6 +109,25 @@ describe("calls through host proxy and enclave process", () => {
     assert.deepEqual(claimSchema.parse(await (await fixture.request(`/sessions/${session}/trace-claim`)).json()), claim);
     const again = await fixture.call("echo", { message: "y" }, "to-close");
     assert.notEqual(receiptOf(again.body).session_id, session, "a label used again opens a new session");
+  });
+
+  test("a closed session's Trust Record says what its claim says, names the script that runs, and is signed by the claim's key", async () => {
+    const session = receiptOf((await fixture.call("echo", { message: "x" }, "to-record")).body).session_id;
+    const path = `/sessions/${session}/trace-record`;
+    const open = traceRecordSchema.parse(await (await fixture.request(path)).json());
+    assert.equal(open.tool_transcript.call_count, 1, "of an open session, what is recorded so far");
+    const claim = claimSchema.parse(await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json());
+    const record = traceRecordSchema.parse(await (await fixture.request(path)).json());
+    assert.deepEqual(record.runtime, claim.trace.runtime);
+    assert.deepEqual(record.policy, claim.trace.policy);
+    assert.deepEqual(record.tool_transcript, { hash: claim.trace.tool_transcript.hash, call_count: 1 });
+    const script = await readFile(new URL("../../packages/cli/dist/enclave/enclave.cjs", import.meta.url));
+    assert.equal(record.build_provenance.digest, `sha256:${createHash("sha256").update(script).digest("hex")}`);
+    const key = createPublicKey({ format: "jwk", key: claim.trace.cnf.jwk });
+    const signature = Buffer.from(record.signature, "base64url");
+    assert.ok(verify(null, traceRecordSigningInput(record), key, signature));
+    assert.ok(!verify(null, traceRecordSigningInput({ ...record, data_class: "internal" }), key, signature));
+    assert.equal((await fixture.request("/sessions/no-such-session/trace-record")).status, 404);
   });
 
   test("status says what runs and where", async () => {

@@ -19,7 +19,7 @@ interface Fault {
   readonly code: string;
   readonly decision: AuditEntry["policy_decision"];
   readonly outcome: string;
-  readonly misbehave?: Parameters<typeof startRawServer>[0];
+  readonly misbehave?: Parameters<typeof startRawServer>[1];
 }
 
 const FAULTS: readonly Fault[] = [
@@ -45,12 +45,12 @@ describe("tool servers that misbehave", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-upstream-"));
     records = await startRecordsServer();
-    const good = await startRawServer((socket, { id }) => socket.write(reply(callReply(id, "fine"))));
+    const good = await startRawServer("good", (socket, { id }) => socket.write(reply(callReply(id, "fine"))));
     servers.push(good);
     const tools = [{ name: "good", url: good.url }];
     for (const { tool, misbehave } of FAULTS) {
       if (misbehave === undefined) continue;
-      const server = await startRawServer(misbehave);
+      const server = await startRawServer(tool, misbehave);
       servers.push(server);
       tools.push({ name: tool, url: server.url });
     }

@@ -24,8 +24,8 @@ function initialized(id: number | null): string {
   return reply(JSON.stringify({ jsonrpc: "2.0", id, result }), "application/json", "mcp-session-id: s1\r\n");
 }
 
-/** Answers the handshake properly and hands every `tools/call` to `misbehave`. */
-export async function startRawServer(misbehave: Misbehave): Promise<RawServer> {
+/** Answers the handshake and `tools/list` properly and hands every `tools/call` to `misbehave`. */
+export async function startRawServer(toolName: string, misbehave: Misbehave): Promise<RawServer> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
@@ -47,6 +47,7 @@ export async function startRawServer(misbehave: Misbehave): Promise<RawServer> {
         }
         const message = JSON.parse(body) as { method: string; id?: number };
         if (message.method === "initialize") socket.write(initialized(message.id ?? null));
+        else if (message.method === "tools/list") socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { tools: [{ name: toolName, description: `${toolName}.`, inputSchema: { type: "object" } }] } })));
         else if (message.method === "tools/call") misbehave(socket, { method: message.method, id: message.id ?? null });
         else socket.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
       }

@@ -29,7 +29,7 @@ function mcpServer(calls: { tool: string; arguments: object }[]): McpServer {
     {
       description: "Returns one patient's record.",
       inputSchema: { patient_id: z.string() },
-      outputSchema: { name: z.string(), ssn: z.string(), diagnosis: z.string() },
+      outputSchema: { name: z.string(), ssn: z.string().optional(), diagnosis: z.string() },
     },
     (args) => {
       calls.push({ tool: "get_patient_record", arguments: args });

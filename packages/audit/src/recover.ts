@@ -17,6 +17,12 @@ export interface RecoveredSession {
   readonly length: number;
   /** `session_end` is in the chain. */
   readonly closed: boolean;
+  /** Whose session it was; `null` when its root entry does not say. */
+  readonly principal: string | null;
+  /** The session's sensitivity after its last entry that names one. */
+  readonly sensitivity: string | null;
+  /** Time of the last entry, ISO 8601, by a clock the host sets. */
+  readonly lastTime: string;
   /** The hash of the claim that was issued for it, if one is in the journal. */
   readonly claimHash: string | null;
   /** Calls that may have left and have no entry, in the order they were announced. */
@@ -45,6 +51,9 @@ interface SessionState {
   length: number;
   closed: boolean;
   claimHash: string | null;
+  principal: string | null;
+  sensitivity: string | null;
+  lastTime: string;
   readonly intents: Map<string, Intent>;
   answers: { instance: string; session: string; callIds: string[] } | null;
 }
@@ -149,7 +158,7 @@ export class JournalReader {
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
       if (entry.entry_type !== "session_start" || this.#sessions.size >= MAX_RECOVERED_SESSIONS) return false;
-      state = { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, intents: new Map(), answers: answersOf(entry) };
+      state = { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
       this.#sessions.set(entry.session_id, state);
     }
     if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) {
@@ -159,6 +168,8 @@ export class JournalReader {
     }
     state.tip = entry.entry_hash;
     state.length += 1;
+    state.lastTime = entry.timestamp_utc;
+    state.sensitivity = entry.session_sensitivity_after ?? state.sensitivity;
     state.closed = entry.entry_type === "session_end";
     if (entry.call_id !== null) {
       state.intents.delete(entry.call_id);
@@ -186,6 +197,11 @@ function receiptFits(receipt: Receipt, entry: AuditEntry, identity: { instance: 
     signature !== undefined &&
     verify(null, receiptSigningInput(receipt), identity.key, signature)
   );
+}
+
+function principalOf(root: AuditEntry): string | null {
+  const principal = root.detail?.["principal"];
+  return typeof principal === "string" ? principal : null;
 }
 
 function answersOf(root: AuditEntry): SessionState["answers"] {
@@ -232,7 +248,11 @@ export function planRecovery(instances: readonly RecoveredInstance[], policyHash
   const steps: RecoveryStep[] = [];
   for (const { instance, sessions } of instances) {
     for (const session of sessions.values()) {
-      const open = session.openIntents.filter(({ call_id: id }) => !answered.has(JSON.stringify([instance, session.sessionId, id])));
+      // Marking what is planned matters too: a host that shows one journal twice must not have its calls answered twice.
+      const open = session.openIntents.filter(({ call_id: id }) => {
+        const key = JSON.stringify([instance, session.sessionId, id]);
+        return !answered.has(key) && answered.add(key);
+      });
       if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(intent, policyHash)) });
     }
   }

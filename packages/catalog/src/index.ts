@@ -3,3 +3,4 @@ export { catalogHash, definitionHash, driftDigest, type ToolDefinition } from ".
 export { loadCatalog, type Catalog, type CatalogOptions, type CatalogTool } from "./load.ts";
 export type { CatalogServer } from "./server.ts";
 export { actionName } from "./tool-name.ts";
+export { findDrift, type Drift } from "./drift.ts";

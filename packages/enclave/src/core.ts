@@ -5,6 +5,7 @@ import type { Vocabulary } from "@cmcp/session";
 import type { Evidence, Platform } from "@cmcp/attestation";
 import type { Isolation } from "./boot/isolation.ts";
 import type { Clock } from "./clock.ts";
+import type { DriftMonitor } from "./drift.ts";
 import type { Journal } from "./host/journal.ts";
 import type { SigningKey } from "./keys.ts";
 import type { Principals } from "./principals.ts";
@@ -18,6 +19,8 @@ export interface Core {
   readonly development: boolean;
   /** `sha256:` and hex of the launch document's bytes as received. */
   readonly launchDigest: string;
+  /** `sha256:` and hex of the program this process runs, by its own account. */
+  readonly buildDigest: string;
   readonly policy: CompiledPolicy;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
@@ -29,6 +32,7 @@ export interface Core {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly upstreams: Upstreams;
+  readonly drift: DriftMonitor;
   readonly principals: Principals;
   readonly sessions: Sessions;
   readonly claims: ClaimSequence;

@@ -1,4 +1,6 @@
 /** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import process from "node:process";
@@ -18,6 +20,7 @@ async function main(): Promise<void> {
   const enclave = new Enclave({
     host: new ExchangePool(unixDialer(required("CMCP_HOST_SERVICES")), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: pathToFileURL(join(__dirname, "policy-worker.cjs")),
+    buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
   });
   await listenUnix(required("CMCP_ENCLAVE_LISTEN"), (stream) => serveStream(stream, (exchange) => enclave.accept(exchange)));
 }

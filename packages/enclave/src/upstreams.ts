@@ -6,6 +6,9 @@ import { GATEWAY_VERSION } from "./version.ts";
 
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
+/** Key of the gateway's own session with a server; session ids are UUIDs, so it is nobody's. */
+const OWN_SESSION = "gateway";
+
 /** One client per tool server of the catalog, made on first use. */
 export class Upstreams {
   readonly #dial: Dial;
@@ -19,7 +22,12 @@ export class Upstreams {
 
   /** Calls a tool on behalf of one session. Errors say in `detail.sent` whether the call can have reached the server. */
   async callTool(tool: CatalogTool, sessionId: string, args: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    return await this.#client(tool.server).callTool(sessionId, tool.toolName, args, signal);
+    return await this.#client(tool.server).callTool(sessionId, { name: tool.toolName, inputSchema: tool.inputSchema }, args, signal);
+  }
+
+  /** A server's live tools, read in a session of the gateway's own. */
+  async listTools(server: CatalogServer, signal: AbortSignal): Promise<JsonObject[]> {
+    return await this.#client(server).listTools(OWN_SESSION, signal);
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */

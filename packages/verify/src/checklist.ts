@@ -27,11 +27,14 @@ export class Checklist {
     this.#checks.push({ name, status: "not-applicable", why });
   }
 
-  /** The outcome the checks so far add up to: malformed before unsupported before rejected. */
+  /**
+   * The outcome the checks so far add up to: malformed before rejected before unsupported, because what is
+   * found false here stays false for a verifier that knows the platform.
+   */
   outcome(): Outcome {
     const codes = this.#checks.flatMap(({ status, code }) => (status === "failed" && code !== undefined ? [code] : []));
     if (codes.some((code) => code === "CLAIM_MALFORMED" || code === "BUNDLE_MALFORMED")) return "malformed";
-    if (codes.includes("UNSUPPORTED_PROVIDER")) return "unsupported";
-    return codes.length > 0 ? "rejected" : "accepted";
+    if (codes.some((code) => code !== "UNSUPPORTED_PROVIDER")) return "rejected";
+    return codes.length > 0 ? "unsupported" : "accepted";
   }
 }

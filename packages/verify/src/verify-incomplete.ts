@@ -1,5 +1,5 @@
 import { asCmcpError, CmcpError, parseJson, untrusted } from "@cmcp/boundary";
-import { incompleteSessionSchema, type IncompleteSession } from "@cmcp/audit/schema";
+import { incompleteSessionSchema, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit/schema";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
@@ -29,26 +29,40 @@ export async function verifyIncomplete(bytes: Uint8Array, expected: Pick<Expecta
   } catch (thrown) {
     list.fail("export form", "BUNDLE_MALFORMED", asCmcpError(thrown, "BUNDLE_MALFORMED", "unreadable").message);
   }
-  if (session !== null) await checkSession(crypto, session, expected, list);
+  const signed = session !== null && (await checkSession(crypto, session, expected, list)) ? session : null;
   const outcome = list.outcome();
   return {
     outcome,
     completeness: session === null ? "unknown" : "incomplete",
     assurance: outcome === "accepted" ? "functional only" : "none established",
-    session: session?.session_id ?? null,
-    signingKey: session?.signing_key.x ?? null,
+    session: signed?.session_id ?? null,
+    signingKey: signed?.signing_key.x ?? null,
     checks: list.checks,
   };
 }
 
-async function checkSession(crypto: VerifierCrypto, session: IncompleteSession, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, list: Checklist): Promise<void> {
-  const chain = await deriveChain(crypto, session.session_id, session.entries);
-  list.require("audit chain", chain.ok, "CHAIN_BROKEN", `${session.entries.length} entries, every hash derived again`, chain.ok ? "" : chain.why);
-  for (const receipt of session.receipts) await checkReceipt(crypto, receipt, { jwk: session.signing_key, session: session.session_id, entries: session.entries }, list);
-  const calls = session.entries.filter((entry) => entry.entry_type === "tool_call").length;
-  list.require("a receipt for every call", session.receipts.length === calls, "RECEIPT_INVALID", `${calls} calls, each with its receipt`, "a call has no receipt, or a receipt no call");
+/** The result says whether at least one receipt, and every receipt, is signed by the key the export names. */
+async function checkSession(crypto: VerifierCrypto, session: IncompleteSession, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, list: Checklist): Promise<boolean> {
+  const { entries, receipts, signing_key: jwk, session_id: id } = session;
+  const chain = await deriveChain(crypto, id, entries);
+  list.require("audit chain", chain.ok, "CHAIN_BROKEN", `${entries.length} entries, every hash derived again`, chain.ok ? "" : chain.why);
+  let signed = receipts.length > 0;
+  for (const receipt of receipts) signed = (await checkReceipt(crypto, receipt, { jwk, session: id, entries }, list)) && signed;
+  checkCoverage(entries, receipts, list);
   if (expected.trustedKey === undefined) list.notPerformed("trusted key", "no key was pinned (--trusted-key): whose instance this was is not shown");
-  else list.require("trusted key", session.signing_key.x === expected.trustedKey, "SIGNATURE_INVALID", "the instance's key is the pinned one", "another instance's key than the pinned one");
+  else list.require("trusted key", jwk.x === expected.trustedKey, "SIGNATURE_INVALID", "the instance's key is the pinned one", "another instance's key than the pinned one");
   list.notApplicable("claim", "an interrupted session has none");
   list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", "explicitly accepted for this verification", "a record without hardware evidence is not accepted unless asked for");
+  return signed;
+}
+
+/** Receipts are the only signatures here: each covers its entry and, through the links, all before it. */
+function checkCoverage(entries: readonly AuditEntry[], receipts: readonly Receipt[], list: Checklist): void {
+  const covered = new Set(receipts.map((receipt) => receipt.sequence_number));
+  const calls = entries.filter((entry) => entry.entry_type === "tool_call");
+  const each = receipts.length === calls.length && calls.every((entry) => covered.has(entry.sequence_number));
+  list.require("a receipt for every call", each, "RECEIPT_INVALID", `${calls.length} calls, each with its receipt`, "a call has no receipt, or a receipt no call");
+  list.require("something is signed", receipts.length > 0, "RECEIPT_INVALID", "the receipts sign the entries up to the last of them", "no receipt: anybody could have written these entries");
+  const unsigned = entries.length - 1 - Math.max(0, ...covered);
+  if (unsigned > 0) list.notPerformed("entries after the last receipt", `${unsigned} at the end, signed by nothing: they may be anybody's`);
 }

@@ -9,12 +9,14 @@ import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
 import { Clock } from "../clock.ts";
 import type { Core } from "../core.ts";
+import { DriftMonitor } from "../drift.ts";
 import { dialEgress } from "../host/egress.ts";
 import { Journal } from "../host/journal.ts";
 import { SigningKey } from "../keys.ts";
 import { Principals } from "../principals.ts";
 import { ClaimSequence } from "../record/claims.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
+import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -27,6 +29,8 @@ export interface Surroundings {
   readonly host: ExchangePool;
   /** The script that compiles policy candidates in a disposable worker. */
   readonly policyWorker: URL;
+  /** `sha256:` and hex of the script this process was started with. */
+  readonly buildDigest: string;
 }
 
 /** Turns the bytes of a launch document into a running core. Any failure is fatal for this process. */
@@ -51,10 +55,19 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     }
   };
   const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  const upstreams = new Upstreams(dial, {
+    connectMs: config.enclave.upstream_connect_timeout_ms,
+    headersMs: config.enclave.upstream_idle_timeout_ms,
+    idleMs: config.enclave.upstream_idle_timeout_ms,
+    totalMs: config.enclave.upstream_call_timeout_ms,
+    // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
+    maxResponseBytes: config.max_response_size_bytes * 2,
+  });
   const core: Core = {
     config,
     development: document.development,
     launchDigest,
+    buildDigest: surroundings.buildDigest,
     policy,
     catalog,
     vocabulary,
@@ -64,17 +77,20 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     isolation,
     clock,
     journal: new Journal(surroundings.host, instance, (bytes) => key.sign(bytes)),
-    upstreams: new Upstreams(dial, {
-      connectMs: config.enclave.upstream_connect_timeout_ms,
-      headersMs: config.enclave.upstream_idle_timeout_ms,
-      idleMs: config.enclave.upstream_idle_timeout_ms,
-      totalMs: config.enclave.upstream_call_timeout_ms,
-      // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
-      maxResponseBytes: config.max_response_size_bytes * 2,
-    }),
+    upstreams,
+    drift: new DriftMonitor(catalog, (server, signal) => upstreams.listTools(server, signal), config.enclave.drift_check_seconds * 1000),
     principals: new Principals(config.enclave.workflows),
     sessions: new Sessions(
-      new SessionTable({ vocabulary, maxSessions: config.enclave.max_sessions, maxPerPrincipal: config.enclave.max_sessions_per_principal, now: () => clock.now().getTime() }),
+      (evicted) =>
+        new SessionTable({
+          vocabulary,
+          maxSessions: config.enclave.max_sessions,
+          maxPerPrincipal: config.enclave.max_sessions_per_principal,
+          idleMs: config.enclave.session_idle_seconds * 1000,
+          floorMs: config.enclave.sensitivity_floor_seconds * 1000,
+          evicted,
+          now: () => clock.now().getTime(),
+        }),
       clock,
     ),
     claims: new ClaimSequence(),
@@ -85,6 +101,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString() },
   });
   await recoverInterrupted(core);
+  startSweeping(core);
   return core;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { PhaseMachine, type Event, type Message } from "./phases.ts";
 
 const INPUTS: readonly (Message | Event)[] = ["launch", "provision", "request", "drain", "ready", "failed"];

@@ -6,12 +6,15 @@ import type { CatalogTool } from "@cmcp/catalog";
 import type { ToolReply } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import type { Core } from "../core.ts";
-import { ensureStarted, recordDecision, recordIntent } from "../record/recorder.ts";
+import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { decide, workflowOf, type CallRequest } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
 import { canonicalHash } from "./hash.ts";
 import { settle } from "./settle.ts";
+
+/** Entries of one session; its claim and bundle stay within what verifiers read. */
+const MAX_SESSION_ENTRIES = 40_000;
 
 /** One call on its way through; made when it arrives, read by every later stage. */
 interface Call {
@@ -34,7 +37,9 @@ interface Ending {
 
 /** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
 export async function callTool(core: Core, recorded: RecordedSession, request: CallRequest, signal: AbortSignal): Promise<ToolReply> {
+  if (recorded.chain.length >= MAX_SESSION_ENTRIES) throw new CmcpError("SESSION_LIMIT_REACHED", "the session holds as many entries as a claim can; close it and open another");
   core.journal.assertWritable();
+  core.sessions.touch(recorded);
   await ensureStarted(core, recorded);
   const call: Call = {
     id: randomUUID(),
@@ -53,6 +58,7 @@ async function refuse(core: Core, recorded: RecordedSession, call: Call, decisio
 async function perform(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, signal: AbortSignal): Promise<ToolReply> {
   let result: JsonObject;
   try {
+    if (await hasDrifted(core, recorded, decision.tool)) return await refuse(core, recorded, call, drifted(decision));
     await recordIntent(core, recorded, {
       call_id: call.id,
       tool_name: decision.tool.toolName,
@@ -91,6 +97,18 @@ function outcomeOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
 function cancelled(thrown: unknown): CmcpError {
   const sent = thrown instanceof CmcpError ? thrown.detail["sent"] : undefined;
   return new CmcpError("REQUEST_CANCELLED", "the caller went away", { cause: thrown, ...(sent === undefined ? {} : { detail: { sent } }) });
+}
+
+/** Whether a tool is to be refused for drift. Where it only warns, the session's first contact with the drifted tool is on record. */
+async function hasDrifted(core: Core, recorded: RecordedSession, tool: CatalogTool): Promise<boolean> {
+  const drift = await core.drift.of(tool);
+  if (drift === null) return false;
+  await recordDrift(core, recorded, tool, drift);
+  return core.config.catalog.drift_policy === "fail_closed";
+}
+
+function drifted(decision: Permitted): Refused {
+  return { outcome: "deny", tool: decision.tool, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "the tool is not what was approved any more" };
 }
 
 function fault(code: CmcpError["code"], message: string): ToolReply {

@@ -65,7 +65,7 @@ function fromVerdict(tool: CatalogTool, verdict: Verdict): Decision {
 export function decide(core: Core, recorded: RecordedSession, call: CallRequest): Decision {
   const tool = core.catalog.tools.get(call.name);
   if (tool === undefined) return refuse(null, "not-in-catalog", "TOOL_NOT_IN_CATALOG", "the tool is not in the catalog");
-  if (!isCallable(tool)) return refuse(tool, "transport-not-supported", "NOT_SUPPORTED", "this version cannot reach servers of this tool's transport");
+  if (!isCallable(tool)) return refuse(tool, "server-not-callable", "NOT_SUPPORTED", "the tool's server cannot be called as it stands in the catalog");
   const workflowId = workflowOf(call);
   if (!core.principals.mayUse(recorded.session.principalId, workflowId)) {
     return refuse(tool, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");

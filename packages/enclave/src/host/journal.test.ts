@@ -17,6 +17,13 @@ const instance = jwkThumbprintText(jwk);
 const digest = `sha256:${"0".repeat(64)}`;
 const first = { kind: "instance", body: { jwk, gateway_version: "0", policy_hash: digest, catalog_hash: digest, boot_time: "2026-01-01T00:00:00.000Z" } } as const;
 
+/** Big-endian u32, as the host frames what it returns. */
+function lengthOf(record: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(record.length);
+  return bytes;
+}
+
 describe("journal", () => {
   let folder: string;
   let listener: Listener;
@@ -71,7 +78,7 @@ describe("journal", () => {
 
   test("records come back however the host cuts them, and a cut record is a mismatch", async () => {
     const records = ["one", "two", "x".repeat(100_000)].map((text) => Buffer.from(text));
-    const framed = Buffer.concat(records.flatMap((record) => [Buffer.from(Uint32Array.of(record.length).buffer).reverse(), record]));
+    const framed = Buffer.concat(records.flatMap((record) => [lengthOf(record), record]));
     let sent = framed;
     serve = async (exchange) => {
       await bodyOf(exchange);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
-import { encodeRecord, type JournalStatement, type Sign } from "@cmcp/audit";
+import { MAX_RECORD_BYTES, encodeRecord, type JournalStatement, type Sign } from "@cmcp/audit";
 import type { ExchangePool, Opening } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
@@ -16,8 +16,7 @@ const ACKNOWLEDGE_MS = 5_000;
 const MAX_PENDING = 1_024;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
-/** Largest record a scan accepts; the host chose the length. */
-const MAX_RECORD_BYTES = 1_048_576;
+
 
 /**
  * The enclave's record, kept by the host. A record once handed over is retried until the host has it or

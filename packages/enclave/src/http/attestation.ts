@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, toBase64Url } from "@cmcp/boundary";
 import { instanceReportData } from "@cmcp/attestation";
 import type { Core } from "../core.ts";
 import { json } from "./json-response.ts";
@@ -19,5 +19,6 @@ export async function attestation(core: Core, url: URL): Promise<Response> {
     launch_digest: core.launchDigest,
   };
   const reportData = instanceReportData(core.key.thumbprint, binding);
-  return json({ binding, evidence: await core.attest(reportData) });
+  const { reportData: bytes, generatedAt, ...evidence } = await core.attest(reportData);
+  return json({ binding, evidence: { ...evidence, report_data: toBase64Url(bytes), generated_at: new Date(generatedAt).toISOString() } });
 }

@@ -7,7 +7,7 @@ import { attestation } from "./attestation.ts";
 import { auditExport } from "./audit-export.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { createMcp } from "./mcp.ts";
-import { closeById, traceClaim } from "./session-endpoints.ts";
+import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
 import { status } from "./status.ts";
 
 type Endpoint = (context: { request: Request; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
@@ -33,6 +33,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
     { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
     { method: "POST", path: /^\/sessions\/([^/]{1,256})\/close$/, endpoint: ({ id, caller }) => closeById(core, caller, id) },
     { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-claim$/, endpoint: ({ id, caller }) => traceClaim(core, caller, id) },
+    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-record$/, endpoint: ({ id, caller }) => traceRecord(core, caller, id) },
     { method: "POST", path: /^\/sessions\/([^/]{1,256})\/reset$/, endpoint: notSupported("a signed session reset") },
     { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
   ];

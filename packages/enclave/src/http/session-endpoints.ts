@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { buildTraceRecord, signTraceRecord, type Claim } from "@cmcp/claim";
 import type { Core } from "../core.ts";
 import type { Caller } from "../principals.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
@@ -26,10 +27,20 @@ export async function closeById(core: Core, caller: Caller, id: string): Promise
 
 /** `GET /sessions/{id}/trace-claim`: the claim of a closed session, or one over an open session so far. */
 export async function traceClaim(core: Core, caller: Caller, id: string): Promise<Response> {
+  return json(await claimOf(core, caller, id));
+}
+
+/** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` would answer with. */
+export async function traceRecord(core: Core, caller: Caller, id: string): Promise<Response> {
+  const record = buildTraceRecord(await claimOf(core, caller, id), { buildDigest: core.buildDigest });
+  return json(signTraceRecord(record, (bytes) => core.key.sign(bytes)));
+}
+
+async function claimOf(core: Core, caller: Caller, id: string): Promise<Claim> {
   const closed = core.sessions.closedById(caller, id);
-  if (closed !== undefined) return json(closed.claim);
+  if (closed !== undefined) return closed.claim;
   const recorded = resolveSession(core, caller, id);
-  if (recorded !== undefined) return json(await claimSoFar(core, recorded));
+  if (recorded !== undefined) return await claimSoFar(core, recorded);
   if ((await interrupted(core, caller, id)) !== null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
   throw unknown();
 }

@@ -47,7 +47,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         session: { id: recorded.session.id, ...point, crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })), edgesRepresent: graph.edges_represent },
         entries,
         policy: { hash: policy.bundle.hash, version: policy.bundle.version, mode: config.attestation.enforcement_mode },
-        catalog: { hash: core.catalog.hash, driftDetected: false, exceptions: [] },
+        catalog: { hash: core.catalog.hash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
         attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds },
         surroundings: { isolation: core.isolation, channel: "plain" },
         sequenceNumber,

@@ -13,6 +13,8 @@ export class RecordedSession {
   ended = false;
   /** The close under way, so that closing twice is closing once. */
   closing: Promise<Claim> | null = null;
+  /** Tools whose drift is on record in this session; bounded by the catalog. */
+  readonly drifted = new Set<string>();
   readonly #inFlight = new Map<AbortController, Promise<unknown>>();
   #quiet = false;
 
@@ -31,9 +33,11 @@ export class RecordedSession {
       () => undefined,
     );
     this.#inFlight.set(controller, settled);
+    this.session.inUse += 1;
     try {
       return await task;
     } finally {
+      this.session.inUse -= 1;
       this.#inFlight.delete(controller);
     }
   }

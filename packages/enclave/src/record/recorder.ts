@@ -1,4 +1,5 @@
 import { signReceipt, type AuditEntry, type EntryFields, type Intent, type Receipt } from "@cmcp/audit";
+import type { CatalogTool, Drift } from "@cmcp/catalog";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 
@@ -19,6 +20,20 @@ export function recordDecision(core: Core, recorded: RecordedSession, fields: En
   const entry = recorded.chain.append(fields);
   const receipt = signReceipt(entry, core.instance, "plain", (bytes) => core.key.sign(bytes));
   return { entry, receipt, stored: core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt } }) };
+}
+
+/** Records once in a session that a tool of it has drifted. */
+export async function recordDrift(core: Core, recorded: RecordedSession, tool: CatalogTool, drift: Drift): Promise<void> {
+  if (recorded.drifted.has(tool.toolName)) return;
+  recorded.drifted.add(tool.toolName);
+  await record(core, recorded, {
+    entry_type: "catalog_drift",
+    tool_name: tool.toolName,
+    server_identity: tool.server.identity,
+    policy_decision: "n/a",
+    response_inspection_result: "n/a",
+    detail: { drift, approved_digest: tool.driftDigest, drift_policy: core.config.catalog.drift_policy },
+  }).stored;
 }
 
 /** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */

@@ -24,11 +24,26 @@ export async function readEarlierInstances(core: Core): Promise<RecoveredInstanc
   return found;
 }
 
-/** Gives every call an earlier instance left open its one entry, a fault of unknown outcome, and returns how many there were. */
-export async function recoverInterrupted(core: Core): Promise<number> {
-  const steps = planRecovery(await readEarlierInstances(core), core.policy.bundle.hash);
-  for (const step of steps) await writeRecoverySession(core, step);
-  return steps.reduce((total, step) => total + step.faults.length, 0);
+/**
+ * Takes over from earlier instances: every call they left open gets its one entry, a fault of unknown
+ * outcome, and every principal starts from what it had seen.
+ */
+export async function recoverInterrupted(core: Core): Promise<void> {
+  const earlier = await readEarlierInstances(core);
+  for (const step of planRecovery(earlier, core.policy.bundle.hash)) await writeRecoverySession(core, step);
+  restoreFloors(core, earlier);
+}
+
+/** The host's clock dates the entries; one that moved it can only make a floor last longer or hide what it could withhold anyway. */
+function restoreFloors(core: Core, earlier: readonly RecoveredInstance[]): void {
+  const oldest = core.clock.now().getTime() - core.config.enclave.sensitivity_floor_seconds * 1000;
+  for (const { sessions } of earlier) {
+    for (const { principal, sensitivity, lastTime } of sessions.values()) {
+      if (principal === null || sensitivity === null || Date.parse(lastTime) < oldest) continue;
+      // A label this configuration does not know cannot be ranked; the highest one holds instead.
+      core.sessions.restoreFloor(principal, core.vocabulary.has(sensitivity) ? sensitivity : "hipaa_phi");
+    }
+  }
 }
 
 /** A recovery session belongs to no principal and no caller can add to it; it opens, records and ends at once. */

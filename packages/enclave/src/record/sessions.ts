@@ -23,9 +23,11 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #open = new Map<string, RecordedSession>();
   readonly #closed = new Map<string, ClosedSession>();
+  readonly #evicted: RecordedSession[] = [];
 
-  constructor(table: SessionTable, clock: Clock) {
-    this.#table = table;
+  /** @param makeTable makes the table, which tells of sessions it evicts to make room */
+  constructor(makeTable: (evicted: (session: Session) => void) => SessionTable, clock: Clock) {
+    this.#table = makeTable((session) => this.#setAside(session));
     this.#clock = clock;
   }
 
@@ -61,6 +63,38 @@ export class Sessions {
   closedById(caller: Caller, id: string): ClosedSession | undefined {
     const closed = this.#closed.get(id);
     return closed?.principalId === caller.principalId ? closed : undefined;
+  }
+
+  /** Notes that a session is used now. */
+  touch(recorded: RecordedSession): void {
+    this.#table.touch(recorded.session);
+  }
+
+  /** What an earlier instance recorded of a principal; it only raises. */
+  restoreFloor(principalId: string, label: string): void {
+    this.#table.restoreFloor(principalId, label);
+  }
+
+  /** Sessions to be closed now: those idle for too long and those that made room. What was never used is only forgotten. */
+  takeOver(): RecordedSession[] {
+    const due = this.#evicted.splice(0);
+    for (const session of this.#table.expired()) {
+      const recorded = this.#open.get(session.id);
+      if (recorded?.started != null) due.push(recorded);
+      else this.#forget(session);
+    }
+    return due;
+  }
+
+  #setAside(session: Session): void {
+    const recorded = this.#open.get(session.id);
+    if (recorded?.started != null) this.#evicted.push(recorded);
+    else this.#forget(session);
+  }
+
+  #forget(session: Session): void {
+    this.#table.close(session);
+    this.#open.delete(session.id);
   }
 
   /** Every session still open, for a clean shutdown. */

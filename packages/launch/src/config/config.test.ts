@@ -19,6 +19,7 @@ void describe("defaults", () => {
     const { config, host } = parse("");
     assert.deepEqual(config, {
       attestation: { provider: "auto", enforcement_mode: "enforcing", validity_seconds: 86_400 },
+      catalog: { drift_policy: "fail_closed" },
       max_response_size_bytes: 2_097_152,
       enclave: {
         eat_profile: EAT_PROFILE_V02,
@@ -26,6 +27,7 @@ void describe("defaults", () => {
         max_sessions_per_principal: 64,
         session_idle_seconds: 3600,
         sensitivity_floor_seconds: 2_592_000,
+        drift_check_seconds: 300,
         upstream_connect_timeout_ms: 10_000,
         upstream_idle_timeout_ms: 30_000,
         upstream_call_timeout_ms: 120_000,
@@ -59,7 +61,6 @@ void describe("features this version lacks", () => {
     "attestation.allow_unmeasured_spawn": "attestation: {allow_unmeasured_spawn: true}",
     "attestation.required_provenance_kind": "attestation: {required_provenance_kind: tee-attested}",
     policy_reload_interval_seconds: "policy_reload_interval_seconds: 30",
-    "catalog.drift_policy": "catalog: {drift_policy: fail_closed}",
     agent_manifest: "agent_manifest: {path: a.json}",
     "sensitivity.vocabulary": "sensitivity: {vocabulary: {top: 9}}",
     "sensitivity.compliance_domains": "sensitivity: {compliance_domains: {gdpr: true}}",

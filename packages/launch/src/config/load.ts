@@ -58,6 +58,7 @@ function measured(written: ConfigFile): Config {
   const { provider, enforcement_mode, validity_seconds } = written.attestation;
   return measuredConfigSchema.parse({
     attestation: { provider, enforcement_mode, validity_seconds },
+    catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     enclave,
   });

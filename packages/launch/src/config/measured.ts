@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { attestationSchema, configSchema, enclaveSchema } from "./schema.ts";
+import { attestationSchema, catalogSchema, configSchema, enclaveSchema } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
@@ -10,6 +10,7 @@ export const measuredConfigSchema = z.strictObject({
     enforcement_mode: z.literal("enforcing"),
     validity_seconds: attestationSchema.shape.validity_seconds.unwrap(),
   }),
+  catalog: z.strictObject({ drift_policy: catalogSchema.shape.drift_policy.unwrap() }),
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
@@ -17,6 +18,7 @@ export const measuredConfigSchema = z.strictObject({
     max_sessions_per_principal: enclave.max_sessions_per_principal.unwrap(),
     session_idle_seconds: enclave.session_idle_seconds.unwrap(),
     sensitivity_floor_seconds: enclave.sensitivity_floor_seconds.unwrap(),
+    drift_check_seconds: enclave.drift_check_seconds.unwrap(),
     upstream_connect_timeout_ms: enclave.upstream_connect_timeout_ms.unwrap(),
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),
     upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),

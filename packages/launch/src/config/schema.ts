@@ -28,6 +28,13 @@ export const attestationSchema = z.strictObject({
   required_provenance_kind: z.string().nullish().describe("Least provenance assurance a server needs to be called."),
 });
 
+export const catalogSchema = z.strictObject({
+  drift_policy: z
+    .enum(["fail_closed", "warn_only"])
+    .default("fail_closed")
+    .describe("What to do when a live tool differs from its approved definition or is gone: refuse its calls, or record it and call. Agents are shown the approved text either way."),
+});
+
 export const enclaveSchema = z.strictObject({
   eat_profile: z.literal(EAT_PROFILE_V02).default(EAT_PROFILE_V02).describe("EAT profile a claim names."),
   max_sessions: z.int().min(1).max(100_000).default(4096).describe("Most sessions at one time; a further one is refused."),
@@ -39,6 +46,7 @@ export const enclaveSchema = z.strictObject({
     .max(86_400 * 365)
     .default(86_400 * 30)
     .describe("Seconds for which what a principal has seen outlives its last session, restarts included."),
+  drift_check_seconds: z.int().min(1).max(86_400).default(300).describe("Longest time for which a comparison of a server's live tools with the approved ones is relied on. The first call to a server compares them."),
   upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
   upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
   upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
@@ -68,7 +76,7 @@ export const configSchema = z.strictObject({
   listen_addr: z.string().max(300).nullish().describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
   max_response_size_bytes: z.int().min(1).max(64 * 1024 * 1024).default(2_097_152).describe("Largest result of a tool that is delivered, in bytes."),
   policy_reload_interval_seconds: z.int().min(0).default(0).describe("Seconds between looks for a newer policy bundle; 0 is never."),
-  catalog: z.strictObject({ drift_policy: z.enum(["fail_closed", "warn_only"]).nullish().describe("What to do when a live tool differs from its approved definition.") }).nullish(),
+  catalog: catalogSchema.prefault({}),
   agent_manifest: z
     .strictObject({
       path: z.string().nullish().describe("Agent manifest to bind to."),

@@ -29,7 +29,6 @@ const REFUSALS: readonly Refusal[] = [
   { key: "attestation.allow_unmeasured_spawn", asked: ({ attestation }) => attestation.allow_unmeasured_spawn, why: "stdio servers are not started" },
   { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
   { key: "policy_reload_interval_seconds", asked: (config) => config.policy_reload_interval_seconds !== 0, why: "only 0; restart to load another bundle" },
-  { key: "catalog.drift_policy", asked: ({ catalog }) => isSet(catalog?.drift_policy), why: "live definitions are not compared; agents are shown the approved ones" },
   { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },
   { key: "sensitivity.vocabulary", asked: ({ sensitivity }) => hasMembers(sensitivity?.vocabulary), why: "only the built-in labels" },
   { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },

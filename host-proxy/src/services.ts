@@ -2,6 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { listenUnix, serveStream, type IncomingExchange, type Listener } from "@cmcp/wire";
 import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
+import { AppendQueue } from "./store/append-queue.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { serveAppend, serveScan } from "./store/store-exchange.ts";
 
@@ -18,20 +19,22 @@ export interface HostServices {
  */
 export function listenServices(path: string, services: HostServices): Promise<Listener> {
   const onFault = ({ code }: CmcpError): void => services.log.warn("host service failed", { code });
-  return listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange, services), { onFault }));
+  const appends = new AppendQueue(services.store);
+  return listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange, services, appends), { onFault }));
 }
 
-async function serve(exchange: IncomingExchange, { relay, store }: HostServices): Promise<void> {
+async function serve(exchange: IncomingExchange, { relay, store }: HostServices, appends: AppendQueue): Promise<void> {
   const { opening } = exchange;
   switch (opening.t) {
     case "egress":
       return await relay.serve(exchange, opening.host, opening.port);
     case "append":
-      return await serveAppend(store, exchange, opening);
+      return await serveAppend(appends, exchange, opening);
     case "scan":
       return await serveScan(store, exchange, opening);
     case "launch":
     case "provision":
+    case "reload":
     case "drain":
     case "request":
       throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the host does not serve ${opening.t}`);

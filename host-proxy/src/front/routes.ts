@@ -8,10 +8,10 @@ export const FORWARDED_ROUTES = [
   "/v1/status",
   "/attestation",
   "/audit/export",
-  "/sessions/:id{[A-Za-z0-9-]{1,64}}/close",
-  "/sessions/:id{[A-Za-z0-9-]{1,64}}/trace-claim",
-  "/sessions/:id{[A-Za-z0-9-]{1,64}}/trace-record",
-  "/sessions/:id{[A-Za-z0-9-]{1,64}}/reset",
+  "/sessions/:id{[A-Za-z0-9_-]{1,64}}/close",
+  "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-claim",
+  "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-record",
+  "/sessions/:id{[A-Za-z0-9_-]{1,64}}/reset",
   "/catalog/exception",
 ] as const;
 

@@ -14,10 +14,12 @@ export interface LinkLimits {
   /** Milliseconds a control message may take; launch compiles the policy. */
   readonly launchMs: number;
   readonly provisionMs: number;
+  /** As launch, it compiles a policy. */
+  readonly reloadMs: number;
   readonly drainMs: number;
 }
 
-export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisionMs: 30_000, drainMs: 10_000 };
+export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisionMs: 30_000, reloadMs: 60_000, drainMs: 10_000 };
 
 /** Bytes of the enclave's answer to a control message. */
 export const CONTROL_REPLY_BYTES = 64 * 1024;
@@ -83,6 +85,11 @@ export class EnclaveLink {
   /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */
   provision(statement: Uint8Array): Promise<Uint8Array> {
     return this.#control({ t: "provision" }, statement, this.#limits.provisionMs);
+  }
+
+  /** Hands over another policy bundle. Returns the enclave's answer, opaque to the host. @throws with the enclave's own code when it refuses */
+  reload(bundle: Uint8Array): Promise<Uint8Array> {
+    return this.#control({ t: "reload" }, bundle, this.#limits.reloadMs);
   }
 
   /** Asks the enclave to finish what it has begun; resolves when it has. */

@@ -41,6 +41,9 @@ export class BlobStore {
   readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #held: StatementSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
   readonly #last: StatementSync;
   readonly #scans = new Map<string, StatementSync>();
 
@@ -55,6 +58,9 @@ export class BlobStore {
       this.#database = new DatabaseSync(path ?? ":memory:", { timeout: BUSY_MS });
       prepareTables(this.#database);
       this.#insert = this.#database.prepare("INSERT INTO records (instance, seq, session, kind, body) VALUES (?, ?, ?, ?, ?)");
+      this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
+      this.#commit = this.#database.prepare("COMMIT");
+      this.#rollback = this.#database.prepare("ROLLBACK");
       this.#held = this.#database.prepare("SELECT session, kind, body FROM records WHERE instance = ? AND seq = ?");
       this.#last = this.#database.prepare("SELECT coalesce(max(position), 0) AS last FROM records");
     } catch (thrown) {
@@ -75,6 +81,18 @@ export class BlobStore {
     } catch (thrown) {
       const failure = storeError(thrown);
       if (failure.code !== "AUDIT_STORE_MISMATCH" || !this.#holds(key, body)) throw failure;
+    }
+  }
+
+  /** Runs appends as one transaction: either all of them are durable or the error says that none is. */
+  together(appends: () => void): void {
+    this.#begin.run();
+    try {
+      appends();
+      this.#commit.run();
+    } catch (thrown) {
+      this.#rollback.run();
+      throw thrown;
     }
   }
 

@@ -1,9 +1,10 @@
 import { CmcpError, examine } from "@cmcp/boundary";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
+import type { AppendQueue } from "./append-queue.ts";
 import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
 
 /** Serves an `append`: status 200 once the record, which is the body, is stored. Throws what the store throws. */
-export async function serveAppend(store: BlobStore, exchange: IncomingExchange, key: Extract<Opening, { t: "append" }>): Promise<void> {
+export async function serveAppend(appends: AppendQueue, exchange: IncomingExchange, key: Extract<Opening, { t: "append" }>): Promise<void> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const part of exchange.body) {
@@ -13,7 +14,7 @@ export async function serveAppend(store: BlobStore, exchange: IncomingExchange, 
     chunks.push(chunk);
   }
   const [only] = chunks;
-  store.append(key, chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
+  await appends.append(key, chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
   await exchange.respond({ status: 200, headers: {} });
   await exchange.end();
 }

@@ -1,5 +1,5 @@
 import { canonicalBytes } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
 
 /** Most entries of one session. */

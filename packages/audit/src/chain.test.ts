@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { SessionChain } from "./chain.ts";
 import { entryHashInput, MAX_ENTRY_TEXT, type AuditEntry } from "./entry.ts";

@@ -1,5 +1,5 @@
 import { canonicalBytes } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Longest text in an entry, in UTF-16 units; a chain and a reader both refuse more. */
 export const MAX_ENTRY_TEXT = 4096;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema } from "./entry.ts";
 import { receiptSchema } from "./receipt.ts";

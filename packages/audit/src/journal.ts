@@ -1,6 +1,6 @@
 import { createPublicKey, verify, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalBytes, CmcpError, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
-import { z } from "zod";
+import { asCmcpError, canonicalBytes, canonicalText, CmcpError, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { receiptSchema } from "./receipt.ts";
 import type { Sign } from "./sign.ts";
@@ -88,16 +88,26 @@ function signingInput(record: object): Uint8Array {
   return Buffer.concat([domain, canonicalBytes(record)]);
 }
 
+/** How every record's canonical JSON ends. */
+const LAST_MEMBER = `,"v":"${JOURNAL_VERSION}"}`;
+
 /** Canonical JSON bytes of one signed record, ready to be stored. Throws `INTERNAL` for one nobody could read back. */
 export function encodeRecord(statement: JournalStatement, instance: string, seq: number, sign: Sign): Uint8Array<ArrayBuffer> {
   const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
-  const parsed = recordSchema.safeParse({ ...unsigned, signature: toBase64Url(sign(signingInput(unsigned))) });
-  if (!parsed.success) {
-    throw new CmcpError("INTERNAL", `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
-  }
-  const bytes = canonicalBytes(parsed.data);
+  // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
+  if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: "" });
+  const text = canonicalText(unsigned);
+  const signature = toBase64Url(sign(Buffer.concat([domain, Buffer.from(text)])));
+  // In canonical order `signature` is the member before the last, `v`.
+  const bytes = new TextEncoder().encode(`${text.slice(0, -LAST_MEMBER.length)},"signature":"${signature}"${LAST_MEMBER}`);
   if (bytes.length > MAX_RECORD_BYTES) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
   return bytes;
+}
+
+function requireReadable(record: object): void {
+  const parsed = recordSchema.safeParse(record);
+  if (parsed.success) return;
+  throw new CmcpError("INTERNAL", `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
 }
 
 /**

@@ -1,11 +1,11 @@
 import { canonicalBytes } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { DECISIONS } from "./entry.ts";
 
 /** Version of the receipt format, and the domain its signature is separated by. */
 export const RECEIPT_VERSION = "cmcp-receipt-v1";
 /**
- * Where a receipt travels: this key of an MCP result's `_meta`, or of a JSON-RPC error's `data`.
+ * Where a receipt travels: this key of an MCP result's `_meta`; in a JSON-RPC error it is `data.receipt`.
  * A tool server's own value under this key is never passed on.
  */
 export const RECEIPT_META_KEY = "cmcp.gateway/receipt";

@@ -4,7 +4,7 @@ import { canonicalBytes, untrusted, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { encodeRecord, type JournalStatement } from "./journal.ts";
-import { planRecovery, recover, type RecoveredInstance } from "./recover.ts";
+import { JournalReader, planRecovery, recover, type RecoveredInstance } from "./recover.ts";
 import { signReceipt } from "./sign.ts";
 import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
 
@@ -79,6 +79,7 @@ test("records of another instance, forged ones, ones seen before and garbage are
   const inserted: Untrusted<Uint8Array>[] = [
     ...other.records,
     untrusted(encodeRecord({ kind: "entry", body: { entry, receipt: null } }, instance.name, 3, forged.sign)),
+    untrusted(encodeRecord({ kind: "entry", body: { entry, receipt: null } }, other.name, 3, instance.sign)),
     untrusted(new Uint8Array([0xff])),
     untrusted(new Uint8Array()),
     ...instance.records,
@@ -139,6 +140,7 @@ test("what the instance's own key would have to sign wrongly is refused all the 
     entryOf(rehash({ sequence_number: 2 })),
     entryOf(rehash({ prev_entry_hash: "0".repeat(64) })),
     entryOf(rehash({ session_id: B })),
+    entryOf(rehash({ session_id: B, sequence_number: 0, prev_entry_hash: "genesis" })),
     entryOf(rehash({ session_id: B, entry_type: "session_start" })),
     entryOf(good, { ...receipt, signature: "A".repeat(86) }),
     entryOf(good, { ...receipt, decision: "deny" }),
@@ -170,6 +172,17 @@ test("an intent counts once, in a session that has begun and not ended", () => {
   const entry = new WritingInstance().chain(A);
   entry.append({ entry_type: "session_start" });
   assert.equal(established(and(instance, { kind: "entry", body: { entry: entry.append(after), receipt: null } })).sessions.get(A)?.length, 2);
+});
+
+test("sessions beyond the bound are reported, not believed", () => {
+  const instance = new WritingInstance();
+  instance.start(A);
+  instance.start(B);
+  instance.call(A, "call");
+  const reader = new JournalReader(thumbprint, 1);
+  for (const record of instance.records) reader.add(record);
+  const found = reader.finish();
+  assert.deepEqual([found?.refused, found?.sessions.size, found?.sessions.get(A)?.length], [1, 1, 2]);
 });
 
 test("an entry that continues a closed session is refused", () => {
@@ -230,4 +243,19 @@ test("a call of one session is not answered by the same call id of another sessi
   third.call(recovery, "same");
   const steps = planRecovery([first, second, third].map(({ records }) => established(records)), NEW_POLICY);
   assert.deepEqual(steps.map(({ rootDetail }) => [rootDetail.recovered_instance, rootDetail.recovered_session]), [[first.name, B], [second.name, A]]);
+});
+
+test("an operator's reset supersedes what the principal's sessions had recorded before it, and no other principal's", () => {
+  const instance = new WritingInstance();
+  const C = "77777777-7777-4777-8777-777777777777";
+  instance.start(A, { principal: "agent-1" });
+  instance.start(B, { principal: "agent-1" });
+  instance.start(C, { principal: "agent-2" });
+  for (const session of [A, B, C]) instance.entry(session, { entry_type: "tool_call", call_id: `c-${session}`, policy_decision: "allow", session_sensitivity_after: "hipaa_phi", detail: { policy_hash: POLICY } });
+  instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
+  const found = established(instance.records);
+  assert.deepEqual([A, B, C].map((session) => found.sessions.get(session)?.sensitivity), ["public", "public", "hipaa_phi"]);
+  assert.deepEqual([...found.resetPrincipals], ["agent-1"]);
+  instance.entry(B, { entry_type: "tool_call", call_id: "later", policy_decision: "allow", session_sensitivity_after: "pii", detail: { policy_hash: POLICY } });
+  assert.equal(established(instance.records).sessions.get(B)?.sensitivity, "pii");
 });

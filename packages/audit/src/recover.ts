@@ -37,6 +37,8 @@ export interface RecoveredInstance {
   readonly instance: string;
   readonly facts: InstanceFacts;
   readonly sessions: ReadonlyMap<string, RecoveredSession>;
+  /** Principals an operator reset: what earlier instances recorded of their sensitivity no longer counts. */
+  readonly resetPrincipals: ReadonlySet<string>;
   /** Highest claim counter the instance used; 0 when it issued none. */
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
@@ -65,16 +67,22 @@ interface SessionState {
  */
 export class JournalReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
+  readonly #maxSessions: number;
   readonly #sessions = new Map<string, SessionState>();
   #identity: { facts: InstanceFacts; instance: string; key: KeyObject } | undefined;
+  readonly #resetPrincipals = new Set<string>();
   #nextSeq = 0;
   #gapless = true;
   #refused = 0;
   #lastClaimSequence = 0;
 
-  /** @param thumbprint RFC 7638 thumbprint of a JWK, base64url. */
-  constructor(thumbprint: (jwk: SigningJwk) => string) {
+  /**
+   * @param thumbprint RFC 7638 thumbprint of a JWK, base64url.
+   * @param maxSessions most sessions to read.
+   */
+  constructor(thumbprint: (jwk: SigningJwk) => string, maxSessions = MAX_RECOVERED_SESSIONS) {
     this.#thumbprint = thumbprint;
+    this.#maxSessions = maxSessions;
   }
 
   add(bytes: Untrusted<Uint8Array>): void {
@@ -105,6 +113,7 @@ export class JournalReader {
       instance,
       facts,
       sessions,
+      resetPrincipals: this.#resetPrincipals,
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
       gapless: this.#gapless,
@@ -157,7 +166,7 @@ export class JournalReader {
     if (receipt !== null && !receiptFits(receipt, entry, identity)) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
-      if (entry.entry_type !== "session_start" || this.#sessions.size >= MAX_RECOVERED_SESSIONS) return false;
+      if (entry.entry_type !== "session_start" || this.#sessions.size >= this.#maxSessions) return false;
       state = { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
       this.#sessions.set(entry.session_id, state);
     }
@@ -171,11 +180,19 @@ export class JournalReader {
     state.lastTime = entry.timestamp_utc;
     state.sensitivity = entry.session_sensitivity_after ?? state.sensitivity;
     state.closed = entry.entry_type === "session_end";
+    if (entry.entry_type === "session_reset") this.#reset(state.principal, entry.session_sensitivity_after);
     if (entry.call_id !== null) {
       state.intents.delete(entry.call_id);
       state.answers?.callIds.push(entry.call_id);
     }
     return true;
+  }
+
+  /** A reset is the principal's: what its sessions had recorded up to here is no longer held against it. */
+  #reset(principal: string | null, after: string | null): void {
+    if (principal === null) return;
+    this.#resetPrincipals.add(principal);
+    for (const state of this.#sessions.values()) if (state.principal === principal) state.sensitivity = after;
   }
 
   #claim(body: Extract<JournalRecord, { kind: "claim" }>["body"]): boolean {

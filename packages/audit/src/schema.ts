@@ -14,6 +14,8 @@ export {
   type EntryType,
   type RootDetail,
 } from "./entry.ts";
+export { policyDetailSchema, policyLoadDetailSchema } from "./policy-detail.ts";
 export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
 export { MAX_RECEIPT_BYTES, RECEIPT_META_KEY, RECEIPT_VERSION, receiptSchema, receiptSigningInput, type Receipt } from "./receipt.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
+export { MAX_RESET_BYTES, MAX_RESET_REASON, resetDetailSchema, resetSigningInput, resetStatementSchema, signedResetSchema, type ResetStatement, type SignedReset } from "./reset.ts";

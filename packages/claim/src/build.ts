@@ -56,7 +56,7 @@ export interface ClaimInput {
  */
 export function buildClaim(input: ClaimInput): UnsignedClaim {
   const publicKey = fromBase64Url(input.jwk.x);
-  if (publicKey?.length !== 32) throw new CmcpError("INTERNAL", "the signing key is not 32 bytes");
+  if (publicKey === undefined) throw new CmcpError("INTERNAL", "the signing key is not base64url");
   const { trace, maxSensitivity, summary } = traceOf(input, publicKey);
   const { session, attestation } = input;
   const claim = {

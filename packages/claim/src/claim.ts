@@ -1,7 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Version of the claim envelope. */
 export const CMCP_VERSION = "1.0";
+/** Key of a result's `_meta` that names the claim made after the call: `{sequence_number, claim_hash}`. */
+export const CLAIM_META_KEY = "cmcp.gateway/claim";
 /** The profiles a claim can be issued under: TRACE v0.2, and v0.1 as first published. */
 export const EAT_PROFILES = ["tag:agentrust-io.com,2026:trace-v0.2", "tag:agentrust.io,2026:trace-v0.1"] as const;
 /** The profile a claim is issued under. */

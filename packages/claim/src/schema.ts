@@ -1,4 +1,5 @@
 export {
+  CLAIM_META_KEY,
   claimSchema,
   CMCP_VERSION,
   EAT_PROFILES,
@@ -11,4 +12,13 @@ export {
 export { claimSigningInput } from "./signing-input.ts";
 export { firmwareText, parseFirmwareText, type Surroundings } from "./firmware-text.ts";
 export { keyIdOf, subjectOf } from "./key-names.ts";
+export {
+  MODEL_NOT_ASSERTED,
+  NO_SELF_APPRAISAL,
+  TRACE_RECORD_PROFILE,
+  traceRecordSchema,
+  traceRecordSigningInput,
+  type TraceRecord,
+  type UnsignedTraceRecord,
+} from "./trace-record.ts";
 export { CallFold, claimDecision, type CallFacts, type TranscriptEntry } from "./transcript.ts";

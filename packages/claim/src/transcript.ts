@@ -14,7 +14,10 @@ export interface CallFacts {
   /** Names of the tools called, sorted by UTF-16 code unit, each once. */
   readonly toolsInvoked: readonly string[];
   readonly complianceDomains: readonly string[];
-  /** The session's sensitivity after its last entry that names one; it only rises, so this is its highest. */
+  /**
+   * The highest sensitivity the session has had. It only rises, so its last entry that names one has it; after
+   * an operator's reset, which lowers it, the entry's detail has it as `session_max_sensitivity`.
+   */
   readonly maxSensitivity: string;
 }
 
@@ -39,7 +42,8 @@ export class CallFold {
   #maxSensitivity = "public";
 
   add(entry: AuditEntry): void {
-    this.#maxSensitivity = entry.session_sensitivity_after ?? this.#maxSensitivity;
+    const highest = entry.detail?.["session_max_sensitivity"];
+    this.#maxSensitivity = typeof highest === "string" ? highest : (entry.session_sensitivity_after ?? this.#maxSensitivity);
     if (entry.entry_type !== "tool_call") return;
     this.#total += 1;
     // A redacted call is in the total alone, and so are step_up and defer: existing verifiers count exactly these.

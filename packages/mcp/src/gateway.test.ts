@@ -1,6 +1,6 @@
 /**
- * The whole way with nothing but real parts: official SDK clients, the ingress endpoint over HTTP, the
- * upstream client over TCP, and `server-everything`.
+ * The whole way with nothing but real parts: official SDK clients of both eras, the ingress endpoint over
+ * HTTP, the upstream client over TCP, `server-everything`, and a modern server of the official SDK.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,9 +12,11 @@ import { test } from "node:test";
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from "@modelcontextprotocol/client";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { CmcpError } from "@cmcp/boundary";
-import { UpstreamClient, type ToolCall, type ToolReply } from "./index.ts";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { UpstreamClient, type ToolCall, type ToolDefinition, type ToolReply } from "./index.ts";
 import { TestGateway, listen, type TestSession } from "./testing/gateway.ts";
+import { ModernServer } from "./testing/modern-server.ts";
+import { toolNamed } from "./testing/upstream.ts";
 
 const everything = createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/dist/index.js");
 const forever = new AbortController().signal;
@@ -41,7 +43,9 @@ async function startEverything(): Promise<number> {
 async function throughUpstream(call: ToolCall, session: TestSession, signal: AbortSignal): Promise<ToolReply> {
   if (call.name === "denied") return { ok: false, code: "POLICY_DENY", message: "policy does not allow this call", data: { call_id: "c-1", error_code: "POLICY_DENY" } };
   try {
-    return { ok: true, result: await upstream.callTool(session.id, call.name, call.arguments, signal) };
+    const tools = await gateway.tools;
+    const tool = tools.find(({ name }) => name === call.name) ?? toolNamed(call.name);
+    return { ok: true, result: await upstream.callTool(session.id, tool, call.arguments, signal) };
   } catch (thrown) {
     assert.ok(thrown instanceof CmcpError);
     return { ok: false, code: thrown.code, message: thrown.message, data: { sent: thrown.detail.sent ?? -1 } };
@@ -51,22 +55,21 @@ async function throughUpstream(call: ToolCall, session: TestSession, signal: Abo
 interface Agent {
   readonly callTool: (call: { name: string; arguments?: Record<string, unknown> }, signal?: AbortSignal) => Promise<unknown>;
   readonly listTools: () => Promise<{ tools: { name: string }[] }>;
-  readonly ping: () => Promise<unknown>;
-  readonly end: () => Promise<void>;
+  /** What only the legacy era has: a ping, and a session to end. */
+  readonly session: { readonly ping: () => Promise<unknown>; readonly terminate: () => Promise<void> } | null;
+  readonly close: () => Promise<void>;
 }
 
-async function connectV2(mode: "legacy" | "auto"): Promise<Agent> {
+async function connectV2(mode: "legacy" | "auto" | { pin: string }): Promise<Agent> {
   const client = new ClientV2({ name: "agent", version: "1" }, { versionNegotiation: { mode } });
   const transport = new TransportV2(url);
   await client.connect(transport);
+  assert.equal(client.getProtocolEra(), mode === "legacy" ? "legacy" : "modern");
   return {
     callTool: (call, signal) => client.callTool(call, signal === undefined ? {} : { signal }),
     listTools: () => client.listTools(),
-    ping: () => client.ping(),
-    end: async () => {
-      await transport.terminateSession();
-      await client.close();
-    },
+    session: mode === "legacy" ? { ping: () => client.ping(), terminate: () => transport.terminateSession() } : null,
+    close: () => client.close(),
   };
 }
 
@@ -78,69 +81,133 @@ const agents: Record<string, () => Promise<Agent>> = {
     return {
       callTool: (call, signal) => client.callTool(call, undefined, signal === undefined ? {} : { signal }),
       listTools: () => client.listTools(),
-      ping: () => client.ping(),
-      end: async () => {
-        await transport.terminateSession();
-        await client.close();
-      },
+      session: { ping: () => client.ping(), terminate: () => transport.terminateSession() },
+      close: () => client.close(),
     };
   },
-  "SDK v2": () => connectV2("legacy"),
+  "SDK v2 in the legacy era": () => connectV2("legacy"),
   "SDK v2, which asks for the modern era first": () => connectV2("auto"),
+  "SDK v2 in the modern era alone": () => connectV2({ pin: "2026-07-28" }),
 };
 
-await test("agents through the gateway to server-everything", async (t) => {
-  t.after(async () => {
-    for (const close of closers.toReversed()) await close();
-  });
-
-  const port = await startEverything();
-  upstream = new UpstreamClient({
-    url: new URL(`http://127.0.0.1:${port}/mcp`),
-    dial: async (host, to) => {
-      const socket = connect(to, host);
+function connectUpstream(to: URL): UpstreamClient {
+  const client = new UpstreamClient({
+    url: to,
+    dial: async (host, port) => {
+      const socket = connect(port, host);
       await once(socket, "connect");
       return socket;
     },
     tls: { mode: "none" },
     clientInfo: { name: "gateway", version: "1" },
   });
-  closers.push(() => upstream.close());
-  const live = await upstream.listTools("catalog", forever);
-  gateway.tools = live.map(({ name, description, inputSchema }) => ({ name: name as string, description: description as string, inputSchema: inputSchema as object as Record<string, never> }));
+  closers.push(() => client.close());
+  return client;
+}
+
+/** Shows agents the tools of a server and sends their calls there. */
+async function useUpstream(to: UpstreamClient): Promise<void> {
+  upstream = to;
+  const live = await to.listTools("catalog", forever);
+  gateway.tools = live.map(({ name, description, inputSchema, outputSchema }) => ({
+    name: name as string,
+    description: description as string,
+    inputSchema: inputSchema as JsonObject,
+    ...(outputSchema === undefined ? {} : { outputSchema: outputSchema as JsonObject }),
+  }));
+}
+
+async function throughGateway(connectAgent: () => Promise<Agent>): Promise<void> {
+  const agent = await connectAgent();
+  await agent.session?.ping();
+  assert.ok((await agent.listTools()).tools.some((tool) => tool.name === "echo"));
+  assert.deepEqual(contentOf(await agent.callTool({ name: "echo", arguments: { message: "grüße" } })), [{ type: "text", text: "Echo: grüße" }]);
+  await assert.rejects(agent.callTool({ name: "denied" }), (error: Error & { code?: unknown; data?: unknown }) => {
+    assert.deepEqual([error.code, error.data], [-32000, { call_id: "c-1", error_code: "POLICY_DENY" }]);
+    return true;
+  });
+
+  const going = new AbortController();
+  const made = gateway.calls.length;
+  const slow = assert.rejects(agent.callTool({ name: "trigger-long-running-operation", arguments: { duration: 30, steps: 2 } }, going.signal));
+  while (gateway.calls.length === made) await new Promise((resolve) => setImmediate(resolve));
+  going.abort();
+  await slow;
+  const cancelled = gateway.calls[made]?.signal;
+  if (cancelled?.aborted === false) await once(cancelled, "abort");
+
+  assert.deepEqual(contentOf(await agent.callTool({ name: "get-sum", arguments: { a: 2, b: 40 } })), [{ type: "text", text: "The sum of 2 and 40 is 42." }]);
+  const before = gateway.ended.length;
+  await agent.session?.terminate();
+  await agent.close();
+  assert.equal(gateway.ended.length, before + (agent.session === null ? 0 : 1));
+}
+
+function contentOf(result: unknown): unknown {
+  return (result as { content?: unknown }).content;
+}
+
+await test("agents of both eras through the gateway to servers of both", async (t) => {
+  t.after(async () => {
+    for (const close of closers.toReversed()) await close();
+  });
+
   gateway.reply = throughUpstream;
   const listening = await listen(gateway);
   url = listening.url;
   closers.push(() => listening.server.close());
   closers.push(() => listening.server.closeAllConnections());
+  const modernServer = new ModernServer();
+  const modern = await modernServer.listen();
+  closers.push(() => modern.server.close());
+  closers.push(() => modern.server.closeAllConnections());
+  const toModern = connectUpstream(modern.url);
+  const toLegacy = connectUpstream(new URL(`http://127.0.0.1:${await startEverything()}/mcp`));
 
-  for (const [name, connectAgent] of Object.entries(agents)) {
-    await t.test(`${name}: connects, lists, calls, is denied, cancels and ends its session`, async () => {
-      const agent = await connectAgent();
-      await agent.ping();
-      assert.ok((await agent.listTools()).tools.some((tool) => tool.name === "echo"));
-      assert.deepEqual(await agent.callTool({ name: "echo", arguments: { message: "grüße" } }), { content: [{ type: "text", text: "Echo: grüße" }] });
-      await assert.rejects(agent.callTool({ name: "denied" }), (error: Error & { code?: unknown; data?: unknown }) => {
-        assert.deepEqual([error.code, error.data], [-32000, { call_id: "c-1", error_code: "POLICY_DENY" }]);
-        return true;
-      });
-
-      const going = new AbortController();
-      const made = gateway.calls.length;
-      const slow = assert.rejects(agent.callTool({ name: "trigger-long-running-operation", arguments: { duration: 30, steps: 2 } }, going.signal));
-      while (gateway.calls.length === made) await new Promise((resolve) => setImmediate(resolve));
-      going.abort();
-      await slow;
-      const cancelled = gateway.calls[made]?.signal;
-      if (cancelled?.aborted === false) await once(cancelled, "abort");
-
-      assert.deepEqual(await agent.callTool({ name: "get-sum", arguments: { a: 2, b: 40 } }), { content: [{ type: "text", text: "The sum of 2 and 40 is 42." }] });
-      const before = gateway.ended.length;
-      await agent.end();
-      assert.equal(gateway.ended.length, before + 1);
-    });
+  for (const [server, client] of [["a modern server", toModern], ["server-everything, a legacy one", toLegacy]] as const) {
+    await useUpstream(client);
+    for (const [name, connectAgent] of Object.entries(agents)) {
+      await t.test(`${name} to ${server}: connects, lists, calls, is denied and cancels`, () => throughGateway(connectAgent));
+    }
   }
 
+  await t.test("a call cancelled by its agent is cancelled at the modern server, which was never asked for a session", async () => {
+    assert.equal(modernServer.running.length, Object.keys(agents).length);
+    for (const signal of modernServer.running) if (!signal.aborted) await once(signal, "abort");
+    assert.ok(modernServer.headers.every((headers) => headers.get("mcp-protocol-version") === "2026-07-28" && !headers.has("mcp-session-id")));
+  });
+
+  await t.test("what only a modern server does reaches agents of both eras as each can take it", async () => {
+    await useUpstream(toModern);
+    const schemaOf = gateway.tools as readonly ToolDefinition[];
+    const inputSchema = schemaOf.find((tool) => tool.name === "by-region")?.inputSchema ?? {};
+    assert.match(JSON.stringify(inputSchema), /x-mcp-header/);
+    assert.deepEqual(await toModern.callTool("s", { name: "by-region", inputSchema }, { region: "größe" }, forever).then(contentOf), [{ type: "text", text: "größe" }]);
+    const unmirrored = toModern.callTool("s", toolNamed("by-region"), { region: "eu" }, forever);
+    await assert.rejects(unmirrored, (error: CmcpError) => error.code === "UPSTREAM_CALL_REFUSED" && error.detail.rpc_code === -32020);
+    for (const mode of ["legacy", "auto"] as const) {
+      const agent = await connectV2(mode);
+      await agent.listTools();
+      const listed = (await agent.callTool({ name: "list" })) as { content: unknown; structuredContent?: unknown };
+      assert.deepEqual([listed.content, listed.structuredContent], mode === "legacy" ? [[{ type: "text", text: "[1,2]" }], undefined] : [[{ type: "text", text: "[1,2]" }], [1, 2]]);
+      await assert.rejects(agent.callTool({ name: "asks" }), (error: Error & { data?: { error_code?: unknown } }) => error.data?.error_code === "UPSTREAM_INPUT_REQUIRED");
+      await agent.close();
+    }
+  });
+
+  await t.test("a refusal of the era itself reaches the official client with its code and data", async () => {
+    const client = new ClientV2({ name: "agent", version: "1" }, { versionNegotiation: { mode: "auto" } });
+    await client.connect(new TransportV2(url));
+    await assert.rejects(client.callTool({ name: "echo", arguments: {}, _cmcp: { other: 1 } } as { name: string }), (error: Error & { code?: unknown; data?: { error_code?: unknown } }) => {
+      assert.deepEqual([error.code, error.data?.error_code], [-32602, "MCP_INVALID_REQUEST"]);
+      return true;
+    });
+    await client.callTool({ name: "echo", arguments: { message: "x" }, _cmcp: { session_id: "mine" } } as { name: string });
+    assert.equal(gateway.calls.at(-1)?.session.id, "alice/mine");
+    await client.close();
+  });
+
+  await useUpstream(toLegacy);
   await t.test("a single POST without a session gets its answer, and a denial as 403", async () => {
     const post = (toolName: string): Promise<Response> =>
       fetch(url, {
@@ -156,8 +223,8 @@ await test("agents through the gateway to server-everything", async (t) => {
 
   await t.test("what server-everything sends and large arguments come through whole", async () => {
     const message = "ß".repeat(200_000);
-    assert.deepEqual(await upstream.callTool("large", "echo", { message }, forever), { content: [{ type: "text", text: `Echo: ${message}` }] });
-    const structured = await upstream.callTool("large", "get-structured-content", { location: "Chicago" }, forever);
+    assert.deepEqual(await upstream.callTool("large", toolNamed("echo"), { message }, forever), { content: [{ type: "text", text: `Echo: ${message}` }] });
+    const structured = await upstream.callTool("large", toolNamed("get-structured-content"), { location: "Chicago" }, forever);
     assert.equal(typeof structured.structuredContent, "object");
     await upstream.closeSession("large");
   });

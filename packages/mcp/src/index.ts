@@ -9,6 +9,6 @@ export {
   type ToolReply,
 } from "./ingress/ports.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
-export { UpstreamClient } from "./upstream/client.ts";
+export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
-export { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION, type LegacyVersion } from "./versions.ts";
+export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";

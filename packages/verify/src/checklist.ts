@@ -1,4 +1,4 @@
-import type { ErrorCode } from "@cmcp/boundary";
+import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { Check, Outcome } from "./verdict.ts";
 
 /** Collects checks in the order they are made. */
@@ -17,6 +17,18 @@ export class Checklist {
 
   fail(name: string, code: ErrorCode, why: string): void {
     this.#checks.push({ name, status: "failed", code, why });
+  }
+
+  /** Reads one file; what the parser throws becomes the check's failure, and the result `null`. */
+  attempt<T>(name: string, code: ErrorCode, parse: () => T): T | null {
+    try {
+      const value = parse();
+      this.require(name, true, code, "strict JSON of the documented form", "");
+      return value;
+    } catch (thrown) {
+      this.fail(name, code, asCmcpError(thrown, code, "unreadable").message);
+      return null;
+    }
   }
 
   notPerformed(name: string, why: string): void {

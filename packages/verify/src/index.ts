@@ -2,5 +2,6 @@ export type { VerifierCrypto } from "./crypto.ts";
 export { CLOCK_SKEW_SECONDS, type Expectations } from "./expectations.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
 export { OUTCOME_EXIT, type Check, type CheckStatus, type Completeness, type Outcome, type Verdict } from "./verdict.ts";
+export { verifyBundle, type BundleRecord } from "./verify-bundle.ts";
 export { verifyClaim, type ClaimRecord } from "./verify-claim.ts";
-export { verifyIncomplete } from "./verify-incomplete.ts";
+export { verifyIncomplete, type IncompleteRecord } from "./verify-incomplete.ts";

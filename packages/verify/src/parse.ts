@@ -1,7 +1,6 @@
-import { parseJson, untrusted, type ErrorCode, type JsonLimits } from "@cmcp/boundary";
-import { MAX_RECEIPT_BYTES, auditBundleSchema, receiptSchema, type AuditBundle, type Receipt } from "@cmcp/audit/schema";
+import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits } from "@cmcp/boundary";
+import { MAX_RECEIPT_BYTES, auditBundleSchema, incompleteSessionSchema, receiptSchema, type AuditBundle, type IncompleteSession, type Receipt } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
-import { CmcpError } from "@cmcp/boundary";
 
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
 const BUNDLE_LIMITS: JsonLimits = { maxBytes: 512 * 1024 * 1024, maxDepth: 8, maxItems: 20_000_000 };
@@ -31,6 +30,11 @@ export function parseClaim(bytes: Uint8Array): Claim {
 /** @throws CmcpError `BUNDLE_MALFORMED` */
 export function parseBundle(bytes: Uint8Array): AuditBundle {
   return read(bytes, BUNDLE_LIMITS, auditBundleSchema, "BUNDLE_MALFORMED", "audit bundle");
+}
+
+/** @throws CmcpError `BUNDLE_MALFORMED` */
+export function parseIncomplete(bytes: Uint8Array): IncompleteSession {
+  return read(bytes, BUNDLE_LIMITS, incompleteSessionSchema, "BUNDLE_MALFORMED", "export");
 }
 
 /** @throws CmcpError `RECEIPT_INVALID` */

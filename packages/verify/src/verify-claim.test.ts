@@ -29,8 +29,8 @@ describe("an intact record", () => {
       "claim form", "bundle form", "receipt form", "receipt form", "receipt form", "receipt form", "receipt form",
       "claim signature", "key names", "trusted key", "key bound by report data", "chain root bound by report data",
       "software-only accepted", "profile", "policy hash", "catalog hash", "issue time", "age", "attestation freshness",
-      "bundle's session", "audit chain", "bundle signature", "transcript", "call summary", "policy in root entry", "catalog in root entry",
-      "mode, isolation and channel in root entry", "policy of every decision", ...receipts,
+      "bundle's session", "audit chain", "bundle signature", "transcript", "call summary", "drift", "catalog in root entry",
+      "mode, isolation and channel in root entry", "policy in force", "policy of every decision", ...receipts,
     ];
     assert.deepEqual(verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name).toSorted(), passed.toSorted());
     assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["platform evidence", "not-applicable"]]);
@@ -82,7 +82,7 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     return toBase64Url(bytes);
   };
   const cases: Record<string, [(draft: Claim) => void, string[]]> = {
-    "another policy": [(draft) => (draft.trace.policy.bundle_hash = OTHER_HASH), ["policy in root entry POLICY_HASH_MISMATCH", "policy of every decision POLICY_HASH_MISMATCH"]],
+    "another policy": [(draft) => (draft.trace.policy.bundle_hash = OTHER_HASH), ["policy in force POLICY_HASH_MISMATCH"]],
     "another catalog": [(draft) => (draft.gateway.catalog.hash = OTHER_HASH), ["catalog in root entry CATALOG_HASH_MISMATCH"]],
     "another root": [(draft) => (draft.gateway.audit_chain.root = "0".repeat(64)), ["chain root bound by report data CHAIN_ROOT_NOT_BOUND", "audit chain CHAIN_BROKEN"]],
     "another root, bound by its report": [
@@ -110,6 +110,7 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     "the tools invoked": [(draft) => draft.gateway.call_summary.tools_invoked.pop(), ["call summary CLAIM_INCONSISTENT"]],
     "the highest sensitivity": [(draft) => (draft.gateway.call_summary.session_max_sensitivity = "public"), ["call summary CLAIM_INCONSISTENT"]],
     "the domains touched": [(draft) => draft.gateway.call_summary.call_graph_summary.compliance_domains_touched.pop(), ["call summary CLAIM_INCONSISTENT"]],
+    "drift that nothing recorded": [(draft) => (draft.gateway.catalog.drift_detected = true), ["drift CLAIM_INCONSISTENT"]],
     "the data class": [(draft) => (draft.trace.data_class = "public"), ["call summary CLAIM_INCONSISTENT"]],
     "the mode": [(draft) => (draft.trace.policy.enforcement_mode = "advisory"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
     "the isolation": [(draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=none; channel=plain"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],

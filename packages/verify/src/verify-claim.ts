@@ -1,4 +1,3 @@
-import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { AuditBundle, Receipt } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
 import { checkBundle } from "./bundle/bundle.ts";
@@ -25,9 +24,10 @@ export interface ClaimRecord {
  */
 export async function verifyClaim(record: ClaimRecord, expected: Expectations, crypto: VerifierCrypto): Promise<Verdict> {
   const list = new Checklist();
-  const claim = attempt(list, "claim form", "CLAIM_MALFORMED", () => parseClaim(record.claim));
-  const bundle = record.bundle === undefined ? null : attempt(list, "bundle form", "BUNDLE_MALFORMED", () => parseBundle(record.bundle ?? new Uint8Array()));
-  const receipts = (record.receipts ?? []).map((bytes) => attempt(list, "receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes)));
+  const claim = list.attempt("claim form", "CLAIM_MALFORMED", () => parseClaim(record.claim));
+  const { bundle: given } = record;
+  const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", () => parseBundle(given));
+  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes)));
   if (claim === null) return verdict(list, null, null, false);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
@@ -35,7 +35,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
-  else await checkBundle(crypto, claim, bundle, list);
+  else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
   return verdict(list, claim, bundle, signed);
 }
@@ -44,17 +44,6 @@ async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: Audit
   if (receipts.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
   const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries: bundle?.entries ?? null };
   for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
-}
-
-function attempt<T>(list: Checklist, name: string, code: ErrorCode, parse: () => T): T | null {
-  try {
-    const value = parse();
-    list.require(name, true, code, "strict JSON of the documented form", "");
-    return value;
-  } catch (thrown) {
-    list.fail(name, code, asCmcpError(thrown, code, "unreadable").message);
-    return null;
-  }
 }
 
 function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean): Verdict {

@@ -12,7 +12,8 @@ const another = new Instance();
 const entries = entriesOf(instance, false);
 const left: IncompleteSession = { session_id: entries[0]?.session_id ?? "", incomplete: true, signing_key: { kty: "OKP", crv: "Ed25519", x: instance.jwk.x }, entries, receipts: instance.receiptsOf(entries) };
 
-const judge = (session: object, expected: { trustedKey?: string; allowSoftwareOnly?: boolean } = {}) => verifyIncomplete(canonicalBytes(session), { allowSoftwareOnly: true, ...expected }, webcrypto);
+const judge = (session: object, expected: { trustedKey?: string; allowSoftwareOnly?: boolean } = {}, receipts: readonly object[] = []) =>
+  verifyIncomplete({ export: canonicalBytes(session), receipts: receipts.map((receipt) => canonicalBytes(receipt)) }, { allowSoftwareOnly: true, ...expected }, webcrypto);
 const found = async (session: object) => failures(await judge(session));
 
 test("what an interrupted session left is accepted and called incomplete", async () => {
@@ -20,7 +21,7 @@ test("what an interrupted session left is accepted and called incomplete", async
   assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "incomplete", "functional only"]);
   assert.deepEqual([verdict.session, verdict.signingKey], [left.session_id, instance.jwk.x]);
   const passed = verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name);
-  assert.deepEqual(passed, ["audit chain", ...[1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]), "a receipt for every call", "something is signed", "trusted key", "software-only accepted"]);
+  assert.deepEqual(passed, ["export form", "audit chain", ...[1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]), "a receipt for every call", "something is signed", "trusted key", "software-only accepted"]);
 });
 
 test("without a pinned key, or with another one, it says so", async () => {
@@ -67,6 +68,30 @@ describe("a host that changes what is left", () => {
     assert.deepEqual(failures(verdict), [1, 2, 3, 4, 5].map((at) => `receipt ${at} signature RECEIPT_INVALID`));
     assert.equal(verdict.signingKey, null);
   });
+
+  test("one receipt of several, changed: no key is named for the whole", async () => {
+    const verdict = await judge(altered(left, ({ receipts }) => Object.assign(receipts[0] ?? {}, { decision: "deny" })));
+    assert.deepEqual(failures(verdict), ["receipt 1 signature RECEIPT_INVALID"]);
+    assert.deepEqual([verdict.session, verdict.signingKey], [null, null]);
+  });
+});
+
+describe("receipts that somebody kept", () => {
+  const cut: IncompleteSession = { ...left, entries: entries.slice(0, 3), receipts: left.receipts.slice(0, 2) };
+
+  test("an end that was cut off is found by the receipt of what stood there, and by nothing else", async () => {
+    const verdict = await judge(cut);
+    assert.equal(verdict.outcome, "accepted");
+    assert.equal(verdict.checks.find(({ name }) => name === "receipts")?.status, "not-performed");
+    assert.equal((await judge(cut, {}, cut.receipts)).outcome, "accepted");
+    const found = await judge(cut, {}, left.receipts.slice(2, 3));
+    assert.deepEqual([found.outcome, failures(found)], ["rejected", ["receipt 3 CHAIN_BROKEN"]]);
+  });
+
+  test("one of another key, or that is none", async () => {
+    assert.deepEqual(failures(await judge(left, {}, another.receiptsOf(entries).slice(0, 1))), ["receipt 1 signature RECEIPT_INVALID"]);
+    assert.deepEqual(failures(await judge(left, {}, [{}])), ["receipt form RECEIPT_INVALID"]);
+  });
 });
 
 test("entries after the last receipt are named as signed by nothing", async () => {
@@ -89,7 +114,7 @@ describe("files that are not the documented form", () => {
   };
   for (const [what, file] of Object.entries(malformed)) {
     test(what, async () => {
-      const verdict = await verifyIncomplete(new TextEncoder().encode(file), EXPECTED, webcrypto);
+      const verdict = await verifyIncomplete({ export: new TextEncoder().encode(file) }, EXPECTED, webcrypto);
       assert.deepEqual([verdict.outcome, verdict.completeness, failures(verdict)], ["malformed", "unknown", ["export form BUNDLE_MALFORMED"]]);
     });
   }

@@ -1,35 +1,29 @@
-import { asCmcpError, CmcpError, parseJson, untrusted } from "@cmcp/boundary";
-import { incompleteSessionSchema, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit/schema";
+import type { AuditEntry, IncompleteSession, Receipt } from "@cmcp/audit/schema";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
+import { parseIncomplete, parseReceipt } from "./parse.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import type { Verdict } from "./verdict.ts";
 
-const LIMITS = { maxBytes: 512 * 1024 * 1024, maxDepth: 8, maxItems: 20_000_000 };
-
-/** @throws CmcpError `BUNDLE_MALFORMED` */
-function parse(bytes: Uint8Array): IncompleteSession {
-  const parsed = incompleteSessionSchema.safeParse(parseJson(untrusted(bytes), LIMITS));
-  if (parsed.success) return parsed.data;
-  throw new CmcpError("BUNDLE_MALFORMED", `the export does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`);
+/** The files of such a verification, as received. */
+export interface IncompleteRecord {
+  readonly export: Uint8Array;
+  /** Receipts that somebody kept; each must stand in what is left. */
+  readonly receipts?: readonly Uint8Array[];
 }
 
 /**
  * Verifies what is left of a session that a crash interrupted: entries and receipts under the dead
- * instance's key. There is no claim, so nothing but a pinned key says whose instance it was, and what came
- * after the last receipt is not proven.
+ * instance's key. There is no claim, so nothing but a pinned key says whose instance it was, and nothing but a
+ * receipt somebody kept shows that the end was cut off. Never throws for what the record holds.
  */
-export async function verifyIncomplete(bytes: Uint8Array, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, crypto: VerifierCrypto): Promise<Verdict> {
+export async function verifyIncomplete(record: IncompleteRecord, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, crypto: VerifierCrypto): Promise<Verdict> {
   const list = new Checklist();
-  let session: IncompleteSession | null = null;
-  try {
-    session = parse(bytes);
-  } catch (thrown) {
-    list.fail("export form", "BUNDLE_MALFORMED", asCmcpError(thrown, "BUNDLE_MALFORMED", "unreadable").message);
-  }
+  const session = list.attempt("export form", "BUNDLE_MALFORMED", () => parseIncomplete(record.export));
   const signed = session !== null && (await checkSession(crypto, session, expected, list)) ? session : null;
+  if (session !== null) await checkHeld(crypto, session, record.receipts ?? [], list);
   const outcome = list.outcome();
   return {
     outcome,
@@ -54,6 +48,15 @@ async function checkSession(crypto: VerifierCrypto, session: IncompleteSession, 
   list.notApplicable("claim", "an interrupted session has none");
   list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", "explicitly accepted for this verification", "a record without hardware evidence is not accepted unless asked for");
   return signed;
+}
+
+/** Receipts that somebody kept, beside those in the export. */
+async function checkHeld(crypto: VerifierCrypto, session: IncompleteSession, held: readonly Uint8Array[], list: Checklist): Promise<void> {
+  if (held.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
+  for (const bytes of held) {
+    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes));
+    if (receipt !== null) await checkReceipt(crypto, receipt, { jwk: session.signing_key, session: session.session_id, entries: session.entries }, list);
+  }
 }
 
 /** Receipts are the only signatures here: each covers its entry and, through the links, all before it. */

@@ -46,7 +46,7 @@ for (const [what, [files, outcome]] of Object.entries(RECORDS)) {
 
 test("the same verdict with both on what a crash left", async () => {
   const bytes = canonicalBytes({ session_id: claim.gateway.session_id, incomplete: true, signing_key: instance.jwk, entries, receipts });
-  const verdict = await verifyIncomplete(bytes, EXPECTED, webcrypto);
+  const verdict = await verifyIncomplete({ export: bytes }, EXPECTED, webcrypto);
   assert.equal(verdict.outcome, "accepted");
-  assert.deepEqual(await verifyIncomplete(bytes, EXPECTED, peculiar), verdict);
+  assert.deepEqual(await verifyIncomplete({ export: bytes }, EXPECTED, peculiar), verdict);
 });

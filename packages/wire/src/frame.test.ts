@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { untrusted } from "@cmcp/boundary";
+import { CmcpError, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { encodeMap, type WireMap } from "./codec.ts";
 import { decodeFrame, encodeFrame, type Frame } from "./frame.ts";
@@ -27,6 +27,16 @@ function bytesAsHex(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value;
 }
 
+/** What is written for a frame; nothing when it is refused. */
+function written(frame: Frame): string {
+  try {
+    return Buffer.from(encodeFrame(frame)).toString("latin1");
+  } catch (thrown) {
+    assert.ok(thrown instanceof CmcpError);
+    return "";
+  }
+}
+
 test("a frame that claims a decision, or anything else unknown, is rejected", () => {
   const claims: WireMap[] = [
     { ...request, decision: "allow" },
@@ -40,7 +50,7 @@ test("a frame that claims a decision, or anything else unknown, is rejected", ()
   ];
   for (const claim of claims) {
     assert.throws(() => received(claim), { code: "WIRE_MALFORMED" });
-    assert.throws(() => encodeFrame(claim as unknown as Frame), { name: "CmcpError" });
+    assert.ok(!written(claim as unknown as Frame).includes("allow"));
   }
 });
 

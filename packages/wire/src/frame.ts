@@ -1,5 +1,5 @@
-import { CmcpError, type Untrusted } from "@cmcp/boundary";
-import { z } from "zod";
+import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
+import * as z from "zod";
 import { decodeMap, encodeMap } from "./codec.ts";
 import {
   LENGTH_PREFIX_BYTES,
@@ -13,6 +13,7 @@ import {
   MAX_IDENTIFIER,
   MAX_PATH,
 } from "./limits.ts";
+import { decodePlainFrame, encodeBodyFrame, encodeEndFrame } from "./plain-frame.ts";
 
 // zod compiles shapes with `Function` where it may; the enclave forbids that, and every other place should do the same.
 z.config({ jitless: true });
@@ -39,6 +40,7 @@ const data = z.custom<Uint8Array>((value) => value instanceof Uint8Array && valu
 const openingShapes = [
   z.strictObject({ t: z.literal("launch"), x: exchange }),
   z.strictObject({ t: z.literal("provision"), x: exchange }),
+  z.strictObject({ t: z.literal("reload"), x: exchange }),
   z.strictObject({ t: z.literal("drain"), x: exchange }),
   z.strictObject({
     t: z.literal("request"),
@@ -74,12 +76,12 @@ const frameShape = z.discriminatedUnion("t", [
 export type Frame = z.infer<typeof frameShape>;
 /** A frame that opens an exchange. */
 export type OpeningFrame = Extract<Frame, { t: OpeningName }>;
-type OpeningName = "launch" | "provision" | "drain" | "request" | "egress" | "append" | "scan";
+type OpeningName = "launch" | "provision" | "reload" | "drain" | "request" | "egress" | "append" | "scan";
 type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 
 /**
  * What an exchange is for.
- * Host to enclave: `launch`, `provision`, `drain` (control; the body is the document) and `request` (an agent's HTTP request).
+ * Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the document) and `request` (an agent's HTTP request).
  * Enclave to host: `egress` (relay of bytes to a tool server), `append` (store the body as one record, answered
  * once it is durable) and `scan` (every matching record in order of insertion, each u32be length-prefixed in the body).
  */
@@ -104,13 +106,21 @@ function check(value: unknown): Frame {
   throw new CmcpError("WIRE_MALFORMED", `a frame has none of the documented shapes (${issue?.code ?? "invalid"}${where})`);
 }
 
+/** True for a `body` or an `end` within its limits: what is written by its bytes. */
+function isPlain(frame: Frame): frame is Extract<Frame, { t: "body" | "end" }> {
+  const { x } = frame;
+  if (!Number.isInteger(x) || x < 1 || x > MAX_EXCHANGE_NUMBER) return false;
+  return frame.t === "end" || (frame.t === "body" && frame.data.length > 0 && frame.data.length <= MAX_DATA_BYTES);
+}
+
 /** Reads one frame's CBOR. @throws CmcpError `WIRE_*`. */
 export function decodeFrame(payload: Untrusted<Uint8Array>): Frame {
-  return check(decodeMap(payload));
+  return decodePlainFrame(examine(payload)) ?? check(decodeMap(payload));
 }
 
 /** A frame as it goes on the wire, length prefix included. @throws CmcpError `WIRE_*` when it would not be accepted. */
 export function encodeFrame(frame: Frame): Uint8Array {
+  if (isPlain(frame)) return frame.t === "body" ? encodeBodyFrame(frame.x, frame.data) : encodeEndFrame(frame.x);
   check(frame);
   const map = encodeMap(frame);
   const wire = Buffer.allocUnsafe(LENGTH_PREFIX_BYTES + map.length);

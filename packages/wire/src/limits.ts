@@ -46,6 +46,7 @@ export interface BodyLimit {
 export const BODY_LIMITS: Readonly<Record<Opening["t"], BodyLimit>> = {
   launch: { bytes: 64 * MiB, frames: 65_536 },
   provision: { bytes: 1 * MiB, frames: 1_024 },
+  reload: { bytes: 64 * MiB, frames: 65_536 },
   drain: { bytes: 1 * MiB, frames: 1_024 },
   request: { bytes: 1024 * MiB, frames: 4_194_304 },
   egress: { bytes: 1024 * 1024 * MiB, frames: 1_073_741_824 },

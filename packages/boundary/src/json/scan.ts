@@ -7,7 +7,8 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // RFC 8259 section 7: a quotation mark ends a string, a reverse solidus starts an escape, control characters are escaped.
 const QUOTE = 0x22;
 const REVERSE_SOLIDUS = 0x5c;
-const FIRST_PLAIN = 0x20;
+// oxlint-disable-next-line no-control-regex -- they are what ends the run
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
 const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
@@ -99,24 +100,27 @@ export class Scanner {
     const start = this.#at;
     if (text.charCodeAt(start) !== QUOTE) this.#fail("JSON_SYNTAX", "expected a string");
     let escaped = false;
-    // A loop and not one expression: a backtracking matcher runs out of stack on long strings.
-    let at = start + 1;
+    // One class repeated cannot backtrack, so a long string costs no stack; escapes are taken one by one.
+    let at = this.#plain(start + 1);
     for (let unit = text.charCodeAt(at); unit !== QUOTE; unit = text.charCodeAt(at)) {
-      if (unit === REVERSE_SOLIDUS) {
-        escaped = true;
-        at = this.#escape(at);
-      } else if (unit >= FIRST_PLAIN) {
-        at += 1;
-      } else {
-        // Not a number at the end of the text.
+      if (unit !== REVERSE_SOLIDUS) {
         this.#at = at;
         this.#fail("JSON_SYNTAX", "a string does not end, or holds a control character");
       }
+      escaped = true;
+      at = this.#plain(this.#escape(at));
     }
     this.#at = at + 1;
     const value = escaped ? (JSON.parse(text.slice(start, this.#at)) as string) : text.slice(start + 1, at);
     if (!value.isWellFormed()) this.#fail("JSON_SYNTAX", "a string has a lone surrogate");
     return value;
+  }
+
+  /** Where the run of characters that stand for themselves ends. */
+  #plain(at: number): number {
+    PLAIN.lastIndex = at;
+    PLAIN.test(this.#text);
+    return PLAIN.lastIndex;
   }
 
   #escape(at: number): number {

@@ -54,18 +54,16 @@ export class Journal {
       this.#pending -= 1;
       if (overdue) this.#late -= 1;
     });
-    const deadline = new AbortController();
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      overdue = true;
+      this.#late += 1;
+      reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
+    }, ACKNOWLEDGE_MS).unref();
     try {
-      await Promise.race([
-        stored,
-        sleep(ACKNOWLEDGE_MS, undefined, { signal: deadline.signal, ref: false }).then(() => {
-          overdue = true;
-          this.#late += 1;
-          throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time");
-        }),
-      ]);
+      await Promise.race([stored, late]);
     } finally {
-      deadline.abort();
+      clearTimeout(timer);
     }
   }
 

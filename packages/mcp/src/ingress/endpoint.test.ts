@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { LEGACY_VERSIONS, createMcpEndpoint, type McpEndpoint } from "../index.ts";
+import { LEGACY_VERSIONS, SUPPORTED_VERSIONS, createMcpEndpoint, type McpEndpoint } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
 
 const alice = { principalId: "alice" };
@@ -178,19 +178,14 @@ await test("no room for a session is said with its own code and status", async (
   assertRefused(await ask(endpoint, post(rpc("initialize", initializeParams("2025-11-25")))), { status: 429, rpc: -32000, code: "SESSION_LIMIT_REACHED", id: 1 });
 });
 
-await test("versions that are not spoken are refused by name, in the header and in the message", async () => {
+await test("versions that are not spoken are refused by name, with those that are and the request's id", async () => {
   const { endpoint } = start();
-  const refused = { status: 400, rpc: -32022, code: "NOT_SUPPORTED" };
-  for (const version of ["2026-07-28", "2024-11-05", "nonsense"]) {
+  for (const version of ["2024-11-05", "2027-01-01", "nonsense"]) {
     const answer = await ask(endpoint, post(rpc("ping"), { "mcp-protocol-version": version }));
-    assertRefused(answer, refused);
-    assert.match(answer.body.error?.message ?? "", new RegExp(`${version}.*not supported by this gateway yet`));
-    assert.deepEqual(answer.body.error?.data.supported, [...LEGACY_VERSIONS]);
-  }
-  const envelope = { _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } };
-  for (const message of [rpc("server/discover"), rpc("subscriptions/listen"), rpc("tools/list", envelope), call(envelope)]) {
-    assertRefused(await ask(endpoint, post(message)), { ...refused, id: 1 });
-    assertRefused(await ask(endpoint, post(message, { "mcp-protocol-version": "2025-11-25" })), { ...refused, id: 1 });
+    assertRefused(answer, { status: 400, rpc: -32022, code: "NOT_SUPPORTED", id: 1 });
+    assert.match(answer.body.error?.message ?? "", new RegExp(`${version} is not supported by this gateway`));
+    assert.deepEqual(answer.body.error?.data.supported, [...SUPPORTED_VERSIONS]);
+    assert.equal(answer.body.error?.data.requested, version);
   }
 });
 
@@ -226,7 +221,8 @@ await test("DELETE ends the session and stops what it runs; without a handle, or
   const remove = (headers: Record<string, string>): Request => new Request("http://gateway/mcp", { method: "DELETE", headers });
   assertRefused(await ask(endpoint, remove({})), { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST" });
   assertRefused(await ask(endpoint, remove(session), bob), { status: 404, rpc: -32000, code: "MCP_SESSION_UNKNOWN" });
-  assertRefused(await ask(endpoint, remove({ ...session, "mcp-protocol-version": "2026-07-28" })), { status: 400, rpc: -32022, code: "NOT_SUPPORTED" });
+  assertRefused(await ask(endpoint, remove({ ...session, "mcp-protocol-version": "2026-07-28" })), { status: 405, rpc: -32600, code: "METHOD_NOT_ALLOWED" });
+  assertRefused(await ask(endpoint, remove({ ...session, "mcp-protocol-version": "1999-01-01" })), { status: 400, rpc: -32022, code: "NOT_SUPPORTED" });
   assert.deepEqual(gateway.ended, []);
   gateway.reply = (_, __, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: true, result: { stopped: true } })));
   const running = ask(endpoint, post(call(), session));
@@ -275,6 +271,24 @@ await test("tools are listed as the gateway approved them", async () => {
   const tools = [{ name: "tool", description: "approved", inputSchema: { type: "object" }, outputSchema: { type: "object" } }];
   gateway.tools = tools;
   assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, { tools });
+});
+
+await test("the legacy era is shown no output schema but an object's, and structured content of another kind as text", async () => {
+  const { endpoint, gateway } = start();
+  const tool = { name: "tool", description: "approved", inputSchema: { type: "object" } };
+  gateway.tools = [{ ...tool, outputSchema: { type: "array" } }, { ...tool, name: "typeless", outputSchema: { anyOf: [] } }];
+  assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, { tools: [tool, { ...tool, name: "typeless" }] });
+  const image = { type: "image", data: "", mimeType: "image/png" };
+  const text = { type: "text", text: "one, two" };
+  const answers: [JsonObject, JsonObject][] = [
+    [{ content: [image], structuredContent: [1, 2] }, { content: [image, { type: "text", text: "[1,2]" }] }],
+    [{ content: [text], structuredContent: [1, 2] }, { content: [text] }],
+    [{ content: [], structuredContent: { a: 1 } }, { content: [], structuredContent: { a: 1 } }],
+  ];
+  for (const [result, delivered] of answers) {
+    gateway.reply = () => ({ ok: true, result });
+    assert.deepEqual((await ask(endpoint, post(call()))).body.result, delivered);
+  }
 });
 
 await test("a call goes on with what it is made of, without what was meant for the gateway", async () => {

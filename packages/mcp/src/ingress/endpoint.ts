@@ -1,10 +1,11 @@
 import { echoableId, readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
 import { RPC } from "../jsonrpc/reply.ts";
 import { readJsonBody } from "./body.ts";
-import { checkMessageEra, checkVersionHeader } from "./era.ts";
+import { checkEra, checkVersionSpoken, namesModern, type Era } from "./era.ts";
 import { checkPostHeaders } from "./headers.ts";
 import { LegacyDispatcher } from "./legacy/dispatch.ts";
 import { OpenedSessions } from "./legacy/opened.ts";
+import { ModernDispatcher } from "./modern/dispatch.ts";
 import { DEFAULT_INGRESS_LIMITS, type Caller, type IngressLimits, type McpPorts } from "./ports.ts";
 import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.ts";
 
@@ -12,25 +13,24 @@ import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.t
 export type McpEndpoint = (request: Request, caller: Caller) => Promise<Response>;
 
 /**
- * The MCP endpoint agents talk to (streamable HTTP, legacy era), and the plain single POST without a
- * session handle. The caller is authenticated and its Origin checked before this is called.
+ * The MCP endpoint agents talk to (streamable HTTP, both eras), and the plain single POST with neither a
+ * session handle nor an envelope. The caller is authenticated and its Origin checked before this is called.
  *
  * A refused request is a JSON-RPC error with `data.error_code`. Its HTTP status is the code's own, but 200
- * for a request made inside a session that `initialize` opened, where clients take any other status for a
- * fault of the transport.
+ * where clients take any other for a fault of the transport: inside a session that `initialize` opened, and
+ * for a modern request that was understood (there 400 and 404 say that it was not).
  */
 export function createMcpEndpoint<Session extends object>(ports: McpPorts<Session>, limits: IngressLimits = DEFAULT_INGRESS_LIMITS): McpEndpoint {
   const sessions = new OpenedSessions(ports, limits.maxInFlight);
   const dispatcher = new LegacyDispatcher(ports, sessions);
+  const modern = new ModernDispatcher(ports, limits.maxInFlight);
 
-  async function readPost(request: Request): Promise<{ message: RpcMessage } | { refusal: Refusal; id: RequestId | null }> {
+  async function readPost(request: Request): Promise<{ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }> {
     checkPostHeaders(request.headers);
-    checkVersionHeader(request.headers);
     const value = await readJsonBody(request, limits.maxBodyBytes);
     try {
       const message = readMessage(value);
-      checkMessageEra(message);
-      return { message };
+      return { message, era: checkEra(message, request.headers) };
     } catch (thrown) {
       const refusal = asRefusal(thrown);
       const own = refusal.rpcCode === RPC.refused ? invalidRequest(refusal.message) : refusal;
@@ -42,6 +42,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     const read = await readPost(request);
     if ("refusal" in read) return refusalResponse(read.refusal, read.id);
     const { message } = read;
+    if (read.era === "modern") return await modern.answer(message, { caller, headers: request.headers, gone: request.signal });
     const id = message.kind === "request" ? message.id : null;
     let inSession = false;
     try {
@@ -59,7 +60,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
   }
 
   async function end(request: Request, caller: Caller): Promise<Response> {
-    checkVersionHeader(request.headers);
+    checkVersionSpoken(request.headers);
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("DELETE needs the Mcp-Session-Id of the session to end");
     opened.inFlight.cancelAll();
@@ -70,11 +71,13 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
   return async (request, caller) => {
     try {
       if (request.method === "POST") return await post(request, caller);
-      if (request.method === "DELETE") return await end(request, caller);
+      // The modern era has no sessions to end, and takes POST alone.
+      const allowed = namesModern(request.headers) ? ["POST"] : ["POST", "DELETE"];
+      if (request.method === "DELETE" && allowed.includes("DELETE")) return await end(request, caller);
       // MCP, "Listening for Messages from the Server": 405 says that no such stream is offered.
-      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, "this endpoint takes POST and DELETE");
+      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, `this endpoint takes ${allowed.join(" and ")}`);
       const response = refusalResponse(refused, null);
-      response.headers.set("allow", "POST, DELETE");
+      response.headers.set("allow", allowed.join(", "));
       return response;
     } catch (thrown) {
       return refusalResponse(asRefusal(thrown), null);

@@ -26,6 +26,12 @@ export function invalidParams(message: string): Refusal {
   return new Refusal("MCP_INVALID_REQUEST", RPC.invalidParams, message);
 }
 
+/** -32601, with the method repeated where it is worth repeating: the caller may have sent anything. */
+export function methodNotFound(method: string, why: string, status?: number): Refusal {
+  const named = /^[A-Za-z0-9_/.-]{1,64}$/.test(method) ? method : "(unreadable)";
+  return new Refusal("NOT_SUPPORTED", RPC.methodNotFound, `method ${named} ${why}`, status === undefined ? {} : { status });
+}
+
 /** Anything thrown while a request was handled, as a refusal; unknown errors lose their text. */
 export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown;

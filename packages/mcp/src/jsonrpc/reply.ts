@@ -10,6 +10,10 @@ export const RPC = {
   internalError: -32603,
   /** Server-defined: every refusal of the gateway's own. */
   refused: -32000,
+  /** MCP 2026-07-28: a header is missing or differs from the body it repeats. */
+  headerMismatch: -32020,
+  /** MCP 2026-07-28: the client did not declare a capability that the request needs. */
+  missingCapability: -32021,
   /** MCP 2026-07-28: the protocol version is not supported; `data` lists those that are. */
   unsupportedVersion: -32022,
 } as const;

@@ -59,19 +59,26 @@ function toRequest(incoming: IncomingMessage, gone: AbortSignal): Request {
   return new Request(`http://gateway${incoming.url ?? "/"}`, { method: incoming.method ?? "GET", headers, signal: gone, body, duplex: "half" });
 }
 
-async function respond(endpoint: McpEndpoint, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+type Handler = (request: Request, incoming: IncomingMessage) => Promise<Response>;
+
+async function respond(handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
-  const response = await endpoint(toRequest(incoming, gone.signal), { principalId: incoming.headers["x-test-principal"]?.toString() ?? "alice" });
+  const response = await handler(toRequest(incoming, gone.signal), incoming);
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.end(Buffer.from(await response.arrayBuffer()));
 }
 
-/** The endpoint of a gateway behind a real HTTP server on loopback. */
-export async function listen(gateway: TestGateway): Promise<{ url: URL; server: Server }> {
-  const endpoint = createMcpEndpoint(gateway);
-  const server = createServer((incoming, outgoing) => void respond(endpoint, incoming, outgoing));
+/** A handler of web requests behind a real HTTP server on loopback. */
+export async function serve(handler: Handler): Promise<{ url: URL; server: Server }> {
+  const server = createServer((incoming, outgoing) => void respond(handler, incoming, outgoing));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`), server };
+}
+
+/** The endpoint of a gateway behind a real HTTP server on loopback. */
+export async function listen(gateway: TestGateway): Promise<{ url: URL; server: Server }> {
+  const endpoint: McpEndpoint = createMcpEndpoint(gateway);
+  return await serve((request, incoming) => endpoint(request, { principalId: incoming.headers["x-test-principal"]?.toString() ?? "alice" }));
 }

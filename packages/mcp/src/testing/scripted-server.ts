@@ -23,6 +23,11 @@ export function json(value: JsonObject, headers: Record<string, string> = {}): s
 /** Starts a chunked event stream; more chunks follow. */
 export const EVENT_STREAM = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
+/** When the socket is gone, be it closed or reset. */
+export function gone(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
 /** One HTTP chunk. */
 export function chunk(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
@@ -39,8 +44,10 @@ export function reply(request: ScriptedRequest, result: JsonObject): JsonObject 
 
 export type Script = (request: ScriptedRequest, socket: Socket) => void;
 
-/** What a server says while a session is opened, where that is what a test is about. */
+/** What a server says while its era is found out and a session is opened, where that is what a test is about. */
 export interface Handshake {
+  /** Absent: the server knows no such method, as servers of the legacy era. */
+  readonly discover?: (request: ScriptedRequest) => string;
   readonly initialize?: (request: ScriptedRequest) => string;
   readonly initialized?: string;
 }
@@ -58,7 +65,7 @@ function takeRequest(bytes: Buffer): { request: ScriptedRequest; rest: Buffer } 
   return { request: { method: first.split(" ")[0] ?? "", headers, message }, rest: bytes.subarray(bodyEnd) };
 }
 
-/** An MCP server that opens sessions properly and does with everything else what the script says. */
+/** An MCP server that says its era, opens sessions properly and does with everything else what the script says. */
 export class ScriptedServer {
   readonly requests: ScriptedRequest[] = [];
   readonly sockets = new Set<Socket>();
@@ -147,7 +154,12 @@ export class ScriptedServer {
 
   #answer(request: ScriptedRequest, socket: Socket, script: Script): void {
     const { method } = request.message;
-    const { initialize, initialized } = this.handshake;
+    const { discover, initialize, initialized } = this.handshake;
+    if (method === "server/discover") {
+      const unknown = { jsonrpc: "2.0", id: request.message.id ?? null, error: { code: -32601, message: "Method not found" } };
+      socket.write(discover === undefined ? json(unknown) : discover(request));
+      return;
+    }
     if (method === "initialize" && initialize !== undefined) {
       socket.write(initialize(request));
     } else if (method === "notifications/initialized" && initialized !== undefined) {

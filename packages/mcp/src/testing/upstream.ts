@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import { UpstreamClient, type Dial, type UpstreamLimits } from "../index.ts";
+import { UpstreamClient, type Dial, type UpstreamLimits, type UpstreamTool } from "../index.ts";
 import { ScriptedServer, type Script } from "./scripted-server.ts";
 
 /** The signal of a caller that stays. */
 export const forever = new AbortController().signal;
+
+/** A tool whose schema asks for nothing. */
+export function toolNamed(name: string): UpstreamTool {
+  return { name, inputSchema: { type: "object" } };
+}
 
 /** A client of a plain server, closed with the test. */
 export function plainClient(t: TestContext, url: URL, dial: Dial, limits: Partial<UpstreamLimits> = {}): UpstreamClient {

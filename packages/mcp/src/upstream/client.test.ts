@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { UpstreamClient } from "../index.ts";
-import { EVENT_STREAM, chunk, event, http, json, reply, type ScriptedRequest } from "../testing/scripted-server.ts";
-import { faultOf, forever, start } from "../testing/upstream.ts";
+import { EVENT_STREAM, chunk, event, gone, http, json, reply, type ScriptedRequest } from "../testing/scripted-server.ts";
+import { faultOf, forever, start, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
 
 await test("a call carries exactly the decided arguments, in the negotiated session", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   const args = { path: "/a", nested: { list: [1, 2.5, "ü", null, true] } };
-  assert.deepEqual(await client.callTool("s", "tool", args, forever), OK);
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), args, forever), OK);
   const [call] = server.calls();
   assert.deepEqual(call?.message.params, { name: "tool", arguments: args });
   assert.equal(call?.headers.get("mcp-session-id"), "session-1");
@@ -21,7 +20,7 @@ await test("a call carries exactly the decided arguments, in the negotiated sess
 
 await test("initialize comes first and once for concurrent calls; gateway sessions do not share an upstream session", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
-  await Promise.all([client.callTool("a", "tool", {}, forever), client.callTool("a", "tool", {}, forever), client.callTool("b", "tool", {}, forever)]);
+  await Promise.all([client.callTool("a", toolNamed("tool"), {}, forever), client.callTool("a", toolNamed("tool"), {}, forever), client.callTool("b", toolNamed("tool"), {}, forever)]);
   assert.equal(server.requests.filter(({ message }) => message.method === "initialize").length, 2);
   const ids = server.calls().map(({ headers }) => headers.get("mcp-session-id"));
   assert.equal(new Set(ids).size, 2);
@@ -29,7 +28,7 @@ await test("initialize comes first and once for concurrent calls; gateway sessio
 
 await test("sequential calls reuse connections, event streams included", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(EVENT_STREAM + event(reply(request, OK)) + "0\r\n\r\n"), { maxExchanges: 4 });
-  for (let call = 0; call < 20; call += 1) await client.callTool("s", "tool", {}, forever);
+  for (let call = 0; call < 20; call += 1) await client.callTool("s", toolNamed("tool"), {}, forever);
   // A call may start while the connection before it is still being handed back.
   assert.ok(server.accepted <= 2, `${server.accepted} connections`);
 });
@@ -45,7 +44,7 @@ await test("bytes go only to the catalog's host and port, through dial", async (
     tls: { mode: "none" },
     clientInfo: { name: "gateway", version: "1" },
   });
-  const fault = await faultOf(client.callTool("s", "tool", {}, forever));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   await client.close();
   assert.deepEqual(seen, ["tools.example.test:8080"]);
   assert.deepEqual([fault.code, fault.detail.sent, fault.message], ["UPSTREAM_UNAVAILABLE", 0, "refused by the relay"]);
@@ -57,13 +56,13 @@ await test("a session the server lost (404) is opened again once, because the ca
     const known = !lose.has(request.headers.get("mcp-session-id") ?? "");
     socket.write(known ? json(reply(request, OK)) : http(404, {}, ""));
   });
-  assert.deepEqual(await client.callTool("s", "tool", {}, forever), OK);
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   assert.deepEqual(server.calls().map(({ headers }) => headers.get("mcp-session-id")), ["session-1", "session-2"]);
 });
 
 await test("a server that loses every session is asked no more than twice", async (t) => {
   const { client, server } = await start(t, (_, socket) => void socket.write(http(404, {}, "")));
-  const fault = await faultOf(client.callTool("s", "tool", {}, forever));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_PROTOCOL_ERROR", 1, 2]);
 });
 
@@ -72,7 +71,7 @@ await test("a fault after a lost session still says that the call was sent", asy
     server.reachable = false;
     socket.end(http(404, { connection: "close" }, ""));
   });
-  const fault = await faultOf(client.callTool("s", "tool", {}, forever));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   assert.equal(fault.detail.sent, 1);
 });
 
@@ -81,7 +80,7 @@ await test("the server's own requests are answered with nothing but method-not-f
     const asks = event({ jsonrpc: "2.0", id: "ask-1", method: "sampling/createMessage", params: { messages: [] } });
     socket.write(EVENT_STREAM + asks + event({ jsonrpc: "2.0", method: "notifications/progress", params: {} }) + event(reply(request, OK)) + "0\r\n\r\n");
   });
-  assert.deepEqual(await client.callTool("s", "tool", { secret: "value" }, forever), OK);
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), { secret: "value" }, forever), OK);
   const answer = await server.arrival(({ message }) => message.error !== undefined);
   assert.deepEqual(answer.message, { jsonrpc: "2.0", id: "ask-1", error: { code: -32601, message: "method not supported" } });
 });
@@ -97,7 +96,7 @@ await test("an answer split at every byte is read the same", async (t) => {
     }
     socket.write("0\r\n\r\n");
   });
-  assert.deepEqual(await client.callTool("s", "tool", {}, forever), { content: [], text: "ü€" });
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), { content: [], text: "ü€" });
 });
 
 for (const [name, goOn] of [["stays open", ""], ["goes on", chunk(": more\n\n")]] as const) {
@@ -106,9 +105,9 @@ for (const [name, goOn] of [["stays open", ""], ["goes on", chunk(": more\n\n")]
     const { client } = await start(t, (request, socket) => {
       socket.write(EVENT_STREAM + event(reply(request, OK)));
       const timer = setInterval(() => goOn !== "" && socket.write(goOn), 10);
-      dropped = once(socket, "close").then(() => clearInterval(timer));
+      dropped = gone(socket).then(() => clearInterval(timer));
     });
-    assert.deepEqual(await client.callTool("s", "tool", {}, forever), OK);
+    assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
     await dropped;
   });
 }
@@ -116,7 +115,7 @@ for (const [name, goOn] of [["stays open", ""], ["goes on", chunk(": more\n\n")]
 await test("an abort closes the stream, tells the server, and says the outcome is unknown", async (t) => {
   const { client, server } = await start(t, (_, socket) => void socket.write(EVENT_STREAM));
   const going = new AbortController();
-  const call = faultOf(client.callTool("s", "tool", {}, going.signal));
+  const call = faultOf(client.callTool("s", toolNamed("tool"), {}, going.signal));
   const arrived = await server.arrival(({ message }) => message.method === "tools/call");
   going.abort();
   const fault = await call;
@@ -127,8 +126,8 @@ await test("an abort closes the stream, tells the server, and says the outcome i
 
 await test("a call that was never started because its caller is gone has sent nothing", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
-  await client.callTool("s", "tool", {}, forever);
-  const fault = await faultOf(client.callTool("s", "tool", {}, AbortSignal.abort()));
+  await client.callTool("s", toolNamed("tool"), {}, forever);
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, AbortSignal.abort()));
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["REQUEST_CANCELLED", 0, 1]);
 });
 
@@ -136,17 +135,17 @@ await test("a call cancelled while it waits for a connection never leaves", asyn
   const held: (() => void)[] = [];
   const { client, server } = await start(t, (request, socket) => void held.push(() => socket.write(json(reply(request, OK)))), { maxConnections: 1 });
   const named = (name: string) => ({ message }: ScriptedRequest): boolean => (message.params as JsonObject | undefined)?.name === name;
-  const first = client.callTool("s", "first", {}, forever);
+  const first = client.callTool("s", toolNamed("first"), {}, forever);
   await server.arrival(named("first"));
   const going = new AbortController();
-  const waiting = faultOf(client.callTool("s", "cancelled", {}, going.signal));
+  const waiting = faultOf(client.callTool("s", toolNamed("cancelled"), {}, going.signal));
   await new Promise((resolve) => setImmediate(resolve));
   going.abort();
   const fault = await waiting;
   assert.deepEqual([fault.code, fault.detail.sent], ["REQUEST_CANCELLED", 0]);
   held.pop()?.();
   await first;
-  const last = client.callTool("s", "last", {}, forever);
+  const last = client.callTool("s", toolNamed("last"), {}, forever);
   await server.arrival(named("last"));
   held.pop()?.();
   await last;
@@ -155,8 +154,8 @@ await test("a call cancelled while it waits for a connection never leaves", asyn
 
 await test("too many calls at once are refused before anything is sent", async (t) => {
   const { client } = await start(t, () => undefined, { maxExchanges: 1, totalMs: 300 });
-  const hanging = faultOf(client.callTool("s", "tool", {}, forever));
-  const refused = await faultOf(client.callTool("other", "tool", {}, forever));
+  const hanging = faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
+  const refused = await faultOf(client.callTool("other", toolNamed("tool"), {}, forever));
   assert.deepEqual([refused.code, refused.detail.sent], ["OVERLOADED", 0]);
   await hanging;
 });
@@ -186,17 +185,17 @@ await test("tools are listed over all pages; a list with a name twice, without e
 
 await test("closing a session deletes it at the server; the next call opens another", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
-  await client.callTool("s", "tool", {}, forever);
+  await client.callTool("s", toolNamed("tool"), {}, forever);
   await client.closeSession("s");
   const deleted = await server.arrival(({ method }) => method === "DELETE");
   assert.equal(deleted.headers.get("mcp-session-id"), "session-1");
-  await client.callTool("s", "tool", {}, forever);
+  await client.callTool("s", toolNamed("tool"), {}, forever);
   assert.equal(server.calls()[1]?.headers.get("mcp-session-id"), "session-2");
 });
 
 await test("close leaves no stream open", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
-  await Promise.all(["a", "b", "c"].map((key) => client.callTool(key, "tool", {}, forever)));
+  await Promise.all(["a", "b", "c"].map((key) => client.callTool(key, toolNamed("tool"), {}, forever)));
   await client.close();
   assert.ok(server.dialled.length > 0);
   assert.ok(server.dialled.every((stream) => stream.destroyed));

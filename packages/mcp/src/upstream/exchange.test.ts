@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pool } from "undici";
+import { Pool } from "./undici.ts";
 import { DEFAULT_UPSTREAM_LIMITS } from "../index.ts";
 import { ScriptedServer, http } from "../testing/scripted-server.ts";
 import { HttpExchange } from "./exchange.ts";

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
-import { errors, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+import { errors } from "./undici.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import type { UpstreamLimits } from "./options.ts";
 

@@ -22,3 +22,10 @@ export function withSent(error: CmcpError, sent: boolean): CmcpError {
 export function protocolFault(message: string, detail: Readonly<Record<string, string | number>> = {}, cause?: unknown): CmcpError {
   return upstreamFault("UPSTREAM_PROTOCOL_ERROR", message, true, { detail, cause });
 }
+
+/** A JSON-RPC error is a definite refusal. Its text is the server's and stays out of the message. */
+export function refusalFault(rpcCode: number, detail: Readonly<Record<string, number>> = {}): CmcpError {
+  return upstreamFault("UPSTREAM_CALL_REFUSED", `the tool server refused the request with JSON-RPC error ${rpcCode}`, true, {
+    detail: { ...detail, rpc_code: rpcCode },
+  });
+}

@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { UpstreamClient } from "../index.ts";
 import { ScriptedServer, http, json, reply, type Handshake, type ScriptedRequest } from "../testing/scripted-server.ts";
+import { toolNamed } from "../testing/upstream.ts";
 
 const forever = new AbortController().signal;
 const OK: JsonObject = { content: [] };
@@ -35,30 +36,30 @@ const wrong: Record<string, Handshake> = {
 for (const [name, handshake] of Object.entries(wrong)) {
   await test(`a server that opens a session with ${name}: no call leaves, and the next one tries again`, async (t) => {
     const { client, server } = await start(t, handshake);
-    await assert.rejects(client.callTool("s", "tool", {}, forever), (error: { code?: unknown; detail?: { sent?: unknown } }) => {
+    await assert.rejects(client.callTool("s", toolNamed("tool"), {}, forever), (error: { code?: unknown; detail?: { sent?: unknown } }) => {
       assert.deepEqual([error.code, error.detail?.sent], ["UPSTREAM_PROTOCOL_ERROR", 0]);
       return true;
     });
     assert.equal(server.calls().length, 0);
     server.handshake = {};
-    assert.deepEqual(await client.callTool("s", "tool", {}, forever), OK);
+    assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   });
 }
 
 await test("the newest version is offered with no capabilities, and any legacy one taken", async (t) => {
   for (const version of ["2025-11-25", "2025-06-18", "2025-03-26"]) {
     const { client, server } = await start(t, { initialize: initialize(version) });
-    await client.callTool("s", "tool", {}, forever);
+    await client.callTool("s", toolNamed("tool"), {}, forever);
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "gateway", version: "1" } };
-    assert.deepEqual(server.requests[0]?.message.params, params);
-    assert.deepEqual(server.requests.map(({ message }) => message.method), ["initialize", "notifications/initialized", "tools/call"]);
+    assert.deepEqual(server.requests[1]?.message.params, params);
+    assert.deepEqual(server.requests.map(({ message }) => message.method), ["server/discover", "initialize", "notifications/initialized", "tools/call"]);
     assert.equal(server.calls()[0]?.headers.get("mcp-protocol-version"), version);
   }
 });
 
 await test("a server without sessions is called without a handle, and a 404 of it is not tried again", async (t) => {
   const { client, server } = await start(t, { initialize: initialize("2025-11-25") }, () => http(404, {}, ""));
-  await assert.rejects(client.callTool("s", "tool", {}, forever), { code: "UPSTREAM_PROTOCOL_ERROR" });
+  await assert.rejects(client.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_PROTOCOL_ERROR" });
   assert.equal(server.calls().length, 1);
   assert.equal(server.calls()[0]?.headers.has("mcp-session-id"), false);
 });
@@ -67,8 +68,8 @@ await test("a caller that leaves while a session is opened leaves the others wai
   const { client, server } = await start(t, { initialize: () => "" });
   const opening = server.arrival(({ message }) => message.method === "initialize");
   const going = new AbortController();
-  const left = assert.rejects(client.callTool("s", "tool", {}, going.signal), { code: "REQUEST_CANCELLED" });
-  const stays = client.callTool("s", "tool", {}, forever);
+  const left = assert.rejects(client.callTool("s", toolNamed("tool"), {}, going.signal), { code: "REQUEST_CANCELLED" });
+  const stays = client.callTool("s", toolNamed("tool"), {}, forever);
   const request = await opening;
   going.abort();
   await left;
@@ -80,7 +81,7 @@ await test("a caller that leaves while a session is opened leaves the others wai
 await test("closing a session that is still being opened does not wait for it; it is deleted once it is open", async (t) => {
   const { client, server } = await start(t, { initialize: () => "" });
   const going = new AbortController();
-  const left = assert.rejects(client.callTool("s", "tool", {}, going.signal), { code: "REQUEST_CANCELLED" });
+  const left = assert.rejects(client.callTool("s", toolNamed("tool"), {}, going.signal), { code: "REQUEST_CANCELLED" });
   const request = await server.arrival(({ message }) => message.method === "initialize");
   going.abort();
   await left;
@@ -93,7 +94,7 @@ await test("closing a session that is still being opened does not wait for it; i
 
 await test("a server that is gone or refuses does not keep a session from closing", async (t) => {
   const { client, server } = await start(t, {});
-  await client.callTool("s", "tool", {}, forever);
+  await client.callTool("s", toolNamed("tool"), {}, forever);
   server.reachable = false;
   for (const socket of server.sockets) socket.destroy();
   await client.closeSession("s");

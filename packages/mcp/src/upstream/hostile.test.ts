@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import type { CmcpError, JsonObject } from "@cmcp/boundary";
 import type { UpstreamLimits } from "../index.ts";
-import { EVENT_STREAM, ScriptedServer, chunk, event, http, json, reply, type Script } from "../testing/scripted-server.ts";
-import { faultOf, forever, plainClient, start } from "../testing/upstream.ts";
+import { EVENT_STREAM, ScriptedServer, chunk, event, gone, http, json, reply, type Script } from "../testing/scripted-server.ts";
+import { faultOf, forever, plainClient, start, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
 
@@ -21,9 +20,9 @@ async function assertFault(t: TestContext, bad: Script, expected: { code: string
     },
     expected.limits,
   );
-  const fault = await faultOf(client.callTool("s", "tool", {}, forever));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual({ code: fault.code, sent: fault.detail.sent }, { code: expected.code, sent: expected.sent }, fault.message);
-  assert.deepEqual(await client.callTool("s", "tool", {}, forever), OK);
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   return fault;
 }
 
@@ -31,13 +30,13 @@ await test("a server that is down: nothing was sent", async (t) => {
   const server = await ScriptedServer.start(() => undefined);
   const { url, dial } = server;
   await server.close();
-  const fault = await faultOf(plainClient(t, url, dial).callTool("s", "tool", {}, forever));
+  const fault = await faultOf(plainClient(t, url, dial).callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
 await test("a stream that breaks as soon as it is there: nothing was sent, and nothing else breaks", async (t) => {
   const broken = async (): Promise<Duplex> => new Duplex({ read: () => undefined }).destroy(new Error("reset"));
-  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), broken).callTool("s", "tool", {}, forever));
+  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), broken).callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
@@ -45,7 +44,7 @@ await test("a relay that connects too late: nothing was sent, and its stream is 
   const late = new Duplex({ read: () => undefined });
   let arrive: (stream: Duplex) => void = () => undefined;
   const dial = (): Promise<Duplex> => new Promise((resolve) => (arrive = resolve));
-  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), dial, { connectMs: 20 }).callTool("s", "tool", {}, forever));
+  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), dial, { connectMs: 20 }).callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_TIMEOUT", 0]);
   arrive(late);
   await new Promise((resolve) => setImmediate(resolve));
@@ -90,7 +89,7 @@ await test("an answer that takes longer than the idle time, and never idles, is 
     },
     { idleMs: 1_000 },
   );
-  assert.deepEqual(await client.callTool("s", "tool", {}, forever), OK);
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
 });
 
 await test("an endless stream ends at the deadline of the whole exchange, though it never idles", async (t) => {
@@ -207,8 +206,8 @@ await test("the connection of an answer that was refused is dropped", async (t) 
   let dropped: Promise<unknown> = Promise.resolve();
   const { client } = await start(t, (request, socket) => {
     socket.write(EVENT_STREAM + event({ ...reply(request, OK), id: 999_999 }));
-    dropped = once(socket, "close");
+    dropped = gone(socket);
   });
-  await faultOf(client.callTool("s", "tool", {}, forever));
+  await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   await dropped;
 });

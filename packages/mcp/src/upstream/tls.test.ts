@@ -7,6 +7,7 @@ import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { UpstreamClient } from "../index.ts";
 import { selfSigned, testKey, type TestKey } from "../testing/certificate.ts";
 import { ScriptedServer, http, json, reply } from "../testing/scripted-server.ts";
+import { toolNamed } from "../testing/upstream.ts";
 
 const forever = new AbortController().signal;
 const OK: JsonObject = { content: [] };
@@ -28,7 +29,7 @@ async function serve(t: TestContext, tls: TlsOptions): Promise<ScriptedServer> {
 async function call(server: ScriptedServer, pinned: TestKey, url?: URL): Promise<JsonObject | [string, unknown]> {
   const upstream = client(server, pinned, url);
   try {
-    return await upstream.callTool("s", "tool", {}, forever);
+    return await upstream.callTool("s", toolNamed("tool"), {}, forever);
   } catch (thrown) {
     assert.ok(thrown instanceof CmcpError, String(thrown));
     return [thrown.code, thrown.detail.sent];
@@ -54,7 +55,7 @@ await test("another key is refused before a byte of the request leaves", async (
   const server = await serve(t, selfSigned(otherKey, "127.0.0.1"));
   const upstream = client(server, key);
   t.after(() => upstream.close());
-  await assert.rejects(upstream.callTool("s", "tool", {}, forever), { code: "UPSTREAM_IDENTITY_MISMATCH" });
+  await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_IDENTITY_MISMATCH" });
   assert.equal(server.requests.length, 0);
   assert.ok(server.dialled.length === 1 && server.dialled.every((stream) => stream.destroyed));
 });
@@ -91,7 +92,7 @@ await test("a server that does not speak TLS is refused", async (t) => {
     clientInfo: { name: "gateway", version: "1" },
   });
   t.after(() => upstream.close());
-  await assert.rejects(upstream.callTool("s", "tool", {}, forever), { code: "UPSTREAM_UNAVAILABLE" });
+  await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_UNAVAILABLE" });
 });
 
 for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
@@ -107,13 +108,13 @@ for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
     t.after(() => server.close());
     const upstream = client(server, key);
     t.after(() => upstream.close());
-    assert.deepEqual(await upstream.callTool("s", "tool", {}, forever), OK);
-    assert.deepEqual(await upstream.callTool("s", "tool", {}, forever), OK);
+    assert.deepEqual(await upstream.callTool("s", toolNamed("tool"), {}, forever), OK);
+    assert.deepEqual(await upstream.callTool("s", toolNamed("tool"), {}, forever), OK);
     assert.deepEqual(resumed, [false, false]);
     context = { ...options, ...selfSigned(otherKey, "127.0.0.1") };
     server.setSecureContext(context);
     for (const socket of server.sockets) socket.destroy();
-    await assert.rejects(upstream.callTool("s", "tool", {}, forever), { code: "UPSTREAM_IDENTITY_MISMATCH" });
+    await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_IDENTITY_MISMATCH" });
     assert.equal(server.calls().length, 2);
   });
 }
@@ -130,14 +131,14 @@ await test("TLS 1.2: a server that renegotiates after the key was checked is cut
   t.after(() => server.close());
   const upstream = client(server, key);
   t.after(() => upstream.close());
-  await assert.rejects(upstream.callTool("s", "tool", {}, AbortSignal.timeout(500)), CmcpError);
+  await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, AbortSignal.timeout(500)), CmcpError);
 });
 
 await test("a client closed during the handshake leaves no stream open", async (t) => {
   const silent = await ScriptedServer.start(() => undefined);
   t.after(() => silent.close());
   const upstream = client(silent, key, new URL(`https://127.0.0.1:${silent.port}/mcp`));
-  const pending = assert.rejects(upstream.callTool("s", "tool", {}, forever), { code: "UPSTREAM_UNAVAILABLE" });
+  const pending = assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_UNAVAILABLE" });
   await new Promise((resolve) => setImmediate(resolve));
   await upstream.close();
   await pending;

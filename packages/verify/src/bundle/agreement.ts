@@ -1,12 +1,17 @@
 import { canonicalText } from "@cmcp/boundary";
-import { callDetailSchema, rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
 import { CallFold, parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
+import { policyHistory } from "./policy-history.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
-/** Everything the claim says of the session is derived again from the entries and must be equal. */
-export function checkAgreement(claim: Claim, bundle: AuditBundle, list: Checklist): void {
+/**
+ * Everything the claim says of the session is derived again from the entries and must be equal.
+ *
+ * @param pinnedPolicy - hash of the only policy that may have decided anything, if the relying party names one
+ */
+export function checkAgreement(claim: Claim, bundle: AuditBundle, pinnedPolicy: string | undefined, list: Checklist): void {
   const { trace, gateway } = claim;
   const fold = new CallFold();
   for (const entry of bundle.entries) fold.add(entry);
@@ -32,22 +37,38 @@ export function checkAgreement(claim: Claim, bundle: AuditBundle, list: Checklis
   list.require("call summary", canonicalText(summary) === canonicalText(derived) && trace.data_class === facts.maxSensitivity, "CLAIM_INCONSISTENT", "counts, tools, domains and sensitivity follow from the entries", "the claim's summary does not follow from the entries");
   const drift = bundle.entries.some((entry) => entry.entry_type === "catalog_drift");
   list.require("drift", gateway.catalog.drift_detected === drift, "CLAIM_INCONSISTENT", drift ? "a tool had drifted, and the claim says so" : "no tool had drifted", "claim and entries differ on whether a tool had drifted");
-  checkRoot(claim, bundle, list);
-  const stray = bundle.entries.findIndex((entry) => entry.entry_type === "tool_call" && callDetailSchema.safeParse(entry.detail).data?.policy_hash !== trace.policy.bundle_hash);
-  list.require("policy of every decision", stray === -1, "POLICY_HASH_MISMATCH", "every call was decided under the claim's policy", `entry ${stray} was decided under another policy`);
+  if (checkRoot(claim, bundle, list)) checkPolicies(claim, bundle, pinnedPolicy, list);
 }
 
-function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): void {
+/** The claim names the policy that was in force last, and every call was decided under one that was in force by then. */
+function checkPolicies({ trace }: Claim, { entries }: AuditBundle, pinned: string | undefined, list: Checklist): void {
+  const history = policyHistory(entries);
+  if (!history.ok) {
+    list.fail("policy of every decision", "POLICY_HASH_MISMATCH", history.why);
+    return;
+  }
+  const { latest, hashes, overtaken } = history;
+  const named = latest.hash === trace.policy.bundle_hash && (latest.version ?? trace.policy.version) === trace.policy.version;
+  list.require("policy in force", named, "POLICY_HASH_MISMATCH", "the claim names the policy that was in force last", "the entries name another policy, or another version of it, than the claim");
+  // A claim of another policy altogether fails at its own pin.
+  const stray = pinned === trace.policy.bundle_hash ? hashes.find((hash) => hash !== pinned) : undefined;
+  const several = `${hashes.length} policies followed each other, each call names one in force by then${overtaken === 0 ? "" : `; ${overtaken} ended after theirs was replaced`}`;
+  list.require("policy of every decision", stray === undefined, "POLICY_HASH_MISMATCH", hashes.length === 1 ? "every call was decided under the one policy of the session" : several, `another policy than the pinned one was in force too: ${stray}`);
+}
+
+function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): boolean {
   const { trace, gateway } = claim;
   const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
   if (!root.success) {
     list.fail("root entry", "CHAIN_BROKEN", "the first entry does not say what the session ran under");
-    return;
+    return false;
   }
   const { data } = root;
-  list.require("policy in root entry", data.policy_hash === trace.policy.bundle_hash, "POLICY_HASH_MISMATCH", "the root entry names the claim's policy", "the root entry names another policy than the claim");
   list.require("catalog in root entry", data.catalog_hash === gateway.catalog.hash, "CATALOG_HASH_MISMATCH", "the root entry names the claim's catalog", "the root entry names another catalog than the claim");
   const firmware = parseFirmwareText(trace.runtime.firmware_version);
   const surroundings = MODES[data.enforcement_mode] === trace.policy.enforcement_mode && (firmware === undefined || (firmware.isolation === data.isolation && firmware.channel === data.channel));
-  list.require("mode, isolation and channel in root entry", surroundings, "CLAIM_INCONSISTENT", `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`, "mode, isolation or channel differ between root entry and claim");
+  // An enforcing gateway lets nothing through that policy refuses.
+  const enforced = data.enforcement_mode !== "enforcing" || !bundle.entries.some((entry) => entry.policy_decision === "advisory_deny");
+  list.require("mode, isolation and channel in root entry", surroundings && enforced, "CLAIM_INCONSISTENT", `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`, "mode, isolation or channel differ between root entry and claim, or calls were let through that the mode does not let through");
+  return true;
 }

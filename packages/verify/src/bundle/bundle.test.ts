@@ -94,6 +94,11 @@ describe("entries that contradict the claim", () => {
     assert.deepEqual(failures(await judge({ claim: claimOf(instance, bare), bundle: instance.bundle(bare) })), ["root entry CHAIN_BROKEN"]);
   });
 
+  test("a drift the claim does not mention", async () => {
+    const drifted = relink(entries.toSpliced(2, 0, { ...(entries[2] as AuditEntry), entry_type: "catalog_drift" }));
+    assert.deepEqual(failures(await judge({ claim: claimOf(instance, drifted), bundle: instance.bundle(drifted) })), ["drift CLAIM_INCONSISTENT"]);
+  });
+
   test("entries rewritten by somebody who has a key, but not this one", async () => {
     const rewritten = relink(replaced(2, { policy_decision: "allow" }));
     const forged = altered(claimOf(attacker, rewritten), (draft) => (draft.trace.cnf = claim.trace.cnf));

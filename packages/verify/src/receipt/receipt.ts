@@ -10,17 +10,23 @@ export async function checkReceipt(crypto: VerifierCrypto, receipt: Receipt, con
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
   const signed = receipt.instance === instance && (await verifyEd25519(crypto, context.jwk.x, receipt.signature, receiptSigningInput(receipt)));
   if (!list.require(`${name} signature`, signed, "RECEIPT_INVALID", "signed by this instance", "the receipt was changed or is of another instance")) return false;
+  checkPlace(receipt, context, list);
+  return true;
+}
+
+/** A receipt is of this session and stands in the chain exactly where it says. */
+export function checkPlace(receipt: Receipt, context: { session: string; entries: readonly AuditEntry[] | null }, list: Checklist): void {
+  const name = `receipt ${receipt.sequence_number}`;
   if (receipt.session_id !== context.session) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");
-    return true;
+    return;
   }
   if (context.entries === null) {
     list.notPerformed(name, "its place in the chain needs the audit bundle (--audit-bundle)");
-    return true;
+    return;
   }
   const entry = context.entries[receipt.sequence_number];
   const stands =
     entry?.entry_hash === receipt.entry_hash && entry.prev_entry_hash === receipt.prev_entry_hash && entry.call_id === receipt.call_id && entry.policy_decision === receipt.decision && entry.detail?.["policy_hash"] === receipt.policy_hash;
   list.require(name, stands, "CHAIN_BROKEN", `${receipt.decision}, at its place in the chain`, "the chain does not hold what the receipt says: it was rolled back, forked or withheld");
-  return true;
 }

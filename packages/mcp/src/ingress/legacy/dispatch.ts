@@ -2,10 +2,12 @@ import type { JsonObject } from "@cmcp/boundary";
 import { resultText, RPC } from "../../jsonrpc/reply.ts";
 import type { RpcNotification, RpcRequest } from "../../jsonrpc/message.ts";
 import type { Caller, McpPorts } from "../ports.ts";
-import { Refusal, invalidParams, invalidRequest, jsonResponse } from "../refusal.ts";
-import { takeCallerContext, type CallerContext } from "./caller-context.ts";
+import { takeCallerContext, type CallerContext } from "../caller-context.ts";
+import { readNoParams, readToolCall } from "../params.ts";
+import { Refusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
+import { readInitialize } from "./initialize.ts";
 import type { OpenedSession, OpenedSessions } from "./opened.ts";
-import { readInitialize, readNoParams, readToolCall } from "./params.ts";
+import { legacyResult, legacyTool } from "./tool-shape.ts";
 
 /** One legacy-era request with everything its HTTP envelope says about it. */
 export interface Inbound<Session> {
@@ -63,21 +65,16 @@ export class LegacyDispatcher<Session extends object> {
       case "tools/list": {
         readNoParams(message.params, "tools/list");
         const tools = await this.#ports.listTools(caller, await session());
-        return jsonResponse(resultText(message.id, { tools: tools.map((tool) => ({ ...tool })) }), 200);
+        return jsonResponse(resultText(message.id, { tools: tools.map(legacyTool) }), 200);
       }
       case "tools/call": {
         const call = { ...readToolCall(message.params), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
         const reply = await this.#ports.callTool(caller, await session(), call, gone);
         if (!reply.ok) throw new Refusal(reply.code, RPC.refused, reply.message, { data: reply.data });
-        return jsonResponse(resultText(message.id, reply.result), 200);
+        return jsonResponse(resultText(message.id, legacyResult(reply.result)), 200);
       }
       default:
-        throw new Refusal("NOT_SUPPORTED", RPC.methodNotFound, `method ${named(message.method)} is not supported by this gateway yet`);
+        throw methodNotFound(message.method, "is not supported by this gateway yet");
     }
   }
-}
-
-/** A method name worth repeating in an answer. */
-function named(method: string): string {
-  return /^[A-Za-z0-9_/.-]{1,64}$/.test(method) ? method : "(unreadable)";
 }

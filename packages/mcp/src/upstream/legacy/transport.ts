@@ -1,11 +1,10 @@
 import { asCmcpError, CmcpError, type JsonObject } from "@cmcp/boundary";
-import type { Dispatcher } from "undici";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
-import { HttpExchange, type HttpRequest } from "../exchange.ts";
-import { protocolFault, upstreamFault, withSent } from "../fault.ts";
-import type { UpstreamLimits } from "../options.ts";
-import { readAnswer } from "./answer.ts";
+import { readAnswer, readRefusal } from "../answer.ts";
+import type { HttpExchange } from "../exchange.ts";
+import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
+import { protocolFault, refusalFault, withSent } from "../fault.ts";
 import { readSessionId, type UpstreamSession } from "./session.ts";
 
 /** The server does not know our session, so it ran nothing of what was sent in it (MCP, "Session Management"). */
@@ -15,8 +14,6 @@ export class SessionLost extends CmcpError {
   }
 }
 
-/** How long an answered event stream may take to end before its connection is given up. */
-const DRAIN_MS = 1_000;
 /** How long a message nobody waits for may take: a cancellation, the end of a session. */
 const COURTESY_MS = 5_000;
 /** Requests a server may make within one answer. */
@@ -29,26 +26,28 @@ export interface Answered {
   readonly sessionId: string | null;
 }
 
+function sessionHeaders(session: UpstreamSession | null): Record<string, string> {
+  return {
+    ...(session === null ? {} : { "mcp-protocol-version": session.version }),
+    ...(session?.id == null ? {} : { "mcp-session-id": session.id }),
+  };
+}
+
 /** JSON-RPC over streamable HTTP, as protocol versions with sessions have it. */
 export class LegacyTransport {
-  readonly #dispatcher: Dispatcher;
-  readonly #path: string;
-  readonly #limits: UpstreamLimits;
+  readonly #exchanges: Exchanges;
   readonly #background = new Set<Promise<void>>();
   #nextId = 1;
-  #running = 0;
 
-  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits) {
-    this.#dispatcher = dispatcher;
-    this.#path = path;
-    this.#limits = limits;
+  constructor(exchanges: Exchanges) {
+    this.#exchanges = exchanges;
   }
 
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
   async request(session: UpstreamSession | null, method: string, params: JsonObject, signal: AbortSignal): Promise<Answered> {
     const id = this.#nextId++;
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    const exchange = this.#open(this.#post(session, body), signal);
+    const exchange = this.#exchanges.post(sessionHeaders(session), body, signal);
     try {
       const answered = await this.#answer(exchange, session, id, signal);
       exchange.release(DRAIN_MS);
@@ -63,12 +62,11 @@ export class LegacyTransport {
 
   /** Sends a message that has no result and waits until the server has taken it. */
   async send(session: UpstreamSession, body: string, signal: AbortSignal): Promise<void> {
-    const status = await this.#deliver(this.#post(session, body), signal);
+    const status = await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, signal));
     if (status >= 300) throw protocolFault(`the tool server answered a notification with HTTP ${status}`, { status });
   }
 
-  async #deliver(request: HttpRequest, signal: AbortSignal): Promise<number> {
-    const exchange = this.#open(request, signal);
+  async #delivered(exchange: HttpExchange): Promise<number> {
     try {
       const { status } = await exchange.head();
       exchange.release(DRAIN_MS);
@@ -82,8 +80,7 @@ export class LegacyTransport {
   /** Tells the server that a session is over. It forgets sessions by itself too, so a failure changes nothing. Never throws. */
   async end(session: UpstreamSession): Promise<void> {
     if (session.id === null) return;
-    const request: HttpRequest = { method: "DELETE", path: this.#path, headers: this.#headers(session), body: null };
-    await this.#deliver(request, AbortSignal.timeout(COURTESY_MS)).then(() => undefined, () => undefined);
+    await this.#quietly(() => this.#exchanges.delete(sessionHeaders(session), AbortSignal.timeout(COURTESY_MS)));
   }
 
   /** Waits for the messages nobody else waits for. */
@@ -91,40 +88,20 @@ export class LegacyTransport {
     await Promise.all(this.#background);
   }
 
-  #open(request: HttpRequest, signal: AbortSignal): HttpExchange {
-    if (this.#running >= this.#limits.maxExchanges) {
-      throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
-    }
-    const exchange = new HttpExchange(this.#dispatcher, request, this.#limits, signal);
-    this.#running += 1;
-    void exchange.closed.then(() => (this.#running -= 1));
-    return exchange;
-  }
-
-  #headers(session: UpstreamSession | null): Record<string, string> {
-    return {
-      accept: "application/json, text/event-stream",
-      "accept-encoding": "identity",
-      ...(session === null ? {} : { "mcp-protocol-version": session.version }),
-      ...(session?.id == null ? {} : { "mcp-session-id": session.id }),
-    };
-  }
-
-  #post(session: UpstreamSession | null, body: string): HttpRequest {
-    return { method: "POST", path: this.#path, headers: { ...this.#headers(session), "content-type": "application/json" }, body };
+  /** Sends what nobody needs an answer to. */
+  async #quietly(open: () => HttpExchange): Promise<void> {
+    const sent = async (): Promise<number> => this.#delivered(open());
+    await sent().then(() => undefined, () => undefined);
   }
 
   async #answer(exchange: HttpExchange, session: UpstreamSession | null, id: number, signal: AbortSignal): Promise<Answered> {
     const { status, headers } = await exchange.head();
     if (status === 404 && session !== null && session.id !== null) throw new SessionLost();
-    if (status === 502 || status === 503 || status === 504) {
-      throw upstreamFault("UPSTREAM_UNAVAILABLE", `the tool server answered HTTP ${status}`, true, { detail: { status } });
-    }
-    // Redirects are among these: one would lead away from the server that was approved.
-    if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
+    const { maxResponseBytes } = this.#exchanges.limits;
+    if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
     let requests = 0;
-    for await (const message of readAnswer(exchange, headers, this.#limits.maxResponseBytes)) {
+    for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
       if (message.kind === "notification") continue;
       if (message.kind === "request") {
         requests += 1;
@@ -134,8 +111,7 @@ export class LegacyTransport {
       }
       if (message.id !== id) throw protocolFault("the tool server answered another request's id");
       if (message.kind === "result") return { result: message.result, sessionId };
-      const { code } = message.error;
-      throw upstreamFault("UPSTREAM_CALL_REFUSED", `the tool server refused the request with JSON-RPC error ${code}`, true, { detail: { rpc_code: code } });
+      throw refusalFault(message.error.code);
     }
     throw protocolFault("the tool server's answer ended without a reply");
   }
@@ -147,7 +123,7 @@ export class LegacyTransport {
    */
   async #refuse(session: UpstreamSession, request: RpcRequest, signal: AbortSignal): Promise<void> {
     const body = request.method === "ping" ? resultText(request.id, {}) : errorText(request.id, RPC.methodNotFound, "method not supported", null);
-    await this.#deliver(this.#post(session, body), signal);
+    await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, signal));
   }
 
   /** True when a fault of ours ended the wait, so that the server may still be working. */
@@ -158,7 +134,7 @@ export class LegacyTransport {
   /** MCP "Cancellation". Nobody waits for it, and a server that cannot be told changes nothing here. */
   #cancelled(session: UpstreamSession, id: number): void {
     const body = JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } });
-    const told = this.#deliver(this.#post(session, body), AbortSignal.timeout(COURTESY_MS)).then(() => undefined, () => undefined);
+    const told = this.#quietly(() => this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)));
     this.#background.add(told);
     void told.then(() => this.#background.delete(told));
   }

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, untrusted, type JsonValue } from "@cmcp/boundary";
+import { CmcpError, DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, untrusted, type JsonValue } from "@cmcp/boundary";
 import { createParser } from "eventsource-parser";
-import { readMessage, type RpcMessage } from "../../jsonrpc/message.ts";
-import type { HttpExchange } from "../exchange.ts";
-import { protocolFault } from "../fault.ts";
+import { readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
+import type { HttpExchange } from "./exchange.ts";
+import { protocolFault, refusalFault, upstreamFault } from "./fault.ts";
 
 function toMessage(parse: () => JsonValue): RpcMessage {
   try {
@@ -57,4 +57,26 @@ export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpH
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");
   }
+}
+
+/**
+ * The fault of an answer that is not HTTP 200. A 4xx may carry the JSON-RPC error that refused the request;
+ * redirects are among the rest: one would lead away from the server that was approved.
+ */
+export async function readRefusal(exchange: HttpExchange, status: number, headers: IncomingHttpHeaders, id: RequestId, maxBytes: number): Promise<CmcpError> {
+  if (status === 502 || status === 503 || status === 504) {
+    return upstreamFault("UPSTREAM_UNAVAILABLE", `the tool server answered HTTP ${status}`, true, { detail: { status } });
+  }
+  const unexplained = protocolFault(`the tool server answered HTTP ${status}`, { status });
+  if (status < 400 || status > 499) return unexplained;
+  try {
+    for await (const message of readAnswer(exchange, headers, maxBytes)) {
+      // A server that could not make sense of the request could not read its id either.
+      if (message.kind === "failure" && (message.id === id || message.id === null)) return refusalFault(message.error.code, { status });
+      return unexplained;
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_PROTOCOL_ERROR") throw thrown;
+  }
+  return unexplained;
 }

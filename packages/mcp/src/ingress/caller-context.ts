@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { invalidParams, invalidRequest } from "../refusal.ts";
+import { invalidParams, invalidRequest } from "./refusal.ts";
 
 /** What a caller says about itself beside the MCP message. Every field is its own wish, checked by the gateway. */
 export interface CallerContext {

@@ -1,13 +1,16 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { NEWEST_LEGACY_VERSION, isLegacyVersion, type LegacyVersion } from "../../versions.ts";
-import { invalidParams } from "../refusal.ts";
+import { META } from "../modern/meta-keys.ts";
+import { invalidParams } from "./refusal.ts";
 
 const MAX_TOOL_NAME = 256;
+/** The request's own metadata: it ends here, whatever goes on to a tool. */
+const ENDS_HERE: readonly string[] = ["progressToken", META.protocolVersion, META.clientInfo, META.clientCapabilities, META.logLevel];
 
 /** What is not implemented is refused by name, never accepted and dropped. */
 function onlyKnown(params: JsonObject, known: readonly string[], method: string): void {
   const unknown = Object.keys(params).filter((key) => !known.includes(key));
   if (unknown.includes("task")) throw invalidParams(`${method}: tasks are not supported by this gateway yet`);
+  if (unknown.includes("inputResponses") || unknown.includes("requestState")) throw invalidParams(`${method}: no input was required; input responses are not supported by this gateway yet`);
   if (unknown.includes("cursor")) throw invalidParams(`${method}: cursor is not valid; this gateway returns all tools at once`);
   if (unknown.length > 0) throw invalidParams(`${method} has a parameter this gateway does not support`);
 }
@@ -19,21 +22,10 @@ function optionalObject(params: JsonObject, key: string): JsonObject | null {
   return value;
 }
 
-/** `params._meta` without `progressToken`: progress is not forwarded, and without it none is owed. */
+/** `params._meta` without what speaks of the request itself: progress is not forwarded, and without a token none is owed. */
 function readMeta(params: JsonObject): JsonObject | null {
-  const { progressToken: _, ...meta } = optionalObject(params, "_meta") ?? {};
-  return Object.keys(meta).length === 0 ? null : meta;
-}
-
-/** MCP "Initialization": the requested version when it is spoken here, else the newest. */
-export function readInitialize(params: JsonObject): LegacyVersion {
-  const { protocolVersion, clientInfo } = params;
-  if (typeof protocolVersion !== "string") throw invalidParams("protocolVersion must be a string");
-  if (!isJsonObject(params.capabilities)) throw invalidParams("capabilities must be an object");
-  if (!isJsonObject(clientInfo) || typeof clientInfo.name !== "string" || typeof clientInfo.version !== "string") {
-    throw invalidParams("clientInfo needs a name and a version");
-  }
-  return isLegacyVersion(protocolVersion) ? protocolVersion : NEWEST_LEGACY_VERSION;
+  const kept = Object.entries(optionalObject(params, "_meta") ?? {}).filter(([key]) => !ENDS_HERE.includes(key));
+  return kept.length === 0 ? null : Object.fromEntries(kept);
 }
 
 /** Checks the parameters of a method that takes none but `_meta`. */

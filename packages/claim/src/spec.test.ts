@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { createHash, createPrivateKey, sign } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import {
+  auditBundleSchema,
+  auditEntrySchema,
+  decodeRecord,
+  DECISIONS,
+  encodeRecord,
+  ENTRY_TYPES,
+  EVIDENCE_CLASSES,
+  exportBundle,
+  incompleteSessionSchema,
+  INSPECTION_RESULTS,
+  JOURNAL_VERSION,
+  MAX_BUNDLE_ENTRIES,
+  MAX_DETAIL_MEMBERS,
+  MAX_ENTRY_TEXT,
+  MAX_RECEIPT_BYTES,
+  MAX_RECORD_BYTES,
+  RECEIPT_META_KEY,
+  RECEIPT_VERSION,
+  receiptSchema,
+  resetDetailSchema,
+  resetStatementSchema,
+  rootDetailSchema,
+  signReceipt,
+} from "@cmcp/audit";
+import { canonicalText, parseJsonText, toBase64Url, untrusted, type JsonValue } from "@cmcp/boundary";
+import * as z from "zod";
+import { buildClaim } from "./build.ts";
+import { CLAIM_META_KEY, claimSchema, CMCP_VERSION, EAT_PROFILES } from "./claim.ts";
+import { claimHash, signClaim } from "./sign.ts";
+import { isSignedBy } from "./testing/session.ts";
+import { buildTraceRecord, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL, signTraceRecord, traceRecordSchema } from "./trace-record.ts";
+
+const spec = await readFile(new URL("../SPEC.md", import.meta.url), "utf8");
+const blocks = new Map(Array.from(spec.matchAll(/^```json ([a-z-]+)\n([^]*?)\n```$/gm), ([, name = "", json = ""]): [string, JsonValue] => [name, parseJsonText(json)]));
+
+const key = z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), d: z.string(), x: z.string() }).parse(blocks.get("key"));
+const derived = z
+  .strictObject({ thumbprint: z.string(), request: z.json(), response: z.json(), root: z.string(), tip: z.string(), report_data: z.string(), bundle_signature: z.string(), claim_hash: z.string(), build_digest: z.string() })
+  .parse(blocks.get("derived"));
+const entries = z.array(auditEntrySchema).parse(blocks.get("entries"));
+const receipt = receiptSchema.parse(blocks.get("receipt"));
+const claim = claimSchema.parse(blocks.get("claim"));
+const record = traceRecordSchema.parse(blocks.get("trace-record"));
+const [first, call] = entries;
+assert.ok(first !== undefined && call !== undefined);
+
+const privateKey = createPrivateKey({ format: "jwk", key });
+const signWithKey = (bytes: Uint8Array): Uint8Array => sign(null, bytes, privateKey);
+const sha256 = (bytes: Uint8Array | string): Buffer => createHash("sha256").update(bytes).digest();
+
+test("the example follows from what the page says, by hashing and signing alone", () => {
+  const { kty, crv, x } = key;
+  const thumbprint = sha256(canonicalText({ crv, kty, x }));
+  assert.equal(derived.thumbprint, toBase64Url(thumbprint));
+  let previous = "genesis";
+  for (const [index, { entry_hash: hash, ...body }] of entries.entries()) {
+    assert.equal(hash, sha256(canonicalText(body)).toString("hex"));
+    assert.deepEqual([body.prev_entry_hash, body.sequence_number], [previous, index]);
+    previous = hash;
+  }
+  assert.deepEqual([derived.root, derived.tip], [first.entry_hash, previous]);
+  assert.equal(call.request_payload_hash, `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.request))).toString("hex")}`);
+  assert.equal(call.response_payload_hash, `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.response))).toString("hex")}`);
+  assert.equal(derived.report_data, thumbprint.toString("hex") + sha256(Buffer.from(derived.root, "hex")).toString("hex"));
+  assert.equal(claim.trace.runtime.nonce, toBase64Url(Buffer.from(derived.report_data, "hex")));
+  assert.ok(isSignedBy(key, sha256(canonicalText(entries)), derived.bundle_signature));
+  for (const [document, domain] of [[receipt, "cmcp-receipt-v1|"], [claim, ""], [record, ""], [z.looseObject({ signature: z.string() }).parse(blocks.get("journal-record")), "cmcp-journal-v1|"]] as const) {
+    const { signature, ...body } = document;
+    assert.ok(isSignedBy(key, Buffer.from(domain + canonicalText(body)), signature), domain);
+  }
+  assert.equal(derived.claim_hash, `sha256:${sha256(canonicalText(claim)).toString("hex")}`);
+});
+
+test("the example is what this implementation makes of the same facts", () => {
+  const { trace, gateway } = claim;
+  const built = buildClaim({
+    eatProfile: trace.eat_profile,
+    issuedAt: trace.iat,
+    jwk: key,
+    gatewayVersion: gateway.gateway_version,
+    session: { id: gateway.session_id, ...gateway.audit_chain, crossBoundaryEvents: [] },
+    entries,
+    policy: { hash: trace.policy.bundle_hash, version: trace.policy.version, mode: "enforcing" },
+    catalog: { hash: gateway.catalog.hash, driftDetected: false, exceptions: [] },
+    attestation: { platform: "software-only", measurement: trace.runtime.measurement, reportData: Buffer.from(derived.report_data, "hex"), firmware: "software-only", generatedAt: Date.parse(gateway.attestation_generated_at), validitySeconds: 86_400 },
+    surroundings: { isolation: "network-namespace", channel: "plain" },
+    sequenceNumber: 1,
+  });
+  assert.deepEqual(signClaim(built, signWithKey), claim);
+  assert.equal(claimHash(claim), derived.claim_hash);
+  assert.deepEqual(signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey), record);
+  assert.deepEqual(signReceipt(call, derived.thumbprint, "plain", signWithKey), receipt);
+  assert.equal(exportBundle(gateway.session_id, entries, signWithKey).bundle_signature, derived.bundle_signature);
+  assert.ok(rootDetailSchema.safeParse(first.detail).success);
+  const stored = decodeRecord(untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))));
+  assert.equal(stored.kind, "intent");
+  assert.deepEqual(decodeRecord(untrusted(encodeRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq, signWithKey))), stored);
+});
+
+/** Names of all members a schema knows, at every depth. */
+function members(schema: unknown): string[] {
+  const json = z.toJSONSchema(schema as z.ZodType);
+  const walk = (value: unknown): string[] => {
+    if (typeof value !== "object" || value === null) return [];
+    const properties: unknown = (value as Record<string, unknown>)["properties"];
+    const own = typeof properties === "object" && properties !== null && !("type" in properties && typeof properties.type === "string") ? Object.keys(properties) : [];
+    return [...own, ...Object.values(value).flatMap(walk)];
+  };
+  return walk(json);
+}
+
+test("the page names every member, word and bound of the formats", () => {
+  const said = spec.slice(0, spec.indexOf("## 13."));
+  const words = new Set(Array.from(said.matchAll(/`([^`]+)`/g), ([, code = ""]) => code).flatMap((code) => [code, ...(code.match(/[A-Za-z_0-9]+/g) ?? [])]));
+  const named = [claimSchema, auditEntrySchema, auditBundleSchema, receiptSchema, incompleteSessionSchema, traceRecordSchema, resetStatementSchema, resetDetailSchema].flatMap(members);
+  assert.ok(named.length > 120);
+  const vocabulary = [...ENTRY_TYPES, ...DECISIONS, ...INSPECTION_RESULTS, ...EVIDENCE_CLASSES, ...EAT_PROFILES, CMCP_VERSION, RECEIPT_VERSION, JOURNAL_VERSION, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL];
+  assert.deepEqual([...new Set([...named, ...vocabulary].filter((name) => !words.has(name)))], []);
+  for (const metaKey of [RECEIPT_META_KEY, CLAIM_META_KEY]) assert.ok(said.includes(`_meta["${metaKey}"]`));
+  for (const [name, value] of Object.entries({ MAX_ENTRY_TEXT, MAX_DETAIL_MEMBERS, MAX_BUNDLE_ENTRIES, MAX_RECEIPT_BYTES, MAX_RECORD_BYTES })) {
+    assert.match(said, new RegExp(`\\(\`${name}\`\\)[^|]*\\| ${value} \\|`));
+  }
+});
+
+test("a canonical form the page quotes is the entry's", () => {
+  const { entry_hash: _, ...body } = entries.at(-1) ?? first;
+  const quoted = /begins\n`([^`]+)…`/.exec(spec)?.[1];
+  assert.ok(quoted !== undefined && quoted.length > 100);
+  assert.ok(canonicalText(body).startsWith(quoted));
+});

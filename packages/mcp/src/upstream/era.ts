@@ -1,0 +1,81 @@
+import { CmcpError, asCmcpError, isJsonObject, type ErrorCode } from "@cmcp/boundary";
+import { RPC } from "../jsonrpc/reply.ts";
+import { MODERN_VERSION } from "../versions.ts";
+import { withSent } from "./fault.ts";
+import { NotOpened } from "./legacy/sessions.ts";
+import type { ModernTransport } from "./modern/transport.ts";
+import type { UpstreamLimits } from "./options.ts";
+
+/** `modern`: an envelope in every request. `legacy`: `initialize` and sessions. */
+export type UpstreamEra = "modern" | "legacy";
+
+/** How long a server may take over `server/discover`: one that knows it answers at once, others may never. */
+const DISCOVER_MS = 10_000;
+/** Failures of a server that was reached: it answered something else, or nothing. */
+const REACHED: readonly ErrorCode[] = ["UPSTREAM_PROTOCOL_ERROR", "UPSTREAM_CALL_REFUSED", "UPSTREAM_INPUT_REQUIRED", "UPSTREAM_TIMEOUT", "RESPONSE_SIZE_EXCEEDED"];
+/** JSON-RPC errors the modern era gives under 4xx; any other there comes from something else. */
+const MODERN_REFUSALS: readonly unknown[] = [RPC.methodNotFound, RPC.invalidParams, RPC.headerMismatch, RPC.missingCapability];
+
+function wasReached(fault: CmcpError): boolean {
+  return REACHED.includes(fault.code);
+}
+
+/**
+ * Which era a tool server speaks: asked once with `server/discover`, remembered, and asked again after a
+ * failure that shows it may have changed (MCP 2026-07-28, Versioning, "Backward Compatibility").
+ */
+export class EraOfServer {
+  readonly #transport: ModernTransport;
+  readonly #limits: UpstreamLimits;
+  readonly #closing: AbortSignal;
+  #verdict: Promise<UpstreamEra> | undefined;
+
+  constructor(transport: ModernTransport, limits: UpstreamLimits, closing: AbortSignal) {
+    this.#transport = transport;
+    const wait = Math.min(limits.headersMs, DISCOVER_MS);
+    this.#limits = { ...limits, headersMs: wait, idleMs: wait, totalMs: Math.min(limits.totalMs, limits.connectMs + wait) };
+    this.#closing = closing;
+  }
+
+  /** The verdict, which is also what to {@link forget}. Callers share one probe; its errors have `detail.sent` 0. */
+  current(): Promise<UpstreamEra> {
+    if (this.#verdict !== undefined) return this.#verdict;
+    const verdict = this.#probe();
+    this.#verdict = verdict;
+    verdict.catch(() => this.forget(verdict));
+    return verdict;
+  }
+
+  /** Forgets that verdict, unless another has come since. */
+  forget(verdict: Promise<UpstreamEra>): void {
+    if (this.#verdict === verdict) this.#verdict = undefined;
+  }
+
+  async #probe(): Promise<UpstreamEra> {
+    try {
+      const { supportedVersions, capabilities } = await this.#transport.request({ method: "server/discover", params: {} }, this.#closing, this.#limits);
+      const modern = Array.isArray(supportedVersions) && supportedVersions.includes(MODERN_VERSION) && isJsonObject(capabilities);
+      return modern ? "modern" : "legacy";
+    } catch (thrown) {
+      const fault = asCmcpError(thrown, "INTERNAL", "the tool server's era could not be found out");
+      // A legacy server may answer what it does not know with anything, or with nothing. A server that could
+      // not be reached says nothing of its era.
+      if (wasReached(fault) && fault.detail.sent === 1) return "legacy";
+      throw withSent(fault, false);
+    }
+  }
+}
+
+/** True when a request failed as it would at a server of the other era. */
+export function showsOtherEra(fault: CmcpError, era: UpstreamEra): boolean {
+  const { status, rpc_code: rpcCode } = fault.detail;
+  if (rpcCode === RPC.unsupportedVersion) return true;
+  if (fault instanceof NotOpened) return wasReached(fault);
+  const refusedByHttp = status === 400 || status === 404 || status === 405;
+  return refusedByHttp && (era === "legacy" || !MODERN_REFUSALS.includes(rpcCode));
+}
+
+/** True when the server did not run the request: it said so with a JSON-RPC error, or never got it. */
+export function ranNothing(fault: CmcpError): boolean {
+  return fault.code === "UPSTREAM_CALL_REFUSED" || fault instanceof NotOpened;
+}

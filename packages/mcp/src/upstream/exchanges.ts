@@ -1,0 +1,42 @@
+import type { Dispatcher } from "undici";
+import { HttpExchange } from "./exchange.ts";
+import { upstreamFault } from "./fault.ts";
+import type { UpstreamLimits } from "./options.ts";
+
+/** How long an answered event stream may take to end before its connection is given up. */
+export const DRAIN_MS = 1_000;
+
+/** HTTP exchanges with one endpoint of a tool server, bounded in number. */
+export class Exchanges {
+  readonly limits: UpstreamLimits;
+  readonly #dispatcher: Dispatcher;
+  readonly #path: string;
+  #running = 0;
+
+  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits) {
+    this.#dispatcher = dispatcher;
+    this.#path = path;
+    this.limits = limits;
+  }
+
+  /** POSTs one JSON-RPC message. @throws CmcpError `OVERLOADED` beyond the limit. */
+  post(headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal, limits: UpstreamLimits = this.limits): HttpExchange {
+    return this.#open("POST", { ...headers, "content-type": "application/json" }, body, signal, limits);
+  }
+
+  /** Asks for the end of a session. @throws CmcpError `OVERLOADED` beyond the limit. */
+  delete(headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpExchange {
+    return this.#open("DELETE", headers, null, signal, this.limits);
+  }
+
+  #open(method: "POST" | "DELETE", headers: Readonly<Record<string, string>>, body: string | null, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
+    if (this.#running >= this.limits.maxExchanges) {
+      throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
+    }
+    const all = { accept: "application/json, text/event-stream", "accept-encoding": "identity", ...headers };
+    const exchange = new HttpExchange(this.#dispatcher, { method, path: this.#path, headers: all, body }, limits, signal);
+    this.#running += 1;
+    void exchange.closed.then(() => (this.#running -= 1));
+    return exchange;
+  }
+}

@@ -1,0 +1,101 @@
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
+import { raced } from "../abort.ts";
+import { withSent } from "../fault.ts";
+import { readNegotiated, type UpstreamSession } from "./session.ts";
+import { SessionLost, type LegacyTransport } from "./transport.ts";
+
+/** An upstream session, from the moment it is asked for. */
+interface Opening {
+  readonly promise: Promise<UpstreamSession>;
+  session: UpstreamSession | undefined;
+}
+
+/** The MCP sessions with one tool server: one for each gateway session, opened on first use. */
+export class LegacySessions {
+  readonly #transport: LegacyTransport;
+  readonly #clientInfo: { readonly name: string; readonly version: string };
+  readonly #closing: AbortSignal;
+  readonly #openings = new Map<string, Opening>();
+
+  constructor(transport: LegacyTransport, clientInfo: { readonly name: string; readonly version: string }, closing: AbortSignal) {
+    this.#transport = transport;
+    this.#clientInfo = clientInfo;
+    this.#closing = closing;
+  }
+
+  /** Runs a request in the session of `key`, opening it if need be, and once more when the server lost it before. */
+  async run<T>(key: string, signal: AbortSignal, request: (session: UpstreamSession) => Promise<T>): Promise<T> {
+    let lost: SessionLost | undefined;
+    for (;;) {
+      const opening = this.#opening(key);
+      try {
+        return await request(await this.#opened(opening.promise, signal));
+      } catch (thrown) {
+        const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
+        // Servers answer 404, some 400, for a session they no longer know. Only 404 says that nothing ran.
+        const unknown = fault.detail.status === 404 || fault.detail.status === 400;
+        if (unknown) this.#forget(key, opening);
+        if (lost !== undefined) throw withSent(fault, true);
+        if (!(thrown instanceof SessionLost)) throw fault;
+        lost = thrown;
+      }
+    }
+  }
+
+  /** Ends the session of `key`, if there is one; waits a few seconds at most. Never throws. */
+  async close(key: string): Promise<void> {
+    const opening = this.#openings.get(key);
+    this.#openings.delete(key);
+    if (opening?.session !== undefined) await this.#transport.end(opening.session);
+    // One that is still being opened has lost its caller: it ends when it can, and nobody waits.
+    else opening?.promise.then((session) => this.#transport.end(session), () => undefined);
+  }
+
+  /** Forgets all of them without a word to the server. */
+  clear(): void {
+    this.#openings.clear();
+  }
+
+  #opening(key: string): Opening {
+    const known = this.#openings.get(key);
+    if (known !== undefined) return known;
+    const opening: Opening = { promise: this.#initialize(), session: undefined };
+    this.#openings.set(key, opening);
+    opening.promise.then(
+      (session) => (opening.session = session),
+      () => this.#forget(key, opening),
+    );
+    return opening;
+  }
+
+  #forget(key: string, opening: Opening): void {
+    if (this.#openings.get(key) === opening) this.#openings.delete(key);
+  }
+
+  /** Waits for a session others may wait for too. Whatever goes wrong here, the call itself has not left. */
+  async #opened(opening: Promise<UpstreamSession>, signal: AbortSignal): Promise<UpstreamSession> {
+    try {
+      return await raced(opening, signal);
+    } catch (thrown) {
+      if (signal.aborted) throw withSent(asCmcpError(signal.reason, "REQUEST_CANCELLED", "the caller went away"), false);
+      throw new NotOpened(asCmcpError(thrown, "INTERNAL", "no session with the tool server"));
+    }
+  }
+
+  /** MCP "Initialization": offers the newest legacy version and no capabilities. */
+  async #initialize(): Promise<UpstreamSession> {
+    const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities: {}, clientInfo: { ...this.#clientInfo } };
+    const { result, sessionId } = await this.#transport.request(null, "initialize", params, this.#closing);
+    const session = { id: sessionId, version: readNegotiated(result) };
+    await this.#transport.send(session, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }), this.#closing);
+    return session;
+  }
+}
+
+/** No session could be opened, so nothing that was to run in it has left. */
+export class NotOpened extends CmcpError {
+  constructor(cause: CmcpError) {
+    super(cause.code, cause.message, { cause, detail: { ...cause.detail, sent: 0 } });
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * The parts of undici that are used, by file: its index would bring fetch, caches, mocks and WebSockets
+ * into the enclave.
+ */
+import type { Pool as PoolType, errors as Errors } from "undici";
+// @ts-expect-error undici types its index only; the types are taken from there.
+import PoolUntyped from "undici/lib/dispatcher/pool.js";
+// @ts-expect-error as above.
+import errorsUntyped from "undici/lib/core/errors.js";
+
+export const Pool = PoolUntyped as typeof PoolType;
+export type Pool = PoolType;
+export const errors = errorsUntyped as typeof Errors;

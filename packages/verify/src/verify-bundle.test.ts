@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
+import { describe, test } from "node:test";
+import { canonicalBytes } from "@cmcp/boundary";
+import { verifyBundle } from "./index.ts";
+import { Instance, relink } from "./testing/instance.ts";
+import { entriesOf, failures, recordOf } from "./testing/session.ts";
+import type { Verdict } from "./verdict.ts";
+
+const { instance, entries, bundle, receipts } = recordOf();
+const other = new Instance();
+
+async function judge(record: { bundle: object; receipts?: readonly object[] }, expected: { trustedKey?: string; allowSoftwareOnly?: boolean } = {}): Promise<Verdict> {
+  return await verifyBundle({ bundle: canonicalBytes(record.bundle), receipts: (record.receipts ?? []).map((receipt) => canonicalBytes(receipt)) }, { allowSoftwareOnly: true, ...expected }, webcrypto);
+}
+
+const notPerformed = (verdict: Verdict): string[] => verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name);
+
+describe("a bundle by itself", () => {
+  test("is one unbroken chain, and says what that does not show", async () => {
+    const verdict = await judge({ bundle });
+    assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "closed session", "none established"]);
+    assert.deepEqual([verdict.session, verdict.signingKey], [null, null]);
+    assert.deepEqual(notPerformed(verdict), ["bundle signature", "receipts", "claim"]);
+  });
+
+  test("of an open session is an open prefix", async () => {
+    assert.equal((await judge({ bundle: instance.bundle(entriesOf(instance, false)) })).completeness, "open prefix");
+  });
+
+  test("is accepted only by who asks for no hardware evidence", async () => {
+    const verdict = await judge({ bundle }, { allowSoftwareOnly: false });
+    assert.deepEqual(failures(verdict), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
+  });
+
+  test("under a pinned key is that key's, with its receipts", async () => {
+    const verdict = await judge({ bundle, receipts }, { trustedKey: instance.jwk.x });
+    assert.deepEqual([verdict.outcome, verdict.assurance, verdict.signingKey], ["accepted", "functional only", instance.jwk.x]);
+    assert.deepEqual(notPerformed(verdict), ["claim"]);
+    assert.deepEqual(failures(await judge({ bundle }, { trustedKey: other.jwk.x })), ["bundle signature SIGNATURE_INVALID"]);
+    assert.deepEqual(failures(await judge({ bundle: other.bundle(entries) }, { trustedKey: instance.jwk.x })), ["bundle signature SIGNATURE_INVALID"]);
+  });
+
+  test("that was rearranged, cut or changed is rejected", async () => {
+    for (const changed of [entries.slice(1), entries.toSpliced(2, 1), entries.map((entry, index) => (index === 2 ? { ...entry, policy_decision: "allow" as const } : entry))]) {
+      assert.deepEqual(failures(await judge({ bundle: { ...bundle, entries: changed } })), ["audit chain CHAIN_BROKEN"]);
+    }
+  });
+
+  test("is held against receipts, with and without a key", async () => {
+    const [held] = receipts;
+    assert.ok(held !== undefined);
+    const rewritten = relink(entries.map((entry, index) => (index === 1 ? { ...entry, tool_name: "other" } : entry)));
+    for (const expected of [{}, { trustedKey: instance.jwk.x }]) {
+      assert.deepEqual(failures(await judge({ bundle, receipts: [held] }, expected)), []);
+      assert.deepEqual(failures(await judge({ bundle: instance.bundle(rewritten), receipts: [held] }, expected)), [`receipt ${held.sequence_number} CHAIN_BROKEN`]);
+      const foreign = other.receipt({ ...held, session_id: "11111111-1111-4111-8111-111111111111" });
+      assert.equal(failures(await judge({ bundle, receipts: [foreign] }, expected)).length, 1);
+    }
+  });
+
+  test("that is none is malformed", async () => {
+    for (const bytes of [new Uint8Array(), Buffer.from("{}"), Buffer.from("[")]) {
+      const verdict = await verifyBundle({ bundle: bytes }, { allowSoftwareOnly: true }, webcrypto);
+      assert.deepEqual([verdict.outcome, verdict.completeness], ["malformed", "unknown"]);
+    }
+  });
+});

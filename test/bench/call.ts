@@ -1,0 +1,35 @@
+import type { JsonObject } from "@cmcp/boundary";
+
+/** The tool every measured call names. */
+export const TOOL = "echo_text";
+
+/** Its approved input schema. */
+export const INPUT_SCHEMA: JsonObject = { type: "object", properties: { text: { type: "string", maxLength: 65_536 }, note: { type: "string" } }, required: ["text"], additionalProperties: false };
+
+/** Bytes of the body of one measured `tools/call`. */
+export const CALL_BYTES = 2_048;
+
+/** Arguments that make the body of {@link callBody} exactly {@link CALL_BYTES} long. */
+export function callArguments(): { text: string; note: string } {
+  const sentence = "The quick brown fox reads page 7 of the ledger; ";
+  const empty = JSON.stringify(request({ text: "", note: "2 KB" })).length;
+  return { text: sentence.repeat(64).slice(0, CALL_BYTES - empty), note: "2 KB" };
+}
+
+function request(args: { text: string; note: string }): JsonObject {
+  return { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: TOOL, arguments: args } };
+}
+
+/** One `tools/call` of 2 KB, as an agent sends it. */
+export function callBody(): string {
+  return JSON.stringify(request(callArguments()));
+}
+
+/** A bundle of `count` rules: one permits the measured tool, all others name other tools. */
+export function rules(count: number): string {
+  const others = Array.from({ length: count - 1 }, (_, index) => {
+    const effect = index % 3 === 0 ? "forbid" : "permit";
+    return `@id("other-${index}")\n${effect} (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"other_tool_${index}")\nwhen { context.session_max_sensitivity != "level-${index}" };\n`;
+  });
+  return `@id("allow-echo")\npermit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"${TOOL}");\n${others.join("")}`;
+}

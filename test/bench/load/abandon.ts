@@ -1,0 +1,39 @@
+import { callBody } from "../call.ts";
+import { Client, isResult, refusalOf } from "./client.ts";
+import { Connection } from "./connection.ts";
+import type { Abandon, Abandoned } from "./job.ts";
+
+/** Connections the sessions are opened on. */
+const CONNECTIONS = 16;
+
+type Tally = Record<string, number>;
+
+function count(tally: Tally, code: string): void {
+  tally[code] = (tally[code] ?? 0) + 1;
+}
+
+/** Opens sessions and leaves each after one call. Where a session is refused the call names none. */
+export async function abandon(order: Abandon): Promise<Abandoned> {
+  const body = callBody();
+  const refused: Tally = {};
+  const callsRefused: Tally = {};
+  let left = order.sessions;
+  let opened = 0;
+  let calls = 0;
+  const work = async (): Promise<void> => {
+    const connection = await Connection.open(order.port);
+    while (left > 0) {
+      left -= 1;
+      const client = new Client(connection, order.token, body);
+      const answer = await client.initialize();
+      if (isResult(answer)) opened += 1;
+      else count(refused, refusalOf(answer));
+      const called = await client.call();
+      if (isResult(called)) calls += 1;
+      else count(callsRefused, refusalOf(called));
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, work));
+  return { opened, refused, calls, callsRefused };
+}

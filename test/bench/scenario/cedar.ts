@@ -1,0 +1,82 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CatalogTool } from "@cmcp/catalog";
+import { compilePolicy, readBundle, type CallFacts, type CompiledPolicy } from "@cmcp/policy";
+import { ROOT } from "../../gateway/deployment.ts";
+import { INPUT_SCHEMA, TOOL, callArguments, rules } from "../call.ts";
+import { TARGETS, type Plan } from "../plan.ts";
+import { atMost, figure, type Row } from "../report/row.ts";
+import { microseconds } from "./timing.ts";
+
+const COUNTS: readonly number[] = [10, 100, 1_000];
+const WORKER = new URL("../../../packages/policy/src/compile-worker.ts", import.meta.url);
+const URL_OF_TOOL = "https://tools.example/mcp";
+
+/** The measured tool as a catalog has it. */
+export const CATALOG_TOOL: CatalogTool = {
+  toolName: TOOL,
+  actionName: "EchoText",
+  server: { identity: URL_OF_TOOL, displayName: "Echo", url: new URL(URL_OF_TOOL), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  description: "Echoes text.",
+  inputSchema: INPUT_SCHEMA,
+  outputSchema: null,
+  definitionHash: `sha256:${"0".repeat(64)}`,
+  driftDigest: `sha256:${"0".repeat(64)}`,
+  complianceDomain: "public",
+  requiresBaa: false,
+  baaCovered: false,
+  sensitivityLevel: "public",
+  destinationClass: "external",
+  toolCategory: "unclassified",
+};
+
+function facts(): CallFacts {
+  return {
+    principal: { id: "default" },
+    sessionId: "0d8f1a52-6d3b-4a4e-9d2c-3f5a6b7c8d9e",
+    workflowId: "default",
+    workflowAllowedTools: [TOOL],
+    sessionSensitivity: "public",
+    sessionMaxSensitivity: "public",
+    sensitivityLevelInt: 0,
+    enforcementMode: "enforcing",
+    catalogHash: `sha256:${"0".repeat(64)}`,
+    attestationPlatform: "software-only",
+    channel: "plain",
+    isolation: "network-namespace",
+    sessionIsolation: "gateway",
+    tool: CATALOG_TOOL,
+    arguments: callArguments(),
+  };
+}
+
+async function compiled(count: number): Promise<CompiledPolicy> {
+  const schema = await readFile(join(ROOT, "examples/quickstart/policies/schema.cedarschema"), "utf8");
+  const manifest = JSON.stringify({ version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "bench@example.org", commit_sha: "0" });
+  const bundle = readBundle({ "manifest.json": manifest, "rules.cedar": rules(count), "schema.cedarschema": schema });
+  return await compilePolicy(bundle, { tools: new Map([[TOOL, CATALOG_TOOL]]) }, { workerUrl: WORKER });
+}
+
+/** A decision under a bundle of `count` rules, ready to be repeated. */
+export async function decision(count: number): Promise<() => void> {
+  const policy = await compiled(count);
+  const call = facts();
+  return () => {
+    if (policy.decide(call).decision !== "allow") throw new Error("the measured call is not allowed");
+  };
+}
+
+/** Whether a decision costs the same however many rules name other tools. */
+export async function cedar(plan: Plan): Promise<Row[]> {
+  const figures: { count: number; taken: number }[] = [];
+  for (const count of COUNTS) {
+    const decide = await decision(count);
+    figures.push({ count, taken: await microseconds(decide, plan.stageMs) });
+  }
+  const first = figures[0]?.taken ?? Number.NaN;
+  const last = figures.at(-1)?.taken ?? Number.NaN;
+  return [
+    ...figures.map(({ count, taken }) => figure(`decision, ${count} rules`, taken, "µs", "all but one name other tools")),
+    atMost("growth from 10 to 1 000 rules", last / first, TARGETS.cedarGrowth, "×", "in-process, exported functions"),
+  ];
+}

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test demo interop clean
+.PHONY: help setup build lint types check test demo interop bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,12 @@ demo: build ## the main job on real servers, with a claim verified at the end
 
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh
+
+bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=--profile)
+	@$(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts $(ARGS)
+
+docs: setup ## rewrite the generated tables in docs/ from the code
+	@$(NODE) scripts/write-reference.ts
 
 clean: ## remove everything that was installed or built
 	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist

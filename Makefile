@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test demo interop bench docs clean
+.PHONY: help setup build lint types check test demo interop bench docs sbom analyse audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +39,15 @@ bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=
 
 docs: setup ## rewrite the generated tables in docs/ from the code
 	@$(NODE) scripts/write-reference.ts
+
+sbom: build ## write the bill of materials to out/sbom.cdx.json
+	@$(NODE) scripts/sbom.ts
+
+analyse: ## static security analysis of our sources (needs Python 3.10)
+	@sh scripts/analyse.sh
+
+audit: setup ## ask the registry for advisories on what is shipped
+	@sh scripts/audit.sh
 
 clean: ## remove everything that was installed or built
 	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist

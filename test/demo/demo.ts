@@ -71,12 +71,14 @@ async function main(): Promise<void> {
     const headers = { authorization: `Bearer ${token}` };
     const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
     const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
+    const trustRecord = await (await fetch(`${gateway.url}/sessions/${session}/trace-record`, { headers })).text();
     await mkdir(out, { recursive: true });
     await writeFile(join(out, "claim.json"), claim);
     await writeFile(join(out, "audit-bundle.json"), bundle);
+    await writeFile(join(out, "trace-record.json"), trustRecord);
     await writeFile(join(out, "receipt.json"), JSON.stringify(late.receipt));
     await agent.close();
-    say("out/claim.json  out/audit-bundle.json  out/receipt.json");
+    say("out/claim.json  out/audit-bundle.json  out/receipt.json  out/trace-record.json (TRACE v0.2)");
 
     step(5, "An auditor verifies them offline");
     const verifyArguments = ["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle.json"), "--receipt", join(out, "receipt.json"), "--allow-software-only"];

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { cmcp } from "../gateway/cli.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
+import { BundleShelf, signingKey } from "../gateway/signed-bundle.ts";
 
 const DEVELOPMENT = { CMCP_DEV_MODE: "1" };
 const URL_A = "http://127.0.0.1:9001/mcp";
@@ -62,8 +63,6 @@ describe("starts that are refused", () => {
   });
   for (const [key, yaml] of [
     ["attestation.provider", "attestation:\n  provider: tpm\n"],
-    ["attestation.enforcement_mode", "attestation:\n  enforcement_mode: advisory\n"],
-    ["policy_reload_interval_seconds", "policy_reload_interval_seconds: 5\n"],
     ["kill_switch", "kill_switch:\n  enabled: true\n"],
   ] as const) {
     test(`${key}, which is not built yet, by name`, async () => {
@@ -73,6 +72,29 @@ describe("starts that are refused", () => {
       assert.match(error.message, new RegExp(key.split(".").at(-1) ?? key));
     });
   }
+  test("an unsigned policy bundle where a signing key is pinned, refused by the enclave", async () => {
+    await refused(await good(), "POLICY_SIGNATURE_INVALID", { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: signingKey().publicKey });
+  });
+  test("a reload that a pinned hash would never let load anything", async () => {
+    await refused(await good({ config: "policy_reload_interval_seconds: 5\n" }), "POLICY_RELOAD_PINNED_HASH", { ...DEVELOPMENT, CMCP_POLICY_HASH: WRONG_HASH });
+  });
+  test("a reload without a key that says who made a bundle", async () => {
+    await refused(await good({ config: "policy_reload_interval_seconds: 5\n" }), "CONFIG_INVALID", DEVELOPMENT, /CMCP_POLICY_SIGNING_KEY/);
+  });
+  test("a bundle whose version has no order, where another may follow", async () => {
+    const { key, publicKey } = signingKey();
+    const config = await good({ config: "policy_reload_interval_seconds: 5\n" });
+    const policies = join(dirname(config), "policies");
+    await rm(policies, { recursive: true });
+    await new BundleShelf(folder(), policies).place({ version: "1.0-beta", rules: ALLOW_ALL, key });
+    await refused(config, "POLICY_BUNDLE_INVALID", { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: publicKey }, /version/);
+  });
+  test("a conformance profile that is not satisfied", async () => {
+    await refused(await good({ config: "conformance_profile: aarm\n" }), "CONFORMANCE_PROFILE_UNSATISFIED", DEVELOPMENT, /aarm/);
+  });
+  test("a sensitivity label that would change a built-in one, refused by the enclave", async () => {
+    await refused(await good({ config: "sensitivity:\n  vocabulary:\n    pii: 9\n" }), "CONFIG_INVALID", DEVELOPMENT, /pii is built in/);
+  });
   test("a policy with a syntax error, naming the file", async () => {
     await refused(await good({ policies: "permit (principal, action, resource" }), "POLICY_BUNDLE_INVALID", DEVELOPMENT, /rules\.cedar/);
   });
@@ -101,6 +123,9 @@ describe("starts that are refused", () => {
     const path = join(config, "../catalog.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"description":"echo."', '"description":"echo!"'));
     await refused(config, "CATALOG_INVALID");
+  });
+  test("a schema that would be fetched from a network", async () => {
+    await refused(await good({ tools: [{ name: "echo", url: URL_A, inputSchema: { $ref: "https://example.org/schema.json" } }] }), "CATALOG_INVALID");
   });
   test("a missing file is named", async () => {
     await refused(join(root, "nowhere.yaml"), "CONFIG_INVALID", DEVELOPMENT, /nowhere\.yaml/);

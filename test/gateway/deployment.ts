@@ -44,6 +44,7 @@ export interface ToolEntry {
   readonly fingerprint?: string;
   readonly inputSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
+  readonly sensitivityLevel?: string;
 }
 
 function catalogEntry(tool: ToolEntry): JsonObject {
@@ -55,7 +56,7 @@ function catalogEntry(tool: ToolEntry): JsonObject {
     definition_hash: definitionHash(definition),
     compliance_domain: "public",
     requires_baa: false,
-    sensitivity_level: "public",
+    sensitivity_level: tool.sensitivityLevel ?? "public",
     added_at: "2026-01-01T00:00:00Z",
     approved_by: "test@example.org",
   };

@@ -4,3 +4,4 @@ export { loadCatalog, type Catalog, type CatalogOptions, type CatalogTool } from
 export type { CatalogServer } from "./server.ts";
 export { actionName } from "./tool-name.ts";
 export { findDrift, type Drift } from "./drift.ts";
+export { describeFinding, scanCatalog, scanTools, visibleText, type Finding, type FindingKind, type ScannedTool, type Severity } from "./scan/index.ts";

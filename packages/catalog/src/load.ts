@@ -2,6 +2,7 @@ import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { rawEntries } from "./entry/list.ts";
 import { readEntry } from "./entry/read.ts";
 import { catalogHash, driftDigest } from "./hashes.ts";
+import { describeFinding, scanTools } from "./scan/index.ts";
 import { readServer, serverWarnings, type CatalogServer } from "./server.ts";
 import { actionName } from "./tool-name.ts";
 
@@ -81,11 +82,21 @@ function sameServer(left: CatalogServer, right: CatalogServer): boolean {
   return left.transport === right.transport && (left.pin === null ? right.pin === null : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]));
 }
 
+/** What the scanner says of the approved texts. Outside development nothing grave may reach a model. @throws CmcpError `CATALOG_INVALID` */
+function scanWarnings(tools: Iterable<CatalogTool>, developmentMode: boolean): readonly string[] {
+  const findings = scanTools(Array.from(tools, (tool) => ({ ...tool, server: tool.server.identity, displayName: tool.server.displayName })));
+  const grave = findings.find(({ severity }) => severity === "high");
+  if (grave !== undefined && !developmentMode) {
+    throw new CmcpError("CATALOG_INVALID", `the scan of approved definitions found ${describeFinding(grave)}; cmcp catalog scan lists everything`);
+  }
+  return findings.map(describeFinding);
+}
+
 /**
  * Loads a catalog: every entry checked, hashes recomputed, names and action names unique, one key per server.
  *
  * @throws CmcpError `CATALOG_INVALID` (shape, bounds, a `definition_hash` that does not match, an unpinned server
- * outside development), `CATALOG_TOOL_NAME_COLLISION`, `CONFIG_NOT_SUPPORTED` (features refused by name).
+ * or a high scanner finding outside development), `CATALOG_TOOL_NAME_COLLISION`, `CONFIG_NOT_SUPPORTED` (features refused by name).
  */
 export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
   const tools = new Map<string, CatalogTool>();
@@ -104,5 +115,5 @@ export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
     tools.set(tool.toolName, { ...tool, server: known });
   }
   const list = [...servers.values()];
-  return { hash: catalogHash(raw), tools, servers: list, warnings: list.flatMap(serverWarnings) };
+  return { hash: catalogHash(raw), tools, servers: list, warnings: [...list.flatMap(serverWarnings), ...scanWarnings(tools.values(), options.developmentMode)] };
 }

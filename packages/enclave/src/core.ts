@@ -8,6 +8,8 @@ import type { Clock } from "./clock.ts";
 import type { DriftMonitor } from "./drift.ts";
 import type { Journal } from "./host/journal.ts";
 import type { SigningKey } from "./keys.ts";
+import type { Operators } from "./operators.ts";
+import type { Policies } from "./policies.ts";
 import type { Principals } from "./principals.ts";
 import type { ClaimSequence } from "./record/claims.ts";
 import type { Sessions } from "./record/sessions.ts";
@@ -21,7 +23,9 @@ export interface Core {
   readonly launchDigest: string;
   /** `sha256:` and hex of the program this process runs, by its own account. */
   readonly buildDigest: string;
+  /** The policy in force now; a decision keeps the one it was made under. */
   readonly policy: CompiledPolicy;
+  readonly policies: Policies;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
   readonly key: SigningKey;
@@ -34,6 +38,7 @@ export interface Core {
   readonly upstreams: Upstreams;
   readonly drift: DriftMonitor;
   readonly principals: Principals;
+  readonly operators: Operators;
   readonly sessions: Sessions;
   readonly claims: ClaimSequence;
   /** Asks the platform for a report over 64 bytes of report data. */

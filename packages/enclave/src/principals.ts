@@ -1,44 +1,49 @@
 import { createHash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
-import type { Provision } from "@cmcp/launch";
+import { DEFAULT_PRINCIPAL, type Config, type Provision } from "@cmcp/launch";
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,4096})$/i;
 /** Who calls when no token is configured; possible only on a loopback address in development. */
-const TOKENLESS: Caller = { principalId: "development" };
+const TOKENLESS: Caller = { principalId: DEFAULT_PRINCIPAL };
 
 /** Who is calling, as far as the gateway could establish. */
 export interface Caller {
   readonly principalId: string;
 }
 
-/** Bearer tokens by their SHA-256; the tokens themselves are never held. */
+/**
+ * The principals of the measured configuration, and their bearer tokens by SHA-256; the tokens themselves
+ * are never held. The host hands tokens over: it can say who may call now, never who there is or what anybody may do.
+ */
 export class Principals {
+  readonly #workflows: ReadonlyMap<string, ReadonlySet<string>>;
   #byTokenHash: ReadonlyMap<string, Caller> | null = null;
-  #workflows: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   #tokenless = false;
-  readonly #measured: ReadonlySet<string>;
 
-  /** @param workflows the workflows of the measured configuration; the host's message can only narrow them. */
-  constructor(workflows: readonly string[]) {
-    this.#measured = new Set(workflows);
+  constructor(measured: Config["enclave"]["principals"]) {
+    this.#workflows = new Map(measured.map(({ id, workflows }) => [id, new Set(workflows)]));
   }
 
-  /** Without a token only a development instance serves. @throws CmcpError `LISTEN_ADDRESS_REFUSED` */
-  static assertAcceptable(message: Provision, development: boolean): void {
+  /**
+   * Refuses a provision message as a whole: without a token only a development instance serves, and every
+   * token must be of a measured principal.
+   * @throws CmcpError `LISTEN_ADDRESS_REFUSED`, `PRINCIPAL_NOT_MEASURED`
+   */
+  assertAcceptable(message: Provision, development: boolean): void {
     if (message.tokenless === true && !development) throw new CmcpError("LISTEN_ADDRESS_REFUSED", "without a bearer token the gateway serves in development only");
+    const named = message.tokenless === true ? [TOKENLESS.principalId] : message.tokens.map(({ principal }) => principal);
+    if (named.some((id) => !this.#workflows.has(id))) throw new CmcpError("PRINCIPAL_NOT_MEASURED", "the provision message names a principal that the launch document does not list");
   }
 
-  /** Takes the host's provision message. Until then every agent request is refused. */
+  /** Takes an acceptable provision message in place of the one before. Until the first, every agent request is refused. */
   provision(message: Provision): void {
-    this.#byTokenHash = new Map(message.principals.map((principal) => [principal.token_sha256, { principalId: principal.id }]));
-    this.#workflows = new Map(message.principals.map((principal) => [principal.id, new Set(principal.workflows)]));
+    this.#byTokenHash = new Map(message.tokens.map(({ principal, sha256 }) => [sha256, { principalId: principal }]));
     this.#tokenless = message.tokenless === true;
   }
 
-  /** Whether a principal may use a workflow that the measured configuration lists. */
+  /** Whether the measured configuration gives a principal a workflow. */
   mayUse(principalId: string, workflow: string): boolean {
-    if (!this.#measured.has(workflow)) return false;
-    return this.#workflows.get(principalId)?.has(workflow) ?? (this.#tokenless && principalId === TOKENLESS.principalId);
+    return this.#workflows.get(principalId)?.has(workflow) ?? false;
   }
 
   /**

@@ -16,4 +16,9 @@ export interface CompiledPolicy {
   readonly warnings: readonly string[];
   /** Decides one call. Never throws; whatever goes wrong is a deny. */
   decide(facts: CallFacts): Verdict;
+  /**
+   * Fields of the result that permits which apply to the call want removed, whatever else forbids it: for modes
+   * that let a refused call through. @throws CmcpError `TEE_FAULT` when the engine fails.
+   */
+  redactionOf(facts: CallFacts): readonly string[];
 }

@@ -20,7 +20,7 @@ void test("an allow names its permits, and redacts what any of them redacts", ()
 });
 
 void test("an allow without a determining permit denies", () => {
-  const wanted = { decision: "deny", rule: "allow-without-reason", cause: "error", reason: null, redactFields: [] };
+  const wanted = { decision: "deny", rule: "allow-without-reason", cause: "fault", reason: null, redactFields: [] };
   assert.deepEqual(answer("allow", []), wanted);
   assert.deepEqual(answer("allow", ["f1"]), wanted);
 });

@@ -10,8 +10,10 @@ export type VerdictCause =
   | "request-invalid"
   /** A value the rules read is longer than the context may hold. */
   | "context-bound"
-  /** A rule failed while it was evaluated, or the engine did. */
-  | "error";
+  /** A rule failed while it was evaluated. */
+  | "error"
+  /** The engine failed, or answered what it never should: no rule has been evaluated. */
+  | "fault";
 
 /** The one decision on a call. Only `allow` and `redact` let it through. */
 export interface Verdict {
@@ -77,14 +79,15 @@ function agreedAdvice(rules: readonly Rule[]): Rule["advice"] {
 export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, Rule>): Verdict {
   if (response.diagnostics.errors.length > 0) return fixedDeny("evaluation-error", "error");
   const determining: Rule[] = [];
-  for (const id of response.diagnostics.reason) {
+  // The engine names them in no fixed order.
+  for (const id of response.diagnostics.reason.toSorted()) {
     const rule = rules.get(id);
-    if (rule === undefined) return fixedDeny("engine-failure", "error");
+    if (rule === undefined) return fixedDeny("engine-failure", "fault");
     determining.push(rule);
   }
   const common = { rule: labelled(determining), reason: determining.find((rule) => rule.reason !== null)?.reason ?? null };
   if (response.decision === "allow") {
-    if (determining.length === 0 || determining.some((rule) => rule.effect !== "permit")) return fixedDeny("allow-without-reason", "error");
+    if (determining.length === 0 || determining.some((rule) => rule.effect !== "permit")) return fixedDeny("allow-without-reason", "fault");
     // A permit that asks for a further decision does not allow by itself, whatever other permits say.
     const asking = determining.find((rule) => rule.advice !== null);
     if (asking?.advice) return { ...common, decision: asking.advice, cause: "policy", redactFields: [] };

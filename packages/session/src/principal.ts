@@ -1,5 +1,5 @@
 import type { Session } from "./session.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
 /**
  * What the table remembers of one principal. The sensitivity lives here and not in the session, so that no
@@ -14,13 +14,12 @@ export class PrincipalState {
   readonly byLabel = new Map<string | null, Session>();
   readonly #vocabulary: Vocabulary;
   readonly #raised: (state: PrincipalState) => void;
-  #sensitivity: string;
+  #sensitivity: string = LOWEST_LABEL;
 
   /** @param raised told after every rise; a session can still raise its principal when the table has forgotten both */
-  constructor(id: string, vocabulary: Vocabulary, lowest: string, raised: (state: PrincipalState) => void) {
+  constructor(id: string, vocabulary: Vocabulary, raised: (state: PrincipalState) => void) {
     this.id = id;
     this.#vocabulary = vocabulary;
-    this.#sensitivity = lowest;
     this.#raised = raised;
   }
 
@@ -28,7 +27,12 @@ export class PrincipalState {
     return this.#sensitivity;
   }
 
-  /** Raises the principal, and with it each of its sessions. There is no way down. */
+  /** Starts again from the lowest label: an operator's signed act, the only way down. */
+  reset(): void {
+    this.#sensitivity = LOWEST_LABEL;
+  }
+
+  /** Raises the principal, and with it each of its sessions. */
   raise(label: string): void {
     const level = this.#vocabulary.max(this.#sensitivity, label);
     if (level === this.#sensitivity) return;

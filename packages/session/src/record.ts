@@ -35,6 +35,8 @@ export function sensitivityOfTool(vocabulary: Vocabulary, tool: InvokedTool): st
 const COUNTER = {
   allow: "callsAllowed",
   redact: "callsAllowed",
+  // Let through, but not by policy: a claim counts it as denied.
+  advisory_deny: "callsDenied",
   deny: "callsDenied",
   step_up: "callsDenied",
   defer: "callsDenied",
@@ -94,7 +96,7 @@ export function summarize(session: Session): CallSummary {
     tool_calls_denied: session.callsDenied,
     tool_calls_faulted: session.callsFaulted,
     tools_invoked: [...session.toolsInvoked].sort(),
-    session_max_sensitivity: session.maxSensitivity,
+    session_max_sensitivity: session.highestSensitivity,
     call_graph_summary: {
       compliance_domains_touched: [...session.domainsTouched].sort(),
       cross_boundary_events: session.crossBoundaryEvents.map((event) => ({ ...event })),

@@ -6,7 +6,7 @@ import type { Vocabulary } from "./vocabulary.ts";
 export type SessionState = "open" | "closing" | "closed";
 
 /** Decisions a call can end with. */
-export type CallDecision = "allow" | "redact" | "deny" | "step_up" | "defer" | "fault";
+export type CallDecision = "allow" | "redact" | "advisory_deny" | "deny" | "step_up" | "defer" | "fault";
 
 /** What identifies a session when it is made. */
 export interface SessionIdentity {
@@ -43,6 +43,7 @@ export class Session {
   readonly #principal: PrincipalState;
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
+  #highestSensitivity: string;
 
   constructor(identity: SessionIdentity, principal: PrincipalState, vocabulary: Vocabulary) {
     this.id = identity.id;
@@ -55,6 +56,7 @@ export class Session {
     this.#principal = principal;
     this.#vocabulary = vocabulary;
     this.#maxSensitivity = principal.sensitivity;
+    this.#highestSensitivity = principal.sensitivity;
   }
 
   get callsTotal(): number {
@@ -66,9 +68,19 @@ export class Session {
     return this.state === "closed" ? this.#maxSensitivity : this.#principal.sensitivity;
   }
 
-  /** The highest {@link sensitivity} this session has had. */
+  /** The highest {@link sensitivity} this session has had since it was opened or last reset. */
   get maxSensitivity(): string {
     return this.#maxSensitivity;
+  }
+
+  /** The highest {@link sensitivity} this session has ever had. */
+  get highestSensitivity(): string {
+    return this.#highestSensitivity;
+  }
+
+  /** Forgets the maximum, once the principal's own has been reset. Called by the table. */
+  reset(): void {
+    this.#maxSensitivity = this.#principal.sensitivity;
   }
 
   get domainsTouched(): ReadonlySet<string> {
@@ -82,9 +94,10 @@ export class Session {
   /** Takes over the principal's sensitivity. Called by the principal's state whenever that rises. */
   follow(): void {
     this.#maxSensitivity = this.#vocabulary.max(this.#maxSensitivity, this.#principal.sensitivity);
+    this.#highestSensitivity = this.#vocabulary.max(this.#highestSensitivity, this.#principal.sensitivity);
   }
 
-  /** Raises the principal's sensitivity; it never falls. @throws CmcpError `INTERNAL` for an unknown label */
+  /** Raises the principal's sensitivity; it never falls this way. @throws CmcpError `INTERNAL` for an unknown label */
   raise(label: string): void {
     this.#principal.raise(label);
     // A session that has left the table no longer follows by itself.

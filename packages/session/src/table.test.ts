@@ -162,6 +162,17 @@ void describe("closing", () => {
   });
 });
 
+void describe("a closed session", () => {
+  void it("does not come back by being used", () => {
+    const sessions = table();
+    const session = sessions.openHandle("a");
+    sessions.close(session);
+    sessions.touch(session);
+    assert.equal(sessions.size, 0);
+    assert.equal(sessions.byId("a", session.id), undefined);
+  });
+});
+
 void describe("a session of another table", () => {
   void it("is neither found nor closed", () => {
     const [mine, other] = [table(), table()];
@@ -232,5 +243,38 @@ void describe("sensitivity cannot be laundered", () => {
         }
       }),
     );
+  });
+});
+
+void describe("an operator's reset", () => {
+  void it("takes the principal and the session back to the lowest label, and says from where", () => {
+    const sessions = table();
+    const session = sessions.byLabel("a", "x");
+    see(session, "hipaa_phi");
+    assert.deepEqual(sessions.reset(session), { before: "hipaa_phi", after: "public" });
+    assert.deepEqual([session.sensitivity, session.maxSensitivity, session.highestSensitivity], ["public", "public", "hipaa_phi"]);
+    assert.equal(sessions.openHandle("a").maxSensitivity, "public");
+    see(session, "pii");
+    assert.deepEqual([session.maxSensitivity, session.highestSensitivity], ["pii", "hipaa_phi"]);
+    assert.equal(sessions.sensitivityOf("a"), "pii");
+  });
+
+  void it("leaves other principals alone, and the principal's other open sessions their maximum", () => {
+    const sessions = table();
+    const [one, other, foreign] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other"), sessions.byLabel("b", "one")];
+    see(foreign, "mnpi");
+    see(one, "hipaa_phi");
+    sessions.reset(one);
+    assert.equal(other.maxSensitivity, "hipaa_phi");
+    assert.equal(foreign.sensitivity, "mnpi");
+  });
+
+  void it("lets the principal be forgotten once its sessions are closed", () => {
+    const sessions = table();
+    const session = sessions.openHandle("a");
+    see(session, "hipaa_phi");
+    sessions.reset(session);
+    sessions.close(session);
+    assert.equal(sessions.principals, 0);
   });
 });

@@ -1,5 +1,6 @@
 import { CmcpError, toBase64Url } from "@cmcp/boundary";
 import { PrincipalState } from "./principal.ts";
+import type { SensitivityChange } from "./record.ts";
 import { Session } from "./session.ts";
 import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
@@ -97,6 +98,17 @@ export class SessionTable {
     this.#principal(principalId).raise(label);
   }
 
+  /**
+   * Takes a session's principal back to the lowest label, on an operator's signed word. The session's maximum
+   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them.
+   */
+  reset(session: Session): SensitivityChange {
+    const before = session.sensitivity;
+    this.#principals.get(session.principalId)?.reset();
+    session.reset();
+    return { before, after: session.sensitivity };
+  }
+
   /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
   openHandle(principalId: string): Session {
     return this.#open(this.#principal(principalId), null);
@@ -178,7 +190,7 @@ export class SessionTable {
     if (known !== undefined) return known;
     // Forgetting a principal to make room would forget what it has seen.
     if (this.#principals.size >= MAX_PRINCIPALS) throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
-    const principal = new PrincipalState(id, this.#options.vocabulary, LOWEST_LABEL, (raised) => this.#remember(raised));
+    const principal = new PrincipalState(id, this.#options.vocabulary, (raised) => this.#remember(raised));
     this.#principals.set(id, principal);
     return principal;
   }

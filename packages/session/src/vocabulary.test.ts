@@ -12,6 +12,12 @@ void describe("the order of sensitivity labels", () => {
     assert.deepEqual(ranks, { public: 0, pii: 1, confidential: 2, hipaa_phi: 3, mnpi: 3, trade_secret: 3 });
   });
 
+  void it("has a highest label, which nothing exceeds", () => {
+    assert.equal(vocabulary.highest, "secret_b");
+    assert.equal(new Vocabulary().highest, "hipaa_phi");
+    for (const name of vocabulary.labels) assert.equal(vocabulary.max(name, vocabulary.highest), vocabulary.highest);
+  });
+
   void it("joins as a semilattice whose rank is the higher one", () => {
     fc.assert(
       fc.property(label, label, label, (a, b, c) => {

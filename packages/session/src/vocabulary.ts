@@ -74,6 +74,11 @@ export class Vocabulary {
     return [...this.#ranks.keys()];
   }
 
+  /** The most sensitive label there is; of several with one rank, the one {@link max} keeps. */
+  get highest(): string {
+    return this.labels.reduce((highest, label) => this.max(highest, label), LOWEST_LABEL);
+  }
+
   /**
    * Rank of a label. An unknown label has none: reading it as 0 would let a misspelt one lower a session.
    * @throws CmcpError `INTERNAL` for an unknown label; whoever takes labels from outside asks {@link has} first

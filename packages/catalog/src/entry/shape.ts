@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
 
 const text = z.string().min(1).max(MAX_TEXT);

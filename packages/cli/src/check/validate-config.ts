@@ -1,6 +1,8 @@
 import process from "node:process";
 import { loadCatalog } from "@cmcp/catalog";
+import { prepareSchemas } from "@cmcp/inspection";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
+import { verifyBundleSignature } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
@@ -21,7 +23,9 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const bundle = await loadBundleFolder(inputs.paths.policyBundle);
-    const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary() });
+    if (inputs.environment.policySigningKey !== null) verifyBundleSignature(bundle, inputs.environment.policySigningKey);
+    const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
+    for (const tool of catalog.tools.values()) prepareSchemas(tool);
     const policy = await checkCedar(bundle, [...catalog.tools.values()]);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
     const facts = { launch_digest: `sha256:${inputs.digest}`, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, listen: inputs.host.listen };

@@ -1,8 +1,9 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { asCmcpError } from "@cmcp/boundary";
 import { once } from "node:events";
-import { createLog, startHost, type Host } from "@cmcp/host-proxy";
-import { readLaunchInputs, type LaunchInputs } from "@cmcp/launch/files";
+import { createLog, startHost, type Host, type HostOptions } from "@cmcp/host-proxy";
+import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 
@@ -21,8 +22,15 @@ every session is closed with its claim.
 
 Environment:
   CMCP_DEV_MODE=1       development: software attestation, and no token needed on loopback
-  CMCP_BEARER_TOKEN     the token agents send; required outside tokenless development
-  CMCP_POLICY_HASH      refuse any other policy bundle    CMCP_CATALOG_HASH  refuse any other catalog
+  CMCP_BEARER_TOKEN     the token of principal default; this or enclave.token_file is required outside
+                        tokenless development
+  CMCP_POLICY_HASH      start with no other policy bundle than this
+  CMCP_POLICY_SIGNING_KEY  accept only policy bundles signed with this Ed25519 public key (base64url, hex or
+                        PEM); needed for policy_reload_interval_seconds
+  CMCP_CATALOG_HASH     refuse any other catalog
+
+Signals: SIGHUP reads enclave.token_file again: from then on its tokens are the ones that count.
+SIGINT and SIGTERM stop in order.
 
 Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
 Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
@@ -41,13 +49,32 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       storePath: inputs.paths.auditDb,
       enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development },
       log,
+      ...policySource(inputs),
     });
+    if (inputs.paths.tokenFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
     announce(host, inputs, values.json, terminal);
     await stop;
     await host.close();
     return EXIT.ok;
   },
 };
+
+/** Where the host looks for another policy bundle, if the configuration says so. */
+function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions, "policy"> {
+  const seconds = config.policy_reload_interval_seconds;
+  return seconds === 0 ? {} : { policy: { first: policy, everyMs: seconds * 1000, read: () => readPolicyReload(paths.policyBundle) } };
+}
+
+/** Whatever is wrong with the new tokens, the ones before stay in force. */
+async function replaceTokens(host: Host, inputs: LaunchInputs, { err }: Terminal): Promise<void> {
+  try {
+    await host.provision(await readProvision(inputs));
+    err.write("tokens replaced\n");
+  } catch (thrown) {
+    const { code, message } = asCmcpError(thrown, "INTERNAL", "the token file could not be used");
+    err.write(`tokens not replaced: ${code}: ${message}\n`);
+  }
+}
 
 function announce(host: Host, inputs: LaunchInputs, asJson: boolean, terminal: Terminal): void {
   const { host: name, port } = host.address;

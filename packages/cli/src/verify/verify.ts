@@ -21,6 +21,9 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
+/** Options that only a claim can answer: an interrupted session's export takes the others. */
+const CLAIM_ONLY = ["policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+
 /** `cmcp verify` */
 export const verify: Command = {
   help: `Usage: cmcp verify CLAIM [options]
@@ -54,11 +57,13 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
       const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
       verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
     } else if (bundlePath !== undefined) {
-      verdict = await verifyIncomplete(await readRecord(bundlePath), expected, webcrypto);
+      const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
+      if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
+      verdict = await verifyIncomplete({ export: await readRecord(bundlePath), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
     } else {
       throw new CmcpError("USAGE", "CLAIM is required");
     }
-    print(verdict, values.json, terminal);
+    printVerdict(verdict, values.json, terminal);
     return OUTCOME_EXIT[verdict.outcome];
   },
 };
@@ -83,7 +88,8 @@ function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["
   };
 }
 
-async function readRecord(path: string): Promise<Uint8Array> {
+/** A file of a record, as it is. @throws CmcpError `USAGE` */
+export async function readRecord(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (thrown) {
@@ -93,7 +99,8 @@ async function readRecord(path: string): Promise<Uint8Array> {
 
 const COLOURS = { good: "\u001b[32m", bad: "\u001b[31m", quiet: "\u001b[2m", plain: "" } as const;
 
-function print(verdict: Verdict, asJson: boolean, { out, colour }: Terminal): void {
+/** Prints a verdict for a person, or as JSON. */
+export function printVerdict(verdict: Verdict, asJson: boolean, { out, colour }: Terminal): void {
   if (asJson) {
     out.write(`${JSON.stringify(verdict)}\n`);
     return;

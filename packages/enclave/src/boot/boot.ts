@@ -3,8 +3,9 @@ import type { Duplex } from "node:stream";
 import { CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
 import { collectSoftware, detectProvider, type Evidence } from "@cmcp/attestation";
 import { loadCatalog, type Catalog } from "@cmcp/catalog";
+import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
-import { compilePolicy, readBundle, type CompiledPolicy } from "@cmcp/policy";
+import { compareVersions, compilePolicy, readBundle, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
 import { Clock } from "../clock.ts";
@@ -13,6 +14,8 @@ import { DriftMonitor } from "../drift.ts";
 import { dialEgress } from "../host/egress.ts";
 import { Journal } from "../host/journal.ts";
 import { SigningKey } from "../keys.ts";
+import { Operators } from "../operators.ts";
+import { Policies } from "../policies.ts";
 import { Principals } from "../principals.ts";
 import { ClaimSequence } from "../record/claims.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
@@ -63,12 +66,16 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
     maxResponseBytes: config.max_response_size_bytes * 2,
   });
+  const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
   const core: Core = {
     config,
     development: document.development,
     launchDigest,
     buildDigest: surroundings.buildDigest,
-    policy,
+    get policy() {
+      return policies.current;
+    },
+    policies,
     catalog,
     vocabulary,
     key,
@@ -79,7 +86,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     journal: new Journal(surroundings.host, instance, (bytes) => key.sign(bytes)),
     upstreams,
     drift: new DriftMonitor(catalog, (server, signal) => upstreams.listTools(server, signal), config.enclave.drift_check_seconds * 1000),
-    principals: new Principals(config.enclave.workflows),
+    principals: new Principals(config.enclave.principals),
+    operators: new Operators(config.enclave.operator_keys),
     sessions: new Sessions(
       (evicted) =>
         new SessionTable({
@@ -113,14 +121,19 @@ interface Loaded {
 
 /** Loads bundle and catalog, holding both to the hashes the document pins. */
 async function load(document: LaunchDocument, workerUrl: URL): Promise<Loaded> {
-  const vocabulary = new Vocabulary();
+  const vocabulary = new Vocabulary(document.config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
   if (document.pins.policy_hash !== undefined && document.pins.policy_hash !== bundle.hash) {
     throw new CmcpError("POLICY_HASH_MISMATCH", `the policy bundle hashes to ${bundle.hash}, pinned is ${document.pins.policy_hash}`);
   }
+  const { policy_signing_key: signingKey } = document.trust_anchors;
+  if (signingKey !== undefined) verifyBundleSignature(bundle, signingKey);
+  // A version without an order could never be followed by a higher one.
+  if (document.config.policy_reload_interval_seconds > 0) compareVersions(bundle.version, bundle.version);
   const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
   if (document.pins.catalog_hash !== undefined && document.pins.catalog_hash !== catalog.hash) {
     throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${catalog.hash}, pinned is ${document.pins.catalog_hash}`);
   }
+  for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { policy: await compilePolicy(bundle, catalog, { workerUrl }), catalog, vocabulary };
 }

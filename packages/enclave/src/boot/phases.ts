@@ -3,8 +3,8 @@ import { CmcpError } from "@cmcp/boundary";
 /** Where the enclave is in its life (docs/architecture.md, "Boot"). */
 export type Phase = "Booting" | "AwaitingLaunch" | "Measured" | "Serving" | "Draining" | "Fatal";
 
-/** What the host may send. `launch`, `provision` and `drain` are control messages; `request` is an agent's HTTP request. */
-export type Message = "launch" | "provision" | "request" | "drain";
+/** What the host may send. `launch`, `provision`, `reload` and `drain` are control messages; `request` is an agent's HTTP request. */
+export type Message = "launch" | "provision" | "request" | "reload" | "drain";
 
 /** What the enclave itself may report. */
 export type Event = "ready" | "failed";
@@ -15,7 +15,8 @@ const TABLE: Readonly<Record<Phase, Partial<Record<Message | Event, Phase>>>> = 
   AwaitingLaunch: { launch: "Measured", drain: "Draining", failed: "Fatal" },
   // Agent requests reach the router before provisioning too, where each is refused with NOT_PROVISIONED.
   Measured: { provision: "Serving", request: "Measured", drain: "Draining", failed: "Fatal" },
-  Serving: { request: "Serving", drain: "Draining", failed: "Fatal" },
+  // A later provisioning replaces the tokens of the one before.
+  Serving: { provision: "Serving", request: "Serving", reload: "Serving", drain: "Draining", failed: "Fatal" },
   Draining: { failed: "Fatal" },
   Fatal: {},
 };

@@ -3,7 +3,6 @@ import { MAX_LAUNCH_DOCUMENT, parseProvision } from "@cmcp/launch";
 import type { IncomingExchange } from "@cmcp/wire";
 import type { Core } from "../core.ts";
 import { createHandler, type Handler } from "../http/router.ts";
-import { Principals } from "../principals.ts";
 import { closeSession } from "../record/claims.ts";
 import { reportFault } from "../report-fault.ts";
 import { answer, readWhole } from "../wire-handler.ts";
@@ -46,6 +45,8 @@ export class Enclave {
         return await this.#launch(exchange);
       case "provision":
         return await this.#provision(exchange);
+      case "reload":
+        return await this.#reload(exchange);
       case "drain":
         return await this.#drain(exchange);
       case "request":
@@ -74,10 +75,22 @@ export class Enclave {
     const message = parseProvision(await readWhole(exchange, MAX_PROVISION_BYTES));
     if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
-    Principals.assertAcceptable(message, core.development);
+    core.principals.assertAcceptable(message, core.development);
     this.#phases.step("provision");
     core.principals.provision(message);
     await acknowledge(exchange);
+  }
+
+  /** Puts another policy in force and answers with the report that commits to it; refused, the one in force stays. */
+  async #reload(exchange: IncomingExchange): Promise<void> {
+    const message = await readWhole(exchange, MAX_LAUNCH_DOCUMENT);
+    this.#phases.step("reload");
+    if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `reload is not legal while ${this.#phases.phase}`);
+    const { core } = this.#running;
+    const report = await core.policies.reload(core, message);
+    await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
+    await exchange.write(Buffer.from(JSON.stringify(report)));
+    await exchange.end();
   }
 
   /** Closes every session with its claim, then answers; the host may end the process after that. */

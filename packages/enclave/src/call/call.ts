@@ -3,9 +3,12 @@ import { performance } from "node:perf_hooks";
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import type { CatalogTool } from "@cmcp/catalog";
+import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import type { ToolReply } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import type { Core } from "../core.ts";
+import { claimSoFar } from "../record/claims.ts";
+import { reportAdvisory } from "../report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { decide, workflowOf, type CallRequest } from "./decide.ts";
@@ -65,6 +68,7 @@ async function perform(core: Core, recorded: RecordedSession, call: Call, decisi
       server_identity: decision.tool.server.identity,
       workflow_id: workflowOf(call.request),
       request_hash: call.requestHash,
+      policy_hash: decision.policyHash,
     });
     if (signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
     result = await core.upstreams.callTool(decision.tool, recorded.session.id, call.request.arguments, signal);
@@ -108,7 +112,7 @@ async function hasDrifted(core: Core, recorded: RecordedSession, tool: CatalogTo
 }
 
 function drifted(decision: Permitted): Refused {
-  return { outcome: "deny", tool: decision.tool, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "the tool is not what was approved any more" };
+  return { outcome: "deny", tool: decision.tool, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "the tool is not what was approved any more", policyHash: decision.policyHash };
 }
 
 function fault(code: CmcpError["code"], message: string): ToolReply {
@@ -122,9 +126,16 @@ function dataClassOf(core: Core, tool: CatalogTool | null, declared: string | nu
   return declared !== null && core.vocabulary.has(declared) ? core.vocabulary.max(known, declared) : known;
 }
 
+/** What policy said of a call that the mode let through, whatever became of it then. */
+function advisoryDetail(decision: Decision): Record<string, string> {
+  if (!isPermitted(decision) || decision.advisory === null) return {};
+  return { advisory_decision: decision.advisory.decision, advisory_rule: decision.rule, advisory_code: decision.advisory.code };
+}
+
 /** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
 async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: ToolReply): Promise<ToolReply> {
   const { tool } = decision;
+  if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory") reportAdvisory(call.id, decision.advisory.code);
   const raisedTo = ending.sent ? call.request.dataClass : null;
   const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool, decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
   const { receipt, stored } = recordDecision(core, recorded, {
@@ -140,14 +151,21 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     response_inspection_result: ending.inspection ?? "n/a",
     session_sensitivity_before: sensitivity.before,
     session_sensitivity_after: sensitivity.after,
-    detail: { policy_hash: core.policy.bundle.hash, ...(ending.sent && tool !== null ? { compliance_domain: tool.complianceDomain } : {}), ...ending.detail },
+    detail: { policy_hash: decision.policyHash, ...advisoryDetail(decision), ...(ending.sent && tool !== null ? { compliance_domain: tool.complianceDomain } : {}), ...ending.detail },
     workflow_id: workflowOf(call.request),
     evidence_class: tool?.server.evidenceClass ?? "hash-only",
     effective_data_class: dataClassOf(core, tool, call.request.dataClass),
   });
   await stored;
+  const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};
   const attached = { ...receipt } as unknown as JsonObject;
-  if (!reply.ok) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached } };
+  if (!reply.ok) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
   const meta = reply.result._meta;
-  return { ok: true, result: { ...reply.result, _meta: { ...(typeof meta === "object" && meta !== null && !Array.isArray(meta) ? meta : {}), [RECEIPT_META_KEY]: attached } } };
+  return { ok: true, result: { ...reply.result, _meta: { ...(typeof meta === "object" && meta !== null && !Array.isArray(meta) ? meta : {}), [RECEIPT_META_KEY]: attached, ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }) } } };
+}
+
+/** Makes the session's claim so far and says which it is. */
+async function claimReference(core: Core, recorded: RecordedSession): Promise<JsonObject> {
+  const claim = await claimSoFar(core, recorded);
+  return { sequence_number: claim.gateway.sequence_number, claim_hash: claimHash(claim) };
 }

@@ -7,12 +7,17 @@ import type { CatalogTool } from "@cmcp/catalog";
  */
 export type Decision = Permitted | Refused;
 
-/** The call may go out; with `redact` the named fields are removed from its result. */
+/** The call may go out; the named fields are removed from its result. */
 export interface Permitted {
-  readonly outcome: "allow" | "redact";
+  /** `advisory_deny`: policy refuses the call, and the mode lets it through all the same. */
+  readonly outcome: "allow" | "redact" | "advisory_deny";
   readonly tool: CatalogTool;
   readonly rule: string;
   readonly redactFields: readonly string[];
+  /** With `advisory_deny`: what would have been answered if the mode enforced. */
+  readonly advisory: { readonly decision: Refused["outcome"]; readonly code: ErrorCode } | null;
+  /** Hash of the bundle this was decided under, which need not be the one in force when the call ends. */
+  readonly policyHash: string;
 }
 
 /** The call does not go out. `step_up` and `defer` are refusals that name what is missing. */
@@ -23,8 +28,10 @@ export interface Refused {
   readonly code: ErrorCode;
   /** What the caller is told; never names the rule. */
   readonly message: string;
+  /** As for {@link Permitted}. */
+  readonly policyHash: string;
 }
 
 export function isPermitted(decision: Decision): decision is Permitted {
-  return decision.outcome === "allow" || decision.outcome === "redact";
+  return decision.outcome === "allow" || decision.outcome === "redact" || decision.outcome === "advisory_deny";
 }

@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
 import type { Caller } from "../principals.ts";
-import { exportSession, pointOf } from "../record/claims.ts";
+import { exportSession, storedPoint } from "../record/claims.ts";
 import { interrupted } from "../record/interrupted.ts";
 import { ensureStarted } from "../record/recorder.ts";
 import { json } from "./json-response.ts";
@@ -16,7 +16,7 @@ export async function auditExport(core: Core, url: URL, caller: Caller): Promise
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
-    return json(await exportSession(core, recorded.session.id, pointOf(recorded)));
+    return json(await exportSession(core, recorded.session.id, await storedPoint(recorded)));
   }
   const incomplete = await interrupted(core, caller, id);
   if (incomplete !== null) return json(incomplete);

@@ -8,6 +8,7 @@ import { auditExport } from "./audit-export.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { createMcp } from "./mcp.ts";
 import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
+import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
 
 type Endpoint = (context: { request: Request; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
@@ -34,7 +35,6 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
     { method: "POST", path: /^\/sessions\/([^/]{1,256})\/close$/, endpoint: ({ id, caller }) => closeById(core, caller, id) },
     { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-claim$/, endpoint: ({ id, caller }) => traceClaim(core, caller, id) },
     { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-record$/, endpoint: ({ id, caller }) => traceRecord(core, caller, id) },
-    { method: "POST", path: /^\/sessions\/([^/]{1,256})\/reset$/, endpoint: notSupported("a signed session reset") },
     { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
   ];
 
@@ -45,6 +45,8 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       if (url.pathname === "/readyz") return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
       phases.step("request");
       checkOrigin(core, request);
+      const resetId = RESET_PATH.exec(url.pathname)?.[1];
+      if (resetId !== undefined) return await resetSession(core, request, resetId);
       const caller = core.principals.authenticate(request.headers.get("authorization"));
       if (isMcp) return await mcp(request, caller);
       const matching = routes.filter((route) => route.path.test(url.pathname));

@@ -33,8 +33,21 @@ export function pointOf(recorded: RecordedSession): ChainPoint {
   return { root: recorded.chain.root, tip: recorded.chain.tip, length: recorded.chain.length };
 }
 
+/** {@link pointOf} once the host holds every entry up to there, so that they can be read back. */
+export async function storedPoint(recorded: RecordedSession): Promise<ChainPoint> {
+  const point = pointOf(recorded);
+  await recorded.stored;
+  return point;
+}
+
+/** The policy last in force in a session, as its own entries say: the gateway's may be a newer one by now. */
+function latestPolicy(entries: readonly AuditEntry[]): { hash: string; version: string } {
+  const detail = entries.findLast(({ entry_type: type }) => type === "policy_load" || type === "session_start")?.detail;
+  return { hash: String(detail?.["policy_hash"]), version: String(detail?.["policy_version"]) };
+}
+
 async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint, entries: readonly AuditEntry[]): Promise<Claim> {
-  const { config, policy, key } = core;
+  const { config, key } = core;
   const evidence = await core.attest(sessionReportData(key.thumbprint, point.root));
   const { call_graph_summary: graph } = summarize(recorded.session);
   return await core.claims.next(async (sequenceNumber, previous) => {
@@ -46,7 +59,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         gatewayVersion: GATEWAY_VERSION,
         session: { id: recorded.session.id, ...point, crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })), edgesRepresent: graph.edges_represent },
         entries,
-        policy: { hash: policy.bundle.hash, version: policy.bundle.version, mode: config.attestation.enforcement_mode },
+        policy: { ...latestPolicy(entries), mode: config.attestation.enforcement_mode },
         catalog: { hash: core.catalog.hash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
         attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds },
         surroundings: { isolation: core.isolation, channel: "plain" },
@@ -63,11 +76,17 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   });
 }
 
-/** A claim over everything recorded in an open session so far; a verifier calls it an open prefix. */
+/**
+ * A claim over everything recorded in an open session so far; a verifier calls it an open prefix. While
+ * nothing is added to the session, asking again gives the same claim where each call makes one already.
+ */
 export async function claimSoFar(core: Core, recorded: RecordedSession): Promise<Claim> {
   await ensureStarted(core, recorded);
-  const point = pointOf(recorded);
-  return await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+  const point = await storedPoint(recorded);
+  if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip) return recorded.claimSoFar;
+  const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+  recorded.claimSoFar = claim;
+  return claim;
 }
 
 /** Ends a session: no further call, the ones under way aborted and recorded, `session_end`, claim. */
@@ -92,7 +111,7 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
       detail: { policy_hash: core.policy.bundle.hash },
     }).stored;
   }
-  const point = pointOf(recorded);
+  const point = await storedPoint(recorded);
   const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
   core.sessions.remember(recorded, claim);
   await core.upstreams.closeSession(recorded.session.id);

@@ -1,31 +1,47 @@
-import { decodeRecord, recover, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit";
+import { recover, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
 import type { Caller } from "../principals.ts";
+import { isChain, readRecord } from "./read-back.ts";
 
 /** An earlier instance's interrupted session of this caller, or `null`. Only what verifies is returned. */
 export async function interrupted(core: Core, caller: Caller, sessionId: string): Promise<IncompleteSession | null> {
-  const stored: { instance: string; entry: AuditEntry; receipt: Receipt | null }[] = [];
-  for await (const bytes of core.journal.scan({ session: sessionId, kind: "entry" })) {
-    const record = decodeRecord(bytes);
-    if (record.kind === "entry") stored.push({ instance: record.instance, ...record.body });
-  }
-  const instance = stored[0]?.instance;
-  if (instance === undefined || instance === core.instance) return null;
+  const instance = await writerOf(core, sessionId);
+  if (instance === null || instance === core.instance) return null;
   const records: Untrusted<Uint8Array>[] = [];
   for await (const bytes of core.journal.scan({ instance, kind: "instance" })) records.push(bytes);
   for await (const bytes of core.journal.scan({ instance, session: sessionId })) records.push(bytes);
   const recovered = recover(records, jwkThumbprintText);
   const session = recovered?.sessions.get(sessionId);
-  if (recovered === null || recovered === undefined || session === undefined) return null;
-  const believed = stored.filter(({ entry }) => entry.sequence_number < session.length).sort((a, b) => a.entry.sequence_number - b.entry.sequence_number);
-  if (believed[0]?.entry.detail?.["principal"] !== caller.principalId) return null;
+  if (recovered === null || session === undefined) return null;
+  // The very bytes that were verified, so that a host cannot show other ones here.
+  const believed = records
+    .map((bytes) => decodedEntry(bytes))
+    .filter((body) => body !== null)
+    .filter(({ entry }) => entry.session_id === sessionId && entry.sequence_number < session.length)
+    .sort((a, b) => a.entry.sequence_number - b.entry.sequence_number);
+  const entries = believed.map(({ entry }) => entry);
+  if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== caller.principalId) return null;
   return {
     session_id: sessionId,
     incomplete: true,
     signing_key: recovered.jwk,
-    entries: believed.map(({ entry }) => entry),
+    entries,
     receipts: believed.flatMap(({ receipt }) => (receipt === null ? [] : [receipt])),
   };
+}
+
+/** The instance whose session this is, as the host says. */
+async function writerOf(core: Core, sessionId: string): Promise<string | null> {
+  for await (const bytes of core.journal.scan({ session: sessionId, kind: "entry" })) {
+    const record = readRecord(bytes);
+    if (record !== null) return record.instance;
+  }
+  return null;
+}
+
+function decodedEntry(bytes: Untrusted<Uint8Array>): { readonly entry: AuditEntry; readonly receipt: Receipt | null } | null {
+  const record = readRecord(bytes);
+  return record?.kind === "entry" ? record.body : null;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { CmcpError } from "@cmcp/boundary";
-import { decodeRecord, entryHashInput, type AuditEntry } from "@cmcp/audit";
+import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
+import { decodeRecord, entryHashInput, type AuditEntry, type JournalRecord } from "@cmcp/audit";
 import type { Core } from "../core.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
@@ -22,18 +22,29 @@ export async function readEntries(core: Core, sessionId: string, point: ChainPoi
     if (record.body.entry.sequence_number < point.length) entries.push(record.body.entry);
   }
   entries.sort((a, b) => a.sequence_number - b.sequence_number);
-  if (!isChain(entries) || entries.length !== point.length || entries[0]?.entry_hash !== point.root || entries.at(-1)?.entry_hash !== point.tip) {
+  if (!isChain(entries, point)) {
     throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
   }
   return entries;
 }
 
-/** Every entry hashes to its own hash and names the one before. */
-function isChain(entries: readonly AuditEntry[]): boolean {
+/** A record the host handed back, or `null` for garbage: an earlier instance's journal is believed as far as it verifies, and no further. */
+export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
+  try {
+    return decodeRecord(bytes);
+  } catch (thrown) {
+    if (asCmcpError(thrown, "INTERNAL", "").code !== "AUDIT_STORE_MISMATCH") throw thrown;
+    return null;
+  }
+}
+
+/** Whether entries are exactly one chain: every entry hashes to its own hash and names the one before, from root to tip. */
+export function isChain(entries: readonly AuditEntry[], point: ChainPoint): boolean {
   let tip = "genesis";
-  return entries.every((entry, index) => {
+  const linked = entries.every((entry, index) => {
     const linked = entry.prev_entry_hash === tip && entry.sequence_number === index && createHash("sha256").update(entryHashInput(entry)).digest("hex") === entry.entry_hash;
     tip = entry.entry_hash;
     return linked;
   });
+  return linked && entries.length === point.length && entries[0]?.entry_hash === point.root && tip === point.tip;
 }

@@ -9,6 +9,10 @@ export class RecordedSession {
   readonly chain: SessionChain;
   /** Resolves once `session_start` is in the host's store; made on first use so that idle sessions leave no trace. */
   started: Promise<void> | null = null;
+  /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
+  stored: Promise<unknown> = Promise.resolve();
+  /** The latest claim over the open session. */
+  claimSoFar: Claim | null = null;
   /** True once `session_end` is in the chain. */
   ended = false;
   /** The close under way, so that closing twice is closing once. */

@@ -9,17 +9,32 @@ export interface Recorded {
   readonly stored: Promise<void>;
 }
 
+/**
+ * Where an operator reset has taken the sensitivity below what the session had before, an entry also says
+ * the highest ever: labels alone, without their ranks, would not tell a reader which is higher.
+ */
+function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFields {
+  if (fields.session_sensitivity_after === undefined || session.highestSensitivity === fields.session_sensitivity_after) return fields;
+  return { ...fields, detail: { ...fields.detail, session_max_sensitivity: session.highestSensitivity } };
+}
+
 /** Appends one entry to a session's chain and hands it to the host's store. */
 export function record(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded {
-  const entry = recorded.chain.append(fields);
-  return { entry, stored: core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt: null } }) };
+  const entry = recorded.chain.append(withHighest(recorded, fields));
+  return { entry, stored: store(core, recorded, entry, null) };
 }
 
 /** As {@link record}, for a decision: with its receipt. */
 export function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded & { readonly receipt: Receipt } {
-  const entry = recorded.chain.append(fields);
+  const entry = recorded.chain.append(withHighest(recorded, fields));
   const receipt = signReceipt(entry, core.instance, "plain", (bytes) => core.key.sign(bytes));
-  return { entry, receipt, stored: core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt } }) };
+  return { entry, receipt, stored: store(core, recorded, entry, receipt) };
+}
+
+function store(core: Core, recorded: RecordedSession, entry: AuditEntry, receipt: Receipt | null): Promise<void> {
+  const stored = core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt } });
+  recorded.stored = Promise.allSettled([recorded.stored, stored]);
+  return stored;
 }
 
 /** Records once in a session that a tool of it has drifted. */
@@ -37,11 +52,11 @@ export async function recordDrift(core: Core, recorded: RecordedSession, tool: C
 }
 
 /** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
-export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before" | "policy_hash" | "session_sensitivity">): Promise<void> {
+export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before" | "session_sensitivity">): Promise<void> {
   const { session, chain } = recorded;
   await core.journal.append(session.id, {
     kind: "intent",
-    body: { ...intent, session_id: session.id, tip_before: chain.tip, policy_hash: core.policy.bundle.hash, session_sensitivity: session.sensitivity },
+    body: { ...intent, session_id: session.id, tip_before: chain.tip, session_sensitivity: session.sensitivity },
   });
 }
 
@@ -51,6 +66,7 @@ export function rootDetail(core: Core, principal: string): Record<string, string
     instance: core.instance,
     principal,
     policy_hash: core.policy.bundle.hash,
+    policy_version: core.policy.bundle.version,
     catalog_hash: core.catalog.hash,
     enforcement_mode: core.config.attestation.enforcement_mode,
     launch_digest: core.launchDigest,

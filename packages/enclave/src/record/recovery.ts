@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { JournalReader, SessionChain, decodeRecord, planRecovery, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
+import { JournalReader, SessionChain, planRecovery, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Core } from "../core.ts";
+import { readRecord } from "./read-back.ts";
 import { rootDetail } from "./recorder.ts";
 
 /** Most earlier instances looked at, latest first; the host could hide any of them anyway. */
@@ -11,8 +12,8 @@ const MAX_INSTANCES = 64;
 export async function readEarlierInstances(core: Core): Promise<RecoveredInstance[]> {
   const names: string[] = [];
   for await (const bytes of core.journal.scan({ kind: "instance" })) {
-    const record = decodeRecord(bytes);
-    if (record.instance !== core.instance) names.push(record.instance);
+    const instance = readRecord(bytes)?.instance ?? core.instance;
+    if (instance !== core.instance) names.push(instance);
   }
   const found: RecoveredInstance[] = [];
   for (const instance of names.slice(-MAX_INSTANCES)) {
@@ -37,13 +38,17 @@ export async function recoverInterrupted(core: Core): Promise<void> {
 /** The host's clock dates the entries; one that moved it can only make a floor last longer or hide what it could withhold anyway. */
 function restoreFloors(core: Core, earlier: readonly RecoveredInstance[]): void {
   const oldest = core.clock.now().getTime() - core.config.enclave.sensitivity_floor_seconds * 1000;
-  for (const { sessions } of earlier) {
+  const floors = new Map<string, string>();
+  for (const { sessions, resetPrincipals } of earlier) {
+    for (const principal of resetPrincipals) floors.delete(principal);
     for (const { principal, sensitivity, lastTime } of sessions.values()) {
       if (principal === null || sensitivity === null || Date.parse(lastTime) < oldest) continue;
       // A label this configuration does not know cannot be ranked; the highest one holds instead.
-      core.sessions.restoreFloor(principal, core.vocabulary.has(sensitivity) ? sensitivity : "hipaa_phi");
+      const label = core.vocabulary.has(sensitivity) ? sensitivity : core.vocabulary.highest;
+      floors.set(principal, core.vocabulary.max(floors.get(principal) ?? label, label));
     }
   }
+  for (const [principal, label] of floors) core.sessions.restoreFloor(principal, label);
 }
 
 /** A recovery session belongs to no principal and no caller can add to it; it opens, records and ends at once. */

@@ -1,6 +1,6 @@
 import { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import type { Session, SessionTable } from "@cmcp/session";
+import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../clock.ts";
 import type { Caller } from "../principals.ts";
 import { RecordedSession } from "./recorded-session.ts";
@@ -17,17 +17,17 @@ export interface ClosedSession {
 /** Closed sessions remembered; older ones are read back from the host's store and verified. */
 const MAX_CLOSED = 256;
 
-/** The sessions of this instance with their chains. A session is only ever found by the principal that owns it. */
+/** The sessions of this instance with their chains. A caller only ever finds a session of its own principal. */
 export class Sessions {
   readonly #table: SessionTable;
   readonly #clock: Clock;
   readonly #open = new Map<string, RecordedSession>();
   readonly #closed = new Map<string, ClosedSession>();
-  readonly #evicted: RecordedSession[] = [];
+  readonly #due: RecordedSession[] = [];
 
   /** @param makeTable makes the table, which tells of sessions it evicts to make room */
   constructor(makeTable: (evicted: (session: Session) => void) => SessionTable, clock: Clock) {
-    this.#table = makeTable((session) => this.#setAside(session));
+    this.#table = makeTable((session) => this.#retire(session));
     this.#clock = clock;
   }
 
@@ -54,6 +54,16 @@ export class Sessions {
     return session === undefined ? undefined : this.#recorded(session);
   }
 
+  /** Any principal's open session, for an operator whose signature has been verified. */
+  forOperator(id: string): RecordedSession | undefined {
+    return this.#open.get(id);
+  }
+
+  /** Takes the session's principal back to the lowest sensitivity. */
+  reset(recorded: RecordedSession): SensitivityChange {
+    return this.#table.reset(recorded.session);
+  }
+
   /** A caller's open session of this label; never makes one. */
   byExistingLabel(caller: Caller, label: string): RecordedSession | undefined {
     const session = this.#table.byExistingLabel(caller.principalId, label);
@@ -77,19 +87,19 @@ export class Sessions {
 
   /** Sessions to be closed now: those idle for too long and those that made room. What was never used is only forgotten. */
   takeOver(): RecordedSession[] {
-    const due = this.#evicted.splice(0);
-    for (const session of this.#table.expired()) {
-      const recorded = this.#open.get(session.id);
-      if (recorded?.started != null) due.push(recorded);
-      else this.#forget(session);
-    }
-    return due;
+    for (const session of this.#table.expired()) this.#retire(session);
+    return this.#due.splice(0);
   }
 
-  #setAside(session: Session): void {
+  #retire(session: Session): void {
     const recorded = this.#open.get(session.id);
-    if (recorded?.started != null) this.#evicted.push(recorded);
+    if (recorded?.started != null) this.setAside(recorded);
     else this.#forget(session);
+  }
+
+  /** Keeps a session that must still be closed for the next {@link takeOver}. */
+  setAside(recorded: RecordedSession): void {
+    if (!this.#due.includes(recorded)) this.#due.push(recorded);
   }
 
   #forget(session: Session): void {

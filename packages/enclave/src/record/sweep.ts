@@ -9,8 +9,11 @@ const EVERY_MS = 1_000;
 export function startSweeping(core: Core): void {
   const timer = setInterval(() => {
     for (const recorded of core.sessions.takeOver()) {
-      // A store that is down leaves the session open; it is due again at the next turn.
-      closeSession(core, recorded).catch(reportFault);
+      closeSession(core, recorded).catch((thrown: unknown) => {
+        // Most likely the host's store is down: the session is due again at the next turn.
+        reportFault(thrown);
+        core.sessions.setAside(recorded);
+      });
     }
   }, EVERY_MS);
   timer.unref();

@@ -21,6 +21,8 @@ void describe("defaults", () => {
       attestation: { provider: "auto", enforcement_mode: "enforcing", validity_seconds: 86_400 },
       catalog: { drift_policy: "fail_closed" },
       max_response_size_bytes: 2_097_152,
+      policy_reload_interval_seconds: 0,
+      sensitivity: { vocabulary: {} },
       enclave: {
         eat_profile: EAT_PROFILE_V02,
         max_sessions: 4096,
@@ -31,11 +33,13 @@ void describe("defaults", () => {
         upstream_connect_timeout_ms: 10_000,
         upstream_idle_timeout_ms: 30_000,
         upstream_call_timeout_ms: 120_000,
-        workflows: ["default"],
+        claims: "session",
+        principals: [{ id: "default", workflows: ["default"] }],
+        operator_keys: [],
         allowed_origins: [],
       },
     });
-    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
+    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", token_file: null, listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
   });
 
   void it("stand beside what is written", () => {
@@ -55,29 +59,22 @@ void describe("defaults", () => {
 void describe("features this version lacks", () => {
   for (const [key, text] of Object.entries({
     "attestation.provider": "attestation: {provider: sev-snp}",
-    "attestation.enforcement_mode": "attestation: {enforcement_mode: advisory}",
     "attestation.staleness_policy": "attestation: {staleness_policy: warn_only}",
     "attestation.expected_measurement": "attestation: {expected_measurement: abc}",
     "attestation.allow_unmeasured_spawn": "attestation: {allow_unmeasured_spawn: true}",
     "attestation.required_provenance_kind": "attestation: {required_provenance_kind: tee-attested}",
-    policy_reload_interval_seconds: "policy_reload_interval_seconds: 30",
     agent_manifest: "agent_manifest: {path: a.json}",
-    "sensitivity.vocabulary": "sensitivity: {vocabulary: {top: 9}}",
     "sensitivity.compliance_domains": "sensitivity: {compliance_domains: {gdpr: true}}",
     "kill_switch.enabled": "kill_switch: {enabled: true}",
     session_state_path: "session_state_path: s.db",
     sink_policy: "sink_policy: {a: 1}",
-    conformance_profile: "conformance_profile: aarm",
   })) {
     void it(`refuses ${key} by name`, () => refused(text, "CONFIG_NOT_SUPPORTED", new RegExp(`^conf\\.yaml: ${key.replaceAll(".", "\\.")}: `)));
   }
 
-  void it("refuses every other provider and mode", () => {
+  void it("refuses every other provider", () => {
     for (const provider of ["tdx", "tpm", "azure-cvm", "opaque"]) refused(`attestation: {provider: ${provider}}`, "CONFIG_NOT_SUPPORTED", /attestation\.provider/);
-    refused("attestation: {enforcement_mode: silent}", "CONFIG_NOT_SUPPORTED", /enforcement_mode/);
   });
-
-  void it("refuses the signing key variable", () => refused("", "CONFIG_NOT_SUPPORTED", /CMCP_POLICY_SIGNING_KEY/, { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: "k" }));
 });
 
 void describe("mistakes", () => {
@@ -92,7 +89,14 @@ void describe("mistakes", () => {
     refused("max_response_size_bytes: many", "CONFIG_INVALID", /max_response_size_bytes/);
     refused("attestation: {provider: sgx}", "CONFIG_INVALID", /attestation\.provider/);
     refused("attestation: 5", "CONFIG_INVALID", /attestation/);
-    refused("enclave: {eat_profile: 'tag:agentrust.io,2026:trace-v0.1'}", "CONFIG_INVALID", /enclave\.eat_profile/);
+    refused("enclave: {eat_profile: 'tag:agentrust.io,2026:trace-v0.2'}", "CONFIG_INVALID", /enclave\.eat_profile/);
+    refused("enclave: {claims: always}", "CONFIG_INVALID", /enclave\.claims/);
+    refused("enclave: {operator_keys: [AAAA]}", "CONFIG_INVALID", /enclave\.operator_keys\.0: must be base64url of 32 bytes/);
+    refused("enclave: {principals: []}", "CONFIG_INVALID", /enclave\.principals/);
+    refused("enclave: {principals: [{id: default}, {id: default}]}", "CONFIG_INVALID", /enclave\.principals: a principal stands twice/);
+    refused("enclave: {principals: [{id: default, workflows: []}]}", "CONFIG_INVALID", /enclave\.principals\.0\.workflows/);
+    refused("enclave: {principals: [{id: 'a b'}]}", "CONFIG_INVALID", /enclave\.principals\.0\.id/);
+    refused("enclave: {principals: [{id: default, token: secret}]}", "CONFIG_INVALID", /enclave\.principals/);
     refused("enclave: {allowed_origins: ['https://a.example/']}", "CONFIG_INVALID", /enclave\.allowed_origins\.0/);
     refused("enclave: {egress_allow: ['a.example']}", "CONFIG_INVALID", /enclave\.egress_allow\.0/);
     refused("enclave: {workflows: []}", "CONFIG_INVALID", /enclave\.workflows/);
@@ -101,6 +105,7 @@ void describe("mistakes", () => {
   });
 
   void it("leading out of the folder are refused for every path", () => {
+    refused("enclave: {token_file: ../tokens}", "CONFIG_INVALID", /token_file: must not contain/);
     for (const key of ["policy_bundle_path", "catalog_path", "audit_db_path"]) {
       for (const path of ["../x", "a/../../x", "a\\..\\x", ".."]) refused(`${key}: '${path}'`, "CONFIG_INVALID", new RegExp(`${key}: must not contain '\\.\\.'`));
     }
@@ -209,5 +214,34 @@ void describe("the YAML", () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+void describe("principals", () => {
+  void it("have their own workflows or those of everybody", () => {
+    const { config } = parse("enclave: {workflows: [default, claims], principals: [{id: default}, {id: billing, workflows: [billing]}]}");
+    assert.deepEqual(config.enclave.principals, [
+      { id: "default", workflows: ["default", "claims"] },
+      { id: "billing", workflows: ["billing"] },
+    ]);
+  });
+
+  void it("must include the one that a token of the environment, or no token at all, stands for", () => {
+    const text = "enclave: {principals: [{id: billing}], token_file: tokens}";
+    parse(text);
+    refused(text, "CONFIG_INVALID", /enclave\.principals: must list default/, { ...DEVELOPMENT, CMCP_BEARER_TOKEN: "x".repeat(40) });
+    refused("enclave: {principals: [{id: billing}]}", "CONFIG_INVALID", /enclave\.principals: must list default/);
+  });
+
+  void it("with tokens in a file may be reached from other machines, and need no token in the environment", () => {
+    assert.deepEqual(parse("enclave: {token_file: tokens}").host.listen, { host: "0.0.0.0", port: 8443 });
+    assert.equal(parse("enclave: {token_file: tokens}").host.token_file, "tokens");
+    parse("enclave: {token_file: tokens}", {});
+  });
+
+  void it("that can use up all sessions together are warned of", () => {
+    const warned = (text: string): boolean => parse(text).warnings.some((warning) => warning.includes("enclave.max_sessions"));
+    assert.equal(warned("enclave: {max_sessions: 3, max_sessions_per_principal: 2, principals: [{id: default}, {id: b}]}"), true);
+    assert.equal(warned("enclave: {max_sessions: 4, max_sessions_per_principal: 2, principals: [{id: default}, {id: b}]}"), false);
   });
 });

@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { readPublicKey } from "./public-key.ts";
 
 /** The variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,6 +14,8 @@ export interface EnvironmentSettings {
   readonly policyHash: string | null;
   /** CMCP_CATALOG_HASH, in the same form. */
   readonly catalogHash: string | null;
+  /** CMCP_POLICY_SIGNING_KEY: the 32 bytes of the Ed25519 public key that policy bundles must be signed with, base64url. */
+  readonly policySigningKey: string | null;
 }
 
 /** A pin: `sha256:` and 64 lowercase hex digits. */
@@ -33,6 +36,14 @@ function pin(env: Environment, name: string): string | null {
   return value;
 }
 
+function signingKey(env: Environment): string | null {
+  const value = setting(env, "CMCP_POLICY_SIGNING_KEY");
+  if (value === null) return null;
+  const key = readPublicKey(value);
+  if (key !== undefined) return key;
+  throw new CmcpError("CONFIG_INVALID", "environment: CMCP_POLICY_SIGNING_KEY: must be an Ed25519 public key: base64url or hex of its 32 bytes, or PEM", { detail: { key: "CMCP_POLICY_SIGNING_KEY" } });
+}
+
 function developmentMode(env: Environment): boolean {
   const value = setting(env, "CMCP_DEV_MODE");
   if (value !== null && value !== "0" && value !== "1") {
@@ -43,17 +54,12 @@ function developmentMode(env: Environment): boolean {
 
 /**
  * Reads the variables that bear on a launch. Empty is unset.
- * @throws CmcpError `CONFIG_INVALID` for a malformed value, `CONFIG_NOT_SUPPORTED` for CMCP_POLICY_SIGNING_KEY
+ * @throws CmcpError `CONFIG_INVALID` for a malformed value
  */
 export function readEnvironment(env: Environment): EnvironmentSettings {
-  if (setting(env, "CMCP_POLICY_SIGNING_KEY") !== null) {
-    throw new CmcpError("CONFIG_NOT_SUPPORTED", "environment: CMCP_POLICY_SIGNING_KEY: bundle signatures are not checked by this version; pin the bundle with CMCP_POLICY_HASH and unset it", {
-      detail: { key: "CMCP_POLICY_SIGNING_KEY" },
-    });
-  }
   const bearerToken = setting(env, "CMCP_BEARER_TOKEN");
   if (bearerToken !== null && !TOKEN.test(bearerToken)) {
     throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be 1 to 4096 printable ASCII characters without spaces", { detail: { key: "CMCP_BEARER_TOKEN" } });
   }
-  return { development: developmentMode(env), bearerToken, policyHash: pin(env, "CMCP_POLICY_HASH"), catalogHash: pin(env, "CMCP_CATALOG_HASH") };
+  return { development: developmentMode(env), bearerToken, policyHash: pin(env, "CMCP_POLICY_HASH"), catalogHash: pin(env, "CMCP_CATALOG_HASH"), policySigningKey: signingKey(env) };
 }

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Number of single-character insertions, deletions and replacements between two short words. */
 function editDistance(a: string, b: string): number {

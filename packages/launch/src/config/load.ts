@@ -1,8 +1,10 @@
 import { CmcpError } from "@cmcp/boundary";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { explain } from "./explain.ts";
-import { isLoopback, parseHostPort, type HostPort } from "./fields.ts";
+import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
+import { requireProfile } from "./profile.ts";
+import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { readYaml } from "./yaml.ts";
@@ -12,6 +14,7 @@ export interface HostConfig {
   readonly policy_bundle_path: string;
   readonly catalog_path: string;
   readonly audit_db_path: string;
+  readonly token_file: string | null;
   readonly listen: HostPort;
   /** Destinations the operator listed, or `null` for those of the catalog. */
   readonly egress_allow: readonly HostPort[] | null;
@@ -28,39 +31,65 @@ export interface LoadedConfig {
 
 const SHORT_TOKEN = 32;
 
-function listenAddress(written: string | null | undefined, environment: EnvironmentSettings, file: string): HostPort {
-  const { development, bearerToken } = environment;
-  const text = written ?? (development && bearerToken === null ? "127.0.0.1:8443" : "0.0.0.0:8443");
+/** Where tokens come from; without any source requests need none, which only development on loopback allows. */
+interface TokenSources {
+  readonly environment: EnvironmentSettings;
+  readonly tokenFile: string | null;
+}
+
+function isTokenless({ environment, tokenFile }: TokenSources): boolean {
+  return environment.bearerToken === null && tokenFile === null;
+}
+
+function listenAddress(written: string | null | undefined, sources: TokenSources, file: string): HostPort {
+  const { development } = sources.environment;
+  const tokenless = isTokenless(sources);
+  const text = written ?? (development && tokenless ? "127.0.0.1:8443" : "0.0.0.0:8443");
   const address = parseHostPort(text);
   if (address === undefined) throw new CmcpError("CONFIG_INVALID", `${file}: listen_addr: must be host:port or [IPv6]:port`, { detail: { file, key: "listen_addr" } });
-  if (bearerToken !== null) return address;
+  if (!tokenless) return address;
   if (!isLoopback(address.host)) {
     throw new CmcpError("LISTEN_ADDRESS_REFUSED", `${file}: listen_addr: ${text} can be reached from other machines and no token is set`, { detail: { file, key: "listen_addr" } });
   }
   if (!development) {
-    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be set; only CMCP_DEV_MODE=1 works without a token", { detail: { key: "CMCP_BEARER_TOKEN" } });
+    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file; only CMCP_DEV_MODE=1 works without a token", { detail: { key: "CMCP_BEARER_TOKEN" } });
   }
   return address;
 }
 
-function warningsFor(environment: EnvironmentSettings): string[] {
+function warningsFor(sources: TokenSources, { enclave }: Config): string[] {
+  const { environment } = sources;
   const warnings: string[] = [];
   if (environment.development) warnings.push("CMCP_DEV_MODE=1: development only; claims carry no hardware evidence");
-  if (environment.bearerToken === null) warnings.push("no CMCP_BEARER_TOKEN: every process on this machine may call");
-  else if (environment.bearerToken.length < SHORT_TOKEN) warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
-  if (environment.policyHash === null) warnings.push("CMCP_POLICY_HASH is not set: any policy bundle found at the path is loaded");
+  if (isTokenless(sources)) warnings.push("no CMCP_BEARER_TOKEN: every process on this machine may call");
+  if (environment.bearerToken !== null && environment.bearerToken.length < SHORT_TOKEN) warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
+  if (enclave.principals.length * enclave.max_sessions_per_principal > enclave.max_sessions) {
+    warnings.push("enclave.max_sessions is less than what the principals together may open: some can leave no session to others");
+  }
+  if (environment.policyHash === null && environment.policySigningKey === null) warnings.push("neither CMCP_POLICY_HASH nor CMCP_POLICY_SIGNING_KEY is set: any policy bundle found at the path is loaded");
   if (environment.catalogHash === null) warnings.push("CMCP_CATALOG_HASH is not set: any catalog found at the path is loaded");
   return warnings;
 }
 
 function measured(written: ConfigFile): Config {
-  const { egress_allow: _hosts, ...enclave } = written.enclave;
+  const { egress_allow: _hosts, token_file: _tokens, workflows, principals, ...enclave } = written.enclave;
   const { provider, enforcement_mode, validity_seconds } = written.attestation;
   return measuredConfigSchema.parse({
     attestation: { provider, enforcement_mode, validity_seconds },
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
-    enclave,
+    policy_reload_interval_seconds: written.policy_reload_interval_seconds,
+    sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
+    enclave: { ...enclave, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
+  });
+}
+
+/** The token of the environment, or tokenless development, must stand for a principal there is. */
+function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, file: string): void {
+  if (sources.environment.bearerToken === null && !isTokenless(sources)) return;
+  if (enclave.principals.some(({ id }) => id === DEFAULT_PRINCIPAL)) return;
+  throw new CmcpError("CONFIG_INVALID", `${file}: enclave.principals: must list ${DEFAULT_PRINCIPAL}, the principal of CMCP_BEARER_TOKEN and of tokenless development`, {
+    detail: { file, key: "enclave.principals" },
   });
 }
 
@@ -69,7 +98,7 @@ function measured(written: ConfigFile): Config {
  *
  * @param options.env the variables of the process
  * @param options.file the file's name for messages
- * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `LISTEN_ADDRESS_REFUSED`; the message names the file and the key
+ * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
  */
 export function parseConfig(text: string, options: { readonly env: Environment; readonly file?: string }): LoadedConfig {
   const file = options.file ?? "cmcp-config.yaml";
@@ -79,16 +108,23 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
   if (!parsed.success) throw explain(parsed.error, configSchema, file);
   const written = parsed.data;
   refuseUnsupported(written, file);
+  requireProfile(written.conformance_profile ?? null, file);
+  requireReloadable(written.policy_reload_interval_seconds, environment, file);
+  const sources: TokenSources = { environment, tokenFile: written.enclave.token_file ?? null };
+  const config = measured(written);
+  const listen = listenAddress(written.listen_addr, sources, file);
+  requireDefaultPrincipal(config, sources, file);
   return {
-    config: measured(written),
+    config,
     host: {
       policy_bundle_path: written.policy_bundle_path,
       catalog_path: written.catalog_path,
       audit_db_path: written.audit_db_path,
-      listen: listenAddress(written.listen_addr, environment, file),
+      token_file: sources.tokenFile,
+      listen,
       egress_allow: written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ?? null,
     },
     environment,
-    warnings: warningsFor(environment),
+    warnings: warningsFor(sources, config),
   };
 }

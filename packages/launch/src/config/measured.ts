@@ -1,5 +1,6 @@
-import { z } from "zod";
-import { attestationSchema, catalogSchema, configSchema, enclaveSchema } from "./schema.ts";
+import * as z from "zod";
+import { principalId } from "./fields.ts";
+import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, vocabularySchema, workflowsSchema } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
@@ -7,11 +8,14 @@ const enclave = enclaveSchema.shape;
 export const measuredConfigSchema = z.strictObject({
   attestation: z.strictObject({
     provider: z.enum(["auto", "software-only"]),
-    enforcement_mode: z.literal("enforcing"),
+    enforcement_mode: attestationSchema.shape.enforcement_mode.unwrap(),
     validity_seconds: attestationSchema.shape.validity_seconds.unwrap(),
   }),
   catalog: z.strictObject({ drift_policy: catalogSchema.shape.drift_policy.unwrap() }),
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
+  /** Measured as the promise it is: with 0 the enclave takes no other bundle than the one it was launched with. */
+  policy_reload_interval_seconds: configSchema.shape.policy_reload_interval_seconds.unwrap(),
+  sensitivity: z.strictObject({ vocabulary: vocabularySchema }),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
     max_sessions: enclave.max_sessions.unwrap(),
@@ -22,7 +26,10 @@ export const measuredConfigSchema = z.strictObject({
     upstream_connect_timeout_ms: enclave.upstream_connect_timeout_ms.unwrap(),
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),
     upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),
-    workflows: enclave.workflows.unwrap(),
+    claims: enclave.claims.unwrap(),
+    /** Each with its own workflows. */
+    principals: z.array(z.strictObject({ id: principalId, workflows: workflowsSchema })).min(1).max(MAX_PRINCIPALS).refine(areDistinctPrincipals),
+    operator_keys: enclave.operator_keys.unwrap(),
     allowed_origins: enclave.allowed_origins.unwrap(),
   }),
 });

@@ -1,11 +1,23 @@
-import { z } from "zod";
-import { hostPort, origin, relativePath, workflowId } from "./fields.ts";
+import * as z from "zod";
+import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
 const SECOND = 1000;
 const milliseconds = z.int().min(100).max(3600 * SECOND);
 
 /** EAT profile identifier of TRACE v0.2. */
 export const EAT_PROFILE_V02 = "tag:agentrust-io.com,2026:trace-v0.2";
+/** EAT profile identifier of TRACE v0.1, as first published. */
+export const EAT_PROFILE_V01 = "tag:agentrust.io,2026:trace-v0.1";
+/** Most principals one instance serves. */
+export const MAX_PRINCIPALS = 1000;
+
+/** Workflows of one principal. */
+export const workflowsSchema = z.array(workflowId).min(1).max(256);
+
+/** Whether no two principals share an id. */
+export function areDistinctPrincipals(principals: readonly { readonly id: string }[]): boolean {
+  return new Set(principals.map(({ id }) => id)).size === principals.length;
+}
 
 export const attestationSchema = z.strictObject({
   provider: z
@@ -15,7 +27,9 @@ export const attestationSchema = z.strictObject({
   enforcement_mode: z
     .enum(["enforcing", "advisory", "silent"])
     .default("enforcing")
-    .describe("`enforcing`: a call that policy denies is not made."),
+    .describe(
+      "`enforcing`: a call that policy denies is not made. `advisory`: it is made, recorded as `advisory_deny`, and logged. `silent`: the same without the log line. What is not policy (a tool outside the catalog, arguments outside the approved schema, a workflow or data class that is not allowed) is refused in every mode.",
+    ),
   validity_seconds: z
     .int()
     .min(1)
@@ -36,7 +50,11 @@ export const catalogSchema = z.strictObject({
 });
 
 export const enclaveSchema = z.strictObject({
-  eat_profile: z.literal(EAT_PROFILE_V02).default(EAT_PROFILE_V02).describe("EAT profile a claim names."),
+  eat_profile: z.enum([EAT_PROFILE_V02, EAT_PROFILE_V01]).default(EAT_PROFILE_V02).describe("EAT profile a claim names; a verifier accepts exactly the one it was told."),
+  claims: z
+    .enum(["session", "call"])
+    .default("session")
+    .describe("`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long sessions get slower."),
   max_sessions: z.int().min(1).max(100_000).default(4096).describe("Most sessions at one time; a further one is refused."),
   max_sessions_per_principal: z.int().min(1).max(100_000).default(64).describe("Most sessions of one principal at one time."),
   session_idle_seconds: z.int().min(1).max(86_400 * 30).default(3600).describe("Seconds without use after which a session is closed, with its claim if anything was recorded in it."),
@@ -50,12 +68,18 @@ export const enclaveSchema = z.strictObject({
   upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
   upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
   upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
-  workflows: z
-    .array(workflowId)
+  workflows: workflowsSchema.default(["default"]).describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
+  principals: z
+    .array(z.strictObject({ id: principalId.describe("Name in policies, records and the token file."), workflows: workflowsSchema.nullish().describe("Workflows this principal may name in its requests, instead of enclave.workflows.") }))
     .min(1)
-    .max(256)
-    .default(["default"])
-    .describe("Workflows a caller may name in its requests; a call that names none is in `default`."),
+    .max(MAX_PRINCIPALS)
+    .refine(areDistinctPrincipals, { error: "a principal stands twice" })
+    .default([{ id: DEFAULT_PRINCIPAL }])
+    .describe("Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file."),
+  token_file: relativePath
+    .nullish()
+    .describe("File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP."),
+  operator_keys: z.array(publicKey).max(64).default([]).describe("Ed25519 public keys, base64url, whose signed statements may reset a session."),
   allowed_origins: z
     .array(origin)
     .max(64)
@@ -68,6 +92,11 @@ export const enclaveSchema = z.strictObject({
     .describe("The host relays only to these host:port pairs. Without it, to the servers of the catalog."),
 });
 
+/** Sensitivity labels of a deployment with their ranks, as the enclave's vocabulary accepts them. */
+export const vocabularySchema = z
+  .record(z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, { error: "a label is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit" }), z.int().min(0).max(1000))
+  .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
+
 /** Every key of `cmcp-config.yaml`, those included whose feature this version refuses by name. */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
@@ -75,7 +104,12 @@ export const configSchema = z.strictObject({
   catalog_path: relativePath.default("catalog.json").describe("The tool catalog, seen from the configuration file."),
   listen_addr: z.string().max(300).nullish().describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
   max_response_size_bytes: z.int().min(1).max(64 * 1024 * 1024).default(2_097_152).describe("Largest result of a tool that is delivered, in bytes."),
-  policy_reload_interval_seconds: z.int().min(0).default(0).describe("Seconds between looks for a newer policy bundle; 0 is never."),
+  policy_reload_interval_seconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(0)
+    .describe("Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle."),
   catalog: catalogSchema.prefault({}),
   agent_manifest: z
     .strictObject({
@@ -87,7 +121,7 @@ export const configSchema = z.strictObject({
     .nullish(),
   sensitivity: z
     .strictObject({
-      vocabulary: z.record(z.string(), z.unknown()).nullish().describe("Further sensitivity labels with their ranks."),
+      vocabulary: vocabularySchema.nullish().describe("Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii 1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed."),
       compliance_domains: z.record(z.string(), z.unknown()).nullish().describe("Further compliance domains."),
     })
     .nullish(),
@@ -102,7 +136,7 @@ export const configSchema = z.strictObject({
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
   session_state_path: z.string().nullish().describe("Shared session store."),
   sink_policy: z.unknown().optional().describe("Sensitivity limits per sink."),
-  conformance_profile: z.string().nullish().describe("Named set of stricter defaults."),
+  conformance_profile: z.string().nullish().describe("Named set of requirements a start must meet. `aarm`: every receipt is bound to an agent identity, which needs agent_manifest."),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });
 

@@ -19,23 +19,15 @@ const REFUSALS: readonly Refusal[] = [
     asked: ({ attestation }) => attestation.provider !== "auto" && attestation.provider !== "software-only",
     why: "only auto and software-only",
   },
-  {
-    key: "attestation.enforcement_mode",
-    asked: ({ attestation }) => attestation.enforcement_mode !== "enforcing",
-    why: "only enforcing",
-  },
   { key: "attestation.staleness_policy", asked: ({ attestation }) => isSet(attestation.staleness_policy), why: "reports are not refreshed while running" },
   { key: "attestation.expected_measurement", asked: ({ attestation }) => isSet(attestation.expected_measurement), why: "there is no hardware measurement to compare" },
   { key: "attestation.allow_unmeasured_spawn", asked: ({ attestation }) => attestation.allow_unmeasured_spawn, why: "stdio servers are not started" },
   { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
-  { key: "policy_reload_interval_seconds", asked: (config) => config.policy_reload_interval_seconds !== 0, why: "only 0; restart to load another bundle" },
   { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },
-  { key: "sensitivity.vocabulary", asked: ({ sensitivity }) => hasMembers(sensitivity?.vocabulary), why: "only the built-in labels" },
   { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },
   { key: "kill_switch.enabled", asked: (config) => config.kill_switch?.enabled === true, why: "there is no kill switch" },
   { key: "session_state_path", asked: (config) => isSet(config.session_state_path), why: "session state lives in the enclave alone" },
   { key: "sink_policy", asked: (config) => isSet(config.sink_policy), why: "write the limits as Cedar policies" },
-  { key: "conformance_profile", asked: (config) => isSet(config.conformance_profile), why: "there are no profiles" },
 ];
 
 /** @throws CmcpError `CONFIG_NOT_SUPPORTED` naming the first key that asks for a feature this version lacks */

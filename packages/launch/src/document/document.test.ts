@@ -101,7 +101,7 @@ void describe("the launch document", () => {
     isRefused(altered({ development: false }), /development/);
     isRefused(altered({ config: { ...config, listen_addr: "0.0.0.0:1" } }), /config/);
     isRefused(altered({ config: { ...config, enclave: { ...config.enclave, max_sessions: 0 } } }), /config\.enclave\.max_sessions/);
-    isRefused(altered({ config: { ...config, attestation: { ...config.attestation, enforcement_mode: "silent" } } }), /enforcement_mode/);
+    isRefused(altered({ config: { ...config, attestation: { ...config.attestation, enforcement_mode: "off" } } }), /enforcement_mode/);
     isRefused(altered({ catalog: "x" }), /catalog/);
     isRefused(altered({ pins: { policy_hash: "sha256:00" } }), /pins\.policy_hash/);
     isRefused(altered({ trust_anchors: { upstream_ca: [] } }), /trust_anchors/);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { CmcpError, canonicalBytes, examine, parseJson, untrusted, type JsonLimits, type JsonValue, type Untrusted } from "@cmcp/boundary";
 import type { z } from "zod";
+import { reloadProblem } from "../config/reload.ts";
 import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
 
 const LIMITS: JsonLimits = { maxBytes: MAX_LAUNCH_DOCUMENT, maxDepth: 80, maxItems: 1_000_000 };
@@ -37,12 +38,15 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 /**
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
- * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);
   const parsed = launchDocumentSchema.safeParse(value);
   if (!parsed.success) throw firstFinding(parsed.error);
+  const { config, pins, trust_anchors } = parsed.data;
+  const problem = reloadProblem(config.policy_reload_interval_seconds, { policyHash: pins.policy_hash ?? null, policySigningKey: trust_anchors.policy_signing_key ?? null });
+  if (problem !== null) throw problem;
   return parsed.data;
 }
 

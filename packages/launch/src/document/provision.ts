@@ -1,33 +1,27 @@
 import { CmcpError, canonicalBytes, parseJson, type Untrusted } from "@cmcp/boundary";
-import { z } from "zod";
-import { workflowId } from "../config/fields.ts";
+import * as z from "zod";
+import { principalId } from "../config/fields.ts";
 
-/** Most principals one instance serves. */
-export const MAX_PROVISIONED_PRINCIPALS = 1000;
+/** Most tokens one instance takes. */
+export const MAX_PROVISIONED_TOKENS = 4000;
 const MAX_PROVISION_BYTES = 1024 * 1024;
 
-const principalSchema = z.strictObject({
-  id: z.string().regex(/^[A-Za-z0-9._:@/-]{1,128}$/),
+const tokenSchema = z.strictObject({
+  principal: principalId,
   /** Lowercase hex SHA-256 of the bearer token's bytes. */
-  token_sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Workflows the principal may name; the enclave takes only those that its launch document also lists. */
-  workflows: z.array(workflowId).min(1).max(256),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
-
-function areDistinct(values: readonly string[]): boolean {
-  return new Set(values).size === values.length;
-}
 
 const provisionSchema = z
   .strictObject({
     v: z.literal(1),
-    principals: z.array(principalSchema).max(MAX_PROVISIONED_PRINCIPALS),
+    /** A principal may have several, so that one can be replaced by another without a gap. None at all: nobody may call. */
+    tokens: z.array(tokenSchema).max(MAX_PROVISIONED_TOKENS),
     /** Requests need no token. Accepted in development only. */
     tokenless: z.literal(true).optional(),
   })
-  .refine(({ principals }) => areDistinct(principals.map(({ id }) => id)), { error: "a principal stands twice" })
-  .refine(({ principals }) => areDistinct(principals.map(({ token_sha256 }) => token_sha256)), { error: "a token stands twice" })
-  .refine(({ principals, tokenless }) => (tokenless === true) === (principals.length === 0), { error: "needs either principals or tokenless" });
+  .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, { error: "a token stands twice" })
+  .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, { error: "cannot be tokenless and have tokens" });
 
 /** Who may call. Holds hashes of tokens, never tokens, and is not part of the launch document. */
 export type Provision = z.output<typeof provisionSchema>;

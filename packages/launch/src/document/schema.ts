@@ -1,6 +1,7 @@
 import type { JsonValue } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { HASH } from "../config/environment.ts";
+import { publicKey } from "../config/fields.ts";
 import { measuredConfigSchema } from "../config/measured.ts";
 
 /** Most files of a policy bundle. */
@@ -18,7 +19,8 @@ export function isBundlePath(path: string): boolean {
   return path.split("/").every((segment) => PATH_SEGMENT.test(segment) && segment !== "." && segment !== "..");
 }
 
-const bundleSchema = z
+/** Files of a policy bundle by relative path. */
+export const bundleSchema = z
   .record(z.string().refine(isBundlePath, { error: "not a path of a policy bundle" }), z.string().max(MAX_BUNDLE_FILE))
   .refine((files) => Object.keys(files).length <= MAX_BUNDLE_FILES, { error: `more than ${MAX_BUNDLE_FILES} files` });
 
@@ -37,7 +39,10 @@ export const launchDocumentSchema = z
     /** The catalog file's JSON as written; its own loader checks it. */
     catalog: z.custom<JsonValue>((value) => typeof value === "object" && value !== null, { error: "must be an array or an object" }),
     pins: z.strictObject({ policy_hash: pinSchema.optional(), catalog_hash: pinSchema.optional() }),
-    trust_anchors: z.strictObject({}),
+    trust_anchors: z.strictObject({
+      /** Ed25519 key that every policy bundle must be signed with, the first included. */
+      policy_signing_key: publicKey.optional(),
+    }),
   })
   .refine((document) => document.development, { path: ["development"], error: "platform software-only is for development only" });
 

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { launchDigest, MAX_BUNDLE_FILE, parseLaunchDocument, parseProvision, type Environment } from "../index.ts";
-import { catalogDestinations, ENVIRONMENT_PRINCIPAL, readBundleFolder, readCatalogFile, readConfigFile, readLaunchInputs } from "./index.ts";
+import { DEFAULT_PRINCIPAL, launchDigest, MAX_BUNDLE_FILE, parseLaunchDocument, parseProvision, type Environment } from "../index.ts";
+import { catalogDestinations, readBundleFolder, readCatalogFile, readConfigFile, readLaunchInputs } from "./index.ts";
 
 const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
 const HASH = `sha256:${"0f".repeat(32)}`;
@@ -53,17 +53,16 @@ void describe("what a launch reads", () => {
     assert.deepEqual(document.pins, { catalog_hash: HASH });
     assert.deepEqual(document.trust_anchors, {});
     assert.equal(inputs.digest, launchDigest(inputs.document));
-    assert.deepEqual(parseProvision(untrusted(inputs.provision)), { v: 1, principals: [], tokenless: true });
+    assert.deepEqual(parseProvision(untrusted(inputs.provision)), { v: 1, tokens: [], tokenless: true });
     assert.deepEqual(inputs.egressTargets, [{ host: "tools.example", port: 443 }]);
     assert.equal(inputs.paths.auditDb, at("audit.db"));
   });
 
   void it("holds the token's hash in the provision message and the token nowhere", async () => {
     const token = "correct-horse-battery-staple-0123456789";
-    await put("cmcp-config.yaml", "enclave: {workflows: [default, claims]}");
     const inputs = await readLaunchInputs(at("cmcp-config.yaml"), { ...DEVELOPMENT, CMCP_BEARER_TOKEN: token });
     const hash = createHash("sha256").update(token).digest("hex");
-    assert.deepEqual(parseProvision(untrusted(inputs.provision)).principals, [{ id: ENVIRONMENT_PRINCIPAL, token_sha256: hash, workflows: ["default", "claims"] }]);
+    assert.deepEqual(parseProvision(untrusted(inputs.provision)).tokens, [{ principal: DEFAULT_PRINCIPAL, sha256: hash }]);
     for (const bytes of [inputs.document, inputs.provision]) assert.equal(Buffer.from(bytes).includes(token), false);
     assert.equal(Buffer.from(inputs.document).includes(hash), false);
   });

@@ -1,3 +1,4 @@
 export { readBundleFolder } from "./bundle.ts";
 export { catalogDestinations, readCatalogFile } from "./catalog.ts";
-export { ENVIRONMENT_PRINCIPAL, readConfigFile, readLaunchInputs, type ConfigInputs, type LaunchInputs } from "./inputs.ts";
+export { readConfigFile, readLaunchInputs, readPolicyReload, type ConfigInputs, type LaunchInputs } from "./inputs.ts";
+export { readProvision } from "./tokens.ts";

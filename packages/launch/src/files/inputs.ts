@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { CmcpError, type JsonValue } from "@cmcp/boundary";
 import type { Environment } from "../config/environment.ts";
@@ -6,17 +5,15 @@ import type { HostPort } from "../config/fields.ts";
 import { parseConfig, type LoadedConfig } from "../config/load.ts";
 import { MAX_CONFIG_LENGTH } from "../config/yaml.ts";
 import { buildLaunchDocument, launchDigest } from "../document/document.ts";
-import { buildProvision } from "../document/provision.ts";
+import { buildPolicyReload } from "../document/reload.ts";
 import { readBundleFolder } from "./bundle.ts";
 import { catalogDestinations, readCatalogFile } from "./catalog.ts";
 import { readText } from "./read.ts";
-
-/** Name of the one principal a bearer token of the environment stands for. */
-export const ENVIRONMENT_PRINCIPAL = "default";
+import { readProvision } from "./tokens.ts";
 
 /** A configuration with its paths made absolute. */
 export interface ConfigInputs extends LoadedConfig {
-  readonly paths: { readonly config: string; readonly policyBundle: string; readonly catalog: string; readonly auditDb: string };
+  readonly paths: { readonly config: string; readonly policyBundle: string; readonly catalog: string; readonly auditDb: string; readonly tokenFile: string | null };
 }
 
 /** Everything `cmcp start` needs from files and environment. */
@@ -29,6 +26,8 @@ export interface LaunchInputs extends ConfigInputs {
   readonly provision: Uint8Array<ArrayBuffer>;
   /** Where the host may relay to. */
   readonly egressTargets: readonly HostPort[];
+  /** Bytes of the reload message for the bundle that is in {@link document}. */
+  readonly policy: Uint8Array<ArrayBuffer>;
 }
 
 /** Reads and checks the configuration file. @throws CmcpError as `parseConfig`, and `CONFIG_INVALID` for a file that cannot be read */
@@ -38,22 +37,15 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
   const text = await readText(path, { what: "configuration", code: "CONFIG_INVALID", maxBytes: MAX_CONFIG_LENGTH * 4 });
   const loaded = parseConfig(text, { env, file: configPath });
   const from = (written: string): string => resolve(dirname(path), written);
-  const { policy_bundle_path, catalog_path, audit_db_path } = loaded.host;
+  const { policy_bundle_path, catalog_path, audit_db_path, token_file } = loaded.host;
   return {
     ...loaded,
-    paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path) },
+    paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path), tokenFile: token_file === null ? null : from(token_file) },
   };
 }
 
-function provisionFor({ environment, config }: LoadedConfig): Uint8Array<ArrayBuffer> {
-  const { bearerToken } = environment;
-  if (bearerToken === null) return buildProvision({ v: 1, principals: [], tokenless: true });
-  const token_sha256 = createHash("sha256").update(bearerToken).digest("hex");
-  return buildProvision({ v: 1, principals: [{ id: ENVIRONMENT_PRINCIPAL, token_sha256, workflows: config.enclave.workflows }] });
-}
-
 function documentFor(inputs: ConfigInputs, parts: { bundle: Record<string, string>; catalog: JsonValue }): Uint8Array<ArrayBuffer> {
-  const { policyHash, catalogHash, development } = inputs.environment;
+  const { policyHash, catalogHash, policySigningKey, development } = inputs.environment;
   if (!development) {
     throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "this version has software attestation only, which is for development: set CMCP_DEV_MODE=1");
   }
@@ -65,8 +57,13 @@ function documentFor(inputs: ConfigInputs, parts: { bundle: Record<string, strin
     policy_bundle: parts.bundle,
     catalog: parts.catalog,
     pins: { ...(policyHash === null ? {} : { policy_hash: policyHash }), ...(catalogHash === null ? {} : { catalog_hash: catalogHash }) },
-    trust_anchors: {},
+    trust_anchors: policySigningKey === null ? {} : { policy_signing_key: policySigningKey },
   });
+}
+
+/** Reads a policy bundle folder into a reload message. @throws CmcpError `POLICY_BUNDLE_INVALID` naming the path */
+export async function readPolicyReload(folder: string): Promise<Uint8Array<ArrayBuffer>> {
+  return buildPolicyReload(await readBundleFolder(folder));
 }
 
 /**
@@ -79,5 +76,5 @@ export async function readLaunchInputs(configPath: string, env: Environment): Pr
   const bundle = await readBundleFolder(paths.policyBundle);
   const catalog = await readCatalogFile(paths.catalog);
   const document = documentFor(inputs, { bundle, catalog });
-  return { ...inputs, document, digest: launchDigest(document), provision: provisionFor(inputs), egressTargets: host.egress_allow ?? catalogDestinations(catalog) };
+  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), egressTargets: host.egress_allow ?? catalogDestinations(catalog) };
 }

@@ -10,6 +10,8 @@ export interface FileRole {
   readonly what: string;
   readonly code: ErrorCode;
   readonly maxBytes: number;
+  /** Refuse a file that group or others have any access to. */
+  readonly ownerOnly?: true;
 }
 
 function why(thrown: unknown): string {
@@ -33,7 +35,9 @@ export async function readBounded(path: string, role: FileRole): Promise<Uint8Ar
   try {
     // Opening a named pipe would otherwise wait for a writer.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw refuse("is not a regular file");
+    const stat = await file.stat();
+    if (!stat.isFile()) throw refuse("is not a regular file");
+    if (role.ownerOnly === true && (stat.mode & 0o077) !== 0) throw refuse("may be accessed by others than its owner; chmod 600 it");
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024);
       if (bytesRead === 0) break;

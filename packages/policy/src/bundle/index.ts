@@ -1,2 +1,4 @@
 export { bundleHash } from "./hash.ts";
 export { readBundle, type BundleFiles, type PolicyBundle } from "./read.ts";
+export { bundleSigningInput, signBundle, verifyBundleSignature } from "./signature.ts";
+export { compareVersions, requireHigherVersion } from "./version.ts";

@@ -1,5 +1,5 @@
 import { CmcpError, isJsonObject, parseJsonText, type JsonObject } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_FILE_LENGTH } from "./limits.ts";
 
 const text = z.string().max(1024);

@@ -1,8 +1,9 @@
 import type { Catalog } from "@cmcp/catalog";
 import type { PolicyBundle } from "../bundle/index.ts";
 import type { CompiledPolicy } from "../compiled.ts";
-import { decideWith } from "../evaluate/decide.ts";
-import { install } from "../evaluate/engine.ts";
+import { decideWith, redactionWith } from "../evaluate/decide.ts";
+import { prepare } from "../evaluate/engine.ts";
+import { wholePlan } from "../evaluate/slice.ts";
 import { checkNesting } from "./nesting.ts";
 import { runWorker } from "./run-worker.ts";
 
@@ -27,6 +28,6 @@ export async function compilePolicy(bundle: PolicyBundle, catalog: Pick<Catalog,
   checkNesting("schema.cedarschema", bundle.schemaText);
   const tools = [...catalog.tools.values()].map(({ toolName, actionName, inputSchema }) => ({ toolName, actionName, inputSchema }));
   const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, tools }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  install(plan);
-  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts) };
+  prepare(plan, wholePlan(plan));
+  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), redactionOf: (facts) => redactionWith(plan, facts) };
 }

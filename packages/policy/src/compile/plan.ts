@@ -8,6 +8,7 @@ import { parseSchema } from "../schema/parse.ts";
 import type { Projection } from "../schema/projection.ts";
 import type { Rule } from "../verdict.ts";
 import { parsePolicies, type ParsedPolicy } from "./policies.ts";
+import { indexScopes, type ScopeIndex } from "./scopes.ts";
 import { checkNames, SHAPE_TYPES, shapeOf } from "./shape.ts";
 import { findProblems } from "./validate.ts";
 
@@ -26,6 +27,7 @@ export interface CompilePlan {
   readonly policies: Readonly<Record<string, Policy>>;
   readonly rules: ReadonlyMap<string, Rule>;
   readonly projection: Projection;
+  readonly scopes: ScopeIndex;
 }
 
 const MAX_WARNINGS = 200;
@@ -105,5 +107,13 @@ export function planBundle(input: CompileInput): CompilePlan {
   }
   if (!policies.some((policy) => policy.json.effect === "permit")) warnings.push("no rule permits anything: every call is denied");
   const shown = warnings.length > MAX_WARNINGS ? [...warnings.slice(0, MAX_WARNINGS), `${warnings.length - MAX_WARNINGS} more warnings`] : warnings;
-  return { shape, warnings: shown, schema: chosen.schema, policies: enginePolicies, rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])), projection: chosen.projection };
+  return {
+    shape,
+    warnings: shown,
+    schema: chosen.schema,
+    policies: enginePolicies,
+    rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])),
+    projection: chosen.projection,
+    scopes: indexScopes(policies.filter(({ id }) => id in enginePolicies), shape, input.tools, chosen.schema),
+  };
 }

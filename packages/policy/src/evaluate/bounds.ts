@@ -4,3 +4,7 @@ export const MAX_ATTRIBUTE_BYTES = 2_048;
 export const MAX_SET_MEMBERS = 512;
 /** Bytes of all text attributes of a request together. Evaluation cost grows with them. */
 export const MAX_REQUEST_BYTES = 16_384;
+/** Slices of a bundle that the engine holds at one time. */
+export const MAX_PREPARED_SLICES = 256;
+/** Policies of those slices together; a rule that belongs to every call is in each of them. */
+export const MAX_PREPARED_POLICIES = 20_000;

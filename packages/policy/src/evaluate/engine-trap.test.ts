@@ -11,7 +11,7 @@ void test("a dead engine denies everything and says that the gateway must restar
   assert.throws(() => policyToJson(`permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };`));
   for (let round = 0; round < 3; round += 1) {
     const verdict = policy.decide(call());
-    assert.deepEqual([verdict.decision, verdict.rule, verdict.cause], ["deny", "engine-failure", "error"]);
+    assert.deepEqual([verdict.decision, verdict.rule, verdict.cause], ["deny", "engine-failure", "fault"]);
   }
   await assert.rejects(compile(PERMIT_ALL), (thrown) => thrown instanceof CmcpError && thrown.code === "TEE_FAULT" && /restart the gateway/.test(thrown.message));
 });

@@ -29,6 +29,7 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
     policies: { p: PERMIT_ALL },
     rules: new Map([["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }]]),
     projection: { principal: [], resource: [], contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]) },
+    scopes: { general: ["p"], byTool: new Map() },
   };
 }
 

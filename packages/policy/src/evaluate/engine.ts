@@ -2,14 +2,25 @@ import { preparsePolicySet, preparseSchema, statefulIsAuthorized, type Authoriza
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { ProjectedRequest } from "./project.ts";
+import { MAX_PREPARED_POLICIES, MAX_PREPARED_SLICES } from "./bounds.ts";
+import type { Slice } from "./slice.ts";
 
-/** What the engine holds of a plan. */
+/** What the engine needs of a plan. */
 export type EnginePlan = Pick<CompilePlan, "policies" | "schema">;
 
-// The engine keeps what it preparsed for good, so one id is used over and over.
-const PREPARSED = "cmcp";
+/** A name under which the engine holds one slice; the engine forgets nothing it preparsed, so names are used again. */
+interface Slot {
+  readonly name: string;
+  plan: EnginePlan;
+  key: string;
+  policies: number;
+  /** Place in the order of use; the lowest is used again first. */
+  used: number;
+}
 
-let installed: EnginePlan | undefined;
+const slots: Slot[] = [];
+let prepared = 0;
+let clock = 0;
 let trapped = false;
 
 /** Runs engine code; after a trap the instance's memory is in no known state and it is never asked again. */
@@ -19,26 +30,60 @@ function guarded<T>(work: () => T): T {
     return work();
   } catch (thrown) {
     trapped = true;
-    installed = undefined;
+    slots.length = 0;
     throw new CmcpError("TEE_FAULT", "the policy engine failed", { cause: thrown });
   }
 }
 
-/**
- * Puts a plan in place of the one this thread's engine holds; it holds one at a time.
- *
- * @throws CmcpError `TEE_FAULT` when the engine refuses the plan or fails.
- */
-export function install(plan: EnginePlan): void {
-  if (installed === plan) return;
-  installed = undefined;
-  const refused = guarded(() => [preparseSchema(PREPARSED, plan.schema), preparsePolicySet(PREPARSED, { staticPolicies: { ...plan.policies } })].some((answer) => answer.type === "failure"));
-  if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
-  installed = plan;
+const NONE: EnginePlan = { policies: {}, schema: {} };
+
+/** Takes a slot's policies out of the engine by putting none in their place. */
+function clear(slot: Slot): void {
+  prepared -= slot.policies;
+  Object.assign(slot, { plan: NONE, key: "", policies: 0, used: 0 });
+  guarded(() => preparsePolicySet(slot.name, { staticPolicies: {} }));
 }
 
-/** Asks the engine about one request under a plan, validated against the plan's schema. @throws CmcpError `TEE_FAULT`. */
-export function authorize(plan: EnginePlan, request: ProjectedRequest): AuthorizationAnswer {
-  install(plan);
-  return guarded(() => statefulIsAuthorized({ ...request, preparsedPolicySetId: PREPARSED, preparsedSchemaName: PREPARSED, validateRequest: true }));
+/** A slot with nothing in it, and room for `policies` more in the engine: what was not used for longest gives way. */
+function freeSlot(policies: number): Slot {
+  const oldest = (): Slot | undefined => slots.filter((slot) => slot.plan !== NONE).toSorted((a, b) => a.used - b.used)[0];
+  for (let last = oldest(); last !== undefined && prepared + policies > MAX_PREPARED_POLICIES; last = oldest()) clear(last);
+  const free = slots.find((slot) => slot.plan === NONE);
+  if (free !== undefined) return free;
+  const last = slots.length >= MAX_PREPARED_SLICES ? oldest() : undefined;
+  if (last !== undefined) {
+    clear(last);
+    return last;
+  }
+  const added: Slot = { name: `cmcp-${slots.length}`, plan: NONE, key: "", policies: 0, used: 0 };
+  slots.push(added);
+  return added;
+}
+
+/**
+ * Puts a slice of a plan into this thread's engine, unless it is there, and returns the name it has there.
+ *
+ * @throws CmcpError `TEE_FAULT` when the engine refuses the slice or fails.
+ */
+export function prepare(plan: EnginePlan, slice: Slice): string {
+  let slot = slots.find((held) => held.plan === plan && held.key === slice.key);
+  if (slot === undefined) {
+    const ids = slice.rules();
+    const free = freeSlot(ids.length);
+    const staticPolicies = Object.fromEntries(ids.flatMap((id) => (plan.policies[id] === undefined ? [] : [[id, plan.policies[id]]])));
+    const refused = guarded(() => [preparseSchema(free.name, slice.schema()), preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
+    if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
+    Object.assign(free, { plan, key: slice.key, policies: ids.length });
+    prepared += ids.length;
+    slot = free;
+  }
+  clock += 1;
+  slot.used = clock;
+  return slot.name;
+}
+
+/** Asks the engine about one request under a slice of a plan, validated against the plan's schema. @throws CmcpError `TEE_FAULT`. */
+export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequest): AuthorizationAnswer {
+  const name = prepare(plan, slice);
+  return guarded(() => statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true }));
 }

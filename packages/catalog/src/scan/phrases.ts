@@ -1,0 +1,70 @@
+import type { FindingKind, Severity } from "./finding.ts";
+
+/** One word of a phrase: any of these, after at most `gap` other words. */
+interface Step {
+  readonly words: ReadonlySet<string>;
+  readonly gap: number;
+}
+
+/** Words in order that make a text speak to the model and not about the tool. */
+export interface Phrase {
+  readonly kind: FindingKind;
+  readonly severity: Severity;
+  readonly says: string;
+  readonly steps: readonly Step[];
+}
+
+/** `"ignore|forget 3:previous|prior"`: alternatives with `|`, and before a colon how many words may stand between. */
+function phrase(kind: FindingKind, severity: Severity, says: string, pattern: string): Phrase {
+  const steps = pattern.split(" ").map((step) => {
+    const [, gap = "0", words = ""] = /^(?:(\d):)?(.*)$/.exec(step) ?? [];
+    return { words: new Set(words.split("|")), gap: Number(gap) };
+  });
+  return { kind, severity, says, steps };
+}
+
+const SECRETS = "password|passwords|credential|credentials|secrets|cookies|conversation|apikey|apikeys|token|tokens|prompt|ssh";
+const SENDS = "send|forward|upload|exfiltrate|leak|transmit|email|post|submit|append";
+
+/** Phrases of texts that were written to steer a model. Wording that tools honestly use is not `high`. */
+const PHRASES: readonly Phrase[] = [
+  phrase("override-instruction", "high", "tells the model to drop its instructions", "ignore|disregard|forget|discard 2:previous|prior|above|earlier|preceding|your|all|any|other 3:instructions|instruction|directives|guidelines|prompt|prompts"),
+  phrase("override-instruction", "medium", "speaks of overriding rules", "override|bypass|circumvent 3:instructions|guidelines|safeguards|restrictions|policy|policies|rules"),
+  phrase("override-instruction", "medium", "gives the model another role", "you are now"),
+  phrase("secrecy-instruction", "high", "tells the model to keep something from the user", "not|never|dont 0:tell|inform 2:user|users|human|operator"),
+  phrase("secrecy-instruction", "high", "tells the model to keep something from the user", "not|never|dont 0:mention|reveal|disclose|show 6:to 1:user|users|human|operator"),
+  phrase("secrecy-instruction", "high", "tells the model to keep something from the user", "without 0:telling|informing 2:user|users|human|operator"),
+  phrase("secrecy-instruction", "medium", "speaks of acting without the user's knowledge", "not|never|dont|without 1:notify|notifying|alert|alerting|asking|ask 2:user|users|human|operator"),
+  phrase("secrecy-instruction", "medium", "speaks of hiding something from the user", "hide|keep|conceal 4:from 1:user|users|human|operator"),
+  phrase("exfiltration", "high", "asks for the model's own instructions", "reveal|repeat|leak|exfiltrate|disclose 4:system prompt|instructions"),
+  phrase("exfiltration", "medium", "speaks of sending secrets or the conversation", `${SENDS} 7:${SECRETS}`),
+  phrase("exfiltration", "medium", "speaks of sending secrets or the conversation", `${SENDS} 7:private|api|access|secret key|keys`),
+  phrase("exfiltration", "medium", "speaks of sending secrets or the conversation", `${SENDS} 5:chat|conversation|environment|message history|variables`),
+  phrase("model-directive", "medium", "tells the model when to use tools", "before 0:using|calling|invoking|running 1:any|this|other|another|every 3:tool|tools|function|functions"),
+  phrase("model-directive", "medium", "tells the model when to use tools", "always 1:call|invoke|run|use 2:this 1:tool|function"),
+  phrase("model-directive", "medium", "steers the model away from other tools", "instead 0:of 2:other|another|any 2:tool|tools"),
+  phrase("model-directive", "low", "gives the model an order", "you 0:must|shall"),
+];
+
+/** Whether `phrase` stands in `words`. Time: words × steps × gap. */
+function stands(words: readonly string[], { steps }: Phrase): boolean {
+  const [first, ...rest] = steps;
+  if (first === undefined) return false;
+  for (let start = 0; start < words.length; start += 1) {
+    if (!first.words.has(words[start] ?? "")) continue;
+    // Every index where the step before can end: a greedy choice would lose matches.
+    let ends = new Set([start]);
+    for (const { words: wanted, gap } of rest) {
+      const next = new Set<number>();
+      for (const end of ends) for (let at = end + 1; at <= end + 1 + gap; at += 1) if (wanted.has(words[at] ?? "")) next.add(at);
+      ends = next;
+    }
+    if (ends.size > 0) return true;
+  }
+  return false;
+}
+
+/** The phrases that stand in `words`. */
+export function findPhrases(words: readonly string[]): readonly Phrase[] {
+  return PHRASES.filter((phrase) => stands(words, phrase));
+}

@@ -1,0 +1,67 @@
+import type { JsonObject } from "@cmcp/boundary";
+import { findBlobs } from "./blobs.ts";
+import { findCharacters } from "./characters.ts";
+import { scriptsOf, skeleton } from "./confusables.ts";
+import { found, type Finding, type TextFinding } from "./finding.ts";
+import { findInstructions } from "./instructions.ts";
+import { EXCESSIVE_DESCRIPTION, LONG_DESCRIPTION, MAX_FINDINGS } from "./limits.ts";
+import { findLookalikes } from "./names.ts";
+import { textsOf } from "./texts.ts";
+
+/** What of a tool reaches a model or a reviewer. */
+export interface ScannedTool {
+  readonly toolName: string;
+  /** Identity of the server. */
+  readonly server: string;
+  /** Name of the server, for people. */
+  readonly displayName: string;
+  readonly description: string;
+  readonly inputSchema: JsonObject;
+  readonly outputSchema: JsonObject | null;
+}
+
+function findName(name: string): TextFinding[] {
+  const findings = findCharacters(name);
+  const scripts = scriptsOf(name);
+  if (scripts.length > 1) findings.push(found("mixed-script", "high", null, `a name that mixes ${scripts.join(" and ")} letters`));
+  else if (/[^a-zA-Z]/.test(name.replaceAll(/\P{L}/gu, "")) && /^[\x20-\x7e]+$/.test(skeleton(name))) findings.push(found("look-alike-name", "high", null, "letters of another script that look like a plain name"));
+  return findings;
+}
+
+function findLength(description: string): TextFinding[] {
+  if (description.length > EXCESSIVE_DESCRIPTION) return [found("excessive-length", "medium", null, `${description.length} characters, more than a reviewer reads`)];
+  return description.length > LONG_DESCRIPTION ? [found("excessive-length", "low", null, `${description.length} characters, long for a description`)] : [];
+}
+
+function scanText(text: string): TextFinding[] {
+  return [...findCharacters(text), ...findInstructions(text), ...findBlobs(text)];
+}
+
+const GRAVITY = { high: 0, medium: 1, low: 2 } as const;
+
+function scanTool(tool: ScannedTool): Finding[] {
+  const all: Finding[] = [];
+  const add = (path: string, findings: readonly TextFinding[]): void => {
+    for (const finding of findings) all.push({ tool: tool.toolName, server: tool.server, ...finding, path });
+  };
+  add("/tool_name", findName(tool.toolName));
+  add("/server/display_name", findName(tool.displayName));
+  add("/approved_definition/description", findLength(tool.description));
+  const definition = { description: tool.description, input_schema: tool.inputSchema, output_schema: tool.outputSchema };
+  const { texts, complete } = textsOf("/approved_definition", definition);
+  for (const { path, text } of texts) add(path, scanText(text));
+  if (!complete) add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
+  all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
+  if (all.length <= MAX_FINDINGS) return all;
+  const kept = all.slice(0, MAX_FINDINGS);
+  return [...kept, { tool: tool.toolName, server: tool.server, ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`), path: "" }];
+}
+
+/**
+ * What a reviewer of tool definitions should see: hidden or misleading characters, words addressed to the
+ * model, text out of sight, names that look like others. Linear in the size of the definitions; within one
+ * tool the gravest findings come first. It finds known ways of hiding; nothing found is no proof of honesty.
+ */
+export function scanTools(tools: readonly ScannedTool[]): Finding[] {
+  return [...tools.flatMap(scanTool), ...findLookalikes(tools)];
+}

@@ -1,0 +1,37 @@
+import { webcrypto } from "node:crypto";
+import { fromBase64Url, CmcpError } from "@cmcp/boundary";
+import { OUTCOME_EXIT, verifyBundle } from "@cmcp/verify";
+import { readArguments } from "../arguments.ts";
+import type { Command } from "../command.ts";
+import { printVerdict, readRecord } from "../verify/verify.ts";
+
+const OPTIONS = { receipt: { type: "string", multiple: true }, "trusted-key": { type: "string" }, "allow-software-only": { type: "boolean", default: false }, json: { type: "boolean", default: false } } as const;
+
+/** `cmcp audit verify` */
+export const auditVerify: Command = {
+  help: `Usage: cmcp audit verify BUNDLE [options]
+
+Verifies an audit bundle by itself, offline: one unbroken chain, whole or still open, with every receipt at
+its place. Without a claim it does not show under which policy and on which platform the session ran, and
+without --trusted-key not even who made it; what was not shown is listed as not performed.
+
+  --receipt FILE         a receipt an agent kept; may be given again
+  --trusted-key KEY      the key that must have signed bundle and receipts: base64url of 32 bytes
+  --allow-software-only  accept a record without hardware evidence, which a bundle by itself always is
+  --json                 the verdict as JSON
+
+Exit codes: 0 accepted, 10 rejected, 30 malformed, 64 usage, 1 internal.
+Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json --allow-software-only
+`,
+  async run(args, terminal) {
+    const { values, positionals } = readArguments(args, OPTIONS);
+    const [path] = positionals;
+    if (path === undefined || positionals.length > 1) throw new CmcpError("USAGE", "one BUNDLE is required");
+    const { "trusted-key": trustedKey, receipt = [] } = values;
+    if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
+    const expected = { allowSoftwareOnly: values["allow-software-only"], ...(trustedKey === undefined ? {} : { trustedKey }) };
+    const verdict = await verifyBundle({ bundle: await readRecord(path), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+    printVerdict(verdict, values.json, terminal);
+    return OUTCOME_EXIT[verdict.outcome];
+  },
+};

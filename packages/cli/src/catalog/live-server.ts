@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { CmcpError, fromBase64Url, type JsonObject } from "@cmcp/boundary";
+import { UpstreamClient, type Dial } from "@cmcp/mcp";
+
+/** How long connecting may take, in milliseconds. */
+const CONNECT_MS = 10_000;
+/** How long reading the whole list may take, in milliseconds. */
+const LIST_MS = 60_000;
+
+/** A tool as its server lists it. */
+export interface LiveTool {
+  readonly name: string;
+  readonly listed: JsonObject;
+}
+
+/** A server as it answered. */
+export interface LiveServer {
+  readonly url: URL;
+  /** `SHA256:` and base64 of the SHA-256 of its SubjectPublicKeyInfo; `null` over plain http. */
+  readonly fingerprint: string | null;
+  /** Each with a name of its own. */
+  readonly tools: readonly LiveTool[];
+}
+
+/** Connects from this machine directly: the operator asks the server, the gateway is not involved. */
+const dial: Dial = async (host, port, signal) => {
+  const socket = connect({ host, port });
+  try {
+    await once(socket, "connect", { signal });
+    return socket;
+  } catch (thrown) {
+    socket.destroy();
+    throw new CmcpError("UPSTREAM_UNAVAILABLE", `no connection to ${host} port ${port}`, { cause: thrown });
+  }
+};
+
+interface SeenKey {
+  readonly spkiSha256: Uint8Array;
+  /** The chain leads to a certificate authority this machine trusts, for this host. */
+  readonly vouchedFor: boolean;
+}
+
+async function seeKey(url: URL): Promise<SeenKey> {
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const port = url.port === "" ? 443 : Number(url.port);
+  const signal = AbortSignal.timeout(CONNECT_MS);
+  // nosemgrep: no-unverified-tls — nothing is sent here; whether an authority vouches is returned and decided on
+  const socket = connectTls({ socket: await dial(host, port, signal), host, servername: isIP(host) === 0 ? host : "", minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"], rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect", { signal });
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server showed no certificate");
+    const spkiSha256 = createHash("sha256").update(certificate.publicKey.export({ type: "spki", format: "der" })).digest();
+    return { spkiSha256, vouchedFor: socket.authorized };
+  } catch (thrown) {
+    throw thrown instanceof CmcpError ? thrown : new CmcpError("UPSTREAM_UNAVAILABLE", `no TLS with ${host} port ${port}`, { cause: thrown });
+  } finally {
+    socket.on("error", () => undefined);
+    socket.destroy();
+  }
+}
+
+/** Key pin of a fingerprint as a catalog writes it. @throws CmcpError `USAGE` */
+function pinOf(fingerprint: string): Uint8Array {
+  const [, base64 = ""] = /^SHA256:([A-Za-z0-9+/]{43})=?$/.exec(fingerprint) ?? [];
+  const bytes = fromBase64Url(base64.replaceAll("+", "-").replaceAll("/", "_"));
+  if (bytes?.byteLength !== 32) throw new CmcpError("USAGE", "--pin is SHA256: and the base64 of 32 bytes");
+  return bytes;
+}
+
+/**
+ * The key to hold the server to. Without a required one the first key seen is taken, but only if an authority
+ * this machine trusts vouches for it: otherwise whoever sits in between would write the catalog.
+ */
+async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array | null> {
+  if (url.protocol === "http:") {
+    if (required !== undefined) throw new CmcpError("USAGE", "--pin needs an https URL");
+    return null;
+  }
+  if (required !== undefined) return pinOf(required);
+  const { spkiSha256, vouchedFor } = await seeKey(url);
+  if (!vouchedFor) {
+    throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. Compare it with the server's owner and give it as --pin`);
+  }
+  return spkiSha256;
+}
+
+function fingerprintOf(spkiSha256: Uint8Array): string {
+  return `SHA256:${Buffer.from(spkiSha256).toString("base64")}`;
+}
+
+/** A server's URL from the command line. @throws CmcpError `USAGE` */
+export function serverUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:") || url.username !== "" || url.password !== "" || url.hash !== "") {
+    throw new CmcpError("USAGE", "URL is an https or http URL without credentials and fragment");
+  }
+  return url;
+}
+
+/** Reads the tools a server lists now, over streamable HTTP, every connection held to one key. */
+export async function readLiveServer(url: URL, requiredPin: string | undefined): Promise<LiveServer> {
+  const key = await keyOf(url, requiredPin);
+  const client = new UpstreamClient({
+    url,
+    dial,
+    tls: key === null ? { mode: "none" } : { mode: "pinned", spkiSha256: key },
+    clientInfo: { name: "cmcp-catalog", version: "0.1.0" },
+    limits: { connectMs: CONNECT_MS, totalMs: LIST_MS },
+  });
+  try {
+    const listed = await client.listTools("catalog", AbortSignal.timeout(LIST_MS));
+    const tools = listed.flatMap((tool) => (typeof tool.name === "string" ? [{ name: tool.name, listed: tool }] : []));
+    await client.closeSession("catalog");
+    return { url, fingerprint: key === null ? null : fingerprintOf(key), tools };
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,43 @@
+import { CmcpError } from "@cmcp/boundary";
+import { scanCatalog, type Finding } from "@cmcp/catalog";
+import { readCatalogFile } from "@cmcp/launch/files";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+import { scannableEntry } from "./entries.ts";
+import { readLiveServer, serverUrl } from "./live-server.ts";
+import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
+
+async function scan(target: string, pin: string | undefined): Promise<readonly Finding[]> {
+  if (/^https?:\/\//i.test(target)) {
+    const server = await readLiveServer(serverUrl(target), pin);
+    return scanCatalog(server.tools.map((tool) => scannableEntry(server, tool, server.url.host)));
+  }
+  if (pin !== undefined) throw new CmcpError("USAGE", "--pin needs an https URL");
+  return scanCatalog(await readCatalogFile(target));
+}
+
+/** `cmcp catalog scan` */
+export const catalogScan: Command = {
+  help: `Usage: cmcp catalog scan FILE|URL [--pin SHA256:BASE64] [--json]
+
+Looks through a catalog, or the tools a live server lists, for what a reviewer does not see: words addressed
+to the model, invisible and bidirectional characters, comments, encoded text, names that look like others.
+Each finding has a tool, a place, a code point where there is one, and a severity. High findings keep a
+gateway outside development from starting; all others are warnings there.
+
+  --pin KEY   an https server must have this key; without it an authority must vouch for the server
+  --json      one line: ok, findings [{tool, server, kind, severity, path, code_point, offset, message}]
+
+Exit codes: 0 no high finding, 10 high findings or not readable, 64 usage.
+Example:    cmcp catalog scan examples/quickstart/catalog.json
+`,
+  async run(args, terminal) {
+    const { values, positionals } = readArguments(args, { pin: { type: "string" }, json: { type: "boolean", default: false } });
+    if (positionals.length > 1) throw new CmcpError("USAGE", "one FILE or URL at a time");
+    const findings = await scan(required(positionals[0], "FILE or URL"), values.pin);
+    const grave = hasGrave(findings);
+    if (values.json) terminal.out.write(`${asciiJson({ ok: !grave, findings: findings.map(findingJson) })}\n`);
+    else terminal.out.write(`${findings.map((finding) => `${findingLine(finding, terminal)}\n`).join("")}${findings.length} findings${grave ? ": not fit for approval" : ""}\n`);
+    return grave ? EXIT.rejected : EXIT.ok;
+  },
+};

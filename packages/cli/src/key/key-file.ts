@@ -1,0 +1,30 @@
+import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { CmcpError } from "@cmcp/boundary";
+
+/** An operator's Ed25519 key pair. */
+export interface OperatorKey {
+  /** 32 bytes, base64url: as `enclave.operator_keys` lists it. */
+  readonly publicKey: string;
+  /** Ed25519 signature, 64 bytes. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** Public key, base64url of 32 bytes, of an Ed25519 private key. */
+export function publicKeyOf(key: KeyObject): string {
+  const { x } = createPublicKey(key).export({ format: "jwk" });
+  if (x === undefined) throw new CmcpError("INTERNAL", "an Ed25519 public key has no x");
+  return x;
+}
+
+/** Reads an Ed25519 private key in PKCS #8 PEM, as `cmcp key new` and `openssl genpkey -algorithm ed25519` write it. @throws CmcpError `USAGE` */
+export async function readOperatorKey(path: string): Promise<OperatorKey> {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(await readFile(path));
+  } catch (thrown) {
+    throw new CmcpError("USAGE", `${path}: not a readable private key in PEM without a passphrase`, { cause: thrown });
+  }
+  if (key.asymmetricKeyType !== "ed25519") throw new CmcpError("USAGE", `${path}: the key is not Ed25519`);
+  return { publicKey: publicKeyOf(key), sign: (message) => sign(null, message, key) };
+}

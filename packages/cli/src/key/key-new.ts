@@ -1,0 +1,31 @@
+import { generateKeyPairSync } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { CmcpError } from "@cmcp/boundary";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+import { publicKeyOf } from "./key-file.ts";
+
+/** `cmcp key new` */
+export const keyNew: Command = {
+  help: `Usage: cmcp key new FILE [--json]
+
+Makes an Ed25519 key pair for an operator: the private key goes into FILE (PKCS #8 PEM, readable by you
+alone, never overwritten), the public key is printed for enclave.operator_keys.
+
+Exit codes: 0 written, 64 usage or the file is there already.
+Example:    cmcp key new operator.pem
+`,
+  async run(args, { out }) {
+    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
+    const path = required(positionals[0], "FILE");
+    const { privateKey } = generateKeyPairSync("ed25519");
+    try {
+      await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });
+    } catch (thrown) {
+      throw new CmcpError("USAGE", `cannot write ${path}; an existing file is never overwritten`, { cause: thrown });
+    }
+    const publicKey = publicKeyOf(privateKey);
+    out.write(values.json ? `${JSON.stringify({ ok: true, file: path, public_key: publicKey })}\n` : `wrote ${path}\npublic key: ${publicKey}\n`);
+    return EXIT.ok;
+  },
+};

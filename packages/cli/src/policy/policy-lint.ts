@@ -1,0 +1,30 @@
+import { lintBundle } from "@cmcp/policy/authoring";
+import { readArguments, required } from "../arguments.ts";
+import { loadBundleFolder } from "../check/read-bundle-folder.ts";
+import { EXIT, type Command } from "../command.ts";
+import { readTools } from "./tools.ts";
+
+/** `cmcp policy lint` */
+export const policyLint: Command = {
+  help: `Usage: cmcp policy lint FOLDER [--catalog FILE] [--json]
+
+Loads the bundle in FOLDER and reports as errors everything a gateway would warn of, and rules that do
+nothing: that never match, whose conditions are never true, that a forbid overrules in every case, or that
+share an @id. Without a catalog, whether the tools that rules name exist is not looked at.
+
+  --catalog FILE  the tool catalog the bundle is for
+  --json          one line: ok, findings [text]
+
+Exit codes: 0 nothing found, 10 findings, or the bundle does not load, 64 usage.
+Example:    cmcp policy lint examples/quickstart/policies --catalog examples/quickstart/catalog.json
+`,
+  async run(args, { out }) {
+    const { values, positionals } = readArguments(args, { catalog: { type: "string" }, json: { type: "boolean", default: false } });
+    const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
+    const tools = values.catalog === undefined ? [] : [...(await readTools(values.catalog)).tools.values()];
+    const findings = lintBundle(bundle, tools);
+    const ok = findings.length === 0;
+    out.write(values.json ? `${JSON.stringify({ ok, findings })}\n` : ok ? "nothing found\n" : findings.map((finding) => `${finding}\n`).join(""));
+    return ok ? EXIT.ok : EXIT.rejected;
+  },
+};

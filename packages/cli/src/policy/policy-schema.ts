@@ -1,0 +1,42 @@
+import { writeFile } from "node:fs/promises";
+import { CmcpError } from "@cmcp/boundary";
+import { writeSchema } from "@cmcp/policy/authoring";
+import { readArguments, required } from "../arguments.ts";
+import { loadBundleFolder } from "../check/read-bundle-folder.ts";
+import { EXIT, type Command } from "../command.ts";
+import { readTools } from "./tools.ts";
+
+/** `cmcp policy schema` */
+export const policySchema: Command = {
+  help: `Usage: cmcp policy schema FOLDER --catalog FILE [--out FILE] [--json]
+
+Writes the Cedar schema that describes what the rules of the bundle in FOLDER read, for the tools of a
+catalog: attributes of principal, resource and context, and the arguments with the types of the approved
+input schemas. An argument that tools type differently is left out; lint says which rules then do not load.
+
+  --catalog FILE  the tool catalog
+  --out FILE      write there, such as FOLDER/schema.cedarschema; without it the schema is printed
+
+Exit codes: 0 written, 10 bundle or catalog not valid, 64 usage.
+Example:    cmcp policy schema policies --catalog catalog.json --out policies/schema.cedarschema
+`,
+  async run(args, { out }) {
+    const { values, positionals } = readArguments(args, { catalog: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } });
+    const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
+    const catalog = await readTools(required(values.catalog, "--catalog"));
+    const schema = writeSchema(bundle, [...catalog.tools.values()]);
+    const file = values.out ?? null;
+    if (file !== null) await write(file, schema);
+    if (values.json) out.write(`${JSON.stringify({ ok: true, file, schema })}\n`);
+    else out.write(file === null ? schema : `wrote ${file}\n`);
+    return EXIT.ok;
+  },
+};
+
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (thrown) {
+    throw new CmcpError("USAGE", `cannot write ${file}`, { cause: thrown });
+  }
+}

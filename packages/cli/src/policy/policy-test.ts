@@ -1,0 +1,90 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { CatalogTool } from "@cmcp/catalog";
+import { inspectArguments, prepareSchemas } from "@cmcp/inspection";
+import type { CallFacts, Verdict } from "@cmcp/policy";
+import { Vocabulary } from "@cmcp/session";
+import { readArguments, required } from "../arguments.ts";
+import { checkCedar } from "../check/check-cedar.ts";
+import { loadBundleFolder } from "../check/read-bundle-folder.ts";
+import { EXIT, type Command } from "../command.ts";
+import { readSavedCall, type SavedCall } from "./saved-call.ts";
+import { readTools } from "./tools.ts";
+
+type Outcome = Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields"> | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
+
+/** `cmcp policy test` */
+export const policyTest: Command = {
+  help: `Usage: cmcp policy test FOLDER --catalog FILE --call FILE [--expect DECISION] [--json]
+
+Says how the bundle in FOLDER decides a call, and by which rules, without making the call. The call is JSON:
+tool and, where they matter, arguments, principal, workflow, session_max_sensitivity, session_sensitivity,
+enforcement_mode, and vocabulary (the deployment's own labels with their ranks).
+
+  --catalog FILE    the tool catalog
+  --call FILE       the call
+  --expect DECISION exit with 10 unless this is the decision: allow redact deny step_up defer
+  --json            one line: ok, decision, rule, cause, reason, redact_fields, warnings
+
+Exit codes: 0 decided, as expected if --expect is given; 10 decided otherwise, or bundle or catalog not
+            valid; 64 usage.
+Example:    cmcp policy test policies --catalog catalog.json --call calls/send-after-phi.json --expect deny
+`,
+  async run(args, { out }) {
+    const { values, positionals } = readArguments(args, { catalog: { type: "string" }, call: { type: "string" }, expect: { type: "string" }, json: { type: "boolean", default: false } });
+    const { expect } = values;
+    if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect)) throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
+    const call = await readSavedCall(required(values.call, "--call"));
+    const vocabulary = new Vocabulary(call.vocabulary);
+    const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
+    const tools = [...catalog.tools.values()];
+    const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), tools);
+    const tool = catalog.tools.get(call.tool);
+    const refusal = refusedBefore(tool, call);
+    const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, vocabulary));
+    const ok = expect === undefined || outcome.decision === expect;
+    if (values.json) out.write(`${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`);
+    else out.write(text(outcome, policy.warnings, ok ? null : (expect ?? null)));
+    return ok ? EXIT.ok : EXIT.rejected;
+  },
+};
+
+function beforePolicy(rule: string, reason: string): Outcome {
+  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [] };
+}
+
+/** What the gateway refuses before it asks policy, in its order. */
+function refusedBefore(tool: CatalogTool | undefined, { arguments: args }: SavedCall): Outcome | null {
+  if (tool === undefined) return null;
+  prepareSchemas(tool);
+  const inspected = inspectArguments(tool, args);
+  return inspected.ok ? null : beforePolicy("input-schema", inspected.why);
+}
+
+function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, vocabulary: Vocabulary): CallFacts {
+  const unknown = [call.session_max_sensitivity, call.session_sensitivity ?? "public"].find((label) => !vocabulary.has(label));
+  if (unknown !== undefined) throw new CmcpError("USAGE", `sensitivity label ${unknown} is not known; give its rank in vocabulary`);
+  return {
+    principal: { id: call.principal },
+    sessionId: "00000000-0000-4000-8000-000000000000",
+    workflowId: call.workflow,
+    workflowAllowedTools: tools.map(({ toolName }) => toolName),
+    sessionSensitivity: call.session_sensitivity ?? call.session_max_sensitivity,
+    sessionMaxSensitivity: call.session_max_sensitivity,
+    sensitivityLevelInt: vocabulary.rank(call.session_max_sensitivity),
+    enforcementMode: call.enforcement_mode,
+    catalogHash,
+    attestationPlatform: "software-only",
+    channel: "plain",
+    isolation: "network-namespace",
+    sessionIsolation: "gateway",
+    tool,
+    arguments: call.arguments,
+  };
+}
+
+function text({ decision, rule, cause, reason, redactFields }: Outcome, warnings: readonly string[], expected: string | null): string {
+  const lines = [`${decision}${expected === null ? "" : ` (expected ${expected})`}`, `  rules:  ${rule}`, `  cause:  ${cause}`];
+  if (reason !== null) lines.push(`  reason: ${reason}`);
+  if (redactFields.length > 0) lines.push(`  removed from the result: ${redactFields.join(", ")}`);
+  return [...lines, ...warnings.map((warning) => `  warning: ${warning}`), ""].join("\n");
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { asCmcpError, CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
+import { auditEntrySchema, MAX_RECEIPT_BYTES, receiptSchema, resetSigningInput, resetStatementSchema, type ResetStatement, type SignedReset } from "@cmcp/audit/schema";
+import { claimSchema } from "@cmcp/claim/schema";
+import { thumbprintInput } from "@cmcp/attestation/binding";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+import { readOperatorKey } from "../key/key-file.ts";
+import { ask, tokenFrom } from "./gateway-client.ts";
+
+const OPTIONS = {
+  url: { type: "string" },
+  key: { type: "string" },
+  reason: { type: "string" },
+  receipt: { type: "string" },
+  session: { type: "string" },
+  "token-env": { type: "string" },
+  sequence: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** `cmcp session reset` */
+export const sessionReset: Command = {
+  help: `Usage: cmcp session reset --url URL --key FILE --reason TEXT --receipt FILE [--sequence N] [--json]
+       cmcp session reset --url URL --key FILE --reason TEXT --session ID --token-env NAME [--sequence N] [--json]
+
+Says as an operator that a session's principal may start again from the lowest sensitivity: signs a statement
+over the session, its chain so far and this instance, and posts it. The session keeps a record of it.
+
+  --url URL         the gateway, such as http://127.0.0.1:8443
+  --key FILE        an operator's Ed25519 private key (cmcp key new); its public key is in enclave.operator_keys
+  --reason TEXT     why; it stands in the audit record
+  --receipt FILE    the receipt of the session's latest call: it names session, chain and instance
+  --session ID      the session, when there is no receipt
+  --token-env NAME  environment variable with the bearer token of the session's principal, to look the chain up with
+  --sequence N      higher than in any statement of this key before; milliseconds since 1970 by default
+
+Exit codes: 0 reset, 10 refused by the gateway, 64 usage.
+Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --receipt receipt.json --reason "record was synthetic"
+`,
+  async run(args, { out }) {
+    const { values } = readArguments(args, OPTIONS);
+    const url = required(values.url, "--url");
+    const key = await readOperatorKey(required(values.key, "--key"));
+    const reason = required(values.reason, "--reason");
+    const { receipt, session, "token-env": variable } = values;
+    if ((receipt === undefined) === (session === undefined)) throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
+    const place = receipt !== undefined ? await placeOfReceipt(receipt) : await placeOfSession(url, required(session, "--session"), tokenFrom(required(variable, "--token-env")));
+    const statement = statementOf({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
+    const signed: SignedReset = { statement, key: key.publicKey, signature: toBase64Url(key.sign(resetSigningInput(statement))) };
+    const reply = await ask(url, `/sessions/${statement.session_id}/reset`, { method: "POST", body: signed });
+    report(reply, values.json, out);
+    return EXIT.ok;
+  },
+};
+
+type Place = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
+
+function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
+  const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
+  if (parsed.success) return parsed.data;
+  throw new CmcpError("USAGE", `the statement is not well formed at ${parsed.error.issues[0]?.path.map(String).join(".") ?? "its top"}`);
+}
+
+async function placeOfReceipt(path: string): Promise<Place> {
+  try {
+    const receipt = receiptSchema.parse(parseJson(untrusted(await readFile(path)), { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 }));
+    return { session_id: receipt.session_id, chain_tip: receipt.entry_hash, instance: receipt.instance };
+  } catch (thrown) {
+    throw new CmcpError("USAGE", `${path}: not a receipt`, { cause: thrown });
+  }
+}
+
+/** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
+async function placeOfSession(url: string, session: string, token: string): Promise<Place> {
+  const parsed = claimSchema.safeParse(await ask(url, `/sessions/${encodeURIComponent(session)}/trace-claim`, { token }));
+  if (!parsed.success) throw asCmcpError(parsed.error, "CLAIM_MALFORMED", "the gateway's claim does not have the documented form");
+  const { trace, gateway } = parsed.data;
+  const instance = createHash("sha256").update(thumbprintInput(trace.cnf.jwk)).digest("base64url");
+  return { session_id: gateway.session_id, chain_tip: gateway.audit_chain.tip, instance };
+}
+
+const replySchema = auditEntrySchema.pick({ session_id: true, sequence_number: true, entry_hash: true, session_sensitivity_before: true, session_sensitivity_after: true });
+
+function report(reply: JsonObject, asJson: boolean, out: { write(text: string): unknown }): void {
+  const parsed = replySchema.safeParse(reply);
+  if (!parsed.success) throw new CmcpError("TEE_FAULT", "the gateway's answer to the reset does not have the documented form");
+  const { session_id: session, session_sensitivity_before: before, session_sensitivity_after: after, sequence_number: entry } = parsed.data;
+  out.write(asJson ? `${JSON.stringify({ ok: true, ...parsed.data })}\n` : `session ${session} reset: ${before} to ${after}, audit entry ${entry}\n`);
+}

@@ -1,0 +1,30 @@
+import { createHash, randomBytes } from "node:crypto";
+import { CmcpError } from "@cmcp/boundary";
+import { principalId } from "@cmcp/launch";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+
+/** Random bytes of a token: 256 bits. */
+const TOKEN_BYTES = 32;
+
+/** `cmcp token new` */
+export const tokenNew: Command = {
+  help: `Usage: cmcp token new PRINCIPAL [--json]
+
+Makes a bearer token for a principal of enclave.principals. The token is printed once and kept nowhere:
+give it to the agent. The line below it, which holds only the token's hash, goes into enclave.token_file;
+SIGHUP makes a running gateway read that file again. Removing the line revokes the token.
+
+Exit codes: 0 printed, 64 usage.
+Example:    cmcp token new billing-agent
+`,
+  run(args, { out }) {
+    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
+    const principal = required(positionals[0], "PRINCIPAL");
+    if (!principalId.safeParse(principal).success) throw new CmcpError("USAGE", "PRINCIPAL is 1 to 128 of letters, digits and ._:@/-");
+    const token = randomBytes(TOKEN_BYTES).toString("base64url");
+    const line = `${principal} sha256:${createHash("sha256").update(token).digest("hex")}`;
+    out.write(values.json ? `${JSON.stringify({ ok: true, principal, token, line })}\n` : `token (shown once): ${token}\nline for the token file:\n${line}\n`);
+    return Promise.resolve(EXIT.ok);
+  },
+};

@@ -1,0 +1,67 @@
+import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
+import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
+import type { Core } from "../core.ts";
+import { record, type Recorded } from "../record/recorder.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { json } from "./json-response.ts";
+
+/** `/sessions/{id}/reset`, which an operator's signature authenticates and a bearer token does not. */
+export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
+
+/** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
+export async function resetSession(core: Core, request: Request, id: string): Promise<Response> {
+  if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
+  const signed = await readStatement(request);
+  core.operators.authenticate(signed);
+  core.journal.assertWritable();
+  const { entry, stored } = apply(core, signed, id);
+  await stored;
+  return json(summary(entry));
+}
+
+/** Checks and effect in one turn: nothing can come between looking at the chain's tip and moving it. */
+function apply(core: Core, signed: SignedReset, id: string): Recorded {
+  const { statement } = signed;
+  if (statement.instance !== core.instance || statement.session_id !== id) {
+    throw new CmcpError("OPERATOR_STATEMENT_MISMATCH", "the statement is for another instance or session");
+  }
+  const recorded = core.sessions.forOperator(id);
+  if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
+  core.operators.assertNew(signed);
+  if (recorded.ended || recorded.closing !== null) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+  if (statement.chain_tip !== recorded.chain.tip) throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
+  core.operators.take(signed);
+  return recordReset(core, recorded, signed);
+}
+
+function recordReset(core: Core, recorded: RecordedSession, { statement, key, signature }: SignedReset): Recorded {
+  const { before, after } = core.sessions.reset(recorded);
+  return record(core, recorded, {
+    entry_type: "session_reset",
+    policy_decision: "n/a",
+    response_inspection_result: "n/a",
+    session_sensitivity_before: before,
+    session_sensitivity_after: after,
+    detail: { policy_hash: core.policy.bundle.hash, operator_key: key, operator_signature: signature, sequence: statement.sequence, reason: statement.reason },
+  });
+}
+
+function summary(entry: AuditEntry): object {
+  const { session_id, sequence_number, entry_hash, session_sensitivity_before, session_sensitivity_after } = entry;
+  return { session_id, sequence_number, entry_hash, session_sensitivity_before, session_sensitivity_after };
+}
+
+/** @throws CmcpError `MCP_INVALID_REQUEST` for anything that is not a signed statement of at most 8 KiB */
+async function readStatement(request: Request): Promise<SignedReset> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_RESET_BYTES) throw new CmcpError("MCP_INVALID_REQUEST", `a reset statement has at most ${MAX_RESET_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  const bytes = untrusted(new Uint8Array(Buffer.concat(chunks)));
+  const parsed = signedResetSchema.safeParse(parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }));
+  if (!parsed.success) throw new CmcpError("MCP_INVALID_REQUEST", `the reset statement does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`);
+  return parsed.data;
+}

@@ -1,0 +1,34 @@
+import { createPublicKey, verify, type KeyObject } from "node:crypto";
+import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import { resetSigningInput, type SignedReset } from "@cmcp/audit";
+
+/** The operators of the measured configuration, and how far each has counted. */
+export class Operators {
+  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #lastSequence = new Map<string, number>();
+
+  /** @param keys Ed25519 public keys, base64url of 32 bytes */
+  constructor(keys: readonly string[]) {
+    this.#keys = new Map(keys.map((x) => [x, createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })]));
+  }
+
+  /** @throws CmcpError `OPERATOR_STATEMENT_INVALID` unless a measured key signed the statement */
+  authenticate({ key, signature, statement }: SignedReset): void {
+    const known = this.#keys.get(key);
+    if (known === undefined || !verify(null, resetSigningInput(statement), known, fromBase64Url(signature) ?? new Uint8Array())) {
+      throw new CmcpError("OPERATOR_STATEMENT_INVALID", "no operator of this gateway signed the statement");
+    }
+  }
+
+  /** @throws CmcpError `OPERATOR_STATEMENT_REPLAYED` unless the key has counted further than in any statement that took effect */
+  assertNew({ key, statement }: SignedReset): void {
+    if (statement.sequence <= (this.#lastSequence.get(key) ?? 0)) {
+      throw new CmcpError("OPERATOR_STATEMENT_REPLAYED", "a statement of this key with the same or a higher sequence has taken effect already");
+    }
+  }
+
+  /** Notes that a statement takes effect. Only measured keys get here, so this is bounded. */
+  take({ key, statement }: SignedReset): void {
+    this.#lastSequence.set(key, statement.sequence);
+  }
+}

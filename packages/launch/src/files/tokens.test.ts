@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { CmcpError, untrusted } from "@cmcp/boundary";
+import { parseConfig, parseProvision, type Provision } from "../index.ts";
+import { readProvision } from "./index.ts";
+
+const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
+const A = hashOf("a");
+const B = hashOf("b");
+let folder = "";
+let path = "";
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmcp-tokens-"));
+  path = join(folder, "tokens");
+});
+after(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const read = async (text: string, { mode = 0o600, bearer }: { mode?: number; bearer?: string } = {}): Promise<Provision> => {
+  await writeFile(path, text);
+  await chmod(path, mode);
+  const env = { CMCP_DEV_MODE: "1", ...(bearer === undefined ? {} : { CMCP_BEARER_TOKEN: bearer }) };
+  const loaded = parseConfig("enclave: {principals: [{id: default}, {id: billing}], token_file: tokens}", { env });
+  return parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: path } })));
+};
+const refused = async (text: string, why: RegExp, options: { mode?: number } = {}): Promise<void> =>
+  await assert.rejects(read(text, options), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && why.test(thrown.message), text);
+
+void describe("the token file", () => {
+  void it("gives every principal its tokens, several if it has them, beside the environment's", async () => {
+    const text = `# agents\n\nbilling sha256:${A}\r\n  billing\tsha256:${B}  \n`;
+    assert.deepEqual((await read(text)).tokens, [
+      { principal: "billing", sha256: A },
+      { principal: "billing", sha256: B },
+    ]);
+    assert.deepEqual((await read(text, { bearer: "x" })).tokens.at(-1), { principal: "default", sha256: hashOf("x") });
+  });
+
+  void it("may be empty: then nobody may call, and it is not tokenless", async () => {
+    assert.deepEqual(await read("# none yet\n"), { v: 1, tokens: [] });
+  });
+
+  void it("is refused when others than its owner have any access to it", async () => {
+    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601]) await refused(`billing sha256:${A}\n`, /tokens: the token file may be accessed by others/, { mode });
+    await read(`billing sha256:${A}\n`, { mode: 0o400 });
+  });
+
+  void it("is refused with file and line, and never with what stands there", async () => {
+    const secret = "a-token-in-the-clear-0123456789";
+    await refused(`billing ${secret}\n`, /^(?!.*a-token-in-the-clear).*tokens: line 1: must be a principal's id/);
+    await refused(`billing sha256:${A} more\n`, /line 1/);
+    await refused(`\nbilling sha256:${A.toUpperCase()}\n`, /line 2/);
+    await refused(`billing\n`, /line 1/);
+    await refused(`other sha256:${A}\n`, /line 1: the principal is not in enclave\.principals/);
+    await refused(`billing sha256:${A}\ndefault sha256:${A}\n`, /line 2: the token stands twice/);
+    await refused(Array.from({ length: 4001 }, (_, index) => `billing sha256:${index.toString(16).padStart(64, "0")}`).join("\n"), /line 4001: more than 4000 tokens/);
+  });
+
+  void it("and the environment must not give one token to two principals", async () => {
+    await assert.rejects(read(`billing sha256:${A}\n`, { bearer: "a" }), { code: "CONFIG_INVALID" });
+  });
+});

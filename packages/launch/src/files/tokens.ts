@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import { CmcpError } from "@cmcp/boundary";
+import { DEFAULT_PRINCIPAL } from "../config/fields.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { buildProvision, MAX_PROVISIONED_TOKENS, type Provision } from "../document/provision.ts";
+import { readText, type FileRole } from "./read.ts";
+
+const ROLE: FileRole = { what: "token file", code: "CONFIG_INVALID", maxBytes: 1024 * 1024, ownerOnly: true };
+const LINE = /^(\S+)[ \t]+sha256:([0-9a-f]{64})$/;
+
+type Token = Provision["tokens"][number];
+
+/**
+ * Reads a token file: lines of a principal's id and `sha256:` with the lowercase hex SHA-256 of its token;
+ * empty lines and lines that start with `#` say nothing.
+ * @throws CmcpError `CONFIG_INVALID` naming file and line, never what stands there: it may be a token
+ */
+async function readTokenFile(path: string, principals: ReadonlySet<string>): Promise<Token[]> {
+  const tokens: Token[] = [];
+  for (const [index, written] of (await readText(path, ROLE)).split("\n").entries()) {
+    const refuse = (why: string): CmcpError => new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
+    const line = written.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const [, principal, sha256] = LINE.exec(line) ?? [];
+    if (principal === undefined || sha256 === undefined) throw refuse("must be a principal's id, a space and sha256: with 64 lowercase hex digits, as cmcp token new prints it");
+    if (!principals.has(principal)) throw refuse("the principal is not in enclave.principals");
+    if (tokens.some((token) => token.sha256 === sha256)) throw refuse("the token stands twice");
+    if (tokens.length >= MAX_PROVISIONED_TOKENS) throw refuse(`more than ${MAX_PROVISIONED_TOKENS} tokens`);
+    tokens.push({ principal, sha256 });
+  }
+  return tokens;
+}
+
+/** What {@link readProvision} reads from. */
+interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
+  readonly paths: { readonly tokenFile: string | null };
+}
+
+/**
+ * The provision message of the token file, as it is now, and of CMCP_BEARER_TOKEN: hashes of tokens only.
+ * @throws CmcpError `CONFIG_INVALID` naming the file and what is wrong
+ */
+export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {
+  const { bearerToken } = environment;
+  if (bearerToken === null && paths.tokenFile === null) return buildProvision({ v: 1, tokens: [], tokenless: true });
+  const tokens = paths.tokenFile === null ? [] : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
+  if (bearerToken !== null) tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
+  return buildProvision({ v: 1, tokens });
+}

@@ -1,0 +1,2 @@
+export { lintBundle } from "./lint.ts";
+export { writeSchema } from "./schema.ts";

@@ -1,0 +1,238 @@
+/** `cmcp verify`, as shipped, on what a real gateway wrote. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Receipt } from "@cmcp/audit/schema";
+import { jwkThumbprint, sessionReportData } from "@cmcp/attestation";
+import { keyIdOf, signClaim, subjectOf, type Claim } from "@cmcp/claim";
+import { cmcp, type CommandResult } from "../gateway/cli.ts";
+import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
+import { receiptOf, startFixture, type RpcReply } from "../gateway/fixture.ts";
+import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
+
+const WRONG_HASH = `sha256:${"0".repeat(64)}`;
+
+interface Printed {
+  readonly outcome: string;
+  readonly completeness: string;
+  readonly assurance: string;
+  readonly checks: readonly { readonly name: string; readonly status: string; readonly code?: string }[];
+}
+
+const printed = ({ stdout }: CommandResult): Printed => JSON.parse(stdout) as Printed;
+const failures = (result: CommandResult): string[] => printed(result).checks.flatMap(({ name, status, code }) => (status === "failed" ? [`${name} ${code}`] : []));
+
+/** The text with one occurrence replaced. */
+function changed(text: string, from: string, to: string): string {
+  assert.ok(text.includes(from), from);
+  return text.replace(from, to);
+}
+
+describe("the record of a closed session", () => {
+  let folder: string;
+  let text: { claim: string; bundle: string; earlier: string; earlierBundle: string };
+  let claim: Claim;
+  let receipts: Receipt[];
+  const file = (name: string): string => join(folder, name);
+  const write = async (name: string, content: string): Promise<string> => {
+    await writeFile(file(name), content);
+    return file(name);
+  };
+  const verify = (...args: string[]) => cmcp(["verify", file("claim.json"), "--json", "--allow-software-only", ...args]);
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-verify-"));
+    const fixture = await startFixture();
+    try {
+      const body = async (path: string, method = "GET"): Promise<string> => await (await fixture.request(path, { method })).text();
+      const first = receiptOf((await fixture.call("echo", { message: "x" }, "one")).body);
+      const second = receiptOf((await fixture.call("get-env", {}, "one")).body);
+      const [earlier, earlierBundle] = [await body(`/sessions/${first.session_id}/trace-claim`), await body(`/audit/export?session_id=${first.session_id}`)];
+      const third = receiptOf((await fixture.call("get_patient_record", { patient_id: "P-1001" }, "one")).body);
+      const other = receiptOf((await fixture.call("echo", { message: "y" }, "another")).body);
+      text = { earlier, earlierBundle, claim: await body(`/sessions/${first.session_id}/close`, "POST"), bundle: await body(`/audit/export?session_id=${first.session_id}`) };
+      receipts = [first, second, third, other];
+    } finally {
+      await fixture.close();
+    }
+    claim = JSON.parse(text.claim) as Claim;
+    for (const [name, content] of Object.entries({ "claim.json": text.claim, "bundle.json": text.bundle, "earlier.json": text.earlier, "earlier-bundle.json": text.earlierBundle })) await write(name, content);
+    for (const [at, receipt] of receipts.entries()) await write(`receipt-${at}.json`, JSON.stringify(receipt));
+  });
+  after(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const pins = (): string[] => ["--policy-hash", claim.trace.policy.bundle_hash, "--catalog-hash", claim.gateway.catalog.hash, "--trusted-key", claim.trace.cnf.jwk.x, "--max-age", "600"];
+  const bundleAndReceipts = (): string[] => ["--audit-bundle", file("bundle.json"), ...[0, 1, 2].flatMap((at) => ["--receipt", file(`receipt-${at}.json`)])];
+
+  test("0: with every pin, the bundle and every receipt, nothing is left unperformed", async () => {
+    const result = await verify(...pins(), ...bundleAndReceipts());
+    assert.equal(result.code, 0, result.stdout);
+    const verdict = printed(result);
+    assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "closed session", "functional only"]);
+    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name }) => name), ["platform evidence"]);
+  });
+
+  test("0: in words, with what was not performed", async () => {
+    const { code, stdout } = await cmcp(["verify", file("claim.json"), "--allow-software-only"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^ACCEPTED \(unknown; assurance: functional only\)$/m);
+    assert.match(stdout, /not performed +policy hash: .*--policy-hash/);
+    assert.match(stdout, /not performed +receipts: /);
+  });
+
+  test("10: without --allow-software-only", async () => {
+    const result = await cmcp(["verify", file("claim.json"), "--json", ...pins(), ...bundleAndReceipts()]);
+    assert.deepEqual([result.code, failures(result)], [10, ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]]);
+  });
+
+  test("10: each wrong pin, a claim too old, and a time before the claim", async () => {
+    const cases: [string[], string][] = [
+      [["--policy-hash", WRONG_HASH], "policy hash POLICY_HASH_MISMATCH"],
+      [["--catalog-hash", WRONG_HASH], "catalog hash CATALOG_HASH_MISMATCH"],
+      [["--trusted-key", randomBytes(32).toString("base64url")], "trusted key SIGNATURE_INVALID"],
+      [["--max-age", "60", "--at", new Date((claim.trace.iat + 61) * 1000).toISOString()], "age ATTESTATION_STALE"],
+      [["--at", new Date((claim.trace.iat - 61) * 1000).toISOString()], "issue time ATTESTATION_STALE"],
+    ];
+    for (const [args, expected] of cases) {
+      const result = await verify(...args);
+      assert.deepEqual([result.code, failures(result)], [10, [expected]]);
+    }
+  });
+
+  test("10: one changed byte of claim, bundle or receipt", async () => {
+    const { sequence_number: number } = claim.gateway;
+    const tampered = await cmcp(["verify", await write("tampered.json", changed(text.claim, `"sequence_number":${number}`, `"sequence_number":${number + 1}`)), "--json", "--allow-software-only"]);
+    assert.deepEqual([tampered.code, failures(tampered)], [10, ["claim signature SIGNATURE_INVALID"]]);
+    const bundle = await verify("--audit-bundle", await write("tampered-bundle.json", changed(text.bundle, '"policy_decision":"deny"', '"policy_decision":"allow"')));
+    assert.deepEqual([bundle.code, failures(bundle)], [10, ["audit chain CHAIN_BROKEN"]]);
+    const receipt = await verify("--receipt", await write("tampered-receipt.json", changed(JSON.stringify(receipts[1]), '"decision":"deny"', '"decision":"allow"')));
+    assert.deepEqual([receipt.code, failures(receipt)], [10, [`receipt ${receipts[1]?.sequence_number} signature RECEIPT_INVALID`]]);
+  });
+
+  test("10: a receipt of another session", async () => {
+    const result = await verify("--audit-bundle", file("bundle.json"), "--receipt", file("receipt-3.json"));
+    assert.deepEqual([result.code, failures(result)], [10, [`receipt ${receipts[3]?.sequence_number} RECEIPT_INVALID`]]);
+  });
+
+  test("0 then 10: an earlier claim is an open prefix, and a later receipt shows what it withholds", async () => {
+    const earlier = ["verify", file("earlier.json"), "--audit-bundle", file("earlier-bundle.json"), "--json", "--allow-software-only"];
+    const open = await cmcp(earlier);
+    assert.deepEqual([open.code, printed(open).completeness], [0, "open prefix"]);
+    const withheld = await cmcp([...earlier, "--receipt", file("receipt-2.json")]);
+    assert.deepEqual([withheld.code, failures(withheld)], [10, [`receipt ${receipts[2]?.sequence_number} CHAIN_BROKEN`]]);
+  });
+
+  test("20: evidence of a platform this version cannot judge; edited by somebody who cannot sign it, 10", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const x = publicKey.export({ format: "jwk" }).x ?? "";
+    const key = Buffer.from(x, "base64url");
+    const hardware = structuredClone(claim);
+    hardware.trace.runtime.platform = "intel-tdx";
+    hardware.trace.runtime.nonce = Buffer.from(sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root)).toString("base64url");
+    hardware.trace.subject = subjectOf(key);
+    hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
+    const unsupported = await cmcp(["verify", await write("hardware.json", JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))), "--json", "--allow-software-only"]);
+    assert.deepEqual([unsupported.code, failures(unsupported)], [20, ["platform evidence UNSUPPORTED_PROVIDER"]]);
+    const edited = await cmcp(["verify", await write("edited.json", changed(text.claim, '"platform":"software-only"', '"platform":"intel-tdx"')), "--json", "--allow-software-only"]);
+    assert.deepEqual([edited.code, failures(edited)], [10, ["claim signature SIGNATURE_INVALID", "platform evidence UNSUPPORTED_PROVIDER"]]);
+  });
+
+  test("30: a claim or bundle that is not one", async () => {
+    const claimFile = await cmcp(["verify", await write("short.json", text.claim.slice(0, -1)), "--json", "--allow-software-only"]);
+    assert.deepEqual([claimFile.code, failures(claimFile)], [30, ["claim form CLAIM_MALFORMED"]]);
+    const twice = await cmcp(["verify", await write("twice.json", changed(text.claim, '"cmcp_version":"1.0"', '"cmcp_version":"1.0","cmcp_version":"1.0"')), "--json", "--allow-software-only"]);
+    assert.equal(twice.code, 30);
+    const bundle = await verify("--audit-bundle", file("claim.json"));
+    assert.deepEqual([bundle.code, failures(bundle)], [30, ["bundle form BUNDLE_MALFORMED"]]);
+    const profile = await verify("--eat-profile", "tag:agentrust.io,2026:trace-v0.1");
+    assert.deepEqual([profile.code, failures(profile)], [30, ["profile CLAIM_MALFORMED"]]);
+  });
+
+  test("64: arguments that make no question", async () => {
+    const wrong: string[][] = [
+      [],
+      [file("claim.json"), file("claim.json")],
+      [file("absent.json")],
+      [file("claim.json"), "--policy-hash", "sha256:abc"],
+      [file("claim.json"), "--catalog-hash", `sha256:${"A".repeat(64)}`],
+      [file("claim.json"), "--trusted-key", "AAAA"],
+      [file("claim.json"), "--max-age", "-1"],
+      [file("claim.json"), "--at", "yesterday"],
+      [file("claim.json"), "--eat-profile", "x"],
+      [file("claim.json"), "--allow-everything"],
+      ["--receipt", file("receipt-0.json")],
+      ...[["--policy-hash", WRONG_HASH], ["--catalog-hash", WRONG_HASH], ["--max-age", "60"], ["--at", "2026-01-01T00:00:00Z"]].map((pin) => ["--audit-bundle", file("bundle.json"), ...pin]),
+    ];
+    for (const args of wrong) assert.equal((await cmcp(["verify", ...args])).code, 64, args.join(" "));
+  });
+});
+
+describe("the export of a session that a crash interrupted", () => {
+  let folder: string;
+  let records: RecordsServer;
+  let exported: string;
+  let key: string;
+  let receipt: Receipt;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-verify-crash-"));
+    records = await startRecordsServer();
+    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    await listenOnAnyPort(config);
+    const env = developmentEnvironment(randomBytes(32).toString("base64url"));
+    const request = async (gateway: Gateway, path: string, body?: object): Promise<string> => {
+      const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+      return await (await fetch(`${gateway.url}${path}`, { ...init, headers: { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"]}`, "content-type": "application/json", accept: "application/json, text/event-stream" } })).text();
+    };
+    const first = await startGateway(config, env);
+    const reply = JSON.parse(await request(first, "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "x" } } })) as RpcReply;
+    receipt = receiptOf(reply);
+    await writeFile(join(folder, "receipt.json"), JSON.stringify(receipt));
+    await first.kill();
+    const second = await startGateway(config, env);
+    try {
+      exported = await request(second, `/audit/export?session_id=${receipt.session_id}`);
+    } finally {
+      await second.stop();
+    }
+    key = (JSON.parse(exported) as { signing_key: { x: string } }).signing_key.x;
+    await writeFile(join(folder, "export.json"), exported);
+  });
+  after(async () => {
+    await records.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const verify = (path: string, ...args: string[]) => cmcp(["verify", "--audit-bundle", path, "--json", ...args]);
+
+  test("0: it still verifies, and is called incomplete", async () => {
+    const result = await verify(join(folder, "export.json"), "--allow-software-only", "--trusted-key", key, "--receipt", join(folder, "receipt.json"));
+    assert.equal(result.code, 0, result.stdout);
+    assert.deepEqual([printed(result).outcome, printed(result).completeness], ["accepted", "incomplete"]);
+    assert.deepEqual(printed(result).checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["claim", "not-applicable"]]);
+  });
+
+  test("10: without --allow-software-only, under another pinned key, or with a changed entry", async () => {
+    assert.deepEqual(failures(await verify(join(folder, "export.json"))), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
+    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--trusted-key", randomBytes(32).toString("base64url"))), ["trusted key SIGNATURE_INVALID"]);
+    const held = join(folder, "changed-receipt.json");
+    await writeFile(held, JSON.stringify({ ...receipt, sequence_number: 2 }));
+    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--receipt", held)), ["receipt 2 signature RECEIPT_INVALID"]);
+    const path = join(folder, "changed.json");
+    await writeFile(path, changed(exported, '"tool_name":"send_message"', '"tool_name":"send_massage"'));
+    const result = await verify(path, "--allow-software-only");
+    assert.deepEqual([result.code, failures(result)], [10, ["audit chain CHAIN_BROKEN"]]);
+  });
+
+  test("30: a complete session's bundle is not such an export", async () => {
+    const path = join(folder, "complete.json");
+    await writeFile(path, changed(exported, '"incomplete":true', '"incomplete":false'));
+    const result = await verify(path, "--allow-software-only");
+    assert.deepEqual([result.code, failures(result)], [30, ["export form BUNDLE_MALFORMED"]]);
+  });
+});

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { examine } from "@cmcp/boundary";
-import { ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
+import { encodeRecords, ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
 import { listenServices } from "./services.ts";
@@ -38,13 +38,14 @@ async function collected(body: OutgoingExchange["body"]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const append = (seq: number, session = "s"): Opening => ({ t: "append", instance: "i", seq, session, kind: "k" });
+const append = (seq: number): Opening => ({ t: "append", instance: "i", seq });
+const record = (bytes: Uint8Array, session = "s"): Uint8Array => encodeRecords([{ session, kind: "k", bytes }]);
 
 await test("an append is answered after the record can be read back; a scan frames records by length", async (t) => {
   const { pool, store } = await services(t);
   const large = Buffer.alloc(100_000, 7);
   for (const [seq, body] of [Buffer.from("one"), large, Buffer.from("other")].entries()) {
-    const { head } = await exchange(pool, append(seq, seq === 2 ? "t" : "s"), body);
+    const { head } = await exchange(pool, append(seq), record(body, seq === 2 ? "t" : "s"));
     assert.equal((await head).status, 200);
     assert.equal([...store.scan({})].flat().length, seq + 1);
   }
@@ -58,27 +59,38 @@ await test("an append is answered after the record can be read back; a scan fram
 
 await test("a record stored twice, or too large, is refused with its code, and the next append works", async (t) => {
   const { pool, log } = await services(t);
-  await (await exchange(pool, append(1), Buffer.from("a"))).head;
-  await assert.rejects((await exchange(pool, append(1), Buffer.from("b"))).head, { code: "AUDIT_STORE_MISMATCH" });
+  await (await exchange(pool, append(1), record(Buffer.from("a")))).head;
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("b")))).head, { code: "AUDIT_STORE_MISMATCH" });
   const oversized = await pool.open(append(2));
-  await assert.rejects(Promise.all([oversized.write(new Uint8Array(RECORD_BYTES + 1)), oversized.head]), { code: "AUDIT_RECORD_TOO_LARGE" });
-  assert.equal((await (await exchange(pool, append(2), Buffer.from("c"))).head).status, 200);
+  await assert.rejects(Promise.all([oversized.write(record(new Uint8Array(RECORD_BYTES + 1))).then(() => oversized.end()), oversized.head]), { code: "AUDIT_RECORD_TOO_LARGE" });
+  assert.equal((await (await exchange(pool, append(2), record(Buffer.from("c")))).head).status, 200);
   assert.match(log(), /"code":"AUDIT_STORE_MISMATCH"/);
+});
+
+await test("records of one append are stored in their order or, when one is refused, answered by its code", async (t) => {
+  const { pool, store } = await services(t);
+  const three = encodeRecords(["a", "b", "c"].map((text) => ({ session: "s", kind: "k", bytes: Buffer.from(text) })));
+  assert.equal((await (await exchange(pool, append(5), three)).head).status, 200);
+  assert.deepEqual([...store.scan({ instance: "i" })].flat().map((body) => Buffer.from(body).toString()), ["a", "b", "c"]);
+  assert.equal((await (await exchange(pool, append(5), three)).head).status, 200, "the same records again are acknowledged again");
+  await assert.rejects((await exchange(pool, append(6), three)).head, { code: "AUDIT_STORE_MISMATCH" });
+  await assert.rejects((await exchange(pool, append(9), three.subarray(0, -1))).head, { code: "WIRE_TRUNCATED" });
+  assert.equal([...store.scan({ instance: "i" })].flat().length, 4, "what could be stored was, and is acknowledged when it is offered again");
 });
 
 await test("a store that fails says so to the enclave, for reading and for writing", async (t) => {
   const { pool, store } = await services(t);
   store.close();
-  await assert.rejects((await exchange(pool, append(1), Buffer.from("a"))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
   await assert.rejects((await exchange(pool, { t: "scan" }, new Uint8Array(0))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
 });
 
 await test("half a record is not stored when the enclave dies in the middle", async (t) => {
   const { pool, store } = await services(t);
   const cut = await pool.open(append(1));
-  await cut.write(Buffer.from("half"));
+  await cut.write(record(Buffer.from("half")).subarray(0, -2));
   cut.abort();
-  assert.equal((await (await exchange(pool, append(2), Buffer.from("whole"))).head).status, 200);
+  assert.equal((await (await exchange(pool, append(2), record(Buffer.from("whole")))).head).status, 200);
   assert.deepEqual([...store.scan({})].flat().map((body) => Buffer.from(body).toString()), ["whole"]);
 });
 
@@ -94,5 +106,5 @@ await test("bytes that are not frames close their stream and nothing else", asyn
   const socket = connect(path).resume();
   socket.write("GET / HTTP/1.1\r\n\r\n");
   await once(socket, "close");
-  assert.equal((await (await exchange(pool, append(1), Buffer.from("a"))).head).status, 200);
+  assert.equal((await (await exchange(pool, append(1), record(Buffer.from("a")))).head).status, 200);
 });

@@ -7,17 +7,22 @@ export type CallOutcome =
 
 /** The official MCP client, with the gateway as its only endpoint. */
 export class Agent {
-  readonly #client = new Client({ name: "demo-agent", version: "1.0.0" });
-  readonly #transport: StreamableHTTPClientTransport;
+  readonly #client: Client;
 
-  private constructor(transport: StreamableHTTPClientTransport) {
-    this.#transport = transport;
+  private constructor(client: Client) {
+    this.#client = client;
   }
 
-  static async connect(mcp: string, token: string): Promise<Agent> {
-    const agent = new Agent(new StreamableHTTPClientTransport(new URL(mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
-    await agent.#client.connect(agent.#transport);
-    return agent;
+  /** Connects in the era of sessions (`initialize`) or in the stateless one that the client finds by asking. */
+  static async connect(mcp: string, token: string, era: "sessions" | "stateless"): Promise<Agent> {
+    const client = new Client({ name: "demo-agent", version: "1.0.0" }, { versionNegotiation: { mode: era === "sessions" ? "legacy" : "auto" } });
+    await client.connect(new StreamableHTTPClientTransport(new URL(mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    return new Agent(client);
+  }
+
+  /** The protocol version that was agreed on. */
+  get protocolVersion(): string {
+    return this.#client.getNegotiatedProtocolVersion() ?? "unknown";
   }
 
   async tools(): Promise<string[]> {

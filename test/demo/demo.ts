@@ -43,7 +43,8 @@ async function main(): Promise<void> {
     say(`agents connect to ${gateway.mcp}; enclave process ${gateway.enclave_pid}, isolation: ${gateway.isolation}`);
 
     step(3, "An agent (the official MCP client) calls tools through it");
-    const agent = await Agent.connect(gateway.mcp, token);
+    const agent = await Agent.connect(gateway.mcp, token, "sessions");
+    say(`it speaks MCP ${agent.protocolVersion}`);
     say(`it is shown: ${(await agent.tools()).join(", ")}`);
     const echo = await agent.call("echo", { message: "hello from the agent" });
     show("echo", echo);
@@ -64,7 +65,17 @@ async function main(): Promise<void> {
     show("send_message, after it", late);
     expectCall(!late.allowed, "send_message is denied once the session has seen health data");
     expectCall(records.calls.filter(({ tool }) => tool === "send_message").length === 1, "the denied message never reached the server");
-    say(`the records server saw ${records.calls.length} calls; the denied one never left the enclave`);
+    const stateless = await Agent.connect(gateway.mcp, token, "stateless");
+    say(`the same agent again, now in MCP ${stateless.protocolVersion}, in another session:`);
+    expectCall(stateless.protocolVersion === "2026-07-28", "the client finds the stateless era");
+    const again = await stateless.call("echo", { message: "no handshake, no session id" });
+    show("echo", again);
+    expectCall(again.allowed, "echo is allowed in the stateless era");
+    const around = await stateless.call("send_message", { to: "friend@example.org", text: "then from here" });
+    show("send_message", around);
+    expectCall(!around.allowed, "what a principal has seen follows it into its other sessions");
+    await stateless.close();
+    say(`the records server saw ${records.calls.length} calls; no denied one left the enclave`);
 
     step(4, "The session is closed; claim, audit bundle and a receipt are saved");
     const session = (late.receipt as { session_id: string }).session_id;

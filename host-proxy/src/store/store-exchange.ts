@@ -1,20 +1,23 @@
-import { CmcpError, examine } from "@cmcp/boundary";
-import type { IncomingExchange, Opening } from "@cmcp/wire";
+import { CmcpError, examine, untrusted } from "@cmcp/boundary";
+import { decodeRecords, type IncomingExchange, type Opening } from "@cmcp/wire";
 import type { AppendQueue } from "./append-queue.ts";
 import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
 
-/** Serves an `append`: status 200 once the record, which is the body, is stored. Throws what the store throws. */
-export async function serveAppend(appends: AppendQueue, exchange: IncomingExchange, key: Extract<Opening, { t: "append" }>): Promise<void> {
+/** Bytes of one append: a record of the largest size and what goes with it. */
+const APPEND_BYTES = RECORD_BYTES + 1024 * 1024;
+
+/** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws for the first that is not. */
+export async function serveAppend(appends: AppendQueue, exchange: IncomingExchange, { instance, seq }: Extract<Opening, { t: "append" }>): Promise<void> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const part of exchange.body) {
     const chunk = examine(part);
     length += chunk.length;
-    if (length > RECORD_BYTES) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `a record exceeds ${RECORD_BYTES} bytes`);
+    if (length > APPEND_BYTES) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `an append exceeds ${APPEND_BYTES} bytes`);
     chunks.push(chunk);
   }
-  const [only] = chunks;
-  await appends.append(key, chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
+  const records = decodeRecords(untrusted(Buffer.concat(chunks)));
+  await Promise.all(records.map(({ session, kind, bytes }, index) => appends.append({ instance, seq: seq + index, session, kind }, bytes)));
   await exchange.respond({ status: 200, headers: {} });
   await exchange.end();
 }

@@ -44,7 +44,7 @@ test("every kind of opening arrives as it was sent", async (t) => {
     { t: "drain" },
     request,
     { t: "egress", host: "tools.example", port: 443 },
-    { t: "append", instance: "i", seq: Number.MAX_SAFE_INTEGER, session: "s", kind: "intent" },
+    { t: "append", instance: "i", seq: Number.MAX_SAFE_INTEGER },
     { t: "scan" },
     { t: "scan", instance: "i", session: "s", kind: "k" },
   ];

@@ -9,7 +9,8 @@ import { frame } from "./testing/arbitrary.ts";
 
 const received = (map: WireMap): Frame => decodeFrame(untrusted(encodeMap(map)));
 const request = { t: "request", x: 1, method: "POST", path: "/mcp", headers: {} } as const;
-const append = { t: "append", x: 1, instance: "i", seq: 0, session: "s", kind: "entry" } as const;
+const append = { t: "append", x: 1, instance: "i", seq: 0 } as const;
+const scan = { t: "scan", x: 1, instance: "i", session: "s", kind: "entry" } as const;
 
 test("every frame is read back as it was written", () => {
   fc.assert(
@@ -93,8 +94,8 @@ const outside: readonly { what: string; map: WireMap }[] = [
   { what: "an empty host", map: { t: "egress", x: 1, host: "", port: 1 } },
   { what: "port 0", map: { t: "egress", x: 1, host: "a", port: 0 } },
   { what: "port 65536", map: { t: "egress", x: 1, host: "a", port: 65_536 } },
-  { what: "an empty identifier", map: { ...append, session: "" } },
-  { what: "an identifier with a slash", map: { ...append, kind: "a/b" } },
+  { what: "an empty identifier", map: { ...scan, session: "" } },
+  { what: "an identifier with a slash", map: { ...scan, kind: "a/b" } },
   { what: "an identifier too long", map: { ...append, instance: "a".repeat(MAX_IDENTIFIER + 1) } },
   { what: "a scan for null", map: { t: "scan", x: 1, session: null } },
   { what: "status 199", map: { t: "response", x: 1, status: 199, headers: {} } },
@@ -119,7 +120,8 @@ test("the limits themselves pass", () => {
   received({ ...request, headers: Object.fromEntries(Array.from({ length: MAX_HEADERS }, (_, index) => [`h${index}`, ""])) });
   received({ ...request, headers: { a: "a".repeat(MAX_HEADERS_BYTES / 2), b: "b".repeat(MAX_HEADERS_BYTES / 2 - 2) } });
   received({ t: "egress", x: 0xffff_ffff, host: "[::1]", port: 65_535 });
-  received({ ...append, seq: Number.MAX_SAFE_INTEGER, kind: "a".repeat(MAX_IDENTIFIER) });
+  received({ ...append, seq: Number.MAX_SAFE_INTEGER });
+  received({ ...scan, kind: "a".repeat(MAX_IDENTIFIER) });
   received({ t: "body", x: 1, data: new Uint8Array(MAX_DATA_BYTES) });
   received({ t: "error", x: 1, code: "INTERNAL", message: "a".repeat(MAX_ERROR_MESSAGE) });
 });

@@ -55,7 +55,7 @@ const openingShapes = [
     host: z.string().max(255).regex(/^[a-z0-9._:[\]-]+$/),
     port: z.int().min(1).max(65_535),
   }),
-  z.strictObject({ t: z.literal("append"), x: exchange, instance: identifier, seq: z.int().min(0), session: identifier, kind: identifier }),
+  z.strictObject({ t: z.literal("append"), x: exchange, instance: identifier, seq: z.int().min(0) }),
   z.strictObject({ t: z.literal("scan"), x: exchange, instance: identifier.exactOptional(), session: identifier.exactOptional(), kind: identifier.exactOptional() }),
 ] as const;
 
@@ -82,8 +82,8 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 /**
  * What an exchange is for.
  * Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the document) and `request` (an agent's HTTP request).
- * Enclave to host: `egress` (relay of bytes to a tool server), `append` (store the body as one record, answered
- * once it is durable) and `scan` (every matching record in order of insertion, each u32be length-prefixed in the body).
+ * Enclave to host: `egress` (relay of bytes to a tool server), `append` (store the records of the body, numbered
+ * from `seq`, answered once they are durable) and `scan` (every matching record in order of insertion, each u32be length-prefixed in the body).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

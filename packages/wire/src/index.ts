@@ -1,6 +1,7 @@
 export type { IncomingExchange, OutgoingExchange } from "./exchange.ts";
 export { decodeFrame, encodeFrame, type Frame, type Opening, type ResponseHead } from "./frame.ts";
 export { decodeMap, encodeMap, type WireMap, type WireValue } from "./codec.ts";
+export { decodeRecords, encodeRecords, MAX_APPENDED_RECORDS, type WireRecord } from "./records.ts";
 export { Framer } from "./framer.ts";
 export * from "./limits.ts";
 export { ExchangePool, type PoolOptions } from "./pool.ts";

@@ -35,6 +35,8 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect)) throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
     const vocabulary = new Vocabulary(call.vocabulary);
+    const unknown = [call.session_max_sensitivity, call.session_sensitivity ?? "public"].find((label) => !vocabulary.has(label));
+    if (unknown !== undefined) throw new CmcpError("USAGE", `sensitivity label ${unknown} is not known; give its rank in vocabulary`);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const tools = [...catalog.tools.values()];
     const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), tools);
@@ -61,8 +63,6 @@ function refusedBefore(tool: CatalogTool | undefined, { arguments: args }: Saved
 }
 
 function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, vocabulary: Vocabulary): CallFacts {
-  const unknown = [call.session_max_sensitivity, call.session_sensitivity ?? "public"].find((label) => !vocabulary.has(label));
-  if (unknown !== undefined) throw new CmcpError("USAGE", `sensitivity label ${unknown} is not known; give its rank in vocabulary`);
   return {
     principal: { id: call.principal },
     sessionId: "00000000-0000-4000-8000-000000000000",

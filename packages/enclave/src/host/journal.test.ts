@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { JournalReader, decodeRecord } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import { examine, untrusted } from "@cmcp/boundary";
-import { ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
+import { ExchangePool, decodeRecords, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
 import { Journal } from "./journal.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -56,7 +56,7 @@ describe("journal", () => {
     const seen: { seq: number; body: Uint8Array }[] = [];
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
-      seen.push({ seq: exchange.opening.seq, body: await bodyOf(exchange) });
+      seen.push({ seq: exchange.opening.seq, body: decodeRecords(untrusted(await bodyOf(exchange)))[0]?.bytes ?? Buffer.alloc(0) });
       if (seen.length < 3) await exchange.fail("AUDIT_STORE_UNAVAILABLE", "not now");
       else await acknowledge(exchange);
     };
@@ -66,6 +66,20 @@ describe("journal", () => {
     const reader = new JournalReader(jwkThumbprintText);
     reader.add(untrusted(seen[2]?.body ?? Buffer.alloc(0)));
     assert.equal(reader.finish()?.instance, instance, "what is stored verifies under the instance's key");
+  });
+
+  test("records that gather while others are on their way go together, in their order, and all are acknowledged", async () => {
+    const appends: number[][] = [];
+    serve = async (exchange) => {
+      assert.ok(exchange.opening.t === "append");
+      const { seq } = exchange.opening;
+      appends.push(decodeRecords(untrusted(await bodyOf(exchange))).map((_, index) => seq + index));
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
+    assert.deepEqual(appends.flat().sort((a, b) => a - b), Array.from({ length: 300 }, (_, seq) => seq));
+    assert.ok(appends.length <= 6, `300 records went in ${appends.length} appends`);
   });
 
   test("a host that never acknowledges holds a caller for a bounded time and then everything new", async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
 import { MAX_RECORD_BYTES, encodeRecord, type JournalStatement, type Sign } from "@cmcp/audit";
-import type { ExchangePool, Opening } from "@cmcp/wire";
+import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening, type WireRecord } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
 export interface ScanFilter {
@@ -14,9 +14,20 @@ export interface ScanFilter {
 const ACKNOWLEDGE_MS = 5_000;
 /** Records not yet acknowledged; over it nothing new is accepted. */
 const MAX_PENDING = 1_024;
+/** Appends on their way at one time. */
+const MAX_SENDING = 2;
+/** Bytes of records that go together; one larger record goes alone. */
+const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
 
+
+/** A record that the host has not acknowledged. */
+interface Waiting {
+  readonly seq: number;
+  readonly record: WireRecord;
+  readonly stored: () => void;
+}
 
 /**
  * The enclave's record, kept by the host. A record once handed over is retried until the host has it or
@@ -26,6 +37,8 @@ export class Journal {
   readonly #pool: ExchangePool;
   readonly #instance: string;
   readonly #sign: Sign;
+  readonly #waiting: Waiting[] = [];
+  #sending = 0;
   #sequence = 0;
   #pending = 0;
   #late = 0;
@@ -45,21 +58,23 @@ export class Journal {
 
   /** Resolves once the host's store holds the record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried. */
   async append(session: string, statement: JournalStatement): Promise<void> {
-    const record = encodeRecord(statement, this.#instance, this.#sequence, this.#sign);
-    const opening: Opening = { t: "append", instance: this.#instance, seq: this.#sequence, session, kind: statement.kind };
+    const bytes = encodeRecord(statement, this.#instance, this.#sequence, this.#sign);
+    const { promise: stored, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ seq: this.#sequence, record: { session, kind: statement.kind, bytes }, stored: resolve });
     this.#sequence += 1;
     this.#pending += 1;
-    let overdue = false;
-    const stored = this.#store(opening, record).finally(() => {
-      this.#pending -= 1;
-      if (overdue) this.#late -= 1;
-    });
+    this.#send();
     const { promise: late, reject } = Promise.withResolvers<never>();
+    let overdue = false;
     const timer = setTimeout(() => {
       overdue = true;
       this.#late += 1;
       reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
     }, ACKNOWLEDGE_MS).unref();
+    void stored.then(() => {
+      this.#pending -= 1;
+      if (overdue) this.#late -= 1;
+    });
     try {
       await Promise.race([stored, late]);
     } finally {
@@ -67,17 +82,41 @@ export class Journal {
     }
   }
 
-  async #store(opening: Opening, record: Uint8Array): Promise<void> {
+  /** Sends what waits. Records of concurrent calls gather while earlier ones are on their way and then go together. */
+  #send(): void {
+    while (this.#sending < MAX_SENDING && this.#waiting.length > 0) {
+      const batch = this.#take();
+      this.#sending += 1;
+      void this.#store(batch).then(() => {
+        this.#sending -= 1;
+        for (const { stored } of batch) stored();
+        this.#send();
+      });
+    }
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    const count = this.#waiting.findIndex(({ record }, index) => {
+      bytes += record.bytes.length;
+      return index >= MAX_APPENDED_RECORDS || (index > 0 && bytes > MAX_TOGETHER_BYTES);
+    });
+    return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
+  }
+
+  async #store(batch: readonly Waiting[]): Promise<void> {
+    const opening: Opening = { t: "append", instance: this.#instance, seq: batch[0]?.seq ?? 0 };
+    const body = encodeRecords(batch.map(({ record }) => record));
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
         const exchange = await this.#pool.open(opening);
-        await exchange.write(record);
+        await exchange.write(body);
         await exchange.end();
         await exchange.head;
         for await (const _ of exchange.body); // an acknowledgement has no body; reading it returns the stream to the pool
         return;
       } catch {
-        // Whatever went wrong, the record must not be lost; a caller that waits too long is told so above.
+        // Whatever went wrong, the records must not be lost; a caller that waits too long is told so above.
         await sleep(wait, undefined, { ref: false });
       }
     }

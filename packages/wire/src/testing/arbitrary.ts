@@ -38,7 +38,7 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ t: fc.constantFrom("launch", "provision", "drain"), x }),
   fc.record({ t: fc.constant("request" as const), x, method: fc.constantFrom("GET", "POST", "DELETE"), path: fc.stringMatching(/^\/[\x21-\x7e]{0,40}$/), headers }),
   fc.record({ t: fc.constant("egress" as const), x, host: fc.domain().map((host) => host.toLowerCase()), port: fc.integer({ min: 1, max: 65_535 }) }),
-  fc.record({ t: fc.constant("append" as const), x, instance: identifier, seq: fc.maxSafeNat(), session: identifier, kind: identifier }),
+  fc.record({ t: fc.constant("append" as const), x, instance: identifier, seq: fc.maxSafeNat() }),
   fc.record({ t: fc.constant("scan" as const), x, instance: identifier, session: identifier, kind: identifier }, { requiredKeys: ["t", "x"] }),
   fc.record({ t: fc.constant("response" as const), x, status: fc.integer({ min: 200, max: 599 }), headers }),
   fc.record({ t: fc.constant("body" as const), x, data: fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.constant(new Uint8Array(MAX_DATA_BYTES))) }),

@@ -1,0 +1,108 @@
+/** The commands for those who write policies, as shipped. */
+import assert from "node:assert/strict";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { readBundle, verifyBundleSignature } from "@cmcp/policy/bundle";
+import { cmcp, type CommandResult } from "../gateway/cli.ts";
+import { ROOT } from "../gateway/deployment.ts";
+
+describe("policy commands", () => {
+  let folder: string;
+  const at = (...parts: string[]): string => join(folder, ...parts);
+  const json = ({ stdout }: CommandResult): Record<string, unknown> => JSON.parse(stdout) as Record<string, unknown>;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-policy-"));
+    await cp(join(ROOT, "examples/quickstart"), folder, { recursive: true });
+  });
+  after(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("sign writes a signature of the key that key new made, and changes no hash", async () => {
+    const { public_key: publicKey } = json(await cmcp(["key", "new", at("policy.pem"), "--json"]));
+    const hash = (await cmcp(["policy", "hash", at("policies")])).stdout.trim();
+    const signed = json(await cmcp(["policy", "sign", at("policies"), "--key", at("policy.pem"), "--json"]));
+    assert.deepEqual([signed["ok"], signed["hash"], signed["public_key"]], [true, hash, publicKey]);
+    const read = async (name: string): Promise<string> => await readFile(at("policies", name), "utf8");
+    const manifest = JSON.parse(await read("manifest.json")) as { signature: string };
+    assert.equal(manifest.signature, signed["signature"]);
+    assert.equal((await cmcp(["policy", "hash", at("policies")])).stdout.trim(), hash);
+    verifyBundleSignature({ hash, manifest }, String(publicKey));
+    const start = await cmcp(["validate-config", "--config", at("cmcp-config.yaml"), "--json"], { CMCP_DEV_MODE: "1", CMCP_POLICY_SIGNING_KEY: String(publicKey) });
+    assert.equal(start.code, 0, start.stdout);
+    assert.ok(readBundle({ "manifest.json": await read("manifest.json"), "schema.cedarschema": "", "a.cedar": "" }).version);
+  });
+
+  test("sign refuses what is no key, no bundle, or a version without an order", async () => {
+    assert.equal((await cmcp(["policy", "sign", at("policies"), "--key", at("catalog.json")])).code, 64);
+    assert.equal((await cmcp(["policy", "sign", at("nowhere"), "--key", at("policy.pem")])).code, 10);
+    assert.equal((await cmcp(["policy", "sign", at("policies")])).code, 64);
+    await cp(at("policies"), at("unordered"), { recursive: true });
+    const manifest = await readFile(at("unordered/manifest.json"), "utf8");
+    await writeFile(at("unordered/manifest.json"), manifest.replace(/"version": "[^"]*"/, '"version": "next"'));
+    assert.equal((await cmcp(["policy", "sign", at("unordered"), "--key", at("policy.pem")])).code, 10);
+  });
+
+  test("schema writes one that the bundle compiles under", async () => {
+    const target = at("policies/schema.cedarschema");
+    const written = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json"), "--out", target]);
+    assert.equal(written.code, 0, written.stderr);
+    const printed = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json")]);
+    assert.equal(printed.stdout, await readFile(target, "utf8"));
+    assert.match(printed.stdout, /session_max_sensitivity/);
+    assert.deepEqual(json(await cmcp(["policy", "lint", at("policies"), "--catalog", at("catalog.json"), "--json"])), { ok: true, findings: [] });
+  });
+
+  test("lint ends with 10 where a rule does nothing, and names it", async () => {
+    await cp(at("policies"), at("useless"), { recursive: true });
+    await writeFile(at("useless/more.cedar"), 'permit (principal, action, resource == cMCP::Resource::"gone");\n');
+    const found = await cmcp(["policy", "lint", at("useless"), "--catalog", at("catalog.json"), "--json"]);
+    assert.equal(found.code, 10);
+    assert.match(String(json(found)["findings"]), /more\.cedar#1 never matches/);
+    assert.equal((await cmcp(["policy", "lint", at("useless")])).code, 0, "without a catalog it cannot know");
+  });
+
+  test("test says how a saved call is decided, by which rule and why", async () => {
+    const run = async (call: object, ...more: string[]): Promise<CommandResult> => {
+      await writeFile(at("call.json"), JSON.stringify(call));
+      return await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("call.json"), ...more]);
+    };
+    const decided = async (call: object): Promise<unknown[]> => {
+      const { decision, rule, cause } = json(await run(call, "--json"));
+      return [decision, rule, cause];
+    };
+    const send = { tool: "send_message", arguments: { to: "a", text: "b" } };
+    assert.deepEqual(await decided(send), ["allow", "allow-messages", "policy"]);
+    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "hipaa_phi" }), ["deny", "no-messages-after-health-data", "sensitivity"]);
+    assert.deepEqual(await decided({ tool: "send_message", arguments: { to: 5 } }), ["deny", "input-schema", "not-policy"]);
+    assert.deepEqual(await decided({ tool: "gone" }), ["deny", "not-in-catalog", "not-policy"]);
+    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "board", vocabulary: { board: 5 } }), ["allow", "allow-messages", "policy"]);
+    const redacted = json(await run({ tool: "get_patient_record", arguments: { patient_id: "P-1" } }, "--json"));
+    assert.deepEqual([redacted["decision"], redacted["redact_fields"]], ["redact", ["ssn"]]);
+    assert.match((await run({ tool: "get-env" })).stdout, /^deny\n {2}rules: {2}deny-environment\n.*\n {2}reason: .*environment/);
+    assert.equal((await run(send, "--expect", "allow")).code, 0);
+    const other = await run(send, "--expect", "deny");
+    assert.deepEqual([other.code, other.stdout.startsWith("allow (expected deny)")], [10, true]);
+  });
+
+  test("test refuses a call that is not of the documented form", async () => {
+    for (const text of ["{", "[]", "{}", '{"tool":"echo","tols":1}', '{"tool":"echo","session_max_sensitivity":"no-such-label"}', '{"tool":"echo","vocabulary":{"pii":9}}', '{"tool":"a","tool":"b"}']) {
+      await writeFile(at("bad.json"), text);
+      const run = await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("bad.json")]);
+      assert.ok(run.code === 64 || run.code === 10, `${text}: ${run.code} ${run.stdout}`);
+      assert.match(run.stderr, /what to do:/);
+    }
+    assert.equal((await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("call.json"), "--expect", "maybe"])).code, 64);
+  });
+
+  test("every one of them explains itself with an example and its exit codes", async () => {
+    for (const command of ["sign", "schema", "lint", "test"]) {
+      const { code, stdout } = await cmcp(["policy", command, "--help"]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^Usage: cmcp policy /);
+      assert.match(stdout, /Exit codes:[^]*Example: {4}cmcp policy /);
+    }
+  });
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { test } from "node:test";
+import { collectSoftware } from "@cmcp/attestation";
+import { untrusted } from "@cmcp/boundary";
+import { buildPolicyReload, parseConfig } from "@cmcp/launch";
+import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";
+import type { Core } from "./core.ts";
+import { SigningKey } from "./keys.ts";
+import { Policies } from "./policies.ts";
+
+const workerUrl = new URL("../../policy/src/compile-worker.ts", import.meta.url);
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const signingKey = publicKey.export({ format: "jwk" }).x ?? "";
+
+function filesOf(version: string): Record<string, string> {
+  const manifest = { version, authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
+  const files = { "manifest.json": JSON.stringify(manifest), "rules.cedar": "permit (principal, action, resource);", "schema.cedarschema": "" };
+  const signature = signBundle(readBundle(files), (bytes) => sign(null, bytes, privateKey));
+  return { ...files, "manifest.json": JSON.stringify({ ...manifest, signature }) };
+}
+
+const messageOf = (version: string) => untrusted<Uint8Array>(buildPolicyReload(filesOf(version)));
+const first = await compilePolicy(readBundle(filesOf("1.0")), { tools: new Map() }, { workerUrl });
+const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): Policies => new Policies(first, { signingKey, reloadable: true, workerUrl, ...terms });
+
+/** As much of an enclave as a reload touches while no session is open. */
+function core(attest: Core["attest"] = (reportData) => Promise.resolve(collectSoftware(reportData, Date.now()))): Core {
+  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
+  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, attest };
+  return parts as unknown as Core;
+}
+
+test("a launch document that allows no reload, or pins no key, allows none whatever the host sends", async () => {
+  for (const terms of [{ reloadable: false }, { signingKey: null }]) {
+    const held = policies(terms);
+    await assert.rejects(held.reload(core(), messageOf("2.0")), { code: "NOT_SUPPORTED" });
+    assert.equal(held.current, first);
+  }
+});
+
+test("a higher signed bundle is put in force and answered with a report that names it", async () => {
+  const held = policies();
+  const { binding } = await held.reload(core(), messageOf("2.0"));
+  assert.deepEqual([held.current.bundle.version, binding.policy_hash], ["2.0", held.current.bundle.hash]);
+});
+
+test("of two reloads at one time the second is held to what the first put in force", async () => {
+  const held = policies();
+  const at = core();
+  const [higher, lower] = await Promise.allSettled([held.reload(at, messageOf("3.0")), held.reload(at, messageOf("2.0"))]);
+  assert.deepEqual([higher.status, lower.status, held.current.bundle.version], ["fulfilled", "rejected", "3.0"]);
+  await held.reload(at, messageOf("3.1"));
+  assert.equal(held.current.bundle.version, "3.1", "a refused one does not stop those after it");
+});
+
+test("without a report nothing is put in force", async () => {
+  const held = policies();
+  await assert.rejects(held.reload(core(() => Promise.reject(new Error("no device"))), messageOf("2.0")), /no device/);
+  assert.equal(held.current, first);
+});

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
 import { CmcpError } from "@cmcp/boundary";
+import type { Machine } from "./machine.ts";
 
 /** `attestation.provider` as the configuration writes it. */
 export type ProviderSetting = "auto" | "sev-snp" | "tdx" | "azure-cvm" | "tpm" | "software-only" | "opaque";
@@ -11,21 +11,6 @@ export interface Detection {
   /** Providers whose hardware is here but which this version does not implement; only in development are they passed over. */
   readonly passedOver: readonly string[];
 }
-
-/** What detection looks at on the machine it runs on. */
-export interface Machine {
-  /** True when the device exists. */
-  exists(path: string): boolean;
-  /** SMBIOS chassis asset tag; empty when there is none. */
-  chassisTag(): string;
-}
-
-const CHASSIS_TAG = "/sys/class/dmi/id/chassis_asset_tag";
-
-const THIS_MACHINE: Machine = {
-  exists: existsSync,
-  chassisTag: () => (existsSync(CHASSIS_TAG) ? readFileSync(CHASSIS_TAG, "utf8").trim() : ""),
-};
 
 // The tag Azure gives every virtual machine; cloud-init tells the platform by it too.
 const AZURE_CHASSIS_TAG = "7783-7084-3265-9085-8269-3286-77";
@@ -49,7 +34,7 @@ const HARDWARE: readonly { readonly name: ProviderSetting; readonly found: (mach
  * @throws CmcpError `ATTESTATION_PROVIDER_NOT_IMPLEMENTED` for hardware this version cannot use,
  * `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, and for software outside development.
  */
-export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine = THIS_MACHINE): Detection {
+export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine): Detection {
   if (setting === "opaque") {
     throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "attestation.provider opaque gives no assurance and is not supported");
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
-import { collectSoftware, detectProvider, type Evidence } from "@cmcp/attestation";
+import { collectSoftware, detectProvider, thisMachine, type Evidence } from "@cmcp/attestation";
 import { loadCatalog, type Catalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
@@ -23,7 +23,6 @@ import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
-import { machine } from "./machine.ts";
 import { observeIsolation } from "./isolation.ts";
 
 /** What the process around the core gives it. */
@@ -45,7 +44,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   if (isolation === "none" && !document.development) {
     throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
   }
-  const { provider } = detectProvider(document.config.attestation.provider, document.development, machine);
+  const { provider } = detectProvider(document.config.attestation.provider, document.development, thisMachine);
   const { policy, catalog, vocabulary } = await load(document, surroundings.policyWorker);
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);

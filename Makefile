@@ -50,4 +50,4 @@ audit: setup ## ask the registry for advisories on what is shipped
 	@sh scripts/audit.sh
 
 clean: ## remove everything that was installed or built
-	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist
+	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules enclave-image/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist

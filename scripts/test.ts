@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
-const EVERYTHING = ["packages/*/src/**/*.test.ts", "attestation/src/**/*.test.ts", "host-proxy/src/**/*.test.ts", "test/**/*.test.ts"];
+const EVERYTHING = ["packages/*/src/**/*.test.ts", "attestation/src/**/*.test.ts", "host-proxy/src/**/*.test.ts", "enclave-image/src/**/*.test.ts", "test/**/*.test.ts"];
 const LOG = ".cache/test.log";
 
 mkdirSync(".cache", { recursive: true });

@@ -1,11 +1,7 @@
-// The type of WebCrypto as Node declares it; nothing of Node is loaded.
-import type { webcrypto } from "node:crypto";
+import type { VerifierCrypto } from "@cmcp/attestation/verify";
 import { fromBase64Url, toHex } from "@cmcp/boundary";
 
-/** The cryptography a verification uses: the platform's WebCrypto or any other of its shape. */
-export interface VerifierCrypto {
-  readonly subtle: Pick<webcrypto.SubtleCrypto, "digest" | "importKey" | "verify">;
-}
+export type { VerifierCrypto } from "@cmcp/attestation/verify";
 
 /** SHA-256, 32 bytes. */
 export async function sha256(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,16 +1,6 @@
-import type { ErrorCode } from "@cmcp/boundary";
+import type { Check } from "@cmcp/attestation/verify";
 
-/** What became of one check. `not-performed` names a check that could have been made with more input. */
-export type CheckStatus = "passed" | "failed" | "not-applicable" | "not-performed";
-
-/** One check of a verification. */
-export interface Check {
-  readonly name: string;
-  readonly status: CheckStatus;
-  /** Set when the check failed. */
-  readonly code?: ErrorCode;
-  readonly why: string;
-}
+export type { Check, CheckStatus } from "@cmcp/attestation/verify";
 
 /** `accepted` needs every required check; `unsupported` means this version cannot judge. */
 export type Outcome = "accepted" | "rejected" | "unsupported" | "malformed";

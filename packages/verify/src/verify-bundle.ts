@@ -23,7 +23,7 @@ export interface BundleRecord {
  */
 export async function verifyBundle(record: BundleRecord, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, crypto: VerifierCrypto): Promise<Verdict> {
   const list = new Checklist();
-  const bundle = list.attempt("bundle form", "BUNDLE_MALFORMED", () => parseBundle(record.bundle));
+  const bundle = list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(record.bundle));
   const signed = bundle !== null && (await checkBundleAlone(crypto, bundle, expected, list));
   if (bundle !== null) await checkReceipts(crypto, bundle, record.receipts ?? [], expected, list);
   list.notPerformed("claim", "none is looked at: policy, catalog, platform and attestation are not shown (cmcp verify CLAIM --audit-bundle)");
@@ -55,7 +55,7 @@ async function checkBundleAlone(crypto: VerifierCrypto, bundle: AuditBundle, { t
 async function checkReceipts(crypto: VerifierCrypto, bundle: AuditBundle, held: readonly Uint8Array[], { trustedKey }: Pick<Expectations, "trustedKey">, list: Checklist): Promise<void> {
   if (held.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
   for (const bytes of held) {
-    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes));
+    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes));
     if (receipt === null) continue;
     const context = { session: bundle.session_id, entries: bundle.entries };
     if (trustedKey !== undefined) await checkReceipt(crypto, receipt, { ...context, jwk: { kty: "OKP", crv: "Ed25519", x: trustedKey } }, list);

@@ -24,10 +24,10 @@ export interface ClaimRecord {
  */
 export async function verifyClaim(record: ClaimRecord, expected: Expectations, crypto: VerifierCrypto): Promise<Verdict> {
   const list = new Checklist();
-  const claim = list.attempt("claim form", "CLAIM_MALFORMED", () => parseClaim(record.claim));
+  const claim = list.attempt("claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () => parseClaim(record.claim));
   const { bundle: given } = record;
-  const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", () => parseBundle(given));
-  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes)));
+  const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
+  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes)));
   if (claim === null) return verdict(list, null, null, false);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);

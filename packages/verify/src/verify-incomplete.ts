@@ -21,7 +21,7 @@ export interface IncompleteRecord {
  */
 export async function verifyIncomplete(record: IncompleteRecord, expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">, crypto: VerifierCrypto): Promise<Verdict> {
   const list = new Checklist();
-  const session = list.attempt("export form", "BUNDLE_MALFORMED", () => parseIncomplete(record.export));
+  const session = list.attempt("export form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseIncomplete(record.export));
   const signed = session !== null && (await checkSession(crypto, session, expected, list)) ? session : null;
   if (session !== null) await checkHeld(crypto, session, record.receipts ?? [], list);
   const outcome = list.outcome();
@@ -54,7 +54,7 @@ async function checkSession(crypto: VerifierCrypto, session: IncompleteSession, 
 async function checkHeld(crypto: VerifierCrypto, session: IncompleteSession, held: readonly Uint8Array[], list: Checklist): Promise<void> {
   if (held.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
   for (const bytes of held) {
-    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", () => parseReceipt(bytes));
+    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes));
     if (receipt !== null) await checkReceipt(crypto, receipt, { jwk: session.signing_key, session: session.session_id, entries: session.entries }, list);
   }
 }

@@ -10,6 +10,12 @@ const fact = (http: number | null, action: string): CodeFacts => ({ http, action
 
 /** Every error code of the project, stable across versions. */
 export const ERROR_CODES = {
+  // Image
+  IMAGE_INPUT_INVALID: fact(null, "restore the input as the lock file pins it"),
+  IMAGE_INPUT_UNAVAILABLE: fact(null, "check the network; if the archive dropped the version, refresh the lock file with make image-lock"),
+  IMAGE_INPUT_MISMATCH: fact(null, "do not build from it: fetch it from another source, or refresh the lock file with make image-lock and review the change"),
+  IMAGE_BUILD_FAILED: fact(null, "correct what the message names and build again"),
+  IMAGE_NOT_REPRODUCIBLE: fact(null, "do not publish the image: find what made the two builds differ"),
   // Attestation
   ATTESTATION_REPORT_UNAVAILABLE: fact(503, "retry; if it persists, check the attestation device on the host"),
   ATTESTATION_PROVIDER_UNSUPPORTED: fact(null, "set attestation.provider to one this build supports"),
@@ -37,6 +43,7 @@ export const ERROR_CODES = {
   CATALOG_INVALID: fact(null, "correct the catalog as the message says"),
   CATALOG_HASH_MISMATCH: fact(null, "deploy the catalog whose hash is pinned, or pin this one"),
   CATALOG_TOOL_NAME_COLLISION: fact(null, "rename or remove one of the two entries"),
+  CATALOG_NAME_COLLISION: fact(null, "rename or remove one of the two servers, resources or prompts that the message names"),
   CATALOG_RESTART_REQUIRED: fact(null, "restart to load a changed catalog"),
   CATALOG_DRIFT_DETECTED: fact(409, "have the tool's new definition reviewed and approved"),
   // Requests
@@ -72,7 +79,14 @@ export const ERROR_CODES = {
   UPSTREAM_IDENTITY_MISMATCH: fact(502, "stop: the server's key is not the approved one; have it investigated"),
   UPSTREAM_PROTOCOL_ERROR: fact(502, "report to the tool server's owner; its answer was not valid MCP"),
   UPSTREAM_CALL_REFUSED: fact(502, "correct the call; the tool server refused it with a JSON-RPC error"),
+  REQUEST_STATE_INVALID: fact(400, "send the request anew, without requestState"),
+  CURSOR_INVALID: fact(400, "list from the first page again"),
   UPSTREAM_INPUT_REQUIRED: fact(502, "do not use this call; the tool asks for further input, which this version does not pass on"),
+  SPAWN_UNAVAILABLE: fact(null, "compile the spawner and allow it its namespaces on this machine, or start with CMCP_DEV_MODE=1"),
+  SPAWN_NOT_PINNED: fact(null, "record the digest of the stdio server's files in the catalog, or set attestation.allow_unmeasured_spawn"),
+  SPAWN_DIGEST_MISMATCH: fact(502, "stop: the stdio server's files are not the approved ones; have it investigated"),
+  SPAWN_TREE_REFUSED: fact(502, "give the stdio server a readable folder of plain files, with links that stay inside, within the documented bounds"),
+  SPAWN_FAILED: fact(502, "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement"),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data"),
   RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
@@ -126,6 +140,9 @@ export const ERROR_CODES = {
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
+  // Measurement
+  MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),
+  MEASURE_NOT_PREDICTABLE: fact(null, "leave out what the message names; its measurement does not follow from the bytes given"),
   // Evidence
   EVIDENCE_MALFORMED: fact(null, "reject: this is not evidence of the named platform"),
   EVIDENCE_SIGNATURE_INVALID: fact(null, "reject: the evidence was changed, or signed by another key"),

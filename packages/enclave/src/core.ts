@@ -13,6 +13,8 @@ import type { Policies } from "./policies.ts";
 import type { Principals } from "./principals.ts";
 import type { ClaimSequence } from "./record/claims.ts";
 import type { Sessions } from "./record/sessions.ts";
+import type { RequestStates } from "./call/request-state.ts";
+import type { Listeners } from "./listeners.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** What an accepted launch document turned into; everything a request may touch. */
@@ -36,6 +38,8 @@ export interface Core {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly upstreams: Upstreams;
+  readonly requestStates: RequestStates;
+  readonly listeners: Listeners;
   readonly drift: DriftMonitor;
   readonly principals: Principals;
   readonly operators: Operators;

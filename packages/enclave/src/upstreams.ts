@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogServer, CatalogTool } from "@cmcp/catalog";
-import { UpstreamClient, type UpstreamLimits } from "@cmcp/mcp";
+import type { CatalogServer } from "@cmcp/catalog";
+import { UpstreamClient, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
 import { GATEWAY_VERSION } from "./version.ts";
 
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
@@ -20,9 +20,9 @@ export class Upstreams {
     this.#limits = limits;
   }
 
-  /** Calls a tool on behalf of one session. Errors say in `detail.sent` whether the call can have reached the server. */
-  async callTool(tool: CatalogTool, sessionId: string, args: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    return await this.#client(tool.server).callTool(sessionId, { name: tool.toolName, inputSchema: tool.inputSchema }, args, signal);
+  /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
+  async request(server: CatalogServer, sessionId: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+    return await this.#client(server).request(sessionId, request, peer);
   }
 
   /** A server's live tools, read in a session of the gateway's own. */

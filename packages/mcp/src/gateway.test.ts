@@ -13,7 +13,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import { UpstreamClient, type ToolCall, type ToolDefinition, type ToolReply } from "./index.ts";
+import { UpstreamClient, type AgentRequest, type Reply, type ToolDefinition } from "./index.ts";
 import { TestGateway, listen, type TestSession } from "./testing/gateway.ts";
 import { ModernServer } from "./testing/modern-server.ts";
 import { toolNamed } from "./testing/upstream.ts";
@@ -40,10 +40,10 @@ async function startEverything(): Promise<number> {
   throw new Error("server-everything did not start");
 }
 
-async function throughUpstream(call: ToolCall, session: TestSession, signal: AbortSignal): Promise<ToolReply> {
+async function throughUpstream(call: AgentRequest, session: TestSession, signal: AbortSignal): Promise<Reply> {
   if (call.name === "denied") return { ok: false, code: "POLICY_DENY", message: "policy does not allow this call", data: { call_id: "c-1", error_code: "POLICY_DENY" } };
   try {
-    const tools = await gateway.tools;
+    const tools = gateway.tools as unknown as readonly ToolDefinition[];
     const tool = tools.find(({ name }) => name === call.name) ?? toolNamed(call.name);
     return { ok: true, result: await upstream.callTool(session.id, tool, call.arguments, signal) };
   } catch (thrown) {
@@ -179,7 +179,7 @@ await test("agents of both eras through the gateway to servers of both", async (
 
   await t.test("what only a modern server does reaches agents of both eras as each can take it", async () => {
     await useUpstream(toModern);
-    const schemaOf = gateway.tools as readonly ToolDefinition[];
+    const schemaOf = gateway.tools as unknown as readonly ToolDefinition[];
     const inputSchema = schemaOf.find((tool) => tool.name === "by-region")?.inputSchema ?? {};
     assert.match(JSON.stringify(inputSchema), /x-mcp-header/);
     assert.deepEqual(await toModern.callTool("s", { name: "by-region", inputSchema }, { region: "größe" }, forever).then(contentOf), [{ type: "text", text: "größe" }]);

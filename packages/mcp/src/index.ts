@@ -4,11 +4,18 @@ export {
   type Caller,
   type IngressLimits,
   type McpPorts,
-  type ToolCall,
+  type AgentRequest,
+  type GovernedMethod,
+  type ListenFilter,
+  type ListKind,
+  type ListPage,
+  type Reply,
   type ToolDefinition,
-  type ToolReply,
 } from "./ingress/ports.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
-export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
+export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
+export { UpstreamClient, type UpstreamRequest, type UpstreamTool } from "./upstream/client.ts";
+export { CLIENT_METHODS } from "./upstream/client-methods.ts";
+export { UpstreamRefusal } from "./upstream/refusal.ts";
 export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
 export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";

@@ -21,6 +21,8 @@ import { ClaimSequence } from "../record/claims.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
+import { RequestStates } from "../call/request-state.ts";
+import { Listeners } from "../listeners.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
 import { observeIsolation } from "./isolation.ts";
@@ -84,6 +86,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     clock,
     journal: new Journal(surroundings.host, instance, (bytes) => key.sign(bytes)),
     upstreams,
+    requestStates: new RequestStates(() => performance.now()),
+    listeners: new Listeners(),
     drift: new DriftMonitor(catalog, (server, signal) => upstreams.listTools(server, signal), config.enclave.drift_check_seconds * 1000),
     principals: new Principals(config.enclave.principals),
     operators: new Operators(config.enclave.operator_keys),

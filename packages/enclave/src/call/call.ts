@@ -1,19 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import type { CatalogTool } from "@cmcp/catalog";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
-import type { ToolReply } from "@cmcp/mcp";
+import { removeLookAlikes } from "@cmcp/inspection";
+import { UpstreamRefusal, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import type { Core } from "../core.ts";
 import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { decide, workflowOf, type CallRequest } from "./decide.ts";
+import { decide, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
+import { GovernedPeer } from "./governed-peer.ts";
 import { canonicalHash } from "./hash.ts";
+import { withInput } from "./input-rounds.ts";
+import type { StateContext } from "./request-state.ts";
 import { settle } from "./settle.ts";
 
 /** Entries of one session; its claim and bundle stay within what verifiers read. */
@@ -22,7 +26,7 @@ const MAX_SESSION_ENTRIES = 40_000;
 /** One call on its way through; made when it arrives, read by every later stage. */
 interface Call {
   readonly id: string;
-  readonly request: CallRequest;
+  readonly request: AgentRequest;
   readonly requestHash: string;
   readonly startedAt: number;
 }
@@ -39,7 +43,7 @@ interface Ending {
 }
 
 /** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
-export async function callTool(core: Core, recorded: RecordedSession, request: CallRequest, signal: AbortSignal): Promise<ToolReply> {
+export async function callTool(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (recorded.chain.length >= MAX_SESSION_ENTRIES) throw new CmcpError("SESSION_LIMIT_REACHED", "the session holds as many entries as a claim can; close it and open another");
   core.journal.assertWritable();
   core.sessions.touch(recorded);
@@ -47,37 +51,58 @@ export async function callTool(core: Core, recorded: RecordedSession, request: C
   const call: Call = {
     id: randomUUID(),
     request,
-    requestHash: canonicalHash({ name: request.name, arguments: request.arguments }),
+    requestHash: canonicalHash({ name: request.name, arguments: request.arguments, ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }) }),
     startedAt: performance.now(),
   };
   const decision = decide(core, recorded, request);
-  return isPermitted(decision) ? await perform(core, recorded, call, decision, signal) : await refuse(core, recorded, call, decision);
+  if (!isPermitted(decision)) return await refuse(core, recorded, call, decision);
+  let input: Input;
+  try {
+    input = request.input === null ? null : { responses: request.input.responses, state: request.input.state === null ? null : core.requestStates.open(stateContext(recorded, request), request.input.state) };
+  } catch (thrown) {
+    const error = asCmcpError(thrown, "REQUEST_STATE_INVALID", "requestState cannot be read");
+    return await refuse(core, recorded, call, { outcome: "deny", tool: decision.tool, rule: "request-state", code: error.code, message: error.message, policyHash: decision.policyHash });
+  }
+  return await perform(core, recorded, call, decision, input, peer);
 }
 
-async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<ToolReply> {
+/** What the agent gave to a request that required input, as the server is to get it. */
+type Input = { readonly responses: JsonObject | null; readonly state: string | null } | null;
+
+function stateContext(recorded: RecordedSession, request: AgentRequest): StateContext {
+  return { principal: recorded.session.principalId, session: recorded.session.id, method: request.method, params: request.params };
+}
+
+async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<Reply> {
   return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, fault(decision.code, decision.message));
 }
 
-async function perform(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, signal: AbortSignal): Promise<ToolReply> {
-  let result: JsonObject;
+async function perform(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
+  const { tool } = decision;
+  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: tool.inspectionMode ?? "buffered" });
+  let answer: UpstreamAnswer;
   try {
-    if (await hasDrifted(core, recorded, decision.tool)) return await refuse(core, recorded, call, drifted(decision));
+    if (await hasDrifted(core, recorded, tool)) return await refuse(core, recorded, call, drifted(decision));
     await recordIntent(core, recorded, {
       call_id: call.id,
-      tool_name: decision.tool.toolName,
-      server_identity: decision.tool.server.identity,
+      tool_name: tool.toolName,
+      server_identity: tool.server.identity,
       workflow_id: workflowOf(call.request),
       request_hash: call.requestHash,
       policy_hash: decision.policyHash,
     });
-    if (signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
-    result = await core.upstreams.callTool(decision.tool, recorded.session.id, call.request.arguments, signal);
+    if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
+    answer = await withInput((given) => core.upstreams.request(tool.server, recorded.session.id, { method: "tools/call", params: { name: tool.toolName, arguments: call.request.arguments, ...inputParams(given) }, inputSchema: tool.inputSchema }, governed), governed, input);
   } catch (thrown) {
-    const error = signal.aborted ? cancelled(thrown) : asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway");
+    const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
-    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome } }, fault(error.code, error.message));
+    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...before(governed) } }, faultReply(error));
   }
-  const settled = settle(core, decision, result);
+  if (answer.kind === "input_required") {
+    const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...before(governed) } };
+    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), answer.requestState) });
+  }
+  const settled = settle(core, decision, answer.result);
   const { refusal } = settled;
   const ending: Ending = {
     decision: refusal === null ? decision.outcome : "deny",
@@ -85,10 +110,31 @@ async function perform(core: Core, recorded: RecordedSession, call: Call, decisi
     rule: refusal?.rule ?? decision.rule,
     responseHash: settled.responseHash,
     inspection: settled.inspection,
-    detail: refusal === null ? { outcome: "delivered", removed: settled.removed } : { outcome: "withheld", error_code: refusal.code },
+    detail: { ...(refusal === null ? { outcome: "delivered", removed: settled.removed } : { outcome: "withheld", error_code: refusal.code }), ...before(governed) },
   };
-  const reply: ToolReply = settled.result === null || refusal !== null ? fault(refusal?.code ?? "TEE_FAULT", refusal?.message ?? "the result was withheld") : { ok: true, result: settled.result };
+  const reply: Reply = settled.result === null || refusal !== null ? fault(refusal?.code ?? "TEE_FAULT", refusal?.message ?? "the result was withheld") : { ok: true, result: settled.result };
   return await finish(core, recorded, call, decision, ending, reply);
+}
+
+function inputParams(input: Input): JsonObject {
+  return { ...(input?.responses == null ? {} : { inputResponses: input.responses }), ...(input?.state == null ? {} : { requestState: input.state }) };
+}
+
+/** What had passed between server and agent before the end, for the entry; nothing where nothing did. */
+function before(governed: GovernedPeer): Record<string, number> {
+  return { ...(governed.delivered === 0 ? {} : { events_delivered: governed.delivered }), ...(governed.asked === 0 ? {} : { questions_asked: governed.asked }) };
+}
+
+/** Longest of a server's own words on a refusal that are passed on: its message in characters, its data in bytes. */
+const MAX_REFUSAL_TEXT = 2_048;
+const MAX_REFUSAL_DATA = 16_384;
+
+/** A fault as the agent is told of it; a server's own JSON-RPC error as the server put it, within bounds. */
+function faultReply(error: CmcpError): Reply {
+  const told = fault(error.code, error.message);
+  if (!(error instanceof UpstreamRefusal) || error.rpcMessage.length > MAX_REFUSAL_TEXT) return told;
+  const data = isJsonObject(error.rpcData) && canonicalText(error.rpcData).length <= MAX_REFUSAL_DATA ? removeLookAlikes(error.rpcData, []) : undefined;
+  return { ...told, rpc: { code: error.rpcCode, message: error.rpcMessage, ...(data === undefined ? {} : { data }) } };
 }
 
 /** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */
@@ -115,7 +161,7 @@ function drifted(decision: Permitted): Refused {
   return { outcome: "deny", tool: decision.tool, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "the tool is not what was approved any more", policyHash: decision.policyHash };
 }
 
-function fault(code: CmcpError["code"], message: string): ToolReply {
+function fault(code: CmcpError["code"], message: string): Extract<Reply, { ok: false }> {
   return { ok: false, code, message, data: { error_code: code } };
 }
 
@@ -133,7 +179,7 @@ function advisoryDetail(decision: Decision): Record<string, string> {
 }
 
 /** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
-async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: ToolReply): Promise<ToolReply> {
+async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: Reply): Promise<Reply> {
   const { tool } = decision;
   if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory") reportAdvisory(call.id, decision.advisory.code);
   const raisedTo = ending.sent ? call.request.dataClass : null;
@@ -159,9 +205,11 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
   await stored;
   const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};
   const attached = { ...receipt } as unknown as JsonObject;
-  if (!reply.ok) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
+  if (reply.ok === false) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
+  const own = { [RECEIPT_META_KEY]: attached, ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }) };
+  if (reply.ok === "input") return { ...reply, meta: own };
   const meta = reply.result._meta;
-  return { ok: true, result: { ...reply.result, _meta: { ...(typeof meta === "object" && meta !== null && !Array.isArray(meta) ? meta : {}), [RECEIPT_META_KEY]: attached, ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }) } } };
+  return { ok: true, result: { ...reply.result, _meta: { ...(isJsonObject(meta) ? meta : {}), ...own } } };
 }
 
 /** Makes the session's claim so far and says which it is. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { createMcpEndpoint } from "@cmcp/mcp";
+import { createMcpEndpoint, type ListKind, type ListPage } from "@cmcp/mcp";
 import { callTool } from "../call/call.ts";
 import { isListed, workflowOf } from "../call/decide.ts";
 import type { Core } from "../core.ts";
@@ -8,10 +8,11 @@ import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { GATEWAY_VERSION } from "../version.ts";
 
-/** The MCP endpoint over this core: sessions, the filtered tool list, and calls. */
+/** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */
 export function createMcp(core: Core): (request: Request, caller: Caller) => Promise<Response> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
+    capabilities: { tools: { listChanged: true }, logging: {} },
     sessions: {
       open: (caller) => ({ handle: core.sessions.openHandle(caller).session.handle }),
       find: (caller, handle) => core.sessions.byHandle(caller, handle),
@@ -20,20 +21,22 @@ export function createMcp(core: Core): (request: Request, caller: Caller) => Pro
         await closeSession(core, recorded);
       },
     },
-    listTools: (_caller, recorded) => listTools(core, recorded),
-    callTool: (_caller, recorded, call, signal) => recorded.run(signal, (bounded) => callTool(core, recorded, call, bounded)),
+    list: (_caller, recorded, kind, cursor) => list(core, recorded, kind, cursor),
+    perform: (_caller, recorded, request, peer) => recorded.run(peer.signal, (signal) => callTool(core, recorded, request, { ...peer, signal })),
+    listen: async (_caller, recorded, filter, notify, signal) => {
+      core.listeners.add({ recorded, filter, notify }, signal);
+      return { ...filter, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: [] };
+    },
   });
 }
 
-interface ListedTool {
-  name: string;
-  description: string;
-  inputSchema: JsonObject;
-  outputSchema?: JsonObject;
+/** One page of what this caller may use. */
+function list(core: Core, recorded: RecordedSession, kind: ListKind, _cursor: string | null): ListPage {
+  return { items: kind === "tools" ? listTools(core, recorded) : [], nextCursor: null };
 }
 
 /** The approved definitions of the tools this caller may use, in catalog order. */
-function listTools(core: Core, recorded: RecordedSession): ListedTool[] {
+function listTools(core: Core, recorded: RecordedSession): JsonObject[] {
   const workflowId = workflowOf({ workflowId: null });
   return [...core.catalog.tools.values()]
     .filter((tool) => isListed(core, recorded, tool, workflowId))

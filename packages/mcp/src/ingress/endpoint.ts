@@ -7,6 +7,7 @@ import { LegacyDispatcher } from "./legacy/dispatch.ts";
 import { OpenedSessions } from "./legacy/opened.ts";
 import { ModernDispatcher } from "./modern/dispatch.ts";
 import { DEFAULT_INGRESS_LIMITS, type Caller, type IngressLimits, type McpPorts } from "./ports.ts";
+import { acceptsStream } from "./reply-stream.ts";
 import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.ts";
 
 /** Answers one HTTP request to `/mcp`. Never throws and never rejects. */
@@ -51,7 +52,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
       const inbound = { caller, headers: request.headers, opened, gone: request.signal };
       if (message.kind === "request") return await dispatcher.request(message, inbound);
       if (message.kind === "notification") dispatcher.notification(message, inbound);
-      // Nothing is ever asked of an agent, so a result or error it sends answers nothing; MCP has it accepted.
+      else dispatcher.answer(message, inbound);
       return new Response(null, { status: 202 });
     } catch (thrown) {
       const refusal = asRefusal(thrown);
@@ -68,14 +69,23 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     return new Response(null, { status: 204 });
   }
 
+  /** MCP 2025-11-25, "Listening for Messages from the Server". */
+  async function listen(request: Request, caller: Caller): Promise<Response> {
+    checkVersionSpoken(request.headers);
+    const opened = sessions.fromHeaders(request.headers, caller);
+    if (opened === undefined) throw invalidRequest("GET needs the Mcp-Session-Id of the session to listen to");
+    if (!acceptsStream(request.headers)) throw invalidRequest("Accept must allow text/event-stream", 406);
+    return await dispatcher.listen(caller, opened, request.signal);
+  }
+
   return async (request, caller) => {
     try {
       if (request.method === "POST") return await post(request, caller);
-      // The modern era has no sessions to end, and takes POST alone.
-      const allowed = namesModern(request.headers) ? ["POST"] : ["POST", "DELETE"];
+      // The modern era has no sessions to listen to or to end, and takes POST alone.
+      const allowed = namesModern(request.headers) ? ["POST"] : ["POST", "GET", "DELETE"];
+      if (request.method === "GET" && allowed.includes("GET")) return await listen(request, caller);
       if (request.method === "DELETE" && allowed.includes("DELETE")) return await end(request, caller);
-      // MCP, "Listening for Messages from the Server": 405 says that no such stream is offered.
-      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, `this endpoint takes ${allowed.join(" and ")}`);
+      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, `this endpoint takes ${allowed.join(", ")}`);
       const response = refusalResponse(refused, null);
       response.headers.set("allow", allowed.join(", "));
       return response;

@@ -1,5 +1,6 @@
-import type { ErrorCode, JsonObject } from "@cmcp/boundary";
+import type { ErrorCode, JsonObject, JsonValue } from "@cmcp/boundary";
 import type { RequestId } from "../jsonrpc/message.ts";
+import type { Peer } from "../peer.ts";
 
 /** Who sent the request, as the gateway authenticated it. */
 export interface Caller {
@@ -14,25 +15,55 @@ export interface ToolDefinition {
   readonly outputSchema?: JsonObject;
 }
 
-/** One tools/call, parsed and stripped of what is meant for the gateway. */
-export interface ToolCall {
+/** Methods that reach a server and are decided one by one. */
+export const GOVERNED_METHODS = ["tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe", "resources/unsubscribe"] as const;
+export type GovernedMethod = (typeof GOVERNED_METHODS)[number];
+
+/** One governed request, parsed and stripped of what is meant for the gateway. */
+export interface AgentRequest {
+  readonly method: GovernedMethod;
+  /** What it is about: a tool's or prompt's name, a resource's URI, for a completion the name or URI of its reference. */
   readonly name: string;
+  /** Arguments of a tool or prompt; empty for other methods. */
   readonly arguments: JsonObject;
-  /** `params._meta` without `progressToken`, which is not forwarded; `null` when nothing is left. */
+  /** Everything that goes on to the server, `name` and `arguments` among it, without `_meta`. */
+  readonly params: JsonObject;
+  /** `params._meta` without what speaks of the request itself; `null` when nothing is left. */
   readonly meta: JsonObject | null;
   /** From `params._cmcp.workflow_id` or `X-MCP-Workflow-ID`: a wish, to be held against the principal's set. */
   readonly workflowId: string | null;
   readonly dataClass: string | null;
   readonly requestId: RequestId;
+  /** What the agent gives to a request that required input, with the state it was given for it; `null` for a first attempt. */
+  readonly input: { readonly responses: JsonObject | null; readonly state: string | null } | null;
 }
 
 /**
- * How a call ended. `data` of a refusal travels to the agent as `error.data`, next to its `error_code`;
- * neither it nor `message` may name the policy rule.
+ * How a request ended. `data` of a refusal travels to the agent as `error.data`, next to its `error_code`;
+ * neither it nor `message` may name the policy rule. `rpc` is a server's own refusal, to be passed on as it is.
  */
-export type ToolReply =
+export type Reply =
   | { readonly ok: true; readonly result: JsonObject }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly data: JsonObject };
+  | { readonly ok: "input"; readonly inputRequests: JsonObject | null; readonly requestState: string; readonly meta?: JsonObject }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly data: JsonObject; readonly rpc?: { readonly code: number; readonly message: string; readonly data?: JsonValue } };
+
+/** What can be listed. */
+export type ListKind = "tools" | "prompts" | "resources" | "templates";
+
+/** One page of a list, in the server's order. */
+export interface ListPage {
+  readonly items: readonly JsonObject[];
+  readonly nextCursor: string | null;
+}
+
+/** What an agent wants to hear of while nothing of its own runs (MCP 2026-07-28, Subscriptions, "Notification Filter"). */
+export interface ListenFilter {
+  readonly toolsListChanged: boolean;
+  readonly promptsListChanged: boolean;
+  readonly resourcesListChanged: boolean;
+  /** URIs to follow; `null` for those the session has subscribed to itself. */
+  readonly resourceSubscriptions: readonly string[] | null;
+}
 
 /**
  * What the endpoint needs of the gateway. `Session` is opaque here; the same session must always be the
@@ -41,6 +72,8 @@ export type ToolReply =
  */
 export interface McpPorts<Session extends object> {
   readonly serverInfo: { readonly name: string; readonly version: string };
+  /** Server capabilities as `initialize` and `server/discover` name them. */
+  readonly capabilities: JsonObject;
   readonly sessions: {
     /** Opens a session for `initialize`; its handle becomes the `Mcp-Session-Id` (visible ASCII). */
     open(caller: Caller): { readonly handle: string } | Promise<{ readonly handle: string }>;
@@ -50,10 +83,16 @@ export interface McpPorts<Session extends object> {
     default(caller: Caller, label: string | null): Session | Promise<Session>;
     end(caller: Caller, session: Session): Promise<void>;
   };
-  /** Approved definitions of the tools this caller may use. */
-  listTools(caller: Caller, session: Session): readonly ToolDefinition[] | Promise<readonly ToolDefinition[]>;
-  /** Decides and runs a call. `signal` aborts when the agent goes away or cancels; the call is awaited all the same. */
-  callTool(caller: Caller, session: Session, call: ToolCall, signal: AbortSignal): Promise<ToolReply>;
+  /** What this caller may use, as approved. @throws CmcpError for a cursor that was not given to this caller */
+  list(caller: Caller, session: Session, kind: ListKind, cursor: string | null): ListPage | Promise<ListPage>;
+  /** Decides and runs a request. `peer.signal` aborts when the agent goes away or cancels; the request is awaited all the same. */
+  perform(caller: Caller, session: Session, request: AgentRequest, peer: Peer): Promise<Reply>;
+  /**
+   * Tells `notify` of changes until `signal` aborts.
+   * @returns what of the filter is honoured
+   * @throws CmcpError `OVERLOADED`
+   */
+  listen(caller: Caller, session: Session, filter: ListenFilter, notify: (method: string, params: JsonObject) => void, signal: AbortSignal): Promise<ListenFilter>;
 }
 
 /** Bounds on what an agent may send. */

@@ -54,7 +54,7 @@ await test("every kind of message is read with its parts", () => {
       assert.deepEqual(readMessage({ jsonrpc, id, method }), { kind: "request", id, method, params: null });
       assert.deepEqual(readMessage({ jsonrpc, method, params: { a: 1 } }), { kind: "notification", method, params: { a: 1 } });
       assert.deepEqual(readMessage({ jsonrpc, id, result: {} }), { kind: "result", id, result: {} });
-      assert.deepEqual(readMessage({ jsonrpc, id, error: { code: -1, message: method, data: 1 } }), { kind: "failure", id, error: { code: -1, message: method } });
+      assert.deepEqual(readMessage({ jsonrpc, id, error: { code: -1, message: method, data: 1 } }), { kind: "failure", id, error: { code: -1, message: method, data: 1 } });
     }),
   );
 });

@@ -23,7 +23,7 @@ export interface RpcFailure {
   readonly kind: "failure";
   /** `null` when the sender could not read the id of what it answers. */
   readonly id: RequestId | null;
-  readonly error: { readonly code: number; readonly message: string };
+  readonly error: { readonly code: number; readonly message: string; readonly data?: JsonValue };
 }
 /** One JSON-RPC 2.0 message. */
 export type RpcMessage = RpcRequest | RpcNotification | RpcResult | RpcFailure;
@@ -65,7 +65,7 @@ function readFailure(message: JsonObject, error: JsonValue): RpcFailure {
   if (typeof code !== "number" || !Number.isSafeInteger(code) || typeof text !== "string") refuse("error needs an integer code and a message");
   const { id = null } = message;
   if (id !== null && !isRequestId(id)) refuse("id of an error must be a request id or null");
-  return { kind: "failure", id, error: { code, message: text } };
+  return { kind: "failure", id, error: error.data === undefined ? { code, message: text } : { code, message: text, data: error.data } };
 }
 
 /**

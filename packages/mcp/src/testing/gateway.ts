@@ -1,9 +1,10 @@
+import type { JsonObject } from "@cmcp/boundary";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { createMcpEndpoint, type Caller, type McpEndpoint, type McpPorts, type ToolCall, type ToolReply } from "../index.ts";
+import { createMcpEndpoint, type Caller, type McpEndpoint, type AgentRequest, type ListenFilter, type ListKind, type ListPage, type McpPorts, type Peer, type Reply } from "../index.ts";
 
 export interface TestSession {
   readonly id: string;
@@ -13,12 +14,14 @@ export interface TestSession {
 /** A gateway without policy: sessions in a map, tools and calls as the test says. */
 export class TestGateway implements McpPorts<TestSession> {
   readonly serverInfo = { name: "gateway", version: "1.2.3" };
-  readonly calls: { readonly call: ToolCall; readonly session: TestSession; readonly signal: AbortSignal }[] = [];
+  readonly calls: { readonly call: AgentRequest; readonly session: TestSession; readonly signal: AbortSignal }[] = [];
   readonly open = new Map<string, TestSession>();
   readonly labelled = new Map<string, TestSession>();
   readonly ended: string[] = [];
-  tools: ReturnType<McpPorts<TestSession>["listTools"]> = [];
-  reply: (call: ToolCall, session: TestSession, signal: AbortSignal) => ToolReply | Promise<ToolReply> = () => ({ ok: true, result: { content: [] } });
+  readonly capabilities: JsonObject = { tools: {} };
+  tools: readonly JsonObject[] = [];
+  lists: (kind: ListKind, cursor: string | null) => ListPage | Promise<ListPage> = (kind) => ({ items: kind === "tools" ? this.tools : [], nextCursor: null });
+  reply: (call: AgentRequest, session: TestSession, signal: AbortSignal, peer: Peer) => Reply | Promise<Reply> = () => ({ ok: true, result: { content: [] } });
 
   readonly sessions = {
     open: ({ principalId }: Caller): { handle: string } => {
@@ -42,13 +45,22 @@ export class TestGateway implements McpPorts<TestSession> {
     },
   };
 
-  listTools(): ReturnType<McpPorts<TestSession>["listTools"]> {
-    return this.tools;
+  /** The notifiers of everyone who listens. */
+  readonly listeners = new Set<(method: string, params: JsonObject) => void>();
+
+  list(_: Caller, __: TestSession, kind: ListKind, cursor: string | null): ListPage | Promise<ListPage> {
+    return this.lists(kind, cursor);
   }
 
-  async callTool(_: Caller, session: TestSession, call: ToolCall, signal: AbortSignal): Promise<ToolReply> {
-    this.calls.push({ call, session, signal });
-    return this.reply(call, session, signal);
+  async perform(_: Caller, session: TestSession, call: AgentRequest, peer: Peer): Promise<Reply> {
+    this.calls.push({ call, session, signal: peer.signal });
+    return this.reply(call, session, peer.signal, peer);
+  }
+
+  async listen(_: Caller, __: TestSession, filter: ListenFilter, notify: (method: string, params: JsonObject) => void, signal: AbortSignal): Promise<ListenFilter> {
+    this.listeners.add(notify);
+    signal.addEventListener("abort", () => this.listeners.delete(notify), { once: true });
+    return filter;
   }
 }
 
@@ -66,7 +78,8 @@ async function respond(handler: Handler, incoming: IncomingMessage, outgoing: Se
   outgoing.once("close", () => gone.abort());
   const response = await handler(toRequest(incoming, gone.signal), incoming);
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  outgoing.end(Buffer.from(await response.arrayBuffer()));
+  for await (const chunk of response.body ?? []) outgoing.write(chunk);
+  outgoing.end();
 }
 
 /** A handler of web requests behind a real HTTP server on loopback. */

@@ -3,7 +3,8 @@ import { CmcpError, DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, 
 import { createParser } from "eventsource-parser";
 import { readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
 import type { HttpExchange } from "./exchange.ts";
-import { protocolFault, refusalFault, upstreamFault } from "./fault.ts";
+import { protocolFault, upstreamFault } from "./fault.ts";
+import { UpstreamRefusal } from "./refusal.ts";
 
 function toMessage(parse: () => JsonValue): RpcMessage {
   try {
@@ -19,12 +20,26 @@ function mediaType(header: string | string[] | undefined): string {
   return typeof header === "string" ? (header.split(";", 1)[0] ?? "").trim().toLowerCase() : "";
 }
 
+/** Where an event stream broke off: what goes on with it (HTML Living Standard, section 9.2.4). */
+export interface StreamPosition {
+  lastEventId: string | null;
+  /** Milliseconds the server wants a client to wait; `null` when it did not say. */
+  retryMs: number | null;
+}
+
+/** Longest event id that is sent back, in characters. */
+const MAX_EVENT_ID = 1024;
+
 /** Messages of an event stream (HTML Living Standard, section 9.2.6), in order. */
-async function* streamed(exchange: HttpExchange, maxBytes: number): AsyncGenerator<RpcMessage> {
+async function* streamed(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<RpcMessage> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let events: string[] = [];
   const parser = createParser({
-    onEvent: ({ event, data }) => {
+    onRetry: (ms) => {
+      position.retryMs = ms;
+    },
+    onEvent: ({ event, data, id }) => {
+      if (id !== undefined && id.length <= MAX_EVENT_ID && /^[\x20-\x7e]+$/.test(id)) position.lastEventId = id;
       // Other event types carry no MCP message; an empty one only gives the stream an id.
       if ((event ?? "message") === "message" && data !== "") events.push(data);
     },
@@ -45,12 +60,12 @@ async function* streamed(exchange: HttpExchange, maxBytes: number): AsyncGenerat
  *
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for any other content, and for what is not strict JSON-RPC.
  */
-export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number): AsyncGenerator<RpcMessage> {
+export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, position: StreamPosition = { lastEventId: null, retryMs: null }): AsyncGenerator<RpcMessage> {
   // Nothing compressed was asked for, and a size limit on bytes says nothing about what they unpack to.
   if ((headers["content-encoding"] ?? "identity") !== "identity") throw protocolFault("the tool server compressed its answer");
   const type = mediaType(headers["content-type"]);
   if (type === "text/event-stream") {
-    yield* streamed(exchange, maxBytes);
+    yield* streamed(exchange, maxBytes, position);
   } else if (type === "application/json") {
     const bytes = await exchange.readAll();
     yield toMessage(() => parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes }));
@@ -72,7 +87,7 @@ export async function readRefusal(exchange: HttpExchange, status: number, header
   try {
     for await (const message of readAnswer(exchange, headers, maxBytes)) {
       // A server that could not make sense of the request could not read its id either.
-      if (message.kind === "failure" && (message.id === id || message.id === null)) return refusalFault(message.error.code, { status });
+      if (message.kind === "failure" && (message.id === id || message.id === null)) return new UpstreamRefusal(message.error, { status });
       return unexplained;
     }
   } catch (thrown) {

@@ -5,12 +5,13 @@ import { raced } from "./abort.ts";
 import { createConnector } from "./connector.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges } from "./exchanges.ts";
-import { protocolFault, withSent } from "./fault.ts";
+import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import { PIN_BYTES } from "./identity.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
+import { silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
 /** Pages and tools of one list. */
 const MAX_PAGES = 64;
@@ -33,6 +34,20 @@ function destination(options: UpstreamOptions, limits: UpstreamLimits): Paramete
 export interface UpstreamTool {
   readonly name: string;
   readonly inputSchema: JsonObject;
+}
+
+/** One request to a server, as MCP names it. */
+export interface UpstreamRequest {
+  readonly method: string;
+  readonly params: JsonObject;
+  /** With `tools/call`: the approved schema, whose `x-mcp-header` marks say what headers repeat. */
+  readonly inputSchema?: JsonObject;
+}
+
+/** The result of a request that nobody can give further input to. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` */
+function completed(answer: UpstreamAnswer): JsonObject {
+  if (answer.kind === "complete") return answer.result;
+  throw upstreamFault("UPSTREAM_INPUT_REQUIRED", "the tool server asks for further input, and nobody can be asked", true);
 }
 
 /**
@@ -77,8 +92,18 @@ export class UpstreamClient {
 
   /** Runs `tools/call` on behalf of `sessionKey` and returns its result object as it came, without `resultType`. */
   async callTool(sessionKey: string, tool: UpstreamTool, args: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    const headers = mirroredParameters(tool.inputSchema, args);
-    return await this.#request(sessionKey, { method: "tools/call", params: { name: tool.name, arguments: args }, headers }, signal);
+    const answer = await this.request(sessionKey, { method: "tools/call", params: { name: tool.name, arguments: args }, inputSchema: tool.inputSchema }, silentPeer(signal));
+    return completed(answer);
+  }
+
+  /**
+   * Sends one request on behalf of `sessionKey`, whoever it is about. What the server sends before its answer goes
+   * to `peer`; its answer may be that it needs input first.
+   */
+  async request(sessionKey: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+    const { method, params, inputSchema } = request;
+    const headers = inputSchema === undefined ? {} : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
+    return await this.#request(sessionKey, { method, params, headers }, peer);
   }
 
   /** The server's live tools, all pages, each with a `name` of its own and otherwise as they came. */
@@ -86,7 +111,7 @@ export class UpstreamClient {
     const tools = new Map<string, JsonObject>();
     let cursor: JsonObject = {};
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const result = await this.#request(sessionKey, { method: "tools/list", params: cursor }, signal);
+      const result = completed(await this.#request(sessionKey, { method: "tools/list", params: cursor }, silentPeer(signal)));
       if (!Array.isArray(result.tools)) throw protocolFault("the tool server's list has no tools");
       for (const tool of result.tools) {
         if (!isJsonObject(tool) || typeof tool.name !== "string" || tools.has(tool.name)) {
@@ -118,18 +143,19 @@ export class UpstreamClient {
   }
 
   /** One request in the server's era, and once more in the other when the server turns out to have changed over. */
-  async #request(sessionKey: string, request: ModernRequest, signal: AbortSignal): Promise<JsonObject> {
+  async #request(sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
+    const { signal } = peer;
     const verdict = this.#era.current();
     const era = await this.#known(verdict, signal);
     try {
-      return await this.#inEra(era, sessionKey, request, signal);
+      return await this.#inEra(era, sessionKey, request, peer);
     } catch (thrown) {
       if (!(thrown instanceof CmcpError) || !showsOtherEra(thrown, era)) throw thrown;
       this.#era.forget(verdict);
       if (!ranNothing(thrown)) throw thrown;
       const now = await this.#known(this.#era.current(), signal).catch(() => era);
       if (now === era) throw thrown;
-      return await this.#again(thrown, () => this.#inEra(now, sessionKey, request, signal));
+      return await this.#again(thrown, () => this.#inEra(now, sessionKey, request, peer));
     }
   }
 
@@ -143,11 +169,11 @@ export class UpstreamClient {
     }
   }
 
-  async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, signal: AbortSignal): Promise<JsonObject> {
-    if (era === "modern") return await this.#modern.request(request, signal);
-    return await this.#sessions.run(sessionKey, signal, async (session) => {
-      const { result } = await this.#legacy.request(session, request.method, request.params, signal);
-      return result;
+  async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
+    if (era === "modern") return await this.#modern.request(request, peer);
+    return await this.#sessions.run(sessionKey, peer, async (session) => {
+      const { result } = await this.#legacy.request(session, request.method, request.params, peer);
+      return { kind: "complete", result };
     });
   }
 

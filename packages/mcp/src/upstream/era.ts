@@ -5,6 +5,7 @@ import { withSent } from "./fault.ts";
 import { NotOpened } from "./legacy/sessions.ts";
 import type { ModernTransport } from "./modern/transport.ts";
 import type { UpstreamLimits } from "./options.ts";
+import { silentPeer } from "../peer.ts";
 
 /** `modern`: an envelope in every request. `legacy`: `initialize` and sessions. */
 export type UpstreamEra = "modern" | "legacy";
@@ -53,7 +54,9 @@ export class EraOfServer {
 
   async #probe(): Promise<UpstreamEra> {
     try {
-      const { supportedVersions, capabilities } = await this.#transport.request({ method: "server/discover", params: {} }, this.#closing, this.#limits);
+      const answer = await this.#transport.request({ method: "server/discover", params: {} }, silentPeer(this.#closing), this.#limits);
+      if (answer.kind !== "complete") return "legacy";
+      const { supportedVersions, capabilities } = answer.result;
       const modern = Array.isArray(supportedVersions) && supportedVersions.includes(MODERN_VERSION) && isJsonObject(capabilities);
       return modern ? "modern" : "legacy";
     } catch (thrown) {

@@ -6,7 +6,7 @@ import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import type { UpstreamLimits } from "./options.ts";
 
 export interface HttpRequest {
-  readonly method: "POST" | "DELETE";
+  readonly method: "POST" | "DELETE" | "GET";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
@@ -28,7 +28,7 @@ function faultOf(error: Error, sent: boolean): CmcpError {
 /** One HTTP exchange with a tool server, bounded in time and size from its first wait to its last byte. */
 export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #limits: UpstreamLimits;
-  readonly #deadline: number;
+  #deadline: number;
   readonly #signal: AbortSignal;
   readonly #chunks: Uint8Array[] = [];
   #controller: Dispatcher.DispatchController | undefined;
@@ -39,6 +39,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #released = false;
   #received = 0;
   #timer: NodeJS.Timeout | undefined;
+  #held = 0;
   #wake: () => void = () => undefined;
   #close: () => void = () => undefined;
   /** Resolves when the exchange is over, one way or the other. */
@@ -87,6 +88,23 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     const chunks: Uint8Array[] = [];
     for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) chunks.push(chunk);
     return Buffer.concat(chunks);
+  }
+
+  /**
+   * Waits for the caller, who is no concern of the server's: the clock stands still meanwhile. Whoever gives the
+   * work bounds it.
+   */
+  async hold<T>(work: Promise<T>): Promise<T> {
+    const since = performance.now();
+    this.#held += 1;
+    clearTimeout(this.#timer);
+    try {
+      return await work;
+    } finally {
+      this.#held -= 1;
+      this.#deadline += performance.now() - since;
+      if (!this.#ended && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
+    }
   }
 
   /** Lets the answer end by itself for a moment, so that the connection can be used again, then drops it. */
@@ -153,6 +171,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   /** Restarts the clock for what is waited for now; the whole exchange's deadline holds beside it. */
   #within(ms: number, what: string): void {
     clearTimeout(this.#timer);
+    if (this.#held > 0) return;
     const left = Math.max(0, Math.min(ms, this.#deadline - performance.now()));
     this.#timer = setTimeout(() => {
       this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(left)} ms for ${what}`, this.#sent));

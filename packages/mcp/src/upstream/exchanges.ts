@@ -24,12 +24,17 @@ export class Exchanges {
     return this.#open("POST", { ...headers, "content-type": "application/json" }, body, signal, limits);
   }
 
+  /** Opens an event stream of its own, or goes on with one that broke off. @throws CmcpError `OVERLOADED` beyond the limit. */
+  get(headers: Readonly<Record<string, string>>, signal: AbortSignal, limits: UpstreamLimits = this.limits): HttpExchange {
+    return this.#open("GET", { ...headers, accept: "text/event-stream" }, null, signal, limits);
+  }
+
   /** Asks for the end of a session. @throws CmcpError `OVERLOADED` beyond the limit. */
   delete(headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpExchange {
     return this.#open("DELETE", headers, null, signal, this.limits);
   }
 
-  #open(method: "POST" | "DELETE", headers: Readonly<Record<string, string>>, body: string | null, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
+  #open(method: "POST" | "DELETE" | "GET", headers: Readonly<Record<string, string>>, body: string | null, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
     if (this.#running >= this.limits.maxExchanges) {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }

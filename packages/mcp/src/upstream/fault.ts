@@ -15,17 +15,11 @@ export function upstreamFault(
 
 /** The same fault, saying of the exchange in hand whether bytes of it may have left. */
 export function withSent(error: CmcpError, sent: boolean): CmcpError {
+  if (error.detail.sent === (sent ? 1 : 0)) return error;
   return upstreamFault(error.code, error.message, sent, { cause: error, detail: error.detail });
 }
 
 /** A fault for an answer that is not what MCP or HTTP allow; the request was sent. */
 export function protocolFault(message: string, detail: Readonly<Record<string, string | number>> = {}, cause?: unknown): CmcpError {
   return upstreamFault("UPSTREAM_PROTOCOL_ERROR", message, true, { detail, cause });
-}
-
-/** A JSON-RPC error is a definite refusal. Its text is the server's and stays out of the message. */
-export function refusalFault(rpcCode: number, detail: Readonly<Record<string, number>> = {}): CmcpError {
-  return upstreamFault("UPSTREAM_CALL_REFUSED", `the tool server refused the request with JSON-RPC error ${rpcCode}`, true, {
-    detail: { ...detail, rpc_code: rpcCode },
-  });
 }

@@ -1,10 +1,14 @@
-import type { JsonObject } from "@cmcp/boundary";
-import { resultText, RPC } from "../../jsonrpc/reply.ts";
-import type { RpcNotification, RpcRequest } from "../../jsonrpc/message.ts";
-import type { Caller, McpPorts } from "../ports.ts";
+import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
+import { resultText } from "../../jsonrpc/reply.ts";
+import type { Peer } from "../../peer.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
-import { readNoParams, readToolCall } from "../params.ts";
-import { Refusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
+import { readCursor, readGoverned, readLogLevel, readNoParams, readProgressToken } from "../params.ts";
+import { GOVERNED_METHODS, type Caller, type GovernedMethod, type ListKind, type McpPorts } from "../ports.ts";
+import { Refusal, asRefusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
+import { refusedReply } from "../refused.ts";
+import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
+import { RPC } from "../../jsonrpc/reply.ts";
 import { readInitialize } from "./initialize.ts";
 import type { OpenedSession, OpenedSessions } from "./opened.ts";
 import { legacyResult, legacyTool } from "./tool-shape.ts";
@@ -16,6 +20,18 @@ export interface Inbound<Session> {
   readonly opened: OpenedSession<Session> | undefined;
   /** Aborts when the agent goes away. */
   readonly gone: AbortSignal;
+}
+
+/** The methods that list something, and the member of the result that holds it. */
+const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member: string }>> = {
+  "tools/list": { kind: "tools", member: "tools" },
+  "prompts/list": { kind: "prompts", member: "prompts" },
+  "resources/list": { kind: "resources", member: "resources" },
+  "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
+};
+
+function isGoverned(method: string): method is GovernedMethod {
+  return GOVERNED_METHODS.some((known) => known === method);
 }
 
 /** Handles the requests and notifications of protocol versions with `initialize`. */
@@ -35,9 +51,21 @@ export class LegacyDispatcher<Session extends object> {
     if (inbound.opened !== undefined && context.label !== null) {
       throw invalidParams("_cmcp.session_id and Mcp-Session-Id both name a session; send one");
     }
-    const handle = (gone: AbortSignal): Promise<Response> => this.#handle({ ...message, params }, context, inbound, gone);
+    const left = new AbortController();
+    const stream = new ReplyStream(() => left.abort());
+    // A session's agent may come back for the rest of a broken stream; a single request ends with its connection.
+    const gone = AbortSignal.any([inbound.gone, left.signal]);
+    const handle = (signal: AbortSignal): Promise<JsonObject> => this.#handle({ ...message, params }, context, inbound, stream, signal);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
-    return inbound.opened === undefined ? handle(inbound.gone) : inbound.opened.inFlight.run(message.id, inbound.gone, handle);
+    const work = inbound.opened === undefined ? handle(gone) : inbound.opened.inFlight.run(message.id, gone, handle);
+    void work.then(
+      (result) => stream.finish(resultText(message.id, result)),
+      (thrown: unknown) => {
+        const refusal = asRefusal(thrown);
+        stream.refuse(refusal, message.id, inbound.opened === undefined ? refusal.status : 200);
+      },
+    );
+    return await stream.response;
   }
 
   /** Takes a notification; those this gateway has no use for change nothing. */
@@ -45,36 +73,91 @@ export class LegacyDispatcher<Session extends object> {
     if (message.method === "notifications/cancelled") inbound.opened?.inFlight.cancel(message.params?.requestId);
   }
 
+  /** Takes an agent's answer to a question that was put to it in its session. */
+  answer(message: RpcResult | RpcFailure, inbound: Inbound<Session>): void {
+    inbound.opened?.asked.settle(message);
+  }
+
+  /** The stream of what concerns no request of the agent's: one for each session. */
+  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal): Promise<Response> {
+    if (opened.listening) throw new Refusal("OVERLOADED", RPC.refused, "this session has its stream already", { status: 409 });
+    opened.listening = true;
+    const left = new AbortController();
+    const stream = new ReplyStream(() => left.abort());
+    const signal = AbortSignal.any([gone, left.signal]);
+    signal.addEventListener("abort", () => (opened.listening = false), { once: true });
+    const everything = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
+    try {
+      await this.#ports.listen(caller, opened.session, everything, (method, params) => {
+        // A listener that does not read is not waited for: it is let go, and may listen again.
+        if (stream.full) left.abort();
+        else void stream.event(notificationText(method, params)).catch(() => left.abort());
+      }, signal);
+    } catch (thrown) {
+      left.abort();
+      throw thrown;
+    }
+    stream.open();
+    signal.addEventListener("abort", () => stream.close(), { once: true });
+    return await stream.response;
+  }
+
   async #initialize(message: RpcRequest, inbound: Inbound<Session>): Promise<Response> {
     if (inbound.opened !== undefined) throw invalidRequest("this session is already initialized");
     const params = message.params ?? {};
     if ("_cmcp" in params) throw invalidParams("initialize takes no _cmcp; send it with tools/call");
     const protocolVersion = readInitialize(params);
-    const handle = await this.#sessions.open(inbound.caller, protocolVersion);
-    const result = { protocolVersion, capabilities: { tools: {} }, serverInfo: { ...this.#ports.serverInfo } };
+    const capabilities = isJsonObject(params.capabilities) ? params.capabilities : {};
+    const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
+    const result = { protocolVersion, capabilities: this.#ports.capabilities, serverInfo: { ...this.#ports.serverInfo } };
     return jsonResponse(resultText(message.id, result), 200, { "mcp-session-id": handle });
   }
 
-  async #handle(message: RpcRequest & { params: JsonObject }, context: CallerContext, inbound: Inbound<Session>, gone: AbortSignal): Promise<Response> {
+  async #handle(message: RpcRequest & { params: JsonObject }, context: CallerContext, inbound: Inbound<Session>, stream: ReplyStream, gone: AbortSignal): Promise<JsonObject> {
     const { caller, opened } = inbound;
+    const { method, params } = message;
     const session = async (): Promise<Session> => opened?.session ?? (await this.#ports.sessions.default(caller, context.label));
-    switch (message.method) {
-      case "ping":
-        readNoParams(message.params, "ping");
-        return jsonResponse(resultText(message.id, {}), 200);
-      case "tools/list": {
-        readNoParams(message.params, "tools/list");
-        const tools = await this.#ports.listTools(caller, await session());
-        return jsonResponse(resultText(message.id, { tools: tools.map(legacyTool) }), 200);
-      }
-      case "tools/call": {
-        const call = { ...readToolCall(message.params), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
-        const reply = await this.#ports.callTool(caller, await session(), call, gone);
-        if (!reply.ok) throw new Refusal(reply.code, RPC.refused, reply.message, { data: reply.data });
-        return jsonResponse(resultText(message.id, legacyResult(reply.result)), 200);
-      }
-      default:
-        throw methodNotFound(message.method, "is not supported by this gateway yet");
+    const list = LISTS[method];
+    if (list !== undefined) {
+      const { items, nextCursor } = await this.#ports.list(caller, await session(), list.kind, readCursor(params, method));
+      const shown = list.kind === "tools" ? items.map(legacyTool) : items;
+      return { [list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) };
     }
+    if (isGoverned(method)) {
+      const request = { ...readGoverned(method, params, false), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
+      const reply = await this.#ports.perform(caller, await session(), request, this.#peer(params, inbound, stream, gone));
+      if (reply.ok === "input") throw new Refusal("UPSTREAM_INPUT_REQUIRED", RPC.refused, "the server asks for input that this agent cannot be asked for");
+      if (!reply.ok) throw refusedReply(reply);
+      return method === "tools/call" ? legacyResult(reply.result) : reply.result;
+    }
+    if (method === "logging/setLevel" && opened !== undefined) {
+      opened.logLevel = readLogLevel(params);
+      return {};
+    }
+    if (method !== "ping") throw methodNotFound(method, "is not supported by this gateway");
+    readNoParams(params, "ping");
+    return {};
+  }
+
+  /** The agent, as servers may reach it while they work on its request. */
+  #peer(params: JsonObject, { headers, opened }: Inbound<Session>, stream: ReplyStream, signal: AbortSignal): Peer {
+    const token = readProgressToken(params);
+    const streams = acceptsStream(headers);
+    const capabilities = streams && opened !== undefined ? opened.capabilities : {};
+    return {
+      signal,
+      capabilities,
+      wantsProgress: streams && token !== null,
+      wantsLog: streams && opened !== undefined,
+      logLevel: opened?.logLevel ?? null,
+      input: streams && opened !== undefined ? "ask" : "none",
+      notify: async (method, said) => {
+        await stream.event(notificationText(method, method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said));
+      },
+      ask: async (method, said) => {
+        if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
+        return await opened.asked.ask(stream, method, said, signal);
+      },
+    };
   }
 }

@@ -1,7 +1,9 @@
+import type { JsonObject } from "@cmcp/boundary";
 import type { LegacyVersion } from "../../versions.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import type { Caller, McpPorts } from "../ports.ts";
 import { Refusal, invalidRequest } from "../refusal.ts";
+import { Asked } from "./asked.ts";
 import { InFlight } from "./in-flight.ts";
 
 /** What the protocol keeps for a session that `initialize` opened. */
@@ -9,6 +11,13 @@ export interface OpenedSession<Session> {
   readonly session: Session;
   readonly version: LegacyVersion;
   readonly inFlight: InFlight;
+  /** Client capabilities named in `initialize`. */
+  readonly capabilities: JsonObject;
+  readonly asked: Asked;
+  /** Set by `logging/setLevel`. */
+  logLevel: string | null;
+  /** Whether the session's own stream is open. */
+  listening: boolean;
 }
 
 /** Sessions opened by `initialize`, found again by the handle the client sends. */
@@ -24,11 +33,11 @@ export class OpenedSessions<Session extends object> {
   }
 
   /** Opens a session and returns its handle. */
-  async open(caller: Caller, version: LegacyVersion): Promise<string> {
+  async open(caller: Caller, version: LegacyVersion, capabilities: JsonObject): Promise<string> {
     const { handle } = await this.#ports.sessions.open(caller);
     const session = this.#ports.sessions.find(caller, handle);
     if (session === undefined) throw new Refusal("SESSION_CLOSED", RPC.refused, "the session closed while it was opened");
-    this.#opened.set(session, { session, version, inFlight: new InFlight(this.#maxInFlight) });
+    this.#opened.set(session, { session, version, inFlight: new InFlight(this.#maxInFlight), capabilities, asked: new Asked(), logLevel: null, listening: false });
     return handle;
   }
 

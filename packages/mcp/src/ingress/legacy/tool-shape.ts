@@ -1,13 +1,12 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
-import type { ToolDefinition } from "../ports.ts";
 
 /**
  * A tool as the legacy era can show it. There an output schema describes an object, and clients refuse the
  * whole list over one that does not; such a tool is shown without.
  */
-export function legacyTool(tool: ToolDefinition): JsonObject {
+export function legacyTool(tool: JsonObject): JsonObject {
   const { outputSchema, ...rest } = tool;
-  return outputSchema?.type === "object" ? { ...rest, outputSchema } : rest;
+  return isJsonObject(outputSchema) && outputSchema.type === "object" ? { ...rest, outputSchema } : rest;
 }
 
 /** A result as the legacy era can carry it: structured content that is no object is given as text, unless text says it already. */

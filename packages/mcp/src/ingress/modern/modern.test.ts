@@ -71,7 +71,7 @@ await test("a call goes on without its envelope and what was meant for the gatew
   const { status, body } = await ask(endpoint, call({ id: "id-1", params, meta: { progressToken: 1, trace: "t", [LOG_LEVEL]: "info" } }));
   assert.deepEqual([status, body.id], [200, "id-1"]);
   assert.deepEqual(body.result, { content: [], structuredContent: [1], resultType: "complete", _meta: { receipt: "r", ...SERVER } });
-  assert.deepEqual(gateway.calls[0]?.call, { name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1" });
+  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1" });
   await ask(endpoint, call());
   assert.equal(gateway.calls[1]?.call.meta, null);
 });
@@ -191,7 +191,7 @@ await test("the name may stand in base64, with blanks around it, and in any scri
   assert.deepEqual(gateway.calls.slice(2).map((made) => made.call.name), ["größe", " x ", "=?base64?dG9vbA==?="]);
 });
 
-await test("a method of the legacy era, of this one but not offered, or of none is 404 and says which", async () => {
+await test("a method of the legacy era, or of none, is 404 and says which", async () => {
   const { endpoint } = start();
   const cases: [string, RegExp][] = [
     ["initialize", /is no method of MCP 2026-07-28/],
@@ -199,10 +199,7 @@ await test("a method of the legacy era, of this one but not offered, or of none 
     ["logging/setLevel", /is no method of MCP 2026-07-28/],
     ["resources/subscribe", /is no method of MCP 2026-07-28/],
     ["no/such", /is no method of MCP 2026-07-28/],
-    ["subscriptions/listen", /is not supported by this gateway yet/],
-    ["prompts/list", /is not supported by this gateway yet/],
-    ["resources/templates/list", /is not supported by this gateway yet/],
-    ["completion/complete", /is not supported by this gateway yet/],
+    ["tasks/get", /is no method of MCP 2026-07-28/],
   ];
   for (const [method, says] of cases) {
     const answer = await ask(endpoint, modernRequest(method));
@@ -254,14 +251,17 @@ await test("notifications are accepted and change nothing; those that contradict
 await test("parameters that are wrong, or that this gateway has no use for, are -32602", async () => {
   const { endpoint, gateway } = start();
   const wrong: [string, JsonObject][] = [
-    ["tools/list", { cursor: "2" }],
+    ["tools/list", { cursor: 2 }],
+    ["subscriptions/listen", {}],
+    ["subscriptions/listen", { notifications: { resourceSubscriptions: [1] } }],
+    ["completion/complete", { ref: { type: "ref/tool", name: "t" }, argument: { name: "a", value: "" } }],
     ["server/discover", { other: 1 }],
     ["tools/call", {}],
     ["tools/call", { name: 1 }],
     ["tools/call", { name: "" }],
     ["tools/call", { name: "tool", arguments: [] }],
-    ["tools/call", { name: "tool", inputResponses: {} }],
-    ["tools/call", { name: "tool", requestState: "s" }],
+    ["tools/call", { name: "tool", inputResponses: [] }],
+    ["tools/call", { name: "tool", requestState: 1 }],
     ["tools/call", { name: "tool", _cmcp: { other: 1 } }],
   ];
   for (const [method, params] of wrong) assertRefused(await ask(endpoint, modernRequest(method, { params })), INVALID_PARAMS, JSON.stringify(params));

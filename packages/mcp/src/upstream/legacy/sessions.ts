@@ -1,7 +1,8 @@
-import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { withSent } from "../fault.ts";
+import { silentPeer, type Peer } from "../../peer.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
 import { SessionLost, type LegacyTransport } from "./transport.ts";
 
@@ -25,12 +26,12 @@ export class LegacySessions {
   }
 
   /** Runs a request in the session of `key`, opening it if need be, and once more when the server lost it before. */
-  async run<T>(key: string, signal: AbortSignal, request: (session: UpstreamSession) => Promise<T>): Promise<T> {
+  async run<T>(key: string, peer: Peer, request: (session: UpstreamSession) => Promise<T>): Promise<T> {
     let lost: SessionLost | undefined;
     for (;;) {
-      const opening = this.#opening(key);
+      const opening = this.#opening(key, peer.capabilities);
       try {
-        return await request(await this.#opened(opening.promise, signal));
+        return await request(await this.#opened(opening.promise, peer.signal));
       } catch (thrown) {
         const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
         // Servers answer 404, some 400, for a session they no longer know. Only 404 says that nothing ran.
@@ -57,10 +58,10 @@ export class LegacySessions {
     this.#openings.clear();
   }
 
-  #opening(key: string): Opening {
+  #opening(key: string, capabilities: JsonObject): Opening {
     const known = this.#openings.get(key);
     if (known !== undefined) return known;
-    const opening: Opening = { promise: this.#initialize(), session: undefined };
+    const opening: Opening = { promise: this.#initialize(capabilities), session: undefined };
     this.#openings.set(key, opening);
     opening.promise.then(
       (session) => (opening.session = session),
@@ -83,10 +84,10 @@ export class LegacySessions {
     }
   }
 
-  /** MCP "Initialization": offers the newest legacy version and no capabilities. */
-  async #initialize(): Promise<UpstreamSession> {
-    const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities: {}, clientInfo: { ...this.#clientInfo } };
-    const { result, sessionId } = await this.#transport.request(null, "initialize", params, this.#closing);
+  /** MCP "Initialization": offers the newest legacy version and what the session's first caller can be asked for. */
+  async #initialize(capabilities: JsonObject): Promise<UpstreamSession> {
+    const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
+    const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
     const session = { id: sessionId, version: readNegotiated(result) };
     await this.#transport.send(session, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }), this.#closing);
     return session;

@@ -1,10 +1,15 @@
-import { asCmcpError, CmcpError, type JsonObject } from "@cmcp/boundary";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
-import { readAnswer, readRefusal } from "../answer.ts";
+import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
+import { CLIENT_METHODS } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
-import { protocolFault, refusalFault, withSent } from "../fault.ts";
+import { protocolFault, withSent } from "../fault.ts";
+import type { Peer } from "../../peer.ts";
+import { Progress } from "../progress.ts";
+import { UpstreamRefusal } from "../refusal.ts";
 import { readSessionId, type UpstreamSession } from "./session.ts";
 
 /** The server does not know our session, so it ran nothing of what was sent in it (MCP, "Session Management"). */
@@ -18,6 +23,10 @@ export class SessionLost extends CmcpError {
 const COURTESY_MS = 5_000;
 /** Requests a server may make within one answer. */
 const MAX_SERVER_REQUESTS = 16;
+/** How often one answer is gone on with after its stream ended early, and the wait before each, in milliseconds. */
+const MAX_RESUMPTIONS = 64;
+const DEFAULT_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 10_000;
 
 /** An answered request. */
 export interface Answered {
@@ -26,7 +35,18 @@ export interface Answered {
   readonly sessionId: string | null;
 }
 
-function sessionHeaders(session: UpstreamSession | null): Record<string, string> {
+/** A request whose answer is being read. */
+interface Asked {
+  readonly id: number;
+  readonly session: UpstreamSession | null;
+  readonly peer: Peer;
+  readonly progress: Progress;
+  /** Requests the server has made so far. */
+  requests: number;
+}
+
+/** The headers that name a session. */
+export function sessionHeaders(session: UpstreamSession | null): Record<string, string> {
   return {
     ...(session === null ? {} : { "mcp-protocol-version": session.version }),
     ...(session?.id == null ? {} : { "mcp-session-id": session.id }),
@@ -44,19 +64,37 @@ export class LegacyTransport {
   }
 
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
-  async request(session: UpstreamSession | null, method: string, params: JsonObject, signal: AbortSignal): Promise<Answered> {
+  async request(session: UpstreamSession | null, method: string, params: JsonObject, peer: Peer): Promise<Answered> {
     const id = this.#nextId++;
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    const exchange = this.#exchanges.post(sessionHeaders(session), body, signal);
+    const asked: Asked = { id, session, peer, progress: new Progress(peer, id), requests: 0 };
+    const meta = asked.progress.meta(params);
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } });
+    const exchange = this.#exchanges.post(sessionHeaders(session), body, peer.signal);
     try {
-      const answered = await this.#answer(exchange, session, id, signal);
-      exchange.release(DRAIN_MS);
-      return answered;
+      return await this.#answered(exchange, asked);
     } catch (thrown) {
-      exchange.abandon();
-      const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
-      if (exchange.sent && session !== null && (signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
+      const fault = asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL", "the tool server's answer could not be read");
+      if (exchange.sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, exchange.sent);
+    }
+  }
+
+  /** Reads the answer, going on with an event stream that the server closed before it was complete (MCP 2025-11-25, "Resumability and Redelivery"). */
+  async #answered(first: HttpExchange, asked: Asked): Promise<Answered> {
+    const position: StreamPosition = { lastEventId: null, retryMs: null };
+    let exchange = first;
+    for (let resumed = 0; ; resumed += 1) {
+      try {
+        const answered = await this.#answer(exchange, asked, position);
+        exchange.release(DRAIN_MS);
+        if (answered !== null) return answered;
+      } catch (thrown) {
+        exchange.abandon();
+        throw thrown;
+      }
+      if (position.lastEventId === null || asked.session === null || resumed >= MAX_RESUMPTIONS) throw protocolFault("the tool server's answer ended without a reply");
+      await sleep(Math.min(position.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS), undefined, { signal: asked.peer.signal });
+      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": position.lastEventId }, asked.peer.signal);
     }
   }
 
@@ -94,36 +132,50 @@ export class LegacyTransport {
     await sent().then(() => undefined, () => undefined);
   }
 
-  async #answer(exchange: HttpExchange, session: UpstreamSession | null, id: number, signal: AbortSignal): Promise<Answered> {
+  /** The reply, or `null` when the stream ended before it. */
+  async #answer(exchange: HttpExchange, asked: Asked, position: StreamPosition): Promise<Answered | null> {
     const { status, headers } = await exchange.head();
-    if (status === 404 && session !== null && session.id !== null) throw new SessionLost();
+    if (status === 404 && asked.session !== null && asked.session.id !== null) throw new SessionLost();
     const { maxResponseBytes } = this.#exchanges.limits;
-    if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
+    if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
-    let requests = 0;
-    for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
-      if (message.kind === "notification") continue;
-      if (message.kind === "request") {
-        requests += 1;
-        if (requests > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
-        if (session !== null) await this.#refuse(session, message, signal);
+    for await (const message of readAnswer(exchange, headers, maxResponseBytes, position)) {
+      if (message.kind === "notification") {
+        await exchange.hold(asked.progress.pass(message));
         continue;
       }
-      if (message.id !== id) throw protocolFault("the tool server answered another request's id");
+      if (message.kind === "request") {
+        asked.requests += 1;
+        if (asked.requests > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
+        if (asked.session !== null) await exchange.hold(this.#serve(asked.session, message, asked.peer));
+        continue;
+      }
+      if (message.id !== asked.id) throw protocolFault("the tool server answered another request's id");
       if (message.kind === "result") return { result: message.result, sessionId };
-      throw refusalFault(message.error.code);
+      throw new UpstreamRefusal(message.error);
     }
-    throw protocolFault("the tool server's answer ended without a reply");
+    return null;
   }
 
   /**
-   * Answers a request of the server's own so that it does not wait: nothing is offered to servers, so
-   * everything but `ping` is an unknown method. Nothing but its own id goes back, and a server that will
-   * not take the answer is left to wait.
+   * Answers a request of the server's own: `ping` at once, what a client can be asked for by asking the caller.
+   * To the server, a caller that cannot be asked does not know the method. A server that will not take the
+   * answer is left to wait.
    */
-  async #refuse(session: UpstreamSession, request: RpcRequest, signal: AbortSignal): Promise<void> {
-    const body = request.method === "ping" ? resultText(request.id, {}) : errorText(request.id, RPC.methodNotFound, "method not supported", null);
-    await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, signal));
+  async #serve(session: UpstreamSession, request: RpcRequest, peer: Peer): Promise<void> {
+    const body = request.method === "ping" ? resultText(request.id, {}) : await this.#putToCaller(request, peer);
+    await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, peer.signal));
+  }
+
+  async #putToCaller(request: RpcRequest, peer: Peer): Promise<string> {
+    const capability = CLIENT_METHODS[request.method];
+    if (capability === undefined || peer.capabilities[capability] === undefined) return errorText(request.id, RPC.methodNotFound, "method not supported", null);
+    try {
+      return resultText(request.id, await peer.ask(request.method, request.params ?? {}));
+    } catch (thrown) {
+      if (peer.signal.aborted) throw thrown;
+      return thrown instanceof UpstreamRefusal ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null) : errorText(request.id, RPC.refused, "the request was not answered", null);
+    }
   }
 
   /** True when a fault of ours ended the wait, so that the server may still be working. */

@@ -1,12 +1,15 @@
-import { asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal } from "../answer.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
-import { protocolFault, refusalFault, upstreamFault, withSent } from "../fault.ts";
+import { protocolFault, withSent } from "../fault.ts";
 import type { UpstreamLimits } from "../options.ts";
+import type { Peer, UpstreamAnswer } from "../../peer.ts";
+import { Progress } from "../progress.ts";
+import { UpstreamRefusal } from "../refusal.ts";
 
 /** One request of the modern era, without what every one of them carries. */
 export interface ModernRequest {
@@ -28,18 +31,20 @@ export class ModernTransport {
   }
 
   /**
-   * Sends a request and returns its result without `resultType`. Closing the stream is what cancels it at the
-   * server. Every error says in `detail.sent` whether the request may have left.
+   * Sends a request and returns what the server answers, without `resultType`. Closing the stream is what cancels
+   * it at the server. Every error says in `detail.sent` whether the request may have left.
    */
-  async request({ method, params, headers = {} }: ModernRequest, signal: AbortSignal, limits?: UpstreamLimits): Promise<JsonObject> {
+  async request({ method, params, headers = {} }: ModernRequest, peer: Peer, limits?: UpstreamLimits): Promise<UpstreamAnswer> {
     const id = this.#nextId++;
-    const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
+    const progress = new Progress(peer, id);
+    const envelope = { ...progress.meta(params), [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: peer.capabilities, ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }) };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });
-    const named = typeof params.name === "string" ? { "mcp-name": encodeHeaderValue(params.name) } : {};
+    const name = method === "resources/read" ? params.uri : params.name;
+    const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
     const standard = { "mcp-protocol-version": MODERN_VERSION, "mcp-method": method, ...named };
-    const exchange = this.#exchanges.post({ ...headers, ...standard }, body, signal, limits);
+    const exchange = this.#exchanges.post({ ...headers, ...standard }, body, peer.signal, limits);
     try {
-      const result = await this.#result(exchange, id);
+      const result = await this.#result(exchange, id, progress);
       exchange.release(DRAIN_MS);
       return result;
     } catch (thrown) {
@@ -48,28 +53,33 @@ export class ModernTransport {
     }
   }
 
-  async #result(exchange: HttpExchange, id: number): Promise<JsonObject> {
+  async #result(exchange: HttpExchange, id: number, progress: Progress): Promise<UpstreamAnswer> {
     const { status, headers } = await exchange.head();
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
     for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
-      if (message.kind === "notification") continue;
+      if (message.kind === "notification") {
+        await exchange.hold(progress.pass(message));
+        continue;
+      }
       // Streamable HTTP, "Receiving Messages": servers make no requests of their own in this era.
       if (message.kind === "request") throw protocolFault("the tool server makes a request of its own, which MCP 2026-07-28 does not have");
       if (message.id !== id) throw protocolFault("the tool server answered another request's id");
-      if (message.kind === "failure") throw refusalFault(message.error.code);
-      return complete(message.result);
+      if (message.kind === "failure") throw new UpstreamRefusal(message.error);
+      return answerOf(message.result);
     }
     throw protocolFault("the tool server's answer ended without a reply");
   }
 }
 
 /** MCP 2026-07-28, Base Protocol, "ResultType": absent is complete, unknown is invalid. */
-function complete(answered: JsonObject): JsonObject {
+function answerOf(answered: JsonObject): UpstreamAnswer {
   const { resultType = "complete", ...result } = answered;
-  if (resultType === "complete") return result;
-  if (resultType === "input_required") {
-    throw upstreamFault("UPSTREAM_INPUT_REQUIRED", "the tool server asks for further input, which this gateway does not pass on yet", true);
-  }
-  throw protocolFault("the tool server's result is of a type this gateway does not know");
+  if (resultType === "complete") return { kind: "complete", result };
+  if (resultType !== "input_required") throw protocolFault("the tool server's result is of a type this gateway does not know");
+  const { inputRequests = null, requestState = null } = result;
+  if (inputRequests !== null && !isJsonObject(inputRequests)) throw protocolFault("the tool server's input requests are no object");
+  if (requestState !== null && typeof requestState !== "string") throw protocolFault("the tool server's request state is no string");
+  if (inputRequests === null && requestState === null) throw protocolFault("the tool server requires input and does not say which");
+  return { kind: "input_required", inputRequests, requestState };
 }

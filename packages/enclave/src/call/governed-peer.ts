@@ -1,0 +1,94 @@
+import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
+import { removeLookAlikes } from "@cmcp/inspection";
+import type { Peer } from "@cmcp/mcp";
+
+/** What inspection allows a server to say before its result. */
+export interface PeerTerms {
+  /** Bytes of everything a server sends with one answer. */
+  readonly maxBytes: number;
+  /** True when fields are to be removed from the result: free text could repeat them, so none goes before it. */
+  readonly withholdText: boolean;
+  /** `buffered`: each message is inspected before it passes. `async`: it passes, and what is found ends the stream. */
+  readonly mode: "buffered" | "async";
+}
+
+/** The agent as one server sees it during one call: everything that passes is inspected and counted. */
+export class GovernedPeer implements Peer {
+  readonly #peer: Peer;
+  readonly #terms: PeerTerms;
+  readonly #stop = new AbortController();
+  readonly signal: AbortSignal;
+  #bytes = 0;
+  /** Messages that reached the agent before the result. */
+  delivered = 0;
+  /** Questions put to the agent. */
+  asked = 0;
+
+  constructor(peer: Peer, terms: PeerTerms) {
+    this.#peer = peer;
+    this.#terms = terms;
+    this.signal = AbortSignal.any([peer.signal, this.#stop.signal]);
+  }
+
+  get capabilities(): JsonObject {
+    return this.#peer.capabilities;
+  }
+
+  get wantsProgress(): boolean {
+    return this.#peer.wantsProgress;
+  }
+
+  get wantsLog(): boolean {
+    return this.#peer.wantsLog && !this.#terms.withholdText;
+  }
+
+  get logLevel(): string | null {
+    return this.#peer.logLevel;
+  }
+
+  get input(): Peer["input"] {
+    return this.#peer.input;
+  }
+
+  /** Why the call was ended from here, `null` when it was not. */
+  get violation(): CmcpError | null {
+    return this.#stop.signal.aborted ? (this.#stop.signal.reason as CmcpError) : null;
+  }
+
+  async notify(method: string, params: JsonObject): Promise<void> {
+    const said = this.#shown(params);
+    if (this.#terms.mode === "async") {
+      await this.#deliver(method, said);
+      this.#count(said);
+      return;
+    }
+    this.#count(said);
+    await this.#deliver(method, said);
+  }
+
+  async ask(method: string, params: JsonObject): Promise<JsonObject> {
+    this.#count(params);
+    this.asked += 1;
+    return await this.#peer.ask(method, removeLookAlikes(params, []));
+  }
+
+  async #deliver(method: string, params: JsonObject): Promise<void> {
+    await this.#peer.notify(method, params);
+    this.delivered += 1;
+  }
+
+  #shown(params: JsonObject): JsonObject {
+    if (!this.#terms.withholdText) return removeLookAlikes(params, []);
+    const { message: _, ...numbers } = params;
+    return removeLookAlikes(numbers, []);
+  }
+
+  /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */
+  #count(said: JsonObject): void {
+    this.#bytes += canonicalText(said).length;
+    if (this.#bytes <= this.#terms.maxBytes) return;
+    const violation = new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server sends more before its result than the gateway delivers");
+    this.#stop.abort(violation);
+    throw violation;
+  }
+}

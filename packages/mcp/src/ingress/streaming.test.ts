@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { createMcpEndpoint, type McpEndpoint } from "../index.ts";
+import { TestGateway } from "../testing/gateway.ts";
+import { modernRequest } from "../testing/modern-request.ts";
+
+const alice = { principalId: "alice" };
+const BOTH = { accept: "application/json, text/event-stream" };
+
+function start(): { gateway: TestGateway; endpoint: McpEndpoint } {
+  const gateway = new TestGateway();
+  return { gateway, endpoint: createMcpEndpoint(gateway) };
+}
+
+function post(body: object, headers: Record<string, string> = {}): Request {
+  return new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", ...BOTH, ...headers }, body: JSON.stringify({ jsonrpc: "2.0", ...body }) });
+}
+
+async function initialized(endpoint: McpEndpoint, capabilities: JsonObject = {}): Promise<Record<string, string>> {
+  const params = { protocolVersion: "2025-11-25", capabilities, clientInfo: { name: "agent", version: "1" } };
+  const { headers } = await endpoint(post({ id: 0, method: "initialize", params }), alice);
+  return { "mcp-session-id": headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
+}
+
+interface Sent {
+  readonly id?: string | number;
+  readonly method?: string;
+  readonly params?: JsonObject;
+  readonly result?: JsonObject;
+  readonly error?: { code: number; data: JsonObject };
+}
+
+/** The messages of an event stream as they come; comments are passed over. */
+async function* messages(response: Response): AsyncGenerator<Sent> {
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  let held = "";
+  for await (const chunk of response.body ?? []) {
+    held += Buffer.from(chunk).toString();
+    const blocks = held.split("\n\n");
+    held = blocks.pop() ?? "";
+    for (const block of blocks) if (!block.startsWith(":")) yield JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "") as Sent;
+  }
+}
+
+async function all(response: Response): Promise<Sent[]> {
+  const read: Sent[] = [];
+  for await (const message of messages(response)) read.push(message);
+  return read;
+}
+
+const withToken = { id: 1, method: "tools/call", params: { name: "tool", _meta: { progressToken: "p" } } };
+
+for (const era of ["legacy", "modern"] as const) {
+  const request = (endpoint: McpEndpoint): Promise<Response> =>
+    endpoint(era === "legacy" ? post(withToken) : modernRequest("tools/call", { params: { name: "tool" }, meta: { progressToken: "p" }, headers: BOTH }), alice);
+
+  await test(`${era}: what precedes the result reaches the agent before it, event by event`, async () => {
+    const { gateway, endpoint } = start();
+    const go = Promise.withResolvers<void>();
+    gateway.reply = async (_call, _session, _signal, peer) => {
+      assert.equal(peer.wantsProgress, true);
+      await peer.notify("notifications/progress", { progress: 1 });
+      await go.promise;
+      await peer.notify("notifications/progress", { progress: 2 });
+      return { ok: true, result: { content: [] } };
+    };
+    const stream = messages(await request(endpoint));
+    assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/progress", params: { progress: 1, progressToken: "p" } });
+    go.resolve();
+    assert.deepEqual((await stream.next()).value?.params, { progress: 2, progressToken: "p" });
+    const last = (await stream.next()).value;
+    assert.deepEqual([last?.id, last?.result?.content], [1, []]);
+    assert.equal((await stream.next()).done, true);
+  });
+
+  await test(`${era}: a refusal after events ends the stream as its last event`, async () => {
+    const { gateway, endpoint } = start();
+    gateway.reply = async (_call, _session, _signal, peer) => {
+      await peer.notify("notifications/progress", { progress: 1 });
+      return { ok: false, code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
+    };
+    const [, last] = await all(await request(endpoint));
+    assert.deepEqual([last?.id, last?.error?.code, last?.error?.data.error_code], [1, -32000, "RESPONSE_INJECTION_DETECTED"]);
+  });
+
+  await test(`${era}: an agent that leaves in the middle cancels its request`, async () => {
+    const { gateway, endpoint } = start();
+    const cancelled = Promise.withResolvers<void>();
+    gateway.reply = async (_call, _session, signal, peer) => {
+      await peer.notify("notifications/progress", { progress: 1 });
+      signal.addEventListener("abort", () => cancelled.resolve(), { once: true });
+      await cancelled.promise;
+      await assert.rejects(peer.notify("notifications/progress", { progress: 2 }), { code: "REQUEST_CANCELLED" });
+      return { ok: true, result: {} };
+    };
+    for await (const _ of messages(await request(endpoint))) break;
+    await cancelled.promise;
+  });
+
+  await test(`${era}: a sender waits for an agent that does not read`, async () => {
+    const { gateway, endpoint } = start();
+    let sent = 0;
+    gateway.reply = async (_call, _session, _signal, peer) => {
+      for (; sent < 500; sent += 1) await peer.notify("notifications/progress", { progress: sent });
+      return { ok: true, result: {} };
+    };
+    const response = await request(endpoint);
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+    assert.ok(sent < 50, `${sent} events were taken with nobody reading`);
+    assert.equal((await all(response)).length, 501);
+  });
+}
+
+await test("an agent that takes no event stream is told nothing and asked nothing", async () => {
+  const { gateway, endpoint } = start();
+  const session = await initialized(endpoint, { elicitation: {} });
+  gateway.reply = (_call, _session, _signal, peer) => {
+    assert.deepEqual([peer.wantsProgress, peer.wantsLog, peer.input, peer.capabilities], [false, false, "none", {}]);
+    return { ok: true, result: {} };
+  };
+  const response = await endpoint(post(withToken, { ...session, accept: "application/json" }), alice);
+  assert.deepEqual([response.headers.get("content-type"), gateway.calls.length], ["application/json", 1]);
+});
+
+await test("a server's question reaches the legacy agent on its request's stream, and its answer the server", async () => {
+  const { gateway, endpoint } = start();
+  const session = await initialized(endpoint, { elicitation: {} });
+  gateway.reply = async (_call, _session, _signal, peer) => {
+    assert.deepEqual([peer.input, peer.capabilities], ["ask", { elicitation: {} }]);
+    const answer = await peer.ask("elicitation/create", { message: "name?" });
+    await assert.rejects(peer.ask("sampling/createMessage", {}), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -1 });
+    return { ok: true, result: answer };
+  };
+  const stream = messages(await endpoint(post(withToken, session), alice));
+  const question = (await stream.next()).value;
+  assert.deepEqual([question?.method, question?.params], ["elicitation/create", { message: "name?" }]);
+  const other = await initialized(endpoint, { elicitation: {} });
+  const answered = { id: question?.id ?? "", result: { action: "accept" } };
+  // Neither another session nor a guessed id answers for this agent.
+  for (const [message, headers] of [[answered, other], [{ ...answered, id: "1" }, session]] as const) assert.equal((await endpoint(post(message, headers), alice)).status, 202);
+  assert.equal((await endpoint(post(answered, session), alice)).status, 202);
+  const second = (await stream.next()).value;
+  assert.equal((await endpoint(post({ id: second?.id, error: { code: -1, message: "no" } }, session), alice)).status, 202);
+  assert.deepEqual((await stream.next()).value?.result, { action: "accept" });
+});
+
+await test("what a modern server requires is passed on with its state, and what the agent sends again with it", async () => {
+  const { gateway, endpoint } = start();
+  gateway.reply = ({ input }) => (input === null ? { ok: "input", inputRequests: { name: { method: "elicitation/create" } }, requestState: "sealed" } : { ok: true, result: { got: { ...input } } });
+  const first = (await (await endpoint(modernRequest("tools/call", { params: { name: "tool" } }), alice)).json()) as Sent;
+  assert.deepEqual([first.result?.resultType, first.result?.inputRequests, first.result?.requestState], ["input_required", { name: { method: "elicitation/create" } }, "sealed"]);
+  const again = modernRequest("tools/call", { params: { name: "tool", inputResponses: { name: { action: "accept" } }, requestState: "sealed" } });
+  const second = (await (await endpoint(again, alice)).json()) as Sent;
+  assert.deepEqual([second.result?.resultType, second.result?.got], ["complete", { responses: { name: { action: "accept" } }, state: "sealed" }]);
+  const legacy = (await (await endpoint(post(withToken), alice)).json()) as Sent;
+  assert.equal(legacy.error?.data.error_code, "UPSTREAM_INPUT_REQUIRED");
+});
+
+await test("modern: a subscription is acknowledged first, names itself in all it says, and ends with the agent", async () => {
+  const { gateway, endpoint } = start();
+  const wanted = { toolsListChanged: true, resourceSubscriptions: ["file:///a"] };
+  const response = await endpoint(modernRequest("subscriptions/listen", { id: "sub", params: { notifications: wanted }, headers: BOTH }), alice);
+  const stream = messages(response);
+  const about = { "io.modelcontextprotocol/subscriptionId": "sub" };
+  assert.deepEqual((await stream.next()).value?.params, { notifications: wanted, _meta: about });
+  for (const notify of gateway.listeners) notify("notifications/tools/list_changed", {});
+  assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/tools/list_changed", params: { _meta: about } });
+  await stream.return(undefined);
+  assert.equal(gateway.listeners.size, 0);
+});
+
+await test("modern: a listener that does not read is let go", async () => {
+  const { gateway, endpoint } = start();
+  const response = await endpoint(modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const [notify] = gateway.listeners;
+  for (let sent = 0; sent < 100; sent += 1) notify?.("notifications/tools/list_changed", {});
+  assert.equal(gateway.listeners.size, 0);
+  const read = await all(response);
+  assert.deepEqual(read.at(-1)?.result?.resultType, "complete");
+});
+
+await test("legacy: a session has one stream of its own", async () => {
+  const { gateway, endpoint } = start();
+  const session = await initialized(endpoint);
+  const get = (headers: Record<string, string>): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...headers } }), alice);
+  const stream = messages(await get(session));
+  for (const notify of gateway.listeners) notify("notifications/resources/updated", { uri: "file:///a" });
+  assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri: "file:///a" } });
+  assert.equal((await get(session)).status, 409);
+  await stream.return(undefined);
+  assert.equal(gateway.listeners.size, 0);
+  const again = await get(session);
+  assert.equal(again.status, 200);
+  await again.body?.cancel();
+  assert.deepEqual([(await get({})).status, (await get({ ...session, accept: "application/json" })).status, (await get({ "mcp-session-id": "other" })).status], [400, 406, 404]);
+  gateway.listen = async () => {
+    throw new CmcpError("OVERLOADED", "too many listen");
+  };
+  assert.equal((await get(session)).status, 503);
+  assert.equal((await get(session)).status, 503, "a stream that could not be opened does not count");
+});
+
+await test("lists are given page by page, and the log level is the session's", async () => {
+  const { gateway, endpoint } = start();
+  gateway.lists = (kind, cursor) => ({ items: [{ name: `${kind}-${cursor ?? "first"}` }], nextCursor: cursor === null ? "c2" : null });
+  const session = await initialized(endpoint);
+  const ask = async (method: string, params: JsonObject = {}): Promise<Sent> => (await (await endpoint(post({ id: 1, method, params }, session), alice)).json()) as Sent;
+  assert.deepEqual((await ask("resources/templates/list")).result, { resourceTemplates: [{ name: "templates-first" }], nextCursor: "c2" });
+  assert.deepEqual((await ask("prompts/list", { cursor: "c2" })).result, { prompts: [{ name: "prompts-c2" }] });
+  assert.deepEqual((await ask("logging/setLevel", { level: "warning" })).result, {});
+  gateway.reply = (_call, _session, _signal, peer) => ({ ok: true, result: { level: peer.logLevel } });
+  assert.deepEqual((await ask("tools/call", { name: "tool" })).result, { level: "warning" });
+  assert.equal((await ask("logging/setLevel", { level: "loud" })).error?.code, -32602);
+});

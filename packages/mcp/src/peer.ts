@@ -1,0 +1,41 @@
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+
+/** The caller on whose behalf a server is asked, as far as a server may reach it while it works. */
+export interface Peer {
+  /** Aborts when the caller goes away or cancels. */
+  readonly signal: AbortSignal;
+  /** Client capabilities (MCP, "Capabilities") that a server is told of; what is not here is never asked for. */
+  readonly capabilities: JsonObject;
+  /** Whether progress notifications are wanted. */
+  readonly wantsProgress: boolean;
+  /** Whether log messages are wanted, and the least severe one where the caller said. */
+  readonly wantsLog: boolean;
+  readonly logLevel: string | null;
+  /** How the caller can be asked for input: at once, by sending the request again with the answers, or not at all. */
+  readonly input: "ask" | "retry" | "none";
+  /** Takes a notification that belongs to the request. The server is read no further until this resolves. */
+  notify(method: string, params: JsonObject): Promise<void>;
+  /** Puts a server's request to the caller. @throws CmcpError when the caller cannot be asked, or refuses */
+  ask(method: string, params: JsonObject): Promise<JsonObject>;
+}
+
+/** Nobody to be asked or told anything: the gateway's own requests, and callers that wait for the answer alone. */
+export function silentPeer(signal: AbortSignal): Peer {
+  return {
+    signal,
+    capabilities: {},
+    wantsProgress: false,
+    wantsLog: false,
+    logLevel: null,
+    input: "none",
+    notify: async () => undefined,
+    ask: async () => {
+      throw new CmcpError("NOT_SUPPORTED", "nobody can be asked");
+    },
+  };
+}
+
+/** What a server answers a request with: its result, or what it needs to know first (MCP 2026-07-28, "Multi Round-Trip Requests"). */
+export type UpstreamAnswer =
+  | { readonly kind: "complete"; readonly result: JsonObject }
+  | { readonly kind: "input_required"; readonly inputRequests: JsonObject | null; readonly requestState: string | null };

@@ -1,0 +1,46 @@
+import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { RpcNotification } from "../jsonrpc/message.ts";
+import { protocolFault } from "./fault.ts";
+import type { Peer } from "../peer.ts";
+
+/** Notifications a server may send with one answer; beyond it the answer is given up. */
+export const MAX_NOTIFICATIONS = 10_000;
+
+/** What belongs to a request and is passed on: its progress and its log messages. */
+const REQUEST_SCOPED: readonly string[] = ["notifications/progress", "notifications/message"];
+
+/** The notifications of one request, on their way from the server to the caller. */
+export class Progress {
+  readonly #peer: Peer;
+  readonly #token: number;
+  #passed = 0;
+
+  /** @param token the progress token the server is given; never the caller's own, which other callers may choose too */
+  constructor(peer: Peer, token: number) {
+    this.#peer = peer;
+    this.#token = token;
+  }
+
+  /** `_meta` of the request: what the caller's says, with our token where progress is wanted. */
+  meta(params: JsonObject): JsonObject {
+    const own = isJsonObject(params._meta) ? params._meta : {};
+    return this.#peer.wantsProgress ? { ...own, progressToken: this.#token } : own;
+  }
+
+  /**
+   * Passes a notification on, without the token, when it is about this request; drops any other.
+   * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a flood
+   */
+  async pass({ method, params }: RpcNotification): Promise<void> {
+    this.#passed += 1;
+    if (this.#passed > MAX_NOTIFICATIONS) throw protocolFault(`the tool server sent more than ${MAX_NOTIFICATIONS} notifications with one answer`);
+    if (!REQUEST_SCOPED.includes(method) || params === null) return;
+    if (method === "notifications/progress") {
+      const { progressToken, ...rest } = params;
+      if (progressToken !== this.#token || !this.#peer.wantsProgress || typeof rest.progress !== "number") return;
+      await this.#peer.notify(method, rest);
+      return;
+    }
+    if (this.#peer.wantsLog) await this.#peer.notify(method, params);
+  }
+}

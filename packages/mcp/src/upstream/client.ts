@@ -7,12 +7,16 @@ import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.
 import { Exchanges } from "./exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import { PIN_BYTES } from "./identity.ts";
+import type { ListenFilter } from "../ingress/ports.ts";
+import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
 import { silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
+/** How long a server may take over what nobody waits for. */
+const COURTESY_MS = 5_000;
 /** Pages and tools of one list. */
 const MAX_PAGES = 64;
 const MAX_TOOLS = 4096;
@@ -67,11 +71,13 @@ export class UpstreamClient {
   readonly #legacy: LegacyTransport;
   readonly #sessions: LegacySessions;
   readonly #era: EraOfServer;
+  readonly #limits: UpstreamLimits;
   readonly #closing = new AbortController();
 
   /** @throws CmcpError `CATALOG_INVALID` for a URL and TLS mode that do not go together. */
   constructor(options: UpstreamOptions) {
     const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
+    this.#limits = limits;
     const clientInfo = { name: options.clientInfo.name, version: options.clientInfo.version };
     this.#pool = new Pool(options.url.origin, {
       connect: createConnector(destination(options, limits), this.#closing.signal),
@@ -124,6 +130,35 @@ export class UpstreamClient {
       cursor = { cursor: result.nextCursor };
     }
     throw protocolFault(`the tool server lists more than ${MAX_TOOLS} tools or ${MAX_PAGES} pages`);
+  }
+
+  /**
+   * Hears of changes on behalf of `sessionKey` until `signal` aborts; resolves then, or when the server offers no
+   * such stream. In the legacy era resources are subscribed to first and given up at the end. Never throws.
+   */
+  async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+    const limits = listeningLimits(this.#limits);
+    const heard = rateLimited(notified);
+    const uris = filter.resourceSubscriptions ?? [];
+    await keepListening(async () => {
+      const era = await this.#known(this.#era.current(), signal);
+      if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits);
+      return await this.#sessions.run(sessionKey, silentPeer(signal), async (session) => {
+        const subscribe = async (): Promise<void> => {
+          for (const uri of uris) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
+        };
+        const [offered] = await Promise.all([this.#legacy.listen(session, heard, signal, limits), subscribe()]);
+        return offered;
+      }).finally(async () => {
+        if (signal.aborted && uris.length > 0) await this.#unsubscribe(sessionKey, uris);
+      });
+    }, signal);
+  }
+
+  /** Gives up a legacy server's subscriptions; one that does not take it forgets them with the session. */
+  async #unsubscribe(sessionKey: string, uris: readonly string[]): Promise<void> {
+    const peer = silentPeer(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(COURTESY_MS)]));
+    for (const uri of uris) await this.#sessions.run(sessionKey, peer, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer)).catch(() => undefined);
   }
 
   /**

@@ -7,7 +7,9 @@ import { CLIENT_METHODS } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
-import type { Peer } from "../../peer.ts";
+import { silentPeer, type Peer } from "../../peer.ts";
+import type { Notified } from "../listening.ts";
+import type { UpstreamLimits } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { readSessionId, type UpstreamSession } from "./session.ts";
@@ -95,6 +97,27 @@ export class LegacyTransport {
       if (position.lastEventId === null || asked.session === null || resumed >= MAX_RESUMPTIONS) throw protocolFault("the tool server's answer ended without a reply");
       await sleep(Math.min(position.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS), undefined, { signal: asked.peer.signal });
       exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": position.lastEventId }, asked.peer.signal);
+    }
+  }
+
+  /**
+   * Reads the session's own stream until it ends (MCP 2025-11-25, "Listening for Messages from the Server"). Nobody
+   * can be asked there: what a server asks is refused.
+   * @returns false when the server offers no such stream
+   */
+  async listen(session: UpstreamSession, notified: Notified, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
+    const exchange = this.#exchanges.get(sessionHeaders(session), signal, limits);
+    try {
+      const { status, headers } = await exchange.head();
+      if (status === 404 && session.id !== null) throw new SessionLost();
+      if (status !== 200) return false;
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
+        if (message.kind === "notification") notified(message.method, message.params ?? {});
+        else if (message.kind === "request") await this.#serve(session, message, silentPeer(signal));
+      }
+      return true;
+    } finally {
+      exchange.abandon();
     }
   }
 

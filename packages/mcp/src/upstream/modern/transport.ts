@@ -6,6 +6,7 @@ import { readAnswer, readRefusal } from "../answer.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
+import type { Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
@@ -50,6 +51,30 @@ export class ModernTransport {
     } catch (thrown) {
       exchange.abandon();
       throw withSent(asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read"), exchange.sent);
+    }
+  }
+
+  /**
+   * Reads a subscription's stream until it ends (MCP 2026-07-28, "Subscriptions").
+   * @returns false when the server offers none
+   */
+  async listen(filter: JsonObject, notified: Notified, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
+    const id = this.#nextId++;
+    const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: filter, _meta: envelope } });
+    const exchange = this.#exchanges.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits);
+    try {
+      const { status, headers } = await exchange.head();
+      if (status !== 200) return false;
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
+        if (message.kind === "failure") return false;
+        if (message.kind === "result") return true;
+        const about = message.kind === "notification" && isJsonObject(message.params?._meta) ? message.params._meta[META.subscriptionId] : undefined;
+        if (message.kind === "notification" && about === id && message.params !== null) notified(message.method, message.params);
+      }
+      return true;
+    } finally {
+      exchange.abandon();
     }
   }
 

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import type { ListenFilter } from "../ingress/ports.ts";
+import type { UpstreamLimits } from "./options.ts";
+
+/** Takes what a server says on a stream of its own. */
+export type Notified = (method: string, params: JsonObject) => void;
+
+/** Notifications of one stream that are taken in one second; more are dropped, as they say nothing new. */
+const MAX_PER_SECOND = 100;
+/** Waits between two streams, in milliseconds: doubled after each that ended at once. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
+/** A stream that lasted this long was a good one. */
+const GOOD_MS = 30_000;
+
+/** Bounds of one such stream: it may be silent for long, and is opened anew when it was long or large. */
+export function listeningLimits(limits: UpstreamLimits): UpstreamLimits {
+  return { ...limits, idleMs: 600_000, totalMs: 3_600_000, maxResponseBytes: 16 * 1024 * 1024 };
+}
+
+/** A filter as `subscriptions/listen` writes it. */
+export function filterParams(filter: ListenFilter): JsonObject {
+  const { resourceSubscriptions, ...flags } = filter;
+  const wanted = Object.fromEntries(Object.entries(flags).filter(([, flag]) => flag));
+  return resourceSubscriptions === null || resourceSubscriptions.length === 0 ? wanted : { ...wanted, resourceSubscriptions: [...resourceSubscriptions] };
+}
+
+/** `notified`, held to a rate: a server that floods is heard no more often than any other. */
+export function rateLimited(notified: Notified): Notified {
+  let second = 0;
+  let count = 0;
+  return (method, params) => {
+    const now = Math.floor(performance.now() / 1_000);
+    count = now === second ? count + 1 : 1;
+    second = now;
+    if (count <= MAX_PER_SECOND) notified(method, params);
+  };
+}
+
+/**
+ * Keeps a stream open until `signal` aborts: when it ends it is opened again, after a wait. Ends early when the
+ * server offers none. Never throws.
+ */
+export async function keepListening(open: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  for (let wait = FIRST_WAIT_MS; !signal.aborted; ) {
+    const since = performance.now();
+    try {
+      if (!(await open())) return;
+    } catch (thrown) {
+      // The server is gone, or was never there; what it would have said is found out by listing.
+      if (!(thrown instanceof CmcpError) && !signal.aborted) throw thrown;
+    }
+    wait = performance.now() - since > GOOD_MS ? FIRST_WAIT_MS : Math.min(wait * 2, LONGEST_WAIT_MS);
+    await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}

@@ -43,9 +43,11 @@ try {
     await section("Plain upstream", () => proxying(plain, generator, plan));
     await section("TLS upstream with a pinned key", () => proxying(pinned, generator, plan));
     await section("Policy", () => cedar(plan));
-    await section("Start", () => ready(plain.config, plan));
+    const fresh = await setUp(join(folder, "fresh"), "plain");
+    setups.push(fresh);
+    await section("Start", () => ready(fresh.config, plain.config, plan));
     await section("Stages of one 2 KB call, each alone", () => stages(plain.port, folder, plan));
-    await section("Memory of the enclave", () => memory(plain.config, generator, plan));
+    await section("Memory of the enclave", () => memory(fresh.config, generator, plan));
     const output = join(ROOT, "benchmarks");
     await mkdir(output, { recursive: true });
     const date = new Date().toISOString().slice(0, 10);

@@ -1,12 +1,13 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { CatalogTool } from "./load.ts";
+import type { Approved } from "./approved.ts";
+import type { CatalogTool } from "./tool.ts";
 
 /**
- * Whether this version can call the tool's server: streamable HTTP, and over https only to a pinned key. A
- * tool that cannot be called is not listed to agents.
+ * Whether this version can call the server of what was approved: streamable HTTP, and over https only to a
+ * pinned key. What cannot be called is not listed to agents.
  */
-export function isCallable(tool: CatalogTool): boolean {
-  const { transport, url, pin } = tool.server;
+export function isCallable({ server }: Pick<Approved, "server">): boolean {
+  const { transport, url, pin } = server;
   return transport === "streamable-http" && (url.protocol === "http:" || pin !== null);
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import { definitionHash, findDrift, loadCatalog } from "./index.ts";
+import { definitionHash, findDrift, findPromptDrift, findResourceDrift, loadCatalog } from "./index.ts";
+import { PRODUCTION, document, prompt, resource } from "./test-support.ts";
 
 const definition = { description: "Reads.", input_schema: { type: "object", properties: { a: { type: "string" }, b: { type: "number" } } }, output_schema: { type: "object" } };
 const raw = ["read", "write"].map((name) => ({
@@ -31,4 +32,29 @@ test("each covered part is drift when it changes, and so is a second, different 
 
 test("a tool that is no longer listed is withdrawn", () => {
   assert.deepEqual([...findDrift(approved, [live("write")])], [["read", "withdrawn"]]);
+});
+
+const described = loadCatalog(document({ resources: [resource("x://a"), resource("x://{b}/c")], prompts: [prompt("p")] }), PRODUCTION);
+const text = { name: "rows", description: "Rows of a ledger.", mimeType: "text/csv" };
+const [rows, template]: JsonObject[] = [{ uri: "x://a", ...text }, { uriTemplate: "x://{b}/c", ...text }];
+const summary: JsonObject = { name: "p", description: "Summarises a ledger.", arguments: [{ name: "year", required: true }] };
+
+test("resources and templates are held to their own lists", () => {
+  const drift = (resources: JsonObject[], templates: JsonObject[]): [string, string][] => [...findResourceDrift(described.resources.values(), resources, templates)];
+  assert.deepEqual(drift([{ ...rows, size: 5, annotations: {} }, { uri: "x://other" }], [{ ...template }]), []);
+  assert.deepEqual(drift([], [{ ...template }]), [["x://a", "withdrawn"]]);
+  assert.deepEqual(drift([{ ...rows }, { ...template, uri: "x://{b}/c" }], []), [["x://{b}/c", "withdrawn"]]);
+  for (const change of [{ name: "Rows" }, { title: "Rows" }, { description: "" }, { mimeType: "text/html" }, { name: 5 }, { title: 5 }, { mimeType: {} }]) {
+    assert.deepEqual(drift([{ ...rows, ...change }], [{ ...template }]), [["x://a", "changed"]]);
+    assert.deepEqual(drift([{ ...rows }], [{ ...template }, { ...template, ...change }]), [["x://{b}/c", "changed"]]);
+  }
+});
+
+test("prompts are held to their list, arguments in order", () => {
+  const drift = (...listed: JsonObject[]): [string, string][] => [...findPromptDrift(described.prompts.values(), listed)];
+  assert.deepEqual(drift({ ...summary, arguments: [{ name: "year", description: "", required: true }] }), []);
+  assert.deepEqual(drift(), [["p", "withdrawn"]]);
+  for (const change of [{ title: "P" }, { description: "" }, { arguments: [] }, { arguments: [{ name: "year" }] }, { arguments: [{ name: "year", required: true, title: "Y" }] }, { arguments: [{ name: "year", required: true }, { name: "more" }] }, { arguments: {} }, { arguments: [5] }, { description: 5 }]) {
+    assert.deepEqual(drift({ ...summary, ...change }), [["p", "changed"]], JSON.stringify(change));
+  }
 });

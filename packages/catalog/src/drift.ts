@@ -1,12 +1,14 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { driftDigest } from "./hashes.ts";
-import type { CatalogTool } from "./load.ts";
+import { promptDriftDigest, type CatalogPrompt, type PromptArgument } from "./prompt/prompt.ts";
+import { resourceDriftDigest, type CatalogResource } from "./resource/resource.ts";
+import type { CatalogTool } from "./tool.ts";
 
-/** How a live tool differs from its approved definition. */
+/** How something live differs from its approved definition. */
 export type Drift = "changed" | "withdrawn";
 
 /** Drift digest of a live tool; `null` when its definition cannot be read as one. */
-function liveDigest(tool: JsonObject): string | null {
+function liveToolDigest(tool: JsonObject): string | null {
   const description: JsonValue = tool["description"] ?? "";
   const inputSchema: JsonValue = tool["inputSchema"] ?? {};
   const outputSchema: JsonValue = tool["outputSchema"] ?? null;
@@ -14,16 +16,62 @@ function liveDigest(tool: JsonObject): string | null {
   return driftDigest({ description, inputSchema, outputSchema });
 }
 
-/**
- * Holds a server's live listing to what was approved. A tool listed twice counts by its worst listing, and
- * tools the catalog does not have are nobody's business here: they cannot be called.
- */
-export function findDrift(approved: Iterable<CatalogTool>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+function isOptionalText(value: JsonValue): value is string | null {
+  return value === null || typeof value === "string";
+}
+
+/** Drift digest of a live resource or template; `null` when its definition cannot be read as one. */
+function liveResourceDigest(resource: JsonObject): string | null {
+  const { name, title = null, description = "", mimeType = null } = resource;
+  if (typeof name !== "string" || !isOptionalText(title) || typeof description !== "string" || !isOptionalText(mimeType)) return null;
+  return resourceDriftDigest({ name, title, description, mimeType });
+}
+
+function liveArgument(value: JsonValue): PromptArgument | null {
+  if (!isJsonObject(value)) return null;
+  const { name, title = null, description = "", required = false } = value;
+  return typeof name === "string" && isOptionalText(title) && typeof description === "string" && typeof required === "boolean" ? { name, title, description, required } : null;
+}
+
+/** Drift digest of a live prompt; `null` when its definition cannot be read as one. */
+function livePromptDigest(prompt: JsonObject): string | null {
+  const { title = null, description = "", arguments: list = [] } = prompt;
+  if (!isOptionalText(title) || typeof description !== "string" || !Array.isArray(list)) return null;
+  const read = list.map(liveArgument);
+  const known = read.filter((one) => one !== null);
+  return known.length < read.length ? null : promptDriftDigest({ title, description, arguments: known });
+}
+
+/** What is listed twice counts by its worst listing, and what the catalog does not have is nobody's business here: it cannot be asked for. */
+function driftOf<Item extends { readonly driftDigest: string }>(approved: Iterable<Item>, live: readonly JsonObject[], key: string, nameOf: (item: Item) => string, digest: (one: JsonObject) => string | null): ReadonlyMap<string, Drift> {
+  const listings = Map.groupBy(live, (one) => one[key]);
   const found = new Map<string, Drift>();
-  for (const tool of approved) {
-    const listed = live.filter(({ name }) => name === tool.toolName);
-    if (listed.length === 0) found.set(tool.toolName, "withdrawn");
-    else if (listed.some((one) => liveDigest(one) !== tool.driftDigest)) found.set(tool.toolName, "changed");
+  for (const item of approved) {
+    const name = nameOf(item);
+    const listed = listings.get(name) ?? [];
+    if (listed.length === 0) found.set(name, "withdrawn");
+    else if (listed.some((one) => digest(one) !== item.driftDigest)) found.set(name, "changed");
   }
   return found;
+}
+
+/** Holds a server's live `tools/list` to the tools approved of it. */
+export function findDrift(approved: Iterable<CatalogTool>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+  return driftOf(approved, live, "name", ({ toolName }) => toolName, liveToolDigest);
+}
+
+/**
+ * Holds a server's live `resources/list` and `resources/templates/list` to the resources approved of it. A
+ * resource that is not listed but fits an approved template is withdrawn all the same: it was approved as listed.
+ */
+export function findResourceDrift(approved: Iterable<CatalogResource>, resources: readonly JsonObject[], templates: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+  const all = [...approved];
+  const fixed = driftOf(all.filter(({ template }) => template === null), resources, "uri", ({ id }) => id, liveResourceDigest);
+  const patterns = driftOf(all.filter(({ template }) => template !== null), templates, "uriTemplate", ({ id }) => id, liveResourceDigest);
+  return new Map([...fixed, ...patterns]);
+}
+
+/** Holds a server's live `prompts/list` to the prompts approved of it. */
+export function findPromptDrift(approved: Iterable<CatalogPrompt>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+  return driftOf(approved, live, "name", ({ promptName }) => promptName, livePromptDigest);
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { CmcpError, canonicalBytes, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { rawEntries } from "./entry/list.ts";
+import { readDocument } from "./entry/document.ts";
 
-function prefixedSha256(value: JsonValue): string {
+/** `sha256:` and lowercase hex over the canonical form of a value. */
+export function prefixedSha256(value: JsonValue): string {
   return `sha256:${createHash("sha256").update(canonicalBytes(value)).digest("hex")}`;
 }
 
@@ -29,21 +30,34 @@ export function driftDigest(definition: ToolDefinition): string {
   });
 }
 
-function sortKey(entry: JsonValue): string {
-  const name = isJsonObject(entry) ? entry.tool_name : undefined;
-  if (typeof name !== "string") throw new CmcpError("CATALOG_INVALID", "a catalog entry has no tool_name");
-  return name;
+/** Entries in the order of what names them. @throws CmcpError `CATALOG_INVALID` for one without a name */
+function sorted(entries: readonly JsonValue[], ...names: readonly string[]): JsonValue[] {
+  const keyed = entries.map((entry) => {
+    const key = names.map((name) => (isJsonObject(entry) ? entry[name] : undefined)).find((value) => value !== undefined);
+    if (typeof key !== "string") throw new CmcpError("CATALOG_INVALID", `a catalog entry has no ${names.join(" or ")}`);
+    return { key, entry };
+  });
+  keyed.sort((left, right) => (left.key < right.key ? -1 : Number(left.key > right.key)));
+  return keyed.map(({ entry }) => entry);
 }
 
 /**
- * `sha256:` and hex over the canonical array of raw entries sorted by `tool_name`; the order in the file
- * does not matter.
+ * `sha256:` and hex over a catalog; the order in the file does not matter. A catalog of tools alone is the
+ * canonical array of its raw entries sorted by `tool_name`. One with further sections is the canonical object of
+ * `entries` and of each section it has: `servers` sorted by `name`, `resources` by `uri` or `uri_template`,
+ * `prompts` by `prompt_name`.
  *
- * @throws CmcpError `CATALOG_INVALID` when the document is not a list of named entries,
+ * @throws CmcpError `CATALOG_INVALID` when the document is not a catalog of named entries,
  * `JSON_NOT_CANONICALIZABLE` when it holds what canonical JSON cannot carry.
  */
 export function catalogHash(raw: JsonValue): string {
-  const named = rawEntries(raw).map((entry) => ({ key: sortKey(entry), entry }));
-  named.sort((left, right) => (left.key < right.key ? -1 : Number(left.key > right.key)));
-  return prefixedSha256(named.map(({ entry }) => entry));
+  const { entries, servers, resources, prompts } = readDocument(raw);
+  const tools = sorted(entries, "tool_name");
+  if (servers === null && resources === null && prompts === null) return prefixedSha256(tools);
+  return prefixedSha256({
+    entries: tools,
+    ...(servers === null ? {} : { servers: sorted(servers, "name") }),
+    ...(resources === null ? {} : { resources: sorted(resources, "uri", "uri_template") }),
+    ...(prompts === null ? {} : { prompts: sorted(prompts, "prompt_name") }),
+  });
 }

@@ -1,7 +1,13 @@
+export type { Approved } from "./approved.ts";
 export { isCallable, requireCallable } from "./callable.ts";
 export { catalogHash, definitionHash, driftDigest, type ToolDefinition } from "./hashes.ts";
-export { loadCatalog, type Catalog, type CatalogOptions, type CatalogTool } from "./load.ts";
-export type { CatalogServer } from "./server.ts";
+export { loadCatalog, type Catalog, type CatalogOptions } from "./load.ts";
+export { promptDriftDigest, type CatalogPrompt, type PromptArgument, type PromptDefinition } from "./prompt/prompt.ts";
+export { findResource, type AskedResource } from "./resource/find.ts";
+export { resourceDriftDigest, type CatalogResource, type ResourceDefinition } from "./resource/resource.ts";
+export { UriTemplate } from "./resource/template.ts";
+export { serverName, type CatalogServer, type ServerSettings } from "./server.ts";
+export type { CatalogTool } from "./tool.ts";
 export { actionName } from "./tool-name.ts";
-export { findDrift, type Drift } from "./drift.ts";
+export { findDrift, findPromptDrift, findResourceDrift, type Drift } from "./drift.ts";
 export { describeFinding, scanCatalog, scanTools, visibleText, type Finding, type FindingKind, type ScannedTool, type Severity } from "./scan/index.ts";

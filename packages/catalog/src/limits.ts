@@ -10,3 +10,16 @@ export const MAX_TEXT = 2_048;
 export const MAX_DEFINITION_BYTES = 256 * 1024;
 /** Nesting of a JSON Schema in a definition. */
 export const MAX_SCHEMA_DEPTH = 32;
+/** Named servers, resources with templates, and prompts of one catalog. */
+export const MAX_SERVERS = 256;
+export const MAX_RESOURCES = 10_000;
+export const MAX_PROMPTS = 10_000;
+/** Templates of one catalog: each is held against every other. */
+export const MAX_TEMPLATES = 256;
+/** Characters of a URI template, and of a URI that is asked for. */
+export const MAX_TEMPLATE = 512;
+export const MAX_URI = 2_048;
+/** Variables of one template. */
+export const MAX_VARIABLES = 16;
+/** Arguments of one prompt. */
+export const MAX_PROMPT_ARGUMENTS = 64;

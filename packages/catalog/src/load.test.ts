@@ -4,8 +4,9 @@ import * as fc from "fast-check";
 import { CmcpError, type ErrorCode, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { isCallable, requireCallable } from "./callable.ts";
 import { definitionHash } from "./hashes.ts";
-import { loadCatalog, type CatalogOptions, type CatalogTool } from "./load.ts";
+import { loadCatalog, type CatalogOptions } from "./load.ts";
 import { DEVELOPMENT, LEDGER, PIN, PLACEHOLDER, PRODUCTION, entry, server } from "./test-support.ts";
+import type { CatalogTool } from "./tool.ts";
 import { actionName } from "./tool-name.ts";
 
 function refused(raw: JsonValue, code: ErrorCode, message: RegExp, options: CatalogOptions = PRODUCTION): void {

@@ -1,41 +1,23 @@
-import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { rawEntries } from "./entry/list.ts";
-import { readEntry } from "./entry/read.ts";
-import { catalogHash, driftDigest } from "./hashes.ts";
-import { describeFinding, scanTools } from "./scan/index.ts";
-import { readServer, serverWarnings, type CatalogServer } from "./server.ts";
-import { actionName } from "./tool-name.ts";
-
-/** One approved tool. */
-export interface CatalogTool {
-  readonly toolName: string;
-  /** See {@link actionName}. */
-  readonly actionName: string;
-  readonly server: CatalogServer;
-  readonly description: string;
-  readonly inputSchema: JsonObject;
-  readonly outputSchema: JsonObject | null;
-  /** `sha256:` and hex of the approved definition as written. */
-  readonly definitionHash: string;
-  /** `sha256:` and hex to compare with a live definition's. */
-  readonly driftDigest: string;
-  readonly complianceDomain: string;
-  readonly requiresBaa: boolean;
-  /** An entry records no agreement, so a tool that needs one is not covered. */
-  readonly baaCovered: boolean;
-  readonly sensitivityLevel: string;
-  /** Always `external`: an entry does not say where data goes, and outside is the careful reading. */
-  readonly destinationClass: string;
-  /** Always `unclassified`: the entry format has no category. */
-  readonly toolCategory: string;
-}
+import { CmcpError, type JsonValue } from "@cmcp/boundary";
+import { readDocument } from "./entry/document.ts";
+import { catalogHash } from "./hashes.ts";
+import { MAX_TEMPLATES } from "./limits.ts";
+import { ServerRegister, readNamedServers } from "./named-server.ts";
+import { readPrompts, type CatalogPrompt } from "./prompt/prompt.ts";
+import { checkResources, readResource, type CatalogResource } from "./resource/resource.ts";
+import { describeFinding, scanApproved } from "./scan/index.ts";
+import { serverWarnings, type CatalogServer } from "./server.ts";
+import { readTool, type CatalogTool } from "./tool.ts";
 
 /** A loaded catalog. */
 export interface Catalog {
   /** `sha256:` and hex, see {@link catalogHash}. */
   readonly hash: string;
   readonly tools: ReadonlyMap<string, CatalogTool>;
-  /** Each server once, in order of first use. */
+  /** Resources and templates, by URI or template as written; see {@link findResource}. */
+  readonly resources: ReadonlyMap<string, CatalogResource>;
+  readonly prompts: ReadonlyMap<string, CatalogPrompt>;
+  /** Each server once: the named ones, then others in order of first use. */
   readonly servers: readonly CatalogServer[];
   readonly warnings: readonly string[];
 }
@@ -44,47 +26,39 @@ export interface Catalog {
 export interface CatalogOptions {
   /** Allows servers whose key is not pinned. */
   readonly developmentMode: boolean;
-  /** The deployment's sensitivity labels; a tool may carry no other. */
+  /** The deployment's sensitivity labels; an entry may carry no other. */
   readonly vocabulary: { has(label: string): boolean };
-}
-
-const DOMAINS: ReadonlySet<string> = new Set(["hipaa_phi", "pci_data", "mnpi", "pii", "trade_secret", "internal", "external", "public"]);
-
-function readTool(raw: JsonValue, index: number, options: CatalogOptions): CatalogTool {
-  const entry = readEntry(raw, index);
-  const refuse = (why: string): never => {
-    throw new CmcpError("CATALOG_INVALID", `catalog entry ${entry.tool_name}: ${why}`);
-  };
-  if (!DOMAINS.has(entry.compliance_domain)) refuse(`compliance_domain ${entry.compliance_domain} is not one of ${[...DOMAINS].join(" ")}`);
-  if (!options.vocabulary.has(entry.sensitivity_level)) refuse(`sensitivity_level ${entry.sensitivity_level} is not in the sensitivity vocabulary`);
-  const approved = { description: entry.approved_definition.description, inputSchema: entry.approved_definition.input_schema, outputSchema: entry.approved_definition.output_schema ?? null };
-  return {
-    ...approved,
-    toolName: entry.tool_name,
-    actionName: actionName(entry.tool_name),
-    server: readServer(entry.tool_name, entry.server, options.developmentMode),
-    definitionHash: entry.definition_hash,
-    driftDigest: driftDigest(approved),
-    complianceDomain: entry.compliance_domain,
-    requiresBaa: entry.requires_baa,
-    baaCovered: !entry.requires_baa,
-    sensitivityLevel: entry.sensitivity_level,
-    destinationClass: "external",
-    toolCategory: "unclassified",
-  };
 }
 
 function collision(tool: CatalogTool, other: CatalogTool, what: string): CmcpError {
   return new CmcpError("CATALOG_TOOL_NAME_COLLISION", `${what}: offered by ${tool.server.displayName} (${tool.server.identity}) and ${other.server.displayName} (${other.server.identity})`);
 }
 
-function sameServer(left: CatalogServer, right: CatalogServer): boolean {
-  return left.transport === right.transport && (left.pin === null ? right.pin === null : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]));
+function readTools(raw: readonly JsonValue[], servers: ServerRegister, options: CatalogOptions): ReadonlyMap<string, CatalogTool> {
+  const tools = new Map<string, CatalogTool>();
+  const actions = new Map<string, CatalogTool>();
+  for (const [index, entry] of raw.entries()) {
+    const tool = readTool(entry, index, options);
+    const sameName = tools.get(tool.toolName);
+    if (sameName !== undefined) throw collision(sameName, tool, `tool name ${tool.toolName} stands twice`);
+    const sameAction = actions.get(tool.actionName);
+    if (sameAction !== undefined) throw collision(sameAction, tool, `tools ${sameAction.toolName} and ${tool.toolName} both give the Cedar action ${tool.actionName}`);
+    actions.set(tool.actionName, tool);
+    tools.set(tool.toolName, { ...tool, server: servers.of(tool.server) });
+  }
+  return tools;
+}
+
+function readResources(raw: readonly JsonValue[], servers: ServerRegister, options: CatalogOptions): ReadonlyMap<string, CatalogResource> {
+  const resources = raw.map((entry, index) => readResource(entry, index, servers, options));
+  const templates = resources.filter(({ template }) => template !== null).length;
+  if (templates > MAX_TEMPLATES) throw new CmcpError("CATALOG_INVALID", `a catalog has at most ${MAX_TEMPLATES} resource templates; this one has ${templates}`);
+  return checkResources(resources);
 }
 
 /** What the scanner says of the approved texts. Outside development nothing grave may reach a model. @throws CmcpError `CATALOG_INVALID` */
-function scanWarnings(tools: Iterable<CatalogTool>, developmentMode: boolean): readonly string[] {
-  const findings = scanTools(Array.from(tools, (tool) => ({ ...tool, server: tool.server.identity, displayName: tool.server.displayName })));
+function scanWarnings(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, developmentMode: boolean): readonly string[] {
+  const findings = scanApproved(catalog);
   const grave = findings.find(({ severity }) => severity === "high");
   if (grave !== undefined && !developmentMode) {
     throw new CmcpError("CATALOG_INVALID", `the scan of approved definitions found ${describeFinding(grave)}; cmcp catalog scan lists everything`);
@@ -93,27 +67,21 @@ function scanWarnings(tools: Iterable<CatalogTool>, developmentMode: boolean): r
 }
 
 /**
- * Loads a catalog: every entry checked, hashes recomputed, names and action names unique, one key per server.
+ * Loads a catalog: every entry checked, hashes recomputed; names, action names and URIs unique over all servers,
+ * one key per server.
  *
  * @throws CmcpError `CATALOG_INVALID` (shape, bounds, a `definition_hash` that does not match, an unpinned server
- * or a high scanner finding outside development), `CATALOG_TOOL_NAME_COLLISION`, `CONFIG_NOT_SUPPORTED` (features refused by name).
+ * or a high scanner finding outside development), `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION` (servers,
+ * resources, prompts), `CONFIG_NOT_SUPPORTED` (features refused by name).
  */
 export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
-  const tools = new Map<string, CatalogTool>();
-  const actions = new Map<string, CatalogTool>();
-  const servers = new Map<string, CatalogServer>();
-  for (const [index, entry] of rawEntries(raw).entries()) {
-    const tool = readTool(entry, index, options);
-    const sameName = tools.get(tool.toolName);
-    if (sameName !== undefined) throw collision(sameName, tool, `tool name ${tool.toolName} stands twice`);
-    const sameAction = actions.get(tool.actionName);
-    if (sameAction !== undefined) throw collision(sameAction, tool, `tools ${sameAction.toolName} and ${tool.toolName} both give the Cedar action ${tool.actionName}`);
-    const known = servers.get(tool.server.identity) ?? tool.server;
-    if (!sameServer(known, tool.server)) throw new CmcpError("CATALOG_INVALID", `server ${tool.server.identity} stands in the catalog with two different pins or transports`);
-    servers.set(known.identity, known);
-    actions.set(tool.actionName, tool);
-    tools.set(tool.toolName, { ...tool, server: known });
-  }
-  const list = [...servers.values()];
-  return { hash: catalogHash(raw), tools, servers: list, warnings: [...list.flatMap(serverWarnings), ...scanWarnings(tools.values(), options.developmentMode)] };
+  const document = readDocument(raw);
+  const servers = new ServerRegister(readNamedServers(document.servers ?? [], options.developmentMode));
+  const offered = {
+    tools: readTools(document.entries, servers, options),
+    resources: readResources(document.resources ?? [], servers, options),
+    prompts: readPrompts(document.prompts ?? [], servers, options),
+  };
+  const list = servers.all();
+  return { hash: catalogHash(raw), ...offered, servers: list, warnings: [...list.flatMap(serverWarnings), ...scanWarnings(offered, options.developmentMode)] };
 }

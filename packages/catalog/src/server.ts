@@ -1,6 +1,16 @@
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import type { EntryServer } from "./entry/shape.ts";
 
+/** What the catalog's `servers` say of a server beside its address and key. */
+export interface ServerSettings {
+  /** Unique among the catalog's servers. */
+  readonly name: string;
+  /** The era to speak; `auto` asks the server. */
+  readonly era: "auto" | "modern" | "legacy";
+  /** Name of the provisioned secret that is sent to it; `null` for none. Never the secret. */
+  readonly credential: string | null;
+}
+
 /** A tool server the catalog names. */
 export interface CatalogServer {
   /** Identity in records and policy: the entry's `url` as written. */
@@ -14,6 +24,18 @@ export interface CatalogServer {
   readonly rotationMode: "key-pinned";
   /** `tls-pinned` when the connection is held to {@link pin}; `hash-only` when only the definition is. */
   readonly evidenceClass: "tls-pinned" | "hash-only";
+  /** Absent for a server that only tool entries bring along. */
+  readonly settings?: ServerSettings;
+}
+
+/** The name a server goes by in policy: its name in the catalog's `servers`, else its display name. */
+export function serverName(server: CatalogServer): string {
+  return server.settings?.name ?? server.displayName;
+}
+
+/** Whether two entries describe one server alike: same transport, same key. */
+export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
+  return left.transport === right.transport && (left.pin === null ? right.pin === null : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]));
 }
 
 /** `null` for a fingerprint that stands for "not recorded yet": one character repeated, as template catalogs have it. */
@@ -34,13 +56,13 @@ function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
 }
 
 /**
- * The server of one entry. Without a pin on an https URL it is `hash-only`, which only development allows.
+ * The server of one entry. `what` is how messages name the entry. Without a pin on an https URL it is `hash-only`, which only development allows.
  *
  * @throws CmcpError `CATALOG_INVALID`.
  */
-export function readServer(toolName: string, server: EntryServer, developmentMode: boolean): CatalogServer {
+export function readServer(what: string, server: EntryServer, developmentMode: boolean): CatalogServer {
   const refuse = (why: string): never => {
-    throw new CmcpError("CATALOG_INVALID", `catalog entry ${toolName}: ${why}`);
+    throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
   };
   if (server.transport === "stdio" || server.rotation_mode === "cert-pinned") return refuse("transport or rotation_mode is not supported");
   const url = urlOf(server.url, refuse);

@@ -38,3 +38,35 @@ export function entry(toolName: string, rest: JsonObject = {}): JsonObject {
 }
 
 export const LEDGER = entry("ledger.read", { approved_definition: LEDGER_DEFINITION, compliance_domain: "mnpi", sensitivity_level: "mnpi" });
+
+/** A catalog document with sections: one named server, `ledger`, unless `rest` says otherwise. */
+export function document(rest: JsonObject = {}): JsonObject {
+  return { entries: [], servers: [named("ledger")], ...rest };
+}
+
+export function named(name: string, rest: JsonObject = {}): JsonObject {
+  return { name, url: `https://${name}.bank.example:8443/mcp`, tls_fingerprint: PIN, ...rest };
+}
+
+function described(definition: JsonObject, rest: JsonObject): JsonObject {
+  return {
+    server: "ledger",
+    approved_definition: definition,
+    definition_hash: definitionHash(definition),
+    compliance_domain: "internal",
+    sensitivity_level: "confidential",
+    added_at: "2026-10-01T08:30:00Z",
+    approved_by: "risk@bank.example",
+    ...rest,
+  };
+}
+
+export function resource(uri: string, rest: JsonObject = {}): JsonObject {
+  const definition = (rest.approved_definition ?? { name: "rows", description: "Rows of a ledger.", mime_type: "text/csv" }) as JsonObject;
+  return { ...(uri.includes("{") ? { uri_template: uri } : { uri }), ...described(definition, rest) };
+}
+
+export function prompt(name: string, rest: JsonObject = {}): JsonObject {
+  const definition = (rest.approved_definition ?? { description: "Summarises a ledger.", arguments: [{ name: "year", required: true }] }) as JsonObject;
+  return { prompt_name: name, ...described(definition, rest) };
+}

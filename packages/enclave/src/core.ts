@@ -14,6 +14,9 @@ import type { Principals } from "./principals.ts";
 import type { ClaimSequence } from "./record/claims.ts";
 import type { Sessions } from "./record/sessions.ts";
 import type { RequestStates } from "./call/request-state.ts";
+import type { Admission } from "./admission.ts";
+import type { Cursors } from "./http/cursor.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -40,6 +43,9 @@ export interface Core {
   readonly upstreams: Upstreams;
   readonly requestStates: RequestStates;
   readonly listeners: Listeners;
+  readonly subscriptions: Subscriptions;
+  readonly admission: Admission;
+  readonly cursors: Cursors;
   readonly drift: DriftMonitor;
   readonly principals: Principals;
   readonly operators: Operators;

@@ -6,6 +6,7 @@ import { untrusted } from "@cmcp/boundary";
 import { buildPolicyReload, parseConfig } from "@cmcp/launch";
 import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";
 import type { Core } from "./core.ts";
+import { Listeners } from "./listeners.ts";
 import { SigningKey } from "./keys.ts";
 import { Policies } from "./policies.ts";
 
@@ -27,7 +28,7 @@ const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = 
 /** As much of an enclave as a reload touches while no session is open. */
 function core(attest: Core["attest"] = (reportData) => Promise.resolve(collectSoftware(reportData, Date.now()))): Core {
   const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, attest };
+  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, listeners: new Listeners(), attest };
   return parts as unknown as Core;
 }
 

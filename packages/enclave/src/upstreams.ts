@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
-import { UpstreamClient, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
+import { UpstreamClient, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
 import { GATEWAY_VERSION } from "./version.ts";
 
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
@@ -14,6 +14,7 @@ export class Upstreams {
   readonly #dial: Dial;
   readonly #limits: Partial<UpstreamLimits>;
   readonly #clients = new Map<string, UpstreamClient>();
+  readonly #closing = new AbortController();
 
   constructor(dial: Dial, limits: Partial<UpstreamLimits>) {
     this.#dial = dial;
@@ -25,9 +26,19 @@ export class Upstreams {
     return await this.#client(server).request(sessionId, request, peer);
   }
 
-  /** A server's live tools, read in a session of the gateway's own. */
-  async listTools(server: CatalogServer, signal: AbortSignal): Promise<JsonObject[]> {
-    return await this.#client(server).listTools(OWN_SESSION, signal);
+  /** What a server lists now, read in a session of the gateway's own. */
+  async list(server: CatalogServer, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
+    return await this.#client(server).list(OWN_SESSION, kind, signal);
+  }
+
+  /** Hears from a server that one of its lists changed, until the client is closed. Never throws. */
+  async watch(server: CatalogServer, notified: Notified): Promise<void> {
+    await this.#client(server).listen(OWN_SESSION, { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] }, notified, this.#closing.signal);
+  }
+
+  /** Hears from a server that resources changed that one session follows. Never throws. */
+  async follow(server: CatalogServer, sessionId: string, uris: readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
+    await this.#client(server).listen(sessionId, { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: uris }, notified, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
@@ -35,7 +46,13 @@ export class Upstreams {
     await Promise.allSettled([...this.#clients.values()].map((client) => client.closeSession(sessionId)));
   }
 
+  /** Gives up following a resource; see {@link follow}. Never throws. */
+  async unfollow(server: CatalogServer, sessionId: string, uri: string): Promise<void> {
+    await this.#client(server).unsubscribe(sessionId, uri);
+  }
+
   async close(): Promise<void> {
+    this.#closing.abort();
     await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
   }
 

@@ -16,6 +16,7 @@ export { echoableId, readMessage, type RequestId, type RpcMessage } from "./json
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
 export { UpstreamClient, type UpstreamRequest, type UpstreamTool } from "./upstream/client.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
+export type { Notified } from "./upstream/listening.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
 export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
 export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";

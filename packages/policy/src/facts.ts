@@ -1,8 +1,8 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogTool } from "@cmcp/catalog";
+import { serverName, type Approved, type AskedResource, type CatalogPrompt, type CatalogTool } from "@cmcp/catalog";
 
-/** What is known about a call when it is decided. Every value but `arguments` comes from the gateway itself. */
-export interface CallFacts {
+/** What is known of whoever asks, of the session and of the gateway, whatever is asked for. Every value comes from the gateway itself. */
+export interface RequestFacts {
   readonly principal: { readonly id: string; readonly userIdentity?: string };
   readonly sessionId: string;
   readonly workflowId: string;
@@ -19,9 +19,59 @@ export interface CallFacts {
   readonly channel: "plain" | "sealed";
   readonly isolation: string;
   readonly sessionIsolation: string;
+}
+
+/** A tool, and what is done with it: `tools/call`, or a request its server puts to the client while the call runs. */
+export interface CallFacts extends RequestFacts {
+  /** `call_tool` when absent. */
+  readonly action?: "call_tool" | "ask_client";
   readonly tool: CatalogTool;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;
+  /** With `ask_client`: the method of the server's request. */
+  readonly requestMethod?: string;
+}
+
+/** A resource or template, and what is done with it. */
+export interface ResourceFacts extends RequestFacts {
+  readonly action: "list_resource" | "read_resource" | "subscribe_resource" | "complete" | "ask_client";
+  /** With `list_resource` and `complete`, a template itself is what is asked about: its text is the `uri`, and it has no variables. */
+  readonly resource: AskedResource;
+  /** With `complete`: the argument that is being completed, and the others as far as they are known. */
+  readonly completion?: Completion;
+  readonly requestMethod?: string;
+}
+
+/** A prompt, and what is done with it. */
+export interface PromptFacts extends RequestFacts {
+  readonly action: "get_prompt" | "complete" | "ask_client";
+  readonly prompt: CatalogPrompt;
+  /** The caller's arguments, already parsed by a strict reader. */
+  readonly arguments: JsonObject;
+  readonly completion?: Completion;
+  readonly requestMethod?: string;
+}
+
+/** The part of `completion/complete` that policies may look at. The typed text is not: it changes with every key. */
+export interface Completion {
+  readonly argumentName: string;
+  /** `context.arguments` of the request. */
+  readonly known: JsonObject;
+}
+
+/** Everything that is decided. */
+export type GovernedFacts = CallFacts | ResourceFacts | PromptFacts;
+
+/** What a request is about. */
+export function subjectOf(facts: GovernedFacts): Approved {
+  if ("tool" in facts) return facts.tool;
+  return "prompt" in facts ? facts.prompt : facts.resource.resource;
+}
+
+/** The arguments that policies may look at. */
+export function argumentsOf(facts: GovernedFacts): JsonObject {
+  if ("completion" in facts && facts.completion !== undefined) return facts.completion.known;
+  return "resource" in facts ? Object.fromEntries(facts.resource.variables) : facts.arguments;
 }
 
 /** A Cedar type the gateway can supply; `Set` is a set of strings. */
@@ -34,35 +84,55 @@ export interface Fact {
   readonly kind: FactKind;
   /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
   readonly sourced: boolean;
-  /** `undefined` when this call has no such value. */
-  readonly of: (facts: CallFacts) => FactValue | undefined;
+  /** True when some requests have no such value, so that a schema must declare it optional. */
+  readonly optional: boolean;
+  /** `undefined` when this request has no such value. */
+  readonly of: (facts: GovernedFacts) => FactValue | undefined;
 }
 
 /** Attributes by name. A Map, because names come from a bundle. */
 export type FactTable = ReadonlyMap<string, Fact>;
 
-const text = (of: Fact["of"]): Fact => ({ kind: "String", sourced: true, of });
-const truth = (of: Fact["of"]): Fact => ({ kind: "Bool", sourced: true, of });
-const whole = (of: Fact["of"]): Fact => ({ kind: "Long", sourced: true, of });
+const text = (of: Fact["of"]): Fact => ({ kind: "String", sourced: true, optional: false, of });
+const truth = (of: Fact["of"]): Fact => ({ kind: "Bool", sourced: true, optional: false, of });
+const whole = (of: Fact["of"]): Fact => ({ kind: "Long", sourced: true, optional: false, of });
+const maybe = (of: Fact["of"]): Fact => ({ ...text(of), optional: true });
 
 /** Attributes of the principal entity. */
 export const PRINCIPAL_FACTS: FactTable = new Map([
   ["session_id", text((facts) => facts.sessionId)],
   ["workflow_id", text((facts) => facts.workflowId)],
-  ["user_identity", text((facts) => facts.principal.userIdentity)],
+  ["user_identity", maybe((facts) => facts.principal.userIdentity)],
 ]);
 
-/** Attributes of the resource entity: the tool as the catalog has it. */
-export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
-  ["tool_name", text((facts) => facts.tool.toolName)],
-  ["server_identity", text((facts) => facts.tool.server.identity)],
-  ["compliance_domain", text((facts) => facts.tool.complianceDomain)],
-  ["baa_covered", truth((facts) => facts.tool.baaCovered)],
-  ["requires_baa", truth((facts) => facts.tool.requiresBaa)],
-  ["destination_class", text((facts) => facts.tool.destinationClass)],
-  ["tool_category", { kind: "String", sourced: false, of: (facts) => facts.tool.toolCategory }],
-  ["sensitivity_level", text((facts) => facts.tool.sensitivityLevel)],
+/** What the catalog says of anything approved. */
+const APPROVED: readonly (readonly [string, Fact])[] = [
+  ["server_name", text((facts) => serverName(subjectOf(facts).server))],
+  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
+  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
+  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
+  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
+  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
+  ["sensitivity_level", text((facts) => subjectOf(facts).sensitivityLevel)],
+];
+
+/** Attributes of a tool's entity, as the catalog has it. */
+export const TOOL_FACTS: FactTable = new Map<string, Fact>([
+  ["tool_name", text((facts) => ("tool" in facts ? facts.tool.toolName : undefined))],
+  ["tool_category", { kind: "String", sourced: false, optional: false, of: (facts) => ("tool" in facts ? facts.tool.toolCategory : undefined) }],
+  ...APPROVED,
 ]);
+
+/** Attributes of a resource's or template's entity. */
+export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
+  ["uri", text((facts) => ("resource" in facts ? facts.resource.uri : undefined))],
+  ["uri_template", maybe((facts) => ("resource" in facts ? facts.resource.resource.template?.text : undefined))],
+  ["mime_type", maybe((facts) => ("resource" in facts ? (facts.resource.resource.mimeType ?? undefined) : undefined))],
+  ...APPROVED,
+]);
+
+/** Attributes of a prompt's entity. */
+export const PROMPT_FACTS: FactTable = new Map<string, Fact>([["prompt_name", text((facts) => ("prompt" in facts ? facts.prompt.promptName : undefined))], ...APPROVED]);
 
 /** Attributes of the context, `arguments` apart. `sensitivity_level` is the rank older bundles read there. */
 export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
@@ -72,18 +142,20 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["sensitivity_level_int", whole((facts) => facts.sensitivityLevelInt)],
   ["sensitivity_level", whole((facts) => facts.sensitivityLevelInt)],
   ["workflow_id", text((facts) => facts.workflowId)],
-  ["workflow_allowed_tools", { kind: "Set", sourced: true, of: (facts) => facts.workflowAllowedTools }],
+  ["workflow_allowed_tools", { kind: "Set", sourced: true, optional: false, of: (facts) => facts.workflowAllowedTools }],
   ["enforcement_mode", text((facts) => facts.enforcementMode)],
   ["catalog_hash", text((facts) => facts.catalogHash)],
   ["attestation_platform", text((facts) => facts.attestationPlatform)],
   ["channel", text((facts) => facts.channel)],
   ["isolation", text((facts) => facts.isolation)],
   ["session_isolation", text((facts) => facts.sessionIsolation)],
-  ["server_identity", text((facts) => facts.tool.server.identity)],
-  ["compliance_domain", text((facts) => facts.tool.complianceDomain)],
-  ["baa_covered", truth((facts) => facts.tool.baaCovered)],
-  ["requires_baa", truth((facts) => facts.tool.requiresBaa)],
-  ["destination_class", text((facts) => facts.tool.destinationClass)],
+  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
+  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
+  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
+  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
+  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
+  ["argument_name", maybe((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined))],
+  ["request_method", maybe((facts) => facts.requestMethod)],
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */

@@ -1,5 +1,5 @@
 export { bundleHash, compareVersions, readBundle, requireHigherVersion, signBundle, verifyBundleSignature, type BundleFiles, type PolicyBundle } from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
 export type { BundleShape, CompiledPolicy } from "./compiled.ts";
-export type { CallFacts } from "./facts.ts";
+export type { CallFacts, Completion, GovernedFacts, PromptFacts, RequestFacts, ResourceFacts } from "./facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";

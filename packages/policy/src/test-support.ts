@@ -1,10 +1,11 @@
 /** Bundles, tools and calls for this package's tests. */
 import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogTool } from "@cmcp/catalog";
+import { UriTemplate, type AskedResource, type CatalogPrompt, type CatalogResource, type CatalogTool } from "@cmcp/catalog";
 import { readBundle, type PolicyBundle } from "./bundle/index.ts";
 import { compilePolicy } from "./compile/compile.ts";
 import type { CompiledPolicy } from "./compiled.ts";
-import type { CallFacts } from "./facts.ts";
+import type { PolicyCatalog } from "./compile/outline.ts";
+import type { CallFacts, PromptFacts, RequestFacts, ResourceFacts } from "./facts.ts";
 
 export const WORKER = new URL("./compile-worker.ts", import.meta.url);
 
@@ -20,25 +21,43 @@ export function bundleOf(cedar: string, schema = schemaText(), manifest: JsonObj
   return readBundle({ "manifest.json": JSON.stringify(manifest), "rules.cedar": cedar, "schema.cedarschema": schema });
 }
 
+const APPROVED = {
+  server: { identity: "https://tools.example/mcp", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  description: "Something approved.",
+  definitionHash: "sha256:00",
+  driftDigest: "sha256:00",
+  complianceDomain: "external",
+  requiresBaa: false,
+  baaCovered: true,
+  sensitivityLevel: "public",
+  destinationClass: "external",
+} as const;
+
 export function tool(toolName: string, inputSchema: JsonObject = { type: "object" }, rest: Partial<CatalogTool> = {}): CatalogTool {
-  const server = { identity: "https://tools.example/mcp", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" } as const;
   return {
+    ...APPROVED,
     toolName,
     actionName: toolName.split("_").map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join(""),
-    server,
-    description: "A tool.",
     inputSchema,
     outputSchema: null,
-    definitionHash: "sha256:00",
-    driftDigest: "sha256:00",
-    complianceDomain: "external",
-    requiresBaa: false,
-    baaCovered: true,
-    sensitivityLevel: "public",
-    destinationClass: "external",
     toolCategory: "unclassified",
     ...rest,
   };
+}
+
+/** A resource of this URI, or a template. */
+export function resource(id: string, rest: Partial<CatalogResource> = {}): CatalogResource {
+  return { ...APPROVED, id, template: id.includes("{") ? new UriTemplate(id, "resource") : null, name: id, title: null, mimeType: null, ...rest };
+}
+
+/** A resource as asked for by its own URI, or by one that fits its template. */
+export function asked(of: CatalogResource, uri = of.id): AskedResource {
+  return { resource: of, uri, variables: of.template?.match(uri) ?? new Map() };
+}
+
+/** A prompt whose arguments are all required. */
+export function prompt(promptName: string, names: readonly string[] = [], rest: Partial<CatalogPrompt> = {}): CatalogPrompt {
+  return { ...APPROVED, promptName, title: null, arguments: names.map((name) => ({ name, title: null, description: "", required: true })), ...rest };
 }
 
 const path: JsonObject = { path: { type: "string" } };
@@ -49,29 +68,41 @@ export function catalogOf(...tools: readonly CatalogTool[]): { tools: ReadonlyMa
   return { tools: new Map(tools.map((each) => [each.toolName, each])) };
 }
 
+/** A catalog with resources and prompts beside its tools. */
+export function catalogWith(resources: readonly CatalogResource[], prompts: readonly CatalogPrompt[], tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL]): PolicyCatalog {
+  return { ...catalogOf(...tools), resources: new Map(resources.map((each) => [each.id, each])), prompts: new Map(prompts.map((each) => [each.promptName, each])) };
+}
+
 export async function compile(cedar: string, schema?: string, tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL]): Promise<CompiledPolicy> {
   return await compilePolicy(bundleOf(cedar, schema), catalogOf(...tools), { workerUrl: WORKER });
 }
 
+const REQUEST: RequestFacts = {
+  principal: { id: "agent-1" },
+  sessionId: "5f0c",
+  workflowId: "default",
+  workflowAllowedTools: ["read_file"],
+  sessionSensitivity: "public",
+  sessionMaxSensitivity: "public",
+  sensitivityLevelInt: 0,
+  enforcementMode: "enforcing",
+  catalogHash: "sha256:00",
+  attestationPlatform: "software-only",
+  channel: "plain",
+  isolation: "netns",
+  sessionIsolation: "gateway",
+};
+
 export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): CallFacts {
-  return {
-    principal: { id: "agent-1" },
-    sessionId: "5f0c",
-    workflowId: "default",
-    workflowAllowedTools: ["read_file"],
-    sessionSensitivity: "public",
-    sessionMaxSensitivity: "public",
-    sensitivityLevelInt: 0,
-    enforcementMode: "enforcing",
-    catalogHash: "sha256:00",
-    attestationPlatform: "software-only",
-    channel: "plain",
-    isolation: "netns",
-    sessionIsolation: "gateway",
-    tool: READ_FILE,
-    arguments: args,
-    ...rest,
-  };
+  return { ...REQUEST, tool: READ_FILE, arguments: args, ...rest };
+}
+
+export function onResource(action: ResourceFacts["action"], of: CatalogResource, rest: Partial<ResourceFacts> = {}): ResourceFacts {
+  return { ...REQUEST, action, resource: asked(of), ...rest };
+}
+
+export function onPrompt(action: PromptFacts["action"], of: CatalogPrompt, args: JsonObject = {}, rest: Partial<PromptFacts> = {}): PromptFacts {
+  return { ...REQUEST, action, prompt: of, arguments: args, ...rest };
 }
 
 export const PERMIT_ALL = "permit (principal, action, resource);";

@@ -1,12 +1,11 @@
 import * as z from "zod";
 import { MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
+import { approval, text } from "./described.ts";
 
-const text = z.string().min(1).max(MAX_TEXT);
-const label = z.string().min(1).max(64);
 const jsonObject = z.record(z.string(), z.json());
 
-// Visible ASCII: a name that looks like another, or that JCS and code-point order would sort differently, has no place here.
-const toolName = z
+/** Visible ASCII: a name that looks like another, or that JCS and code-point order would sort differently, has no place here. */
+export const visibleName = z
   .string()
   .min(1)
   .max(MAX_TOOL_NAME)
@@ -19,13 +18,13 @@ const spawn = z.strictObject({
   measure_target: text.nullish(),
 });
 
+/** A server's key as a catalog pins it. */
+export const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
+
 const server = z.strictObject({
   display_name: text,
   url: text.optional(),
-  tls_fingerprint: z
-    .string()
-    .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes")
-    .optional(),
+  tls_fingerprint: fingerprint.optional(),
   spiffe_id: z
     .string()
     .max(MAX_TEXT)
@@ -37,21 +36,16 @@ const server = z.strictObject({
   provenance: z.strictObject({ record_path: text, publisher_jwk: jsonObject }).optional(),
 });
 
-/** One catalog entry as its file has it; unknown keys are errors. */
+/** One tool's catalog entry as its file has it; unknown keys are errors. */
 export const entrySchema = z.strictObject({
-  tool_name: toolName,
+  tool_name: visibleName,
   server,
   approved_definition: z.strictObject({
     description: z.string().max(MAX_DESCRIPTION),
     input_schema: jsonObject,
     output_schema: jsonObject.nullish(),
   }),
-  definition_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 lowercase hex digits"),
-  compliance_domain: label.default("external"),
-  requires_baa: z.boolean().default(false),
-  sensitivity_level: label.default("public"),
-  added_at: z.iso.datetime({ offset: true }),
-  approved_by: text,
+  ...approval,
   catalog_exception: z.boolean().default(false),
 });
 

@@ -26,8 +26,11 @@ export type FindingKind =
 
 /** One thing a reviewer should see. It quotes nothing of the text but code points. */
 export interface Finding {
+  /** Name of the tool or prompt, or the resource's URI or template. */
   readonly tool: string;
-  /** Identity of the tool's server. */
+  /** What it is when it is no tool. */
+  readonly subject?: "resource" | "prompt";
+  /** Identity of its server. */
   readonly server: string;
   readonly kind: FindingKind;
   readonly severity: Severity;

@@ -1,3 +1,4 @@
+export { scanApproved } from "./approved.ts";
 export { scanCatalog } from "./catalog.ts";
 export { visibleText } from "./characters.ts";
 export type { Finding, FindingKind, Severity } from "./finding.ts";

@@ -20,6 +20,11 @@ export interface ScannedTool {
   readonly outputSchema: JsonObject | null;
 }
 
+/** What of a resource or template reaches a model or a reviewer. */
+export type ScannedResource = Omit<Scanned, "name" | "subject"> & { readonly id: string };
+/** What of a prompt reaches a model or a reviewer. */
+export type ScannedPrompt = Omit<Scanned, "name" | "subject"> & { readonly promptName: string };
+
 function findName(name: string): TextFinding[] {
   const findings = findCharacters(name);
   const scripts = scriptsOf(name);
@@ -39,22 +44,39 @@ function scanText(text: string): TextFinding[] {
 
 const GRAVITY = { high: 0, medium: 1, low: 2 } as const;
 
-function scanTool(tool: ScannedTool): Finding[] {
+/** Anything approved, as far as the scan looks at it. */
+interface Scanned {
+  readonly name: string;
+  readonly subject: "tool" | "resource" | "prompt";
+  readonly server: string;
+  readonly displayName: string;
+  readonly description: string;
+  /** Everything that reaches a model, `description` among it, under the names its entry has. */
+  readonly definition: JsonObject;
+}
+
+function scan({ name, subject, server, displayName, description, definition }: Scanned): Finding[] {
   const all: Finding[] = [];
+  const whose = { tool: name, server, ...(subject === "tool" ? {} : { subject }) };
   const add = (path: string, findings: readonly TextFinding[]): void => {
-    for (const finding of findings) all.push({ tool: tool.toolName, server: tool.server, ...finding, path });
+    for (const finding of findings) all.push({ ...whose, ...finding, path });
   };
-  add("/tool_name", findName(tool.toolName));
-  add("/server/display_name", findName(tool.displayName));
-  add("/approved_definition/description", findLength(tool.description));
-  const definition = { description: tool.description, input_schema: tool.inputSchema, output_schema: tool.outputSchema };
+  // A resource is named by its URI, which is no word.
+  if (subject !== "resource") add(`/${subject}_name`, findName(name));
+  add("/server/display_name", findName(displayName));
+  add("/approved_definition/description", findLength(description));
   const { texts, complete } = textsOf("/approved_definition", definition);
   for (const { path, text } of texts) add(path, scanText(text));
   if (!complete) add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
   all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
   if (all.length <= MAX_FINDINGS) return all;
   const kept = all.slice(0, MAX_FINDINGS);
-  return [...kept, { tool: tool.toolName, server: tool.server, ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`), path: "" }];
+  return [...kept, { ...whose, ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`), path: "" }];
+}
+
+function scanTool(tool: ScannedTool): Finding[] {
+  const definition = { description: tool.description, input_schema: tool.inputSchema, output_schema: tool.outputSchema };
+  return scan({ ...tool, name: tool.toolName, subject: "tool", definition });
 }
 
 /**
@@ -64,4 +86,15 @@ function scanTool(tool: ScannedTool): Finding[] {
  */
 export function scanTools(tools: readonly ScannedTool[]): Finding[] {
   return [...tools.flatMap(scanTool), ...findLookalikes(tools)];
+}
+
+/** What a reviewer of a resource's or template's definition should see. */
+export function scanResource(resource: ScannedResource): Finding[] {
+  return scan({ ...resource, name: resource.id, subject: "resource" });
+}
+
+/** What a reviewer of prompt definitions should see, names that look like others among it. */
+export function scanPrompts(prompts: readonly ScannedPrompt[]): Finding[] {
+  const alike = findLookalikes(prompts.map(({ promptName, server }) => ({ toolName: promptName, server })));
+  return [...prompts.flatMap((prompt) => scan({ ...prompt, name: prompt.promptName, subject: "prompt" })), ...alike.map((finding): Finding => ({ ...finding, subject: "prompt", path: "/prompt_name" }))];
 }

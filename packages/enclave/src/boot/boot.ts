@@ -22,6 +22,10 @@ import { recoverInterrupted } from "../record/recovery.ts";
 import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
 import { RequestStates } from "../call/request-state.ts";
+import { Admission } from "../admission.ts";
+import { Cursors } from "../http/cursor.ts";
+import { Subscriptions } from "../subscriptions.ts";
+import { watchServers } from "../watch.ts";
 import { Listeners } from "../listeners.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -88,7 +92,18 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     upstreams,
     requestStates: new RequestStates(() => performance.now()),
     listeners: new Listeners(),
-    drift: new DriftMonitor(catalog, (server, signal) => upstreams.listTools(server, signal), config.enclave.drift_check_seconds * 1000),
+    subscriptions: new Subscriptions(() => core),
+    admission: new Admission(),
+    cursors: new Cursors(),
+    drift: new DriftMonitor(
+      catalog,
+      async (server, kind, signal) => {
+        const listed = await upstreams.list(server, kind, signal);
+        watch(server);
+        return listed;
+      },
+      config.enclave.drift_check_seconds * 1000,
+    ),
     principals: new Principals(config.enclave.principals),
     operators: new Operators(config.enclave.operator_keys),
     sessions: new Sessions(
@@ -107,6 +122,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     claims: new ClaimSequence(),
     attest,
   };
+  const watch = watchServers(core);
   await core.journal.append(instance, {
     kind: "instance",
     body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString() },

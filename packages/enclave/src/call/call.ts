@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { CmcpError, asCmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
-import type { CatalogTool } from "@cmcp/catalog";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
-import { removeLookAlikes } from "@cmcp/inspection";
-import { UpstreamRefusal, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
+import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
+import { UpstreamRefusal, type AgentRequest, type Peer, type Reply, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import type { Core } from "../core.ts";
 import { claimSoFar } from "../record/claims.ts";
@@ -14,6 +13,7 @@ import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../rec
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { decide, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
+import { approvedOf, invoked, nameOf, type Subject } from "./subject.ts";
 import { GovernedPeer } from "./governed-peer.ts";
 import { canonicalHash } from "./hash.ts";
 import { withInput } from "./input-rounds.ts";
@@ -43,7 +43,7 @@ interface Ending {
 }
 
 /** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
-export async function callTool(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
+export async function perform(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (recorded.chain.length >= MAX_SESSION_ENTRIES) throw new CmcpError("SESSION_LIMIT_REACHED", "the session holds as many entries as a claim can; close it and open another");
   core.journal.assertWritable();
   core.sessions.touch(recorded);
@@ -61,9 +61,9 @@ export async function callTool(core: Core, recorded: RecordedSession, request: A
     input = request.input === null ? null : { responses: request.input.responses, state: request.input.state === null ? null : core.requestStates.open(stateContext(recorded, request), request.input.state) };
   } catch (thrown) {
     const error = asCmcpError(thrown, "REQUEST_STATE_INVALID", "requestState cannot be read");
-    return await refuse(core, recorded, call, { outcome: "deny", tool: decision.tool, rule: "request-state", code: error.code, message: error.message, policyHash: decision.policyHash });
+    return await refuse(core, recorded, call, { outcome: "deny", subject: decision.subject, rule: "request-state", code: error.code, message: error.message, policyHash: decision.policyHash });
   }
-  return await perform(core, recorded, call, decision, input, peer);
+  return await send(core, recorded, call, decision, input, peer);
 }
 
 /** What the agent gave to a request that required input, as the server is to get it. */
@@ -77,22 +77,27 @@ async function refuse(core: Core, recorded: RecordedSession, call: Call, decisio
   return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, fault(decision.code, decision.message));
 }
 
-async function perform(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
-  const { tool } = decision;
-  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: tool.inspectionMode ?? "buffered" });
+async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
+  const { subject } = decision;
+  const { server, inspectionMode = "buffered" } = approvedOf(subject);
+  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode });
   let answer: UpstreamAnswer;
   try {
-    if (await hasDrifted(core, recorded, tool)) return await refuse(core, recorded, call, drifted(decision));
+    if (await hasDrifted(core, recorded, subject)) return await refuse(core, recorded, call, drifted(decision));
     await recordIntent(core, recorded, {
       call_id: call.id,
-      tool_name: tool.toolName,
-      server_identity: tool.server.identity,
+      tool_name: nameOf(subject),
+      server_identity: server.identity,
       workflow_id: workflowOf(call.request),
       request_hash: call.requestHash,
       policy_hash: decision.policyHash,
     });
+    if (call.request.method === "resources/subscribe") {
+      core.subscriptions.add(recorded, server, call.request.name);
+      return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } }, { ok: true, result: {} });
+    }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
-    answer = await withInput((given) => core.upstreams.request(tool.server, recorded.session.id, { method: "tools/call", params: { name: tool.toolName, arguments: call.request.arguments, ...inputParams(given) }, inputSchema: tool.inputSchema }, governed), governed, input);
+    answer = await withInput((given) => core.upstreams.request(server, recorded.session.id, outgoing(call.request, subject, given), governed), governed, input);
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
@@ -102,7 +107,7 @@ async function perform(core: Core, recorded: RecordedSession, call: Call, decisi
     const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...before(governed) } };
     return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), answer.requestState) });
   }
-  const settled = settle(core, decision, answer.result);
+  const settled = settle(core, decision, answeredMethod(call.request), answer.result);
   const { refusal } = settled;
   const ending: Ending = {
     decision: refusal === null ? decision.outcome : "deny",
@@ -114,6 +119,27 @@ async function perform(core: Core, recorded: RecordedSession, call: Call, decisi
   };
   const reply: Reply = settled.result === null || refusal !== null ? fault(refusal?.code ?? "TEE_FAULT", refusal?.message ?? "the result was withheld") : { ok: true, result: settled.result };
   return await finish(core, recorded, call, decision, ending, reply);
+}
+
+/** What goes to the server: the decided values and no others. */
+function outgoing({ method, name, arguments: args, params }: AgentRequest, subject: Subject, input: Input): UpstreamRequest {
+  const given = inputParams(input);
+  switch (method) {
+    case "tools/call":
+      return { method, params: { name, arguments: args, ...given }, ...(subject.kind === "tool" ? { inputSchema: subject.tool.inputSchema } : {}) };
+    case "prompts/get":
+      return { method, params: { name, arguments: args, ...given } };
+    case "completion/complete":
+      return { method, params };
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      return { method, params: { uri: name, ...given } };
+  }
+}
+
+function answeredMethod({ method }: AgentRequest): AnsweredMethod {
+  return method === "prompts/get" || method === "completion/complete" ? method : "resources/read";
 }
 
 function inputParams(input: Input): JsonObject {
@@ -149,26 +175,26 @@ function cancelled(thrown: unknown): CmcpError {
   return new CmcpError("REQUEST_CANCELLED", "the caller went away", { cause: thrown, ...(sent === undefined ? {} : { detail: { sent } }) });
 }
 
-/** Whether a tool is to be refused for drift. Where it only warns, the session's first contact with the drifted tool is on record. */
-async function hasDrifted(core: Core, recorded: RecordedSession, tool: CatalogTool): Promise<boolean> {
-  const drift = await core.drift.of(tool);
+/** Whether something is to be refused for drift. Where it only warns, the session's first contact with what drifted is on record. */
+async function hasDrifted(core: Core, recorded: RecordedSession, subject: Subject): Promise<boolean> {
+  const drift = await core.drift.of(subject);
   if (drift === null) return false;
-  await recordDrift(core, recorded, tool, drift);
+  await recordDrift(core, recorded, subject, drift);
   return core.config.catalog.drift_policy === "fail_closed";
 }
 
 function drifted(decision: Permitted): Refused {
-  return { outcome: "deny", tool: decision.tool, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "the tool is not what was approved any more", policyHash: decision.policyHash };
+  return { outcome: "deny", subject: decision.subject, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "what was asked for is not what was approved any more", policyHash: decision.policyHash };
 }
 
 function fault(code: CmcpError["code"], message: string): Extract<Reply, { ok: false }> {
   return { ok: false, code, message, data: { error_code: code } };
 }
 
-/** The class of the data a call is about: what the catalog says of its tool, or more if the caller declared more. */
-function dataClassOf(core: Core, tool: CatalogTool | null, declared: string | null): string | null {
-  if (tool === null) return null;
-  const known = sensitivityOfTool(core.vocabulary, tool);
+/** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
+function dataClassOf(core: Core, subject: Subject | null, declared: string | null): string | null {
+  if (subject === null) return null;
+  const known = sensitivityOfTool(core.vocabulary, invoked(subject));
   return declared !== null && core.vocabulary.has(declared) ? core.vocabulary.max(known, declared) : known;
 }
 
@@ -178,17 +204,23 @@ function advisoryDetail(decision: Decision): Record<string, string> {
   return { advisory_decision: decision.advisory.decision, advisory_rule: decision.rule, advisory_code: decision.advisory.code };
 }
 
+/** The method of what is no tool call; a tool call needs no word, as its entry type says it. */
+function methodDetail({ method }: AgentRequest): Record<string, string> {
+  return method === "tools/call" ? {} : { method };
+}
+
 /** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
 async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: Reply): Promise<Reply> {
-  const { tool } = decision;
+  const { subject } = decision;
+  const approved = subject === null ? null : approvedOf(subject);
   if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory") reportAdvisory(call.id, decision.advisory.code);
   const raisedTo = ending.sent ? call.request.dataClass : null;
-  const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool, decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
+  const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool: subject === null ? null : invoked(subject), decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
   const { receipt, stored } = recordDecision(core, recorded, {
     entry_type: "tool_call",
     call_id: call.id,
-    tool_name: call.request.name,
-    server_identity: tool?.server.identity ?? null,
+    tool_name: subject === null ? call.request.name : nameOf(subject),
+    server_identity: approved?.server.identity ?? null,
     policy_decision: ending.decision,
     policy_rule_matched: ending.rule,
     latency_us: Math.round((performance.now() - call.startedAt) * 1000),
@@ -197,10 +229,10 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     response_inspection_result: ending.inspection ?? "n/a",
     session_sensitivity_before: sensitivity.before,
     session_sensitivity_after: sensitivity.after,
-    detail: { policy_hash: decision.policyHash, ...advisoryDetail(decision), ...(ending.sent && tool !== null ? { compliance_domain: tool.complianceDomain } : {}), ...ending.detail },
+    detail: { policy_hash: decision.policyHash, ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
     workflow_id: workflowOf(call.request),
-    evidence_class: tool?.server.evidenceClass ?? "hash-only",
-    effective_data_class: dataClassOf(core, tool, call.request.dataClass),
+    evidence_class: approved?.server.evidenceClass ?? "hash-only",
+    effective_data_class: dataClassOf(core, subject, call.request.dataClass),
   });
   await stored;
   const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};

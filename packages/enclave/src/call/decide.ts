@@ -1,18 +1,13 @@
-import type { ErrorCode, JsonObject } from "@cmcp/boundary";
-import { isCallable, type CatalogTool } from "@cmcp/catalog";
+import { type ErrorCode, type JsonObject } from "@cmcp/boundary";
+import { isCallable } from "@cmcp/catalog";
 import { inspectArguments } from "@cmcp/inspection";
-import type { CallFacts, CompiledPolicy, Verdict } from "@cmcp/policy";
+import type { AgentRequest } from "@cmcp/mcp";
+import type { CompiledPolicy, GovernedFacts, RequestFacts, Verdict } from "@cmcp/policy";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Decision, Permitted, Refused } from "./decision.ts";
-
-/** What a caller asks for, after parsing; nothing in it has been checked against catalog or policy. */
-export interface CallRequest {
-  readonly name: string;
-  readonly arguments: JsonObject;
-  readonly workflowId: string | null;
-  readonly dataClass: string | null;
-}
+import { checkPromptArguments } from "./prompt-arguments.ts";
+import { approvedOf, findSubject, notInCatalog, type Subject } from "./subject.ts";
 
 const DEFAULT_WORKFLOW = "default";
 
@@ -20,16 +15,16 @@ const DEFAULT_WORKFLOW = "default";
 type Judgement = Omit<Permitted, "policyHash"> | JudgedRefusal;
 type JudgedRefusal = Omit<Refused, "policyHash">;
 
-/** The workflow a call runs under: what the caller named, or `default`. */
-export function workflowOf(call: Pick<CallRequest, "workflowId">): string {
-  return call.workflowId ?? DEFAULT_WORKFLOW;
+/** The workflow a request runs under: what the caller named, or `default`. */
+export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
+  return request.workflowId ?? DEFAULT_WORKFLOW;
 }
 
-function refuse(tool: CatalogTool | null, rule: string, code: ErrorCode, message: string, outcome: Refused["outcome"] = "deny"): JudgedRefusal {
-  return { outcome, tool, rule, code, message };
+function refuse(subject: Subject | null, rule: string, code: ErrorCode, message: string, outcome: Refused["outcome"] = "deny"): JudgedRefusal {
+  return { outcome, subject, rule, code, message };
 }
 
-function factsFor(core: Core, recorded: RecordedSession, tool: CatalogTool, workflowId: string, args: JsonObject): CallFacts {
+function factsOf(core: Core, recorded: RecordedSession, workflowId: string): RequestFacts {
   const { session } = recorded;
   return {
     principal: { id: session.principalId },
@@ -45,23 +40,42 @@ function factsFor(core: Core, recorded: RecordedSession, tool: CatalogTool, work
     channel: "plain",
     isolation: core.isolation,
     sessionIsolation: "gateway",
-    tool,
-    arguments: args,
   };
 }
 
-function fromVerdict(tool: CatalogTool, verdict: Verdict): Judgement {
+/** The argument of a completion that policies may look at, and those already given. */
+function completionOf({ params }: AgentRequest): { readonly argumentName: string; readonly known: JsonObject } {
+  const { argument, context } = params as { argument: { name: string }; context?: { arguments?: JsonObject } };
+  return { argumentName: argument.name, known: context?.arguments ?? {} };
+}
+
+function factsFor(facts: RequestFacts, subject: Subject, request: AgentRequest): GovernedFacts {
+  const completes = request.method === "completion/complete";
+  switch (subject.kind) {
+    case "tool":
+      return { ...facts, tool: subject.tool, arguments: request.arguments };
+    case "prompt":
+      return completes
+        ? { ...facts, action: "complete", prompt: subject.prompt, arguments: {}, completion: completionOf(request) }
+        : { ...facts, action: "get_prompt", prompt: subject.prompt, arguments: request.arguments };
+    case "resource":
+      if (completes) return { ...facts, action: "complete", resource: subject.resource, completion: completionOf(request) };
+      return { ...facts, action: request.method === "resources/read" ? "read_resource" : "subscribe_resource", resource: subject.resource };
+  }
+}
+
+function fromVerdict(subject: Subject, verdict: Verdict): Judgement {
   switch (verdict.decision) {
     case "allow":
     case "redact":
-      return { outcome: verdict.decision, tool, rule: verdict.rule, redactFields: verdict.redactFields, advisory: null };
+      return { outcome: verdict.decision, subject, rule: verdict.rule, redactFields: verdict.redactFields, advisory: null };
     case "step_up":
     case "defer":
-      return refuse(tool, verdict.rule, "POLICY_DENY", "this call needs an approval that cannot be given here", verdict.decision);
+      return refuse(subject, verdict.rule, "POLICY_DENY", "this call needs an approval that cannot be given here", verdict.decision);
     case "deny":
       return verdict.cause === "sensitivity"
-        ? refuse(tool, verdict.rule, "SESSION_SENSITIVITY_POLICY_DENY", "policy does not allow this call after the data this session has seen")
-        : refuse(tool, verdict.rule, "POLICY_DENY", "policy does not allow this call");
+        ? refuse(subject, verdict.rule, "SESSION_SENSITIVITY_POLICY_DENY", "policy does not allow this call after the data this session has seen")
+        : refuse(subject, verdict.rule, "POLICY_DENY", "policy does not allow this call");
   }
 }
 
@@ -69,48 +83,72 @@ function fromVerdict(tool: CatalogTool, verdict: Verdict): Judgement {
  * A refusal by policy, let through where the mode says so. A gateway whose engine fails has not evaluated
  * any policy, and lets nothing through.
  */
-function underMode(core: Core, policy: CompiledPolicy, facts: CallFacts, verdict: Verdict): Judgement {
-  const judged = fromVerdict(facts.tool, verdict);
+function underMode(core: Core, policy: CompiledPolicy, subject: Subject, facts: GovernedFacts): Judgement {
+  const verdict = policy.decide(facts);
+  const judged = fromVerdict(subject, verdict);
   if (core.config.attestation.enforcement_mode === "enforcing" || !("code" in judged) || verdict.cause === "fault") return judged;
   try {
-    return { outcome: "advisory_deny", tool: facts.tool, rule: judged.rule, redactFields: policy.redactionOf(facts), advisory: { decision: judged.outcome, code: judged.code } };
+    return { outcome: "advisory_deny", subject, rule: judged.rule, redactFields: policy.redactionOf(facts), advisory: { decision: judged.outcome, code: judged.code } };
   } catch {
     // What must be removed from the result is not known, so there must be no result.
     return judged;
   }
 }
 
-/** Decides one call: catalog, workflow, approved input schema, then Cedar. Pure but for reading the session. */
-export function decide(core: Core, recorded: RecordedSession, call: CallRequest): Decision {
-  const { policy } = core;
-  return { ...judge(core, policy, recorded, call), policyHash: policy.bundle.hash };
+/** Why the arguments do not fit what was approved, `null` when they do. */
+function misfit(subject: Subject, request: AgentRequest): string | null {
+  if (subject.kind === "tool") {
+    const inspected = inspectArguments(subject.tool, request.arguments);
+    return inspected.ok ? null : `the arguments do not fit the approved input schema: ${inspected.why}`;
+  }
+  return request.method === "prompts/get" && subject.kind === "prompt" ? checkPromptArguments(subject.prompt, request.arguments) : null;
 }
 
-function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, call: CallRequest): Judgement {
-  const tool = core.catalog.tools.get(call.name);
-  if (tool === undefined) return refuse(null, "not-in-catalog", "TOOL_NOT_IN_CATALOG", "the tool is not in the catalog");
-  if (!isCallable(tool)) return refuse(tool, "server-not-callable", "NOT_SUPPORTED", "the tool's server cannot be called as it stands in the catalog");
-  const workflowId = workflowOf(call);
+/** Decides one request: catalog, workflow, approved arguments, then Cedar. Pure but for reading the session. */
+export function decide(core: Core, recorded: RecordedSession, request: AgentRequest): Decision {
+  const { policy } = core;
+  return { ...judge(core, policy, recorded, request), policyHash: policy.bundle.hash };
+}
+
+function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, request: AgentRequest): Judgement {
+  const subject = findSubject(core.catalog, request);
+  if (subject === undefined) {
+    const { code, message } = notInCatalog(request.method);
+    return refuse(null, "not-in-catalog", code, message);
+  }
+  if (!isCallable(approvedOf(subject))) return refuse(subject, "server-not-callable", "NOT_SUPPORTED", "the server cannot be called as it stands in the catalog");
+  const workflowId = workflowOf(request);
   if (!core.principals.mayUse(recorded.session.principalId, workflowId)) {
-    return refuse(tool, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");
+    return refuse(subject, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");
   }
-  if (call.dataClass !== null && !core.vocabulary.has(call.dataClass)) {
-    return refuse(tool, "unknown-data-class", "MCP_INVALID_REQUEST", "the declared data class is not a known sensitivity label");
+  if (request.dataClass !== null && !core.vocabulary.has(request.dataClass)) {
+    return refuse(subject, "unknown-data-class", "MCP_INVALID_REQUEST", "the declared data class is not a known sensitivity label");
   }
-  const inspected = inspectArguments(tool, call.arguments);
-  if (!inspected.ok) return refuse(tool, "input-schema", "MCP_INVALID_REQUEST", `the arguments do not fit the approved input schema: ${inspected.why}`);
-  const facts = factsFor(core, recorded, tool, workflowId, call.arguments);
-  return underMode(core, policy, facts, policy.decide(facts));
+  const why = misfit(subject, request);
+  if (why !== null) return refuse(subject, "input-schema", "MCP_INVALID_REQUEST", why);
+  return underMode(core, policy, subject, factsFor(factsOf(core, recorded, workflowId), subject, request));
 }
 
 /**
- * Whether a tool is shown to a caller. Arguments are unknown here, so a verdict that only they could
- * settle (an error or an invalid request) shows the tool; the call itself is still decided in full. Where
- * policy refuses nothing, every tool that can be called is shown.
+ * Whether something is shown to a caller. Arguments are unknown here, so a verdict that only they could
+ * settle (an error or an invalid request) shows it; the request itself is still decided in full. Where
+ * policy refuses nothing, everything that can be called is shown.
  */
-export function isListed(core: Core, recorded: RecordedSession, tool: CatalogTool, workflowId: string): boolean {
-  if (!isCallable(tool)) return false;
+export function isListed(core: Core, recorded: RecordedSession, subject: Subject, workflowId: string): boolean {
+  if (!isCallable(approvedOf(subject))) return false;
   if (core.config.attestation.enforcement_mode !== "enforcing") return true;
-  const verdict = core.policy.decide(factsFor(core, recorded, tool, workflowId, {}));
+  const facts = factsOf(core, recorded, workflowId);
+  const verdict = core.policy.decide(listingFacts(facts, subject));
   return verdict.decision !== "deny" || verdict.cause === "error" || verdict.cause === "request-invalid";
+}
+
+function listingFacts(facts: RequestFacts, subject: Subject): GovernedFacts {
+  switch (subject.kind) {
+    case "tool":
+      return { ...facts, tool: subject.tool, arguments: {} };
+    case "prompt":
+      return { ...facts, action: "get_prompt", prompt: subject.prompt, arguments: {} };
+    case "resource":
+      return { ...facts, action: "list_resource", resource: subject.resource };
+  }
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode, JsonObject } from "@cmcp/boundary";
-import { inspectResult } from "@cmcp/inspection";
+import { inspectAnswer, inspectResult, type AnsweredMethod } from "@cmcp/inspection";
 import type { Core } from "../core.ts";
 import { canonicalHash } from "./hash.ts";
 import type { Permitted } from "./decision.ts";
@@ -20,8 +20,9 @@ const REFUSALS = {
 } as const;
 
 /** Inspects a result. What is withheld is recorded as such; the caller has raised the session already, because the tool was reached. */
-export function settle(core: Core, decision: Permitted, result: JsonObject): Settled {
-  const inspected = inspectResult(decision.tool, result, { maxBytes: core.config.max_response_size_bytes, redactFields: decision.redactFields });
+export function settle(core: Core, decision: Permitted, method: AnsweredMethod, result: JsonObject): Settled {
+  const options = { maxBytes: core.config.max_response_size_bytes, redactFields: decision.redactFields };
+  const inspected = decision.subject.kind === "tool" ? inspectResult(decision.subject.tool, result, options) : inspectAnswer(method, result, options);
   const refusal = inspected.outcome === "schema_violation" || inspected.outcome === "size_exceeded" ? REFUSALS[inspected.outcome] : null;
   return {
     result: refusal === null ? inspected.result : null,

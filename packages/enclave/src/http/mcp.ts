@@ -1,18 +1,24 @@
-import type { JsonObject } from "@cmcp/boundary";
-import { createMcpEndpoint, type ListKind, type ListPage } from "@cmcp/mcp";
-import { callTool } from "../call/call.ts";
-import { isListed, workflowOf } from "../call/decide.ts";
+import { createMcpEndpoint, type AgentRequest, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
+import { perform } from "../call/call.ts";
+import { approvedOf, findSubject } from "../call/subject.ts";
 import type { Core } from "../core.ts";
 import type { Caller } from "../principals.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { GATEWAY_VERSION } from "../version.ts";
+import { list } from "./lists.ts";
 
 /** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */
 export function createMcp(core: Core): (request: Request, caller: Caller) => Promise<Response> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
-    capabilities: { tools: { listChanged: true }, logging: {} },
+    capabilities: {
+      tools: { listChanged: true },
+      ...(core.catalog.resources.size === 0 ? {} : { resources: { subscribe: true, listChanged: true } }),
+      ...(core.catalog.prompts.size === 0 ? {} : { prompts: { listChanged: true } }),
+      ...(core.catalog.prompts.size + core.catalog.resources.size === 0 ? {} : { completions: {} }),
+      logging: {},
+    },
     sessions: {
       open: (caller) => ({ handle: core.sessions.openHandle(caller).session.handle }),
       find: (caller, handle) => core.sessions.byHandle(caller, handle),
@@ -22,23 +28,41 @@ export function createMcp(core: Core): (request: Request, caller: Caller) => Pro
       },
     },
     list: (_caller, recorded, kind, cursor) => list(core, recorded, kind, cursor),
-    perform: (_caller, recorded, request, peer) => recorded.run(peer.signal, (signal) => callTool(core, recorded, request, { ...peer, signal })),
-    listen: async (_caller, recorded, filter, notify, signal) => {
-      core.listeners.add({ recorded, filter, notify }, signal);
-      return { ...filter, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: [] };
-    },
+    perform: (_caller, recorded, request, peer) => admitted(core, recorded, request, peer),
+    listen: (_caller, recorded, filter, notify, signal) => listen(core, recorded, filter, notify, signal),
   });
 }
 
-/** One page of what this caller may use. */
-function list(core: Core, recorded: RecordedSession, kind: ListKind, _cursor: string | null): ListPage {
-  return { items: kind === "tools" ? listTools(core, recorded) : [], nextCursor: null };
+async function admitted(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
+  if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
+  return await core.admission.run(recorded.session.principalId, peer.signal, () => recorded.run(peer.signal, (signal) => perform(core, recorded, request, { ...peer, signal })));
 }
 
-/** The approved definitions of the tools this caller may use, in catalog order. */
-function listTools(core: Core, recorded: RecordedSession): JsonObject[] {
-  const workflowId = workflowOf({ workflowId: null });
-  return [...core.catalog.tools.values()]
-    .filter((tool) => isListed(core, recorded, tool, workflowId))
-    .map((tool) => ({ name: tool.toolName, description: tool.description, inputSchema: tool.inputSchema, ...(tool.outputSchema === null ? {} : { outputSchema: tool.outputSchema }) }));
+/** Giving up needs nobody's leave. What is not followed is given up already. */
+function unsubscribe(core: Core, recorded: RecordedSession, request: AgentRequest): Reply {
+  const subject = findSubject(core.catalog, request);
+  if (subject !== undefined) core.subscriptions.remove(recorded, approvedOf(subject).server, request.name);
+  return { ok: true, result: {} };
+}
+
+/** Adds a stream that hears of changes. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
+async function listen(core: Core, recorded: RecordedSession, filter: ListenFilter, notify: Parameters<Core["listeners"]["add"]>[0]["notify"], signal: AbortSignal): Promise<ListenFilter> {
+  const { resources, prompts } = core.catalog;
+  const followed: string[] = [];
+  for (const uri of filter.resourceSubscriptions ?? []) {
+    const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null };
+    const reply = await admitted(core, recorded, request, silentPeer(signal));
+    if (reply.ok !== true) continue;
+    followed.push(uri);
+    signal.addEventListener("abort", () => unsubscribe(core, recorded, request), { once: true });
+    if (signal.aborted) unsubscribe(core, recorded, request);
+  }
+  const honoured = {
+    toolsListChanged: filter.toolsListChanged,
+    promptsListChanged: filter.promptsListChanged && prompts.size > 0,
+    resourcesListChanged: filter.resourcesListChanged && resources.size > 0,
+    resourceSubscriptions: filter.resourceSubscriptions === null ? null : followed,
+  };
+  core.listeners.add({ recorded, filter: honoured, notify }, signal);
+  return honoured;
 }

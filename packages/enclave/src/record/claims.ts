@@ -114,6 +114,8 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
   const point = await storedPoint(recorded);
   const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
   core.sessions.remember(recorded, claim);
+  core.subscriptions.forget(recorded.session.id);
+  core.requestStates.forget(recorded.session.id);
   await core.upstreams.closeSession(recorded.session.id);
   return claim;
 }

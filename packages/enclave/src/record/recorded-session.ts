@@ -17,7 +17,7 @@ export class RecordedSession {
   ended = false;
   /** The close under way, so that closing twice is closing once. */
   closing: Promise<Claim> | null = null;
-  /** Tools whose drift is on record in this session; bounded by the catalog. */
+  /** What of the catalog has its drift on record in this session; bounded by the catalog. */
   readonly drifted = new Set<string>();
   readonly #inFlight = new Map<AbortController, Promise<unknown>>();
   #quiet = false;

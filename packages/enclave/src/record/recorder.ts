@@ -1,5 +1,6 @@
 import { signReceipt, type AuditEntry, type EntryFields, type Intent, type Receipt } from "@cmcp/audit";
-import type { CatalogTool, Drift } from "@cmcp/catalog";
+import type { Drift } from "@cmcp/catalog";
+import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 
@@ -37,17 +38,18 @@ function store(core: Core, recorded: RecordedSession, entry: AuditEntry, receipt
   return stored;
 }
 
-/** Records once in a session that a tool of it has drifted. */
-export async function recordDrift(core: Core, recorded: RecordedSession, tool: CatalogTool, drift: Drift): Promise<void> {
-  if (recorded.drifted.has(tool.toolName)) return;
-  recorded.drifted.add(tool.toolName);
+/** Records once in a session that something it asked for has drifted. */
+export async function recordDrift(core: Core, recorded: RecordedSession, subject: Subject, drift: Drift): Promise<void> {
+  const key = `${subject.kind} ${nameOf(subject)}`;
+  if (recorded.drifted.has(key)) return;
+  recorded.drifted.add(key);
   await record(core, recorded, {
     entry_type: "catalog_drift",
-    tool_name: tool.toolName,
-    server_identity: tool.server.identity,
+    tool_name: nameOf(subject),
+    server_identity: approvedOf(subject).server.identity,
     policy_decision: "n/a",
     response_inspection_result: "n/a",
-    detail: { drift, approved_digest: tool.driftDigest, drift_policy: core.config.catalog.drift_policy },
+    detail: { drift, approved_digest: approvedOf(subject).driftDigest, drift_policy: core.config.catalog.drift_policy },
   }).stored;
 }
 

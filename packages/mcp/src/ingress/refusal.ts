@@ -32,11 +32,16 @@ export function methodNotFound(method: string, why: string, status?: number): Re
   return new Refusal("NOT_SUPPORTED", RPC.methodNotFound, `method ${named} ${why}`, status === undefined ? {} : { status });
 }
 
+function rpcCodeOf(code: ErrorCode): number {
+  if (code === "INTERNAL") return RPC.internalError;
+  return code === "CURSOR_INVALID" ? RPC.invalidParams : RPC.refused;
+}
+
 /** Anything thrown while a request was handled, as a refusal; unknown errors lose their text. */
 export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown;
   const error = asCmcpError(thrown, "INTERNAL", "the gateway failed to handle the request");
-  return new Refusal(error.code, error.code === "INTERNAL" ? RPC.internalError : RPC.refused, error.message, { cause: thrown });
+  return new Refusal(error.code, rpcCodeOf(error.code), error.message, { cause: thrown });
 }
 
 const HEADERS = { "content-type": "application/json", "cache-control": "no-store" };

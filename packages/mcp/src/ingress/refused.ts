@@ -1,10 +1,28 @@
 import { RPC } from "../jsonrpc/reply.ts";
+import type { ErrorCode } from "@cmcp/boundary";
+import type { Era } from "./era.ts";
 import type { Reply } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
 
+/** MCP 2025-11-25, Resources, "Error Handling". */
+const RESOURCE_NOT_FOUND = -32002;
+
+/** The JSON-RPC code of a refusal of the gateway's own, where the protocol has one for it. */
+function rpcCode(code: ErrorCode, era: Era): number {
+  switch (code) {
+    case "RESOURCE_NOT_IN_CATALOG":
+      return era === "modern" ? RPC.invalidParams : RESOURCE_NOT_FOUND;
+    case "PROMPT_NOT_IN_CATALOG":
+    case "REQUEST_STATE_INVALID":
+      return RPC.invalidParams;
+    default:
+      return RPC.refused;
+  }
+}
+
 /** The refusal a reply stands for: the gateway's own, or a server's with its code and words. */
-export function refusedReply(reply: Extract<Reply, { ok: false }>): Refusal {
-  if (reply.rpc === undefined) return new Refusal(reply.code, RPC.refused, reply.message, { data: reply.data });
+export function refusedReply(reply: Extract<Reply, { ok: false }>, era: Era): Refusal {
+  if (reply.rpc === undefined) return new Refusal(reply.code, rpcCode(reply.code, era), reply.message, { data: reply.data });
   const { code, message, data } = reply.rpc;
   return new Refusal(reply.code, code, message, { data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data } });
 }

@@ -7,7 +7,7 @@ import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.
 import { Exchanges } from "./exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import { PIN_BYTES } from "./identity.ts";
-import type { ListenFilter } from "../ingress/ports.ts";
+import type { ListKind, ListenFilter } from "../ingress/ports.ts";
 import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
@@ -17,9 +17,16 @@ import { silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
 /** How long a server may take over what nobody waits for. */
 const COURTESY_MS = 5_000;
-/** Pages and tools of one list. */
+/** Pages and members of one list. */
 const MAX_PAGES = 64;
-const MAX_TOOLS = 4096;
+const MAX_LISTED = 4096;
+/** Where each list is found, and what tells its members apart. */
+const LISTS: Readonly<Record<ListKind, { readonly method: string; readonly member: string; readonly key: string }>> = {
+  tools: { method: "tools/list", member: "tools", key: "name" },
+  prompts: { method: "prompts/list", member: "prompts", key: "name" },
+  resources: { method: "resources/list", member: "resources", key: "uri" },
+  templates: { method: "resources/templates/list", member: "resourceTemplates", key: "uriTemplate" },
+};
 
 function destination(options: UpstreamOptions, limits: UpstreamLimits): Parameters<typeof createConnector>[0] {
   const { url, tls, dial } = options;
@@ -114,27 +121,33 @@ export class UpstreamClient {
 
   /** The server's live tools, all pages, each with a `name` of its own and otherwise as they came. */
   async listTools(sessionKey: string, signal: AbortSignal): Promise<JsonObject[]> {
-    const tools = new Map<string, JsonObject>();
+    return await this.list(sessionKey, "tools", signal);
+  }
+
+  /** What a server lists now, all pages, each with an identity of its own and otherwise as it came. */
+  async list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
+    const { method, member, key } = LISTS[kind];
+    const items = new Map<string, JsonObject>();
     let cursor: JsonObject = {};
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const result = completed(await this.#request(sessionKey, { method: "tools/list", params: cursor }, silentPeer(signal)));
-      if (!Array.isArray(result.tools)) throw protocolFault("the tool server's list has no tools");
-      for (const tool of result.tools) {
-        if (!isJsonObject(tool) || typeof tool.name !== "string" || tools.has(tool.name)) {
-          throw protocolFault("the tool server lists a tool without a name of its own");
-        }
-        tools.set(tool.name, tool);
+      const result = completed(await this.#request(sessionKey, { method, params: cursor }, silentPeer(signal)));
+      const listed = result[member];
+      if (!Array.isArray(listed)) throw protocolFault(`the tool server's list has no ${member}`);
+      for (const item of listed) {
+        const identity = isJsonObject(item) ? item[key] : undefined;
+        if (!isJsonObject(item) || typeof identity !== "string" || items.has(identity)) throw protocolFault(`the tool server lists one of its ${kind} without a ${key} of its own`);
+        items.set(identity, item);
       }
-      if (tools.size > MAX_TOOLS) break;
-      if (result.nextCursor === undefined || result.nextCursor === null) return [...tools.values()];
+      if (items.size > MAX_LISTED) break;
+      if (result.nextCursor === undefined || result.nextCursor === null) return [...items.values()];
       cursor = { cursor: result.nextCursor };
     }
-    throw protocolFault(`the tool server lists more than ${MAX_TOOLS} tools or ${MAX_PAGES} pages`);
+    throw protocolFault(`the tool server lists more than ${MAX_LISTED} ${kind} or ${MAX_PAGES} pages`);
   }
 
   /**
    * Hears of changes on behalf of `sessionKey` until `signal` aborts; resolves then, or when the server offers no
-   * such stream. In the legacy era resources are subscribed to first and given up at the end. Never throws.
+   * such stream. In the legacy era resources are subscribed to beside it, and stay so. Never throws.
    */
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
     const limits = listeningLimits(this.#limits);
@@ -149,16 +162,18 @@ export class UpstreamClient {
         };
         const [offered] = await Promise.all([this.#legacy.listen(session, heard, signal, limits), subscribe()]);
         return offered;
-      }).finally(async () => {
-        if (signal.aborted && uris.length > 0) await this.#unsubscribe(sessionKey, uris);
       });
     }, signal);
   }
 
-  /** Gives up a legacy server's subscriptions; one that does not take it forgets them with the session. */
-  async #unsubscribe(sessionKey: string, uris: readonly string[]): Promise<void> {
+  /** Gives up a subscription at a server of the legacy era; one that does not take it forgets it with the session. Never throws. */
+  async unsubscribe(sessionKey: string, uri: string): Promise<void> {
     const peer = silentPeer(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(COURTESY_MS)]));
-    for (const uri of uris) await this.#sessions.run(sessionKey, peer, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer)).catch(() => undefined);
+    await this.#known(this.#era.current(), peer.signal)
+      .then(async (era) => {
+        if (era === "legacy") await this.#sessions.run(sessionKey, peer, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer));
+      })
+      .catch(() => undefined);
   }
 
   /**

@@ -5,7 +5,8 @@ import { compilePolicy } from "../compile/compile.ts";
 import { MANIFEST, READ_FILE, SEND_MAIL, WORKER, bundleOf, call, catalogOf, schemaText, tool } from "../test-support.ts";
 import { lintBundle, writeSchema } from "./index.ts";
 
-const TOOLS = [READ_FILE, SEND_MAIL];
+const CATALOG = catalogOf(READ_FILE, SEND_MAIL);
+const NO_CATALOG = catalogOf();
 const withSchema = (cedar: string, schema: string) => readBundle({ "manifest.json": JSON.stringify(MANIFEST), "rules.cedar": cedar, "schema.cedarschema": schema });
 
 for (const [shape, cedar] of Object.entries({
@@ -16,19 +17,19 @@ for (const [shape, cedar] of Object.entries({
 })) {
   test(`the schema written for a ${shape} bundle is one it compiles under without a warning`, async () => {
     const before = withSchema(cedar, "entity Unused;");
-    assert.match((await compilePolicy(before, catalogOf(...TOOLS), { workerUrl: WORKER })).warnings.join(), /does not describe/);
-    const after = withSchema(cedar, writeSchema(before, TOOLS));
-    const policy = await compilePolicy(after, catalogOf(...TOOLS), { workerUrl: WORKER });
+    assert.match((await compilePolicy(before, CATALOG, { workerUrl: WORKER })).warnings.join(), /does not describe/);
+    const after = withSchema(cedar, writeSchema(before, CATALOG));
+    const policy = await compilePolicy(after, CATALOG, { workerUrl: WORKER });
     assert.deepEqual([policy.shape, policy.warnings], [shape, []]);
     assert.equal(policy.decide(call({ path: "/home/x" })).decision, "allow");
     assert.equal(policy.decide(call({ path: "/etc/shadow" })).decision, "deny");
-    assert.equal(writeSchema(after, TOOLS), after.schemaText, "written again it is the same");
+    assert.equal(writeSchema(after, CATALOG), after.schemaText, "written again it is the same");
   });
 }
 
 test("a bundle without anything odd lints clean, with and without tools", () => {
   const bundle = bundleOf('@id("a") permit (principal, action, resource == cMCP::Resource::"read_file"); @id("b") forbid (principal, action, resource) when { context.session_max_sensitivity == "mnpi" };');
-  assert.deepEqual([lintBundle(bundle, TOOLS), lintBundle(bundle, [])], [[], []]);
+  assert.deepEqual([lintBundle(bundle, CATALOG), lintBundle(bundle, NO_CATALOG)], [[], []]);
 });
 
 test("each kind of useless rule is found, and nothing else", () => {
@@ -41,7 +42,7 @@ test("each kind of useless rule is found, and nothing else", () => {
     ['@id("x") permit (principal, action, resource); @id("x") forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };', /#1, rules\.cedar#2 share the @id x/],
     ["forbid (principal, action, resource) when { context.session_max_sensitivity == \"a\" };", /no rule permits anything/],
   ] as const) {
-    const found = lintBundle(bundleOf(cedar), TOOLS);
+    const found = lintBundle(bundleOf(cedar), CATALOG);
     assert.equal(found.length, findings.length, `${cedar}\n${found.join("\n")}`);
     for (const finding of findings) assert.ok(found.some((text) => finding.test(text)), `${finding}\n${found.join("\n")}`);
   }
@@ -49,18 +50,18 @@ test("each kind of useless rule is found, and nothing else", () => {
 
 test("a permit that is overruled for some tools or some principals only is no finding", () => {
   for (const forbid of ['forbid (principal, action, resource == cMCP::Resource::"read_file");', 'forbid (principal == cMCP::Principal::"x", action, resource);', 'forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };']) {
-    assert.deepEqual(lintBundle(bundleOf(`permit (principal, action, resource); ${forbid}`), TOOLS), [], forbid);
+    assert.deepEqual(lintBundle(bundleOf(`permit (principal, action, resource); ${forbid}`), CATALOG), [], forbid);
   }
 });
 
 test("what nests too deep is refused before it is parsed", () => {
   const deep = bundleOf(`permit (principal, action, resource) when { ${"(".repeat(400)}true${")".repeat(400)} };`);
-  assert.throws(() => lintBundle(deep, TOOLS), { code: "POLICY_BUNDLE_INVALID" });
-  assert.throws(() => writeSchema(deep, TOOLS), { code: "POLICY_BUNDLE_INVALID" });
+  assert.throws(() => lintBundle(deep, CATALOG), { code: "POLICY_BUNDLE_INVALID" });
+  assert.throws(() => writeSchema(deep, CATALOG), { code: "POLICY_BUNDLE_INVALID" });
 });
 
 test("an argument that tools type differently is left out of the schema", () => {
   const other = tool("count", { type: "object", properties: { path: { type: "integer" } } });
-  const schema = writeSchema(bundleOf("permit (principal, action, resource) when { context.arguments.path == \"a\" };", schemaText("path: String")), [READ_FILE, other]);
+  const schema = writeSchema(bundleOf("permit (principal, action, resource) when { context.arguments.path == \"a\" };", schemaText("path: String")), catalogOf(READ_FILE, other));
   assert.doesNotMatch(schema, /path/);
 });

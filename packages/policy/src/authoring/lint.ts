@@ -1,17 +1,12 @@
 import type { PolicyBundle } from "../bundle/index.ts";
 import { checkNesting } from "../compile/nesting.ts";
+import { outlineOf, type PolicyCatalog } from "../compile/outline.ts";
 import { planBundle, type CompilePlan } from "../compile/plan.ts";
 import { parsePolicies, type ParsedPolicy } from "../compile/policies.ts";
-import type { ToolOutline } from "../schema/builtin.ts";
+import { Reach } from "./reach.ts";
 
 function isForAll(constraint: ParsedPolicy["json"]["principal"]): boolean {
   return constraint.op === "All";
-}
-
-/** Names of the tools whose calls a rule's scope can match. */
-function toolsOf(plan: CompilePlan, id: string): ReadonlySet<string> {
-  const everywhere = plan.scopes.general.includes(id);
-  return new Set([...plan.scopes.byTool].flatMap(([name, { rules }]) => (everywhere || rules.includes(id) ? [name] : [])));
 }
 
 function sharedIds(policies: readonly ParsedPolicy[]): string[] {
@@ -19,32 +14,34 @@ function sharedIds(policies: readonly ParsedPolicy[]): string[] {
   return [...byLabel].flatMap(([label, sharing]) => (sharing.length > 1 ? [`${sharing.map(({ id }) => id).join(", ")} share the @id ${label}: a record that names it does not say which rule decided`] : []));
 }
 
-/** Rules whose scope no call of a catalog tool can match. */
-function unmatched(plan: CompilePlan, policies: readonly ParsedPolicy[]): string[] {
-  return policies.flatMap(({ id }) => (id in plan.policies && toolsOf(plan, id).size === 0 ? [`${id} never matches: its scope names no tool of the catalog`] : []));
+/** Rules whose scope no request about the catalog can match. */
+function unmatched(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: Reach): string[] {
+  return policies.flatMap(({ id }) => (id in plan.policies && reach.of(id).size === 0 ? [`${id} never matches: its scope names nothing of the catalog`] : []));
 }
 
 /** Permits that one forbid without conditions covers in full, so that they never allow anything. */
-function overruled(plan: CompilePlan, policies: readonly ParsedPolicy[]): string[] {
+function overruled(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: Reach): string[] {
   const forbids = policies.filter(({ id, json }) => id in plan.policies && json.effect === "forbid" && json.conditions.length === 0 && isForAll(json.principal));
   return policies.flatMap(({ id, json }) => {
-    const tools = json.effect === "permit" && id in plan.policies ? [...toolsOf(plan, id)] : [];
-    const by = tools.length === 0 ? undefined : forbids.find((forbid) => tools.every((name) => toolsOf(plan, forbid.id).has(name)));
-    return by === undefined ? [] : [`${id} never allows anything: ${by.id} forbids every call it permits`];
+    const own = json.effect === "permit" && id in plan.policies ? [...reach.of(id)] : [];
+    const by = own.length === 0 ? undefined : forbids.find((forbid) => own.every((request) => reach.of(forbid.id).has(request)));
+    return by === undefined ? [] : [`${id} never allows anything: ${by.id} forbids all it permits`];
   });
 }
 
 /**
  * What is wrong with a bundle that loads: everything the gateway would warn of, and rules that can never
- * match or never allow. Rules about tools are only judged when there are tools.
+ * match or never allow. What rules are about is only judged against a catalog that has something.
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for a bundle that does not load.
  */
-export function lintBundle(bundle: PolicyBundle, tools: readonly ToolOutline[]): readonly string[] {
+export function lintBundle(bundle: PolicyBundle, catalog: PolicyCatalog): readonly string[] {
   for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const]) checkNesting(path, text);
   const files = [...bundle.cedarFiles];
-  const plan = planBundle({ files, schemaText: bundle.schemaText, tools });
+  const outline = outlineOf(catalog);
+  const plan = planBundle({ files, schemaText: bundle.schemaText, catalog: outline });
   const policies = parsePolicies(files);
   const findings = [...plan.warnings, ...sharedIds(policies)];
-  return tools.length === 0 ? findings : [...findings, ...unmatched(plan, policies), ...overruled(plan, policies)];
+  const reach = new Reach(plan, outline);
+  return reach.isEmpty ? findings : [...findings, ...unmatched(plan, policies, reach), ...overruled(plan, policies, reach)];
 }

@@ -1,10 +1,10 @@
-import type { Catalog } from "@cmcp/catalog";
 import type { PolicyBundle } from "../bundle/index.ts";
 import type { CompiledPolicy } from "../compiled.ts";
 import { decideWith, redactionWith } from "../evaluate/decide.ts";
 import { prepare } from "../evaluate/engine.ts";
 import { wholePlan } from "../evaluate/slice.ts";
 import { checkNesting } from "./nesting.ts";
+import { outlineOf, type PolicyCatalog } from "./outline.ts";
 import { runWorker } from "./run-worker.ts";
 
 /** How a bundle is compiled. */
@@ -23,11 +23,10 @@ const DEFAULT_TIMEOUT_MS = 10_000;
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID`; `TEE_FAULT` when this thread's engine refuses what the worker's accepted.
  */
-export async function compilePolicy(bundle: PolicyBundle, catalog: Pick<Catalog, "tools">, options: CompileOptions): Promise<CompiledPolicy> {
+export async function compilePolicy(bundle: PolicyBundle, catalog: PolicyCatalog, options: CompileOptions): Promise<CompiledPolicy> {
   for (const [path, text] of bundle.cedarFiles) checkNesting(path, text);
   checkNesting("schema.cedarschema", bundle.schemaText);
-  const tools = [...catalog.tools.values()].map(({ toolName, actionName, inputSchema }) => ({ toolName, actionName, inputSchema }));
-  const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, tools }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   prepare(plan, wholePlan(plan));
   return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), redactionOf: (facts) => redactionWith(plan, facts) };
 }

@@ -1,22 +1,23 @@
 import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { BundleShape } from "../compiled.ts";
 import { SENSITIVITY_ATTRIBUTES } from "../facts.ts";
-import { builtinSchema, type ToolOutline } from "../schema/builtin.ts";
+import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
 import { describeSchema } from "../schema/describe.ts";
 import { fitSchema } from "../schema/fit.ts";
 import { parseSchema } from "../schema/parse.ts";
-import type { Projection } from "../schema/projection.ts";
+import { SUBJECT_FACTS, type Projection } from "../schema/projection.ts";
 import type { Rule } from "../verdict.ts";
+import { subjectsOf } from "./governed.ts";
 import { parsePolicies, type ParsedPolicy } from "./policies.ts";
 import { indexScopes, type ScopeIndex } from "./scopes.ts";
-import { checkNames, SHAPE_TYPES, shapeOf } from "./shape.ts";
+import { checkNames, SHAPE_TYPES, shapeOf, type KnownNames } from "./shape.ts";
 import { findProblems } from "./validate.ts";
 
 /** What the compile worker is given. */
 export interface CompileInput {
   readonly files: readonly (readonly [path: string, text: string])[];
   readonly schemaText: string;
-  readonly tools: readonly ToolOutline[];
+  readonly catalog: CatalogOutline;
 }
 
 /** Everything the engine and the projection need; plain data, so that a worker can hand it over. */
@@ -46,12 +47,16 @@ function withOwnSchema(shape: BundleShape, policies: readonly ParsedPolicy[], ac
   return { schema: parsed.schema, projection: fit.projection, problems, warnings: [...fit.warnings, ...warnings] };
 }
 
-/** The built-in schema; rules it cannot make sense of either stay in `problems`. */
-function withBuiltinSchema(shape: BundleShape, policies: readonly ParsedPolicy[], tools: readonly ToolOutline[]): Chosen {
-  const actions = tools.map((tool) => tool.actionName);
-  const named = policies.flatMap((policy) => policy.references.entities.flatMap(({ type, id }) => (type === SHAPE_TYPES["per-tool-action"].action && id !== null ? [id] : [])));
+/** Actions that the rules name. */
+export function namedActions(shape: BundleShape, policies: readonly ParsedPolicy[]): readonly string[] {
+  return policies.flatMap((policy) => policy.references.entities.flatMap(({ type, id }) => (type === SHAPE_TYPES[shape].action && id !== null ? [id] : [])));
+}
+
+/** The built-in schema; rules it cannot make sense of either stay in `problems`. It declares no action that only rules without a name for it would cover. */
+function withBuiltinSchema(shape: BundleShape, policies: readonly ParsedPolicy[], catalog: CatalogOutline): Chosen {
+  const actions = catalog.tools.map((tool) => tool.actionName);
   const reads = policies.flatMap((policy) => policy.references.reads);
-  const schema = builtinSchema(shape, tools, reads, named);
+  const schema = builtinSchema(shape, catalog, reads, namedActions(shape, policies));
   const { projection } = fitSchema(describeSchema(schema), shape, actions, reads);
   return { schema, projection, ...findProblems(schema, projection, policies) };
 }
@@ -83,6 +88,13 @@ function ruleOf(policy: ParsedPolicy): Rule {
   return { ...policy.rule, readsSensitivity };
 }
 
+/** Everything a catalog has, by Cedar type. Of a type that it has nothing of, nothing is known, and every name is missing. */
+function knownNames(subjects: ReturnType<typeof subjectsOf>): KnownNames {
+  if (subjects.length === 0) return new Map();
+  const ids = Map.groupBy(subjects, ({ type }) => type);
+  return new Map([...SUBJECT_FACTS.keys()].map((type) => [type, new Set(ids.get(type)?.map(({ id }) => id))]));
+}
+
 /**
  * Parses and checks a bundle and decides what the engine will be given. Runs in a disposable worker.
  *
@@ -90,12 +102,14 @@ function ruleOf(policy: ParsedPolicy): Rule {
  */
 export function planBundle(input: CompileInput): CompilePlan {
   const policies = parsePolicies(input.files);
-  const actions = input.tools.map((tool) => tool.actionName);
+  const { catalog } = input;
+  const actions = catalog.tools.map((tool) => tool.actionName);
   const parsed = parseSchema(input.schemaText);
   const shape = shapeOf(policies, parsed.ok ? describeSchema(parsed.schema) : undefined);
-  const warnings = [...checkNames(policies, shape, new Set(actions), new Set(input.tools.map((tool) => tool.toolName)))];
+  const subjects = subjectsOf(shape, catalog);
+  const warnings = [...checkNames(policies, new Set(actions), knownNames(subjects))];
   const own = withOwnSchema(shape, policies, actions, parsed);
-  const chosen = "schema" in own ? own : withBuiltinSchema(shape, policies, input.tools);
+  const chosen = "schema" in own ? own : withBuiltinSchema(shape, policies, catalog);
   if (!("schema" in own)) warnings.unshift(schemaWarning(shape, policies, own));
   warnings.push(...chosen.warnings);
   const enginePolicies: Record<string, Policy> = {};
@@ -114,6 +128,6 @@ export function planBundle(input: CompileInput): CompilePlan {
     policies: enginePolicies,
     rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])),
     projection: chosen.projection,
-    scopes: indexScopes(policies.filter(({ id }) => id in enginePolicies), shape, input.tools, chosen.schema),
+    scopes: indexScopes(policies.filter(({ id }) => id in enginePolicies), shape, subjects, chosen.schema),
   };
 }

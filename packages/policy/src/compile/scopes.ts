@@ -1,32 +1,36 @@
 import type { PolicyJson, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { BundleShape } from "../compiled.ts";
 import { SHAPE_TYPES } from "./shape.ts";
+import type { subjectsOf } from "./governed.ts";
 
-/** The rules that can apply to a call of one tool, by policy id, beside the general ones. */
-export interface ToolRules {
-  /** The action that requests for this tool have under per-tool actions. */
-  readonly actionName: string;
-  readonly rules: readonly string[];
+/** The rules whose scope names one entity by a literal. */
+export interface SubjectRules {
+  /** The one action that requests about it have; `null` where there are several. */
+  readonly action: string | null;
+  /** By policy id, with the actions the scope names by literals; `null` where it does not. */
+  readonly rules: readonly { readonly id: string; readonly actions: ReadonlySet<string> | null }[];
 }
 
 /**
- * Rules by the tools their scopes name. Whatever is not in a tool's part and not general has a scope that no
- * request for that tool can match, so leaving it out changes neither decision nor determining rules nor errors.
+ * Rules by what their scopes name. Whatever is not general, not of a request's action and not of its subject has a
+ * scope that the request cannot match, so leaving it out changes neither decision nor determining rules nor errors.
  */
 export interface ScopeIndex {
-  /** Rules whose scope names no tool by a literal: they belong to every call. */
+  /** Rules whose scope names neither an action nor a resource by a literal: they belong to every request. */
   readonly general: readonly string[];
-  /** One member for every tool of the catalog. */
-  readonly byTool: ReadonlyMap<string, ToolRules>;
-}
-
-interface Tool {
-  readonly toolName: string;
-  readonly actionName: string;
+  /** Rules whose scope names actions by literals, and no resource. */
+  readonly byAction: ReadonlyMap<string, readonly string[]>;
+  /** One member for everything in the catalog, by {@link subjectKey}. */
+  readonly bySubject: ReadonlyMap<string, SubjectRules>;
 }
 
 type Constraint = PolicyJson["action"] | PolicyJson["resource"];
 type Entity = Readonly<{ type: string; id: string }>;
+
+/** A key for an entity; types have no spaces. */
+export function subjectKey({ type, id }: Entity): string {
+  return `${type} ${id}`;
+}
 
 /** An entity literal of a policy's JSON, which may stand inside `__entity`. */
 function literal(value: unknown): Entity | undefined {
@@ -37,7 +41,7 @@ function literal(value: unknown): Entity | undefined {
 
 /** Entity literals a scope constraint restricts to; `null` where it does not, or not by literals alone. */
 function literals(constraint: Constraint): readonly Entity[] | null {
-  // `is T in E` holds its `in` inside; without one it restricts to a type, which every request has.
+  // `is T in E` holds its `in` inside; without one it restricts to a type, which is no literal.
   const at: unknown = constraint.op === "is" ? constraint.in : constraint;
   if (typeof at !== "object" || at === null) return null;
   const one = literal("entity" in at ? at.entity : undefined);
@@ -51,30 +55,25 @@ function hasActionGroups(schema: SchemaJson<string>): boolean {
   return Object.values(schema).some(({ actions }) => Object.values(actions).some(({ memberOf }) => (memberOf ?? []).length > 0));
 }
 
-function named(constraint: Constraint, type: string): ReadonlySet<string> | null {
+function actionsNamed(constraint: Constraint, type: string): ReadonlySet<string> | null {
   const entities = literals(constraint);
   return entities === null ? null : new Set(entities.flatMap((entity) => (entity.type === type ? [entity.id] : [])));
 }
 
-/** Sorts rules by the tools that their `==` and `in` scopes on resource and action name. Requests carry entities without parents, so `in` is `==` there. */
-export function indexScopes(policies: readonly { readonly id: string; readonly json: PolicyJson }[], shape: BundleShape, tools: readonly Tool[], schema: SchemaJson<string>): ScopeIndex {
-  const types = SHAPE_TYPES[shape];
+/** Sorts rules by what their `==` and `in` scopes on resource and action name. Requests carry entities without parents, so `in` is `==` there. */
+export function indexScopes(policies: readonly { readonly id: string; readonly json: PolicyJson }[], shape: BundleShape, subjects: ReturnType<typeof subjectsOf>, schema: SchemaJson<string>): ScopeIndex {
   const grouped = hasActionGroups(schema);
   const general: string[] = [];
-  const rules = new Map(tools.map(({ toolName }) => [toolName, [] as string[]]));
-  const byAction = Map.groupBy(tools, (tool) => tool.actionName);
+  const byAction = new Map<string, string[]>();
+  const bySubject = new Map(subjects.map((subject) => [subjectKey(subject), { action: subject.action, rules: [] as { id: string; actions: ReadonlySet<string> | null }[] }]));
   for (const { id, json } of policies) {
-    const resources = named(json.resource, types.resource);
-    // Under call_tool every request has the one action, so an action's literal tells no tools apart.
-    const actions = shape === "call_tool" || (grouped && json.action.op !== "==") ? null : named(json.action, types.action);
-    if (resources === null && actions === null) {
-      general.push(id);
-      continue;
-    }
-    const candidates = actions === null ? tools.filter(({ toolName }) => resources?.has(toolName)) : [...actions].flatMap((action) => byAction.get(action) ?? []);
-    for (const { toolName } of candidates) if (resources?.has(toolName) ?? true) rules.get(toolName)?.push(id);
+    const resources = literals(json.resource);
+    const actions = grouped && json.action.op !== "==" ? null : actionsNamed(json.action, SHAPE_TYPES[shape].action);
+    if (resources !== null) for (const key of new Set(resources.map(subjectKey))) bySubject.get(key)?.rules.push({ id, actions });
+    else if (actions === null) general.push(id);
+    else for (const action of actions) byAction.set(action, [...(byAction.get(action) ?? []), id]);
   }
-  return { general, byTool: new Map(tools.map(({ toolName, actionName }) => [toolName, { actionName, rules: rules.get(toolName) ?? [] }])) };
+  return { general, byAction, bySubject };
 }
 
 /** The schema with no other action than `action`; validating a request costs time for every action the schema has. Action groups need all. */

@@ -58,7 +58,7 @@ void test("names that no request has are refused, because their rules would neve
   await refused(`${PERMIT_ALL} forbid (principal, action, resource) when { principal in Team::"a" };`, /entity type Team/);
   await refused(`${PERMIT_ALL} forbid (principal, action, resource) when { [Team::"a"].contains(principal) };`, /entity type Team/);
   await refused(forbid('principal, action == Action::"call_tool", resource'), /write cMCP::Action::"call_tool"/);
-  await refused(forbid('principal, action in [cMCP::Action::"read_file"], resource'), /the only action of this shape is cMCP::Action::"call_tool"/);
+  await refused(forbid('principal, action in [cMCP::Action::"read_file"], resource'), /the actions of this shape are cMCP::Action::"call_tool", /);
 });
 
 void test("names the catalog does not have are warned of", async () => {

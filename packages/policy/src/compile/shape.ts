@@ -1,22 +1,24 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { BundleShape } from "../compiled.ts";
 import type { SchemaDescription } from "../schema/describe.ts";
+import { ACTIONS, CALL_TOOL, PROMPT, RESOURCE_ITEM, TOOL, isGovernedAction } from "./governed.ts";
 import type { ParsedPolicy } from "./policies.ts";
 
 /** Cedar names of a request's parts in each shape. */
 export const SHAPE_TYPES = {
-  call_tool: { principal: "cMCP::Principal", action: "cMCP::Action", resource: "cMCP::Resource" },
+  call_tool: { principal: "cMCP::Principal", action: "cMCP::Action", resource: TOOL },
   "per-tool-action": { principal: "Agent", action: "Action", resource: "Resource" },
 } as const satisfies Record<BundleShape, Record<string, string>>;
 
-/** The one action of the `call_tool` shape. */
-export const CALL_TOOL = "call_tool";
+/** Types of the `call_tool` shape beside those in {@link SHAPE_TYPES}. */
+const FURTHER_TYPES: readonly string[] = [RESOURCE_ITEM, PROMPT];
 
 function refuse(why: string): never {
   throw new CmcpError("POLICY_BUNDLE_INVALID", why);
 }
 
 function shapeNaming(type: string): BundleShape | undefined {
+  if (FURTHER_TYPES.includes(type)) return "call_tool";
   for (const shape of ["call_tool", "per-tool-action"] as const) if (Object.values<string>(SHAPE_TYPES[shape]).includes(type)) return shape;
   return undefined;
 }
@@ -32,7 +34,7 @@ export function shapeOf(policies: readonly ParsedPolicy[], schema: SchemaDescrip
   const first = new Map<BundleShape, string>();
   for (const policy of policies) {
     for (const { type } of policy.references.entities) {
-      const shape = shapeNaming(type) ?? refuse(`${policy.id} names entity type ${type}, which no request has; use ${Object.values(SHAPE_TYPES.call_tool).join(", ")}`);
+      const shape = shapeNaming(type) ?? refuse(`${policy.id} names entity type ${type}, which no request has; use ${[...Object.values(SHAPE_TYPES.call_tool), ...FURTHER_TYPES].join(", ")}`);
       if (!first.has(shape)) first.set(shape, policy.id);
     }
   }
@@ -43,22 +45,29 @@ export function shapeOf(policies: readonly ParsedPolicy[], schema: SchemaDescrip
   return schema?.namespaces.includes("cMCP") === false && schema.namespaces.includes("") ? "per-tool-action" : "call_tool";
 }
 
+/** Ids of the catalog's entities by Cedar type. Empty without a catalog: then nothing is known to be missing. */
+export type KnownNames = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What people call an entity of a type. */
+const WORDS: Readonly<Record<string, string>> = { [TOOL]: "tool", Resource: "tool", [RESOURCE_ITEM]: "resource", [PROMPT]: "prompt" };
+
 /**
- * Checks the actions and tools the policies name against the catalog's, if there is a catalog. Returns warnings.
+ * Checks the actions and entities the policies name against the catalog's, if there is a catalog. Returns warnings.
  *
+ * @param actions - actions that the catalog's tools have under per-tool actions
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for an action no request can have.
  */
-export function checkNames(policies: readonly ParsedPolicy[], shape: BundleShape, actions: ReadonlySet<string>, tools: ReadonlySet<string>): readonly string[] {
+export function checkNames(policies: readonly ParsedPolicy[], actions: ReadonlySet<string>, known: KnownNames): readonly string[] {
   const warnings = new Set<string>();
   for (const policy of policies) {
     for (const { type, id } of policy.references.entities) {
       if (id === null) continue;
-      if (type === SHAPE_TYPES.call_tool.action && id !== CALL_TOOL) refuse(`${policy.id} names ${type}::"${id}"; the only action of this shape is ${type}::"${CALL_TOOL}"`);
+      if (type === SHAPE_TYPES.call_tool.action && !isGovernedAction(id)) refuse(`${policy.id} names ${type}::"${id}"; the actions of this shape are ${Object.keys(ACTIONS).map((one) => `${type}::"${one}"`).join(", ")}`);
       if (type === SHAPE_TYPES["per-tool-action"].action && !actions.has(id)) {
         if (id === CALL_TOOL) refuse(`${policy.id} names Action::"${CALL_TOOL}", which no request has; write cMCP::Action::"${CALL_TOOL}"`);
         if (actions.size > 0) warnings.add(`${policy.id} names Action::"${id}", which no tool of the catalog gives`);
       }
-      if (type === SHAPE_TYPES[shape].resource && tools.size > 0 && !tools.has(id)) warnings.add(`${policy.id} names tool "${id}", which the catalog does not have`);
+      if (known.get(type)?.has(id) === false) warnings.add(`${policy.id} names ${WORDS[type] ?? type} "${id}", which the catalog does not have`);
     }
   }
   return [...warnings];

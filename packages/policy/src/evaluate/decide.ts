@@ -1,16 +1,20 @@
+import { askedOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
-import type { CallFacts } from "../facts.ts";
+import type { GovernedFacts } from "../facts.ts";
 import { fixedDeny, verdictOf, type Verdict } from "../verdict.ts";
 import { authorize } from "./engine.ts";
-import { projectCall } from "./project.ts";
+import { projectRequest } from "./project.ts";
 import { redactingSlice, sliceFor } from "./slice.ts";
 
-/** Decides one call under a compiled plan. Whatever goes wrong is a deny. */
-export function decideWith(plan: CompilePlan, facts: CallFacts): Verdict {
+/** Decides one request under a compiled plan. Whatever goes wrong is a deny, and so is whatever the bundle says nothing about. */
+export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
   try {
-    const request = projectCall(plan.shape, plan.projection, facts);
+    const asked = askedOf(plan.shape, facts);
+    if (asked === null) return fixedDeny("default-deny", "no-policy");
+    const request = projectRequest(plan.shape, plan.projection, asked, facts);
+    if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
     if (request === "request-invalid" || request === "context-bound") return fixedDeny(request, request);
-    const answer = authorize(plan, sliceFor(plan, facts.tool), request);
+    const answer = authorize(plan, sliceFor(plan, asked), request);
     return answer.type === "failure" ? fixedDeny("request-invalid", "request-invalid") : verdictOf(answer.response, plan.rules);
   } catch {
     // A failing engine, or a bug: the verdict is the report, and it is recorded with the call.
@@ -18,13 +22,14 @@ export function decideWith(plan: CompilePlan, facts: CallFacts): Verdict {
   }
 }
 
-/** What the permits that apply to a call want removed from its result, whatever forbids it; all that any could, when that cannot be told. */
-export function redactionWith(plan: CompilePlan, facts: CallFacts): readonly string[] {
-  const slice = redactingSlice(plan, facts.tool);
-  if (slice === null) return [];
+/** What the permits that apply to a request want removed from its result, whatever forbids it; all that any could, when that cannot be told. */
+export function redactionWith(plan: CompilePlan, facts: GovernedFacts): readonly string[] {
+  const asked = askedOf(plan.shape, facts);
+  const slice = asked === null ? null : redactingSlice(plan, asked);
+  if (asked === null || slice === null) return [];
   const fieldsOf = (ids: readonly string[]): readonly string[] => [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].toSorted();
-  const request = projectCall(plan.shape, plan.projection, facts);
-  if (request === "request-invalid" || request === "context-bound") return fieldsOf(slice.rules());
+  const request = projectRequest(plan.shape, plan.projection, asked, facts);
+  if (typeof request === "string") return fieldsOf(slice.rules());
   const answer = authorize(plan, slice, request);
   const clean = answer.type === "success" && answer.response.diagnostics.errors.length === 0;
   return fieldsOf(clean ? answer.response.diagnostics.reason : slice.rules());

@@ -28,8 +28,8 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }]]),
-    projection: { principal: [], resource: [], contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]) },
-    scopes: { general: ["p"], byTool: new Map() },
+    projection: { principal: [], subjects: new Map([["cMCP::Resource", []]]), contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]) },
+    scopes: { general: ["p"], byAction: new Map(), bySubject: new Map() },
   };
 }
 

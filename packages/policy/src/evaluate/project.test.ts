@@ -5,12 +5,15 @@ import * as fc from "fast-check";
 import type { JsonValue } from "@cmcp/boundary";
 import type { ArgumentType } from "../schema/projection.ts";
 import { call } from "../test-support.ts";
-import { projectCall } from "./project.ts";
+import { projectRequest } from "./project.ts";
+
+const ASKED = { action: "call_tool", type: "cMCP::Resource", id: "read_file" };
+const TOOLS = new Map([[ASKED.type, []]]);
 
 /** The projected argument `value` under a type, or the fault. */
 function projected(type: ArgumentType, value: JsonValue): unknown {
   const contexts = new Map([["call_tool", { facts: [], arguments: [{ name: "value", required: true, type }] }]]);
-  const request = projectCall("call_tool", { principal: [], resource: [], contexts }, call({ value }));
+  const request = projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({ value }));
   return typeof request === "string" ? request : request.context.arguments;
 }
 
@@ -27,7 +30,7 @@ void test("a value of another type is a fault before the engine sees it", () => 
 
 void test("a required argument that is missing, or inherited, is a fault", () => {
   const contexts = new Map([["call_tool", { facts: [], arguments: [{ name: "toString", required: true, type: { kind: "String" } as const }] }]]);
-  assert.equal(projectCall("call_tool", { principal: [], resource: [], contexts }, call({})), "request-invalid");
+  assert.equal(projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({})), "request-invalid");
 });
 
 void test("a value of its type is carried as it is", () => {

@@ -1,13 +1,14 @@
 import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { CALL_TOOL, SHAPE_TYPES } from "../compile/shape.ts";
+import type { Asked } from "../compile/governed.ts";
+import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, type CallFacts, type FactTable } from "../facts.ts";
-import type { ArgumentType, PlannedArgument, PlannedFact, Projection } from "../schema/projection.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, argumentsOf, type FactTable, type GovernedFacts } from "../facts.ts";
+import { SUBJECT_FACTS, type ArgumentType, type PlannedArgument, type PlannedFact, type Projection } from "../schema/projection.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_SET_MEMBERS } from "./bounds.ts";
 
-/** Why a call has no request: it does not fit the schema, or a value is over its bound. */
-export type ProjectionFault = "request-invalid" | "context-bound";
+/** Why there is no engine request: what is asked does not fit the schema, a value is over its bound, or the schema has no such action. */
+export type ProjectionFault = "request-invalid" | "context-bound" | "not-declared";
 
 /** The parts of an engine call that come from the call's facts. */
 export type ProjectedRequest = Pick<StatefulAuthorizationCall, "principal" | "action" | "resource" | "context" | "entities">;
@@ -48,7 +49,7 @@ class Projector {
     return value.map((member) => this.scalar(kind, member));
   }
 
-  facts(planned: readonly PlannedFact[], table: FactTable, facts: CallFacts): Record<string, CedarValueJson> {
+  facts(planned: readonly PlannedFact[], table: FactTable, facts: GovernedFacts): Record<string, CedarValueJson> {
     const record: Record<string, CedarValueJson> = {};
     for (const { name, kind, required } of planned) {
       const value = table.get(name)?.of(facts);
@@ -80,25 +81,26 @@ class Projector {
 }
 
 /**
- * The engine request for a call. Of the caller's arguments only those the projection names are looked at,
+ * The engine request for what is asked. Of the caller's arguments only those the projection names are looked at,
  * each must have its declared type, and objects are rebuilt member by member, so keys such as `__entity`
  * and `__extn` never reach the engine. Nothing is cut: what is too long is a fault.
  */
-export function projectCall(shape: BundleShape, projection: Projection, facts: CallFacts): ProjectedRequest | ProjectionFault {
+export function projectRequest(shape: BundleShape, projection: Projection, { action, type, id }: Asked, facts: GovernedFacts): ProjectedRequest | ProjectionFault {
   const types = SHAPE_TYPES[shape];
-  const action = shape === "call_tool" ? CALL_TOOL : facts.tool.actionName;
   const context = projection.contexts.get(action);
-  if (context === undefined) return "request-invalid";
+  const planned = projection.subjects.get(type);
+  // A tool's own action that the schema leaves out is a gap in the schema; any other is something the bundle does not speak of.
+  if (context === undefined || planned === undefined) return "tool" in facts && facts.action !== "ask_client" ? "request-invalid" : "not-declared";
   const projector = new Projector();
   try {
     const principal = { type: types.principal, id: projector.text(facts.principal.id) };
-    const resource = { type: types.resource, id: projector.text(facts.tool.toolName) };
+    const resource = { type, id: projector.text(id) };
     const entities: EntityJson[] = [
       { uid: principal, attrs: projector.facts(projection.principal, PRINCIPAL_FACTS, facts), parents: [] },
-      { uid: resource, attrs: projector.facts(projection.resource, RESOURCE_FACTS, facts), parents: [] },
+      { uid: resource, attrs: projector.facts(planned, SUBJECT_FACTS.get(type) ?? new Map(), facts), parents: [] },
     ];
     const values = projector.facts(context.facts, CONTEXT_FACTS, facts);
-    if (context.arguments !== null) values.arguments = projector.record(context.arguments, facts.arguments);
+    if (context.arguments !== null) values.arguments = projector.record(context.arguments, argumentsOf(facts));
     return { principal, action: { type: types.action, id: action }, resource, context: values, entities };
   } catch (thrown) {
     if (thrown instanceof Refused) return thrown.fault;

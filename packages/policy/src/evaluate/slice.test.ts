@@ -3,28 +3,42 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import * as fc from "fast-check";
+import { ACTIONS, askedOf, type Asked } from "../compile/governed.ts";
+import { outlineOf } from "../compile/outline.ts";
 import { planBundle, type CompilePlan } from "../compile/plan.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
-import type { CallFacts } from "../facts.ts";
-import { call, tool } from "../test-support.ts";
+import type { GovernedFacts } from "../facts.ts";
+import { asked, call, catalogWith, onPrompt, onResource, prompt, resource, tool } from "../test-support.ts";
 import { fixedDeny, verdictOf, type Verdict } from "../verdict.ts";
 import { decideWith } from "./decide.ts";
-import { projectCall } from "./project.ts";
+import { projectRequest } from "./project.ts";
 import { sliceFor } from "./slice.ts";
 
 const NAMES = ["read_file", "send_mail", "list_rows", "drop_rows"] as const;
 const PATH = { type: "object", properties: { path: { type: "string" } } };
 const TOOLS = NAMES.map((name) => tool(name, PATH));
 const OUTSIDE = tool("added_later", PATH);
+const ROWS = resource("x://rows");
+const ROW = resource("x://rows/{path}");
+const SUMMARY = prompt("summary", ["path"]);
+const REPORT = prompt("report");
 
-function planOf(cedar: string, schemaText = ""): CompilePlan {
-  return planBundle({ files: [["rules.cedar", cedar]], schemaText, tools: TOOLS });
+function planOf(cedar: string, schemaText = "", tools = TOOLS): CompilePlan {
+  return planBundle({ files: [["rules.cedar", cedar]], schemaText, catalog: outlineOf(catalogWith([ROWS, ROW], [SUMMARY, REPORT], tools)) });
+}
+
+function askedBy(plan: CompilePlan, facts: GovernedFacts): Asked {
+  const found = askedOf(plan.shape, facts);
+  assert.ok(found !== null);
+  return found;
 }
 
 /** The engine asked with every rule and the whole schema at once, nothing prepared. */
-function withEverything(plan: CompilePlan, facts: CallFacts): Verdict {
-  const request = projectCall(plan.shape, plan.projection, facts);
+function withEverything(plan: CompilePlan, facts: GovernedFacts): Verdict {
+  const about = askedOf(plan.shape, facts);
+  const request = about === null ? "not-declared" : projectRequest(plan.shape, plan.projection, about, facts);
+  if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
   if (typeof request === "string") return fixedDeny(request, request);
   const answer = isAuthorized({ ...request, policies: { staticPolicies: { ...plan.policies } }, schema: plan.schema, validateRequest: true });
   return answer.type === "failure" ? fixedDeny("request-invalid", "request-invalid") : verdictOf(answer.response, plan.rules);
@@ -32,28 +46,35 @@ function withEverything(plan: CompilePlan, facts: CallFacts): Verdict {
 
 const some = <T>(values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 
-/** Scopes that name tools by `==`, `in` and lists, scopes that do not, and both at once. */
-function resourceScope(shape: BundleShape): fc.Arbitrary<string> {
+/** Literals of everything a rule of the shape can name, and of things no catalog has. */
+function literalsOf(shape: BundleShape): readonly { readonly type: string; readonly id: string }[] {
   const type = SHAPE_TYPES[shape].resource;
-  const of = (name: string): string => `${type}::"${name}"`;
+  const tools = [...NAMES, "no_such_tool"].map((id) => ({ type, id }));
+  if (shape === "per-tool-action") return tools;
+  return [...tools, ...["x://rows", "x://rows/{path}", "x://gone"].map((id) => ({ type: "cMCP::ResourceItem", id })), ...["summary", "report", "gone"].map((id) => ({ type: "cMCP::Prompt", id }))];
+}
+
+/** Scopes that name something by `==`, `in` and lists, scopes that do not, and both at once. */
+function resourceScope(shape: BundleShape): fc.Arbitrary<string> {
+  const literals = literalsOf(shape);
   return fc.oneof(
     fc.constant("resource"),
-    fc.constant(`resource is ${type}`),
-    some(NAMES).map((name) => `resource == ${of(name)}`),
-    some([...NAMES, "no_such_tool"]).map((name) => `resource in ${of(name)}`),
-    some(NAMES).map((name) => `resource is ${type} in ${of(name)}`),
+    some(literals).map(({ type }) => `resource is ${type}`),
+    some(literals).map(({ type, id }) => `resource == ${type}::"${id}"`),
+    some(literals).map(({ type, id }) => `resource in ${type}::"${id}"`),
+    some(literals).map(({ type, id }) => `resource is ${type} in ${type}::"${id}"`),
   );
 }
 
 function actionScope(shape: BundleShape): fc.Arbitrary<string> {
   const type = SHAPE_TYPES[shape].action;
-  if (shape === "call_tool") return some(["action", `action == ${type}::"call_tool"`, `action in [${type}::"call_tool"]`]);
-  const id = some(TOOLS).map((each) => `${type}::"${each.actionName}"`);
+  const ids = shape === "call_tool" ? Object.keys(ACTIONS) : TOOLS.map((each) => each.actionName);
+  const id = some(ids).map((each) => `${type}::"${each}"`);
   return fc.oneof(
     fc.constant("action"),
     id.map((one) => `action == ${one}`),
     id.map((one) => `action in ${one}`),
-    fc.uniqueArray(id, { minLength: 1, maxLength: 3 }).map((ids) => `action in [${ids.join(", ")}]`),
+    fc.uniqueArray(id, { minLength: 1, maxLength: 3 }).map((each) => `action in [${each.join(", ")}]`),
   );
 }
 
@@ -66,59 +87,77 @@ function condition(shape: BundleShape): fc.Arbitrary<string> {
     'when { context.arguments.path == "/etc" }',
     'when { context.arguments has path && context.arguments.path == "/etc" }',
     `when { resource == ${SHAPE_TYPES[shape].resource}::"send_mail" }`,
-    `when { action == ${SHAPE_TYPES[shape].action}::"${shape === "call_tool" ? "call_tool" : "SendMail"}" }`,
+    `when { action == ${SHAPE_TYPES[shape].action}::"${shape === "call_tool" ? "read_resource" : "SendMail"}" }`,
   ]);
 }
 
 function rule(shape: BundleShape): fc.Arbitrary<string> {
   const advice = fc.oneof({ weight: 4, arbitrary: fc.constant("") }, some(['@aarm_decision("step_up")', '@aarm_decision("defer")']));
   return fc.tuple(some(["permit", "permit", "forbid"]), actionScope(shape), resourceScope(shape), condition(shape), advice, fc.boolean()).map(
-    ([effect, action, resource, when, asking, redacts]) => `${asking} ${redacts && effect === "permit" ? '@redact_fields("ssn")' : ""} ${effect} (principal, ${action}, ${resource}) ${when};`,
+    ([effect, action, scope, when, asking, redacts]) => `${asking} ${redacts && effect === "permit" ? '@redact_fields("ssn")' : ""} ${effect} (principal, ${action}, ${scope}) ${when};`,
   );
 }
 
-// One rule that names the shape's own entities decides which shape the bundle has.
-const ANCHOR: Record<BundleShape, string> = { call_tool: 'forbid (principal == cMCP::Principal::"nobody", action, resource);', "per-tool-action": 'forbid (principal == Agent::"nobody", action, resource);' };
+// Rules that name the shape's own entities decide which shape the bundle has, and which actions its schema declares.
+const ANCHOR: Record<BundleShape, string> = {
+  call_tool: `forbid (principal == cMCP::Principal::"nobody", action in [${Object.keys(ACTIONS).map((id) => `cMCP::Action::"${id}"`).join(", ")}], resource);`,
+  "per-tool-action": 'forbid (principal == Agent::"nobody", action, resource);',
+};
 
-const request = fc.record({
-  tool: some([...TOOLS, OUTSIDE]),
-  arguments: some([{}, { path: "/etc" }, { path: "/home" }, { path: 5 }]),
-  sessionMaxSensitivity: some(["public", "pii"]),
-  workflowId: some(["default", "night"]),
-});
+const session = fc.record({ sessionMaxSensitivity: some(["public", "pii"]), workflowId: some(["default", "night"]) });
+const someArguments = some([{}, { path: "/etc" }, { path: "/home" }, { path: 5 }]);
+const request: fc.Arbitrary<GovernedFacts> = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(some([...TOOLS, OUTSIDE]), someArguments, session, some(["call_tool", "call_tool", "ask_client"] as const)).map(([about, args, rest, action]) => call(args, { tool: about, action, ...rest })) },
+  fc.tuple(some(["list_resource", "read_resource", "subscribe_resource", "complete", "ask_client"] as const), some([asked(ROWS), asked(ROW, "x://rows/etc"), asked(ROW), asked(resource("x://later"))]), session).map(([action, about, rest]) => onResource(action, about.resource, { resource: about, ...rest })),
+  fc.tuple(some(["get_prompt", "complete", "ask_client"] as const), some([SUMMARY, REPORT, prompt("later")]), someArguments, session).map(([action, about, args, rest]) => onPrompt(action, about, args, rest)),
+);
 
 for (const shape of ["call_tool", "per-tool-action"] as const) {
   test(`${shape}: a slice and the full set give one verdict`, () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(fc.array(rule(shape), { minLength: 1, maxLength: 8 }), fc.array(request, { minLength: 1, maxLength: 6 }), (rules, requests) => {
+      fc.property(fc.array(rule(shape), { minLength: 1, maxLength: 8 }), fc.array(request, { minLength: 1, maxLength: 8 }), (rules, requests) => {
         const plan = planOf([ANCHOR[shape], ...rules].join("\n"));
         assert.equal(plan.shape, shape);
-        for (const each of requests) {
-          const facts = call({}, each);
+        for (const facts of requests) {
           const verdict = decideWith(plan, facts);
-          assert.deepEqual(verdict, withEverything(plan, facts), [...rules, JSON.stringify(each.arguments), each.tool.toolName].join("\n"));
+          assert.deepEqual(verdict, withEverything(plan, facts), [...rules, JSON.stringify(askedOf(plan.shape, facts))].join("\n"));
           seen.add(verdict.decision).add(verdict.cause);
+          if (!("tool" in facts) && verdict.decision !== "deny") seen.add(facts.action);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
     for (const met of ["allow", "redact", "deny", "policy", "no-policy", "error"]) assert.ok(seen.has(met), `${met} was never met`);
+    const governed = ["list_resource", "read_resource", "subscribe_resource", "get_prompt", "complete"];
+    assert.deepEqual(governed.filter((action) => seen.has(action)), shape === "call_tool" ? governed : [], "what each shape can let through");
   });
 }
 
-test("rules about other tools are not in a tool's slice, and those that name none are in every", () => {
+test("rules about other things are not in a slice, and those that name none are in every", () => {
   const plan = planOf(`
     permit (principal, action, resource == cMCP::Resource::"read_file");
     forbid (principal, action, resource in cMCP::Resource::"send_mail");
     forbid (principal, action, resource is cMCP::Resource in cMCP::Resource::"send_mail");
     forbid (principal, action, resource is cMCP::Resource);
-    forbid (principal, action, resource) when { resource == cMCP::Resource::"list_rows" };`);
-  const rulesOf = (name: string): readonly string[] => sliceFor(plan, tool(name)).rules();
-  assert.deepEqual(rulesOf("read_file"), ["rules.cedar#4", "rules.cedar#5", "rules.cedar#1"]);
-  assert.deepEqual(rulesOf("send_mail"), ["rules.cedar#4", "rules.cedar#5", "rules.cedar#2", "rules.cedar#3"]);
-  assert.equal(sliceFor(plan, tool("list_rows")).key, sliceFor(plan, tool("drop_rows")).key, "tools no rule names share a slice");
-  assert.equal(sliceFor(plan, OUTSIDE).rules().length, 5, "a tool the plan does not know gets every rule");
+    forbid (principal, action, resource) when { resource == cMCP::Resource::"list_rows" };
+    permit (principal, action == cMCP::Action::"read_resource", resource);
+    permit (principal, action == cMCP::Action::"get_prompt", resource == cMCP::Prompt::"summary");
+    permit (principal, action in [cMCP::Action::"list_resource", cMCP::Action::"read_resource"], resource == cMCP::ResourceItem::"x://rows");`);
+  const sliceOf = (facts: GovernedFacts) => sliceFor(plan, askedBy(plan, facts));
+  const rulesOf = (facts: GovernedFacts): readonly number[] => sliceOf(facts).rules().map((id) => Number(id.split("#")[1]));
+  const onTool = (name: string) => call({}, { tool: tool(name) });
+  assert.deepEqual(rulesOf(onTool("read_file")), [4, 5, 1]);
+  assert.deepEqual(rulesOf(onTool("send_mail")), [4, 5, 2, 3]);
+  assert.deepEqual(rulesOf(onResource("read_resource", ROWS)), [4, 5, 6, 8]);
+  assert.deepEqual(rulesOf(onResource("read_resource", ROW)), [4, 5, 6]);
+  assert.deepEqual(rulesOf(onResource("list_resource", ROWS)), [4, 5, 8]);
+  assert.deepEqual(rulesOf(onResource("subscribe_resource", ROWS)), [4, 5]);
+  assert.deepEqual(rulesOf(onPrompt("get_prompt", SUMMARY)), [4, 5, 7]);
+  assert.deepEqual(rulesOf(onPrompt("complete", SUMMARY)), [4, 5]);
+  assert.equal(sliceOf(onTool("list_rows")).key, sliceOf(onTool("drop_rows")).key, "tools no rule names share a slice");
+  assert.notEqual(sliceOf(onResource("subscribe_resource", ROWS)).key, sliceOf(onResource("read_resource", ROW)).key, "actions share none");
+  assert.equal(sliceOf(call({}, { tool: OUTSIDE })).rules().length, 8, "what the plan does not know gets every rule");
 });
 
 test("under action groups a rule about a group is in the slice of every tool", () => {
@@ -129,13 +168,13 @@ test("under action groups a rule about a group is in the slice of every tool", (
   const plan = planOf('permit (principal, action in Action::"Reading", resource); forbid (principal, action == Action::"DropRows", resource);', schema);
   const decide = (name: string): string => decideWith(plan, call({}, { tool: tool(name, PATH) })).decision;
   assert.deepEqual(NAMES.map(decide), ["allow", "deny", "allow", "deny"]);
-  assert.ok(!sliceFor(plan, tool("read_file")).rules().includes("rules.cedar#2"));
+  assert.ok(!sliceFor(plan, askedBy(plan, call({}, { tool: tool("read_file", PATH) }))).rules().includes("rules.cedar#2"));
 });
 
 test("more tools than the engine holds slices of are still decided by their own rules", () => {
   const many = Array.from({ length: 300 }, (_, index) => tool(`t${index}`));
   const cedar = many.map(({ toolName }, index) => `@id("r${index}") permit (principal, action, resource == cMCP::Resource::"${toolName}");`).join("\n");
-  const plan = planBundle({ files: [["rules.cedar", cedar]], schemaText: "", tools: many });
+  const plan = planOf(cedar, "", many);
   for (let round = 0; round < 2; round += 1) {
     for (const [index, each] of many.entries()) assert.equal(decideWith(plan, call({}, { tool: each })).rule, `r${index}`);
   }

@@ -1,8 +1,7 @@
 import type { SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { CatalogTool } from "@cmcp/catalog";
+import type { Asked } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
-import { schemaOfAction } from "../compile/scopes.ts";
-import { CALL_TOOL } from "../compile/shape.ts";
+import { schemaOfAction, subjectKey } from "../compile/scopes.ts";
 
 /** Some of a plan's rules and the schema for requests they are asked about. */
 export interface Slice {
@@ -18,21 +17,21 @@ export function wholePlan(plan: CompilePlan): Slice {
   return { key: "", rules: () => Object.keys(plan.policies), schema: () => plan.schema };
 }
 
-type Named = Pick<CatalogTool, "toolName" | "actionName">;
-
-/** The rules that can apply to a call of this tool; all, for a tool the plan was not compiled with. */
-export function sliceFor(plan: CompilePlan, tool: Named): Slice {
-  const own = plan.scopes.byTool.get(tool.toolName);
-  if (own?.actionName !== tool.actionName) return wholePlan(plan);
-  const action = plan.shape === "call_tool" ? CALL_TOOL : tool.actionName;
-  // Tools that no rule names share a slice where they share the action.
-  const key = own.rules.length === 0 ? `action ${action}` : `tool ${tool.toolName}`;
-  return { key, rules: () => [...plan.scopes.general, ...own.rules], schema: () => schemaOfAction(plan.schema, action) };
+/** The rules that can apply to a request; all, for something the plan was not compiled with. */
+export function sliceFor(plan: CompilePlan, asked: Asked): Slice {
+  const { action } = asked;
+  const { general, byAction, bySubject } = plan.scopes;
+  const own = bySubject.get(subjectKey(asked));
+  if (own === undefined || (own.action !== null && own.action !== action)) return wholePlan(plan);
+  const applies = ({ actions }: (typeof own.rules)[number]): boolean => actions === null || actions.has(action);
+  // What no rule names shares a slice with all else of its action.
+  const key = own.rules.some(applies) ? `${action} on ${subjectKey(asked)}` : `action ${action}`;
+  return { key, rules: () => [...general, ...(byAction.get(action) ?? []), ...own.rules.filter(applies).map(({ id }) => id)], schema: () => schemaOfAction(plan.schema, action) };
 }
 
-/** Of a tool's slice, the permits that redact; `null` when there are none. */
-export function redactingSlice(plan: CompilePlan, tool: Named): Slice | null {
-  const slice = sliceFor(plan, tool);
+/** Of a request's slice, the permits that redact; `null` when there are none. */
+export function redactingSlice(plan: CompilePlan, asked: Asked): Slice | null {
+  const slice = sliceFor(plan, asked);
   const rules = slice.rules().filter((id) => (plan.rules.get(id)?.redactFields.length ?? 0) > 0 && plan.policies[id] !== undefined);
   return rules.length === 0 ? null : { ...slice, key: `redacting ${slice.key}`, rules: () => rules };
 }

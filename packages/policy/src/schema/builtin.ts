@@ -1,15 +1,24 @@
 import type { SchemaJson, Type, TypeOfAttribute } from "@cedar-policy/cedar-wasm/nodejs";
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { CALL_TOOL } from "../compile/shape.ts";
+import type { JsonObject } from "@cmcp/boundary";
+import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../compile/governed.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, type FactKind, type FactTable } from "../facts.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactKind, type FactTable } from "../facts.ts";
+import { agreedKind, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
 
 /** What the built-in schema needs to know of a catalog tool. */
 export interface ToolOutline {
   readonly toolName: string;
   readonly actionName: string;
   readonly inputSchema: JsonObject;
+}
+
+/** What the built-in schema, and checks of names, need to know of a catalog. Plain data, for the compile worker. */
+export interface CatalogOutline {
+  readonly tools: readonly ToolOutline[];
+  /** Resources and templates by URI or template text, with the template's variables. */
+  readonly resources: readonly { readonly id: string; readonly variables: readonly string[] }[];
+  readonly prompts: readonly { readonly promptName: string; readonly arguments: readonly string[]; readonly required: readonly string[] }[];
 }
 
 type Attributes = Record<string, TypeOfAttribute<string>>;
@@ -24,74 +33,81 @@ function factAttributes(variable: string, table: FactTable, reads: readonly Attr
   const attributes: Attributes = {};
   for (const [name, fact] of table) {
     if (!fact.sourced || !reads.some((read) => read.variable === variable && read.path[0] === name)) continue;
-    attributes[name] = { ...cedarType(fact.kind), required: name !== "user_identity" };
+    attributes[name] = { ...cedarType(fact.kind), required: !fact.optional };
   }
   return attributes;
 }
 
-const SCALARS: ReadonlyMap<JsonValue | undefined, FactKind> = new Map<JsonValue | undefined, FactKind>([
-  ["string", "String"],
-  ["integer", "Long"],
-  ["boolean", "Bool"],
-]);
-
-/** Cedar type of a JSON Schema property; `undefined` where there is no exact counterpart. */
-function propertyKind(property: JsonValue | undefined): FactKind | undefined {
-  if (!isJsonObject(property)) return undefined;
-  if (property.type === "array") return isJsonObject(property.items) && property.items.type === "string" ? "Set" : undefined;
-  return SCALARS.get(property.type);
-}
-
-function propertyOf(tool: ToolOutline, name: string): JsonValue | undefined {
-  const properties = tool.inputSchema.properties;
-  return isJsonObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
-}
-
-function requires(tool: ToolOutline, name: string): boolean {
-  return Array.isArray(tool.inputSchema.required) && tool.inputSchema.required.includes(name);
-}
-
-/** Arguments that rules read, with the one type all approved tools give them; where tools differ there is none. */
-function argumentKinds(tools: readonly ToolOutline[], reads: readonly AttributeRead[]): ReadonlyMap<string, FactKind> {
-  const names = new Set(reads.flatMap(({ variable, path }) => (variable === "context" && path[0] === "arguments" && path[1] !== undefined ? [path[1]] : [])));
-  const kinds = new Map<string, FactKind>();
-  for (const name of names) {
-    const properties = tools.map((tool) => propertyOf(tool, name)).filter((property) => property !== undefined);
-    const found = new Set(properties.map(propertyKind));
-    const [kind] = found;
-    if (found.size === 1 && kind !== undefined) kinds.set(name, kind);
-  }
-  return kinds;
-}
-
-function argumentRecord(tools: readonly ToolOutline[], kinds: ReadonlyMap<string, FactKind>): Attributes {
-  const attributes: Attributes = {};
-  // A tool that does not declare an argument may still be sent it, so it is optional there, not absent.
-  for (const [name, kind] of kinds) attributes[name] = { ...cedarType(kind), required: tools.length > 0 && tools.every((tool) => requires(tool, name)) };
-  return attributes;
+/** Names of the arguments that rules read. */
+function namesRead(reads: readonly AttributeRead[]): readonly string[] {
+  return [...new Set(reads.flatMap(({ variable, path }) => (variable === "context" && path[0] === "arguments" && path[1] !== undefined ? [path[1]] : [])))];
 }
 
 /**
- * The gateway's own schema of a shape: the facts and arguments that the rules read, arguments typed by the
- * approved input schemas. Used where a bundle's schema does not describe its rules.
- *
- * @param extraActions - actions the rules name that no tool gives
+ * The arguments that rules read, as requests of one kind carry them. A source that does not declare an argument may
+ * still be sent it, so it is optional there, not absent; one that only others declare has their type.
  */
-export function builtinSchema(shape: BundleShape, tools: readonly ToolOutline[], reads: readonly AttributeRead[], extraActions: readonly string[]): SchemaJson<string> {
-  const kinds = argumentKinds(tools, reads);
-  const readsArguments = reads.some(({ variable, path }) => variable === "context" && path[0] === "arguments");
-  const principal = { shape: { type: "Record" as const, attributes: factAttributes("principal", PRINCIPAL_FACTS, reads) } };
-  const resource = { shape: { type: "Record" as const, attributes: factAttributes("resource", RESOURCE_FACTS, reads) } };
-  const facts = factAttributes("context", CONTEXT_FACTS, reads);
-  const action = (principalType: string, appliesTools: readonly ToolOutline[]) => {
-    const carried = readsArguments ? { arguments: { type: "Record" as const, attributes: argumentRecord(appliesTools, kinds) } } : {};
-    return { appliesTo: { principalTypes: [principalType], resourceTypes: ["Resource"], context: { type: "Record" as const, attributes: { ...facts, ...carried } } } };
-  };
-  if (shape === "call_tool") {
-    return { cMCP: { entityTypes: { Principal: principal, Resource: resource }, actions: { [CALL_TOOL]: action("Principal", tools) } } };
+function argumentRecord(names: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]): Attributes {
+  const attributes: Attributes = {};
+  for (const name of names) {
+    const kind = agreedKind(own.some((source) => source.declares(name)) ? own : all, name);
+    if (kind !== undefined) attributes[name] = { ...cedarType(kind), required: own.length > 0 && own.every((source) => source.requires(name)) };
   }
+  return attributes;
+}
+
+/** Where the arguments of each action come from. */
+function argumentSources({ tools, resources, prompts }: CatalogOutline): Readonly<Record<GovernedAction, readonly ArgumentSource[]>> {
+  const ofTools = tools.map(toolArguments);
+  const ofResources = resources.map(({ variables }) => textArguments(variables));
+  const ofPrompts = prompts.map((prompt) => textArguments(prompt.arguments, prompt.required));
+  // A completion knows some of the arguments, whichever they are.
+  const partial = [...resources.map(({ variables }) => textArguments(variables)), ...prompts.map((prompt) => textArguments(prompt.arguments))];
+  return {
+    call_tool: ofTools,
+    list_resource: [],
+    read_resource: ofResources,
+    subscribe_resource: ofResources,
+    get_prompt: ofPrompts,
+    complete: partial,
+    ask_client: [...ofTools, ...ofResources, ...ofPrompts],
+  };
+}
+
+/**
+ * The gateway's own schema of a shape: the facts and arguments that the rules read, arguments typed by what was
+ * approved. Used where a bundle's schema does not describe its rules, and to write one.
+ *
+ * @param named - actions to declare beside those that tools have: such as the rules name
+ */
+export function builtinSchema(shape: BundleShape, outline: CatalogOutline, reads: readonly AttributeRead[], named: readonly string[]): SchemaJson<string> {
+  const { tools } = outline;
+  const names = namesRead(reads);
+  const readsArguments = reads.some(({ variable, path }) => variable === "context" && path[0] === "arguments");
+  const entity = (where: string, table: FactTable) => ({ shape: { type: "Record" as const, attributes: factAttributes(where, table, reads) } });
+  const principal = entity("principal", PRINCIPAL_FACTS);
+  const facts = factAttributes("context", CONTEXT_FACTS, reads);
+  const action = (principalType: string, resourceTypes: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]) => {
+    const carried = readsArguments ? { arguments: { type: "Record" as const, attributes: argumentRecord(names, own, all) } } : {};
+    return { appliesTo: { principalTypes: [principalType], resourceTypes: [...resourceTypes], context: { type: "Record" as const, attributes: { ...facts, ...carried } } } };
+  };
   const actions: Record<string, ReturnType<typeof action>> = {};
-  for (const id of extraActions) actions[id] = action("Agent", []);
-  for (const tool of tools) actions[tool.actionName] = action("Agent", [tool]);
-  return { "": { entityTypes: { Agent: principal, Resource: resource }, actions } };
+  if (shape === "per-tool-action") {
+    const all = tools.map(toolArguments);
+    for (const id of named) actions[id] = action("Agent", ["Resource"], [], all);
+    for (const tool of tools) actions[tool.actionName] = action("Agent", ["Resource"], [toolArguments(tool)], all);
+    return { "": { entityTypes: { Agent: principal, Resource: entity("resource", TOOL_FACTS) }, actions } };
+  }
+  const sources = argumentSources(outline);
+  const governed = [...new Set([CALL_TOOL, ...named])].filter(isGovernedAction);
+  // Full names, as the engine gives them for a schema that it has resolved.
+  for (const id of governed) actions[id] = action("cMCP::Principal", ACTIONS[id], sources[id], sources.ask_client);
+  const tables = { Resource: TOOL_FACTS, ResourceItem: RESOURCE_FACTS, Prompt: PROMPT_FACTS };
+  const used = Object.entries(tables).filter(([type]) => governed.some((id) => ACTIONS[id].some((full) => localName(full) === type)));
+  return { cMCP: { entityTypes: { Principal: principal, ...Object.fromEntries(used.map(([type, table]) => [type, entity("resource", table)])) }, actions } };
+}
+
+/** A type's name inside its namespace. */
+function localName(type: string): string {
+  return type.slice(type.lastIndexOf(":") + 1);
 }

@@ -1,9 +1,10 @@
-import { CALL_TOOL, SHAPE_TYPES } from "../compile/shape.ts";
+import { ACTIONS, CALL_TOOL, isGovernedAction } from "../compile/governed.ts";
+import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, type FactTable } from "../facts.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../facts.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
-import type { ArgumentType, ContextProjection, PlannedArgument, PlannedFact, Projection } from "./projection.ts";
+import { SUBJECT_FACTS, type ArgumentType, type ContextProjection, type PlannedArgument, type PlannedFact, type Projection } from "./projection.ts";
 
 /** A schema held against what the gateway can supply. */
 export interface SchemaFit {
@@ -62,18 +63,40 @@ function planContext(context: AttributeMap, reads: readonly AttributeRead[], pro
   };
 }
 
+/** An action of the schema that requests have, and the types of what they are about. */
+interface RequestAction {
+  readonly action: ActionDescription;
+  readonly types: readonly string[];
+}
+
 /** Actions a request of this shape can have: action id to the schema's description of it. */
-function requestActions(schema: SchemaDescription, shape: BundleShape, actions: readonly string[]): ReadonlyMap<string, ActionDescription> {
+function requestActions(schema: SchemaDescription, shape: BundleShape, actions: readonly string[]): ReadonlyMap<string, RequestAction> {
   const prefix = `${SHAPE_TYPES[shape].action}::`;
   // Without a catalog, as when a bundle is checked by itself, the schema's own actions are what there is to check.
   const declared = actions.length > 0 ? actions : [...schema.actions.keys()].flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
-  const wanted = shape === "call_tool" ? [CALL_TOOL] : declared;
-  const found = new Map<string, ActionDescription>();
+  const wanted = shape === "call_tool" ? Object.keys(ACTIONS) : declared;
+  const found = new Map<string, RequestAction>();
   for (const id of wanted) {
     const action = schema.actions.get(`${prefix}${id}`);
-    if (action !== undefined) found.set(id, action);
+    if (action !== undefined) found.set(id, { action, types: shape === "call_tool" && isGovernedAction(id) ? ACTIONS[id] : [SHAPE_TYPES[shape].resource] });
   }
   return found;
+}
+
+/** What of the schema's actions can be used. A further action that says something else than ours would is left out, with a warning. */
+function usableActions(found: ReadonlyMap<string, RequestAction>, shape: BundleShape, problems: string[], warnings: string[]): ReadonlyMap<string, RequestAction> {
+  const { principal } = SHAPE_TYPES[shape];
+  const usable = new Map<string, RequestAction>();
+  for (const [id, { action, types }] of found) {
+    const joined = types.filter((type) => action.resources.includes(type));
+    const fits = action.principals.includes(principal) && joined.length > 0;
+    const further = shape === "call_tool" && id !== CALL_TOOL;
+    const why = `action "${id}" does not apply to ${principal} and ${types.join(" or ")}`;
+    if (!fits && !further) problems.push(`its ${why}`);
+    if (!fits && further) warnings.push(`schema.cedarschema: ${why}: such requests are denied`);
+    if (fits || !further) usable.set(id, { action, types: joined });
+  }
+  return usable;
 }
 
 /**
@@ -84,6 +107,7 @@ function requestActions(schema: SchemaDescription, shape: BundleShape, actions: 
  */
 export function fitSchema(schema: SchemaDescription, shape: BundleShape, actions: readonly string[], reads: readonly AttributeRead[]): SchemaFit {
   const problems: string[] = [];
+  const warnings: string[] = [];
   const types = SHAPE_TYPES[shape];
   const of = (variable: string): readonly AttributeRead[] => reads.filter((read) => read.variable === variable);
   const entity = (type: string, where: string, table: FactTable): readonly PlannedFact[] => {
@@ -91,17 +115,20 @@ export function fitSchema(schema: SchemaDescription, shape: BundleShape, actions
     if (declared === undefined) problems.push(`it does not declare entity type ${type}`);
     return planFacts(where, declared ?? new Map(), table, of(where), problems);
   };
-  const contexts = new Map<string, ContextProjection>();
   const found = requestActions(schema, shape, actions);
-  for (const [id, action] of found) {
-    if (!action.principals.includes(types.principal) || !action.resources.includes(types.resource)) problems.push(`its action "${id}" does not apply to ${types.principal} and ${types.resource}`);
-    contexts.set(id, planContext(action.context, of("context"), problems));
-  }
-  if (found.size === 0) problems.push(shape === "call_tool" ? `it does not declare action ${types.action}::"${CALL_TOOL}"` : "it declares no action of a tool in the catalog");
+  const usable = usableActions(found, shape, problems, warnings);
+  const contexts = new Map(Array.from(usable, ([id, { action }]) => [id, planContext(action.context, of("context"), problems)]));
+  if (shape === "call_tool" && !found.has(CALL_TOOL)) problems.push(`it does not declare action ${types.action}::"${CALL_TOOL}"`);
+  if (found.size === 0 && shape === "per-tool-action") problems.push("it declares no action of a tool in the catalog");
   const missing = shape === "call_tool" || found.size === 0 ? [] : actions.filter((id) => !found.has(id));
+  const joined = new Set([types.resource, ...Array.from(usable.values(), (one) => one.types).flat()]);
   return {
-    projection: { principal: entity(types.principal, "principal", PRINCIPAL_FACTS), resource: entity(types.resource, "resource", RESOURCE_FACTS), contexts },
+    projection: {
+      principal: entity(types.principal, "principal", PRINCIPAL_FACTS),
+      subjects: new Map(Array.from(joined, (type) => [type, entity(type, "resource", SUBJECT_FACTS.get(type) ?? new Map())])),
+      contexts,
+    },
     problems: [...new Set(problems)],
-    warnings: missing.map((id) => `schema.cedarschema does not declare Action::"${id}": calls of that tool are denied until it does`),
+    warnings: [...warnings, ...missing.map((id) => `schema.cedarschema does not declare Action::"${id}": calls of that tool are denied until it does`)],
   };
 }

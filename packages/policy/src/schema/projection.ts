@@ -1,4 +1,13 @@
-import type { FactKind } from "../facts.ts";
+import { PROMPT, RESOURCE_ITEM, TOOL } from "../compile/governed.ts";
+import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactKind, type FactTable } from "../facts.ts";
+
+/** Attributes of each Cedar type that a request can be about. */
+export const SUBJECT_FACTS: ReadonlyMap<string, FactTable> = new Map([
+  [TOOL, TOOL_FACTS],
+  ["Resource", TOOL_FACTS],
+  [RESOURCE_ITEM, RESOURCE_FACTS],
+  [PROMPT, PROMPT_FACTS],
+]);
 
 /** A Cedar type a caller's argument may be projected to. */
 export type ArgumentType =
@@ -20,10 +29,11 @@ export interface PlannedFact {
   readonly required: boolean;
 }
 
-/** What the engine sees of a call: nothing that the schema does not declare, and nothing optional that no rule reads. */
+/** What the engine sees of a request: nothing that the schema does not declare, and nothing optional that no rule reads. */
 export interface Projection {
   readonly principal: readonly PlannedFact[];
-  readonly resource: readonly PlannedFact[];
+  /** By Cedar type, for those the schema has actions on. */
+  readonly subjects: ReadonlyMap<string, readonly PlannedFact[]>;
   /** By Cedar action id. */
   readonly contexts: ReadonlyMap<string, ContextProjection>;
 }

@@ -1,6 +1,6 @@
 import type { AttributeRead } from "../compile/references.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, type FactTable } from "../facts.ts";
-import type { PlannedArgument, Projection } from "./projection.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../facts.ts";
+import { SUBJECT_FACTS, type PlannedArgument, type PlannedFact, type Projection } from "./projection.ts";
 
 function argumentProblem(planned: readonly PlannedArgument[] | null, path: readonly string[], presence: boolean): string | undefined {
   const [name, ...rest] = path;
@@ -18,8 +18,13 @@ function factProblem(where: string, table: FactTable, planned: ReadonlySet<strin
   return planned.has(name) ? undefined : `reads ${where}.${name}, which the schema does not declare as ${fact.kind}`;
 }
 
-function names(planned: Projection["principal"]): ReadonlySet<string> {
+function names(planned: readonly PlannedFact[]): ReadonlySet<string> {
   return new Set(planned.map((fact) => fact.name));
+}
+
+/** One action, or one type, that carries the attribute is enough: under the others the read is a test, or an error that denies. */
+function anyOf(problems: readonly (string | undefined)[]): string | undefined {
+  return problems.includes(undefined) ? undefined : problems[0];
 }
 
 /**
@@ -28,17 +33,15 @@ function names(planned: Projection["principal"]): ReadonlySet<string> {
  */
 export function readsProblem(reads: readonly AttributeRead[], projection: Projection): string | undefined {
   const principal = names(projection.principal);
-  const resource = names(projection.resource);
+  const subjects = Array.from(projection.subjects, ([type, planned]) => ({ table: SUBJECT_FACTS.get(type) ?? new Map(), planned: names(planned) }));
   const contexts = [...projection.contexts.values()].map((context) => ({ facts: names(context.facts), arguments: context.arguments }));
   const problemOf = ({ variable, path, presence }: AttributeRead): string | undefined => {
     const [first, ...rest] = path;
     if (variable === "principal") return first === undefined ? undefined : factProblem("principal", PRINCIPAL_FACTS, principal, first);
-    if (variable === "resource") return first === undefined ? undefined : factProblem("resource", RESOURCE_FACTS, resource, first);
+    if (variable === "resource") return first === undefined ? undefined : anyOf(subjects.map(({ table, planned }) => factProblem("resource", table, planned, first)));
     if (variable !== "context") return first === undefined ? undefined : `reads ${variable}.${first}, which no request has`;
     if (first === undefined) return "uses the context as a whole; name the attributes it needs";
-    // One action that carries the attribute is enough: under the others the read is a test, or an error that denies.
-    const problems = contexts.map((context) => (first === "arguments" ? argumentProblem(context.arguments, rest, presence) : factProblem("context", CONTEXT_FACTS, context.facts, first)));
-    return problems.includes(undefined) ? undefined : problems[0];
+    return anyOf(contexts.map((context) => (first === "arguments" ? argumentProblem(context.arguments, rest, presence) : factProblem("context", CONTEXT_FACTS, context.facts, first))));
   };
   for (const read of reads) {
     const problem = problemOf(read);

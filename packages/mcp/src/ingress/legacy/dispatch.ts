@@ -127,7 +127,7 @@ export class LegacyDispatcher<Session extends object> {
       const request = { ...readGoverned(method, params, false), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
       const reply = await this.#ports.perform(caller, await session(), request, this.#peer(params, inbound, stream, gone));
       if (reply.ok === "input") throw new Refusal("UPSTREAM_INPUT_REQUIRED", RPC.refused, "the server asks for input that this agent cannot be asked for");
-      if (!reply.ok) throw refusedReply(reply);
+      if (!reply.ok) throw refusedReply(reply, "legacy");
       return method === "tools/call" ? legacyResult(reply.result) : reply.result;
     }
     if (method === "logging/setLevel" && opened !== undefined) {

@@ -107,7 +107,7 @@ export class ModernDispatcher<Session extends object> {
     const peer = peerOf(message.params, headers, stream, gone);
     const reply = await this.#running.run(session, () => this.#ports.perform(caller, session, request, peer));
     if (reply.ok === "input") return { type: "input_required", result: { ...(reply.inputRequests === null ? {} : { inputRequests: reply.inputRequests }), requestState: reply.requestState, ...(reply.meta === undefined ? {} : { _meta: reply.meta }) } };
-    if (!reply.ok) throw refusedReply(reply);
+    if (!reply.ok) throw refusedReply(reply, "modern");
     // What a resource says now may not be what it says, or what this caller may read, later.
     return complete(method === "resources/read" ? { ttlMs: 0, ...reply.result, cacheScope: "private" } : reply.result);
   }

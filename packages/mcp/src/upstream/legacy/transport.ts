@@ -30,6 +30,9 @@ const MAX_RESUMPTIONS = 64;
 const DEFAULT_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 10_000;
 
+/** HTTP statuses of a server that offers no stream of its own. */
+const NO_STREAM: readonly number[] = [400, 404, 405, 406, 501];
+
 /** An answered request. */
 export interface Answered {
   readonly result: JsonObject;
@@ -110,7 +113,8 @@ export class LegacyTransport {
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
-      if (status !== 200) return false;
+      if (NO_STREAM.includes(status)) return false;
+      if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
         if (message.kind === "notification") notified(message.method, message.params ?? {});
         else if (message.kind === "request") await this.#serve(session, message, silentPeer(signal));

@@ -1,0 +1,46 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Approval } from "./entry/described.ts";
+import type { CatalogServer } from "./server.ts";
+
+/** What every approved thing has, whatever it is: whose it is, what was approved, and how it is classed. */
+export interface Approved {
+  readonly server: CatalogServer;
+  /** `sha256:` and hex of the approved definition as written. */
+  readonly definitionHash: string;
+  /** `sha256:` and hex to compare with a live definition's. */
+  readonly driftDigest: string;
+  readonly complianceDomain: string;
+  readonly requiresBaa: boolean;
+  /** An entry records no agreement, so what needs one is not covered. */
+  readonly baaCovered: boolean;
+  readonly sensitivityLevel: string;
+  /** Always `external`: an entry does not say where data goes, and outside is the careful reading. */
+  readonly destinationClass: string;
+  /** `async`: a streamed result is inspected as it passes; otherwise, or when absent, whole before it is delivered. */
+  readonly inspectionMode?: "buffered" | "async";
+}
+
+const DOMAINS: ReadonlySet<string> = new Set(["hipaa_phi", "pci_data", "mnpi", "pii", "trade_secret", "internal", "external", "public"]);
+
+/**
+ * How an entry is classed.
+ *
+ * @param what - how messages name the entry
+ * @throws CmcpError `CATALOG_INVALID` for a domain or label that nothing knows.
+ */
+export function classOf(entry: Approval, vocabulary: { has(label: string): boolean }, what: string): Omit<Approved, "server" | "driftDigest"> {
+  const refuse = (why: string): never => {
+    throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
+  };
+  if (!DOMAINS.has(entry.compliance_domain)) refuse(`compliance_domain ${entry.compliance_domain} is not one of ${[...DOMAINS].join(" ")}`);
+  if (!vocabulary.has(entry.sensitivity_level)) refuse(`sensitivity_level ${entry.sensitivity_level} is not in the sensitivity vocabulary`);
+  return {
+    definitionHash: entry.definition_hash,
+    complianceDomain: entry.compliance_domain,
+    requiresBaa: entry.requires_baa,
+    baaCovered: !entry.requires_baa,
+    sensitivityLevel: entry.sensitivity_level,
+    destinationClass: "external",
+    inspectionMode: entry.inspection_mode,
+  };
+}

@@ -1,0 +1,64 @@
+import { CmcpError, canonicalBytes, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import * as z from "zod";
+import { definitionHash } from "../hashes.ts";
+import { MAX_DEFINITION_BYTES, MAX_SCHEMA_DEPTH, MAX_TEXT } from "../limits.ts";
+
+const label = z.string().min(1).max(64);
+
+/** A text that must say something. */
+export const text = z.string().min(1).max(MAX_TEXT);
+
+/** Members every entry has, whatever it approves. */
+export const approval = {
+  definition_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 lowercase hex digits"),
+  compliance_domain: label.default("external"),
+  requires_baa: z.boolean().default(false),
+  sensitivity_level: label.default("public"),
+  added_at: z.iso.datetime({ offset: true }),
+  approved_by: text,
+  /** How a streamed result is inspected: whole before any of it is delivered, or as it passes. */
+  inspection_mode: z.enum(["buffered", "async"]).default("buffered"),
+};
+
+/** What {@link approval} makes of an entry. */
+export type Approval = z.infer<z.ZodObject<typeof approval>>;
+
+function depthOf(value: JsonValue): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let deepest = 0;
+  for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member));
+  return deepest + 1;
+}
+
+function describe(issue: z.core.$ZodIssue | undefined): string {
+  return issue === undefined ? "has the wrong shape" : `${issue.path.length === 0 ? "entry" : issue.path.join(".")}: ${issue.message}`;
+}
+
+/**
+ * Reads one raw entry under its shape: every member checked, unknown ones refused.
+ *
+ * @param what - how messages name the entry
+ * @throws CmcpError `CATALOG_INVALID`.
+ */
+export function readShape<Shape extends z.ZodType>(shape: Shape, raw: JsonValue, what: string): z.infer<Shape> {
+  const parsed = shape.safeParse(raw);
+  if (!parsed.success) throw new CmcpError("CATALOG_INVALID", `${what}: ${describe(parsed.error.issues[0])}`);
+  return parsed.data;
+}
+
+/**
+ * Holds an entry's `approved_definition`, as its file has it, to its bounds and to `definition_hash`.
+ *
+ * @throws CmcpError `CATALOG_INVALID`.
+ */
+export function checkDefinition(raw: JsonValue, recordedHash: string, what: string): void {
+  const refuse = (why: string): never => {
+    throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
+  };
+  const definition: JsonObject = isJsonObject(raw) && isJsonObject(raw.approved_definition) ? raw.approved_definition : refuse("approved_definition is missing");
+  // The definition around the schemas is one level.
+  if (depthOf(definition) > MAX_SCHEMA_DEPTH + 1) refuse(`a schema is nested deeper than ${MAX_SCHEMA_DEPTH}`);
+  if (canonicalBytes(definition).byteLength > MAX_DEFINITION_BYTES) refuse(`approved_definition is over ${MAX_DEFINITION_BYTES} bytes`);
+  const computed = definitionHash(definition);
+  if (recordedHash !== computed) refuse(`definition_hash does not match approved_definition, whose hash is ${computed}`);
+}

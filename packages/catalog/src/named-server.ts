@@ -1,0 +1,75 @@
+import type { JsonValue } from "@cmcp/boundary";
+import { CmcpError, isJsonObject } from "@cmcp/boundary";
+import * as z from "zod";
+import { readShape } from "./entry/described.ts";
+import { fingerprint, visibleName } from "./entry/shape.ts";
+import { readServer, sameServer, type CatalogServer } from "./server.ts";
+
+const named = z.strictObject({
+  name: visibleName.max(64).regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, underscores and hyphens"),
+  display_name: z.string().min(1).max(256).optional(),
+  url: z.string().min(1).max(2_048),
+  tls_fingerprint: fingerprint.optional(),
+  transport: z.enum(["http-sse", "streamable-http"]).default("streamable-http"),
+  era: z.enum(["auto", "modern", "legacy"]).default("auto"),
+  // The name of a secret that is provisioned; a catalog is measured and published, so no secret has a place in it.
+  credential: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be the name of a provisioned secret: lower case letters, digits, hyphens and underscores")
+    .optional(),
+});
+
+function collision(what: string, left: CatalogServer, right: CatalogServer): CmcpError {
+  return new CmcpError("CATALOG_NAME_COLLISION", `${what}: ${left.displayName} (${left.identity}) and ${right.displayName} (${right.identity})`);
+}
+
+/**
+ * The named servers of a catalog, by name. One URL has one name and one name has one URL.
+ *
+ * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers.
+ */
+export function readNamedServers(raw: readonly JsonValue[], developmentMode: boolean): ReadonlyMap<string, CatalogServer> {
+  const byName = new Map<string, CatalogServer>();
+  const byUrl = new Map<string, CatalogServer>();
+  for (const [index, entry] of raw.entries()) {
+    const label = isJsonObject(entry) && typeof entry.name === "string" ? entry.name.slice(0, 64) : `#${index}`;
+    const { name, display_name: displayName = name, era, credential = null, ...rest } = readShape(named, entry, `catalog server ${label}`);
+    const server = { ...readServer(`catalog server ${name}`, { ...rest, display_name: displayName, rotation_mode: "key-pinned" }, developmentMode), settings: { name, era, credential } };
+    const [sameName, sameUrl] = [byName.get(name), byUrl.get(server.url.href)];
+    if (sameName !== undefined) throw collision(`server name ${name} stands twice`, sameName, server);
+    if (sameUrl !== undefined) throw collision(`one URL has two server names, ${sameUrl.settings?.name} and ${name}`, sameUrl, server);
+    byName.set(name, server);
+    byUrl.set(server.url.href, server);
+  }
+  return byName;
+}
+
+/** Every server of a catalog once, by identity: the named ones first, then those that only tools bring along. */
+export class ServerRegister {
+  readonly #byName: ReadonlyMap<string, CatalogServer>;
+  readonly #byIdentity = new Map<string, CatalogServer>();
+
+  constructor(named: ReadonlyMap<string, CatalogServer>) {
+    this.#byName = named;
+    for (const server of named.values()) this.#byIdentity.set(server.identity, server);
+  }
+
+  /** The server an entry refers to by name. @throws CmcpError `CATALOG_INVALID` */
+  named(name: string, what: string): CatalogServer {
+    const server = this.#byName.get(name);
+    if (server === undefined) throw new CmcpError("CATALOG_INVALID", `${what}: server ${name} is not in the catalog's servers`);
+    return server;
+  }
+
+  /** The one object for a server that a tool entry brings along. @throws CmcpError `CATALOG_INVALID` when it differs from what is known of it */
+  of(server: CatalogServer): CatalogServer {
+    const known = this.#byIdentity.get(server.identity) ?? server;
+    if (!sameServer(known, server)) throw new CmcpError("CATALOG_INVALID", `server ${server.identity} stands in the catalog with two different pins or transports`);
+    this.#byIdentity.set(server.identity, known);
+    return known;
+  }
+
+  all(): readonly CatalogServer[] {
+    return [...this.#byIdentity.values()];
+  }
+}

@@ -1,0 +1,35 @@
+import type { JsonObject, JsonValue } from "@cmcp/boundary";
+import { classOf, type Approved } from "./approved.ts";
+import { readEntry } from "./entry/read.ts";
+import { driftDigest } from "./hashes.ts";
+import { readServer } from "./server.ts";
+import { actionName } from "./tool-name.ts";
+import type { CatalogOptions } from "./load.ts";
+
+/** One approved tool. */
+export interface CatalogTool extends Approved {
+  readonly toolName: string;
+  /** See {@link actionName}. */
+  readonly actionName: string;
+  readonly description: string;
+  readonly inputSchema: JsonObject;
+  readonly outputSchema: JsonObject | null;
+  /** Always `unclassified`: the entry format has no category. */
+  readonly toolCategory: string;
+}
+
+/** Reads one tool entry. @throws CmcpError `CATALOG_INVALID`, `CONFIG_NOT_SUPPORTED` */
+export function readTool(raw: JsonValue, index: number, options: CatalogOptions): CatalogTool {
+  const entry = readEntry(raw, index);
+  const what = `catalog entry ${entry.tool_name}`;
+  const approved = { description: entry.approved_definition.description, inputSchema: entry.approved_definition.input_schema, outputSchema: entry.approved_definition.output_schema ?? null };
+  return {
+    ...approved,
+    ...classOf(entry, options.vocabulary, what),
+    toolName: entry.tool_name,
+    actionName: actionName(entry.tool_name),
+    server: readServer(what, entry.server, options.developmentMode),
+    driftDigest: driftDigest(approved),
+    toolCategory: "unclassified",
+  };
+}

@@ -1,0 +1,83 @@
+import { findResource, type Approved, type AskedResource, type Catalog, type CatalogPrompt, type CatalogTool } from "@cmcp/catalog";
+import { isJsonObject, type ErrorCode } from "@cmcp/boundary";
+import type { AgentRequest } from "@cmcp/mcp";
+import type { InvokedTool } from "@cmcp/session";
+
+/** What of the catalog a request is about. */
+export type Subject =
+  | { readonly kind: "tool"; readonly tool: CatalogTool }
+  | { readonly kind: "resource"; readonly resource: AskedResource }
+  | { readonly kind: "prompt"; readonly prompt: CatalogPrompt };
+
+const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+
+/** The one approved thing that a request names; `undefined` when the catalog has none. */
+export function findSubject(catalog: Catalog, { method, name, params }: AgentRequest): Subject | undefined {
+  const prompt = (): Subject | undefined => {
+    const found = catalog.prompts.get(name);
+    return found === undefined ? undefined : { kind: "prompt", prompt: found };
+  };
+  switch (method) {
+    case "tools/call": {
+      const tool = catalog.tools.get(name);
+      return tool === undefined ? undefined : { kind: "tool", tool };
+    }
+    case "prompts/get":
+      return prompt();
+    case "completion/complete": {
+      if (isJsonObject(params.ref) && params.ref.type === "ref/prompt") return prompt();
+      const resource = catalog.resources.get(name);
+      return resource === undefined ? undefined : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
+    }
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe": {
+      const resource = findResource(catalog.resources, name);
+      return resource === undefined ? undefined : { kind: "resource", resource };
+    }
+  }
+}
+
+/** What the catalog says of a subject, whatever its kind. */
+export function approvedOf(subject: Subject): Approved {
+  switch (subject.kind) {
+    case "tool":
+      return subject.tool;
+    case "resource":
+      return subject.resource.resource;
+    case "prompt":
+      return subject.prompt;
+  }
+}
+
+/** The name a subject has in records: a tool's or prompt's, a resource's URI or template as the catalog has it. */
+export function nameOf(subject: Subject): string {
+  switch (subject.kind) {
+    case "tool":
+      return subject.tool.toolName;
+    case "resource":
+      return subject.resource.resource.id;
+    case "prompt":
+      return subject.prompt.promptName;
+  }
+}
+
+/** A subject as sessions remember it. */
+export function invoked(subject: Subject): InvokedTool {
+  return { ...approvedOf(subject), toolName: nameOf(subject) };
+}
+
+/** What a request is refused with that is about nothing in the catalog. */
+export function notInCatalog(method: AgentRequest["method"]): { readonly code: ErrorCode; readonly message: string } {
+  switch (method) {
+    case "tools/call":
+      return { code: "TOOL_NOT_IN_CATALOG", message: "the tool is not in the catalog" };
+    case "prompts/get":
+      return { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" };
+    case "completion/complete":
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      return { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog" };
+  }
+}

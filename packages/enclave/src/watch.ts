@@ -1,0 +1,36 @@
+import type { CatalogServer } from "@cmcp/catalog";
+import type { Core } from "./core.ts";
+import { reportFault } from "./report-fault.ts";
+
+/** What each notification says has changed. */
+const CHANGED = new Map([
+  ["notifications/tools/list_changed", { kind: "tool", list: "tools" }],
+  ["notifications/prompts/list_changed", { kind: "prompt", list: "prompts" }],
+  ["notifications/resources/list_changed", { kind: "resource", list: "resources" }],
+] as const);
+
+/** Notifications of one server are passed on to agents no more often than this, in milliseconds. */
+const SETTLE_MS = 250;
+
+/** Listens, for as long as the process lives, to what the catalog's servers say of their lists: what changed is compared anew before it is used again. */
+export function watchServers(core: Core): (server: CatalogServer) => void {
+  const watched = new Set<string>();
+  return (server) => {
+    if (watched.has(server.identity)) return;
+    watched.add(server.identity);
+    const due = new Set<"tools" | "prompts" | "resources">();
+    const tell = (): void => {
+      for (const list of due) core.listeners.listChanged(list);
+      due.clear();
+    };
+    core.upstreams
+      .watch(server, (method) => {
+        const changed = CHANGED.get(method as Parameters<typeof CHANGED.get>[0]);
+        if (changed === undefined) return;
+        core.drift.changed(server, changed.kind);
+        if (due.size === 0) setTimeout(tell, SETTLE_MS).unref();
+        due.add(changed.list);
+      })
+      .catch(reportFault);
+  };
+}

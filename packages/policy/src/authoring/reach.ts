@@ -1,0 +1,40 @@
+import { ACTIONS, isGovernedAction, subjectsOf } from "../compile/governed.ts";
+import type { CompilePlan } from "../compile/plan.ts";
+import { subjectKey } from "../compile/scopes.ts";
+import type { CatalogOutline } from "../schema/builtin.ts";
+
+/** Every request there can be about a catalog, as far as scopes can tell requests apart: an action and a subject each. */
+export class Reach {
+  readonly #plan: CompilePlan;
+  readonly #requests: readonly { readonly request: string; readonly action: string; readonly key: string }[];
+  readonly #byRule = new Map<string, ReadonlySet<string>>();
+
+  constructor(plan: CompilePlan, catalog: CatalogOutline) {
+    this.#plan = plan;
+    const declared = [...plan.projection.contexts.keys()];
+    this.#requests = subjectsOf(plan.shape, catalog).flatMap((subject) => {
+      const { type } = subject;
+      const actions = subject.action === null ? declared.filter((id) => isGovernedAction(id) && ACTIONS[id].some((one) => one === type)) : [subject.action];
+      const key = subjectKey(subject);
+      return actions.map((action) => ({ request: `${action} ${key}`, action, key }));
+    });
+  }
+
+  /** Whether the catalog has anything to ask about. */
+  get isEmpty(): boolean {
+    return this.#requests.length === 0;
+  }
+
+  /** The requests that a rule's scope can match. */
+  of(rule: string): ReadonlySet<string> {
+    const known = this.#byRule.get(rule);
+    if (known !== undefined) return known;
+    const { general, byAction, bySubject } = this.#plan.scopes;
+    const everywhere = general.includes(rule);
+    const matches = ({ action, key }: { readonly action: string; readonly key: string }): boolean =>
+      everywhere || byAction.get(action)?.includes(rule) === true || bySubject.get(key)?.rules.some(({ id, actions }) => id === rule && (actions === null || actions.has(action))) === true;
+    const found = new Set(this.#requests.flatMap((one) => (matches(one) ? [one.request] : [])));
+    this.#byRule.set(rule, found);
+    return found;
+  }
+}

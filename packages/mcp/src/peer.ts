@@ -35,6 +35,14 @@ export function silentPeer(signal: AbortSignal): Peer {
   };
 }
 
+/**
+ * Who reads what a server offers: it names every capability, because servers hide what a client could not use, and
+ * answers nothing.
+ */
+export function readingPeer(signal: AbortSignal): Peer {
+  return { ...silentPeer(signal), capabilities: { elicitation: {}, sampling: {}, roots: {} } };
+}
+
 /** What a server answers a request with: its result, or what it needs to know first (MCP 2026-07-28, "Multi Round-Trip Requests"). */
 export type UpstreamAnswer =
   | { readonly kind: "complete"; readonly result: JsonObject }

@@ -1,8 +1,8 @@
-import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { definitionHash } from "@cmcp/catalog";
-import type { LiveServer, LiveTool } from "./live-server.ts";
+import type { LiveItem, LiveServer } from "./live-server.ts";
 
-/** What a reviewer decides about a tool. */
+/** What a reviewer decides about something that is approved. */
 export interface Review {
   readonly domain: string | undefined;
   readonly sensitivity: string | undefined;
@@ -12,46 +12,100 @@ export interface Review {
 /** What holds for every entry of one import. */
 export interface ImportFacts {
   readonly displayName: string;
+  /** Name of the server in the catalog's `servers`; resources and prompts refer to it. */
+  readonly serverName: string;
   readonly approvedBy: string;
   readonly addedAt: Date;
 }
 
-function definitionOf({ name, listed }: LiveTool): JsonObject {
-  const { description = "", inputSchema = {}, outputSchema = null } = listed;
-  if (typeof description !== "string" || !isJsonObject(inputSchema) || (outputSchema !== null && !isJsonObject(outputSchema))) {
-    throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server's definition of ${JSON.stringify(name)} is not a tool definition`);
-  }
-  return { description, input_schema: inputSchema, ...(outputSchema === null ? {} : { output_schema: outputSchema }) };
+/** Sections of a catalog that entries go to. */
+export type EntrySection = "entries" | "resources" | "prompts";
+
+/** Something of a server that could be approved. */
+export interface Candidate {
+  readonly section: EntrySection;
+  readonly name: string;
+  /** The member of its entry that has the name. */
+  readonly key: "tool_name" | "uri" | "uri_template" | "prompt_name";
+  readonly definition: JsonObject;
 }
 
-function serverOf({ url, fingerprint }: LiveServer, displayName: string): JsonObject {
+function malformed(kind: string, name: string): CmcpError {
+  return new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server's definition of ${JSON.stringify(name)} is not a ${kind} definition`);
+}
+
+function toolOf({ name, listed }: LiveItem): Candidate {
+  const { description = "", inputSchema = {}, outputSchema = null } = listed;
+  if (typeof description !== "string" || !isJsonObject(inputSchema) || (outputSchema !== null && !isJsonObject(outputSchema))) throw malformed("tool", name);
+  return { section: "entries", name, key: "tool_name", definition: { description, input_schema: inputSchema, ...(outputSchema === null ? {} : { output_schema: outputSchema }) } };
+}
+
+/** Texts of a listing under the names a catalog has for them; one that is missing or `null` is left out. */
+function texts(listed: JsonObject, names: Readonly<Record<string, string>>, refuse: () => CmcpError): JsonObject {
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([name, member]) => {
+      const value = listed[name] ?? null;
+      if (value !== null && typeof value !== "string") throw refuse();
+      return value === null ? [] : [[member, value]];
+    }),
+  );
+}
+
+function resourceOf(key: "uri" | "uri_template"): (item: LiveItem) => Candidate {
+  return ({ name, listed }) => ({ section: "resources", name, key, definition: texts(listed, { name: "name", title: "title", description: "description", mimeType: "mime_type" }, () => malformed("resource", name)) });
+}
+
+function promptOf({ name, listed }: LiveItem): Candidate {
+  const refuse = (): CmcpError => malformed("prompt", name);
+  const argument = (value: JsonValue): JsonObject => {
+    if (!isJsonObject(value) || (value.required !== undefined && typeof value.required !== "boolean")) throw refuse();
+    return { ...texts(value, { name: "name", title: "title", description: "description" }, refuse), ...(value.required === true ? { required: true } : {}) };
+  };
+  const list = listed.arguments ?? [];
+  if (!Array.isArray(list)) throw refuse();
+  return { section: "prompts", name, key: "prompt_name", definition: { ...texts(listed, { title: "title", description: "description" }, refuse), arguments: list.map(argument) } };
+}
+
+/** Everything that was read of a server, as it could be approved. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a listing that is no definition */
+export function candidatesOf({ lists }: LiveServer): readonly Candidate[] {
+  return [...lists.tools.map(toolOf), ...lists.resources.map(resourceOf("uri")), ...lists.templates.map(resourceOf("uri_template")), ...lists.prompts.map(promptOf)];
+}
+
+/** The server as its own entry in the catalog's `servers`. */
+export function serverEntry({ url, fingerprint }: LiveServer, { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">): JsonObject {
+  return { name: serverName, display_name: displayName, url: url.href, ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }) };
+}
+
+/** A tool's entry brings its server along; others name one of the catalog's `servers`. */
+function serverOf({ url, fingerprint }: LiveServer, section: EntrySection, { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">): JsonValue {
+  if (section !== "entries") return serverName;
   return { display_name: displayName, url: url.href, ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }), transport: "streamable-http" };
 }
 
 /** The part of an entry that comes from the server alone: enough to scan it. */
-export function scannableEntry(server: LiveServer, tool: LiveTool, displayName: string): JsonObject {
-  const definition = definitionOf(tool);
-  return { tool_name: tool.name, server: serverOf(server, displayName), approved_definition: definition, definition_hash: definitionHash(definition) };
+export function scannableEntry(server: LiveServer, { section, name, key, definition }: Candidate, names: Pick<ImportFacts, "serverName" | "displayName">): JsonObject {
+  return { [key]: name, server: serverOf(server, section, names), approved_definition: definition, definition_hash: definitionHash(definition) };
 }
 
 /** An entry with the name it has. */
 export interface ReviewedEntry {
+  readonly section: EntrySection;
   readonly name: string;
   readonly entry: JsonObject;
 }
 
 /** One catalog entry. @throws CmcpError `USAGE` when the review leaves something open */
-export function reviewedEntry(server: LiveServer, tool: LiveTool, facts: ImportFacts, { domain, sensitivity, requiresBaa }: Review): ReviewedEntry {
-  const { name } = tool;
+export function reviewedEntry(server: LiveServer, candidate: Candidate, facts: ImportFacts, { domain, sensitivity, requiresBaa }: Review): ReviewedEntry {
+  const { section, name } = candidate;
   if (domain === undefined) throw new CmcpError("USAGE", `give --domain, or --set ${name}:domain=DOMAIN`);
   if (sensitivity === undefined) throw new CmcpError("USAGE", `give --sensitivity, or --set ${name}:sensitivity=LABEL`);
   const entry = {
-    ...scannableEntry(server, tool, facts.displayName),
+    ...scannableEntry(server, candidate, facts),
     compliance_domain: domain,
     requires_baa: requiresBaa,
     sensitivity_level: sensitivity,
     added_at: facts.addedAt.toISOString(),
     approved_by: facts.approvedBy,
   };
-  return { name, entry };
+  return { section, name, entry };
 }

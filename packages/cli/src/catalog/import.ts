@@ -1,11 +1,13 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { catalogHash, loadCatalog, scanCatalog, visibleText, type Finding } from "@cmcp/catalog";
+import type { ListKind } from "@cmcp/mcp";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
-import { reviewedEntry, type ReviewedEntry } from "./entries.ts";
-import { readLiveServer, serverUrl, type LiveServer, type LiveTool } from "./live-server.ts";
-import { mergeEntries } from "./merge.ts";
+import { choose } from "./choose.ts";
+import { candidatesOf, reviewedEntry, serverEntry, type ReviewedEntry } from "./entries.ts";
+import { readLiveServer, serverUrl, type LiveServer } from "./live-server.ts";
+import { knownServerName, mergeEntries } from "./merge.ts";
 import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
 import { readReviews } from "./review.ts";
 import { catalogToExtend, writeCatalog } from "./write-catalog.ts";
@@ -17,8 +19,14 @@ const OPTIONS = {
   baa: { type: "boolean", default: false },
   set: { type: "string", multiple: true, default: [] as string[] },
   tool: { type: "string", multiple: true, default: [] as string[] },
+  "no-tools": { type: "boolean", default: false },
+  resources: { type: "boolean", default: false },
+  resource: { type: "string", multiple: true, default: [] as string[] },
+  prompts: { type: "boolean", default: false },
+  prompt: { type: "string", multiple: true, default: [] as string[] },
   label: { type: "string", multiple: true, default: [] as string[] },
   "display-name": { type: "string" },
+  "server-name": { type: "string" },
   pin: { type: "string" },
   into: { type: "string" },
   replace: { type: "string", multiple: true, default: [] as string[] },
@@ -29,21 +37,28 @@ const OPTIONS = {
 export const catalogImport: Command = {
   help: `Usage: cmcp catalog import URL --approved-by EMAIL --domain DOMAIN --sensitivity LABEL [options]
 
-Reads the tools a live server lists over streamable HTTP, from this machine directly, shows each with what the
-scanner says of it, and writes them as approved catalog entries. Read what it shows: approving is yours.
-A high finding writes nothing; leave the tool out with --tool.
+Reads the tools a live server lists over streamable HTTP, from this machine directly, and its resources and
+prompts where asked to, shows each with what the scanner says of it, and writes them as approved catalog
+entries. Read what it shows: approving is yours. A high finding writes nothing; leave the thing out by naming
+the others. What the gateway could not serve is left out with its reason.
 
   --approved-by EMAIL       who approves; required
-  --domain DOMAIN           compliance domain of the tools        --sensitivity LABEL  their sensitivity
+  --domain DOMAIN           compliance domain of all              --sensitivity LABEL  their sensitivity
   --baa                     they need a business associate agreement
-  --set TOOL:KEY=VALUE      for one tool: domain, sensitivity or baa=true|false; may be given again
-  --tool TOOL               import only this tool; may be given again
+  --set NAME:KEY=VALUE      for one: domain, sensitivity or baa=true|false; may be given again
+  --tool TOOL               of the tools only this one; may be given again
+  --no-tools                no tools
+  --resources               all resources and resource templates
+  --resource URI            this resource or template; may be given again
+  --prompts                 all prompts
+  --prompt PROMPT           this prompt; may be given again
   --label LABEL             a label of the deployment's own sensitivity vocabulary; may be given again
   --display-name NAME       the server's name for people; its host by default
+  --server-name NAME        its name in the catalog and in policies, where resources and prompts refer to it
   --pin SHA256:BASE64       an https server must have this key; without it an authority must vouch for the server
   --into FILE               merge into this catalog; without it the entries go to standard output
-  --replace TOOL            take this tool's new definition or key over the approved one; may be given again
-  --json                    one line: ok, server, fingerprint, added, replaced, unchanged, hash, findings, entries
+  --replace NAME            take its new definition or key over the approved one; may be given again
+  --json                    one line: ok, server, fingerprint, added, replaced, unchanged, left_out, hash, findings, entries
 
 Exit codes: 0 written, 10 refused, 64 usage.
 Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@example.com --domain public --sensitivity public --tool echo
@@ -55,44 +70,57 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     const approvedBy = required(values["approved-by"], "--approved-by");
     if (!/^[^\s@]+@[^\s@]+$/.test(approvedBy)) throw new CmcpError("USAGE", "--approved-by is an e-mail address");
     const existing = await catalogToExtend(values.into);
-    const server = await readLiveServer(url, values.pin);
-    const chosen = choose(server, values.tool);
+    const server = await readLiveServer(url, values.pin, kindsOf(values));
+    const { chosen, leftOut } = choose(server, candidatesOf(server), { entries: values.tool, resources: values.resource, prompts: values.prompt });
     const names = new Set(chosen.map(({ name }) => name));
-    for (const name of values.replace) if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: the tool is not imported`);
+    for (const name of values.replace) if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: it is not imported`);
     const reviewOf = readReviews({ domain: values.domain, sensitivity: values.sensitivity, requiresBaa: values.baa }, values.set, names);
-    const facts = { displayName: values["display-name"] ?? url.host, approvedBy, addedAt: new Date() };
-    const reviewed = chosen.map((tool) => reviewedEntry(server, tool, facts, reviewOf(tool.name)));
+    const serverName = values["server-name"] ?? knownServerName(existing, url) ?? url.host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
+    const facts = { displayName: values["display-name"] ?? url.host, serverName, approvedBy, addedAt: new Date() };
+    const reviewed = chosen.map((candidate) => reviewedEntry(server, candidate, facts, reviewOf(candidate.name)));
 
-    const { catalog, ...merged } = mergeEntries(existing, reviewed, new Set(values.replace));
+    const { catalog, ...merged } = mergeEntries(existing, reviewed, serverEntry(server, facts), new Set(values.replace));
     const findings = scanCatalog(catalog).filter(({ tool }) => names.has(tool));
-    if (!values.json) show(server, reviewed, findings, terminal);
+    if (!values.json) show(server, reviewed, leftOut, findings, terminal);
     if (hasGrave(findings)) {
       if (values.json) terminal.out.write(`${asciiJson({ ok: false, server: url.href, fingerprint: server.fingerprint, findings: findings.map(findingJson) })}\n`);
       else terminal.err.write("high findings: nothing was written\n");
       return EXIT.rejected;
     }
-    const entries = reviewed.map(({ entry }) => entry);
     // Held to the loader itself, so that what is written loads.
     loadCatalog(catalog, { developmentMode: true, vocabulary: new Vocabulary(Object.fromEntries(values.label.map((label) => [label, 0]))) });
     if (values.into !== undefined) await writeCatalog(values.into, catalog);
-    const result = { ...merged, hash: catalogHash(catalog) };
-    if (values.json) terminal.out.write(`${asciiJson({ ok: true, server: url.href, fingerprint: server.fingerprint, ...result, findings: findings.map(findingJson), entries })}\n`);
-    else if (values.into === undefined) terminal.out.write(`${JSON.stringify(entries, null, 2)}\n`);
-    else terminal.out.write(`${values.into}: ${result.added.length} added, ${result.replaced.length} replaced, ${result.unchanged.length} unchanged\n  catalog hash: ${result.hash}\n`);
+    const entries = bySection(reviewed);
+    const result = { ...merged, left_out: leftOut, hash: catalogHash(catalog) };
+    if (values.json) terminal.out.write(`${asciiJson({ ok: true, server: url.href, fingerprint: server.fingerprint, ...result, findings: findings.map(findingJson), ...entries })}\n`);
+    else if (values.into === undefined) terminal.out.write(`${JSON.stringify(Object.keys(entries).length === 1 ? entries["entries"] : { ...entries, servers: [serverEntry(server, facts)] }, null, 2)}\n`);
+    else terminal.out.write(`${values.into}: ${result.added.length} added, ${result.replaced.length} replaced, ${result.unchanged.length} unchanged${leftOut.length === 0 ? "" : `, ${leftOut.length} left out`}\n  catalog hash: ${result.hash}\n`);
     return EXIT.ok;
   },
 };
 
-function choose({ tools }: LiveServer, wanted: readonly string[]): readonly LiveTool[] {
-  for (const name of wanted) if (!tools.some((tool) => tool.name === name)) throw new CmcpError("USAGE", `--tool ${name}: the server does not list it`);
-  return wanted.length === 0 ? tools : tools.filter(({ name }) => wanted.includes(name));
+/** What is read of the server. */
+function kindsOf(values: { readonly "no-tools": boolean; readonly tool: readonly string[]; readonly resources: boolean; readonly resource: readonly string[]; readonly prompts: boolean; readonly prompt: readonly string[] }): readonly ListKind[] {
+  if (values["no-tools"] && values.tool.length > 0) throw new CmcpError("USAGE", "--no-tools and --tool exclude one another");
+  return [
+    ...(values["no-tools"] ? [] : (["tools"] as const)),
+    ...(values.resources || values.resource.length > 0 ? (["resources", "templates"] as const) : []),
+    ...(values.prompts || values.prompt.length > 0 ? (["prompts"] as const) : []),
+  ];
 }
 
-function show({ url, fingerprint }: LiveServer, entries: readonly ReviewedEntry[], findings: readonly Finding[], terminal: Terminal): void {
+/** Reviewed entries by the section they go to; `entries` is always there. */
+function bySection(reviewed: readonly ReviewedEntry[]): Record<string, readonly JsonObject[]> {
+  const groups = Map.groupBy(reviewed, ({ section }) => section);
+  return { entries: [], ...Object.fromEntries(Array.from(groups, ([section, list]) => [section, list.map(({ entry }) => entry)])) };
+}
+
+function show({ url, fingerprint }: LiveServer, entries: readonly ReviewedEntry[], leftOut: readonly { readonly name: string; readonly why: string }[], findings: readonly Finding[], terminal: Terminal): void {
   terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
   for (const { name, entry } of entries) {
     terminal.err.write(`${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ${JSON.stringify(entry.definition_hash)}\n`);
     const own = findings.filter(({ tool }) => tool === name);
     terminal.err.write(own.length === 0 ? "  scan: nothing found\n\n" : `${own.map((finding) => `  ${findingLine(finding, terminal)}\n`).join("")}\n`);
   }
+  for (const { name, why } of leftOut) terminal.err.write(`${visibleText(name)}\n  left out: ${visibleText(why)}\n\n`);
 }

@@ -3,15 +3,16 @@ import { once } from "node:events";
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { CmcpError, fromBase64Url, type JsonObject } from "@cmcp/boundary";
-import { UpstreamClient, type Dial } from "@cmcp/mcp";
+import { UpstreamClient, type Dial, type ListKind } from "@cmcp/mcp";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
 /** How long reading the whole list may take, in milliseconds. */
 const LIST_MS = 60_000;
 
-/** A tool as its server lists it. */
-export interface LiveTool {
+/** Something as its server lists it. */
+export interface LiveItem {
+  /** A tool's or prompt's name, a resource's URI, a template's text. */
   readonly name: string;
   readonly listed: JsonObject;
 }
@@ -21,9 +22,14 @@ export interface LiveServer {
   readonly url: URL;
   /** `SHA256:` and base64 of the SHA-256 of its SubjectPublicKeyInfo; `null` over plain http. */
   readonly fingerprint: string | null;
-  /** Each with a name of its own. */
-  readonly tools: readonly LiveTool[];
+  /** What it lists, each with a name of its own; nothing of a kind that was not asked for. */
+  readonly lists: Readonly<Record<ListKind, readonly LiveItem[]>>;
 }
+
+/** The member of a listing that names it. */
+const NAMES: Readonly<Record<ListKind, string>> = { tools: "name", prompts: "name", resources: "uri", templates: "uriTemplate" };
+/** JSON-RPC 2.0, section 5.1: how a server says that it has nothing of a kind. */
+const METHOD_NOT_FOUND = -32601;
 
 /** Connects from this machine directly: the operator asks the server, the gateway is not involved. */
 const dial: Dial = async (host, port, signal) => {
@@ -101,8 +107,21 @@ export function serverUrl(text: string): URL {
   return url;
 }
 
-/** Reads the tools a server lists now, over streamable HTTP, every connection held to one key. */
-export async function readLiveServer(url: URL, requiredPin: string | undefined): Promise<LiveServer> {
+async function list(client: UpstreamClient, kind: ListKind): Promise<readonly LiveItem[]> {
+  try {
+    const items = await client.list("catalog", kind, AbortSignal.timeout(LIST_MS));
+    return items.flatMap((listed) => {
+      const name = listed[NAMES[kind]];
+      return typeof name === "string" ? [{ name, listed }] : [];
+    });
+  } catch (thrown) {
+    if (kind !== "tools" && thrown instanceof CmcpError && thrown.code === "UPSTREAM_CALL_REFUSED" && thrown.detail["rpc_code"] === METHOD_NOT_FOUND) return [];
+    throw thrown;
+  }
+}
+
+/** Reads what a server lists now, over streamable HTTP, every connection held to one key. */
+export async function readLiveServer(url: URL, requiredPin: string | undefined, kinds: readonly ListKind[] = ["tools"]): Promise<LiveServer> {
   const key = await keyOf(url, requiredPin);
   const client = new UpstreamClient({
     url,
@@ -112,10 +131,10 @@ export async function readLiveServer(url: URL, requiredPin: string | undefined):
     limits: { connectMs: CONNECT_MS, totalMs: LIST_MS },
   });
   try {
-    const listed = await client.listTools("catalog", AbortSignal.timeout(LIST_MS));
-    const tools = listed.flatMap((tool) => (typeof tool.name === "string" ? [{ name: tool.name, listed: tool }] : []));
+    const lists: Record<ListKind, readonly LiveItem[]> = { tools: [], prompts: [], resources: [], templates: [] };
+    for (const kind of kinds) lists[kind] = await list(client, kind);
     await client.closeSession("catalog");
-    return { url, fingerprint: key === null ? null : fingerprintOf(key), tools };
+    return { url, fingerprint: key === null ? null : fingerprintOf(key), lists };
   } finally {
     await client.close();
   }

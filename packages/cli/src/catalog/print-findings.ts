@@ -15,8 +15,8 @@ export function findingLine(finding: Finding, { colour }: Terminal): string {
 }
 
 /** Findings as JSON has them in every command. */
-export function findingJson({ tool, server, kind, severity, path, codePoint, offset, message }: Finding): object {
-  return { tool, server, kind, severity, path, code_point: codePoint, offset, message };
+export function findingJson({ tool, subject, server, kind, severity, path, codePoint, offset, message }: Finding): object {
+  return { tool, subject: subject ?? "tool", server, kind, severity, path, code_point: codePoint, offset, message };
 }
 
 /** JSON of one line in ASCII: what a finding is about must not act on the terminal it is shown on. */

@@ -1,18 +1,18 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Review } from "./entries.ts";
 
-/** `TOOL:domain=…`, `TOOL:sensitivity=…`, `TOOL:baa=true|false`; the tool's name may hold colons itself. */
+/** `NAME:domain=…`, `NAME:sensitivity=…`, `NAME:baa=true|false`; a name may hold colons itself. */
 const SETTING = /^(.+):(domain|sensitivity|baa)=(.+)$/;
 
-/** The review of every tool: what holds for all, and what `--set` says of one. @throws CmcpError `USAGE` */
-export function readReviews(forAll: Review, settings: readonly string[], tools: ReadonlySet<string>): (tool: string) => Review {
+/** The review of each: what holds for all, and what `--set` says of one. @throws CmcpError `USAGE` */
+export function readReviews(forAll: Review, settings: readonly string[], names: ReadonlySet<string>): (name: string) => Review {
   const single = new Map<string, Review>();
   for (const setting of settings) {
-    const [, tool = "", key = "", value = ""] = SETTING.exec(setting) ?? [];
-    if (!tools.has(tool)) throw new CmcpError("USAGE", `--set is TOOL:domain=…, TOOL:sensitivity=… or TOOL:baa=true|false, for a tool that is imported: ${JSON.stringify(setting)}`);
+    const [, name = "", key = "", value = ""] = SETTING.exec(setting) ?? [];
+    if (!names.has(name)) throw new CmcpError("USAGE", `--set is NAME:domain=…, NAME:sensitivity=… or NAME:baa=true|false, for something that is imported: ${JSON.stringify(setting)}`);
     if (key === "baa" && value !== "true" && value !== "false") throw new CmcpError("USAGE", "baa is true or false");
     const changed = key === "baa" ? { requiresBaa: value === "true" } : { [key]: value };
-    single.set(tool, { ...(single.get(tool) ?? forAll), ...changed });
+    single.set(name, { ...(single.get(name) ?? forAll), ...changed });
   }
-  return (tool) => single.get(tool) ?? forAll;
+  return (name) => single.get(name) ?? forAll;
 }

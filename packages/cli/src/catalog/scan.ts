@@ -3,14 +3,15 @@ import { scanCatalog, type Finding } from "@cmcp/catalog";
 import { readCatalogFile } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { scannableEntry } from "./entries.ts";
+import { candidatesOf, scannableEntry } from "./entries.ts";
 import { readLiveServer, serverUrl } from "./live-server.ts";
 import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
 
 async function scan(target: string, pin: string | undefined): Promise<readonly Finding[]> {
   if (/^https?:\/\//i.test(target)) {
     const server = await readLiveServer(serverUrl(target), pin);
-    return scanCatalog(server.tools.map((tool) => scannableEntry(server, tool, server.url.host)));
+    const names = { serverName: server.url.host, displayName: server.url.host };
+    return scanCatalog(candidatesOf(server).map((candidate) => scannableEntry(server, candidate, names)));
   }
   if (pin !== undefined) throw new CmcpError("USAGE", "--pin needs an https URL");
   return scanCatalog(await readCatalogFile(target));
@@ -26,7 +27,7 @@ Each finding has a tool, a place, a code point where there is one, and a severit
 gateway outside development from starting; all others are warnings there.
 
   --pin KEY   an https server must have this key; without it an authority must vouch for the server
-  --json      one line: ok, findings [{tool, server, kind, severity, path, code_point, offset, message}]
+  --json      one line: ok, findings [{tool, subject, server, kind, severity, path, code_point, offset, message}]
 
 Exit codes: 0 no high finding, 10 high findings or not readable, 64 usage.
 Example:    cmcp catalog scan examples/quickstart/catalog.json

@@ -21,8 +21,8 @@ Example:    cmcp policy lint examples/quickstart/policies --catalog examples/qui
   async run(args, { out }) {
     const { values, positionals } = readArguments(args, { catalog: { type: "string" }, json: { type: "boolean", default: false } });
     const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
-    const tools = values.catalog === undefined ? [] : [...(await readTools(values.catalog)).tools.values()];
-    const findings = lintBundle(bundle, tools);
+    const catalog = values.catalog === undefined ? { tools: new Map() } : await readTools(values.catalog);
+    const findings = lintBundle(bundle, catalog);
     const ok = findings.length === 0;
     out.write(values.json ? `${JSON.stringify({ ok, findings })}\n` : ok ? "nothing found\n" : findings.map((finding) => `${finding}\n`).join(""));
     return ok ? EXIT.ok : EXIT.rejected;

@@ -10,9 +10,10 @@ import { readTools } from "./tools.ts";
 export const policySchema: Command = {
   help: `Usage: cmcp policy schema FOLDER --catalog FILE [--out FILE] [--json]
 
-Writes the Cedar schema that describes what the rules of the bundle in FOLDER read, for the tools of a
-catalog: attributes of principal, resource and context, and the arguments with the types of the approved
-input schemas. An argument that tools type differently is left out; lint says which rules then do not load.
+Writes the Cedar schema that describes what the rules of the bundle in FOLDER read, for a catalog: attributes
+of principal, resource and context, and the arguments with the types of the approved input schemas. An
+argument that tools type differently is left out; lint says which rules then do not load. Where the catalog
+has resources or prompts their actions are declared too, which puts them under the bundle's rules.
 
   --catalog FILE  the tool catalog
   --out FILE      write there, such as FOLDER/schema.cedarschema; without it the schema is printed
@@ -24,7 +25,7 @@ Example:    cmcp policy schema policies --catalog catalog.json --out policies/sc
     const { values, positionals } = readArguments(args, { catalog: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } });
     const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
     const catalog = await readTools(required(values.catalog, "--catalog"));
-    const schema = writeSchema(bundle, [...catalog.tools.values()]);
+    const schema = writeSchema(bundle, catalog);
     const file = values.out ?? null;
     if (file !== null) await write(file, schema);
     if (values.json) out.write(`${JSON.stringify({ ok: true, file, schema })}\n`);

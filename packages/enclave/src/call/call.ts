@@ -11,7 +11,7 @@ import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { decide, workflowOf } from "./decide.ts";
+import { decide, mayAsk, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
 import { approvedOf, invoked, nameOf, type Subject } from "./subject.ts";
 import { GovernedPeer } from "./governed-peer.ts";
@@ -80,7 +80,7 @@ async function refuse(core: Core, recorded: RecordedSession, call: Call, decisio
 async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
   const { subject } = decision;
   const { server, inspectionMode = "buffered" } = approvedOf(subject);
-  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode });
+  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, subject, call.request, method) });
   let answer: UpstreamAnswer;
   try {
     if (await hasDrifted(core, recorded, subject)) return await refuse(core, recorded, call, drifted(decision));
@@ -98,6 +98,7 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
     }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
     answer = await withInput((given) => core.upstreams.request(server, recorded.session.id, outgoing(call.request, subject, given), governed), governed, input);
+    if (answer.kind === "input_required" && answer.inputRequests !== null) governed.permit(answer.inputRequests);
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);

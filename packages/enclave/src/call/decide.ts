@@ -129,6 +129,14 @@ function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, re
   return underMode(core, policy, subject, factsFor(factsOf(core, recorded, workflowId), subject, request));
 }
 
+/** Whether a server may put this to the agent while it works on a request: a decision of its own, which no mode overrules but by letting everything through. */
+export function mayAsk(core: Core, recorded: RecordedSession, subject: Subject, request: AgentRequest, method: string): boolean {
+  if (core.config.attestation.enforcement_mode !== "enforcing") return true;
+  const facts = { ...factsFor(factsOf(core, recorded, workflowOf(request)), subject, request), action: "ask_client", requestMethod: method } as const;
+  const { decision } = core.policy.decide(facts as GovernedFacts);
+  return decision === "allow" || decision === "redact";
+}
+
 /**
  * Whether something is shown to a caller. Arguments are unknown here, so a verdict that only they could
  * settle (an error or an invalid request) shows it; the request itself is still decided in full. Where

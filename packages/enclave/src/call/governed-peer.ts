@@ -1,4 +1,4 @@
-import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { removeLookAlikes } from "@cmcp/inspection";
 import type { Peer } from "@cmcp/mcp";
 
@@ -10,6 +10,8 @@ export interface PeerTerms {
   readonly withholdText: boolean;
   /** `buffered`: each message is inspected before it passes. `async`: it passes, and what is found ends the stream. */
   readonly mode: "buffered" | "async";
+  /** Whether policy lets the server put a request of this method to the agent. */
+  readonly mayAsk: (method: string) => boolean;
 }
 
 /** The agent as one server sees it during one call: everything that passes is inspected and counted. */
@@ -66,8 +68,15 @@ export class GovernedPeer implements Peer {
     await this.#deliver(method, said);
   }
 
+  /** @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it */
+  permit(inputRequests: JsonObject): void {
+    const methods = Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : ""));
+    if (!methods.every((method) => this.#terms.mayAsk(method))) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent", { detail: { sent: 1 } });
+  }
+
   async ask(method: string, params: JsonObject): Promise<JsonObject> {
     this.#count(params);
+    if (!this.#terms.mayAsk(method)) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent");
     this.asked += 1;
     return await this.#peer.ask(method, removeLookAlikes(params, []));
   }

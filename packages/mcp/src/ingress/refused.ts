@@ -9,15 +9,8 @@ const RESOURCE_NOT_FOUND = -32002;
 
 /** The JSON-RPC code of a refusal of the gateway's own, where the protocol has one for it. */
 function rpcCode(code: ErrorCode, era: Era): number {
-  switch (code) {
-    case "RESOURCE_NOT_IN_CATALOG":
-      return era === "modern" ? RPC.invalidParams : RESOURCE_NOT_FOUND;
-    case "PROMPT_NOT_IN_CATALOG":
-    case "REQUEST_STATE_INVALID":
-      return RPC.invalidParams;
-    default:
-      return RPC.refused;
-  }
+  if (code === "RESOURCE_NOT_IN_CATALOG") return era === "modern" ? RPC.invalidParams : RESOURCE_NOT_FOUND;
+  return code === "PROMPT_NOT_IN_CATALOG" || code === "REQUEST_STATE_INVALID" ? RPC.invalidParams : RPC.refused;
 }
 
 /** The refusal a reply stands for: the gateway's own, or a server's with its code and words. */

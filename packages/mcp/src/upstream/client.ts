@@ -13,7 +13,7 @@ import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
-import { silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
+import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
 /** How long a server may take over what nobody waits for. */
 const COURTESY_MS = 5_000;
@@ -130,7 +130,7 @@ export class UpstreamClient {
     const items = new Map<string, JsonObject>();
     let cursor: JsonObject = {};
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const result = completed(await this.#request(sessionKey, { method, params: cursor }, silentPeer(signal)));
+      const result = completed(await this.#request(sessionKey, { method, params: cursor }, readingPeer(signal)));
       const listed = result[member];
       if (!Array.isArray(listed)) throw protocolFault(`the tool server's list has no ${member}`);
       for (const item of listed) {

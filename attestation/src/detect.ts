@@ -2,57 +2,65 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Machine } from "./machine.ts";
 
 /** `attestation.provider` as the configuration writes it. */
-export type ProviderSetting = "auto" | "sev-snp" | "tdx" | "azure-cvm" | "tpm" | "software-only" | "opaque";
+export type ProviderSetting = "auto" | Provider | "opaque";
 /** A provider that can be collected from. */
-export type Provider = "software-only";
+export type Provider = "sev-snp" | "tdx" | "azure-cvm" | "tpm" | "software-only";
 
 export interface Detection {
   readonly provider: Provider;
-  /** Providers whose hardware is here but which this version does not implement; only in development are they passed over. */
-  readonly passedOver: readonly string[];
+  /** Providers that are here and were not taken: those after the chosen one and, in development, those with a TPM. */
+  readonly passedOver: readonly Provider[];
 }
 
 // The tag Azure gives every virtual machine; cloud-init tells the platform by it too.
 const AZURE_CHASSIS_TAG = "7783-7084-3265-9085-8269-3286-77";
 
-function hasTpm(machine: Machine): boolean {
-  return machine.exists("/dev/tpmrm0") || machine.exists("/dev/tpm0");
+interface Hardware {
+  readonly name: Provider;
+  readonly found: (machine: Machine) => boolean;
+  /** What has to be there, for people. */
+  readonly needs: string;
+  /** Whether a launch changes a register of the machine until it restarts. */
+  readonly measuresLaunch: boolean;
 }
 
+const hasTpm = (machine: Machine): boolean => machine.tpm() !== null;
+
 /** In the order they are looked for: the stronger root of trust first. */
-const HARDWARE: readonly { readonly name: ProviderSetting; readonly found: (machine: Machine) => boolean }[] = [
-  { name: "sev-snp", found: (machine) => machine.exists("/dev/sev-guest") },
-  { name: "tdx", found: (machine) => machine.exists("/dev/tdx_guest") },
-  { name: "azure-cvm", found: (machine) => hasTpm(machine) && machine.chassisTag() === AZURE_CHASSIS_TAG },
-  { name: "tpm", found: hasTpm },
+const HARDWARE: readonly Hardware[] = [
+  { name: "sev-snp", found: (machine) => machine.exists("/dev/sev-guest"), needs: "/dev/sev-guest", measuresLaunch: false },
+  { name: "tdx", found: (machine) => machine.exists("/dev/tdx_guest"), needs: "/dev/tdx_guest", measuresLaunch: false },
+  { name: "azure-cvm", found: (machine) => hasTpm(machine) && machine.chassisTag() === AZURE_CHASSIS_TAG, needs: "Azure's chassis tag and a TPM", measuresLaunch: true },
+  { name: "tpm", found: hasTpm, needs: "/dev/tpmrm0 or /dev/tpm0", measuresLaunch: true },
 ];
 
 /**
- * Chooses the attestation provider. Software-only is chosen by name or as the last resort, and either way
- * only in development.
+ * Chooses the attestation provider. Software-only is chosen by name or as the last resort, and either way only in
+ * development. In development `auto` leaves a TPM alone: the launch would stay in a register of the developer's own
+ * machine, where disks may be locked by it.
  *
- * @throws CmcpError `ATTESTATION_PROVIDER_NOT_IMPLEMENTED` for hardware this version cannot use,
- * `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, and for software outside development.
+ * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, for hardware asked for that is not here, and for
+ * software outside development.
  */
 export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine): Detection {
-  if (setting === "opaque") {
-    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "attestation.provider opaque gives no assurance and is not supported");
-  }
+  if (setting === "opaque") throw unsupported("attestation.provider opaque gives no assurance and is not supported");
   if (setting === "software-only") return software(developmentMode, []);
-  if (setting !== "auto") throw notImplemented(setting);
-  const found = HARDWARE.filter((provider) => provider.found(machine)).map(({ name }) => name);
-  const [first] = found;
-  if (first !== undefined && !developmentMode) throw notImplemented(first);
-  return software(developmentMode, found);
+  const found = HARDWARE.filter((hardware) => hardware.found(machine));
+  if (setting === "auto") {
+    const first = found.find(({ measuresLaunch }) => !(developmentMode && measuresLaunch));
+    const others = found.filter((hardware) => hardware !== first).map(({ name }) => name);
+    return first === undefined ? software(developmentMode, others) : { provider: first.name, passedOver: others };
+  }
+  if (found.some(({ name }) => name === setting)) return { provider: setting, passedOver: [] };
+  const needs = HARDWARE.find(({ name }) => name === setting)?.needs ?? "";
+  throw unsupported(`attestation.provider ${setting} is not available here: there is no ${needs}`);
 }
 
-function software(developmentMode: boolean, passedOver: readonly string[]): Detection {
-  if (!developmentMode) {
-    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "software-only attestation proves nothing and starts only with CMCP_DEV_MODE=1");
-  }
+function software(developmentMode: boolean, passedOver: readonly Provider[]): Detection {
+  if (!developmentMode) throw unsupported("software-only attestation proves nothing and starts only with CMCP_DEV_MODE=1");
   return { provider: "software-only", passedOver };
 }
 
-function notImplemented(name: string): CmcpError {
-  return new CmcpError("ATTESTATION_PROVIDER_NOT_IMPLEMENTED", `attestation.provider ${name} is not implemented in this version`);
+function unsupported(why: string): CmcpError {
+  return new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", why);
 }

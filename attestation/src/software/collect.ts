@@ -18,5 +18,6 @@ export function collectSoftware(reportData: Uint8Array, now: number): Evidence {
     reportData: Uint8Array.from(reportData),
     firmware: SOFTWARE_FIRMWARE,
     generatedAt: now,
+    parts: { provider: "software-only" },
   };
 }

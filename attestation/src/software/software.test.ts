@@ -15,6 +15,7 @@ test("a software report carries its report data, measures nothing and says that 
     reportData: REPORT_DATA,
     firmware: "software-only",
     generatedAt: 1_785_000_000_000,
+    parts: { provider: "software-only" },
   });
 });
 

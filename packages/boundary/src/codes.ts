@@ -155,6 +155,7 @@ export const ERROR_CODES = {
   EVIDENCE_EXPIRED: fact(null, "supply certificates and collateral that are valid at the time of verification"),
   EVIDENCE_REVOKED: fact(null, "reject: the vendor or the operator revoked this key or chip"),
   EVIDENCE_COLLATERAL_INVALID: fact(null, "fetch the vendor's collateral for this platform again"),
+  EVIDENCE_COLLATERAL_UNAVAILABLE: fact(null, "check the network and the service, then fetch again"),
   EVIDENCE_TCB_NOT_ACCEPTED: fact(null, "update the platform's firmware, or accept this status in the appraisal policy"),
   EVIDENCE_DEBUG: fact(null, "reject: the host can read and change a guest with debugging on"),
   EVIDENCE_POLICY_VIOLATION: fact(null, "reject, or accept the named property in the appraisal policy"),

@@ -28,6 +28,13 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   "catalog hash": { summary: "print the hash of a catalog", load: async () => (await import("./check/catalog-hash.ts")).catalogHashCommand },
   "catalog scan": { summary: "look for hidden instructions, invisible characters and look-alike names", load: async () => (await import("./catalog/scan.ts")).catalogScan },
   "catalog import": { summary: "read a live server's tools into reviewed catalog entries", load: async () => (await import("./catalog/import.ts")).catalogImport },
+  "evidence verify": { summary: "verify hardware evidence offline", load: async () => (await import("./evidence/evidence-verify.ts")).evidenceVerify },
+  "evidence show": { summary: "print a report, quote, certificate or event log readably", load: async () => (await import("./evidence/evidence-show.ts")).evidenceShow },
+  "evidence fetch": { summary: "get a vendor's certificates and collateral for evidence", load: async () => (await import("./evidence/evidence-fetch.ts")).evidenceFetch },
+  "measure sev-snp": { summary: "compute a SEV-SNP launch digest from files", load: async () => (await import("./measure/sev-snp.ts")).measureSevSnp },
+  "measure id-block": { summary: "make a SEV-SNP guest's signed ID block", load: async () => (await import("./measure/id-block.ts")).measureIdBlock },
+  "measure tdx": { summary: "compute MRTD and RTMRs from files", load: async () => (await import("./measure/tdx.ts")).measureTdx },
+  "measure tpm": { summary: "compute the PCRs of a virtual TPM from files", load: async () => (await import("./measure/tpm.ts")).measureTpm },
 };
 
 function overview(): string {

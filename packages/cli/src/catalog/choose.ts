@@ -1,5 +1,5 @@
 import { CmcpError, asCmcpError, isJsonObject } from "@cmcp/boundary";
-import { loadCatalog } from "@cmcp/catalog";
+import { headerMarksProblem, loadCatalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
 import { reviewedEntry, serverEntry, type Candidate } from "./entries.ts";
 import type { LiveServer } from "./live-server.ts";
@@ -26,8 +26,9 @@ function unservable(server: LiveServer, candidate: Candidate): string | null {
   try {
     loadCatalog({ entries: [], servers: [serverEntry(server, facts)], [candidate.section]: [entry] }, { developmentMode: true, vocabulary: new Set(["public"]) });
     const { input_schema: inputSchema, output_schema: outputSchema = null } = candidate.definition;
-    if (isJsonObject(inputSchema)) prepareSchemas({ toolName: candidate.name, inputSchema, outputSchema: isJsonObject(outputSchema) ? outputSchema : null });
-    return null;
+    if (!isJsonObject(inputSchema)) return null;
+    prepareSchemas({ toolName: candidate.name, inputSchema, outputSchema: isJsonObject(outputSchema) ? outputSchema : null });
+    return headerMarksProblem(inputSchema);
   } catch (thrown) {
     return asCmcpError(thrown, "INTERNAL", "it cannot be read").message;
   }

@@ -47,7 +47,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       provision: inputs.provision,
       egressAllow: inputs.egressTargets.map(({ host: name, port }) => (name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`)),
       storePath: inputs.paths.auditDb,
-      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development },
+      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development, ...tpmSocket(process.env) },
       log,
       ...policySource(inputs),
     });
@@ -58,6 +58,11 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     return EXIT.ok;
   },
 };
+
+/** A software TPM in place of the machine's: CMCP_TPM_SOCKET. */
+function tpmSocket({ CMCP_TPM_SOCKET: path }: NodeJS.ProcessEnv): { tpmSocket?: string } {
+  return path === undefined || path === "" ? {} : { tpmSocket: path };
+}
 
 /** Where the host looks for another policy bundle, if the configuration says so. */
 function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions, "policy"> {

@@ -18,7 +18,7 @@ void describe("defaults", () => {
   void it("are the published ones for an empty file", () => {
     const { config, host } = parse("");
     assert.deepEqual(config, {
-      attestation: { provider: "auto", enforcement_mode: "enforcing", validity_seconds: 86_400 },
+      attestation: { provider: "auto", enforcement_mode: "enforcing", validity_seconds: 86_400, staleness_policy: "fail_closed", expected_measurement: null },
       catalog: { drift_policy: "fail_closed" },
       max_response_size_bytes: 2_097_152,
       policy_reload_interval_seconds: 0,
@@ -45,6 +45,8 @@ void describe("defaults", () => {
   void it("stand beside what is written", () => {
     const { config, host } = parse("max_response_size_bytes: 10\nenclave: {max_sessions: 3, egress_allow: ['tools.example:443', '[::1]:9']}\ncatalog_path: c/d.json\n");
     assert.equal(config.max_response_size_bytes, 10);
+    const attestation = parse(`attestation: {provider: sev-snp, staleness_policy: warn_only, expected_measurement: 'sha384:${"b".repeat(96)}'}`).config.attestation;
+    assert.deepEqual(attestation, { provider: "sev-snp", enforcement_mode: "enforcing", validity_seconds: 86_400, staleness_policy: "warn_only", expected_measurement: `sha384:${"b".repeat(96)}` });
     assert.equal(config.enclave.max_sessions, 3);
     assert.equal(config.enclave.max_sessions_per_principal, 64);
     assert.equal(host.catalog_path, "c/d.json");
@@ -58,9 +60,7 @@ void describe("defaults", () => {
 
 void describe("features this version lacks", () => {
   for (const [key, text] of Object.entries({
-    "attestation.provider": "attestation: {provider: sev-snp}",
-    "attestation.staleness_policy": "attestation: {staleness_policy: warn_only}",
-    "attestation.expected_measurement": "attestation: {expected_measurement: abc}",
+    "attestation.provider": "attestation: {provider: opaque}",
     "attestation.allow_unmeasured_spawn": "attestation: {allow_unmeasured_spawn: true}",
     "attestation.required_provenance_kind": "attestation: {required_provenance_kind: tee-attested}",
     agent_manifest: "agent_manifest: {path: a.json}",
@@ -72,8 +72,8 @@ void describe("features this version lacks", () => {
     void it(`refuses ${key} by name`, () => refused(text, "CONFIG_NOT_SUPPORTED", new RegExp(`^conf\\.yaml: ${key.replaceAll(".", "\\.")}: `)));
   }
 
-  void it("refuses every other provider", () => {
-    for (const provider of ["tdx", "tpm", "azure-cvm", "opaque"]) refused(`attestation: {provider: ${provider}}`, "CONFIG_NOT_SUPPORTED", /attestation\.provider/);
+  void it("are not any other provider's", () => {
+    for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) assert.equal(parse(`attestation: {provider: ${provider}}`).config.attestation.provider, provider);
   });
 });
 
@@ -88,6 +88,8 @@ void describe("mistakes", () => {
   void it("in a value are answered with the key", () => {
     refused("max_response_size_bytes: many", "CONFIG_INVALID", /max_response_size_bytes/);
     refused("attestation: {provider: sgx}", "CONFIG_INVALID", /attestation\.provider/);
+    refused("attestation: {staleness_policy: ignore}", "CONFIG_INVALID", /attestation\.staleness_policy/);
+    for (const measurement of ["abc", "a".repeat(96), `sha256:${"a".repeat(96)}`, `sha384:${"A".repeat(96)}`]) refused(`attestation: {expected_measurement: '${measurement}'}`, "CONFIG_INVALID", /attestation\.expected_measurement/);
     refused("attestation: 5", "CONFIG_INVALID", /attestation/);
     refused("enclave: {eat_profile: 'tag:agentrust.io,2026:trace-v0.2'}", "CONFIG_INVALID", /enclave\.eat_profile/);
     refused("enclave: {claims: always}", "CONFIG_INVALID", /enclave\.claims/);
@@ -168,7 +170,8 @@ void describe("warnings", () => {
     for (const word of ["CMCP_DEV_MODE", "no CMCP_BEARER_TOKEN", "CMCP_POLICY_HASH", "CMCP_CATALOG_HASH"]) assert.match(open, new RegExp(word));
     const hash = `sha256:${"0".repeat(64)}`;
     const closed = { CMCP_BEARER_TOKEN: "x".repeat(32), CMCP_POLICY_HASH: hash, CMCP_CATALOG_HASH: hash };
-    assert.deepEqual(parse("", closed).warnings, []);
+    assert.match(parse("", closed).warnings.join(), /provider is auto/);
+    assert.deepEqual(parse("attestation: {provider: tpm}", closed).warnings, []);
     assert.match(parse("", { ...closed, CMCP_BEARER_TOKEN: "short" }).warnings.join(), /guessed/);
   });
 });

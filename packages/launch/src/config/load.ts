@@ -57,10 +57,11 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
   return address;
 }
 
-function warningsFor(sources: TokenSources, { enclave }: Config): string[] {
+function warningsFor(sources: TokenSources, { attestation, enclave }: Config): string[] {
   const { environment } = sources;
   const warnings: string[] = [];
-  if (environment.development) warnings.push("CMCP_DEV_MODE=1: development only; claims carry no hardware evidence");
+  if (environment.development) warnings.push("CMCP_DEV_MODE=1: development only; claims may carry no hardware evidence");
+  else if (attestation.provider === "auto") warnings.push("attestation.provider is auto: the launch document names no platform, so the host chooses among those it shows");
   if (isTokenless(sources)) warnings.push("no CMCP_BEARER_TOKEN: every process on this machine may call");
   if (environment.bearerToken !== null && environment.bearerToken.length < SHORT_TOKEN) warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
   if (enclave.principals.length * enclave.max_sessions_per_principal > enclave.max_sessions) {
@@ -73,9 +74,9 @@ function warningsFor(sources: TokenSources, { enclave }: Config): string[] {
 
 function measured(written: ConfigFile): Config {
   const { egress_allow: _hosts, token_file: _tokens, workflows, principals, ...enclave } = written.enclave;
-  const { provider, enforcement_mode, validity_seconds } = written.attestation;
+  const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement } = written.attestation;
   return measuredConfigSchema.parse({
-    attestation: { provider, enforcement_mode, validity_seconds },
+    attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null },
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,

@@ -1,15 +1,17 @@
 import * as z from "zod";
 import { principalId } from "./fields.ts";
-import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, vocabularySchema, workflowsSchema } from "./schema.ts";
+import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowsSchema } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
 /** The configuration as it is measured: only what the enclave acts on, every key present. */
 export const measuredConfigSchema = z.strictObject({
   attestation: z.strictObject({
-    provider: z.enum(["auto", "software-only"]),
+    provider: z.enum(PROVIDERS),
     enforcement_mode: attestationSchema.shape.enforcement_mode.unwrap(),
     validity_seconds: attestationSchema.shape.validity_seconds.unwrap(),
+    staleness_policy: attestationSchema.shape.staleness_policy.unwrap().unwrap(),
+    expected_measurement: attestationSchema.shape.expected_measurement.unwrap(),
   }),
   catalog: z.strictObject({ drift_policy: catalogSchema.shape.drift_policy.unwrap() }),
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),

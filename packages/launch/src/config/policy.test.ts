@@ -56,7 +56,7 @@ describe("reloading the policy", () => {
 
   const documentOf = (parts: Partial<LaunchDocument>): LaunchDocument => ({
     v: 1,
-    platform: "software-only",
+    platform: "auto",
     development: true,
     config: { ...parse("").config, policy_reload_interval_seconds: 5 },
     policy_bundle: {},

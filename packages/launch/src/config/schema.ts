@@ -2,6 +2,10 @@ import * as z from "zod";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
 const SECOND = 1000;
+/** `sha256:` or `sha384:` and lowercase hex of that length. */
+const MEASUREMENT = /^sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96})$/;
+/** Providers there is evidence of; `opaque` is a name of the format only, refused by it. */
+export const PROVIDERS = ["auto", "sev-snp", "tdx", "tpm", "azure-cvm", "software-only"] as const;
 const milliseconds = z.int().min(100).max(3600 * SECOND);
 
 /** EAT profile identifier of TRACE v0.2. */
@@ -21,9 +25,11 @@ export function areDistinctPrincipals(principals: readonly { readonly id: string
 
 export const attestationSchema = z.strictObject({
   provider: z
-    .enum(["auto", "sev-snp", "tdx", "tpm", "azure-cvm", "software-only", "opaque"])
+    .enum([...PROVIDERS, "opaque"])
     .default("auto")
-    .describe("Where the attestation report comes from. `auto` takes the best there is; software only with CMCP_DEV_MODE=1."),
+    .describe(
+      "Where the attestation report comes from. `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in its PCR 15 until the machine restarts.",
+    ),
   enforcement_mode: z
     .enum(["enforcing", "advisory", "silent"])
     .default("enforcing")
@@ -35,9 +41,17 @@ export const attestationSchema = z.strictObject({
     .min(1)
     .max(31_536_000)
     .default(86_400)
-    .describe("Seconds for which an attestation report is called fresh in a claim."),
-  staleness_policy: z.enum(["fail_closed", "warn_only"]).nullish().describe("What to do when the report is older than validity_seconds."),
-  expected_measurement: z.string().nullish().describe("Measurement the platform must report at start."),
+    .describe("Seconds for which an attestation report is fresh. The gateway asks for another when three quarters of them are over."),
+  staleness_policy: z
+    .enum(["fail_closed", "warn_only"])
+    .nullable()
+    .default("fail_closed")
+    .describe("What to do while the instance's report is older than validity_seconds: refuse requests with ATTESTATION_STALE, or serve and record it."),
+  expected_measurement: z
+    .string()
+    .regex(MEASUREMENT, { error: "must be sha256: or sha384: and lowercase hex" })
+    .nullish()
+    .describe("Measurement the platform must report, else the gateway does not start: launch measurement (sev-snp, azure-cvm), MRTD (tdx), or with a TPM the SHA-256 over PCRs 0 to 9 and 11 to 15 with PCR 15 still zero."),
   allow_unmeasured_spawn: z.boolean().default(false).describe("Allow stdio servers whose files the catalog does not pin."),
   required_provenance_kind: z.string().nullish().describe("Least provenance assurance a server needs to be called."),
 });

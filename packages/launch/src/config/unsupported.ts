@@ -16,11 +16,9 @@ const hasMembers = (value: object | null | undefined): boolean =>
 const REFUSALS: readonly Refusal[] = [
   {
     key: "attestation.provider",
-    asked: ({ attestation }) => attestation.provider !== "auto" && attestation.provider !== "software-only",
-    why: "only auto and software-only",
+    asked: ({ attestation }) => attestation.provider === "opaque",
+    why: "a service that says so is no evidence",
   },
-  { key: "attestation.staleness_policy", asked: ({ attestation }) => isSet(attestation.staleness_policy), why: "reports are not refreshed while running" },
-  { key: "attestation.expected_measurement", asked: ({ attestation }) => isSet(attestation.expected_measurement), why: "there is no hardware measurement to compare" },
   { key: "attestation.allow_unmeasured_spawn", asked: ({ attestation }) => attestation.allow_unmeasured_spawn, why: "stdio servers are not started" },
   { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
   { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },

@@ -9,7 +9,7 @@ const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
 const HASH = `sha256:${"0f".repeat(32)}`;
 const base: LaunchDocument = {
   v: 1,
-  platform: "software-only",
+  platform: "auto",
   development: true,
   config,
   policy_bundle: { "manifest.json": "{}", "schema.cedarschema": "", "a/b.cedar": "permit(principal, action, resource);" },
@@ -97,8 +97,8 @@ void describe("the launch document", () => {
   void it("is refused with a surplus, missing or wrong member, which is named", () => {
     isRefused(altered({ extra: 1 }), /unknown key/);
     isRefused(altered({ v: 2 }), /: v: /);
-    isRefused(altered({ platform: "sev-snp" }), /platform/);
-    isRefused(altered({ development: false }), /development/);
+    isRefused(altered({ platform: "opaque" }), /platform/);
+    isRefused(altered({ platform: "sev-snp" }), /platform: is not the one of the configuration/);
     isRefused(altered({ config: { ...config, listen_addr: "0.0.0.0:1" } }), /config/);
     isRefused(altered({ config: { ...config, enclave: { ...config.enclave, max_sessions: 0 } } }), /config\.enclave\.max_sessions/);
     isRefused(altered({ config: { ...config, attestation: { ...config.attestation, enforcement_mode: "off" } } }), /enforcement_mode/);
@@ -107,6 +107,13 @@ void describe("the launch document", () => {
     isRefused(altered({ trust_anchors: { upstream_ca: [] } }), /trust_anchors/);
     const { catalog: _, ...without } = base;
     isRefused(canonicalBytes(without), /catalog/);
+  });
+
+  void it("is for the platform its configuration names, software only in development", () => {
+    const on = (provider: LaunchDocument["platform"], development: boolean): LaunchDocument => ({ ...base, platform: provider, development, config: { ...config, attestation: { ...config.attestation, provider } } });
+    for (const provider of ["auto", "sev-snp", "tdx", "azure-cvm", "tpm"] as const) for (const development of [true, false]) buildLaunchDocument(on(provider, development));
+    buildLaunchDocument(on("software-only", true));
+    isRefused(canonicalBytes(on("software-only", false)), /development/);
   });
 
   void it("holds only paths that can be in a bundle", () => {

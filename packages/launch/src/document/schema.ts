@@ -3,6 +3,7 @@ import * as z from "zod";
 import { HASH } from "../config/environment.ts";
 import { publicKey } from "../config/fields.ts";
 import { measuredConfigSchema } from "../config/measured.ts";
+import { PROVIDERS } from "../config/schema.ts";
 
 /** Most files of a policy bundle. */
 export const MAX_BUNDLE_FILES = 1000;
@@ -31,7 +32,7 @@ export const launchDocumentSchema = z
   .strictObject({
     v: z.literal(1),
     /** The platform the document is for; a document made for one is refused on another. */
-    platform: z.literal("software-only"),
+    platform: z.enum(PROVIDERS),
     development: z.boolean(),
     config: measuredConfigSchema,
     /** Relative path to text: manifest.json, schema.cedarschema, every .cedar file. */
@@ -44,7 +45,8 @@ export const launchDocumentSchema = z
       policy_signing_key: publicKey.optional(),
     }),
   })
-  .refine((document) => document.development, { path: ["development"], error: "platform software-only is for development only" });
+  .refine(({ platform, config }) => platform === config.attestation.provider, { path: ["platform"], error: "is not the one of the configuration" })
+  .refine(({ platform, development }) => development || platform !== "software-only", { path: ["development"], error: "platform software-only is for development only" });
 
 /** Everything an enclave is launched with, secrets excepted. */
 export type LaunchDocument = z.output<typeof launchDocumentSchema>;

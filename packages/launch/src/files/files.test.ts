@@ -81,7 +81,8 @@ void describe("what a launch reads", () => {
     assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [{ host: "10.0.0.1", port: 1 }]);
   });
 
-  void it("is refused outside development, for want of hardware evidence", async () => {
+  void it("is refused outside development with software attestation", async () => {
+    await put("cmcp-config.yaml", "attestation: {provider: software-only}");
     await refused(readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) }), "ATTESTATION_PROVIDER_UNSUPPORTED", /CMCP_DEV_MODE=1/);
   });
 });

@@ -46,12 +46,13 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
 
 function documentFor(inputs: ConfigInputs, parts: { bundle: Record<string, string>; catalog: JsonValue }): Uint8Array<ArrayBuffer> {
   const { policyHash, catalogHash, policySigningKey, development } = inputs.environment;
-  if (!development) {
-    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "this version has software attestation only, which is for development: set CMCP_DEV_MODE=1");
+  const { provider } = inputs.config.attestation;
+  if (provider === "software-only" && !development) {
+    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "attestation.provider software-only proves nothing and is for development: set CMCP_DEV_MODE=1");
   }
   return buildLaunchDocument({
     v: 1,
-    platform: "software-only",
+    platform: provider,
     development,
     config: inputs.config,
     policy_bundle: parts.bundle,
@@ -66,6 +67,14 @@ export async function readPolicyReload(folder: string): Promise<Uint8Array<Array
   return buildPolicyReload(await readBundleFolder(folder));
 }
 
+/** Where Azure's instance metadata service answers every virtual machine. */
+const AZURE_METADATA: HostPort = { host: "169.254.169.254", port: 80 };
+
+/** The one destination of the relay that no catalog names: on Azure certificates and quotes come from there. */
+function metadataService({ config }: ConfigInputs): readonly HostPort[] {
+  return config.attestation.provider === "azure-cvm" ? [AZURE_METADATA] : [];
+}
+
 /**
  * Reads configuration, policy bundle, and catalog and makes the launch document of them.
  * @throws CmcpError naming the file, the key and what is wrong
@@ -76,5 +85,5 @@ export async function readLaunchInputs(configPath: string, env: Environment): Pr
   const bundle = await readBundleFolder(paths.policyBundle);
   const catalog = await readCatalogFile(paths.catalog);
   const document = documentFor(inputs, { bundle, catalog });
-  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), egressTargets: host.egress_allow ?? catalogDestinations(catalog) };
+  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)] };
 }

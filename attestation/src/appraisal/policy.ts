@@ -1,0 +1,30 @@
+import * as z from "zod";
+import { azureCvmPolicySchema } from "../azure/policy.ts";
+import { sevSnpPolicySchema } from "../sev-snp/policy.ts";
+import { tdxPolicySchema } from "../tdx/policy.ts";
+import { tpmPolicySchema } from "../tpm/policy.ts";
+import { REQUIREMENTS } from "./requirements.ts";
+
+/** Platforms there is a verifier of, as the command line names them. */
+export const EVIDENCE_PLATFORMS = ["sev-snp", "tdx", "tpm", "azure-cvm"] as const;
+export type EvidencePlatform = (typeof EVIDENCE_PLATFORMS)[number];
+
+/** An appraisal policy file. What is left out has the strict value. */
+export const appraisalPolicySchema = z.strictObject({
+  version: z.literal(1).default(1).describe("Version of this format."),
+  description: z.string().max(1024).optional().describe("For readers."),
+  platforms: z.array(z.enum(EVIDENCE_PLATFORMS)).min(1).max(EVIDENCE_PLATFORMS.length).default([...EVIDENCE_PLATFORMS]).describe("Platforms that are accepted at all."),
+  required: z
+    .array(z.enum(REQUIREMENTS))
+    .max(REQUIREMENTS.length)
+    .default(["report_data", "measurement", "tcb"])
+    .describe("Checks that must have been made and passed; where one could not be made, the evidence is not verified. What fails is never accepted, required or not."),
+  sev_snp: sevSnpPolicySchema.prefault({}).describe("SEV-SNP reports."),
+  tdx: tdxPolicySchema.prefault({}).describe("TDX quotes."),
+  tpm: tpmPolicySchema.prefault({}).describe("TPM 2.0 quotes."),
+  azure_cvm: azureCvmPolicySchema.prefault({}).describe("Azure confidential VMs: paravisor and virtual TPM."),
+});
+
+export type AppraisalPolicy = z.infer<typeof appraisalPolicySchema>;
+/** A policy as it is written. */
+export type WrittenAppraisalPolicy = z.input<typeof appraisalPolicySchema>;

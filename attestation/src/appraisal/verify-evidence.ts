@@ -1,0 +1,96 @@
+import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
+import { readAzureCvmEvidence } from "../azure/read-evidence.ts";
+import { verifyAzureCvm, type VerifiedAzureCvm } from "../azure/verify.ts";
+import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
+import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
+import { readTpmEvidence } from "../tpm/read-evidence.ts";
+import { verifyTpm, type VerifiedTpm } from "../tpm/verify.ts";
+import { assuranceOf, type Assurance } from "./assurance.ts";
+import { CheckRecorder, type Check } from "./check.ts";
+import type { VerifierCrypto } from "./crypto.ts";
+import type { AppraisalPolicy, EvidencePlatform } from "./policy.ts";
+import { unmet } from "./requirements.ts";
+import type { EvidenceResult } from "./result.ts";
+
+/** Evidence as files, all of it somebody else's. */
+export interface EvidenceFiles {
+  /** The report, quote or evidence document. */
+  readonly evidence: Uint8Array;
+  /** Certificates; for a TPM also signature, key and register files beside a bare quote. */
+  readonly certificates: readonly Uint8Array[];
+  /** Revocation lists, TCB info and the like, in the vendor's own bytes. */
+  readonly collateral: readonly Uint8Array[];
+  readonly eventLog?: Uint8Array;
+}
+
+/** What a relying party expects of evidence beyond its policy. */
+export interface EvidenceExpectations {
+  /** The 64 bytes the evidence was to carry; another verifier's nonce may be shorter on a TPM. */
+  readonly reportData?: Uint8Array;
+  /** Accepted measurements, hex. */
+  readonly measurements?: readonly string[];
+  /** Digest of the launch document, of the width the platform carries: 32 bytes, 48 on TDX. */
+  readonly launchDigest?: Uint8Array;
+}
+
+/** Verified evidence of any platform. Values of the machine can be read from here and from nowhere else. */
+export type VerifiedEvidence = VerifiedSnpReport | VerifiedTdxQuote | VerifiedTpm | VerifiedAzureCvm;
+
+/** `verified` needs authentic evidence, no failed check, and every required check passed. */
+export type EvidenceOutcome = "verified" | "rejected" | "malformed";
+
+/** The appraisal of one piece of evidence. */
+export interface EvidenceVerdict {
+  readonly platform: EvidencePlatform;
+  readonly outcome: EvidenceOutcome;
+  readonly assurance: Assurance;
+  readonly at: Date;
+  readonly verified: VerifiedEvidence | null;
+  readonly checks: readonly Check[];
+}
+
+const MALFORMED: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED"];
+
+/** Verifies evidence offline at a point in time. Never throws for what the evidence contains. */
+export async function verifyEvidence(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+  const recorder = new CheckRecorder();
+  const accepted = recorder.require("platform", policy.platforms.includes(platform), "EVIDENCE_POLICY_VIOLATION", `${platform} is accepted`, `the policy accepts ${policy.platforms.join(", ")}`);
+  const { verified, checks } = await byPlatform(platform, files, policy, expected, at, crypto);
+  recorder.include(checks);
+  for (const { requirement, why } of verified === null ? [] : unmet(platform, policy.required, checks)) recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
+  const outcome = accepted && verified !== null && recorder.clean ? "verified" : verified === null && recorder.checks.some(({ status, code }) => status === "failed" && MALFORMED.includes(code)) ? "malformed" : "rejected";
+  return { platform, outcome, assurance: outcome === "verified" ? assuranceOf(platform, policy) : "none", at, verified, checks: recorder.checks };
+}
+
+/** Reads a document that may be unreadable; what it throws becomes the one check of the result. */
+async function reading<T>(read: () => T, verify: (evidence: T) => Promise<EvidenceResult<VerifiedEvidence>>): Promise<EvidenceResult<VerifiedEvidence>> {
+  let evidence: T;
+  try {
+    evidence = read();
+  } catch (thrown) {
+    const { code, message } = asCmcpError(thrown, "EVIDENCE_MALFORMED", "the evidence cannot be read");
+    return { verified: null, checks: [{ name: "evidence format", status: "failed", code, why: message }] };
+  }
+  return await verify(evidence);
+}
+
+async function byPlatform(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+  const { evidence, certificates, collateral, eventLog } = files;
+  const log = eventLog === undefined ? {} : { eventLog };
+  switch (platform) {
+    case "sev-snp":
+      return await verifySevSnp({ report: evidence, certificates, revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+    case "tdx":
+      return await verifyTdx({ quote: evidence, collateral: [...collateral, ...certificates], ...log, ...expected }, policy.tdx, at, crypto);
+    case "tpm":
+      return await reading(
+        () => ({ ...readTpmEvidence(evidence, certificates), ...log }),
+        (read) => verifyTpm({ evidence: read, revocationLists: collateral, ...expected }, policy.tpm, at, crypto),
+      );
+    case "azure-cvm":
+      return await reading(
+        () => ({ ...readAzureCvmEvidence(evidence, certificates), ...log }),
+        (read) => verifyAzureCvm({ evidence: read, ...(read.tdQuote === undefined ? { revocationLists: collateral } : { collateral }), ...expected }, policy.azure_cvm, at, crypto),
+      );
+  }
+}

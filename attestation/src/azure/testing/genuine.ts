@@ -1,0 +1,74 @@
+import { sharedFile } from "../../testing/shared.ts";
+import type { AzureCvmEvidence } from "../evidence.ts";
+import { readAzureCvmEvidence } from "../read-evidence.ts";
+
+/** A genuine bundle of the corpus whose whole chain holds. */
+export interface GenuineBundle {
+  readonly name: string;
+  readonly evidence: AzureCvmEvidence;
+  /** What its quote was made for. */
+  readonly reportData: Uint8Array;
+  /** A time at which its certificates were valid. */
+  readonly at: Date;
+  /** Checks that fail under the strict default, with their codes: what is genuine need not be acceptable. */
+  readonly unacceptable: readonly string[];
+}
+
+const FOLDER = "evidence/azure";
+const SNP = "trustee-az-snp-vtpm";
+const TDX = "trustee-az-tdx-vtpm";
+const CHALLENGE = new TextEncoder().encode("challenge");
+const AT = new Date("2025-06-01T00:00:00Z");
+
+export function azureFile(path: string): Uint8Array<ArrayBuffer> {
+  return sharedFile(`${FOLDER}/${path}`) ?? new Uint8Array();
+}
+
+/** A quote as the vTPM library of Confidential Containers stores it: signature, message and registers, each after its length. */
+export function bincodeQuote(bytes: Uint8Array): { readonly signature: Uint8Array; readonly quote: Uint8Array; readonly registers: ReadonlyMap<number, Uint8Array> } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = (at: number): number => Number(view.getBigUint64(at, true));
+  const signature = bytes.subarray(8, 8 + length(0));
+  const start = 16 + signature.length;
+  const quote = bytes.subarray(start, start + length(start - 8));
+  const values = start + quote.length + 8;
+  return { signature, quote, registers: new Map(Array.from({ length: length(values - 8) }, (_, index) => [index, bytes.subarray(values + 32 * index, values + 32 * index + 32)])) };
+}
+
+/** Every bundle of the corpus. Call it only where the corpus is. */
+export function genuineBundles(): readonly GenuineBundle[] {
+  const stored = bincodeQuote(azureFile(`${SNP}/quote.bin`));
+  return [
+    { name: "SNP, bytes in JSON", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
+    { name: "SNP, numbered form", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v1.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
+    {
+      name: "SNP on Genoa",
+      evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-genoa.json`)),
+      reportData: Buffer.from("0218488bae25d2509232bf676f1a66a30d7372add909109b36016ef136f2938ca05475f8b46094de6b64270ea35d950f", "hex"),
+      at: AT,
+      unacceptable: [],
+    },
+    {
+      name: "SNP, the report as the NV index holds it",
+      evidence: { ...readAzureCvmEvidence(azureFile(`${SNP}/hcl-report.bin`), [stored.quote, stored.signature, azureFile(`${SNP}/vcek.pem`)]), registers: new Map([[0x0b, stored.registers]]) },
+      reportData: CHALLENGE,
+      at: AT,
+      unacceptable: [
+        "paravisor report version: EVIDENCE_POLICY_VIOLATION",
+        "paravisor platform memory alias check: EVIDENCE_POLICY_VIOLATION",
+        "paravisor reported TCB: EVIDENCE_TCB_NOT_ACCEPTED",
+        "paravisor launch TCB: EVIDENCE_TCB_NOT_ACCEPTED",
+        "paravisor committed firmware: EVIDENCE_TCB_NOT_ACCEPTED",
+      ],
+    },
+    {
+      name: "SNP, first gateways",
+      evidence: readAzureCvmEvidence(azureFile("cmcp/cmcp_evidence.bin")),
+      reportData: Buffer.from(Buffer.from(azureFile("cmcp/cmcp_nonce.hex")).toString().trim(), "hex"),
+      at: new Date("2026-08-15T00:00:00Z"),
+      // Its quote is over PCR 16 alone, which software can reset: it says nothing of the image.
+      unacceptable: ["PCR selection: EVIDENCE_POLICY_VIOLATION"],
+    },
+    { name: "TDX", evidence: readAzureCvmEvidence(azureFile(`${TDX}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
+  ];
+}

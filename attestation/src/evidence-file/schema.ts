@@ -1,0 +1,43 @@
+import type { JsonObject } from "@cmcp/boundary";
+import { z } from "zod";
+import { MAX_FILES, MAX_LAUNCH_DOCUMENT_PART, MAX_PART } from "./limits.ts";
+
+const bytes = z.string().min(1).max(MAX_PART);
+const files = z.array(bytes).max(MAX_FILES);
+const object = z.custom<JsonObject>((value) => typeof value === "object" && value !== null && !Array.isArray(value), { error: "must be an object" });
+const register = z.string().regex(/^(?:[0-9]|1[0-9]|2[0-3])$/);
+
+const tpm = z.strictObject({
+  quote: bytes,
+  signature: bytes,
+  key_quote: bytes,
+  key_signature: bytes,
+  ak_public: bytes,
+  ak_certificates: files,
+  pcrs: z.strictObject({ sha256: z.record(register, z.string().regex(/^[0-9a-f]{64}$/)) }),
+  event_log: bytes.optional(),
+});
+
+/** What every evidence file has, and may have. */
+const common = {
+  format: z.literal("cmcp-evidence-v1"),
+  platform: z.enum(["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2", "software-only"]),
+  report_data: bytes,
+  generated_at: z.iso.datetime({ offset: true }),
+  collateral: files.optional(),
+  binding: object.optional(),
+  root_entry: object.optional(),
+  launch_document: z.string().max(MAX_LAUNCH_DOCUMENT_PART).optional(),
+};
+
+/** Shape of `evidence.json` (SPEC.md). */
+export const evidenceFileSchema = z.discriminatedUnion("provider", [
+  z.strictObject({ ...common, provider: z.literal("software-only") }),
+  z.strictObject({ ...common, provider: z.literal("sev-snp"), report: bytes, certificates: files }),
+  z.strictObject({ ...common, provider: z.literal("tdx"), quote: bytes, event_log: bytes.optional() }),
+  z.strictObject({ ...common, provider: z.literal("tpm"), tpm }),
+  z.strictObject({ ...common, provider: z.literal("azure-cvm"), report: bytes, quote: bytes.optional(), certificates: files, tpm }),
+]);
+
+export type EvidenceJson = z.infer<typeof evidenceFileSchema>;
+export type TpmJson = z.infer<typeof tpm>;

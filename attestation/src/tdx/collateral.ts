@@ -1,0 +1,100 @@
+import { asCmcpError, CmcpError, fromHex, toHex } from "@cmcp/boundary";
+import { Certificate } from "../x509/certificate.ts";
+import { looksLikePem, parsePemCertificates, pemBlocks } from "../x509/pem.ts";
+import { RevocationList } from "../x509/revocation-list.ts";
+import { readBundle } from "./collateral-bundle.ts";
+
+/** Files of collateral one verification takes. */
+export const MAX_COLLATERAL_FILES = 16;
+/** Largest of them, in bytes. */
+export const MAX_COLLATERAL_BYTES = 2 * 1024 * 1024;
+/** Certificates, or revocation lists, of one PEM file. */
+const MAX_BLOCKS = 8;
+
+/** A document of Intel's: the exact bytes that were signed, and the ECDSA P-256 signature, r ‖ s of 64 bytes. */
+export interface SignedDocument {
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** What Intel says about platforms at a time, as found in the files given. Nothing of it is verified. */
+export interface TdxCollateral {
+  tcbInfo: SignedDocument | null;
+  qeIdentity: SignedDocument | null;
+  /** Lists of the root and of the PCK's issuer. */
+  readonly revocationLists: RevocationList[];
+  /** Issuer chains: TCB signing, PCK authorities, roots, in any order. */
+  readonly certificates: Certificate[];
+  /** A PCK certificate chain for quotes that only name their PCK; leaf first. */
+  readonly pckChain: Certificate[];
+}
+
+/**
+ * Reads collateral in the forms it is handed round in, over any number of files: one JSON object with everything
+ * (`tcb_info`, `tcb_info_signature`, `pck_crl`, ...), the answers of Intel's service as they came
+ * (`{"tcbInfo":...,"signature":...}`, `{"enclaveIdentity":...,"signature":...}`) or as text beside their
+ * `issuer_chain`, revocation lists in DER, PEM or hex, and certificates in DER or PEM.
+ *
+ * @throws CmcpError `EVIDENCE_COLLATERAL_INVALID` for anything else, and for the same document twice.
+ */
+export function parseCollateral(files: readonly Uint8Array[]): TdxCollateral {
+  const found: TdxCollateral = { tcbInfo: null, qeIdentity: null, revocationLists: [], certificates: [], pckChain: [] };
+  try {
+    if (files.length > MAX_COLLATERAL_FILES) throw invalid(`${files.length} files, limit ${MAX_COLLATERAL_FILES}`);
+    for (const file of files) readFile(file, found);
+  } catch (thrown) {
+    throw invalid(`collateral: ${asCmcpError(thrown, "EVIDENCE_COLLATERAL_INVALID", "unreadable").message}`);
+  }
+  return { ...found, certificates: distinct(found.certificates) };
+}
+
+/** Every chain repeats the root, and issuers are looked for among a bounded number of certificates. */
+function distinct(certificates: readonly Certificate[]): Certificate[] {
+  return [...new Map(certificates.map((one) => [toHex(one.raw), one])).values()];
+}
+
+function invalid(why: string): CmcpError {
+  return new CmcpError("EVIDENCE_COLLATERAL_INVALID", why);
+}
+
+/** First byte of DER of a certificate or list. */
+const SEQUENCE = 0x30;
+const HEX_TEXT = /^[0-9a-fA-F]+\s*$/;
+
+function readFile(file: Uint8Array, found: TdxCollateral): void {
+  if (file.length > MAX_COLLATERAL_BYTES) throw invalid(`a file of ${file.length} bytes, limit ${MAX_COLLATERAL_BYTES}`);
+  if (file[0] === SEQUENCE) return readDer(file, found);
+  const text = decodeUtf8(file);
+  if (text.trimStart().startsWith("{")) return readBundle(text, found);
+  if (looksLikePem(file)) return readPem(file, text, found);
+  const der = HEX_TEXT.test(text) ? fromHex(text.trimEnd()) : undefined;
+  if (der === undefined) throw invalid("a file is neither JSON, PEM, DER nor hex");
+  readDer(der, found);
+}
+
+function readPem(file: Uint8Array, text: string, found: TdxCollateral): void {
+  if (text.includes("-----BEGIN X509 CRL-----")) {
+    const blocks = pemBlocks(file, "X509 CRL", { blocks: MAX_BLOCKS, bytes: MAX_COLLATERAL_BYTES });
+    found.revocationLists.push(...blocks.map((der) => RevocationList.parse(der)));
+  } else found.certificates.push(...parsePemCertificates(file, MAX_BLOCKS));
+}
+
+function readDer(der: Uint8Array, found: TdxCollateral): void {
+  let list: RevocationList;
+  try {
+    list = RevocationList.parse(der);
+  } catch {
+    // Not a list: then it has to be a certificate, whose error says what is wrong.
+    found.certificates.push(Certificate.parse(der));
+    return;
+  }
+  found.revocationLists.push(list);
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (thrown) {
+    throw asCmcpError(thrown, "EVIDENCE_COLLATERAL_INVALID", "a file is neither JSON, PEM, DER nor hex");
+  }
+}

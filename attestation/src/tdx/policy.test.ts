@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { STRICT_TDX_POLICY, tdxPolicySchema } from "./policy.ts";
+
+test("the default is strict", () => {
+  const zero = "0".repeat(96);
+  assert.deepEqual(STRICT_TDX_POLICY, {
+    authenticity_only: false,
+    trust_anchors: ["a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e"],
+    quoting_enclave_signers: ["dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5"],
+    tcb: { accepted_statuses: [{ status: "UpToDate" }], minimum_evaluation_number: 17 },
+    stale_lists: "fail",
+    measurements: [],
+    rtmr3: zero,
+    mrowner: zero,
+    mrownerconfig: zero,
+    mrservicetd: zero,
+    allowed_attributes: ["SEPT_VE_DISABLE", "PKS", "PERFMON"],
+    required_attributes: ["SEPT_VE_DISABLE"],
+  });
+});
+
+test("every key says what it does", () => {
+  const shapes = [tdxPolicySchema.shape, tdxPolicySchema.shape.tcb.unwrap().shape];
+  for (const shape of shapes) for (const [key, schema] of Object.entries(shape)) assert.ok((schema.description ?? "").length > 20, key);
+});
+
+test("an unknown key, a value of another length and an empty list of anchors are refused", () => {
+  for (const wrong of [{ allow_debug: true }, { tcb: { grace: 3 } }, { rtmr3: "00" }, { rtmr3: "0".repeat(95) + "G" }, { mrowner: "A".repeat(96) }, { trust_anchors: [] }, { measurements: ["aa"] }, { required_attributes: ["DEBUG"] }, { tcb: { accepted_statuses: [] } }, { tcb: { accepted_statuses: [{ status: "Fine" }] } }, { stale_lists: "ignore" }]) {
+    assert.equal(tdxPolicySchema.safeParse(wrong).success, false, JSON.stringify(wrong));
+  }
+});

@@ -1,0 +1,92 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+x509.cryptoProvider.set(webcrypto);
+
+type KeyPair = webcrypto.CryptoKeyPair;
+/** An extension for a test certificate or list: object identifier, critical, content of its OCTET STRING. */
+export const extension = (oid: string, critical: boolean, value: Uint8Array): x509.Extension => new x509.Extension(oid, critical, Uint8Array.from(value));
+
+/** Validity of everything made here unless said otherwise. */
+export const FROM = new Date("2025-01-01T00:00:00Z");
+export const UNTIL = new Date("2027-01-01T00:00:00Z");
+/** A time within it. */
+export const NOW = new Date("2026-01-01T00:00:00Z");
+
+const P384 = { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" } as const;
+
+/** Key usages a test certificate may have. */
+export const SIGNS_DATA = x509.KeyUsageFlags.digitalSignature;
+export const SIGNS_CERTIFICATES = x509.KeyUsageFlags.keyCertSign;
+export const CA_USES: x509.KeyUsageFlags = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+
+/** What a test certificate is to be; what is left out is as a well-formed one has it. */
+export interface CertificateWish {
+  readonly subject: string;
+  /** Issuer's name when it is not that of the issuer's certificate. */
+  readonly issuer?: string;
+  readonly serial?: string;
+  readonly from?: Date;
+  readonly until?: Date;
+  readonly ca?: boolean;
+  readonly pathLength?: number;
+  readonly uses?: x509.KeyUsageFlags;
+  readonly extensions?: readonly x509.Extension[];
+  readonly keys?: KeyPair;
+  readonly algorithm?: typeof P384 | { readonly name: "RSASSA-PKCS1-v1_5"; readonly hash: string };
+}
+
+export interface Issued {
+  readonly der: Uint8Array<ArrayBuffer>;
+  readonly name: string;
+  readonly keys: KeyPair;
+}
+
+export function ecKeys(namedCurve: "P-256" | "P-384" = "P-384"): Promise<KeyPair> {
+  return webcrypto.subtle.generateKey({ name: "ECDSA", namedCurve }, true, ["sign", "verify"]);
+}
+
+/** Makes a certificate with a writer that is not this project's; self-signed without an issuer. */
+export async function issue(wish: CertificateWish, by?: Issued): Promise<Issued> {
+  const keys = wish.keys ?? (await ecKeys());
+  const extensions: x509.Extension[] = [...(wish.extensions ?? [])];
+  if (wish.ca !== undefined) extensions.push(new x509.BasicConstraintsExtension(wish.ca, wish.pathLength, true));
+  if (wish.uses !== undefined) extensions.push(new x509.KeyUsagesExtension(wish.uses, true));
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: wish.serial ?? "01",
+    subject: wish.subject,
+    issuer: wish.issuer ?? by?.name ?? wish.subject,
+    notBefore: wish.from ?? FROM,
+    notAfter: wish.until ?? UNTIL,
+    publicKey: keys.publicKey,
+    signingKey: by?.keys.privateKey ?? keys.privateKey,
+    signingAlgorithm: wish.algorithm ?? P384,
+    extensions,
+  });
+  return { der: new Uint8Array(certificate.rawData), name: wish.subject, keys };
+}
+
+
+/** What a test revocation list is to be. */
+export interface ListWish {
+  readonly serials?: readonly string[];
+  readonly from?: Date;
+  readonly until?: Date;
+  /** Issuer's name when it is not the signer's. */
+  readonly issuer?: string;
+  readonly extensions?: readonly x509.Extension[];
+}
+
+export async function issueList(by: Issued, wish: ListWish = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const list = await x509.X509CrlGenerator.create({
+    issuer: wish.issuer ?? by.name,
+    thisUpdate: wish.from ?? FROM,
+    nextUpdate: wish.until ?? UNTIL,
+    signingAlgorithm: P384,
+    signingKey: by.keys.privateKey,
+    entries: (wish.serials ?? []).map((serialNumber) => ({ serialNumber, revocationDate: FROM })),
+    extensions: [...(wish.extensions ?? [])],
+  });
+  return new Uint8Array(list.rawData);
+}

@@ -1,0 +1,39 @@
+import { commandLineBytes, utf16WithNul } from "../bytes/text.ts";
+import { dataEvent, type BootEvent, type DigestPair } from "./event.ts";
+import { CALLING_BOOT_OPTION, PCR, SEPARATOR } from "./firmware-events.ts";
+
+/**
+ * Where OVMF puts the argument that names the initrd it serves: behind the command line up to edk2-stable202502, before
+ * it from edk2-stable202505 on (OvmfPkg/Library/GenericQemuLoadImageLib).
+ */
+export const INITRD_ARGUMENTS = ["last", "first"] as const;
+export type InitrdArgument = (typeof INITRD_ARGUMENTS)[number];
+
+/** A kernel with an EFI stub that OVMF starts itself, as QEMU's `-kernel`, `-initrd` and `-append` give it. */
+export interface DirectKernelBoot {
+  /** Authenticode digests of the kernel as the firmware gets it. */
+  readonly kernel: DigestPair;
+  /** Digests of the initrd file. */
+  readonly initrd?: DigestPair;
+  readonly commandLine: string;
+  readonly initrdArgument: InitrdArgument;
+}
+
+/** The load options that OVMF passes to the kernel. */
+function loadOptions({ commandLine, initrd, initrdArgument }: DirectKernelBoot): string {
+  commandLineBytes(commandLine);
+  if (initrd === undefined) return commandLine;
+  return initrdArgument === "last" ? `${commandLine} initrd=initrd` : `initrd=initrd ${commandLine}`;
+}
+
+/** Measurements from the kernel's load to the end of its EFI stub, without those of leaving firmware. */
+export function directKernelEvents(boot: DirectKernelBoot): readonly BootEvent[] {
+  const options = loadOptions(boot);
+  return [
+    { pcr: PCR.bootPrograms, digest: boot.kernel },
+    CALLING_BOOT_OPTION,
+    SEPARATOR,
+    ...(options === "" ? [] : [dataEvent(PCR.kernelStub, utf16WithNul(options))]),
+    ...(boot.initrd === undefined ? [] : [{ pcr: PCR.kernelStub, digest: boot.initrd }]),
+  ];
+}

@@ -1,0 +1,53 @@
+import { invalid } from "../bytes/refuse.ts";
+import { ByteView } from "../bytes/view.ts";
+import { Q35_SPLIT_FROM } from "./td-hob.ts";
+
+/** Offsets in the setup header of a bzImage (Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"). */
+const AT = { magic: 0x202, version: 0x206, loader: 0x210, loadFlags: 0x211, ramdisk: 0x218, ramdiskSize: 0x21c, heapEnd: 0x224, commandLine: 0x228, initrdMax: 0x22c, extendedFlags: 0x236 } as const;
+const HDRS = 0x5372_6448;
+/** Boot protocol 2.12 (Linux 3.8) has every field read here. */
+const MIN_PROTOCOL = 0x20c;
+const LOADED_HIGH = 0x01;
+const CAN_USE_HEAP = 0x80;
+const ABOVE_4G = 0x02;
+/** What QEMU writes for a kernel loaded high (hw/i386/x86-common.c, x86_load_linux). */
+const QEMU_LOADER = 0xb0;
+const REAL_MODE_ADDRESS = 0x1_0000;
+const COMMAND_LINE_ADDRESS = 0x2_0000;
+/** Memory at the end of low memory that q35 keeps for ACPI tables. */
+const ACPI_DATA_BYTES = 0x2_8000;
+const Q35_LOW_MEMORY = 0x8000_0000;
+
+function initrdAddress(kernel: ByteView, memory: number, initrdSize: number): number {
+  const limit = (kernel.u16(AT.extendedFlags) & ABOVE_4G) === 0 ? kernel.u32(AT.initrdMax) : 0xffff_ffff;
+  const available = (memory >= Q35_SPLIT_FROM ? Q35_LOW_MEMORY : memory) - ACPI_DATA_BYTES;
+  const max = limit >= available ? available - 1 : limit;
+  if (initrdSize >= max) throw invalid("initrd", `${initrdSize} bytes do not fit into the guest's memory`);
+  return Math.floor((max - initrdSize) / 4096) * 4096;
+}
+
+/**
+ * A kernel as QEMU before version 10 hands it to the firmware: with its setup header filled in. Where the initrd goes, and
+ * so the kernel's digest, depends on the guest's memory below 2.75 GiB.
+ * @param memory bytes of the guest
+ * @param initrdSize bytes; 0 for none
+ * @throws CmcpError `MEASURE_INPUT_INVALID`
+ */
+export function qemuPatchedKernel(bytes: Uint8Array, memory: number, initrdSize: number): Uint8Array {
+  const kernel = new ByteView(Uint8Array.from(bytes), "kernel");
+  if (kernel.u32(AT.magic) !== HDRS) throw invalid("kernel", "is not a bzImage");
+  if (kernel.u16(AT.version) < MIN_PROTOCOL) throw invalid("kernel", "its boot protocol is older than 2.12");
+  const flags = kernel.u8(AT.loadFlags);
+  if ((flags & LOADED_HIGH) === 0) throw invalid("kernel", "is not loaded above 1 MiB");
+  const header = new DataView(kernel.bytes.buffer, kernel.bytes.byteOffset);
+  kernel.slice(AT.extendedFlags, 2);
+  header.setUint8(AT.loader, QEMU_LOADER);
+  header.setUint8(AT.loadFlags, flags | CAN_USE_HEAP);
+  header.setUint32(AT.heapEnd, COMMAND_LINE_ADDRESS - REAL_MODE_ADDRESS - 0x200, true);
+  header.setUint32(AT.commandLine, COMMAND_LINE_ADDRESS, true);
+  if (initrdSize > 0) {
+    header.setUint32(AT.ramdisk, initrdAddress(kernel, memory, initrdSize), true);
+    header.setUint32(AT.ramdiskSize, initrdSize, true);
+  }
+  return kernel.bytes;
+}

@@ -1,0 +1,38 @@
+import { CmcpError } from "@cmcp/boundary";
+import { SHOWN_KINDS, showEvidence } from "@cmcp/attestation/verify";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command } from "../command.ts";
+import { readFileOf } from "./inputs.ts";
+
+const OPTIONS = { as: { type: "string" }, json: { type: "boolean", default: false } } as const;
+
+/** `cmcp evidence show` */
+export const evidenceShow: Command = {
+  help: `Usage: cmcp evidence show FILE [--as KIND] [--json]
+
+Prints a report, quote, event log, certificate, revocation list or collateral readably. It shows what the file
+says; nothing of it is verified.
+
+  --as KIND   what the file is: ${SHOWN_KINDS.join(", ")};
+              found out when not given
+  --json      one line: kind, rows
+
+Exit codes: 0 shown, 30 not one of these, 64 usage.
+Example:    cmcp evidence show report.bin
+`,
+  async run(args, { out }) {
+    const { values, positionals } = readArguments(args, OPTIONS);
+    const path = required(positionals[0], "FILE");
+    if (positionals.length > 1) throw new CmcpError("USAGE", "one FILE at a time");
+    const kind = values.as === undefined ? undefined : SHOWN_KINDS.find((known) => known === values.as);
+    if (values.as !== undefined && kind === undefined) throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
+    const shown = showEvidence(await readFileOf(path), kind);
+    if (values.json) {
+      out.write(`${JSON.stringify({ ok: true, ...shown })}\n`);
+      return EXIT.ok;
+    }
+    const width = Math.min(40, Math.max(...shown.rows.map(({ label }) => label.length)));
+    out.write(`${shown.kind}, not verified\n${shown.rows.map(({ label, value }) => `  ${label.padEnd(width)}  ${value}\n`).join("")}`);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,84 @@
+import { webcrypto } from "node:crypto";
+import { CmcpError, toHex } from "@cmcp/boundary";
+import { attestationResult, verifyEvidence, type EvidenceVerdict } from "@cmcp/attestation/verify";
+import { readArguments, required } from "../arguments.ts";
+import { EXIT, type Command, type Terminal } from "../command.ts";
+import { hexOption, platformOf, policyOf, readFileOf, timeOf } from "./inputs.ts";
+
+const OPTIONS = {
+  platform: { type: "string" },
+  evidence: { type: "string" },
+  certs: { type: "string", multiple: true, default: [] as string[] },
+  collateral: { type: "string", multiple: true, default: [] as string[] },
+  "event-log": { type: "string" },
+  "report-data": { type: "string" },
+  measurement: { type: "string", multiple: true, default: [] as string[] },
+  "launch-digest": { type: "string" },
+  policy: { type: "string" },
+  at: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+const OUTCOME_EXIT = { verified: EXIT.ok, rejected: EXIT.rejected, malformed: EXIT.malformed } as const satisfies Record<EvidenceVerdict["outcome"], number>;
+
+/** `cmcp evidence verify` */
+export const evidenceVerify: Command = {
+  help: `Usage: cmcp evidence verify --platform PLATFORM --evidence FILE [options]
+
+Verifies hardware evidence offline and lists every check as passed, failed, not applicable, or not performed and
+why. Verified needs authentic evidence, no failed check, and every check that the policy requires.
+
+  --platform PLATFORM    sev-snp, tdx, tpm or azure-cvm
+  --evidence FILE        the report or quote; for tpm and azure-cvm also a JSON document with all parts
+  --certs FILE           certificates: DER, PEM or a host's certificate table; for tpm and azure-cvm also the
+                         signature, key and register files beside a bare quote. May be given again
+  --collateral FILE      revocation lists, TCB info, QE identity, in the vendor's own bytes. May be given again
+  --event-log FILE       the firmware's event log
+  --report-data HEX      the 64 bytes the evidence was to carry, or the nonce of a TPM quote
+  --measurement HEX      an accepted measurement: launch digest, MRTD, or digest of the quoted PCRs. May be given again
+  --launch-digest HEX    digest of the launch document: 32 bytes, 48 on TDX
+  --policy FILE|PRESET   the appraisal policy (docs/appraisal-policy.md): a file, or strict (the default),
+                         authenticity-only, self-hosted-snp, self-hosted-tdx, azure-snp, azure-tdx, gcp, aws-snp, vtpm
+  --at TIME              verify as of this time (ISO 8601); now by default
+  --json                 the verdict as JSON, with an attestation result (EAR)
+
+Exit codes: 0 verified, 10 rejected, 30 malformed, 64 usage, 1 internal.
+Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --certs vcek.der --policy authenticity-only
+`,
+  async run(args, terminal) {
+    const { values, positionals } = readArguments(args, OPTIONS);
+    if (positionals.length > 0) throw new CmcpError("USAGE", "evidence is given with --evidence");
+    const platform = platformOf(required(values.platform, "--platform"));
+    const { id, policy } = await policyOf(values.policy);
+    const eventLog = values["event-log"] === undefined ? {} : { eventLog: await readFileOf(values["event-log"]) };
+    const files = { evidence: await readFileOf(required(values.evidence, "--evidence")), certificates: await Promise.all(values.certs.map(readFileOf)), collateral: await Promise.all(values.collateral.map(readFileOf)), ...eventLog };
+    const verdict = await verifyEvidence(platform, files, policy, expectations(platform, values), timeOf(values.at), webcrypto);
+    if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);
+    else print(verdict, id, terminal);
+    return OUTCOME_EXIT[verdict.outcome];
+  },
+};
+
+function expectations(platform: EvidenceVerdict["platform"], values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]) {
+  const { "report-data": reportData, "launch-digest": launchDigest, measurement } = values;
+  const isTpm = platform === "tpm" || platform === "azure-cvm";
+  return {
+    ...(reportData === undefined ? {} : { reportData: hexOption("--report-data", reportData, isTpm ? [] : [64]) }),
+    ...(launchDigest === undefined ? {} : { launchDigest: hexOption("--launch-digest", launchDigest, platform === "tdx" ? [48] : [32]) }),
+    ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
+  };
+}
+
+function asJson(verdict: EvidenceVerdict, policyId: string): object {
+  const { platform, outcome, assurance, at, checks } = verdict;
+  return { ok: outcome === "verified", platform, outcome, assurance, policy: policyId, at: at.toISOString(), checks, ear: attestationResult(verdict, policyId) };
+}
+
+const COLOURS = { passed: "\u001b[32m", failed: "\u001b[31m", "not-applicable": "\u001b[2m", "not-performed": "\u001b[2m" } as const;
+const MARKS = { passed: "passed", failed: "FAILED", "not-applicable": "n/a", "not-performed": "not performed" } as const;
+
+function print({ platform, outcome, assurance, at, checks }: EvidenceVerdict, policyId: string, { out, colour }: Terminal): void {
+  const tinted = (text: string, tint: string): string => (colour ? `${tint}${text}\u001b[0m` : text);
+  out.write(`${tinted(`${outcome.toUpperCase()} (${platform}; assurance: ${assurance})`, outcome === "verified" ? COLOURS.passed : COLOURS.failed)}\npolicy ${policyId}, as of ${at.toISOString()}\n`);
+  for (const { name, status, code, why } of checks) out.write(`${tinted(`  ${MARKS[status].padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}`, COLOURS[status])}\n`);
+}

@@ -5,10 +5,13 @@ import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
 import { readTpmEvidence } from "../tpm/read-evidence.ts";
 import { verifyTpm, type VerifiedTpm } from "../tpm/verify.ts";
-import { assuranceOf, type Assurance } from "./assurance.ts";
+import type { EvidenceParts } from "../evidence.ts";
+import { assuranceOf, isAuthenticityOnly, type Assurance } from "./assurance.ts";
 import { CheckRecorder, type Check } from "./check.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { AppraisalPolicy, EvidencePlatform } from "./policy.ts";
+import { checkImage, type ImageMatcher } from "./image.ts";
+import { azureEvidenceOf, tpmEvidenceOf } from "./parts.ts";
 import { unmet } from "./requirements.ts";
 import type { EvidenceResult } from "./result.ts";
 
@@ -31,6 +34,8 @@ export interface EvidenceExpectations {
   readonly measurements?: readonly string[];
   /** Digest of the launch document, of the width the platform carries: 32 bytes, 48 on TDX. */
   readonly launchDigest?: Uint8Array;
+  /** Says whether registers are those of an accepted image; stands in for `measurements`. */
+  readonly image?: ImageMatcher;
 }
 
 /** Verified evidence of any platform. Values of the machine can be read from here and from nowhere else. */
@@ -51,15 +56,41 @@ export interface EvidenceVerdict {
 
 const MALFORMED: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED"];
 
-/** Verifies evidence offline at a point in time. Never throws for what the evidence contains. */
+/** Verifies evidence files offline at a point in time. Never throws for what the evidence contains. */
 export async function verifyEvidence(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+  return conclude(platform, await byFiles(platform, files, policy, expected, at, crypto), policy, expected, at);
+}
+
+/** As {@link verifyEvidence}, for evidence as an evidence file has it. `software-only` is no evidence and is not for here. */
+export async function verifyEvidenceParts(parts: HardwareParts, collateral: readonly Uint8Array[], policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+  return conclude(parts.provider, await byParts(parts, collateral, policy, expected, at, crypto), policy, expected, at);
+}
+
+/** Evidence that some hardware signed. */
+export type HardwareParts = Exclude<EvidenceParts, { readonly provider: "software-only" }>;
+
+function conclude(platform: EvidencePlatform, { verified, checks }: EvidenceResult<VerifiedEvidence>, policy: AppraisalPolicy, { image }: EvidenceExpectations, at: Date): EvidenceVerdict {
   const recorder = new CheckRecorder();
   const accepted = recorder.require("platform", policy.platforms.includes(platform), "EVIDENCE_POLICY_VIOLATION", `${platform} is accepted`, `the policy accepts ${policy.platforms.join(", ")}`);
-  const { verified, checks } = await byPlatform(platform, files, policy, expected, at, crypto);
   recorder.include(checks);
-  for (const { requirement, why } of verified === null ? [] : unmet(platform, policy.required, checks)) recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
+  const ofImage = verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy) ? checkImage(recorder, verified, image) : false;
+  const required = ofImage ? policy.required.filter((name) => name !== "measurement") : policy.required;
+  for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks)) recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
   const outcome = accepted && verified !== null && recorder.clean ? "verified" : verified === null && recorder.checks.some(({ status, code }) => status === "failed" && MALFORMED.includes(code)) ? "malformed" : "rejected";
   return { platform, outcome, assurance: outcome === "verified" ? assuranceOf(platform, policy) : "none", at, verified, checks: recorder.checks };
+}
+
+async function byParts(parts: HardwareParts, collateral: readonly Uint8Array[], policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+  switch (parts.provider) {
+    case "sev-snp":
+      return await verifySevSnp({ report: parts.report, certificates: parts.certificates, revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+    case "tdx":
+      return await verifyTdx({ quote: parts.quote, collateral, ...(parts.eventLog === null ? {} : { eventLog: parts.eventLog }), ...expected }, policy.tdx, at, crypto);
+    case "tpm":
+      return await verifyTpm({ evidence: tpmEvidenceOf(parts.tpm), revocationLists: collateral, ...expected }, policy.tpm, at, crypto);
+    case "azure-cvm":
+      return await verifyAzureCvm({ evidence: azureEvidenceOf(parts), ...(parts.tdQuote === null ? { revocationLists: collateral } : { collateral }), ...expected }, policy.azure_cvm, at, crypto);
+  }
 }
 
 /** Reads a document that may be unreadable; what it throws becomes the one check of the result. */
@@ -74,7 +105,7 @@ async function reading<T>(read: () => T, verify: (evidence: T) => Promise<Eviden
   return await verify(evidence);
 }
 
-async function byPlatform(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+async function byFiles(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
   const { evidence, certificates, collateral, eventLog } = files;
   const log = eventLog === undefined ? {} : { eventLog };
   switch (platform) {

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { createHash, createPublicKey, webcrypto } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { AT, Machine, signedReport } from "../sev-snp/testing/machine.ts";
+import { NOW, type Issued } from "../testing/authority.ts";
 import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
-import { createPrimary, flush } from "../tpm/commands/objects.ts";
+import { measureLaunch } from "../tpm/commands/measure-launch.ts";
+import { createPrimary, flush, readPublic } from "../tpm/commands/objects.ts";
 import { HANDLE } from "../tpm/commands/codes.ts";
+import { Tpm } from "../tpm/commands/tpm.ts";
+import { parseAttestationKey } from "../tpm/public-key.ts";
 import { AZURE_KEY_HANDLE } from "../tpm/commands/attestation-key.ts";
 import { tpmQualifyingData } from "../tpm/collect.ts";
 import { parseQuote } from "../tpm/attest.ts";
@@ -13,7 +19,9 @@ import { withNvIndex } from "../tpm/transport/testing/nv-overlay.ts";
 import { persist, rsaKeyTemplate } from "../tpm/transport/testing/provision.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
 import { AzureCollector, HCL_REPORT_INDEX, type AzureSource } from "./collect.ts";
-import { parseHclReport } from "./hcl-report.ts";
+import { STRICT_AZURE_CVM_POLICY } from "./policy.ts";
+import { azureEvidenceOfParts } from "./testing/evidence-document.ts";
+import { verifyAzureCvm } from "./verify.ts";
 import { metadataOver } from "./metadata-http.ts";
 import { MAX_ANSWER_BYTES, type MetadataService } from "./metadata.ts";
 
@@ -42,7 +50,7 @@ async function serveMetadata(t: TestContext, answer: (request: IncomingMessage, 
 
 const metadataOf = (t: TestContext, body: string | Buffer, status = 200) => serveMetadata(t, (_request, _body, response) => response.writeHead(status).end(body));
 
-async function azureTpm(t: TestContext, hclReport: Uint8Array): Promise<Pick<AzureSource, "open" | "eventLogPath"> | undefined> {
+async function azureTpm(t: TestContext, hclReport: () => Uint8Array): Promise<Pick<AzureSource, "open" | "eventLogPath"> | undefined> {
   const swtpm = await Swtpm.start();
   if (swtpm === null) {
     t.skip(NO_SWTPM);
@@ -54,7 +62,7 @@ async function azureTpm(t: TestContext, hclReport: Uint8Array): Promise<Pick<Azu
     await persist(tpm, key.handle, AZURE_KEY_HANDLE);
     await flush(tpm, key.handle);
   });
-  return { open: async () => withNvIndex(await swtpm.connect(), HCL_REPORT_INDEX, hclReport), eventLogPath: null };
+  return { open: async () => withNvIndex(await swtpm.connect(), HCL_REPORT_INDEX, hclReport()), eventLogPath: null };
 }
 
 const pemBlocks = (bytes: Uint8Array): string[] => Buffer.from(bytes).toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
@@ -63,7 +71,7 @@ test("SEV-SNP: the paravisor's report, the certificates of the chip and the key'
   const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
   const certificates = sharedFile(`${CORPUS}/kinvolk/certs.pem`);
   if (hcl === null || certificates === null) return t.skip(NO_SHARED_FOLDER);
-  const tpm = await azureTpm(t, hcl);
+  const tpm = await azureTpm(t, () => hcl);
   if (tpm === undefined) return;
   const [vcek = "", ...above] = pemBlocks(certificates);
   const { metadata, seen } = await serveMetadata(t, (request, _body, response) => {
@@ -89,7 +97,7 @@ test("TDX: the quote comes for the paravisor's TDREPORT", async (t) => {
   const hcl = sharedFile(`${CORPUS}/trustee-az-tdx-vtpm/hcl-report.bin`);
   const quote = sharedFile(`${CORPUS}/trustee-az-tdx-vtpm/td-quote.bin`);
   if (hcl === null || quote === null) return t.skip(NO_SHARED_FOLDER);
-  const tpm = await azureTpm(t, hcl);
+  const tpm = await azureTpm(t, () => hcl);
   if (tpm === undefined) return;
   const { metadata, seen } = await serveMetadata(t, (_request, body, response) => {
     const { report } = JSON.parse(body.toString()) as { report: string };
@@ -104,15 +112,56 @@ test("TDX: the quote comes for the paravisor's TDREPORT", async (t) => {
   assert.deepEqual(seen, ["POST /acc/tdquote"]);
 });
 
+/** The paravisor's report of a machine of our own making, naming the key that is in the virtual TPM. */
+async function reportNaming(machine: Machine, chipKey: Issued, attestationKey: Uint8Array): Promise<Uint8Array> {
+  const { key } = parseAttestationKey(attestationKey);
+  const jwk = createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" }).export({ format: "jwk" });
+  const runtimeData = Buffer.from(JSON.stringify({ keys: [{ kid: "HCLAkPub", key_ops: ["sign"], ...jwk }], "user-data": "00".repeat(64) }));
+  const bound = Buffer.concat([createHash("sha256").update(runtimeData).digest(), Buffer.alloc(32)]);
+  const report = await signedReport(machine.product, chipKey, { fields: [[AT.reportData, new Uint8Array(bound)]] });
+  const header = Buffer.alloc(32);
+  header.write("HCLA");
+  header.writeUInt32LE(1, 4);
+  header.writeUInt32LE(32 + report.length + 20 + runtimeData.length, 8);
+  const runtimeHeader = Buffer.alloc(20);
+  for (const [index, value] of [20 + runtimeData.length, 1, 2, 1, runtimeData.length].entries()) runtimeHeader.writeUInt32LE(value, index * 4);
+  return new Uint8Array(Buffer.concat([header, report, runtimeHeader, runtimeData]));
+}
+
+test("what is collected the verifier accepts, from the chip's key to the report data", async (t) => {
+  const machine = await Machine.make("Genoa");
+  const chipKey = await machine.key();
+  let hcl = new Uint8Array();
+  const tpm = await azureTpm(t, () => hcl);
+  if (tpm === undefined) return;
+  const device = new Tpm(await tpm.open());
+  hcl = new Uint8Array(await reportNaming(machine, chipKey, await readPublic(device, AZURE_KEY_HANDLE)));
+  const launchDigest = new Uint8Array(32).fill(3);
+  await measureLaunch(device, launchDigest);
+  await device.close();
+  const pem = (der: Uint8Array): string => `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const { metadata } = await metadataOf(t, JSON.stringify({ vcekCert: pem(chipKey.der), certificateChain: pem(machine.signing.VCEK.der) + pem(machine.root.der) }));
+  const { parts } = await new AzureCollector({ ...tpm, metadata }).collect(REPORT_DATA, 3);
+  assert.ok(parts.provider === "azure-cvm");
+  const verify = async (reportData: Uint8Array, digest: Uint8Array): Promise<string[]> => {
+    const { verified, checks } = await verifyAzureCvm({ evidence: azureEvidenceOfParts(parts), reportData, launchDigest: digest }, { ...STRICT_AZURE_CVM_POLICY, sev_snp: machine.policy() }, NOW, webcrypto);
+    assert.ok(verified !== null, JSON.stringify(checks.filter(({ status }) => status === "failed")));
+    return checks.filter(({ status }) => status === "failed").map(({ name }) => name);
+  };
+  assert.deepEqual(await verify(REPORT_DATA, launchDigest), []);
+  assert.deepEqual(await verify(REPORT_DATA.with(0, 1), launchDigest), ["report data"]);
+  assert.deepEqual(await verify(REPORT_DATA, launchDigest.with(0, 1)), ["launch digest"]);
+});
+
 test("a virtual TPM without the paravisor's report or key, or with a report that is none, has no evidence", async (t) => {
   const { metadata } = await metadataOf(t, "{}");
-  const empty = await azureTpm(t, new Uint8Array(2600));
+  const empty = await azureTpm(t, () => new Uint8Array(2600));
   if (empty === undefined) return;
   await assert.rejects(new AzureCollector({ ...empty, metadata }).collect(REPORT_DATA, 0), { ...UNAVAILABLE, message: /HCLA/ });
   const bare = await Swtpm.start();
   assert.ok(bare !== null);
   t.after(async () => await bare.stop());
-  await assert.rejects(new AzureCollector({ open: async () => await bare.connect(), metadata }).collect(REPORT_DATA, 0), UNAVAILABLE);
+  await assert.rejects(new AzureCollector({ open: async () => await bare.connect(), eventLogPath: null, metadata }).collect(REPORT_DATA, 0), UNAVAILABLE);
 });
 
 test("answers of the metadata service that are no answers are refused, whatever they are", async (t) => {
@@ -124,23 +173,10 @@ test("answers of the metadata service that are no answers are refused, whatever 
   await assert.rejects(metadataOver(() => Promise.reject(new Error("no relay")))(request), { ...UNAVAILABLE, message: /cannot be reached/ });
   const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
   if (hcl === null) return t.skip(NO_SHARED_FOLDER);
-  const tpm = await azureTpm(t, hcl);
+  const tpm = await azureTpm(t, () => hcl);
   if (tpm === undefined) return;
   for (const [body, status] of [["", 200], ["[]", 200], ['{"vcekCert":""}', 200], ["not found", 404], ['{"vcekCert":1,"certificateChain":2}', 200]] as const) {
     const { metadata } = await metadataOf(t, body, status);
     await assert.rejects(new AzureCollector({ ...tpm, metadata }).collect(REPORT_DATA, 0), UNAVAILABLE, body);
   }
-});
-
-test("the paravisor's report is taken apart where its lengths agree", () => {
-  const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
-  const runtimeData = sharedFile(`${CORPUS}/kinvolk/var-data.bin`);
-  if (hcl === null || runtimeData === null) return;
-  const parsed = parseHclReport(hcl);
-  assert.equal(parsed.kind, "sev-snp");
-  assert.equal(parsed.runtimeHash, "SHA-256");
-  assert.equal(parsed.hardwareReport.length, 1184);
-  for (const at of [0, 0x4c0, 0x4c8, 0x4cc, 0x4d0]) assert.throws(() => parseHclReport(hcl.with(at, 0x7f)), { code: "EVIDENCE_MALFORMED" }, `byte ${at}`);
-  assert.throws(() => parseHclReport(hcl.subarray(0, 0x4d4 + parsed.runtimeData.length - 1)), { code: "EVIDENCE_MALFORMED" });
-  assert.throws(() => parseHclReport(new Uint8Array(16 * 1024 + 1)), { code: "EVIDENCE_MALFORMED" });
 });

@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { ByteReader, isZero } from "../layout/reader.ts";
 
 /** Largest report taken, in bytes: the NV index of the virtual TPM holds 2600. */
-export const MAX_HCL_REPORT_BYTES = 16 * 1024;
+const MAX_HCL_REPORT_BYTES = 16 * 1024;
 
 const SIGNATURE = "HCLA";
 /** Room for the hardware report: an SEV-SNP report, or a TDREPORT and padding. */
@@ -44,7 +44,8 @@ export interface HclReport {
 export function parseHclReport(bytes: Uint8Array): HclReport {
   if (bytes.length > MAX_HCL_REPORT_BYTES) throw malformed(`${bytes.length} bytes, more than ${MAX_HCL_REPORT_BYTES}`);
   const reader = new ByteReader(bytes, "HCL report", "little");
-  if (String.fromCharCode(...reader.take(SIGNATURE.length)) !== SIGNATURE) throw malformed("the signature HCLA is missing");
+  if (!looksLikeHclReport(bytes)) throw malformed("the signature HCLA is missing");
+  reader.skip(SIGNATURE.length);
   const version = reader.u32();
   if (version !== 1 && version !== 2) throw malformed(`version ${version} is unknown`);
   const length = reader.u32();
@@ -63,6 +64,11 @@ export function parseHclReport(bytes: Uint8Array): HclReport {
   const runtimeData = reader.take(runtimeLength);
   if (!isZero(reader.take(reader.remaining))) throw malformed("there is more than the lengths say");
   return { kind, hardwareReport: kind === "tdx" ? room.subarray(0, TDREPORT_BYTES) : room, runtimeHash, runtimeData };
+}
+
+/** True for bytes that begin as a report does. */
+export function looksLikeHclReport(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(0, SIGNATURE.length)) === SIGNATURE;
 }
 
 function malformed(why: string): CmcpError {

@@ -1,5 +1,5 @@
 import { CmcpError, fromBase64Url, parseJson, toBase64Url, untrusted } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Where Azure's instance metadata service answers: a link-local address of the host's (plain HTTP by design). */
 export const METADATA_HOST = "169.254.169.254";

@@ -27,6 +27,7 @@ test("JSON of another form is refused with what is wrong", () => {
   assert.throws(() => readAzureCvmEvidence(json({ hcl_report: "*", quote: "AA", signature: "AA" })), MALFORMED(/not base64/));
   assert.throws(() => readAzureCvmEvidence(json({ hcl_report: "AA", quote: "AA", signature: "AA", pcrs: { sha256: { 0: "00" } } })), MALFORMED(/not 32 bytes/));
   assert.throws(() => readAzureCvmEvidence(Buffer.from("{")), MALFORMED(/expected a string/));
+  for (const bytes of [new Uint8Array(), Buffer.from("HCL"), Uint8Array.of(0xff, 0x54, 0x43, 0x47)]) assert.throws(() => readAzureCvmEvidence(bytes), MALFORMED(/neither JSON nor/));
 });
 
 test("a raw report takes quote, signature, certificates and TDX quote from files of their own", (t) => {

@@ -69,7 +69,7 @@ function isStartupLocality({ register, type, data }: LogEvent): boolean {
 }
 
 /** The value of a register that nothing extended. */
-export function initialValue(register: number, kind: RegisterKind, bank: Bank, locality = 0): Uint8Array {
+function initialValue(register: number, kind: RegisterKind, bank: Bank, locality = 0): Uint8Array {
   const value = new Uint8Array(BANKS[bank].size);
   if (kind === "cc") return value;
   if (register >= DYNAMIC_FIRST && register <= DYNAMIC_LAST) return value.fill(0xff);

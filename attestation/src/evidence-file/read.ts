@@ -1,5 +1,5 @@
 import { asCmcpError, CmcpError, fromHex, parseJson, type JsonObject, type Untrusted } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { BANKS } from "../event-log/hash-algorithm.ts";
 import type { EvidenceParts, Platform, TpmParts } from "../evidence.ts";
 import { fromBase64 } from "../tpm/forms/base64.ts";

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_FILES, MAX_LAUNCH_DOCUMENT_PART, MAX_PART } from "./limits.ts";
 
 const bytes = z.string().min(1).max(MAX_PART);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AMD_ROOT_KEYS } from "./trust-anchors.ts";
 import { PRODUCTS } from "./product.ts";
 

@@ -72,6 +72,12 @@ export function parseQuote(bytes: Uint8Array): ParsedQuote {
   return { signed, qualifiedSigner, extraData, clockInfo, firmwareVersion, selections, pcrDigest };
 }
 
+/** True for bytes that begin as a quote does, bare or with its length before it. */
+export function looksLikeQuote(bytes: Uint8Array): boolean {
+  const begins = (at: number): boolean => bytes.length >= at + 4 && new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0) === GENERATED;
+  return begins(0) || begins(2);
+}
+
 function malformed(why: string): CmcpError {
   return new CmcpError("EVIDENCE_MALFORMED", `TPM quote: ${why}`);
 }

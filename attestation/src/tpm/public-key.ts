@@ -7,9 +7,9 @@ import { bitStringBytes, integerBytes } from "../x509/value.ts";
 import { parsePublicArea, type PublicArea } from "./public-area.ts";
 
 /** Largest public key taken, in bytes of any form. */
-export const MAX_KEY_BYTES = 4096;
+const MAX_KEY_BYTES = 4096;
 /** Shortest RSA modulus that counts as a key, in bits (NIST SP 800-131A). */
-export const MIN_RSA_BITS = 2048;
+const MIN_RSA_BITS = 2048;
 
 /** A key that can verify a quote's signature. */
 export type VerifyingKey = { readonly spki: Uint8Array } & ({ readonly kind: "rsa"; readonly modulusBytes: number } | { readonly kind: "ec"; readonly curve: "P-256" | "P-384" });

@@ -9,7 +9,7 @@ import type { QualifyingForm } from "./policy.ts";
 const PURPOSE = new TextEncoder().encode("cmcp-tpm-v1");
 
 /** Qualifying data that binds report_data in one of the accepted forms. */
-export async function qualifyingData(crypto: VerifierCrypto, form: QualifyingForm, reportData: Uint8Array): Promise<Uint8Array> {
+async function qualifyingData(crypto: VerifierCrypto, form: QualifyingForm, reportData: Uint8Array): Promise<Uint8Array> {
   if (form === "exact") return reportData;
   return form === "sha256" ? await hash(crypto, "sha256", reportData) : await hash(crypto, "sha256", PURPOSE, reportData);
 }

@@ -103,6 +103,12 @@ test("a PCR file is attached once, and its parts must fit", (t) => {
   assert.throws(() => readTpmEvidence(quote, [changed(132, 2)]), MALFORMED(/truncated/));
 });
 
+test("what begins as no form of evidence is refused at once", () => {
+  for (const bytes of [new Uint8Array(), Uint8Array.of(0xff, 0x54, 0x43), Buffer.from("HCLA"), buildLog(SEPARATORS)]) assert.throws(() => readTpmEvidence(bytes), MALFORMED(/neither JSON/));
+  const { quote } = sampleEvidence(KEY, VALUES);
+  for (const bytes of [quote, sized(quote)]) assert.deepEqual(readTpmEvidence(bytes).quote, bytes);
+});
+
 test("too many certificates are refused", async () => {
   const { der } = await issue({ subject: "CN=key" });
   const document = evidenceDocument({ ...sampleEvidence(KEY, VALUES), certificates: Array.from({ length: 16 }, () => der) });

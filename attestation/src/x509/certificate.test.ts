@@ -93,6 +93,10 @@ test("what two readers could take differently is refused", async () => {
   const sound = Certificate.parse(der);
   assert.deepEqual([sound.isCa, sound.pathLength, [...(sound.keyUsage ?? [])]], [true, 0, ["keyCertSign", "cRLSign"]]);
   assert.throws(() => Certificate.parse(Uint8Array.from([...der, 0])), { code: "EVIDENCE_MALFORMED", message: /bytes too many/ });
+  const inside = Uint8Array.from([...der, 5, 0]);
+  assert.equal(inside[1], 0x82);
+  new DataView(inside.buffer).setUint16(2, inside.length - 4);
+  assert.throws(() => Certificate.parse(inside), { code: "EVIDENCE_MALFORMED", message: /bytes too many/ });
   assert.throws(() => Certificate.parse(new Uint8Array(MAX_CERTIFICATE_BYTES + 1)), { code: "EVIDENCE_MALFORMED", message: /limit/ });
 
   const algorithm = Buffer.from("06082a8648ce3d040303", "hex");

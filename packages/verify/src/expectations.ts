@@ -1,3 +1,4 @@
+import type { AppraisalPolicy, ImageMatcher } from "@cmcp/attestation/verify";
 import type { EatProfile } from "@cmcp/claim/schema";
 
 /** What a relying party expects; nothing here is read from the record being verified. */
@@ -8,6 +9,16 @@ export interface Expectations {
   readonly eatProfile: EatProfile;
   /** Accept a claim without hardware evidence: it then proves integrity under its own key and nothing about where that key lives. */
   readonly allowSoftwareOnly: boolean;
+  /** How hardware evidence is appraised. */
+  readonly appraisal: AppraisalPolicy;
+  /** Bytes of the launch document that the hardware must have been started with. */
+  readonly launchDocument?: Uint8Array;
+  /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. */
+  readonly launchDigest?: string;
+  /** Accepted measurements, lowercase hex. */
+  readonly measurements?: readonly string[];
+  /** Accepted images. */
+  readonly image?: ImageMatcher;
   /** Pinned signing key, base64url of 32 bytes. */
   readonly trustedKey?: string;
   /** Pinned policy bundle hash, `sha256:` and hex. */

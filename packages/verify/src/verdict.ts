@@ -1,4 +1,4 @@
-import type { Check } from "@cmcp/attestation/verify";
+import type { Assurance, Check } from "@cmcp/attestation/verify";
 
 export type { Check, CheckStatus } from "@cmcp/attestation/verify";
 
@@ -13,7 +13,7 @@ export interface Verdict {
   readonly outcome: Outcome;
   readonly completeness: Completeness;
   /** What the platform's evidence is worth: `functional only` for software. */
-  readonly assurance: "functional only" | "none established";
+  readonly assurance: "functional only" | "none established" | Exclude<Assurance, "none">;
   readonly session: string | null;
   /** Base64url of the signing key, once its signature verified. */
   readonly signingKey: string | null;

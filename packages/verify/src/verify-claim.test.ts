@@ -143,8 +143,12 @@ describe("the platform", () => {
     assert.deepEqual(failures(verdict), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
   });
 
-  test("hardware is unsupported, and what is wrong besides rejects", async () => {
-    for (const platform of ["intel-tdx", "amd-sev-snp", "tpm2", "aws-nitro"] as const) {
+  test("hardware without its evidence is rejected; a platform nobody here can verify is unsupported, and what is wrong besides rejects", async () => {
+    for (const platform of ["intel-tdx", "amd-sev-snp", "tpm2", "azure-cvm-sev-snp"] as const) {
+      const bare = await judge({ claim: resigned((draft) => (draft.trace.runtime.platform = platform)), bundle });
+      assert.deepEqual([bare.outcome, bare.assurance, failures(bare)], ["rejected", "none established", ["platform evidence EVIDENCE_MISSING"]]);
+    }
+    for (const platform of ["aws-nitro"] as const) {
       const hardware = resigned((draft) => (draft.trace.runtime.platform = platform));
       const verdict = await judge({ claim: hardware, bundle });
       assert.deepEqual([verdict.outcome, failures(verdict)], ["unsupported", ["platform evidence UNSUPPORTED_PROVIDER"]]);

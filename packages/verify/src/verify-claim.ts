@@ -4,7 +4,7 @@ import { checkBundle } from "./bundle/bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { checkBinding } from "./claim/binding.ts";
 import { checkAge, checkPins } from "./claim/pins.ts";
-import { checkPlatform } from "./claim/platform.ts";
+import { checkPlatform, type PlatformAssurance } from "./claim/platform.ts";
 import { checkSignature } from "./claim/signature.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
@@ -17,6 +17,8 @@ export interface ClaimRecord {
   readonly claim: Uint8Array;
   readonly bundle?: Uint8Array;
   readonly receipts?: readonly Uint8Array[];
+  /** The evidence file beside the claim. */
+  readonly evidence?: Uint8Array;
 }
 
 /**
@@ -28,16 +30,16 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   const { bundle: given } = record;
   const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
   const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes)));
-  if (claim === null) return verdict(list, null, null, false);
+  if (claim === null) return verdict(list, null, null, false, "none");
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
-  checkPlatform(claim, expected, list);
+  const assurance = await checkPlatform(crypto, claim, record.evidence, expected, list);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
-  return verdict(list, claim, bundle, signed);
+  return verdict(list, claim, bundle, signed, assurance);
 }
 
 async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, receipts: readonly (Receipt | null)[], list: Checklist): Promise<void> {
@@ -46,13 +48,13 @@ async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: Audit
   for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
 }
 
-function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean): Verdict {
+function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean, assurance: PlatformAssurance): Verdict {
   const completeness: Completeness = bundle === null || claim === null ? "unknown" : bundle.entries.at(-1)?.entry_type === "session_end" ? "closed session" : "open prefix";
   const outcome = list.outcome();
   return {
     outcome,
     completeness,
-    assurance: outcome === "accepted" ? "functional only" : "none established",
+    assurance: outcome === "accepted" && assurance !== "none" ? assurance : "none established",
     session: signed ? (claim?.gateway.session_id ?? null) : null,
     signingKey: signed ? (claim?.trace.cnf.jwk.x ?? null) : null,
     checks: list.checks,

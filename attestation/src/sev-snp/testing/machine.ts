@@ -64,7 +64,7 @@ export class Machine {
   async key(wish: KeyWish = {}): Promise<Issued> {
     const { kind = "VCEK", tcb = TCB[this.product], productName = this.product } = wish;
     const hwId = wish.hwId ?? chipId(this.product).subarray(0, this.product === "Turin" ? 8 : 64);
-    const all: readonly (readonly [string, Uint8Array])[] = [
+    const usual: readonly (readonly [string, Uint8Array])[] = [
       [`${AMD}.1`, integer(0)],
       [`${AMD}.2`, ia5(productName)],
       [`${AMD}.3.1`, integer(tcb.bootloader)],
@@ -73,9 +73,8 @@ export class Machine {
       [`${AMD}.3.8`, integer(tcb.microcode)],
       ...(tcb.fmc === undefined ? [] : [[`${AMD}.3.9`, integer(tcb.fmc)] as const]),
       kind === "VCEK" ? [`${AMD}.4`, wish.wrapHwId === true ? der(4, hwId) : hwId] : [`${AMD}.5`, ia5(wish.cspId ?? "CN=cc-us-east-2.example.com")],
-      ...(wish.extra ?? []),
     ];
-    const extensions = all.filter(([oid]) => oid !== `${AMD}${wish.without ?? "-"}`).map(([oid, value]) => extension(oid, false, value));
+    const extensions = [...usual.filter(([oid]) => oid !== `${AMD}${wish.without ?? "-"}`), ...(wish.extra ?? [])].map(([oid, value]) => extension(oid, false, value));
     return issue({ subject: `${ORGANISATION}, CN=${wish.subject ?? `SEV-${kind}`}`, serial: wish.serial ?? "00", extensions, ...(wish.keys && { keys: wish.keys }) }, this.signing[wish.signedBy ?? kind]);
   }
 

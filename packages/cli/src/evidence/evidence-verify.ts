@@ -3,6 +3,7 @@ import { CmcpError, toHex } from "@cmcp/boundary";
 import { attestationResult, verifyEvidence, type EvidenceVerdict } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { imageMatcher } from "./image.ts";
 import { hexOption, platformOf, policyOf, readFileOf, timeOf } from "./inputs.ts";
 
 const OPTIONS = {
@@ -13,6 +14,7 @@ const OPTIONS = {
   "event-log": { type: "string" },
   "report-data": { type: "string" },
   measurement: { type: "string", multiple: true, default: [] as string[] },
+  measurements: { type: "string" },
   "launch-digest": { type: "string" },
   policy: { type: "string" },
   at: { type: "string" },
@@ -36,6 +38,7 @@ why. Verified needs authentic evidence, no failed check, and every check that th
   --event-log FILE       the firmware's event log
   --report-data HEX      the 64 bytes the evidence was to carry, or the nonce of a TPM quote
   --measurement HEX      an accepted measurement: launch digest, MRTD, or digest of the quoted PCRs. May be given again
+  --measurements FILE    measurements.json of the accepted image (cmcp measure)
   --launch-digest HEX    digest of the launch document: 32 bytes, 48 on TDX
   --policy FILE|PRESET   the appraisal policy (docs/appraisal-policy.md): a file, or strict (the default),
                          authenticity-only, self-hosted-snp, self-hosted-tdx, azure-snp, azure-tdx, gcp, aws-snp, vtpm
@@ -52,7 +55,7 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
     const { id, policy } = await policyOf(values.policy);
     const eventLog = values["event-log"] === undefined ? {} : { eventLog: await readFileOf(values["event-log"]) };
     const files = { evidence: await readFileOf(required(values.evidence, "--evidence")), certificates: await Promise.all(values.certs.map(readFileOf)), collateral: await Promise.all(values.collateral.map(readFileOf)), ...eventLog };
-    const verdict = await verifyEvidence(platform, files, policy, expectations(platform, values), timeOf(values.at), webcrypto);
+    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...(values.measurements === undefined ? {} : { image: await imageMatcher(values.measurements) }) }, timeOf(values.at), webcrypto);
     if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);
     else print(verdict, id, terminal);
     return OUTCOME_EXIT[verdict.outcome];

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { webcrypto } from "node:crypto";
-import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type Expectations, type Verdict } from "@cmcp/verify";
+import { hexOption, policyOf } from "../evidence/inputs.ts";
+import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import type { Command, Terminal } from "../command.ts";
 
@@ -17,12 +19,18 @@ const OPTIONS = {
   "max-age": { type: "string" },
   "eat-profile": { type: "string" },
   at: { type: "string" },
+  evidence: { type: "string" },
+  "appraisal-policy": { type: "string" },
+  "launch-document": { type: "string" },
+  "launch-digest": { type: "string" },
+  measurement: { type: "string", multiple: true, default: [] as string[] },
+  measurements: { type: "string" },
   "allow-software-only": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = ["evidence", "appraisal-policy", "launch-document", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -40,6 +48,12 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --max-age SECONDS        the oldest claim accepted
   --at TIME                verify as of this time (ISO 8601); now by default
   --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default
+  --evidence FILE          the evidence file beside the claim, for any platform but software-only
+  --appraisal-policy FILE|PRESET  how the evidence is appraised (docs/appraisal-policy.md); strict by default
+  --launch-document FILE   the launch document the machine must have been started with
+  --launch-digest HEX      its digest instead: SHA-256, SHA-384 for TDX
+  --measurement HEX        an accepted measurement; may be given again
+  --measurements FILE      measurements.json of the accepted image
   --allow-software-only    accept a claim without hardware evidence: integrity only
   --json                   the verdict as JSON
 
@@ -48,13 +62,13 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
 `,
   async run(args, terminal) {
     const { values, positionals } = readArguments(args, OPTIONS);
-    const expected = expectations(values);
+    const expected = await expectations(values);
     const { "audit-bundle": bundlePath, receipt = [] } = values;
     const [claimPath] = positionals;
     if (positionals.length > 1) throw new CmcpError("USAGE", "one CLAIM at a time");
     let verdict: Verdict;
     if (claimPath !== undefined) {
-      const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
+      const bundle = { ...(bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) }), ...(values.evidence === undefined ? {} : { evidence: await readRecord(values.evidence) }) };
       verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
@@ -68,7 +82,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
   },
 };
 
-function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Expectations {
+async function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<Expectations> {
   const { "policy-hash": policyHash, "catalog-hash": catalogHash, "trusted-key": trustedKey, "max-age": maxAge, "eat-profile": profile, at } = values;
   for (const hash of [policyHash, catalogHash]) if (hash !== undefined && !HASH.test(hash)) throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
   if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
@@ -77,7 +91,13 @@ function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["
   if (Number.isNaN(now.getTime())) throw new CmcpError("USAGE", "--at is an ISO 8601 time");
   const eatProfile: EatProfile | undefined = profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
+  const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
   return {
+    appraisal: (await policyOf(values["appraisal-policy"])).policy,
+    ...(launchDocument === undefined ? {} : { launchDocument: await readRecord(launchDocument) }),
+    ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
+    ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
+    ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),
     now,
     eatProfile,
     allowSoftwareOnly: values["allow-software-only"],

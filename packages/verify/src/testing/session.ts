@@ -1,4 +1,5 @@
 import { randomUUID, webcrypto } from "node:crypto";
+import { preset } from "@cmcp/attestation/verify";
 import { collectSoftware, sessionReportData } from "@cmcp/attestation";
 import { SessionChain, type AuditBundle, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
@@ -15,7 +16,7 @@ export const OTHER_HASH = `sha256:${"c3".repeat(32)}`;
 export const ISSUED_AT = 1_790_000_000;
 
 /** What a verifier that accepts these records expects; a test changes what it is about. */
-export const EXPECTED: Expectations = { now: new Date((ISSUED_AT + 30) * 1000), eatProfile: EAT_PROFILES[0], allowSoftwareOnly: true };
+export const EXPECTED: Expectations = { now: new Date((ISSUED_AT + 30) * 1000), eatProfile: EAT_PROFILES[0], allowSoftwareOnly: true, appraisal: preset("strict") };
 
 function call(tool: string, decision: EntryFields["policy_decision"] & string, sensitivity: string): EntryFields {
   return {

@@ -1,0 +1,14 @@
+import { untrusted } from "@cmcp/boundary";
+import type { ImageMatcher } from "@cmcp/attestation/verify";
+import { acceptedLaunch, parseMeasurements } from "@cmcp/enclave-image/measurements";
+import { readFileOf } from "./inputs.ts";
+
+/** A `measurements.json` as what evidence is held against. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
+export async function imageMatcher(path: string): Promise<ImageMatcher> {
+  const measurements = parseMeasurements(untrusted(await readFileOf(path)));
+  const { name, version } = measurements.image;
+  return ({ platform, values }) => {
+    const launch = acceptedLaunch(measurements, platform, values);
+    return launch === null ? null : `${name} ${version}, ${launch.command_line === null ? "its own command line" : `command line ${JSON.stringify(launch.command_line)}`}`;
+  };
+}

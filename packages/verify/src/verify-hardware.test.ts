@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { createHash, webcrypto } from "node:crypto";
+import { before, describe, test } from "node:test";
+import { sessionReportData, writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/attestation";
+import { preset } from "@cmcp/attestation/verify";
+import type { AuditEntry } from "@cmcp/audit";
+import { canonicalBytes } from "@cmcp/boundary";
+import type { Claim } from "@cmcp/claim";
+import { Machine, signedReport, TCB } from "../../../attestation/src/sev-snp/testing/machine.ts";
+import type { Issued } from "../../../attestation/src/testing/authority.ts";
+import type { Expectations } from "./expectations.ts";
+import { Instance, rehash } from "./testing/instance.ts";
+import { EXPECTED, altered, claimOf, entriesOf, failures } from "./testing/session.ts";
+import type { Verdict } from "./verdict.ts";
+import { verifyClaim } from "./verify-claim.ts";
+
+const LAUNCH_DOCUMENT = new TextEncoder().encode('{"v":1}');
+const LAUNCH_DIGEST = createHash("sha256").update(LAUNCH_DOCUMENT).digest();
+const MEASUREMENT = "aa".repeat(48);
+
+/** A session on a machine of the test's own: its evidence is whole, and its claim names it. */
+interface Session {
+  readonly claim: Claim;
+  readonly evidence: EvidenceJson;
+}
+
+describe("a claim of a hardware platform", () => {
+  let machine: Machine;
+  let key: Issued;
+  let expected: Expectations;
+  before(async () => {
+    machine = await Machine.make("Genoa");
+    key = await machine.key();
+    // A chip's certificates outlive a session by years; the test authority's are valid around its own time.
+    expected = { ...EXPECTED, now: new Date(EXPECTED.now), allowSoftwareOnly: false, appraisal: { ...preset("strict"), sev_snp: machine.policy() }, launchDocument: LAUNCH_DOCUMENT, measurements: [MEASUREMENT] };
+  });
+
+  async function session(instance = new Instance(), wish: { hostData?: Uint8Array; reportData?: (right: Uint8Array) => Uint8Array; policy?: bigint } = {}): Promise<Session> {
+    const entries = entriesOf(instance).map((entry, index) => (index === 0 ? rehash({ ...entry, detail: { ...entry.detail, launch_digest: `sha256:${LAUNCH_DIGEST.toString("hex")}` } }) : entry));
+    const [root] = entries;
+    const chained = relinked(entries);
+    const reportData = sessionReportData(instance.thumbprint, chained[0]?.entry_hash ?? "");
+    const report = await signedReport("Genoa", key, {
+      fields: [
+        [0x50, (wish.reportData ?? ((right) => right))(reportData)],
+        [0xc0, wish.hostData ?? new Uint8Array(LAUNCH_DIGEST)],
+        ...(wish.policy === undefined ? [] : [[0x08, wish.policy, 8] as const]),
+      ],
+    });
+    const evidence: Evidence = {
+      platform: "amd-sev-snp",
+      measurement: `sha384:${MEASUREMENT}`,
+      reportData,
+      firmware: "1.55.40",
+      generatedAt: Date.now(),
+      parts: { provider: "sev-snp", report, certificates: [key.der, machine.signing.VCEK.der, machine.root.der] },
+    };
+    const software = claimOf(instance, chained);
+    const claim = instance.claim(altered(software, (draft) => {
+      draft.trace.runtime.platform = "amd-sev-snp";
+      draft.trace.runtime.measurement = evidence.measurement;
+      draft.trace.runtime.firmware_version = software.trace.runtime.firmware_version?.replace(/^[^;]*/, "1.55.40") ?? "";
+    }));
+    assert.ok(root !== undefined);
+    return { claim, evidence: writeEvidenceFile(evidence, { rootEntry: { ...chained[0] } as Record<string, never>, launchDocument: LAUNCH_DOCUMENT }) };
+  }
+
+  function relinked(entries: readonly AuditEntry[]): AuditEntry[] {
+    let previous = "genesis";
+    return entries.map((entry) => {
+      const linked = rehash({ ...entry, prev_entry_hash: previous });
+      previous = linked.entry_hash;
+      return linked;
+    });
+  }
+
+  async function judge({ claim, evidence }: { claim: Claim; evidence?: unknown }, change: Partial<Expectations> = {}): Promise<Verdict> {
+    const file = evidence === undefined ? {} : { evidence: evidence instanceof Uint8Array ? evidence : new TextEncoder().encode(JSON.stringify(evidence)) };
+    return await verifyClaim({ claim: canonicalBytes(claim), ...file }, { ...expected, ...change }, webcrypto);
+  }
+
+  test("with its evidence, launch document and measurement is accepted, and worth what hardware is", async () => {
+    const verdict = await judge(await session());
+    assert.deepEqual([failures(verdict), verdict.outcome, verdict.assurance], [[], "accepted", "hardware"]);
+  });
+
+  test("without the launch document nothing shows the configuration, whatever else is pinned", async () => {
+    const { launchDocument: _, ...bare } = expected;
+    const { claim, evidence } = await session(new Instance(), { hostData: new Uint8Array(32) });
+    const verdict = await verifyClaim({ claim: canonicalBytes(claim), evidence: new TextEncoder().encode(JSON.stringify(evidence)) }, bare, webcrypto);
+    assert.ok(failures(verdict).includes("required: launch EVIDENCE_POLICY_VIOLATION"));
+    const digest = await verifyClaim({ claim: canonicalBytes((await session()).claim) }, { ...bare, launchDigest: LAUNCH_DIGEST.toString("hex") }, webcrypto);
+    assert.deepEqual(failures(digest), ["platform evidence EVIDENCE_MISSING"]);
+  });
+
+  test("authenticity alone never makes a claim acceptable", async () => {
+    const debug = await session(new Instance(), { policy: 0xb_0000n });
+    assert.ok(failures(await judge(debug)).some((failure) => failure.endsWith("EVIDENCE_DEBUG")));
+    const verdict = await judge(debug, { appraisal: { ...preset("authenticity-only"), sev_snp: machine.policy({ authenticity_only: true }) } });
+    assert.equal(verdict.outcome, "rejected");
+    assert.ok(failures(verdict).includes("required: launch EVIDENCE_POLICY_VIOLATION"));
+  });
+
+  const attacks: Record<string, { make: () => Promise<{ claim: Claim; evidence?: unknown }>; fails: string }> = {
+    "no evidence": { make: async () => ({ claim: (await session()).claim }), fails: "platform evidence EVIDENCE_MISSING" },
+    "evidence of another session": { make: async () => ({ claim: (await session()).claim, evidence: (await session()).evidence }), fails: "report data EVIDENCE_REPORT_DATA_MISMATCH" },
+    "evidence of another session of the same key": {
+      make: async () => {
+        const instance = new Instance();
+        return { claim: (await session(instance)).claim, evidence: (await session(instance)).evidence };
+      },
+      fails: "report data EVIDENCE_REPORT_DATA_MISMATCH",
+    },
+    "truncated evidence": {
+      make: async () => {
+        const { claim, evidence } = await session();
+        return { claim, evidence: new TextEncoder().encode(JSON.stringify(evidence).slice(0, -40)) };
+      },
+      fails: "evidence file EVIDENCE_MALFORMED",
+    },
+    "a report with one bit changed": {
+      make: async () => {
+        const { claim, evidence } = await session();
+        assert.ok(evidence.provider === "sev-snp");
+        const bytes = Buffer.from(evidence.report, "base64");
+        bytes[0x90] = (bytes[0x90] ?? 0) ^ 1;
+        return { claim, evidence: { ...evidence, report: bytes.toString("base64") } };
+      },
+      fails: "signature EVIDENCE_SIGNATURE_INVALID",
+    },
+    "a machine of another root": {
+      make: async () => {
+        const { claim, evidence } = await session();
+        assert.ok(evidence.provider === "sev-snp");
+        const forger = await Machine.make("Genoa");
+        const forged = await forger.key({ tcb: TCB.Genoa });
+        const reportData = Buffer.from(evidence.report_data, "base64");
+        const report = await signedReport("Genoa", forged, { fields: [[0x50, new Uint8Array(reportData)], [0xc0, new Uint8Array(LAUNCH_DIGEST)]] });
+        const certificates = [forged.der, forger.signing.VCEK.der, forger.root.der].map((der) => Buffer.from(der).toString("base64"));
+        return { claim, evidence: { ...evidence, report: Buffer.from(report).toString("base64"), certificates } };
+      },
+      fails: "VCEK chain EVIDENCE_ROOT_NOT_TRUSTED",
+    },
+    "another launch document": { make: () => session(new Instance(), { hostData: new Uint8Array(32).fill(1) }), fails: "launch document EVIDENCE_LAUNCH_NOT_BOUND" },
+    "half of the report data": { make: () => session(new Instance(), { reportData: (right) => Uint8Array.from(right, (byte, index) => (index < 32 ? byte : 0)) }), fails: "report data EVIDENCE_REPORT_DATA_MISMATCH" },
+    "a claim that names another measurement": {
+      make: async () => {
+        const instance = new Instance();
+        const { claim, evidence } = await session(instance);
+        return { claim: instance.claim(altered(claim, (draft) => (draft.trace.runtime.measurement = `sha384:${"bb".repeat(48)}`))), evidence };
+      },
+      fails: "measurement in claim EVIDENCE_MEASUREMENT_MISMATCH",
+    },
+    "a root entry of another chain": {
+      make: async () => {
+        const { claim, evidence } = await session();
+        return { claim, evidence: { ...evidence, root_entry: (await session()).evidence.root_entry } };
+      },
+      fails: "root entry in evidence CHAIN_ROOT_NOT_BOUND",
+    },
+    "evidence of another platform than the claim names": {
+      make: async () => {
+        const instance = new Instance();
+        const { claim, evidence } = await session(instance);
+        return { claim: instance.claim(altered(claim, (draft) => (draft.trace.runtime.platform = "intel-tdx"))), evidence };
+      },
+      fails: "evidence platform CLAIM_INCONSISTENT",
+    },
+  };
+  for (const [name, { make, fails }] of Object.entries(attacks)) {
+    test(`${name} is rejected`, async () => {
+      const verdict = await judge(await make());
+      assert.deepEqual([verdict.outcome, verdict.assurance], ["rejected", "none established"]);
+      assert.ok(failures(verdict).includes(fails), failures(verdict).join("; "));
+    });
+  }
+});

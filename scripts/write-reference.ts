@@ -1,7 +1,8 @@
 /** Brings the generated tables of docs/ up to date with the code. */
 import { configReference } from "./config-reference.ts";
+import { appraisalReference, presetReference } from "./appraisal-reference.ts";
 import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
 import { writeSection } from "./generated-section.ts";
 
-for (const section of [configReference, errorReference, dependencyReference]) await writeSection(section);
+for (const section of [configReference, errorReference, dependencyReference, appraisalReference, presetReference]) await writeSection(section);

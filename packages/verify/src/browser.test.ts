@@ -3,6 +3,7 @@ import { webcrypto } from "node:crypto";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
+import { gzipSync } from "node:zlib";
 import { canonicalBytes } from "@cmcp/boundary";
 import { build } from "esbuild";
 import { EXPECTED, recordOf } from "./testing/session.ts";
@@ -20,4 +21,10 @@ test("the package bundles for a browser, imports nothing of Node, and verifies t
   const files = { claim: canonicalBytes(claim), bundle: canonicalBytes(bundle), receipts: receipts.map((receipt) => canonicalBytes(receipt)) };
   const verdict: Verdict = await verifier.verifyClaim(files, EXPECTED, webcrypto);
   assert.deepEqual([verdict.outcome, verdict.completeness], ["accepted", "closed session"]);
+});
+
+test("the bundle for a browser stays small", async () => {
+  const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, "index.ts")], bundle: true, write: false, platform: "browser", format: "esm", minify: true, logLevel: "silent" });
+  const size = gzipSync(outputFiles[0]?.contents ?? new Uint8Array()).length;
+  assert.ok(size <= 150 * 1024, `${size} bytes gzipped`);
 });

@@ -12,12 +12,13 @@ const DIGESTS = { sha256: new Uint8Array(createHash("sha256").update(document).d
 const OTHER = { sha256: new Uint8Array(32).fill(1), sha384: new Uint8Array(48).fill(1) };
 const MISMATCH = { code: "LAUNCH_DIGEST_MISMATCH" };
 
-const access = (change: Partial<AttesterAccess> = {}): AttesterAccess => ({ tpm: null, tdReport: () => Promise.reject(new Error("no local report")), dialMetadata: () => Promise.reject(new Error("no metadata service")), ...change });
+const access = (change: Partial<AttesterAccess> = {}): AttesterAccess => ({ tpm: null, derivedKey: null, tdReport: () => Promise.reject(new Error("no local report")), dialMetadata: () => Promise.reject(new Error("no metadata service")), ...change });
 
 test("software carries no launch and says so", async () => {
   const attester = attesterOf("software-only", access());
   assert.deepEqual(await attester.bindLaunch(DIGESTS), { carrier: "none", platform: "software-only", measurement: `sha256:${"0".repeat(64)}` });
   assert.equal((await attester.collect(REPORT_DATA, 1)).platform, "software-only");
+  assert.equal((await attester.sealing()).kind, "none");
 });
 
 test("SEV-SNP was launched for the document whose SHA-256 is in HOST_DATA and for no other", async (t) => {

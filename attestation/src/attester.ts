@@ -7,6 +7,8 @@ import type { Provider } from "./detect.ts";
 import type { Evidence } from "./evidence.ts";
 import { requireCarried, type BoundLaunch, type LaunchDigests } from "./launch-carrier.ts";
 import type { TpmLocation } from "./machine.ts";
+import { sealingOf, type Sealing } from "./sealing/available.ts";
+import type { DerivedKey } from "./sealing/snp-secret.ts";
 import { collectSevSnp, readLocalSnpReport } from "./sev-snp/collect.ts";
 import { collectSoftware } from "./software/collect.ts";
 import { SOFTWARE_MEASUREMENT } from "./software/constants.ts";
@@ -26,6 +28,8 @@ export interface AttesterAccess {
   readonly dialMetadata: (signal: AbortSignal) => Promise<Duplex>;
   /** The local TDREPORT that the image's init left, for kernels that show no registers. */
   readonly tdReport: TdReportSource;
+  /** The key that the firmware derived and the image's init left; `null` where there is none. */
+  readonly derivedKey: DerivedKey | null;
   /** Another configfs than the kernel's, for tests. */
   readonly tsm?: Partial<Omit<TsmSource, "provider">>;
 }
@@ -46,14 +50,20 @@ export interface Attester {
    * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
    */
   collect(reportData: Uint8Array, now: number): Promise<Evidence>;
+  /** How a secret can be kept over a restart, or why it cannot. @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` */
+  sealing(): Promise<Sealing>;
 }
 
 /** The attester of a provider that was found. */
 export function attesterOf(provider: Provider, access: AttesterAccess): Attester {
+  const sealing = async (): Promise<Sealing> => await sealingOf(provider, { openTpm: tpmOf(access), derivedKey: access.derivedKey, ...(access.tsm === undefined ? {} : { tsm: access.tsm }) });
+  return { provider, sealing, ...collectorOf(provider, access) };
+}
+
+function collectorOf(provider: Provider, access: AttesterAccess): Pick<Attester, "bindLaunch" | "collect"> {
   switch (provider) {
     case "sev-snp":
       return {
-        provider,
         async bindLaunch({ sha256 }) {
           const { hostData, measurement } = await readLocalSnpReport(access.tsm);
           requireCarried("HOST_DATA", hostData, sha256);
@@ -63,7 +73,6 @@ export function attesterOf(provider: Provider, access: AttesterAccess): Attester
       };
     case "tdx":
       return {
-        provider,
         async bindLaunch({ sha384 }) {
           const { mrTd, mrConfigId } = await readTdLaunch(access.tdReport);
           requireCarried("MRCONFIGID", mrConfigId, sha384);
@@ -73,17 +82,15 @@ export function attesterOf(provider: Provider, access: AttesterAccess): Attester
       };
     case "azure-cvm": {
       const collector = new AzureCollector({ ...tpmSourceOf(access), metadata: metadataOver(access.dialMetadata) });
-      return { provider, bindLaunch: measuring(access, readParavisor), collect: async (reportData, now) => await collector.collect(reportData, now) };
+      return { bindLaunch: measuring(access, readParavisor), collect: async (reportData, now) => await collector.collect(reportData, now) };
     }
     case "tpm":
       return {
-        provider,
         bindLaunch: measuring(access, async (tpm) => ({ platform: "tpm2", measurement: await measureImage(tpm) })),
         collect: async (reportData, now) => await collectTpm(reportData, now, tpmSourceOf(access)),
       };
     case "software-only":
       return {
-        provider,
         bindLaunch: () => Promise.resolve({ carrier: "none", platform: "software-only", measurement: SOFTWARE_MEASUREMENT }),
         collect: (reportData, now) => Promise.resolve(collectSoftware(reportData, now)),
       };

@@ -1,6 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
+import { thisMachine } from "./machine.ts";
 import { readBounded } from "./read-bounded.ts";
-import { DERIVED_KEY_BYTES } from "./sealing/snp-secret.ts";
+import { DERIVED_KEY_BYTES, type DerivedKey } from "./sealing/snp-secret.ts";
 
 /** Where the image's init leaves what its native helper was told before the runtime started (sealing/SPEC.md). */
 export const LOCAL_FILES = "/run/cmcp";
@@ -12,9 +13,10 @@ export async function readLocalTdReport(folder: string = LOCAL_FILES): Promise<U
   return await readExactly(`${folder}/local-report`, TD_REPORT_BYTES);
 }
 
-/** The key the firmware derived for this guest. @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` */
-export async function readDerivedKey(folder: string = LOCAL_FILES): Promise<Uint8Array> {
-  return await readExactly(`${folder}/derived-key`, DERIVED_KEY_BYTES);
+/** The key the firmware derived for this guest; `null` where the init left none. Reading it throws `ATTESTATION_REPORT_UNAVAILABLE`. */
+export function localDerivedKey(folder: string = LOCAL_FILES): DerivedKey | null {
+  const path = `${folder}/derived-key`;
+  return thisMachine.exists(path) ? async () => await readExactly(path, DERIVED_KEY_BYTES) : null;
 }
 
 async function readExactly(path: string, length: number): Promise<Uint8Array> {

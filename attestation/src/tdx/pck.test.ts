@@ -38,6 +38,7 @@ test("an extension that lacks, repeats or misshapes a field is refused", async (
   await refused({ components: Array.from({ length: 15 }, () => 1) }, /lacks .*\.2\.16/);
   await refused({ extra: [sgxOctets([4], new Uint8Array(6))] }, /\.4 twice/);
   await refused({ extra: Array.from({ length: 40 }, (_, index) => sgxOctets([50 + index], new Uint8Array(1))) }, /too many fields/);
+  await refused({ extra: [sgxOctets([50], new Uint8Array(1), new Uint8Array(1))] }, /bytes too many/);
   await refused(Uint8Array.of(0x30, 0), /lacks/);
   await refused(Uint8Array.from([...sgxExtension(), 0]), /bytes too many/);
   assert.throws(() => pckPlatform(Certificate.parse(tcbSigner.der)), { code: "EVIDENCE_MALFORMED", message: /absent/ });

@@ -55,8 +55,3 @@ export function readName(name: Uint8Array): ReadName {
     commonName: others.length === 0 ? first?.text : undefined,
   };
 }
-
-/** {@link ReadName.commonName} of a name. @throws CmcpError `EVIDENCE_MALFORMED`. */
-export function commonName(name: Uint8Array): string | undefined {
-  return readName(name).commonName;
-}

@@ -91,7 +91,8 @@ function tdxEntry(firmware: LoadedFile, { boot, commandLine, files, variants }: 
 function tpmEntry({ boot, commandLine, files, variants }: Boot, bank: HashAlgorithm): AcceptedLaunch {
   const prediction = predictPcrs(variants, bank);
   const at = (register: string): string[] => predictedValues(prediction, register);
-  return { platform: "tpm", shape: { boot, bank }, command_line: commandLine, files: [...files], registers: { pcr4: at("pcr4"), pcr9: at("pcr9"), pcr11: at("pcr11"), pcr12: at("pcr12") } };
+  const registers = { pcr4: at("pcr4"), pcr9: at("pcr9"), pcr11: at("pcr11"), pcr12: at("pcr12") };
+  return { platform: "tpm", shape: { boot, bank }, command_line: commandLine, files: [...files], registers };
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { untrusted } from "@cmcp/boundary";
 import { acceptedLaunch, parseMeasurements, type AcceptedLaunch, type Measurements } from "./measurements.ts";
@@ -59,3 +60,8 @@ for (const [name, value] of Object.entries(REFUSED)) {
     assert.throws(() => parse(value), { code: "MEASURE_INPUT_INVALID", message: /^measurements: / });
   });
 }
+
+test("the example of SPEC.md is a file of the format", () => {
+  const example = /```json\n([\s\S]*?)```/.exec(readFileSync(new URL("SPEC.md", import.meta.url), "utf8"))?.[1] ?? "";
+  assert.equal(parse(example).accepted.length, 1);
+});

@@ -1,6 +1,6 @@
 /** `measurements.json`: what an image may measure as, written by its build and pinned by verifiers. SPEC.md says what it means. */
 import { CmcpError, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The format's name and version, the value of `format`. */
 export const MEASUREMENTS_FORMAT = "cmcp-measurements-v1";

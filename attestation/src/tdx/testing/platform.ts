@@ -38,8 +38,8 @@ export function sgxExtension({ components = Array.from({ length: 16 }, () => 5),
   return der(0x30, concat(field([1], der(0x04, new Uint8Array(16))), field([2], tcb), field([3], der(0x04, pceId)), field([4], der(0x04, fmspc)), ...extra));
 }
 
-/** A field of the SGX extension by its last arcs, with an OCTET STRING. */
-export const sgxOctets = (last: readonly number[], bytes: Uint8Array): Uint8Array => field(last, der(0x04, bytes));
+/** A field of the SGX extension by its last arcs, with an OCTET STRING; a sound one has one. */
+export const sgxOctets = (last: readonly number[], ...values: readonly Uint8Array[]): Uint8Array => field(last, concat(...values.map((bytes) => der(0x04, bytes))));
 
 const CA: Partial<CertificateWish> = { ca: true, uses: CA_USES };
 const ROOT_NAME = "CN=Intel SGX Root CA";

@@ -52,9 +52,12 @@ export function kernelVariants({ kernel, initrd, commandLine }: KernelFiles, mem
   const boot = { commandLine, ...(initrd === undefined ? {} : { initrd: initrd.digest }) };
   const events = (digest: DigestPair, initrdArgument: InitrdArgument) => directKernelEvents({ ...boot, kernel: digest, initrdArgument });
   const unpatched: Variant = { when: "QEMU from 10 on with edk2 from 202502 on", events: events(kernel.digest, "first") };
-  const patched = memory === undefined ? [] : [{ when: "older QEMU or edk2", events: events(kernelProgram(qemuPatchedKernel(kernel.bytes, memory, initrd?.bytes ?? 0)).digest, "last") }];
+  const older = (guest: number): Variant => {
+    const patched = kernelProgram(qemuPatchedKernel(kernel.bytes, guest, initrd?.bytes ?? 0));
+    return { when: "older QEMU or edk2", events: events(patched.digest, "last") };
+  };
   return {
-    programs: [unpatched, ...patched],
+    programs: [unpatched, ...(memory === undefined ? [] : [older(memory)])],
     parameters: INITRD_ARGUMENTS.map((place) => ({ when: ARGUMENT_PLACES[place], events: events(kernel.digest, place) })),
   };
 }

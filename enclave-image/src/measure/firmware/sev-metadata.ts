@@ -1,16 +1,13 @@
 import { invalid } from "../bytes/refuse.ts";
 import { tableWord, type Firmware } from "./firmware.ts";
 import { checkRanges, PAGE_BYTES, type MemoryRange } from "./ranges.ts";
+import { sectionRows, type SectionTable } from "./section-table.ts";
 
-const METADATA_OFFSET = "dc886566-984a-4798-a75e-5585a7bf67cc";
+const METADATA: SectionTable = { what: "SEV metadata", guid: "dc886566-984a-4798-a75e-5585a7bf67cc", signature: "ASEV", rowBytes: 12 };
 const HASH_TABLE = "7255371f-3a3b-4b04-927b-1da6efa8d454";
 const RESET_BLOCK = "00f771de-1a7e-4fcb-890e-68c77e2fb44e";
 
-const HEADER_BYTES = 16;
-const SECTION_BYTES = 12;
-/** Sections a firmware may describe; OVMF describes six or seven. */
-const MAX_SECTIONS = 64;
-/** Memory they may cover. OVMF's cover less than 1 MiB; each page costs a hash. */
+/** Memory the sections may cover. OVMF's cover less than 1 MiB; each page costs a hash. */
 const MAX_SECTION_MEMORY = 64 * 1024 * 1024;
 
 /** What is put into a section's pages before launch (edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm). */
@@ -35,18 +32,11 @@ function sectionType(value: number): SevSection["type"] {
  */
 export function sevSections(firmware: Firmware): readonly SevSection[] {
   const { view } = firmware;
-  const start = view.length - tableWord(firmware, METADATA_OFFSET, "SEV metadata");
-  if (Buffer.from(view.slice(start, 4)).toString("latin1") !== "ASEV") throw invalid("SEV metadata", "does not begin with its signature");
-  const [size, version, count] = [view.u32(start + 4), view.u32(start + 8), view.u32(start + 12)];
-  if (version !== 1) throw invalid("SEV metadata", `version ${version}, only 1 is known`);
-  if (count > MAX_SECTIONS) throw invalid("SEV metadata", `${count} sections, at most ${MAX_SECTIONS}`);
-  if (size < HEADER_BYTES + count * SECTION_BYTES) throw invalid("SEV metadata", "its size does not hold its sections");
-  const sections = Array.from({ length: count }, (_, index): SevSection => {
-    const at = start + HEADER_BYTES + index * SECTION_BYTES;
-    return { gpa: view.u32(at), size: view.u32(at + 4), type: sectionType(view.u32(at + 8)) };
-  });
+  const sections = sectionRows(firmware, METADATA).map((at): SevSection => ({ gpa: view.u32(at), size: view.u32(at + 4), type: sectionType(view.u32(at + 8)) }));
   checkRanges("SEV metadata", sections, { end: firmware.gpa, bytes: MAX_SECTION_MEMORY });
-  for (const { type, size } of sections) if (ONE_PAGE.includes(type) && size !== PAGE_BYTES) throw invalid("SEV metadata", `a ${type} section has ${size} bytes instead of one page`);
+  for (const { type, size } of sections) {
+    if (ONE_PAGE.includes(type) && size !== PAGE_BYTES) throw invalid("SEV metadata", `a ${type} section has ${size} bytes instead of one page`);
+  }
   return sections;
 }
 

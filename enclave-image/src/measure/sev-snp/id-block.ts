@@ -30,7 +30,8 @@ const AT = { idKeyAlgorithm: 0x0, authorKeyAlgorithm: 0x4, blockSignature: 0x40,
 /** The 96 bytes that the ID key signs. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function idBlockBytes({ measurement, familyId, imageId, guestSvn, policy }: IdBlock): Uint8Array {
   if (measurement.length !== 48 || familyId.length !== 16 || imageId.length !== 16) throw invalid("ID block", "needs a digest of 48 bytes and identifiers of 16");
-  if (!Number.isInteger(guestSvn) || guestSvn < 0 || guestSvn > 0xffff_ffff || policy < 0n || policy >= 1n << 64n) throw invalid("ID block", "its security version or policy is out of range");
+  const inRange = Number.isInteger(guestSvn) && guestSvn >= 0 && guestSvn <= 0xffff_ffff && policy >= 0n && policy < 1n << 64n;
+  if (!inRange) throw invalid("ID block", "its security version or policy is out of range");
   const block = new Uint8Array(BLOCK_BYTES);
   block.set(measurement, 0);
   block.set(familyId, 48);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import * as fc from "fast-check";
 import { z } from "zod";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../../attestation/src/testing/shared.ts";
 import { toHex } from "@cmcp/boundary";
@@ -172,6 +173,22 @@ for (const [name, [message, change]] of Object.entries(refused)) {
     assert.throws(() => snpLaunchDigest({ ...LAUNCH, ...change }), { code: "MEASURE_INPUT_INVALID", message });
   });
 }
+
+test("no metadata makes a digest do anything but refuse", () => {
+  const page = fc.constantFrom(0, 0x1000, 0x2000, 0x10_0000, 0x400_0000, 0x400_1000, 0xffff_e000, 0xffff_f000);
+  const row = fc.tuple(fc.oneof(page, fc.nat(0xffff_ffff)), fc.oneof(page, fc.nat(0xffff)), fc.constantFrom(0, 1, 2, 3, 4, 5, 16));
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 6 }), fc.nat(0xffff_ffff), fc.boolean(), (sev, hashTable, withKernel) => {
+      const firmware = buildFirmware({ reset: 1, hashTable, sev });
+      try {
+        assert.match(snpLaunchDigest({ ...LAUNCH, firmware, ...(withKernel ? { kernel: KERNEL } : {}) }), /^[0-9a-f]{96}$/);
+      } catch (thrown) {
+        assert.equal((thrown as { code?: string }).code, "MEASURE_INPUT_INVALID", String(thrown));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
 
 test("one processor needs no start address for others", () => {
   const firmware = buildFirmware({ ...SEV_FIRMWARE, reset: 0 });

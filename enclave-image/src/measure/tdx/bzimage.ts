@@ -1,9 +1,20 @@
 import { invalid } from "../bytes/refuse.ts";
 import { ByteView } from "../bytes/view.ts";
-import { Q35_SPLIT_FROM } from "./td-hob.ts";
+import { q35LowMemory } from "./q35.ts";
 
 /** Offsets in the setup header of a bzImage (Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"). */
-const AT = { magic: 0x202, version: 0x206, loader: 0x210, loadFlags: 0x211, ramdisk: 0x218, ramdiskSize: 0x21c, heapEnd: 0x224, commandLine: 0x228, initrdMax: 0x22c, extendedFlags: 0x236 } as const;
+const AT = {
+  magic: 0x202,
+  version: 0x206,
+  loader: 0x210,
+  loadFlags: 0x211,
+  ramdisk: 0x218,
+  ramdiskSize: 0x21c,
+  heapEnd: 0x224,
+  commandLine: 0x228,
+  initrdMax: 0x22c,
+  extendedFlags: 0x236,
+} as const;
 const HDRS = 0x5372_6448;
 /** Boot protocol 2.12 (Linux 3.8) has every field read here. */
 const MIN_PROTOCOL = 0x20c;
@@ -16,11 +27,10 @@ const REAL_MODE_ADDRESS = 0x1_0000;
 const COMMAND_LINE_ADDRESS = 0x2_0000;
 /** Memory at the end of low memory that q35 keeps for ACPI tables. */
 const ACPI_DATA_BYTES = 0x2_8000;
-const Q35_LOW_MEMORY = 0x8000_0000;
 
 function initrdAddress(kernel: ByteView, memory: number, initrdSize: number): number {
   const limit = (kernel.u16(AT.extendedFlags) & ABOVE_4G) === 0 ? kernel.u32(AT.initrdMax) : 0xffff_ffff;
-  const available = (memory >= Q35_SPLIT_FROM ? Q35_LOW_MEMORY : memory) - ACPI_DATA_BYTES;
+  const available = q35LowMemory(memory) - ACPI_DATA_BYTES;
   const max = limit >= available ? available - 1 : limit;
   if (initrdSize >= max) throw invalid("initrd", `${initrdSize} bytes do not fit into the guest's memory`);
   return Math.floor((max - initrdSize) / 4096) * 4096;

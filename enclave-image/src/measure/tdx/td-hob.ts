@@ -3,10 +3,8 @@ import { invalid } from "../bytes/refuse.ts";
 import { openFirmware } from "../firmware/firmware.ts";
 import { FOUR_GIB, PAGE_BYTES } from "../firmware/ranges.ts";
 import { tdvfSections, type TdvfSection } from "../firmware/tdvf-metadata.ts";
+import { q35LowMemory } from "./q35.ts";
 
-/** From this much memory on, q35 keeps only 2 GiB of it below 4 GiB (QEMU hw/i386/pc_q35.c). */
-export const Q35_SPLIT_FROM = 0xb000_0000;
-const Q35_LOW_MEMORY = 0x8000_0000;
 /** The largest memory of a guest taken, in bytes: 16 TiB. */
 export const MAX_MEMORY = 2 ** 44;
 
@@ -49,13 +47,13 @@ function resources(accepted: readonly TdvfSection[], low: number, memory: number
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function tdHobDigest(firmware: Uint8Array, memory: number): Uint8Array {
-  if (!Number.isSafeInteger(memory) || memory <= 0 || memory > MAX_MEMORY || memory % PAGE_BYTES !== 0) throw invalid("memory", "must be whole pages, at most 16 TiB");
+  const wholePages = Number.isSafeInteger(memory) && memory > 0 && memory <= MAX_MEMORY && memory % PAGE_BYTES === 0;
+  if (!wholePages) throw invalid("memory", "must be whole pages, at most 16 TiB");
   const sections = tdvfSections(openFirmware(firmware));
   const [hob, second] = sections.filter(({ type }) => type === "TD_HOB");
   if (hob === undefined || second !== undefined) throw invalid("TDVF metadata", "does not have exactly one TD_HOB section");
   const accepted = sections.filter(({ type, size }) => size > 0 && (type === "TD_HOB" || type === "TempMem"));
-  const low = memory >= Q35_SPLIT_FROM ? Q35_LOW_MEMORY : memory;
-  const blocks = resources(accepted, low, memory);
+  const blocks = resources(accepted, q35LowMemory(memory), memory);
   const bytes = PHIT.bytes + blocks.length * RESOURCE.bytes;
   if (bytes + END_BYTES > hob.size) throw invalid("TDVF metadata", "its TD_HOB section is too small for the blocks");
   const header = new DataView(new ArrayBuffer(PHIT.bytes));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import * as fc from "fast-check";
 import { z } from "zod";
 import { toHex } from "@cmcp/boundary";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../../attestation/src/testing/shared.ts";
@@ -157,6 +158,24 @@ test("hand-off blocks are refused for memory or sections that cannot be", () => 
   assert.throws(() => tdHobDigest(rows([5, { type: 2 }]), GIB), { ...INVALID, message: /exactly one TD_HOB/ });
   const many = Array.from({ length: 50 }, (_, index): TdvfRow => ({ gpa: 0x100_0000 + index * 0x2000, memory: 0x1000, type: 3 }));
   assert.throws(() => tdHobDigest(buildFirmware({ tdvf: [{ gpa: 0x80_9000, memory: 0x1000, type: 2 }, ...many] }), GIB), { ...INVALID, message: /too small/ });
+});
+
+test("no metadata makes a prediction do anything but refuse", () => {
+  const size = fc.oneof(fc.constantFrom(0, 0x1000, 0x2000, 0x10_0000, 2 ** 32, 2 ** 52), fc.nat(0x4000));
+  const row = fc.record({ offset: size, size: fc.nat(0x3000), gpa: size, memory: size, type: fc.nat(6), attributes: fc.nat(4) });
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 8 }), fc.nat(2 ** 32), (tdvf, memory) => {
+      const firmware = buildFirmware({ tdvf: tdvf.map((entry) => ({ ...entry, offset: entry.offset % 2 ** 32 })), head: emptyVariableStore(0x100) });
+      for (const read of [() => predictTdx(firmware, undefined, {}), () => tdHobDigest(firmware, memory), () => variableStore(firmware)]) {
+        try {
+          read();
+        } catch (thrown) {
+          assert.equal((thrown as { code?: string }).code, "MEASURE_INPUT_INVALID", String(thrown));
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("sections of size zero are no accepted memory", () => {

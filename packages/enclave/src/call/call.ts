@@ -6,6 +6,7 @@ import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
 import { UpstreamRefusal, type AgentRequest, type Peer, type Reply, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
+import { callerDetail, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../report-advisory.ts";
@@ -26,6 +27,7 @@ const MAX_SESSION_ENTRIES = 40_000;
 /** One call on its way through; made when it arrives, read by every later stage. */
 interface Call {
   readonly id: string;
+  readonly caller: Caller;
   readonly request: AgentRequest;
   readonly requestHash: string;
   readonly startedAt: number;
@@ -43,18 +45,19 @@ interface Ending {
 }
 
 /** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
-export async function perform(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
+export async function perform(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (recorded.chain.length >= MAX_SESSION_ENTRIES) throw new CmcpError("SESSION_LIMIT_REACHED", "the session holds as many entries as a claim can; close it and open another");
   core.journal.assertWritable();
   core.sessions.touch(recorded);
   await ensureStarted(core, recorded);
   const call: Call = {
     id: randomUUID(),
+    caller,
     request,
     requestHash: canonicalHash({ name: request.name, arguments: request.arguments, ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }) }),
     startedAt: performance.now(),
   };
-  const decision = decide(core, recorded, request);
+  const decision = decide(core, recorded, caller, request);
   if (!isPermitted(decision)) return await refuse(core, recorded, call, decision);
   let input: Input;
   try {
@@ -74,13 +77,19 @@ function stateContext(recorded: RecordedSession, request: AgentRequest): StateCo
 }
 
 async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<Reply> {
-  return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, fault(decision.code, decision.message));
+  return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, refusal(decision, call.request));
+}
+
+/** A refusal as the agent is told of it; one for a resource says which, as the protocol has it (MCP, Resources, "Error Handling"). */
+function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok: false }> {
+  const told = fault(decision.code, decision.message);
+  return decision.code === "RESOURCE_NOT_IN_CATALOG" ? { ...told, data: { ...told.data, uri: name } } : told;
 }
 
 async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
   const { subject } = decision;
   const { server, inspectionMode = "buffered" } = approvedOf(subject);
-  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, subject, call.request, method) });
+  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, call.caller, subject, call.request, method) });
   let answer: UpstreamAnswer;
   try {
     if (await hasDrifted(core, recorded, subject)) return await refuse(core, recorded, call, drifted(decision));
@@ -230,7 +239,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     response_inspection_result: ending.inspection ?? "n/a",
     session_sensitivity_before: sensitivity.before,
     session_sensitivity_after: sensitivity.after,
-    detail: { policy_hash: decision.policyHash, ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
+    detail: { policy_hash: decision.policyHash, ...callerDetail(call.caller), ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
     workflow_id: workflowOf(call.request),
     evidence_class: approved?.server.evidenceClass ?? "hash-only",
     effective_data_class: dataClassOf(core, subject, call.request.dataClass),

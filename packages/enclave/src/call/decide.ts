@@ -3,6 +3,7 @@ import { isCallable } from "@cmcp/catalog";
 import { inspectArguments } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy, GovernedFacts, RequestFacts, Verdict } from "@cmcp/policy";
+import { principalFacts, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Decision, Permitted, Refused } from "./decision.ts";
@@ -24,10 +25,9 @@ function refuse(subject: Subject | null, rule: string, code: ErrorCode, message:
   return { outcome, subject, rule, code, message };
 }
 
-function factsOf(core: Core, recorded: RecordedSession, workflowId: string): RequestFacts {
-  const { session } = recorded;
+function factsOf(core: Core, { session }: RecordedSession, caller: Caller, workflowId: string): RequestFacts {
   return {
-    principal: { id: session.principalId },
+    principal: principalFacts(caller),
     sessionId: session.id,
     workflowId,
     workflowAllowedTools: [...core.catalog.tools.keys()],
@@ -105,12 +105,12 @@ function misfit(subject: Subject, request: AgentRequest): string | null {
 }
 
 /** Decides one request: catalog, workflow, approved arguments, then Cedar. Pure but for reading the session. */
-export function decide(core: Core, recorded: RecordedSession, request: AgentRequest): Decision {
+export function decide(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest): Decision {
   const { policy } = core;
-  return { ...judge(core, policy, recorded, request), policyHash: policy.bundle.hash };
+  return { ...judge(core, policy, recorded, caller, request), policyHash: policy.bundle.hash };
 }
 
-function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, request: AgentRequest): Judgement {
+function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, caller: Caller, request: AgentRequest): Judgement {
   const subject = findSubject(core.catalog, request);
   if (subject === undefined) {
     const { code, message } = notInCatalog(request.method);
@@ -118,7 +118,7 @@ function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, re
   }
   if (!isCallable(approvedOf(subject))) return refuse(subject, "server-not-callable", "NOT_SUPPORTED", "the server cannot be called as it stands in the catalog");
   const workflowId = workflowOf(request);
-  if (!core.principals.mayUse(recorded.session.principalId, workflowId)) {
+  if (!core.principals.mayUse(caller, workflowId)) {
     return refuse(subject, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");
   }
   if (request.dataClass !== null && !core.vocabulary.has(request.dataClass)) {
@@ -126,14 +126,14 @@ function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, re
   }
   const why = misfit(subject, request);
   if (why !== null) return refuse(subject, "input-schema", "MCP_INVALID_REQUEST", why);
-  return underMode(core, policy, subject, factsFor(factsOf(core, recorded, workflowId), subject, request));
+  return underMode(core, policy, subject, factsFor(factsOf(core, recorded, caller, workflowId), subject, request));
 }
 
 /** Whether a server may put this to the agent while it works on a request: a decision of its own, which no mode overrules but by letting everything through. */
-export function mayAsk(core: Core, recorded: RecordedSession, subject: Subject, request: AgentRequest, method: string): boolean {
+export function mayAsk(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, request: AgentRequest, method: string): boolean {
   if (core.config.attestation.enforcement_mode !== "enforcing") return true;
-  const facts = { ...factsFor(factsOf(core, recorded, workflowOf(request)), subject, request), action: "ask_client", requestMethod: method } as const;
-  const { decision } = core.policy.decide(facts as GovernedFacts);
+  const facts = { ...factsFor(factsOf(core, recorded, caller, workflowOf(request)), subject, request), action: "ask_client", requestMethod: method } as const;
+  const { decision } = core.policy.decide(facts);
   return decision === "allow" || decision === "redact";
 }
 
@@ -142,10 +142,10 @@ export function mayAsk(core: Core, recorded: RecordedSession, subject: Subject, 
  * settle (an error or an invalid request) shows it; the request itself is still decided in full. Where
  * policy refuses nothing, everything that can be called is shown.
  */
-export function isListed(core: Core, recorded: RecordedSession, subject: Subject, workflowId: string): boolean {
+export function isListed(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, workflowId: string): boolean {
   if (!isCallable(approvedOf(subject))) return false;
   if (core.config.attestation.enforcement_mode !== "enforcing") return true;
-  const facts = factsOf(core, recorded, workflowId);
+  const facts = factsOf(core, recorded, caller, workflowId);
   const verdict = core.policy.decide(listingFacts(facts, subject));
   return verdict.decision !== "deny" || verdict.cause === "error" || verdict.cause === "request-invalid";
 }

@@ -13,9 +13,16 @@ function rpcCode(code: ErrorCode, era: Era): number {
   return code === "PROMPT_NOT_IN_CATALOG" || code === "REQUEST_STATE_INVALID" ? RPC.invalidParams : RPC.refused;
 }
 
+/** HTTP status of a server's own JSON-RPC error (MCP 2026-07-28, Streamable HTTP): the protocol's words for what was not understood. */
+function statusOf(code: number): number {
+  if (code === RPC.methodNotFound) return 404;
+  const understood = [RPC.parseError, RPC.invalidRequest, RPC.invalidParams, RPC.headerMismatch, RPC.missingCapability, RPC.unsupportedVersion].every((known) => known !== code);
+  return understood ? 200 : 400;
+}
+
 /** The refusal a reply stands for: the gateway's own, or a server's with its code and words. */
 export function refusedReply(reply: Extract<Reply, { ok: false }>, era: Era): Refusal {
   if (reply.rpc === undefined) return new Refusal(reply.code, rpcCode(reply.code, era), reply.message, { data: reply.data });
   const { code, message, data } = reply.rpc;
-  return new Refusal(reply.code, code, message, { data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data } });
+  return new Refusal(reply.code, code, message, { status: statusOf(code), data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data } });
 }

@@ -9,6 +9,7 @@ import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import { PIN_BYTES } from "./identity.ts";
 import type { ListKind, ListenFilter } from "../ingress/ports.ts";
 import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
+import { Attendance } from "./legacy/attendance.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -17,6 +18,8 @@ import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer
 
 /** How long a server may take over what nobody waits for. */
 const COURTESY_MS = 5_000;
+/** Streams of one server that may stay open. */
+const MAX_STREAMS = 256;
 /** Pages and members of one list. */
 const MAX_PAGES = 64;
 const MAX_LISTED = 4096;
@@ -74,8 +77,11 @@ function completed(answer: UpstreamAnswer): JsonObject {
  */
 export class UpstreamClient {
   readonly #pool: Pool;
+  /** Connections of streams that stay open. */
+  readonly #standing: Pool;
   readonly #modern: ModernTransport;
   readonly #legacy: LegacyTransport;
+  readonly #attendance: Attendance;
   readonly #sessions: LegacySessions;
   readonly #era: EraOfServer;
   readonly #limits: UpstreamLimits;
@@ -86,7 +92,7 @@ export class UpstreamClient {
     const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
     this.#limits = limits;
     const clientInfo = { name: options.clientInfo.name, version: options.clientInfo.version };
-    this.#pool = new Pool(options.url.origin, {
+    const pooled = {
       connect: createConnector(destination(options, limits), this.#closing.signal),
       connections: limits.maxConnections,
       pipelining: 1,
@@ -95,10 +101,15 @@ export class UpstreamClient {
       // HttpExchange keeps the time: to the millisecond, and with the reason.
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
-    const exchanges = new Exchanges(this.#pool, options.url.pathname + options.url.search, limits);
-    this.#modern = new ModernTransport(exchanges, clientInfo);
-    this.#legacy = new LegacyTransport(exchanges);
+    } as const;
+    this.#pool = new Pool(options.url.origin, pooled);
+    this.#standing = new Pool(options.url.origin, { ...pooled, connections: MAX_STREAMS });
+    const path = options.url.pathname + options.url.search;
+    const exchanges = new Exchanges(this.#pool, path, limits);
+    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS });
+    this.#modern = new ModernTransport(exchanges, streams, clientInfo);
+    this.#legacy = new LegacyTransport(exchanges, streams);
+    this.#attendance = new Attendance(this.#legacy, limits);
     this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#closing.signal);
     this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal);
   }
@@ -160,7 +171,7 @@ export class UpstreamClient {
         const subscribe = async (): Promise<void> => {
           for (const uri of uris) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
         };
-        const [offered] = await Promise.all([this.#legacy.listen(session, heard, signal, limits), subscribe()]);
+        const [offered] = await Promise.all([this.#legacy.listen(session, { notified: heard }, signal, limits), subscribe()]);
         return offered;
       });
     }, signal);
@@ -188,7 +199,7 @@ export class UpstreamClient {
   async close(): Promise<void> {
     this.#closing.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection to the tool server was closed"));
     this.#sessions.clear();
-    await this.#pool.destroy();
+    await Promise.all([this.#pool.destroy(), this.#standing.destroy()]);
     await this.#legacy.settle();
   }
 
@@ -222,7 +233,7 @@ export class UpstreamClient {
   async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
     if (era === "modern") return await this.#modern.request(request, peer);
     return await this.#sessions.run(sessionKey, peer, async (session) => {
-      const { result } = await this.#legacy.request(session, request.method, request.params, peer);
+      const { result } = await this.#attendance.during(sessionKey, session, peer, () => this.#legacy.request(session, request.method, request.params, peer));
       return { kind: "complete", result };
     });
   }

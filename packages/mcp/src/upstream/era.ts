@@ -6,6 +6,7 @@ import { NotOpened } from "./legacy/sessions.ts";
 import type { ModernTransport } from "./modern/transport.ts";
 import type { UpstreamLimits } from "./options.ts";
 import { silentPeer } from "../peer.ts";
+import { UpstreamRefusal } from "./refusal.ts";
 
 /** `modern`: an envelope in every request. `legacy`: `initialize` and sessions. */
 export type UpstreamEra = "modern" | "legacy";
@@ -52,7 +53,7 @@ export class EraOfServer {
     if (this.#verdict === verdict) this.#verdict = undefined;
   }
 
-  async #probe(): Promise<UpstreamEra> {
+  async #probe(again = true): Promise<UpstreamEra> {
     try {
       const answer = await this.#transport.request({ method: "server/discover", params: {} }, silentPeer(this.#closing), this.#limits);
       if (answer.kind !== "complete") return "legacy";
@@ -61,12 +62,19 @@ export class EraOfServer {
       return modern ? "modern" : "legacy";
     } catch (thrown) {
       const fault = asCmcpError(thrown, "INTERNAL", "the tool server's era could not be found out");
+      // Versioning, "Protocol Version Negotiation": a server that refuses a version it then names has only to be asked again.
+      if (again && thrown instanceof UpstreamRefusal && supportsModern(thrown)) return await this.#probe(false);
       // A legacy server may answer what it does not know with anything, or with nothing. A server that could
       // not be reached says nothing of its era.
       if (wasReached(fault) && fault.detail.sent === 1) return "legacy";
       throw withSent(fault, false);
     }
   }
+}
+
+/** True when a server's refusal of the version names the one that was asked for. */
+function supportsModern({ rpcCode, rpcData }: UpstreamRefusal): boolean {
+  return rpcCode === RPC.unsupportedVersion && isJsonObject(rpcData) && Array.isArray(rpcData.supported) && rpcData.supported.includes(MODERN_VERSION);
 }
 
 /** True when a request failed as it would at a server of the other era. */

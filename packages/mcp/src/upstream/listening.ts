@@ -1,10 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "../ingress/ports.ts";
+import type { Peer } from "../peer.ts";
 import type { UpstreamLimits } from "./options.ts";
 
 /** Takes what a server says on a stream of its own. */
 export type Notified = (method: string, params: JsonObject) => void;
+
+/** Who hears a session's own stream. */
+export interface StandingListener {
+  readonly notified: Notified;
+  /** Whom a server's request on that stream is put to; nobody when absent or `undefined`. */
+  readonly asked?: () => Peer | undefined;
+  /** Called once the stream is there. */
+  readonly opened?: () => void;
+}
 
 /** Notifications of one stream that are taken in one second; more are dropped, as they say nothing new. */
 const MAX_PER_SECOND = 100;

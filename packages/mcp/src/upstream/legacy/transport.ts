@@ -8,7 +8,7 @@ import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
-import type { Notified } from "../listening.ts";
+import type { StandingListener } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
@@ -61,11 +61,14 @@ export function sessionHeaders(session: UpstreamSession | null): Record<string, 
 /** JSON-RPC over streamable HTTP, as protocol versions with sessions have it. */
 export class LegacyTransport {
   readonly #exchanges: Exchanges;
+  readonly #streams: Exchanges;
   readonly #background = new Set<Promise<void>>();
   #nextId = 1;
 
-  constructor(exchanges: Exchanges) {
+  /** @param streams exchanges of their own for what stays open, so that calls never wait for it */
+  constructor(exchanges: Exchanges, streams: Exchanges) {
     this.#exchanges = exchanges;
+    this.#streams = streams;
   }
 
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
@@ -104,20 +107,20 @@ export class LegacyTransport {
   }
 
   /**
-   * Reads the session's own stream until it ends (MCP 2025-11-25, "Listening for Messages from the Server"). Nobody
-   * can be asked there: what a server asks is refused.
+   * Reads the session's own stream until it ends (MCP 2025-11-25, "Listening for Messages from the Server").
    * @returns false when the server offers no such stream
    */
-  async listen(session: UpstreamSession, notified: Notified, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
-    const exchange = this.#exchanges.get(sessionHeaders(session), signal, limits);
+  async listen(session: UpstreamSession, { notified, asked, opened }: StandingListener, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
+    const exchange = this.#streams.get(sessionHeaders(session), signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
       if (NO_STREAM.includes(status)) return false;
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
+      opened?.();
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
         if (message.kind === "notification") notified(message.method, message.params ?? {});
-        else if (message.kind === "request") await this.#serve(session, message, silentPeer(signal));
+        else if (message.kind === "request") await exchange.hold(this.#serve(session, message, asked?.() ?? silentPeer(signal)));
       }
       return true;
     } finally {

@@ -23,11 +23,14 @@ export interface ModernRequest {
 /** JSON-RPC over streamable HTTP as MCP 2026-07-28 has it: every request stands alone. */
 export class ModernTransport {
   readonly #exchanges: Exchanges;
+  readonly #streams: Exchanges;
   readonly #clientInfo: { readonly name: string; readonly version: string };
   #nextId = 1;
 
-  constructor(exchanges: Exchanges, clientInfo: { readonly name: string; readonly version: string }) {
+  /** @param streams exchanges of their own for what stays open, so that calls never wait for it */
+  constructor(exchanges: Exchanges, streams: Exchanges, clientInfo: { readonly name: string; readonly version: string }) {
     this.#exchanges = exchanges;
+    this.#streams = streams;
     this.#clientInfo = clientInfo;
   }
 
@@ -62,7 +65,7 @@ export class ModernTransport {
     const id = this.#nextId++;
     const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: filter, _meta: envelope } });
-    const exchange = this.#exchanges.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits);
+    const exchange = this.#streams.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status !== 200) return false;

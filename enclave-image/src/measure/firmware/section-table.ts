@@ -1,0 +1,31 @@
+import { invalid } from "../bytes/refuse.ts";
+import { tableWord, type Firmware } from "./firmware.ts";
+
+const HEADER_BYTES = 16;
+/** Sections a firmware may describe; OVMF describes six or seven. */
+const MAX_SECTIONS = 64;
+
+/** A table of memory sections that a firmware holds for its launcher: signature, u32 size, u32 version, u32 count, rows. */
+export interface SectionTable {
+  /** Its name, for error messages. */
+  readonly what: string;
+  /** GUID of the firmware table's entry with its offset from the end. */
+  readonly guid: string;
+  readonly signature: string;
+  readonly rowBytes: number;
+}
+
+/**
+ * Offsets of the table's rows in the firmware, in their order.
+ * @throws CmcpError `MEASURE_INPUT_INVALID`
+ */
+export function sectionRows(firmware: Firmware, { what, guid, signature, rowBytes }: SectionTable): readonly number[] {
+  const { view } = firmware;
+  const start = view.length - tableWord(firmware, guid, what);
+  if (Buffer.from(view.slice(start, 4)).toString("latin1") !== signature) throw invalid(what, "does not begin with its signature");
+  const [size, version, count] = [view.u32(start + 4), view.u32(start + 8), view.u32(start + 12)];
+  if (version !== 1) throw invalid(what, `version ${version}, only 1 is known`);
+  if (count > MAX_SECTIONS) throw invalid(what, `${count} sections, at most ${MAX_SECTIONS}`);
+  if (size < HEADER_BYTES + count * rowBytes) throw invalid(what, "its size does not hold its sections");
+  return Array.from({ length: count }, (_, index) => start + HEADER_BYTES + index * rowBytes);
+}

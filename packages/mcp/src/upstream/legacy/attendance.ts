@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Peer } from "../../peer.ts";
+import { keepListening, listeningLimits } from "../listening.ts";
+import type { UpstreamLimits } from "../options.ts";
+import type { UpstreamSession } from "./session.ts";
+import type { LegacyTransport } from "./transport.ts";
+
+/** How long a call waits for the session's own stream to be there, in milliseconds. */
+const OPEN_MS = 2_000;
+
+/** A session's own stream while calls of an agent run that can be asked. */
+interface Attended {
+  readonly session: UpstreamSession;
+  /** Callers of what runs, latest last. */
+  readonly peers: Set<Peer>;
+  readonly opened: Promise<void>;
+  readonly stop: AbortController;
+}
+
+/**
+ * Servers of the legacy era may ask on the session's own stream for what they need to answer a call. While calls of an
+ * agent that can be asked run, that stream is open, and what comes on it is put to the latest of them.
+ */
+export class Attendance {
+  readonly #transport: LegacyTransport;
+  readonly #limits: UpstreamLimits;
+  readonly #streams = new Map<string, Attended>();
+
+  constructor(transport: LegacyTransport, limits: UpstreamLimits) {
+    this.#transport = transport;
+    this.#limits = listeningLimits(limits);
+  }
+
+  /** Runs `call` with the stream open, when the caller can be asked. */
+  async during<T>(key: string, session: UpstreamSession, peer: Peer, call: () => Promise<T>): Promise<T> {
+    if (peer.input !== "ask" || Object.keys(peer.capabilities).length === 0) return await call();
+    const known = this.#streams.get(key);
+    const attended = known?.session === session ? known : this.#open(session);
+    this.#streams.set(key, attended);
+    attended.peers.add(peer);
+    try {
+      await attended.opened;
+      return await call();
+    } finally {
+      attended.peers.delete(peer);
+      if (attended.peers.size === 0) {
+        attended.stop.abort();
+        if (this.#streams.get(key) === attended) this.#streams.delete(key);
+      }
+    }
+  }
+
+  #open(session: UpstreamSession): Attended {
+    const peers = new Set<Peer>();
+    const stop = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const listener = { notified: () => undefined, asked: () => [...peers].at(-1), opened: resolve };
+    const ended = keepListening(() => this.#transport.listen(session, listener, stop.signal, this.#limits), stop.signal);
+    // A server without such a stream, or one that is slow to open it, does not hold the call back.
+    const opened = Promise.race([promise, ended, sleep(OPEN_MS, undefined, { ref: false })]).then(() => undefined);
+    return { session, peers, opened, stop };
+  }
+}

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test demo interop bench docs sbom analyse audit clean
+.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,6 +28,9 @@ check: lint types ## lint and types
 test: check build ## lint, types and every test that needs nothing but this folder
 	@$(NODE) scripts/test.ts
 
+conformance: build ## the official conformance suite, directly and through the gateway
+	@$(NODE) --disable-warning=ExperimentalWarning test/conformance/main.ts
+
 demo: build ## the main job on real servers, with a claim verified at the end
 	@$(NODE) test/demo/demo.ts
 
@@ -48,6 +51,15 @@ analyse: ## static security analysis of our sources (needs Python 3.10)
 
 audit: setup ## ask the registry for advisories on what is shipped
 	@sh scripts/audit.sh
+
+image: build ## the measured image in out/image: kernel, initramfs, UKI, firmware, manifest (KEY=FILE signs it)
+	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/main.ts $(if $(KEY),--key $(KEY))
+
+image-repro: setup ## build the image twice, in different folders at different times, and compare every byte
+	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/repro.ts
+
+image-lock: setup ## look up the current versions of the image's packages (needs apt)
+	@$(NODE) enclave-image/src/lock/refresh.ts
 
 clean: ## remove everything that was installed or built
 	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules enclave-image/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist

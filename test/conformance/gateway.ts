@@ -1,0 +1,44 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cmcp } from "../gateway/cli.ts";
+import { startGateway, type Gateway } from "../gateway/gateway.ts";
+import { freePort } from "../servers/everything-server.ts";
+
+const MANIFEST = { version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
+/** Conformance is about the protocol, so the policy allows everything that the catalog has. What servers ask of agents must be named to be allowed. */
+const RULES = `@id("allow-all")
+permit (principal, action, resource);
+
+@id("allow-questions")
+permit (principal, action == cMCP::Action::"ask_client", resource);
+`;
+
+async function succeeded(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await cmcp(args);
+  if (code !== 0) throw new Error(`cmcp ${args.join(" ")} ended with ${code}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+/** What is approved of a server beside its tools. */
+export type Imported = readonly ("--resources" | "--prompts")[];
+
+/**
+ * Starts a gateway in front of one server, as an operator does it: what the server offers is imported into a
+ * catalog, the schema is written for the rules, and `cmcp start` runs on loopback without a token.
+ */
+export async function startGatewayBefore(serverUrl: string, folder: string, imported: Imported): Promise<Gateway> {
+  await rm(folder, { recursive: true, force: true });
+  const policies = join(folder, "policies");
+  await mkdir(policies, { recursive: true });
+  const catalog = join(folder, "catalog.json");
+  await succeeded(["catalog", "import", serverUrl, "--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", ...imported, "--into", catalog]);
+  await writeFile(join(policies, "manifest.json"), JSON.stringify(MANIFEST));
+  await writeFile(join(policies, "rules.cedar"), RULES);
+  await writeFile(join(policies, "schema.cedarschema"), "");
+  await writeFile(join(policies, "schema.cedarschema"), await succeeded(["policy", "schema", policies, "--catalog", catalog]));
+  const config = join(folder, "cmcp-config.yaml");
+  const address = `127.0.0.1:${await freePort()}`;
+  // The suite also comes as a page of the gateway's own origin would; no page of another origin is let in.
+  await writeFile(config, `policy_bundle_path: policies/\ncatalog_path: catalog.json\nlisten_addr: ${address}\nenclave:\n  allowed_origins: ["http://${address}"]\n`);
+  return await startGateway(config, { CMCP_DEV_MODE: "1" });
+}

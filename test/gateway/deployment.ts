@@ -42,6 +42,7 @@ export interface ToolEntry {
   readonly name: string;
   readonly url: string;
   readonly fingerprint?: string;
+  readonly transport?: "streamable-http" | "http-sse";
   readonly inputSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly sensitivityLevel?: string;
@@ -51,7 +52,7 @@ function catalogEntry(tool: ToolEntry): JsonObject {
   const definition: JsonObject = { description: `${tool.name}.`, input_schema: tool.inputSchema ?? { type: "object" }, ...(tool.outputSchema === undefined ? {} : { output_schema: tool.outputSchema }) };
   return {
     tool_name: tool.name,
-    server: { display_name: tool.name, url: tool.url, transport: "streamable-http", ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }) },
+    server: { display_name: tool.name, url: tool.url, transport: tool.transport ?? "streamable-http", ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }) },
     approved_definition: definition,
     definition_hash: definitionHash(definition),
     compliance_domain: "public",

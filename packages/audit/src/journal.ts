@@ -12,6 +12,8 @@ export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 const LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
 const text = z.string().max(4096);
+/** A sealed blob has at most 8192 bytes. */
+const MAX_SEALED_TEXT = 10_923;
 const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,6 +31,8 @@ const instanceBody = z.strictObject({
   catalog_hash: digest,
   /** ISO 8601, by a clock the host sets. */
   boot_time: z.iso.datetime({ offset: true }),
+  /** The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can seal. */
+  sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
 });
 
 /** A call that is about to leave; acknowledged by the store before it does. */

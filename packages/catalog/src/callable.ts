@@ -3,15 +3,15 @@ import type { Approved } from "./approved.ts";
 import type { CatalogTool } from "./tool.ts";
 
 /**
- * Whether this version can call the server of what was approved: streamable HTTP, and over https only to a
- * pinned key. What cannot be called is not listed to agents.
+ * Whether this version can call the server of what was approved: over https only to a pinned key. What cannot be
+ * called is not listed to agents.
  */
 export function isCallable({ server }: Pick<Approved, "server">): boolean {
-  const { transport, url, pin } = server;
-  return transport === "streamable-http" && (url.protocol === "http:" || pin !== null);
+  const { url, pin } = server;
+  return url.protocol === "http:" || pin !== null;
 }
 
 /** @throws CmcpError `NOT_SUPPORTED` when the tool's server has a transport this version cannot call. */
 export function requireCallable(tool: CatalogTool): void {
-  if (!isCallable(tool)) throw new CmcpError("NOT_SUPPORTED", `tool ${tool.toolName} is on a server this version cannot call: it needs streamable-http, and over https a tls_fingerprint`);
+  if (!isCallable(tool)) throw new CmcpError("NOT_SUPPORTED", `tool ${tool.toolName} is on a server this version cannot call: over https it needs a tls_fingerprint`);
 }

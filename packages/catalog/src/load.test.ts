@@ -146,13 +146,15 @@ void test("one server cannot have two keys", () => {
   refused([entry("a"), entry("b", { server: server({ tls_fingerprint: PIN.replace("q6ur", "q6us") }) })], "CATALOG_INVALID", /two different pins/);
 });
 
-void test("an http-sse entry loads and hashes, and calling it is refused", () => {
+void test("an http-sse entry loads, hashes and can be called; what has no pinned key over https cannot", () => {
   const raw = entry("a", { server: server({ transport: "http-sse" }) });
   const tool = only(raw);
   assert.equal(tool.definitionHash, definitionHash(raw.approved_definition as JsonObject));
-  assert.equal(isCallable(tool), false);
-  assert.throws(() => requireCallable(tool), (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED");
-  assert.match(loadCatalog([raw], PRODUCTION).warnings.join(), /cannot call/);
-  assert.equal(isCallable(only(entry("a"))), true);
-  requireCallable(only(entry("a")));
+  assert.equal(isCallable(tool), true);
+  requireCallable(tool);
+  const { tls_fingerprint: _, ...bare } = server();
+  const unpinned = [...loadCatalog([entry("a", { server: bare })], DEVELOPMENT).tools.values()][0];
+  assert.ok(unpinned !== undefined);
+  assert.equal(isCallable(unpinned), false);
+  assert.throws(() => requireCallable(unpinned), (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED");
 });

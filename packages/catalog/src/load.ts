@@ -1,6 +1,7 @@
 import { CmcpError, type JsonValue } from "@cmcp/boundary";
 import { readDocument } from "./entry/document.ts";
 import { catalogHash } from "./hashes.ts";
+import { headerMarksProblem } from "./header-marks.ts";
 import { MAX_TEMPLATES } from "./limits.ts";
 import { ServerRegister, readNamedServers } from "./named-server.ts";
 import { readPrompts, type CatalogPrompt } from "./prompt/prompt.ts";
@@ -56,6 +57,14 @@ function readResources(raw: readonly JsonValue[], servers: ServerRegister, optio
   return checkResources(resources);
 }
 
+/** Tools that cannot be called where headers mirror arguments, because a client may not follow their marks. */
+function markWarnings(tools: ReadonlyMap<string, CatalogTool>): readonly string[] {
+  return [...tools.values()].flatMap(({ toolName, inputSchema }) => {
+    const problem = headerMarksProblem(inputSchema);
+    return problem === null ? [] : [`tool ${toolName}: ${problem}: a server of MCP 2026-07-28 cannot be called with it`];
+  });
+}
+
 /** What the scanner says of the approved texts. Outside development nothing grave may reach a model. @throws CmcpError `CATALOG_INVALID` */
 function scanWarnings(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, developmentMode: boolean): readonly string[] {
   const findings = scanApproved(catalog);
@@ -83,5 +92,5 @@ export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
     prompts: readPrompts(document.prompts ?? [], servers, options),
   };
   const list = servers.all();
-  return { hash: catalogHash(raw), ...offered, servers: list, warnings: [...list.flatMap(serverWarnings), ...scanWarnings(offered, options.developmentMode)] };
+  return { hash: catalogHash(raw), ...offered, servers: list, warnings: [...list.flatMap(serverWarnings), ...markWarnings(offered.tools), ...scanWarnings(offered, options.developmentMode)] };
 }

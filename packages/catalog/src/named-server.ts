@@ -3,6 +3,7 @@ import { CmcpError, isJsonObject } from "@cmcp/boundary";
 import * as z from "zod";
 import { readShape } from "./entry/described.ts";
 import { fingerprint, visibleName } from "./entry/shape.ts";
+import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
 import { readServer, sameServer, type CatalogServer } from "./server.ts";
 
 const named = z.strictObject({
@@ -26,7 +27,7 @@ function collision(what: string, left: CatalogServer, right: CatalogServer): Cmc
 /**
  * The named servers of a catalog, by name. One URL has one name and one name has one URL.
  *
- * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers.
+ * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers; `CONFIG_NOT_SUPPORTED` for settings refused by name.
  */
 export function readNamedServers(raw: readonly JsonValue[], developmentMode: boolean): ReadonlyMap<string, CatalogServer> {
   const byName = new Map<string, CatalogServer>();
@@ -34,6 +35,7 @@ export function readNamedServers(raw: readonly JsonValue[], developmentMode: boo
   for (const [index, entry] of raw.entries()) {
     const label = isJsonObject(entry) && typeof entry.name === "string" ? entry.name.slice(0, 64) : `#${index}`;
     const { name, display_name: displayName = name, era, credential = null, ...rest } = readShape(named, entry, `catalog server ${label}`);
+    refuseUnsupportedSettings({ name, era, credential });
     const server = { ...readServer(`catalog server ${name}`, { ...rest, display_name: displayName, rotation_mode: "key-pinned" }, developmentMode), settings: { name, era, credential } };
     const [sameName, sameUrl] = [byName.get(name), byUrl.get(server.url.href)];
     if (sameName !== undefined) throw collision(`server name ${name} stands twice`, sameName, server);

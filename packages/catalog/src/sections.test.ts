@@ -43,12 +43,14 @@ test("a resource, a template and a prompt carry what their entries say", () => {
   assert.deepEqual(warnings, []);
 });
 
-test("a named server has a name, an era and the name of a credential", () => {
-  const [ledger, notes] = load({ servers: [named("ledger", { era: "modern", credential: "ledger-token", display_name: "The ledger" }), named("notes")] }).servers;
-  assert.deepEqual(ledger?.settings, { name: "ledger", era: "modern", credential: "ledger-token" });
+test("a named server has a name; an era and a credential are refused until something holds to them", () => {
+  const [ledger, notes] = load({ servers: [named("ledger", { era: "auto", display_name: "The ledger" }), named("notes")] }).servers;
+  assert.deepEqual(ledger?.settings, { name: "ledger", era: "auto", credential: null });
   assert.deepEqual(notes?.settings, { name: "notes", era: "auto", credential: null });
   assert.deepEqual([ledger?.displayName, notes?.displayName], ["The ledger", "notes"]);
   assert.deepEqual([ledger, notes].map((each) => each && serverName(each)), ["ledger", "notes"]);
+  refused({ servers: [named("ledger", { era: "modern" })] }, "CONFIG_NOT_SUPPORTED", /era `modern`/);
+  refused({ servers: [named("ledger", { credential: "ledger-token" })] }, "CONFIG_NOT_SUPPORTED", /`credential`/);
   for (const credential of ["Bearer abc", "sk_live_AbC", "x".repeat(65), "", "a.b"]) refused({ servers: [named("ledger", { credential })] }, "CATALOG_INVALID", /credential: must be the name of a provisioned secret/);
 });
 
@@ -100,6 +102,7 @@ test("the shapes are strict", () => {
     [{ prompts: [prompt("p", { compliance_domain: "secret" })] }, /compliance_domain/],
     [{ prompts: [prompt("p", { inspection_mode: "never" })] }, /inspection_mode/],
     [{ prompts: [prompt("p", { approved_definition: { arguments: [{ name: "a" }, { name: "a" }] } })] }, /an argument stands twice/],
+    [{ resources: [resource("x://a", { definition_hash: LEDGER.definition_hash ?? null })] }, /catalog resource x:\/\/a: definition_hash does not match/],
     [{ resources: [resource("x://a", { sensitivity_level: "cosmic" })] }, /sensitivity_level/],
     [{ resources: [resource("no scheme")] }, /must be a URI/],
     [{ resources: [resource("x://a b")] }, /must be a URI/],
@@ -150,6 +153,11 @@ test("texts of resources and prompts are scanned as those of tools", () => {
 
 test("prompts of different servers that look alike are told apart", () => {
   assert.match(load({ servers: TWO, prompts: [prompt("sum1"), prompt("suml", { server: "notes" })] }, DEVELOPMENT).warnings.join("\n"), /prompt suml: look-alike-name/);
+});
+
+test("a tool whose header marks no client may follow loads, with a warning", () => {
+  const definition = { description: "", input_schema: { type: "object", properties: { a: { type: "string", "x-mcp-header": "" } } } };
+  assert.match(load({ entries: [entry("marked", { approved_definition: definition })] }).warnings.join(), /^tool marked: x-mcp-header is not the name of a header/);
 });
 
 test("a definition hash covers the definition as written", () => {

@@ -17,7 +17,6 @@ export interface CatalogServer {
   readonly identity: string;
   readonly displayName: string;
   readonly url: URL;
-  /** `http-sse` entries load, but no call can be made to them: see {@link requireCallable}. */
   readonly transport: "streamable-http" | "http-sse";
   /** SHA-256 of the server's SubjectPublicKeyInfo, 32 bytes; `null` when nothing is pinned. */
   readonly pin: Uint8Array | null;
@@ -96,6 +95,5 @@ export function serverWarnings(server: CatalogServer): readonly string[] {
   } else if (server.pin === null) {
     warnings.push(`server ${server.identity} has no pinned key: its tools cannot be called until a tls_fingerprint is recorded`);
   }
-  if (server.transport === "http-sse") warnings.push(`server ${server.identity} has transport http-sse, which this version cannot call: set streamable-http if the server speaks it`);
   return warnings;
 }

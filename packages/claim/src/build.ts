@@ -42,6 +42,8 @@ export interface ClaimInput {
     /** Milliseconds since the epoch. */
     readonly generatedAt: number;
     readonly validitySeconds: number;
+    /** What of the platform's evidence the claim carries; none for software-only. */
+    readonly evidence?: UnsignedClaim["gateway"]["attestation_evidence"];
   };
   readonly surroundings: Surroundings;
   /** Counts the instance's claims from 1. */
@@ -75,6 +77,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       attestation_stale: input.issuedAt * 1000 > attestation.generatedAt + attestation.validitySeconds * 1000,
       catalog_exceptions: input.catalog.exceptions,
       kill_switch_triggered: false,
+      ...(attestation.evidence === undefined ? {} : { attestation_evidence: attestation.evidence }),
     },
   };
   const parsed = claimSchema.safeParse({ ...claim, signature: "" });

@@ -1,8 +1,13 @@
 import type { Catalog } from "@cmcp/catalog";
+import type { IdentitySettings } from "@cmcp/identity";
 import type { Config } from "@cmcp/launch";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Vocabulary } from "@cmcp/session";
 import type { Evidence, Platform } from "@cmcp/attestation";
+import type { Identity } from "./attestation/identity.ts";
+import type { Freshness } from "./attestation/freshness.ts";
+import type { Reports } from "./attestation/reports.ts";
+import type { SessionEvidence } from "./attestation/session-evidence.ts";
 import type { Isolation } from "./boot/isolation.ts";
 import type { Clock } from "./clock.ts";
 import type { DriftMonitor } from "./drift.ts";
@@ -36,6 +41,8 @@ export interface Core {
   readonly key: SigningKey;
   /** The instance's name: base64url of the signing key's RFC 7638 thumbprint. */
   readonly instance: string;
+  /** The gateway's key over restarts; `null` where the platform keeps nothing. */
+  readonly identity: Identity | null;
   readonly platform: Platform;
   readonly isolation: Isolation;
   readonly clock: Clock;
@@ -47,10 +54,16 @@ export interface Core {
   readonly admission: Admission;
   readonly cursors: Cursors;
   readonly drift: DriftMonitor;
+  /** Who may call beside the holders of bearer tokens. */
+  readonly callerIdentity: IdentitySettings;
   readonly principals: Principals;
   readonly operators: Operators;
   readonly sessions: Sessions;
   readonly claims: ClaimSequence;
-  /** Asks the platform for a report over 64 bytes of report data. */
+  readonly reports: Reports;
+  /** How old the instance's own report is. */
+  readonly freshness: Freshness;
+  readonly sessionEvidence: SessionEvidence;
+  /** Asks the platform for a report over 64 bytes of report data, for the gateway itself. */
   attest(reportData: Uint8Array): Promise<Evidence>;
 }

@@ -1,24 +1,40 @@
-import { toBase64Url } from "@cmcp/boundary";
-import { instanceReportData, type InstanceBinding } from "@cmcp/attestation";
+import { toBase64Url, type JsonObject } from "@cmcp/boundary";
+import { instanceReportData, writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/attestation";
 import type { Core } from "./core.ts";
 
 /** A platform report over what this instance answers for, with what its report_data was made of. */
 export interface InstanceReport {
   readonly binding: InstanceBinding;
-  readonly evidence: { readonly report_data: string; readonly generated_at: string };
+  readonly evidence: { readonly platform: string; readonly measurement: string; readonly firmware: string; readonly report_data: string; readonly generated_at: string };
+  /** The identity's signature over this instance's key; where the platform keeps an identity. */
+  readonly identity_signature?: string;
+  /** What the platform signed, as an evidence file; nothing for software-only, which signs nothing. */
+  readonly evidence_file?: EvidenceJson;
 }
 
-/** Asks the platform for a report that commits to a nonce, the keys, a policy and what is loaded beside it. */
-export async function instanceReport(core: Core, policyHash: string, nonce: string): Promise<InstanceReport> {
+/**
+ * Asks the platform for a report that commits to a nonce, the keys, a policy and what is loaded beside it.
+ *
+ * @param collect how to ask; on behalf of a principal where there is one
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
+ */
+export async function instanceReport(core: Core, policyHash: string, nonce: string, collect: (reportData: Uint8Array) => Promise<Evidence> = async (data) => await core.attest(data)): Promise<InstanceReport> {
+  const { identity } = core;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
     nonce,
-    keys: { signing: core.key.jwk.x },
+    keys: { signing: core.key.jwk.x, ...(identity === null ? {} : { identity: identity.publicKey }) },
     policy_hash: policyHash,
     catalog_hash: core.catalog.hash,
     enforcement_mode: core.config.attestation.enforcement_mode,
     launch_digest: core.launchDigest,
   };
-  const { reportData, generatedAt, ...evidence } = await core.attest(instanceReportData(core.key.thumbprint, binding));
-  return { binding, evidence: { ...evidence, report_data: toBase64Url(reportData), generated_at: new Date(generatedAt).toISOString() } };
+  const evidence = await collect(instanceReportData(core.key.thumbprint, binding));
+  const { platform, measurement, firmware, reportData, generatedAt, parts } = evidence;
+  return {
+    binding,
+    evidence: { platform, measurement, firmware, report_data: toBase64Url(reportData), generated_at: new Date(generatedAt).toISOString() },
+    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(core.key.thumbprint)) }),
+    ...(parts.provider === "software-only" ? {} : { evidence_file: writeEvidenceFile(evidence, { binding: { ...binding, keys: { ...binding.keys } } satisfies JsonObject }) }),
+  };
 }

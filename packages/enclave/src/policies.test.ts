@@ -28,7 +28,7 @@ const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = 
 /** As much of an enclave as a reload touches while no session is open. */
 function core(attest: Core["attest"] = (reportData) => Promise.resolve(collectSoftware(reportData, Date.now()))): Core {
   const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, listeners: new Listeners(), attest };
+  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, listeners: new Listeners(), freshness: { renew: () => undefined }, identity: null, attest };
   return parts as unknown as Core;
 }
 

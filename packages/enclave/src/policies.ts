@@ -53,6 +53,7 @@ export class Policies {
     // Before the change, so that nothing is decided under a policy no report could be had for.
     const report = await instanceReport(core, bundle.hash, bundle.hash);
     await this.#install(core, next, report);
+    core.freshness.renew();
     // What a caller may use is for the new policy to say.
     for (const list of ["tools", "prompts", "resources"] as const) core.listeners.listChanged(list);
     return report;

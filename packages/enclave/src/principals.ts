@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
+import { looksLikeJwt, MAX_TOKEN, type HostAsserted, type JwtAuthenticator, type PeerIdentity } from "@cmcp/identity";
 import { DEFAULT_PRINCIPAL, type Config, type Provision } from "@cmcp/launch";
+import { Caller } from "./caller.ts";
 
-const BEARER = /^Bearer ([\x21-\x7e]{1,4096})$/i;
-/** Who calls when no token is configured; possible only on a loopback address in development. */
-const TOKENLESS: Caller = { principalId: DEFAULT_PRINCIPAL };
-
-/** Who is calling, as far as the gateway could establish. */
-export interface Caller {
-  readonly principalId: string;
-}
+/** RFC 6750 section 2.1, with every visible character that a provisioned token may have. */
+const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
 /**
  * The principals of the measured configuration, and their bearer tokens by SHA-256; the tokens themselves
  * are never held. The host hands tokens over: it can say who may call now, never who there is or what anybody may do.
+ * JWTs need nothing of the host: their issuers' keys are measured.
  */
 export class Principals {
   readonly #workflows: ReadonlyMap<string, ReadonlySet<string>>;
-  #byTokenHash: ReadonlyMap<string, Caller> | null = null;
+  readonly #jwt: JwtAuthenticator | null;
+  #byTokenHash: ReadonlyMap<string, string> | null = null;
   #tokenless = false;
 
-  constructor(measured: Config["enclave"]["principals"]) {
+  /** @param jwt `null` where the configuration names no issuer */
+  constructor(measured: Config["enclave"]["principals"], jwt: JwtAuthenticator | null) {
     this.#workflows = new Map(measured.map(({ id, workflows }) => [id, new Set(workflows)]));
+    this.#jwt = jwt;
   }
 
   /**
@@ -31,32 +31,42 @@ export class Principals {
    */
   assertAcceptable(message: Provision, development: boolean): void {
     if (message.tokenless === true && !development) throw new CmcpError("LISTEN_ADDRESS_REFUSED", "without a bearer token the gateway serves in development only");
-    const named = message.tokenless === true ? [TOKENLESS.principalId] : message.tokens.map(({ principal }) => principal);
+    const named = message.tokenless === true ? [DEFAULT_PRINCIPAL] : message.tokens.map(({ principal }) => principal);
     if (named.some((id) => !this.#workflows.has(id))) throw new CmcpError("PRINCIPAL_NOT_MEASURED", "the provision message names a principal that the launch document does not list");
   }
 
   /** Takes an acceptable provision message in place of the one before. Until the first, every agent request is refused. */
   provision(message: Provision): void {
-    this.#byTokenHash = new Map(message.tokens.map(({ principal, sha256 }) => [sha256, { principalId: principal }]));
+    this.#byTokenHash = new Map(message.tokens.map(({ principal, sha256 }) => [sha256, principal]));
     this.#tokenless = message.tokenless === true;
   }
 
-  /** Whether the measured configuration gives a principal a workflow. */
-  mayUse(principalId: string, workflow: string): boolean {
-    return this.#workflows.get(principalId)?.has(workflow) ?? false;
+  /**
+   * Whether the measured configuration gives a caller a workflow: its principal's, and of them, where its JWT's
+   * subject has a list of its own, only those. The principal of an `any_subject` issuer has that list and no other.
+   */
+  mayUse({ principalId, proven }: Caller, workflow: string): boolean {
+    const own = this.#workflows.get(principalId);
+    if (proven?.workflows == null) return own?.has(workflow) ?? false;
+    return proven.workflows.includes(workflow) && (own?.has(workflow) ?? true);
   }
 
   /**
    * Finds the caller of a request. Looking a hash up leaks no timing about the token: the attacker does
    * not choose the hash.
-   * @throws CmcpError `NOT_PROVISIONED`, `UNAUTHENTICATED`
+   * @param asserted what the host says of the peer; it takes no part in this
+   * @throws CmcpError `NOT_PROVISIONED`; `UNAUTHENTICATED`, with the reason `missing` where no bearer token was sent
    */
-  authenticate(authorization: string | null): Caller {
+  async authenticate(authorization: string | null, asserted: HostAsserted<PeerIdentity> | null): Promise<Caller> {
     if (this.#byTokenHash === null) throw new CmcpError("NOT_PROVISIONED", "the gateway has not been given its tokens yet");
-    if (this.#tokenless && authorization === null) return TOKENLESS;
+    if (this.#tokenless && authorization === null) return new Caller({ principalId: DEFAULT_PRINCIPAL, source: "tokenless" }, asserted);
     const token = BEARER.exec(authorization ?? "")?.[1];
-    const caller = token === undefined ? undefined : this.#byTokenHash.get(createHash("sha256").update(token).digest("hex"));
-    if (caller === undefined) throw new CmcpError("UNAUTHENTICATED", "the bearer token is missing or not known");
-    return caller;
+    if (token !== undefined && token.length <= MAX_TOKEN) {
+      const principalId = this.#byTokenHash.get(createHash("sha256").update(token).digest("hex"));
+      if (principalId !== undefined) return new Caller({ principalId, source: "bearer" }, asserted);
+      if (this.#jwt !== null && looksLikeJwt(token)) return new Caller(await this.#jwt.authenticate(token), asserted);
+    }
+    const missing = !/^Bearer(?: |$)/i.test(authorization ?? "");
+    throw new CmcpError("UNAUTHENTICATED", "the bearer token is missing or not known", { detail: missing ? { reason: "missing" } : {} });
   }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
-import { UpstreamClient, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
 import { GATEWAY_VERSION } from "./version.ts";
 
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
@@ -13,7 +13,7 @@ const OWN_SESSION = "gateway";
 export class Upstreams {
   readonly #dial: Dial;
   readonly #limits: Partial<UpstreamLimits>;
-  readonly #clients = new Map<string, UpstreamClient>();
+  readonly #clients = new Map<string, Upstream>();
   readonly #closing = new AbortController();
 
   constructor(dial: Dial, limits: Partial<UpstreamLimits>) {
@@ -56,17 +56,19 @@ export class Upstreams {
     await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
   }
 
-  #client(server: CatalogServer): UpstreamClient {
+  #client(server: CatalogServer): Upstream {
     const known = this.#clients.get(server.identity);
     if (known !== undefined) return known;
-    const client = new UpstreamClient({
-      url: server.url,
-      dial: this.#dial,
-      tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin },
-      clientInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
-      limits: this.#limits,
-    });
+    const client = this.#open(server);
     this.#clients.set(server.identity, client);
     return client;
+  }
+
+  #open(server: CatalogServer): Upstream {
+    const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
+    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits };
+    if (server.transport === "streamable-http") return new UpstreamClient(options);
+    const open = httpSse(options, this.#closing.signal);
+    return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits });
   }
 }

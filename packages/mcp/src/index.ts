@@ -14,7 +14,11 @@ export {
 } from "./ingress/ports.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
-export { UpstreamClient, type UpstreamRequest, type UpstreamTool } from "./upstream/client.ts";
+export { httpSse } from "./upstream/channel/http-sse.ts";
+export { ChannelClient } from "./upstream/channel/client.ts";
+export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
+export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
+export type { Upstream, UpstreamRequest } from "./upstream/upstream.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
 export type { Notified } from "./upstream/listening.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";

@@ -155,15 +155,28 @@ void test("facts reach the rules with their values", async () => {
     attestation_platform: '"tpm2"', channel: '"sealed"', isolation: '"netns"', session_isolation: '"gateway"', server_identity: '"https://tools.example/mcp"', compliance_domain: '"pii"', baa_covered: "false", requires_baa: "true",
   };
   const conditions = Object.entries(facts).map(([name, value]) => `context.${name} == ${value}`).join(" && ");
-  const entity = 'principal.session_id == "s-1" && principal has user_identity && principal.user_identity == "u" && resource.tool_name == "read_file" && resource.compliance_domain == "pii" && context.workflow_allowed_tools.contains("read_file")';
+  const entity = 'principal.session_id == "s-1" && principal has user_identity && principal.user_identity == "u" && principal.identity_source == "jwt" && principal has identity_issuer && principal.identity_issuer == "https://login.example/" && principal.identity_claims.containsAll(["groups=a", "level=3"]) && principal has host_asserted_identity && principal.host_asserted_identity == "spiffe://bank.example/x" && resource.tool_name == "read_file" && resource.compliance_domain == "pii" && context.workflow_allowed_tools.contains("read_file")';
   const policy = await compile(`permit (principal == cMCP::Principal::"agent-1", action == cMCP::Action::"call_tool", resource) when { ${conditions} && ${entity} };`, "");
   const about = call({}, {
-    principal: { id: "agent-1", userIdentity: "u" }, sessionId: "s-1", sessionSensitivity: "pii", sensitivityLevelInt: 1, workflowId: "w", catalogHash: "c", attestationPlatform: "tpm2", channel: "sealed",
+    principal: { id: "agent-1", userIdentity: "u", identitySource: "jwt", identityIssuer: "https://login.example/", identityClaims: ["groups=a", "groups=b", "level=3"], hostAssertedIdentity: "spiffe://bank.example/x" }, sessionId: "s-1", sessionSensitivity: "pii", sensitivityLevelInt: 1, workflowId: "w", catalogHash: "c", attestationPlatform: "tpm2", channel: "sealed",
     tool: tool("read_file", {}, { complianceDomain: "pii", baaCovered: false, requiresBaa: true }),
   });
   assert.equal(policy.decide(about).decision, "allow");
   assert.equal(policy.decide({ ...about, channel: "plain" }).decision, "deny");
+  for (const other of [{ userIdentity: "v" }, { identitySource: "bearer" }, { identityIssuer: "https://other.example/" }, { identityClaims: ["groups=a"] }, { hostAssertedIdentity: "spiffe://bank.example/y" }]) {
+    assert.equal(policy.decide({ ...about, principal: { ...about.principal, ...other } }).decision, "deny", JSON.stringify(other));
+  }
   assert.equal(policy.decide({ ...about, principal: { id: "agent-1" } }).decision, "deny");
+});
+
+void test("who is known by a bearer token has no claims, and a rule that reads the source denies where nobody said", async () => {
+  const claims = await compile(`${PERMIT_ALL} @id("staff") forbid (principal, action, resource) unless { principal.identity_claims.contains("staff=true") };`, "");
+  assert.equal(claims.decide(call({}, { principal: { id: "agent-1", identitySource: "jwt", identityClaims: ["staff=true"] } })).decision, "allow");
+  for (const identityClaims of [[], ["staff=false"], ["role=staff=true"]]) assert.equal(claims.decide(call({}, { principal: { id: "agent-1", identitySource: "jwt", identityClaims } })).rule, "staff");
+  assert.equal(claims.decide(call({}, { principal: { id: "agent-1", identitySource: "bearer" } })).rule, "staff");
+  const source = await compile(`${PERMIT_ALL} @id("jwt") forbid (principal, action, resource) when { principal.identity_source == "bearer" };`, "");
+  assert.equal(source.decide(call({}, { principal: { id: "agent-1", identitySource: "jwt" } })).decision, "allow");
+  assert.equal(source.decide(call({}, { principal: { id: "agent-1" } })).cause, "request-invalid");
 });
 
 void test("a tool the catalog gained after compiling is denied under per-tool actions", async () => {

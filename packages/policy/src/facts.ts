@@ -1,9 +1,25 @@
 import type { JsonObject } from "@cmcp/boundary";
 import { serverName, type Approved, type AskedResource, type CatalogPrompt, type CatalogTool } from "@cmcp/catalog";
+import type { GovernedAction } from "./compile/governed.ts";
+
+/** Whoever asks, as the gateway authenticated them. */
+export interface PrincipalFacts {
+  readonly id: string;
+  /** `bearer`, `jwt` or `tokenless`. A rule that reads it denies where nobody said. */
+  readonly identitySource?: string;
+  /** Issuer of the JWT. */
+  readonly identityIssuer?: string;
+  /** Subject of the JWT, as its issuer names it. */
+  readonly userIdentity?: string;
+  /** Claims of the JWT that the configuration projects, each as `name=value`. */
+  readonly identityClaims?: readonly string[];
+  /** The peer's SPIFFE ID by the host's word alone. */
+  readonly hostAssertedIdentity?: string;
+}
 
 /** What is known of whoever asks, of the session and of the gateway, whatever is asked for. Every value comes from the gateway itself. */
 export interface RequestFacts {
-  readonly principal: { readonly id: string; readonly userIdentity?: string };
+  readonly principal: PrincipalFacts;
   readonly sessionId: string;
   readonly workflowId: string;
   readonly workflowAllowedTools: readonly string[];
@@ -86,6 +102,8 @@ export interface Fact {
   readonly sourced: boolean;
   /** True when some requests have no such value, so that a schema must declare it optional. */
   readonly optional: boolean;
+  /** The one action whose requests have such a value, and always do; `null` for an attribute of every request. */
+  readonly on: GovernedAction | null;
   /** `undefined` when this request has no such value. */
   readonly of: (facts: GovernedFacts) => FactValue | undefined;
 }
@@ -93,16 +111,21 @@ export interface Fact {
 /** Attributes by name. A Map, because names come from a bundle. */
 export type FactTable = ReadonlyMap<string, Fact>;
 
-const text = (of: Fact["of"]): Fact => ({ kind: "String", sourced: true, optional: false, of });
-const truth = (of: Fact["of"]): Fact => ({ kind: "Bool", sourced: true, optional: false, of });
-const whole = (of: Fact["of"]): Fact => ({ kind: "Long", sourced: true, optional: false, of });
+const always = (kind: FactKind, of: Fact["of"]): Fact => ({ kind, sourced: true, optional: false, on: null, of });
+const text = (of: Fact["of"]): Fact => always("String", of);
+const truth = (of: Fact["of"]): Fact => always("Bool", of);
+const whole = (of: Fact["of"]): Fact => always("Long", of);
 const maybe = (of: Fact["of"]): Fact => ({ ...text(of), optional: true });
 
 /** Attributes of the principal entity. */
-export const PRINCIPAL_FACTS: FactTable = new Map([
+export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
   ["session_id", text((facts) => facts.sessionId)],
   ["workflow_id", text((facts) => facts.workflowId)],
+  ["identity_source", text((facts) => facts.principal.identitySource)],
+  ["identity_issuer", maybe((facts) => facts.principal.identityIssuer)],
   ["user_identity", maybe((facts) => facts.principal.userIdentity)],
+  ["identity_claims", always("Set", (facts) => facts.principal.identityClaims ?? [])],
+  ["host_asserted_identity", maybe((facts) => facts.principal.hostAssertedIdentity)],
 ]);
 
 /** What the catalog says of anything approved. */
@@ -119,7 +142,7 @@ const APPROVED: readonly (readonly [string, Fact])[] = [
 /** Attributes of a tool's entity, as the catalog has it. */
 export const TOOL_FACTS: FactTable = new Map<string, Fact>([
   ["tool_name", text((facts) => ("tool" in facts ? facts.tool.toolName : undefined))],
-  ["tool_category", { kind: "String", sourced: false, optional: false, of: (facts) => ("tool" in facts ? facts.tool.toolCategory : undefined) }],
+  ["tool_category", { ...text((facts) => ("tool" in facts ? facts.tool.toolCategory : undefined)), sourced: false }],
   ...APPROVED,
 ]);
 
@@ -142,7 +165,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["sensitivity_level_int", whole((facts) => facts.sensitivityLevelInt)],
   ["sensitivity_level", whole((facts) => facts.sensitivityLevelInt)],
   ["workflow_id", text((facts) => facts.workflowId)],
-  ["workflow_allowed_tools", { kind: "Set", sourced: true, optional: false, of: (facts) => facts.workflowAllowedTools }],
+  ["workflow_allowed_tools", always("Set", (facts) => facts.workflowAllowedTools)],
   ["enforcement_mode", text((facts) => facts.enforcementMode)],
   ["catalog_hash", text((facts) => facts.catalogHash)],
   ["attestation_platform", text((facts) => facts.attestationPlatform)],
@@ -154,8 +177,8 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
   ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
   ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  ["argument_name", maybe((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined))],
-  ["request_method", maybe((facts) => facts.requestMethod)],
+  ["argument_name", { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: "complete" }],
+  ["request_method", { ...text((facts) => facts.requestMethod), on: "ask_client" }],
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */

@@ -80,8 +80,8 @@ test("what the catalog and the request say reaches the rules", async () => {
     @id("row") permit (principal, action == cMCP::Action::"read_resource", resource) when { resource.uri like "x://rows/*" && resource has uri_template && resource.uri_template == "x://rows/{id}" && context.compliance_domain == "mnpi" && resource.sensitivity_level == "mnpi" };
     @id("not-row-9") forbid (principal, action == cMCP::Action::"read_resource", resource) when { context.arguments has id && context.arguments.id == "9" };
     @id("years") permit (principal, action == cMCP::Action::"get_prompt", resource) when { resource.prompt_name == "summary" && context.arguments.year == "2026" };
-    @id("completion") permit (principal, action == cMCP::Action::"complete", resource) when { context has argument_name && context.argument_name == "year" && !(context.arguments has year) };
-    @id("asking") permit (principal, action == cMCP::Action::"ask_client", resource) when { context has request_method && context.request_method == "roots/list" && resource is cMCP::Resource && resource.tool_name == "read_file" };`);
+    @id("completion") permit (principal, action == cMCP::Action::"complete", resource) when { context.argument_name == "year" && !(context.arguments has year) };
+    @id("asking") permit (principal, action == cMCP::Action::"ask_client", resource) when { context.request_method == "roots/list" && resource is cMCP::Resource && resource.tool_name == "read_file" };`);
   const rule = (facts: GovernedFacts): string => policy.decide(facts).rule;
   const row = (id: string) => onResource("read_resource", ROW, { resource: asked(ROW, `x://rows/${id}`) });
   assert.deepEqual([rule(onResource("read_resource", ROWS)), rule(row("7")), rule(row("9"))], ["rows", "row", "not-row-9"]);
@@ -122,6 +122,19 @@ test("a schema whose further action says something else is used without it, with
   const policy = await compile(PERMIT_ALL, schema);
   assert.deepEqual(policy.warnings, ['schema.cedarschema: action "read_resource" does not apply to cMCP::Principal and cMCP::ResourceItem: such requests are denied']);
   assert.deepEqual([policy.decide(call({})).decision, policy.decide(onResource("read_resource", ROWS)).decision], ["allow", "deny"]);
+});
+
+test("it is left out even where another action is about the same things", async () => {
+  const schema = schemaText().replace("action call_tool", "entity ResourceItem; action read_resource appliesTo { principal: Principal, resource: Resource, context: {} }; action list_resource appliesTo { principal: Principal, resource: ResourceItem, context: {} }; action call_tool");
+  const policy = await compile(PERMIT_ALL, schema);
+  assert.deepEqual([policy.decide(onResource("list_resource", ROWS)).decision, policy.decide(onResource("read_resource", ROWS)).rule], ["allow", "default-deny"]);
+});
+
+test("a fact that only one action has cannot be required of another", async () => {
+  const { warnings } = await compile(PERMIT_ALL, schemaText("", "request_method: String"));
+  assert.match(warnings.join(), /it requires context\.request_method, which only requests of action "ask_client" have/);
+  const optional = await compile(`${PERMIT_ALL} @id("asks") forbid (principal, action, resource) when { context has request_method };`, schemaText("", "request_method?: String"));
+  assert.match(optional.warnings.join(), /reads context\.request_method, which the schema does not declare as String/);
 });
 
 test("a schema declares an action for some of what it could be about", async () => {

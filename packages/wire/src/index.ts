@@ -8,3 +8,7 @@ export { ExchangePool, type PoolOptions } from "./pool.ts";
 export { serveStream, type ServeOptions } from "./serve.ts";
 export type { ByteStream, Dialer, Listener } from "./transport/transport.ts";
 export { listenUnix, unixDialer, type ListenOptions } from "./transport/unix.ts";
+export { dialerOf, listenAt } from "./transport/address.ts";
+export { hybridVsockDialer, hybridVsockSocket } from "./transport/hybrid-vsock.ts";
+export { HOST_CID, listenVsock, vsockDialer, type VsockListenOptions } from "./transport/vsock.ts";
+export { loadVsockAddon, type VsockAddon } from "./transport/vsock-addon.ts";

@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import type { ServerSettings } from "../server.ts";
 import type { CatalogEntry } from "./shape.ts";
 
 /** The features of an entry that would promise a check this version does not make. */
@@ -16,4 +17,10 @@ function unsupported({ server, catalog_exception: exception }: CatalogEntry): st
 export function refuseUnsupported(entry: CatalogEntry): void {
   const why = unsupported(entry);
   if (why !== undefined) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog entry ${entry.tool_name}: ${why}`);
+}
+
+/** The same for a named server: nothing holds to an era or sends a credential yet. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
+export function refuseUnsupportedSettings({ name, era, credential }: ServerSettings): void {
+  if (era !== "auto") throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: era \`${era}\`: this version finds out by asking the server; leave it out`);
+  if (credential !== null) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: this version sends none to servers`);
 }

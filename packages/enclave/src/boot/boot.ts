@@ -1,13 +1,20 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
-import { collectSoftware, detectProvider, thisMachine, type Evidence } from "@cmcp/attestation";
 import { loadCatalog, type Catalog } from "@cmcp/catalog";
+import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
 import { compareVersions, compilePolicy, readBundle, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
+import { establishPlatform, type PlatformAccess } from "../attestation/establish.ts";
+import { Freshness } from "../attestation/freshness.ts";
+import { earlierIdentities, openIdentity } from "../attestation/identity.ts";
+import { ownReport, startRefreshing } from "../attestation/refresh.ts";
+import { Reports } from "../attestation/reports.ts";
+import { SessionEvidence } from "../attestation/session-evidence.ts";
+import { readCallerIdentity } from "../caller-identity.ts";
 import { Clock } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { DriftMonitor } from "../drift.ts";
@@ -31,6 +38,9 @@ import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
 import { observeIsolation } from "./isolation.ts";
 
+/** Reports one principal may ask for on demand in a minute; those of its sessions are not counted. */
+const MAX_ON_DEMAND_REPORTS = 30;
+
 /** What the process around the core gives it. */
 export interface Surroundings {
   /** Streams to the host's services: store and egress relay. */
@@ -39,30 +49,31 @@ export interface Surroundings {
   readonly policyWorker: URL;
   /** `sha256:` and hex of the script this process was started with. */
   readonly buildDigest: string;
+  readonly platform: PlatformAccess;
 }
 
 /** Turns the bytes of a launch document into a running core. Any failure is fatal for this process. */
 export async function boot(received: Untrusted<Uint8Array>, surroundings: Surroundings): Promise<Core> {
   // Hashed exactly as received, before anything reads them.
-  const launchDigest = `sha256:${createHash("sha256").update(examine(received)).digest("hex")}`;
+  const launchDigest = createHash("sha256").update(examine(received)).digest();
   const document = parseLaunchDocument(received);
   const isolation = observeIsolation();
   if (isolation === "none" && !document.development) {
     throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
   }
-  const { provider } = detectProvider(document.config.attestation.provider, document.development, thisMachine);
+  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  const { attester, launch } = await establishPlatform(document, { received, sha256: launchDigest }, surroundings.platform, dial);
   const { policy, catalog, vocabulary } = await load(document, surroundings.policyWorker);
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);
   const clock = new Clock();
   const { config } = document;
-  const attest = async (reportData: Uint8Array): Promise<Evidence> => {
-    switch (provider) {
-      case "software-only":
-        return collectSoftware(reportData, clock.now().getTime());
-    }
-  };
-  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  const callerIdentity = readCallerIdentity(config.enclave);
+  const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => clock.now().getTime());
+  const monotonic = (): number => performance.now();
+  // A principal waits for the reports of its own sessions, all of which may be closed at once, and for a few of its own.
+  const maxWaiting = config.enclave.max_sessions_per_principal + MAX_ON_DEMAND_REPORTS;
+  const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
   const upstreams = new Upstreams(dial, {
     connectMs: config.enclave.upstream_connect_timeout_ms,
     headersMs: config.enclave.upstream_idle_timeout_ms,
@@ -71,11 +82,13 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
     maxResponseBytes: config.max_response_size_bytes * 2,
   });
+  const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
+  const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
   const core: Core = {
     config,
     development: document.development,
-    launchDigest,
+    launchDigest: `sha256:${launchDigest.toString("hex")}`,
     buildDigest: surroundings.buildDigest,
     get policy() {
       return policies.current;
@@ -85,10 +98,11 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     vocabulary,
     key,
     instance,
-    platform: "software-only",
+    platform: launch.platform,
     isolation,
     clock,
-    journal: new Journal(surroundings.host, instance, (bytes) => key.sign(bytes)),
+    journal,
+    identity,
     upstreams,
     requestStates: new RequestStates(() => performance.now()),
     listeners: new Listeners(),
@@ -104,7 +118,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       },
       config.enclave.drift_check_seconds * 1000,
     ),
-    principals: new Principals(config.enclave.principals),
+    callerIdentity,
+    principals: new Principals(config.enclave.principals, jwt),
     operators: new Operators(config.enclave.operator_keys),
     sessions: new Sessions(
       (evicted) =>
@@ -120,15 +135,27 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       clock,
     ),
     claims: new ClaimSequence(),
-    attest,
+    reports,
+    freshness: new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }),
+    sessionEvidence: new SessionEvidence({
+      thumbprint: key.thumbprint,
+      validityMs: config.attestation.validity_seconds * 1000,
+      now: monotonic,
+      collect: async (reportData, principalId) => await reports.collect(reportData, principalId),
+    }),
+    attest: async (reportData) => await reports.collect(reportData),
   };
+  // Without evidence nothing is served.
+  await ownReport(core);
+  core.freshness.renew();
   const watch = watchServers(core);
   await core.journal.append(instance, {
     kind: "instance",
-    body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString() },
+    body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString(), ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }) },
   });
   await recoverInterrupted(core);
   startSweeping(core);
+  startRefreshing(core);
   return core;
 }
 

@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
-import type { Caller } from "../principals.ts";
+import type { Caller } from "../caller.ts";
 import { exportSession, storedPoint } from "../record/claims.ts";
 import { interrupted } from "../record/interrupted.ts";
 import { ensureStarted } from "../record/recorder.ts";

@@ -6,15 +6,11 @@ export function json(body: object, status = 200, headers: Record<string, string>
 }
 
 /** An error as this gateway's own endpoints answer it: code, message, action. */
-export function errorJson(error: CmcpError): Response {
-  return json({ error: { code: error.code, message: error.message, action: error.action } }, error.httpStatus, error.code === "UNAUTHENTICATED" ? { "www-authenticate": "Bearer" } : {});
+export function errorJson(error: CmcpError, headers: Record<string, string> = {}): Response {
+  return json({ error: { code: error.code, message: error.message, action: error.action } }, error.httpStatus, headers);
 }
 
 /** The same error as JSON-RPC, for a path whose clients read nothing else. */
-export function errorJsonRpc(error: CmcpError): Response {
-  return json(
-    { jsonrpc: "2.0", id: null, error: { code: -32000, message: error.message, data: { error_code: error.code, action: error.action } } },
-    error.httpStatus,
-    error.code === "UNAUTHENTICATED" ? { "www-authenticate": "Bearer" } : {},
-  );
+export function errorJsonRpc(error: CmcpError, headers: Record<string, string> = {}): Response {
+  return json({ jsonrpc: "2.0", id: null, error: { code: -32000, message: error.message, data: { error_code: error.code, action: error.action } } }, error.httpStatus, headers);
 }

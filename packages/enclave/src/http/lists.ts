@@ -3,6 +3,7 @@ import type { CatalogPrompt, CatalogResource, CatalogTool } from "@cmcp/catalog"
 import type { ListKind, ListPage } from "@cmcp/mcp";
 import { isListed, workflowOf } from "../call/decide.ts";
 import type { Subject } from "../call/subject.ts";
+import type { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 
@@ -48,12 +49,12 @@ function offered({ catalog }: Core, kind: ListKind): Offered[] {
 }
 
 /** One page of the approved definitions this caller may use, in catalog order, whatever servers they are of. @throws CmcpError `CURSOR_INVALID` */
-export function list(core: Core, recorded: RecordedSession, kind: ListKind, cursor: string | null): ListPage {
+export function list(core: Core, recorded: RecordedSession, caller: Caller, kind: ListKind, cursor: string | null): ListPage {
   const { session } = recorded;
   const context = [session.id, kind, core.policy.bundle.hash, session.maxSensitivity];
   const from = cursor === null ? 0 : core.cursors.read(context, cursor);
   const workflowId = workflowOf({ workflowId: null });
-  const items = offered(core, kind).filter(({ subject }) => isListed(core, recorded, subject, workflowId)).map(({ shown }) => shown);
+  const items = offered(core, kind).filter(({ subject }) => isListed(core, recorded, caller, subject, workflowId)).map(({ shown }) => shown);
   const end = from + PAGE;
   return { items: items.slice(from, end), nextCursor: end < items.length ? core.cursors.make(context, end) : null };
 }

@@ -1,8 +1,9 @@
-import { createMcpEndpoint, type AgentRequest, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
+import { CmcpError } from "@cmcp/boundary";
+import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
 import { approvedOf, findSubject } from "../call/subject.ts";
+import { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
-import type { Caller } from "../principals.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -20,22 +21,28 @@ export function createMcp(core: Core): (request: Request, caller: Caller) => Pro
       logging: {},
     },
     sessions: {
-      open: (caller) => ({ handle: core.sessions.openHandle(caller).session.handle }),
-      find: (caller, handle) => core.sessions.byHandle(caller, handle),
-      default: (caller, label) => core.sessions.labelled(caller, label),
+      open: (caller) => ({ handle: core.sessions.openHandle(own(caller)).session.handle }),
+      find: (caller, handle) => core.sessions.byHandle(own(caller), handle),
+      default: (caller, label) => core.sessions.labelled(own(caller), label),
       end: async (_caller, recorded) => {
         await closeSession(core, recorded);
       },
     },
-    list: (_caller, recorded, kind, cursor) => list(core, recorded, kind, cursor),
-    perform: (_caller, recorded, request, peer) => admitted(core, recorded, request, peer),
-    listen: (_caller, recorded, filter, notify, signal) => listen(core, recorded, filter, notify, signal),
+    list: (caller, recorded, kind, cursor) => list(core, recorded, own(caller), kind, cursor),
+    perform: (caller, recorded, request, peer) => admitted(core, recorded, own(caller), request, peer),
+    listen: (caller, recorded, filter, notify, signal) => listen(core, recorded, own(caller), filter, notify, signal),
   });
 }
 
-async function admitted(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): Promise<Reply> {
+/** The endpoint hands back the caller it was given, and knows less of it. */
+function own(caller: Handed): Caller {
+  if (caller instanceof Caller) return caller;
+  throw new CmcpError("INTERNAL", "the caller is not one this gateway authenticated");
+}
+
+async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
-  return await core.admission.run(recorded.session.principalId, peer.signal, () => recorded.run(peer.signal, (signal) => perform(core, recorded, request, { ...peer, signal })));
+  return await core.admission.run(recorded.session.principalId, peer.signal, () => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal })));
 }
 
 /** Giving up needs nobody's leave. What is not followed is given up already. */
@@ -46,12 +53,12 @@ function unsubscribe(core: Core, recorded: RecordedSession, request: AgentReques
 }
 
 /** Adds a stream that hears of changes. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
-async function listen(core: Core, recorded: RecordedSession, filter: ListenFilter, notify: Parameters<Core["listeners"]["add"]>[0]["notify"], signal: AbortSignal): Promise<ListenFilter> {
+async function listen(core: Core, recorded: RecordedSession, caller: Caller, filter: ListenFilter, notify: Parameters<Core["listeners"]["add"]>[0]["notify"], signal: AbortSignal): Promise<ListenFilter> {
   const { resources, prompts } = core.catalog;
   const followed: string[] = [];
   for (const uri of filter.resourceSubscriptions ?? []) {
     const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null };
-    const reply = await admitted(core, recorded, request, silentPeer(signal));
+    const reply = await admitted(core, recorded, caller, request, silentPeer(signal));
     if (reply.ok !== true) continue;
     followed.push(uri);
     signal.addEventListener("abort", () => unsubscribe(core, recorded, request), { once: true });

@@ -1,13 +1,16 @@
-import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
+import { challenge, readHostAsserted, type HostAsserted, type PeerIdentity } from "@cmcp/identity";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
-import type { Caller } from "../principals.ts";
+import type { Caller } from "../caller.ts";
 import { reportFault } from "../report-fault.ts";
 import { attestation } from "./attestation.ts";
 import { auditExport } from "./audit-export.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { createMcp } from "./mcp.ts";
+import { protectedResource } from "./protected-resource.ts";
 import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
+import { sessionEvidence } from "./session-evidence.ts";
 import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
 
@@ -30,10 +33,11 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
   };
   const routes: readonly Route[] = [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(core, phases) },
-    { method: "GET", path: /^\/attestation$/, endpoint: ({ url }) => attestation(core, url) },
+    { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(core, url, caller) },
     { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
     { method: "POST", path: /^\/sessions\/([^/]{1,256})\/close$/, endpoint: ({ id, caller }) => closeById(core, caller, id) },
     { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-claim$/, endpoint: ({ id, caller }) => traceClaim(core, caller, id) },
+    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/evidence$/, endpoint: ({ id, caller }) => sessionEvidence(core, caller, id) },
     { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-record$/, endpoint: ({ id, caller }) => traceRecord(core, caller, id) },
     { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
   ];
@@ -47,8 +51,13 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       checkOrigin(core, request);
       const resetId = RESET_PATH.exec(url.pathname)?.[1];
       if (resetId !== undefined) return await resetSession(core, request, resetId);
-      const caller = core.principals.authenticate(request.headers.get("authorization"));
-      if (isMcp) return await mcp(request, caller);
+      const metadata = protectedResource(core.callerIdentity, request.method, url.pathname);
+      if (metadata !== null) return metadata;
+      const caller = await core.principals.authenticate(request.headers.get("authorization"), hostsWord(core, request));
+      if (isMcp) {
+        core.freshness.require();
+        return await mcp(request, caller);
+      }
       const matching = routes.filter((route) => route.path.test(url.pathname));
       const route = matching.find((candidate) => candidate.method === request.method);
       if (route === undefined) {
@@ -58,9 +67,22 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
     } catch (thrown) {
       const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
       if (error.code === "INTERNAL") reportFault(error);
-      return isMcp ? errorJsonRpc(error) : errorJson(error);
+      const headers = challengeFor(core, error);
+      return isMcp ? errorJsonRpc(error, headers) : errorJson(error, headers);
     }
   };
+}
+
+/** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */
+function challengeFor({ callerIdentity }: Core, error: CmcpError): Record<string, string> {
+  if (error.code !== "UNAUTHENTICATED") return {};
+  return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", callerIdentity) };
+}
+
+/** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
+function hostsWord({ callerIdentity }: Core, request: Request): HostAsserted<PeerIdentity> | null {
+  const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
+  return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), callerIdentity.host_asserted);
 }
 
 /** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). */

@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import { buildTraceRecord, signTraceRecord, type Claim } from "@cmcp/claim";
 import type { Core } from "../core.ts";
-import type { Caller } from "../principals.ts";
+import type { Caller } from "../caller.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { interrupted } from "../record/interrupted.ts";

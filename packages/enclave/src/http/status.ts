@@ -1,3 +1,4 @@
+import { assuranceOf } from "../attestation/assurance.ts";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -10,7 +11,8 @@ export function status(core: Core, phases: PhaseMachine): Response {
     phase: phases.phase,
     instance: core.instance,
     platform: core.platform,
-    assurance: "functional-only",
+    assurance: assuranceOf(core.platform),
+    attestation: { report_age_seconds: Math.floor(core.freshness.ageMs / 1000), stale: core.freshness.stale },
     isolation: core.isolation,
     development: core.development,
     launch_digest: core.launchDigest,

@@ -1,7 +1,7 @@
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
 import { exportBundle, type AuditBundle, type AuditEntry } from "@cmcp/audit";
 import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
-import { sessionReportData } from "@cmcp/attestation";
+import { claimEvidence } from "@cmcp/attestation";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../version.ts";
 import type { Core } from "../core.ts";
@@ -48,7 +48,7 @@ function latestPolicy(entries: readonly AuditEntry[]): { hash: string; version: 
 
 async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint, entries: readonly AuditEntry[]): Promise<Claim> {
   const { config, key } = core;
-  const evidence = await core.attest(sessionReportData(key.thumbprint, point.root));
+  const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
   const { call_graph_summary: graph } = summarize(recorded.session);
   return await core.claims.next(async (sequenceNumber, previous) => {
     const claim = signClaim(
@@ -61,7 +61,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         entries,
         policy: { ...latestPolicy(entries), mode: config.attestation.enforcement_mode },
         catalog: { hash: core.catalog.hash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
-        attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds },
+        attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds, evidence: claimEvidence(evidence) },
         surroundings: { isolation: core.isolation, channel: "plain" },
         sequenceNumber,
         ...(previous === null ? {} : { previousClaimHash: previous }),

@@ -2,7 +2,7 @@ import { recover, type AuditEntry, type IncompleteSession, type Receipt } from "
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
-import type { Caller } from "../principals.ts";
+import type { Caller } from "../caller.ts";
 import { isChain, readRecord } from "./read-back.ts";
 
 /** An earlier instance's interrupted session of this caller, or `null`. Only what verifies is returned. */

@@ -7,6 +7,8 @@ import type { Session } from "@cmcp/session";
 export class RecordedSession {
   readonly session: Session;
   readonly chain: SessionChain;
+  /** What the root entry says of the caller the session was made for. */
+  readonly openedBy: Readonly<Record<string, string>>;
   /** Resolves once `session_start` is in the host's store; made on first use so that idle sessions leave no trace. */
   started: Promise<void> | null = null;
   /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
@@ -22,9 +24,10 @@ export class RecordedSession {
   readonly #inFlight = new Map<AbortController, Promise<unknown>>();
   #quiet = false;
 
-  constructor(session: Session, chain: SessionChain) {
+  constructor(session: Session, chain: SessionChain, openedBy: Readonly<Record<string, string>>) {
     this.session = session;
     this.chain = chain;
+    this.openedBy = openedBy;
   }
 
   /** Runs one call; closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once closing has begun. */

@@ -86,7 +86,7 @@ export function ensureStarted(core: Core, recorded: RecordedSession): Promise<vo
     policy_decision: "n/a",
     response_inspection_result: "n/a",
     session_sensitivity_after: recorded.session.sensitivity,
-    detail: { ...rootDetail(core, recorded.session.principalId) },
+    detail: { ...rootDetail(core, recorded.session.principalId), ...recorded.openedBy },
   }).stored;
   return recorded.started;
 }

@@ -2,7 +2,7 @@ import { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../clock.ts";
-import type { Caller } from "../principals.ts";
+import { callerDetail, type Caller } from "../caller.ts";
 import { RecordedSession } from "./recorded-session.ts";
 
 /** What stays in memory of a closed session so that its claim can be fetched again for a while. */
@@ -36,22 +36,22 @@ export class Sessions {
   }
 
   openHandle(caller: Caller): RecordedSession {
-    return this.#recorded(this.#table.openHandle(caller.principalId));
+    return this.#recorded(this.#table.openHandle(caller.principalId), caller);
   }
 
   /** The session of a caller's label, or its one session when there is none; made on first use. */
   labelled(caller: Caller, label: string | null): RecordedSession {
-    return this.#recorded(this.#table.byLabel(caller.principalId, label));
+    return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
   }
 
   byHandle(caller: Caller, handle: string): RecordedSession | undefined {
     const session = this.#table.byHandle(caller.principalId, handle);
-    return session === undefined ? undefined : this.#recorded(session);
+    return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
   byId(caller: Caller, id: string): RecordedSession | undefined {
     const session = this.#table.byId(caller.principalId, id);
-    return session === undefined ? undefined : this.#recorded(session);
+    return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
   /** Any principal's open session, for an operator whose signature has been verified. */
@@ -67,7 +67,7 @@ export class Sessions {
   /** A caller's open session of this label; never makes one. */
   byExistingLabel(caller: Caller, label: string): RecordedSession | undefined {
     const session = this.#table.byExistingLabel(caller.principalId, label);
-    return session === undefined ? undefined : this.#recorded(session);
+    return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
   closedById(caller: Caller, id: string): ClosedSession | undefined {
@@ -122,10 +122,10 @@ export class Sessions {
     if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
   }
 
-  #recorded(session: Session): RecordedSession {
+  #recorded(session: Session, caller: Caller): RecordedSession {
     const known = this.#open.get(session.id);
     if (known !== undefined) return known;
-    const recorded = new RecordedSession(session, new SessionChain(session.id, () => this.#clock.now().getTime()));
+    const recorded = new RecordedSession(session, new SessionChain(session.id, () => this.#clock.now().getTime()), callerDetail(caller));
     this.#open.set(session.id, recorded);
     return recorded;
   }

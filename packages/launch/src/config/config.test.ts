@@ -35,6 +35,7 @@ void describe("defaults", () => {
         upstream_call_timeout_ms: 120_000,
         claims: "session",
         principals: [{ id: "default", workflows: ["default"] }],
+        identity: {},
         operator_keys: [],
         allowed_origins: [],
       },
@@ -240,6 +241,16 @@ void describe("principals", () => {
     assert.deepEqual(parse("enclave: {token_file: tokens}").host.listen, { host: "0.0.0.0", port: 8443 });
     assert.equal(parse("enclave: {token_file: tokens}").host.token_file, "tokens");
     parse("enclave: {token_file: tokens}", {});
+  });
+
+  void it("with JWTs need no token, may be reached from other machines, and are carried as written", () => {
+    const identity = { resource: "https://gw.example/mcp", jwt: [{ issuer: "https://login.example/" }] };
+    const { config, host, warnings } = parse(`enclave: ${JSON.stringify({ identity, principals: [{ id: "billing" }] })}`, {});
+    assert.deepEqual(config.enclave.identity, identity);
+    assert.deepEqual(host.listen, { host: "0.0.0.0", port: 8443 });
+    assert.equal(warnings.some((warning) => warning.includes("every process")), false);
+    for (const none of ["{}", "{jwt: []}", "null"]) refused(`enclave: {identity: ${none}}`, "LISTEN_ADDRESS_REFUSED", /no token/, {});
+    refused("enclave: {identity: [a]}", "CONFIG_INVALID", /enclave\.identity/);
   });
 
   void it("that can use up all sessions together are warned of", () => {

@@ -35,10 +35,17 @@ const SHORT_TOKEN = 32;
 interface TokenSources {
   readonly environment: EnvironmentSettings;
   readonly tokenFile: string | null;
+  /** Whether JWTs are accepted. */
+  readonly issuers: boolean;
 }
 
-function isTokenless({ environment, tokenFile }: TokenSources): boolean {
-  return environment.bearerToken === null && tokenFile === null;
+/** Whether a configuration names issuers of JWTs. */
+export function namesIssuers({ enclave: { identity } }: Pick<Config, "enclave">): boolean {
+  return Array.isArray(identity["jwt"]) && identity["jwt"].length > 0;
+}
+
+function isTokenless({ environment, tokenFile, issuers }: TokenSources): boolean {
+  return environment.bearerToken === null && tokenFile === null && !issuers;
 }
 
 function listenAddress(written: string | null | undefined, sources: TokenSources, file: string): HostPort {
@@ -52,7 +59,7 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
     throw new CmcpError("LISTEN_ADDRESS_REFUSED", `${file}: listen_addr: ${text} can be reached from other machines and no token is set`, { detail: { file, key: "listen_addr" } });
   }
   if (!development) {
-    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file; only CMCP_DEV_MODE=1 works without a token", { detail: { key: "CMCP_BEARER_TOKEN" } });
+    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file, or issuers in enclave.identity; only CMCP_DEV_MODE=1 works without a token", { detail: { key: "CMCP_BEARER_TOKEN" } });
   }
   return address;
 }
@@ -73,7 +80,7 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
 }
 
 function measured(written: ConfigFile): Config {
-  const { egress_allow: _hosts, token_file: _tokens, workflows, principals, ...enclave } = written.enclave;
+  const { egress_allow: _hosts, token_file: _tokens, workflows, principals, identity, ...enclave } = written.enclave;
   const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement } = written.attestation;
   return measuredConfigSchema.parse({
     attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null },
@@ -81,7 +88,7 @@ function measured(written: ConfigFile): Config {
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,
     sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
-    enclave: { ...enclave, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
+    enclave: { ...enclave, identity: identity ?? {}, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
   });
 }
 
@@ -111,8 +118,8 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
   refuseUnsupported(written, file);
   requireProfile(written.conformance_profile ?? null, file);
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
-  const sources: TokenSources = { environment, tokenFile: written.enclave.token_file ?? null };
   const config = measured(written);
+  const sources: TokenSources = { environment, tokenFile: written.enclave.token_file ?? null, issuers: namesIssuers(config) };
   const listen = listenAddress(written.listen_addr, sources, file);
   requireDefaultPrincipal(config, sources, file);
   return {

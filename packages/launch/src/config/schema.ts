@@ -23,6 +23,9 @@ export function areDistinctPrincipals(principals: readonly { readonly id: string
   return new Set(principals.map(({ id }) => id)).size === principals.length;
 }
 
+/** `enclave.identity`. Its form is the enclave's to know, which refuses to start with another; here it is a mapping that is carried. */
+export const identitySchema = z.record(z.string().min(1).max(64), z.unknown());
+
 export const attestationSchema = z.strictObject({
   provider: z
     .enum([...PROVIDERS, "opaque"])
@@ -90,6 +93,11 @@ export const enclaveSchema = z.strictObject({
     .refine(areDistinctPrincipals, { error: "a principal stands twice" })
     .default([{ id: DEFAULT_PRINCIPAL }])
     .describe("Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file."),
+  identity: identitySchema
+    .nullish()
+    .describe(
+      "Who may call beside the holders of bearer tokens: issuers whose JWTs are accepted, with their public keys, the resource this gateway is to them, and the SPIFFE trust domains of which the host's word is a label. [Its keys](decisions/jwt-principals.md#configuration) are read, and wrong ones refused, by the enclave when it starts.",
+    ),
   token_file: relativePath
     .nullish()
     .describe("File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP."),

@@ -46,6 +46,11 @@ void describe("the token file", () => {
     assert.deepEqual(await read("# none yet\n"), { v: 1, tokens: [] });
   });
 
+  void it("is not needed where JWTs are accepted, and that is not tokenless either", async () => {
+    const loaded = parseConfig("enclave: {identity: {jwt: [{issuer: 'https://login.example/'}]}}", { env: {} });
+    assert.deepEqual(parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null } }))), { v: 1, tokens: [] });
+  });
+
   void it("is refused when others than its owner have any access to it", async () => {
     for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601]) await refused(`billing sha256:${A}\n`, /tokens: the token file may be accessed by others/, { mode });
     await read(`billing sha256:${A}\n`, { mode: 0o400 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_PRINCIPAL } from "../config/fields.ts";
-import type { LoadedConfig } from "../config/load.ts";
+import { namesIssuers, type LoadedConfig } from "../config/load.ts";
 import { buildProvision, MAX_PROVISIONED_TOKENS, type Provision } from "../document/provision.ts";
 import { readText, type FileRole } from "./read.ts";
 
@@ -42,7 +42,7 @@ interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
  */
 export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {
   const { bearerToken } = environment;
-  if (bearerToken === null && paths.tokenFile === null) return buildProvision({ v: 1, tokens: [], tokenless: true });
+  if (bearerToken === null && paths.tokenFile === null && !namesIssuers(config)) return buildProvision({ v: 1, tokens: [], tokenless: true });
   const tokens = paths.tokenFile === null ? [] : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
   if (bearerToken !== null) tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
   return buildProvision({ v: 1, tokens });

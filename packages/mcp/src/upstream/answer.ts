@@ -30,18 +30,21 @@ export interface StreamPosition {
 /** Longest event id that is sent back, in characters. */
 const MAX_EVENT_ID = 1024;
 
-/** Messages of an event stream (HTML Living Standard, section 9.2.6), in order. */
-async function* streamed(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<RpcMessage> {
+/** One event of a stream: an MCP message, or something else by its name. */
+export type StreamEvent = { readonly kind: "message"; readonly message: RpcMessage } | { readonly kind: "other"; readonly name: string; readonly data: string };
+
+/** Events of an event stream (HTML Living Standard, section 9.2.6), in order. */
+async function* events(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<StreamEvent> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let events: string[] = [];
+  let waiting: { readonly name: string; readonly data: string }[] = [];
   const parser = createParser({
     onRetry: (ms) => {
       position.retryMs = ms;
     },
     onEvent: ({ event, data, id }) => {
       if (id !== undefined && id.length <= MAX_EVENT_ID && /^[\x20-\x7e]+$/.test(id)) position.lastEventId = id;
-      // Other event types carry no MCP message; an empty one only gives the stream an id.
-      if ((event ?? "message") === "message" && data !== "") events.push(data);
+      // An empty one only gives the stream an id.
+      if (data !== "") waiting.push({ name: event ?? "message", data });
     },
   });
   for (let chunk = await exchange.read(); chunk !== null; chunk = await exchange.read()) {
@@ -50,9 +53,24 @@ async function* streamed(exchange: HttpExchange, maxBytes: number, position: Str
     } catch (thrown) {
       throw protocolFault("the tool server's event stream is not UTF-8", {}, thrown);
     }
-    for (const data of events) yield toMessage(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes }));
-    events = [];
+    const read = waiting;
+    waiting = [];
+    for (const { name, data } of read) {
+      if (name !== "message") yield { kind: "other", name, data };
+      else yield { kind: "message", message: toMessage(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes })) };
+    }
   }
+}
+
+/** Every event of a stream. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
+export async function* readEvents(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number): AsyncGenerator<StreamEvent> {
+  if (mediaType(headers["content-type"]) !== "text/event-stream") throw protocolFault("the tool server's answer is no event stream");
+  yield* events(exchange, maxBytes, { lastEventId: null, retryMs: null });
+}
+
+/** The messages of an event stream; other event types carry none. */
+async function* streamed(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<RpcMessage> {
+  for await (const event of events(exchange, maxBytes, position)) if (event.kind === "message") yield event.message;
 }
 
 /**

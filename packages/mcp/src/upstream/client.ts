@@ -1,15 +1,16 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { Pool } from "./undici.ts";
+import type { Pool } from "./undici.ts";
 import { mirroredParameters } from "../modern/mirrored-parameters.ts";
 import { raced } from "./abort.ts";
-import { createConnector } from "./connector.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges } from "./exchanges.ts";
-import { protocolFault, upstreamFault, withSent } from "./fault.ts";
-import { PIN_BYTES } from "./identity.ts";
+import { withSent } from "./fault.ts";
+import { createPool } from "./pool.ts";
 import type { ListKind, ListenFilter } from "../ingress/ports.ts";
 import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
 import { Attendance } from "./legacy/attendance.ts";
+import { completed, readList } from "./lists.ts";
+import type { Upstream, UpstreamRequest } from "./upstream.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -20,48 +21,10 @@ import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer
 const COURTESY_MS = 5_000;
 /** Streams of one server that may stay open. */
 const MAX_STREAMS = 256;
-/** Pages and members of one list. */
-const MAX_PAGES = 64;
-const MAX_LISTED = 4096;
-/** Where each list is found, and what tells its members apart. */
-const LISTS: Readonly<Record<ListKind, { readonly method: string; readonly member: string; readonly key: string }>> = {
-  tools: { method: "tools/list", member: "tools", key: "name" },
-  prompts: { method: "prompts/list", member: "prompts", key: "name" },
-  resources: { method: "resources/list", member: "resources", key: "uri" },
-  templates: { method: "resources/templates/list", member: "resourceTemplates", key: "uriTemplate" },
-};
-
-function destination(options: UpstreamOptions, limits: UpstreamLimits): Parameters<typeof createConnector>[0] {
-  const { url, tls, dial } = options;
-  if (tls.mode === "pinned" && tls.spkiSha256.byteLength !== PIN_BYTES) {
-    throw new CmcpError("CATALOG_INVALID", `a server's key pin has ${PIN_BYTES} bytes`);
-  }
-  if (url.protocol !== (tls.mode === "pinned" ? "https:" : "http:")) {
-    throw new CmcpError("CATALOG_INVALID", "a server's URL is https: with a key pin, and http: without one");
-  }
-  if (url.username !== "" || url.password !== "") throw new CmcpError("CATALOG_INVALID", "a server's URL carries no credentials");
-  const port = url.port === "" ? (tls.mode === "pinned" ? 443 : 80) : Number(url.port);
-  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port, dial, tls, connectMs: limits.connectMs };
-}
-
 /** A tool as it was approved: its name at the server, and the schema of its arguments. */
 export interface UpstreamTool {
   readonly name: string;
   readonly inputSchema: JsonObject;
-}
-
-/** One request to a server, as MCP names it. */
-export interface UpstreamRequest {
-  readonly method: string;
-  readonly params: JsonObject;
-  /** With `tools/call`: the approved schema, whose `x-mcp-header` marks say what headers repeat. */
-  readonly inputSchema?: JsonObject;
-}
-
-/** The result of a request that nobody can give further input to. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` */
-function completed(answer: UpstreamAnswer): JsonObject {
-  if (answer.kind === "complete") return answer.result;
-  throw upstreamFault("UPSTREAM_INPUT_REQUIRED", "the tool server asks for further input, and nobody can be asked", true);
 }
 
 /**
@@ -75,7 +38,7 @@ function completed(answer: UpstreamAnswer): JsonObject {
  * `RESPONSE_SIZE_EXCEEDED`, `REQUEST_CANCELLED`, `OVERLOADED`, `CATALOG_INVALID` for an approved schema whose
  * `x-mcp-header` marks are not valid, and what `dial` throws.
  */
-export class UpstreamClient {
+export class UpstreamClient implements Upstream {
   readonly #pool: Pool;
   /** Connections of streams that stay open. */
   readonly #standing: Pool;
@@ -92,18 +55,8 @@ export class UpstreamClient {
     const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
     this.#limits = limits;
     const clientInfo = { name: options.clientInfo.name, version: options.clientInfo.version };
-    const pooled = {
-      connect: createConnector(destination(options, limits), this.#closing.signal),
-      connections: limits.maxConnections,
-      pipelining: 1,
-      allowH2: false,
-      maxHeaderSize: limits.maxHeaderBytes,
-      // HttpExchange keeps the time: to the millisecond, and with the reason.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    } as const;
-    this.#pool = new Pool(options.url.origin, pooled);
-    this.#standing = new Pool(options.url.origin, { ...pooled, connections: MAX_STREAMS });
+    this.#pool = createPool(options, limits, this.#closing.signal, limits.maxConnections);
+    this.#standing = createPool(options, limits, this.#closing.signal, MAX_STREAMS);
     const path = options.url.pathname + options.url.search;
     const exchanges = new Exchanges(this.#pool, path, limits);
     const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS });
@@ -137,23 +90,7 @@ export class UpstreamClient {
 
   /** What a server lists now, all pages, each with an identity of its own and otherwise as it came. */
   async list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
-    const { method, member, key } = LISTS[kind];
-    const items = new Map<string, JsonObject>();
-    let cursor: JsonObject = {};
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const result = completed(await this.#request(sessionKey, { method, params: cursor }, readingPeer(signal)));
-      const listed = result[member];
-      if (!Array.isArray(listed)) throw protocolFault(`the tool server's list has no ${member}`);
-      for (const item of listed) {
-        const identity = isJsonObject(item) ? item[key] : undefined;
-        if (!isJsonObject(item) || typeof identity !== "string" || items.has(identity)) throw protocolFault(`the tool server lists one of its ${kind} without a ${key} of its own`);
-        items.set(identity, item);
-      }
-      if (items.size > MAX_LISTED) break;
-      if (result.nextCursor === undefined || result.nextCursor === null) return [...items.values()];
-      cursor = { cursor: result.nextCursor };
-    }
-    throw protocolFault(`the tool server lists more than ${MAX_LISTED} ${kind} or ${MAX_PAGES} pages`);
+    return await readList(kind, (method, params) => this.#request(sessionKey, { method, params }, readingPeer(signal)));
   }
 
   /**

@@ -28,11 +28,11 @@ function cedarType(kind: FactKind): Type<string> {
   return { type: kind === "Bool" ? "Boolean" : kind };
 }
 
-/** The facts of a table that some rule reads. */
-function factAttributes(variable: string, table: FactTable, reads: readonly AttributeRead[]): Attributes {
+/** The facts of a table that some rule reads, as requests of one action have them. */
+function factAttributes(variable: string, table: FactTable, reads: readonly AttributeRead[], action: string | null = null): Attributes {
   const attributes: Attributes = {};
   for (const [name, fact] of table) {
-    if (!fact.sourced || !reads.some((read) => read.variable === variable && read.path[0] === name)) continue;
+    if (!fact.sourced || (fact.on !== null && fact.on !== action) || !reads.some((read) => read.variable === variable && read.path[0] === name)) continue;
     attributes[name] = { ...cedarType(fact.kind), required: !fact.optional };
   }
   return attributes;
@@ -86,22 +86,22 @@ export function builtinSchema(shape: BundleShape, outline: CatalogOutline, reads
   const readsArguments = reads.some(({ variable, path }) => variable === "context" && path[0] === "arguments");
   const entity = (where: string, table: FactTable) => ({ shape: { type: "Record" as const, attributes: factAttributes(where, table, reads) } });
   const principal = entity("principal", PRINCIPAL_FACTS);
-  const facts = factAttributes("context", CONTEXT_FACTS, reads);
-  const action = (principalType: string, resourceTypes: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]) => {
+  const action = (id: string | null, principalType: string, resourceTypes: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]) => {
+    const facts = factAttributes("context", CONTEXT_FACTS, reads, id);
     const carried = readsArguments ? { arguments: { type: "Record" as const, attributes: argumentRecord(names, own, all) } } : {};
     return { appliesTo: { principalTypes: [principalType], resourceTypes: [...resourceTypes], context: { type: "Record" as const, attributes: { ...facts, ...carried } } } };
   };
   const actions: Record<string, ReturnType<typeof action>> = {};
   if (shape === "per-tool-action") {
     const all = tools.map(toolArguments);
-    for (const id of named) actions[id] = action("Agent", ["Resource"], [], all);
-    for (const tool of tools) actions[tool.actionName] = action("Agent", ["Resource"], [toolArguments(tool)], all);
+    for (const id of named) actions[id] = action(null, "Agent", ["Resource"], [], all);
+    for (const tool of tools) actions[tool.actionName] = action(null, "Agent", ["Resource"], [toolArguments(tool)], all);
     return { "": { entityTypes: { Agent: principal, Resource: entity("resource", TOOL_FACTS) }, actions } };
   }
   const sources = argumentSources(outline);
   const governed = [...new Set([CALL_TOOL, ...named])].filter(isGovernedAction);
   // Full names, as the engine gives them for a schema that it has resolved.
-  for (const id of governed) actions[id] = action("cMCP::Principal", ACTIONS[id], sources[id], sources.ask_client);
+  for (const id of governed) actions[id] = action(id, "cMCP::Principal", ACTIONS[id], sources[id], sources.ask_client);
   const tables = { Resource: TOOL_FACTS, ResourceItem: RESOURCE_FACTS, Prompt: PROMPT_FACTS };
   const used = Object.entries(tables).filter(([type]) => governed.some((id) => ACTIONS[id].some((full) => localName(full) === type)));
   return { cMCP: { entityTypes: { Principal: principal, ...Object.fromEntries(used.map(([type, table]) => [type, entity("resource", table)])) }, actions } };

@@ -41,24 +41,26 @@ function planArguments(declared: AttributeMap, reads: readonly AttributeRead[], 
   return planned;
 }
 
-function planFacts(where: string, declared: AttributeMap, table: FactTable, reads: readonly AttributeRead[], problems: string[]): readonly PlannedFact[] {
+/** @param action the action whose requests these are facts of, `null` for an entity's or where a tool has its own */
+function planFacts(where: string, declared: AttributeMap, table: FactTable, reads: readonly AttributeRead[], problems: string[], action: string | null = null): readonly PlannedFact[] {
   const planned: PlannedFact[] = [];
   for (const [name, { type, required }] of declared) {
-    const fact = table.get(name);
+    const known = table.get(name);
+    const fact = known?.on == null || known.on === action ? known : undefined;
     const supplied = fact !== undefined && kindMatches(type, fact.kind);
     if (supplied && (required || reads.some((read) => read.path[0] === name))) planned.push({ name, kind: fact.kind, required });
-    if (!supplied && required) problems.push(`it requires ${where}.${name}${fact === undefined ? ", which the gateway does not supply" : ` with another type than ${fact.kind}`}`);
+    if (!supplied && required) problems.push(`it requires ${where}.${name}${fact === undefined ? `, which ${known === undefined ? "the gateway does not supply" : `only requests of action "${known.on}" have`}` : ` with another type than ${fact.kind}`}`);
   }
   return planned;
 }
 
-function planContext(context: AttributeMap, reads: readonly AttributeRead[], problems: string[]): ContextProjection {
+function planContext(action: string | null, context: AttributeMap, reads: readonly AttributeRead[], problems: string[]): ContextProjection {
   const facts = new Map(context);
   const declared = facts.get("arguments");
   facts.delete("arguments");
   if (declared !== undefined && declared.type.kind !== "Record") problems.push("it declares context.arguments as something else than a record");
   return {
-    facts: planFacts("context", facts, CONTEXT_FACTS, reads, problems),
+    facts: planFacts("context", facts, CONTEXT_FACTS, reads, problems, action),
     arguments: declared?.type.kind === "Record" ? planArguments(declared.type.attributes, reads.filter((read) => read.path[0] === "arguments"), 1, problems) : null,
   };
 }
@@ -117,7 +119,7 @@ export function fitSchema(schema: SchemaDescription, shape: BundleShape, actions
   };
   const found = requestActions(schema, shape, actions);
   const usable = usableActions(found, shape, problems, warnings);
-  const contexts = new Map(Array.from(usable, ([id, { action }]) => [id, planContext(action.context, of("context"), problems)]));
+  const contexts = new Map(Array.from(usable, ([id, { action }]) => [id, planContext(shape === "call_tool" ? id : null, action.context, of("context"), problems)]));
   if (shape === "call_tool" && !found.has(CALL_TOOL)) problems.push(`it does not declare action ${types.action}::"${CALL_TOOL}"`);
   if (found.size === 0 && shape === "per-tool-action") problems.push("it declares no action of a tool in the catalog");
   const missing = shape === "call_tool" || found.size === 0 ? [] : actions.filter((id) => !found.has(id));

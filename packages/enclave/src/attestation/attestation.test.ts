@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AuditEntry, EntryFields } from "@cmcp/audit";
+import { SessionChain } from "@cmcp/audit";
+import { collectSoftware, jwkThumbprint, sessionReportData, type Attester, type Evidence, type Machine } from "@cmcp/attestation";
+import { untrusted } from "@cmcp/boundary";
+import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
+import { Clock } from "../clock.ts";
+import type { Core } from "../core.ts";
+import { SigningKey } from "../keys.ts";
+import { assuranceOf } from "./assurance.ts";
+import { establishPlatform } from "./establish.ts";
+import { Freshness } from "./freshness.ts";
+import { Refresher, RETRY_MS } from "./refresh.ts";
+import { Reports } from "./reports.ts";
+import { SessionEvidence } from "./session-evidence.ts";
+
+const REPORT_DATA = new Uint8Array(64);
+const LIMITS = { maxWaiting: 3, maxOnDemand: 2, windowMs: 1000 };
+
+/** A platform that answers when it is told to. */
+class Platform implements Attester {
+  readonly provider = "software-only";
+  readonly asked: Uint8Array[] = [];
+  readonly #waiting: (() => void)[] = [];
+  patient = false;
+  broken = false;
+
+  bindLaunch(): ReturnType<Attester["bindLaunch"]> {
+    return Promise.reject(new Error("not asked"));
+  }
+
+  sealing(): ReturnType<Attester["sealing"]> {
+    return Promise.reject(new Error("not asked"));
+  }
+
+  async collect(reportData: Uint8Array, now: number): Promise<Evidence> {
+    this.asked.push(reportData);
+    if (this.patient) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.broken) throw new Error("no device");
+    return collectSoftware(reportData, now);
+  }
+
+  answerOne(): void {
+    this.#waiting.shift()?.();
+  }
+}
+
+const settled = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
+
+test("reports are made one at a time, principals in turn, and a principal waits for so many and no more", async () => {
+  const platform = new Platform();
+  platform.patient = true;
+  const reports = new Reports(platform, new Clock(), LIMITS, () => 0);
+  const made: string[] = [];
+  const ask = (principal: string): Promise<unknown> => reports.collect(REPORT_DATA, principal).then(() => made.push(principal));
+  const all = [ask("a"), ask("a"), ask("a"), ask("b")];
+  await assert.rejects(ask("a"), { code: "OVERLOADED" });
+  for (let answered = 0; answered < 4; answered += 1) {
+    assert.equal(platform.asked.length, answered + 1, "the next is not asked for before this one is there");
+    platform.answerOne();
+    await settled();
+  }
+  await Promise.all(all);
+  assert.ok(made.indexOf("b") < made.lastIndexOf("a"), "b did not wait for all of a's");
+});
+
+test("a platform that fails does not hold up those after it", async () => {
+  const platform = new Platform();
+  const reports = new Reports(platform, new Clock(), LIMITS, () => 0);
+  platform.broken = true;
+  await assert.rejects(reports.collect(REPORT_DATA), /no device/);
+  platform.broken = false;
+  assert.equal((await reports.collect(REPORT_DATA)).platform, "software-only");
+});
+
+test("on demand a principal has its share and others have theirs; reports of sessions are not counted", async () => {
+  let now = 0;
+  const reports = new Reports(new Platform(), new Clock(), LIMITS, () => now);
+  for (let asked = 0; asked < 2; asked += 1) await reports.collectOnDemand(REPORT_DATA, "a");
+  await assert.rejects(reports.collectOnDemand(REPORT_DATA, "a"), { code: "OVERLOADED" });
+  await reports.collectOnDemand(REPORT_DATA, "b");
+  await reports.collect(REPORT_DATA, "a");
+  now = 999;
+  await assert.rejects(reports.collectOnDemand(REPORT_DATA, "a"), { code: "OVERLOADED" });
+  now = 1000;
+  await reports.collectOnDemand(REPORT_DATA, "a");
+});
+
+const TERMS = { validity_seconds: 100, staleness_policy: "fail_closed" } as const;
+
+test("a report is due at three quarters of its time and stale after all of it, by whichever clock is ahead", () => {
+  const at = { wall: 5000, monotonic: 0 };
+  const freshness = new Freshness(TERMS, { wall: () => at.wall, monotonic: () => at.monotonic });
+  const seen = (): readonly boolean[] => [freshness.due, freshness.stale];
+  assert.deepEqual(seen(), [false, false]);
+  at.monotonic = 74_999;
+  assert.deepEqual(seen(), [false, false]);
+  at.monotonic = 75_000;
+  assert.deepEqual(seen(), [true, false]);
+  at.monotonic = 100_000;
+  assert.deepEqual(seen(), [true, false]);
+  at.monotonic = 100_001;
+  assert.deepEqual(seen(), [true, true], "a host that stops the wall clock gains nothing");
+  freshness.renew();
+  assert.deepEqual(seen(), [false, false]);
+  at.wall += 100_001;
+  assert.deepEqual(seen(), [true, true], "one that sets it forward loses");
+});
+
+test("a stale report stops requests where the configuration says so", () => {
+  let now = 0;
+  const clocks = { wall: () => 0, monotonic: () => now };
+  const closed = new Freshness(TERMS, clocks);
+  const open = new Freshness({ ...TERMS, staleness_policy: "warn_only" }, clocks);
+  closed.require();
+  now = 100_001;
+  assert.throws(() => closed.require(), { code: "ATTESTATION_STALE" });
+  open.require();
+});
+
+const THUMBPRINT = jwkThumbprint({ kty: "OKP", crv: "Ed25519", x: "A".repeat(43) });
+const ROOT = "ab".repeat(32);
+
+test("one report serves a session's claims until it is too old, and a failed one is not remembered", async () => {
+  const platform = new Platform();
+  let now = 0;
+  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
+  platform.broken = true;
+  await assert.rejects(evidence.of(ROOT, "a"), /no device/);
+  platform.broken = false;
+  const [first, second] = await Promise.all([evidence.of(ROOT, "a"), evidence.of(ROOT, "a")]);
+  assert.equal(first, second);
+  assert.deepEqual(first.reportData, sessionReportData(THUMBPRINT, ROOT));
+  now = 999;
+  assert.equal(await evidence.of(ROOT, "a"), first);
+  now = 1000;
+  assert.notEqual(await evidence.of(ROOT, "a"), first);
+  assert.notDeepEqual((await evidence.of("cd".repeat(32), "a")).reportData, first.reportData);
+  assert.equal(platform.asked.length, 4);
+});
+
+/** As much of an enclave as a refresh touches. */
+function refreshable(platform: Platform): { core: Core; entries: AuditEntry[]; at: { monotonic: number }; refresher: Refresher } {
+  const at = { monotonic: 0 };
+  const entries: AuditEntry[] = [];
+  const chain = new SessionChain("6f2f4b0e-6a58-4b6e-9a0e-0b1f3a1c2d3e", () => 0);
+  chain.append({ entry_type: "session_start", policy_decision: "n/a", response_inspection_result: "n/a", detail: {} });
+  const append = chain.append.bind(chain);
+  const spy = Object.assign(chain, {
+    append(fields: EntryFields) {
+      const entry = append(fields);
+      entries.push(entry);
+      return entry;
+    },
+  });
+  const { config } = parseConfig("attestation: {validity_seconds: 100}", { env: { CMCP_DEV_MODE: "1" } });
+  const session = { highestSensitivity: "public" };
+  // Nothing may be added to the others: one nobody used, one that has ended, one that is full.
+  const untouched = (room: number) => ({ room, append: () => assert.fail("nothing is appended") });
+  const open = [
+    { started: Promise.resolve(), ended: false, chain: spy, session, stored: Promise.resolve() },
+    { started: null, ended: false, chain: untouched(9), session },
+    { started: Promise.resolve(), ended: true, chain: untouched(9), session },
+    { started: Promise.resolve(), ended: false, chain: untouched(0), session },
+  ];
+  const parts = {
+    config,
+    key: new SigningKey(),
+    identity: null,
+    launchDigest: "sha256:00",
+    policy: { bundle: { hash: "sha256:01" } },
+    catalog: { hash: "sha256:02" },
+    journal: { append: () => Promise.resolve() },
+    sessions: { openSessions: () => open },
+    freshness: new Freshness(config.attestation, { wall: () => 0, monotonic: () => at.monotonic }),
+    reports: new Reports(platform, new Clock(), LIMITS, () => at.monotonic),
+  };
+  const core = parts as unknown as Core;
+  return { core, entries, at, refresher: new Refresher(core, () => at.monotonic) };
+}
+
+test("a report is replaced before it is stale, and every open session's chain says so", async () => {
+  const platform = new Platform();
+  const { core, entries, at, refresher } = refreshable(platform);
+  await refresher.look();
+  assert.equal(platform.asked.length, 0);
+  at.monotonic = 75_000;
+  await refresher.look();
+  assert.equal(core.freshness.due, false);
+  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_refresh"]);
+  assert.match(String(entries[0]?.detail?.["report_data"]), /^[A-Za-z0-9_-]{86}$/);
+  await refresher.look();
+  assert.equal(platform.asked.length, 1);
+});
+
+test("a platform that gives none is asked again after a pause; that the report became stale is said once", async () => {
+  const platform = new Platform();
+  const { core, entries, at, refresher } = refreshable(platform);
+  platform.broken = true;
+  at.monotonic = 75_000;
+  await refresher.look();
+  await refresher.look();
+  assert.equal(platform.asked.length, 1, "not at every look");
+  at.monotonic = 75_000 + RETRY_MS;
+  await refresher.look();
+  await refresher.look();
+  assert.equal(platform.asked.length, 2);
+  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_stale"]);
+  platform.broken = false;
+  at.monotonic += RETRY_MS;
+  await refresher.look();
+  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_stale", "attestation_refresh"]);
+  assert.equal(core.freshness.stale, false);
+  platform.broken = true;
+  at.monotonic += 100_001;
+  await refresher.look();
+  assert.equal(entries.at(-1)?.entry_type, "attestation_stale", "and again the next time");
+});
+
+const machine = (devices: readonly string[]): Machine => ({ exists: (path) => devices.includes(path), chassisTag: () => "", tpm: () => null });
+
+test("a document for another platform, or of another image, is refused before anything of it is used", async () => {
+  const documentOf = (attestation: string) => {
+    const { config } = parseConfig(`attestation: {${attestation}}`, { env: { CMCP_DEV_MODE: "1" } });
+    const bytes = buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: {}, catalog: [], pins: {}, trust_anchors: {} });
+    return { document: parseLaunchDocument(untrusted(bytes)), received: untrusted<Uint8Array>(bytes) };
+  };
+  const establish = async (attestation: string, devices: readonly string[] = []) => {
+    const { document, received } = documentOf(attestation);
+    return await establishPlatform(document, { received, sha256: new Uint8Array(32) }, { machine: machine(devices) }, () => Promise.reject(new Error("nothing is dialled")));
+  };
+  const { attester, launch } = await establish("provider: software-only");
+  assert.deepEqual([attester.provider, launch.platform, launch.carrier], ["software-only", "software-only", "none"]);
+  await establish(`provider: auto, expected_measurement: '${launch.measurement}'`);
+  await assert.rejects(establish(`provider: auto, expected_measurement: 'sha256:${"1".repeat(64)}'`), { code: "EVIDENCE_MEASUREMENT_MISMATCH" });
+  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establish(`provider: ${provider}`), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
+  await assert.rejects(establish("provider: sev-snp", ["/dev/sev-guest"]), { code: "ATTESTATION_REPORT_UNAVAILABLE" }, "the device alone gives no report");
+});
+
+test("assurance is named for what it can be at most", () => {
+  assert.deepEqual((["software-only", "tpm2", "amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx"] as const).map(assuranceOf), ["functional-only", "host-trusted", "as appraised", "as appraised", "as appraised"]);
+});

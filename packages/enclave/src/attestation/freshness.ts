@@ -1,0 +1,52 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Config } from "@cmcp/launch";
+
+/** Share of its validity after which a report is to be replaced. */
+const DUE_AFTER = 0.75;
+
+/** Two clocks: the host sets one and cannot stop the other. */
+export interface TwoClocks {
+  /** Milliseconds since the epoch. */
+  wall(): number;
+  /** Milliseconds that only go forward. */
+  monotonic(): number;
+}
+
+/** How old the instance's report is. Whichever clock says it is older counts. */
+export class Freshness {
+  readonly #validityMs: number;
+  readonly #failClosed: boolean;
+  readonly #clocks: TwoClocks;
+  #made: { readonly wall: number; readonly monotonic: number };
+
+  /** Begins as if a report had just been made. */
+  constructor({ validity_seconds: validity, staleness_policy: policy }: Pick<Config["attestation"], "validity_seconds" | "staleness_policy">, clocks: TwoClocks) {
+    this.#validityMs = validity * 1000;
+    this.#failClosed = policy === "fail_closed";
+    this.#clocks = clocks;
+    this.#made = { wall: clocks.wall(), monotonic: clocks.monotonic() };
+  }
+
+  /** A report was made now. */
+  renew(): void {
+    this.#made = { wall: this.#clocks.wall(), monotonic: this.#clocks.monotonic() };
+  }
+
+  get ageMs(): number {
+    return Math.max(this.#clocks.wall() - this.#made.wall, this.#clocks.monotonic() - this.#made.monotonic);
+  }
+
+  get stale(): boolean {
+    return this.ageMs > this.#validityMs;
+  }
+
+  /** True when it is time for another report. */
+  get due(): boolean {
+    return this.ageMs >= this.#validityMs * DUE_AFTER;
+  }
+
+  /** @throws CmcpError `ATTESTATION_STALE` while the report is too old, where the configuration says to fail closed. */
+  require(): void {
+    if (this.#failClosed && this.stale) throw new CmcpError("ATTESTATION_STALE", "the attestation report is older than attestation.validity_seconds and could not be replaced");
+  }
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { createPublicKey, verify } from "node:crypto";
+import { test } from "node:test";
+import type { Sealing } from "@cmcp/attestation";
+import { encodeRecord } from "@cmcp/audit";
+import { toBase64Url, untrusted } from "@cmcp/boundary";
+import type { Journal } from "../host/journal.ts";
+import { SigningKey } from "../keys.ts";
+import { earlierIdentities, openIdentity } from "./identity.ts";
+
+const LAUNCH = new Uint8Array(32).fill(1);
+const none = (): Promise<Uint8Array[]> => Promise.resolve([]);
+
+/** A platform that gives each machine a secret of its own. */
+const machine = (secret: number): Sealing => ({
+  kind: "sev-snp-derived-key",
+  make: () => Promise.resolve({ secret: new Uint8Array(32).fill(secret), recipe: new Uint8Array() }),
+  again: () => Promise.resolve(new Uint8Array(32).fill(secret)),
+});
+
+test("an identity outlives its instance on the same machine with the same launch, and nowhere else", async () => {
+  const first = await openIdentity(machine(1), LAUNCH, none);
+  assert.ok(first !== null && !first.continued);
+  const kept = (): Promise<Uint8Array[]> => Promise.resolve([new Uint8Array(5), first.sealed]);
+  const again = await openIdentity(machine(1), LAUNCH, kept);
+  assert.ok(again?.continued);
+  assert.equal(again.publicKey, first.publicKey);
+  assert.deepEqual(again.sealed, first.sealed);
+  for (const [sealing, launch] of [[machine(2), LAUNCH], [machine(1), new Uint8Array(32)]] as const) {
+    const other = await openIdentity(sealing, launch, kept);
+    assert.ok(other !== null && !other.continued);
+    assert.notEqual(other.publicKey, first.publicKey);
+  }
+});
+
+test("where the platform keeps nothing there is no identity, and the host is not asked", async () => {
+  assert.equal(await openIdentity({ kind: "none", why: "test" }, LAUNCH, () => assert.fail("not asked")), null);
+});
+
+test("an identity vouches for an instance's key, for that purpose alone", async () => {
+  const identity = await openIdentity(machine(1), LAUNCH, none);
+  const { thumbprint } = new SigningKey();
+  const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: identity?.publicKey ?? "" } });
+  const signature = identity?.vouchFor(thumbprint) ?? new Uint8Array();
+  assert.ok(verify(null, Buffer.concat([Buffer.from("cmcp-identity-v1|"), thumbprint]), key, signature));
+  assert.ok(!verify(null, thumbprint, key, signature));
+});
+
+test("the host's store gives the latest blobs first, and what is none is passed over", async () => {
+  const key = new SigningKey();
+  const instance = toBase64Url(key.thumbprint);
+  const hash = `sha256:${"0".repeat(64)}`;
+  const record = (sealed?: string): Uint8Array =>
+    encodeRecord({ kind: "instance", body: { jwk: key.jwk, gateway_version: "1", policy_hash: hash, catalog_hash: hash, boot_time: "2026-01-01T00:00:00Z", ...(sealed === undefined ? {} : { sealed_identity: sealed }) } }, instance, 0, (bytes) => key.sign(bytes));
+  const stored = [record(toBase64Url(new Uint8Array(3).fill(1))), new Uint8Array(9), record(), record("not base64!"), ...Array.from({ length: 9 }, (_, index) => record(toBase64Url(new Uint8Array(2).fill(index + 2))))];
+  const journal = { scan: () => stored.map((bytes) => untrusted(bytes)) } as unknown as Journal;
+  assert.deepEqual((await earlierIdentities(journal)).map((blob) => blob[0]), [10, 9, 8, 7, 6, 5, 4, 3]);
+});

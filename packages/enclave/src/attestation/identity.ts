@@ -1,0 +1,71 @@
+import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto";
+import { seal, unseal, type Sealing } from "@cmcp/attestation";
+import { fromBase64Url } from "@cmcp/boundary";
+import type { Journal } from "../host/journal.ts";
+import { readRecord } from "../record/read-back.ts";
+
+/** What the sealed seed is for; a blob opens for no other purpose. */
+const PURPOSE = "cmcp-identity-v1";
+const SEED_BYTES = 32;
+/** PKCS #8 of an Ed25519 key up to its seed (RFC 8410 section 7). */
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+/** Earlier blobs that are tried, latest first; a host that shows others only loses the identity. */
+const MAX_EARLIER = 8;
+
+/**
+ * The gateway's identity: an Ed25519 key that outlives its instances, for as long as image, launch document and
+ * machine stay the same. It signs each instance's own key and nothing else, so that whoever trusted one instance
+ * knows the next without appraising its evidence anew. Instances keep keys, chains and counters of their own.
+ */
+export class Identity {
+  readonly #privateKey: KeyObject;
+  /** The public key, base64url of 32 bytes. */
+  readonly publicKey: string;
+  /** The seed as the host may keep it. */
+  readonly sealed: Uint8Array;
+  /** Whether an earlier instance had it. */
+  readonly continued: boolean;
+
+  constructor(seed: Uint8Array, sealed: Uint8Array, continued: boolean) {
+    this.#privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
+    this.publicKey = createPublicKey(this.#privateKey).export({ format: "jwk" }).x ?? "";
+    this.sealed = sealed;
+    this.continued = continued;
+  }
+
+  /** Ed25519 signature, 64 bytes, over `cmcp-identity-v1|` and the 32-byte thumbprint of an instance's key. */
+  vouchFor(thumbprint: Uint8Array): Uint8Array {
+    return sign(null, Buffer.concat([Buffer.from(`${PURPOSE}|`), thumbprint]), this.#privateKey);
+  }
+}
+
+/** The blobs that earlier instances left in the host's store, latest first. Nobody is believed: a blob opens or it does not. */
+export async function earlierIdentities(journal: Journal): Promise<Uint8Array[]> {
+  const blobs: Uint8Array[] = [];
+  for await (const bytes of journal.scan({ kind: "instance" })) {
+    const record = readRecord(bytes);
+    const blob = record?.kind === "instance" ? fromBase64Url(record.body.sealed_identity ?? "") : undefined;
+    if (blob !== undefined && blob.length > 0) blobs.unshift(blob);
+    blobs.splice(MAX_EARLIER);
+  }
+  return blobs;
+}
+
+/**
+ * Opens the identity of an earlier instance, or makes one. `null` where the platform cannot keep a secret as well as
+ * it attests: an identity that somebody else could have is worse than none.
+ *
+ * @param launchDigest SHA-256 of the launch document, 32 bytes
+ * @param earlier gives the blobs the host kept, latest first
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when the platform cannot be asked
+ */
+export async function openIdentity(sealing: Sealing, launchDigest: Uint8Array, earlier: () => Promise<readonly Uint8Array[]>): Promise<Identity | null> {
+  if (sealing.kind === "none") return null;
+  const binding = { launchDigest, purpose: PURPOSE };
+  for (const blob of await earlier()) {
+    const seed = await unseal(sealing, binding, blob);
+    if (seed?.length === SEED_BYTES) return new Identity(seed, blob, true);
+  }
+  const seed = new Uint8Array(randomBytes(SEED_BYTES));
+  return new Identity(seed, await seal(sealing, binding, seed), false);
+}

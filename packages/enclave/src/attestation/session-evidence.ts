@@ -1,0 +1,54 @@
+import type { Evidence } from "@cmcp/attestation";
+import { sessionReportData } from "@cmcp/attestation";
+
+/** Sessions whose evidence is remembered, the latest; older evidence is asked for again. */
+const MAX_REMEMBERED = 1024;
+
+/** What session evidence needs of the gateway. */
+export interface SessionEvidenceTerms {
+  readonly thumbprint: Uint8Array;
+  readonly validityMs: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly collect: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
+}
+
+interface Remembered {
+  readonly made: number;
+  readonly evidence: Promise<Evidence>;
+}
+
+/**
+ * Evidence that commits to a session's chain root, made when somebody first needs it. What it commits to stays the
+ * same for the session's life, so one report serves every claim of it until it is too old.
+ */
+export class SessionEvidence {
+  readonly #terms: SessionEvidenceTerms;
+  readonly #byRoot = new Map<string, Remembered>();
+
+  constructor(terms: SessionEvidenceTerms) {
+    this.#terms = terms;
+  }
+
+  /** @param root the session's chain root, 64 hex digits. @throws CmcpError as the platform's collector does */
+  async of(root: string, principalId: string): Promise<Evidence> {
+    const { now, validityMs, thumbprint, collect } = this.#terms;
+    const known = this.#byRoot.get(root);
+    if (known !== undefined && now() - known.made < validityMs) return await known.evidence;
+    const made = { made: now(), evidence: collect(sessionReportData(thumbprint, root), principalId) };
+    this.#remember(root, made);
+    try {
+      return await made.evidence;
+    } catch (thrown) {
+      if (this.#byRoot.get(root) === made) this.#byRoot.delete(root);
+      throw thrown;
+    }
+  }
+
+  #remember(root: string, made: Remembered): void {
+    this.#byRoot.delete(root);
+    this.#byRoot.set(root, made);
+    const oldest = this.#byRoot.keys().next();
+    if (this.#byRoot.size > MAX_REMEMBERED && oldest.done !== true) this.#byRoot.delete(oldest.value);
+  }
+}

@@ -1,0 +1,44 @@
+import { hostAssertedLabels, type Authenticated, type HostAsserted, type IdentitySource, type PeerIdentity } from "@cmcp/identity";
+import type { RequestFacts } from "@cmcp/policy";
+
+/** Who is calling, as far as the gateway could establish; made anew for each request. */
+export class Caller {
+  readonly principalId: string;
+  readonly source: IdentitySource;
+  /** What a JWT proved; `null` for every other source. */
+  readonly proven: Authenticated | null;
+  /** The host's word, which changes nothing of the above. */
+  readonly asserted: HostAsserted<PeerIdentity> | null;
+
+  constructor(who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated, asserted: HostAsserted<PeerIdentity> | null) {
+    this.principalId = who.principalId;
+    this.source = who.source;
+    this.proven = who.source === "jwt" ? who : null;
+    this.asserted = asserted;
+  }
+}
+
+/** The attributes of Cedar's principal that are about the caller. */
+export function principalFacts({ principalId, source, proven, asserted }: Caller): RequestFacts["principal"] {
+  return {
+    id: principalId,
+    identitySource: source,
+    identityClaims: proven === null ? [] : claimTexts(proven),
+    ...(proven === null ? {} : { identityIssuer: proven.issuer, userIdentity: proven.subject }),
+    ...(asserted === null ? {} : { hostAssertedIdentity: hostAssertedLabels(asserted).host_asserted_spiffe_id }),
+  };
+}
+
+/** Each projected claim as `name=value`, a set's members one by one. A name holds no `=`, so no value can pass for another claim. */
+function claimTexts({ claims }: Authenticated): readonly string[] {
+  return [...claims].flatMap(([name, value]) => (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`));
+}
+
+/** What the record says of a caller beside its principal. */
+export function callerDetail({ source, proven, asserted }: Caller): Readonly<Record<string, string>> {
+  return {
+    identity_source: source,
+    ...(proven === null ? {} : { identity_issuer: proven.issuer, identity_subject: proven.subject }),
+    ...(asserted === null ? {} : hostAssertedLabels(asserted)),
+  };
+}

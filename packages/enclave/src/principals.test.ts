@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { test, type TestContext } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
+import { JwtAuthenticator } from "@cmcp/identity";
+import type { Provision } from "@cmcp/launch";
+import { readCallerIdentity } from "./caller-identity.ts";
+import { Caller, callerDetail, principalFacts } from "./caller.ts";
+import { Clock } from "./clock.ts";
+import { Principals } from "./principals.ts";
+
+const ISSUER = "https://login.example/";
+const AUDIENCE = "https://gw.example/mcp";
+const START = Date.UTC(2026, 10, 21);
+const MEASURED = [
+  { id: "default", workflows: ["default"] },
+  { id: "desk", workflows: ["default", "settle"] },
+];
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const IDENTITY = {
+  resource: AUDIENCE,
+  jwt: [
+    {
+      issuer: ISSUER,
+      audience: [AUDIENCE],
+      algorithms: ["EdDSA"],
+      jwks: { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k" }] },
+      clock_skew_seconds: 0,
+      subjects: [
+        { subject: "anna", principal: "desk" },
+        { subject: "bert", principal: "desk", workflows: ["settle", "other"] },
+      ],
+      any_subject: { prefix: "staff:", workflows: ["read"] },
+      claims: { groups: { claim: "groups", kind: "texts" }, level: { claim: "level", kind: "integer" } },
+    },
+  ],
+};
+
+const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+function jwt(sub: string, claims: object = {}): string {
+  const input = `${part({ alg: "EdDSA", typ: "at+jwt", kid: "k" })}.${part({ iss: ISSUER, aud: AUDIENCE, sub, exp: START / 1000 + 60, ...claims })}`;
+  return `${input}.${sign(null, Buffer.from(input), privateKey).toString("base64url")}`;
+}
+
+const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
+
+/** Principals at a time the test sets, `identity` absent for none that JWTs could be of. */
+async function principals(t: TestContext, identity: Record<string, unknown> = IDENTITY, provision: Partial<Provision> | null = {}): Promise<{ who: Principals; at: (ms: number) => void }> {
+  let wall = START;
+  t.mock.method(Date, "now", () => wall);
+  const clock = new Clock();
+  const settings = readCallerIdentity({ identity, principals: MEASURED });
+  const authenticator = settings.jwt.length === 0 ? null : await JwtAuthenticator.of(settings.jwt, () => clock.now().getTime());
+  const who = new Principals(MEASURED, authenticator);
+  if (provision !== null) who.provision({ v: 1, tokens: [{ principal: "default", sha256: sha256("secret") }, { principal: "desk", sha256: sha256("a.b.c") }], ...provision });
+  return {
+    who,
+    at: (ms) => {
+      wall = ms;
+    },
+  };
+}
+
+const enter = (who: Principals, token: string): Promise<Caller> => who.authenticate(`Bearer ${token}`, null);
+
+test("nobody is let in before tokens are provisioned, JWTs not either", async (t) => {
+  const { who } = await principals(t, IDENTITY, null);
+  for (const header of [null, "Bearer secret", `Bearer ${jwt("anna")}`]) await assert.rejects(who.authenticate(header, null), { code: "NOT_PROVISIONED" });
+});
+
+test("a provisioned token is found first, whatever it looks like; a JWT is one only where issuers are measured", async (t) => {
+  const { who } = await principals(t);
+  for (const [token, id, source] of [["secret", "default", "bearer"], ["a.b.c", "desk", "bearer"], [jwt("anna"), "desk", "jwt"], [jwt("carl"), "staff:carl", "jwt"]] as const) {
+    const caller = await enter(who, token);
+    assert.deepEqual([caller.principalId, caller.source], [id, source]);
+  }
+  await assert.rejects(enter((await principals(t, {})).who, jwt("anna")), { code: "UNAUTHENTICATED", message: "the bearer token is missing or not known" });
+});
+
+test("a refusal says whether a token was sent at all", async (t) => {
+  const { who } = await principals(t);
+  const reason = async (header: string | null): Promise<unknown> => await who.authenticate(header, null).then(() => assert.fail("let in"), (thrown: CmcpError) => [thrown.code, thrown.detail["reason"] === "missing"]);
+  for (const header of [null, "", "Basic secret", "secret", "Bearers secret"]) assert.deepEqual(await reason(header), ["UNAUTHENTICATED", true], String(header));
+  for (const header of ["Bearer", "Bearer ", "Bearer secret x", "bearer wrong", `Bearer ${"x".repeat(8193)}`, `Bearer ${jwt("anna").slice(0, -4)}AAAA`]) assert.deepEqual(await reason(header), ["UNAUTHENTICATED", false], header.slice(0, 20));
+});
+
+test("a token over the bound is none, even one that was provisioned", async (t) => {
+  const [longest, over] = ["y".repeat(8192), "y".repeat(8193)];
+  const { who } = await principals(t, IDENTITY, { tokens: [longest, over].map((token) => ({ principal: "default", sha256: sha256(token) })) });
+  await enter(who, longest);
+  await assert.rejects(enter(who, over), { code: "UNAUTHENTICATED" });
+});
+
+test("without tokens in development, a token that is sent must still be one", async (t) => {
+  const { who } = await principals(t, IDENTITY, { tokens: [], tokenless: true });
+  assert.equal((await who.authenticate(null, null)).source, "tokenless");
+  await assert.rejects(enter(who, "secret"), { code: "UNAUTHENTICATED" });
+  assert.equal((await enter(who, jwt("anna"))).source, "jwt");
+});
+
+test("workflows: the principal's, narrowed by the subject's, and of any_subject its own alone", async (t) => {
+  const { who } = await principals(t);
+  const may = async (token: string): Promise<boolean[]> => {
+    const caller = await enter(who, token);
+    return ["default", "settle", "other", "read"].map((workflow) => who.mayUse(caller, workflow));
+  };
+  assert.deepEqual(await may("a.b.c"), [true, true, false, false]);
+  assert.deepEqual(await may(jwt("anna")), [true, true, false, false]);
+  assert.deepEqual(await may(jwt("bert")), [false, true, false, false]);
+  assert.deepEqual(await may(jwt("carl")), [false, false, false, true]);
+  assert.equal(who.mayUse(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
+});
+
+test("a host that sets the clock back, or stops it, brings no expired token back", async (t) => {
+  const { who, at } = await principals(t);
+  let monotonic = 0;
+  t.mock.method(performance, "now", () => monotonic);
+  const minute = jwt("anna");
+  await enter(who, minute);
+  at(START + 60_000);
+  await assert.rejects(enter(who, minute), { code: "UNAUTHENTICATED" });
+  for (const wall of [START, 0, Number.NaN]) {
+    at(wall);
+    await assert.rejects(enter(who, minute), { code: "UNAUTHENTICATED" }, String(wall));
+  }
+  const later = jwt("anna", { exp: START / 1000 + 120 });
+  await enter(who, later);
+  monotonic = 60_000;
+  await assert.rejects(enter(who, later), { code: "UNAUTHENTICATED" });
+});
+
+test("rules and record see who it was, a claim's members one by one", async (t) => {
+  const { who } = await principals(t);
+  const caller = await enter(who, jwt("anna", { groups: ["a", "b=c"], level: 3, secret: "x" }));
+  assert.deepEqual(principalFacts(caller), { id: "desk", identitySource: "jwt", identityClaims: ["groups=a", "groups=b=c", "level=3"], identityIssuer: ISSUER, userIdentity: "anna" });
+  assert.deepEqual(callerDetail(caller), { identity_source: "jwt", identity_issuer: ISSUER, identity_subject: "anna" });
+  const bearer = await enter(who, "secret");
+  assert.deepEqual([principalFacts(bearer), callerDetail(bearer)], [{ id: "default", identitySource: "bearer", identityClaims: [] }, { identity_source: "bearer" }]);
+});
+
+test("a wrong configuration is named by its key, without what stands there that is no key", () => {
+  const read = (identity: Record<string, unknown>): unknown => readCallerIdentity({ identity, principals: MEASURED });
+  assert.throws(() => read({ "jwt\n": [] }), { code: "CONFIG_INVALID", message: "enclave.identity.jwt?: unknown key" });
+  assert.throws(() => read({ jwt: [{ ...IDENTITY.jwt[0], audience: [] }], resource: AUDIENCE }), (thrown) => thrown instanceof CmcpError && thrown.message.startsWith("enclave.identity.jwt.0.audience: "));
+  assert.throws(() => readCallerIdentity({ identity: IDENTITY, principals: [{ id: "default", workflows: ["default"] }] }), { code: "CONFIG_INVALID" });
+});

@@ -1,0 +1,22 @@
+import type { ClaimValue } from "./jwt/project.ts";
+
+declare const proof: unique symbol;
+
+/** A caller whose token this package has verified. No other code can make one, and the host's word cannot become one. */
+export interface Authenticated {
+  readonly [proof]: "verified";
+  readonly source: "jwt";
+  readonly principalId: string;
+  /** Workflows the caller may name; `null` for all of its principal's. */
+  readonly workflows: readonly string[] | null;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly claims: ReadonlyMap<string, ClaimValue>;
+  /** Milliseconds since 1970 after which the token counts no more, clock skew included. */
+  readonly expiresAt: number;
+}
+
+/** Only for code that has just verified what it passes on. */
+export function authenticated(verified: Omit<Authenticated, typeof proof>): Authenticated {
+  return verified as Authenticated;
+}

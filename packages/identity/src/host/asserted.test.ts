@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { untrusted } from "@cmcp/boundary";
+import * as fc from "fast-check";
+import type { Authenticated } from "../authenticated.ts";
+import { identityFacts } from "../facts.ts";
+import { JwtAuthenticator } from "../jwt/authenticator.ts";
+import { NOW, goodClaims, settings, testKey, token } from "../testing/issuer.ts";
+import { hostAssertedLabels, readHostAsserted, type HostAsserted, type PeerIdentity } from "./asserted.ts";
+import { readSpiffeId } from "./spiffe.ts";
+
+const DOMAINS = { trust_domains: ["bank.example"] };
+const ID = "spiffe://bank.example/agents/desk-7";
+
+function known(text: string = ID): HostAsserted<PeerIdentity> {
+  const value = readHostAsserted(untrusted(text), DOMAINS);
+  assert.ok(value !== null);
+  return value;
+}
+
+test("the host's word becomes labels that say whose word it is", () => {
+  assert.deepEqual(hostAssertedLabels(known()), { host_asserted_source: "host-asserted", host_asserted_spiffe_id: ID, host_asserted_trust_domain: "bank.example" });
+});
+
+test("without configuration, or for another trust domain, there is no label", () => {
+  assert.equal(readHostAsserted(untrusted(ID), undefined), null);
+  assert.equal(readHostAsserted(untrusted(ID), null), null);
+  assert.equal(readHostAsserted(untrusted("spiffe://evil.example/agents/desk-7"), DOMAINS), null);
+  assert.equal(readHostAsserted(untrusted("spiffe://bank.example.evil.example/a"), DOMAINS), null);
+});
+
+test("only SPIFFE IDs in their one spelling are read", () => {
+  for (const text of ["spiffe://bank.example", "spiffe://bank.example/a/b", "spiffe://b-a_n.k/A.b-c_9"]) assert.equal(readSpiffeId(text)?.text, text);
+  const wrong = ["", "spiffe://", "spiffe:///a", "SPIFFE://bank.example/a", "spiffe://Bank.example/a", "spiffe://bank.example/", "spiffe://bank.example//a", "spiffe://bank.example/a/", "spiffe://bank.example/./a", "spiffe://bank.example/a/..", "spiffe://user@bank.example/a", "spiffe://bank.example:8443/a", "spiffe://bank.example/a?b", "spiffe://bank.example/a#b", "spiffe://bank.example/%41", "spiffe://bank.example/é", "https://bank.example/a", `${ID}\n`, `spiffe://bank.example/${"a".repeat(2_048)}`, `spiffe://${"a".repeat(256)}/a`];
+  for (const text of wrong) assert.equal(readSpiffeId(text), null, text.slice(0, 60));
+  fc.assert(fc.property(fc.string(), (text) => readSpiffeId(text) === null || text.startsWith("spiffe://")));
+});
+
+test("the host's word is no login: the compiler refuses it, and it changes nothing that was proved", async () => {
+  const onlyVerified = (caller: Authenticated): string => caller.principalId;
+  // @ts-expect-error A host's assertion is not an authenticated caller.
+  assert.equal(onlyVerified(known()), undefined);
+  // @ts-expect-error Neither is anything that merely looks like one.
+  assert.equal(onlyVerified({ source: "jwt", principalId: "x", workflows: null, issuer: "", subject: "", claims: new Map(), expiresAt: 0 }), "x");
+
+  const key = testKey("ES256");
+  const caller = await (await JwtAuthenticator.of(settings([key], { claims: { unit: { claim: "unit", kind: "text" } } }).jwt, () => NOW)).authenticate(token(key, goodClaims({ unit: "fx" })));
+  const without = identityFacts(caller, null);
+  const withWord = identityFacts(caller, known("spiffe://bank.example/identity_source"));
+  assert.deepEqual([...without], [["identity_source", "jwt"], ["identity_issuer", caller.issuer], ["identity_subject", "desk-7"], ["claim_unit", "fx"]]);
+  for (const [name, value] of without) assert.equal(withWord.get(name), value);
+  assert.deepEqual([...withWord.keys()].slice(without.size), ["host_asserted_source", "host_asserted_spiffe_id", "host_asserted_trust_domain"]);
+  assert.equal(identityFacts("bearer", known()).get("identity_source"), "bearer");
+  assert.equal(identityFacts("tokenless", null).get("identity_source"), "tokenless");
+});

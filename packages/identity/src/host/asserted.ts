@@ -1,0 +1,43 @@
+import { examine, type Untrusted } from "@cmcp/boundary";
+import type { IdentitySettings } from "../schema.ts";
+import { readSpiffeId } from "./spiffe.ts";
+
+declare const hostsWord: unique symbol;
+
+/**
+ * Something about a caller for which there is only the host's word. It is opaque: it can be turned into labels for
+ * policies and records, and into nothing else. It is no `Authenticated`, and no function here makes one of it.
+ */
+export interface HostAsserted<T> {
+  readonly [hostsWord]: T;
+}
+
+/** What a host that ends the agents' TLS can report of a client certificate. */
+export interface PeerIdentity {
+  readonly spiffeId: string;
+  readonly trustDomain: string;
+}
+
+function asserted<T>(value: T): HostAsserted<T> {
+  return value as unknown as HostAsserted<T>;
+}
+
+/** Labels as policies and records see them. The name of each says where it comes from. */
+export interface HostAssertedLabels {
+  readonly host_asserted_source: "host-asserted";
+  readonly host_asserted_spiffe_id: string;
+  readonly host_asserted_trust_domain: string;
+}
+
+/** What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the configuration names. */
+export function readHostAsserted(spiffeId: Untrusted<string>, settings: IdentitySettings["host_asserted"]): HostAsserted<PeerIdentity> | null {
+  const id = readSpiffeId(examine(spiffeId));
+  if (id === null || !(settings?.trust_domains.includes(id.trustDomain) ?? false)) return null;
+  return asserted({ spiffeId: id.text, trustDomain: id.trustDomain });
+}
+
+/** The labels of a host's assertion: all that can be done with one. */
+export function hostAssertedLabels(value: HostAsserted<PeerIdentity>): HostAssertedLabels {
+  const { spiffeId, trustDomain } = value as unknown as PeerIdentity;
+  return { host_asserted_source: "host-asserted", host_asserted_spiffe_id: spiffeId, host_asserted_trust_domain: trustDomain };
+}

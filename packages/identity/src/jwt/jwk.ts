@@ -1,0 +1,45 @@
+import { fromBase64Url } from "@cmcp/boundary";
+import * as z from "zod";
+import { RSA_BITS } from "../limits.ts";
+import { ALGORITHMS, algorithmsOf } from "./algorithms.ts";
+
+const bytes = (length: number): z.ZodType<string> => z.string().refine((text) => fromBase64Url(text)?.byteLength === length, { error: `must be base64url of ${length} bytes without padding` });
+const certificateMember = z.unknown().describe("Not used: the key itself is what is trusted.");
+
+const common = {
+  kid: z.string().min(1).max(256),
+  alg: z.enum(ALGORITHMS).optional(),
+  use: z.literal("sig").optional(),
+  key_ops: z.tuple([z.literal("verify")]).optional(),
+  x5c: certificateMember.optional(),
+  x5t: certificateMember.optional(),
+  "x5t#S256": certificateMember.optional(),
+};
+
+/** Bits of an unsigned big-endian number. */
+function bits(number: Uint8Array): number {
+  return number.byteLength === 0 ? 0 : (number.byteLength - 1) * 8 + (32 - Math.clz32(number[0] ?? 0));
+}
+
+const modulus = z.string().max(1_024).refine(
+  (text) => {
+    const length = bits(fromBase64Url(text) ?? new Uint8Array());
+    return length >= RSA_BITS.least && length <= RSA_BITS.most;
+  },
+  { error: `must be base64url of an RSA modulus of ${RSA_BITS.least} to ${RSA_BITS.most} bits` },
+);
+
+/** A public key of a JWK set (RFC 7517). A private or shared key is refused: it has members this shape does not know. */
+export const jwkSchema = z
+  .discriminatedUnion("kty", [
+    z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: bytes(32), ...common }),
+    z.discriminatedUnion("crv", [
+      z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: bytes(32), y: bytes(32), ...common }),
+      z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-384"), x: bytes(48), y: bytes(48), ...common }),
+    ]),
+    // F4 is what every issuer uses; an exponent of the caller's choosing makes verification cost what the caller likes.
+    z.strictObject({ kty: z.literal("RSA"), n: modulus, e: z.literal("AQAB"), ...common }),
+  ])
+  .refine((key) => key.alg === undefined || algorithmsOf(key).includes(key.alg), { error: "alg does not go with the key" });
+
+export type Jwk = z.output<typeof jwkSchema>;

@@ -1,0 +1,15 @@
+import type { CmcpError } from "@cmcp/boundary";
+import type { RpcMessage } from "../../jsonrpc/message.ts";
+
+/** A connection that carries messages both ways, in order: the old HTTP with SSE, or a process's standard input and output. */
+export interface MessageChannel {
+  /** Sends one message. @throws CmcpError when it cannot have reached the server whole */
+  send(text: string): Promise<void>;
+  /** Why it is over. Never rejects. */
+  readonly closed: Promise<CmcpError>;
+  /** Ends the connection. Never throws. */
+  close(): Promise<void>;
+}
+
+/** Opens a connection; `received` takes every message of the server, and nothing more is read until it is done. */
+export type OpenChannel = (received: (message: RpcMessage) => Promise<void>, signal: AbortSignal) => Promise<MessageChannel>;

@@ -1,0 +1,125 @@
+import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { ListKind, ListenFilter } from "../../ingress/ports.ts";
+import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
+import { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION } from "../../versions.ts";
+import { raced } from "../abort.ts";
+import { protocolFault, withSent } from "../fault.ts";
+import { readList } from "../lists.ts";
+import { rateLimited, type Notified } from "../listening.ts";
+import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits } from "../options.ts";
+import type { Upstream, UpstreamRequest } from "../upstream.ts";
+import type { MessageChannel, OpenChannel } from "./channel.ts";
+import { Conversation } from "./conversation.ts";
+
+export interface ChannelClientOptions {
+  /** Opens a connection on behalf of a session. */
+  readonly open: (sessionKey: string) => OpenChannel;
+  readonly clientInfo: { readonly name: string; readonly version: string };
+  readonly limits?: Partial<UpstreamLimits>;
+}
+
+/** A connection of one session, from the moment it is asked for. */
+interface Connection {
+  readonly conversation: Conversation;
+  readonly channel: Promise<MessageChannel>;
+}
+
+/** A tool server behind {@link MessageChannel}s: one connection, and so one MCP session, for each session of the gateway. */
+export class ChannelClient implements Upstream {
+  readonly #options: ChannelClientOptions;
+  readonly #limits: UpstreamLimits;
+  readonly #connections = new Map<string, Connection>();
+  readonly #closing = new AbortController();
+
+  constructor(options: ChannelClientOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
+  }
+
+  async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+    const conversation = await this.#opened(sessionKey, peer);
+    return { kind: "complete", result: await conversation.request(method, params, peer, this.#limits.totalMs) };
+  }
+
+  async list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
+    return await readList(kind, (method, params) => this.request(sessionKey, { method, params }, readingPeer(signal)));
+  }
+
+  async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+    try {
+      const conversation = await this.#opened(sessionKey, silentPeer(signal));
+      conversation.listen(rateLimited((method, params) => {
+        if (!signal.aborted) notified(method, params);
+      }));
+      for (const uri of filter.resourceSubscriptions ?? []) await conversation.request("resources/subscribe", { uri }, silentPeer(signal), this.#limits.totalMs).catch(() => undefined);
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    } catch (thrown) {
+      // A server that cannot be reached says nothing; it is asked again when something is called.
+      if (!(thrown instanceof CmcpError)) throw thrown;
+    }
+  }
+
+  async unsubscribe(sessionKey: string, uri: string): Promise<void> {
+    const connection = this.#connections.get(sessionKey);
+    await connection?.conversation.request("resources/unsubscribe", { uri }, silentPeer(this.#closing.signal), this.#limits.totalMs).catch(() => undefined);
+  }
+
+  async closeSession(sessionKey: string): Promise<void> {
+    const connection = this.#connections.get(sessionKey);
+    this.#connections.delete(sessionKey);
+    await connection?.channel.then((channel) => channel.close(), () => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection to the tool server was closed"));
+    await Promise.all([...this.#connections.keys()].map((key) => this.closeSession(key)));
+  }
+
+  /** Waits for a connection others may wait for too. Whatever goes wrong here, the request itself has not left. */
+  async #opened(key: string, peer: Peer): Promise<Conversation> {
+    const connection = this.#connections.get(key) ?? this.#open(key, peer.capabilities);
+    try {
+      await raced(connection.channel, peer.signal);
+      return connection.conversation;
+    } catch (thrown) {
+      throw withSent(asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "UPSTREAM_UNAVAILABLE", "no connection to the tool server"), false);
+    }
+  }
+
+  #open(key: string, capabilities: JsonObject): Connection {
+    const conversation = new Conversation();
+    const connection = { conversation, channel: this.#initialized(key, conversation, capabilities) };
+    this.#connections.set(key, connection);
+    const forget = (): void => {
+      if (this.#connections.get(key) === connection) this.#connections.delete(key);
+    };
+    connection.channel.then((channel) => void channel.closed.then(forget), forget);
+    return connection;
+  }
+
+  async #initialized(key: string, conversation: Conversation, capabilities: JsonObject): Promise<MessageChannel> {
+    const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.connectMs)]);
+    const channel = await this.#options.open(key)((message) => conversation.received(message), opening);
+    conversation.attach(channel);
+    try {
+      const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#options.clientInfo } };
+      requireKnownVersion(await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs));
+      await conversation.notify("notifications/initialized");
+      return channel;
+    } catch (thrown) {
+      await channel.close();
+      throw thrown;
+    }
+  }
+}
+
+/** Versions of servers behind these transports; the oldest knows no other transport than the old HTTP with SSE. */
+const VERSIONS: readonly unknown[] = [...LEGACY_VERSIONS, "2024-11-05"];
+
+function requireKnownVersion({ protocolVersion, capabilities }: JsonObject): void {
+  if (!VERSIONS.includes(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${VERSIONS.join(", ")}`);
+  if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
+}

@@ -1,0 +1,71 @@
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { Exchanges } from "../exchanges.ts";
+import { protocolFault, upstreamFault } from "../fault.ts";
+import { readEvents } from "../answer.ts";
+import { listeningLimits } from "../listening.ts";
+import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "../options.ts";
+import { createPool } from "../pool.ts";
+import type { OpenChannel } from "./channel.ts";
+
+/** Connections: each session holds one for its stream and now and then one for a message. */
+const MAX_CONNECTIONS = 256;
+
+/** Where messages go: the same server, wherever it says that is. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for another server */
+function endpointPath(url: URL, said: string): string {
+  const endpoint = URL.parse(said, url.href);
+  if (endpoint === null || endpoint.origin !== url.origin) throw protocolFault("the tool server's endpoint is at another server");
+  return endpoint.pathname + endpoint.search;
+}
+
+/**
+ * The transport of MCP 2024-11-05 ("HTTP with SSE"): the server's messages on one event stream, whose first event says
+ * where ours are posted.
+ */
+export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenChannel {
+  const limits: UpstreamLimits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
+  const pool = createPool(options, limits, closing, MAX_CONNECTIONS);
+  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS });
+  closing.addEventListener("abort", () => void pool.destroy(), { once: true });
+  return async (received, signal) => {
+    const ending = new AbortController();
+    const exchange = streams.get({}, AbortSignal.any([closing, ending.signal]));
+    const endpoint = Promise.withResolvers<string>();
+    const closed = Promise.withResolvers<CmcpError>();
+    const abort = (): void => endpoint.reject(asCmcpError(signal.reason, "UPSTREAM_TIMEOUT", "the tool server did not say where to post to"));
+    signal.addEventListener("abort", abort, { once: true });
+    const read = async (): Promise<void> => {
+      const { status, headers } = await exchange.head();
+      if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
+      for await (const event of readEvents(exchange, headers, limits.maxResponseBytes)) {
+        if (event.kind === "message") await exchange.hold(received(event.message));
+        else if (event.name === "endpoint") endpoint.resolve(endpointPath(options.url, event.data));
+      }
+    };
+    read()
+      .then(() => upstreamFault("UPSTREAM_UNAVAILABLE", "the tool server ended the connection", true), (thrown: unknown) => asCmcpError(thrown, "INTERNAL", "the tool server's stream could not be read"))
+      .then((why) => {
+        exchange.abandon();
+        endpoint.reject(why);
+        closed.resolve(why);
+      })
+      .catch(closed.reject);
+    try {
+      const posts = new Exchanges(pool, await endpoint.promise, limits);
+      return {
+        closed: closed.promise,
+        send: async (text) => {
+          const posted = posts.post({}, text, AbortSignal.any([closing, ending.signal]));
+          const { status } = await posted.head();
+          posted.release(limits.idleMs);
+          if (status >= 300) throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
+        },
+        close: async () => ending.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection was closed")),
+      };
+    } catch (thrown) {
+      ending.abort(thrown);
+      throw thrown;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  };
+}

@@ -1,0 +1,84 @@
+/* What the parts of the spawner share. SPEC.md beside this folder is the reference for formats and bounds. */
+#ifndef CMCP_SPAWN_H
+#define CMCP_SPAWN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MAX_ENTRIES 64
+#define MAX_RUNTIME 64
+/* More than the 128 that may be configured: some are still ending when the next starts. */
+#define MAX_CHILDREN 192
+#define MAX_ARGS 256
+#define MAX_ENV 64
+#define MAX_PATH 1024
+#define MAX_TABLE (256 * 1024)
+#define MAX_TREE_ITEMS 65536
+#define MAX_TREE_BYTES (256ull << 20)
+#define MAX_TREE_DEPTH 32
+#define DIGEST 32
+
+/* Statuses of an entry and of a start; SPEC.md, "Statuses". */
+enum status { READY = 0, NO_ENTRY, DIGEST_MISMATCH, TREE_REFUSED, TREE_UNREADABLE, NOT_CONFINED, BUSY, MALFORMED, NO_PROGRAM };
+
+/* One server the launch document allows. Strings point into the table's bytes. */
+struct entry {
+  uint8_t pinned;
+  uint8_t expected[DIGEST];
+  uint8_t measured[DIGEST];
+  uint8_t status;
+  uint32_t tasks, memory_mib, scratch_mib, files, cpu_seconds;
+  char *tree;
+  char *argv[MAX_ARGS + 1];
+  char *envp[MAX_ENV + 1];
+};
+
+struct table {
+  unsigned count;
+  struct entry entries[MAX_ENTRIES];
+};
+
+/* What of this machine every server sees, and where trees are kept; from the command line. */
+struct machine {
+  const char *stage;
+  const char *runtime[MAX_RUNTIME];
+  unsigned runtimes;
+  int privileged;
+  uid_t uid;
+  gid_t gid;
+};
+
+struct sha256 {
+  uint32_t state[8];
+  uint64_t length;
+  uint8_t block[64];
+};
+
+void sha256_start(struct sha256 *hash);
+void sha256_add(struct sha256 *hash, const void *data, size_t length);
+void sha256_end(struct sha256 *hash, uint8_t digest[DIGEST]);
+
+/* Measures the file or folder at `path`; with `copy`, also writes what was measured there. Returns a status. */
+int tree_measure(const char *path, const char *copy, uint8_t digest[DIGEST]);
+
+/* Reads the allowed servers out of `bytes`, which must outlive the table. 0, or -1 for anything malformed. */
+int table_read(struct table *table, uint8_t *bytes, size_t length);
+
+/* Gives this process a mount namespace of its own, with the stage mounted in it. 0 or -1. */
+int machine_enter(struct machine *machine);
+/* Path of the stage's copy of an entry's tree. */
+void machine_copy_path(const struct machine *machine, unsigned index, char path[MAX_PATH]);
+/* Flags of clone(2) for a confined child. */
+int machine_clone_flags(const struct machine *machine);
+/* Shuts the calling process, made with those flags, into its view and bounds, as `uid`. Returns a status. */
+int confine(const struct machine *machine, const struct entry *entry, unsigned index, uid_t uid);
+/* Installs the system call filter in the calling process for good. 0 or -1. */
+int filter_install(void);
+
+/* clone(2) as fork(2) with further flags; the child's pidfd goes to `pidfd`. */
+pid_t fork_with(int flags, int *pidfd);
+/* write(2) of a short text to a file of /proc. 0 or -1. */
+int write_text(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,45 @@
+import { CmcpError, fromHex } from "@cmcp/boundary";
+import { isPlainPath } from "./protocol/encode.ts";
+import { boundsOf, defaultServerSettings, type StdioServerSettings } from "./schema.ts";
+import type { AllowedServer } from "./server.ts";
+
+/** `server.spawn` of a catalog entry. */
+export interface CatalogSpawn {
+  readonly command: string;
+  readonly args?: readonly string[] | null | undefined;
+  readonly binary_digest?: string | null | undefined;
+  readonly measure_target?: string | null | undefined;
+}
+
+/** What the measured configuration says about a catalog's stdio server. */
+export interface AllowOptions {
+  /** `attestation.allow_unmeasured_spawn` */
+  readonly allowUnmeasured: boolean;
+  /** Of `enclave.stdio.servers`; defaults where it has none. */
+  readonly settings?: StdioServerSettings | undefined;
+}
+
+const DIGEST = /^sha256:([0-9a-f]{64})$/;
+/** The same for every server on every machine. */
+const ENVIRONMENT: Readonly<Record<string, string>> = { HOME: "/tmp", TMPDIR: "/tmp", PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" };
+
+/**
+ * The server a catalog entry stands for. Its tree is `measure_target`, else `command`; `binary_digest` is the digest of
+ * that tree, or of the file where it is one. A digest of the interpreter would be that of any server it can run.
+ * @param name of the server, for messages
+ * @throws CmcpError `CATALOG_INVALID`; `SPAWN_NOT_PINNED` without a digest where that is not allowed
+ */
+export function allowServer(name: string, spawn: CatalogSpawn, { allowUnmeasured, settings = defaultServerSettings() }: AllowOptions): AllowedServer {
+  const refuse = (why: string): never => {
+    throw new CmcpError("CATALOG_INVALID", `stdio server ${name}: ${why}`);
+  };
+  const { command, args, binary_digest: digest, measure_target: target } = spawn;
+  if (!command.startsWith("/") && target == null) refuse("`command` names an interpreter, so `measure_target` must name the folder with the server's files");
+  if (command.includes("/") && !isPlainPath(command)) refuse("`command` must be a name or an absolute path without '.' and '..'");
+  const tree = target ?? command;
+  if (!isPlainPath(tree)) refuse("`measure_target` must be an absolute path without '.' and '..'");
+  if (digest == null && !allowUnmeasured) throw new CmcpError("SPAWN_NOT_PINNED", `stdio server ${name}: the catalog records no binary_digest of ${tree}`);
+  const bytes = digest == null ? null : (fromHex(DIGEST.exec(digest)?.[1] ?? "") ?? null);
+  if (digest != null && bytes?.byteLength !== 32) refuse("`binary_digest` must be sha256: and 64 lowercase hex digits");
+  return { tree, digest: bytes, program: command, args: args ?? [], environment: { ...ENVIRONMENT, ...settings.environment }, bounds: boundsOf(settings) };
+}

@@ -1,0 +1,28 @@
+import type { CmcpError, Untrusted } from "@cmcp/boundary";
+
+/** Takes one message of a server; nothing more is read until it is done. */
+export type MessageHandler = (message: Untrusted<Uint8Array>) => void | Promise<void>;
+
+/**
+ * The standard input and output of one running stdio server: JSON-RPC messages, one a line (MCP, Transports,
+ * "stdio"). What it writes to standard error is dropped before it gets here.
+ */
+export interface StdioChannel {
+  /** SHA-256 of the tree it runs from, 32 bytes, as it was measured right before it started. */
+  readonly digest: Uint8Array;
+  /**
+   * Why it is over: `UPSTREAM_UNAVAILABLE` when the server ended or {@link close} was called,
+   * `RESPONSE_SIZE_EXCEEDED` for a message over the bound, or what the handler threw. Never rejects.
+   */
+  readonly closed: Promise<CmcpError>;
+  /** Names who takes the messages. Once; until then nothing is read. */
+  onMessage(handler: MessageHandler): void;
+  /**
+   * Sends one message, without a line end; resolves when the system has taken it.
+   * @throws CmcpError `OVERLOADED` while the server leaves {@link MAX_UNREAD_BYTES} unread, `UPSTREAM_UNAVAILABLE` when it is over; of
+   * what failed here the server may have seen a part, but never a whole line
+   */
+  send(message: Uint8Array): Promise<void>;
+  /** Ends the server's input and, if it does not leave by itself, the server; resolves when it is gone. */
+  close(): Promise<void>;
+}

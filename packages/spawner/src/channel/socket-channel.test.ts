@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { CmcpError, examine } from "@cmcp/boundary";
+import { MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
+import { socketPair } from "../testing/socket-pair.ts";
+import { SocketChannel } from "./socket-channel.ts";
+
+const DIGEST = new Uint8Array(32);
+
+test("messages go out as lines and come in as lines", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  const got: string[] = [];
+  const two = new Promise<void>((resolve) => {
+    channel.onMessage((message) => {
+      if (got.push(Buffer.from(examine(message)).toString()) === 2) resolve();
+    });
+  });
+  await channel.send(Buffer.from('{"id":1}'));
+  assert.equal(String((await once(theirs, "data"))[0]), '{"id":1}\n');
+  theirs.write('{"a":1}\n{"b"');
+  theirs.write(":2}\n");
+  await two;
+  assert.deepEqual(got, ['{"a":1}', '{"b":2}']);
+});
+
+test("a line feed inside a message is refused, as it would be two", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  await assert.rejects(channel.send(Buffer.from("{}\n{}")), { code: "INTERNAL" });
+  await channel.send(Buffer.from("{}"));
+  assert.equal(String((await once(theirs, "data"))[0]), "{}\n", "nothing of it left");
+});
+
+test("a message without end ends the server", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  channel.onMessage(() => assert.fail("no message"));
+  theirs.write(Buffer.alloc(MAX_MESSAGE_BYTES + 1, "x"));
+  assert.equal((await channel.closed).code, "RESPONSE_SIZE_EXCEEDED");
+  await assert.rejects(channel.send(Buffer.from("{}")), { code: "RESPONSE_SIZE_EXCEEDED" });
+});
+
+test("a server that reads nothing is not written to without end", async (t) => {
+  const { ours } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  const message = Buffer.alloc(1024 * 1024, "x");
+  const refused: unknown[] = [];
+  for (let sent = 0; sent < 20; sent += 1) void channel.send(message).catch((error: unknown) => refused.push(error));
+  await new Promise((resolve) => setImmediate(resolve));
+  // Those that were taken wait for a reader that never comes.
+  assert.ok(refused.length >= 15 && refused.every((error) => error instanceof CmcpError && error.code === "OVERLOADED"));
+  assert.ok(ours.writableLength <= MAX_UNREAD_BYTES + 20);
+  ours.destroy();
+});
+
+test("nothing is read while a message is being handled", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  let release: () => void = () => undefined;
+  let handled = 0;
+  const first = new Promise<void>((resolve) => {
+    channel.onMessage(() => {
+      handled += 1;
+      if (handled > 1) return;
+      resolve();
+      return new Promise<void>((done) => (release = done));
+    });
+  });
+  theirs.write("a\nb\n");
+  await first;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(handled, 1);
+  release();
+  theirs.end();
+  await channel.closed;
+  assert.equal(handled, 2);
+});
+
+test("what the handler throws ends the channel and is told", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  channel.onMessage(() => {
+    throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "not a message");
+  });
+  theirs.write("a\n");
+  assert.equal((await channel.closed).code, "UPSTREAM_PROTOCOL_ERROR");
+});
+
+test("close ends the input, and what still comes out is handed over", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  const got: string[] = [];
+  channel.onMessage((message) => void got.push(Buffer.from(examine(message)).toString()));
+  theirs.once("end", () => theirs.end("last words\n"));
+  theirs.resume();
+  await channel.close();
+  assert.deepEqual(got, ["last words"]);
+  await assert.rejects(channel.send(Buffer.from("{}")), { code: "UPSTREAM_UNAVAILABLE" });
+});
+
+test("close does not wait for a server that stays", async (t) => {
+  const { ours } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const closing = channel.close();
+  t.mock.timers.tick(4_000);
+  await closing;
+  assert.ok(ours.destroyed);
+});
+
+test("a server that ends by itself is told as such, with or without a handler", async (t) => {
+  for (const handle of [true, false]) {
+    const { ours, theirs } = await socketPair(t);
+    const channel = new SocketChannel(ours, DIGEST);
+    if (handle) channel.onMessage(() => undefined);
+    else ours.resume();
+    theirs.end();
+    assert.equal((await channel.closed).code, "UPSTREAM_UNAVAILABLE");
+  }
+});
+
+test("there is one handler", async (t) => {
+  const { ours } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  channel.onMessage(() => undefined);
+  assert.throws(() => channel.onMessage(() => undefined), { code: "INTERNAL" });
+});

@@ -1,0 +1,71 @@
+import type { Socket } from "node:net";
+import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
+import { CLOSE_MS, MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
+import type { MessageHandler, StdioChannel } from "./channel.ts";
+import { LineSplitter } from "./lines.ts";
+
+const LINE_FEED = 0x0a;
+
+/** A started server at the other end of a connection to the spawner. */
+export class SocketChannel implements StdioChannel {
+  readonly digest: Uint8Array;
+  readonly closed: Promise<CmcpError>;
+  readonly #socket: Socket;
+  #why: CmcpError | undefined;
+  #handled = false;
+
+  constructor(socket: Socket, digest: Uint8Array) {
+    this.digest = digest;
+    this.#socket = socket;
+    // Its end is told by `close`, which follows every error.
+    socket.on("error", () => undefined);
+    this.closed = new Promise((resolve) => {
+      const over = (): void => resolve((this.#why ??= new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended")));
+      if (socket.destroyed) over();
+      else socket.once("close", over);
+    });
+  }
+
+  onMessage(handler: MessageHandler): void {
+    if (this.#handled) throw new CmcpError("INTERNAL", "the channel has a handler already");
+    this.#handled = true;
+    void this.#read(handler);
+  }
+
+  async send(message: Uint8Array): Promise<void> {
+    if (message.includes(LINE_FEED)) throw new CmcpError("INTERNAL", "a message over stdio cannot hold a line feed");
+    const socket = this.#socket;
+    if (!socket.writable) throw this.#why ?? new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server has ended");
+    if (socket.writableLength + message.byteLength > MAX_UNREAD_BYTES) throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent");
+    const line = Buffer.concat([message, Uint8Array.of(LINE_FEED)]);
+    await new Promise<void>((resolve, reject) => {
+      socket.write(line, (error) => {
+        if (error == null) resolve();
+        else reject(new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended before it had read the message", { cause: error }));
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#why ??= new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server was closed");
+    const force = setTimeout(() => this.#socket.destroy(), CLOSE_MS);
+    this.#socket.end();
+    // Unread output would hold back the end that follows it.
+    if (!this.#handled) this.#socket.resume();
+    await this.closed;
+    clearTimeout(force);
+  }
+
+  async #read(handler: MessageHandler): Promise<void> {
+    const lines = new LineSplitter(MAX_MESSAGE_BYTES);
+    try {
+      for await (const chunk of this.#socket as AsyncIterable<Uint8Array>) {
+        for (const line of lines.push(chunk)) await handler(untrusted(line));
+      }
+    } catch (thrown) {
+      this.#why ??= thrown instanceof CmcpError ? thrown : asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the connection to the stdio server was lost");
+    } finally {
+      this.#socket.destroy();
+    }
+  }
+}

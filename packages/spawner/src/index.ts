@@ -1,0 +1,10 @@
+export type { MessageHandler, StdioChannel } from "./channel/channel.ts";
+export { Spawner } from "./client.ts";
+export { allowServer, type AllowOptions, type CatalogSpawn } from "./allow.ts";
+export { MAX_MESSAGE_BYTES, MAX_SERVERS, MAX_UNREAD_BYTES } from "./limits.ts";
+export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./process/limits.ts";
+export { StdioProcesses, type TrustIdentity } from "./process/processes.ts";
+export type { Found } from "./protocol/decode.ts";
+export type { Status } from "./protocol/status.ts";
+export { stdioSchema, type StdioServerSettings, type StdioSettings } from "./schema.ts";
+export { DEFAULT_BOUNDS, spawnEvidence, type AllowedServer, type Confinement, type ServerBounds, type SpawnEvidence } from "./server.ts";

@@ -1,0 +1,32 @@
+/** Most servers of one table; `MAX_ENTRIES` in native/spawn.h. */
+export const MAX_SERVERS = 64;
+/** Most bytes of a table. */
+export const MAX_TABLE_BYTES = 256 * 1024;
+/** Most arguments of one server, its program included. */
+export const MAX_ARGUMENTS = 256;
+/** Most environment variables of one server. */
+export const MAX_VARIABLES = 64;
+/** Bytes of one path of a table. */
+export const MAX_PLACE_BYTES = 511;
+
+/** Files, folders and links of one tree together. */
+export const MAX_TREE_ITEMS = 65_536;
+/** Bytes of all files of one tree. */
+export const MAX_TREE_BYTES = 256 * 1024 * 1024;
+/** Folders below the tree's root, one in the other. */
+export const MAX_TREE_DEPTH = 32;
+/** Bytes of an item's path below the root, and of a link's target. */
+export const MAX_TREE_PATH_BYTES = 1024;
+/** Bytes of a digest. */
+export const DIGEST_BYTES = 32;
+
+/** Bytes of one JSON-RPC message on a server's standard output, its line end not counted. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Bytes handed to a server that it has not read yet; a message that would come on top of so many is refused. */
+export const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+/** Milliseconds until the spawner has answered a connection: it measures again before every start. */
+export const START_MS = 20_000;
+/** Milliseconds until the spawner has copied and measured all trees. */
+export const TABLE_MS = 120_000;
+/** Milliseconds a server may take to end after its input did. The spawner ends it after two seconds. */
+export const CLOSE_MS = 4_000;

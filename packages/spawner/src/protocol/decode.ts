@@ -1,0 +1,39 @@
+import { CmcpError } from "@cmcp/boundary";
+import { DIGEST_BYTES } from "../limits.ts";
+import type { Confinement } from "../server.ts";
+import { STATUSES, type Status } from "./status.ts";
+
+/** What the spawner found for one server, or at one start. */
+export interface Found {
+  readonly status: Status;
+  /** SHA-256 of the server's tree, 32 bytes; without meaning where the status is about reading it. */
+  readonly digest: Uint8Array;
+}
+
+/** Bytes of a {@link Found} on the wire. */
+export const FOUND_BYTES = 1 + DIGEST_BYTES;
+const CONFINEMENTS: readonly (Confinement | undefined)[] = [undefined, "confined", "none"];
+
+/** Bytes of the answer to a table of so many servers. */
+export function tableAnswerBytes(servers: number): number {
+  return 3 + servers * FOUND_BYTES;
+}
+
+function unknown(): never {
+  throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner's answer is not one this version knows");
+}
+
+/** Reads {@link FOUND_BYTES} bytes. @throws CmcpError `SPAWN_UNAVAILABLE` */
+export function decodeFound(bytes: Uint8Array): Found {
+  const status = STATUSES[bytes[0] ?? STATUSES.length];
+  if (status === undefined || bytes.byteLength !== FOUND_BYTES) return unknown();
+  return { status, digest: Uint8Array.from(bytes.subarray(1)) };
+}
+
+/** Reads the answer to a table. @throws CmcpError `SPAWN_UNAVAILABLE` */
+export function decodeTableAnswer(bytes: Uint8Array, servers: number): { readonly confinement: Confinement; readonly found: readonly Found[] } {
+  const confinement = CONFINEMENTS[bytes[0] ?? 0];
+  if (confinement === undefined || bytes.byteLength !== tableAnswerBytes(servers) || (bytes[1] ?? 0) * 256 + (bytes[2] ?? 0) !== servers) return unknown();
+  const found = Array.from({ length: servers }, (_, index) => decodeFound(bytes.subarray(3 + index * FOUND_BYTES, 3 + (index + 1) * FOUND_BYTES)));
+  return { confinement, found };
+}

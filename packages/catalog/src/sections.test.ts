@@ -43,13 +43,13 @@ test("a resource, a template and a prompt carry what their entries say", () => {
   assert.deepEqual(warnings, []);
 });
 
-test("a named server has a name; an era and a credential are refused until something holds to them", () => {
+test("a named server has a name and an era; a credential is refused until something holds to it", () => {
   const [ledger, notes] = load({ servers: [named("ledger", { era: "auto", display_name: "The ledger" }), named("notes")] }).servers;
   assert.deepEqual(ledger?.settings, { name: "ledger", era: "auto", credential: null });
   assert.deepEqual(notes?.settings, { name: "notes", era: "auto", credential: null });
   assert.deepEqual([ledger?.displayName, notes?.displayName], ["The ledger", "notes"]);
   assert.deepEqual([ledger, notes].map((each) => each && serverName(each)), ["ledger", "notes"]);
-  refused({ servers: [named("ledger", { era: "modern" })] }, "CONFIG_NOT_SUPPORTED", /era `modern`/);
+  assert.equal(load({ servers: [named("ledger", { era: "modern" })] }).servers[0]?.settings?.era, "modern");
   refused({ servers: [named("ledger", { credential: "ledger-token" })] }, "CONFIG_NOT_SUPPORTED", /`credential`/);
   for (const credential of ["Bearer abc", "sk_live_AbC", "x".repeat(65), "", "a.b"]) refused({ servers: [named("ledger", { credential })] }, "CATALOG_INVALID", /credential: must be the name of a provisioned secret/);
 });

@@ -9,6 +9,11 @@ type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>
 /** Key of the gateway's own session with a server; session ids are UUIDs, so it is nobody's. */
 const OWN_SESSION = "gateway";
 
+/** The era the catalog holds a server to, if it does. */
+function eraOf({ settings }: CatalogServer): Pick<UpstreamOptions, "era"> {
+  return settings === undefined || settings.era === "auto" ? {} : { era: settings.era };
+}
+
 /** One client per tool server of the catalog, made on first use. */
 export class Upstreams {
   readonly #dial: Dial;
@@ -66,7 +71,7 @@ export class Upstreams {
 
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
-    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits };
+    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, ...eraOf(server) };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
     return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits });

@@ -62,7 +62,7 @@ describe("a claim of a hardware platform", () => {
       draft.trace.runtime.firmware_version = software.trace.runtime.firmware_version?.replace(/^[^;]*/, "1.55.40") ?? "";
     }));
     assert.ok(root !== undefined);
-    return { claim, evidence: writeEvidenceFile(evidence, { rootEntry: { ...chained[0] } as Record<string, never>, launchDocument: LAUNCH_DOCUMENT }) };
+    return { claim, evidence: writeEvidenceFile(evidence, { rootEntry: { ...chained[0] }, launchDocument: LAUNCH_DOCUMENT }) };
   }
 
   function relinked(entries: readonly AuditEntry[]): AuditEntry[] {

@@ -119,9 +119,17 @@ withSwtpm("an NV index is read whole, whoever may read it, and an absent one is 
 });
 
 withSwtpm("the platform's certified key comes before one of our own, and its certificate without its padding", async (tpm) => {
+  const made = await createPrimary(tpm, HANDLE.owner, attestationKeyTemplate());
+  await persist(tpm, made.handle, AZURE_KEY_HANDLE);
+  const uncertified = await loadAttestationKey(tpm);
+  await uncertified.release();
+  assert.deepEqual(uncertified.certificates, [], "without its certificate Azure's key is not taken");
+  assert.notDeepEqual(uncertified.publicArea, made.publicArea);
+  await persist(tpm, AZURE_KEY_HANDLE, AZURE_KEY_HANDLE); // again is away
+  await defineNv(tpm, AZURE_KEY_CERTIFICATE_INDEX, Uint8Array.from([0x30, 0x00]), { room: 16 });
   const own = await loadAttestationKey(tpm);
   await own.release();
-  assert.deepEqual(own.certificates, []);
+  assert.deepEqual(own.certificates, [], "without its key Azure's certificate is nothing");
 
   // What Google Compute Engine has: a template, and a certificate of the key it gives.
   const certificate = Uint8Array.from([0x30, 0x03, 0x02, 0x01, 0x05]);
@@ -132,11 +140,8 @@ withSwtpm("the platform's certified key comes before one of our own, and its cer
   assert.deepEqual(gce.certificates, [certificate]);
   assert.deepEqual(gce.publicArea, own.publicArea);
 
-  const made = await createPrimary(tpm, HANDLE.owner, attestationKeyTemplate());
   await persist(tpm, made.handle, AZURE_KEY_HANDLE);
   await flush(tpm, made.handle);
-  assert.deepEqual((await loadAttestationKey(tpm)).certificates, [certificate], "without its certificate Azure's key is not taken");
-  await defineNv(tpm, AZURE_KEY_CERTIFICATE_INDEX, Uint8Array.from([0x30, 0x00]), { room: 16 });
   const azure = await loadAttestationKey(tpm);
   assert.equal(azure.handle, AZURE_KEY_HANDLE);
   assert.deepEqual(azure.certificates, [Uint8Array.from([0x30, 0x00])]);
@@ -184,6 +189,38 @@ test("an answer with the wrong size, the wrong tag or none of what was asked is 
   for (const answer of [new Uint8Array(), wrongSize, header(0, [0, 0], 0x8002), header(0, [0, 9, 1])]) {
     await assert.rejects(readPublic(answering(answer).tpm, 1), UNAVAILABLE);
   }
+});
+
+test("an answer to another question, or with more or less than was asked for, is no answer", async () => {
+  const u16 = (value: number): number[] => [value >> 8, value & 0xff];
+  const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0xffff)];
+  const nvPublic = (index: number, bytes: number): Uint8Array => {
+    const area = [...u32(index), ...u16(SHA256), ...u32(1 << 17), ...u16(0), ...u16(bytes)];
+    return header(0, [...u16(area.length), ...area, ...u16(0)]);
+  };
+  const capability = (kind: number, entries: readonly number[], count = 1): Uint8Array => header(0, [0, ...u32(kind), ...u32(count), ...entries]);
+  const bufferMax = capability(6, [...u32(0x12c), ...u32(512)]);
+  const withSession = (body: readonly number[]): Uint8Array => header(0, [...u32(body.length), ...body, ...u16(0), 0, ...u16(0)], 0x8002);
+  const pcrs = (digests: readonly number[], count: number, map = 0x03): Uint8Array => header(0, [...u32(1), ...u32(1), ...u16(SHA256), 3, map, 0, 0, ...u32(count), ...digests]);
+  const digest = (length: number): number[] => [...u16(length), ...Array.from({ length }, () => 1)];
+
+  const nv = (answers: readonly Uint8Array[]) => readNv(answering(...answers).tpm, 0x01800001);
+  const read = withSession(digest(4));
+  assert.equal((await nv([nvPublic(0x01800001, 4), bufferMax, read])).length, 4);
+  await assert.rejects(nv([nvPublic(0x01800002, 4), bufferMax, read]), { ...UNAVAILABLE, message: /another index/ });
+  await assert.rejects(nv([nvPublic(0x01800001, 16 * 1024 + 1), bufferMax, read]), { ...UNAVAILABLE, message: /larger/ });
+  await assert.rejects(nv([nvPublic(0x01800001, 4), bufferMax, withSession(digest(3))]), { ...UNAVAILABLE, message: /less data/ });
+
+  assert.equal(await hasHandle(answering(capability(1, u32(7))).tpm, 7), true);
+  await assert.rejects(hasHandle(answering(capability(5, u32(7))).tpm, 7), { ...UNAVAILABLE, message: /another capability/ });
+  await assert.rejects(allocatedBanks(answering(capability(5, Array.from({ length: 700 }, () => 1), 65)).tpm), { ...UNAVAILABLE, message: /too many/ });
+
+  const selection = { bank: SHA256, registers: [0, 1] };
+  const two = [...digest(32), ...digest(32)];
+  assert.equal((await readPcrs(answering(pcrs(two, 2)).tpm, selection)).size, 2);
+  await assert.rejects(readPcrs(answering(pcrs(two, 2, 0x00)).tpm, selection), { ...UNAVAILABLE, message: /bank/ });
+  await assert.rejects(readPcrs(answering(pcrs([...digest(32), ...digest(31)], 2)).tpm, selection), { ...UNAVAILABLE, message: /another length/ });
+  await assert.rejects(readPcrs(answering(pcrs(Array.from({ length: 9 }, () => digest(32)).flat(), 9)).tpm, selection), { ...UNAVAILABLE, message: /too many/ });
 });
 
 test("whatever a TPM answers ends in a value or a typed error", async () => {

@@ -19,8 +19,7 @@ export function refuseUnsupported(entry: CatalogEntry): void {
   if (why !== undefined) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog entry ${entry.tool_name}: ${why}`);
 }
 
-/** The same for a named server: nothing holds to an era or sends a credential yet. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
-export function refuseUnsupportedSettings({ name, era, credential }: ServerSettings): void {
-  if (era !== "auto") throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: era \`${era}\`: this version finds out by asking the server; leave it out`);
+/** The same for a named server: nothing sends a credential yet. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
+export function refuseUnsupportedSettings({ name, credential }: ServerSettings): void {
   if (credential !== null) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: this version sends none to servers`);
 }

@@ -26,9 +26,9 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     if (inputs.environment.policySigningKey !== null) verifyBundleSignature(bundle, inputs.environment.policySigningKey);
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
     for (const tool of catalog.tools.values()) prepareSchemas(tool);
-    const policy = await checkCedar(bundle, [...catalog.tools.values()]);
+    const policy = await checkCedar(bundle, catalog);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
-    const facts = { launch_digest: `sha256:${inputs.digest}`, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, listen: inputs.host.listen };
+    const facts = { launch_digest: `sha256:${inputs.digest}`, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, resources: catalog.resources.size, prompts: catalog.prompts.size, listen: inputs.host.listen };
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
     else {
       out.write(`valid configuration\n  launch digest: ${facts.launch_digest}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`);

@@ -39,7 +39,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     if (unknown !== undefined) throw new CmcpError("USAGE", `sensitivity label ${unknown} is not known; give its rank in vocabulary`);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const tools = [...catalog.tools.values()];
-    const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), tools);
+    const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
     const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, vocabulary));

@@ -64,7 +64,7 @@ export class UpstreamClient implements Upstream {
     this.#legacy = new LegacyTransport(exchanges, streams);
     this.#attendance = new Attendance(this.#legacy, limits);
     this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#closing.signal);
-    this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal);
+    this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal, options.era);
   }
 
   /** Runs `tools/call` on behalf of `sessionKey` and returns its result object as it came, without `resultType`. */

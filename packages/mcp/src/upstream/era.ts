@@ -30,9 +30,12 @@ export class EraOfServer {
   readonly #transport: ModernTransport;
   readonly #limits: UpstreamLimits;
   readonly #closing: AbortSignal;
+  readonly #fixed: UpstreamEra | undefined;
   #verdict: Promise<UpstreamEra> | undefined;
 
-  constructor(transport: ModernTransport, limits: UpstreamLimits, closing: AbortSignal) {
+  /** @param fixed the one era it may be, whatever the server says */
+  constructor(transport: ModernTransport, limits: UpstreamLimits, closing: AbortSignal, fixed?: UpstreamEra) {
+    this.#fixed = fixed;
     this.#transport = transport;
     const wait = Math.min(limits.headersMs, DISCOVER_MS);
     this.#limits = { ...limits, headersMs: wait, idleMs: wait, totalMs: Math.min(limits.totalMs, limits.connectMs + wait) };
@@ -54,6 +57,7 @@ export class EraOfServer {
   }
 
   async #probe(again = true): Promise<UpstreamEra> {
+    if (this.#fixed !== undefined) return this.#fixed;
     try {
       const answer = await this.#transport.request({ method: "server/discover", params: {} }, silentPeer(this.#closing), this.#limits);
       if (answer.kind !== "complete") return "legacy";

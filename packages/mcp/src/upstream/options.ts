@@ -46,4 +46,6 @@ export interface UpstreamOptions {
   readonly tls: UpstreamTls;
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits?: Partial<UpstreamLimits>;
+  /** The era the server is approved to speak; without it the server is asked. */
+  readonly era?: "modern" | "legacy";
 }

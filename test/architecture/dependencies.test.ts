@@ -26,6 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/attestation", "zod"],
   attestation: ["@cmcp/boundary", "@peculiar/x509", "reflect-metadata", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "zod", "node"],
+  "packages/spawner": ["@cmcp/boundary", "zod", "node"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],
   "host-proxy": ["@cmcp/boundary", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],
 };

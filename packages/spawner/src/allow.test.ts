@@ -35,7 +35,7 @@ test("without a digest a server runs only where the configuration says so", () =
 });
 
 test("the digest of an interpreter pins nothing and is refused", () => {
-  assert.throws(() => allowServer("files", { command: "node", args: ["/srv/x.js"], binary_digest: DIGEST }, CLOSED), { code: "CATALOG_INVALID" });
+  assert.throws(() => allowServer("files", { command: "node", args: ["/srv/x.js"], binary_digest: DIGEST }, CLOSED), { code: "CATALOG_INVALID", message: /names an interpreter/ });
 });
 
 const WRONG: readonly CatalogSpawn[] = [

@@ -53,7 +53,7 @@ export async function startSpawner(options: SpawnerOptions): Promise<RunningSpaw
   const compiled = await access(options.program, constants.X_OK).then(() => true, () => false);
   const why = compiled ? await failure(options.program, ["--probe", "--stage", options.stage]) : "it was not compiled";
   if (why === null) return await startConfined(options);
-  if (true) return await startUnconfined(options.socket, options.runtime);
+  if (options.developmentMode) return await startUnconfined(options.socket, options.runtime);
   throw new CmcpError("SPAWN_UNAVAILABLE", `stdio servers cannot be confined on this machine: ${why}`);
 }
 

@@ -117,6 +117,12 @@ test("a process ends when it was not used for a while, and not while it is used"
   assert.equal(started[0]?.ended, false, "another use still runs");
   release();
   await long;
+  const again = processes.use({ principal: "a", server: 0 }, () => new Promise<void>((resolve) => (release = resolve)));
+  t.mock.timers.tick(10_000);
+  await settle();
+  assert.equal(started[0]?.ended, false, "it is in use again");
+  release();
+  await again;
   t.mock.timers.tick(999);
   await settle();
   assert.equal(started[0]?.ended, false);

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-lock clean
+.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-lock vm-test clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -57,6 +57,12 @@ image: build ## the measured image in out/image: kernel, initramfs, UKI, firmwar
 
 image-repro: setup ## build the image twice, in different folders at different times, and compare every byte
 	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/repro.ts
+
+image-context: setup ## the folder that Dockerfile.enclave builds from
+	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/container-context.ts
+
+vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
+	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts
 
 image-lock: setup ## look up the current versions of the image's packages (needs apt)
 	@$(NODE) enclave-image/src/lock/refresh.ts

@@ -3,7 +3,9 @@ import { build, type BuildOptions } from "esbuild";
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -39,4 +41,6 @@ const results = await Promise.all([
 ]);
 const cedar = createRequire(join(root, "packages/policy/package.json")).resolve("@cedar-policy/cedar-wasm/nodejs");
 await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));
+const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
+if (uncompiled !== null) process.stderr.write(`stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`);
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, results.flatMap(({ metafile }) => (metafile === undefined ? [] : [metafile]))));

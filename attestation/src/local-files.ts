@@ -8,21 +8,19 @@ export const LOCAL_FILES = "/run/cmcp";
 
 const TD_REPORT_BYTES = 1024;
 
-/** A TDREPORT of this guest. @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` */
+/** The TDREPORT of this guest; whoever uses it checks its length. @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` */
 export async function readLocalTdReport(folder: string = LOCAL_FILES): Promise<Uint8Array> {
-  return await readExactly(`${folder}/local-report`, TD_REPORT_BYTES);
+  return await read(`${folder}/local-report`, TD_REPORT_BYTES);
 }
 
 /** The key the firmware derived for this guest; `null` where the init left none. Reading it throws `ATTESTATION_REPORT_UNAVAILABLE`. */
 export function localDerivedKey(folder: string = LOCAL_FILES): DerivedKey | null {
   const path = `${folder}/derived-key`;
-  return thisMachine.exists(path) ? async () => await readExactly(path, DERIVED_KEY_BYTES) : null;
+  return thisMachine.exists(path) ? async () => await read(path, DERIVED_KEY_BYTES) : null;
 }
 
-async function readExactly(path: string, length: number): Promise<Uint8Array> {
-  const content = await readBounded(path, length).catch((thrown: unknown) => {
+async function read(path: string, bytes: number): Promise<Uint8Array> {
+  return await readBounded(path, bytes).catch((thrown: unknown) => {
     throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `${path} cannot be read`, { cause: thrown });
   });
-  if (content.length !== length) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `${path} is not ${length} bytes`);
-  return content;
 }

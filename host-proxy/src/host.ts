@@ -8,6 +8,7 @@ import { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 import { startFront, type Front } from "./front/server.ts";
 import { findIsolation, type Isolation } from "./launcher/isolation.ts";
 import { startEnclaveProcess } from "./launcher/process.ts";
+import type { SpawnerSettings } from "./launcher/spawner.ts";
 import { makeRuntimeDirectory } from "./launcher/runtime-directory.ts";
 import { EnclaveSupervisor } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
@@ -33,6 +34,10 @@ export interface HostOptions {
     readonly developmentMode: boolean;
     readonly extraFlags?: readonly string[];
     readonly extraArguments?: readonly string[];
+    /** Command socket of a software TPM that stands for the machine's, for development and tests. */
+    readonly tpmSocket?: string;
+    /** The spawner of stdio servers, when the catalog has any. */
+    readonly spawner?: SpawnerSettings;
   };
   /** Where another policy bundle may appear; without it nobody looks. */
   readonly policy?: PolicySource;
@@ -91,11 +96,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const link = new EnclaveLink(dialer);
     const events = new EventEmitter<HostEvents>();
     const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
-    const { entry, nodePath, extraFlags = [], extraArguments = [] } = options.enclave;
+    const { entry, nodePath, extraFlags = [], extraArguments = [], tpmSocket, spawner } = options.enclave;
     const enclave = { entry, readable: [dirname(entry)], extraFlags, extraArguments };
     const supervisor = new EnclaveSupervisor(
       {
-        start: () => startEnclaveProcess({ nodePath, enclave, means, directory, dialer, log }),
+        start: () => startEnclaveProcess({ nodePath, enclave, means, directory, dialer, log, ...(tpmSocket === undefined ? {} : { tpmSocket }), ...(spawner === undefined ? {} : { spawner: { ...spawner, developmentMode: options.enclave.developmentMode } }) }),
         up: async ({ pid }) => {
           link.started();
           await link.launch(options.launch);

@@ -22,20 +22,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
-  "packages/launch": ["@cmcp/boundary", "yaml", "zod", "node"],
+  "packages/launch": ["@cmcp/boundary", "@cmcp/spawner", "yaml", "zod", "node"],
   "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/attestation", "zod"],
   attestation: ["@cmcp/boundary", "@peculiar/x509", "reflect-metadata", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "zod", "node"],
   "packages/spawner": ["@cmcp/boundary", "zod", "node"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],
-  "host-proxy": ["@cmcp/boundary", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],
+  "host-proxy": ["@cmcp/boundary", "@cmcp/spawner", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],
 };
 
 const options = { bundle: true, write: false, metafile: true, platform: "node", format: "esm", absWorkingDir: root, logLevel: "silent" } as const;
 
 async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) if (!file.endsWith(".test.ts") && !file.includes("/testing/")) found.push(file);
+  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) if (!file.endsWith(".test.ts") && !file.includes("/testing/") && !file.endsWith("/test-support.ts")) found.push(file);
   return found;
 }
 

@@ -6,18 +6,56 @@ export interface Plan {
   readonly firstWarmMs: number;
   readonly warmMs: number;
   readonly measureMs: number;
-  /** Sessions opened before memory is first looked at, and in all. */
-  readonly memory: { readonly from: number; readonly to: number };
-  /** Milliseconds for each stage and each rule count. */
+  /** Sessions opened before memory is first looked at, and in all; milliseconds after which no more are opened. */
+  readonly memory: { readonly from: number; readonly to: number; readonly withinMs: number };
+  /** Milliseconds for each stage, each rule count and each kind of evidence. */
   readonly stageMs: number;
   readonly starts: number;
+  /** How often evidence is collected from a TPM. */
+  readonly collections: number;
+  readonly streams: {
+    /** Streamed results of one round, one after the other, whose first byte is awaited. */
+    readonly firstBytes: number;
+    /** Streams open at the same time, and for how long. */
+    readonly concurrent: number;
+    readonly seconds: number;
+    /** Sessions, and streams, whose memory is looked at. */
+    readonly idleSessions: number;
+    readonly openStreams: number;
+  };
+  /** Sessions that are open at the same time and call tools of that many servers. */
+  readonly manySessions: { readonly sessions: number; readonly upstreams: number };
 }
 
-/** The whole measurement, some minutes. */
-export const FULL: Plan = { mode: "full", rounds: 5, firstWarmMs: 8_000, warmMs: 500, measureMs: 2_500, memory: { from: 10_000, to: 100_000 }, stageMs: 1_000, starts: 5 };
+/** The whole measurement, within a quarter of an hour. */
+export const FULL: Plan = {
+  mode: "full",
+  rounds: 5,
+  firstWarmMs: 8_000,
+  warmMs: 500,
+  measureMs: 2_500,
+  memory: { from: 10_000, to: 100_000, withinMs: 360_000 },
+  stageMs: 1_000,
+  starts: 5,
+  collections: 20,
+  streams: { firstBytes: 200, concurrent: 200, seconds: 60, idleSessions: 1_000, openStreams: 200 },
+  manySessions: { sessions: 1_000, upstreams: 20 },
+};
 
-/** About a minute, for a look while working: fewer sessions, shorter rounds. */
-export const QUICK: Plan = { mode: "quick", rounds: 3, firstWarmMs: 4_000, warmMs: 300, measureMs: 700, memory: { from: 200, to: 2_000 }, stageMs: 150, starts: 3 };
+/** About two minutes, for a look while working: fewer sessions, shorter rounds. */
+export const QUICK: Plan = {
+  mode: "quick",
+  rounds: 3,
+  firstWarmMs: 4_000,
+  warmMs: 300,
+  measureMs: 700,
+  memory: { from: 1_000, to: 3_000, withinMs: 60_000 },
+  stageMs: 150,
+  starts: 3,
+  collections: 5,
+  streams: { firstBytes: 50, concurrent: 20, seconds: 3, idleSessions: 200, openStreams: 20 },
+  manySessions: { sessions: 50, upstreams: 4 },
+};
 
 /** Connections of the two loads. */
 export const CONNECTIONS: readonly number[] = [1, 32];
@@ -31,6 +69,15 @@ export const TARGETS = {
   heapDrift: 0.05,
   rssDrift: 0.1,
   readyMs: 400,
+  firstByteRatio: 1.5,
+  sessionKiB: 8,
+  streamKiB: 64,
+  verifySnpMs: 3,
+  verifyTdxMs: 15,
+  verifyTpmMs: 10,
+  collectTpmMs: 500,
+  browserBundleKiB: 150,
+  measureSeconds: 1,
 } as const;
 
 /** The middle of some values. */

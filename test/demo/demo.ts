@@ -8,20 +8,13 @@ import { ROOT, deployQuickstart, listenOnAnyPort } from "../gateway/deployment.t
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
 import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer } from "../servers/records-server.ts";
-import { Agent, type CallOutcome } from "./agent.ts";
-import { command, outcome, quote, say, step } from "./screen.ts";
+import { Agent } from "./agent.ts";
+import { expectCall, show } from "./calls.ts";
+import { command, quote, say, step } from "./screen.ts";
+import { secondAct } from "./second-act.ts";
 
 const out = join(ROOT, "out");
 const token = randomBytes(32).toString("base64url");
-
-function expectCall(holds: boolean, what: string): void {
-  if (!holds) throw new Error(`the demonstration did not go as it must: ${what}`);
-}
-
-function show(call: string, result: CallOutcome, redacted = false): void {
-  if (result.allowed) outcome(redacted ? "redacted" : "allowed", call, result.structured === undefined ? result.text : JSON.stringify(result.structured));
-  else outcome("denied", call, `${result.code}: ${result.message}`);
-}
 
 async function main(): Promise<void> {
   const startedAt = performance.now();
@@ -110,7 +103,9 @@ async function main(): Promise<void> {
     say(`one digit of the audit bundle was changed: cmcp verify ends with ${broken.code}`);
     expectCall(rejected.code === 10 && broken.code === 10, "changed records are rejected");
 
-    step(7, "Try next");
+    await secondAct(7, everything.port, out);
+
+    step(11, "Try next");
     command("npx cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --allow-software-only --json");
     command("npx cmcp validate-bundle --bundle-path examples/quickstart/policies");
     command("npx cmcp policy hash examples/quickstart/policies");

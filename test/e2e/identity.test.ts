@@ -25,7 +25,7 @@ const RULES = `
   @id("care-only") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"get_patient_record") unless { principal.identity_claims.contains("unit=care") };
   @id("no-guests") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has identity_issuer && principal.identity_issuer == "https://guests.example/" };
   @id("not-anna") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_source == "jwt" && principal has user_identity && principal.user_identity == "anna" };
-  @id("not-from-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://bank.example/yard/*" };`;
+  @id("not-from-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard/*" };`;
 
 const staff = makeIssuer("https://login.bank.example/");
 const guests = makeIssuer("https://guests.example/");

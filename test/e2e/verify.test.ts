@@ -138,9 +138,9 @@ describe("the record of a closed session", () => {
     hardware.trace.subject = subjectOf(key);
     hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
     const unsupported = await cmcp(["verify", await write("hardware.json", JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))), "--json", "--allow-software-only"]);
-    assert.deepEqual([unsupported.code, failures(unsupported)], [20, ["platform evidence UNSUPPORTED_PROVIDER"]]);
+    assert.deepEqual([unsupported.code, failures(unsupported)], [20, ["platform evidence EVIDENCE_MISSING"]]);
     const edited = await cmcp(["verify", await write("edited.json", changed(text.claim, '"platform":"software-only"', '"platform":"intel-tdx"')), "--json", "--allow-software-only"]);
-    assert.deepEqual([edited.code, failures(edited)], [10, ["claim signature SIGNATURE_INVALID", "platform evidence UNSUPPORTED_PROVIDER"]]);
+    assert.deepEqual([edited.code, failures(edited)], [10, ["claim signature SIGNATURE_INVALID", "platform evidence EVIDENCE_MISSING"]]);
   });
 
   test("30: a claim or bundle that is not one", async () => {

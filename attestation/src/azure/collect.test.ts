@@ -68,10 +68,10 @@ async function azureTpm(t: TestContext, hclReport: () => Uint8Array): Promise<Pi
 const pemBlocks = (bytes: Uint8Array): string[] => Buffer.from(bytes).toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
 
 test("SEV-SNP: the paravisor's report, the certificates of the chip and the key's quotes", async (t) => {
-  const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
+  let hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
   const certificates = sharedFile(`${CORPUS}/kinvolk/certs.pem`);
   if (hcl === null || certificates === null) return t.skip(NO_SHARED_FOLDER);
-  const tpm = await azureTpm(t, () => hcl);
+  const tpm = await azureTpm(t, () => hcl ?? new Uint8Array());
   if (tpm === undefined) return;
   const [vcek = "", ...above] = pemBlocks(certificates);
   const { metadata, seen } = await serveMetadata(t, (request, _body, response) => {
@@ -91,6 +91,9 @@ test("SEV-SNP: the paravisor's report, the certificates of the chip and the key'
   assert.deepEqual(parseQuote(parts.tpm.keyQuote.attest).extraData, REPORT_DATA.slice(0, 32));
   await collector.collect(REPORT_DATA, 4);
   assert.deepEqual(seen, ["GET /metadata/THIM/amd/certification"], "asked once while the report stays");
+  hcl = hcl.with(0x20 + 0x180, 9);
+  await collector.collect(REPORT_DATA, 5);
+  assert.equal(seen.length, 2, "and again for another report, which another certificate may be of");
 });
 
 test("TDX: the quote comes for the paravisor's TDREPORT", async (t) => {
@@ -175,7 +178,7 @@ test("answers of the metadata service that are no answers are refused, whatever 
   if (hcl === null) return t.skip(NO_SHARED_FOLDER);
   const tpm = await azureTpm(t, () => hcl);
   if (tpm === undefined) return;
-  for (const [body, status] of [["", 200], ["[]", 200], ['{"vcekCert":""}', 200], ["not found", 404], ['{"vcekCert":1,"certificateChain":2}', 200]] as const) {
+  for (const [body, status] of [["", 200], ["[]", 200], ['{"vcekCert":""}', 200], ['{"vcekCert":"a","certificateChain":"b"}', 404], ['{"vcekCert":1,"certificateChain":2}', 200]] as const) {
     const { metadata } = await metadataOf(t, body, status);
     await assert.rejects(new AzureCollector({ ...tpm, metadata }).collect(REPORT_DATA, 0), UNAVAILABLE, body);
   }

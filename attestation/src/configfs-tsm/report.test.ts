@@ -35,7 +35,10 @@ test("a folder that was made beforehand is used again and again and stays", asyn
   kernel.before = (operation) => {
     if (operation === "read provider") throw systemError("EACCES");
   };
+  const { operations } = kernel;
+  operations.length = 0;
   await assert.rejects(ask(kernel), { ...UNAVAILABLE, message: /EACCES/ });
+  assert.deepEqual(operations, ["read provider"], "one that is there and cannot be used is not gone round");
 });
 
 test("TDX has neither certificates nor levels, and neither is asked for", async () => {

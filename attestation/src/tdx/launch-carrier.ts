@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import { ByteReader } from "../layout/reader.ts";
+import { thisMachine } from "../machine.ts";
 import { readBounded } from "../read-bounded.ts";
 import { REGISTER_BYTES } from "./td-report.ts";
 
@@ -27,7 +27,7 @@ export interface TdLaunch {
  */
 export async function readTdLaunch(tdReport: TdReportSource, folder: string = TDX_MEASUREMENTS): Promise<TdLaunch> {
   const register = async (name: string): Promise<Uint8Array> => exactly(await readBounded(`${folder}/${name}`, REGISTER_BYTES), REGISTER_BYTES, name);
-  if (existsSync(folder)) {
+  if (thisMachine.exists(folder)) {
     try {
       return { mrTd: await register("mrtd:sha384"), mrConfigId: await register("mrconfigid") };
     } catch (thrown) {

@@ -37,13 +37,13 @@ await test("every forwarded path reaches the enclave, and no other does", async 
     exchanges += 1;
     return echo(exchange);
   });
-  const forwarded = ["/mcp", "/readyz", "/v1/status", "/attestation?nonce=1", "/audit/export?session_id=1", "/sessions/0a-B/close", "/sessions/1/trace-claim", "/sessions/1/trace-record", "/sessions/1/reset", "/catalog/exception"];
+  const forwarded = ["/mcp", "/readyz", "/v1/status", "/attestation?nonce=1", "/audit/export?session_id=1", "/sessions/0a-B/close", "/sessions/1/trace-claim", "/sessions/1/trace-record", "/sessions/1/evidence", "/sessions/1/reset", "/catalog/exception", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource/team/v1.2/mcp"];
   for (const path of forwarded) {
     const answer = await send(port, { path });
     assert.deepEqual([answer.status, (json(answer.text) as { path: string }).path], [200, path]);
   }
   assert.equal(exchanges, forwarded.length);
-  for (const path of ["/", "/mcp/", "/MCP", "/mcp/x", "/sessions/a/b/close", "/sessions//close", "/sessions/a%2e/close", "/metrics"]) {
+  for (const path of ["/", "/mcp/", "/MCP", "/mcp/x", "/sessions/a/b/close", "/sessions//close", "/sessions/a%2e/close", "/metrics", "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/../mcp", "/.well-known/oauth-protected-resource/a/..", "/.well-known/oauth-protected-resource/a//b"]) {
     const answer = await send(port, { path });
     assert.equal(answer.status, 404, path);
     assert.equal((json(answer.text) as { error: { code: string } }).error.code, "NOT_FOUND");

@@ -11,8 +11,12 @@ export const FORWARDED_ROUTES = [
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/close",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-claim",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-record",
+  "/sessions/:id{[A-Za-z0-9_-]{1,64}}/evidence",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/reset",
   "/catalog/exception",
+  "/.well-known/oauth-protected-resource",
+  // The resource's path, without segments that could be read as "." or "..".
+  "/.well-known/oauth-protected-resource/:resource{[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*}",
 ] as const;
 
 /** A forwarded path pattern; also what the log says instead of the path. */

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { IsolationMeans } from "./isolation.ts";
 import { nodeArguments, type EnclaveEntry } from "./node-arguments.ts";
 import { logOutput } from "./output.ts";
+import { startWaitingSpawner, type SpawnerSettings } from "./spawner.ts";
 import type { RuntimeDirectory } from "./runtime-directory.ts";
 
 /** Milliseconds until the enclave process must be dialable. */
@@ -22,6 +23,10 @@ export interface EnclaveProcessOptions {
   readonly directory: RuntimeDirectory;
   readonly dialer: Dialer;
   readonly log: Log;
+  /** Command socket of a software TPM that stands for the machine's. */
+  readonly tpmSocket?: string;
+  /** Starts a spawner of stdio servers beside it. */
+  readonly spawner?: SpawnerSettings & { readonly developmentMode: boolean };
 }
 
 /** How a process ended. */
@@ -42,27 +47,33 @@ export interface EnclaveProcess {
 /**
  * Starts the enclave process and waits until it can be dialled.
  *
- * Its environment is CMCP_ENCLAVE_LISTEN and CMCP_HOST_SERVICES and nothing else, so neither secrets of
- * the host nor settings of Node leak in. It ends when this process ends.
+ * Its environment is CMCP_ENCLAVE_LISTEN and CMCP_HOST_SERVICES, with a software TPM CMCP_TPM_SOCKET, with stdio
+ * servers CMCP_SPAWN_SOCKET, and nothing else, so neither secrets of the host nor settings of Node leak in. It ends when this process ends.
  *
  * @throws ENCLAVE_UNAVAILABLE when it does not start, ends early or cannot be dialled within {@link START_MS}
  */
 export async function startEnclaveProcess(options: EnclaveProcessOptions): Promise<EnclaveProcess> {
   const { directory, log } = options;
   await directory.clearEnclaveSocket();
+  const spawner = options.spawner === undefined ? undefined : await startWaitingSpawner(directory.path, options.spawner, log);
   const [command = "", ...args] = [...options.means.prefix, options.nodePath, ...nodeArguments(options.enclave, directory.enclaveSocket)];
   const child = spawn(command, args, {
     cwd: directory.path,
-    env: { CMCP_ENCLAVE_LISTEN: directory.enclaveSocket, CMCP_HOST_SERVICES: directory.servicesSocket },
+    env: { CMCP_ENCLAVE_LISTEN: directory.enclaveSocket, CMCP_HOST_SERVICES: directory.servicesSocket, ...(options.tpmSocket === undefined ? {} : { CMCP_TPM_SOCKET: options.tpmSocket }), ...(spawner === undefined ? {} : { CMCP_SPAWN_SOCKET: spawner.socket }) },
     stdio: ["pipe", "pipe", "pipe"],
     // A terminal's interrupt is for the host, which stops the enclave in order.
     detached: true,
   });
   logOutput(child.stdout, "stdout", log);
   logOutput(child.stderr, "stderr", log);
-  const exited = new Promise<Exit>((resolve) => {
+  const ended = new Promise<Exit>((resolve) => {
     child.once("error", () => resolve({ exitCode: undefined, exitSignal: undefined }));
     child.once("exit", (exitCode, exitSignal) => resolve({ exitCode: exitCode ?? undefined, exitSignal: exitSignal ?? undefined }));
+  });
+  // What it started ends with it.
+  const exited = ended.then(async (exit) => {
+    await spawner?.stop();
+    return exit;
   });
   const stop = async (): Promise<Exit> => {
     child.kill("SIGTERM");

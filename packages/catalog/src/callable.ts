@@ -7,8 +7,7 @@ import type { CatalogTool } from "./tool.ts";
  * called is not listed to agents.
  */
 export function isCallable({ server }: Pick<Approved, "server">): boolean {
-  const { url, pin } = server;
-  return url.protocol === "http:" || pin !== null;
+  return server.transport === "stdio" || server.url.protocol === "http:" || server.pin !== null;
 }
 
 /** @throws CmcpError `NOT_SUPPORTED` when the tool's server has a transport this version cannot call. */

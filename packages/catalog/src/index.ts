@@ -7,7 +7,7 @@ export { promptDriftDigest, type CatalogPrompt, type PromptArgument, type Prompt
 export { findResource, type AskedResource } from "./resource/find.ts";
 export { resourceDriftDigest, type CatalogResource, type ResourceDefinition } from "./resource/resource.ts";
 export { UriTemplate } from "./resource/template.ts";
-export { serverName, type CatalogServer, type ServerSettings } from "./server.ts";
+export { type CatalogServer, type RemoteServer, type ServerSettings, type StdioServer } from "./server.ts";
 export type { CatalogTool } from "./tool.ts";
 export { actionName } from "./tool-name.ts";
 export { findDrift, findPromptDrift, findResourceDrift, type Drift } from "./drift.ts";

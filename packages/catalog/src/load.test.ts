@@ -97,8 +97,6 @@ void test("size and depth are bounded", () => {
 
 void test("what would promise an unmade check is refused by name", () => {
   const cases: readonly [JsonObject, RegExp][] = [
-    [{ server: { display_name: "Local", transport: "stdio", spawn: { command: "node" } } }, /transport `stdio`/],
-    [{ server: server({ spawn: { command: "node", binary_digest: null } }) }, /`spawn`/],
     [{ server: server({ rotation_mode: "cert-pinned" }) }, /`cert-pinned`/],
     [{ server: server({ spiffe_id: "spiffe://bank.example/ledger" }) }, /`spiffe_id`/],
     [{ server: server({ provenance: { record_path: "p.json", publisher_jwk: { kty: "OKP" } } }) }, /`provenance`/],
@@ -109,12 +107,28 @@ void test("what would promise an unmade check is refused by name", () => {
   assert.equal(only(harmless).toolName, "a");
 });
 
+void test("a stdio server is known by its name and held to one command line and one digest", () => {
+  const spawn = { command: "node", args: ["/srv/notes/main.js"], measure_target: "/srv/notes", binary_digest: `sha256:${"ab".repeat(32)}` };
+  const stdio = (rest: JsonObject = {}, changed: JsonObject = {}): JsonObject => ({ server: { display_name: "notes", transport: "stdio", spawn: { ...spawn, ...changed }, ...rest } });
+  const { server: measured } = only(entry("a", stdio()));
+  assert.deepEqual(measured, { identity: "stdio:notes", name: "notes", displayName: "notes", transport: "stdio", spawn, evidenceClass: "spawn-measured" });
+  const unmeasured = loadCatalog([entry("a", stdio({}, { binary_digest: null }))], PRODUCTION);
+  assert.equal(unmeasured.servers[0]?.evidenceClass, "spawn-unmeasured");
+  assert.match(unmeasured.warnings.join(), /stdio:notes has no binary_digest/);
+  refused([entry("a", { server: { display_name: "notes", transport: "stdio" } })], "CATALOG_INVALID", /needs `spawn`/);
+  for (const rest of [{ url: "https://notes.example/mcp" }, { tls_fingerprint: PIN }]) refused([entry("a", stdio(rest))], "CATALOG_INVALID", /neither url nor tls_fingerprint/);
+  refused([entry("a", { server: server({ spawn }) })], "CATALOG_INVALID", /`spawn` is for stdio servers/);
+  for (const changed of [{ args: ["/srv/notes/other.js"] }, { binary_digest: null }]) refused([entry("a", stdio()), entry("b", stdio({}, changed))], "CATALOG_INVALID", /different pins or transports/);
+});
+
 void test("a fingerprint on an https URL pins the server's key", () => {
   const { server: pinned } = only(entry("a"));
+  assert.ok(pinned.transport !== "stdio");
   assert.equal(pinned.evidenceClass, "tls-pinned");
   assert.equal(pinned.pin?.byteLength, 32);
   assert.ok(pinned.pin?.every((byte) => byte === 0xab));
-  assert.deepEqual(only(entry("a", { server: server({ tls_fingerprint: PIN.replace("=", "") }) })).server.pin, pinned.pin);
+  const { server: unpadded } = only(entry("a", { server: server({ tls_fingerprint: PIN.replace("=", "") }) }));
+  assert.deepEqual(unpadded.transport === "stdio" ? null : unpadded.pin, pinned.pin);
   refused([entry("a", { server: server({ tls_fingerprint: PIN.replace("6s=", "6t=") }) })], "CATALOG_INVALID", /canonical base64 of 32 bytes/);
   refused([entry("a", { server: server({ tls_fingerprint: "SHA256:q6ur" }) })], "CATALOG_INVALID", /tls_fingerprint/);
 });

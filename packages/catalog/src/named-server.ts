@@ -2,16 +2,17 @@ import type { JsonValue } from "@cmcp/boundary";
 import { CmcpError, isJsonObject } from "@cmcp/boundary";
 import * as z from "zod";
 import { readShape } from "./entry/described.ts";
-import { fingerprint, visibleName } from "./entry/shape.ts";
+import { fingerprint, spawn, visibleName } from "./entry/shape.ts";
 import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
 import { readServer, sameServer, type CatalogServer } from "./server.ts";
 
 const named = z.strictObject({
   name: visibleName.max(64).regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, underscores and hyphens"),
   display_name: z.string().min(1).max(256).optional(),
-  url: z.string().min(1).max(2_048),
+  url: z.string().min(1).max(2_048).optional(),
   tls_fingerprint: fingerprint.optional(),
-  transport: z.enum(["http-sse", "streamable-http"]).default("streamable-http"),
+  transport: z.enum(["http-sse", "streamable-http", "stdio"]).default("streamable-http"),
+  spawn: spawn.optional(),
   era: z.enum(["auto", "modern", "legacy"]).default("auto"),
   // The name of a secret that is provisioned; a catalog is measured and published, so no secret has a place in it.
   credential: z
@@ -24,24 +25,29 @@ function collision(what: string, left: CatalogServer, right: CatalogServer): Cmc
   return new CmcpError("CATALOG_NAME_COLLISION", `${what}: ${left.displayName} (${left.identity}) and ${right.displayName} (${right.identity})`);
 }
 
+/** Where a server is; a URL however it is written. */
+function addressOf(server: CatalogServer): string {
+  return server.transport === "stdio" ? server.identity : server.url.href;
+}
+
 /**
- * The named servers of a catalog, by name. One URL has one name and one name has one URL.
+ * The named servers of a catalog, by name. One address has one name and one name has one address.
  *
  * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers; `CONFIG_NOT_SUPPORTED` for settings refused by name.
  */
 export function readNamedServers(raw: readonly JsonValue[], developmentMode: boolean): ReadonlyMap<string, CatalogServer> {
   const byName = new Map<string, CatalogServer>();
-  const byUrl = new Map<string, CatalogServer>();
+  const byAddress = new Map<string, CatalogServer>();
   for (const [index, entry] of raw.entries()) {
     const label = isJsonObject(entry) && typeof entry.name === "string" ? entry.name.slice(0, 64) : `#${index}`;
     const { name, display_name: displayName = name, era, credential = null, ...rest } = readShape(named, entry, `catalog server ${label}`);
-    refuseUnsupportedSettings({ name, era, credential });
-    const server = { ...readServer(`catalog server ${name}`, { ...rest, display_name: displayName, rotation_mode: "key-pinned" }, developmentMode), settings: { name, era, credential } };
-    const [sameName, sameUrl] = [byName.get(name), byUrl.get(server.url.href)];
+    refuseUnsupportedSettings({ name, era, credential }, rest.transport);
+    const server = { ...readServer(`catalog server ${name}`, { ...rest, display_name: displayName, rotation_mode: "key-pinned" }, developmentMode), name, settings: { name, era, credential } };
+    const [sameName, sameAddress] = [byName.get(name), byAddress.get(addressOf(server))];
     if (sameName !== undefined) throw collision(`server name ${name} stands twice`, sameName, server);
-    if (sameUrl !== undefined) throw collision(`one URL has two server names, ${sameUrl.settings?.name} and ${name}`, sameUrl, server);
+    if (sameAddress !== undefined) throw collision(`one server has two names, ${sameAddress.settings?.name} and ${name}`, sameAddress, server);
     byName.set(name, server);
-    byUrl.set(server.url.href, server);
+    byAddress.set(addressOf(server), server);
   }
   return byName;
 }

@@ -7,7 +7,6 @@ import { catalogHash, definitionHash } from "./hashes.ts";
 import { loadCatalog, type Catalog, type CatalogOptions } from "./load.ts";
 import { findResource } from "./resource/find.ts";
 import { scanCatalog } from "./scan/index.ts";
-import { serverName } from "./server.ts";
 import { DEVELOPMENT, LEDGER, PIN, PRODUCTION, document, entry, named, prompt, resource, server } from "./test-support.ts";
 
 function load(rest: JsonObject, options: CatalogOptions = PRODUCTION): Catalog {
@@ -48,10 +47,19 @@ test("a named server has a name and an era; a credential is refused until someth
   assert.deepEqual(ledger?.settings, { name: "ledger", era: "auto", credential: null });
   assert.deepEqual(notes?.settings, { name: "notes", era: "auto", credential: null });
   assert.deepEqual([ledger?.displayName, notes?.displayName], ["The ledger", "notes"]);
-  assert.deepEqual([ledger, notes].map((each) => each && serverName(each)), ["ledger", "notes"]);
+  assert.deepEqual([ledger, notes].map((each) => each?.name), ["ledger", "notes"]);
   assert.equal(load({ servers: [named("ledger", { era: "modern" })] }).servers[0]?.settings?.era, "modern");
   refused({ servers: [named("ledger", { credential: "ledger-token" })] }, "CONFIG_NOT_SUPPORTED", /`credential`/);
   for (const credential of ["Bearer abc", "sk_live_AbC", "x".repeat(65), "", "a.b"]) refused({ servers: [named("ledger", { credential })] }, "CATALOG_INVALID", /credential: must be the name of a provisioned secret/);
+});
+
+test("a named server may be one that is started, which speaks the legacy era only", () => {
+  const spawn = { command: "/srv/notes/main", binary_digest: `sha256:${"ab".repeat(32)}` };
+  const notes = { name: "notes", transport: "stdio", spawn };
+  const { servers } = load({ servers: [notes], prompts: [prompt("p", { server: "notes" })] });
+  assert.deepEqual(servers.map(({ identity, evidenceClass }) => [identity, evidenceClass]), [["stdio:notes", "spawn-measured"]]);
+  refused({ servers: [{ ...notes, era: "modern" }] }, "CONFIG_NOT_SUPPORTED", /`era`/);
+  refused({ servers: [{ name: "notes" }] }, "CATALOG_INVALID", /url is missing/);
 });
 
 test("tools of a named server are on that server, by its URL", () => {
@@ -72,7 +80,7 @@ test("names and URIs collide nowhere, and both servers are named", () => {
   here({ resources: [resource("x://{a}/y"), resource("x://{+b}", { server: "notes" })] });
   here({ resources: [resource("x://{a}"), resource("x://one", { server: "notes" })] });
   here({ servers: [named("ledger"), named("notes", { name: "ledger", display_name: "notes" })] });
-  refused({ servers: [named("ledger"), named("notes", { url: "https://ledger.bank.example:8443/mcp" })] }, "CATALOG_NAME_COLLISION", /two server names, ledger and notes/);
+  refused({ servers: [named("ledger"), named("notes", { url: "https://ledger.bank.example:8443/mcp" })] }, "CATALOG_NAME_COLLISION", /one server has two names, ledger and notes/);
 });
 
 test("two readings of one URI are refused on one server too, but for a resource that is approved by itself", () => {

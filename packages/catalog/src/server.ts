@@ -1,4 +1,4 @@
-import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import { CmcpError, canonicalText, fromBase64Url } from "@cmcp/boundary";
 import type { EntryServer } from "./entry/shape.ts";
 
 /** What the catalog's `servers` say of a server beside its address and key. */
@@ -11,11 +11,18 @@ export interface ServerSettings {
   readonly credential: string | null;
 }
 
-/** A tool server the catalog names. */
-export interface CatalogServer {
-  /** Identity in records and policy: the entry's `url` as written. */
+interface NamedInCatalog {
+  /** Identity in records and policy: the entry's `url` as written, or `stdio:` and the display name. */
   readonly identity: string;
+  /** What policy and settings call it: its name in the catalog's `servers`, else its display name. */
+  readonly name: string;
   readonly displayName: string;
+  /** Absent for a server that only tool entries bring along. */
+  readonly settings?: ServerSettings;
+}
+
+/** A server that is reached over a network. */
+export interface RemoteServer extends NamedInCatalog {
   readonly url: URL;
   readonly transport: "streamable-http" | "http-sse";
   /** SHA-256 of the server's SubjectPublicKeyInfo, 32 bytes; `null` when nothing is pinned. */
@@ -23,17 +30,23 @@ export interface CatalogServer {
   readonly rotationMode: "key-pinned";
   /** `tls-pinned` when the connection is held to {@link pin}; `hash-only` when only the definition is. */
   readonly evidenceClass: "tls-pinned" | "hash-only";
-  /** Absent for a server that only tool entries bring along. */
-  readonly settings?: ServerSettings;
 }
 
-/** The name a server goes by in policy: its name in the catalog's `servers`, else its display name. */
-export function serverName(server: CatalogServer): string {
-  return server.settings?.name ?? server.displayName;
+/** A server that is started beside the enclave and spoken to over its standard input and output. */
+export interface StdioServer extends NamedInCatalog {
+  readonly transport: "stdio";
+  readonly spawn: NonNullable<EntryServer["spawn"]>;
+  /** The most that can be recorded: `spawn-measured` when its files are held to a digest. */
+  readonly evidenceClass: "spawn-measured" | "spawn-unmeasured";
 }
 
-/** Whether two entries describe one server alike: same transport, same key. */
+/** A tool server the catalog names. */
+export type CatalogServer = RemoteServer | StdioServer;
+
+/** Whether two entries describe one server alike: same transport, same key, same files and command line. */
 export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
+  if (left.transport === "stdio") return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
+  if (right.transport === "stdio") return false;
   return left.transport === right.transport && (left.pin === null ? right.pin === null : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]));
 }
 
@@ -54,6 +67,12 @@ function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
   return url;
 }
 
+function readStdioServer({ display_name: displayName, url, tls_fingerprint: fingerprint, spawn }: EntryServer, refuse: (why: string) => never): StdioServer {
+  if (spawn === undefined) return refuse("a stdio server needs `spawn`");
+  if (url !== undefined || fingerprint !== undefined) return refuse("a stdio server has neither url nor tls_fingerprint");
+  return { identity: `stdio:${displayName}`, name: displayName, displayName, transport: "stdio", spawn, evidenceClass: spawn.binary_digest == null ? "spawn-unmeasured" : "spawn-measured" };
+}
+
 /**
  * The server of one entry. `what` is how messages name the entry. Without a pin on an https URL it is `hash-only`, which only development allows.
  *
@@ -63,7 +82,9 @@ export function readServer(what: string, server: EntryServer, developmentMode: b
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
   };
-  if (server.transport === "stdio" || server.rotation_mode === "cert-pinned") return refuse("transport or rotation_mode is not supported");
+  if (server.transport === "stdio") return readStdioServer(server, refuse);
+  if (server.rotation_mode === "cert-pinned") return refuse("rotation_mode is not supported");
+  if (server.spawn !== undefined) return refuse("`spawn` is for stdio servers");
   const url = urlOf(server.url, refuse);
   const recorded = server.tls_fingerprint === undefined ? null : pinOf(server.tls_fingerprint, refuse);
   const pin = url.protocol === "https:" ? recorded : null;
@@ -76,6 +97,7 @@ export function readServer(what: string, server: EntryServer, developmentMode: b
   }
   return {
     identity: server.url ?? url.href,
+    name: server.display_name,
     displayName: server.display_name,
     url,
     transport: server.transport,
@@ -89,6 +111,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** What an operator should know about a server that loads. */
 export function serverWarnings(server: CatalogServer): readonly string[] {
+  if (server.transport === "stdio") return server.evidenceClass === "spawn-measured" ? [] : [`server ${server.identity} has no binary_digest: nothing tells which files run`];
   const warnings: string[] = [];
   if (server.url.protocol === "http:") {
     warnings.push(`server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`);

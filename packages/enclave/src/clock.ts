@@ -1,3 +1,4 @@
+import type { JsonObject } from "@cmcp/boundary";
 import { TimeFloor } from "@cmcp/identity";
 
 /** Milliseconds since 1970 before which no honest clock can be: the year this code was written. */
@@ -10,5 +11,31 @@ export class Clock {
   /** The host's time, never earlier than any time given before plus what has passed since on the monotonic clock. */
   now(): Date {
     return new Date(this.#time.now());
+  }
+}
+
+/** The policy in force, as far as it says when it was written. */
+type Dated = () => { readonly bundle: { readonly manifest: JsonObject } };
+
+/**
+ * The time tokens are held to: never before the policy in force was written. Its manifest is measured or signed, so a
+ * host that sets the clock back before it starts an enclave comes no further back than that.
+ */
+export class TokenClock {
+  readonly #clock: Clock;
+  readonly #policy: Dated;
+  #authored = 0;
+
+  constructor(clock: Clock, policy: Dated) {
+    this.#clock = clock;
+    this.#policy = policy;
+  }
+
+  /** Milliseconds since 1970. A manifest whose `authored_at` is no date says nothing. */
+  now(): number {
+    const written = this.#policy().bundle.manifest["authored_at"];
+    const authored = Date.parse(typeof written === "string" ? written : "");
+    if (authored > this.#authored) this.#authored = authored;
+    return Math.max(this.#clock.now().getTime(), this.#authored);
   }
 }

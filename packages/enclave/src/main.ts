@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     host: new ExchangePool(unixDialer(required("CMCP_HOST_SERVICES")), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: pathToFileURL(join(__dirname, "policy-worker.cjs")),
     buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
+    spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });
   await listenUnix(required("CMCP_ENCLAVE_LISTEN"), (stream) => serveStream(stream, (exchange) => enclave.accept(exchange)));

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { test, type TestContext } from "node:test";
-import { CmcpError } from "@cmcp/boundary";
-import { JwtAuthenticator } from "@cmcp/identity";
+import { CmcpError, untrusted } from "@cmcp/boundary";
+import { JwtAuthenticator, readHostAsserted } from "@cmcp/identity";
 import type { Provision } from "@cmcp/launch";
 import { readCallerIdentity } from "./caller-identity.ts";
 import { Caller, callerDetail, principalFacts } from "./caller.ts";
-import { Clock } from "./clock.ts";
+import { Clock, TokenClock } from "./clock.ts";
 import { Principals } from "./principals.ts";
 
 const ISSUER = "https://login.example/";
@@ -130,6 +130,18 @@ test("a host that sets the clock back, or stops it, brings no expired token back
   await assert.rejects(enter(who, later), { code: "UNAUTHENTICATED" });
 });
 
+test("a clock that is set back before the start comes no further back than the policy was written, the latest of them", (t) => {
+  t.mock.method(Date, "now", () => 0);
+  let authored = "2026-11-01T09:00:00Z";
+  const clock = new TokenClock(new Clock(), () => ({ bundle: { manifest: { authored_at: authored } } }));
+  assert.equal(clock.now(), Date.UTC(2026, 10, 1, 9));
+  for (authored of ["2026-10-01T00:00:00Z", "yesterday", ""]) assert.equal(clock.now(), Date.UTC(2026, 10, 1, 9), authored);
+  authored = "2026-11-20T01:00:00+01:00";
+  assert.equal(clock.now(), Date.UTC(2026, 10, 20));
+  t.mock.method(Date, "now", () => START);
+  assert.equal(clock.now(), START);
+});
+
 test("rules and record see who it was, a claim's members one by one", async (t) => {
   const { who } = await principals(t);
   const caller = await enter(who, jwt("anna", { groups: ["a", "b=c"], level: 3, secret: "x" }));
@@ -137,6 +149,18 @@ test("rules and record see who it was, a claim's members one by one", async (t) 
   assert.deepEqual(callerDetail(caller), { identity_source: "jwt", identity_issuer: ISSUER, identity_subject: "anna" });
   const bearer = await enter(who, "secret");
   assert.deepEqual([principalFacts(bearer), callerDetail(bearer)], [{ id: "default", identitySource: "bearer", identityClaims: [] }, { identity_source: "bearer" }]);
+});
+
+test("the host's word stands beside what was proved and changes nothing of it", async (t) => {
+  const { who } = await principals(t);
+  const spiffeId = "spiffe://bank.example/desk";
+  const word = readHostAsserted(untrusted(spiffeId), { trust_domains: ["bank.example"] });
+  for (const token of ["secret", jwt("anna")]) {
+    const [without, beside] = [await enter(who, token), await who.authenticate(`Bearer ${token}`, word)];
+    assert.deepEqual(principalFacts(beside), { ...principalFacts(without), hostAssertedIdentity: spiffeId });
+    assert.deepEqual(callerDetail(beside), { ...callerDetail(without), host_asserted_source: "host-asserted", host_asserted_spiffe_id: spiffeId, host_asserted_trust_domain: "bank.example" });
+  }
+  await assert.rejects(who.authenticate(null, word), { code: "UNAUTHENTICATED" });
 });
 
 test("a wrong configuration is named by its key, without what stands there that is no key", () => {

@@ -3,6 +3,7 @@ import type { CatalogServer } from "@cmcp/catalog";
 import type { Core } from "./core.ts";
 import type { RecordedSession } from "./record/recorded-session.ts";
 import { reportFault } from "./report-fault.ts";
+import type { OnBehalfOf } from "./upstreams.ts";
 
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
@@ -35,7 +36,7 @@ export class Subscriptions {
     followed.uris.set(uri, reasons + 1);
     servers.set(server.identity, followed);
     this.#sessions.set(recorded.session.id, servers);
-    if (reasons === 0) this.#reopen(recorded.session.id, followed);
+    if (reasons === 0) this.#reopen(recorded.session, followed);
   }
 
   /** Takes one reason back; without any the resource is followed no more. */
@@ -48,8 +49,8 @@ export class Subscriptions {
       return;
     }
     followed.uris.delete(uri);
-    this.#reopen(recorded.session.id, followed);
-    this.#core().upstreams.unfollow(server, recorded.session.id, uri).catch(reportFault);
+    this.#reopen(recorded.session, followed);
+    this.#core().upstreams.unfollow(server, recorded.session, uri).catch(reportFault);
   }
 
   /** Ends everything a session follows. */
@@ -58,10 +59,10 @@ export class Subscriptions {
     this.#sessions.delete(sessionId);
   }
 
-  #reopen(sessionId: string, followed: Followed): void {
+  #reopen(session: OnBehalfOf, followed: Followed): void {
     followed.stream.abort();
     if (followed.uris.size === 0) {
-      this.#sessions.get(sessionId)?.delete(followed.server.identity);
+      this.#sessions.get(session.id)?.delete(followed.server.identity);
       return;
     }
     followed.stream = new AbortController();
@@ -69,11 +70,11 @@ export class Subscriptions {
     upstreams
       .follow(
         followed.server,
-        sessionId,
+        session,
         [...followed.uris.keys()],
         (method, params) => {
           // A server may only speak of what it was asked about.
-          if (method === "notifications/resources/updated" && typeof params.uri === "string" && followed.uris.has(params.uri)) listeners.resourceUpdated(sessionId, params.uri);
+          if (method === "notifications/resources/updated" && typeof params.uri === "string" && followed.uris.has(params.uri)) listeners.resourceUpdated(session.id, params.uri);
         },
         followed.stream.signal,
       )

@@ -1,16 +1,31 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogServer } from "@cmcp/catalog";
+import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import type { StdioServers } from "./stdio/servers.ts";
+import { StdioUpstream } from "./stdio/upstream.ts";
 import { GATEWAY_VERSION } from "./version.ts";
 
+type EvidenceClass = CatalogServer["evidenceClass"];
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
 /** Key of the gateway's own session with a server; session ids are UUIDs, so it is nobody's. */
 const OWN_SESSION = "gateway";
 
+/** On whose behalf a server is asked. */
+export interface OnBehalfOf {
+  readonly id: string;
+  readonly principalId: string;
+}
+
+/** Servers on the network know sessions; a stdio server is a process, which belongs to a principal. */
+function keyOf(server: CatalogServer, session: OnBehalfOf | null): string {
+  if (server.transport !== "stdio") return session?.id ?? OWN_SESSION;
+  return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
+}
+
 /** The era the catalog holds a server to, if it does. */
-function eraOf({ settings }: CatalogServer): Pick<UpstreamOptions, "era"> {
+function eraOf({ settings }: RemoteServer): Pick<UpstreamOptions, "era"> {
   return settings === undefined || settings.era === "auto" ? {} : { era: settings.era };
 }
 
@@ -20,30 +35,32 @@ export class Upstreams {
   readonly #limits: Partial<UpstreamLimits>;
   readonly #clients = new Map<string, Upstream>();
   readonly #closing = new AbortController();
+  readonly #stdio: StdioServers;
 
-  constructor(dial: Dial, limits: Partial<UpstreamLimits>) {
+  constructor(dial: Dial, stdio: StdioServers, limits: Partial<UpstreamLimits>) {
     this.#dial = dial;
+    this.#stdio = stdio;
     this.#limits = limits;
   }
 
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
-  async request(server: CatalogServer, sessionId: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    return await this.#client(server).request(sessionId, request, peer);
+  async request(server: CatalogServer, session: OnBehalfOf, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+    return await this.#client(server).request(keyOf(server, session), request, peer);
   }
 
   /** What a server lists now, read in a session of the gateway's own. */
   async list(server: CatalogServer, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
-    return await this.#client(server).list(OWN_SESSION, kind, signal);
+    return await this.#client(server).list(keyOf(server, null), kind, signal);
   }
 
   /** Hears from a server that one of its lists changed, until the client is closed. Never throws. */
   async watch(server: CatalogServer, notified: Notified): Promise<void> {
-    await this.#client(server).listen(OWN_SESSION, { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] }, notified, this.#closing.signal);
+    await this.#client(server).listen(keyOf(server, null), { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] }, notified, this.#closing.signal);
   }
 
   /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(server: CatalogServer, sessionId: string, uris: readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#client(server).listen(sessionId, { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: uris }, notified, AbortSignal.any([signal, this.#closing.signal]));
+  async follow(server: CatalogServer, session: OnBehalfOf, uris: readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
+    await this.#client(server).listen(keyOf(server, session), { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: uris }, notified, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
@@ -52,13 +69,19 @@ export class Upstreams {
   }
 
   /** Gives up following a resource; see {@link follow}. Never throws. */
-  async unfollow(server: CatalogServer, sessionId: string, uri: string): Promise<void> {
-    await this.#client(server).unsubscribe(sessionId, uri);
+  async unfollow(server: CatalogServer, session: OnBehalfOf, uri: string): Promise<void> {
+    await this.#client(server).unsubscribe(keyOf(server, session), uri);
+  }
+
+  /** How records name what is known about who answers. */
+  evidenceOf(server: CatalogServer): EvidenceClass {
+    return server.transport === "stdio" ? this.#stdio.evidenceOf(server) : server.evidenceClass;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
+    await this.#stdio.close();
   }
 
   #client(server: CatalogServer): Upstream {
@@ -71,6 +94,7 @@ export class Upstreams {
 
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
+    if (server.transport === "stdio") return new StdioUpstream({ processes: this.#stdio.processes, index: this.#stdio.indexOf(server), clientInfo, limits: this.#limits });
     const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, ...eraOf(server) };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);

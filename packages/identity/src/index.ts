@@ -1,9 +1,7 @@
-export type { Authenticated } from "./authenticated.ts";
-export { bearerToken, looksLikeJwt } from "./bearer.ts";
-export { identityFacts, type IdentityFact, type IdentitySource } from "./facts.ts";
+export type { Authenticated, IdentitySource } from "./authenticated.ts";
 export { hostAssertedLabels, readHostAsserted, type HostAsserted, type HostAssertedLabels, type PeerIdentity } from "./host/asserted.ts";
 export { JwtAuthenticator } from "./jwt/authenticator.ts";
-export { TOKEN_FAULTS, type TokenFault } from "./jwt/fault.ts";
+export { looksLikeJwt } from "./jwt/compact.ts";
 export { requirePrincipals } from "./jwt/principal.ts";
 export type { ClaimKind, ClaimValue } from "./jwt/project.ts";
 export { MAX_TOKEN } from "./limits.ts";

@@ -21,6 +21,7 @@ export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamRequest } from "./upstream/upstream.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
 export type { Notified } from "./upstream/listening.ts";
+export { readMessageBytes } from "./upstream/answer.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
 export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
 export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { serverName, type Approved, type AskedResource, type CatalogPrompt, type CatalogTool } from "@cmcp/catalog";
+import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
 import type { GovernedAction } from "./compile/governed.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
@@ -130,7 +130,7 @@ export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
 
 /** What the catalog says of anything approved. */
 const APPROVED: readonly (readonly [string, Fact])[] = [
-  ["server_name", text((facts) => serverName(subjectOf(facts).server))],
+  ["server_name", text((facts) => subjectOf(facts).server.name)],
   ["server_identity", text((facts) => subjectOf(facts).server.identity)],
   ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
   ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],

@@ -9,7 +9,7 @@ import { MAX_ATTRIBUTE_BYTES } from "./evaluate/bounds.ts";
 import type { GovernedFacts } from "./facts.ts";
 import { PERMIT_ALL, WORKER, asked, bundleOf, call, catalogWith, onPrompt, onResource, prompt, resource, schemaText } from "./test-support.ts";
 
-const SERVER = { ...resource("x://a").server, settings: { name: "ledger", era: "auto", credential: null } } as const;
+const SERVER = { ...resource("x://a").server, name: "ledger", settings: { name: "ledger", era: "auto", credential: null } } as const;
 const ROWS = resource("x://rows", { mimeType: "text/csv", server: SERVER });
 const ROW = resource("x://rows/{id}", { complianceDomain: "mnpi", sensitivityLevel: "mnpi", server: SERVER });
 const SUMMARY = prompt("summary", ["year"]);

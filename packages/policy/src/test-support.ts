@@ -22,7 +22,7 @@ export function bundleOf(cedar: string, schema = schemaText(), manifest: JsonObj
 }
 
 const APPROVED = {
-  server: { identity: "https://tools.example/mcp", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  server: { identity: "https://tools.example/mcp", name: "Tools", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
   description: "Something approved.",
   definitionHash: "sha256:00",
   driftDigest: "sha256:00",

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { callBody } from "../call.ts";
 import { Client, isResult, refusalOf } from "./client.ts";
 import { Connection } from "./connection.ts";
@@ -12,17 +13,18 @@ function count(tally: Tally, code: string): void {
   tally[code] = (tally[code] ?? 0) + 1;
 }
 
-/** Opens sessions and leaves each after one call. Where a session is refused the call names none. */
+/** Opens sessions and leaves each after one call. Where a session is refused the call names none. Stops early when the time is over. */
 export async function abandon(order: Abandon): Promise<Abandoned> {
   const body = callBody();
   const refused: Tally = {};
   const callsRefused: Tally = {};
+  const until = performance.now() + order.withinMs;
   let left = order.sessions;
   let opened = 0;
   let calls = 0;
   const work = async (): Promise<void> => {
     const connection = await Connection.open(order.port);
-    while (left > 0) {
+    while (left > 0 && performance.now() < until) {
       left -= 1;
       const client = new Client(connection, order.token, body);
       const answer = await client.initialize();

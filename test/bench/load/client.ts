@@ -11,25 +11,27 @@ function headersOf(token: string): Record<string, string> {
 /** An MCP client on one connection that sends the same call again and again. */
 export class Client {
   readonly #connection: Connection;
-  readonly #headers: Record<string, string>;
+  /** What every request of the session carries. */
+  headers: Readonly<Record<string, string>>;
   #call: Buffer;
   readonly #body: string;
 
-  constructor(connection: Connection, token: string, body: string) {
+  constructor(connection: Connection, token: string, body: string, further: Readonly<Record<string, string>> = {}) {
     this.#connection = connection;
-    this.#headers = headersOf(token);
+    this.headers = { ...headersOf(token), ...further };
     this.#body = body;
-    this.#call = requestBytes("POST", this.#headers, body);
+    this.#call = requestBytes("POST", this.headers, body);
   }
 
   /** Opens a session; later calls are made in it. A refusal is returned, and later calls then name no session. */
   async initialize(): Promise<Answer> {
-    const answer = await this.#connection.exchange(requestBytes("POST", this.#headers, INITIALIZE));
-    const session = answer.headers.get("mcp-session-id");
-    const headers = session === undefined ? this.#headers : { ...this.#headers, "mcp-session-id": session, "mcp-protocol-version": VERSION };
-    if (session !== undefined) await this.#connection.exchange(requestBytes("POST", headers, INITIALIZED));
-    this.#call = requestBytes("POST", headers, this.#body);
-    this.#session = session;
+    const answer = await this.#connection.exchange(requestBytes("POST", this.headers, INITIALIZE));
+    this.#session = answer.headers.get("mcp-session-id");
+    if (this.#session !== undefined) {
+      this.headers = { ...this.headers, "mcp-session-id": this.#session, "mcp-protocol-version": VERSION };
+      await this.#connection.exchange(requestBytes("POST", this.headers, INITIALIZED));
+    }
+    this.#call = requestBytes("POST", this.headers, this.#body);
     return answer;
   }
 
@@ -40,9 +42,14 @@ export class Client {
     return this.#connection.exchange(this.#call);
   }
 
+  /** Ends the session and leaves the connection, which others may use. */
+  async end(): Promise<void> {
+    if (this.#session !== undefined) await this.#connection.exchange(requestBytes("DELETE", this.headers, ""));
+  }
+
   /** Ends the session and the connection. */
   async close(): Promise<void> {
-    if (this.#session !== undefined) await this.#connection.exchange(requestBytes("DELETE", { ...this.#headers, "mcp-session-id": this.#session }, ""));
+    await this.end();
     this.#connection.close();
   }
 

@@ -3,12 +3,16 @@ import { serve } from "@hono/node-server";
 import type { Readable } from "node:stream";
 import { Hono } from "hono";
 import { Pool } from "undici";
+import { UPSTREAM_HEADER } from "../call.ts";
 import { argument, endWithParent, say } from "./parent.ts";
 
 const HOP_BY_HOP: readonly string[] = ["connection", "keep-alive", "transfer-encoding", "host"];
 
-const { upstream, ca } = argument() as { upstream: string; ca?: string };
-const pool = new Pool(upstream, { connections: 64, pipelining: 1, ...(ca === undefined ? {} : { connect: { ca } }) });
+/** As many as any measured load has requests under way. */
+const CONNECTIONS = 256;
+
+const { upstreams, ca } = argument() as { upstreams: readonly string[]; ca?: string };
+const pools = upstreams.map((upstream) => new Pool(upstream, { connections: CONNECTIONS, pipelining: 1, ...(ca === undefined ? {} : { connect: { ca } }) }));
 
 function endToEnd(fields: Iterable<[string, string | string[] | undefined]>): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -21,6 +25,8 @@ app.all("/mcp", async (context) => {
   const { raw } = context.req;
   // undici takes any async iterable of bytes, which its types leave out; a Node stream around it would cost more.
   const body = raw.body as unknown as Readable | null;
+  const pool = pools[Number(raw.headers.get(UPSTREAM_HEADER) ?? 0)];
+  if (pool === undefined) return new Response(null, { status: 404 });
   const answer = await pool.request({ method: raw.method === "DELETE" ? "DELETE" : "POST", path: "/mcp", headers: endToEnd(raw.headers), body });
   return new Response(answer.body, { status: answer.statusCode, headers: endToEnd(Object.entries(answer.headers)) });
 });

@@ -1,10 +1,11 @@
-import type { Row } from "./row.ts";
+import { isFailure, type Row } from "./row.ts";
 
 function shown(row: Row): string {
   return row.value === null ? "-" : `${Number(row.value.toPrecision(4))} ${row.unit}`.trimEnd();
 }
 
 function verdict(row: Row): string {
+  if (isFailure(row)) return "FAILED";
   return row.met === null ? "" : row.met ? "pass" : "MISS";
 }
 

@@ -4,8 +4,9 @@ import type { CatalogTool } from "@cmcp/catalog";
 import { compilePolicy, readBundle, type CallFacts, type CompiledPolicy } from "@cmcp/policy";
 import { ROOT } from "../../gateway/deployment.ts";
 import { INPUT_SCHEMA, TOOL, callArguments, rules } from "../call.ts";
-import { TARGETS, type Plan } from "../plan.ts";
+import { TARGETS } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
+import type { Bench } from "./bench.ts";
 import { microseconds } from "./timing.ts";
 
 const COUNTS: readonly number[] = [10, 100, 1_000];
@@ -16,7 +17,7 @@ const URL_OF_TOOL = "https://tools.example/mcp";
 export const CATALOG_TOOL: CatalogTool = {
   toolName: TOOL,
   actionName: "EchoText",
-  server: { identity: URL_OF_TOOL, displayName: "Echo", url: new URL(URL_OF_TOOL), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  server: { identity: URL_OF_TOOL, name: "Echo", displayName: "Echo", url: new URL(URL_OF_TOOL), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
   description: "Echoes text.",
   inputSchema: INPUT_SCHEMA,
   outputSchema: null,
@@ -67,7 +68,7 @@ export async function decision(count: number): Promise<() => void> {
 }
 
 /** Whether a decision costs the same however many rules name other tools. */
-export async function cedar(plan: Plan): Promise<Row[]> {
+export async function cedar({ plan }: Bench): Promise<Row[]> {
   const figures: { count: number; taken: number }[] = [];
   for (const count of COUNTS) {
     const decide = await decision(count);

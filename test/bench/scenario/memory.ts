@@ -1,20 +1,17 @@
-import { randomBytes } from "node:crypto";
-import { dirname, join } from "node:path";
-import { developmentEnvironment } from "../../gateway/gateway.ts";
 import type { Abandoned } from "../load/job.ts";
-import { TARGETS, type Plan } from "../plan.ts";
-import { Child } from "../processes/child.ts";
-import { askProbe } from "../processes/probe-client.ts";
-import { residentBytes } from "../processes/usage.ts";
+import { TARGETS } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
+import type { Bench } from "./bench.ts";
+import { withInstrumented } from "./instrumented.ts";
 import { order } from "./order.ts";
+import { noSessionOpen } from "./settled.ts";
 
 const MEBI = 2 ** 20;
 
-interface Look {
-  readonly heap: number;
-  readonly rss: number;
-}
+/** Sessions kept at a time: a tenth of those of the quick run, so that both looks come long after the bound was reached. */
+const KEPT = 128;
+/** Seconds after which what is kept goes too, so that neither look finds a session that is still open. */
+const IDLE_SECONDS = 3;
 
 function tally(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).map(([code, count]) => `${count} ${code}`);
@@ -30,28 +27,29 @@ function drift(what: string, before: number, after: number, bound: number): Row 
  * and at its resident memory, before and after the larger part. The enclave is the shipped bundle, started
  * by the bench's own host with a probe loaded before it.
  */
-export async function memory(config: string, generator: Child, plan: Plan): Promise<Row[]> {
-  const token = randomBytes(32).toString("base64url");
-  const folder = dirname(config);
-  const socket = join(folder, "enclave.probe");
-  const host = Child.start("./instrumented-host.ts", { config, socket, hostSocket: join(folder, "host.probe") }, developmentEnvironment(token));
-  try {
-    const { port, enclavePid } = await host.next<{ port: number; enclavePid: number }>();
-    const look = async (): Promise<Look> => ({ rss: await residentBytes(enclavePid), heap: (await askProbe<{ heapUsed: number }>(socket, "heap")).heapUsed });
-    const abandon = async (sessions: number): Promise<Abandoned> => await order<Abandoned>(generator, { kind: "abandon", port, token, sessions });
-    const { from, to } = plan.memory;
-    await abandon(from);
+export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> {
+  const setup = await setUp({ enclave: [`max_sessions: ${KEPT}`, `max_sessions_per_principal: ${KEPT}`, `session_idle_seconds: ${IDLE_SECONDS}`] });
+  const [token] = setup.tokens;
+  return await withInstrumented(setup, async ({ port, look }) => {
+    const { from, to, withinMs } = plan.memory;
+    const abandon = async (sessions: number): Promise<Abandoned> => {
+      const seen = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions, withinMs });
+      await noSessionOpen(port, token);
+      return seen;
+    };
+    // V8 sizes its heap by what it saw before, a collection included: the first look does not count.
+    await abandon(Math.ceil(from / 2));
+    await look();
+    await abandon(Math.floor(from / 2));
     const before = await look();
     const seen = await abandon(to - from);
     const after = await look();
-    const range = `from session ${from} to ${to}`;
+    const range = `from session ${from} to ${from + seen.calls}`;
     return [
       drift(`heap after collection, ${range}`, before.heap, after.heap, TARGETS.heapDrift),
       drift(`resident memory, ${range}`, before.rss, after.rss, TARGETS.rssDrift),
-      figure("sessions opened and abandoned", seen.opened, "", `of ${to - from}; refused: ${tally(seen.refused)}`),
+      figure("sessions opened and abandoned", seen.opened, "", `of ${to - from}${seen.calls < to - from ? `, stopped after ${withinMs / 1000} s` : ""}; ${KEPT} kept at a time; refused: ${tally(seen.refused)}`),
       figure("calls in or beside them", seen.calls, "", `refused: ${tally(seen.callsRefused)}`),
     ];
-  } finally {
-    await host.stop();
-  }
+  });
 }

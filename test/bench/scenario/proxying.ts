@@ -1,38 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { developmentEnvironment, startGateway } from "../../gateway/gateway.ts";
-import type { Job, Measured } from "../load/job.ts";
-import { CONNECTIONS, TARGETS, median, type Plan } from "../plan.ts";
-import { Child } from "../processes/child.ts";
+import type { Measured } from "../load/job.ts";
+import { CONNECTIONS, TARGETS, median } from "../plan.ts";
 import { atLeast, atMost, figure, type Row } from "../report/row.ts";
+import type { Bench } from "./bench.ts";
 import { order } from "./order.ts";
-import type { Setup } from "./setup.ts";
-
-/** A side of the comparison. */
-type Side = Pick<Job, "port" | "pids">;
-type Load = Omit<Job, keyof Side>;
+import type { UpstreamKind } from "./setup.ts";
+import { pairs, withSides, type Side } from "./sides.ts";
 
 interface Pair {
   readonly bare: Measured;
   readonly gateway: Measured;
-}
-
-async function sample(generator: Child, side: Side, load: Load): Promise<Measured> {
-  return await order<Measured>(generator, { kind: "measure", ...load, ...side });
-}
-
-/** Both sides in turn, the first of each round changing, so that what else the machine does falls on both. */
-async function pairs(generator: Child, bare: Side, gateway: Side, load: Load, rounds: number): Promise<Pair[]> {
-  const taken: Pair[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    if (round % 2 === 0) {
-      const first = await sample(generator, bare, load);
-      taken.push({ bare: first, gateway: await sample(generator, gateway, load) });
-    } else {
-      const first = await sample(generator, gateway, load);
-      taken.push({ gateway: first, bare: await sample(generator, bare, load) });
-    }
-  }
-  return taken;
 }
 
 function rowsOf(name: string, connections: number, taken: readonly Pair[]): Row[] {
@@ -56,24 +32,18 @@ function rowsOf(name: string, connections: number, taken: readonly Pair[]): Row[
 }
 
 /** The shipped gateway against the bare proxy, in front of the same server and behind the same generator. */
-export async function proxying(setup: Setup, generator: Child, plan: Plan): Promise<Row[]> {
-  const token = randomBytes(32).toString("base64url");
-  const proxy = Child.start("./bare-proxy.ts", setup.bare);
-  const { port } = await proxy.next<{ port: number }>();
-  const started = await startGateway(setup.config, developmentEnvironment(token));
-  try {
-    const bare: Side = { port, pids: [proxy.pid] };
-    const gateway: Side = { port: Number(new URL(started.url).port), pids: [started.pid, started.enclave_pid] };
+export async function proxying({ setUp, generator, plan }: Bench, kind: UpstreamKind): Promise<Row[]> {
+  const setup = await setUp({ kind });
+  const [token] = setup.tokens;
+  return await withSides(setup, async (sides) => {
+    const sample = async (side: Side, connections: number, warmMs: number, measureMs: number): Promise<Measured> => await order<Measured>(generator, { kind: "measure", token, connections, warmMs, measureMs, ...side });
     const rows: Row[] = [];
     // Compiled code differs from interpreted by far more than anything measured here.
-    for (const side of [bare, gateway]) await sample(generator, side, { token, connections: 8, warmMs: plan.firstWarmMs, measureMs: 100 });
+    for (const side of [sides.bare, sides.gateway]) await sample(side, 8, plan.firstWarmMs, 100);
     for (const connections of CONNECTIONS) {
-      const taken = await pairs(generator, bare, gateway, { token, connections, warmMs: plan.warmMs, measureMs: plan.measureMs }, plan.rounds);
-      rows.push(...rowsOf(setup.kind, connections, taken));
+      const taken = await pairs(sides, plan.rounds, (side) => sample(side, connections, plan.warmMs, plan.measureMs));
+      rows.push(...rowsOf(kind, connections, taken));
     }
     return rows;
-  } finally {
-    await started.stop();
-    await proxy.stop();
-  }
+  });
 }

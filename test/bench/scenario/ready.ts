@@ -1,13 +1,15 @@
 import { performance } from "node:perf_hooks";
-import { developmentEnvironment, startGateway } from "../../gateway/gateway.ts";
+import { startGateway } from "../../gateway/gateway.ts";
 import { startObservedHost } from "../../hostile/observed-host.ts";
-import { TARGETS, median, type Plan } from "../plan.ts";
+import type { Measured } from "../load/job.ts";
+import { TARGETS, median } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
+import type { Bench } from "./bench.ts";
+import { order } from "./order.ts";
+import type { Setup } from "./setup.ts";
 
-const ENVIRONMENT = developmentEnvironment("a-token-of-the-bench-that-nobody-uses-elsewhere");
-
-async function enclaveStart(config: string): Promise<number> {
-  const host = await startObservedHost(config, ENVIRONMENT);
+async function enclaveStart({ config, environment }: Setup): Promise<number> {
+  const host = await startObservedHost(config, environment);
   try {
     const started = performance.now();
     await host.startEnclave();
@@ -17,29 +19,38 @@ async function enclaveStart(config: string): Promise<number> {
   }
 }
 
-async function commandStart(config: string): Promise<number> {
+async function commandStart({ config, environment }: Setup): Promise<number> {
   const started = performance.now();
-  const gateway = await startGateway(config, ENVIRONMENT);
+  const gateway = await startGateway(config, environment);
   const taken = performance.now() - started;
   await gateway.stop();
   return taken;
 }
 
-/**
- * How long until a gateway serves.
- * @param config a gateway that has recorded nothing yet
- * @param used one whose host holds the record of the runs before, which a start reads and verifies
- */
-export async function ready(config: string, used: string, plan: Plan): Promise<Row[]> {
+/** Makes a record of calls that a later start has to read. Returns how many. */
+async function record({ generator, plan }: Bench, { config, environment, tokens: [token] }: Setup): Promise<number> {
+  const gateway = await startGateway(config, environment);
+  try {
+    const { calls } = await order<Measured>(generator, { kind: "measure", port: Number(new URL(gateway.url).port), token, connections: 32, warmMs: 0, measureMs: plan.firstWarmMs, pids: [] });
+    return calls;
+  } finally {
+    await gateway.stop();
+  }
+}
+
+/** How long until a gateway serves, without a record and after one that has to be read and verified. */
+export async function ready(bench: Bench): Promise<Row[]> {
+  const setup = await bench.setUp();
   const enclave: number[] = [];
   const command: number[] = [];
-  for (let start = 0; start < plan.starts; start += 1) {
-    enclave.push(await enclaveStart(config));
-    command.push(await commandStart(config));
+  for (let start = 0; start < bench.plan.starts; start += 1) {
+    enclave.push(await enclaveStart(setup));
+    command.push(await commandStart(setup));
   }
+  const calls = await record(bench, setup);
   return [
     atMost("enclave ready", median(enclave), TARGETS.readyMs, "ms", "process start to provisioned, 10 rules"),
     figure("cmcp start ready", median(command), "ms", "the command's start to its ready line"),
-    figure("cmcp start ready, after the runs above", await commandStart(used), "ms", "reads and verifies the record of every call so far"),
+    figure("cmcp start ready, after calls", await commandStart(setup), "ms", `reads and verifies the record of ${calls} calls`),
   ];
 }

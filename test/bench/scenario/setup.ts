@@ -1,38 +1,75 @@
-import { mkdir } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { deploy } from "../../gateway/deployment.ts";
+import { developmentEnvironment } from "../../gateway/gateway.ts";
+import { newToken, tokenLine } from "../../gateway/principals.ts";
 import { makeServerCertificate } from "../../servers/certificate.ts";
 import { INPUT_SCHEMA, TOOL, rules } from "../call.ts";
+import { STREAM_SCHEMA, STREAM_TOOL } from "../stream-call.ts";
 import { Child } from "../processes/child.ts";
 
 /** How a tool server is reached. */
 export type UpstreamKind = "plain" | "tls-pinned";
 
-/** One tool server, and a deployment of the gateway in front of it. */
+/** What a deployment is to be; what is left out is one echo server over plain HTTP and one principal. */
+export interface SetupWish {
+  readonly kind?: UpstreamKind;
+  /** `stream`: the server of streamed results instead of echo servers. */
+  readonly server?: "echo" | "stream";
+  /** Tools of the echo servers, one server each. */
+  readonly tools?: readonly string[];
+  readonly principals?: number;
+  /** Lines of the configuration's `enclave` section. */
+  readonly enclave?: readonly string[];
+}
+
+/** Tool servers, and a deployment of the gateway in front of them. */
 export interface Setup {
   readonly kind: UpstreamKind;
-  readonly echo: Child;
-  readonly port: number;
+  /** The process of the servers. */
+  readonly servers: Child;
+  /** Of each server. */
+  readonly ports: readonly number[];
   /** What the bare proxy is started with. */
-  readonly bare: { readonly upstream: string; readonly ca?: string };
+  readonly bare: { readonly upstreams: readonly string[]; readonly ca?: string };
   /** The gateway's configuration file. */
   readonly config: string;
+  /** What the gateway is started with. */
+  readonly environment: Record<string, string>;
+  /** A token of each principal. */
+  readonly tokens: readonly [string, ...string[]];
 }
 
 /** Rules of every measured gateway. */
 export const RULES = 10;
 
-/** Starts the tool server and writes a deployment for it. */
-export async function setUp(folder: string, kind: UpstreamKind): Promise<Setup> {
+async function principalsOf(folder: string, count: number): Promise<Pick<Setup, "environment" | "tokens"> & { readonly lines: readonly string[] }> {
+  if (count === 1) {
+    const token = randomBytes(32).toString("base64url");
+    return { environment: developmentEnvironment(token), tokens: [token], lines: [] };
+  }
+  const first = newToken();
+  const tokens: [string, ...string[]] = [first, ...Array.from({ length: count - 1 }, newToken)];
+  await writeFile(join(folder, "tokens"), tokens.map((token, index) => tokenLine(`agent-${index}`, token)).join(""), { mode: 0o600 });
+  return { environment: { CMCP_DEV_MODE: "1" }, tokens, lines: ["token_file: tokens", "principals:", ...tokens.map((_, index) => `  - {id: "agent-${index}"}`)] };
+}
+
+/** Starts the tool servers and writes a deployment for them. */
+export async function setUp(folder: string, { kind = "plain", server = "echo", tools = [TOOL], principals = 1, enclave = [] }: SetupWish): Promise<Setup> {
   await mkdir(folder, { recursive: true });
   const { cert, key, fingerprint } = await makeServerCertificate();
   const secure = kind === "tls-pinned";
-  const echo = Child.start("./echo-server.ts", secure ? { cert, key } : {});
-  const { port } = await echo.next<{ port: number }>();
-  const origin = `${secure ? "https" : "http"}://127.0.0.1:${port}`;
+  const servers = server === "stream" ? Child.start("./stream-server.ts", {}) : Child.start("./echo-server.ts", { tools, ...(secure ? { cert, key } : {}) });
+  const { ports } = await servers.next<{ ports: readonly number[] }>();
+  const upstreams = ports.map((port) => `${secure ? "https" : "http"}://127.0.0.1:${port}`);
+  const names = server === "stream" ? [STREAM_TOOL] : tools;
+  const { lines, ...callers } = await principalsOf(folder, principals);
+  const section = [...lines, ...enclave].map((line) => `  ${line}\n`).join("");
   const config = await deploy(folder, {
-    tools: [{ name: TOOL, url: `${origin}/mcp`, inputSchema: INPUT_SCHEMA, ...(secure ? { fingerprint } : {}) }],
-    policies: rules(RULES),
-    config: "audit_db_path: audit.db\n",
+    tools: names.map((name, index) => ({ name, url: `${upstreams[index]}/mcp`, inputSchema: server === "stream" ? STREAM_SCHEMA : INPUT_SCHEMA, ...(secure ? { fingerprint } : {}) })),
+    policies: rules(RULES, names),
+    config: `audit_db_path: audit.db\n${section === "" ? "" : `enclave:\n${section}`}`,
   });
-  return { kind, echo, port, bare: { upstream: origin, ...(secure ? { ca: cert } : {}) }, config };
+  return { kind, servers, ports, bare: { upstreams, ...(secure ? { ca: cert } : {}) }, config, ...callers };
 }

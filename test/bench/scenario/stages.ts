@@ -8,8 +8,8 @@ import { inspectArguments, inspectResult } from "@cmcp/inspection";
 import { UpstreamClient, readMessage } from "@cmcp/mcp";
 import { ExchangePool, listenUnix, serveStream, unixDialer } from "@cmcp/wire";
 import { TOOL, callArguments, callBody } from "../call.ts";
-import type { Plan } from "../plan.ts";
 import { figure, type Row } from "../report/row.ts";
+import type { Bench } from "./bench.ts";
 import { CATALOG_TOOL, decision } from "./cedar.ts";
 import { bareRoundTrip } from "./http-stage.ts";
 import { RULES } from "./setup.ts";
@@ -104,13 +104,14 @@ async function framesOver(path: string): Promise<{ pool: ExchangePool; close: ()
  * after the other in this process. Frames, HTTP and upstream include both ends, so the sum is above what
  * the gateway alone spends; the enclave's flags slow it down again. It shows where to look, not what a call takes.
  */
-export async function stages(upstreamPort: number, folder: string, plan: Plan): Promise<Row[]> {
+export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
+  const { bare } = await setUp();
   const body = Buffer.from(callBody());
   const args: JsonObject = { ...callArguments() };
   const store = new BlobStore(join(folder, "stages.db"));
   const frames = await framesOver(join(folder, "stages.sock"));
   const http = await bareRoundTrip(body);
-  const client = new UpstreamClient({ url: new URL(`http://127.0.0.1:${upstreamPort}/mcp`), dial: (host, port) => Promise.resolve(connect({ host, port, noDelay: true })), tls: { mode: "none" }, clientInfo: { name: "bench", version: "1.0.0" } });
+  const client = new UpstreamClient({ url: new URL(`${bare.upstreams[0]}/mcp`), dial: (host, port) => Promise.resolve(connect({ host, port, noDelay: true })), tls: { mode: "none" }, clientInfo: { name: "bench", version: "1.0.0" } });
   const chains = new Chains();
   const entry = chains.next();
   const receipt = signReceipt(entry, INSTANCE, "plain", sign);

@@ -1,7 +1,7 @@
 /** Numbers of the TPM 2.0 Library, part 2 (structures), that this collector uses. */
 
 /** Structure tags (part 2, section 6.9). */
-export const TAG = { noSessions: 0x8001, sessions: 0x8002, creation: 0x8021 } as const;
+export const TAG = { noSessions: 0x8001, sessions: 0x8002 } as const;
 
 /** Commands (part 2, section 6.5.2). */
 export const COMMAND = {

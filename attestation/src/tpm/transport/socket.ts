@@ -63,7 +63,7 @@ class TpmSocket implements TpmTransport {
     this.#received = new Uint8Array(Buffer.concat([this.#received, chunk]));
     if (this.#received.length < HEADER_BYTES) return;
     const size = new DataView(this.#received.buffer).getUint32(2);
-    if (size < HEADER_BYTES || size > MAX_MESSAGE_BYTES || this.#received.length > size) {
+    if (size > MAX_MESSAGE_BYTES || this.#received.length > size) {
       this.#fail(tpmUnavailable("sent a response of impossible size"));
     } else if (this.#received.length === size) {
       const { resolve, timer } = this.#pending;

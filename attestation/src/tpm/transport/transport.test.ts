@@ -55,18 +55,18 @@ test("a response arrives whole however the socket cuts it", async () => {
 });
 
 test("responses of impossible size, silence, an early end and words out of turn close the socket", async () => {
-  const answers: readonly ((command: Buffer, socket: Socket) => void)[] = [
-    (_command, socket) => socket.write(response(20, 9)),
-    (_command, socket) => socket.write(response(20, MAX_MESSAGE_BYTES + 1)),
-    (_command, socket) => socket.write(Buffer.concat([response(20), Buffer.from([0])])),
-    (_command, socket) => socket.end(response(20).subarray(0, 12)),
-    () => undefined,
+  const answers: readonly (readonly [(command: Buffer, socket: Socket) => void, RegExp])[] = [
+    [(_command, socket) => socket.write(response(20, 9)), /impossible size/],
+    [(_command, socket) => socket.write(response(20, MAX_MESSAGE_BYTES + 1)), /impossible size/],
+    [(_command, socket) => socket.write(Buffer.concat([response(20), Buffer.from([0])])), /impossible size/],
+    [(_command, socket) => socket.end(response(20).subarray(0, 12)), /closed/],
+    [() => undefined, /200 ms/],
   ];
-  for (const answer of answers) {
+  for (const [answer, message] of answers) {
     const { path, server } = await serve(answer);
     const transport = await connectTpmSocket(path, 200);
-    await assert.rejects(transport.transmit(COMMAND), UNAVAILABLE);
-    await assert.rejects(transport.transmit(COMMAND), UNAVAILABLE);
+    await assert.rejects(transport.transmit(COMMAND), { ...UNAVAILABLE, message });
+    await assert.rejects(transport.transmit(COMMAND), { ...UNAVAILABLE, message });
     server.close();
   }
   let served: Socket | undefined;

@@ -11,7 +11,8 @@ export const visibleName = z
   .max(MAX_TOOL_NAME)
   .regex(/^[\x21-\x7e]+$/, "must be visible ASCII without spaces");
 
-const spawn = z.strictObject({
+/** How a stdio server is started. */
+export const spawn = z.strictObject({
   command: text,
   args: z.array(z.string().max(MAX_TEXT)).max(256).optional(),
   binary_digest: text.nullish(),

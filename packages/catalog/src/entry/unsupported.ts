@@ -1,11 +1,9 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { ServerSettings } from "../server.ts";
-import type { CatalogEntry } from "./shape.ts";
+import type { CatalogEntry, EntryServer } from "./shape.ts";
 
 /** The features of an entry that would promise a check this version does not make. */
 function unsupported({ server, catalog_exception: exception }: CatalogEntry): string | undefined {
-  if (server.transport === "stdio") return "transport `stdio`: no server is started by this version; use streamable-http";
-  if (server.spawn !== undefined) return "`spawn`: no server is started by this version, so its digest would not be checked";
   if (server.rotation_mode === "cert-pinned") return "rotation_mode `cert-pinned`: this version pins the public key; use key-pinned";
   if (typeof server.spiffe_id === "string") return "`spiffe_id`: this version does not check SPIFFE identities";
   if (server.provenance !== undefined) return "`provenance`: this version does not verify provenance records";
@@ -19,7 +17,8 @@ export function refuseUnsupported(entry: CatalogEntry): void {
   if (why !== undefined) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog entry ${entry.tool_name}: ${why}`);
 }
 
-/** The same for a named server: nothing sends a credential yet. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
-export function refuseUnsupportedSettings({ name, credential }: ServerSettings): void {
+/** The same for a named server: nothing sends a credential yet, and only one transport has the modern era. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
+export function refuseUnsupportedSettings({ name, era, credential }: ServerSettings, transport: EntryServer["transport"]): void {
+  if (era === "modern" && transport !== "streamable-http") throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`era\`: this version speaks only the legacy era over ${transport}`);
   if (credential !== null) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: this version sends none to servers`);
 }

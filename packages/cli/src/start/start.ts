@@ -2,6 +2,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { asCmcpError } from "@cmcp/boundary";
 import { once } from "node:events";
+import { interpreterFiles } from "@cmcp/spawner/host";
+import { realpath } from "node:fs/promises";
 import { createLog, startHost, type Host, type HostOptions } from "@cmcp/host-proxy";
 import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
@@ -9,6 +11,9 @@ import { EXIT, type Command, type Terminal } from "../command.ts";
 
 /** The enclave's bundle, built beside this command. */
 const ENCLAVE_ENTRY = fileURLToPath(new URL("./enclave/enclave.cjs", import.meta.url));
+
+/** The compiled spawner, where the machine that built this command had a C compiler. */
+const SPAWNER = fileURLToPath(new URL("./cmcp-spawn", import.meta.url));
 
 /** `cmcp start`: everything on the untrusted side, and the enclave as a process of its own. */
 export const start: Command = {
@@ -28,6 +33,7 @@ Environment:
   CMCP_POLICY_SIGNING_KEY  accept only policy bundles signed with this Ed25519 public key (base64url, hex or
                         PEM); needed for policy_reload_interval_seconds
   CMCP_CATALOG_HASH     refuse any other catalog
+  CMCP_TPM_SOCKET       command socket of a software TPM, with attestation.provider tpm
 
 Signals: SIGHUP reads enclave.token_file again: from then on its tokens are the ones that count.
 SIGINT and SIGTERM stop in order.
@@ -47,7 +53,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       provision: inputs.provision,
       egressAllow: inputs.egressTargets.map(({ host: name, port }) => (name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`)),
       storePath: inputs.paths.auditDb,
-      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development, ...tpmSocket(process.env) },
+      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development, ...tpmSocket(process.env), ...(await spawnerFor(inputs)) },
       log,
       ...policySource(inputs),
     });
@@ -58,6 +64,11 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     return EXIT.ok;
   },
 };
+
+/** The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries. */
+async function spawnerFor({ stdioServers }: LaunchInputs): Promise<Pick<HostOptions["enclave"], "spawner">> {
+  return stdioServers ? { spawner: { program: SPAWNER, runtime: await interpreterFiles(await realpath(process.execPath)) } } : {};
+}
 
 /** A software TPM in place of the machine's: CMCP_TPM_SOCKET. */
 function tpmSocket({ CMCP_TPM_SOCKET: path }: NodeJS.ProcessEnv): { tpmSocket?: string } {

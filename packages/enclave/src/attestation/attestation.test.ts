@@ -125,7 +125,7 @@ const ROOT = "ab".repeat(32);
 test("one report serves a session's claims until it is too old, and a failed one is not remembered", async () => {
   const platform = new Platform();
   let now = 0;
-  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
+  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, keepStale: false, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
   platform.broken = true;
   await assert.rejects(evidence.of(ROOT, "a"), /no device/);
   platform.broken = false;
@@ -138,6 +138,22 @@ test("one report serves a session's claims until it is too old, and a failed one
   assert.notEqual(await evidence.of(ROOT, "a"), first);
   assert.notDeepEqual((await evidence.of("cd".repeat(32), "a")).reportData, first.reportData);
   assert.equal(platform.asked.length, 4);
+  platform.broken = true;
+  now = 5000;
+  await assert.rejects(evidence.of(ROOT, "a"), /no device/, "what is too old serves nobody");
+});
+
+test("where stale reports are only warned of, the last one serves until there is another", async () => {
+  const platform = new Platform();
+  let now = 0;
+  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, keepStale: true, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
+  const first = await evidence.of(ROOT, "a");
+  platform.broken = true;
+  now = 1000;
+  assert.equal(await evidence.of(ROOT, "a"), first);
+  await assert.rejects(evidence.of("cd".repeat(32), "a"), /no device/, "a session that never had one has none");
+  platform.broken = false;
+  assert.notEqual(await evidence.of(ROOT, "a"), first);
 });
 
 /** As much of an enclave as a refresh touches. */

@@ -8,6 +8,8 @@ const MAX_REMEMBERED = 1024;
 export interface SessionEvidenceTerms {
   readonly thumbprint: Uint8Array;
   readonly validityMs: number;
+  /** Whether evidence that is too old serves while there is no newer; the claim then says that it is stale. */
+  readonly keepStale: boolean;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly collect: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
@@ -32,7 +34,7 @@ export class SessionEvidence {
 
   /** @param root the session's chain root, 64 hex digits. @throws CmcpError as the platform's collector does */
   async of(root: string, principalId: string): Promise<Evidence> {
-    const { now, validityMs, thumbprint, collect } = this.#terms;
+    const { now, validityMs, keepStale, thumbprint, collect } = this.#terms;
     const known = this.#byRoot.get(root);
     if (known !== undefined && now() - known.made < validityMs) return await known.evidence;
     const made = { made: now(), evidence: collect(sessionReportData(thumbprint, root), principalId) };
@@ -40,8 +42,13 @@ export class SessionEvidence {
     try {
       return await made.evidence;
     } catch (thrown) {
-      if (this.#byRoot.get(root) === made) this.#byRoot.delete(root);
-      throw thrown;
+      const served = keepStale ? known : undefined;
+      if (this.#byRoot.get(root) === made) {
+        if (served === undefined) this.#byRoot.delete(root);
+        else this.#byRoot.set(root, served);
+      }
+      if (served === undefined) throw thrown;
+      return await served.evidence;
     }
   }
 

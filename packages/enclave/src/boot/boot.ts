@@ -15,7 +15,7 @@ import { ownReport, startRefreshing } from "../attestation/refresh.ts";
 import { Reports } from "../attestation/reports.ts";
 import { SessionEvidence } from "../attestation/session-evidence.ts";
 import { readCallerIdentity } from "../caller-identity.ts";
-import { Clock } from "../clock.ts";
+import { Clock, TokenClock } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { DriftMonitor } from "../drift.ts";
 import { dialEgress } from "../host/egress.ts";
@@ -34,6 +34,7 @@ import { Cursors } from "../http/cursor.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { watchServers } from "../watch.ts";
 import { Listeners } from "../listeners.ts";
+import { StdioServers } from "../stdio/servers.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
 import { observeIsolation } from "./isolation.ts";
@@ -50,6 +51,8 @@ export interface Surroundings {
   /** `sha256:` and hex of the script this process was started with. */
   readonly buildDigest: string;
   readonly platform: PlatformAccess;
+  /** Socket of the spawner of stdio servers; `null` where none runs. */
+  readonly spawner: string | null;
 }
 
 /** Turns the bytes of a launch document into a running core. Any failure is fatal for this process. */
@@ -68,13 +71,12 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const instance = toBase64Url(key.thumbprint);
   const clock = new Clock();
   const { config } = document;
-  const callerIdentity = readCallerIdentity(config.enclave);
-  const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => clock.now().getTime());
   const monotonic = (): number => performance.now();
   // A principal waits for the reports of its own sessions, all of which may be closed at once, and for a few of its own.
   const maxWaiting = config.enclave.max_sessions_per_principal + MAX_ON_DEMAND_REPORTS;
   const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
-  const upstreams = new Upstreams(dial, {
+  const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development);
+  const upstreams = new Upstreams(dial, stdio, {
     connectMs: config.enclave.upstream_connect_timeout_ms,
     headersMs: config.enclave.upstream_idle_timeout_ms,
     idleMs: config.enclave.upstream_idle_timeout_ms,
@@ -85,6 +87,9 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
   const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
+  const callerIdentity = readCallerIdentity(config.enclave);
+  const tokenClock = new TokenClock(clock, () => policies.current);
+  const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
   const core: Core = {
     config,
     development: document.development,
@@ -140,6 +145,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     sessionEvidence: new SessionEvidence({
       thumbprint: key.thumbprint,
       validityMs: config.attestation.validity_seconds * 1000,
+      keepStale: config.attestation.staleness_policy === "warn_only",
       now: monotonic,
       collect: async (reportData, principalId) => await reports.collect(reportData, principalId),
     }),

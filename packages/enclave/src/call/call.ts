@@ -106,7 +106,7 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
       return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } }, { ok: true, result: {} });
     }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
-    answer = await withInput((given) => core.upstreams.request(server, recorded.session.id, outgoing(call.request, subject, given), governed), governed, input);
+    answer = await withInput((given) => core.upstreams.request(server, recorded.session, outgoing(call.request, subject, given), governed), governed, input);
     if (answer.kind === "input_required" && answer.inputRequests !== null) governed.permit(answer.inputRequests);
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
@@ -241,7 +241,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     session_sensitivity_after: sensitivity.after,
     detail: { policy_hash: decision.policyHash, ...callerDetail(call.caller), ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
     workflow_id: workflowOf(call.request),
-    evidence_class: approved?.server.evidenceClass ?? "hash-only",
+    evidence_class: approved === null ? "hash-only" : core.upstreams.evidenceOf(approved.server),
     effective_data_class: dataClassOf(core, subject, call.request.dataClass),
   });
   await stored;

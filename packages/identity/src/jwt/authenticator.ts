@@ -1,10 +1,10 @@
 import { fromBase64Url } from "@cmcp/boundary";
 import { compactVerify, type CryptoKey } from "jose";
 import { authenticated, type Authenticated } from "../authenticated.ts";
-import { looksLikeJwt } from "../bearer.ts";
 import { MAX_TOKEN } from "../limits.ts";
 import type { IssuerSettings } from "../schema.ts";
 import { checkClaims } from "./claims.ts";
+import { looksLikeJwt } from "./compact.ts";
 import { tokenFault } from "./fault.ts";
 import { readHeader, readPart, type JwtHeader } from "./header.ts";
 import { KeyRing } from "./keys.ts";

@@ -3,11 +3,11 @@ import { metadataUrl } from "./identifier.ts";
 
 /**
  * What was wrong (RFC 6750 section 3.1). `missing`: no token was sent, and then nothing is said about errors.
- * `invalid`: it is not accepted. `malformed`: the header is not one.
+ * `invalid`: it is not accepted.
  */
-export type ChallengeCause = "missing" | "invalid" | "malformed";
+export type ChallengeCause = "missing" | "invalid";
 
-const ERRORS: Readonly<Record<ChallengeCause, string | null>> = { missing: null, invalid: "invalid_token", malformed: "invalid_request" };
+const ERRORS: Readonly<Record<ChallengeCause, string | null>> = { missing: null, invalid: "invalid_token" };
 
 /**
  * The value of `WWW-Authenticate` on a 401 (RFC 6750 section 3, RFC 9728 section 5.1). It holds nothing of the request.

@@ -40,7 +40,6 @@ test("the challenge tells where the document is, and an error only where a token
   const metadata = 'resource_metadata="https://gateway.bank.example/.well-known/oauth-protected-resource/mcp"';
   assert.equal(challenge("missing", CONFIGURED), `Bearer ${metadata}`);
   assert.equal(challenge("invalid", CONFIGURED), `Bearer error="invalid_token", ${metadata}`);
-  assert.equal(challenge("malformed", CONFIGURED), `Bearer error="invalid_request", ${metadata}`);
   assert.equal(challenge("missing", NOTHING), "Bearer");
   assert.equal(challenge("invalid", NOTHING), 'Bearer error="invalid_token"');
   const odd = settings([KEY], {}, { resource: 'https://a.example/x"y\\z' });

@@ -62,7 +62,6 @@ void describe("defaults", () => {
 void describe("features this version lacks", () => {
   for (const [key, text] of Object.entries({
     "attestation.provider": "attestation: {provider: opaque}",
-    "attestation.allow_unmeasured_spawn": "attestation: {allow_unmeasured_spawn: true}",
     "attestation.required_provenance_kind": "attestation: {required_provenance_kind: tee-attested}",
     agent_manifest: "agent_manifest: {path: a.json}",
     "sensitivity.compliance_domains": "sensitivity: {compliance_domains: {gdpr: true}}",

@@ -81,9 +81,9 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
 
 function measured(written: ConfigFile): Config {
   const { egress_allow: _hosts, token_file: _tokens, workflows, principals, identity, ...enclave } = written.enclave;
-  const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement } = written.attestation;
+  const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement, allow_unmeasured_spawn } = written.attestation;
   return measuredConfigSchema.parse({
-    attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null },
+    attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null, ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}) },
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,

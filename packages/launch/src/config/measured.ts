@@ -12,6 +12,7 @@ export const measuredConfigSchema = z.strictObject({
     validity_seconds: attestationSchema.shape.validity_seconds.unwrap(),
     staleness_policy: attestationSchema.shape.staleness_policy.unwrap().unwrap(),
     expected_measurement: attestationSchema.shape.expected_measurement.unwrap(),
+    allow_unmeasured_spawn: z.literal(true).optional(),
   }),
   catalog: z.strictObject({ drift_policy: catalogSchema.shape.drift_policy.unwrap() }),
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
@@ -29,6 +30,7 @@ export const measuredConfigSchema = z.strictObject({
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),
     upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),
     claims: enclave.claims.unwrap(),
+    stdio: enclave.stdio,
     /** Each with its own workflows. */
     principals: z.array(z.strictObject({ id: principalId, workflows: workflowsSchema })).min(1).max(MAX_PRINCIPALS).refine(areDistinctPrincipals),
     /** As written; the enclave reads it. Empty when nobody calls but with bearer tokens. */

@@ -1,3 +1,4 @@
+import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
@@ -85,6 +86,7 @@ export const enclaveSchema = z.strictObject({
   upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
   upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
   upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
+  stdio: stdioSchema.optional().describe("How stdio servers of the catalog run. Measured."),
   workflows: workflowsSchema.default(["default"]).describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
   principals: z
     .array(z.strictObject({ id: principalId.describe("Name in policies, records and the token file."), workflows: workflowsSchema.nullish().describe("Workflows this principal may name in its requests, instead of enclave.workflows.") }))

@@ -19,7 +19,6 @@ const REFUSALS: readonly Refusal[] = [
     asked: ({ attestation }) => attestation.provider === "opaque",
     why: "a service that says so is no evidence",
   },
-  { key: "attestation.allow_unmeasured_spawn", asked: ({ attestation }) => attestation.allow_unmeasured_spawn, why: "stdio servers are not started" },
   { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
   { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },
   { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },

@@ -16,8 +16,7 @@ export async function readCatalogFile(path: string): Promise<JsonValue> {
   }
 }
 
-function destination(entry: JsonValue): HostPort | undefined {
-  const server = isJsonObject(entry) ? entry["server"] : undefined;
+function destination(server: JsonValue | undefined): HostPort | undefined {
   const text = isJsonObject(server) ? server["url"] : undefined;
   if (typeof text !== "string" || !URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -25,13 +24,24 @@ function destination(entry: JsonValue): HostPort | undefined {
   return port === undefined ? undefined : parseHostPort(`${url.hostname}:${port}`);
 }
 
+/** Every server a catalog holds, as its entries and its `servers` have them. */
+function serversOf(raw: JsonValue): readonly (JsonValue | undefined)[] {
+  const [entries, named] = isJsonObject(raw) ? [raw["entries"], raw["servers"]] : [raw, undefined];
+  const ofEntries = Array.isArray(entries) ? entries.map((entry) => (isJsonObject(entry) ? entry["server"] : undefined)) : [];
+  return [...ofEntries, ...(Array.isArray(named) ? named : [])];
+}
+
 /** The host and port of every server a catalog names by URL, each once. Entries the catalog's loader will refuse add nothing. */
 export function catalogDestinations(raw: JsonValue): readonly HostPort[] {
-  const entries = isJsonObject(raw) ? raw["entries"] : raw;
   const found = new Map<string, HostPort>();
-  for (const entry of Array.isArray(entries) ? entries : []) {
-    const target = destination(entry);
+  for (const server of serversOf(raw)) {
+    const target = destination(server);
     if (target !== undefined) found.set(`${target.host} ${target.port}`, target);
   }
   return [...found.values()];
+}
+
+/** Whether a catalog has servers that are started beside the enclave. */
+export function hasStdioServers(raw: JsonValue): boolean {
+  return serversOf(raw).some((server) => isJsonObject(server) && server["transport"] === "stdio");
 }

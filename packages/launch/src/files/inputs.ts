@@ -7,7 +7,7 @@ import { MAX_CONFIG_LENGTH } from "../config/yaml.ts";
 import { buildLaunchDocument, launchDigest } from "../document/document.ts";
 import { buildPolicyReload } from "../document/reload.ts";
 import { readBundleFolder } from "./bundle.ts";
-import { catalogDestinations, readCatalogFile } from "./catalog.ts";
+import { catalogDestinations, hasStdioServers, readCatalogFile } from "./catalog.ts";
 import { readText } from "./read.ts";
 import { readProvision } from "./tokens.ts";
 
@@ -26,6 +26,8 @@ export interface LaunchInputs extends ConfigInputs {
   readonly provision: Uint8Array<ArrayBuffer>;
   /** Where the host may relay to. */
   readonly egressTargets: readonly HostPort[];
+  /** Whether the host must start a spawner beside the enclave. */
+  readonly stdioServers: boolean;
   /** Bytes of the reload message for the bundle that is in {@link document}. */
   readonly policy: Uint8Array<ArrayBuffer>;
 }
@@ -85,5 +87,5 @@ export async function readLaunchInputs(configPath: string, env: Environment): Pr
   const bundle = await readBundleFolder(paths.policyBundle);
   const catalog = await readCatalogFile(paths.catalog);
   const document = documentFor(inputs, { bundle, catalog });
-  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)] };
+  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), stdioServers: hasStdioServers(catalog), egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)] };
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { CmcpError, DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, untrusted, type JsonValue } from "@cmcp/boundary";
+import { CmcpError, DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, untrusted, type JsonValue, type Untrusted } from "@cmcp/boundary";
 import { createParser } from "eventsource-parser";
 import { readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
 import type { HttpExchange } from "./exchange.ts";
@@ -13,6 +13,11 @@ function toMessage(parse: () => JsonValue): RpcMessage {
     const cause = asCmcpError(thrown, "JSON_SYNTAX", "not JSON");
     throw protocolFault(`the tool server sent something that is not an MCP message: ${cause.message}`, { cause_code: cause.code }, cause);
   }
+}
+
+/** One MCP message as a server sent it. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` */
+export function readMessageBytes(bytes: Untrusted<Uint8Array>, maxBytes: number): RpcMessage {
+  return toMessage(() => parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes }));
 }
 
 /** `type/subtype`, lowercased, without parameters; a header that stands twice is none. */
@@ -86,7 +91,7 @@ export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpH
     yield* streamed(exchange, maxBytes, position);
   } else if (type === "application/json") {
     const bytes = await exchange.readAll();
-    yield toMessage(() => parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes }));
+    yield readMessageBytes(untrusted(bytes), maxBytes);
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");
   }

@@ -23,7 +23,7 @@ export async function defineNv(tpm: Tpm, index: number, content: Uint8Array, { r
   }
 }
 
-/** Makes a loaded object persistent. */
+/** Makes a loaded object persistent; given the persistent handle itself, takes it away. */
 export async function persist(tpm: Tpm, object: number, handle: number): Promise<void> {
   await tpm.run({ name: "TPM2_EvictControl", code: EVICT_CONTROL, handles: [HANDLE.owner, object], authorization: "password", parameters: new CommandWriter().u32(handle).done() });
 }

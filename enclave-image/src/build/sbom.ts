@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { canonicalText, type JsonObject } from "@cmcp/boundary";
+import type { CpioMember } from "../archive/cpio.ts";
+import type { InputLock, LockedPackage } from "../lock/lock.ts";
+
+const SHA256 = "SHA-256";
+
+/**
+ * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those it was built
+ * with as excluded, and every file of its root with its hash. Equal builds give equal text.
+ */
+export function imageSbom(lock: InputLock, root: readonly CpioMember[]): string {
+  const packages = lock.packages.filter(({ group }) => group !== "emulator").map((entry) => debianComponent(entry, lock.snapshot));
+  const files = root.flatMap((member) => (member.kind === "file" ? [fileComponent(member.path, member.data)] : []));
+  return `${canonicalText({
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: { component: { type: "operating-system", name: "cmcp-enclave-image", "bom-ref": "image" } },
+    components: [...packages, nodeComponent(lock.node), ...files],
+    dependencies: [{ ref: "image", dependsOn: [...lock.packages.filter(isShipped).map(packageReference), nodeReference(lock.node)] }],
+  })}\n`;
+}
+
+function isShipped({ group }: LockedPackage): boolean {
+  return group !== "toolchain" && group !== "emulator";
+}
+
+/** Package URL as the purl specification has it for Debian. */
+function packageReference({ name, version }: LockedPackage): string {
+  return `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}`;
+}
+
+function debianComponent(entry: LockedPackage, snapshot: string): JsonObject {
+  return {
+    type: entry.group === "kernel" || entry.group === "firmware" ? "firmware" : "library",
+    "bom-ref": packageReference(entry),
+    purl: packageReference(entry),
+    name: entry.name,
+    version: entry.version,
+    description: entry.why,
+    scope: isShipped(entry) ? "required" : "excluded",
+    hashes: [{ alg: SHA256, content: entry.sha256 }],
+    externalReferences: [{ type: "distribution", url: `https://snapshot.debian.org/archive/${entry.archive}/${snapshot}/${entry.path}` }],
+  };
+}
+
+function nodeReference({ name, version }: InputLock["node"]): string {
+  return `pkg:npm/${name}@${version}`;
+}
+
+function nodeComponent(node: InputLock["node"]): JsonObject {
+  const sha512 = Buffer.from(node.integrity.slice("sha512-".length), "base64").toString("hex");
+  return { type: "platform", "bom-ref": nodeReference(node), purl: nodeReference(node), name: node.name, version: node.version, scope: "required", hashes: [{ alg: "SHA-512", content: sha512 }] };
+}
+
+function fileComponent(path: string, data: Uint8Array): JsonObject {
+  return { type: "file", "bom-ref": `file:${path}`, name: `/${path}`, hashes: [{ alg: SHA256, content: createHash("sha256").update(data).digest("hex") }] };
+}

@@ -1,0 +1,87 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Catalog, StdioServer } from "@cmcp/catalog";
+import type { Config } from "@cmcp/launch";
+import { Spawner, StdioProcesses, allowServer, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
+
+interface Entry {
+  readonly index: number;
+  readonly evidence: SpawnEvidence;
+}
+
+/** The stdio servers of the catalog behind the spawner: what may be started, and what is running for whom. */
+export class StdioServers {
+  readonly processes: StdioProcesses;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #spawner: Spawner | null;
+
+  private constructor(spawner: Spawner | null, entries: ReadonlyMap<string, Entry>, settings: NonNullable<Config["enclave"]["stdio"]>) {
+    this.#spawner = spawner;
+    this.#entries = entries;
+    this.processes = new StdioProcesses(
+      async (index) => {
+        if (spawner === null) throw new CmcpError("SPAWN_UNAVAILABLE", "there is no spawner");
+        return await spawner.start(index);
+      },
+      { maxProcesses: settings.max_processes, maxPerPrincipal: settings.max_processes_per_principal, idleMs: settings.idle_seconds * 1000 },
+    );
+  }
+
+  /**
+   * Tells the spawner once which servers there are and holds what it found to the catalog.
+   * @param path of the spawner's socket; `null` where none runs
+   * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`,
+   * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
+   */
+  static async open(catalog: Catalog, config: Config, path: string | null, development: boolean): Promise<StdioServers> {
+    const settings = config.enclave.stdio ?? stdioSchema.parse({});
+    const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
+    const unknown = Object.keys(settings.servers).find((name) => !servers.some((server) => server.name === name));
+    if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
+    if (servers.length === 0) return new StdioServers(null, new Map(), settings);
+    const allowed = servers.map((server) => allowServer(server.name, server.spawn, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers[server.name] }));
+    if (path === null) throw new CmcpError("SPAWN_UNAVAILABLE", "the catalog has stdio servers and no spawner runs beside the enclave");
+    const spawner = await Spawner.open(path, allowed);
+    try {
+      requireFound(spawner, servers, allowed, development);
+    } catch (thrown) {
+      spawner.close();
+      throw thrown;
+    }
+    const entries = servers.map((server, index): [string, Entry] => [server.identity, { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) }]);
+    return new StdioServers(spawner, new Map(entries), settings);
+  }
+
+  /** The server's place in the spawner's table. */
+  indexOf(server: StdioServer): number {
+    return this.#entry(server).index;
+  }
+
+  /** How records name what is known about the code that answers. */
+  evidenceOf(server: StdioServer): SpawnEvidence {
+    return this.#entry(server).evidence;
+  }
+
+  /** Ends every server and the spawner. */
+  async close(): Promise<void> {
+    await this.processes.close();
+    this.#spawner?.close();
+  }
+
+  #entry({ identity }: StdioServer): Entry {
+    const entry = this.#entries.get(identity);
+    if (entry === undefined) throw new CmcpError("INTERNAL", "a stdio server is not in the spawner's table");
+    return entry;
+  }
+}
+
+/** A server whose files are not the approved ones stops the launch: somebody changed them. */
+function requireFound(spawner: Spawner, servers: readonly StdioServer[], allowed: readonly AllowedServer[], development: boolean): void {
+  if (spawner.confinement === "none" && !development) throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner confines nothing, which only development allows");
+  for (const [index, server] of servers.entries()) {
+    const found = spawner.found[index]?.status;
+    const tree = allowed[index]?.tree ?? "";
+    if (found === "digest-mismatch") throw new CmcpError("SPAWN_DIGEST_MISMATCH", `stdio server ${server.name}: the files at ${tree} are not those the catalog approves`);
+    if (found === "tree-refused") throw new CmcpError("SPAWN_TREE_REFUSED", `stdio server ${server.name}: the files at ${tree} cannot be measured`);
+    if (found !== "ready") throw new CmcpError("SPAWN_FAILED", `stdio server ${server.name} cannot be started: ${found ?? "nothing found"}`);
+  }
+}

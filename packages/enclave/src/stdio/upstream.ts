@@ -1,0 +1,70 @@
+import type { JsonObject } from "@cmcp/boundary";
+import { ChannelClient, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
+import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
+
+export interface StdioUpstreamOptions {
+  readonly processes: StdioProcesses;
+  /** The server's place in the spawner's table. */
+  readonly index: number;
+  readonly clientInfo: { readonly name: string; readonly version: string };
+  readonly limits: Partial<UpstreamLimits>;
+}
+
+/** The only session a process has. */
+const ONE = "process";
+
+function overChannel(channel: StdioChannel): OpenChannel {
+  return async (received) => {
+    channel.onMessage(async (bytes) => await received(readMessageBytes(bytes, MAX_MESSAGE_BYTES)));
+    return { send: async (text) => await channel.send(Buffer.from(text)), closed: channel.closed, close: async () => await channel.close() };
+  };
+}
+
+/** A stdio server: one process, and in it one MCP session, for each session key, which here stands for a principal. */
+export class StdioUpstream implements Upstream {
+  readonly #options: StdioUpstreamOptions;
+  readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
+
+  constructor(options: StdioUpstreamOptions) {
+    this.#options = options;
+  }
+
+  async request(key: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+    return await this.#use(key, async (client) => await client.request(ONE, request, peer));
+  }
+
+  async list(key: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
+    return await this.#use(key, async (client) => await client.list(ONE, kind, signal));
+  }
+
+  /** Never throws: a server that does not start says nothing, and is asked again when something is called. */
+  async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+    await this.#use(key, async (client) => await client.listen(ONE, filter, notified, signal)).catch(() => undefined);
+  }
+
+  async unsubscribe(key: string, uri: string): Promise<void> {
+    await this.#use(key, async (client) => await client.unsubscribe(ONE, uri)).catch(() => undefined);
+  }
+
+  /** A principal's process serves all its sessions; it ends when none has used it for a while. */
+  async closeSession(): Promise<void> {}
+
+  async close(): Promise<void> {
+    await this.#options.processes.close();
+  }
+
+  async #use<T>(key: string, work: (client: ChannelClient) => Promise<T>): Promise<T> {
+    const { processes, index } = this.#options;
+    return await processes.use({ principal: key, server: index }, async (channel) => await work(this.#client(channel)));
+  }
+
+  /** A channel that was not seen before is a new process, with which a session begins. */
+  #client(channel: StdioChannel): ChannelClient {
+    const known = this.#clients.get(channel);
+    if (known !== undefined) return known;
+    const { clientInfo, limits } = this.#options;
+    const client = new ChannelClient({ open: () => overChannel(channel), clientInfo, limits });
+    this.#clients.set(channel, client);
+    return client;
+  }
+}

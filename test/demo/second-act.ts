@@ -1,0 +1,106 @@
+/** One gateway in front of three published servers, driven by clients this project did not write. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { auditBundleSchema } from "@cmcp/audit/schema";
+import { cmcp } from "../gateway/cli.ts";
+import { startGateway } from "../gateway/gateway.ts";
+import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
+import { Agent } from "./agent.ts";
+import { expectCall, show } from "./calls.ts";
+import { Inspector } from "./inspector.ts";
+import { outcome, quote, say, step } from "./screen.ts";
+
+const MERGER = { name: "merger", entityType: "deal", observations: ["known to alice"] };
+
+async function inspect(inspector: Inspector, { scratch }: ThreeServers): Promise<void> {
+  const listed = await inspector.run("tools/list");
+  expectCall(listed.code === 0, `the Inspector lists tools: ${listed.stderr}`);
+  const { tools } = JSON.parse(listed.stdout) as { tools: { name: string }[] };
+  say(`tools/list shows ${tools.length} tools that policy may allow: ${tools.map(({ name }) => name).join(", ")}`);
+  const calls: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+    ["echo", { message: "hello from the Inspector" }, /hello from the Inspector/],
+    ["write_file", { path: `${scratch}-note.txt`, content: "kept" }, /Successfully wrote/],
+    ["create_entities", { entities: JSON.stringify([MERGER]) }, /known to alice/],
+  ];
+  for (const [name, args, wanted] of calls) {
+    const { code, stdout, stderr } = await inspector.call(name, args);
+    expectCall(code === 0 && wanted.test(stdout), `${name} is allowed: ${stderr}`);
+    outcome("allowed", `tools/call ${name}`, (JSON.parse(stdout) as { content: { text: string }[] }).content[0]?.text.replaceAll(/\s+/g, " ") ?? "");
+  }
+  const denied = await inspector.call("write_file", { path: "/tmp/elsewhere.txt", content: "no" });
+  expectCall(denied.code !== 0 && denied.stderr.includes("policy does not allow"), `a path that policy does not allow is denied: ${denied.stdout}${denied.stderr}`);
+  outcome("denied", "tools/call write_file /tmp/elsewhere.txt", denied.stderr.trim());
+}
+
+/** @returns the session the calls were made in */
+async function callAll(agent: Agent, { scratch }: ThreeServers): Promise<string> {
+  say(`the official SDK client in MCP ${agent.protocolVersion}:`);
+  const echo = await agent.call("echo", { message: "hello again" });
+  show("echo", echo);
+  expectCall(echo.allowed, "echo is allowed");
+  const note = await agent.call("read_text_file", { path: `${scratch}-note.txt` });
+  show("read_text_file, what the Inspector wrote", note);
+  expectCall(note.allowed && note.text === "kept", "the file is the principal's own");
+  const graph = await agent.call("read_graph", {});
+  show("read_graph, what the Inspector made", graph);
+  expectCall(graph.allowed && graph.text.includes("known to alice"), "the entities are the principal's own");
+  const env = await agent.call("get-env", {});
+  show("get-env", env);
+  expectCall(!env.allowed && env.code === "POLICY_DENY", "get-env is denied");
+  return (echo.receipt as { session_id: string }).session_id;
+}
+
+/** Tells both principals apart by what their servers remember. Without confinement they share the machine's `/tmp`. */
+async function compare(bob: Agent, confined: boolean): Promise<void> {
+  const graph = await bob.call("read_graph", {});
+  show("read_graph, as bob", graph);
+  expectCall(graph.allowed, "read_graph is allowed to bob");
+  if (!confined) say("without confinement both principals' servers see one /tmp");
+  else expectCall(!JSON.stringify(graph).includes("known to alice"), "bob's server-memory does not know what alice's knows");
+}
+
+/**
+ * Takes four steps, of which `first` is the first.
+ * @param everythingPort where server-everything listens
+ */
+export async function secondAct(first: number, everythingPort: number, out: string): Promise<void> {
+  step(first, "Three published servers behind one gateway, two of them over stdio");
+  const deployment = await deployThreeServers(join(out, "demo-several"), everythingPort);
+  const gateway = await startGateway(deployment.config, { CMCP_DEV_MODE: "1" });
+  const stop: (() => Promise<unknown>)[] = [() => deployment.clean(), () => gateway.stop()];
+  try {
+    say("server-everything over HTTP; server-filesystem and server-memory are started by the gateway from files it measures");
+    const alice = deployment.tokens.alice;
+
+    step(first + 1, "The official MCP Inspector calls tools of all three, as alice");
+    await inspect(new Inspector(gateway.mcp, alice, join(out, "demo-several/inspector")), deployment);
+
+    step(first + 2, "Alice's other agents see what hers is; bob's do not");
+    const stateless = await Agent.connect(gateway.mcp, alice, "stateless");
+    await callAll(stateless, deployment);
+    await stateless.close();
+    const agent = await Agent.connect(gateway.mcp, alice, "sessions");
+    stop.push(() => agent.close());
+    const session = await callAll(agent, deployment);
+    const headers = { authorization: `Bearer ${alice}` };
+    const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
+    const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
+    const classes = new Map(auditBundleSchema.parse(JSON.parse(bundle)).entries.filter((entry) => entry.server_identity !== null).map((entry) => [entry.server_identity, entry.evidence_class]));
+    const confined = classes.get("stdio:server-memory") === "spawn-measured";
+    const bob = await Agent.connect(gateway.mcp, deployment.tokens.bob, "sessions");
+    stop.push(() => bob.close());
+    await compare(bob, confined);
+
+    step(first + 3, "The claim of alice's session, and what it rests on");
+    for (const [server, evidence] of classes) say(`${evidence.padEnd(16)}  ${server}`);
+    say(confined ? "this machine confines stdio servers: the approved bytes ran, shut in" : "this machine cannot confine stdio servers: development mode ran them unconfined");
+    expectCall(classes.size === 3 && classes.get("stdio:server-filesystem") === (confined ? "spawn-measured" : "spawn-unmeasured"), "all three servers are in the record");
+    await writeFile(join(out, "several-claim.json"), claim);
+    await writeFile(join(out, "several-audit-bundle.json"), bundle);
+    const verified = await cmcp(["verify", join(out, "several-claim.json"), "--audit-bundle", join(out, "several-audit-bundle.json"), "--allow-software-only"]);
+    quote(verified.stdout);
+    expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);
+  } finally {
+    for (const undo of stop.toReversed()) await undo();
+  }
+}

@@ -1,0 +1,96 @@
+/** Published stdio servers behind the gateway, driven by the official client. */
+import assert from "node:assert/strict";
+import { appendFile, chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { auditBundleSchema } from "@cmcp/audit/schema";
+import { Agent, type CallOutcome } from "../demo/agent.ts";
+import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { eventually } from "../gateway/principals.ts";
+import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
+import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
+import { OWN, processesWith } from "../spawner/fixture.ts";
+
+const DEVELOPMENT = { CMCP_DEV_MODE: "1" };
+const EVIDENCE = OWN.skip === false ? "spawn-measured" : "spawn-unmeasured";
+const entity = (name: string) => ({ entities: [{ name, entityType: "deal", observations: ["noted"] }] });
+
+function textOf(outcome: CallOutcome): string {
+  assert.ok(outcome.allowed, JSON.stringify(outcome));
+  return outcome.text;
+}
+
+describe("two stdio servers and one over HTTP behind one gateway", { timeout: 180_000 }, () => {
+  let everything: ServerProcess;
+  let folder = "";
+  let deployment: ThreeServers;
+  let gateway: Gateway;
+  const agents: Agent[] = [];
+  const agentOf = async (principal: "alice" | "bob", era: "sessions" | "stateless"): Promise<Agent> => {
+    const agent = await Agent.connect(gateway.mcp, deployment.tokens[principal], era);
+    agents.push(agent);
+    return agent;
+  };
+  const running = (): number[] => Object.values(deployment.trees).flatMap((tree) => processesWith(tree));
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-stdio-"));
+    await chmod(folder, 0o755);
+    everything = await startEverythingServer();
+    deployment = await deployThreeServers(join(folder, "deployment"), everything.port);
+    gateway = await startGateway(deployment.config, DEVELOPMENT);
+  });
+  after(async () => {
+    for (const agent of agents) await agent.close();
+    await gateway?.stop();
+    await deployment?.clean();
+    await everything?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const era of ["sessions", "stateless"] as const) {
+    test(`tools of all three answer in the era of ${era}, and the record says what is known of each server`, async () => {
+      const alice = await agentOf("alice", era);
+      const echo = await alice.call("echo", { message: "to all" });
+      assert.match(textOf(echo), /to all/);
+      const path = `${deployment.scratch}-${era}.txt`;
+      textOf(await alice.call("write_file", { path, content: "kept" }));
+      assert.equal(textOf(await alice.call("read_text_file", { path })), "kept");
+      textOf(await alice.call("create_entities", entity(`of ${era}`)));
+      assert.match(textOf(await alice.call("read_graph", {})), new RegExp(`of ${era}`));
+      const outside = await alice.call("write_file", { path: "/tmp/elsewhere.txt", content: "no" });
+      assert.equal(outside.allowed ? "" : outside.code, "POLICY_DENY");
+
+      const session = (echo.receipt as { session_id: string }).session_id;
+      const response = await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers: { authorization: `Bearer ${deployment.tokens.alice}` } });
+      const { entries } = auditBundleSchema.parse(await response.json());
+      const calls = entries.flatMap(({ entry_type: type, tool_name: tool, server_identity: server, evidence_class: evidence }) => (type === "tool_call" ? [[tool, server, evidence]] : []));
+      const files = ["stdio:server-filesystem", EVIDENCE];
+      const memory = ["stdio:server-memory", EVIDENCE];
+      assert.deepEqual(calls.slice(-6), [["echo", `http://127.0.0.1:${everything.port}/mcp`, "hash-only"], ["write_file", ...files], ["read_text_file", ...files], ["create_entities", ...memory], ["read_graph", ...memory], ["write_file", ...files]]);
+    });
+  }
+
+  test("what one principal's server remembers, another's does not", { skip: OWN.skip }, async () => {
+    const [alice, bob] = [await agentOf("alice", "sessions"), await agentOf("bob", "sessions")];
+    textOf(await alice.call("create_entities", entity("merger")));
+    textOf(await bob.call("create_entities", entity("picnic")));
+    const [hers, his] = [textOf(await alice.call("read_graph", {})), textOf(await bob.call("read_graph", {}))];
+    assert.deepEqual([hers.includes("merger"), hers.includes("picnic"), his.includes("merger"), his.includes("picnic")], [true, false, false, true]);
+    textOf(await alice.call("write_file", { path: `${deployment.scratch}-private.txt`, content: "hers" }));
+    assert.doesNotMatch(textOf(await bob.call("read_text_file", { path: `${deployment.scratch}-private.txt` })), /hers/);
+  });
+
+  test("no server outlives the gateway", async () => {
+    assert.notDeepEqual(running(), []);
+    await gateway.stop();
+    await eventually("every server has ended", () => running().length === 0);
+  });
+
+  test("a changed byte in a server's files refuses the start", async () => {
+    await appendFile(join(deployment.trees["server-memory"], "0/node_modules/@modelcontextprotocol/server-memory/dist/index.js"), "\n");
+    await assert.rejects(startGateway(deployment.config, DEVELOPMENT), (thrown) => thrown instanceof StartRefused && thrown.output.includes("SPAWN_DIGEST_MISMATCH"));
+    assert.deepEqual(running(), []);
+  });
+});

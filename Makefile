@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-lock vm-test clean
+.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-lock vm-test vm-demo clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -63,6 +63,9 @@ image-context: setup ## the folder that Dockerfile.enclave builds from
 
 vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
 	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts
+
+vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
+	@$(NODE) --disable-warning=ExperimentalWarning test/vm/demo.ts
 
 image-lock: setup ## look up the current versions of the image's packages (needs apt)
 	@$(NODE) enclave-image/src/lock/refresh.ts

@@ -1,5 +1,6 @@
 /** Renders the configuration's schema as the tables of docs/configuration.md. */
 import { parseConfig } from "../packages/launch/src/config/load.ts";
+import { measuredConfigSchema } from "../packages/launch/src/config/measured.ts";
 import { configSchema } from "../packages/launch/src/config/schema.ts";
 import { CmcpError } from "../packages/boundary/src/index.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
@@ -17,15 +18,19 @@ interface Node {
   readonly minItems?: number;
   readonly maxItems?: number;
   readonly items?: Node;
+  readonly additionalProperties?: Node | false;
   readonly anyOf?: readonly Node[];
   readonly properties?: Readonly<Record<string, Node>>;
 }
 
 interface Key {
-  /** Steps from the top of the file. */
+  /** Steps from the top of the file; {@link EACH} for every member of a list, {@link ANY_NAME} for every name of a map. */
   readonly path: readonly string[];
   readonly node: Node;
 }
+
+const EACH = "[]";
+const ANY_NAME = "*";
 
 /** The schema without its "or null": an absent key and a null one mean the same. */
 function bare(node: Node): Node {
@@ -37,7 +42,10 @@ function bare(node: Node): Node {
 function keysOf(schema: Node, path: readonly string[] = []): Key[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => {
     const node = bare(member);
-    return node.properties === undefined ? [{ path: [...path, name], node }] : keysOf(node, [...path, name]);
+    const at = [...path, name];
+    // A mapping that says what it is for has a row of its own above those of its keys.
+    const own = node.properties === undefined || (node.description !== undefined && path.length > 0) ? [{ path: at, node }] : [];
+    return [...own, ...keysOf(node, at), ...keysOf(bare(node.items ?? {}), [...at, EACH]), ...keysOf(node.additionalProperties || {}, [...at, ANY_NAME])];
   });
 }
 
@@ -71,7 +79,7 @@ const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "ATTESTATI
 const TRY = { env: { CMCP_DEV_MODE: "1" } };
 
 function written(path: readonly string[], value: unknown): string {
-  return JSON.stringify(path.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value));
+  return JSON.stringify(path.reduceRight<unknown>((inner, step) => (step === EACH ? [inner] : { [step]: inner }), value));
 }
 
 /** Which of a key's sample values this version refuses by name. */
@@ -87,10 +95,15 @@ function refusedOf({ path, node }: Key): unknown[] {
   });
 }
 
-/** Whether the key stands in what the enclave is launched with, where every key is present. */
+const MEASURED = measuredConfigSchema.toJSONSchema({ io: "input", unrepresentable: "any" }) as Node;
+
+/** Whether the key stands in what the enclave is launched with. */
 function isMeasured(path: readonly string[]): boolean {
-  let at: unknown = parseConfig("", TRY).config;
-  for (const step of path) at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  let at: Node | undefined = MEASURED;
+  for (const step of path) {
+    const member: Node | false | undefined = step === EACH ? at?.items : step === ANY_NAME ? at?.additionalProperties : at?.properties?.[step];
+    at = member === undefined || member === false ? undefined : bare(member);
+  }
   return at !== undefined;
 }
 
@@ -107,7 +120,7 @@ function presetText({ default: preset }: Node): string {
 function table(keys: readonly Key[]): string {
   const rows = keys.map((key) => {
     const refused = refusedText(key, refusedOf(key));
-    return row([`\`${key.path.join(".")}\``, typeText(key.node), presetText(key.node), isMeasured(key.path) ? "yes" : "", `${key.node.description ?? ""}${refused}`]);
+    return row([`\`${key.path.join(".").replaceAll(`.${EACH}`, EACH)}\``, typeText(key.node), presetText(key.node), isMeasured(key.path) ? "yes" : "", `${key.node.description ?? ""}${refused}`]);
   });
   return `\n${row(["key", "type", "default", "measured", "meaning"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`;
 }

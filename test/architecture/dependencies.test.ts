@@ -22,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
-  "packages/launch": ["@cmcp/boundary", "@cmcp/spawner", "yaml", "zod", "node"],
+  "packages/launch": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/spawner", "yaml", "zod", "node"],
   "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/attestation", "zod"],
   attestation: ["@cmcp/boundary", "@peculiar/x509", "reflect-metadata", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "zod", "node"],
@@ -70,13 +70,22 @@ async function graph(entry: string): Promise<string[]> {
   return Object.keys(metafile.inputs);
 }
 
+test("what the configuration needs of packages/identity brings in neither jose nor Node", async () => {
+  for (const entry of ["schema", "principals"]) {
+    const { metafile } = await build({ ...options, outfile: "unused.js", entryPoints: [join(root, `packages/identity/src/${entry}.ts`)] });
+    const modules = Object.keys(metafile.inputs);
+    assert.ok(modules.some((path) => path.startsWith("packages/identity/")), "the graph was read");
+    assert.deepEqual([modules.filter((path) => path.includes("/jose/")), [...externals(metafile)]], [[], []], entry);
+  }
+});
+
 const DECIDES = /(^|\/)packages\/(policy|catalog|session|inspection|audit|claim|mcp|enclave|verify)\/|cedar/;
 
 for (const entry of ["host-proxy/src/index.ts", "packages/cli/src/start/start.ts"]) {
   test(`the module graph of ${entry} contains nothing that decides`, async () => {
     const modules = await graph(entry);
     assert.ok(modules.some((path) => path.includes("packages/wire/")), "the graph was read");
-    assert.deepEqual(modules.filter((path) => DECIDES.test(path)), []);
+    assert.deepEqual(modules.filter((path) => DECIDES.test(path) || path.includes("/jose/")), []);
   });
 }
 

@@ -1,17 +1,14 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 
-/** Milliseconds a section may take; the longest needs about seven minutes. */
-const LIMIT_MS = 10 * 60_000;
-
 /** How a process ended: its exit code, or why it has none. */
 export type Ended = number | "killed" | "out of time";
 
 /**
- * Runs this program again with other arguments, in a process group of its own: when it takes too long, everything it
- * started ends with it, whatever state that is in.
+ * Runs a program in a process group of its own: when it takes longer than `limitMs` milliseconds, or this process is
+ * interrupted, everything it started ends with it, whatever state that is in.
  */
-export async function inOwnProcess(program: string, args: readonly string[]): Promise<Ended> {
+export async function inOwnProcess(program: string, args: readonly string[], limitMs: number): Promise<Ended> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], { stdio: "inherit", detached: true });
   const end = (): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
@@ -25,7 +22,7 @@ export async function inOwnProcess(program: string, args: readonly string[]): Pr
   const timer = setTimeout(() => {
     late = true;
     end();
-  }, LIMIT_MS);
+  }, limitMs);
   const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
   clearTimeout(timer);
   process.off("SIGINT", interrupted).off("SIGTERM", interrupted);

@@ -15,6 +15,8 @@ import { SECTIONS, type Section } from "./scenario/sections.ts";
 import { withBench } from "./with-bench.ts";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, only: { type: "string" } } });
+/** Milliseconds a section may take; the longest needs about seven minutes. */
+const LIMIT_MS = 10 * 60_000;
 /** Exit code of a section that has rows saying what could not be measured. */
 const INCOMPLETE = 3;
 
@@ -37,7 +39,7 @@ async function measure({ title, measure: take }: Section): Promise<void> {
 async function measureAll(): Promise<void> {
   process.stdout.write(`${facts.cpu}, ${facts.cores} cores, ${facts.memoryGiB} GiB, ${facts.system}, Node ${facts.node}\ncommit ${facts.commit}${facts.modified ? " with changes" : ""}, ${plan.mode}, load before ${facts.loadBefore}\n\n`);
   for (const { name, title } of SECTIONS) {
-    const ended = await inOwnProcess(fileURLToPath(import.meta.url), ["--only", name, ...(values.quick ? ["--quick"] : [])]);
+    const ended = await inOwnProcess(fileURLToPath(import.meta.url), ["--only", name, ...(values.quick ? ["--quick"] : [])], LIMIT_MS);
     if (ended !== 0) process.exitCode = INCOMPLETE;
     if (ended === 0 || ended === INCOMPLETE) continue;
     const rows = [failed(title, new Error(typeof ended === "number" ? `its process ended with ${ended}` : `its process was ended: ${ended}`))];
@@ -48,8 +50,11 @@ async function measureAll(): Promise<void> {
 
 const only = SECTIONS.find(({ name }) => name === values.only);
 if (values.profile) await withBench(plan, (bench) => profile(bench, process.stdout));
-else if (only !== undefined) await measure(only);
-else if (values.only === undefined) await measureAll();
+else if (only !== undefined) {
+  await measure(only);
+  // What a failed section left open must not keep the process.
+  process.exit();
+} else if (values.only === undefined) await measureAll();
 else {
   process.stderr.write(`there is no section ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(", ")}\n`);
   process.exitCode = 2;

@@ -6,7 +6,7 @@ export interface Plan {
   readonly firstWarmMs: number;
   readonly warmMs: number;
   readonly measureMs: number;
-  /** Sessions opened before memory is first looked at, and in all; milliseconds after which no more are opened. */
+  /** Sessions opened before memory is first looked at, and in all; milliseconds after which no more are opened, however few there were. */
   readonly memory: { readonly from: number; readonly to: number; readonly withinMs: number };
   /** Milliseconds for each stage, each rule count and each kind of evidence. */
   readonly stageMs: number;

@@ -4,8 +4,8 @@ import { appendFile, chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { auditBundleSchema } from "@cmcp/audit/schema";
 import { Agent, type CallOutcome } from "../demo/agent.ts";
+import { clientOf } from "../gateway/client.ts";
 import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { eventually } from "../gateway/principals.ts";
 import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
@@ -63,8 +63,7 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
       assert.equal(outside.allowed ? "" : outside.code, "POLICY_DENY");
 
       const session = (echo.receipt as { session_id: string }).session_id;
-      const response = await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers: { authorization: `Bearer ${deployment.tokens.alice}` } });
-      const { entries } = auditBundleSchema.parse(await response.json());
+      const { entries } = await clientOf(gateway, deployment.tokens.alice).export(session);
       const calls = entries.flatMap(({ entry_type: type, tool_name: tool, server_identity: server, evidence_class: evidence }) => (type === "tool_call" ? [[tool, server, evidence]] : []));
       const files = ["stdio:server-filesystem", EVIDENCE];
       const memory = ["stdio:server-memory", EVIDENCE];
@@ -90,7 +89,8 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
 
   test("a changed byte in a server's files refuses the start", async () => {
     await appendFile(join(deployment.trees["server-memory"], "0/node_modules/@modelcontextprotocol/server-memory/dist/index.js"), "\n");
-    await assert.rejects(startGateway(deployment.config, DEVELOPMENT), (thrown) => thrown instanceof StartRefused && thrown.output.includes("SPAWN_DIGEST_MISMATCH"));
+    const start = async (): Promise<void> => void (gateway = await startGateway(deployment.config, DEVELOPMENT));
+    await assert.rejects(start(), (thrown) => thrown instanceof StartRefused && thrown.output.includes("SPAWN_DIGEST_MISMATCH"));
     assert.deepEqual(running(), []);
   });
 });

@@ -66,9 +66,9 @@ function catalogEntry(tool: ToolEntry): JsonObject {
 const MANIFEST = { version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
 
 /** Writes a deployment of a test's own tools, policies and settings, and returns the configuration's path. */
-export async function deploy(folder: string, parts: { tools: readonly ToolEntry[]; policies: string; config?: string }): Promise<string> {
+export async function deploy(folder: string, parts: { tools: readonly ToolEntry[]; servers?: readonly JsonObject[]; policies: string; config?: string }): Promise<string> {
   await mkdir(join(folder, "policies"), { recursive: true });
-  await writeFile(join(folder, "catalog.json"), JSON.stringify(parts.tools.map(catalogEntry)));
+  await writeFile(join(folder, "catalog.json"), JSON.stringify(parts.servers === undefined ? parts.tools.map(catalogEntry) : { entries: parts.tools.map(catalogEntry), servers: parts.servers }));
   await writeFile(join(folder, "policies/manifest.json"), JSON.stringify(MANIFEST));
   await writeFile(join(folder, "policies/rules.cedar"), parts.policies);
   await cp(join(ROOT, "examples/quickstart/policies/schema.cedarschema"), join(folder, "policies/schema.cedarschema"));

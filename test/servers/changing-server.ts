@@ -8,6 +8,8 @@ export interface ChangingServer {
   change(members: object | null): void;
   /** Stops answering `tools/list`. */
   silence(): void;
+  /** The Authorization header of every request, in order. */
+  readonly authorizations: readonly (string | undefined)[];
   /** How many calls reached it. */
   calls(): number;
   close(): Promise<void>;
@@ -24,6 +26,7 @@ export async function startChangingServer(name: string): Promise<ChangingServer>
   let tools: object[] = [first];
   let silent = false;
   let calls = 0;
+  const authorizations: (string | undefined)[] = [];
 
   const answer = (message: Message, response: ServerResponse): void => {
     const send = (result: object): void => {
@@ -43,6 +46,7 @@ export async function startChangingServer(name: string): Promise<ChangingServer>
   };
 
   const server = createServer((request, response) => {
+    authorizations.push(request.headers.authorization);
     if (request.method !== "POST") {
       response.writeHead(405).end();
       return;
@@ -60,6 +64,7 @@ export async function startChangingServer(name: string): Promise<ChangingServer>
     silence: () => {
       silent = true;
     },
+    authorizations,
     calls: () => calls,
     close: async () => {
       server.closeAllConnections();

@@ -1,57 +1,60 @@
-import { BlobStore, EgressRelay, EnclaveLink, createLog, egressAllowList, listenServices } from "@cmcp/host-proxy";
-import { examine } from "@cmcp/boundary";
+import { BlobStore, EgressRelay, EnclaveLink, FRONT_LIMITS, createLog, egressAllowList, listenServices, startFront } from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
-import { ExchangePool } from "@cmcp/wire";
 import type { Machine } from "../../host-proxy/src/launch/machine.ts";
 import { servicesAddress, type EnclaveMachine } from "../../host-proxy/src/launch/qemu.ts";
-import { started } from "./image.ts";
-import type { TestContext } from "node:test";
-
-/** How the enclave answered an agent's request. */
-export interface Reply {
-  readonly status: number;
-  readonly text: string;
-}
+import { startMachine } from "../../host-proxy/src/launch/start-machine.ts";
+import { memoryLog } from "../../host-proxy/src/testing/memory-log.ts";
+import { programs } from "./image.ts";
 
 /** A gateway whose enclave is a machine, composed of the host's own parts. */
 export interface MachineGateway {
+  readonly url: string;
   readonly machine: EnclaveMachine;
-  request(method: string, path: string, body?: object): Promise<Reply>;
+  /** The launch document's bytes, as they were sent. */
+  readonly launchDocument: Uint8Array;
+  close(): Promise<void>;
 }
 
-/** Starts the machine with a deployment's configuration, launches and provisions it. */
-export async function startMachineGateway(t: TestContext, { config, environment, machine, folder }: { config: string; environment: Readonly<Record<string, string>>; machine: Machine; folder: string }): Promise<MachineGateway> {
+/** Where the machine's parts come from. */
+export interface MachineGatewayOptions {
+  /** The configuration file of the deployment. */
+  readonly config: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly machine: Machine;
+  /** Private folder of the machine. */
+  readonly folder: string;
+}
+
+/** Starts a machine, launches and provisions its enclave, and opens the agents' endpoint. */
+export async function startMachineGateway({ config, environment, machine, folder }: MachineGatewayOptions): Promise<MachineGateway> {
   const inputs = await readLaunchInputs(config, { ...environment });
-  const log = createLog({ level: "silent" });
-  const store = new BlobStore(null);
-  const relay = new EgressRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), log);
-  const services = await listenServices(servicesAddress({ kind: "daemon" }, folder), { relay, store, log });
-  t.after(async () => {
-    await services.close();
-    store.close();
-  });
-  const running = await started(t, machine, folder);
-  const link = new EnclaveLink(running.dialer);
-  const pool = new ExchangePool(running.dialer, { maxStreams: 16 });
-  t.after(async () => {
-    await pool.close();
-    await link.lost();
-  });
-  link.started();
-  await link.launch(inputs.document);
-  await link.provision(inputs.provision);
-  link.ready();
-  const headers = { authorization: `Bearer ${environment["CMCP_BEARER_TOKEN"] ?? ""}`, "content-type": "application/json", accept: "application/json, text/event-stream" };
-  return {
-    machine: running,
-    async request(method, path, body) {
-      const exchange = await pool.open({ t: "request", method, path, headers });
-      if (body !== undefined) await exchange.write(Buffer.from(JSON.stringify(body)));
-      await exchange.end();
-      const { status } = await exchange.head;
-      let text = "";
-      for await (const chunk of exchange.body) text += Buffer.from(examine(chunk)).toString();
-      return { status, text };
-    },
+  const quiet = createLog({ level: "silent" });
+  const { log, text } = memoryLog();
+  const undo: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
   };
+  try {
+    const store = new BlobStore(null);
+    undo.push(async () => store.close());
+    const relay = new EgressRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), quiet);
+    const services = await listenServices(servicesAddress({ kind: "daemon" }, folder), { relay, store, log: quiet });
+    undo.push(() => services.close());
+    const running = await startMachine({ machine, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+    undo.push(() => running.stop());
+    const link = new EnclaveLink(running.dialer);
+    undo.push(() => link.lost());
+    link.started();
+    await link.launch(inputs.document);
+    await link.provision(inputs.provision);
+    link.ready();
+    const front = await startFront({ host: "127.0.0.1", port: 0 }, { link, limits: FRONT_LIMITS, log: quiet });
+    undo.push(() => front.close());
+    return { url: `http://127.0.0.1:${front.address.port}`, machine: running, launchDocument: inputs.document, close };
+  } catch (thrown) {
+    await close();
+    // What the machine printed says why.
+    process.stderr.write(text());
+    throw thrown;
+  }
 }

@@ -42,14 +42,14 @@ test("a resource, a template and a prompt carry what their entries say", () => {
   assert.deepEqual(warnings, []);
 });
 
-test("a named server has a name and an era; a credential is refused until something holds to it", () => {
+test("a named server has a name, an era and the name of a credential, never a credential", () => {
   const [ledger, notes] = load({ servers: [named("ledger", { era: "auto", display_name: "The ledger" }), named("notes")] }).servers;
   assert.deepEqual(ledger?.settings, { name: "ledger", era: "auto", credential: null });
   assert.deepEqual(notes?.settings, { name: "notes", era: "auto", credential: null });
   assert.deepEqual([ledger?.displayName, notes?.displayName], ["The ledger", "notes"]);
   assert.deepEqual([ledger, notes].map((each) => each?.name), ["ledger", "notes"]);
   assert.equal(load({ servers: [named("ledger", { era: "modern" })] }).servers[0]?.settings?.era, "modern");
-  refused({ servers: [named("ledger", { credential: "ledger-token" })] }, "CONFIG_NOT_SUPPORTED", /`credential`/);
+  assert.equal(load({ servers: [named("ledger", { credential: "ledger-token" })] }).servers[0]?.settings?.credential, "ledger-token");
   for (const credential of ["Bearer abc", "sk_live_AbC", "x".repeat(65), "", "a.b"]) refused({ servers: [named("ledger", { credential })] }, "CATALOG_INVALID", /credential: must be the name of a provisioned secret/);
 });
 
@@ -59,6 +59,7 @@ test("a named server may be one that is started, which speaks the legacy era onl
   const { servers } = load({ servers: [notes], prompts: [prompt("p", { server: "notes" })] });
   assert.deepEqual(servers.map(({ identity, evidenceClass }) => [identity, evidenceClass]), [["stdio:notes", "spawn-measured"]]);
   refused({ servers: [{ ...notes, era: "modern" }] }, "CONFIG_NOT_SUPPORTED", /`era`/);
+  refused({ servers: [{ ...notes, credential: "notes-token" }] }, "CONFIG_NOT_SUPPORTED", /`credential`/);
   refused({ servers: [{ name: "notes" }] }, "CATALOG_INVALID", /url is missing/);
 });
 

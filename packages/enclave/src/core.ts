@@ -9,6 +9,7 @@ import type { Freshness } from "./attestation/freshness.ts";
 import type { Reports } from "./attestation/reports.ts";
 import type { SessionEvidence } from "./attestation/session-evidence.ts";
 import type { Isolation } from "./boot/isolation.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Clock } from "./clock.ts";
 import type { DriftMonitor } from "./drift.ts";
 import type { Journal } from "./host/journal.ts";
@@ -48,6 +49,7 @@ export interface Core {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly upstreams: Upstreams;
+  readonly credentials: Credentials;
   readonly requestStates: RequestStates;
   readonly listeners: Listeners;
   readonly subscriptions: Subscriptions;

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { JwtAuthenticator, readHostAsserted } from "@cmcp/identity";
+import { identitySchema, JwtAuthenticator, readHostAsserted } from "@cmcp/identity";
 import type { Provision } from "@cmcp/launch";
-import { readCallerIdentity } from "./caller-identity.ts";
 import { Caller, callerDetail, principalFacts } from "./caller.ts";
 import { Clock, TokenClock } from "./clock.ts";
 import { Principals } from "./principals.ts";
@@ -50,7 +49,7 @@ async function principals(t: TestContext, identity: Record<string, unknown> = ID
   let wall = START;
   t.mock.method(Date, "now", () => wall);
   const clock = new Clock();
-  const settings = readCallerIdentity({ identity, principals: MEASURED });
+  const settings = identitySchema.parse(identity);
   const authenticator = settings.jwt.length === 0 ? null : await JwtAuthenticator.of(settings.jwt, () => clock.now().getTime());
   const who = new Principals(MEASURED, authenticator);
   if (provision !== null) who.provision({ v: 1, tokens: [{ principal: "default", sha256: sha256("secret") }, { principal: "desk", sha256: sha256("a.b.c") }], ...provision });
@@ -161,11 +160,4 @@ test("the host's word stands beside what was proved and changes nothing of it", 
     assert.deepEqual(callerDetail(beside), { ...callerDetail(without), host_asserted_source: "host-asserted", host_asserted_spiffe_id: spiffeId, host_asserted_trust_domain: "bank.example" });
   }
   await assert.rejects(who.authenticate(null, word), { code: "UNAUTHENTICATED" });
-});
-
-test("a wrong configuration is named by its key, without what stands there that is no key", () => {
-  const read = (identity: Record<string, unknown>): unknown => readCallerIdentity({ identity, principals: MEASURED });
-  assert.throws(() => read({ "jwt\n": [] }), { code: "CONFIG_INVALID", message: "enclave.identity.jwt?: unknown key" });
-  assert.throws(() => read({ jwt: [{ ...IDENTITY.jwt[0], audience: [] }], resource: AUDIENCE }), (thrown) => thrown instanceof CmcpError && thrown.message.startsWith("enclave.identity.jwt.0.audience: "));
-  assert.throws(() => readCallerIdentity({ identity: IDENTITY, principals: [{ id: "default", workflows: ["default"] }] }), { code: "CONFIG_INVALID" });
 });

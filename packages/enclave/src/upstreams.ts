@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
 import { GATEWAY_VERSION } from "./version.ts";
@@ -36,8 +37,10 @@ export class Upstreams {
   readonly #clients = new Map<string, Upstream>();
   readonly #closing = new AbortController();
   readonly #stdio: StdioServers;
+  readonly #credentials: Credentials;
 
-  constructor(dial: Dial, stdio: StdioServers, limits: Partial<UpstreamLimits>) {
+  constructor(dial: Dial, stdio: StdioServers, credentials: Credentials, limits: Partial<UpstreamLimits>) {
+    this.#credentials = credentials;
     this.#dial = dial;
     this.#stdio = stdio;
     this.#limits = limits;
@@ -92,10 +95,15 @@ export class Upstreams {
     return client;
   }
 
+  #credentialOf({ settings }: RemoteServer): Pick<UpstreamOptions, "credential"> {
+    const name = settings?.credential ?? null;
+    return name === null ? {} : { credential: () => this.#credentials.value(name) };
+  }
+
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
     if (server.transport === "stdio") return new StdioUpstream({ processes: this.#stdio.processes, index: this.#stdio.indexOf(server), clientInfo, limits: this.#limits });
-    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, ...eraOf(server) };
+    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, ...eraOf(server), ...this.#credentialOf(server) };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
     return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits });

@@ -2,7 +2,7 @@ export type { Authenticated, IdentitySource } from "./authenticated.ts";
 export { hostAssertedLabels, readHostAsserted, type HostAsserted, type HostAssertedLabels, type PeerIdentity } from "./host/asserted.ts";
 export { JwtAuthenticator } from "./jwt/authenticator.ts";
 export { looksLikeJwt } from "./jwt/compact.ts";
-export { requirePrincipals } from "./jwt/principal.ts";
+export { requirePrincipals } from "./principals.ts";
 export type { ClaimKind, ClaimValue } from "./jwt/project.ts";
 export { MAX_TOKEN } from "./limits.ts";
 export { challenge, type ChallengeCause } from "./resource/challenge.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
-import { requirePrincipals } from "./jwt/principal.ts";
+import { requirePrincipals } from "./principals.ts";
 import { identitySchema } from "./schema.ts";
 import { publicJwk, settings, testKey, type TestKey } from "./testing/issuer.ts";
 

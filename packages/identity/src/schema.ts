@@ -32,7 +32,7 @@ const issuerSchema = z
     issuer: text.describe("The token's `iss`, exactly."),
     audience: z.array(text).min(1).max(8).describe("The token's `aud` must name one of these: this gateway, nothing else."),
     jwks: z
-      .strictObject({ keys: z.array(jwkSchema).min(1).max(MAX_KEYS).refine((keys) => areDistinct(keys.map(({ kid }) => kid)), { error: "a kid stands twice" }) })
+      .strictObject({ keys: z.array(jwkSchema).min(1).max(MAX_KEYS).refine((keys) => areDistinct(keys.map(({ kid }) => kid)), { error: "a kid stands twice" }).describe("1 to 32 public keys (RFC 7517) with a `kid` each: Ed25519, P-256, P-384, or RSA of 2048 to 4096 bits. A private key is refused.") })
       .describe("The issuer's public keys, a JWK set. Nothing is fetched: a new key is a new configuration."),
     algorithms: z.array(z.enum(ALGORITHMS)).min(1).max(ALGORITHMS.length).refine(areDistinct, { error: "an algorithm stands twice" }).describe("Signature algorithms that are accepted."),
     types: z.array(z.enum(["at+jwt", "JWT"])).min(1).max(2).default(["at+jwt"]).describe("Values of the header's `typ` that are accepted. `at+jwt` is an access token (RFC 9068); issuers that say `JWT` say the same of other tokens."),

@@ -1,5 +1,6 @@
 import type { AppraisalPolicy, ImageMatcher } from "@cmcp/attestation/verify";
 import type { EatProfile } from "@cmcp/claim/schema";
+import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 
 /** What a relying party expects; nothing here is read from the record being verified. */
 export interface Expectations {
@@ -7,12 +8,15 @@ export interface Expectations {
   readonly now: Date;
   /** The only profile accepted. */
   readonly eatProfile: EatProfile;
-  /** Accept a claim without hardware evidence: it then proves integrity under its own key and nothing about where that key lives. */
+  /**
+   * Accept a claim without hardware evidence: it then proves integrity under its own key and nothing about where that key lives.
+   * With it goes what only development instances are allowed: their launch documents are accepted too.
+   */
   readonly allowSoftwareOnly: boolean;
   /** How hardware evidence is appraised. */
   readonly appraisal: AppraisalPolicy;
-  /** Bytes of the launch document that the hardware must have been started with. */
-  readonly launchDocument?: Uint8Array;
+  /** The launch document that the hardware must have been started with, and that policy and catalog must follow from. */
+  readonly launch?: ExpectedLaunch;
   /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. */
   readonly launchDigest?: string;
   /** Accepted measurements, lowercase hex. */

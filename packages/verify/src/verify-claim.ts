@@ -3,6 +3,7 @@ import type { Claim } from "@cmcp/claim/schema";
 import { checkBundle } from "./bundle/bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { checkBinding } from "./claim/binding.ts";
+import { checkLaunch } from "./claim/launch.ts";
 import { checkAge, checkPins } from "./claim/pins.ts";
 import { checkPlatform, type PlatformAssurance } from "./claim/platform.ts";
 import { checkSignature } from "./claim/signature.ts";
@@ -36,6 +37,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   const assurance = await checkPlatform(crypto, claim, record.evidence, expected, list);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
+  await checkLaunch(crypto, claim, bundle, expected, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);

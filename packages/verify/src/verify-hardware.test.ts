@@ -1,28 +1,26 @@
 import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { before, describe, test } from "node:test";
-import { sessionReportData, writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/attestation";
 import { preset } from "@cmcp/attestation/verify";
-import type { AuditEntry } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";
 import { Machine, signedReport, TCB } from "../../../attestation/src/sev-snp/testing/machine.ts";
 import type { Issued } from "../../../attestation/src/testing/authority.ts";
+import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 import type { Expectations } from "./expectations.ts";
-import { Instance, rehash } from "./testing/instance.ts";
-import { EXPECTED, altered, claimOf, entriesOf, failures } from "./testing/session.ts";
+import { hardwareSession, MEASUREMENT, type HardwareSession, type SessionWish } from "./testing/hardware-session.ts";
+import { Instance } from "./testing/instance.ts";
+import { CATALOG_HASH, EXPECTED, POLICY_HASH, altered, failures } from "./testing/session.ts";
 import type { Verdict } from "./verdict.ts";
 import { verifyClaim } from "./verify-claim.ts";
 
 const LAUNCH_DOCUMENT = new TextEncoder().encode('{"v":1}');
 const LAUNCH_DIGEST = createHash("sha256").update(LAUNCH_DOCUMENT).digest();
-const MEASUREMENT = "aa".repeat(48);
-
-/** A session on a machine of the test's own: its evidence is whole, and its claim names it. */
-interface Session {
-  readonly claim: Claim;
-  readonly evidence: EvidenceJson;
-}
+/** The document with its meaning: reading one is the command line's, and tried there. */
+const LAUNCH: ExpectedLaunch = {
+  document: LAUNCH_DOCUMENT,
+  read: () => ({ development: false, catalogHash: CATALOG_HASH, policyHash: POLICY_HASH, versions: new Map([[POLICY_HASH, "1.0.0"]]), requireMayFollow: () => undefined }),
+};
 
 describe("a claim of a hardware platform", () => {
   let machine: Machine;
@@ -32,47 +30,10 @@ describe("a claim of a hardware platform", () => {
     machine = await Machine.make("Genoa");
     key = await machine.key();
     // A chip's certificates outlive a session by years; the test authority's are valid around its own time.
-    expected = { ...EXPECTED, now: new Date(EXPECTED.now), allowSoftwareOnly: false, appraisal: { ...preset("strict"), sev_snp: machine.policy() }, launchDocument: LAUNCH_DOCUMENT, measurements: [MEASUREMENT] };
+    expected = { ...EXPECTED, now: new Date(EXPECTED.now), allowSoftwareOnly: false, appraisal: { ...preset("strict"), sev_snp: machine.policy() }, launch: LAUNCH, measurements: [MEASUREMENT] };
   });
 
-  async function session(instance = new Instance(), wish: { hostData?: Uint8Array; reportData?: (right: Uint8Array) => Uint8Array; policy?: bigint } = {}): Promise<Session> {
-    const entries = entriesOf(instance).map((entry, index) => (index === 0 ? rehash({ ...entry, detail: { ...entry.detail, launch_digest: `sha256:${LAUNCH_DIGEST.toString("hex")}` } }) : entry));
-    const [root] = entries;
-    const chained = relinked(entries);
-    const reportData = sessionReportData(instance.thumbprint, chained[0]?.entry_hash ?? "");
-    const report = await signedReport("Genoa", key, {
-      fields: [
-        [0x50, (wish.reportData ?? ((right) => right))(reportData)],
-        [0xc0, wish.hostData ?? new Uint8Array(LAUNCH_DIGEST)],
-        ...(wish.policy === undefined ? [] : [[0x08, wish.policy, 8] as const]),
-      ],
-    });
-    const evidence: Evidence = {
-      platform: "amd-sev-snp",
-      measurement: `sha384:${MEASUREMENT}`,
-      reportData,
-      firmware: "1.55.40",
-      generatedAt: Date.now(),
-      parts: { provider: "sev-snp", report, certificates: [key.der, machine.signing.VCEK.der, machine.root.der] },
-    };
-    const software = claimOf(instance, chained);
-    const claim = instance.claim(altered(software, (draft) => {
-      draft.trace.runtime.platform = "amd-sev-snp";
-      draft.trace.runtime.measurement = evidence.measurement;
-      draft.trace.runtime.firmware_version = software.trace.runtime.firmware_version?.replace(/^[^;]*/, "1.55.40") ?? "";
-    }));
-    assert.ok(root !== undefined);
-    return { claim, evidence: writeEvidenceFile(evidence, { rootEntry: { ...chained[0] }, launchDocument: LAUNCH_DOCUMENT }) };
-  }
-
-  function relinked(entries: readonly AuditEntry[]): AuditEntry[] {
-    let previous = "genesis";
-    return entries.map((entry) => {
-      const linked = rehash({ ...entry, prev_entry_hash: previous });
-      previous = linked.entry_hash;
-      return linked;
-    });
-  }
+  const session = async (instance = new Instance(), wish: SessionWish = {}): Promise<HardwareSession> => await hardwareSession(machine, key, LAUNCH_DOCUMENT, { instance, ...wish });
 
   async function judge({ claim, evidence }: { claim: Claim; evidence?: unknown }, change: Partial<Expectations> = {}): Promise<Verdict> {
     const file = evidence === undefined ? {} : { evidence: evidence instanceof Uint8Array ? evidence : new TextEncoder().encode(JSON.stringify(evidence)) };
@@ -85,7 +46,7 @@ describe("a claim of a hardware platform", () => {
   });
 
   test("without the launch document nothing shows the configuration, whatever else is pinned", async () => {
-    const { launchDocument: _, ...bare } = expected;
+    const { launch: _, ...bare } = expected;
     const { claim, evidence } = await session(new Instance(), { hostData: new Uint8Array(32) });
     const verdict = await verifyClaim({ claim: canonicalBytes(claim), evidence: new TextEncoder().encode(JSON.stringify(evidence)) }, bare, webcrypto);
     assert.ok(failures(verdict).includes("required: launch EVIDENCE_POLICY_VIOLATION"));
@@ -94,7 +55,7 @@ describe("a claim of a hardware platform", () => {
   });
 
   test("authenticity alone never makes a claim acceptable", async () => {
-    const debug = await session(new Instance(), { policy: 0xb_0000n });
+    const debug = await session(new Instance(), { guestPolicy: 0xb_0000n });
     assert.ok(failures(await judge(debug)).some((failure) => failure.endsWith("EVIDENCE_DEBUG")));
     const verdict = await judge(debug, { appraisal: { ...preset("authenticity-only"), sev_snp: machine.policy({ authenticity_only: true }) } });
     assert.equal(verdict.outcome, "rejected");

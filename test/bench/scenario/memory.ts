@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Abandoned } from "../load/job.ts";
 import { TARGETS } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
@@ -8,7 +9,7 @@ import { noSessionOpen } from "./settled.ts";
 
 const MEBI = 2 ** 20;
 
-/** Sessions kept at a time: a tenth of those of the quick run, so that both looks come long after the bound was reached. */
+/** Sessions kept at a time: far fewer than come before the first look, so that both looks see evictions behind them. */
 const KEPT = 128;
 /** Seconds after which what is kept goes too, so that neither look finds a session that is still open. */
 const IDLE_SECONDS = 3;
@@ -32,23 +33,25 @@ export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> 
   const [token] = setup.tokens;
   return await withInstrumented(setup, async ({ port, look }) => {
     const { from, to, withinMs } = plan.memory;
-    const abandon = async (sessions: number): Promise<Abandoned> => {
-      const seen = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions, withinMs });
+    const until = performance.now() + withinMs;
+    const abandon = async (sessions: number, shareOfTime: number): Promise<Abandoned> => {
+      const seen = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions, withinMs: (until - performance.now()) * shareOfTime });
       await noSessionOpen(port, token);
       return seen;
     };
     // V8 sizes its heap by what it saw before, a collection included: the first look does not count.
-    await abandon(Math.ceil(from / 2));
+    const first = await abandon(Math.ceil(from / 2), 1 / 4);
     await look();
-    await abandon(Math.floor(from / 2));
+    const second = await abandon(Math.floor(from / 2), 1 / 3);
     const before = await look();
-    const seen = await abandon(to - from);
+    const seen = await abandon(to - from, 1);
     const after = await look();
-    const range = `from session ${from} to ${from + seen.calls}`;
+    const begun = first.calls + second.calls;
+    const range = `from session ${begun} to ${begun + seen.calls}`;
     return [
       drift(`heap after collection, ${range}`, before.heap, after.heap, TARGETS.heapDrift),
       drift(`resident memory, ${range}`, before.rss, after.rss, TARGETS.rssDrift),
-      figure("sessions opened and abandoned", seen.opened, "", `of ${to - from}${seen.calls < to - from ? `, stopped after ${withinMs / 1000} s` : ""}; ${KEPT} kept at a time; refused: ${tally(seen.refused)}`),
+      figure("sessions opened and abandoned", seen.opened, "", `of ${to - from}${seen.calls < to - from ? `, as many as were done within ${withinMs / 1000} s` : ""}; ${KEPT} kept at a time; refused: ${tally(seen.refused)}`),
       figure("calls in or beside them", seen.calls, "", `refused: ${tally(seen.callsRefused)}`),
     ];
   });

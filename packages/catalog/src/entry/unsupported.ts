@@ -17,8 +17,8 @@ export function refuseUnsupported(entry: CatalogEntry): void {
   if (why !== undefined) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog entry ${entry.tool_name}: ${why}`);
 }
 
-/** The same for a named server: nothing sends a credential yet, and only one transport has the modern era. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
+/** The same for a named server: only one transport has the modern era, and only HTTP carries credentials. @throws CmcpError `CONFIG_NOT_SUPPORTED` */
 export function refuseUnsupportedSettings({ name, era, credential }: ServerSettings, transport: EntryServer["transport"]): void {
   if (era === "modern" && transport !== "streamable-http") throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`era\`: this version speaks only the legacy era over ${transport}`);
-  if (credential !== null) throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: this version sends none to servers`);
+  if (credential !== null && transport === "stdio") throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: a stdio server is sent none`);
 }

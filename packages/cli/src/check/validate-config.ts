@@ -1,6 +1,7 @@
 import process from "node:process";
 import { loadCatalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
+import { launchDigest } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
 import { verifyBundleSignature } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
@@ -8,19 +9,26 @@ import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { checkCedar } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
+import { writeLaunchDocument } from "./write-launch-document.ts";
+
+const OPTIONS = { config: { type: "string" }, "launch-document": { type: "string" }, json: { type: "boolean", default: false } } as const;
 
 /** `cmcp validate-config` */
 export const validateConfig: Command = {
-  help: `Usage: cmcp validate-config --config FILE [--json]
+  help: `Usage: cmcp validate-config --config FILE [--launch-document FILE] [--json]
 
 Checks the configuration, the policy bundle and the catalog it points to, together, as a start would,
 and prints the digests a deployment pins. Starts nothing.
+
+  --config FILE           the configuration (docs/configuration.md)
+  --launch-document FILE  write the launch document there: the bytes a start sends, whose digest the hardware
+                          carries. A file there is replaced; only its owner can read it, as policies may be private
 
 Exit codes: 0 would start, 10 would be refused, 64 usage.
 Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cmcp-config.yaml
 `,
   async run(args, { out }) {
-    const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
+    const { values } = readArguments(args, OPTIONS);
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const bundle = await loadBundleFolder(inputs.paths.policyBundle);
     if (inputs.environment.policySigningKey !== null) verifyBundleSignature(bundle, inputs.environment.policySigningKey);
@@ -28,10 +36,13 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     for (const tool of catalog.tools.values()) prepareSchemas(tool);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
-    const facts = { launch_digest: `sha256:${inputs.digest}`, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, resources: catalog.resources.size, prompts: catalog.prompts.size, listen: inputs.host.listen };
+    const file = values["launch-document"];
+    if (file !== undefined) await writeLaunchDocument(file, inputs.document);
+    const facts = { launch_digest: `sha256:${inputs.digest}`, launch_digest_sha384: `sha384:${launchDigest(inputs.document, "sha384")}`, launch_document: file ?? null, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, resources: catalog.resources.size, prompts: catalog.prompts.size, listen: inputs.host.listen };
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
     else {
-      out.write(`valid configuration\n  launch digest: ${facts.launch_digest}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`);
+      out.write(`valid configuration\n  launch digest: ${facts.launch_digest}\n                 ${facts.launch_digest_sha384}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`);
+      if (file !== undefined) out.write(`  wrote ${file}\n`);
       out.write(warnings.map((warning) => `  warning: ${warning}\n`).join(""));
     }
     return EXIT.ok;

@@ -35,7 +35,7 @@ Environment:
   CMCP_CATALOG_HASH     refuse any other catalog
   CMCP_TPM_SOCKET       command socket of a software TPM, with attestation.provider tpm
 
-Signals: SIGHUP reads enclave.token_file again: from then on its tokens are the ones that count.
+Signals: SIGHUP reads enclave.token_file and enclave.credentials_file again: from then on what they hold counts.
 SIGINT and SIGTERM stop in order.
 
 Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
@@ -57,7 +57,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       log,
       ...policySource(inputs),
     });
-    if (inputs.paths.tokenFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
+    if (inputs.paths.tokenFile !== null || inputs.paths.credentialsFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
     announce(host, inputs, values.json, terminal);
     await stop;
     await host.close();
@@ -85,7 +85,7 @@ function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions
 async function replaceTokens(host: Host, inputs: LaunchInputs, { err }: Terminal): Promise<void> {
   try {
     await host.provision(await readProvision(inputs));
-    err.write("tokens replaced\n");
+    err.write("tokens and credentials replaced\n");
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "INTERNAL", "the token file could not be used");
     err.write(`tokens not replaced: ${code}: ${message}\n`);

@@ -6,7 +6,9 @@ import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type Expect
 import { hexOption, policyOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
+import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import type { Command, Terminal } from "../command.ts";
+import { launchTerms } from "./launch.ts";
 
 const HASH = /^sha256:[0-9a-f]{64}$/;
 
@@ -22,6 +24,7 @@ const OPTIONS = {
   evidence: { type: "string" },
   "appraisal-policy": { type: "string" },
   "launch-document": { type: "string" },
+  "policy-bundle": { type: "string", multiple: true },
   "launch-digest": { type: "string" },
   measurement: { type: "string", multiple: true, default: [] as string[] },
   measurements: { type: "string" },
@@ -30,7 +33,7 @@ const OPTIONS = {
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["evidence", "appraisal-policy", "launch-document", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = ["evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -50,11 +53,15 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default
   --evidence FILE          the evidence file beside the claim, for any platform but software-only
   --appraisal-policy FILE|PRESET  how the evidence is appraised (docs/appraisal-policy.md); strict by default
-  --launch-document FILE   the launch document the machine must have been started with
+  --launch-document FILE   the launch document the machine must have been started with, and that policy and catalog
+                           must follow from
+  --policy-bundle FOLDER   a bundle that replaced the launch document's: signed with the key it names, of a higher
+                           version. Needed after a reload, for each; may be given again
   --launch-digest HEX      its digest instead: SHA-256, SHA-384 for TDX
   --measurement HEX        an accepted measurement; may be given again
   --measurements FILE      measurements.json of the accepted image
-  --allow-software-only    accept a claim without hardware evidence: integrity only
+  --allow-software-only    accept a claim without hardware evidence: integrity only; and a launch document of a
+                           development instance
   --json                   the verdict as JSON
 
 Exit codes: 0 accepted, 10 rejected, 20 unsupported, 30 malformed, 64 usage, 1 internal.
@@ -92,9 +99,12 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   const eatProfile: EatProfile | undefined = profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
   const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
+  const folders = values["policy-bundle"] ?? [];
+  if (folders.length > 0 && launchDocument === undefined) throw new CmcpError("USAGE", "--policy-bundle needs --launch-document, whose key must have signed it");
+  const bundles = await Promise.all(folders.map(loadBundleFolder));
   return {
     appraisal: (await policyOf(values["appraisal-policy"])).policy,
-    ...(launchDocument === undefined ? {} : { launchDocument: await readRecord(launchDocument) }),
+    ...(launchDocument === undefined ? {} : { launch: { document: await readRecord(launchDocument), read: (document: Uint8Array) => launchTerms(document, bundles) } }),
     ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
     ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
     ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),

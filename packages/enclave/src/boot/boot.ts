@@ -14,7 +14,6 @@ import { earlierIdentities, openIdentity } from "../attestation/identity.ts";
 import { ownReport, startRefreshing } from "../attestation/refresh.ts";
 import { Reports } from "../attestation/reports.ts";
 import { SessionEvidence } from "../attestation/session-evidence.ts";
-import { readCallerIdentity } from "../caller-identity.ts";
 import { Clock, TokenClock } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { DriftMonitor } from "../drift.ts";
@@ -34,6 +33,7 @@ import { Cursors } from "../http/cursor.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { watchServers } from "../watch.ts";
 import { Listeners } from "../listeners.ts";
+import { Credentials } from "../credentials.ts";
 import { StdioServers } from "../stdio/servers.ts";
 import { Upstreams } from "../upstreams.ts";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -76,7 +76,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const maxWaiting = config.enclave.max_sessions_per_principal + MAX_ON_DEMAND_REPORTS;
   const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
   const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development);
-  const upstreams = new Upstreams(dial, stdio, {
+  const credentials = new Credentials(catalog);
+  const upstreams = new Upstreams(dial, stdio, credentials, {
     connectMs: config.enclave.upstream_connect_timeout_ms,
     headersMs: config.enclave.upstream_idle_timeout_ms,
     idleMs: config.enclave.upstream_idle_timeout_ms,
@@ -87,7 +88,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
   const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
-  const callerIdentity = readCallerIdentity(config.enclave);
+  const callerIdentity = config.enclave.identity;
   const tokenClock = new TokenClock(clock, () => policies.current);
   const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
   const core: Core = {
@@ -109,6 +110,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     journal,
     identity,
     upstreams,
+    credentials,
     requestStates: new RequestStates(() => performance.now()),
     listeners: new Listeners(),
     subscriptions: new Subscriptions(() => core),

@@ -76,8 +76,10 @@ export class Enclave {
     if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
     core.principals.assertAcceptable(message, core.development);
+    core.credentials.assertAcceptable(message);
     this.#phases.step("provision");
     core.principals.provision(message);
+    core.credentials.provision(message);
     await acknowledge(exchange);
   }
 

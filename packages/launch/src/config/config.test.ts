@@ -6,6 +6,9 @@ import { EAT_PROFILE_V02, isLoopback, MAX_CONFIG_LENGTH, parseConfig, parseHostP
 
 const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
 const parse = (text: string, env: Environment = DEVELOPMENT): ReturnType<typeof parseConfig> => parseConfig(text, { env, file: "conf.yaml" });
+/** The public key of RFC 8037 appendix A.2. */
+const KEY = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "k" };
+const IDENTITY = { resource: "https://gw.example/mcp", jwt: [{ issuer: "https://login.example/", audience: ["https://gw.example/mcp"], jwks: { keys: [KEY] }, algorithms: ["EdDSA"], subjects: [{ subject: "x", principal: "billing" }] }] };
 const refused = (text: string, code: string, message: RegExp, env: Environment = DEVELOPMENT): void => {
   assert.throws(
     () => parse(text, env),
@@ -35,7 +38,7 @@ void describe("defaults", () => {
         upstream_call_timeout_ms: 120_000,
         claims: "session",
         principals: [{ id: "default", workflows: ["default"] }],
-        identity: {},
+        identity: { scopes_supported: [], jwt: [] },
         operator_keys: [],
         allowed_origins: [],
       },
@@ -242,14 +245,30 @@ void describe("principals", () => {
     parse("enclave: {token_file: tokens}", {});
   });
 
-  void it("with JWTs need no token, may be reached from other machines, and are carried as written", () => {
-    const identity = { resource: "https://gw.example/mcp", jwt: [{ issuer: "https://login.example/" }] };
-    const { config, host, warnings } = parse(`enclave: ${JSON.stringify({ identity, principals: [{ id: "billing" }] })}`, {});
-    assert.deepEqual(config.enclave.identity, identity);
+  void it("with JWTs need no token, may be reached from other machines, and are carried with every default", () => {
+    const { config, host, warnings } = parse(`enclave: ${JSON.stringify({ identity: IDENTITY, principals: [{ id: "billing" }] })}`, {});
+    const [issuer] = IDENTITY.jwt;
+    assert.deepEqual(config.enclave.identity, { ...IDENTITY, scopes_supported: [], jwt: [{ ...issuer, types: ["at+jwt"], clock_skew_seconds: 60, max_lifetime_seconds: 86_400, claims: {} }] });
     assert.deepEqual(host.listen, { host: "0.0.0.0", port: 8443 });
     assert.equal(warnings.some((warning) => warning.includes("every process")), false);
     for (const none of ["{}", "{jwt: []}", "null"]) refused(`enclave: {identity: ${none}}`, "LISTEN_ADDRESS_REFUSED", /no token/, {});
     refused("enclave: {identity: [a]}", "CONFIG_INVALID", /enclave\.identity/);
+  });
+
+  void it("of JWTs are held to the keys and principals there are, each fault named by its path", () => {
+    const wrong = (change: object, message: RegExp): void => {
+      const jwt = [{ ...IDENTITY.jwt[0], ...change }];
+      refused(`enclave: ${JSON.stringify({ identity: { ...IDENTITY, jwt }, principals: [{ id: "billing" }] })}`, "CONFIG_INVALID", message, {});
+    };
+    refused("enclave: {identity: {jwts: []}}", "CONFIG_INVALID", /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/);
+    wrong({ audiance: [] }, /enclave\.identity\.jwt\.0\.audiance: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.audience$/);
+    wrong({ claims: { unit: { clam: "unit" } } }, /enclave\.identity\.jwt\.0\.claims\.unit\.(claim|kind): /);
+    wrong({ claims: { unit: { claim: "unit", kind: "text", knd: "text" } } }, /claims\.unit\.knd: .* enclave\.identity\.jwt\.0\.claims\.unit\.kind$/);
+    wrong({ jwks: { keys: [{ ...KEY, y2: "" }] } }, /jwks\.keys\.0\.y2: .* enclave\.identity\.jwt\.0\.jwks\.keys\.0\.y$/);
+    wrong({ jwks: { keys: [{ ...KEY, d: "private" }] } }, /jwks\.keys\.0\.d: unknown key/);
+    wrong({ algorithms: ["HS256"] }, /enclave\.identity\.jwt\.0\.algorithms/);
+    wrong({ "claims\n": {} }, /enclave\.identity\.jwt\.0\.claims\?: unknown key/);
+    wrong({ subjects: [{ subject: "x", principal: "nobody" }] }, /conf\.yaml: enclave\.identity\.jwt: .* names the principal nobody/);
   });
 
   void it("that can use up all sessions together are warned of", () => {

@@ -37,13 +37,21 @@ function bare(schema: unknown): unknown {
   return inner;
 }
 
+/** What stands below a schema at one step of a path. */
+function below(schema: unknown, step: PropertyKey): unknown {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, unknown>)[step];
+  if (schema instanceof z.ZodArray) return schema.element;
+  return schema instanceof z.ZodRecord ? schema.valueType : undefined;
+}
+
+/** Keys of a mapping; where it may have one of several forms, those of each. */
+function keysOf(schema: unknown): readonly string[] {
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  return schema instanceof z.ZodUnion ? [...new Set(schema.options.flatMap(keysOf))] : [];
+}
+
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  let at = bare(schema);
-  for (const step of path) {
-    if (!(at instanceof z.ZodObject)) return [];
-    at = bare((at.shape as Record<PropertyKey, unknown>)[step]);
-  }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+  return keysOf(path.reduce<unknown>((at, step) => bare(below(at, step)), bare(schema)));
 }
 
 // A key is somebody's text: shown shortened and without control characters.

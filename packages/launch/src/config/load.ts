@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { requirePrincipals } from "@cmcp/identity/principals";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { explain } from "./explain.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
@@ -15,6 +16,7 @@ export interface HostConfig {
   readonly catalog_path: string;
   readonly audit_db_path: string;
   readonly token_file: string | null;
+  readonly credentials_file: string | null;
   readonly listen: HostPort;
   /** Destinations the operator listed, or `null` for those of the catalog. */
   readonly egress_allow: readonly HostPort[] | null;
@@ -41,7 +43,7 @@ interface TokenSources {
 
 /** Whether a configuration names issuers of JWTs. */
 export function namesIssuers({ enclave: { identity } }: Pick<Config, "enclave">): boolean {
-  return Array.isArray(identity["jwt"]) && identity["jwt"].length > 0;
+  return identity.jwt.length > 0;
 }
 
 function isTokenless({ environment, tokenFile, issuers }: TokenSources): boolean {
@@ -80,7 +82,7 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
 }
 
 function measured(written: ConfigFile): Config {
-  const { egress_allow: _hosts, token_file: _tokens, workflows, principals, identity, ...enclave } = written.enclave;
+  const { egress_allow: _hosts, token_file: _tokens, credentials_file: _credentials, workflows, principals, identity, ...enclave } = written.enclave;
   const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement, allow_unmeasured_spawn } = written.attestation;
   return measuredConfigSchema.parse({
     attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null, ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}) },
@@ -90,6 +92,16 @@ function measured(written: ConfigFile): Config {
     sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
     enclave: { ...enclave, identity: identity ?? {}, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
   });
+}
+
+/** Subjects of JWTs must stand for principals there are. */
+function requireSubjectPrincipals({ enclave: { identity, principals } }: Config, file: string): void {
+  try {
+    requirePrincipals(identity, new Set(principals.map(({ id }) => id)));
+  } catch (thrown) {
+    if (!(thrown instanceof CmcpError)) throw thrown;
+    throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, { cause: thrown, detail: { file, key: "enclave.identity.jwt" } });
+  }
 }
 
 /** The token of the environment, or tokenless development, must stand for a principal there is. */
@@ -122,6 +134,7 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
   const sources: TokenSources = { environment, tokenFile: written.enclave.token_file ?? null, issuers: namesIssuers(config) };
   const listen = listenAddress(written.listen_addr, sources, file);
   requireDefaultPrincipal(config, sources, file);
+  requireSubjectPrincipals(config, file);
   return {
     config,
     host: {
@@ -129,6 +142,7 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
       catalog_path: written.catalog_path,
       audit_db_path: written.audit_db_path,
       token_file: sources.tokenFile,
+      credentials_file: written.enclave.credentials_file ?? null,
       listen,
       egress_allow: written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ?? null,
     },

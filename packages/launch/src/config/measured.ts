@@ -1,6 +1,7 @@
+import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
-import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, identitySchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowsSchema } from "./schema.ts";
+import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowsSchema } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
@@ -33,7 +34,7 @@ export const measuredConfigSchema = z.strictObject({
     stdio: enclave.stdio,
     /** Each with its own workflows. */
     principals: z.array(z.strictObject({ id: principalId, workflows: workflowsSchema })).min(1).max(MAX_PRINCIPALS).refine(areDistinctPrincipals),
-    /** As written; the enclave reads it. Empty when nobody calls but with bearer tokens. */
+    /** Without issuers and trust domains when nobody calls but with bearer tokens. */
     identity: identitySchema,
     operator_keys: enclave.operator_keys.unwrap(),
     allowed_origins: enclave.allowed_origins.unwrap(),

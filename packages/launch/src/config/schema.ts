@@ -1,3 +1,4 @@
+import { identitySchema } from "@cmcp/identity/schema";
 import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
@@ -23,9 +24,6 @@ export const workflowsSchema = z.array(workflowId).min(1).max(256);
 export function areDistinctPrincipals(principals: readonly { readonly id: string }[]): boolean {
   return new Set(principals.map(({ id }) => id)).size === principals.length;
 }
-
-/** `enclave.identity`. Its form is the enclave's to know, which refuses to start with another; here it is a mapping that is carried. */
-export const identitySchema = z.record(z.string().min(1).max(64), z.unknown());
 
 export const attestationSchema = z.strictObject({
   provider: z
@@ -86,7 +84,7 @@ export const enclaveSchema = z.strictObject({
   upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
   upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
   upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
-  stdio: stdioSchema.optional().describe("How stdio servers of the catalog run. Measured."),
+  stdio: stdioSchema.optional().describe("How stdio servers of the catalog run."),
   workflows: workflowsSchema.default(["default"]).describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
   principals: z
     .array(z.strictObject({ id: principalId.describe("Name in policies, records and the token file."), workflows: workflowsSchema.nullish().describe("Workflows this principal may name in its requests, instead of enclave.workflows.") }))
@@ -97,12 +95,13 @@ export const enclaveSchema = z.strictObject({
     .describe("Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file."),
   identity: identitySchema
     .nullish()
-    .describe(
-      "Who may call beside the holders of bearer tokens: issuers whose JWTs are accepted, with their public keys, the resource this gateway is to them, and the SPIFFE trust domains of which the host's word is a label. [Its keys](decisions/jwt-principals.md#configuration) are read, and wrong ones refused, by the enclave when it starts.",
-    ),
+    .describe("Who may call beside the holders of bearer tokens."),
   token_file: relativePath
     .nullish()
     .describe("File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP."),
+  credentials_file: relativePath
+    .nullish()
+    .describe("File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. Read again on SIGHUP. The host sees it."),
   operator_keys: z.array(publicKey).max(64).default([]).describe("Ed25519 public keys, base64url, whose signed statements may reset a session."),
   allowed_origins: z
     .array(origin)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { CmcpError, canonicalBytes, examine, parseJson, untrusted, type JsonLimits, type JsonValue, type Untrusted } from "@cmcp/boundary";
+import { requirePrincipals } from "@cmcp/identity/principals";
 import type { z } from "zod";
 import { reloadProblem } from "../config/reload.ts";
 import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
@@ -38,7 +39,7 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 /**
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
- * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_INVALID` for subjects of JWTs that stand for no measured principal
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);
@@ -47,6 +48,7 @@ export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocumen
   const { config, pins, trust_anchors } = parsed.data;
   const problem = reloadProblem(config.policy_reload_interval_seconds, { policyHash: pins.policy_hash ?? null, policySigningKey: trust_anchors.policy_signing_key ?? null });
   if (problem !== null) throw problem;
+  requirePrincipals(config.enclave.identity, new Set(config.enclave.principals.map(({ id }) => id)));
   return parsed.data;
 }
 

@@ -12,6 +12,15 @@ const tokenSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** Most credentials one instance takes. */
+export const MAX_CREDENTIALS = 256;
+/** A credential's name, as catalogs have it. */
+export const CREDENTIAL_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+/** A bearer token (RFC 6750, section 2.1), at most 4096 characters. */
+export const CREDENTIAL_VALUE = /^(?=.{1,4096}$)[A-Za-z0-9._~+/-]+=*$/;
+
+const credentialSchema = z.strictObject({ name: z.string().regex(CREDENTIAL_NAME), value: z.string().regex(CREDENTIAL_VALUE) });
+
 const provisionSchema = z
   .strictObject({
     v: z.literal(1),
@@ -19,11 +28,14 @@ const provisionSchema = z
     tokens: z.array(tokenSchema).max(MAX_PROVISIONED_TOKENS),
     /** Requests need no token. Accepted in development only. */
     tokenless: z.literal(true).optional(),
+    /** What servers of the catalog are sent as bearer tokens, by the names it gives. Secrets: the host sees them. */
+    credentials: z.array(credentialSchema).min(1).max(MAX_CREDENTIALS).optional(),
   })
+  .refine(({ credentials = [] }) => new Set(credentials.map(({ name }) => name)).size === credentials.length, { error: "a credential stands twice" })
   .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, { error: "a token stands twice" })
   .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, { error: "cannot be tokenless and have tokens" });
 
-/** Who may call. Holds hashes of tokens, never tokens, and is not part of the launch document. */
+/** Who may call, by hashes of tokens, and what the gateway shows to servers. Not part of the launch document. */
 export type Provision = z.output<typeof provisionSchema>;
 
 const invalid = (why: string, cause?: unknown): CmcpError => new CmcpError("CONFIG_INVALID", `provision message: ${why}`, { cause });

@@ -13,7 +13,7 @@ import { readProvision } from "./tokens.ts";
 
 /** A configuration with its paths made absolute. */
 export interface ConfigInputs extends LoadedConfig {
-  readonly paths: { readonly config: string; readonly policyBundle: string; readonly catalog: string; readonly auditDb: string; readonly tokenFile: string | null };
+  readonly paths: { readonly config: string; readonly policyBundle: string; readonly catalog: string; readonly auditDb: string; readonly tokenFile: string | null; readonly credentialsFile: string | null };
 }
 
 /** Everything `cmcp start` needs from files and environment. */
@@ -22,7 +22,7 @@ export interface LaunchInputs extends ConfigInputs {
   readonly document: Uint8Array<ArrayBuffer>;
   /** Lowercase hex SHA-256 of {@link document}. */
   readonly digest: string;
-  /** Canonical bytes of the provision message: hashes of tokens only. */
+  /** Canonical bytes of the provision message: hashes of tokens, and credentials for servers. */
   readonly provision: Uint8Array<ArrayBuffer>;
   /** Where the host may relay to. */
   readonly egressTargets: readonly HostPort[];
@@ -39,10 +39,10 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
   const text = await readText(path, { what: "configuration", code: "CONFIG_INVALID", maxBytes: MAX_CONFIG_LENGTH * 4 });
   const loaded = parseConfig(text, { env, file: configPath });
   const from = (written: string): string => resolve(dirname(path), written);
-  const { policy_bundle_path, catalog_path, audit_db_path, token_file } = loaded.host;
+  const { policy_bundle_path, catalog_path, audit_db_path, token_file, credentials_file } = loaded.host;
   return {
     ...loaded,
-    paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path), tokenFile: token_file === null ? null : from(token_file) },
+    paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path), tokenFile: token_file === null ? null : from(token_file), credentialsFile: credentials_file === null ? null : from(credentials_file) },
   };
 }
 

@@ -27,7 +27,7 @@ const read = async (text: string, { mode = 0o600, bearer }: { mode?: number; bea
   await chmod(path, mode);
   const env = { CMCP_DEV_MODE: "1", ...(bearer === undefined ? {} : { CMCP_BEARER_TOKEN: bearer }) };
   const loaded = parseConfig("enclave: {principals: [{id: default}, {id: billing}], token_file: tokens}", { env });
-  return parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: path } })));
+  return parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: path, credentialsFile: null } })));
 };
 const refused = async (text: string, why: RegExp, options: { mode?: number } = {}): Promise<void> =>
   await assert.rejects(read(text, options), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && why.test(thrown.message), text);
@@ -47,8 +47,11 @@ void describe("the token file", () => {
   });
 
   void it("is not needed where JWTs are accepted, and that is not tokenless either", async () => {
-    const loaded = parseConfig("enclave: {identity: {jwt: [{issuer: 'https://login.example/'}]}}", { env: {} });
-    assert.deepEqual(parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null } }))), { v: 1, tokens: [] });
+    const keys = [{ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "k" }];
+    const issuer = { issuer: "https://login.example/", audience: ["here"], jwks: { keys }, algorithms: ["EdDSA"], subjects: [{ subject: "x", principal: "default" }] };
+    const identity = { resource: "https://gw.example/mcp", jwt: [issuer] };
+    const loaded = parseConfig(`enclave: ${JSON.stringify({ identity })}`, { env: {} });
+    assert.deepEqual(parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: null } }))), { v: 1, tokens: [] });
   });
 
   void it("is refused when others than its owner have any access to it", async () => {

@@ -3,6 +3,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_PRINCIPAL } from "../config/fields.ts";
 import { namesIssuers, type LoadedConfig } from "../config/load.ts";
 import { buildProvision, MAX_PROVISIONED_TOKENS, type Provision } from "../document/provision.ts";
+import { readCredentialsFile } from "./credentials.ts";
 import { readText, type FileRole } from "./read.ts";
 
 const ROLE: FileRole = { what: "token file", code: "CONFIG_INVALID", maxBytes: 1024 * 1024, ownerOnly: true };
@@ -33,17 +34,19 @@ async function readTokenFile(path: string, principals: ReadonlySet<string>): Pro
 
 /** What {@link readProvision} reads from. */
 interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
-  readonly paths: { readonly tokenFile: string | null };
+  readonly paths: { readonly tokenFile: string | null; readonly credentialsFile: string | null };
 }
 
 /**
- * The provision message of the token file, as it is now, and of CMCP_BEARER_TOKEN: hashes of tokens only.
+ * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens only hashes.
  * @throws CmcpError `CONFIG_INVALID` naming the file and what is wrong
  */
 export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {
   const { bearerToken } = environment;
-  if (bearerToken === null && paths.tokenFile === null && !namesIssuers(config)) return buildProvision({ v: 1, tokens: [], tokenless: true });
+  const read = paths.credentialsFile === null ? [] : await readCredentialsFile(paths.credentialsFile);
+  const credentials = read.length === 0 ? {} : { credentials: read };
+  if (bearerToken === null && paths.tokenFile === null && !namesIssuers(config)) return buildProvision({ v: 1, tokens: [], tokenless: true, ...credentials });
   const tokens = paths.tokenFile === null ? [] : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
   if (bearerToken !== null) tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
-  return buildProvision({ v: 1, tokens });
+  return buildProvision({ v: 1, tokens, ...credentials });
 }

@@ -58,8 +58,8 @@ export class UpstreamClient implements Upstream {
     this.#pool = createPool(options, limits, this.#closing.signal, limits.maxConnections);
     this.#standing = createPool(options, limits, this.#closing.signal, MAX_STREAMS);
     const path = options.url.pathname + options.url.search;
-    const exchanges = new Exchanges(this.#pool, path, limits);
-    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS });
+    const exchanges = new Exchanges(this.#pool, path, limits, options.credential);
+    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS }, options.credential);
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
     this.#legacy = new LegacyTransport(exchanges, streams);
     this.#attendance = new Attendance(this.#legacy, limits);

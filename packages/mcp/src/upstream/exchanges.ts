@@ -11,9 +11,12 @@ export class Exchanges {
   readonly limits: UpstreamLimits;
   readonly #dispatcher: Dispatcher;
   readonly #path: string;
+  readonly #credential: (() => string) | undefined;
   #running = 0;
 
-  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits) {
+  /** @param credential see {@link UpstreamOptions.credential} */
+  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits, credential?: () => string) {
+    this.#credential = credential;
     this.#dispatcher = dispatcher;
     this.#path = path;
     this.limits = limits;
@@ -38,7 +41,7 @@ export class Exchanges {
     if (this.#running >= this.limits.maxExchanges) {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }
-    const all = { accept: "application/json, text/event-stream", "accept-encoding": "identity", ...headers };
+    const all = { accept: "application/json, text/event-stream", "accept-encoding": "identity", ...headers, ...(this.#credential === undefined ? {} : { authorization: `Bearer ${this.#credential()}` }) };
     const exchange = new HttpExchange(this.#dispatcher, { method, path: this.#path, headers: all, body }, limits, signal);
     this.#running += 1;
     void exchange.closed.then(() => (this.#running -= 1));

@@ -48,4 +48,6 @@ export interface UpstreamOptions {
   readonly limits?: Partial<UpstreamLimits>;
   /** The era the server is approved to speak; without it the server is asked. */
   readonly era?: "modern" | "legacy";
+  /** The bearer token that every request to the server carries, as it is at that moment; it may throw where there is none yet. */
+  readonly credential?: () => string;
 }

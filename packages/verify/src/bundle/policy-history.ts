@@ -16,7 +16,7 @@ export type PolicyHistory =
 /**
  * Follows `session_start` and every `policy_load`. Each load must replace the policy that was in force, and
  * each call must name a policy that had come into force by then: a call under way finishes under the policy
- * it was decided with, so an earlier one is no contradiction, a later one is.
+ * it was decided with, so an earlier one is no contradiction, a later one is. So for every other entry that names one.
  */
 export function policyHistory(entries: readonly AuditEntry[]): PolicyHistory {
   const [root, ...rest] = entries;
@@ -34,10 +34,11 @@ export function policyHistory(entries: readonly AuditEntry[]): PolicyHistory {
       latest = { hash: load.data.policy_hash, version: load.data.policy_version };
       hashes.push(latest.hash);
     }
-    if (entry.entry_type !== "tool_call") continue;
+    const isCall = entry.entry_type === "tool_call";
+    if (!isCall && entry.detail?.["policy_hash"] === undefined) continue;
     const hash = callDetailSchema.safeParse(entry.detail).data?.policy_hash;
-    if (hash === undefined || !hashes.includes(hash)) return refuse("was decided under a policy that was not in force");
-    if (hash !== latest.hash) overtaken += 1;
+    if (hash === undefined || !hashes.includes(hash)) return refuse(isCall ? "was decided under a policy that was not in force" : "names a policy that was not in force");
+    if (isCall && hash !== latest.hash) overtaken += 1;
   }
   return { ok: true, latest, hashes, overtaken };
 }

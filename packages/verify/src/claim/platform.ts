@@ -73,9 +73,9 @@ async function reportDataOf(crypto: VerifierCrypto, claim: Claim): Promise<Uint8
 }
 
 /** The launch document's digest as the platform carries it; TDX's register is wider than a SHA-256. */
-async function launchDigestFor(crypto: VerifierCrypto, provider: "sev-snp" | "tdx" | "tpm" | "azure-cvm", { launchDocument, launchDigest }: Expectations): Promise<Uint8Array | null> {
+async function launchDigestFor(crypto: VerifierCrypto, provider: "sev-snp" | "tdx" | "tpm" | "azure-cvm", { launch, launchDigest }: Expectations): Promise<Uint8Array | null> {
   const width = provider === "tdx" ? 48 : 32;
-  if (launchDocument !== undefined) return new Uint8Array(await crypto.subtle.digest(provider === "tdx" ? "SHA-384" : "SHA-256", Uint8Array.from(launchDocument)));
+  if (launch !== undefined) return new Uint8Array(await crypto.subtle.digest(provider === "tdx" ? "SHA-384" : "SHA-256", Uint8Array.from(launch.document)));
   const bytes = launchDigest === undefined ? undefined : fromHex(launchDigest);
   return bytes?.length === width ? bytes : null;
 }
@@ -97,7 +97,7 @@ function measurementNamed(verified: VerifiedEvidence): string {
 }
 
 /** The root entry beside the evidence: it is the chain's root, and names the launch document, policy and catalog. */
-async function checkRootEntry(crypto: VerifierCrypto, claim: Claim, { rootEntry }: EvidenceFile, { launchDocument, launchDigest }: Expectations, list: Checklist): Promise<void> {
+async function checkRootEntry(crypto: VerifierCrypto, claim: Claim, { rootEntry }: EvidenceFile, { launch, launchDigest }: Expectations, list: Checklist): Promise<void> {
   if (rootEntry === null) {
     list.notPerformed("root entry in evidence", "the evidence file has no root entry");
     return;
@@ -106,7 +106,7 @@ async function checkRootEntry(crypto: VerifierCrypto, claim: Claim, { rootEntry 
   const isRoot = entry.success && entry.data.entry_hash === claim.gateway.audit_chain.root && (await sha256Hex(crypto, entryHashInput(entry.data))) === entry.data.entry_hash;
   if (!list.require("root entry in evidence", isRoot, "CHAIN_ROOT_NOT_BOUND", "it hashes to the chain's root", "it is not the entry the chain begins with")) return;
   const detail = rootDetailSchema.safeParse(entry.data?.detail);
-  const known = launchDocument === undefined ? (launchDigest?.length === 64 ? launchDigest : null) : await sha256Hex(crypto, Uint8Array.from(launchDocument));
+  const known = launch === undefined ? (launchDigest?.length === 64 ? launchDigest : null) : await sha256Hex(crypto, Uint8Array.from(launch.document));
   if (known === null) list.notPerformed("launch digest in root entry", "the launch document was not given");
   else list.require("launch digest in root entry", detail.success && detail.data.launch_digest === `sha256:${known}`, "EVIDENCE_LAUNCH_NOT_BOUND", "the session ran under the expected launch document", "the session ran under another launch document");
 }

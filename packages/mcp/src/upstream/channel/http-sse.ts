@@ -24,7 +24,7 @@ function endpointPath(url: URL, said: string): string {
 export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenChannel {
   const limits: UpstreamLimits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
   const pool = createPool(options, limits, closing, MAX_CONNECTIONS);
-  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS });
+  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS }, options.credential);
   closing.addEventListener("abort", () => void pool.destroy(), { once: true });
   return async (received, signal) => {
     const ending = new AbortController();
@@ -50,7 +50,7 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
       })
       .catch(closed.reject);
     try {
-      const posts = new Exchanges(pool, await endpoint.promise, limits);
+      const posts = new Exchanges(pool, await endpoint.promise, limits, options.credential);
       return {
         closed: closed.promise,
         send: async (text) => {

@@ -1,0 +1,65 @@
+import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import { asCmcpError } from "@cmcp/boundary";
+import type { Claim } from "@cmcp/claim/schema";
+import { policyHistory } from "../bundle/policy-history.ts";
+import type { Checklist } from "../checklist.ts";
+import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
+import type { Expectations } from "../expectations.ts";
+import type { LaunchTerms } from "./launch-terms.ts";
+
+const POLICY = "policy of launch document";
+
+/** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to the evidence elsewhere. */
+export async function checkLaunch(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly }: Expectations, list: Checklist): Promise<void> {
+  if (launch === undefined) {
+    list.notPerformed(POLICY, "the launch document was not given (--launch-document)");
+    return;
+  }
+  const terms = list.attempt("launch document form", "LAUNCH_DOCUMENT_INVALID", "canonical JSON of the documented form", () => launch.read(launch.document));
+  if (bundle !== null) {
+    const digest = await sha256Hex(crypto, Uint8Array.from(launch.document));
+    const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
+    list.require("launch digest in audit chain", root.success && root.data.launch_digest === `sha256:${digest}`, "EVIDENCE_LAUNCH_NOT_BOUND", "the session ran under the expected launch document", "the session ran under another launch document");
+  }
+  if (terms === null) return;
+  list.require("development", !terms.development || allowSoftwareOnly, "DEVELOPMENT_NOT_ACCEPTED", terms.development ? "explicitly accepted for this verification" : "the launch document is not of a development instance", "the launch document is of a development instance, which is not accepted unless asked for");
+  list.require("catalog of launch document", claim.gateway.catalog.hash === terms.catalogHash, "CATALOG_HASH_MISMATCH", "the claim names the launch document's catalog", `the launch document's catalog is ${terms.catalogHash}`);
+  checkPolicies(claim, bundle, terms, list);
+}
+
+/** Every policy of the session, from the launch document's own to the claim's, may have followed the one before it. */
+function checkPolicies({ trace }: Claim, bundle: AuditBundle | null, terms: LaunchTerms, list: Checklist): void {
+  const { bundle_hash: claimed, version } = trace.policy;
+  const history = bundle === null ? null : policyHistory(bundle.entries);
+  const named = [...(history?.ok === true ? history.hashes : []), claimed];
+  // The launch document's bundle was in force before the session, and the last of the session is the claim's.
+  const inForce = [terms.policyHash, ...named].filter((hash, index, all) => index === 0 || hash !== all[index - 1]);
+  const missing = inForce.find((hash) => !terms.versions.has(hash));
+  if (missing !== undefined) {
+    refuseMissing(missing, terms, list);
+    return;
+  }
+  try {
+    for (const [index, next] of inForce.entries()) {
+      const previous = inForce[index - 1];
+      if (previous !== undefined) terms.requireMayFollow(next, previous);
+    }
+  } catch (thrown) {
+    const { code, message } = asCmcpError(thrown, "POLICY_NOT_OF_LAUNCH", "a policy bundle does not follow from the launch document");
+    list.fail(POLICY, code, message);
+    return;
+  }
+  const own = inForce.length === 1 ? "the launch document's own bundle was in force" : `${inForce.length - 1} of the bundles given followed the launch document's, each signed with its key and of a higher version`;
+  list.require(POLICY, terms.versions.get(claimed) === version, "POLICY_NOT_OF_LAUNCH", `${own}${bundle === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`, "the claim names another version than its policy bundle has");
+}
+
+/** A policy that nobody showed: nothing says who made it, so the claim is not accepted. */
+function refuseMissing(missing: string, { policyHash, versions }: LaunchTerms, list: Checklist): void {
+  const given = [...versions.keys()].filter((hash) => hash !== policyHash);
+  if (given.length > 0) {
+    list.fail(POLICY, "POLICY_HASH_MISMATCH", `${missing} was in force; the launch document has ${policyHash}, and the bundles given are ${given.join(", ")}`);
+    return;
+  }
+  list.notPerformed(POLICY, `${missing} was in force, the launch document has ${policyHash}, and no other bundle was given (--policy-bundle)`);
+  list.fail(`required: ${POLICY}`, "POLICY_BUNDLE_MISSING", "who made the policy that was in force cannot be said without its bundle");
+}

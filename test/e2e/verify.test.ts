@@ -128,17 +128,21 @@ describe("the record of a closed session", () => {
     assert.deepEqual([withheld.code, failures(withheld)], [10, [`receipt ${receipts[2]?.sequence_number} CHAIN_BROKEN`]]);
   });
 
-  test("20: evidence of a platform this version cannot judge; edited by somebody who cannot sign it, 10", async () => {
+  test("20: a platform this version cannot judge; 10: one without its evidence, or edited by somebody who cannot sign it", async () => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const x = publicKey.export({ format: "jwk" }).x ?? "";
     const key = Buffer.from(x, "base64url");
-    const hardware = structuredClone(claim);
-    hardware.trace.runtime.platform = "intel-tdx";
-    hardware.trace.runtime.nonce = Buffer.from(sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root)).toString("base64url");
-    hardware.trace.subject = subjectOf(key);
-    hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
-    const unsupported = await cmcp(["verify", await write("hardware.json", JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))), "--json", "--allow-software-only"]);
-    assert.deepEqual([unsupported.code, failures(unsupported)], [20, ["platform evidence EVIDENCE_MISSING"]]);
+    const verdictOn = async (platform: Claim["trace"]["runtime"]["platform"]): Promise<{ code: number; failures: unknown }> => {
+      const hardware = structuredClone(claim);
+      hardware.trace.runtime.platform = platform;
+      hardware.trace.runtime.nonce = Buffer.from(sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root)).toString("base64url");
+      hardware.trace.subject = subjectOf(key);
+      hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
+      const verdict = await cmcp(["verify", await write(`${platform}.json`, JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))), "--json", "--allow-software-only"]);
+      return { code: verdict.code, failures: failures(verdict) };
+    };
+    assert.deepEqual(await verdictOn("aws-nitro"), { code: 20, failures: ["platform evidence UNSUPPORTED_PROVIDER"] });
+    assert.deepEqual(await verdictOn("intel-tdx"), { code: 10, failures: ["platform evidence EVIDENCE_MISSING"] });
     const edited = await cmcp(["verify", await write("edited.json", changed(text.claim, '"platform":"software-only"', '"platform":"intel-tdx"')), "--json", "--allow-software-only"]);
     assert.deepEqual([edited.code, failures(edited)], [10, ["claim signature SIGNATURE_INVALID", "platform evidence EVIDENCE_MISSING"]]);
   });

@@ -12,7 +12,8 @@ import { findIsolation, type IsolationMeans } from "./isolation.ts";
 import { startEnclaveProcess, type EnclaveProcess } from "./process.ts";
 import { makeRuntimeDirectory } from "./runtime-directory.ts";
 
-const LISTEN = 'require("node:net").createServer().listen(process.env.CMCP_ENCLAVE_LISTEN);';
+/** Listens; `dialled` resolves with the first connection, before which no process that is to start may end. */
+const LISTEN = 'const { promise: dialled, resolve: accept } = Promise.withResolvers(); require("node:net").createServer(accept).listen(process.env.CMCP_ENCLAVE_LISTEN);';
 
 interface Started {
   readonly process: EnclaveProcess;
@@ -60,7 +61,7 @@ await test("the process has two variables, its arguments, no code generation, no
      attempt("freeze", () => { "use strict"; Array.prototype.map = null; if (Array.prototype.map === null) return; throw new TypeError(); });
      attempt("proto", () => { if ({}.__proto__ === undefined) throw new TypeError(); });
      ${LISTEN}
-     setTimeout(() => { console.log("END"); process.exit(0); }, 200);`,
+     setTimeout(() => dialled.then(() => { console.log("END"); process.exit(0); }), 200);`,
   );
   assert.deepEqual(await printed(started), [
     '["CMCP_ENCLAVE_LISTEN","CMCP_HOST_SERVICES"] one',
@@ -84,7 +85,8 @@ await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (
   const { port } = server.address() as AddressInfo;
   const started = await start(
     t,
-    `const net = require("node:net");
+    `${LISTEN}
+     const net = require("node:net");
      const tcp = (host, port) => new Promise((resolve) => net.connect(port, host).on("connect", () => resolve("works")).on("error", (error) => resolve(error.code)));
      const listen = () => new Promise((resolve) => { const s = net.createServer().listen(0, "0.0.0.0", () => { net.connect(s.address().port, "127.0.0.1").on("connect", () => resolve("works")).on("error", (error) => resolve(error.code)); }); });
      const udp = () => new Promise((resolve) => require("node:dgram").createSocket("udp4").send("x", 53, "1.1.1.1", (error) => resolve(error ? error.code : "works")));
@@ -100,9 +102,9 @@ await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (
        console.log("dns", await dns());
        console.log("lookup", await lookup());
        console.log("END");
+       await dialled;
        process.exit(0);
-     })();
-     ${LISTEN}`,
+     })();`,
     means,
   );
   const lines = await printed(started);
@@ -141,7 +143,7 @@ await test("output is logged line by line, bounded in length and number", async 
     `process.stdout.write("a".repeat(100_000) + "\\nsplit "); process.stdout.write("line\\n");
      for (let i = 0; i < 5000; i += 1) process.stderr.write("noise\\n");
      ${LISTEN}
-     setTimeout(() => { console.log("END"); process.exit(0); }, 1200);`,
+     setTimeout(() => dialled.then(() => { console.log("END"); process.exit(0); }), 1200);`,
   );
   const lines = await printed(started);
   assert.equal(lines[0]?.length ?? 0, 2_048);

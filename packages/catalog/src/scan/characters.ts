@@ -26,6 +26,8 @@ const SINGLE: ReadonlyMap<number, CharacterClass> = new Map([
 ]);
 const BETWEEN_LETTERS = /[\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}]/u;
 const PICTURE = /\p{Extended_Pictographic}|\p{Emoji_Modifier}|[#*0-9]|\ufe0f/u;
+/** Surrogates and every format character, also those a reviewer sees in their own script. */
+const UNSHOWN = /[\p{Surrogate}\p{Cf}]/u;
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/u;
 
 function classify(point: number, before: string, after: string): CharacterClass | null {
@@ -70,12 +72,12 @@ export function findCharacters(text: string): TextFinding[] {
   }));
 }
 
-/** Text as a terminal may show it: what {@link findCharacters} would report, and line breaks, stand as `<U+....>`. */
+/** Text as a terminal may show it: what {@link findCharacters} would report, format characters and line breaks stand as `<U+....>`. */
 export function visibleText(text: string): string {
   let out = "";
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0;
-    out += point === 0x0a || point === 0x0d || point === 0x09 || /\p{Surrogate}/u.test(character) || classify(point, "", "") !== null ? `<${codePointName(point)}>` : character;
+    out += point === 0x0a || point === 0x0d || point === 0x09 || UNSHOWN.test(character) || classify(point, "", "") !== null ? `<${codePointName(point)}>` : character;
   }
   return out;
 }

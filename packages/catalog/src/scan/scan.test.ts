@@ -177,6 +177,7 @@ test("anything is scanned without failing, and what is printed of it is visible"
     }),
     { numRuns: 300 },
   );
+  for (const character of ["\u070f", "\u{110bd}", "\u0600"]) assert.equal(visibleText(`a${character}`), `a<U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}>`);
 });
 
 test("time grows with the text, not faster: texts made to be slow end", { timeout: 20_000 }, () => {

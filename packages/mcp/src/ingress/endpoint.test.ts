@@ -250,6 +250,19 @@ await test("notifications and answers to nothing are accepted", async () => {
   assert.equal(gateway.calls.length, 0);
 });
 
+await test("a resource is followed in a session only, as nothing else has a stream to hear of changes", async () => {
+  const { endpoint, gateway } = start();
+  const follow = (context: object = {}): object => rpc("resources/subscribe", { uri: "memo://one", ...context });
+  for (const message of [follow(), follow({ _cmcp: { session_id: "label" } })]) {
+    const answer = await ask(endpoint, post(message));
+    assertRefused(answer, { status: 501, rpc: -32601, code: "NOT_SUPPORTED", id: 1 });
+    assert.match(answer.body.error?.message ?? "", /needs a session/);
+  }
+  assert.equal(gateway.calls.length, 0);
+  assert.equal((await ask(endpoint, post(follow(), await initialized(endpoint)))).body.error, undefined);
+  assert.equal(gateway.calls.length, 1);
+});
+
 await test("what is not implemented is refused by name", async () => {
   const { endpoint } = start();
   const session = await initialized(endpoint);

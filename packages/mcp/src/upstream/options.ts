@@ -27,7 +27,7 @@ export interface UpstreamLimits {
   readonly maxExchanges: number;
 }
 
-/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 32 connections. */
+/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 256 connections, as each open stream takes one. */
 export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   connectMs: 10_000,
   headersMs: 60_000,
@@ -35,7 +35,7 @@ export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   totalMs: 120_000,
   maxResponseBytes: 2 * 1024 * 1024,
   maxHeaderBytes: 16 * 1024,
-  maxConnections: 32,
+  maxConnections: 256,
   maxExchanges: 512,
 };
 

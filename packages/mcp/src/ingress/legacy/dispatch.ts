@@ -123,6 +123,7 @@ export class LegacyDispatcher<Session extends object> {
       const shown = list.kind === "tools" ? items.map(legacyTool) : items;
       return { [list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) };
     }
+    if (method === "resources/subscribe" && opened === undefined) throw methodNotFound(method, "needs a session, whose stream tells of changes: initialize one");
     if (isGoverned(method)) {
       const request = { ...readGoverned(method, params, false), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
       const reply = await this.#ports.perform(caller, await session(), request, this.#peer(params, inbound, stream, gone));

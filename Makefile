@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-lock vm-test vm-demo clean
+.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-demo clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -60,6 +60,9 @@ image-repro: setup ## build the image twice, in different folders at different t
 
 image-context: setup ## the folder that Dockerfile.enclave builds from
 	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/container-context.ts
+
+image-container: image image-context ## build Dockerfile.enclave with buildah and compare every file with make image
+	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/container.ts
 
 vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
 	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts

@@ -8,7 +8,7 @@ export { attestationResult } from "./appraisal/ear.ts";
 export { isPreset, parseAppraisalPolicy, preset } from "./appraisal/load-policy.ts";
 export { EVIDENCE_PLATFORMS, appraisalPolicySchema, type AppraisalPolicy, type EvidencePlatform } from "./appraisal/policy.ts";
 export { PRESETS, type PresetName } from "./appraisal/presets.ts";
-export type { ImageMatcher, MeasuredRegisters } from "./appraisal/image.ts";
+export type { AcceptedImage, ImageMatcher, MeasuredRegisters } from "./appraisal/image.ts";
 export { readEvidenceFile, type EvidenceFile } from "./evidence-file/read.ts";
 export { verifyEvidence, verifyEvidenceParts, type HardwareParts, type EvidenceExpectations, type EvidenceFiles, type EvidenceOutcome, type EvidenceVerdict, type VerifiedEvidence } from "./appraisal/verify-evidence.ts";
 export { SHOWN_KINDS, showEvidence, type Shown, type ShownKind } from "./appraisal/show.ts";

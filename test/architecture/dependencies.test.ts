@@ -24,7 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
   "packages/launch": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/spawner", "yaml", "zod", "node"],
   "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/attestation", "zod"],
-  attestation: ["@cmcp/boundary", "@peculiar/x509", "reflect-metadata", "zod", "node"],
+  attestation: ["@cmcp/boundary", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "zod", "node"],
   "packages/spawner": ["@cmcp/boundary", "zod", "node"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],

@@ -224,11 +224,11 @@ test("the host's word is a label for rules and record, and lets nobody in", asyn
   }
 });
 
-describe("an enclave whose identity configuration is wrong does not start", () => {
+describe("a wrong identity configuration is refused, by the check and by the start", () => {
   const [issuer] = IDENTITY.jwt;
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const cases: Record<string, readonly [object, RegExp]> = {
-    "a misspelled key": [{ ...IDENTITY, jwts: [] }, /enclave\.identity\.jwts: unknown key/],
+    "a misspelled key": [{ ...IDENTITY, jwts: [] }, /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/],
     "an algorithm of shared secrets": [{ ...IDENTITY, jwt: [{ ...issuer, algorithms: ["HS256"] }] }, /enclave\.identity\.jwt\.0\.algorithms/],
     "an address to fetch keys from": [{ ...IDENTITY, jwt: [{ ...issuer, jwks_uri: "https://login.bank.example/keys" }] }, /enclave\.identity\.jwt\.0\.jwks_uri: unknown key/],
     "a private key": [{ ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "k" }] } }] }, /enclave\.identity\.jwt\.0\.jwks\.keys\.0/],
@@ -239,10 +239,12 @@ describe("an enclave whose identity configuration is wrong does not start", () =
       const folder = await mkdtemp(join(tmpdir(), "cmcp-identity-refused-"));
       try {
         const config = await deploy(join(folder, "d"), { port: 1, fingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}` }, identity);
-        const run = await cmcp(["start", "--config", config, "--json"], { CMCP_DEV_MODE: "1" });
-        const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
-        assert.deepEqual([run.code, error.code], [10, "CONFIG_INVALID"], error.message);
-        assert.match(error.message, says);
+        for (const command of ["validate-config", "start"]) {
+          const run = await cmcp([command, "--config", config, "--json"], { CMCP_DEV_MODE: "1" });
+          const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
+          assert.deepEqual([run.code, error.code], [10, "CONFIG_INVALID"], `${command}: ${error.message}`);
+          assert.match(error.message, says);
+        }
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

@@ -87,6 +87,31 @@ describe("policy commands", () => {
     assert.deepEqual([other.code, other.stdout.startsWith("allow (expected deny)")], [10, true]);
   });
 
+  test("test tries rules that read who the caller is", async () => {
+    await cp(at("policies"), at("who"), { recursive: true });
+    await writeFile(at("who/who.cedar"), `
+      @id("bearer-only") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_source == "tokenless" };
+      @id("not-anna") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has user_identity && principal.user_identity == "anna" };
+      @id("no-guests") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has identity_issuer && principal.identity_issuer like "https://guests.*" };
+      @id("not-care") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_claims.contains("unit=care") };
+      @id("not-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard" };`);
+    const written = await cmcp(["policy", "schema", at("who"), "--catalog", at("catalog.json"), "--out", at("who/schema.cedarschema")]);
+    assert.equal(written.code, 0, written.stderr);
+    const run = async (who: object): Promise<CommandResult> => {
+      await writeFile(at("who.json"), JSON.stringify({ tool: "send_message", arguments: { to: "a", text: "b" }, ...who }));
+      return await cmcp(["policy", "test", at("who"), "--catalog", at("catalog.json"), "--call", at("who.json"), "--json"]);
+    };
+    const rule = async (who: object): Promise<unknown> => json(await run(who))["rule"];
+    const jwt = { identity_source: "jwt", identity_issuer: "https://login.example/", user_identity: "bert" };
+    for (const who of [{}, { identity_source: "bearer" }, jwt, { ...jwt, identity_claims: ["unit=fx"] }, { host_asserted_identity: "spiffe://bank.example/desk" }]) assert.equal(await rule(who), "allow-messages", JSON.stringify(who));
+    assert.equal(await rule({ identity_source: "tokenless" }), "bearer-only");
+    assert.equal(await rule({ ...jwt, user_identity: "anna" }), "not-anna");
+    assert.equal(await rule({ ...jwt, identity_issuer: "https://guests.example/" }), "no-guests");
+    assert.equal(await rule({ ...jwt, identity_claims: ["unit=fx", "unit=care"] }), "not-care");
+    assert.equal(await rule({ host_asserted_identity: "spiffe://bank.example/yard" }), "not-the-yard");
+    for (const who of [{ identity_source: "password" }, { user_identity: "anna" }, { identity_claims: ["unit=care"] }, { identity_source: "jwt" }, { ...jwt, identity_claims: ["care"] }]) assert.equal((await run(who)).code, 64, JSON.stringify(who));
+  });
+
   test("test refuses a call that is not of the documented form", async () => {
     for (const text of ["{", "[]", "{}", '{"tool":"echo","tols":1}', '{"tool":"echo","session_max_sensitivity":"no-such-label"}', '{"tool":"echo","vocabulary":{"pii":9}}', '{"tool":"a","tool":"b"}']) {
       await writeFile(at("bad.json"), text);

@@ -74,6 +74,10 @@ describe("resources, prompts and completion in front of a real server", { timeou
     await assert.rejects(client.readResource({ uri: "demo://resource/static/document/architecture.md" }), (error: { code?: number; data?: { error_code?: string } }) => error.data?.error_code === "POLICY_DENY");
     await assert.rejects(client.readResource({ uri: "file:///etc/passwd" }), (error: { code?: number; data?: { error_code?: string } }) => error.code === -32002 && error.data?.error_code === "RESOURCE_NOT_IN_CATALOG");
     await assert.rejects(client.getPrompt({ name: "nobody-approved" }), (error: { code?: number; data?: { error_code?: string } }) => error.code === -32602 && error.data?.error_code === "PROMPT_NOT_IN_CATALOG");
+    const completing = (ref: Parameters<Client["complete"]>[0]["ref"], code: string): Promise<void> =>
+      assert.rejects(client.complete({ ref, argument: { name: "department", value: "E" } }), (error: { code?: number; data?: { error_code?: string } }) => error.data?.error_code === code);
+    await completing({ type: "ref/prompt", name: "nobody-approved" }, "PROMPT_NOT_IN_CATALOG");
+    await completing({ type: "ref/resource", uri: "file:///{path}" }, "RESOURCE_NOT_IN_CATALOG");
     await client.close();
     const auditor = clientOf(gateway, token);
     const read = await auditor.rpc("resources/read", { uri: "file:///etc/passwd", _cmcp: { session_id: "audited" } });
@@ -127,6 +131,8 @@ describe("resources, prompts and completion in front of a real server", { timeou
     await client.subscribeResource({ uri });
     await client.callTool({ name: "toggle-subscriber-updates", arguments: {} });
     assert.equal(await updated.promise, uri);
+    const { status, body } = await clientOf(gateway, token).rpc("resources/subscribe", { uri, _cmcp: { session_id: "single" } });
+    assert.deepEqual([status, body.error?.code, body.error?.data?.error_code], [501, -32601, "NOT_SUPPORTED"], "a single request has no stream");
     await client.unsubscribeResource({ uri });
     await client.callTool({ name: "toggle-subscriber-updates", arguments: {} });
     await client.close();

@@ -21,18 +21,18 @@ const scene = await startScene(folder);
 try {
   say(`agents connect to ${scene.gateway.url}/mcp; the machine is process ${scene.gateway.machine.pid}, up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 
-  step(2, "An agent calls tools: host, vsock, enclave, TLS, real MCP servers, and back");
+  step(2, "An agent calls tools: host, vsock, enclave, TLS, a real MCP server, and back");
   const agent = await Agent.connect(`${scene.gateway.url}/mcp`, TOKEN, "sessions");
-  const echo = await agent.call("echo", { message: "hello from outside the machine" });
-  show("echo", echo);
-  expectCall(echo.allowed, "echo is allowed");
+  const early = await agent.call("send_message", { to: "friend@example.org", text: "lunch?" });
+  show("send_message, before any record was read", early);
+  expectCall(early.allowed, "send_message is allowed in a session that has seen nothing sensitive");
   const record = await agent.call("get_patient_record", { patient_id: "P-1001" });
   show("get_patient_record P-1001", record, true);
   expectCall(record.allowed && !JSON.stringify(record).includes("078-05-1120"), "the social security number is redacted");
   const message = await agent.call("send_message", { to: "friend@example.org", text: "guess what I read" });
   show("send_message, after it", message);
   expectCall(!message.allowed, "send_message is denied once the session has seen health data");
-  expectCall(scene.records.calls.every(({ tool }) => tool !== "send_message"), "the denied message never left the machine");
+  expectCall(scene.records.calls.filter(({ tool }) => tool === "send_message").length === 1, "the denied message never left the machine");
 
   step(3, "The session is closed; its claim carries a quote of the machine's TPM");
   const files = await scene.closeSession((message.receipt as { session_id: string }).session_id);

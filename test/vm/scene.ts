@@ -3,8 +3,6 @@ import { join } from "node:path";
 import { writeMeasurements } from "@cmcp/enclave-image/measure";
 import { commandLine } from "../../enclave-image/src/build/command-line.ts";
 import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
-import { developmentEnvironment } from "../gateway/gateway.ts";
-import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 import { startMachineGateway, type MachineGateway } from "./gateway.ts";
 import { debugMachine, published } from "./image.ts";
@@ -14,7 +12,7 @@ import type { Claimed } from "./verifying.ts";
 /** The only principal's. */
 export const TOKEN = "token-of-the-only-principal-0123456789";
 
-/** The quickstart deployment on real servers, its enclave in a machine with a TPM. */
+/** The quickstart deployment on a real server, not in development, its enclave in a machine with a TPM. */
 export interface Scene {
   readonly gateway: MachineGateway;
   readonly records: RecordsServer;
@@ -33,16 +31,15 @@ export async function startScene(folder: string): Promise<Scene> {
   };
   try {
     await mkdir(folder, { recursive: true });
-    const everything = await startEverythingServer();
-    undo.push(() => everything.close());
     const records = await startRecordsServer();
     undo.push(() => records.close());
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: everything.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: records.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
     await listenOnAnyPort(config);
+    await onlyPinned(join(folder, "deployment/catalog.json"));
     await writeFile(config, (await readFile(config, "utf8")).replace("provider: auto", "provider: tpm"));
     const initramfs = join(folder, "initramfs");
     await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "enclave.ts" } }, initramfs);
-    const gateway = await startMachineGateway({ config, environment: developmentEnvironment(TOKEN), machine: debugMachine("vtpm", initramfs), folder });
+    const gateway = await startMachineGateway({ config, environment: { CMCP_BEARER_TOKEN: TOKEN }, machine: debugMachine("vtpm", initramfs), folder });
     undo.push(() => gateway.close());
     const fetched = async (name: string, path: string, method: "GET" | "POST"): Promise<string> => {
       const reply = await fetch(`${gateway.url}${path}`, { method, headers: { authorization: `Bearer ${TOKEN}` } });
@@ -66,6 +63,12 @@ export async function startScene(folder: string): Promise<Scene> {
     await close();
     throw thrown;
   }
+}
+
+/** Outside development a server is reached over TLS, with its key pinned; the example's other one is not. */
+async function onlyPinned(catalog: string): Promise<void> {
+  const entries = JSON.parse(await readFile(catalog, "utf8")) as { server: { url: string } }[];
+  await writeFile(catalog, JSON.stringify(entries.filter(({ server }) => server.url.startsWith("https:"))));
 }
 
 /** Writes what the machine measures as with some initramfs and command line, and returns the path. */

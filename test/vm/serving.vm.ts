@@ -14,15 +14,15 @@ test("a call goes through a machine to real servers and back, and its claim carr
   t.after(() => scene.close());
   const agent = await Agent.connect(`${scene.gateway.url}/mcp`, TOKEN, "sessions");
 
-  const echo = await agent.call("echo", { message: "through the machine" });
-  assert.ok(echo.allowed && echo.text.includes("through the machine"));
+  const early = await agent.call("send_message", { to: "friend@example.org", text: "lunch?" });
+  assert.ok(early.allowed);
   const record = await agent.call("get_patient_record", { patient_id: "P-1001" });
   assert.ok(record.allowed);
   assert.match(JSON.stringify(record.structured), /Type 2 diabetes/);
   assert.doesNotMatch(JSON.stringify(record), /078-05-1120/);
   const message = await agent.call("send_message", { to: "friend@example.org", text: "guess what I read" });
   assert.ok(!message.allowed);
-  assert.deepEqual(scene.records.calls.map(({ tool }) => tool), ["get_patient_record"], "what was denied never left the machine");
+  assert.deepEqual(scene.records.calls.map(({ tool }) => tool), ["send_message", "get_patient_record"], "what was denied never left the machine");
 
   const files = await scene.closeSession((message.receipt as { session_id: string }).session_id);
   const claimed: Claimed = { ...files, policy: "vtpm" };

@@ -1,6 +1,7 @@
 import { toHex } from "@cmcp/boundary";
 import { BANKS } from "../event-log/hash-algorithm.ts";
 import type { ProvenRegisters } from "../tpm/registers.ts";
+import { noteAcpi, type MeasuredLaunch } from "./acpi.ts";
 import type { CheckRecorder } from "./check.ts";
 import type { VerifiedEvidence } from "./verify-evidence.ts";
 
@@ -10,8 +11,14 @@ export interface MeasuredRegisters {
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** What the registers are of, as a readable name; `null` when they are of no accepted image. */
-export type ImageMatcher = (registers: MeasuredRegisters) => string | null;
+/** An accepted image, as it was launched. */
+export interface AcceptedImage extends MeasuredLaunch {
+  /** For readers. */
+  readonly name: string;
+}
+
+/** What the registers are of; `null` when they are of no accepted image. */
+export type ImageMatcher = (registers: MeasuredRegisters) => AcceptedImage | null;
 
 /** Registers of a TPM that the start of an image measures into. */
 const TPM_REGISTERS: readonly number[] = [4, 9, 11, 12];
@@ -34,9 +41,11 @@ function registersOf(verified: VerifiedEvidence): MeasuredRegisters {
   }
 }
 
-/** Records the check `image`: the machine started an accepted image. */
+/** Records the check `image`: the machine started an accepted image. On SEV-SNP also what that image leaves to the host's ACPI tables. */
 export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, image: ImageMatcher): boolean {
   const registers = registersOf(verified);
   const found = image(registers);
-  return recorder.require("image", found !== null, "EVIDENCE_MEASUREMENT_MISMATCH", found ?? "", `the registers are of no accepted image: ${Object.entries(registers.values).map(([name, value]) => `${name} ${value || "not given"}`).join(", ")}`);
+  const accepted = recorder.require("image", found !== null, "EVIDENCE_MEASUREMENT_MISMATCH", found?.name ?? "", `the registers are of no accepted image: ${Object.entries(registers.values).map(([name, value]) => `${name} ${value || "not given"}`).join(", ")}`);
+  if (found !== null && registers.platform === "sev-snp") noteAcpi(recorder, found);
+  return accepted;
 }

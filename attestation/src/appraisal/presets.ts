@@ -44,10 +44,10 @@ export const PRESETS = {
     sev_snp: { vmpl: [0, 1], host_data: { unexpected: "any" } },
   },
   "aws-snp": {
-    description: "AWS on SEV-SNP. The key is loaded by AWS (VLEK) and is of no particular chip; AWS sets no HOST_DATA.",
+    description: "AWS on SEV-SNP. The key is loaded by AWS (VLEK) and is of no particular chip; AWS sets no HOST_DATA and runs firmware before it commits it.",
     platforms: ["sev-snp"],
     required: ["report_data", "measurement", "tcb"],
-    sev_snp: { endorsement_keys: ["VLEK"], vlek_providers: ["aws-*"], vmpl: [0, 1] },
+    sev_snp: { endorsement_keys: ["VLEK"], vlek_providers: ["CN=cc-*.amazonaws.com"], vmpl: [0, 1], tcb: { provisional_firmware: "any" } },
   },
   vtpm: {
     description: "A virtual TPM without confidential hardware, such as swtpm under QEMU. Whoever runs it can make it say anything: its root must be given, and assurance stays host-trusted.",

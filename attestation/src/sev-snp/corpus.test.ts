@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { isJsonObject, parseJson, toHex, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { z } from "zod";
+import { preset } from "../appraisal/load-policy.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
 import { readCertificates } from "./certificates.ts";
 import { sevSnpPolicySchema, STRICT_SEV_SNP_POLICY, type SevSnpPolicy } from "./policy.ts";
@@ -100,7 +101,8 @@ test("a provider's report passes a policy for that provider", { skip }, async ()
   const item = endorsed.find(({ file: name }) => name.includes("vlek"));
   assert.ok(item !== undefined);
   const floors = { Milan: { bootloader: 4, tee: 0, snp: 24, microcode: 217 } };
-  const policy = sevSnpPolicySchema.parse({ endorsement_keys: ["VLEK"], vlek_providers: ["CN=cc-*.amazonaws.com"], vmpl: [0, 1], tcb: { floors, provisional_firmware: "any" } });
+  const aws = preset("aws-snp").sev_snp;
+  const policy: SevSnpPolicy = { ...aws, tcb: { ...aws.tcb, floors } };
   assert.deepEqual(await run(inputOf(item), validFrom(item), policy), { verified: true, failed: [] });
 });
 

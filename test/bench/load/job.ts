@@ -75,6 +75,8 @@ export interface StreamsRead {
   readonly whole: number;
   /** Progress events that arrived, of all streams. */
   readonly events: number;
+  /** Most streams that were open at one time, each from its first byte to its end. */
+  readonly mostOpen: number;
   /** Why streams were not whole. */
   readonly broken: Readonly<Record<string, number>>;
 }

@@ -4,6 +4,9 @@ import { performance } from "node:perf_hooks";
 /** A streamed result as it arrived. */
 export interface Streamed {
   readonly firstByteMs: number;
+  /** Times of the first byte and of the end, in milliseconds on this process's clock. */
+  readonly begunAt: number;
+  readonly endedAt: number;
   /** Progress events that came in order, each once. */
   readonly events: number;
   /** `null` when the result came after all of them. */
@@ -58,7 +61,7 @@ export function readStream(agent: Agent, port: number, headers: Readonly<Record<
     const missing = count.finished ? `${count.events} of ${expected} events` : `no result, ${count.events} of ${expected} events`;
     const whole = count.finished && count.events === expected && count.fault === null;
     begun.resolve();
-    done.resolve({ firstByteMs, events: count.events, broken: whole ? null : (why ?? count.fault ?? missing) });
+    done.resolve({ firstByteMs, begunAt: sent + firstByteMs, endedAt: performance.now(), events: count.events, broken: whole ? null : (why ?? count.fault ?? missing) });
   };
   const outgoing = request({ agent, host: "127.0.0.1", port, path: "/mcp", method: "POST", headers: { ...headers, "content-length": Buffer.byteLength(body) } }, (response) => {
     response.setEncoding("utf8");

@@ -1,43 +1,59 @@
 import type { Agent } from "node:http";
 import { streamBody } from "../stream-call.ts";
 import { Client } from "./client.ts";
+import { Connection, requestBytes } from "./connection.ts";
 import type { Streams, StreamsRead } from "./job.ts";
 import { percentile } from "./measure.ts";
 import { readStream, streamAgent, type Reading, type Streamed } from "./streamed.ts";
 
 /** Streams that are open until they are released. */
-interface Held {
-  readonly agent: Agent;
-  readonly clients: readonly Client[];
+interface Held extends Opened {
   readonly readings: readonly Reading[];
 }
 
-let held: Held | undefined;
-
 interface Opened {
   readonly agent: Agent;
-  readonly clients: readonly Client[];
+  readonly port: number;
+  /** Headers of each session. */
+  readonly sessions: readonly Readonly<Record<string, string>>[];
   /** Opens the index-th stream. */
   readonly open: (index: number) => Reading;
 }
 
+let held: Held | undefined;
+
 async function opened({ port, tokens, pace }: Streams): Promise<Opened> {
   const agent = streamAgent();
-  const clients = await Promise.all(tokens.map((token) => Client.connect(port, token, "")));
-  for (const client of clients) await client.initialize();
-  return { agent, clients, open: (index) => readStream(agent, port, clients[index % clients.length]?.headers ?? {}, streamBody(pace, index), pace.events) };
+  const sessions: Readonly<Record<string, string>>[] = [];
+  for (const token of tokens) {
+    const connection = await Connection.open(port);
+    const client = new Client(connection, token, "");
+    await client.initialize();
+    sessions.push(client.headers);
+    connection.close();
+  }
+  return { agent, port, sessions, open: (index) => readStream(agent, port, sessions[index % sessions.length] ?? {}, streamBody(pace, index), pace.events) };
 }
 
-async function end({ agent, clients }: Omit<Opened, "open">): Promise<void> {
-  await Promise.all(clients.map((client) => client.close()));
+/** Ends the sessions, on connections of their own: those that opened them would have been idle for too long. */
+async function end({ agent, port, sessions }: Opened): Promise<void> {
+  for (const headers of sessions) {
+    const connection = await Connection.open(port);
+    await connection.exchange(requestBytes("DELETE", headers, ""));
+    connection.close();
+  }
   agent.destroy();
+}
+
+function mostOpen(streams: readonly Streamed[]): number {
+  return Math.max(0, ...streams.map(({ begunAt }) => streams.filter((other) => other.begunAt <= begunAt && other.endedAt > begunAt).length));
 }
 
 function summary(streams: readonly Streamed[]): StreamsRead {
   const times = streams.map(({ firstByteMs }) => firstByteMs).toSorted((left, right) => left - right);
   const broken: Record<string, number> = {};
   for (const { broken: why } of streams) if (why !== null) broken[why] = (broken[why] ?? 0) + 1;
-  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), whole: streams.filter((stream) => stream.broken === null).length, events: streams.reduce((sum, { events }) => sum + events, 0), broken };
+  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), whole: streams.filter((stream) => stream.broken === null).length, events: streams.reduce((sum, { events }) => sum + events, 0), mostOpen: mostOpen(streams), broken };
 }
 
 /** Reads streams one after the other. */

@@ -9,6 +9,12 @@ export async function imageMatcher(path: string): Promise<ImageMatcher> {
   const { name, version } = measurements.image;
   return ({ platform, values }) => {
     const launch = acceptedLaunch(measurements, platform, values);
-    return launch === null ? null : `${name} ${version}, ${launch.command_line === null ? "its own command line" : `command line ${JSON.stringify(launch.command_line)}`}`;
+    if (launch === null) return null;
+    const { command_line: commandLine } = launch;
+    return {
+      name: `${name} ${version}, ${commandLine === null ? "its own command line" : `command line ${JSON.stringify(commandLine)}`}`,
+      commandLine,
+      vcpus: launch.platform === "sev-snp" ? launch.shape.vcpus : null,
+    };
   };
 }

@@ -18,7 +18,9 @@ export const policyTest: Command = {
 
 Says how the bundle in FOLDER decides a call, and by which rules, without making the call. The call is JSON:
 tool and, where they matter, arguments, principal, workflow, session_max_sensitivity, session_sensitivity,
-enforcement_mode, and vocabulary (the deployment's own labels with their ranks).
+enforcement_mode, vocabulary (the deployment's own labels with their ranks), and who the caller is:
+identity_source (bearer, jwt or tokenless; bearer when absent), with jwt identity_issuer, user_identity and
+identity_claims (a list of name=value), and host_asserted_identity.
 
   --catalog FILE    the tool catalog
   --call FILE       the call
@@ -62,9 +64,20 @@ function refusedBefore(tool: CatalogTool | undefined, { arguments: args }: Saved
   return inspected.ok ? null : beforePolicy("input-schema", inspected.why);
 }
 
+function principalOf(call: SavedCall): CallFacts["principal"] {
+  return {
+    id: call.principal,
+    identitySource: call.identity_source,
+    identityClaims: call.identity_claims,
+    ...(call.identity_issuer === undefined ? {} : { identityIssuer: call.identity_issuer }),
+    ...(call.user_identity === undefined ? {} : { userIdentity: call.user_identity }),
+    ...(call.host_asserted_identity === undefined ? {} : { hostAssertedIdentity: call.host_asserted_identity }),
+  };
+}
+
 function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, vocabulary: Vocabulary): CallFacts {
   return {
-    principal: { id: call.principal },
+    principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
     workflowId: call.workflow,
     workflowAllowedTools: tools.map(({ toolName }) => toolName),

@@ -3,19 +3,35 @@ import { CmcpError, parseJson, untrusted, type JsonObject } from "@cmcp/boundary
 import { z } from "zod";
 
 const label = z.string().min(1).max(64);
+const text = z.string().min(1).max(2048);
 
-const savedCallSchema = z.strictObject({
-  tool: z.string().max(256),
-  arguments: z.record(z.string(), z.json()).default({}),
-  principal: z.string().min(1).max(128).default("default"),
-  workflow: z.string().min(1).max(128).default("default"),
-  /** Highest label the session has seen, and the label it stands at; the first when only that is given. */
-  session_max_sensitivity: label.default("public"),
-  session_sensitivity: label.optional(),
-  enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
-  /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */
-  vocabulary: z.record(z.string(), z.int()).default({}),
-});
+const savedCallSchema = z
+  .strictObject({
+    tool: z.string().max(256),
+    arguments: z.record(z.string(), z.json()).default({}),
+    principal: z.string().min(1).max(128).default("default"),
+    workflow: z.string().min(1).max(128).default("default"),
+    /** Highest label the session has seen, and the label it stands at; the first when only that is given. */
+    session_max_sensitivity: label.default("public"),
+    session_sensitivity: label.optional(),
+    enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
+    /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */
+    vocabulary: z.record(z.string(), z.int()).default({}),
+    /** How the caller was recognised; issuer, subject and claims are those of a JWT. */
+    identity_source: z.enum(["bearer", "jwt", "tokenless"]).default("bearer"),
+    identity_issuer: text.optional(),
+    user_identity: text.optional(),
+    identity_claims: z.array(z.string().max(2048).regex(/^[a-z][a-z0-9_]{0,47}=/, { error: "must be name=value" })).max(2048).default([]),
+    /** SPIFFE ID by the host's word. */
+    host_asserted_identity: text.optional(),
+  })
+  .superRefine((call, context) => {
+    const isJwt = call.identity_source === "jwt";
+    for (const member of ["identity_issuer", "user_identity"] as const) {
+      if ((call[member] !== undefined) !== isJwt) context.addIssue({ code: "custom", path: [member], message: isJwt ? "is needed with identity_source jwt" : "is known with identity_source jwt only" });
+    }
+    if (call.identity_claims.length > 0 && !isJwt) context.addIssue({ code: "custom", path: ["identity_claims"], message: "are known with identity_source jwt only" });
+  });
 
 /** A call to decide without making it. */
 export type SavedCall = Omit<z.output<typeof savedCallSchema>, "arguments"> & { readonly arguments: JsonObject };

@@ -113,7 +113,7 @@ export function decide(core: Core, recorded: RecordedSession, caller: Caller, re
 function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, caller: Caller, request: AgentRequest): Judgement {
   const subject = findSubject(core.catalog, request);
   if (subject === undefined) {
-    const { code, message } = notInCatalog(request.method);
+    const { code, message } = notInCatalog(request);
     return refuse(null, "not-in-catalog", code, message);
   }
   if (!isCallable(approvedOf(subject))) return refuse(subject, "server-not-callable", "NOT_SUPPORTED", "the server cannot be called as it stands in the catalog");

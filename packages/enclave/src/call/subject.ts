@@ -11,6 +11,10 @@ export type Subject =
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
+function completesPrompt({ ref }: AgentRequest["params"]): boolean {
+  return isJsonObject(ref) && ref.type === "ref/prompt";
+}
+
 /** The one approved thing that a request names; `undefined` when the catalog has none. */
 export function findSubject(catalog: Catalog, { method, name, params }: AgentRequest): Subject | undefined {
   const prompt = (): Subject | undefined => {
@@ -25,7 +29,7 @@ export function findSubject(catalog: Catalog, { method, name, params }: AgentReq
     case "prompts/get":
       return prompt();
     case "completion/complete": {
-      if (isJsonObject(params.ref) && params.ref.type === "ref/prompt") return prompt();
+      if (completesPrompt(params)) return prompt();
       const resource = catalog.resources.get(name);
       return resource === undefined ? undefined : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
     }
@@ -68,16 +72,19 @@ export function invoked(subject: Subject): InvokedTool {
 }
 
 /** What a request is refused with that is about nothing in the catalog. */
-export function notInCatalog(method: AgentRequest["method"]): { readonly code: ErrorCode; readonly message: string } {
+export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "params">): { readonly code: ErrorCode; readonly message: string } {
+  const prompt = { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" } as const;
+  const resource = { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog" } as const;
   switch (method) {
     case "tools/call":
       return { code: "TOOL_NOT_IN_CATALOG", message: "the tool is not in the catalog" };
     case "prompts/get":
-      return { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" };
+      return prompt;
     case "completion/complete":
+      return completesPrompt(params) ? prompt : resource;
     case "resources/read":
     case "resources/subscribe":
     case "resources/unsubscribe":
-      return { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog" };
+      return resource;
   }
 }

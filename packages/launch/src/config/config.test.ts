@@ -43,7 +43,7 @@ void describe("defaults", () => {
         allowed_origins: [],
       },
     });
-    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", token_file: null, listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
+    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", token_file: null, credentials_file: null, listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
   });
 
   void it("stand beside what is written", () => {
@@ -261,8 +261,8 @@ void describe("principals", () => {
       refused(`enclave: ${JSON.stringify({ identity: { ...IDENTITY, jwt }, principals: [{ id: "billing" }] })}`, "CONFIG_INVALID", message, {});
     };
     refused("enclave: {identity: {jwts: []}}", "CONFIG_INVALID", /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/);
-    wrong({ audiance: [] }, /enclave\.identity\.jwt\.0\.audiance: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.audience$/);
-    wrong({ claims: { unit: { clam: "unit" } } }, /enclave\.identity\.jwt\.0\.claims\.unit\.(claim|kind): /);
+    wrong({ audience: undefined, audiance: ["x"] }, /enclave\.identity\.jwt\.0\.audiance: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.audience$/);
+    wrong({ claims: { unit: { clam: "unit" } } }, /claims\.unit\.clam: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.claims\.unit\.claim$/);
     wrong({ claims: { unit: { claim: "unit", kind: "text", knd: "text" } } }, /claims\.unit\.knd: .* enclave\.identity\.jwt\.0\.claims\.unit\.kind$/);
     wrong({ jwks: { keys: [{ ...KEY, y2: "" }] } }, /jwks\.keys\.0\.y2: .* enclave\.identity\.jwt\.0\.jwks\.keys\.0\.y$/);
     wrong({ jwks: { keys: [{ ...KEY, d: "private" }] } }, /jwks\.keys\.0\.d: unknown key/);

@@ -109,6 +109,17 @@ void describe("the launch document", () => {
     isRefused(canonicalBytes(without), /catalog/);
   });
 
+  void it("is refused when a subject of JWTs stands for no measured principal", () => {
+    const key = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "k" };
+    const documentFor = (principal: string): Uint8Array => {
+      const issuer = { issuer: "https://login.example/", audience: ["here"], jwks: { keys: [key] }, algorithms: ["EdDSA"], subjects: [{ subject: "x", principal }] };
+      return altered({ config: { ...config, enclave: { ...config.enclave, identity: { resource: "https://gw.example/mcp", jwt: [issuer] } } } });
+    };
+    parseLaunchDocument(untrusted(documentFor("default")));
+    assert.throws(() => parseLaunchDocument(untrusted(documentFor("nobody"))), { code: "CONFIG_INVALID", message: /names the principal nobody/ });
+    isRefused(altered({ config: { ...config, enclave: { ...config.enclave, identity: { jwts: [] } } } }), /config\.enclave\.identity: unknown key/);
+  });
+
   void it("is for the platform its configuration names, software only in development", () => {
     const on = (provider: LaunchDocument["platform"], development: boolean): LaunchDocument => ({ ...base, platform: provider, development, config: { ...config, attestation: { ...config.attestation, provider } } });
     for (const provider of ["auto", "sev-snp", "tdx", "azure-cvm", "tpm"] as const) for (const development of [true, false]) buildLaunchDocument(on(provider, development));

@@ -39,6 +39,7 @@ test("a decision under a policy that had not come into force is rejected", async
     [start, under(first, OTHER_HASH), load(POLICY_HASH, OTHER_HASH), end],
     [start, under(first, OTHER_HASH), end],
     [start, load(POLICY_HASH, OTHER_HASH), under(fifth, `sha256:${"9".repeat(64)}`), end],
+    [start, load(POLICY_HASH, OTHER_HASH), under(end, `sha256:${"9".repeat(64)}`)],
   ]) {
     assert.deepEqual(failures(await judged(entries, { hash: OTHER_HASH })), ["policy of every decision POLICY_HASH_MISMATCH"]);
   }

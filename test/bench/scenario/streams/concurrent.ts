@@ -20,6 +20,7 @@ export async function concurrent({ setUp, generator, plan }: Bench): Promise<Row
     const broken = Object.entries(read.broken).map(([why, count]) => `${count} ${why}`);
     return [
       atLeast(`streams whole, of ${streams} for ${seconds} s`, read.whole, streams, "", broken.length === 0 ? `${EVENTS_PER_SECOND} events a second and a result each` : broken.join(", ")),
+      atLeast("most of them open at one time", read.mostOpen, streams, "", "each from its first byte to its end"),
       figure("events of those streams", read.events, "", `of ${streams * pace.events}, in order, each once; first byte p99 ${read.p99.toFixed(0)} ms when all open at once`),
     ];
   } finally {

@@ -1,0 +1,30 @@
+/** `make image-container`: builds Dockerfile.enclave with buildah and compares every file with out/image. */
+import { spawnSync } from "node:child_process";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { firstDifference, type BuiltFiles } from "./compare.ts";
+import { ROOT } from "./sources.ts";
+
+const output = join(ROOT, "out/image-container");
+const storage = join(ROOT, ".cache/image/buildah");
+
+function filesIn(folder: string): BuiltFiles {
+  return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+}
+
+rmSync(output, { recursive: true, force: true });
+const places = ["--root", join(storage, "root"), "--runroot", join(storage, "run"), "--storage-driver", "vfs"];
+const build = ["bud", "--isolation", "chroot", "--layers=false", "--timestamp", "0", "--file", join(ROOT, "Dockerfile.enclave"), "--output", `type=local,dest=${output}`];
+const done = spawnSync("buildah", [...places, ...build, join(ROOT, ".cache/image/context")], { stdio: "inherit" });
+rmSync(storage, { recursive: true, force: true });
+if (done.status !== 0) {
+  process.stderr.write(`image-container: ${done.error === undefined ? "the build failed" : "buildah is needed; Debian has it as a package"}\n`);
+  process.exitCode = 1;
+} else {
+  // A signature is the operator's, not the build's.
+  const [outside, inside] = [join(ROOT, "out/image"), output].map((folder) => new Map([...filesIn(folder)].filter(([name]) => name !== "manifest.sig.json")));
+  const difference = firstDifference(outside ?? new Map(), inside ?? new Map());
+  process.stdout.write(`image-container: ${difference === null ? `${inside?.size} files are the same as those of make image` : difference}\n`);
+  process.exitCode = difference === null ? 0 : 1;
+}

@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   "measure sev-snp": { summary: "compute a SEV-SNP launch digest from files", load: async () => (await import("./measure/sev-snp.ts")).measureSevSnp },
   "measure id-block": { summary: "make a SEV-SNP guest's signed ID block", load: async () => (await import("./measure/id-block.ts")).measureIdBlock },
   "measure tdx": { summary: "compute MRTD and RTMRs from files", load: async () => (await import("./measure/tdx.ts")).measureTdx },
+  "measure stdio": { summary: "compute the digest of a stdio server's files", load: async () => (await import("./measure/stdio.ts")).measureStdio },
   "measure tpm": { summary: "compute the PCRs of a virtual TPM from files", load: async () => (await import("./measure/tpm.ts")).measureTpm },
 };
 

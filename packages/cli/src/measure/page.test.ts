@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { NO_DOWNLOADS } from "../../../../enclave-image/src/measure/testing/downloads.ts";
 import type { Command } from "../command.ts";
 import { measureSevSnp } from "./sev-snp.ts";
 import { measureTdx } from "./tdx.ts";
@@ -27,7 +28,7 @@ test("the page has its examples", () => {
 for (const [, name = "", line = "", printed] of examples) {
   test(`docs/measure.md: cmcp measure ${name} prints what the page says`, async (t) => {
     const args = words(line);
-    if (args.some((word) => word.startsWith(ROOT) && !existsSync(word))) return t.skip("firmware and kernel are not in .cache/image/vectors; test/vectors/measure/download.sh fetches them");
+    if (args.some((word) => word.startsWith(ROOT) && !existsSync(word))) return t.skip(NO_DOWNLOADS);
     const out = new PassThrough();
     assert.equal(await COMMANDS[name]?.run(args, { out, err: out, colour: false }), 0);
     out.end();

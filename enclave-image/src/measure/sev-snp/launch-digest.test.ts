@@ -105,7 +105,8 @@ for (const vector of SNP_GOLDEN?.vectors ?? []) {
 
 test("every page of a golden launch is measured in its place", (t) => {
   const firmware = goldenFirmware("OVMF.amdsev.fd");
-  if (SNP_GOLDEN === null || firmware === null) return t.skip(NO_DOWNLOADS);
+  if (SNP_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
+  if (firmware === null) return t.skip(NO_DOWNLOADS);
   const { sev_hashes: hashes, trace_amdsev_milan_2vcpu: trace } = SNP_GOLDEN;
   const kernel = { kernel: hex(hashes.kernel_sha256), initrd: hex(hashes.initrd_sha256), commandLine: hashes.cmdline };
   const pages = [...launchPages({ ...LAUNCH, firmware, cpuSignature: cpuTypeSignature("EPYC-Milan"), kernel })];
@@ -122,7 +123,8 @@ test("every page of a golden launch is measured in its place", (t) => {
 test("digests after the golden firmware, and the one that takes no kernel", (t) => {
   const names = Object.keys(SNP_GOLDEN?.firmware ?? {});
   const files = names.map((name) => [name, goldenFirmware(name)] as const);
-  if (SNP_GOLDEN === null || files.some(([, bytes]) => bytes === null)) return t.skip(NO_DOWNLOADS);
+  if (SNP_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
+  if (files.some(([, bytes]) => bytes === null)) return t.skip(NO_DOWNLOADS);
   for (const [name, bytes] of files) assert.equal(snpFirmwareDigest(bytes ?? new Uint8Array()), SNP_GOLDEN.firmware[name]?.ovmf_hash_sha384_ld, name);
   for (const { ovmf } of SNP_GOLDEN.negative) {
     assert.throws(() => snpLaunchDigest({ ...LAUNCH, firmware: goldenFirmware(ovmf) ?? new Uint8Array(), kernel: KERNEL }), { code: "MEASURE_INPUT_INVALID", message: /no section for kernel hashes/ });

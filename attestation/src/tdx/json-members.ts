@@ -20,6 +20,12 @@ export function jsonMembers(text: string, limits: JsonLimits): ReadonlyMap<strin
   return members;
 }
 
+function memberName(quoted: string): string {
+  const name = parseJsonText(quoted);
+  if (typeof name !== "string") throw new CmcpError("JSON_SYNTAX", "the name of a member is not a string");
+  return name;
+}
+
 /** Splits the outermost object. The strict parser accepted the text, so only strings and nesting are followed. */
 function* memberTexts(text: string): Generator<[key: string, text: string]> {
   let depth = 0;
@@ -29,7 +35,7 @@ function* memberTexts(text: string): Generator<[key: string, text: string]> {
     const unit = text[at];
     if (unit === '"') {
       const end = stringEnd(text, at);
-      if (depth === 1 && key === undefined) key = JSON.parse(text.slice(at, end)) as string;
+      if (depth === 1 && key === undefined) key = memberName(text.slice(at, end));
       at = end - 1;
     } else if (unit === "{" || unit === "[") depth += 1;
     else if (unit === ":" && depth === 1) start = at + 1;

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { CmcpError, canonicalBytes, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, canonicalBytes, parseJsonText, type JsonObject } from "@cmcp/boundary";
 
 /** How long an agent, which may have a person to ask, has to send a request again, in milliseconds. */
 const VALID_MS = 900_000;
@@ -58,8 +58,10 @@ export class RequestStates {
     const decipher = createDecipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context })).setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString("utf8");
-      const [upstream] = JSON.parse(text) as [string | null];
+      const opened = parseJsonText(text);
       waiting.delete(iv.toString("hex"));
+      const upstream = Array.isArray(opened) ? opened[0] : undefined;
+      if (upstream !== null && typeof upstream !== "string") throw refused();
       return upstream;
     } catch {
       // Changed, or given for another request: which of the two is nobody's business.

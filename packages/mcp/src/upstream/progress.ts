@@ -12,19 +12,19 @@ const REQUEST_SCOPED: readonly string[] = ["notifications/progress", "notificati
 /** The notifications of one request, on their way from the server to the caller. */
 export class Progress {
   readonly #peer: Peer;
-  readonly #token: number;
+  readonly #progressToken: number;
   #passed = 0;
 
   /** @param token the progress token the server is given; never the caller's own, which other callers may choose too */
   constructor(peer: Peer, token: number) {
     this.#peer = peer;
-    this.#token = token;
+    this.#progressToken = token;
   }
 
   /** `_meta` of the request: what the caller's says, with our token where progress is wanted. */
   meta(params: JsonObject): JsonObject {
     const own = isJsonObject(params._meta) ? params._meta : {};
-    return this.#peer.wantsProgress ? { ...own, progressToken: this.#token } : own;
+    return this.#peer.wantsProgress ? { ...own, progressToken: this.#progressToken } : own;
   }
 
   /**
@@ -37,7 +37,7 @@ export class Progress {
     if (!REQUEST_SCOPED.includes(method) || params === null) return;
     if (method === "notifications/progress") {
       const { progressToken, ...rest } = params;
-      if (progressToken !== this.#token || !this.#peer.wantsProgress || typeof rest.progress !== "number") return;
+      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof rest.progress !== "number") return;
       await this.#peer.notify(method, rest);
       return;
     }

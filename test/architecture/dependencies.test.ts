@@ -14,7 +14,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Runtime dependencies each package may have; `node` stands for Node's built-in modules. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/boundary": ["canonicalize"],
-  "packages/wire": ["@cmcp/boundary", "cbor-x", "zod", "node"],
+  "packages/wire": ["@cmcp/boundary", "cbor-x", "node"],
   "packages/policy": ["@cmcp/boundary", "@cedar-policy/cedar-wasm", "zod", "node"],
   "packages/catalog": ["@cmcp/boundary", "zod", "node"],
   "packages/session": ["@cmcp/boundary", "node"],

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { compileVsockAddon } from "../host-proxy/src/launcher/vsock/compile-addon.ts";
 import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 
@@ -43,4 +44,6 @@ const cedar = createRequire(join(root, "packages/policy/package.json")).resolve(
 await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));
 const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
 if (uncompiled !== null) process.stderr.write(`stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`);
+const addonless = await compileVsockAddon(join(cli, "dist/vsock.node"));
+if (addonless !== null) process.stderr.write(`machines cannot be reached by their CID, as the vsock addon cannot be compiled here: ${addonless.split("\n", 1)[0]}\n`);
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, results.flatMap(({ metafile }) => (metafile === undefined ? [] : [metafile]))));

@@ -75,7 +75,7 @@ function samples({ const: only, enum: values, type, default: preset, minimum }: 
 }
 
 /** Codes that refuse a feature; anything else is a sample that does not fit the key. */
-const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "ATTESTATION_PROVIDER_NOT_IMPLEMENTED", "ATTESTATION_PROVIDER_UNSUPPORTED"]);
+const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "CATALOG_RESTART_REQUIRED"]);
 const TRY = { env: { CMCP_DEV_MODE: "1" } };
 
 function written(path: readonly string[], value: unknown): string {

@@ -1,63 +1,53 @@
 import { EventEmitter } from "node:events";
-import { dirname } from "node:path";
 import { asCmcpError } from "@cmcp/boundary";
-import { unixDialer } from "@cmcp/wire";
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
+import { peerIdentityHeader } from "./front/peer-identity.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 import { startFront, type Front } from "./front/server.ts";
-import { findIsolation, type Isolation } from "./launcher/isolation.ts";
-import { startEnclaveProcess } from "./launcher/process.ts";
-import type { SpawnerSettings } from "./launcher/spawner.ts";
-import { makeRuntimeDirectory } from "./launcher/runtime-directory.ts";
+import type { Placement } from "./launcher/launcher.ts";
+import { openLauncher, type LauncherSettings } from "./launcher/open.ts";
 import { EnclaveSupervisor } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
 import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
-import { listenServices } from "./services.ts";
+import { servicesOf } from "./services.ts";
 import { BlobStore } from "./store/blob-store.ts";
 
 export interface HostOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  /** The launch document and the provisioning statement, opaque; sent to every enclave process that is started. */
+  /** The launch document and the provisioning statement, opaque; sent to every enclave that is started. */
   readonly launch: Uint8Array;
   readonly provision: Uint8Array;
   /** `host:port` of every tool server, exactly. */
   readonly egressAllow: readonly string[];
   /** File of the audit store; `null` keeps it in memory. */
   readonly storePath: string | null;
-  readonly enclave: {
-    /** Absolute path of the CommonJS entry. Its folder is readable to the process. */
-    readonly entry: string;
-    readonly nodePath: string;
-    /** Lets the enclave start without network isolation, with a warning. */
-    readonly developmentMode: boolean;
-    readonly extraFlags?: readonly string[];
-    readonly extraArguments?: readonly string[];
-    /** Command socket of a software TPM that stands for the machine's, for development and tests. */
-    readonly tpmSocket?: string;
-    /** The spawner of stdio servers, when the catalog has any. */
-    readonly spawner?: SpawnerSettings;
-  };
+  /** What the enclave runs in. */
+  readonly enclave: LauncherSettings;
   /** Where another policy bundle may appear; without it nobody looks. */
   readonly policy?: PolicySource;
   readonly log: Log;
+  /** Gives the start up; a host that is up is closed by `close`. */
+  readonly signal?: AbortSignal;
   readonly frontLimits?: FrontLimits;
+  /** The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect. */
+  readonly peerIdentityHeader?: string;
 }
 
 export interface HostEvents {
-  /** An enclave process was launched and provisioned. */
-  up: [{ pid: number }];
-  /** An enclave process has ended. */
+  /** An enclave was launched and provisioned. */
+  up: [{ pid: number | undefined }];
+  /** An enclave has ended. */
   down: [];
 }
 
 /** A running gateway, seen from outside. */
 export interface Host {
   readonly address: { readonly host: string; readonly port: number };
-  /** `undefined` while an enclave is being restarted. */
+  /** `undefined` while an enclave is being restarted, and for a machine that somebody else started. */
   readonly enclavePid: number | undefined;
-  readonly isolation: Isolation;
+  readonly placement: Placement;
   readonly events: EventEmitter<HostEvents>;
   /**
    * Hands the enclave another provisioning statement, now and after every restart.
@@ -69,7 +59,7 @@ export interface Host {
 }
 
 /**
- * Starts everything on the untrusted side: store, services, the enclave process, its launch and
+ * Starts everything on the untrusted side: store, services, the enclave, its launch and
  * provisioning, and last the HTTP endpoint. When a step fails, the steps before it are undone.
  * @throws CmcpError of the step that failed; the enclave's own refusals pass unchanged
  */
@@ -83,24 +73,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let provision = options.provision;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
-    const means = await findIsolation(options.enclave.developmentMode);
-    if (means.isolation === "none") log.warn("the enclave process can reach the network: development only", { isolation: "none" });
     const store = new BlobStore(options.storePath);
     undo.push(async () => store.close());
-    const directory = await makeRuntimeDirectory();
-    undo.push(() => directory.remove());
-    const services = await listenServices(directory.servicesSocket, { relay, store, log });
+    const launcher = await openLauncher(options.enclave, options.launch, log);
+    const { placement } = launcher;
+    undo.push(() => launcher.close());
+    const services = await launcher.listen(servicesOf({ relay, store, log }));
     undo.push(() => services.close());
 
-    const dialer = unixDialer(directory.enclaveSocket);
-    const link = new EnclaveLink(dialer);
+    const link = new EnclaveLink(launcher.dialer);
     const events = new EventEmitter<HostEvents>();
     const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
-    const { entry, nodePath, extraFlags = [], extraArguments = [], tpmSocket, spawner } = options.enclave;
-    const enclave = { entry, readable: [dirname(entry)], extraFlags, extraArguments };
     const supervisor = new EnclaveSupervisor(
       {
-        start: () => startEnclaveProcess({ nodePath, enclave, means, directory, dialer, log, ...(tpmSocket === undefined ? {} : { tpmSocket }), ...(spawner === undefined ? {} : { spawner: { ...spawner, developmentMode: options.enclave.developmentMode } }) }),
+        start: (signal) => launcher.start(signal),
         up: async ({ pid }) => {
           link.started();
           await link.launch(options.launch);
@@ -110,7 +96,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
           }
           await watcher?.launched();
           link.ready();
-          log.info("enclave up", { pid, isolation: means.isolation });
+          log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
           events.emit("up", { pid });
         },
         down: async () => {
@@ -121,18 +107,22 @@ export async function startHost(options: HostOptions): Promise<Host> {
       log,
     );
     undo.push(() => supervisor.close());
+    const giveUp = (): void => void supervisor.close();
+    options.signal?.addEventListener("abort", giveUp, { once: true });
+    if (options.signal?.aborted === true) giveUp();
     await supervisor.start();
+    options.signal?.removeEventListener("abort", giveUp);
     watcher?.start();
     undo.push(async () => watcher?.stop());
-    const front: Front = await startFront(options.listen, { link, limits: options.frontLimits ?? FRONT_LIMITS, log });
+    const front: Front = await startFront(options.listen, { link, limits: options.frontLimits ?? FRONT_LIMITS, log, ...(options.peerIdentityHeader === undefined ? {} : { identityHeader: peerIdentityHeader(options.peerIdentityHeader) }) });
     undo.push(async () => {
       link.refuseNew();
-      await front.close();
-      await drainEnclave(link, log);
+      // Together: the enclave ends the streams that agents listen on, which would else never finish.
+      await Promise.all([front.close(), drainEnclave(link, log)]);
     });
     return {
       address: front.address,
-      isolation: means.isolation,
+      placement,
       events,
       provision: async (statement) => {
         const before = provision;

@@ -5,8 +5,10 @@ export { EGRESS_LIMITS, EgressRelay, type EgressCounters, type EgressLimits } fr
 export { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 export { startFront, type Front } from "./front/server.ts";
 export { EnclaveLink, LINK_LIMITS, type LinkLimits, type LinkState } from "./link/enclave-link.ts";
-export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/isolation.ts";
-export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process.ts";
+export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/process/isolation.ts";
+export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process/process.ts";
+export type { Placement } from "./launcher/launcher.ts";
+export type { LauncherSettings } from "./launcher/open.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
 export { BlobStore, RECORD_BYTES, type RecordFilter, type RecordKey } from "./store/blob-store.ts";
 export type { PolicySource } from "./policy/watcher.ts";

@@ -21,6 +21,10 @@ export interface LogFields {
   readonly exitSignal?: string | undefined;
   readonly delayMs?: number | undefined;
   readonly isolation?: string | undefined;
+  /** Launcher of the enclave; of a machine, what it is and how its instructions run. */
+  readonly launcher?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly accelerator?: string | undefined;
   readonly stream?: "stdout" | "stderr" | undefined;
   /** One bounded line the enclave printed. */
   readonly line?: string | undefined;

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { listenUnix, serveStream, type IncomingExchange, type Listener } from "@cmcp/wire";
+import { listenUnix, serveStream, type ByteStream, type IncomingExchange, type Listener } from "@cmcp/wire";
 import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
 import { AppendQueue } from "./store/append-queue.ts";
@@ -13,14 +13,16 @@ export interface HostServices {
   readonly log: Log;
 }
 
-/**
- * Listens on a Unix socket that only the enclave can reach and serves its exchanges: `egress`, `append`
- * and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME.
- */
-export function listenServices(path: string, services: HostServices): Promise<Listener> {
+/** Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME. */
+export function servicesOf(services: HostServices): (stream: ByteStream) => void {
   const onFault = ({ code }: CmcpError): void => services.log.warn("host service failed", { code });
   const appends = new AppendQueue(services.store);
-  return listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange, services, appends), { onFault }));
+  return (stream) => serveStream(stream, (exchange) => serve(exchange, services, appends), { onFault });
+}
+
+/** Serves the streams that arrive at a Unix socket which only the enclave can reach. */
+export function listenServices(path: string, services: HostServices): Promise<Listener> {
+  return listenUnix(path, servicesOf(services));
 }
 
 async function serve(exchange: IncomingExchange, { relay, store }: HostServices, appends: AppendQueue): Promise<void> {

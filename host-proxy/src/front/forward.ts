@@ -16,6 +16,8 @@ export interface Forwarding {
   readonly link: EnclaveLink;
   readonly limits: FrontLimits;
   readonly log: Log;
+  /** The header in which the proxy before this host reports client certificates; without it the host reports none. */
+  readonly identityHeader?: string;
 }
 
 /** One agent request as node:http gave it, and the pattern and path it was routed by. */
@@ -54,8 +56,8 @@ export async function forward(request: RoutedRequest, forwarding: Forwarding): P
   else forwarding.log.debug("request", line);
 }
 
-async function converse(request: RoutedRequest, { link, limits }: Forwarding, gone: AbortSignal): Promise<void> {
-  const exchange = await link.open(requestOpening(request.incoming, request.path, limits), gone);
+async function converse(request: RoutedRequest, { link, limits, identityHeader }: Forwarding, gone: AbortSignal): Promise<void> {
+  const exchange = await link.open(requestOpening(request.incoming, request.path, limits, identityHeader), gone);
   try {
     const upload = sendBody(request.incoming, exchange, limits.bodyBytes);
     // A refused upload decides at once; a finished or cut one leaves the word to the answer.

@@ -8,8 +8,8 @@ import { test, type TestContext } from "node:test";
 import { unixDialer } from "@cmcp/wire";
 import { memoryLog } from "../testing/memory-log.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
-import { findIsolation, type IsolationMeans } from "./isolation.ts";
-import { startEnclaveProcess, type EnclaveProcess } from "./process.ts";
+import { findIsolation, type IsolationMeans } from "./process/isolation.ts";
+import { startEnclaveProcess, type EnclaveProcess } from "./process/process.ts";
 import { makeRuntimeDirectory } from "./runtime-directory.ts";
 
 /** Listens; `dialled` resolves with the first connection, before which no process that is to start may end. */
@@ -158,9 +158,9 @@ await test("the process does not outlive a host that is killed", async (t) => {
   writeFileSync(entry, LISTEN);
   const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
   const source = `
-    const { startEnclaveProcess } = await import(${module("./process.ts")});
+    const { startEnclaveProcess } = await import(${module("./process/process.ts")});
     const { makeRuntimeDirectory } = await import(${module("./runtime-directory.ts")});
-    const { findIsolation } = await import(${module("./isolation.ts")});
+    const { findIsolation } = await import(${module("./process/isolation.ts")});
     const { createLog } = await import(${module("../log.ts")});
     const { unixDialer } = await import(${JSON.stringify(import.meta.resolve("@cmcp/wire"))});
     const directory = await makeRuntimeDirectory();

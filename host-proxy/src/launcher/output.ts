@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Log } from "../log.ts";
+import type { ConsoleFile } from "./console-file.ts";
 
 /** Characters of one line that are kept; the rest of the line is dropped. */
 export const LINE_CHARACTERS = 2_048;
@@ -7,10 +8,10 @@ export const LINE_CHARACTERS = 2_048;
 export const LINES_PER_SECOND = 100;
 
 /**
- * Logs what the enclave process prints, line by line. The host is not the judge of what the enclave
- * says there (the enclave never prints payloads), only of how much of it there is.
+ * Logs what the enclave, or a program it needs, prints, line by line, and writes the lines to a console file if there is one.
+ * The host is not the judge of what the enclave says there (the enclave never prints payloads), only of how much of it there is.
  */
-export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Log): void {
+export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Log, console?: ConsoleFile): void {
   let pending = "";
   let window = 0;
   let kept = 0;
@@ -20,6 +21,7 @@ export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Lo
     dropped = 0;
   };
   const keep = (line: string): void => {
+    console?.write(line);
     const second = Math.floor(performance.now() / 1_000);
     if (second !== window) {
       reportDropped();

@@ -6,7 +6,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { unixDialer } from "@cmcp/wire";
 import { memoryLog } from "../testing/memory-log.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
-import { startEnclaveProcess } from "./process.ts";
+import { startEnclaveProcess } from "./process/process.ts";
 import { makeRuntimeDirectory } from "./runtime-directory.ts";
 import { EnclaveSupervisor } from "./supervisor.ts";
 

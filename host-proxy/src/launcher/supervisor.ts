@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { Log } from "../log.ts";
-import type { EnclaveProcess } from "./process.ts";
+import type { RunningEnclave } from "./launcher.ts";
 
 export interface Backoff {
   /** Milliseconds before the first restart; doubled for each further one in a row. */
@@ -16,21 +16,21 @@ export const BACKOFF: Backoff = { firstMs: 100, mostMs: 5_000, stableMs: 30_000 
 
 /** What the supervisor's owner does at each turn. */
 export interface SupervisorDuties {
-  /** Starts one process. */
-  start(): Promise<EnclaveProcess>;
-  /** The process listens: launch and provision it. A rejection counts as a crash. */
-  up(process: EnclaveProcess): Promise<void>;
-  /** The process is gone. */
+  /** Starts one enclave; `signal` gives the start up. */
+  start(signal: AbortSignal): Promise<RunningEnclave>;
+  /** The enclave listens: launch and provision it. A rejection counts as a crash. */
+  up(enclave: RunningEnclave): Promise<void>;
+  /** The enclave is gone. */
   down(): Promise<void>;
 }
 
-/** Keeps one enclave process alive: a crash starts another, which its owner launches and provisions again. */
+/** Keeps one enclave alive, whatever launcher it comes from: a crash starts another, which its owner launches and provisions again. */
 export class EnclaveSupervisor {
   readonly #duties: SupervisorDuties;
   readonly #log: Log;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
-  #current: EnclaveProcess | undefined;
+  #current: RunningEnclave | undefined;
   #watch: Promise<void> | undefined;
 
   constructor(duties: SupervisorDuties, log: Log, backoff: Backoff = BACKOFF) {
@@ -39,33 +39,33 @@ export class EnclaveSupervisor {
     this.#backoff = backoff;
   }
 
-  /** Process id of the enclave that is up; `undefined` between two. */
+  /** Process id of the enclave that is up; `undefined` between two, and for a machine somebody else started. */
   get pid(): number | undefined {
     return this.#current?.pid;
   }
 
-  /** Starts the first process. Its failure is the caller's: a document that is refused once will be refused again. */
+  /** Starts the first enclave. Its failure is the caller's: a document that is refused once will be refused again. */
   async start(): Promise<void> {
-    const process = await this.#bringUp();
-    this.#watch = this.#keepAlive(process);
+    const enclave = await this.#bringUp();
+    this.#watch = this.#keepAlive(enclave);
   }
 
-  /** Stops the process and the restarting. */
+  /** Stops the enclave, one that is only starting included, and the restarting. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#current?.stop();
     await this.#watch;
   }
 
-  async #bringUp(): Promise<EnclaveProcess> {
-    const process = await this.#duties.start();
-    this.#current = process;
+  async #bringUp(): Promise<RunningEnclave> {
+    const enclave = await this.#duties.start(this.#closing.signal);
+    this.#current = enclave;
     try {
       if (this.#closing.signal.aborted) throw new CmcpError("ENCLAVE_UNAVAILABLE", "the host is closing");
-      await this.#duties.up(process);
-      return process;
+      await this.#duties.up(enclave);
+      return enclave;
     } catch (thrown) {
-      await process.stop();
+      await enclave.stop();
       await this.#lose();
       throw thrown;
     }
@@ -76,27 +76,27 @@ export class EnclaveSupervisor {
     await this.#duties.down();
   }
 
-  async #keepAlive(first: EnclaveProcess): Promise<void> {
-    let process: EnclaveProcess | undefined = first;
+  async #keepAlive(first: RunningEnclave): Promise<void> {
+    let enclave: RunningEnclave | undefined = first;
     let delayMs = this.#backoff.firstMs;
     for (;;) {
       const since = performance.now();
-      if (process !== undefined) {
-        const exit = await process.exited;
+      if (enclave !== undefined) {
+        const exit = await enclave.exited;
         await this.#lose();
         if (this.#closing.signal.aborted) return;
-        this.#log.error("enclave ended", { pid: process.pid, ...exit });
+        this.#log.error("enclave ended", { pid: enclave.pid, ...exit });
         if (performance.now() - since >= this.#backoff.stableMs) delayMs = this.#backoff.firstMs;
       }
       this.#log.info("enclave restarts", { delayMs });
       await delay(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
       if (this.#closing.signal.aborted) return;
       delayMs = Math.min(delayMs * 2, this.#backoff.mostMs);
-      process = await this.#restarted();
+      enclave = await this.#restarted();
     }
   }
 
-  async #restarted(): Promise<EnclaveProcess | undefined> {
+  async #restarted(): Promise<RunningEnclave | undefined> {
     try {
       return await this.#bringUp();
     } catch (thrown) {

@@ -42,6 +42,16 @@ await test("the enclave's refusal passes with its own code, even before it has r
   await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "not canonical" });
 });
 
+for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const) {
+  await test(`a launch document that is too large is refused for what it is: ${code}`, async (t) => {
+    const made = await link(t, async (exchange) => {
+      await exchange.fail(code, "a control message is larger than 9 bytes");
+    });
+    made.started();
+    await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "the launch document is too large" });
+  });
+}
+
 await test("an answer of another status, or without bound, is a fault; no answer is the enclave not being there", async (t) => {
   const made = await link(t, async (exchange) => {
     const wanted = await bodyText(exchange);

@@ -1,4 +1,4 @@
-import { CmcpError, examine } from "@cmcp/boundary";
+import { asCmcpError, CmcpError, examine, type ErrorCode } from "@cmcp/boundary";
 import { ExchangePool, type Dialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
 import { linkError } from "./link-error.ts";
 
@@ -23,6 +23,9 @@ export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisi
 
 /** Bytes of the enclave's answer to a control message. */
 export const CONTROL_REPLY_BYTES = 64 * 1024;
+
+/** The wire's bound on a launch document, and the enclave's own. */
+const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"]);
 
 /** Opens exchanges with the enclave and says whether there is one. Each enclave process gets a pool of its own. */
 export class EnclaveLink {
@@ -77,9 +80,19 @@ export class EnclaveLink {
     }
   }
 
-  /** Hands over the launch document. Returns the enclave's answer, opaque to the host. */
-  launch(document: Uint8Array): Promise<Uint8Array> {
-    return this.#control({ t: "launch" }, document, this.#limits.launchMs);
+  /**
+   * Hands over the launch document. Returns the enclave's answer, opaque to the host.
+   * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
+   */
+  async launch(document: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#control({ t: "launch" }, document, this.#limits.launchMs);
+    } catch (thrown) {
+      // Refused for what it is, not because the stream failed: another try would end the same way.
+      const { cause } = asCmcpError(thrown, "TEE_FAULT", "the launch failed");
+      if (cause instanceof CmcpError && TOO_LARGE.has(cause.code)) throw new CmcpError("LAUNCH_DOCUMENT_INVALID", "the launch document is too large", { cause });
+      throw thrown;
+    }
   }
 
   /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import process from "node:process";
-import { ExchangePool, listenUnix, serveStream, unixDialer } from "@cmcp/wire";
+import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
 import { Enclave } from "./boot/process.ts";
 
@@ -24,14 +24,16 @@ function required(name: string): string {
 
 async function main(): Promise<void> {
   const tpmSocket = optional("CMCP_TPM_SOCKET");
+  // Only an image has one: there both addresses are vsock ports, in a process Unix sockets.
+  const addon = optional("CMCP_VSOCK_ADDON") ?? "";
   const enclave = new Enclave({
-    host: new ExchangePool(unixDialer(required("CMCP_HOST_SERVICES")), { maxStreams: MAX_HOST_STREAMS }),
+    host: new ExchangePool(dialerOf(required("CMCP_HOST_SERVICES"), addon), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: pathToFileURL(join(__dirname, "policy-worker.cjs")),
     buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });
-  await listenUnix(required("CMCP_ENCLAVE_LISTEN"), (stream) => serveStream(stream, (exchange) => enclave.accept(exchange)));
+  await listenAt(required("CMCP_ENCLAVE_LISTEN"), addon, (stream) => serveStream(stream, (exchange) => enclave.accept(exchange)));
 }
 
 void main();

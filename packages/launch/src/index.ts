@@ -1,5 +1,6 @@
 export { readEnvironment, type Environment, type EnvironmentSettings } from "./config/environment.ts";
 export { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, principalId, type HostPort } from "./config/fields.ts";
+export type { LauncherConfig, MachinePlatform } from "./config/launcher.ts";
 export { parseConfig, type HostConfig, type LoadedConfig } from "./config/load.ts";
 export { measuredConfigSchema, type Config } from "./config/measured.ts";
 export { configSchema, EAT_PROFILE_V01, EAT_PROFILE_V02, type ConfigFile } from "./config/schema.ts";

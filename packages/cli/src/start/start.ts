@@ -1,26 +1,20 @@
-import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { asCmcpError } from "@cmcp/boundary";
 import { once } from "node:events";
-import { interpreterFiles } from "@cmcp/spawner/host";
-import { realpath } from "node:fs/promises";
+import process from "node:process";
+import { asCmcpError } from "@cmcp/boundary";
 import { createLog, startHost, type Host, type HostOptions } from "@cmcp/host-proxy";
 import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { announce } from "./announce.ts";
+import { enclaveSettings } from "./enclave-settings.ts";
 
-/** The enclave's bundle, built beside this command. */
-const ENCLAVE_ENTRY = fileURLToPath(new URL("./enclave/enclave.cjs", import.meta.url));
-
-/** The compiled spawner, where the machine that built this command had a C compiler. */
-const SPAWNER = fileURLToPath(new URL("./cmcp-spawn", import.meta.url));
-
-/** `cmcp start`: everything on the untrusted side, and the enclave as a process of its own. */
+/** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
 export const start: Command = {
   help: `Usage: cmcp start --config FILE [--json]
 
 Starts the host proxy and the enclave and serves MCP over HTTP until it is interrupted; then it drains:
-every session is closed with its claim.
+every session is closed with its claim. The enclave is a process of this host, or with launcher: qemu or
+vsock in the configuration, a virtual machine that runs the measured image.
 
   --config FILE  the configuration (docs/configuration.md)
   --json         one line of JSON on standard output when ready; the log goes to standard error
@@ -33,7 +27,9 @@ Environment:
   CMCP_POLICY_SIGNING_KEY  accept only policy bundles signed with this Ed25519 public key (base64url, hex or
                         PEM); needed for policy_reload_interval_seconds
   CMCP_CATALOG_HASH     refuse any other catalog
-  CMCP_TPM_SOCKET       command socket of a software TPM, with attestation.provider tpm
+  CMCP_TPM_SOCKET       command socket of a software TPM, with attestation.provider tpm and launcher process
+  CMCP_PEER_IDENTITY_HEADER  header in which a TLS proxy in front reports an agent's client certificate, such as
+                        x-forwarded-client-cert; only where nobody but that proxy can connect
 
 Signals: SIGHUP reads enclave.token_file and enclave.credentials_file again: from then on what they hold counts.
 SIGINT and SIGTERM stop in order.
@@ -46,33 +42,36 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const log = createLog({ level: "info", destination: terminal.err });
     for (const warning of inputs.warnings) terminal.err.write(`warning: ${warning}\n`);
-    const stop = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-    const host = await startHost({
+    const stop = new AbortController();
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
+    const starting = startHost({
       listen: inputs.host.listen,
       launch: inputs.document,
       provision: inputs.provision,
       egressAllow: inputs.egressTargets.map(({ host: name, port }) => (name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`)),
       storePath: inputs.paths.auditDb,
-      enclave: { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development, ...tpmSocket(process.env), ...(await spawnerFor(inputs)) },
+      enclave: await enclaveSettings(inputs, process.env),
       log,
+      signal: stop.signal,
       ...policySource(inputs),
+      ...peerIdentity(process.env),
     });
+    const host = await starting.catch((thrown: unknown) => {
+      if (!stop.signal.aborted) throw thrown;
+      return null;
+    });
+    if (host === null) return EXIT.ok;
     if (inputs.paths.tokenFile !== null || inputs.paths.credentialsFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
-    announce(host, inputs, values.json, terminal);
-    await stop;
+    announce(host, inputs, values.json, terminal.out);
+    if (!stop.signal.aborted) await once(stop.signal, "abort");
     await host.close();
     return EXIT.ok;
   },
 };
 
-/** The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries. */
-async function spawnerFor({ stdioServers }: LaunchInputs): Promise<Pick<HostOptions["enclave"], "spawner">> {
-  return stdioServers ? { spawner: { program: SPAWNER, runtime: await interpreterFiles(await realpath(process.execPath)) } } : {};
-}
-
-/** A software TPM in place of the machine's: CMCP_TPM_SOCKET. */
-function tpmSocket({ CMCP_TPM_SOCKET: path }: NodeJS.ProcessEnv): { tpmSocket?: string } {
-  return path === undefined || path === "" ? {} : { tpmSocket: path };
+/** Where a TLS proxy before this host says whose client certificate it saw: CMCP_PEER_IDENTITY_HEADER. */
+function peerIdentity({ CMCP_PEER_IDENTITY_HEADER: header }: NodeJS.ProcessEnv): Pick<HostOptions, "peerIdentityHeader"> {
+  return header === undefined || header === "" ? {} : { peerIdentityHeader: header };
 }
 
 /** Where the host looks for another policy bundle, if the configuration says so. */
@@ -90,14 +89,4 @@ async function replaceTokens(host: Host, inputs: LaunchInputs, { err }: Terminal
     const { code, message } = asCmcpError(thrown, "INTERNAL", "the token file could not be used");
     err.write(`tokens not replaced: ${code}: ${message}\n`);
   }
-}
-
-function announce(host: Host, inputs: LaunchInputs, asJson: boolean, terminal: Terminal): void {
-  const { host: name, port } = host.address;
-  const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
-  if (asJson) {
-    terminal.out.write(`${JSON.stringify({ ok: true, url, mcp: `${url}/mcp`, pid: process.pid, enclave_pid: host.enclavePid, isolation: host.isolation, launch_digest: `sha256:${inputs.digest}` })}\n`);
-    return;
-  }
-  terminal.out.write(`cmcp is ready: agents connect to ${url}/mcp\n  enclave isolation: ${host.isolation}\n  launch digest:     sha256:${inputs.digest}\n`);
 }

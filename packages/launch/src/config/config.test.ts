@@ -43,7 +43,7 @@ void describe("defaults", () => {
         allowed_origins: [],
       },
     });
-    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", token_file: null, credentials_file: null, listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null });
+    assert.deepEqual(host, { policy_bundle_path: "policies/", catalog_path: "catalog.json", audit_db_path: "audit.db", token_file: null, credentials_file: null, listen: { host: "127.0.0.1", port: 8443 }, egress_allow: null, launcher: { launcher: "process" } });
   });
 
   void it("stand beside what is written", () => {

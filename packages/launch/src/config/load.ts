@@ -2,6 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { explain } from "./explain.ts";
+import { launcherOf, type LauncherConfig } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
 import { requireProfile } from "./profile.ts";
@@ -20,6 +21,7 @@ export interface HostConfig {
   readonly listen: HostPort;
   /** Destinations the operator listed, or `null` for those of the catalog. */
   readonly egress_allow: readonly HostPort[] | null;
+  readonly launcher: LauncherConfig;
 }
 
 /** A configuration that may be started with. */
@@ -118,7 +120,7 @@ function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, fil
  *
  * @param options.env the variables of the process
  * @param options.file the file's name for messages
- * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
+ * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CATALOG_RESTART_REQUIRED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
  */
 export function parseConfig(text: string, options: { readonly env: Environment; readonly file?: string }): LoadedConfig {
   const file = options.file ?? "cmcp-config.yaml";
@@ -145,6 +147,7 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
       credentials_file: written.enclave.credentials_file ?? null,
       listen,
       egress_allow: written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ?? null,
+      launcher: launcherOf(written, config.attestation.provider, file),
     },
     environment,
     warnings: warningsFor(sources, config),

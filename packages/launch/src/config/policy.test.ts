@@ -74,6 +74,15 @@ describe("reloading the policy", () => {
   });
 });
 
+describe("the catalog", () => {
+  it("is not reloaded: asking for it is refused by name, with what would load another", () => {
+    for (const text of ["catalog_reload_interval_seconds: 60", "catalog_reload_interval_seconds: 0", "catalog_reload_path: next.json"]) {
+      refused(text, "CATALOG_RESTART_REQUIRED", /conf\.yaml: catalog_reload_\w+: .*restart/);
+    }
+    parse("catalog_reload_interval_seconds: null\ncatalog_reload_path: null");
+  });
+});
+
 describe("the sensitivity vocabulary", () => {
   it("is measured with its ranks", () => {
     assert.deepEqual(parse("sensitivity: {vocabulary: {board_minutes: 4, internal-memo: 1}}").config.sensitivity.vocabulary, { board_minutes: 4, "internal-memo": 1 });

@@ -1,6 +1,7 @@
 import { identitySchema } from "@cmcp/identity/schema";
 import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
+import { launcherKeys } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
 const SECOND = 1000;
@@ -125,6 +126,7 @@ export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
   policy_bundle_path: relativePath.default("policies/").describe("Folder with manifest.json, schema.cedarschema and the .cedar files, seen from the configuration file."),
   catalog_path: relativePath.default("catalog.json").describe("The tool catalog, seen from the configuration file."),
+  ...launcherKeys,
   listen_addr: z.string().max(300).nullish().describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
   max_response_size_bytes: z.int().min(1).max(64 * 1024 * 1024).default(2_097_152).describe("Largest result of a tool that is delivered, in bytes."),
   policy_reload_interval_seconds: z
@@ -134,6 +136,8 @@ export const configSchema = z.strictObject({
     .default(0)
     .describe("Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle."),
   catalog: catalogSchema.prefault({}),
+  catalog_reload_interval_seconds: z.int().min(0).nullish().describe("Reserved. The catalog is read when the gateway starts and never changes under it."),
+  catalog_reload_path: z.string().nullish().describe("Reserved, as catalog_reload_interval_seconds."),
   agent_manifest: z
     .strictObject({
       path: z.string().nullish().describe("Agent manifest to bind to."),

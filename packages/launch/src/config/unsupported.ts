@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { ConfigFile } from "./schema.ts";
 
 interface Refusal {
@@ -6,7 +6,11 @@ interface Refusal {
   /** Whether the file asks for what this version does not do. */
   readonly asked: (config: ConfigFile) => boolean;
   readonly why: string;
+  /** `CONFIG_NOT_SUPPORTED` unless the format has a code of its own for it. */
+  readonly code?: ErrorCode;
 }
+
+const NO_CATALOG_RELOAD = { code: "CATALOG_RESTART_REQUIRED", why: "the catalog is measured at start, and only a restart loads another" } as const;
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 const hasMembers = (value: object | null | undefined): boolean =>
@@ -24,14 +28,16 @@ const REFUSALS: readonly Refusal[] = [
   { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },
   { key: "kill_switch.enabled", asked: (config) => config.kill_switch?.enabled === true, why: "there is no kill switch" },
   { key: "session_state_path", asked: (config) => isSet(config.session_state_path), why: "session state lives in the enclave alone" },
+  { key: "catalog_reload_interval_seconds", asked: (config) => isSet(config.catalog_reload_interval_seconds), ...NO_CATALOG_RELOAD },
+  { key: "catalog_reload_path", asked: (config) => isSet(config.catalog_reload_path), ...NO_CATALOG_RELOAD },
   { key: "sink_policy", asked: (config) => isSet(config.sink_policy), why: "write the limits as Cedar policies" },
 ];
 
-/** @throws CmcpError `CONFIG_NOT_SUPPORTED` naming the first key that asks for a feature this version lacks */
+/** @throws CmcpError `CONFIG_NOT_SUPPORTED`, or the key's own code, naming the first key that asks for a feature this version lacks */
 export function refuseUnsupported(config: ConfigFile, file: string): void {
-  for (const { key, asked, why } of REFUSALS) {
+  for (const { key, asked, why, code = "CONFIG_NOT_SUPPORTED" } of REFUSALS) {
     if (asked(config)) {
-      throw new CmcpError("CONFIG_NOT_SUPPORTED", `${file}: ${key}: not supported by this version with that value (${why})`, { detail: { file, key } });
+      throw new CmcpError(code, `${file}: ${key}: not supported by this version with that value (${why})`, { detail: { file, key } });
     }
   }
 }

@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { CmcpError, type JsonValue } from "@cmcp/boundary";
 import type { Environment } from "../config/environment.ts";
 import type { HostPort } from "../config/fields.ts";
+import { withAbsolutePaths } from "../config/launcher.ts";
 import { parseConfig, type LoadedConfig } from "../config/load.ts";
 import { MAX_CONFIG_LENGTH } from "../config/yaml.ts";
 import { buildLaunchDocument, launchDigest } from "../document/document.ts";
@@ -42,6 +43,7 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
   const { policy_bundle_path, catalog_path, audit_db_path, token_file, credentials_file } = loaded.host;
   return {
     ...loaded,
+    host: { ...loaded.host, launcher: withAbsolutePaths(loaded.host.launcher, from) },
     paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path), tokenFile: token_file === null ? null : from(token_file), credentialsFile: credentials_file === null ? null : from(credentials_file) },
   };
 }

@@ -3,34 +3,16 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { memoryLog } from "../testing/memory-log.ts";
-import { temporaryDirectory } from "../testing/temporary-directory.ts";
-import type { Command } from "./child.ts";
+import { memoryLog } from "../../testing/memory-log.ts";
+import { allAlive, allGone, FOREVER, LISTENING_TPM, pretended, SERVING_DAEMON, SILENT_DAEMON } from "../../testing/pretended-programs.ts";
+import { temporaryDirectory } from "../../testing/temporary-directory.ts";
+import { accelerators, startMachine } from "./accelerators.ts";
 import type { Machine } from "./machine.ts";
 import { startQemu, type QemuOptions } from "./qemu.ts";
-import { accelerators, startMachine } from "./start-machine.ts";
 
 const WAIT_MS = 10_000;
-
-/** A program made of JavaScript that notes its process id in `<name>.pid`. */
-function program(folder: string, name: string, body: string): Command {
-  const script = join(folder, `${name}.mjs`);
-  writeFileSync(script, `import { writeFileSync } from "node:fs"; import { createServer } from "node:net"; writeFileSync(${JSON.stringify(join(folder, `${name}.pid`))}, String(process.pid));\n${body}`);
-  return [process.execPath, script];
-}
-
-const FOREVER = "setInterval(() => {}, 1000);";
-/** Listens where the vsock daemon is told to, and answers as a guest that serves. */
-const SERVING_DAEMON = `
-const [, socket, uds] = /socket=([^,]+),uds-path=(.+)/.exec(process.argv.at(-1));
-createServer().listen(socket);
-createServer((c) => { c.on("error", () => {}); c.once("data", () => c.write("OK 1\\n")); }).listen(uds);`;
-/** As above, with a guest that never answers. */
-const SILENT_DAEMON = SERVING_DAEMON.replace('c.write("OK 1\\n")', "{}");
-const TPM = `createServer().listen(/path=(.+)/.exec(process.argv.at(-1))[1]);`;
 
 interface Setting {
   readonly folder: string;
@@ -53,63 +35,36 @@ function setting(t: TestContext, bodies: { qemu?: string; daemon?: string; tpm?:
   };
   const { log, text } = memoryLog();
   const programs = {
-    qemu: program(folder, "qemu", bodies.qemu ?? FOREVER),
+    qemu: pretended(folder, "qemu", bodies.qemu ?? FOREVER),
     dataFolders: [],
-    vsockDaemon: program(folder, "daemon", bodies.daemon ?? SERVING_DAEMON),
-    swtpm: bodies.tpm === null ? null : program(folder, "tpm", bodies.tpm ?? TPM),
+    vsockDaemon: pretended(folder, "daemon", bodies.daemon ?? SERVING_DAEMON),
+    swtpm: bodies.tpm === null ? null : pretended(folder, "tpm", bodies.tpm ?? LISTENING_TPM),
   };
   return { folder, options: { machine, programs, vsock: { kind: "daemon" }, accelerator: "tcg", folder, startMs: WAIT_MS, log }, log: text };
-}
-
-/** Whether the process that a program noted is there. */
-function alive(folder: string, name: string): boolean {
-  const path = join(folder, `${name}.pid`);
-  if (!existsSync(path)) return false;
-  try {
-    process.kill(Number(readFileSync(path, "utf8")), 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The daemon that pretends may serve before the others have noted themselves. */
-async function upAll(folder: string): Promise<void> {
-  for (const name of ["qemu", "daemon", "tpm"]) {
-    for (let turn = 0; turn < 200 && !alive(folder, name); turn += 1) await delay(20);
-    assert.ok(alive(folder, name), `${name} runs`);
-  }
-}
-
-async function goneAll(folder: string): Promise<void> {
-  for (const name of ["qemu", "daemon", "tpm"]) {
-    for (let turn = 0; turn < 200 && alive(folder, name); turn += 1) await delay(20);
-    assert.equal(alive(folder, name), false, `${name} is gone`);
-  }
 }
 
 test("a machine is up when its enclave can be dialled, and stops as a whole", async (t) => {
   const { folder, options } = setting(t, {}, "vtpm");
   const machine = await startQemu(options);
-  await upAll(folder);
+  await allAlive(folder);
   assert.equal(readFileSync(join(folder, "variables.fd"), "utf8"), "published", "the published variables are not written to");
   (await machine.dialer.dial(new AbortController().signal)).destroy();
   await machine.stop();
   await machine.exited;
-  await goneAll(folder);
+  await allGone(folder);
 });
 
 test("a machine that ends early is an error that names no guess, and leaves nothing behind", async (t) => {
   const { folder, options, log } = setting(t, { qemu: `console.error("could not set up guest memory"); process.exit(1);`, daemon: SILENT_DAEMON }, "vtpm");
   await assert.rejects(startQemu(options), { code: "ENCLAVE_UNAVAILABLE" });
   assert.match(log(), /could not set up guest memory/);
-  await goneAll(folder);
+  await allGone(folder);
 });
 
 test("a guest that never serves is given up after the time allowed", async (t) => {
   const { folder, options } = setting(t, { daemon: SILENT_DAEMON });
   await assert.rejects(startQemu({ ...options, startMs: 500 }), { code: "ENCLAVE_UNAVAILABLE" });
-  await goneAll(folder);
+  await allGone(folder);
 });
 
 test("a vsock daemon or TPM that does not come up stops the start", async (t) => {
@@ -117,18 +72,18 @@ test("a vsock daemon or TPM that does not come up stops the start", async (t) =>
     const { folder, options } = setting(t, bodies, "vtpm");
     await assert.rejects(startQemu(options), { code: "ENCLAVE_UNAVAILABLE" });
     assert.equal(existsSync(join(folder, "qemu.pid")), false);
-    await goneAll(folder);
+    await allGone(folder);
   }
 });
 
 test("without a program it needs nothing is started", async (t) => {
   const { folder, options } = setting(t, { tpm: null }, "vtpm");
-  await assert.rejects(startQemu(options), { code: "LAUNCH_PROGRAM_MISSING", message: /software TPM/ });
-  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, vsockDaemon: null } }), { code: "LAUNCH_PROGRAM_MISSING", message: /vsock daemon/ });
-  const [node, script = ""] = options.programs.qemu;
+  await assert.rejects(startQemu(options), { code: "LAUNCH_PROGRAM_MISSING", message: /software TPM is needed and swtpm is not in PATH: install the package swtpm/ });
+  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, vsockDaemon: null } }), { code: "LAUNCH_PROGRAM_MISSING", message: /vsock daemon .* install the package vhost-device-vsock/ });
+  const [node, script = ""] = options.programs.qemu ?? [];
   assert.equal(node, process.execPath);
   chmodSync(script, 0o644);
-  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, qemu: [script] } }), { code: "LAUNCH_PROGRAM_MISSING", message: /QEMU/ });
+  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, qemu: [script] } }), { code: "LAUNCH_PROGRAM_MISSING", message: /QEMU .* cannot be executed: install the package qemu-system-x86/ });
   await assert.rejects(startQemu({ ...options, machine: { ...options.machine, memoryMegabytes: 1 } }), { code: "LAUNCH_MACHINE_INVALID" });
   assert.ok(["qemu", "daemon", "tpm"].every((name) => !existsSync(join(folder, `${name}.pid`))));
 });
@@ -137,10 +92,10 @@ test("when one program of a running machine ends, the machine has ended", async 
   for (const name of ["qemu", "daemon", "tpm"]) {
     const { folder, options } = setting(t, {}, "vtpm");
     const machine = await startQemu(options);
-    await upAll(folder);
+    await allAlive(folder);
     process.kill(Number(readFileSync(join(folder, `${name}.pid`), "utf8")), "SIGKILL");
     await machine.exited;
-    await goneAll(folder);
+    await allGone(folder);
   }
 });
 
@@ -152,9 +107,20 @@ test("a host that is killed takes its machine with it", async (t) => {
   writeFileSync(host, `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } });\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);`);
   const running = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", host], { stdio: ["ignore", "pipe", "inherit"] });
   await once(running.stdout, "data");
-  await upAll(folder);
+  await allAlive(folder);
   running.kill("SIGKILL");
-  await goneAll(folder);
+  await allGone(folder);
+});
+
+test("a start that is given up is not begun again with the next accelerator", async (t) => {
+  const { folder, options, log } = setting(t, { daemon: SILENT_DAEMON }, "vtpm");
+  const stop = new AbortController();
+  const starting = startMachine({ ...options, signal: stop.signal }, ["kvm", "tcg"]);
+  await allAlive(folder);
+  stop.abort();
+  await assert.rejects(starting, { code: "ENCLAVE_UNAVAILABLE" });
+  assert.doesNotMatch(log(), /next accelerator/);
+  await allGone(folder);
 });
 
 test("KVM is tried first where it opens, and what does not come up under it comes up without", async (t) => {
@@ -162,8 +128,10 @@ test("KVM is tried first where it opens, and what does not come up under it come
   writeFileSync(kvm, "");
   assert.deepEqual(accelerators({ platform: "vtpm" }, kvm), ["kvm", "tcg"]);
   assert.deepEqual(accelerators({ platform: "vtpm" }, "/nonexistent"), ["tcg"]);
-  assert.deepEqual(accelerators({ platform: "sev-snp" }, "/nonexistent"), ["kvm"]);
-  assert.deepEqual(accelerators({ platform: "tdx" }, "/nonexistent"), ["kvm"]);
+  for (const platform of ["sev-snp", "tdx"] as const) {
+    assert.deepEqual(accelerators({ platform }, kvm), ["kvm"]);
+    assert.throws(() => accelerators({ platform }, "/nonexistent"), { code: "LAUNCH_HARDWARE_MISSING", message: new RegExp(`a ${platform} machine needs KVM: there is no /nonexistent; load the kernel module`) });
+  }
 
   const useless = `if (process.argv.includes("kvm")) process.exit(1);\n${FOREVER}`;
   const daemon = SERVING_DAEMON.replace('c.write("OK 1\\n")', 'setTimeout(() => c.write("OK 1\\n"), 300)');
@@ -172,5 +140,5 @@ test("KVM is tried first where it opens, and what does not come up under it come
   assert.equal(machine.accelerator, "tcg");
   assert.match(log(), /next accelerator/);
   await machine.stop();
-  await goneAll(folder);
+  await allGone(folder);
 });

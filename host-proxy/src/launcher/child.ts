@@ -1,20 +1,16 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, lstatSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { CmcpError } from "@cmcp/boundary";
-import { logOutput } from "../launcher/output.ts";
-import type { Exit } from "../launcher/process.ts";
 import type { Log } from "../log.ts";
-
-/** A program and the arguments that come before any other: where it is not installed, its loader's. */
-export type Command = readonly [string, ...string[]];
+import type { ConsoleFile } from "./console-file.ts";
+import type { Exit } from "./launcher.ts";
+import { logOutput } from "./output.ts";
 
 /** Milliseconds between SIGTERM and SIGKILL. */
-const TERMINATE_MS = 3_000;
+export const TERMINATE_MS = 3_000;
 /** Milliseconds between two looks for a socket that a program shall make. */
 const LOOK_EVERY_MS = 20;
-/** Makes the kernel kill the program when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG). */
-const END_WITH_HOST = "/usr/bin/setpriv";
 
 /** A program that runs beside this one. */
 export interface Child {
@@ -25,32 +21,37 @@ export interface Child {
   stop(): Promise<Exit>;
 }
 
-/** Refuses a command whose program cannot be executed. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
-export function requireProgram(what: string, command: Command | null): asserts command is Command {
-  const missing = (): never => {
-    throw new CmcpError("LAUNCH_PROGRAM_MISSING", `${what} is needed and ${command === null ? "not named" : `${command[0]} cannot be executed`}`);
-  };
-  if (command === null) return missing();
-  try {
-    accessSync(command[0], constants.X_OK);
-  } catch {
-    missing();
-  }
+/** How a program is started. */
+export interface ChildOptions {
+  readonly folder: string;
+  /** All of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Keeps its standard input open, without ever writing to it, for as long as this process lives. */
+  readonly holdInput?: boolean;
+  /** Where its standard output goes beside the log. */
+  readonly console?: ConsoleFile | undefined;
+  readonly log: Log;
 }
 
-/** Starts a program without an environment, logging what it prints. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
-export function startChild(what: string, command: Command, args: readonly string[], folder: string, log: Log): Child {
-  requireProgram(what, command);
-  const [program, ...rest] = existsSync(END_WITH_HOST) ? ([END_WITH_HOST, "--pdeathsig", "KILL", "--", ...command] as const) : command;
-  const child = spawn(program, [...rest, ...args], { cwd: folder, env: {}, stdio: ["ignore", "pipe", "pipe"], detached: true });
-  logOutput(child.stdout, "stdout", log);
-  logOutput(child.stderr, "stderr", log);
+/** Starts a program with the environment it is given and no other, logging what it prints. `null` when the system does not start it. */
+export function startChild([program = "", ...args]: readonly string[], options: ChildOptions): Child | null {
+  const child = spawn(program, args, {
+    cwd: options.folder,
+    env: { ...options.environment },
+    stdio: [options.holdInput === true ? "pipe" : "ignore", "pipe", "pipe"],
+    // A terminal's interrupt is for the host, which stops its programs in order.
+    detached: true,
+  });
+  // A broken pipe is the program's end, which `exited` tells.
+  child.stdin?.on("error", () => child.stdin?.destroy());
+  if (child.stdout !== null) logOutput(child.stdout, "stdout", options.log, options.console);
+  if (child.stderr !== null) logOutput(child.stderr, "stderr", options.log);
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", () => resolve({ exitCode: undefined, exitSignal: undefined }));
     child.once("exit", (exitCode, exitSignal) => resolve({ exitCode: exitCode ?? undefined, exitSignal: exitSignal ?? undefined }));
   });
   const { pid } = child;
-  if (pid === undefined) throw new CmcpError("LAUNCH_PROGRAM_MISSING", `${what}: ${command[0]} did not start`);
+  if (pid === undefined) return null;
   return {
     pid,
     exited,

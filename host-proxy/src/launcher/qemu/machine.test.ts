@@ -27,6 +27,7 @@ test("a machine that could not start, or would measure as something else, is ref
     "no processor": { ...none, processors: 0 },
     "two processors without ACPI": { ...snp, processors: 2 },
     "a model that is an option": { ...none, processorModel: "-S" },
+    "no model where it is measured": { ...snp, processorModel: null },
     "a relative path": { ...none, boot: { ...boot, kernel: "vmlinuz" } },
     "a comma, which QEMU reads as its own": { ...vtpm, firmware: { code: "/a,readonly=off", variables: "/v" } },
     "an empty command line": { ...none, boot: { ...boot, commandLine: "" } },
@@ -42,31 +43,58 @@ test("a machine that could not start, or would measure as something else, is ref
   for (const [what, machine] of Object.entries(wrong)) assert.throws(() => checkMachine(machine), { code: "LAUNCH_MACHINE_INVALID" }, what);
 });
 
+/** What every machine has, and nothing more (QEMU's manual, "Invocation"). */
+const BARE = ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"];
+
 test("SEV-SNP: kernel hashes, the digest as HOST_DATA, and no debugging in the guest policy", () => {
-  const args = qemuArguments(snp, "kvm", alone);
-  assert.equal(valueOf(args, "-machine"), "q35,memory-backend=memory,confidential-guest-support=protection");
-  assert.ok(args.includes(`sev-snp-guest,id=protection,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,host-data=${Buffer.alloc(32, 0xab).toString("base64")}`));
-  assert.equal(valueOf(args, "-bios"), "/i/OVMF.amdsev.fd");
-  assert.equal(valueOf(args, "-append"), boot.commandLine);
-  assert.equal(valueOf(args, "-smp"), "1");
+  // QEMU's manual, "AMD Secure Encrypted Virtualization": sev-snp-guest, whose blobs are base64.
+  assert.deepEqual(qemuArguments(snp, "kvm", alone), [
+    BARE,
+    ["-accel", "kvm", "-cpu", "EPYC-v4", "-smp", "1", "-m", "512M"],
+    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+    ["-machine", "q35,memory-backend=memory,confidential-guest-support=protection"],
+    ["-object", `sev-snp-guest,id=protection,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,host-data=${"q6ur".repeat(10)}q6s=`],
+    ["-bios", "/i/OVMF.amdsev.fd"],
+    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+    ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
+    ["-serial", "stdio"],
+  ].flat());
   // Bit 19 of the guest policy would let the host read the guest.
   assert.equal((0x30000 >> 19) & 1, 0);
 });
 
-test("TDX: the digest as MRCONFIGID and the host's quote generation service", () => {
-  const args = qemuArguments(tdx, "kvm", alone);
-  const object = args.find((word) => word.startsWith("{"));
-  assert.deepEqual(JSON.parse(object ?? ""), { "qom-type": "tdx-guest", id: "protection", mrconfigid: Buffer.alloc(48, 0xcd).toString("base64"), "quote-generation-socket": { type: "vsock", cid: "2", port: "4050" } });
+test("TDX: the digest as MRCONFIGID, a split interrupt controller, and the host's quote generation service", () => {
+  // QEMU's manual, "Intel Trusted Domain eXtension": tdx-guest is given as JSON, as its socket is a structure.
+  const object = (socket: object): string => JSON.stringify({ "qom-type": "tdx-guest", id: "protection", mrconfigid: "zc3N".repeat(16), "quote-generation-socket": socket });
+  const expected = (socket: object): string[] => [
+    BARE,
+    ["-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"],
+    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+    ["-machine", "q35,memory-backend=memory,kernel-irqchip=split,confidential-guest-support=protection"],
+    ["-object", object(socket)],
+    ["-bios", "/i/OVMF.fd"],
+    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+    ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
+    ["-serial", "stdio"],
+  ].flat();
+  const machine = { ...tdx, processorModel: null };
+  assert.deepEqual(qemuArguments(machine, "kvm", alone), expected({ type: "vsock", cid: "2", port: "4050" }));
+  assert.deepEqual(qemuArguments(machine, "kvm", { ...alone, quoteGenerationSocket: "/run/qgs" }), expected({ type: "unix", path: "/run/qgs" }));
 });
 
-test("a TPM, flash with a private copy of the variables, and vsock through a daemon", () => {
-  const args = qemuArguments(vtpm, "tcg", { vsock: { daemon: "/r/vhost" }, tpm: "/r/tpm", variables: "/r/variables.fd", dataFolders: ["/d"] });
-  const line = args.join(" ");
-  assert.ok(line.includes("if=pflash,format=raw,unit=0,readonly=on,file=/i/CODE.fd"));
-  assert.ok(line.includes("if=pflash,format=raw,unit=1,file=/r/variables.fd"));
-  assert.ok(line.includes("-chardev socket,id=vsock,path=/r/vhost -device vhost-user-vsock-pci,chardev=vsock,disable-legacy=on"));
-  assert.ok(line.includes("-chardev socket,id=tpm,path=/r/tpm -tpmdev emulator,id=tpm,chardev=tpm -device tpm-crb,tpmdev=tpm"));
-  assert.ok(line.startsWith("-L /d -nodefaults -no-user-config "));
+test("a machine with a TPM: flash with a private copy of the variables, and vsock through a daemon", () => {
+  assert.deepEqual(qemuArguments({ ...vtpm, processorModel: null }, "tcg", { vsock: { daemon: "/r/vhost" }, tpm: "/r/tpm", variables: "/r/variables.fd", dataFolders: ["/d"] }), [
+    ["-L", "/d"],
+    BARE,
+    ["-accel", "tcg,thread=multi", "-cpu", "EPYC", "-smp", "2", "-m", "512M"],
+    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+    ["-machine", "q35,memory-backend=memory"],
+    ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=/i/CODE.fd", "-drive", "if=pflash,format=raw,unit=1,file=/r/variables.fd"],
+    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+    ["-chardev", "socket,id=vsock,path=/r/vhost", "-device", "vhost-user-vsock-pci,chardev=vsock,disable-legacy=on"],
+    ["-chardev", "socket,id=tpm,path=/r/tpm", "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"],
+    ["-serial", "stdio"],
+  ].flat());
 });
 
 test("no machine has a network, a random device, fw_cfg files of its own or a monitor", () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { startSpawner, type RunningSpawner } from "@cmcp/spawner/host";
-import type { Log } from "../log.ts";
+import type { Log } from "../../log.ts";
 
 /** What the spawner of stdio servers is started with. */
 export interface SpawnerSettings {

@@ -1,0 +1,48 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../../log.ts";
+import { socketOf, type Child } from "../child.ts";
+import { startProgram, type MachinePrograms } from "./programs.ts";
+
+/** Milliseconds until a program beside QEMU must listen. */
+const COMPANION_MS = 5_000;
+
+/** What starting a program beside QEMU takes. */
+export interface CompanionOptions {
+  readonly programs: MachinePrograms;
+  readonly folder: string;
+  readonly log: Log;
+  /** Gets the program as soon as it runs, before it is known to be of use. */
+  readonly started: Child[];
+}
+
+/** The Unix socket at which a machine's own vsock daemon is dialled. */
+export function daemonSocket(folder: string): string {
+  return join(folder, "vsock");
+}
+
+/** Starts the vsock daemon and returns its vhost-user socket. @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE` */
+export async function startVsockDaemon({ programs, folder, log, started }: CompanionOptions): Promise<string> {
+  const socket = join(folder, "vhost-user");
+  await Promise.all([socket, daemonSocket(folder)].map((path) => rm(path, { force: true })));
+  // The guest's own number; any that is not reserved does, as nobody else is on this daemon.
+  const daemon = startProgram("vsockDaemon", programs, ["--vm", `guest-cid=3,socket=${socket},uds-path=${daemonSocket(folder)}`], { folder, log });
+  started.push(daemon);
+  await socketOf("the vsock daemon", daemon, socket, COMPANION_MS);
+  return socket;
+}
+
+/**
+ * Starts a software TPM and returns its control socket. Its state begins empty with the folder and outlives the machine, so
+ * that a machine that is restarted keeps its TPM's identity; registers are reset with every start.
+ * @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE`
+ */
+export async function startTpm({ programs, folder, log, started }: CompanionOptions): Promise<string> {
+  const [state, socket] = [join(folder, "tpm"), join(folder, "tpm-control")];
+  await rm(socket, { force: true });
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  const tpm = startProgram("swtpm", programs, ["socket", "--tpm2", "--tpmstate", `dir=${state}`, "--ctrl", `type=unixio,path=${socket}`], { folder, log });
+  started.push(tpm);
+  await socketOf("the software TPM", tpm, socket, COMPANION_MS);
+  return socket;
+}

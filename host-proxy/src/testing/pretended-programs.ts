@@ -1,0 +1,65 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Names under which pretended programs note their process ids. */
+export type PretendedName = "qemu" | "daemon" | "tpm";
+
+const NAMES: readonly PretendedName[] = ["qemu", "daemon", "tpm"];
+const LOOKS = 500;
+const LOOK_EVERY_MS = 20;
+
+/** What the programs beside a machine do in a test that boots none. */
+export const FOREVER = "setInterval(() => {}, 1000);";
+/** Listens where the vsock daemon is told to, and answers as a guest that serves. */
+export const SERVING_DAEMON = `
+const [, socket, uds] = /socket=([^,]+),uds-path=(.+)/.exec(process.argv.at(-1));
+createServer().listen(socket);
+createServer((c) => { c.on("error", () => {}); c.once("data", () => c.write("OK 1\\n")); }).listen(uds);`;
+/** As above, with a guest that never answers. */
+export const SILENT_DAEMON = SERVING_DAEMON.replace('c.write("OK 1\\n")', "{}");
+export const LISTENING_TPM = `createServer().listen(/path=(.+)/.exec(process.argv.at(-1))[1]);`;
+
+/** A program made of JavaScript that notes its process id in `<name>.pid` of `folder`, and its arguments in `<name>.args`. */
+export function pretended(folder: string, name: PretendedName, body: string): readonly [string, string] {
+  const script = join(folder, `${name}.mjs`);
+  const note = (kind: string, value: string): string => `writeFileSync(${JSON.stringify(join(folder, `${name}.${kind}`))}, ${value});`;
+  writeFileSync(script, `import { writeFileSync } from "node:fs"; import { createServer } from "node:net"; ${note("args", "JSON.stringify(process.argv.slice(2))")} ${note("pid", "String(process.pid)")}\n${body}`);
+  return [process.execPath, script];
+}
+
+/** Process id that a program noted last. */
+export function noted(folder: string, name: PretendedName): number | undefined {
+  const path = join(folder, `${name}.pid`);
+  return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
+}
+
+/** Whether the process that a program noted is there. */
+export function isAlive(folder: string, name: PretendedName): boolean {
+  const pid = noted(folder, name);
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function becomes(folder: string, alive: boolean): Promise<void> {
+  for (const name of NAMES) {
+    for (let look = 0; look < LOOKS && isAlive(folder, name) !== alive; look += 1) await delay(LOOK_EVERY_MS);
+    if (isAlive(folder, name) !== alive) throw new Error(`${name} is ${alive ? "not there" : "still there"}`);
+  }
+}
+
+/** Waits until all have noted themselves: the daemon that pretends may serve before the others have. */
+export async function allAlive(folder: string): Promise<void> {
+  await becomes(folder, true);
+}
+
+/** Waits until none is there. */
+export async function allGone(folder: string): Promise<void> {
+  await becomes(folder, false);
+}

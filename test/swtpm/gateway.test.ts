@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { instanceReportData, jwkThumbprint, sessionReportData, type InstanceBinding } from "@cmcp/attestation";
+import { instanceReportData, jwkThumbprint, sessionReportData, writeEvidenceFile, type InstanceBinding } from "@cmcp/attestation";
 import { auditBundleSchema, type AuditBundle } from "@cmcp/audit/schema";
 import { untrusted } from "@cmcp/boundary";
 import { preset } from "@cmcp/attestation/verify";
@@ -15,8 +15,10 @@ import { claimSchema, EAT_PROFILES, type Claim } from "@cmcp/claim/schema";
 import { verifyClaim } from "@cmcp/verify";
 import { readEvidenceFile, type EvidenceFile } from "../../attestation/src/evidence-file/read.ts";
 import { parseQuote } from "../../attestation/src/tpm/attest.ts";
+import { collectTpm } from "../../attestation/src/tpm/collect.ts";
 import { STRICT_TPM_POLICY } from "../../attestation/src/tpm/policy.ts";
 import { parseAttestationKey } from "../../attestation/src/tpm/public-key.ts";
+import { connectTpmSocket } from "../../attestation/src/tpm/transport/socket.ts";
 import { NO_SWTPM, Swtpm } from "../../attestation/src/tpm/transport/testing/swtpm.ts";
 import { verifyTpm } from "../../attestation/src/tpm/verify.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
@@ -107,6 +109,24 @@ describe("a gateway on a TPM", () => {
   /** How a policy names a key that was enrolled. */
   const enrolledKey = (attestationKey: Uint8Array): string => createHash("sha256").update(parseAttestationKey(attestationKey).key.spki).digest("hex");
 
+  /** A policy that appraises nothing but the clock and whose key it is. */
+  const authenticOf = async (attestationKey: Uint8Array): Promise<string> => {
+    const path = join(folder, "clock.json");
+    await writeFile(path, JSON.stringify({ platforms: ["tpm"], required: [], tpm: { attestation_key_sha256: [enrolledKey(attestationKey)] } }));
+    return path;
+  };
+
+  /** The same evidence file, but quoted by another TPM. */
+  const otherTpmEvidence = async (t: TestContext, like: string): Promise<string> => {
+    const swtpm = await Swtpm.start();
+    assert.ok(swtpm !== null);
+    t.after(async () => await swtpm.stop());
+    const evidence = await collectTpm(new Uint8Array(64), Date.now(), { open: async () => await connectTpmSocket(swtpm.socket), eventLogPath: null });
+    const path = `${like}.stranger`;
+    await writeFile(path, JSON.stringify(writeEvidenceFile(evidence)));
+    return path;
+  };
+
   const thumbprintOf = (claim: Claim): Uint8Array => jwkThumbprint(claim.trace.cnf.jwk);
 
   test("claim and evidence file bind the session, the key and the launch document", async (t) => {
@@ -128,6 +148,7 @@ describe("a gateway on a TPM", () => {
     assert.deepEqual(await failures(file, sessionReportData(thumbprintOf(claim), "0".repeat(64)), gateway.launch_digest), ["report data"]);
     assert.deepEqual(await failures(file, reportData, `sha256:${"0".repeat(64)}`), ["launch digest"]);
     assert.equal(file.rootEntry?.["entry_hash"], root);
+    assert.equal(`sha256:${createHash("sha256").update(file.launchDocument ?? "").digest("hex")}`, gateway.launch_digest, "the launch document, byte for byte");
     assert.equal((file.rootEntry["detail"] as Record<string, unknown>)["launch_digest"], gateway.launch_digest);
 
     const { parts } = file;
@@ -169,11 +190,20 @@ describe("a gateway on a TPM", () => {
     const policy = join(folder, "policy.json");
     await writeFile(policy, JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch"], tpm: { attestation_key_sha256: [enrolledKey(parts.tpm.attestationKey)] } }));
     const verified = async (claim: string, more: readonly string[]): Promise<number> =>
-      (await cmcp(["verify", claim, "--appraisal-policy", policy, "--launch-digest", gateway.launch_digest.slice("sha256:".length), ...more])).code;
+      (await cmcp(["verify", claim, "--appraisal-policy", policy, "--launch-digest", gateway.launch_digest.slice("sha256:".length), "--allow-software-only", ...more])).code;
     assert.equal(await verified(first.claim, ["--evidence", first.evidence]), 0);
     assert.equal(await verified(second.claim, ["--evidence", second.evidence]), 0);
     assert.equal(await verified(first.claim, ["--evidence", second.evidence]), 10, "another session's evidence");
     assert.equal(await verified(first.claim, []), 10, "no evidence");
+    assert.equal(await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", first.evidence]), 0);
+    assert.equal(await verified(first.claim, ["--evidence", first.evidence, "--earlier-evidence", second.evidence]), 10, "the clock went back");
+    const stranger = await otherTpmEvidence(t, second.evidence);
+    assert.equal(await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", stranger]), 10, "another TPM's clock");
+
+    const alone = async (evidence: string, earlier: string): Promise<number> => (await cmcp(["evidence", "verify", "--platform", "tpm", "--evidence", evidence, "--earlier", earlier, "--policy", await authenticOf(parts.tpm.attestationKey)])).code;
+    assert.equal(await alone(second.evidence, first.evidence), 0);
+    assert.equal(await alone(first.evidence, second.evidence), 10, "the clock went back");
+    assert.equal(await alone(second.evidence, stranger), 10);
   });
 
   test("an instance's report is for whoever's nonce it was asked with, and asking is limited", async (t) => {
@@ -186,6 +216,14 @@ describe("a gateway on a TPM", () => {
     const thumbprint = jwkThumbprint({ kty: "OKP", crv: "Ed25519", x: binding.keys["signing"] ?? "" });
     assert.deepEqual(await failures(readFileOf(evidence), instanceReportData(thumbprint, binding), gateway.launch_digest), []);
     assert.deepEqual(await failures(readFileOf(evidence), instanceReportData(thumbprint, { ...binding, nonce: "another-nonce-00" }), gateway.launch_digest), ["report data"]);
+    const { parts } = readFileOf(evidence);
+    assert.ok(parts.provider === "tpm");
+    const path = join(folder, "instance.json");
+    await writeFile(path, JSON.stringify(evidence));
+    const policy = await authenticOf(parts.tpm.attestationKey);
+    const verified = async (challenge: string): Promise<number> =>
+      (await cmcp(["evidence", "verify", "--platform", "tpm", "--evidence", path, "--policy", policy, "--launch-digest", gateway.launch_digest.slice("sha256:".length), "--report-data", Buffer.from(instanceReportData(thumbprint, { ...binding, nonce: challenge })).toString("hex")])).code;
+    assert.deepEqual([await verified(nonce), await verified("another-nonce-00")], [0, 10], "with the command line");
     let refused: { error?: { code?: string } } = {};
     for (let asked = 0; asked < 40 && refused.error === undefined; asked += 1) refused = await json(`/attestation?nonce=${nonce}`);
     assert.equal(refused.error?.code, "OVERLOADED");

@@ -1,9 +1,13 @@
 import { CmcpError, toHex } from "@cmcp/boundary";
+import { parseHclReport } from "../azure/hcl-report.ts";
+import type { EvidenceParts } from "../evidence.ts";
+import { splitExtendedReport } from "../sev-snp/extended-report.ts";
 import { chipIdBytes, productOfCpuid, type Product } from "../sev-snp/product.ts";
 import { parseSnpReport, readKeyInfo } from "../sev-snp/report.ts";
 import { readTcb } from "../sev-snp/tcb.ts";
 import { pckPlatform } from "../tdx/pck.ts";
 import { CERTIFICATION_PCK_CHAIN, parseQuote } from "../tdx/quote.ts";
+import { evidenceBytes } from "./evidence-text.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 
 /** One request to a vendor's service, and where its answer belongs. */
@@ -64,5 +68,24 @@ function forTdx(evidence: Uint8Array): readonly VendorRequest[] {
  * @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_CHAIN_INVALID`, `USAGE`
  */
 export function vendorRequests(platform: "sev-snp" | "tdx", evidence: Uint8Array, product?: Product): readonly VendorRequest[] {
-  return platform === "sev-snp" ? forSnp(evidence, product) : forTdx(evidence);
+  const bytes = evidenceBytes(platform, evidence);
+  return platform === "sev-snp" ? forSnp(splitExtendedReport(bytes).report, product) : forTdx(bytes);
+}
+
+/**
+ * The same for evidence as an evidence file has it; on Azure for the paravisor's report or quote.
+ * @throws CmcpError as {@link vendorRequests}, and `USAGE` where no vendor has anything to add
+ */
+export function vendorRequestsFor(parts: EvidenceParts, product?: Product): readonly VendorRequest[] {
+  switch (parts.provider) {
+    case "sev-snp":
+      return forSnp(parts.report, product);
+    case "tdx":
+      return forTdx(parts.quote);
+    case "azure-cvm":
+      return parts.tdQuote === null ? forSnp(parseHclReport(parts.hclReport).hardwareReport, product) : forTdx(parts.tdQuote);
+    case "tpm":
+    case "software-only":
+      throw new CmcpError("USAGE", `evidence of ${parts.provider} carries what it needs; no vendor's service has more`);
+  }
 }

@@ -1,17 +1,20 @@
 import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
 import { readAzureCvmEvidence } from "../azure/read-evidence.ts";
 import { verifyAzureCvm, type VerifiedAzureCvm } from "../azure/verify.ts";
+import { splitExtendedReport } from "../sev-snp/extended-report.ts";
 import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
 import { readTpmEvidence } from "../tpm/read-evidence.ts";
 import { verifyTpm, type VerifiedTpm } from "../tpm/verify.ts";
-import type { EvidenceParts } from "../evidence.ts";
 import { assuranceOf, isAuthenticityOnly, type Assurance } from "./assurance.ts";
 import { CheckRecorder, type Check } from "./check.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { AppraisalPolicy, EvidencePlatform } from "./policy.ts";
+import { evidenceBytes } from "./evidence-text.ts";
+import { looksLikeEvidenceFile, partsOfEvidenceFile } from "./from-evidence-file.ts";
 import { checkImage, type ImageMatcher } from "./image.ts";
-import { azureEvidenceOf, tpmEvidenceOf } from "./parts.ts";
+import { checkEarlier, earlierClockOf } from "./earlier.ts";
+import { azureEvidenceOf, tpmEvidenceOf, type EndorsedParts } from "./parts.ts";
 import { unmet } from "./requirements.ts";
 import type { EvidenceResult } from "./result.ts";
 
@@ -36,6 +39,8 @@ export interface EvidenceExpectations {
   readonly launchDigest?: Uint8Array;
   /** Says whether registers are those of an accepted image; stands in for `measurements`. */
   readonly image?: ImageMatcher;
+  /** Earlier evidence of the same machine, verified under {@link policyForEarlier}: a TPM's clock must not have gone back since. */
+  readonly earlier?: EvidenceVerdict;
 }
 
 /** Verified evidence of any platform. Values of the machine can be read from here and from nowhere else. */
@@ -62,25 +67,24 @@ export async function verifyEvidence(platform: EvidencePlatform, files: Evidence
 }
 
 /** As {@link verifyEvidence}, for evidence as an evidence file has it. `software-only` is no evidence and is not for here. */
-export async function verifyEvidenceParts(parts: HardwareParts, collateral: readonly Uint8Array[], policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
-  return conclude(parts.provider, await byParts(parts, collateral, policy, expected, at, crypto), policy, expected, at);
+export async function verifyEvidenceParts(given: EndorsedParts, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+  return conclude(given.parts.provider, await byParts(given, policy, expected, at, crypto), policy, expected, at);
 }
 
-/** Evidence that some hardware signed. */
-export type HardwareParts = Exclude<EvidenceParts, { readonly provider: "software-only" }>;
-
-function conclude(platform: EvidencePlatform, { verified, checks }: EvidenceResult<VerifiedEvidence>, policy: AppraisalPolicy, { image }: EvidenceExpectations, at: Date): EvidenceVerdict {
+function conclude(platform: EvidencePlatform, { verified, checks }: EvidenceResult<VerifiedEvidence>, policy: AppraisalPolicy, { image, earlier }: EvidenceExpectations, at: Date): EvidenceVerdict {
   const recorder = new CheckRecorder();
   const accepted = recorder.require("platform", policy.platforms.includes(platform), "EVIDENCE_POLICY_VIOLATION", `${platform} is accepted`, `the policy accepts ${policy.platforms.join(", ")}`);
   recorder.include(checks);
   const ofImage = verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy) ? checkImage(recorder, verified, image) : false;
+  if (verified !== null && earlier !== undefined) checkEarlier(recorder, verified, earlier);
   const required = ofImage ? policy.required.filter((name) => name !== "measurement") : policy.required;
   for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks)) recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
   const outcome = accepted && verified !== null && recorder.clean ? "verified" : verified === null && recorder.checks.some(({ status, code }) => status === "failed" && MALFORMED.includes(code)) ? "malformed" : "rejected";
   return { platform, outcome, assurance: outcome === "verified" ? assuranceOf(platform, policy) : "none", at, verified, checks: recorder.checks };
 }
 
-async function byParts(parts: HardwareParts, collateral: readonly Uint8Array[], policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+async function byParts({ parts, collateral }: EndorsedParts, policy: AppraisalPolicy, expectations: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+  const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
   switch (parts.provider) {
     case "sev-snp":
       return await verifySevSnp({ report: parts.report, certificates: parts.certificates, revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
@@ -105,22 +109,26 @@ async function reading<T>(read: () => T, verify: (evidence: T) => Promise<Eviden
   return await verify(evidence);
 }
 
-async function byFiles(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+async function byFiles(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expectations: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+  const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
+  if (looksLikeEvidenceFile(files.evidence)) return await reading(() => partsOfEvidenceFile(platform, files), (given) => byParts(given, policy, expectations, at, crypto));
   const { evidence, certificates, collateral, eventLog } = files;
   const log = eventLog === undefined ? {} : { eventLog };
   switch (platform) {
-    case "sev-snp":
-      return await verifySevSnp({ report: evidence, certificates, revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+    case "sev-snp": {
+      const { report, certificates: beside } = splitExtendedReport(evidenceBytes(platform, evidence));
+      return await verifySevSnp({ report, certificates: [...beside, ...certificates], revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+    }
     case "tdx":
-      return await verifyTdx({ quote: evidence, collateral: [...collateral, ...certificates], ...log, ...expected }, policy.tdx, at, crypto);
+      return await verifyTdx({ quote: evidenceBytes(platform, evidence), collateral: [...collateral, ...certificates], ...log, ...expected }, policy.tdx, at, crypto);
     case "tpm":
       return await reading(
-        () => ({ ...readTpmEvidence(evidence, certificates), ...log }),
+        () => ({ ...readTpmEvidence(evidenceBytes(platform, evidence), certificates), ...log }),
         (read) => verifyTpm({ evidence: read, revocationLists: collateral, ...expected }, policy.tpm, at, crypto),
       );
     case "azure-cvm":
       return await reading(
-        () => ({ ...readAzureCvmEvidence(evidence, certificates), ...log }),
+        () => ({ ...readAzureCvmEvidence(evidenceBytes(platform, evidence), certificates), ...log }),
         (read) => verifyAzureCvm({ evidence: read, ...(read.tdQuote === undefined ? { revocationLists: collateral } : { collateral }), ...expected }, policy.azure_cvm, at, crypto),
       );
   }

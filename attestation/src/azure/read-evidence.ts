@@ -1,4 +1,5 @@
 import { CmcpError, untrusted } from "@cmcp/boundary";
+import { readStoredQuote } from "../tpm/forms/stored-quote.ts";
 import { readAttachment } from "../tpm/forms/attachment.ts";
 import { looksLikeQuote } from "../tpm/attest.ts";
 import { MAX_ATTACHMENTS } from "../tpm/evidence.ts";
@@ -26,6 +27,8 @@ export function readAzureCvmEvidence(file: Uint8Array, attachments: readonly Uin
 
 function attach(evidence: AzureCvmEvidence, bytes: Uint8Array): AzureCvmEvidence {
   if (TDX_QUOTE_VERSIONS.includes(bytes[0] ?? 0) && bytes[1] === 0 && bytes[2] === 2 && bytes[3] === 0) return { ...evidence, tdQuote: once(evidence.tdQuote, bytes, "TDX quotes") };
+  const stored = readStoredQuote(bytes);
+  if (stored !== null) return { ...evidence, ...stored, quote: once(evidence.quote, stored.quote, "quotes") };
   if (looksLikeQuote(bytes)) return { ...evidence, quote: once(evidence.quote, bytes, "quotes") };
   return { ...evidence, ...readAttachment({ ...evidence, quote: evidence.quote ?? new Uint8Array() }, bytes) };
 }

@@ -5,11 +5,12 @@ import { toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import type { Check } from "../appraisal/check.ts";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
+import { readStoredQuote } from "../tpm/forms/stored-quote.ts";
 import { ATTESTATION_KEY_ATTRIBUTES, sampleKey, samplePublicArea } from "../tpm/testing/sample-quote.ts";
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { azureCvmPolicySchema, STRICT_AZURE_CVM_POLICY } from "./policy.ts";
 import { readAzureCvmEvidence } from "./read-evidence.ts";
-import { azureFile, bincodeQuote, genuineBundles, type GenuineBundle } from "./testing/genuine.ts";
+import { azureFile, genuineBundles, type GenuineBundle } from "./testing/genuine.ts";
 import { verifyAzureCvm, type AzureCvmInput } from "./verify.ts";
 
 type Result = Awaited<ReturnType<typeof verifyAzureCvm>>;
@@ -20,12 +21,6 @@ async function verify(bundle: GenuineBundle, evidence: AzureCvmEvidence = bundle
 
 const failures = (checks: readonly Check[]): string[] => checks.filter(({ status }) => status === "failed").map(({ name, code }) => `${name}: ${code ?? ""}`);
 const of = (checks: readonly Check[], name: string): string | undefined => checks.find((check) => check.name === name)?.status;
-
-function flipped(bytes: Uint8Array, bit: number): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-  return copy;
-}
 
 function bundle(name: string): GenuineBundle {
   const found = genuineBundles().find((one) => one.name === name);
@@ -53,49 +48,6 @@ test("registers come from the signed digest, the paravisor's measurement from th
   assert.equal(toHex(verified.measurement), "2b30a66d715a7801b86d7912b710838bd3bd8d9aeec7c7135563f938cf8b3399");
 });
 
-test("no bundle verifies with one bit changed in its quote", async (t) => {
-  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
-  const genuine = bundle("SNP on Genoa");
-  const { quote = new Uint8Array() } = genuine.evidence;
-  for (let bit = 0; bit < 8 * quote.length; bit += 3) {
-    const { verified, checks } = await verify(genuine, { ...genuine.evidence, quote: flipped(quote, bit) });
-    assert.ok(verified === null && failures(checks).length > 0, `bit ${bit}`);
-  }
-});
-
-test("no bundle verifies with one bit changed in the runtime data", async (t) => {
-  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
-  for (const name of ["SNP, first gateways", "TDX"]) {
-    const genuine = bundle(name);
-    const { paravisor } = genuine.evidence;
-    const whole = "hclReport" in paravisor ? paravisor.hclReport : paravisor.runtimeData;
-    const from = "hclReport" in paravisor ? 8 * 0x4d4 : 0;
-    for (let bit = from; bit < 8 * (from / 8 + 900); bit += 61) {
-      const changed = flipped(whole, bit);
-      const evidence = { ...genuine.evidence, paravisor: "hclReport" in paravisor ? { hclReport: changed } : { ...paravisor, runtimeData: changed } };
-      const { verified, checks } = await verify(genuine, evidence);
-      assert.equal(verified, null, `${name} bit ${bit}`);
-      assert.ok(failures(checks).includes("runtime data binding: EVIDENCE_REPORT_DATA_MISMATCH"), `${name} bit ${bit}`);
-    }
-  }
-});
-
-test("no bundle verifies with one bit changed in the signed hardware report", async (t) => {
-  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
-  const snp = bundle("SNP, numbered form");
-  assert.ok("hclReport" in snp.evidence.paravisor);
-  for (let bit = 8 * 0x20; bit < 8 * (0x20 + 0x2a0); bit += 97) {
-    const { verified } = await verify(snp, { ...snp.evidence, paravisor: { hclReport: flipped(snp.evidence.paravisor.hclReport, bit) } });
-    assert.equal(verified, null, `SNP bit ${bit}`);
-  }
-  const tdx = bundle("TDX");
-  const { tdQuote = new Uint8Array() } = tdx.evidence;
-  for (let bit = 0; bit < 8 * 632; bit += 97) {
-    const { verified } = await verify(tdx, { ...tdx.evidence, tdQuote: flipped(tdQuote, bit) });
-    assert.equal(verified, null, `TDX bit ${bit}`);
-  }
-});
-
 test("nothing of one bundle can stand in another", async (t) => {
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   const all = genuineBundles();
@@ -121,7 +73,8 @@ test("nothing of one bundle can stand in another", async (t) => {
 test("a quote and its key of another machine do not verify beside a genuine report", async (t) => {
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   const genuine = bundle("SNP, first gateways");
-  const stored = bincodeQuote(azureFile("kinvolk/quote.bin"));
+  const stored = readStoredQuote(azureFile("kinvolk/quote.bin"));
+  assert.ok(stored !== null);
   // The quote is genuine and signed by the key given; the report names another key.
   const evidence = { ...genuine.evidence, quote: stored.quote, signature: stored.signature, attestationKey: azureFile("kinvolk/akpub.pem") };
   const { verified, checks } = await verify(genuine, evidence);

@@ -20,6 +20,11 @@ test("each certificate is found under its kind, whatever else the host adds", ()
   assert.equal(parseCertificateTable(new Uint8Array(24)).size, 0);
 });
 
+test("a host may write GUIDs in the byte order of UEFI", () => {
+  const vcek = "8d75da63-64e6-6445-adc5-f4b93be8accd";
+  assert.deepEqual([...parseCertificateTable(certificateTable([[vcek, Uint8Array.of(7)]]))], [["vcek", Uint8Array.of(7)]]);
+});
+
 test("a table that leads out of itself, has no end or no bound is refused", () => {
   const good = certificateTable([[GUID.vcek, new Uint8Array(10)]]);
   const beyond = good.slice();

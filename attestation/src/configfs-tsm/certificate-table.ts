@@ -8,7 +8,7 @@ const MAX_ENTRIES = 32;
 /** Largest certificate taken, in bytes. */
 const MAX_CERTIFICATE_BYTES = 16 * 1024;
 
-/** GUIDs as the table has them: RFC 4122 byte order. */
+/** GUIDs in RFC 4122 byte order, which the tables of Linux hosts have. */
 const KINDS: ReadonlyMap<string, CertificateKind> = new Map([
   ["63da758de6644564adc5f4b93be8accd", "vcek"],
   ["a8074bc2a25a483eaae639c045a0b8a1", "vlek"],
@@ -35,10 +35,15 @@ export function parseCertificateTable(table: Uint8Array): Map<CertificateKind, U
     const offset = row.u32();
     const length = row.u32();
     if (isZero(guid)) return found;
-    const kind = KINDS.get(toHex(guid));
+    const kind = KINDS.get(toHex(guid)) ?? KINDS.get(toHex(swapped(guid)));
     if (kind === undefined || length === 0) continue;
     if (length > MAX_CERTIFICATE_BYTES || offset + length > table.length) throw new CmcpError("EVIDENCE_MALFORMED", "the certificate table points outside itself");
     found.set(kind, table.slice(offset, offset + length));
   }
   throw new CmcpError("EVIDENCE_MALFORMED", `the certificate table has more than ${MAX_ENTRIES} entries`);
+}
+
+/** A GUID with its first three fields the other way round: the byte order of UEFI, which some hosts write. */
+function swapped(guid: Uint8Array): Uint8Array {
+  return Uint8Array.of(...guid.subarray(0, 4).toReversed(), ...guid.subarray(4, 6).toReversed(), ...guid.subarray(6, 8).toReversed(), ...guid.subarray(8));
 }

@@ -48,6 +48,7 @@ test("zeros or ones after the last event are unused memory, whatever their numbe
 test("nothing at all is no log", () => {
   assert.throws(() => parseEventLog(new Uint8Array()), MALFORMED(/truncated/));
   assert.throws(() => parseEventLog(new Uint8Array(64)), MALFORMED(/nothing was logged/));
+  assert.throws(() => parseEventLog(Buffer.concat([Buffer.from("CCEL"), Buffer.alloc(52, 1)])), MALFORMED(/ACPI table/));
 });
 
 test("a log over a limit is refused", () => {

@@ -34,6 +34,8 @@ export interface EventLog {
   readonly events: readonly LogEvent[];
 }
 
+/** Signature of the ACPI table beside the log: `CCEL`. */
+const CCEL_TABLE = [0x43, 0x43, 0x45, 0x4c];
 const SPEC_ID_SIGNATURE = "Spec ID Event03\0";
 
 function malformed(why: string): CmcpError {
@@ -50,6 +52,7 @@ function malformed(why: string): CmcpError {
 export function parseEventLog(bytes: Uint8Array): EventLog {
   if (bytes.length > MAX_LOG_BYTES) throw malformed(`${bytes.length} bytes, more than ${MAX_LOG_BYTES}`);
   if (isPadding(bytes, 0)) throw malformed("nothing was logged");
+  if (CCEL_TABLE.every((byte, index) => bytes[index] === byte)) throw malformed("this is the ACPI table that says where the log is, not the log");
   const reader = new ByteReader(bytes, "event log", "little");
   const first = readSha1Event(reader, 0);
   const algorithms = specIdAlgorithms(first);

@@ -21,6 +21,11 @@ export interface EvidenceFile {
 
 /** Reads `evidence.json` (SPEC.md). @throws CmcpError `EVIDENCE_MALFORMED` */
 export function readEvidenceFile(bytes: Untrusted<Uint8Array>): EvidenceFile {
+  return convert(readEvidenceJson(bytes));
+}
+
+/** The same as it is written. @throws CmcpError `EVIDENCE_MALFORMED` */
+export function readEvidenceJson(bytes: Untrusted<Uint8Array>): EvidenceJson {
   let value: unknown;
   try {
     value = parseJson(bytes, EVIDENCE_FILE_LIMITS);
@@ -29,7 +34,7 @@ export function readEvidenceFile(bytes: Untrusted<Uint8Array>): EvidenceFile {
   }
   const parsed = evidenceFileSchema.safeParse(value);
   if (!parsed.success) throw malformed(describe(parsed.error));
-  return convert(parsed.data);
+  return parsed.data;
 }
 
 function malformed(why: string): CmcpError {

@@ -1,19 +1,20 @@
-import { CmcpError } from "@cmcp/boundary";
+import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import { parseCertificateTable } from "../configfs-tsm/certificate-table.ts";
-import { Certificate } from "../x509/certificate.ts";
+import { Certificate, MAX_CERTIFICATE_BYTES } from "../x509/certificate.ts";
+import { derOfText } from "../x509/der-text.ts";
 import { looksLikePem, parsePemCertificates } from "../x509/pem.ts";
 import { AMD_CERTIFICATES } from "./amd-certificates.ts";
 
 /** Certificate inputs, and certificates in each of them. */
-const MAX_INPUTS = 8;
+const MAX_INPUTS = 16;
 const MAX_CERTIFICATES = 16;
 
 /** The first byte of a DER certificate. */
 const SEQUENCE = 0x30;
 
 /**
- * Reads certificates in the forms they travel in: a DER file, PEM text with one or more, or the certificate table a
- * host puts beside the report (AMD 56421, SNP extended guest request). Duplicates are harmless; order does not matter.
+ * Reads certificates in the forms they travel in: DER, also as text in hex or base64, PEM text with one or more, or the
+ * certificate table a host puts beside the report (AMD 56421, SNP extended guest request). Duplicates are harmless; order does not matter.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`.
  */
@@ -22,8 +23,22 @@ export function readCertificates(inputs: readonly Uint8Array[]): Certificate[] {
   return inputs.flatMap((input) => {
     if (looksLikePem(input)) return parsePemCertificates(input, MAX_CERTIFICATES);
     if (input[0] === SEQUENCE) return [Certificate.parse(input)];
-    return [...parseCertificateTable(input).values()].flatMap((entry) => (looksLikePem(entry) ? parsePemCertificates(entry, MAX_CERTIFICATES) : [Certificate.parse(entry)]));
+    const der = derOfText(input, MAX_CERTIFICATE_BYTES);
+    return der === null ? ofTable(input) : [Certificate.parse(der)];
   });
+}
+
+function ofTable(input: Uint8Array): Certificate[] {
+  const entries = readTable(input);
+  return [...entries.values()].flatMap((entry) => (looksLikePem(entry) ? parsePemCertificates(entry, MAX_CERTIFICATES) : [Certificate.parse(entry)]));
+}
+
+function readTable(input: Uint8Array): ReturnType<typeof parseCertificateTable> {
+  try {
+    return parseCertificateTable(input);
+  } catch (thrown) {
+    throw new CmcpError("EVIDENCE_MALFORMED", `a file of certificates is neither DER, PEM, hex, base64 nor a host's table: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`);
+  }
 }
 
 let amd: readonly Certificate[] | undefined;

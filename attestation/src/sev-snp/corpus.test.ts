@@ -8,7 +8,7 @@ import { preset } from "../appraisal/load-policy.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
 import { readCertificates } from "./certificates.ts";
 import { sevSnpPolicySchema, STRICT_SEV_SNP_POLICY, type SevSnpPolicy } from "./policy.ts";
-import { parseSnpReport, SIGNED_BYTES } from "./report.ts";
+import { parseSnpReport } from "./report.ts";
 import { verifySevSnp, type SnpInput } from "./verify.ts";
 
 const skip = sharedFolder() === null ? NO_SHARED_FOLDER : false;
@@ -124,25 +124,6 @@ test("every chain file AMD publishes serves, and no other product's does harm", 
 /** One report of each layout: v2, v3 with VCEK and VLEK, and Turin's v5. */
 const SAMPLES = ["milan-v2-vcek-120d77b213", "milan-v3-vcek-19ade12877", "milan-v3-vlek-decdab949a", "genoa-v3-vcek-227a641db2", "turin-v5-vcek-3f44a09b76"];
 const samples = endorsed.filter(({ file: name }) => SAMPLES.some((sample) => name.startsWith(sample)));
-
-async function flipped(item: Item, bits: readonly number[]): Promise<void> {
-  const input = inputOf(item);
-  for (const bit of bits) {
-    const report = Uint8Array.from(input.report);
-    report[bit >> 3] = (report[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    const { verified, failed } = await run({ ...input, report }, validFrom(item));
-    assert.ok(!verified && failed.length > 0, `${item.file} with bit ${bit} flipped`);
-  }
-}
-
-test("no bit of a report can be flipped: policy, measurement and signature whole, the rest in steps", { skip }, async () => {
-  assert.equal(samples.length, SAMPLES.length);
-  const [first, ...others] = samples;
-  assert.ok(first !== undefined);
-  const range = (from: number, to: number, step: number): number[] => Array.from({ length: Math.ceil((to - from) / step) }, (_, at) => from + at * step);
-  await flipped(first, [...range(0x08 * 8, 0x10 * 8, 1), ...range(0x30 * 8, 0x50 * 8, 1), ...range(SIGNED_BYTES * 8, 0x4a0 * 8, 13)]);
-  for (const [offset, item] of others.entries()) await flipped(item, range(offset, 0x4a0 * 8, 41));
-});
 
 /** Fields by name, first byte and length. */
 const FIELDS: readonly (readonly [string, number, number])[] = [

@@ -20,7 +20,7 @@ async function run(input: Partial<SnpInput>, policy = genoa.policy()): Promise<{
   };
 }
 
-const pem = (...certificates: readonly Uint8Array[]): Uint8Array => Buffer.from(certificates.map((der) => `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`).join(""));
+const pem = (...certificates: readonly Uint8Array[]): Buffer => Buffer.from(certificates.map((der) => `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`).join(""));
 
 /** A certificate table as AMD 56421 has it: rows of GUID, offset and length, a zero row, the certificates. */
 function table(...entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
@@ -39,12 +39,14 @@ const VCEK = "63da758d-e664-4564-adc5-f4b93be8accd";
 const ASK = "4ab7b379-bbac-4fe4-a02f-05aef327c782";
 const ARK = "c0b406a4-a803-4952-9743-3fb6014cd0ae";
 
-test("certificates are taken as DER, as PEM and as a host's table, in any order", async () => {
+test("certificates are taken as DER, as text, as PEM and as a host's table, in any order", async () => {
   const [leaf, signing, root] = [key.der, genoa.signing.VCEK.der, genoa.root.der];
   const forms: readonly (readonly Uint8Array[])[] = [
     [root, leaf, signing, leaf],
     [pem(leaf, signing, root)],
     [leaf, pem(root, signing)],
+    [Buffer.from(Buffer.from(leaf).toString("hex")), Buffer.from(`${Buffer.from(signing).toString("base64")}\n`), root],
+    [Buffer.from(pem(leaf, signing, root).toString().replaceAll("\n", "\r\n"))],
     [table(["11111111-2222-3333-4444-555555555555", Uint8Array.of(1)], [VCEK, leaf], [ASK, signing], [ARK, root])],
     [table([VCEK, pem(leaf)]), pem(signing), root],
   ];
@@ -52,7 +54,7 @@ test("certificates are taken as DER, as PEM and as a host's table, in any order"
 });
 
 test("certificates that cannot be read fail by name", async () => {
-  const refused: readonly (readonly Uint8Array[])[] = [[Uint8Array.of(0x30, 1)], [key.der, Uint8Array.of(1, 2, 3)], [key.der.subarray(1)], [pem(key.der).subarray(0, 200)], Array.from({ length: 9 }, () => key.der)];
+  const refused: readonly (readonly Uint8Array[])[] = [[Uint8Array.of(0x30, 1)], [key.der, Uint8Array.of(1, 2, 3)], [key.der.subarray(1)], [pem(key.der).subarray(0, 200)], Array.from({ length: 17 }, () => key.der), [Buffer.from("3082zz")], [Buffer.from("MIIB")]];
   for (const certificates of refused) assert.deepEqual((await run({ certificates })).failed, ["certificate form: EVIDENCE_MALFORMED"]);
 });
 

@@ -8,7 +8,7 @@ import { parsePemCertificates } from "../x509/pem.ts";
 import { INTEL_TD_QE_PRODUCT, sgxRootAnchors } from "./anchors.ts";
 import type { TdxCollateral } from "./collateral.ts";
 import { verifyP256 } from "./p256.ts";
-import { pckPlatform, type PckPlatform } from "./pck.ts";
+import { pckPlatform, SGX_EXTENSION, type PckPlatform } from "./pck.ts";
 import type { TdxPolicy } from "./policy.ts";
 import { readQeReport, type QeReport } from "./qe-report.ts";
 import { CERTIFICATION_PCK_CHAIN, type TdxQuote } from "./quote.ts";
@@ -76,20 +76,25 @@ function checkQuotingEnclave(recorder: CheckRecorder, qe: QeReport, policy: TdxP
 /** @returns the PCK certificate when it signed the quoting enclave's report and its chain leads to a pinned root. */
 async function checkPck(crypto: VerifierCrypto, recorder: CheckRecorder, quote: TdxQuote, collateral: TdxCollateral, policy: TdxPolicy, at: Date): Promise<Certificate | null> {
   const chain = pckChain(recorder, quote, collateral);
-  const leaf = chain?.[0];
+  const leaf = chain?.find(isPck) ?? chain?.[0];
   if (chain === null || leaf === undefined) return null;
   const signed = await verifyP256(crypto, { spki: leaf.spki }, quote.qeReportSignature, quote.qeReport);
   recorder.require("quoting enclave signature", signed, "EVIDENCE_SIGNATURE_INVALID", "the PCK signed the quoting enclave's report", "the PCK did not sign the quoting enclave's report");
   const path = await checkChain(crypto, recorder, {
     name: "PCK",
     leaf,
-    intermediates: [...chain.slice(1), ...collateral.certificates],
+    intermediates: [...chain.filter((one) => one !== leaf), ...collateral.certificates],
     anchors: sgxRootAnchors(policy.trust_anchors),
     at,
     lists: collateral.revocationLists,
     staleLists: policy.stale_lists,
   });
   return signed && path !== null ? leaf : null;
+}
+
+/** Chains are written leaf first; the certificate that names a platform is the leaf wherever it stands. */
+function isPck(certificate: Certificate): boolean {
+  return !certificate.isCa && certificate.extension(SGX_EXTENSION) !== undefined;
 }
 
 function pckChain(recorder: CheckRecorder, quote: TdxQuote, collateral: TdxCollateral): readonly Certificate[] | null {

@@ -50,14 +50,14 @@ test("what Intel signed is kept in the bytes it came in", () => {
   }
 });
 
-test("revocation lists and certificates come as DER, PEM and hex, alone and in a bundle", async () => {
+test("revocation lists and certificates come as DER, PEM, hex and base64, alone and in a bundle", async () => {
   const list = await issueList(root);
   const listPem = `-----BEGIN X509 CRL-----\n${Buffer.from(list).toString("base64")}\n-----END X509 CRL-----\n`;
-  for (const form of [list, utf8(toHex(list)), utf8(`${toHex(list).toUpperCase()}\n`), utf8(listPem), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) }))]) {
+  for (const form of [list, utf8(toHex(list)), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) }))]) {
     const { revocationLists } = parseCollateral([form]);
     assert.deepEqual(revocationLists.map(({ raw }) => raw), [list]);
   }
-  for (const form of [root.der, utf8(toHex(root.der)), utf8(pem(root))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
+  for (const form of [root.der, utf8(toHex(root.der)), utf8(pem(root)), utf8(encodeURIComponent(pem(root)))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
   const chain = parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: pem(pck, platformCa, root), issuer_chain: pem(tcbSigner, root) }))]);
   assert.deepEqual(counts(chain), [false, false, 0, 2, 3]);
 });
@@ -66,6 +66,8 @@ test("parts may come in files of their own, each document once", () => {
   const identity = utf8(answer("enclaveIdentity", JSON.stringify(qeIdentity())));
   assert.deepEqual(counts(parseCollateral([utf8(answer("tcbInfo", info)), identity, utf8(pem(tcbSigner, root))])), [true, true, 0, 2, 0]);
   assert.deepEqual(counts(parseCollateral([])), [false, false, 0, 0, 0]);
+  assert.deepEqual(counts(parseCollateral([utf8(`\ufeff${answer("tcbInfo", info)}`)])), [true, false, 0, 0, 0], "behind a byte order mark");
+  refused([utf8("-----BEGIN%20CERTIFICATE-----%zz")], /percent-encoded/);
   refused([bundle, identity], /enclaveIdentity is given twice/);
   refused([utf8(answer("tcbInfo", info)), utf8(answer("tcbInfo", info))], /tcbInfo is given twice/);
   refused([utf8(JSON.stringify({ tcb_info: info, tcb_info_signature: "ab".repeat(64), tcb_info_json: answer("tcbInfo", info) }))], /tcbInfo is given twice/);
@@ -89,10 +91,10 @@ test("what is no collateral, or too much of it, is refused", async () => {
   refused([utf8('{"tcbInfo":{}}')], /tcbInfo without its signature/);
   refused([utf8('{"tcb_info":"{}"}')], /tcbInfo without its signature/);
   refused([utf8('{"tcb_info":7}')], /tcb_info is not text/);
-  refused([utf8("hello")], /neither JSON, PEM, DER nor hex/);
-  refused([utf8("")], /neither JSON, PEM, DER nor hex/);
-  refused([utf8("abc")], /neither JSON, PEM, DER nor hex/);
-  refused([Uint8Array.of(0xff, 0xfe)], /neither JSON, PEM, DER nor hex/);
+  refused([utf8("hello")], /neither JSON, PEM, DER, hex nor base64/);
+  refused([utf8("")], /neither JSON, PEM, DER, hex nor base64/);
+  refused([utf8("abc")], /neither JSON, PEM, DER, hex nor base64/);
+  refused([Uint8Array.of(0xff, 0xfe)], /neither JSON, PEM, DER, hex nor base64/);
   refused([Uint8Array.of(0x30, 0x03, 1, 2, 3)], /certificate/);
   refused([await sample({ tcb_info_signature: "ab" })], /signature is not 64 bytes/);
   refused([await sample({ qe_identity_signature: "zz".repeat(64) })], /signature is not 64 bytes/);

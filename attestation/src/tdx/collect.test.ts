@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { toHex } from "@cmcp/boundary";
 import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
-import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
 import { collectTdx, type TdxSource } from "./collect.ts";
+import { tdxPolicySchema } from "./policy.ts";
+import { parseQuote } from "./quote.ts";
+import { genuineQuote, QUOTES, UNTRUSTED } from "./testing/corpus.ts";
+import { verifyTdx } from "./verify.ts";
 
 // The kernel is played after its ABI text (configfs-tsm/testing/kernel.ts); the quote is genuine.
 
@@ -46,6 +52,25 @@ test("a quote for other report data, and one that is no DCAP quote, are refused,
   const token = new Uint8Array(9000);
   token.set([0xd2, 0x84]);
   await assert.rejects(collectTdx(new Uint8Array(64), 0, handingOut(token)), { ...UNAVAILABLE, message: /DICE token/ });
+});
+
+test("what is collected is what the verifier accepts: all of it but what was not asked for", async (t) => {
+  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
+  for (const name of QUOTES.filter((one) => !UNTRUSTED.includes(one) && !one.endsWith("DEBUG"))) {
+    const quote = genuineQuote(name);
+    const { claimed } = parseQuote(quote);
+    const { parts, measurement } = await collectTdx(claimed.reportData, 0, { ...handingOut(quote), eventLogPath: join(folder, "none") });
+    assert.ok(parts.provider === "tdx" && parts.eventLog === null);
+    // What of the machine its owner chose is accepted as it is; the rest is the strict default.
+    const policy = tdxPolicySchema.parse({ required_attributes: [], rtmr3: toHex(claimed.rtmrs[3]), mrconfigid: toHex(claimed.mrConfigId) });
+    const failed = async (reportData: Uint8Array): Promise<readonly string[]> => {
+      const { verified, checks } = await verifyTdx({ quote: parts.quote, measurements: [measurement.slice("sha384:".length)], reportData }, policy, new Date("2026-08-20T00:00:00Z"), webcrypto);
+      assert.ok(verified !== null, name);
+      return checks.filter(({ status }) => status === "failed").map(({ name: check, code }) => `${check}: ${code}`);
+    };
+    assert.deepEqual(await failed(claimed.reportData), [], name);
+    assert.deepEqual(await failed(claimed.reportData.with(0, (claimed.reportData[0] ?? 0) ^ 1)), ["report data: EVIDENCE_REPORT_DATA_MISMATCH"], name);
+  }
 });
 
 test("an event log that cannot be read is no missing one", async (t) => {

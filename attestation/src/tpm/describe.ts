@@ -12,7 +12,7 @@ export function describeTpmEvidence(evidence: Partial<TpmEvidence>): readonly Ro
   return [
     ...(quote === undefined ? [] : readRows("quote", () => quoteRows(parseQuote(quote)))),
     { label: "signature", value: signature === undefined ? "none" : toHex(signature) },
-    ...(attestationKey === undefined ? [] : readRows("attestation key", () => keyRows(attestationKey))),
+    ...(attestationKey === undefined ? [] : readRows("attestation key", () => describeAttestationKey(attestationKey))),
     ...certificates.flatMap((der) => readRows("certificate", () => certificateRows(Certificate.parse(der)))),
     ...[...registers].flatMap(([bankId, values]) => [...values].map(([register, value]) => ({ label: `PCR ${register} ${bankName(bankId)}, as given`, value: toHex(value) }))),
     ...(eventLog === undefined ? [] : readRows("event log", () => describeEventLog(parseEventLog(eventLog), "pcr"))),
@@ -43,12 +43,14 @@ function bankName(id: number): string {
   return hashAlgorithm(id)?.name ?? `0x${id.toString(16).padStart(4, "0")}`;
 }
 
-function keyRows(bytes: Uint8Array): readonly Row[] {
+/** An attestation key for a person to read. @throws CmcpError as {@link parseAttestationKey} */
+export function describeAttestationKey(bytes: Uint8Array): readonly Row[] {
   const { key, area } = parseAttestationKey(bytes);
   const kind = key.kind === "rsa" ? `RSA ${key.modulusBytes * 8}` : key.curve;
-  if (area === null) return [{ label: "attestation key", value: `${kind}, a bare public key` }];
+  const spki = { label: "public key", value: toHex(key.spki) };
+  if (area === null) return [{ label: "attestation key", value: `${kind}, a bare public key` }, spki];
   const attributes = Object.entries(area.attributes).flatMap(([name, set]) => (set === true ? [name] : []));
-  return [{ label: "attestation key", value: `${kind}, ${attributes.join(", ")}` }];
+  return [{ label: "attestation key", value: `${kind}, ${attributes.join(", ")}` }, spki];
 }
 
 function certificateRows(certificate: Certificate): readonly Row[] {

@@ -4,14 +4,15 @@ import { MAX_ATTACHMENTS, MAX_CERTIFICATES, type TpmEvidence } from "./evidence.
 import { readAttachment } from "./forms/attachment.ts";
 import { readGoTpmToolsAttestation } from "./forms/go-tpm-tools.ts";
 import { readJsonEvidence } from "./forms/json.ts";
+import { readStoredQuote } from "./forms/stored-quote.ts";
 
 const OPENING_BRACE = 0x7b;
 /** First byte of a go-tpm-tools attestation: field 1, the attestation key. */
 const PROTOBUF_FIRST_FIELD = 0x0a;
 
 /**
- * Reads evidence in any form of SPEC.md: a JSON document, a go-tpm-tools attestation, or a bare quote with its
- * signature, key, certificates, register values and log in files of their own.
+ * Reads evidence in any form of SPEC.md: a JSON document, a go-tpm-tools attestation, a stored quote, or a bare quote
+ * with its signature, key, certificates, register values and log in files of their own.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */
@@ -23,6 +24,8 @@ export function readTpmEvidence(file: Uint8Array, attachments: readonly Uint8Arr
 }
 
 function readMain(file: Uint8Array): TpmEvidence {
+  const stored = readStoredQuote(file);
+  if (stored !== null) return { ...stored, certificates: [] };
   const first = file.find((byte) => byte > 0x20);
   if (first === OPENING_BRACE && file[0] !== PROTOBUF_FIRST_FIELD) return readJsonEvidence(untrusted(file));
   if (file[0] === PROTOBUF_FIRST_FIELD) return readGoTpmToolsAttestation(file);

@@ -60,11 +60,11 @@ test("no quote verifies with one bit of its signature or key changed", async (t)
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   for (const genuine of genuineQuotes()) {
     const { signature = new Uint8Array(), attestationKey = new Uint8Array() } = genuine.evidence;
-    for (let bit = 0; bit < 8 * signature.length; bit += 7) {
+    for (let bit = 0; bit < 8 * signature.length; bit += 1) {
       const { verified } = await verify(genuine, { ...genuine.evidence, signature: flipped(signature, bit) });
       assert.equal(verified, null, `${genuine.name} signature bit ${bit}`);
     }
-    for (let bit = 0; bit < 8 * attestationKey.length; bit += 29) {
+    for (let bit = 0; bit < 8 * attestationKey.length; bit += 1) {
       const { verified, checks } = await verify(genuine, { ...genuine.evidence, attestationKey: flipped(attestationKey, bit) });
       // A public area says things about the key that are not part of it; those of them that matter fail their own check.
       const harmless = verified !== null && failures(checks).every((failure) => failure.startsWith("attestation key restrictions"));

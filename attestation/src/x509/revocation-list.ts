@@ -1,5 +1,6 @@
 import { CmcpError, toHex } from "@cmcp/boundary";
 import type { SignatureAlgorithm } from "./algorithm.ts";
+import { derOfText } from "./der-text.ts";
 import { contextTag, DerReader, TAG } from "./der.ts";
 import { readEnvelope } from "./envelope.ts";
 import { isWholeList, readExtensions } from "./extension.ts";
@@ -49,13 +50,13 @@ export class RevocationList implements Signed {
   }
 
   /**
-   * Reads one list, DER or PEM, at most {@link MAX_LIST_BYTES}. Delta and indirect lists and those of a part of
+   * Reads one list, DER, PEM, hex or base64, at most {@link MAX_LIST_BYTES}. Delta and indirect lists and those of a part of
    * an issuer's certificates are refused: what they do not name is not thereby good.
    *
    * @throws CmcpError `EVIDENCE_MALFORMED`.
    */
   static parse(bytes: Uint8Array): RevocationList {
-    const der = looksLikePem(bytes) ? pemBlocks(bytes, "X509 CRL", { blocks: 1, bytes: 2 * MAX_LIST_BYTES })[0] : bytes;
+    const der = looksLikePem(bytes) ? pemBlocks(bytes, "X509 CRL", { blocks: 1, bytes: 2 * MAX_LIST_BYTES })[0] : (derOfText(bytes, MAX_LIST_BYTES) ?? bytes);
     if (der === undefined || der.length > MAX_LIST_BYTES) throw new CmcpError("EVIDENCE_MALFORMED", `no revocation list, or one above ${MAX_LIST_BYTES} bytes`);
     return new RevocationList(Uint8Array.from(der));
   }

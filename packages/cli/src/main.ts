@@ -39,7 +39,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 };
 
 function overview(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  cmcp ${name.padEnd(16)} ${summary}`);
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  cmcp ${name.padEnd(width)}  ${summary}`);
   return `cmcp: a confidential MCP gateway\n\n${rows.join("\n")}\n\nEach command explains itself with --help. Example: cmcp start --config examples/quickstart/cmcp-config.yaml\n`;
 }
 

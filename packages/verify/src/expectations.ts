@@ -17,8 +17,10 @@ export interface Expectations {
   readonly appraisal: AppraisalPolicy;
   /** The launch document that the hardware must have been started with, and that policy and catalog must follow from. */
   readonly launch?: ExpectedLaunch;
-  /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. */
+  /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. An evidence file's document of this digest stands for the expected one. */
   readonly launchDigest?: string;
+  /** Reads a launch document that was found in evidence. */
+  readonly readLaunch?: ExpectedLaunch["read"];
   /** Accepted measurements, lowercase hex. */
   readonly measurements?: readonly string[];
   /** Accepted images. */

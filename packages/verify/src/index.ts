@@ -1,4 +1,5 @@
 export type { VerifierCrypto } from "./crypto.ts";
+export type { EvidenceRecord } from "./claim/evidence.ts";
 export type { ExpectedLaunch, LaunchTerms } from "./claim/launch-terms.ts";
 export { CLOCK_SKEW_SECONDS, type Expectations } from "./expectations.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";

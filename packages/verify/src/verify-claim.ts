@@ -5,7 +5,9 @@ import { Checklist } from "./checklist.ts";
 import { checkBinding } from "./claim/binding.ts";
 import { checkLaunch } from "./claim/launch.ts";
 import { checkAge, checkPins } from "./claim/pins.ts";
-import { checkPlatform, type PlatformAssurance } from "./claim/platform.ts";
+import { readEvidence, type EvidenceRecord } from "./claim/evidence.ts";
+import { withLaunchOf } from "./claim/launch-in-evidence.ts";
+import { checkHardware, checkSoftware, type PlatformAssurance } from "./claim/platform.ts";
 import { checkSignature } from "./claim/signature.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
@@ -14,12 +16,10 @@ import { checkReceipt } from "./receipt/receipt.ts";
 import type { Completeness, Verdict } from "./verdict.ts";
 
 /** The files of a verification, as received. */
-export interface ClaimRecord {
+export interface ClaimRecord extends EvidenceRecord {
   readonly claim: Uint8Array;
   readonly bundle?: Uint8Array;
   readonly receipts?: readonly Uint8Array[];
-  /** The evidence file beside the claim. */
-  readonly evidence?: Uint8Array;
 }
 
 /**
@@ -34,14 +34,26 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   if (claim === null) return verdict(list, null, null, false, "none");
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
-  const assurance = await checkPlatform(crypto, claim, record.evidence, expected, list);
+  const { assurance, launch } = await checkPlatform(crypto, claim, record, expected, list);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
-  await checkLaunch(crypto, claim, bundle, expected, list);
+  await checkLaunch(crypto, claim, bundle, { ...expected, ...launch }, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
   return verdict(list, claim, bundle, signed, assurance);
+}
+
+/** What the platform's evidence is worth, and the launch document that policy and catalog are to be held to. */
+async function checkPlatform(crypto: VerifierCrypto, claim: Claim, record: ClaimRecord, expected: Expectations, list: Checklist): Promise<{ readonly assurance: PlatformAssurance; readonly launch: Pick<Expectations, "launch"> }> {
+  if (claim.trace.runtime.platform === "software-only") {
+    checkSoftware(claim, expected, list);
+    return { assurance: "functional only", launch: {} };
+  }
+  const given = readEvidence(claim, record, list);
+  if (given === null) return { assurance: "none", launch: {} };
+  const held = await withLaunchOf(crypto, given.file, expected, list);
+  return { assurance: await checkHardware(crypto, claim, given, held, list), launch: held.launch === undefined ? {} : { launch: held.launch } };
 }
 
 async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, receipts: readonly (Receipt | null)[], list: Checklist): Promise<void> {

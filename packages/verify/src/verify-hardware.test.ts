@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { before, describe, test } from "node:test";
-import { preset } from "@cmcp/attestation/verify";
-import { canonicalBytes } from "@cmcp/boundary";
+import { preset, readEvidenceFile, type EvidenceFile } from "@cmcp/attestation/verify";
+import { canonicalBytes, untrusted } from "@cmcp/boundary";
+import * as fc from "fast-check";
 import type { Claim } from "@cmcp/claim";
 import { Machine, signedReport, TCB } from "../../../attestation/src/sev-snp/testing/machine.ts";
 import type { Issued } from "../../../attestation/src/testing/authority.ts";
@@ -119,6 +120,13 @@ describe("a claim of a hardware platform", () => {
       },
       fails: "root entry in evidence CHAIN_ROOT_NOT_BOUND",
     },
+    "an evidence file that says it was made for something else": {
+      make: async () => {
+        const { claim, evidence } = await session();
+        return { claim, evidence: { ...evidence, report_data: Buffer.alloc(64).toString("base64") } };
+      },
+      fails: "report data in evidence file EVIDENCE_REPORT_DATA_MISMATCH",
+    },
     "evidence of another platform than the claim names": {
       make: async () => {
         const instance = new Instance();
@@ -135,4 +143,20 @@ describe("a claim of a hardware platform", () => {
       assert.ok(failures(verdict).includes(fails), failures(verdict).join("; "));
     });
   }
+
+  test("an evidence file changed anywhere is the same evidence, or rejected", async () => {
+    const { claim, evidence } = await session();
+    const text = JSON.stringify(evidence);
+    // Its time is the host's word, and a certificate that is not needed may be anything.
+    const told = (file: EvidenceFile): object => ({ ...file, generatedAt: "", parts: { ...file.parts, certificates: [] } });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(text.length - 1), fc.constantFrom("0", "A", "a", "+", "/", "=", '"', "{", "}", "[", "]", ",", ":", " "), async (at, character) => {
+        const changed = text.slice(0, at) + character + text.slice(at + 1);
+        const { outcome } = await judge({ claim, evidence: new TextEncoder().encode(changed) });
+        if (outcome === "accepted") assert.deepEqual(told(readEvidenceFile(untrusted(new TextEncoder().encode(changed)))), told(readEvidenceFile(untrusted(new TextEncoder().encode(text)))), changed.slice(Math.max(0, at - 20), at + 20));
+        else assert.equal(outcome, "rejected");
+      }),
+      { numRuns: 200 },
+    );
+  });
 });

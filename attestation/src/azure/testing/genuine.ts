@@ -24,20 +24,8 @@ export function azureFile(path: string): Uint8Array<ArrayBuffer> {
   return sharedFile(`${FOLDER}/${path}`) ?? new Uint8Array();
 }
 
-/** A quote as the vTPM library of Confidential Containers stores it: signature, message and registers, each after its length. */
-export function bincodeQuote(bytes: Uint8Array): { readonly signature: Uint8Array; readonly quote: Uint8Array; readonly registers: ReadonlyMap<number, Uint8Array> } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = (at: number): number => Number(view.getBigUint64(at, true));
-  const signature = bytes.subarray(8, 8 + length(0));
-  const start = 16 + signature.length;
-  const quote = bytes.subarray(start, start + length(start - 8));
-  const values = start + quote.length + 8;
-  return { signature, quote, registers: new Map(Array.from({ length: length(values - 8) }, (_, index) => [index, bytes.subarray(values + 32 * index, values + 32 * index + 32)])) };
-}
-
 /** Every bundle of the corpus. Call it only where the corpus is. */
 export function genuineBundles(): readonly GenuineBundle[] {
-  const stored = bincodeQuote(azureFile(`${SNP}/quote.bin`));
   return [
     { name: "SNP, bytes in JSON", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
     { name: "SNP, numbered form", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v1.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
@@ -50,7 +38,7 @@ export function genuineBundles(): readonly GenuineBundle[] {
     },
     {
       name: "SNP, the report as the NV index holds it",
-      evidence: { ...readAzureCvmEvidence(azureFile(`${SNP}/hcl-report.bin`), [stored.quote, stored.signature, azureFile(`${SNP}/vcek.pem`)]), registers: new Map([[0x0b, stored.registers]]) },
+      evidence: readAzureCvmEvidence(azureFile(`${SNP}/hcl-report.bin`), [azureFile(`${SNP}/quote.bin`), azureFile(`${SNP}/vcek.pem`)]),
       reportData: CHALLENGE,
       at: AT,
       unacceptable: [

@@ -1,3 +1,4 @@
+import type { TdxQuote } from "../quote.ts";
 import { sharedFile } from "../../testing/shared.ts";
 
 const INTEL = "evidence/intel";
@@ -83,4 +84,12 @@ export function corpusFile(path: string): Uint8Array<ArrayBuffer> {
   const value = (JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>)[member];
   if (typeof value !== "string") throw new TypeError(`${path} is not text`);
   return new TextEncoder().encode(value);
+}
+
+/** Where each signed or signing region of a quote lies. */
+export function regions(quote: TdxQuote): readonly (readonly [name: string, start: number, end: number])[] {
+  const signature = quote.signed.length + 4;
+  const qe = signature + 128 + 6;
+  const authentication = qe + 448 + 2;
+  return [["header and TD report", 0, quote.signed.length], ["signature and attestation key", signature, signature + 128], ["quoting enclave's report and signature", qe, qe + 448], ["authentication data", authentication, authentication + 32]];
 }

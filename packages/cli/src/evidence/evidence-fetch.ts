@@ -1,98 +1,88 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
-import { PRODUCTS, vendorRequests, type VendorRequest } from "@cmcp/attestation/verify";
+import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
-import { platformOf, readFileOf } from "./inputs.ts";
-
-/** The vendors' public services. */
-const SERVICES: Readonly<Record<VendorRequest["vendor"], string>> = {
-  amd: "https://kdsintf.amd.com",
-  intel: "https://api.trustedservices.intel.com",
-  "intel-certificates": "https://certificates.trustedservices.intel.com",
-};
-/** Largest answer, in bytes, and longest wait for one, in milliseconds. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-const ANSWER_MS = 30_000;
+import { completeFile } from "./complete-file.ts";
+import { platformOf, policyOf, readFileOf, timeOf } from "./inputs.ts";
+import { askVendors } from "./vendor-services.ts";
 
 const OPTIONS = {
   platform: { type: "string" },
   evidence: { type: "string" },
   out: { type: "string" },
+  into: { type: "string" },
   product: { type: "string" },
   service: { type: "string" },
+  policy: { type: "string" },
+  at: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
+
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>["values"];
 
 /** `cmcp evidence fetch` */
 export const evidenceFetch: Command = {
   help: `Usage: cmcp evidence fetch --platform sev-snp|tdx --evidence FILE --out FOLDER [options]
+       cmcp evidence fetch --into EVIDENCE.JSON [options]
 
-Asks the processor's vendor for the certificates and collateral of one report or quote and keeps the answers as
-files, so that the evidence can be verified without a network. Answers are not verified here. The vendor learns
-which machine is asked about.
+Asks the processor's vendor for the certificates and collateral of one report or quote, so that the evidence can be
+verified without a network: keeps the answers as files, or completes a claim's evidence file with them. The vendor
+learns which machine is asked about.
 
   --platform PLATFORM   sev-snp or tdx
   --evidence FILE       the report or quote
-  --out FOLDER          where the answers are kept
+  --out FOLDER          where the answers are kept, unverified
+  --into FILE           the evidence file beside a claim: collateral in it is replaced, certificates are added. It is
+                        left as it was unless signatures, chains and times of all of it hold
+  --policy FILE|PRESET  with --into, the appraisal policy with the roots to hold it to; strict by default
+  --at TIME             with --into, hold it to this time (ISO 8601); now by default
   --product PRODUCT     ${PRODUCTS.join(", ")}: for a report too old to name its processor
   --service URL         ask this service instead of the vendor's, such as a cache of one's own
-  --json                one line: ok, certificates, collateral (the files, as evidence verify takes them)
+  --json                one line: ok, and the files: certificates, collateral as evidence verify takes them; or into
 
-Exit codes: 0 fetched, 10 the service did not answer as it should, 30 malformed evidence, 64 usage.
+Exit codes: 0 fetched, 10 the service did not answer as it should, or what it answered does not hold, 30 malformed
+            evidence, 64 usage.
 Example:    cmcp evidence fetch --platform tdx --evidence quote.bin --out collateral
+            cmcp evidence fetch --into evidence.json
 `,
   async run(args, terminal) {
-    const { values } = readArguments(args, OPTIONS);
-    const platform = platformOf(required(values.platform, "--platform"));
-    if (platform !== "sev-snp" && platform !== "tdx") throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
-    const product = values.product === undefined ? undefined : PRODUCTS.find((known) => known === values.product);
-    if (values.product !== undefined && product === undefined) throw new CmcpError("USAGE", `--product is one of ${PRODUCTS.join(", ")}`);
-    const folder = required(values.out, "--out");
-    const requests = vendorRequests(platform, await readFileOf(required(values.evidence, "--evidence")), product);
-    const answers: { readonly name: string; readonly is: VendorRequest["is"]; readonly bytes: Uint8Array }[] = [];
-    // One after the other, and nothing is written before the last: services refuse who asks for much at once.
-    for (const request of requests) answers.push(...(await answersTo(request, values.service ?? SERVICES[request.vendor], terminal)));
-    await mkdir(folder, { recursive: true });
-    for (const { name, bytes } of answers) await writeFile(join(folder, name), bytes);
-    const files = (is: VendorRequest["is"]): string[] => answers.filter((answer) => answer.is === is).map(({ name }) => join(folder, name));
-    const result = { certificates: files("certificate"), collateral: files("collateral") };
-    if (values.json) terminal.out.write(`${JSON.stringify({ ok: true, ...result })}\n`);
-    else terminal.out.write(`${[...result.certificates.map((path) => `--certs ${path}`), ...result.collateral.map((path) => `--collateral ${path}`)].join(" \\\n")}\n`);
-    return EXIT.ok;
+    const { values, positionals } = readArguments(args, OPTIONS);
+    if (positionals.length > 0) throw new CmcpError("USAGE", "evidence is given with --evidence or --into");
+    return values.into === undefined ? await keepFiles(values, terminal) : await complete(values.into, values, terminal);
   },
 };
 
-async function answersTo({ path, file, issuerChain, is }: VendorRequest, service: string, { err }: Terminal): Promise<{ name: string; is: VendorRequest["is"]; bytes: Uint8Array }[]> {
-  const url = new URL(path, service);
-  err.write(`asking ${url.origin}${url.pathname}\n`);
-  const unavailable = (why: string, cause?: unknown): CmcpError => new CmcpError("EVIDENCE_COLLATERAL_UNAVAILABLE", `${url.origin}${url.pathname}: ${why}`, { cause });
-  let response: Response;
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
-  } catch (thrown) {
-    throw unavailable("cannot be reached", thrown);
-  }
-  if (!response.ok) throw unavailable(`answered HTTP ${response.status}`);
-  const answers = [{ name: file, is, bytes: await bounded(response, unavailable) }];
-  const chain = issuerChain === undefined ? null : response.headers.get(issuerChain.header);
-  if (issuerChain === undefined) return answers;
-  if (chain === null) throw unavailable(`answered without ${issuerChain.header}`);
-  return [...answers, { name: issuerChain.file, is, bytes: new TextEncoder().encode(decodeURIComponent(chain)) }];
+function productOf({ product: name }: Values): Product | undefined {
+  const product = PRODUCTS.find((known) => known === name);
+  if (name !== undefined && product === undefined) throw new CmcpError("USAGE", `--product is one of ${PRODUCTS.join(", ")}`);
+  return product;
 }
 
-async function bounded(response: Response, unavailable: (why: string, cause?: unknown) => CmcpError): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body ?? []) {
-      size += chunk.byteLength;
-      if (size > MAX_ANSWER_BYTES) throw unavailable(`answered with more than ${MAX_ANSWER_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (thrown) {
-    throw thrown instanceof CmcpError ? thrown : unavailable("broke off its answer", thrown);
-  }
-  return Buffer.concat(chunks);
+async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
+  const stray = (["policy", "at"] as const).find((name) => values[name] !== undefined);
+  if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} goes with --into: files are kept unverified`);
+  const platform = platformOf(required(values.platform, "--platform"));
+  if (platform !== "sev-snp" && platform !== "tdx") throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
+  const folder = required(values.out, "--out");
+  const requests = vendorRequests(platform, await readFileOf(required(values.evidence, "--evidence")), productOf(values));
+  // Nothing is written before the last answer.
+  const answers = await askVendors(requests, values.service, terminal);
+  await mkdir(folder, { recursive: true });
+  for (const { name, bytes } of answers) await writeFile(join(folder, name), bytes);
+  const files = (is: VendorRequest["is"]): string[] => answers.filter((answer) => answer.is === is).map(({ name }) => join(folder, name));
+  const result = { certificates: files("certificate"), collateral: files("collateral") };
+  if (values.json) terminal.out.write(`${JSON.stringify({ ok: true, ...result })}\n`);
+  else terminal.out.write(`${[...result.certificates.map((path) => `--certs ${path}`), ...result.collateral.map((path) => `--collateral ${path}`)].join(" \\\n")}\n`);
+  return EXIT.ok;
+}
+
+async function complete(path: string, values: Values, terminal: Terminal): Promise<number> {
+  const stray = (["platform", "evidence", "out"] as const).find((name) => values[name] !== undefined);
+  if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} and --into exclude each other: the evidence file says what it is of`);
+  const { policy } = await policyOf(values.policy);
+  await completeFile(path, { product: productOf(values), service: values.service, policy, at: timeOf(values.at) }, terminal);
+  terminal.out.write(values.json ? `${JSON.stringify({ ok: true, into: path })}\n` : `${path}\n`);
+  return EXIT.ok;
 }

@@ -1,6 +1,6 @@
 import { webcrypto } from "node:crypto";
 import { CmcpError, toHex } from "@cmcp/boundary";
-import { attestationResult, verifyEvidence, type EvidenceVerdict } from "@cmcp/attestation/verify";
+import { attestationResult, policyForEarlier, verifyEvidence, type EvidenceFiles, type EvidenceVerdict } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { imageMatcher } from "./image.ts";
@@ -16,6 +16,7 @@ const OPTIONS = {
   measurement: { type: "string", multiple: true, default: [] as string[] },
   measurements: { type: "string" },
   "launch-digest": { type: "string" },
+  earlier: { type: "string" },
   policy: { type: "string" },
   at: { type: "string" },
   json: { type: "boolean", default: false },
@@ -31,7 +32,8 @@ Verifies hardware evidence offline and lists every check as passed, failed, not 
 why. Verified needs authentic evidence, no failed check, and every check that the policy requires.
 
   --platform PLATFORM    sev-snp, tdx, tpm or azure-cvm
-  --evidence FILE        the report or quote; for tpm and azure-cvm also a JSON document with all parts
+  --evidence FILE        the report or quote, in bytes, hex or base64; a JSON document with all parts; or the
+                         evidence file beside a claim
   --certs FILE           certificates: DER, PEM or a host's certificate table; for tpm and azure-cvm also the
                          signature, key and register files beside a bare quote. May be given again
   --collateral FILE      revocation lists, TCB info, QE identity, in the vendor's own bytes. May be given again
@@ -40,6 +42,7 @@ why. Verified needs authentic evidence, no failed check, and every check that th
   --measurement HEX      an accepted measurement: launch digest, MRTD, or digest of the quoted PCRs. May be given again
   --measurements FILE    measurements.json of the accepted image (cmcp measure)
   --launch-digest HEX    digest of the launch document: 32 bytes, 48 on TDX
+  --earlier FILE         what the same TPM gave before, in one file: its clock must not have gone back since
   --policy FILE|PRESET   the appraisal policy (docs/appraisal-policy.md): a file, or strict (the default),
                          authenticity-only, self-hosted-snp, self-hosted-tdx, azure-snp, azure-tdx, gcp, aws-snp, vtpm
   --at TIME              verify as of this time (ISO 8601); now by default
@@ -53,16 +56,31 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
     if (positionals.length > 0) throw new CmcpError("USAGE", "evidence is given with --evidence");
     const platform = platformOf(required(values.platform, "--platform"));
     const { id, policy } = await policyOf(values.policy);
-    const eventLog = values["event-log"] === undefined ? {} : { eventLog: await readFileOf(values["event-log"]) };
-    const files = { evidence: await readFileOf(required(values.evidence, "--evidence")), certificates: await Promise.all(values.certs.map(readFileOf)), collateral: await Promise.all(values.collateral.map(readFileOf)), ...eventLog };
-    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...(values.measurements === undefined ? {} : { image: await imageMatcher(values.measurements) }) }, timeOf(values.at), webcrypto);
+    const files = await filesOf(values);
+    const at = timeOf(values.at);
+    const earlier = values.earlier === undefined ? {} : { earlier: await verifyEvidence(platform, { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) }, policyForEarlier(policy), {}, at, webcrypto) };
+    const image = values.measurements === undefined ? {} : { image: await imageMatcher(values.measurements) };
+    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...image, ...earlier }, at, webcrypto);
     if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);
     else print(verdict, id, terminal);
     return OUTCOME_EXIT[verdict.outcome];
   },
 };
 
-function expectations(platform: EvidenceVerdict["platform"], values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]) {
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>["values"];
+
+const NOTHING_BESIDE = { certificates: [], collateral: [] } as const;
+
+async function filesOf({ evidence, certs, collateral, "event-log": eventLog }: Values): Promise<EvidenceFiles> {
+  return {
+    evidence: await readFileOf(required(evidence, "--evidence")),
+    certificates: await Promise.all(certs.map(readFileOf)),
+    collateral: await Promise.all(collateral.map(readFileOf)),
+    ...(eventLog === undefined ? {} : { eventLog: await readFileOf(eventLog) }),
+  };
+}
+
+function expectations(platform: EvidenceVerdict["platform"], values: Values) {
   const { "report-data": reportData, "launch-digest": launchDigest, measurement } = values;
   const isTpm = platform === "tpm" || platform === "azure-cvm";
   return {

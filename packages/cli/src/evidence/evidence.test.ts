@@ -1,45 +1,16 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { certificateTable, GUID } from "../../../../attestation/src/configfs-tsm/testing/certificate-table.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "@cmcp/attestation/testing";
-import type { Command } from "../command.ts";
-import { evidenceFetch } from "./evidence-fetch.ts";
 import { evidenceShow } from "./evidence-show.ts";
 import { evidenceVerify } from "./evidence-verify.ts";
+import { corpusPath, run, verdict } from "./testing/commands.ts";
 
-const corpus = sharedFolder();
-const skip = corpus === null ? NO_SHARED_FOLDER : false;
-const path = (name: string): string => join(corpus ?? "", "evidence", name);
-
-async function run(command: Command, ...args: string[]): Promise<{ code: number; out: string }> {
-  const chunks: string[] = [];
-  const out = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      chunks.push(chunk.toString());
-      done();
-    },
-  });
-  const code = await command.run(args, { out, err: new Writable({ write: (_chunk, _encoding, done) => done() }), colour: false });
-  return { code, out: chunks.join("") };
-}
-
-interface Verdict {
-  readonly outcome: string;
-  readonly assurance: string;
-  readonly checks: readonly { readonly name: string; readonly status: string; readonly code?: string; readonly why: string }[];
-  readonly ear: { readonly submods: Readonly<Record<string, { readonly "ear.status": string }>> };
-}
-
-async function verdict(...args: string[]): Promise<{ code: number; verdict: Verdict; failed: readonly string[] }> {
-  const { code, out } = await run(evidenceVerify, ...args, "--json");
-  const parsed = JSON.parse(out) as Verdict;
-  return { code, verdict: parsed, failed: parsed.checks.flatMap((check) => (check.status === "failed" ? [check.code ?? ""] : [])) };
-}
+const skip = sharedFolder() === null ? NO_SHARED_FOLDER : false;
+const path = corpusPath;
 
 interface AmdItem {
   readonly file: string;
@@ -106,10 +77,33 @@ describe("cmcp evidence verify", { skip }, () => {
       const { code } = await verdict("--platform", platform, "--evidence", path("README.md"));
       assert.equal(code, 30, platform);
     }
+    for (const unreadable of ["/dev/zero", tmpdir(), join(tmpdir(), "no-such-file")]) await assert.rejects(run(evidenceVerify, "--platform", "tdx", "--evidence", unreadable), { code: "USAGE" }, unreadable);
+    assert.equal((await verdict("--platform", "tdx", "--evidence", "/dev/null")).code, 30);
     const evidence = ["--evidence", path("README.md")];
     for (const args of [["--platform", "sgx", ...evidence], ["--platform", "tdx"], ["--platform", "tdx", ...evidence, "--policy", "lenient"], ["--platform", "tdx", ...evidence, "--report-data", "00"], ["--platform", "tdx", ...evidence, "--at", "never"]]) {
       await assert.rejects(run(evidenceVerify, ...args), { code: "USAGE" }, args.join(" "));
     }
+  });
+
+  test("evidence comes as bytes, as text, in JSON, or as the evidence file beside a claim", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "cmcp-forms-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const quote = await readFile(path("intel/quotes/v4-b0c06f000000-f1c8503301.quote.bin"));
+    const common = { format: "cmcp-evidence-v1", report_data: Buffer.alloc(64).toString("base64"), generated_at: "2026-01-01T00:00:00Z" };
+    const file = JSON.stringify({ ...common, provider: "tdx", platform: "intel-tdx", quote: quote.toString("base64") });
+    const outcome = async (platform: string, content: string | Buffer, ...more: string[]): Promise<number> => {
+      await writeFile(join(folder, "evidence"), content);
+      return (await verdict("--platform", platform, "--evidence", join(folder, "evidence"), "--policy", "authenticity-only", "--at", "2026-08-20T00:00:00Z", ...more)).code;
+    };
+    for (const form of [quote, quote.toString("hex"), `${quote.toString("base64")}\n`, JSON.stringify({ quote: quote.toString("hex"), event_log: "[]" }), file]) assert.equal(await outcome("tdx", form), 0, form.slice(0, 20).toString());
+    assert.equal(await outcome("sev-snp", file), 30, "of another platform");
+    assert.equal(await outcome("tdx", `${file.slice(0, -1)},"more":1}`), 30);
+    const report = await readFile(path("amd/reports/milan-v3-vcek-19ade12877.report.bin"));
+    const snp = JSON.stringify({ ...common, provider: "sev-snp", platform: "amd-sev-snp", report: report.toString("base64"), certificates: [] });
+    const certificate = ["--certs", path("amd/certs/sev-vcek-milan-b4165c7b5d.der")];
+    assert.deepEqual([await outcome("sev-snp", snp), await outcome("sev-snp", snp, ...certificate), await outcome("sev-snp", report.toString("hex"), ...certificate)], [10, 0, 0]);
+    const table = certificateTable([[GUID.vcek, await readFile(path("amd/certs/sev-vcek-milan-b4165c7b5d.der"))]]);
+    assert.deepEqual([await outcome("sev-snp", Buffer.concat([report, table])), await outcome("sev-snp", Buffer.concat([report, Buffer.alloc(2912)]), ...certificate)], [0, 30], "a host's certificates behind it, and nothing else");
   });
 
   test("a policy file is held to its schema", async (t) => {
@@ -137,58 +131,5 @@ describe("cmcp evidence show", { skip }, () => {
     };
     for (const [file, expected] of Object.entries(shown)) assert.match((await run(evidenceShow, path(file))).out, expected, file);
     await assert.rejects(run(evidenceShow, path("README.md")), { code: "EVIDENCE_MALFORMED" });
-  });
-});
-
-describe("cmcp evidence fetch", { skip }, () => {
-  let folder = "";
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "cmcp-fetch-"));
-  });
-  after(async () => {
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  test("asks for the report's own certificate, and keeps nothing unless everything was answered", async (t) => {
-    const asked: string[] = [];
-    const server = createServer((request, response) => {
-      asked.push(request.url ?? "");
-      const file = request.url?.includes("cert_chain") === true ? "amd/ca/ask_ark_milan.pem" : "amd/certs/sev-vcek-milan-b4165c7b5d.der";
-      if (request.url?.endsWith("/crl") === true) response.writeHead(404).end();
-      else response.end(Buffer.from(sharedFile(`evidence/${file}`) ?? new Uint8Array()));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    t.after(() => server.close());
-    const service = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const evidence = path("amd/reports/milan-v3-vcek-19ade12877.report.bin");
-    const args = ["--platform", "sev-snp", "--evidence", evidence, "--out", folder, "--service", service];
-    await assert.rejects(run(evidenceFetch, ...args), { code: "EVIDENCE_COLLATERAL_UNAVAILABLE" });
-    assert.match(asked[0] ?? "", /^\/vcek\/v1\/Milan\/[0-9a-f]{128}\?blSPL=4&teeSPL=0&snpSPL=24&ucodeSPL=219$/);
-    await assert.rejects(readFile(join(folder, "vcek.der")), { code: "ENOENT" }, "nothing is half done");
-    await assert.rejects(run(evidenceFetch, ...args.slice(0, -1), "http://127.0.0.1:1"), { code: "EVIDENCE_COLLATERAL_UNAVAILABLE" });
-  });
-
-  test("Intel's answers come with the certificates of who signed them", async (t) => {
-    const chain = Buffer.from(sharedFile("evidence/intel/collateral/dcap-qvl__sample_tdx_quote_collateral.json") ?? new Uint8Array());
-    const bundle = JSON.parse(chain.toString()) as Record<string, string>;
-    const answers: Record<string, { body: string | Buffer; header?: [string, string] }> = {
-      "/tdx/certification/v4/tcb?fmspc=b0c06f000000": { body: `{"tcbInfo":${bundle["tcb_info"]},"signature":"${bundle["tcb_info_signature"]}"}`, header: ["tcb-info-issuer-chain", bundle["tcb_info_issuer_chain"] ?? ""] },
-      "/tdx/certification/v4/qe/identity": { body: `{"enclaveIdentity":${bundle["qe_identity"]},"signature":"${bundle["qe_identity_signature"]}"}`, header: ["sgx-enclave-identity-issuer-chain", bundle["qe_identity_issuer_chain"] ?? ""] },
-      "/sgx/certification/v4/pckcrl?ca=platform&encoding=der": { body: Buffer.from(bundle["pck_crl"] ?? "", "hex"), header: ["sgx-pck-crl-issuer-chain", bundle["pck_crl_issuer_chain"] ?? ""] },
-      "/IntelSGXRootCA.der": { body: Buffer.from(bundle["root_ca_crl"] ?? "", "hex") },
-    };
-    const server = createServer((request, response) => {
-      const answer = answers[request.url ?? ""];
-      if (answer?.header !== undefined) response.setHeader(answer.header[0], encodeURIComponent(answer.header[1]));
-      response.writeHead(answer === undefined ? 404 : 200).end(answer?.body);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    t.after(() => server.close());
-    const quote = path("intel/quotes/v4-b0c06f000000-0c699dd453.quote.bin");
-    const { out } = await run(evidenceFetch, "--platform", "tdx", "--evidence", quote, "--out", folder, "--service", `http://127.0.0.1:${(server.address() as AddressInfo).port}`, "--json");
-    const { collateral } = JSON.parse(out) as { collateral: string[] };
-    assert.equal(collateral.length, 7);
-    const { verdict: result } = await verdict("--platform", "tdx", "--evidence", quote, "--at", "2025-06-25T00:00:00Z", ...collateral.flatMap((file) => ["--collateral", file]));
-    assert.deepEqual(result.checks.filter(({ name }) => ["collateral format", "TCB info signature", "QE identity signature", "PCK revocation"].includes(name)).map(({ status }) => status), ["passed", "passed", "passed", "passed"]);
   });
 });

@@ -10,9 +10,15 @@ export async function readFileOf(path: string): Promise<Uint8Array<ArrayBuffer>>
   try {
     const file = await open(path);
     try {
-      const { size } = await file.stat();
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      // A pipe or device does not say how much there is.
+      for await (const chunk of file.createReadStream({ autoClose: false, end: MAX_FILE_BYTES }) as AsyncIterable<Uint8Array>) {
+        size += chunk.length;
+        chunks.push(chunk);
+      }
       if (size > MAX_FILE_BYTES) throw new CmcpError("USAGE", `${path} is larger than ${MAX_FILE_BYTES} bytes`);
-      return new Uint8Array(await file.readFile());
+      return new Uint8Array(Buffer.concat(chunks));
     } finally {
       await file.close();
     }

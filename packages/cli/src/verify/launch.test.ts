@@ -1,6 +1,6 @@
 /** `cmcp verify --launch-document` over a claim of a machine of the test's own: what of policy, catalog and development it accepts. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,42 +8,16 @@ import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { catalogHash } from "@cmcp/catalog";
-import { buildLaunchDocument, parseConfig } from "@cmcp/launch";
-import { readBundle, signBundle, type PolicyBundle } from "@cmcp/policy/bundle";
 import { Machine } from "../../../../attestation/src/sev-snp/testing/machine.ts";
 import type { Issued } from "../../../../attestation/src/testing/authority.ts";
 import { hardwareSession, MEASUREMENT, type HardwareSession } from "../../../verify/src/testing/hardware-session.ts";
 import { ISSUED_AT } from "../../../verify/src/testing/session.ts";
+import { bundleOf, CATALOG, documentOf, FIRST, PIN, type Written } from "./testing/launch-document.ts";
 import { verify } from "./verify.ts";
 
-const PIN = generateKeyPairSync("ed25519");
 const STRANGER = generateKeyPairSync("ed25519");
-const signingKey = PIN.publicKey.export({ format: "jwk" }).x ?? "";
-const CATALOG: never[] = [];
-
-interface Written {
-  readonly files: Readonly<Record<string, string>>;
-  readonly bundle: PolicyBundle;
-}
-
-/** A bundle of one rule, signed with a key or with none. */
-function bundleOf(version: string, key: KeyObject | null, rule = "permit (principal, action, resource);"): Written {
-  const manifest = { version, authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
-  const files = { "rules.cedar": rule, "schema.cedarschema": "" };
-  const unsigned = readBundle({ ...files, "manifest.json": JSON.stringify(manifest) });
-  const signed = { ...files, "manifest.json": JSON.stringify(key === null ? manifest : { ...manifest, signature: signBundle(unsigned, (bytes) => sign(null, bytes, key)) }) };
-  return { files: signed, bundle: readBundle(signed) };
-}
-
-const FIRST = bundleOf("1.0.0", PIN.privateKey);
 const SECOND = bundleOf("2.0.0", PIN.privateKey);
 const THIRD = bundleOf("3.0.0", PIN.privateKey);
-
-function documentOf({ development = false, reload = true, pinned = reload }: { development?: boolean; reload?: boolean; pinned?: boolean } = {}): Uint8Array<ArrayBuffer> {
-  const env = { CMCP_BEARER_TOKEN: "0123456789012345678901234567890123456789", ...(pinned ? { CMCP_POLICY_SIGNING_KEY: signingKey } : {}) };
-  const { config } = parseConfig(`attestation: {provider: sev-snp}\n${reload ? "policy_reload_interval_seconds: 5\n" : ""}`, { env });
-  return buildLaunchDocument({ v: 1, platform: "sev-snp", development, config, policy_bundle: FIRST.files, catalog: CATALOG, pins: {}, trust_anchors: pinned ? { policy_signing_key: signingKey } : {} });
-}
 
 describe("cmcp verify --launch-document", () => {
   let folder: string;

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { webcrypto } from "node:crypto";
 import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
-import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type Expectations, type Verdict } from "@cmcp/verify";
-import { hexOption, policyOf } from "../evidence/inputs.ts";
+import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type EvidenceRecord, type Expectations, type LaunchTerms, type Verdict } from "@cmcp/verify";
+import { hexOption, policyOf, readFileOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
@@ -22,6 +22,9 @@ const OPTIONS = {
   "eat-profile": { type: "string" },
   at: { type: "string" },
   evidence: { type: "string" },
+  certs: { type: "string", multiple: true, default: [] as string[] },
+  collateral: { type: "string", multiple: true, default: [] as string[] },
+  "earlier-evidence": { type: "string" },
   "appraisal-policy": { type: "string" },
   "launch-document": { type: "string" },
   "policy-bundle": { type: "string", multiple: true },
@@ -33,7 +36,7 @@ const OPTIONS = {
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = ["evidence", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -52,12 +55,16 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --at TIME                verify as of this time (ISO 8601); now by default
   --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default
   --evidence FILE          the evidence file beside the claim, for any platform but software-only
+  --certs FILE             certificates that the evidence file lacks: DER or PEM. May be given again
+  --collateral FILE        revocation lists, TCB info, QE identity that it lacks. May be given again
+  --earlier-evidence FILE  an evidence file that the same TPM gave before: its clock must not have gone back since
   --appraisal-policy FILE|PRESET  how the evidence is appraised (docs/appraisal-policy.md); strict by default
   --launch-document FILE   the launch document the machine must have been started with, and that policy and catalog
                            must follow from
   --policy-bundle FOLDER   a bundle that replaced the launch document's: signed with the key it names, of a higher
                            version. Needed after a reload, for each; may be given again
-  --launch-digest HEX      its digest instead: SHA-256, SHA-384 for TDX
+  --launch-digest HEX      its digest instead: SHA-256, SHA-384 for TDX. A launch document in the evidence file that
+                           has this digest is then held to as if it had been given
   --measurement HEX        an accepted measurement; may be given again
   --measurements FILE      measurements.json of the accepted image
   --allow-software-only    accept a claim without hardware evidence: integrity only; and a launch document of a
@@ -75,8 +82,8 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     if (positionals.length > 1) throw new CmcpError("USAGE", "one CLAIM at a time");
     let verdict: Verdict;
     if (claimPath !== undefined) {
-      const bundle = { ...(bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) }), ...(values.evidence === undefined ? {} : { evidence: await readRecord(values.evidence) }) };
-      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+      const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
+      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
@@ -89,6 +96,15 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
   },
 };
 
+async function evidenceOf({ evidence, certs, collateral, "earlier-evidence": earlier }: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<EvidenceRecord> {
+  return {
+    ...(evidence === undefined ? {} : { evidence: await readFileOf(evidence) }),
+    certificates: await Promise.all(certs.map(readFileOf)),
+    collateral: await Promise.all(collateral.map(readFileOf)),
+    ...(earlier === undefined ? {} : { earlierEvidence: await readFileOf(earlier) }),
+  };
+}
+
 async function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<Expectations> {
   const { "policy-hash": policyHash, "catalog-hash": catalogHash, "trusted-key": trustedKey, "max-age": maxAge, "eat-profile": profile, at } = values;
   for (const hash of [policyHash, catalogHash]) if (hash !== undefined && !HASH.test(hash)) throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
@@ -100,11 +116,13 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
   const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
   const folders = values["policy-bundle"] ?? [];
-  if (folders.length > 0 && launchDocument === undefined) throw new CmcpError("USAGE", "--policy-bundle needs --launch-document, whose key must have signed it");
+  if (folders.length > 0 && launchDocument === undefined && launchDigest === undefined) throw new CmcpError("USAGE", "--policy-bundle needs --launch-document or --launch-digest: the document's key must have signed it");
   const bundles = await Promise.all(folders.map(loadBundleFolder));
+  const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
     appraisal: (await policyOf(values["appraisal-policy"])).policy,
-    ...(launchDocument === undefined ? {} : { launch: { document: await readRecord(launchDocument), read: (document: Uint8Array) => launchTerms(document, bundles) } }),
+    ...(launchDocument === undefined ? {} : { launch: { document: await readRecord(launchDocument), read: readLaunch } }),
+    readLaunch,
     ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
     ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
     ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),

@@ -12,7 +12,7 @@ const POLICY = "policy of launch document";
 /** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to the evidence elsewhere. */
 export async function checkLaunch(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly }: Expectations, list: Checklist): Promise<void> {
   if (launch === undefined) {
-    list.notPerformed(POLICY, "the launch document was not given (--launch-document)");
+    list.notPerformed(POLICY, "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest");
     return;
   }
   const terms = list.attempt("launch document form", "LAUNCH_DOCUMENT_INVALID", "canonical JSON of the documented form", () => launch.read(launch.document));

@@ -1,41 +1,18 @@
-import { verifyEvidenceParts, verifySoftware, readEvidenceFile, type Assurance, type EvidenceFile, type VerifiedEvidence } from "@cmcp/attestation/verify";
+import { verifyEvidenceParts, verifySoftware, type Assurance, type EvidenceFile, type HardwareParts, type VerifiedEvidence } from "@cmcp/attestation/verify";
 import { auditEntrySchema, entryHashInput, rootDetailSchema } from "@cmcp/audit/schema";
-import { fromHex, toHex, untrusted } from "@cmcp/boundary";
+import { fromHex, toHex } from "@cmcp/boundary";
 import { sessionBindingInput, thumbprintInput } from "@cmcp/attestation/binding";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import { sha256, sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
-
-/** Platforms, as claims name them, whose evidence can be verified. */
-const VERIFIABLE: readonly string[] = ["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2"];
+import { verifyEarlier, type GivenEvidence } from "./evidence.ts";
 
 /** What the evidence of a platform is worth, once it is verified. */
 export type PlatformAssurance = Assurance | "functional only";
 
-/**
- * The platform's evidence. Software-only has none and is accepted only when told to; any other needs the evidence file
- * that travels beside the claim.
- * @returns what the evidence is worth if every check holds
- */
-export async function checkPlatform(crypto: VerifierCrypto, claim: Claim, evidence: Uint8Array | undefined, expected: Expectations, list: Checklist): Promise<PlatformAssurance> {
-  if (claim.trace.runtime.platform === "software-only") {
-    checkSoftware(claim, expected, list);
-    return "functional only";
-  }
-  if (!VERIFIABLE.includes(claim.trace.runtime.platform)) {
-    list.fail("platform evidence", "UNSUPPORTED_PROVIDER", `this version cannot verify evidence of ${claim.trace.runtime.platform}`);
-    return "none";
-  }
-  if (evidence === undefined) {
-    list.fail("platform evidence", "EVIDENCE_MISSING", `the claim says ${claim.trace.runtime.platform}, and no evidence was given (--evidence)`);
-    return "none";
-  }
-  const file = list.attempt("evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => readEvidenceFile(untrusted(evidence)));
-  return file === null ? "none" : await checkHardware(crypto, claim, file, expected, list);
-}
-
-function checkSoftware(claim: Claim, expected: Expectations, list: Checklist): void {
+/** A claim of software-only has no evidence and is accepted only when told to. */
+export function checkSoftware(claim: Claim, expected: Expectations, list: Checklist): void {
   const { runtime } = claim.trace;
   const firmware = parseFirmwareText(runtime.firmware_version);
   const report = firmware === undefined ? { why: "the firmware text has not the documented form" } : verifySoftware({ measurement: runtime.measurement, firmware: firmware.firmware, hasEvidence: claim.gateway.attestation_evidence !== undefined });
@@ -47,18 +24,26 @@ function checkSoftware(claim: Claim, expected: Expectations, list: Checklist): v
   list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", "explicitly accepted for this verification", "a claim without hardware evidence is not accepted unless asked for");
 }
 
-async function checkHardware(crypto: VerifierCrypto, claim: Claim, file: EvidenceFile, expected: Expectations, list: Checklist): Promise<Assurance> {
+/**
+ * The evidence of any other platform: appraised, and held to the claim's own key and chain and to the expected launch.
+ * @returns what the evidence is worth if every check holds
+ */
+export async function checkHardware(crypto: VerifierCrypto, claim: Claim, given: GivenEvidence, expected: Expectations, list: Checklist): Promise<Assurance> {
   const { runtime } = claim.trace;
-  const { parts } = file;
-  if (parts.provider === "software-only" || file.platform !== runtime.platform) {
-    list.fail("evidence platform", "CLAIM_INCONSISTENT", `the claim says ${runtime.platform}, the evidence is of ${file.platform}`);
-    return "none";
-  }
-  await checkRootEntry(crypto, claim, file, expected, list);
-  const launchDigest = await launchDigestFor(crypto, parts.provider, expected);
+  await checkRootEntry(crypto, claim, given.file, expected, list);
+  const launchDigest = await launchDigestFor(crypto, given.parts.provider, expected);
   // Report data and launch document are what tie evidence to this claim and this configuration: no policy waives them.
   const policy = { ...expected.appraisal, required: [...new Set([...expected.appraisal.required, "report_data" as const, "launch" as const])] };
-  const verdict = await verifyEvidenceParts(parts, file.collateral, policy, { reportData: await reportDataOf(crypto, claim), ...(launchDigest === null ? {} : { launchDigest }), ...(expected.measurements === undefined ? {} : { measurements: expected.measurements }), ...(expected.image === undefined ? {} : { image: expected.image }) }, expected.now, crypto);
+  const reportData = await reportDataOf(crypto, claim);
+  list.require("report data in evidence file", toHex(given.file.claimedReportData) === toHex(reportData), "EVIDENCE_REPORT_DATA_MISMATCH", "the file says it was made for this claim's key and chain", "the file says it was made for another key or chain");
+  const expectations = {
+    reportData,
+    ...(launchDigest === null ? {} : { launchDigest }),
+    ...(expected.measurements === undefined ? {} : { measurements: expected.measurements }),
+    ...(expected.image === undefined ? {} : { image: expected.image }),
+    ...(await verifyEarlier(crypto, given, expected)),
+  };
+  const verdict = await verifyEvidenceParts(given, policy, expectations, expected.now, crypto);
   list.include(verdict.checks);
   if (verdict.verified !== null) list.require("measurement in claim", measurementNamed(verdict.verified) === runtime.measurement, "EVIDENCE_MEASUREMENT_MISMATCH", "the claim names the verified measurement", "the claim names another measurement than the evidence has");
   return verdict.assurance;
@@ -73,7 +58,7 @@ async function reportDataOf(crypto: VerifierCrypto, claim: Claim): Promise<Uint8
 }
 
 /** The launch document's digest as the platform carries it; TDX's register is wider than a SHA-256. */
-async function launchDigestFor(crypto: VerifierCrypto, provider: "sev-snp" | "tdx" | "tpm" | "azure-cvm", { launch, launchDigest }: Expectations): Promise<Uint8Array | null> {
+async function launchDigestFor(crypto: VerifierCrypto, provider: HardwareParts["provider"], { launch, launchDigest }: Expectations): Promise<Uint8Array | null> {
   const width = provider === "tdx" ? 48 : 32;
   if (launch !== undefined) return new Uint8Array(await crypto.subtle.digest(provider === "tdx" ? "SHA-384" : "SHA-256", Uint8Array.from(launch.document)));
   const bytes = launchDigest === undefined ? undefined : fromHex(launchDigest);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { sessionReportData, writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/attestation";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import { Machine, signedReport } from "../../../../attestation/src/sev-snp/testing/machine.ts";
+import { Machine, signedReport, type ReportWish } from "../../../../attestation/src/sev-snp/testing/machine.ts";
 import type { Issued } from "../../../../attestation/src/testing/authority.ts";
 import { Instance, relink } from "./instance.ts";
 import { CATALOG_HASH, POLICY_HASH, altered, claimOf, entriesOf } from "./session.ts";
@@ -17,6 +17,8 @@ export interface SessionWish {
   readonly reportData?: (right: Uint8Array) => Uint8Array;
   /** POLICY of the report. */
   readonly guestPolicy?: bigint;
+  /** Other fields of the report. */
+  readonly fields?: ReportWish["fields"];
   /** Policy bundles in the order they came into force. */
   readonly policies?: readonly { readonly hash: string; readonly version: string }[];
   readonly catalogHash?: string;
@@ -53,6 +55,7 @@ export async function hardwareSession(machine: Machine, key: Issued, launchDocum
       [0x50, (wish.reportData ?? ((right) => right))(reportData)],
       [0xc0, wish.hostData ?? new Uint8Array(launchDigest)],
       ...(wish.guestPolicy === undefined ? [] : [[0x08, wish.guestPolicy, 8] as const]),
+      ...(wish.fields ?? []),
     ],
   });
   const evidence: Evidence = {
@@ -61,7 +64,7 @@ export async function hardwareSession(machine: Machine, key: Issued, launchDocum
     reportData,
     firmware: "1.55.40",
     generatedAt: Date.now(),
-    parts: { provider: "sev-snp", report, certificates: [key.der, machine.signing.VCEK.der, machine.root.der] },
+    parts: { provider: "sev-snp", report, certificates: [key, machine.signing.VCEK, machine.signing.VLEK, machine.root].map(({ der }) => der) },
   };
   const software = claimOf(instance, entries);
   const latest = policies.at(-1);

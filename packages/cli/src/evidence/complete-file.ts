@@ -1,0 +1,52 @@
+import { randomBytes, webcrypto } from "node:crypto";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
+import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
+import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
+import type { Terminal } from "../command.ts";
+import { readFileOf } from "./inputs.ts";
+import { askVendors } from "./vendor-services.ts";
+
+/** How an evidence file is completed. */
+export interface Completion {
+  readonly product: Product | undefined;
+  readonly service: string | undefined;
+  /** Whose roots what is fetched is held to. */
+  readonly policy: AppraisalPolicy;
+  readonly at: Date;
+}
+
+/** What must not be true of a file that is kept. Whether the evidence is acceptable is the verifier's to say. */
+const UNSOUND: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED", "EVIDENCE_CHAIN_INVALID", "EVIDENCE_ROOT_NOT_TRUSTED", "EVIDENCE_EXPIRED", "EVIDENCE_SIGNATURE_INVALID", "EVIDENCE_COLLATERAL_INVALID"];
+
+/**
+ * Puts what the vendor answers into an evidence file, and replaces the file only if everything in it then holds.
+ * @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
+ */
+export async function completeFile(path: string, { product, service, policy, at }: Completion, terminal: Terminal): Promise<void> {
+  const present = untrusted(await readFileOf(path));
+  const answers = await askVendors(vendorRequestsFor(readEvidenceFile(present).parts, product), service, terminal);
+  const of = (is: "certificate" | "collateral"): Uint8Array[] => answers.filter((answer) => answer.is === is).map(({ bytes }) => bytes);
+  const bytes = Buffer.from(`${JSON.stringify(completeEvidence(readEvidenceJson(present), { certificates: of("certificate"), collateral: of("collateral") }))}\n`);
+  await requireSound(bytes, policy, at);
+  await replaceFile(path, bytes);
+}
+
+async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date): Promise<void> {
+  const { parts, collateral } = readEvidenceFile(untrusted(bytes));
+  if (parts.provider === "software-only") return;
+  const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, webcrypto);
+  const unsound = checks.find(({ code }) => UNSOUND.includes(code));
+  if (unsound !== undefined) throw new CmcpError(unsound.code ?? "EVIDENCE_COLLATERAL_INVALID", `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`);
+}
+
+/** Writes beside the file and moves it into place, so that a reader sees the old one or the new one. */
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const beside = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    await writeFile(beside, bytes, { mode: (await stat(path)).mode & 0o777, flag: "wx" });
+    await rename(beside, path);
+  } catch (thrown) {
+    await rm(beside, { force: true });
+    throw new CmcpError("USAGE", `cannot write ${path}`, { cause: thrown });
+  }
+}

@@ -5,10 +5,15 @@ import process from "node:process";
 import { NO_SHARED_FOLDER } from "../attestation/src/testing/shared.ts";
 import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../enclave-image/src/measure/testing/downloads.ts";
+import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";
 
 const EVERYTHING = ["packages/*/src/**/*.test.ts", "attestation/src/**/*.test.ts", "host-proxy/src/**/*.test.ts", "enclave-image/src/**/*.test.ts", "test/**/*.test.ts"];
 /** What cannot be brought here: skips for these reasons are no failure where nothing may be skipped. */
-const EXCUSED: readonly string[] = [NO_SHARED_FOLDER, ...(process.env["CMCP_NO_DEBIAN"] === "1" ? [NO_SWTPM, NO_DOWNLOADS] : [])];
+const EXCUSED: readonly string[] = [
+  NO_SHARED_FOLDER,
+  ...(process.env["CMCP_NO_DEBIAN"] === "1" ? [NO_SWTPM, NO_DOWNLOADS] : []),
+  ...(process.env["CMCP_NO_LIBVIRT"] === "1" ? [NO_LIBVIRT] : []),
+];
 const LOG = ".cache/test.log";
 
 mkdirSync(".cache", { recursive: true });

@@ -1,3 +1,5 @@
+import { CmcpError } from "@cmcp/boundary";
+
 /** Files by name. */
 export type BuiltFiles = ReadonlyMap<string, Uint8Array>;
 
@@ -13,4 +15,10 @@ export function firstDifference(first: BuiltFiles, second: BuiltFiles): string |
     return `${name} differs from byte ${at === -1 ? a.length : at} on`;
   }
   return null;
+}
+
+/** @throws CmcpError `IMAGE_NOT_REPRODUCIBLE` unless two builds are the same, byte for byte */
+export function requireSame(first: BuiltFiles, second: BuiltFiles): void {
+  const difference = firstDifference(first, second);
+  if (difference !== null) throw new CmcpError("IMAGE_NOT_REPRODUCIBLE", difference);
 }

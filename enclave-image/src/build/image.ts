@@ -1,21 +1,20 @@
-import { createHash, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { writeCpio, type CpioMember } from "../archive/cpio.ts";
-import { writeMeasurements } from "../measure/index.ts";
 import type { PackageCache } from "../lock/fetch.ts";
 import { openInputs } from "../lock/inputs.ts";
-import { LOCK_PATH, packageNamed, packagesOf, type InputLock } from "../lock/lock.ts";
+import { packageNamed, packagesOf, type InputLock } from "../lock/lock.ts";
 import { commandLine, type Platform } from "./command-line.ts";
 import { packageFile, readFirmware } from "./firmware.ts";
 import { readKernel, type Kernel } from "./kernel.ts";
-import { digestOf, manifestBytes, signManifest, type Manifest } from "./manifest.ts";
+import { digestOf, type Manifest } from "./manifest.ts";
 import { buildNative } from "./native.ts";
 import { checkNodePackage } from "./node-package.ts";
 import { Progress } from "./progress.ts";
+import { publish } from "./publish.ts";
 import { rootFiles } from "./root-files.ts";
-import { MEASUREMENTS, measuredShapes } from "./measured-shapes.ts";
 import { imageSbom } from "./sbom.ts";
 import { Toolchain } from "./toolchain.ts";
 import { buildUki } from "./uki.ts";
@@ -69,7 +68,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
         ["files.json", Buffer.from(`${JSON.stringify(fileTable(root), null, 2)}\n`)],
         ["sbom.cdx.json", Buffer.from(imageSbom(lock, root))],
       ]);
-      const manifest = await write(finished, outputs, kernel, key);
+      const manifest = await publish(finished, outputs, kernel.release, key);
       rmSync(folders.output, { recursive: true, force: true });
       renameSync(finished, folders.output);
       return manifest;
@@ -115,18 +114,4 @@ function fileTable(root: readonly CpioMember[]): { path: string; mode: string; s
     mode: member.mode.toString(8),
     ...(member.kind === "file" ? { sha256: digestOf(member.data).sha256 } : {}),
   }));
-}
-
-/** Writes the outputs, what they measure as, and the manifest over all of it. */
-async function write(folder: string, outputs: ReadonlyMap<string, Uint8Array>, kernel: Kernel, key: KeyObject | null): Promise<Manifest> {
-  for (const [name, bytes] of outputs) writeFileSync(join(folder, name), bytes);
-  await writeMeasurements(measuredShapes(folder), join(folder, MEASUREMENTS));
-  const names = [...outputs.keys(), MEASUREMENTS];
-  const files: Manifest["files"] = Object.fromEntries(names.map((name) => [name, digestOf(readFileSync(join(folder, name)))]));
-  const inputs = createHash("sha256").update(readFileSync(LOCK_PATH)).digest("hex");
-  const manifest: Manifest = { version: 1, inputs, kernel: kernel.release, files };
-  const bytes = manifestBytes(manifest);
-  writeFileSync(join(folder, "manifest.json"), bytes);
-  if (key !== null) writeFileSync(join(folder, "manifest.sig.json"), `${JSON.stringify(signManifest(bytes, key), null, 2)}\n`);
-  return manifest;
 }

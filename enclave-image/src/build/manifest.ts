@@ -1,31 +1,52 @@
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { CmcpError, canonicalBytes, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { CmcpError, canonicalBytes, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import * as z from "zod";
 
 /** Before the manifest's bytes in what is signed, so that the signature means nothing elsewhere. */
 const PURPOSE = Buffer.from("cmcp-image-manifest-v1\0");
 
-/** What one output file is. */
-export interface FileDigest {
-  readonly sha256: string;
-  /** Bytes. */
-  readonly size: number;
-}
+/** The manifest's file, and the one of its signature. */
+export const MANIFEST = "manifest.json";
+export const SIGNATURE = "manifest.sig.json";
+
+/** Of both files; a build writes some 2 KB. */
+const LIMITS: JsonLimits = { maxBytes: 64 * 1024, maxDepth: 4, maxItems: 2048 };
+const MAX_FILES = 64;
+/** Bytes of the largest file an image may have. */
+export const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
+const manifestSchema = z.strictObject({
+  version: z.literal(1),
+  /** SHA-256 of the lock file. */
+  inputs: sha256,
+  /** `uname -r` of the kernel. */
+  kernel: z.string().min(1).max(200),
+  files: z.record(fileName, z.strictObject({ sha256, /** Bytes. */ size: z.int().min(0).max(MAX_FILE_BYTES) })).refine((files) => Object.keys(files).length <= MAX_FILES),
+});
+const signatureSchema = z.strictObject({ key: z.string().max(64), signature: z.string().max(128) });
 
 /** What was built: every output by name, and what from. */
-export interface Manifest {
-  readonly version: 1;
-  /** SHA-256 of the lock file. */
-  readonly inputs: string;
-  /** `uname -r` of the kernel. */
-  readonly kernel: string;
-  readonly files: Readonly<Record<string, FileDigest>>;
+export type Manifest = z.infer<typeof manifestSchema>;
+/** A detached signature: public key and Ed25519 signature, base64url. */
+export type ManifestSignature = z.infer<typeof signatureSchema>;
+/** What one output file is. */
+export type FileDigest = Manifest["files"][string];
+
+/** Reads a manifest that somebody published. @throws CmcpError `JSON_…`, `IMAGE_MANIFEST_INVALID` */
+export function parseManifest(bytes: Untrusted<Uint8Array>): Manifest {
+  const parsed = manifestSchema.safeParse(parseJson(bytes, LIMITS));
+  if (!parsed.success) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${MANIFEST} is not of the documented form at ${parsed.error.issues[0]?.path.join(".") || "its top"}`);
+  return parsed.data;
 }
 
-/** A detached signature: public key and Ed25519 signature, base64url. */
-export interface ManifestSignature {
-  readonly key: string;
-  readonly signature: string;
+/** Reads the signature beside it. @throws CmcpError `JSON_…`, `IMAGE_MANIFEST_INVALID` */
+export function parseManifestSignature(bytes: Untrusted<Uint8Array>): ManifestSignature {
+  const parsed = signatureSchema.safeParse(parseJson(bytes, LIMITS));
+  if (!parsed.success) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${SIGNATURE} is not of the documented form`);
+  return parsed.data;
 }
 
 export function digestOf(bytes: Uint8Array): FileDigest {

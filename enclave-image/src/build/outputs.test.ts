@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { firstDifference } from "./compare.ts";
+import { firstDifference, requireSame } from "./compare.ts";
 import { digestOf, isSignedBy, manifestBytes, readSigningKey, signManifest, type Manifest } from "./manifest.ts";
 
 const manifest: Manifest = { version: 1, inputs: "ab".repeat(32), kernel: "6.12", files: { vmlinuz: digestOf(Buffer.from("k")), "initramfs.cpio.zst": digestOf(Buffer.from("i")) } };
@@ -51,4 +51,6 @@ test("two builds are the same only when every file of either is", () => {
   assert.equal(firstDifference(new Map([["x", Buffer.from("123")]]), a), "only one build has y");
   assert.equal(firstDifference(a, new Map([...a, ["y", Buffer.from("4x6")]])), "y differs from byte 1 on");
   assert.equal(firstDifference(a, new Map([...a, ["y", Buffer.from("4567")]])), "y differs from byte 3 on");
+  requireSame(a, new Map(a));
+  assert.throws(() => requireSame(a, new Map()), { code: "IMAGE_NOT_REPRODUCIBLE", message: "only one build has x" });
 });

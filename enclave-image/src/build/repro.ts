@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { firstDifference, type BuiltFiles } from "./compare.ts";
+import { CmcpError } from "@cmcp/boundary";
+import { requireSame, type BuiltFiles } from "./compare.ts";
 import { ROOT, copySources } from "./sources.ts";
 
 /** What differs between the two builds beside place and time; none of it may show. */
@@ -47,13 +48,12 @@ try {
   // Both copies first, so that a change to the sources meanwhile is in both or in neither.
   for (const { folder } of CIRCUMSTANCES) prepare(join(place, folder));
   const [first, second] = CIRCUMSTANCES.map((circumstances) => filesIn(buildIn(join(place, circumstances.folder), circumstances)));
-  const difference = firstDifference(first ?? new Map(), second ?? new Map());
-  if (difference !== null) {
-    process.stderr.write(`image-repro: IMAGE_NOT_REPRODUCIBLE: ${difference}\n`);
-    process.exitCode = 1;
-  } else {
-    process.stdout.write(`image-repro: two builds, ${first?.size ?? 0} files each, are the same byte for byte\n`);
-  }
+  requireSame(first ?? new Map(), second ?? new Map());
+  process.stdout.write(`image-repro: two builds, ${first?.size ?? 0} files each, are the same byte for byte\n`);
+} catch (thrown) {
+  if (!(thrown instanceof CmcpError)) throw thrown;
+  process.stderr.write(`image-repro: ${thrown.code}: ${thrown.message}\n`);
+  process.exitCode = 1;
 } finally {
   rmSync(place, { recursive: true, force: true });
 }

@@ -39,8 +39,9 @@ export const DEVIATIONS: readonly Deviation[] = [
       "server-sse-disconnect-resume ServerDisconnectResume": "absent",
       "server-sse-content-type ServerSSEContentType": "INFO",
     },
-    clause: 'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object; 6: the server MAY close the connection of a stream it started',
-    reason: "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the result, its answer is JSON, and there is no stream to close or to resume",
+    clause:
+      'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object; 6: the server SHOULD begin a stream with an event that has an id and no data, and MAY close the connection of a stream it started; "Resumability and Redelivery": the server MAY use Last-Event-ID to replay',
+    reason: "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the result, its answer is JSON, and there is no stream to close or to resume. A stream that is opened begins without an id, because one would tell the agent that it can be resumed: what was sent is kept nowhere",
   },
   {
     role: "server",

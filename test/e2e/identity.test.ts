@@ -196,6 +196,31 @@ describe("a gateway that accepts JWTs", () => {
   });
 });
 
+test("what a TLS proxy in front says of a client certificate reaches rules and record, where the host is told to believe it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-proxied-"));
+  const records = await startRecordsServer();
+  const gateway = await startGateway(await deploy(join(folder, "d"), records), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: BEARER, CMCP_PEER_IDENTITY_HEADER: "X-Forwarded-Client-Cert" });
+  try {
+    const call = async (headers: Record<string, string>): Promise<{ status: number; body: RpcReply }> => {
+      const response = await fetch(gateway.mcp, { method: "POST", headers: { authorization: `Bearer ${BEARER}`, "content-type": "application/json", ...headers }, body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } }) });
+      return { status: response.status, body: (await response.json()) as RpcReply };
+    };
+    const certificate = (uri: string): Record<string, string> => ({ "x-forwarded-client-cert": `By=spiffe://bank.example/proxy;Hash=ab;URI=${uri}` });
+    const allowed = await call(certificate("spiffe://bank.example/desk"));
+    assert.equal(allowed.status, 200, JSON.stringify(allowed.body));
+    const { entries } = await clientOf(gateway, BEARER).export(receiptOf(allowed.body).session_id);
+    assert.equal(entries.find(({ entry_type: type }) => type === "tool_call")?.detail?.["host_asserted_spiffe_id"], "spiffe://bank.example/desk");
+    assert.equal((await call(certificate("spiffe://bank.example/yard/1"))).body.error?.data?.error_code, "POLICY_DENY");
+    assert.equal((await call({ ...certificate("spiffe://bank.example/desk"), authorization: "Bearer wrong" })).status, 401, "it lets nobody in");
+    assert.equal((await call({ "x-forwarded-client-cert": "URI=spiffe://bank.example/desk,URI=spiffe://bank.example/yard/1" })).status, 400, "which hop's is the agent's is not for the host to choose");
+    assert.equal((await call({ "x-cmcp-host-asserted-spiffe-id": "spiffe://bank.example/yard/1" })).status, 200, "an agent cannot say it itself");
+  } finally {
+    await gateway.stop();
+    await records.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test("the host's word is a label for rules and record, and lets nobody in", async () => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-asserted-"));
   const records = await startRecordsServer();

@@ -1,5 +1,6 @@
-/** Signed hot reload with the pinned key of production, with and without a pinned hash: what is refused, what changes, and calls that were under way. */
+/** Signed hot reload in production, on a TPM, and in development, with and without a pinned hash: what is refused, what changes, and calls that were under way. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,12 +8,17 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { AuditEntry } from "@cmcp/audit/schema";
+import { untrusted } from "@cmcp/boundary";
+import { readEvidenceFile } from "../../attestation/src/evidence-file/read.ts";
+import { parseAttestationKey } from "../../attestation/src/tpm/public-key.ts";
+import { NO_SWTPM, Swtpm } from "../../attestation/src/tpm/transport/testing/swtpm.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf, logged, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { BundleShelf, signingKey } from "../gateway/signed-bundle.ts";
+import { makeServerCertificate } from "../servers/certificate.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 
 const TOKEN = "reload-token-reload-token-reload-token-re";
@@ -22,8 +28,12 @@ const rule = (id: string, tool: string, effect = "permit"): string => `@id("${id
 const FIRST = rule("held-1", "held") + rule("late-1", "late", "forbid");
 const SECOND = rule("held-2", "held", "forbid") + rule("late-2", "late");
 
-for (const pinned of [false, true]) {
-  describe(`a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, () => {
+const probe = await Swtpm.start();
+await probe?.stop();
+
+for (const [surroundings, pinned] of [["production", false], ["production", true], ["development", true]] as const) {
+  const onTpm = surroundings === "production";
+  describe(`in ${surroundings}, a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, { skip: onTpm && probe === null ? NO_SWTPM : false }, () => {
     const servers: RawServer[] = [];
     const waiting: { socket: Socket; id: number | null }[] = [];
     let folder: string;
@@ -32,27 +42,51 @@ for (const pinned of [false, true]) {
     let shelf: BundleShelf;
     let firstHash: string;
     let secondHash: string;
+    let tpm: Swtpm | null = null;
+
+    /** What the gateway is started with beside its key: production has hardware and no development mode. */
+    const environment = async (): Promise<Record<string, string>> => {
+      if (!onTpm) return developmentEnvironment(TOKEN);
+      tpm = await Swtpm.start();
+      assert.ok(tpm !== null);
+      return { CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: tpm.socket };
+    };
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "cmcp-reload-"));
-      servers.push(await startRawServer("held", (socket, { id }) => waiting.push({ socket, id })), await startRawServer("late", (socket, { id }) => socket.write(reply(callReply(id, "late")))));
-      const tools = ["held", "late"].map((name, index) => ({ name, url: servers[index]?.url ?? "" }));
-      const config = await deploy(join(folder, "d"), { tools, policies: FIRST, config: "policy_reload_interval_seconds: 1\n" });
+      const certificate = await makeServerCertificate();
+      servers.push(await startRawServer("held", (socket, { id }) => waiting.push({ socket, id }), undefined, certificate), await startRawServer("late", (socket, { id }) => socket.write(reply(callReply(id, "late"))), undefined, certificate));
+      const tools = ["held", "late"].map((name, index) => ({ name, url: servers[index]?.url ?? "", fingerprint: certificate.fingerprint }));
+      const config = await deploy(join(folder, "d"), { tools, policies: FIRST, config: `policy_reload_interval_seconds: 1\nattestation: {provider: ${onTpm ? "tpm" : "software-only"}}\n` });
       await rm(join(folder, "d/policies"), { recursive: true });
       shelf = new BundleShelf(folder, join(folder, "d/policies"));
       firstHash = await shelf.place({ version: "1.0.0", rules: FIRST, key });
-      gateway = await startGateway(config, { ...developmentEnvironment(TOKEN), CMCP_POLICY_SIGNING_KEY: publicKey, ...(pinned ? { CMCP_POLICY_HASH: firstHash } : {}) });
+      const env = { ...(await environment()), CMCP_POLICY_SIGNING_KEY: publicKey, ...(pinned ? { CMCP_POLICY_HASH: firstHash } : {}) };
+      const checked = await cmcp(["validate-config", "--config", config, "--launch-document", join(folder, "launch.json")], env);
+      assert.equal(checked.code, 0, checked.stderr);
+      gateway = await startGateway(config, env);
       client = clientOf(gateway, TOKEN);
     });
 
     after(async () => {
-      await gateway.stop();
+      await gateway?.stop();
+      await tpm?.stop();
       for (const server of servers) await server.close();
       await rm(folder, { recursive: true, force: true });
     });
 
     const inForce = async (): Promise<unknown> => ((await client.json("/v1/status"))["policy"] as { bundle_hash: string }).bundle_hash;
     const lateCall = async (label: string): Promise<string | undefined> => (await client.call("late", label)).body.error?.data?.error_code;
+    /** How an auditor who enrolled the TPM's key judges a claim: with its evidence, the launch document, and the bundle that followed. */
+    const tpmArguments = async (session: string): Promise<string[]> => {
+      const evidence = JSON.stringify(await client.json(`/sessions/${session}/evidence`));
+      const { parts } = readEvidenceFile(untrusted(new TextEncoder().encode(evidence)));
+      assert.ok(parts.provider === "tpm");
+      const key_sha256 = createHash("sha256").update(parseAttestationKey(parts.tpm.attestationKey).key.spki).digest("hex");
+      await writeFile(join(folder, "evidence.json"), evidence);
+      await writeFile(join(folder, "policy.json"), JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch"], tpm: { attestation_key_sha256: [key_sha256] } }));
+      return ["--evidence", join(folder, "evidence.json"), "--appraisal-policy", join(folder, "policy.json"), "--launch-document", join(folder, "launch.json"), "--policy-bundle", join(folder, "d/policies")];
+    };
     let refusals = 0;
     /** The bundle now in the folder is refused with this code and one log line, and changes nothing. */
     const refusedWith = async (code: string, expected = firstHash): Promise<void> => {
@@ -120,15 +154,17 @@ for (const pinned of [false, true]) {
       assert.deepEqual([claim.trace.policy.bundle_hash, claim.trace.policy.version], [secondHash, "2.0.0"]);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const verify = (...more: string[]) => cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), "--allow-software-only", "--json", ...more]);
+      const platform = onTpm ? await tpmArguments(claim.gateway.session_id) : ["--allow-software-only"];
+      const verify = (...more: string[]) => cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...platform, "--json", ...more]);
       const verdict = await verify();
       assert.equal(verdict.code, 0, verdict.stdout);
       assert.equal((await verify("--policy-hash", secondHash)).code, 10, "a pinned policy must be the only one that decided");
     });
 
     test("reports, sessions and status name the new policy; a session that never used anything was not touched", async () => {
-      const attested = (await client.json("/attestation?nonce=abcdefghijklmnop"))["binding"] as { policy_hash: string };
-      assert.equal(attested.policy_hash, secondHash);
+      const attested = await client.json("/attestation?nonce=abcdefghijklmnop");
+      assert.equal((attested["binding"] as { policy_hash: string }).policy_hash, secondHash);
+      assert.deepEqual([(await client.json("/v1/status"))["development"], (await client.json("/v1/status"))["platform"]], [!onTpm, onTpm ? "tpm2" : "software-only"]);
       const { session_id: session } = receiptOf((await client.call("late", "afterwards")).body);
       const { entries } = await client.export(session);
       assert.deepEqual(entries.map((entry) => [entry.entry_type, entry.detail?.["policy_hash"]]), [["session_start", secondHash], ["tool_call", secondHash]]);

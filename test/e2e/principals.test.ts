@@ -77,6 +77,7 @@ describe("two principals of one gateway", () => {
     for (const [what, path, method] of [
       ["claim", (name: string) => `/sessions/${name}/trace-claim`, "GET"],
       ["trust record", (name: string) => `/sessions/${name}/trace-record`, "GET"],
+      ["evidence", (name: string) => `/sessions/${name}/evidence`, "GET"],
       ["close", (name: string) => `/sessions/${name}/close`, "POST"],
       ["export", (name: string) => `/audit/export?session_id=${name}`, "GET"],
     ] as const) {

@@ -123,6 +123,26 @@ describe("resources, prompts and completion in front of a real server", { timeou
     await client.close();
   });
 
+  test("a question that an agent leaves unanswered takes no place of requests that run, and others are served meanwhile", async () => {
+    const client = await legacy({ capabilities: { elicitation: {} } });
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    client.setRequestHandler(ElicitRequestSchema, async () => {
+      asked.resolve();
+      await answer.promise;
+      return { action: "decline" };
+    });
+    const calling = client.callTool({ name: "trigger-elicitation-request", arguments: {} });
+    await asked.promise;
+    const auditor = clientOf(gateway, token);
+    const { load } = (await auditor.json("/v1/status")) as { load: { requests: { running: number }; questions: { open: number } } };
+    assert.deepEqual([load.requests.running, load.questions.open], [0, 1]);
+    assert.equal((await auditor.rpc("prompts/get", { name: "simple-prompt", _cmcp: { session_id: "meanwhile" } })).status, 200);
+    answer.resolve();
+    assert.match(JSON.stringify((await calling).content), /declin/i);
+    await client.close();
+  });
+
   test("a resource that is followed is told of when it changes", async () => {
     const client = await legacy();
     const updated = Promise.withResolvers<string>();

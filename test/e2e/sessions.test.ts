@@ -1,10 +1,11 @@
 /** Sessions are bounded, and nothing an agent or the host does makes a principal forget what it has seen. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import { receiptOf } from "../gateway/fixture.ts";
-import { eventually, startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
+import { eventually, newToken, startDeployment, tokenLine, type Agent, type Deployment } from "../gateway/principals.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
@@ -75,6 +76,25 @@ describe("what a principal has seen", () => {
     const session = await see("closed");
     assert.equal((await alice.request(`/sessions/${session}/close`, { method: "POST" })).status, 200);
     await isStillHeldAgainst({ label: "closed" }, session);
+  });
+
+  test("outlives ending the MCP session it was seen in", async () => {
+    const handle = await alice.open();
+    const session = receiptOf((await alice.call("get_patient_record", PATIENT, { handle })).body).session_id;
+    assert.equal((await alice.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": handle } })).status, 204);
+    await isStillHeldAgainst({ handle: await alice.open() }, session);
+  });
+
+  test("goes with it to a new token, because it belongs to the principal", async () => {
+    await see("old-token");
+    const fresh = newToken();
+    await deployment.writeTokens(tokenLine("bob", deployment.tokenOf("bob")) + tokenLine("alice", fresh));
+    process.kill(deployment.gateway.pid, "SIGHUP");
+    const renewed = deployment.agent(fresh);
+    await eventually("the new token is known", async () => (await renewed.request("/v1/status")).status === 200);
+    assert.equal((await alice.request("/v1/status")).status, 401, "the old one is not");
+    alice = renewed;
+    await isStillHeldAgainst({ label: "new-token" });
   });
 
   test("outlives the enclave's death", async () => {

@@ -48,7 +48,7 @@ describe("the packed command line", () => {
   test("starts, serves a call, and verifies its claim", async () => {
     const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
     await listenOnAnyPort(config);
-    const gateway = await startGateway(config, developmentEnvironment(TOKEN), { entry: join(folder, "node_modules/@cmcp/cli/dist/cmcp.mjs") });
+    const gateway = await startGateway(config, developmentEnvironment(TOKEN), { entry: join(folder, "node_modules/.bin/cmcp") });
     const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
     try {
       const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "b" } } });
@@ -56,7 +56,7 @@ describe("the packed command line", () => {
       const claim = await (await fetch(`${gateway.url}/sessions/${receiptOf(reply).session_id}/close`, { method: "POST", headers })).text();
       await writeFile(join(folder, "claim.json"), claim);
     } finally {
-      await gateway.stop();
+      assert.equal(await gateway.stop(), 0, "it stops in order, through the program that started it");
     }
     const verified = await run(["verify", "claim.json", "--allow-software-only", "--json"]);
     assert.equal(verified.code, 0, verified.stdout);

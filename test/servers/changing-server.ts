@@ -8,6 +8,8 @@ export interface ChangingServer {
   change(members: object | null): void;
   /** Stops answering `tools/list`. */
   silence(): void;
+  /** Says on every open event stream that its tools changed; how many streams there were. */
+  announce(): number;
   /** The Authorization header of every request, in order. */
   readonly authorizations: readonly (string | undefined)[];
   /** How many calls reached it. */
@@ -20,13 +22,23 @@ interface Message {
   readonly method: string;
 }
 
-/** Starts a minimal MCP server of the session era with one tool, described by its name and a full stop. */
-export async function startChangingServer(name: string): Promise<ChangingServer> {
+/**
+ * Starts a minimal MCP server of the session era with one tool, described by its name and a full stop.
+ * @param options.streams whether it has an event stream of its own to say things on
+ */
+export async function startChangingServer(name: string, { streams = false }: { readonly streams?: boolean } = {}): Promise<ChangingServer> {
   const first = { name, description: `${name}.`, inputSchema: { type: "object" } };
   let tools: object[] = [first];
   let silent = false;
   let calls = 0;
   const authorizations: (string | undefined)[] = [];
+  const listeners = new Set<ServerResponse>();
+
+  const listen = (response: ServerResponse): void => {
+    response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    listeners.add(response);
+    response.on("close", () => listeners.delete(response));
+  };
 
   const answer = (message: Message, response: ServerResponse): void => {
     const send = (result: object): void => {
@@ -47,6 +59,7 @@ export async function startChangingServer(name: string): Promise<ChangingServer>
 
   const server = createServer((request, response) => {
     authorizations.push(request.headers.authorization);
+    if (request.method === "GET" && streams) return listen(response);
     if (request.method !== "POST") {
       response.writeHead(405).end();
       return;
@@ -63,6 +76,10 @@ export async function startChangingServer(name: string): Promise<ChangingServer>
     },
     silence: () => {
       silent = true;
+    },
+    announce: () => {
+      for (const response of listeners) response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })}\n\n`);
+      return listeners.size;
     },
     authorizations,
     calls: () => calls,

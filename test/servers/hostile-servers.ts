@@ -1,4 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type { ServerCertificate } from "./certificate.ts";
 
 /** A raw TCP server that speaks just enough HTTP to misbehave. */
 export interface RawServer {
@@ -24,10 +26,13 @@ function initialized(id: number | null): string {
   return reply(JSON.stringify({ jsonrpc: "2.0", id, result }), "application/json", "mcp-session-id: s1\r\n");
 }
 
-/** Answers the handshake and `tools/list` properly and hands every `tools/call` to `misbehave`. */
-export async function startRawServer(toolName: string, misbehave: Misbehave): Promise<RawServer> {
+/**
+ * Answers the handshake properly, `tools/list` with one tool or with `pages`, and hands every `tools/call` to `misbehave`; over TLS when it has a certificate.
+ * @param pages result of `tools/list` for a cursor
+ */
+export async function startRawServer(toolName: string, misbehave: Misbehave, pages: (cursor: string | null) => object = () => ({ tools: [rawTool(toolName)] }), certificate: ServerCertificate | null = null): Promise<RawServer> {
   const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
@@ -45,22 +50,28 @@ export async function startRawServer(toolName: string, misbehave: Misbehave): Pr
           socket.write("HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n");
           continue;
         }
-        const message = JSON.parse(body) as { method: string; id?: number };
+        const message = JSON.parse(body) as { method: string; id?: number; params?: { cursor?: string } };
         if (message.method === "initialize") socket.write(initialized(message.id ?? null));
-        else if (message.method === "tools/list") socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { tools: [{ name: toolName, description: `${toolName}.`, inputSchema: { type: "object" } }] } })));
+        else if (message.method === "tools/list") socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: pages(message.params?.cursor ?? null) })));
         else if (message.method === "tools/call") misbehave(socket, { method: message.method, id: message.id ?? null });
         else socket.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
       }
     });
-  });
+  };
+  const server: Server = certificate === null ? createServer(serve) : createTlsServer({ cert: certificate.cert, key: certificate.key }, serve);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
+    url: `${certificate === null ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** A tool as tests approve it. */
+export function rawTool(name: string): object {
+  return { name, description: `${name}.`, inputSchema: { type: "object" } };
 }
 
 /** A well-formed tools/call reply with this id. */

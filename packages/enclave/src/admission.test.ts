@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import * as fc from "fast-check";
-import { Admission } from "./admission.ts";
+import { Admission, type Aside } from "./admission.ts";
 
 const forever = new AbortController().signal;
 
@@ -89,4 +89,151 @@ test("whatever comes and fails, everything runs once and nothing stays counted",
     }),
     { numRuns: 50 },
   );
+});
+
+/** A request that asks its agent when told to. */
+class Asking {
+  readonly answers: PromiseWithResolvers<void>[] = [];
+  readonly done: Promise<unknown>;
+  readonly #end = Promise.withResolvers<void>();
+  aside: Aside = async () => await Promise.reject(new Error("the request has not started"));
+  started = false;
+
+  constructor(admission: Admission, principal: string, signal: AbortSignal = forever) {
+    this.done = admission.run(principal, signal, async (aside) => {
+      this.started = true;
+      this.aside = aside;
+      await this.#end.promise;
+    });
+    this.done.catch(() => undefined);
+  }
+
+  /** Puts a question that stays open until the returned function is called; that resolves once the request goes on. */
+  ask(): () => Promise<void> {
+    const answer = Promise.withResolvers<void>();
+    const going = this.aside(() => answer.promise);
+    going.catch(() => undefined);
+    return async () => {
+      answer.resolve();
+      await going;
+    };
+  }
+
+  async end(): Promise<void> {
+    this.#end.resolve();
+    await this.done;
+    await turn();
+  }
+}
+
+test("a request whose agent is asked takes no place of those that run, and waits for one with its answer", async () => {
+  const admission = new Admission({ maxRunning: 1 });
+  const asking = new Asking(admission, "a");
+  await turn();
+  const answer = asking.ask();
+  const other = new Held(admission, "b");
+  await turn();
+  assert.deepEqual([other.started, admission.running, admission.questions], [true, 1, 1], "another principal runs while the question is open");
+  let goesOn = false;
+  const answered = answer().then(() => (goesOn = true));
+  await turn();
+  assert.deepEqual([goesOn, admission.running], [false, 1], "no more run than may");
+  await other.end();
+  await answered;
+  assert.deepEqual([admission.running, admission.questions], [1, 0]);
+  await asking.end();
+  assert.equal(admission.running, 0);
+});
+
+test("a question put while its request waits to go on does not make it wait twice", async () => {
+  const admission = new Admission({ maxRunning: 1 });
+  const asking = new Asking(admission, "a");
+  await turn();
+  const answer = asking.ask();
+  const other = new Held(admission, "b");
+  await turn();
+  const first = answer();
+  await turn();
+  const second = asking.ask()();
+  await turn();
+  assert.equal(admission.waiting, 1);
+  await other.end();
+  await Promise.all([first, second]);
+  assert.equal(admission.running, 1);
+  await asking.end();
+  assert.equal(admission.running, 0);
+});
+
+test("questions have bounds of their own, one for each principal and one for all", async () => {
+  const admission = new Admission({ maxQuestions: 3, maxQuestionsPerPrincipal: 2 });
+  const [one, two] = [new Asking(admission, "a"), new Asking(admission, "b")];
+  await turn();
+  const open = [one.ask(), one.ask()];
+  await assert.rejects(one.aside(async () => undefined), { code: "OVERLOADED" });
+  open.push(two.ask());
+  await assert.rejects(two.aside(async () => undefined), { code: "OVERLOADED" });
+  for (const answer of open) await answer();
+  await two.ask()();
+  await Promise.all([one.end(), two.end()]);
+  assert.deepEqual([admission.running, admission.questions], [0, 0]);
+});
+
+test("however questions overlap, fail and outlive their request, nothing stays counted", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ principal: fc.constantFrom("a", "b"), questions: fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean(), awaited: fc.boolean() }), { maxLength: 4 }) }), { maxLength: 12 }), fc.integer({ min: 1, max: 3 }), async (requests, maxRunning) => {
+      const admission = new Admission({ maxRunning });
+      const asides: Promise<unknown>[] = [];
+      const all = requests.map(({ principal, questions }) =>
+        admission.run(principal, forever, async (aside) => {
+          for (const { turns, fails, awaited } of questions) {
+            const asked = aside(async () => {
+              for (let count = 0; count < turns; count += 1) await turn();
+              if (fails) throw new Error("refused");
+            });
+            asides.push(asked);
+            asked.catch(() => undefined);
+            if (awaited) await asked.catch(() => undefined);
+          }
+        }),
+      );
+      await Promise.allSettled(all);
+      await Promise.allSettled(asides);
+      assert.deepEqual([admission.running, admission.questions, admission.waiting], [0, 0, 0]);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("an agent that goes away with a question open leaves its request without a place and takes none from others", async () => {
+  const admission = new Admission({ maxRunning: 1 });
+  const leaving = new AbortController();
+  const asking = new Asking(admission, "a", leaving.signal);
+  await turn();
+  const answer = asking.ask();
+  const other = new Held(admission, "b");
+  await turn();
+  leaving.abort();
+  await assert.rejects(answer(), { code: "REQUEST_CANCELLED" });
+  await asking.end();
+  assert.equal(admission.running, 1);
+  await other.end();
+  assert.equal(admission.running, 0);
+});
+
+test("stopping waits for what runs, not for agents that are asked, and no longer than it says", async () => {
+  const admission = new Admission();
+  await admission.idle(60_000);
+  const [running, asking] = [new Held(admission, "a"), new Asking(admission, "b")];
+  await turn();
+  const answer = asking.ask();
+  let idle = false;
+  const waited = admission.idle(60_000).then(() => (idle = true));
+  await turn();
+  assert.equal(idle, false);
+  await running.end();
+  await waited;
+  await answer();
+  await admission.idle(1);
+  assert.equal(admission.running, 1, "given up after a while");
+  await asking.end();
 });

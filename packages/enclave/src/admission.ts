@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { RunningPlace } from "./running-place.ts";
 
 /** Bounds on requests under way. */
 export interface AdmissionLimits {
@@ -6,13 +7,20 @@ export interface AdmissionLimits {
   readonly maxRunning: number;
   /** Requests of one principal that run or wait. */
   readonly maxPerPrincipal: number;
+  /** Questions to agents that are open at the same time, all together and of one principal: each holds a connection to a server. */
+  readonly maxQuestions: number;
+  readonly maxQuestionsPerPrincipal: number;
 }
 
-/** 256 requests run; a principal has 128 of its own, running or waiting. */
-export const DEFAULT_ADMISSION: AdmissionLimits = { maxRunning: 256, maxPerPrincipal: 128 };
+/** 256 requests run; a principal has 128 of its own, running or waiting. 128 questions are open, 32 of one principal. */
+export const DEFAULT_ADMISSION: AdmissionLimits = { maxRunning: 256, maxPerPrincipal: 128, maxQuestions: 128, maxQuestionsPerPrincipal: 32 };
+
+/** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
+export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
 
 interface Principal {
   count: number;
+  questions: number;
   readonly waiting: Set<() => void>;
 }
 
@@ -24,10 +32,12 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   /** In the order of their turns. */
   readonly #principals = new Map<string, Principal>();
+  readonly #idle = new Set<() => void>();
   #running = 0;
+  #questions = 0;
 
-  constructor(limits: AdmissionLimits = DEFAULT_ADMISSION) {
-    this.#limits = limits;
+  constructor(limits: Partial<AdmissionLimits> = {}) {
+    this.#limits = { ...DEFAULT_ADMISSION, ...limits };
   }
 
   /** Requests that run now. */
@@ -35,25 +45,80 @@ export class Admission {
     return this.#running;
   }
 
-  /** Runs `work` when it is the principal's turn. @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` when `signal` aborts before */
-  async run<T>(principalId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const principal = this.#principals.get(principalId) ?? { count: 0, waiting: new Set() };
+  /** Questions that agents have to answer now. */
+  get questions(): number {
+    return this.#questions;
+  }
+
+  /** Requests that wait for their turn now. */
+  get waiting(): number {
+    return [...this.#principals.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
+  }
+
+  /** Resolves once nothing runs, or after `ms` milliseconds; requests whose agents are asked are not waited for. */
+  async idle(ms: number): Promise<void> {
+    if (this.#running === 0) return;
+    const idle = Promise.withResolvers<void>();
+    this.#idle.add(idle.resolve);
+    const timer = setTimeout(idle.resolve, ms);
+    await idle.promise;
+    clearTimeout(timer);
+    this.#idle.delete(idle.resolve);
+  }
+
+  /**
+   * Runs `work` when it is the principal's turn. What it waits for `aside` takes no place of a running request, and has
+   * bounds of its own.
+   * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` when `signal` aborts before
+   */
+  async run<T>(principalId: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
+    const principal = this.#principals.get(principalId) ?? { count: 0, questions: 0, waiting: new Set() };
     if (principal.count >= this.#limits.maxPerPrincipal) throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
     this.#principals.set(principalId, principal);
     principal.count += 1;
     try {
-      if (this.#running >= this.#limits.maxRunning) await this.#turn(principal, signal);
-      else this.#running += 1;
+      await this.#enter(principal, signal);
+      const place = new RunningPlace(() => this.#enter(principal, signal), () => this.#leave());
+      const aside: Aside = async (answer) => {
+        this.#question(principal, 1);
+        try {
+          return await place.aside(answer);
+        } finally {
+          this.#question(principal, -1);
+        }
+      };
       try {
-        return await work();
+        return await work(aside);
       } finally {
-        this.#running -= 1;
-        this.#next();
+        place.end();
       }
     } finally {
       principal.count -= 1;
-      if (principal.count === 0) this.#principals.delete(principalId);
+      this.#forget(principalId, principal);
     }
+  }
+
+  #forget(id: string, { count, waiting }: Principal): void {
+    if (count === 0 && waiting.size === 0) this.#principals.delete(id);
+  }
+
+  async #enter(principal: Principal, signal: AbortSignal): Promise<void> {
+    if (this.#running >= this.#limits.maxRunning) await this.#turn(principal, signal);
+    else this.#running += 1;
+  }
+
+  #leave(): void {
+    this.#running -= 1;
+    this.#next();
+    if (this.#running === 0) for (const resolve of this.#idle) resolve();
+  }
+
+  /** @throws CmcpError `OVERLOADED` for one question more than may be open */
+  #question(principal: Principal, change: 1 | -1): void {
+    const { maxQuestions, maxQuestionsPerPrincipal } = this.#limits;
+    if (change === 1 && (this.#questions >= maxQuestions || principal.questions >= maxQuestionsPerPrincipal)) throw new CmcpError("OVERLOADED", `a principal may have ${maxQuestionsPerPrincipal} questions to answer`);
+    this.#questions += change;
+    principal.questions += change;
   }
 
   /** Waits; whoever wakes this has counted it as running. */
@@ -80,6 +145,7 @@ export class Admission {
       // Its next turn comes after everyone else's.
       this.#principals.delete(id);
       this.#principals.set(id, principal);
+      this.#forget(id, principal);
       this.#running += 1;
       first();
       return;

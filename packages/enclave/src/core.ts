@@ -20,6 +20,7 @@ import type { Principals } from "./principals.ts";
 import type { ClaimSequence } from "./record/claims.ts";
 import type { Sessions } from "./record/sessions.ts";
 import type { RequestStates } from "./call/request-state.ts";
+import type { Tasks } from "./call/tasks.ts";
 import type { Admission } from "./admission.ts";
 import type { Cursors } from "./http/cursor.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -32,6 +33,8 @@ export interface Core {
   readonly development: boolean;
   /** `sha256:` and hex of the launch document's bytes as received. */
   readonly launchDigest: string;
+  /** The launch document's bytes as received. It holds no secret, but policies that may be private. */
+  readonly launchDocument: Uint8Array;
   /** `sha256:` and hex of the program this process runs, by its own account. */
   readonly buildDigest: string;
   /** The policy in force now; a decision keeps the one it was made under. */
@@ -51,6 +54,10 @@ export interface Core {
   readonly upstreams: Upstreams;
   readonly credentials: Credentials;
   readonly requestStates: RequestStates;
+  /** Aborts when the gateway stops: what agents listen on ends. */
+  readonly stopping: AbortController;
+  /** Calls that became tasks at their servers. */
+  readonly tasks: Tasks;
   readonly listeners: Listeners;
   readonly subscriptions: Subscriptions;
   readonly admission: Admission;

@@ -1,19 +1,26 @@
 import { performance } from "node:perf_hooks";
 import { asCmcpError, CmcpError, type JsonObject } from "@cmcp/boundary";
-import { findDrift, findPromptDrift, findResourceDrift, type Catalog, type CatalogServer, type Drift } from "@cmcp/catalog";
-import type { ListKind } from "@cmcp/mcp";
+import { findDrift, findPromptDrift, findResourceDrift, type Catalog, type CatalogServer, type CatalogTool, type Drift } from "@cmcp/catalog";
+import type { ListKind, TaskSupport } from "@cmcp/mcp";
 import { approvedOf, nameOf, type Subject } from "./call/subject.ts";
+import { taskSupportOf } from "./task-support.ts";
 
 /** Reads one of a server's live lists. */
 type List = (server: CatalogServer, kind: ListKind, signal: AbortSignal) => Promise<JsonObject[]>;
 
 type Kind = Subject["kind"];
-type Drifts = ReadonlyMap<string, Drift>;
-
-interface Listing {
-  readonly at: number;
-  readonly drift: Drifts;
+/** What a live list shows of the approved. */
+interface Compared {
+  readonly drift: ReadonlyMap<string, Drift>;
+  /** Tools that can be called as tasks. */
+  readonly tasks: ReadonlyMap<string, TaskSupport>;
 }
+
+interface Listing extends Compared {
+  readonly at: number;
+}
+
+const NO_TASKS: Compared["tasks"] = new Map();
 
 /** Longest time one listing may take, in milliseconds, whoever waits for it. */
 const LIST_MS = 30_000;
@@ -29,6 +36,7 @@ export class DriftMonitor {
   readonly #maxAgeMs: number;
   readonly #listings = new Map<string, Listing>();
   readonly #running = new Map<string, Promise<Listing>>();
+  readonly #met = new Set<string>();
 
   constructor(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, list: List, maxAgeMs: number) {
     this.#catalog = catalog;
@@ -48,16 +56,39 @@ export class DriftMonitor {
     return listing.drift.get(nameOf(subject)) ?? null;
   }
 
-  /** Forgets what a server listed, because it says that it lists something else now. */
+  /** How a tool can be called as a task, by what its server listed last; `null` when it cannot, or nothing was listed. */
+  taskSupport(tool: CatalogTool): TaskSupport | null {
+    return this.#listings.get(keyOf(tool.server, "tool"))?.tasks.get(tool.toolName) ?? null;
+  }
+
+  /** Lists the tools of a server that was never asked, once. Never throws. */
+  async meet(server: CatalogServer): Promise<void> {
+    const key = keyOf(server, "tool");
+    if (this.#met.has(key) || this.#listings.has(key)) return;
+    this.#met.add(key);
+    await this.#refresh(server, "tool").catch(() => undefined);
+  }
+
+  /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
   changed(server: CatalogServer, kind: Kind): void {
-    this.#listings.delete(keyOf(server, kind));
+    const key = keyOf(server, kind);
+    this.#listings.delete(key);
+    this.#running.delete(key);
   }
 
   #refresh(server: CatalogServer, kind: Kind): Promise<Listing> {
     const key = keyOf(server, kind);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const refresh = this.#compare(server, kind).finally(() => this.#running.delete(key));
+    const isCurrent = (): boolean => this.#running.get(key) === refresh;
+    const refresh = this.#compare(server, kind)
+      .then((listing) => {
+        if (isCurrent()) this.#listings.set(key, listing);
+        return listing;
+      })
+      .finally(() => {
+        if (isCurrent()) this.#running.delete(key);
+      });
     this.#running.set(key, refresh);
     return refresh;
   }
@@ -66,28 +97,28 @@ export class DriftMonitor {
     // Taken before the list is asked for: what changes meanwhile may or may not be in it.
     const at = performance.now();
     try {
-      const listing = { at, drift: await this.#drifts(server, kind, AbortSignal.timeout(LIST_MS)) };
-      this.#listings.set(keyOf(server, kind), listing);
-      return listing;
+      return { at, ...(await this.#compared(server, kind, AbortSignal.timeout(LIST_MS))) };
     } catch (thrown) {
       const error = asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "what the server offers could not be listed");
       throw new CmcpError(error.code, error.message, { cause: error, detail: { ...error.detail, sent: 0 } });
     }
   }
 
-  async #drifts(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Drifts> {
+  async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Compared> {
     const of = <Item extends { readonly server: CatalogServer }>(items: Iterable<Item>): Item[] => [...items].filter((item) => item.server.identity === server.identity);
     const { tools, resources, prompts } = this.#catalog;
     switch (kind) {
-      case "tool":
-        return findDrift(of(tools.values()), await this.#list(server, "tools", signal));
+      case "tool": {
+        const listed = await this.#list(server, "tools", signal);
+        return { drift: findDrift(of(tools.values()), listed), tasks: taskSupportOf(listed) };
+      }
       case "prompt":
-        return findPromptDrift(of(prompts.values()), await this.#list(server, "prompts", signal));
+        return { drift: findPromptDrift(of(prompts.values()), await this.#list(server, "prompts", signal)), tasks: NO_TASKS };
       case "resource": {
         const approved = of(resources.values());
         // A server that has no templates may not know the method.
         const wanted = async (listed: ListKind, some: boolean): Promise<JsonObject[]> => (some ? await this.#list(server, listed, signal) : []);
-        return findResourceDrift(approved, await wanted("resources", approved.some(({ template }) => template === null)), await wanted("templates", approved.some(({ template }) => template !== null)));
+        return { drift: findResourceDrift(approved, await wanted("resources", approved.some(({ template }) => template === null)), await wanted("templates", approved.some(({ template }) => template !== null))), tasks: NO_TASKS };
       }
     }
   }

@@ -3,7 +3,7 @@ import type { ListenFilter } from "@cmcp/mcp";
 import type { RecordedSession } from "./record/recorded-session.ts";
 
 /** Streams that listen: in all, and of one principal. */
-const MAX_LISTENERS = 1_024;
+export const MAX_LISTENERS = 1_024;
 const MAX_PER_PRINCIPAL = 32;
 
 /** A stream on which an agent hears of changes. */

@@ -26,6 +26,11 @@ export class Subscriptions {
     this.#core = core;
   }
 
+  /** Resources followed by all sessions together. */
+  get size(): number {
+    return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).reduce((sum, { uris }) => sum + uris.size, 0);
+  }
+
   /** Follows a resource once more. @throws CmcpError `OVERLOADED` */
   add(recorded: RecordedSession, server: CatalogServer, uri: string): void {
     const servers = this.#sessions.get(recorded.session.id) ?? new Map<string, Followed>();

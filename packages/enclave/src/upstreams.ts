@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
-import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
 import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
@@ -44,6 +44,12 @@ export class Upstreams {
     this.#dial = dial;
     this.#stdio = stdio;
     this.#limits = limits;
+  }
+
+  /** What is under way with all servers together. */
+  get load(): UpstreamLoad {
+    const loads = [...this.#clients.values()].map(({ load }) => load);
+    return { requests: loads.reduce((sum, { requests }) => sum + requests, 0), streams: loads.reduce((sum, { streams }) => sum + streams, 0) };
   }
 
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */

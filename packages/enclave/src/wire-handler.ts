@@ -1,24 +1,20 @@
 import { CmcpError, asCmcpError, examine, untrusted, type Untrusted } from "@cmcp/boundary";
+import type { HttpRequest } from "@cmcp/mcp";
 import { reportFault } from "./report-fault.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
 
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
-function toRequest(opening: Extract<Opening, { t: "request" }>, exchange: IncomingExchange): Request {
-  const hasBody = opening.method !== "GET" && opening.method !== "HEAD";
-  const init: RequestInit & { duplex?: "half" } = { method: opening.method, headers: opening.headers, signal: exchange.signal };
-  if (hasBody) {
-    init.body = ReadableStream.from(bytesOf(exchange.body));
-    init.duplex = "half";
-  }
-  return new Request(new URL(opening.path, "http://enclave.invalid"), init);
+function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange): HttpRequest {
+  const hasBody = method !== "GET" && method !== "HEAD";
+  return { method, url: `http://enclave.invalid${path}`, headers: new Headers(headers), body: hasBody ? bytesOf(body) : null, signal };
 }
 
 async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) yield examine(chunk);
 }
 
-/** Runs a web-standard handler behind one wire exchange. */
-export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: Request) => Promise<Response>): Promise<void> {
+/** Runs a handler behind one wire exchange. */
+export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<Response>): Promise<void> {
   let response: Response;
   try {
     response = await handle(toRequest(opening, exchange));

@@ -1,4 +1,5 @@
 export { createMcpEndpoint, type McpEndpoint } from "./ingress/endpoint.ts";
+export type { HttpRequest } from "./ingress/http-request.ts";
 export {
   DEFAULT_INGRESS_LIMITS,
   type Caller,
@@ -11,14 +12,22 @@ export {
   type ListPage,
   type Reply,
   type ToolDefinition,
+  type TaskMethod,
+  type TaskOutcome,
+  type TaskSupport,
+  isTaskMethod,
 } from "./ingress/ports.ts";
+export { isFinal, readTask, type TaskState } from "./tasks/state.ts";
+export { relatedTo } from "./tasks/related.ts";
+export { declaresTasks, withoutTasks } from "./tasks/support.ts";
+export type { LogLevel } from "./log-level.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
 export { httpSse } from "./upstream/channel/http-sse.ts";
 export { ChannelClient } from "./upstream/channel/client.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
-export type { Upstream, UpstreamRequest } from "./upstream/upstream.ts";
+export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
 export type { Notified } from "./upstream/listening.ts";
 export { readMessageBytes } from "./upstream/answer.ts";

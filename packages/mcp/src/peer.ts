@@ -1,4 +1,5 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import type { LogLevel } from "./log-level.ts";
 
 /** The caller on whose behalf a server is asked, as far as a server may reach it while it works. */
 export interface Peer {
@@ -10,7 +11,7 @@ export interface Peer {
   readonly wantsProgress: boolean;
   /** Whether log messages are wanted, and the least severe one where the caller said. */
   readonly wantsLog: boolean;
-  readonly logLevel: string | null;
+  readonly logLevel: LogLevel | null;
   /** How the caller can be asked for input: at once, by sending the request again with the answers, or not at all. */
   readonly input: "ask" | "retry" | "none";
   /** Takes a notification that belongs to the request. The server is read no further until this resolves. */
@@ -43,7 +44,11 @@ export function readingPeer(signal: AbortSignal): Peer {
   return { ...silentPeer(signal), capabilities: { elicitation: {}, sampling: {}, roots: {} } };
 }
 
-/** What a server answers a request with: its result, or what it needs to know first (MCP 2026-07-28, "Multi Round-Trip Requests"). */
+/**
+ * What a server answers a request with: its result, what it needs to know first (MCP 2026-07-28, "Multi Round-Trip
+ * Requests"), or a task that will have the result (Tasks extension, "Task Creation").
+ */
 export type UpstreamAnswer =
   | { readonly kind: "complete"; readonly result: JsonObject }
+  | { readonly kind: "task"; readonly task: JsonObject }
   | { readonly kind: "input_required"; readonly inputRequests: JsonObject | null; readonly requestState: string | null };

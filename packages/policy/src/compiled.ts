@@ -18,6 +18,12 @@ export interface CompiledPolicy {
   /** Decides one request. Never throws; whatever goes wrong is a deny. */
   decide(facts: GovernedFacts): Verdict;
   /**
+   * Whether some arguments could let a request through that is refused without any; for showing what can be called.
+   * @param mayLook whether the engine may be asked, which takes milliseconds
+   * @throws CmcpError `TEE_FAULT` when the engine fails
+   */
+  couldAllow(facts: GovernedFacts, mayLook: () => boolean): boolean;
+  /**
    * Fields of the result that permits which apply to the request want removed, whatever else forbids it: for modes
    * that let a refused call through. @throws CmcpError `TEE_FAULT` when the engine fails.
    */

@@ -3,11 +3,11 @@ import { loadCatalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
 import { launchDigest } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
-import { verifyBundleSignature } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { checkCedar } from "./check-cedar.ts";
+import { checkPins } from "./check-pins.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
 import { writeLaunchDocument } from "./write-launch-document.ts";
 
@@ -18,7 +18,8 @@ export const validateConfig: Command = {
   help: `Usage: cmcp validate-config --config FILE [--launch-document FILE] [--json]
 
 Checks the configuration, the policy bundle and the catalog it points to, together, as a start would,
-and prints the digests a deployment pins. Starts nothing.
+with what the environment pins, and prints the digests a deployment pins. Starts nothing; whether this
+machine has the hardware that attestation.provider names is not looked at.
 
   --config FILE           the configuration (docs/configuration.md)
   --launch-document FILE  write the launch document there: the bytes a start sends, whose digest the hardware
@@ -31,8 +32,8 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     const { values } = readArguments(args, OPTIONS);
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const bundle = await loadBundleFolder(inputs.paths.policyBundle);
-    if (inputs.environment.policySigningKey !== null) verifyBundleSignature(bundle, inputs.environment.policySigningKey);
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
+    checkPins(inputs, bundle, catalog.hash);
     for (const tool of catalog.tools.values()) prepareSchemas(tool);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];

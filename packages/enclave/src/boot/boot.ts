@@ -28,6 +28,7 @@ import { recoverInterrupted } from "../record/recovery.ts";
 import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
 import { RequestStates } from "../call/request-state.ts";
+import { Tasks } from "../call/tasks.ts";
 import { Admission } from "../admission.ts";
 import { Cursors } from "../http/cursor.ts";
 import { Subscriptions } from "../subscriptions.ts";
@@ -95,6 +96,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     config,
     development: document.development,
     launchDigest: `sha256:${launchDigest.toString("hex")}`,
+    launchDocument: examine(received),
     buildDigest: surroundings.buildDigest,
     get policy() {
       return policies.current;
@@ -112,6 +114,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     upstreams,
     credentials,
     requestStates: new RequestStates(() => performance.now()),
+    stopping: new AbortController(),
+    tasks: new Tasks(() => performance.now()),
     listeners: new Listeners(),
     subscriptions: new Subscriptions(() => core),
     admission: new Admission(),

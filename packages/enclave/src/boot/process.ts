@@ -10,6 +10,8 @@ import { boot, type Surroundings } from "./boot.ts";
 import { PhaseMachine } from "./phases.ts";
 
 const MAX_PROVISION_BYTES = 1024 * 1024;
+/** How long calls that run may take to finish when the gateway stops, in milliseconds; the host cuts connections a little later. */
+const FINISH_MS = 4_000;
 
 interface Running {
   readonly core: Core;
@@ -95,11 +97,13 @@ export class Enclave {
     await exchange.end();
   }
 
-  /** Closes every session with its claim, then answers; the host may end the process after that. */
+  /** Ends what agents listen on, lets calls finish, closes every session with its claim, then answers; the host may end the process after that. */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");
     if (this.#running !== null) {
       const { core } = this.#running;
+      core.stopping.abort();
+      await core.admission.idle(FINISH_MS);
       const used = core.sessions.openSessions().filter((recorded) => recorded.started !== null);
       await Promise.allSettled(used.map((recorded) => closeSession(core, recorded)));
       await core.upstreams.close();

@@ -4,7 +4,7 @@ import { CmcpError, asCmcpError, canonicalText, isJsonObject, type JsonObject } 
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
-import { UpstreamRefusal, type AgentRequest, type Peer, type Reply, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
+import { UpstreamRefusal, isTaskMethod, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
 import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
@@ -12,14 +12,18 @@ import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { decide, mayAsk, workflowOf } from "./decide.ts";
+import { decide, givingUp, mayAsk, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
 import { approvedOf, invoked, nameOf, type Subject } from "./subject.ts";
 import { GovernedPeer } from "./governed-peer.ts";
 import { canonicalHash } from "./hash.ts";
 import { withInput } from "./input-rounds.ts";
 import type { StateContext } from "./request-state.ts";
-import { settle } from "./settle.ts";
+import { outgoing, type Input } from "./outgoing.ts";
+import { settle, type Settled } from "./settle.ts";
+import { answerTask, type TaskAnswer } from "./task-answer.ts";
+import { withPlace, type Place } from "./task-place.ts";
+import { askedAs, type Task } from "./tasks.ts";
 
 /** Entries of one session; its claim and bundle stay within what verifiers read. */
 const MAX_SESSION_ENTRIES = 40_000;
@@ -29,6 +33,9 @@ interface Call {
   readonly id: string;
   readonly caller: Caller;
   readonly request: AgentRequest;
+  /** What policy decides: the request, or where it is about a task the call that the task was made by. */
+  readonly decided: AgentRequest;
+  readonly task: Task | null;
   readonly requestHash: string;
   readonly startedAt: number;
 }
@@ -50,14 +57,17 @@ export async function perform(core: Core, recorded: RecordedSession, caller: Cal
   core.journal.assertWritable();
   core.sessions.touch(recorded);
   await ensureStarted(core, recorded);
+  const task = isTaskMethod(request.method) ? (core.tasks.find(recorded.session.id, request.name) ?? null) : null;
   const call: Call = {
     id: randomUUID(),
     caller,
     request,
-    requestHash: canonicalHash({ name: request.name, arguments: request.arguments, ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }) }),
+    decided: task === null ? request : askedAs(task, request),
+    task,
+    requestHash: canonicalHash({ name: request.name, arguments: request.arguments, ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }), ...(request.meta === null ? {} : { meta: request.meta }) }),
     startedAt: performance.now(),
   };
-  const decision = decide(core, recorded, caller, request);
+  const decision = request.method === "tasks/cancel" && task !== null ? givingUp(core, call.decided) : decide(core, recorded, caller, call.decided);
   if (!isPermitted(decision)) return await refuse(core, recorded, call, decision);
   let input: Input;
   try {
@@ -66,11 +76,8 @@ export async function perform(core: Core, recorded: RecordedSession, caller: Cal
     const error = asCmcpError(thrown, "REQUEST_STATE_INVALID", "requestState cannot be read");
     return await refuse(core, recorded, call, { outcome: "deny", subject: decision.subject, rule: "request-state", code: error.code, message: error.message, policyHash: decision.policyHash });
   }
-  return await send(core, recorded, call, decision, input, peer);
+  return await withPlace(core, recorded, request, peer, (place) => send(core, recorded, call, decision, input, peer, place));
 }
-
-/** What the agent gave to a request that required input, as the server is to get it. */
-type Input = { readonly responses: JsonObject | null; readonly state: string | null } | null;
 
 function stateContext(recorded: RecordedSession, request: AgentRequest): StateContext {
   return { principal: recorded.session.principalId, session: recorded.session.id, method: request.method, params: request.params };
@@ -86,18 +93,22 @@ function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok
   return decision.code === "RESOURCE_NOT_IN_CATALOG" ? { ...told, data: { ...told.data, uri: name } } : told;
 }
 
-async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer): Promise<Reply> {
+async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, place: Place): Promise<Reply> {
   const { subject } = decision;
   const { server, inspectionMode = "buffered" } = approvedOf(subject);
-  const governed = new GovernedPeer(peer, { maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, call.caller, subject, call.request, method) });
+  const governed = new GovernedPeer(peer, { taskId: call.task?.id ?? null, mayBecomeTask: place !== null, maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, call.caller, subject, call.decided, method) });
   let answer: UpstreamAnswer;
+  let told: TaskAnswer | null = null;
   try {
-    if (await hasDrifted(core, recorded, subject)) return await refuse(core, recorded, call, drifted(decision));
+    if (call.request.method !== "tasks/cancel" && (await hasDrifted(core, recorded, subject))) return await refuse(core, recorded, call, drifted(decision));
+    const misplaced = wrongForm(core, call.request, subject);
+    if (misplaced !== null) return await refuse(core, recorded, call, { outcome: "deny", subject, rule: "task-support", code: "TASK_NOT_SUPPORTED", message: misplaced, policyHash: decision.policyHash });
+    if (place instanceof CmcpError) throw place;
     await recordIntent(core, recorded, {
       call_id: call.id,
       tool_name: nameOf(subject),
       server_identity: server.identity,
-      workflow_id: workflowOf(call.request),
+      workflow_id: workflowOf(call.decided),
       request_hash: call.requestHash,
       policy_hash: decision.policyHash,
     });
@@ -106,8 +117,9 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
       return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } }, { ok: true, result: {} });
     }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
-    answer = await withInput((given) => core.upstreams.request(server, recorded.session, outgoing(call.request, subject, given), governed), governed, input);
+    answer = await withInput((given) => core.upstreams.request(server, recorded.session, outgoing(call.request, call.task, subject, given), governed), governed, input);
     if (answer.kind === "input_required" && answer.inputRequests !== null) governed.permit(answer.inputRequests);
+    if (answer.kind !== "input_required") told = answerTask(core, recorded, { request: call.request, decision, task: call.task, place, peer: governed }, answer);
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
@@ -117,43 +129,29 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
     const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...before(governed) } };
     return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), answer.requestState) });
   }
-  const settled = settle(core, decision, answeredMethod(call.request), answer.result);
+  const settled = told === null && answer.kind === "complete" ? settle(core, decision, answeredMethod(call.request), answer.result) : (told?.settled ?? null);
+  const ending = endingOf(decision, settled, told?.outcome ?? "delivered", before(governed));
+  const withheld = settled?.refusal ?? null;
+  if (withheld !== null) return await finish(core, recorded, call, decision, ending, fault(withheld.code, withheld.message));
+  return await finish(core, recorded, call, decision, ending, told?.reply ?? (settled?.result == null ? fault("TEE_FAULT", "the result was withheld") : { ok: true, result: settled.result }));
+}
+
+/** What the entry says of an answer, and of what inspection made of it where it had a result. */
+function endingOf(decision: Permitted, settled: Settled | null, outcome: string, counts: Record<string, number>): Ending {
+  if (settled === null) return { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome, ...counts } };
   const { refusal } = settled;
-  const ending: Ending = {
+  return {
     decision: refusal === null ? decision.outcome : "deny",
     sent: true,
     rule: refusal?.rule ?? decision.rule,
     responseHash: settled.responseHash,
     inspection: settled.inspection,
-    detail: { ...(refusal === null ? { outcome: "delivered", removed: settled.removed } : { outcome: "withheld", error_code: refusal.code }), ...before(governed) },
+    detail: { ...(refusal === null ? { outcome, removed: settled.removed } : { outcome: "withheld", error_code: refusal.code }), ...counts },
   };
-  const reply: Reply = settled.result === null || refusal !== null ? fault(refusal?.code ?? "TEE_FAULT", refusal?.message ?? "the result was withheld") : { ok: true, result: settled.result };
-  return await finish(core, recorded, call, decision, ending, reply);
-}
-
-/** What goes to the server: the decided values and no others. */
-function outgoing({ method, name, arguments: args, params }: AgentRequest, subject: Subject, input: Input): UpstreamRequest {
-  const given = inputParams(input);
-  switch (method) {
-    case "tools/call":
-      return { method, params: { name, arguments: args, ...given }, ...(subject.kind === "tool" ? { inputSchema: subject.tool.inputSchema } : {}) };
-    case "prompts/get":
-      return { method, params: { name, arguments: args, ...given } };
-    case "completion/complete":
-      return { method, params };
-    case "resources/read":
-    case "resources/subscribe":
-    case "resources/unsubscribe":
-      return { method, params: { uri: name, ...given } };
-  }
 }
 
 function answeredMethod({ method }: AgentRequest): AnsweredMethod {
   return method === "prompts/get" || method === "completion/complete" ? method : "resources/read";
-}
-
-function inputParams(input: Input): JsonObject {
-  return { ...(input?.responses == null ? {} : { inputResponses: input.responses }), ...(input?.state == null ? {} : { requestState: input.state }) };
 }
 
 /** What had passed between server and agent before the end, for the entry; nothing where nothing did. */
@@ -191,6 +189,14 @@ async function hasDrifted(core: Core, recorded: RecordedSession, subject: Subjec
   if (drift === null) return false;
   await recordDrift(core, recorded, subject, drift);
   return core.config.catalog.drift_policy === "fail_closed";
+}
+
+/** Why a tool cannot be called in the form it is, as a task or as none, by its server's latest list; `null` when it can (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). */
+function wrongForm(core: Core, { method, task }: AgentRequest, subject: Subject): string | null {
+  if (method !== "tools/call" || subject.kind !== "tool") return null;
+  const support = core.drift.taskSupport(subject.tool);
+  if (task !== null) return support === null ? "the tool's server does not offer it as a task; call it without" : null;
+  return support === "required" ? "the tool's server runs it as a task only: call it with task, in a session of MCP 2025-11-25" : null;
 }
 
 function drifted(decision: Permitted): Refused {
@@ -240,7 +246,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     session_sensitivity_before: sensitivity.before,
     session_sensitivity_after: sensitivity.after,
     detail: { policy_hash: decision.policyHash, ...callerDetail(call.caller), ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
-    workflow_id: workflowOf(call.request),
+    workflow_id: workflowOf(call.decided),
     evidence_class: approved === null ? "hash-only" : core.upstreams.evidenceOf(approved.server),
     effective_data_class: dataClassOf(core, subject, call.request.dataClass),
   });
@@ -249,7 +255,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
   const attached = { ...receipt } as unknown as JsonObject;
   if (reply.ok === false) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
   const own = { [RECEIPT_META_KEY]: attached, ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }) };
-  if (reply.ok === "input") return { ...reply, meta: own };
+  if (reply.ok === "input" || reply.ok === "task") return { ...reply, meta: own };
   const meta = reply.result._meta;
   return { ok: true, result: { ...reply.result, _meta: { ...(isJsonObject(meta) ? meta : {}), ...own } } };
 }

@@ -110,6 +110,14 @@ export function decide(core: Core, recorded: RecordedSession, caller: Caller, re
   return { ...judge(core, policy, recorded, caller, request), policyHash: policy.bundle.hash };
 }
 
+/** Giving up a task needs nobody's leave: what policy refuses by now must not keep it running. Nothing of it comes back. */
+export function givingUp(core: Core, request: AgentRequest): Decision {
+  const policyHash = core.policy.bundle.hash;
+  const subject = findSubject(core.catalog, request);
+  if (subject === undefined) return { ...refuse(null, "not-in-catalog", "TASK_UNKNOWN", "there is no such task"), policyHash };
+  return { outcome: "allow", subject, rule: "giving-up", redactFields: [], advisory: null, policyHash };
+}
+
 function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, caller: Caller, request: AgentRequest): Judgement {
   const subject = findSubject(core.catalog, request);
   if (subject === undefined) {
@@ -139,15 +147,17 @@ export function mayAsk(core: Core, recorded: RecordedSession, caller: Caller, su
 
 /**
  * Whether something is shown to a caller. Arguments are unknown here, so a verdict that only they could
- * settle (an error or an invalid request) shows it; the request itself is still decided in full. Where
- * policy refuses nothing, everything that can be called is shown.
+ * settle shows it (an error, an invalid request, or a refusal that some of them would change); the request itself is
+ * still decided in full. Where policy refuses nothing, everything that can be called is shown.
+ * @param mayLook whether the engine may be asked what arguments could change, which takes milliseconds
  */
-export function isListed(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, workflowId: string): boolean {
+export function isListed(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, workflowId: string, mayLook: () => boolean): boolean {
   if (!isCallable(approvedOf(subject))) return false;
   if (core.config.attestation.enforcement_mode !== "enforcing") return true;
-  const facts = factsOf(core, recorded, caller, workflowId);
-  const verdict = core.policy.decide(listingFacts(facts, subject));
-  return verdict.decision !== "deny" || verdict.cause === "error" || verdict.cause === "request-invalid";
+  const facts = listingFacts(factsOf(core, recorded, caller, workflowId), subject);
+  const verdict = core.policy.decide(facts);
+  if (verdict.decision !== "deny" || verdict.cause === "error" || verdict.cause === "request-invalid") return true;
+  return verdict.cause !== "fault" && core.policy.couldAllow(facts, mayLook);
 }
 
 function listingFacts(facts: RequestFacts, subject: Subject): GovernedFacts {

@@ -1,6 +1,6 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { removeLookAlikes } from "@cmcp/inspection";
-import type { Peer } from "@cmcp/mcp";
+import { CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
 
 /** What inspection allows a server to say before its result. */
 export interface PeerTerms {
@@ -10,6 +10,10 @@ export interface PeerTerms {
   readonly withholdText: boolean;
   /** `buffered`: each message is inspected before it passes. `async`: it passes, and what is found ends the stream. */
   readonly mode: "buffered" | "async";
+  /** Whether the server may answer with a task, where the agent understands that. */
+  readonly mayBecomeTask: boolean;
+  /** The task this is about, by the agent's id; `null` for none. */
+  readonly taskId: string | null;
   /** Whether policy lets the server put a request of this method to the agent. */
   readonly mayAsk: (method: string) => boolean;
 }
@@ -33,7 +37,7 @@ export class GovernedPeer implements Peer {
   }
 
   get capabilities(): JsonObject {
-    return this.#peer.capabilities;
+    return this.#terms.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
   }
 
   get wantsProgress(): boolean {
@@ -44,7 +48,7 @@ export class GovernedPeer implements Peer {
     return this.#peer.wantsLog && !this.#terms.withholdText;
   }
 
-  get logLevel(): string | null {
+  get logLevel(): LogLevel | null {
     return this.#peer.logLevel;
   }
 
@@ -68,9 +72,13 @@ export class GovernedPeer implements Peer {
     await this.#deliver(method, said);
   }
 
-  /** @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it */
+  /**
+   * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it, `UPSTREAM_INPUT_REQUIRED` when it
+   * asks for what the agent has not declared that it can give
+   */
   permit(inputRequests: JsonObject): void {
     const methods = Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : ""));
+    if (!methods.every((method) => this.#offers(method))) throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", { detail: { sent: 1 } });
     if (!methods.every((method) => this.#terms.mayAsk(method))) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent", { detail: { sent: 1 } });
   }
 
@@ -78,7 +86,12 @@ export class GovernedPeer implements Peer {
     this.#count(params);
     if (!this.#terms.mayAsk(method)) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent");
     this.asked += 1;
-    return await this.#peer.ask(method, removeLookAlikes(params, []));
+    return await this.#peer.ask(method, relatedTo(removeLookAlikes(params, []), this.#terms.taskId));
+  }
+
+  #offers(method: string): boolean {
+    const capability = CLIENT_METHODS[method];
+    return capability !== undefined && this.capabilities[capability] !== undefined;
   }
 
   async #deliver(method: string, params: JsonObject): Promise<void> {
@@ -87,9 +100,8 @@ export class GovernedPeer implements Peer {
   }
 
   #shown(params: JsonObject): JsonObject {
-    if (!this.#terms.withholdText) return removeLookAlikes(params, []);
     const { message: _, ...numbers } = params;
-    return removeLookAlikes(numbers, []);
+    return relatedTo(removeLookAlikes(this.#terms.withholdText ? numbers : params, []), this.#terms.taskId);
   }
 
   /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */

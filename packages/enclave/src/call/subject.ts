@@ -26,6 +26,12 @@ export function findSubject(catalog: Catalog, { method, name, params }: AgentReq
       const tool = catalog.tools.get(name);
       return tool === undefined ? undefined : { kind: "tool", tool };
     }
+    case "tasks/get":
+    case "tasks/result":
+    case "tasks/update":
+    case "tasks/cancel":
+      // A task is in no catalog: it is found as the call that made it, or not at all.
+      return undefined;
     case "prompts/get":
       return prompt();
     case "completion/complete": {
@@ -78,6 +84,11 @@ export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "
   switch (method) {
     case "tools/call":
       return { code: "TOOL_NOT_IN_CATALOG", message: "the tool is not in the catalog" };
+    case "tasks/get":
+    case "tasks/result":
+    case "tasks/update":
+    case "tasks/cancel":
+      return { code: "TASK_UNKNOWN", message: "there is no such task" };
     case "prompts/get":
       return prompt;
     case "completion/complete":

@@ -3,6 +3,7 @@ import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { exportSession, storedPoint } from "../record/claims.ts";
 import { interrupted } from "../record/interrupted.ts";
+import { readClosed } from "../record/read-closed.ts";
 import { ensureStarted } from "../record/recorder.ts";
 import { json } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
@@ -18,6 +19,8 @@ export async function auditExport(core: Core, url: URL, caller: Caller): Promise
     await ensureStarted(core, recorded);
     return json(await exportSession(core, recorded.session.id, await storedPoint(recorded)));
   }
+  const stored = await readClosed(core, caller, id);
+  if (stored !== null) return json(await exportSession(core, id, stored));
   const incomplete = await interrupted(core, caller, id);
   if (incomplete !== null) return json(incomplete);
   throw new CmcpError("NOT_FOUND", "this principal has no such session");

@@ -9,6 +9,8 @@ import type { RecordedSession } from "../record/recorded-session.ts";
 
 /** Members of one page. */
 const PAGE = 500;
+/** Refusals of one list that are looked at for what arguments could change; what is refused beyond them is not shown. */
+const MAX_CLOSE_LOOKS = 32;
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 /** Something approved, with how an agent is shown it. */
@@ -54,7 +56,9 @@ export function list(core: Core, recorded: RecordedSession, caller: Caller, kind
   const context = [session.id, kind, core.policy.bundle.hash, session.maxSensitivity];
   const from = cursor === null ? 0 : core.cursors.read(context, cursor);
   const workflowId = workflowOf({ workflowId: null });
-  const items = offered(core, kind).filter(({ subject }) => isListed(core, recorded, caller, subject, workflowId)).map(({ shown }) => shown);
+  let looks = MAX_CLOSE_LOOKS;
+  const mayLook = (): boolean => looks-- > 0;
+  const items = offered(core, kind).filter(({ subject }) => isListed(core, recorded, caller, subject, workflowId, mayLook)).map(({ shown }) => shown);
   const end = from + PAGE;
   return { items: items.slice(from, end), nextCursor: end < items.length ? core.cursors.make(context, end) : null };
 }

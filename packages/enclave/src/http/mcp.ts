@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
+import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
 import { approvedOf, findSubject } from "../call/subject.ts";
 import { Caller } from "../caller.ts";
@@ -7,10 +7,11 @@ import type { Core } from "../core.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { GATEWAY_VERSION } from "../version.ts";
+import { offeredAsTasks } from "../task-support.ts";
 import { list } from "./lists.ts";
 
 /** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */
-export function createMcp(core: Core): (request: Request, caller: Caller) => Promise<Response> {
+export function createMcp(core: Core): (request: HttpRequest, caller: Caller) => Promise<Response> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
     capabilities: {
@@ -29,6 +30,9 @@ export function createMcp(core: Core): (request: Request, caller: Caller) => Pro
       },
     },
     list: (caller, recorded, kind, cursor) => list(core, recorded, own(caller), kind, cursor),
+    stopping: core.stopping.signal,
+    taskSupport: (tools) => offeredAsTasks(core, tools),
+    tasks: (recorded) => core.tasks.of(recorded.session.id),
     perform: (caller, recorded, request, peer) => admitted(core, recorded, own(caller), request, peer),
     listen: (caller, recorded, filter, notify, signal) => listen(core, recorded, own(caller), filter, notify, signal),
   });
@@ -42,7 +46,7 @@ function own(caller: Handed): Caller {
 
 async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
-  return await core.admission.run(recorded.session.principalId, peer.signal, () => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal })));
+  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal, ask: (method, params) => aside(() => peer.ask(method, params)) })));
 }
 
 /** Giving up needs nobody's leave. What is not followed is given up already. */
@@ -57,7 +61,7 @@ async function listen(core: Core, recorded: RecordedSession, caller: Caller, fil
   const { resources, prompts } = core.catalog;
   const followed: string[] = [];
   for (const uri of filter.resourceSubscriptions ?? []) {
-    const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null };
+    const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null, task: null };
     const reply = await admitted(core, recorded, caller, request, silentPeer(signal));
     if (reply.ok !== true) continue;
     followed.push(uri);

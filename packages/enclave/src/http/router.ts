@@ -1,5 +1,6 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
 import { challenge, readHostAsserted, type HostAsserted, type PeerIdentity } from "@cmcp/identity";
+import type { HttpRequest } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
 import type { Caller } from "../caller.ts";
@@ -14,7 +15,7 @@ import { sessionEvidence } from "./session-evidence.ts";
 import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
 
-type Endpoint = (context: { request: Request; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
+type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
 
 interface Route {
   readonly method: string;
@@ -23,7 +24,7 @@ interface Route {
 }
 
 /** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
-export type Handler = (request: Request) => Promise<Response>;
+export type Handler = (request: HttpRequest) => Promise<Response>;
 
 /** Builds the handler of an accepted launch. */
 export function createHandler(core: Core, phases: PhaseMachine): Handler {
@@ -80,13 +81,13 @@ function challengeFor({ callerIdentity }: Core, error: CmcpError): Record<string
 }
 
 /** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
-function hostsWord({ callerIdentity }: Core, request: Request): HostAsserted<PeerIdentity> | null {
+function hostsWord({ callerIdentity }: Core, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), callerIdentity.host_asserted);
 }
 
 /** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). */
-function checkOrigin(core: Core, request: Request): void {
+function checkOrigin(core: Core, request: HttpRequest): void {
   const origin = request.headers.get("origin");
   if (origin !== null && !core.config.enclave.allowed_origins.includes(origin)) {
     throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");

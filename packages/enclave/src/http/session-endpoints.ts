@@ -5,6 +5,7 @@ import type { Caller } from "../caller.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { interrupted } from "../record/interrupted.ts";
+import { readClosed } from "../record/read-closed.ts";
 import { json } from "./json-response.ts";
 
 /** A caller's session by its id, its handle, or the caller's own label for it. */
@@ -20,8 +21,8 @@ function unknown(): CmcpError {
 export async function closeById(core: Core, caller: Caller, id: string): Promise<Response> {
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) return json(await closeSession(core, recorded));
-  const closed = core.sessions.closedById(caller, id);
-  if (closed !== undefined) return json(closed.claim);
+  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
+  if (closed !== null) return json(closed.claim);
   throw unknown();
 }
 
@@ -41,6 +42,8 @@ async function claimOf(core: Core, caller: Caller, id: string): Promise<Claim> {
   if (closed !== undefined) return closed.claim;
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) return await claimSoFar(core, recorded);
+  const stored = await readClosed(core, caller, id);
+  if (stored !== null) return stored.claim;
   if ((await interrupted(core, caller, id)) !== null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
   throw unknown();
 }

@@ -4,6 +4,7 @@ import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { storedPoint } from "../record/claims.ts";
 import { readEntries, type ChainPoint } from "../record/read-back.ts";
+import { readClosed } from "../record/read-closed.ts";
 import { ensureStarted } from "../record/recorder.ts";
 import { json } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
@@ -13,7 +14,8 @@ export async function sessionEvidence(core: Core, caller: Caller, id: string): P
   const { sessionId, principalId, point } = await findSession(core, caller, id);
   const evidence = await core.sessionEvidence.of(point.root, principalId);
   const [rootEntry] = await readEntries(core, sessionId, point);
-  return json(writeEvidenceFile(evidence, rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }));
+  const { launchDocument } = core;
+  return json(writeEvidenceFile(evidence, { launchDocument, ...(rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }) }));
 }
 
 interface FoundSession {
@@ -28,7 +30,7 @@ async function findSession(core: Core, caller: Caller, id: string): Promise<Foun
     await ensureStarted(core, recorded);
     return { sessionId: recorded.session.id, principalId: caller.principalId, point: await storedPoint(recorded) };
   }
-  const closed = core.sessions.closedById(caller, id);
-  if (closed === undefined) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
+  if (closed === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
   return { sessionId: id, principalId: caller.principalId, point: closed };
 }

@@ -2,6 +2,7 @@ import { assuranceOf } from "../attestation/assurance.ts";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
 import { GATEWAY_VERSION } from "../version.ts";
+import { load } from "../load.ts";
 import { json } from "./json-response.ts";
 
 /** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
@@ -24,6 +25,7 @@ export function status(core: Core, phases: PhaseMachine): Response {
       warnings: core.policy.warnings,
     },
     catalog: { hash: core.catalog.hash, tools: core.catalog.tools.size, warnings: core.catalog.warnings },
-    sessions: { open: core.sessions.openCount },
+    sessions: { open: core.sessions.openCount, max: core.config.enclave.max_sessions, max_per_principal: core.config.enclave.max_sessions_per_principal },
+    load: load(core),
   });
 }

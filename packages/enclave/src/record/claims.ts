@@ -116,6 +116,7 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
   core.sessions.remember(recorded, claim);
   core.subscriptions.forget(recorded.session.id);
   core.requestStates.forget(recorded.session.id);
+  core.tasks.forget(recorded.session.id);
   await core.upstreams.closeSession(recorded.session.id);
   return claim;
 }

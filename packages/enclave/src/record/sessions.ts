@@ -14,7 +14,7 @@ export interface ClosedSession {
   readonly claim: Claim;
 }
 
-/** Closed sessions remembered; older ones are read back from the host's store and verified. */
+/** Closed sessions remembered; older ones are read back from the host's store, see `readClosed`. */
 const MAX_CLOSED = 256;
 
 /** The sessions of this instance with their chains. A caller only ever finds a session of its own principal. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { ChannelClient, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
 import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
 
 export interface StdioUpstreamOptions {
@@ -25,12 +25,24 @@ export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
 
+  #running = 0;
+
   constructor(options: StdioUpstreamOptions) {
     this.#options = options;
   }
 
+  /** A process is no stream of the gateway's: the spawner counts those. */
+  get load(): UpstreamLoad {
+    return { requests: this.#running, streams: 0 };
+  }
+
   async request(key: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    return await this.#use(key, async (client) => await client.request(ONE, request, peer));
+    this.#running += 1;
+    try {
+      return await this.#use(key, async (client) => await client.request(ONE, request, peer));
+    } finally {
+      this.#running -= 1;
+    }
   }
 
   async list(key: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {

@@ -1,5 +1,6 @@
 import { DEFAULT_JSON_LIMITS, asCmcpError, parseJson, untrusted, type JsonValue } from "@cmcp/boundary";
 import { RPC } from "../jsonrpc/reply.ts";
+import type { HttpRequest } from "./http-request.ts";
 import { Refusal } from "./refusal.ts";
 
 function tooLarge(maxBytes: number): Refusal {
@@ -7,7 +8,7 @@ function tooLarge(maxBytes: number): Refusal {
 }
 
 /** Reads at most `maxBytes` of the body; stops reading where the limit is passed. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
   // The host may lie about the length, so the header only saves reading; the count below is what holds.
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes);
@@ -28,7 +29,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 }
 
 /** The body as strict JSON. Throws -32700 with the precise cause, or 413. */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<JsonValue> {
+export async function readJsonBody(request: HttpRequest, maxBytes: number): Promise<JsonValue> {
   const bytes = await readBytes(request, maxBytes);
   try {
     return parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes });

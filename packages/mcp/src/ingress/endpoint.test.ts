@@ -144,7 +144,8 @@ for (const version of LEGACY_VERSIONS) {
     const { status, headers, body } = await ask(endpoint, post(rpc("initialize", initializeParams(version))));
     assert.equal(status, 200);
     assert.ok(gateway.open.has(headers.get("mcp-session-id") ?? ""));
-    assert.deepEqual(body.result, { protocolVersion: version, capabilities: { tools: {} }, serverInfo: { name: "gateway", version: "1.2.3" } });
+    const tasks = version === "2025-11-25" ? { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } } : {};
+    assert.deepEqual(body.result, { protocolVersion: version, capabilities: { tools: {}, ...tasks }, serverInfo: { name: "gateway", version: "1.2.3" } });
     assert.equal(headers.get("cache-control"), "no-store");
   });
 }
@@ -266,7 +267,7 @@ await test("a resource is followed in a session only, as nothing else has a stre
 await test("what is not implemented is refused by name", async () => {
   const { endpoint } = start();
   const session = await initialized(endpoint);
-  for (const method of ["tasks/list", "subscriptions/other", "no/such"]) {
+  for (const method of ["tasks/update", "subscriptions/other", "no/such"]) {
     const answer = await ask(endpoint, post(rpc(method), session));
     assertRefused(answer, { status: 200, rpc: -32601, code: "NOT_SUPPORTED", id: 1 });
     assert.match(answer.body.error?.message ?? "", new RegExp(`${method}.*not supported by this gateway`));
@@ -275,7 +276,7 @@ await test("what is not implemented is refused by name", async () => {
   const params = { status: 200, rpc: -32602, code: "MCP_INVALID_REQUEST", id: 1 };
   assertRefused(await ask(endpoint, post(rpc("tools/list", { cursor: 2 }), session)), params);
   assertRefused(await ask(endpoint, post(call({ requestState: "s" }), session)), params);
-  assertRefused(await ask(endpoint, post(call({ task: { ttl: 1 } }), session)), params);
+  assertRefused(await ask(endpoint, post(rpc("prompts/get", { name: "prompt", task: { ttl: 1 } }), session)), params);
   assertRefused(await ask(endpoint, post(call({ other: 1 }), session)), params);
   assertRefused(await ask(endpoint, post(rpc("ping", { other: 1 }), session)), params);
 });
@@ -311,9 +312,9 @@ await test("a call goes on with what it is made of, without what was meant for t
   gateway.reply = () => ({ ok: true, result: { content: [], answered: true } });
   const { status, body } = await ask(endpoint, post(call(params, "id-1")));
   assert.deepEqual([status, body.id, body.result], [200, "id-1", { content: [], answered: true }]);
-  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1" });
+  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1", task: null });
   await ask(endpoint, post(call({ _meta: { progressToken: 1 } })));
-  assert.deepEqual(gateway.calls[1]?.call, { method: "tools/call", params: { name: "tool" }, input: null, name: "tool", arguments: {}, meta: null, workflowId: null, dataClass: null, requestId: 1 });
+  assert.deepEqual(gateway.calls[1]?.call, { method: "tools/call", params: { name: "tool" }, input: null, name: "tool", arguments: {}, meta: null, workflowId: null, dataClass: null, requestId: 1, task: null });
 });
 
 await test("without a handle the label chooses among the caller's own sessions", async () => {

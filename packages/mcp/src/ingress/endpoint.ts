@@ -3,6 +3,7 @@ import { RPC } from "../jsonrpc/reply.ts";
 import { readJsonBody } from "./body.ts";
 import { checkEra, checkVersionSpoken, namesModern, type Era } from "./era.ts";
 import { checkPostHeaders } from "./headers.ts";
+import type { HttpRequest } from "./http-request.ts";
 import { LegacyDispatcher } from "./legacy/dispatch.ts";
 import { OpenedSessions } from "./legacy/opened.ts";
 import { ModernDispatcher } from "./modern/dispatch.ts";
@@ -11,7 +12,7 @@ import { acceptsStream } from "./reply-stream.ts";
 import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.ts";
 
 /** Answers one HTTP request to `/mcp`. Never throws and never rejects. */
-export type McpEndpoint = (request: Request, caller: Caller) => Promise<Response>;
+export type McpEndpoint = (request: HttpRequest, caller: Caller) => Promise<Response>;
 
 /**
  * The MCP endpoint agents talk to (streamable HTTP, both eras), and the plain single POST with neither a
@@ -26,7 +27,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
   const dispatcher = new LegacyDispatcher(ports, sessions);
   const modern = new ModernDispatcher(ports, limits.maxInFlight);
 
-  async function readPost(request: Request): Promise<{ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }> {
+  async function readPost(request: HttpRequest): Promise<{ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }> {
     checkPostHeaders(request.headers);
     const value = await readJsonBody(request, limits.maxBodyBytes);
     try {
@@ -39,7 +40,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     }
   }
 
-  async function post(request: Request, caller: Caller): Promise<Response> {
+  async function post(request: HttpRequest, caller: Caller): Promise<Response> {
     const read = await readPost(request);
     if ("refusal" in read) return refusalResponse(read.refusal, read.id);
     const { message } = read;
@@ -60,7 +61,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     }
   }
 
-  async function end(request: Request, caller: Caller): Promise<Response> {
+  async function end(request: HttpRequest, caller: Caller): Promise<Response> {
     checkVersionSpoken(request.headers);
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("DELETE needs the Mcp-Session-Id of the session to end");
@@ -70,7 +71,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
   }
 
   /** MCP 2025-11-25, "Listening for Messages from the Server". */
-  async function listen(request: Request, caller: Caller): Promise<Response> {
+  async function listen(request: HttpRequest, caller: Caller): Promise<Response> {
     checkVersionSpoken(request.headers);
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("GET needs the Mcp-Session-Id of the session to listen to");

@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { META } from "../modern/meta-keys.ts";
+import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { logLevel, type LogLevel } from "../log-level.ts";
 import type { AgentRequest, GovernedMethod, ListenFilter } from "./ports.ts";
 import { invalidParams } from "./refusal.ts";
+import { forwardedMeta } from "./request-meta.ts";
 
 /** Longest name of a tool or prompt, URI of a resource, cursor, and state of a request, in characters. */
 const MAX_NAME = 256;
@@ -10,17 +11,22 @@ const MAX_CURSOR = 4096;
 const MAX_STATE = 65_536;
 /** Resources one stream may follow. */
 const MAX_FOLLOWED = 256;
-/** The request's own metadata: it ends here, whatever goes on to a server. */
-const ENDS_HERE: readonly string[] = ["progressToken", META.protocolVersion, META.clientInfo, META.clientCapabilities, META.logLevel];
-const LOG_LEVELS: readonly JsonValue[] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 /** What a governed request is, as far as its parameters say. */
-export type Parsed = Pick<AgentRequest, "method" | "name" | "arguments" | "params" | "meta" | "input">;
+export type Parsed = Pick<AgentRequest, "method" | "name" | "arguments" | "params" | "meta" | "input" | "task">;
+
+/** What requests of one era may carry. */
+export interface Era {
+  /** Whether a request is sent again with the input it required. */
+  readonly input: boolean;
+  /** Whether a tool call may ask to become a task. */
+  readonly task: boolean;
+}
 
 /** What is not implemented is refused by name, never accepted and dropped. */
 function onlyKnown(params: JsonObject, known: readonly string[], method: string): void {
   const unknown = Object.keys(params).filter((key) => !known.includes(key));
-  if (unknown.includes("task")) throw invalidParams(`${method}: tasks are not supported by this gateway yet`);
+  if (unknown.includes("task")) throw invalidParams(`${method} takes no task: MCP 2025-11-25 has it for tools/call, MCP 2026-07-28 leaves it to the server`);
   if (unknown.length > 0) throw invalidParams(`${method} has a parameter this gateway does not support`);
 }
 
@@ -35,12 +41,6 @@ function requiredText(params: JsonObject, key: string, max: number): string {
   const value = params[key];
   if (typeof value !== "string" || value === "" || value.length > max) throw invalidParams(`${key} must be a string of 1 to ${max} characters`);
   return value;
-}
-
-/** `params._meta` without what speaks of the request itself. */
-function readMeta(params: JsonObject): JsonObject | null {
-  const kept = Object.entries(optionalObject(params, "_meta") ?? {}).filter(([key]) => !ENDS_HERE.includes(key));
-  return kept.length === 0 ? null : Object.fromEntries(kept);
 }
 
 /** `params._meta.progressToken`, or `null` when no progress is wanted (MCP, "Progress"). */
@@ -66,13 +66,19 @@ export function readCursor(params: JsonObject, method: string): string | null {
 }
 
 /** `level` of `logging/setLevel`. */
-export function readLogLevel(params: JsonObject): string {
+export function readLogLevel(params: JsonObject): LogLevel {
   onlyKnown(params, ["level", "_meta"], "logging/setLevel");
-  if (typeof params.level !== "string" || !LOG_LEVELS.includes(params.level)) throw invalidParams("level is no log level");
-  return params.level;
+  const level = logLevel(params.level);
+  if (level === undefined) throw invalidParams("level is no log level");
+  return level;
 }
 
-/** `notifications` of `subscriptions/listen`. */
+/** Whether `subscriptions/listen` asks to hear of tasks, which is the Tasks extension's. */
+export function wantsTasks(params: JsonObject): boolean {
+  return isJsonObject(params.notifications) && params.notifications.taskIds !== undefined;
+}
+
+/** `notifications` of `subscriptions/listen`; of tasks nothing is promised. */
 export function readListenFilter(params: JsonObject): ListenFilter {
   onlyKnown(params, ["notifications", "_meta"], "subscriptions/listen");
   const wanted = optionalObject(params, "notifications");
@@ -102,8 +108,18 @@ function readInput(params: JsonObject): AgentRequest["input"] {
   return responses === null && state === null ? null : { responses, state };
 }
 
+/** `task` of a call (MCP 2025-11-25, Tasks, "Task Parameters"). */
+function readTaskWish(params: JsonObject): AgentRequest["task"] {
+  const wish = optionalObject(params, "task");
+  if (wish === null) return null;
+  onlyKnown(wish, ["ttl"], "task");
+  const { ttl = null } = wish;
+  if (ttl !== null && !(typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 0)) throw invalidParams("task.ttl must be a number of milliseconds");
+  return { ttlMs: ttl };
+}
+
 function withoutOwn(params: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(params).filter(([key]) => key !== "_meta" && !INPUT_KEYS.includes(key)));
+  return Object.fromEntries(Object.entries(params).filter(([key]) => key !== "_meta" && key !== "task" && !INPUT_KEYS.includes(key)));
 }
 
 /** The reference a completion is for: a prompt by name, a resource template by URI. */
@@ -117,16 +133,15 @@ function readReference(params: JsonObject): string {
   throw invalidParams("ref must be of type ref/prompt or ref/resource");
 }
 
-/**
- * The parameters of a governed request.
- * @param modern whether the era has requests that are sent again with input
- */
-export function readGoverned(method: GovernedMethod, params: JsonObject, modern: boolean): Parsed {
-  const meta = readMeta(params);
-  const again = modern && method !== "completion/complete" ? INPUT_KEYS : [];
-  const parsed = (name: string, args: JsonObject = {}): Parsed => ({ method, name, arguments: args, params: withoutOwn(params), meta, input: again.length === 0 ? null : readInput(params) });
+/** The parameters of a governed request. @param era what requests of the agent's era may carry */
+export function readGoverned(method: GovernedMethod, params: JsonObject, era: Era): Parsed {
+  const meta = forwardedMeta(optionalObject(params, "_meta"));
+  const again = era.input && method !== "completion/complete" ? INPUT_KEYS : [];
+  const parsed = (name: string, args: JsonObject = {}): Parsed => ({ method, name, arguments: args, params: withoutOwn(params), meta, input: again.length === 0 ? null : readInput(params), task: null });
   switch (method) {
     case "tools/call":
+      onlyKnown(params, ["name", "arguments", "_meta", ...again, ...(era.task ? ["task"] : [])], method);
+      return { ...parsed(requiredText(params, "name", MAX_NAME), optionalObject(params, "arguments") ?? {}), task: readTaskWish(params) };
     case "prompts/get":
       onlyKnown(params, ["name", "arguments", "_meta", ...again], method);
       return parsed(requiredText(params, "name", MAX_NAME), optionalObject(params, "arguments") ?? {});
@@ -138,5 +153,17 @@ export function readGoverned(method: GovernedMethod, params: JsonObject, modern:
     case "completion/complete":
       onlyKnown(params, ["ref", "argument", "context", "_meta"], method);
       return parsed(readReference(params));
+    case "tasks/get":
+    case "tasks/result":
+    case "tasks/cancel":
+      // The official client of 2025-11-25 repeats `task` here, where it says nothing.
+      onlyKnown(params, ["taskId", "_meta", ...(era.task ? ["task"] : [])], method);
+      return { ...parsed(requiredText(params, "taskId", MAX_NAME)), input: null };
+    case "tasks/update": {
+      onlyKnown(params, ["taskId", "inputResponses", "_meta"], method);
+      const responses = optionalObject(params, "inputResponses");
+      if (responses === null) throw invalidParams("tasks/update needs the responses to give");
+      return { ...parsed(requiredText(params, "taskId", MAX_NAME)), input: { responses, state: null } };
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode, JsonObject, JsonValue } from "@cmcp/boundary";
 import type { RequestId } from "../jsonrpc/message.ts";
 import type { Peer } from "../peer.ts";
+import type { TaskState } from "../tasks/state.ts";
 
 /** Who sent the request, as the gateway authenticated it. */
 export interface Caller {
@@ -16,13 +17,22 @@ export interface ToolDefinition {
 }
 
 /** Methods that reach a server and are decided one by one. */
-export const GOVERNED_METHODS = ["tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe", "resources/unsubscribe"] as const;
+export const GOVERNED_METHODS = ["tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe", "resources/unsubscribe", "tasks/get", "tasks/result", "tasks/update", "tasks/cancel"] as const;
 export type GovernedMethod = (typeof GOVERNED_METHODS)[number];
+
+/** Methods about a task, which has an id where other requests have a name. */
+export const TASK_METHODS = ["tasks/get", "tasks/result", "tasks/update", "tasks/cancel"] as const;
+export type TaskMethod = (typeof TASK_METHODS)[number];
+
+/** True for the methods about a task. */
+export function isTaskMethod(method: string): method is TaskMethod {
+  return TASK_METHODS.some((known) => known === method);
+}
 
 /** One governed request, parsed and stripped of what is meant for the gateway. */
 export interface AgentRequest {
   readonly method: GovernedMethod;
-  /** What it is about: a tool's or prompt's name, a resource's URI, for a completion the name or URI of its reference. */
+  /** What it is about: a tool's or prompt's name, a resource's URI, for a completion the name or URI of its reference, a task's id. */
   readonly name: string;
   /** Arguments of a tool or prompt; empty for other methods. */
   readonly arguments: JsonObject;
@@ -36,6 +46,8 @@ export interface AgentRequest {
   readonly requestId: RequestId;
   /** What the agent gives to a request that required input, with the state it was given for it; `null` for a first attempt. */
   readonly input: { readonly responses: JsonObject | null; readonly state: string | null } | null;
+  /** The agent of the legacy era wants the call to be a task, kept for so many milliseconds where it says so; `null` for a plain call. */
+  readonly task: { readonly ttlMs: number | null } | null;
 }
 
 /**
@@ -45,7 +57,15 @@ export interface AgentRequest {
 export type Reply =
   | { readonly ok: true; readonly result: JsonObject }
   | { readonly ok: "input"; readonly inputRequests: JsonObject | null; readonly requestState: string; readonly meta?: JsonObject }
+  | { readonly ok: "task"; readonly task: TaskState; readonly outcome: TaskOutcome; readonly meta?: JsonObject }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly data: JsonObject; readonly rpc?: { readonly code: number; readonly message: string; readonly data?: JsonValue } };
+
+/** What beside its state is told of a task in the modern era: how it ended, or what it needs; empty while there is nothing to tell. */
+export interface TaskOutcome {
+  readonly result?: JsonObject;
+  readonly error?: JsonObject;
+  readonly inputRequests?: JsonObject;
+}
 
 /** What can be listed. */
 export type ListKind = "tools" | "prompts" | "resources" | "templates";
@@ -72,6 +92,8 @@ export interface ListenFilter {
  */
 export interface McpPorts<Session extends object> {
   readonly serverInfo: { readonly name: string; readonly version: string };
+  /** Aborts when the gateway stops: streams that agents listen on end then, in order. */
+  readonly stopping: AbortSignal;
   /** Server capabilities as `initialize` and `server/discover` name them. */
   readonly capabilities: JsonObject;
   readonly sessions: {
@@ -85,8 +107,12 @@ export interface McpPorts<Session extends object> {
   };
   /** What this caller may use, as approved. @throws CmcpError for a cursor that was not given to this caller */
   list(caller: Caller, session: Session, kind: ListKind, cursor: string | null): ListPage | Promise<ListPage>;
+  /** Which tools of a list can be called as tasks, by their names (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). Servers that do not say in time are left out. */
+  taskSupport(tools: readonly JsonObject[]): Promise<ReadonlyMap<string, TaskSupport>>;
   /** Decides and runs a request. `peer.signal` aborts when the agent goes away or cancels; the request is awaited all the same. */
   perform(caller: Caller, session: Session, request: AgentRequest, peer: Peer): Promise<Reply>;
+  /** The tasks of a session, oldest first, as they were last seen. */
+  tasks(session: Session): readonly TaskState[];
   /**
    * Tells `notify` of changes until `signal` aborts.
    * @returns what of the filter is honoured
@@ -94,6 +120,9 @@ export interface McpPorts<Session extends object> {
    */
   listen(caller: Caller, session: Session, filter: ListenFilter, notify: (method: string, params: JsonObject) => void, signal: AbortSignal): Promise<ListenFilter>;
 }
+
+/** How a tool can be called as a task; without either it cannot. */
+export type TaskSupport = "optional" | "required";
 
 /** Bounds on what an agent may send. */
 export interface IngressLimits {

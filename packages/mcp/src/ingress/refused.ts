@@ -7,10 +7,15 @@ import { Refusal } from "./refusal.ts";
 /** MCP 2025-11-25, Resources, "Error Handling". */
 const RESOURCE_NOT_FOUND = -32002;
 
+/** What the protocol calls invalid parameters: names and handles of nothing. */
+const INVALID_PARAMS: readonly ErrorCode[] = ["PROMPT_NOT_IN_CATALOG", "REQUEST_STATE_INVALID", "TASK_UNKNOWN"];
+
 /** The JSON-RPC code of a refusal of the gateway's own, where the protocol has one for it. */
 function rpcCode(code: ErrorCode, era: Era): number {
   if (code === "RESOURCE_NOT_IN_CATALOG") return era === "modern" ? RPC.invalidParams : RESOURCE_NOT_FOUND;
-  return code === "PROMPT_NOT_IN_CATALOG" || code === "REQUEST_STATE_INVALID" ? RPC.invalidParams : RPC.refused;
+  // MCP 2025-11-25, Tasks, "Tool-Level Negotiation".
+  if (code === "TASK_NOT_SUPPORTED") return RPC.methodNotFound;
+  return INVALID_PARAMS.includes(code) ? RPC.invalidParams : RPC.refused;
 }
 
 /** HTTP status of a server's own JSON-RPC error (MCP 2026-07-28, Streamable HTTP): the protocol's words for what was not understood. */
@@ -22,7 +27,10 @@ function statusOf(code: number): number {
 
 /** The refusal a reply stands for: the gateway's own, or a server's with its code and words. */
 export function refusedReply(reply: Extract<Reply, { ok: false }>, era: Era): Refusal {
-  if (reply.rpc === undefined) return new Refusal(reply.code, rpcCode(reply.code, era), reply.message, { data: reply.data });
+  if (reply.rpc === undefined) {
+    const own = rpcCode(reply.code, era);
+    return new Refusal(reply.code, own, reply.message, { data: reply.data, ...(era === "modern" && own === RPC.methodNotFound ? { status: statusOf(own) } : {}) });
+  }
   const { code, message, data } = reply.rpc;
   return new Refusal(reply.code, code, message, { status: statusOf(code), data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data } });
 }

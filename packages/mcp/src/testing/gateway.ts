@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { createMcpEndpoint, type Caller, type McpEndpoint, type AgentRequest, type ListenFilter, type ListKind, type ListPage, type McpPorts, type Peer, type Reply } from "../index.ts";
+import { createMcpEndpoint, type Caller, type McpEndpoint, type AgentRequest, type ListenFilter, type ListKind, type ListPage, type McpPorts, type Peer, type Reply, type TaskState, type TaskSupport } from "../index.ts";
 
 export interface TestSession {
   readonly id: string;
@@ -13,6 +13,8 @@ export interface TestSession {
 
 /** A gateway without policy: sessions in a map, tools and calls as the test says. */
 export class TestGateway implements McpPorts<TestSession> {
+  readonly stop = new AbortController();
+  readonly stopping = this.stop.signal;
   readonly serverInfo = { name: "gateway", version: "1.2.3" };
   readonly calls: { readonly call: AgentRequest; readonly session: TestSession; readonly signal: AbortSignal }[] = [];
   readonly open = new Map<string, TestSession>();
@@ -50,6 +52,17 @@ export class TestGateway implements McpPorts<TestSession> {
 
   list(_: Caller, __: TestSession, kind: ListKind, cursor: string | null): ListPage | Promise<ListPage> {
     return this.lists(kind, cursor);
+  }
+
+  support: ReadonlyMap<string, TaskSupport> = new Map();
+  held: readonly TaskState[] = [];
+
+  async taskSupport(): Promise<ReadonlyMap<string, TaskSupport>> {
+    return this.support;
+  }
+
+  tasks(): readonly TaskState[] {
+    return this.held;
   }
 
   async perform(_: Caller, session: TestSession, call: AgentRequest, peer: Peer): Promise<Reply> {

@@ -20,7 +20,8 @@ export interface Changes {
 /** A request of the modern era over HTTP, well-formed but for the changes. */
 export function modernRequest(method: string, { id = 1, params = {}, meta = {}, headers = {}, signal }: Changes = {}): Request {
   const envelope = Object.fromEntries(Object.entries({ ...ENVELOPE, ...meta }).filter(([, value]) => value !== undefined));
-  const named = typeof params.name === "string" ? { "mcp-name": encodeHeaderValue(params.name) } : {};
+  const name = params.name ?? params.taskId;
+  const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
   const all = { "content-type": "application/json", "mcp-protocol-version": "2026-07-28", "mcp-method": method, ...named, ...headers };
   const kept = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
   return new Request("http://gateway/mcp", {

@@ -5,12 +5,15 @@ import { raced } from "./abort.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges } from "./exchanges.ts";
 import { withSent } from "./fault.ts";
+import { tasksNotTaken } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
 import type { ListKind, ListenFilter } from "../ingress/ports.ts";
 import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
 import { Attendance } from "./legacy/attendance.ts";
 import { completed, readList } from "./lists.ts";
-import type { Upstream, UpstreamRequest } from "./upstream.ts";
+import { SET_LEVEL_MS } from "./server-log-level.ts";
+import type { LogLevel } from "../log-level.ts";
+import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -42,6 +45,8 @@ export class UpstreamClient implements Upstream {
   readonly #pool: Pool;
   /** Connections of streams that stay open. */
   readonly #standing: Pool;
+  readonly #calls: Exchanges;
+  readonly #streams: Exchanges;
   readonly #modern: ModernTransport;
   readonly #legacy: LegacyTransport;
   readonly #attendance: Attendance;
@@ -60,11 +65,17 @@ export class UpstreamClient implements Upstream {
     const path = options.url.pathname + options.url.search;
     const exchanges = new Exchanges(this.#pool, path, limits, options.credential);
     const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS }, options.credential);
+    this.#calls = exchanges;
+    this.#streams = streams;
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
     this.#legacy = new LegacyTransport(exchanges, streams);
     this.#attendance = new Attendance(this.#legacy, limits);
     this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#closing.signal);
     this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal, options.era);
+  }
+
+  get load(): UpstreamLoad {
+    return { requests: this.#calls.running, streams: this.#streams.running };
   }
 
   /** Runs `tools/call` on behalf of `sessionKey` and returns its result object as it came, without `resultType`. */
@@ -170,7 +181,10 @@ export class UpstreamClient implements Upstream {
   async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
     if (era === "modern") return await this.#modern.request(request, peer);
     return await this.#sessions.run(sessionKey, peer, async (session) => {
-      const { result } = await this.#attendance.during(sessionKey, session, peer, () => this.#legacy.request(session, request.method, request.params, peer));
+      if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
+      const set = (level: LogLevel): Promise<unknown> => this.#legacy.request(session, "logging/setLevel", { level }, silentPeer(AbortSignal.any([peer.signal, AbortSignal.timeout(SET_LEVEL_MS)])));
+      const wanted = peer.wantsLog && session.offers.logging ? peer.logLevel : null;
+      const { result } = await session.logLevel.during(wanted, set, () => this.#attendance.during(sessionKey, session, peer, () => this.#legacy.request(session, request.method, request.params, peer)));
       return { kind: "complete", result };
     });
   }

@@ -22,6 +22,11 @@ export class Exchanges {
     this.limits = limits;
   }
 
+  /** Exchanges that run or wait for a connection. */
+  get running(): number {
+    return this.#running;
+  }
+
   /** POSTs one JSON-RPC message. @throws CmcpError `OVERLOADED` beyond the limit. */
   post(headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal, limits: UpstreamLimits = this.limits): HttpExchange {
     return this.#open("POST", { ...headers, "content-type": "application/json" }, body, signal, limits);

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../jsonrpc/message.ts";
+import { reaches } from "../log-level.ts";
 import { protocolFault } from "./fault.ts";
 import type { Peer } from "../peer.ts";
 
@@ -41,6 +42,6 @@ export class Progress {
       await this.#peer.notify(method, rest);
       return;
     }
-    if (this.#peer.wantsLog) await this.#peer.notify(method, params);
+    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel)) await this.#peer.notify(method, params);
   }
 }

@@ -11,8 +11,17 @@ export interface UpstreamRequest {
   readonly inputSchema?: JsonObject;
 }
 
+/** What is under way with a server. */
+export interface UpstreamLoad {
+  /** Requests that wait for an answer. */
+  readonly requests: number;
+  /** Streams and connections that stay open. */
+  readonly streams: number;
+}
+
 /** A tool server, whatever its transport. A session key stands for one session of the gateway. */
 export interface Upstream {
+  readonly load: UpstreamLoad;
   /**
    * Sends one request on behalf of a session. What the server sends before its answer goes to `peer`; its answer may be
    * that it needs input first. Errors say in `detail.sent` whether the request can have reached the server.

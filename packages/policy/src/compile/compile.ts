@@ -1,6 +1,7 @@
 import type { PolicyBundle } from "../bundle/index.ts";
 import type { CompiledPolicy } from "../compiled.ts";
 import { decideWith, redactionWith } from "../evaluate/decide.ts";
+import { couldAllowWith } from "../evaluate/partial.ts";
 import { prepare } from "../evaluate/engine.ts";
 import { wholePlan } from "../evaluate/slice.ts";
 import { checkNesting } from "./nesting.ts";
@@ -28,5 +29,5 @@ export async function compilePolicy(bundle: PolicyBundle, catalog: PolicyCatalog
   checkNesting("schema.cedarschema", bundle.schemaText);
   const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   prepare(plan, wholePlan(plan));
-  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), redactionOf: (facts) => redactionWith(plan, facts) };
+  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook), redactionOf: (facts) => redactionWith(plan, facts) };
 }

@@ -1,4 +1,4 @@
-import { preparsePolicySet, preparseSchema, statefulIsAuthorized, type AuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
+import { isAuthorizedPartial, preparsePolicySet, preparseSchema, statefulIsAuthorized, type AuthorizationAnswer, type PartialAuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { ProjectedRequest } from "./project.ts";
@@ -60,6 +60,10 @@ function freeSlot(policies: number): Slot {
   return added;
 }
 
+function policiesOf(plan: EnginePlan, ids: readonly string[]): Record<string, CompilePlan["policies"][string]> {
+  return Object.fromEntries(ids.flatMap((id) => (plan.policies[id] === undefined ? [] : [[id, plan.policies[id]]])));
+}
+
 /**
  * Puts a slice of a plan into this thread's engine, unless it is there, and returns the name it has there.
  *
@@ -70,7 +74,7 @@ export function prepare(plan: EnginePlan, slice: Slice): string {
   if (slot === undefined) {
     const ids = slice.rules();
     const free = freeSlot(ids.length);
-    const staticPolicies = Object.fromEntries(ids.flatMap((id) => (plan.policies[id] === undefined ? [] : [[id, plan.policies[id]]])));
+    const staticPolicies = policiesOf(plan, ids);
     const refused = guarded(() => [preparseSchema(free.name, slice.schema()), preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
     if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
     Object.assign(free, { plan, key: slice.key, policies: ids.length });
@@ -86,4 +90,9 @@ export function prepare(plan: EnginePlan, slice: Slice): string {
 export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequest): AuthorizationAnswer {
   const name = prepare(plan, slice);
   return guarded(() => statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true }));
+}
+
+/** Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown. @throws CmcpError `TEE_FAULT`. */
+export function authorizePartially(plan: EnginePlan, rules: readonly string[], request: ProjectedRequest): PartialAuthorizationAnswer {
+  return guarded(() => isAuthorizedPartial({ ...request, policies: { staticPolicies: policiesOf(plan, rules) }, validateRequest: false }));
 }

@@ -2,9 +2,11 @@ import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
 import { resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
+import { legacyTask } from "../../tasks/state.ts";
+import { LEGACY_TASKS, LEGACY_TASKS_VERSION, withoutTasks } from "../../tasks/support.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
 import { readCursor, readGoverned, readLogLevel, readNoParams, readProgressToken } from "../params.ts";
-import { GOVERNED_METHODS, type Caller, type GovernedMethod, type ListKind, type McpPorts } from "../ports.ts";
+import { GOVERNED_METHODS, isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
 import { Refusal, asRefusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
 import { refusedReply } from "../refused.ts";
 import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
@@ -30,8 +32,14 @@ const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member:
   "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
 };
 
+/** `tasks/update` is the modern era's. */
 function isGoverned(method: string): method is GovernedMethod {
-  return GOVERNED_METHODS.some((known) => known === method);
+  return method !== "tasks/update" && GOVERNED_METHODS.some((known) => known === method);
+}
+
+/** The methods of tasks, which one version has. */
+function isOfTasks(method: string): boolean {
+  return isTaskMethod(method) || method === "tasks/list";
 }
 
 /** Handles the requests and notifications of protocol versions with `initialize`. */
@@ -84,7 +92,7 @@ export class LegacyDispatcher<Session extends object> {
     opened.listening = true;
     const left = new AbortController();
     const stream = new ReplyStream(() => left.abort());
-    const signal = AbortSignal.any([gone, left.signal]);
+    const signal = AbortSignal.any([gone, left.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => (opened.listening = false), { once: true });
     const everything = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
     try {
@@ -109,7 +117,8 @@ export class LegacyDispatcher<Session extends object> {
     const protocolVersion = readInitialize(params);
     const capabilities = isJsonObject(params.capabilities) ? params.capabilities : {};
     const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
-    const result = { protocolVersion, capabilities: this.#ports.capabilities, serverInfo: { ...this.#ports.serverInfo } };
+    const tasks = protocolVersion === LEGACY_TASKS_VERSION ? { tasks: LEGACY_TASKS } : {};
+    const result = { protocolVersion, capabilities: { ...this.#ports.capabilities, ...tasks }, serverInfo: { ...this.#ports.serverInfo } };
     return jsonResponse(resultText(message.id, result), 200, { "mcp-session-id": handle });
   }
 
@@ -120,16 +129,24 @@ export class LegacyDispatcher<Session extends object> {
     const list = LISTS[method];
     if (list !== undefined) {
       const { items, nextCursor } = await this.#ports.list(caller, await session(), list.kind, readCursor(params, method));
-      const shown = list.kind === "tools" ? items.map(legacyTool) : items;
+      const shown = list.kind === "tools" ? await this.#tools(items, opened) : items;
       return { [list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) };
     }
     if (method === "resources/subscribe" && opened === undefined) throw methodNotFound(method, "needs a session, whose stream tells of changes: initialize one");
+    const tasks = hasTasks(opened);
+    if (isOfTasks(method) && !tasks) throw methodNotFound(method, `is for sessions of MCP ${LEGACY_TASKS_VERSION}`);
     if (isGoverned(method)) {
-      const request = { ...readGoverned(method, params, false), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
+      const request = { ...readGoverned(method, params, { input: false, task: tasks }), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
       const reply = await this.#ports.perform(caller, await session(), request, this.#peer(params, inbound, stream, gone));
       if (reply.ok === "input") throw new Refusal("UPSTREAM_INPUT_REQUIRED", RPC.refused, "the server asks for input that this agent cannot be asked for");
       if (!reply.ok) throw refusedReply(reply, "legacy");
-      return method === "tools/call" ? legacyResult(reply.result) : reply.result;
+      if (reply.ok === "task") return taskResult(method, reply);
+      return method === "tools/call" || method === "tasks/result" ? legacyResult(reply.result) : reply.result;
+    }
+    if (method === "tasks/list") {
+      // All of a session's tasks fit on one page, so that no cursor was ever given.
+      if (readCursor(params, method) !== null) throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
+      return { tasks: this.#ports.tasks(await session()).map((task) => legacyTask(task)) };
     }
     if (method === "logging/setLevel" && opened !== undefined) {
       opened.logLevel = readLogLevel(params);
@@ -140,11 +157,16 @@ export class LegacyDispatcher<Session extends object> {
     return {};
   }
 
+  async #tools(tools: readonly JsonObject[], opened: OpenedSession<Session> | undefined): Promise<JsonObject[]> {
+    const support = hasTasks(opened) ? await this.#ports.taskSupport(tools) : new Map<string, string>();
+    return tools.map((tool) => legacyTool(tool, (typeof tool.name === "string" ? support.get(tool.name) : null) ?? null));
+  }
+
   /** The agent, as servers may reach it while they work on its request. */
   #peer(params: JsonObject, { headers, opened }: Inbound<Session>, stream: ReplyStream, signal: AbortSignal): Peer {
     const token = readProgressToken(params);
     const streams = acceptsStream(headers);
-    const capabilities = streams && opened !== undefined ? opened.capabilities : {};
+    const capabilities = streams && opened !== undefined ? withoutTasks(opened.capabilities) : {};
     return {
       signal,
       capabilities,
@@ -161,4 +183,14 @@ export class LegacyDispatcher<Session extends object> {
       },
     };
   }
+}
+
+/** Tasks belong to a session of the version that has them. */
+function hasTasks(opened: { readonly version: string } | undefined): boolean {
+  return opened?.version === LEGACY_TASKS_VERSION;
+}
+
+/** A task as the answer to the call that made it, or to a request about it. */
+function taskResult(method: GovernedMethod, { task, meta = {} }: Extract<Reply, { ok: "task" }>): JsonObject {
+  return method === "tools/call" ? { task: legacyTask(task), _meta: meta } : { ...legacyTask(task), _meta: meta };
 }

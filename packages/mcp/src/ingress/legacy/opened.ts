@@ -1,4 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
+import type { LogLevel } from "../../log-level.ts";
 import type { LegacyVersion } from "../../versions.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import type { Caller, McpPorts } from "../ports.ts";
@@ -15,7 +16,7 @@ export interface OpenedSession<Session> {
   readonly capabilities: JsonObject;
   readonly asked: Asked;
   /** Set by `logging/setLevel`. */
-  logLevel: string | null;
+  logLevel: LogLevel | null;
   /** Whether the session's own stream is open. */
   listening: boolean;
 }

@@ -3,10 +3,15 @@ import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 /**
  * A tool as the legacy era can show it. There an output schema describes an object, and clients refuse the
  * whole list over one that does not; such a tool is shown without.
+ * @param taskSupport how it can be called as a task, `null` when it cannot
  */
-export function legacyTool(tool: JsonObject): JsonObject {
+export function legacyTool(tool: JsonObject, taskSupport: string | null): JsonObject {
   const { outputSchema, ...rest } = tool;
-  return isJsonObject(outputSchema) && outputSchema.type === "object" ? { ...rest, outputSchema } : rest;
+  return {
+    ...rest,
+    ...(isJsonObject(outputSchema) && outputSchema.type === "object" ? { outputSchema } : {}),
+    ...(taskSupport === null ? {} : { execution: { taskSupport } }),
+  };
 }
 
 /** A result as the legacy era can carry it: structured content that is no object is given as text, unless text says it already. */

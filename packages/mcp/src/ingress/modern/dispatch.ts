@@ -1,14 +1,17 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { RequestId, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, resultText } from "../../jsonrpc/reply.ts";
+import { logLevel } from "../../log-level.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { withoutMirroring } from "../../modern/mirrored-parameters.ts";
 import type { Peer } from "../../peer.ts";
+import { modernTask } from "../../tasks/state.ts";
+import { TASKS_EXTENSION, declaresTasks } from "../../tasks/support.ts";
 import { MODERN_VERSION, SUPPORTED_VERSIONS } from "../../versions.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
-import { readCursor, readGoverned, readListenFilter, readNoParams, readProgressToken } from "../params.ts";
-import type { Caller, GovernedMethod, ListKind, McpPorts } from "../ports.ts";
-import { asRefusal, methodNotFound, type Refusal } from "../refusal.ts";
+import { readCursor, readGoverned, readListenFilter, readNoParams, readProgressToken, wantsTasks } from "../params.ts";
+import { isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
+import { Refusal, asRefusal, methodNotFound } from "../refusal.ts";
 import { refusedReply } from "../refused.ts";
 import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
 import { Running } from "./running.ts";
@@ -25,7 +28,7 @@ type Read = RpcRequest & { readonly params: JsonObject };
 
 /** A result, and what it is; a server's own word on that is overruled. */
 interface Outcome {
-  readonly type: "complete" | "input_required";
+  readonly type: "complete" | "input_required" | "task";
   readonly result: JsonObject;
 }
 
@@ -40,7 +43,7 @@ const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member:
   "resources/list": { kind: "resources", member: "resources" },
   "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
 };
-const GOVERNED: readonly GovernedMethod[] = ["tools/call", "resources/read", "prompts/get", "completion/complete"];
+const GOVERNED: readonly GovernedMethod[] = ["tools/call", "resources/read", "prompts/get", "completion/complete", "tasks/get", "tasks/update", "tasks/cancel"];
 /** How long a client may keep what `server/discover` said, in milliseconds: it changes with the gateway's version only. */
 const DISCOVER_TTL_MS = 300_000;
 
@@ -90,7 +93,8 @@ export class ModernDispatcher<Session extends object> {
     if (method === "subscriptions/listen") return complete(await this.#listen(read, context, inbound, stream));
     if (method !== "server/discover") throw methodNotFound(method, `is no method of MCP ${MODERN_VERSION}`, 404);
     readNoParams(params, method);
-    return complete({ supportedVersions: [...SUPPORTED_VERSIONS], capabilities: this.#ports.capabilities, ttlMs: DISCOVER_TTL_MS, cacheScope: "private" });
+    const capabilities = { ...this.#ports.capabilities, extensions: { [TASKS_EXTENSION]: {} } };
+    return complete({ supportedVersions: [...SUPPORTED_VERSIONS], capabilities, ttlMs: DISCOVER_TTL_MS, cacheScope: "private" });
   }
 
   async #list({ kind, member }: { kind: ListKind; member: string }, cursor: string | null, context: CallerContext, { caller }: ModernInbound): Promise<JsonObject> {
@@ -102,12 +106,14 @@ export class ModernDispatcher<Session extends object> {
   }
 
   async #perform(method: GovernedMethod, message: Read, context: CallerContext, { caller, headers, gone }: ModernInbound, stream: ReplyStream): Promise<Outcome> {
-    const request = { ...readGoverned(method, message.params, true), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
+    if (isTaskMethod(method)) requireTasks(message.params);
+    const request = { ...readGoverned(method, message.params, { input: true, task: false }), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
     const session = await this.#ports.sessions.default(caller, context.label);
     const peer = peerOf(message.params, headers, stream, gone);
     const reply = await this.#running.run(session, () => this.#ports.perform(caller, session, request, peer));
     if (reply.ok === "input") return { type: "input_required", result: { ...(reply.inputRequests === null ? {} : { inputRequests: reply.inputRequests }), requestState: reply.requestState, ...(reply.meta === undefined ? {} : { _meta: reply.meta }) } };
     if (!reply.ok) throw refusedReply(reply, "modern");
+    if (reply.ok === "task") return taskOutcome(method, reply);
     // What a resource says now may not be what it says, or what this caller may read, later.
     return complete(method === "resources/read" ? { ttlMs: 0, ...reply.result, cacheScope: "private" } : reply.result);
   }
@@ -115,11 +121,12 @@ export class ModernDispatcher<Session extends object> {
   /** MCP 2026-07-28, "Subscriptions": acknowledged first, then what was asked for until the agent closes the stream. */
   async #listen({ id, params }: Read, context: CallerContext, { caller, gone }: ModernInbound, stream: ReplyStream): Promise<JsonObject> {
     const filter = readListenFilter(params);
+    if (wantsTasks(params)) requireTasks(params);
     const session = await this.#ports.sessions.default(caller, context.label);
     const about = { [META.subscriptionId]: id };
     const ended = Promise.withResolvers<void>();
     const listening = new AbortController();
-    const signal = AbortSignal.any([gone, listening.signal]);
+    const signal = AbortSignal.any([gone, listening.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => ended.resolve(), { once: true });
     let acknowledged = false;
     const held: string[] = [];
@@ -151,19 +158,37 @@ function listed({ resourceSubscriptions, ...flags }: Awaited<ReturnType<McpPorts
   return resourceSubscriptions === null || resourceSubscriptions.length === 0 ? kept : { ...kept, resourceSubscriptions: [...resourceSubscriptions] };
 }
 
+function clientCapabilities(params: JsonObject): JsonObject {
+  const capabilities = isJsonObject(params._meta) ? params._meta[META.clientCapabilities] : undefined;
+  return isJsonObject(capabilities) ? capabilities : {};
+}
+
+/** -32021 for a client that does not declare the Tasks extension (Tasks extension, "Protocol Errors"). */
+function requireTasks(params: JsonObject): void {
+  if (declaresTasks(clientCapabilities(params))) return;
+  const data = { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } };
+  throw new Refusal("MCP_INVALID_REQUEST", RPC.missingCapability, `the request needs the extension ${TASKS_EXTENSION} among the client's capabilities`, { data });
+}
+
+/** A task as the answer to the call that became it, or its state with how it ended; who cancelled it is told no more than that. */
+function taskOutcome(method: GovernedMethod, { task, outcome, meta = {} }: Extract<Reply, { ok: "task" }>): Outcome {
+  if (method === "tools/call") return { type: "task", result: { ...modernTask(task), _meta: meta } };
+  if (method === "tasks/cancel") return complete({ _meta: meta });
+  return complete({ ...modernTask(task), ...outcome, _meta: meta });
+}
+
 /** The agent, as servers may reach it while they work on its request. */
 function peerOf(params: JsonObject, headers: Headers, stream: ReplyStream, signal: AbortSignal): Peer {
   const meta = isJsonObject(params._meta) ? params._meta : {};
   const token: RequestId | null = readProgressToken(params);
   const streams = acceptsStream(headers);
-  const capabilities = meta[META.clientCapabilities];
-  const level = meta[META.logLevel];
+  const level = logLevel(meta[META.logLevel]) ?? null;
   return {
     signal,
-    capabilities: isJsonObject(capabilities) ? capabilities : {},
+    capabilities: clientCapabilities(params),
     wantsProgress: streams && token !== null,
-    wantsLog: streams && typeof level === "string",
-    logLevel: typeof level === "string" ? level : null,
+    wantsLog: streams && level !== null,
+    logLevel: level,
     input: "retry",
     notify: async (method, said) => {
       await stream.event(notificationText(method, method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said));

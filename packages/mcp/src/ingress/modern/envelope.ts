@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { logLevel } from "../../log-level.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Names and versions of a client are for display; longer ones are refused rather than cut. */
 const MAX_TEXT = 256;
-const LOG_LEVELS: readonly JsonValue[] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 /** -32602 with the key at fault in `data.envelope` (MCP 2026-07-28, Base Protocol, "_meta"). */
 function invalid(key: string, problem: string): Refusal {
@@ -51,6 +51,6 @@ export function readEnvelope(params: JsonObject | null): string {
   if (client !== undefined && !(isJsonObject(client) && isText(client.name) && isText(client.version))) {
     throw invalid(META.clientInfo, `needs a name and a version of at most ${MAX_TEXT} characters`);
   }
-  if (level !== undefined && !LOG_LEVELS.includes(level)) throw invalid(META.logLevel, "is no log level");
+  if (level !== undefined && logLevel(level) === undefined) throw invalid(META.logLevel, "is no log level");
   return version;
 }

@@ -1,10 +1,8 @@
 import { decodeHeaderValue } from "../../modern/header-value.ts";
+import { NAMED_BY } from "../../modern/named-by.ts";
 import type { RpcNotification, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import { Refusal } from "../refusal.ts";
-
-/** Which parameter `Mcp-Name` repeats (MCP 2026-07-28, Streamable HTTP, "Standard Request Headers"). */
-const NAMED_BY = new Map([["tools/call", "name"], ["prompts/get", "name"], ["resources/read", "uri"]]);
 
 /** -32020: the body is the truth, and a header that says otherwise was changed or never checked. */
 export function headerMismatch(header: string, problem: string): Refusal {

@@ -48,7 +48,7 @@ const MISMATCH = { status: 400, rpc: -32020, code: "MCP_HEADER_MISMATCH" };
 await test("server/discover says what is spoken and offered, and by whom", async () => {
   const { endpoint, gateway } = start();
   const { status, headers, body } = await ask(endpoint, modernRequest("server/discover", { id: "probe" }));
-  const result = { supportedVersions: [...SUPPORTED_VERSIONS], capabilities: { tools: {} }, ttlMs: 300_000, cacheScope: "private", resultType: "complete", _meta: SERVER };
+  const result = { supportedVersions: [...SUPPORTED_VERSIONS], capabilities: { tools: {}, extensions: { "io.modelcontextprotocol/tasks": {} } }, ttlMs: 300_000, cacheScope: "private", resultType: "complete", _meta: SERVER };
   assert.deepEqual([status, body], [200, { jsonrpc: "2.0", id: "probe", result }]);
   assert.deepEqual([headers.get("mcp-session-id"), headers.get("cache-control")], [null, "no-store"]);
   assert.deepEqual([gateway.labelled.size, gateway.open.size], [0, 0]);
@@ -71,7 +71,7 @@ await test("a call goes on without its envelope and what was meant for the gatew
   const { status, body } = await ask(endpoint, call({ id: "id-1", params, meta: { progressToken: 1, trace: "t", [LOG_LEVEL]: "info" } }));
   assert.deepEqual([status, body.id], [200, "id-1"]);
   assert.deepEqual(body.result, { content: [], structuredContent: [1], resultType: "complete", _meta: { receipt: "r", ...SERVER } });
-  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1" });
+  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1", task: null });
   await ask(endpoint, call());
   assert.equal(gateway.calls[1]?.call.meta, null);
 });
@@ -199,7 +199,7 @@ await test("a method of the legacy era, or of none, is 404 and says which", asyn
     ["logging/setLevel", /is no method of MCP 2026-07-28/],
     ["resources/subscribe", /is no method of MCP 2026-07-28/],
     ["no/such", /is no method of MCP 2026-07-28/],
-    ["tasks/get", /is no method of MCP 2026-07-28/],
+    ["tasks/result", /is no method of MCP 2026-07-28/],
   ];
   for (const [method, says] of cases) {
     const answer = await ask(endpoint, modernRequest(method));

@@ -4,10 +4,14 @@ import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../p
 import { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { protocolFault, withSent } from "../fault.ts";
+import type { LogLevel } from "../../log-level.ts";
+import { tasksNotTaken } from "../../tasks/support.ts";
+import { readOffers, type Offers } from "../legacy/session.ts";
+import { SET_LEVEL_MS } from "../server-log-level.ts";
 import { readList } from "../lists.ts";
 import { rateLimited, type Notified } from "../listening.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits } from "../options.ts";
-import type { Upstream, UpstreamRequest } from "../upstream.ts";
+import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
 import { Conversation } from "./conversation.ts";
 
@@ -36,9 +40,18 @@ export class ChannelClient implements Upstream {
     this.#limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
   }
 
+  get load(): UpstreamLoad {
+    const open = [...this.#connections.values()];
+    return { requests: open.reduce((sum, { conversation }) => sum + conversation.waiting, 0), streams: open.length };
+  }
+
   async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
     const conversation = await this.#opened(sessionKey, peer);
-    return { kind: "complete", result: await conversation.request(method, params, peer, this.#limits.totalMs) };
+    const { offers, logLevel } = conversation;
+    if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
+    const set = (level: LogLevel): Promise<unknown> => conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
+    const wanted = peer.wantsLog && offers.logging ? peer.logLevel : null;
+    return { kind: "complete", result: await logLevel.during(wanted, set, () => conversation.request(method, params, peer, this.#limits.totalMs)) };
   }
 
   async list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
@@ -106,7 +119,7 @@ export class ChannelClient implements Upstream {
     conversation.attach(channel);
     try {
       const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#options.clientInfo } };
-      requireKnownVersion(await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs));
+      conversation.offers = readKnown(await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs));
       await conversation.notify("notifications/initialized");
       return channel;
     } catch (thrown) {
@@ -117,9 +130,10 @@ export class ChannelClient implements Upstream {
 }
 
 /** Versions of servers behind these transports; the oldest knows no other transport than the old HTTP with SSE. */
-const VERSIONS: readonly unknown[] = [...LEGACY_VERSIONS, "2024-11-05"];
+const VERSIONS: readonly string[] = [...LEGACY_VERSIONS, "2024-11-05"];
 
-function requireKnownVersion({ protocolVersion, capabilities }: JsonObject): void {
-  if (!VERSIONS.includes(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${VERSIONS.join(", ")}`);
+function readKnown({ protocolVersion, capabilities }: JsonObject): Offers {
+  if (typeof protocolVersion !== "string" || !VERSIONS.includes(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${VERSIONS.join(", ")}`);
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
+  return readOffers(capabilities, protocolVersion);
 }

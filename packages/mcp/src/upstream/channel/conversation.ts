@@ -1,13 +1,16 @@
-import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import type { RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
+import { relatedTask } from "../../tasks/related.ts";
 import { raced } from "../abort.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
 import { upstreamFault, withSent } from "../fault.ts";
+import type { Offers } from "../legacy/session.ts";
 import type { Notified } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
+import { ServerLogLevel } from "../server-log-level.ts";
 import type { MessageChannel } from "./channel.ts";
 
 /** Requests that may wait for an answer on one connection. */
@@ -15,6 +18,8 @@ const MAX_OPEN = 256;
 
 /** A request whose answer is awaited. */
 interface Waiting {
+  /** The task it is about, if it is. */
+  readonly taskId: JsonValue | undefined;
   readonly answer: PromiseWithResolvers<JsonObject>;
   readonly progress: Progress;
   readonly peer: Peer;
@@ -26,6 +31,14 @@ export class Conversation {
   #channel: MessageChannel | undefined;
   #nextId = 1;
   #notified: Notified = () => undefined;
+  /** What the server offers; known once it has answered `initialize`. */
+  offers: Offers = { tasks: false, logging: false };
+  readonly logLevel = new ServerLogLevel();
+
+  /** Requests that wait for an answer. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
 
   /** Ties the conversation to its channel, once it is open. */
   attach(channel: MessageChannel): void {
@@ -48,7 +61,7 @@ export class Conversation {
     const id = this.#nextId++;
     const answer = Promise.withResolvers<JsonObject>();
     answer.promise.catch(() => undefined);
-    const waiting: Waiting = { answer, progress: new Progress(peer, id), peer };
+    const waiting: Waiting = { taskId: params.taskId, answer, progress: new Progress(peer, id), peer };
     this.#waiting.set(id, waiting);
     const timer = setTimeout(() => answer.reject(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took longer than ${ms} ms`, true)), ms);
     let sent = false;
@@ -106,9 +119,12 @@ export class Conversation {
     }
   }
 
+  /** A request says which task it belongs to, and of others nothing: they are put to whoever asked last. */
   async #serve(request: RpcRequest): Promise<void> {
-    const latest = [...this.#waiting.values()].at(-1);
-    await this.#send(request.method === "ping" ? resultText(request.id, {}) : await answerTo(request, latest?.peer));
+    const task = relatedTask(request.params);
+    const waiting = [...this.#waiting.values()];
+    const about = task === null ? waiting.at(-1) : waiting.find(({ taskId }) => taskId === task);
+    await this.#send(request.method === "ping" ? resultText(request.id, {}) : await answerTo(request, about?.peer));
   }
 
   async #send(text: string): Promise<void> {

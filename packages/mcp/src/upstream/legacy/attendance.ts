@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer } from "../../peer.ts";
-import { keepListening, listeningLimits } from "../listening.ts";
+import { reaches } from "../../log-level.ts";
+import { keepListening, listeningLimits, rateLimited, type Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { UpstreamSession } from "./session.ts";
 import type { LegacyTransport } from "./transport.ts";
@@ -18,8 +19,9 @@ interface Attended {
 }
 
 /**
- * Servers of the legacy era may ask on the session's own stream for what they need to answer a call. While calls of an
- * agent that can be asked run, that stream is open, and what comes on it is put to the latest of them.
+ * Servers of the legacy era may ask on the session's own stream for what they need to answer a call, and many log there.
+ * While calls of an agent run that can be asked or wants logs, that stream is open, and what comes on it is for the
+ * latest of them.
  */
 export class Attendance {
   readonly #transport: LegacyTransport;
@@ -31,9 +33,10 @@ export class Attendance {
     this.#limits = listeningLimits(limits);
   }
 
-  /** Runs `call` with the stream open, when the caller can be asked. */
+  /** Runs `call` with the stream open, when the caller can be asked, or has said what it wants to hear of logs. */
   async during<T>(key: string, session: UpstreamSession, peer: Peer, call: () => Promise<T>): Promise<T> {
-    if (peer.input !== "ask" || Object.keys(peer.capabilities).length === 0) return await call();
+    const askable = peer.input === "ask" && Object.keys(peer.capabilities).length > 0;
+    if (!askable && !(peer.wantsLog && peer.logLevel !== null)) return await call();
     const known = this.#streams.get(key);
     const attended = known?.session === session ? known : this.#open(session);
     this.#streams.set(key, attended);
@@ -54,10 +57,20 @@ export class Attendance {
     const peers = new Set<Peer>();
     const stop = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const listener = { notified: () => undefined, asked: () => [...peers].at(-1), opened: resolve };
+    const latest = (): Peer | undefined => [...peers].at(-1);
+    const listener = { notified: logTo(latest), asked: latest, opened: resolve };
     const ended = keepListening(() => this.#transport.listen(session, listener, stop.signal, this.#limits), stop.signal);
     // A server without such a stream, or one that is slow to open it, does not hold the call back.
     const opened = Promise.race([promise, ended, sleep(OPEN_MS, undefined, { ref: false })]).then(() => undefined);
     return { session, peers, opened, stop };
   }
+}
+
+/** Passes log messages on; who cannot take one is told of none, as nothing waits here. */
+function logTo(latest: () => Peer | undefined): Notified {
+  return rateLimited((method, params) => {
+    const peer = latest();
+    if (method !== "notifications/message" || peer === undefined || !peer.wantsLog || !reaches(params.level, peer.logLevel)) return;
+    void peer.notify(method, params).catch(() => undefined);
+  });
 }

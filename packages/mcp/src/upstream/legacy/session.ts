@@ -1,24 +1,41 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { LEGACY_VERSIONS, isLegacyVersion, type LegacyVersion } from "../../versions.ts";
+import { takesTasks } from "../../tasks/support.ts";
 import { protocolFault } from "../fault.ts";
+import { ServerLogLevel } from "../server-log-level.ts";
 
 /** One MCP session with a tool server. */
 export interface UpstreamSession {
   /** `Mcp-Session-Id` the server gave; `null` when it keeps no sessions. */
   readonly id: string | null;
   readonly version: LegacyVersion;
+  readonly offers: Offers;
+  readonly logLevel: ServerLogLevel;
+}
+
+/** What a server says it can do, as far as requests depend on it. */
+export interface Offers {
+  /** Whether tool calls may be made as tasks. */
+  readonly tasks: boolean;
+  /** Whether its log level can be set. */
+  readonly logging: boolean;
 }
 
 const MAX_SESSION_ID = 512;
 
-/** The version the server answered `initialize` with. Throws `UPSTREAM_PROTOCOL_ERROR` for one not offered here. */
-export function readNegotiated(result: JsonObject): LegacyVersion {
+/** What a server's capabilities come to here. */
+export function readOffers(capabilities: JsonObject, version: string): Offers {
+  return { tasks: takesTasks(capabilities, version), logging: isJsonObject(capabilities.logging) };
+}
+
+/** Version and capabilities the server answered `initialize` with. Throws `UPSTREAM_PROTOCOL_ERROR` for a version not offered here. */
+export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id"> {
   const { protocolVersion, capabilities } = result;
   if (!isLegacyVersion(protocolVersion)) {
     throw protocolFault(`the tool server speaks none of the MCP versions ${LEGACY_VERSIONS.join(", ")}`);
   }
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
-  return protocolVersion;
+  return { version: protocolVersion, offers: readOffers(capabilities, protocolVersion), logLevel: new ServerLogLevel() };
 }
 
 /** MCP "Session Management": visible ASCII (0x21 to 0x7E), because it is sent back as a header. */

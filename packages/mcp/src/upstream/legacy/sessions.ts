@@ -88,7 +88,7 @@ export class LegacySessions {
   async #initialize(capabilities: JsonObject): Promise<UpstreamSession> {
     const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
     const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
-    const session = { id: sessionId, version: readNegotiated(result) };
+    const session = { id: sessionId, ...readNegotiated(result) };
     await this.#transport.send(session, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }), this.#closing);
     return session;
   }

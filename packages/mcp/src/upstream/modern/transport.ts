@@ -1,6 +1,8 @@
 import { asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
+import { NAMED_BY } from "../../modern/named-by.ts";
+import { declaresTasks, tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal } from "../answer.ts";
 import type { HttpExchange } from "../exchange.ts";
@@ -39,16 +41,17 @@ export class ModernTransport {
    * it at the server. Every error says in `detail.sent` whether the request may have left.
    */
   async request({ method, params, headers = {} }: ModernRequest, peer: Peer, limits?: UpstreamLimits): Promise<UpstreamAnswer> {
+    if (params.task !== undefined) throw tasksNotTaken("modern");
     const id = this.#nextId++;
     const progress = new Progress(peer, id);
     const envelope = { ...progress.meta(params), [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: peer.capabilities, ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }) };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });
-    const name = method === "resources/read" ? params.uri : params.name;
+    const name = params[NAMED_BY.get(method) ?? ""];
     const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
     const standard = { "mcp-protocol-version": MODERN_VERSION, "mcp-method": method, ...named };
     const exchange = this.#exchanges.post({ ...headers, ...standard }, body, peer.signal, limits);
     try {
-      const result = await this.#result(exchange, id, progress);
+      const result = await this.#result(exchange, id, progress, method === "tools/call" && declaresTasks(peer.capabilities));
       exchange.release(DRAIN_MS);
       return result;
     } catch (thrown) {
@@ -81,7 +84,7 @@ export class ModernTransport {
     }
   }
 
-  async #result(exchange: HttpExchange, id: number, progress: Progress): Promise<UpstreamAnswer> {
+  async #result(exchange: HttpExchange, id: number, progress: Progress, mayBeTask: boolean): Promise<UpstreamAnswer> {
     const { status, headers } = await exchange.head();
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
@@ -94,16 +97,18 @@ export class ModernTransport {
       if (message.kind === "request") throw protocolFault("the tool server makes a request of its own, which MCP 2026-07-28 does not have");
       if (message.id !== id) throw protocolFault("the tool server answered another request's id");
       if (message.kind === "failure") throw new UpstreamRefusal(message.error);
-      return answerOf(message.result);
+      return answerOf(message.result, mayBeTask);
     }
     throw protocolFault("the tool server's answer ended without a reply");
   }
 }
 
 /** MCP 2026-07-28, Base Protocol, "ResultType": absent is complete, unknown is invalid. */
-function answerOf(answered: JsonObject): UpstreamAnswer {
+function answerOf(answered: JsonObject, mayBeTask: boolean): UpstreamAnswer {
   const { resultType = "complete", ...result } = answered;
   if (resultType === "complete") return { kind: "complete", result };
+  // Tasks extension, "Capability Negotiation": only where the client declared it, and of a tool call.
+  if (resultType === "task" && mayBeTask) return { kind: "task", task: result };
   if (resultType !== "input_required") throw protocolFault("the tool server's result is of a type this gateway does not know");
   const { inputRequests = null, requestState = null } = result;
   if (inputRequests !== null && !isJsonObject(inputRequests)) throw protocolFault("the tool server's input requests are no object");

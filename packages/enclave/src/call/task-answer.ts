@@ -1,0 +1,105 @@
+import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { removeLookAlikes } from "@cmcp/inspection";
+import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
+import type { Core } from "../core.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import type { Permitted } from "./decision.ts";
+import type { GovernedPeer } from "./governed-peer.ts";
+import { settle, type Settled } from "./settle.ts";
+import type { Task, TaskPlace } from "./tasks.ts";
+
+/** Longest of a server's own words on why a task failed that are passed on: its message in characters, its data in bytes. */
+const MAX_ERROR_TEXT = 2_048;
+const MAX_ERROR_DATA = 16_384;
+
+/** What became of a request that makes a task or is about one. */
+export interface TaskAnswer {
+  /** What inspection made of the result, where there is one. */
+  readonly settled: Settled | null;
+  readonly reply: Extract<Reply, { ok: "task" | true }>;
+  readonly outcome: string;
+}
+
+/** What the answer is about. */
+export interface TaskRequest {
+  readonly request: AgentRequest;
+  readonly decision: Permitted;
+  readonly task: Task | null;
+  readonly place: TaskPlace | null;
+  readonly peer: GovernedPeer;
+}
+
+/**
+ * Makes of a server's answer what the agent is told: ids are the gateway's, results are inspected as those of the call,
+ * questions are let through as those of the call; `null` when the answer is a plain call's.
+ * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for questions that policy does not let the server ask
+ */
+export function answerTask(core: Core, recorded: RecordedSession, about: TaskRequest, answer: Exclude<UpstreamAnswer, { kind: "input_required" }>): TaskAnswer | null {
+  const { request, decision, task, place, peer } = about;
+  if (task === null) {
+    if (answer.kind === "complete" && request.task === null) return null;
+    if (place === null) throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server made a task of what was not to become one", { detail: { sent: 1 } });
+    const made = place.take(readTask(answer.kind === "task" ? answer.task : answer.result.task));
+    return { settled: null, outcome: "task_created", reply: { ok: "task", task: withoutWords(decision, made.state), outcome: {} } };
+  }
+  if (answer.kind === "task") throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered a request about a task with a task", { detail: { sent: 1 } });
+  const { result } = answer;
+  switch (request.method) {
+    case "tasks/result": {
+      const settled = settle(core, decision, "resources/read", result);
+      return { settled, outcome: "delivered", reply: { ok: true, result: relatedTo(settled.result ?? {}, task.id) } };
+    }
+    case "tasks/update":
+      return { settled: null, outcome: "delivered", reply: { ok: true, result: {} } };
+    case "tasks/cancel": {
+      // The modern era only acknowledges: what becomes of the task is seen later.
+      const state = result.taskId === undefined ? task.state : core.tasks.update(recorded.session.id, task, ofTask(task, result));
+      return { settled: null, outcome: "cancel_requested", reply: { ok: "task", task: { ...state, statusMessage: null }, outcome: {} } };
+    }
+    case "tasks/get": {
+      const state = core.tasks.update(recorded.session.id, task, ofTask(task, result));
+      const { settled, outcome } = ended(core, decision, peer, result);
+      return { settled, outcome: state.status, reply: { ok: "task", task: withoutWords(decision, state), outcome } };
+    }
+    case "tools/call":
+    case "prompts/get":
+    case "completion/complete":
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      throw new CmcpError("INTERNAL", "a request that names no task was answered as one about a task");
+  }
+}
+
+/** A task's state, of the very task that was asked about. */
+function ofTask({ upstreamId }: Task, result: JsonObject): ReturnType<typeof readTask> {
+  const state = readTask(result);
+  if (state.taskId !== upstreamId) throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered for another task", { detail: { sent: 1 } });
+  return state;
+}
+
+/** Text could repeat the fields that are to be removed. */
+function withoutWords<T extends { readonly statusMessage: string | null }>({ redactFields }: Permitted, state: T): T {
+  return redactFields.length === 0 ? state : { ...state, statusMessage: null };
+}
+
+/** How a task of the modern era ended, or what it needs. */
+function ended(core: Core, decision: Permitted, peer: GovernedPeer, { status, result, error, inputRequests }: JsonObject): { readonly settled: Settled | null; readonly outcome: TaskOutcome } {
+  if (status === "completed" && isJsonObject(result)) {
+    const settled = settle(core, decision, "resources/read", result);
+    return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };
+  }
+  if (status === "failed" && isJsonObject(error)) return { settled: null, outcome: { error: boundedError(error, decision.redactFields.length > 0) } };
+  if (status === "input_required" && isJsonObject(inputRequests)) {
+    peer.permit(inputRequests);
+    return { settled: null, outcome: { inputRequests: removeLookAlikes(inputRequests, []) } };
+  }
+  return { settled: null, outcome: {} };
+}
+
+/** A server's JSON-RPC error in its own words, within bounds, and without them where they could repeat what is withheld. */
+function boundedError({ code, message, data }: JsonObject, withhold: boolean): JsonObject {
+  const told = typeof message === "string" && message.length <= MAX_ERROR_TEXT && !withhold ? message : "the task failed";
+  const kept = !withhold && isJsonObject(data) && canonicalText(data).length <= MAX_ERROR_DATA ? { data: removeLookAlikes(data, []) } : {};
+  return { code: typeof code === "number" && Number.isSafeInteger(code) ? code : -32603, message: told, ...kept };
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ListenFilter } from "@cmcp/mcp";
+import { Listeners, MAX_LISTENERS } from "./listeners.ts";
+import type { RecordedSession } from "./record/recorded-session.ts";
+
+const everything: ListenFilter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
+
+function sessionOf(principalId: string, id = principalId): RecordedSession {
+  return { session: { id, principalId, inUse: 0 } } as RecordedSession;
+}
+
+test("a principal has so many streams, all principals together too; each that leaves makes room", () => {
+  const listeners = new Listeners();
+  const add = (principal: string): AbortController => {
+    const leaving = new AbortController();
+    listeners.add({ recorded: sessionOf(principal), filter: everything, notify: () => undefined }, leaving.signal);
+    return leaving;
+  };
+  const [first] = Array.from({ length: 32 }, () => add("alice"));
+  assert.throws(() => add("alice"), { code: "OVERLOADED" });
+  add("bob");
+  first?.abort();
+  add("alice");
+  for (let principal = 0; listeners.size < MAX_LISTENERS; principal += 1) for (let stream = 0; stream < 32 && listeners.size < MAX_LISTENERS; stream += 1) add(`p${principal}`);
+  assert.throws(() => add("carol"), { code: "OVERLOADED" });
+});
+
+test("a session that is listened to is in use until its stream ends; one that ended before counts for nothing", () => {
+  const listeners = new Listeners();
+  const recorded = sessionOf("alice");
+  const leaving = new AbortController();
+  listeners.add({ recorded, filter: everything, notify: () => undefined }, leaving.signal);
+  listeners.add({ recorded, filter: everything, notify: () => undefined }, AbortSignal.abort());
+  assert.deepEqual([listeners.size, recorded.session.inUse], [1, 1]);
+  leaving.abort();
+  assert.deepEqual([listeners.size, recorded.session.inUse], [0, 0]);
+});
+
+test("each stream hears what it asked for, of resources only its own session's", () => {
+  const listeners = new Listeners();
+  const heard: string[] = [];
+  const add = (name: string, filter: Partial<ListenFilter>, session = name): void => listeners.add({ recorded: sessionOf(name, session), filter: { ...everything, ...filter }, notify: (method) => void heard.push(`${name} ${method}`) }, new AbortController().signal);
+  add("all", {});
+  add("no-tools", { toolsListChanged: false });
+  add("one-uri", { resourceSubscriptions: ["a:1"] });
+  listeners.listChanged("tools");
+  listeners.resourceUpdated("one-uri", "a:2");
+  listeners.resourceUpdated("one-uri", "a:1");
+  assert.deepEqual(heard, ["all notifications/tools/list_changed", "one-uri notifications/tools/list_changed", "one-uri notifications/resources/updated"]);
+});

@@ -1,0 +1,20 @@
+import process from "node:process";
+import type { JsonObject } from "@cmcp/boundary";
+import { DEFAULT_ADMISSION } from "./admission.ts";
+import { MAX_TASKS } from "./call/tasks.ts";
+import type { Core } from "./core.ts";
+import { MAX_LISTENERS } from "./listeners.ts";
+
+/** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
+export function load({ admission, listeners, subscriptions, tasks, upstreams }: Core): JsonObject {
+  const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
+  return {
+    requests: { running: admission.running, waiting: admission.waiting, max_running: maxRunning, max_per_principal: maxPerPrincipal },
+    questions: { open: admission.questions, max: maxQuestions },
+    agent_streams: { open: listeners.size, max: MAX_LISTENERS },
+    followed_resources: subscriptions.size,
+    tasks: { kept: tasks.size, max: MAX_TASKS },
+    servers: { ...upstreams.load },
+    memory_bytes: process.memoryUsage.rss(),
+  };
+}

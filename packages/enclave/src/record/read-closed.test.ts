@@ -1,0 +1,76 @@
+/** What the host hands back of a closed session is believed as far as this instance signed it, and only whole. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { canonicalText, parseJsonText, type JsonObject } from "@cmcp/boundary";
+import type { AuditEntry } from "@cmcp/audit";
+import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
+import { WritingInstance } from "../../../audit/src/testing/instance.ts";
+import { inputOf, SESSION } from "../../../claim/src/testing/session.ts";
+import { Caller } from "../caller.ts";
+import type { Core } from "../core.ts";
+import { readClosed } from "./read-closed.ts";
+
+const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
+
+/** Writes a session of alice's into an instance's journal: two claims while it is open and one at its end. */
+function writeSession(instance: WritingInstance): Claim[] {
+  const entries: AuditEntry[] = [];
+  const claims: Claim[] = [];
+  const claim = (): void => {
+    const unsigned = buildClaim({ ...inputOf(entries), jwk: instance.jwk, sequenceNumber: claims.length + 1 });
+    const signed = signClaim(unsigned, instance.sign);
+    claims.push(signed);
+    instance.write({ kind: "claim", body: { session_id: SESSION, sequence_number: claims.length, claim_hash: claimHash(signed), claim: parseJsonText(canonicalText(signed)) as JsonObject } });
+  };
+  const steps = [() => instance.start(SESSION, { principal: "alice" }), () => instance.call(SESSION, "c"), () => instance.end(SESSION)];
+  for (const step of steps) {
+    entries.push(step());
+    claim();
+  }
+  return claims;
+}
+
+const instance = new WritingInstance();
+const claims = writeSession(instance);
+
+/** As much of an enclave as reading back needs, whose host shows these records. */
+function shown(records: WritingInstance["journal"]): Core {
+  const scan = async function* ({ kind }: { kind: string }) {
+    for (const { statement, bytes } of records) if (statement.kind === kind) yield await Promise.resolve(bytes);
+  };
+  return { key: { jwk: instance.jwk }, instance: instance.name, journal: { scan } } as unknown as Core;
+}
+
+
+test("a closed session is what its last claim says, for its principal alone", async () => {
+  const found = await readClosed(shown(instance.journal), callerNamed("alice"), SESSION);
+  assert.deepEqual(found?.claim, claims.at(-1));
+  assert.deepEqual([found?.length, found?.tip, found?.principalId], [3, claims.at(-1)?.gateway.audit_chain.tip, "alice"]);
+  assert.equal(await readClosed(shown(instance.journal), callerNamed("bob"), SESSION), null);
+  assert.equal(await readClosed(shown(instance.journal), callerNamed("alice"), "11111111-1111-4111-8111-111111111111"), null, "records of another session than was asked for");
+  const reversed = await readClosed(shown(instance.journal.toReversed()), callerNamed("alice"), SESSION);
+  assert.deepEqual(reversed?.claim, claims.at(-1), "in whatever order the host shows them");
+});
+
+test("a host that keeps the last claim back shows no closed session", async () => {
+  const withheld = instance.journal.filter(({ statement }) => statement.kind !== "claim" || statement.body.sequence_number < claims.length);
+  assert.equal(await readClosed(shown(withheld), callerNamed("alice"), SESSION), null);
+});
+
+test("claims that this instance did not sign count for nothing", async () => {
+  const stranger = new WritingInstance();
+  writeSession(stranger);
+  assert.equal(await readClosed(shown(stranger.journal), callerNamed("alice"), SESSION), null);
+  const changed = instance.journal.map((written) => (written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode(new TextDecoder().decode(written.bytes).replace('"call_count":1', '"call_count":0')) } : written));
+  assert.equal(await readClosed(shown(changed), callerNamed("alice"), SESSION), null);
+  const garbage = instance.journal.map((written) => (written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode("{]") } : written));
+  assert.equal(await readClosed(shown(garbage), callerNamed("alice"), SESSION), null);
+});
+
+test("entries that are not the claim's chain are a mismatch of the store", async () => {
+  for (const kept of [(at: number) => at !== 1, (at: number) => at !== 2]) {
+    let at = -1;
+    const missing = instance.journal.filter(({ statement }) => statement.kind !== "entry" || kept((at += 1)));
+    await assert.rejects(readClosed(shown(missing), callerNamed("alice"), SESSION), { code: "AUDIT_STORE_MISMATCH" });
+  }
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CatalogServer } from "@cmcp/catalog";
+import type { Core } from "./core.ts";
+import type { RecordedSession } from "./record/recorded-session.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+const server = { identity: "server" } as CatalogServer;
+const sessionOf = (id: string): RecordedSession => ({ session: { id, principalId: "alice" } }) as RecordedSession;
+
+/** Follows nothing anywhere, and keeps what was asked of servers. */
+function start(): { subscriptions: Subscriptions; followed: (readonly string[])[]; left: string[]; said: ((uri: string) => void)[]; updated: string[] } {
+  const [followed, left, said, updated]: [(readonly string[])[], string[], ((uri: string) => void)[], string[]] = [[], [], [], []];
+  const core = {
+    upstreams: {
+      follow: async (_: unknown, __: unknown, uris: readonly string[], notified: (method: string, params: { uri: string }) => void) => {
+        followed.push(uris);
+        said.push((uri) => notified("notifications/resources/updated", { uri }));
+      },
+      unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+    },
+    listeners: { resourceUpdated: (_: string, uri: string) => void updated.push(uri) },
+  };
+  return { subscriptions: new Subscriptions(() => core as unknown as Core), followed, left, said, updated };
+}
+
+test("a session follows so many resources, and no flood of one takes another's", () => {
+  const { subscriptions } = start();
+  for (let n = 0; n < 256; n += 1) subscriptions.add(sessionOf("s"), server, `a:${n}`);
+  assert.throws(() => subscriptions.add(sessionOf("s"), server, "a:256"), { code: "OVERLOADED" });
+  subscriptions.add(sessionOf("s"), server, "a:0");
+  subscriptions.add(sessionOf("t"), server, "a:256");
+  assert.equal(subscriptions.size, 257);
+  subscriptions.forget("s");
+  assert.equal(subscriptions.size, 1);
+});
+
+test("a resource is followed until every reason for it is taken back, and then given up at its server", () => {
+  const { subscriptions, followed, left } = start();
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  subscriptions.remove(sessionOf("s"), server, "a:1");
+  assert.deepEqual([subscriptions.size, left], [1, []]);
+  subscriptions.remove(sessionOf("s"), server, "a:1");
+  subscriptions.remove(sessionOf("s"), server, "a:1");
+  assert.deepEqual([subscriptions.size, left, followed], [0, ["a:1"], [["a:1"]]]);
+});
+
+test("a server is heard on what it was asked about and nothing else", () => {
+  const { subscriptions, said, updated } = start();
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  said[0]?.("a:2");
+  said[0]?.("a:1");
+  assert.deepEqual(updated, ["a:1"]);
+});

@@ -1,0 +1,14 @@
+/**
+ * What is read of an agent's HTTP request. A web-standard `Request` is one; the enclave hands over the plain record,
+ * because making a `Request` and its stream is a noticeable part of a call.
+ */
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute. Scheme and host say nothing. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** `null` where the method has none. It can be read once; leaving it early gives the rest up. */
+  readonly body: AsyncIterable<Uint8Array> | null;
+  /** Aborted once the agent is gone. */
+  readonly signal: AbortSignal;
+}

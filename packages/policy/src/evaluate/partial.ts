@@ -1,0 +1,46 @@
+import { askedOf } from "../compile/governed.ts";
+import type { CompilePlan } from "../compile/plan.ts";
+import type { GovernedFacts } from "../facts.ts";
+import { authorizePartially } from "./engine.ts";
+import { projectRequest } from "./project.ts";
+import { sliceFor } from "./slice.ts";
+
+/** Rules that may be evaluated with unknowns at one time: the engine reads them anew each time. */
+const MAX_PARTIAL_RULES = 64;
+/** Answers remembered for one plan: lists ask the same again and again, and each answer takes milliseconds. */
+const MAX_REMEMBERED = 1_024;
+const remembered = new WeakMap<CompilePlan, Map<string, boolean>>();
+
+/** How the engine names what is not known. */
+const UNKNOWN = { __extn: { fn: "unknown", arg: "arguments" } };
+
+/**
+ * Whether some arguments could let a request through that is refused without any: Cedar's partial evaluation, with
+ * `context.arguments` unknown. For showing things only; a request is decided with the arguments it has. False where it
+ * cannot be told: no rule looks at arguments, too many apply, or the engine finds an error.
+ * @param mayLook asked before the engine is, which takes milliseconds; false leaves it at the refusal
+ */
+export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook: () => boolean): boolean {
+  const asked = askedOf(plan.shape, facts);
+  if (asked === null) return false;
+  const rules = sliceFor(plan, asked).rules();
+  if (rules.length > MAX_PARTIAL_RULES || !rules.some((id) => looksAtArguments(plan.policies[id]))) return false;
+  const request = projectRequest(plan.shape, plan.projection, asked, facts);
+  if (typeof request === "string" || request.context["arguments"] === undefined) return false;
+  const known = remembered.get(plan) ?? new Map<string, boolean>();
+  remembered.set(plan, known);
+  const key = JSON.stringify(request);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  if (!mayLook()) return false;
+  const answer = authorizePartially(plan, rules, { ...request, context: { ...request.context, arguments: UNKNOWN } });
+  const could = answer.type === "residuals" && answer.response.errored.length === 0 && answer.response.decision !== "deny";
+  const oldest = known.keys().next();
+  if (known.size >= MAX_REMEMBERED && oldest.done !== true) known.delete(oldest.value);
+  known.set(key, could);
+  return could;
+}
+
+function looksAtArguments(policy: CompilePlan["policies"][string] | undefined): boolean {
+  return JSON.stringify(policy ?? "").includes("arguments");
+}

@@ -1,0 +1,48 @@
+/** Claims and exports of closed sessions stay within reach of their principal, however many sessions others close. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { randomUUID } from "node:crypto";
+import { receiptOf } from "../gateway/fixture.ts";
+import { startDeployment, type Agent, type Answer, type Deployment } from "../gateway/principals.ts";
+
+const MESSAGE = { to: "ops@example.org", text: "hello" };
+/** More than the enclave keeps in memory. */
+const MANY = 300;
+
+describe("a closed session", () => {
+  let deployment: Deployment;
+  let alice: Agent;
+  let bob: Agent;
+  before(async () => {
+    deployment = await startDeployment({ alice: null, bob: null });
+    alice = deployment.agent(deployment.tokenOf("alice"));
+    bob = deployment.agent(deployment.tokenOf("bob"));
+  });
+  after(() => deployment.close());
+
+  const closed = async (agent: Agent, label: string): Promise<{ session: string; claim: string }> => {
+    const session = receiptOf((await agent.call("send_message", MESSAGE, { label })).body).session_id;
+    const answer = await agent.request(`/sessions/${session}/close`, { method: "POST" });
+    assert.equal(answer.status, 200);
+    return { session, claim: answer.text };
+  };
+
+  test("is read back for its principal, and for nobody else, after another has closed hundreds", async () => {
+    const { session, claim } = await closed(bob, "bobs");
+    const ask = async (agent: Agent, id: string): Promise<Answer[]> => [
+      await agent.request(`/sessions/${id}/trace-claim`),
+      await agent.request(`/sessions/${id}/close`, { method: "POST" }),
+      await agent.request(`/audit/export?session_id=${id}`),
+      await agent.request(`/sessions/${id}/evidence`),
+    ];
+    const before = await ask(bob, session);
+    for (let n = 0; n < MANY / 4; n += 1) await Promise.all(["a", "b", "c", "d"].map((part) => closed(alice, `${part}-${n}`)));
+    const after = await ask(bob, session);
+    assert.deepEqual(after.map(({ status }) => status), [200, 200, 200, 200]);
+    assert.deepEqual(after.slice(0, 3).map(({ text }) => text), before.slice(0, 3).map(({ text }) => text), "the same claim and the same export");
+    assert.equal(after[0]?.text, claim);
+    const [theirs, nobodys] = [await ask(alice, session), await ask(alice, randomUUID())];
+    assert.deepEqual(theirs.map(({ status, text }) => [status, text]), nobodys.map(({ status, text }) => [status, text]));
+    assert.ok(theirs.every(({ status }) => status === 404));
+  });
+});

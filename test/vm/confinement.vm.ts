@@ -1,8 +1,9 @@
 /** What a booted image lets its runtime have and do, as the runtime itself sees it. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Machine } from "../../host-proxy/src/launch/machine.ts";
+import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
 import type { Facts } from "./guest/confinement.ts";
 import { debugMachine, published, started, temporaryFolder } from "./image.ts";
 import { writeOverlaid } from "./overlay.ts";
@@ -28,13 +29,30 @@ const SETTINGS = {
   "vm/panic_on_oom": "1",
 } as const;
 
-/** As the SEV-SNP image boots: the kernel sees no ACPI and one processor. */
+/** Where PID 1 has its settings. */
+const INIT = join(import.meta.dirname, "../../enclave-image/native/init.c");
+
+test("every setting of PID 1 has a reason before it and is looked at here", () => {
+  const [, table = ""] = /static const char \*const settings\[\]\[2\] = \{\n(.*?)\n\t\};/s.exec(readFileSync(INIT, "utf8")) ?? [];
+  const settings = Object.fromEntries([...table.matchAll(/\{ "\/proc\/sys\/([^"]+)", "([^"]+)" \},/g)].map(([, name = "", value = ""]) => [name, value]));
+  // `kernel/panic` comes from the command line.
+  const { "kernel/panic": _, ...own } = SETTINGS;
+  assert.deepEqual(settings, own);
+  assert.match(table.trimStart(), /^\/\* /, "the first reason stands before the first setting");
+});
+
+/** As the SEV-SNP image boots: the kernel sees no ACPI and one processor, though the host gives it two. */
 function withoutAcpi(machine: Machine): Machine {
   if ("unified" in machine.boot) return machine;
-  return { ...machine, boot: { ...machine.boot, commandLine: `acpi=off nr_cpus=1 ${machine.boot.commandLine}` } };
+  return { ...machine, processors: 2, boot: { ...machine.boot, commandLine: `acpi=off nr_cpus=1 ${machine.boot.commandLine}` } };
 }
 
-for (const { name, shape } of [{ name: "with ACPI", shape: (machine: Machine) => machine }, { name: "as on SEV-SNP, without ACPI", shape: withoutAcpi }]) {
+const SHAPES = [
+  { name: "with ACPI", shape: (machine: Machine) => machine, hostsInputs: ["/sys/firmware/acpi"] },
+  { name: "as on SEV-SNP, without ACPI", shape: withoutAcpi, hostsInputs: [] },
+] as const;
+
+for (const { name, shape, hostsInputs } of SHAPES) {
   test(`the runtime is confined, ${name}`, async (t) => {
     const folder = temporaryFolder(t);
     const initramfs = join(folder, "initramfs");
@@ -70,6 +88,11 @@ for (const { name, shape } of [{ name: "with ACPI", shape: (machine: Machine) =>
       assert.match(facts.lockdown, /\[confidentiality\]/);
       assert.deepEqual(facts.modules.toSorted(), ["vmw_vsock_virtio_transport", "vmw_vsock_virtio_transport_common", "vsock"]);
       assert.deepEqual(facts.processes, [facts.status["Pid"]], "it sees no process but itself");
+    });
+    await t.test("the host hands it no random numbers and no configuration, and without ACPI no tables and no second processor", () => {
+      assert.deepEqual(facts.hostsInputs, hostsInputs);
+      assert.equal(facts.randomSources, "none");
+      assert.equal(facts.processors, 1);
     });
     await t.test("it fits into the memory that is promised", () => {
       assert.ok(facts.memory.used <= MAX_USED, `${facts.memory.used} bytes are in use`);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -8,9 +8,9 @@ import { Toolchain } from "../../enclave-image/src/build/toolchain.ts";
 import { emulatorPrograms } from "../../enclave-image/src/emulator/programs.ts";
 import { openInputs } from "../../enclave-image/src/lock/inputs.ts";
 import { packagesOf } from "../../enclave-image/src/lock/lock.ts";
-import type { Machine } from "../../host-proxy/src/launch/machine.ts";
-import { startMachine } from "../../host-proxy/src/launch/start-machine.ts";
-import type { EnclaveMachine } from "../../host-proxy/src/launch/qemu.ts";
+import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
+import { startMachine } from "../../host-proxy/src/launcher/qemu/accelerators.ts";
+import type { EnclaveMachine } from "../../host-proxy/src/launcher/qemu/qemu.ts";
 import { memoryLog } from "../../host-proxy/src/testing/memory-log.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -42,9 +42,18 @@ export function published(name: string): string {
 
 /** A machine with the published kernel, talking on its serial port. */
 export function debugMachine(platform: Platform, initramfs: string): Machine {
+  return machineOf(platform, initramfs, commandLine(platform, "debug"));
+}
+
+/** A machine with a TPM and the image as it is published: kernel, initramfs and command line, and so no console. */
+export function releaseMachine(): Machine {
+  return machineOf("vtpm", published("initramfs.cpio.zst"), readFileSync(published("cmdline-vtpm"), "utf8"));
+}
+
+function machineOf(platform: Platform, initramfs: string, words: string): Machine {
   return {
     platform,
-    boot: { kernel: published("vmlinuz"), initramfs, commandLine: commandLine(platform, "debug") },
+    boot: { kernel: published("vmlinuz"), initramfs, commandLine: words },
     firmware: platform === "vtpm" ? { code: published("OVMF_CODE_4M.fd"), variables: published("OVMF_VARS_4M.fd") } : null,
     memoryMegabytes: 512,
     processors: 1,

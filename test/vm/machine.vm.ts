@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { examine } from "@cmcp/boundary";
 import { ExchangePool, type OutgoingExchange } from "@cmcp/wire";
-import type { Machine } from "../../host-proxy/src/launch/machine.ts";
-import { startMachine } from "../../host-proxy/src/launch/start-machine.ts";
+import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
+import { startMachine } from "../../host-proxy/src/launcher/qemu/accelerators.ts";
 import { memoryLog } from "../../host-proxy/src/testing/memory-log.ts";
 import { debugMachine, programs, published, started, temporaryFolder } from "./image.ts";
 import { writeOverlaid } from "./overlay.ts";
@@ -106,6 +106,21 @@ test("PID 1 starts nothing on a machine that is not what the command line says",
   assert.match(await refused(on("tdx"), folder), /the processor gave no answer/);
   assert.match(await refused(on("vtpm"), folder), /tpmrm0/);
   assert.match(await refused(on("elsewhere"), folder), /the command line names no platform/);
+});
+
+test("a kernel out of memory panics, and a panic is the end of the machine", async (t) => {
+  const folder = temporaryFolder(t);
+  const initramfs = join(folder, "initramfs");
+  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "exhausts.ts" } }, initramfs);
+  const { log, text } = memoryLog();
+  const machine = await startMachine({ machine: debugMachine("none", initramfs), programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+  t.after(() => machine.stop());
+  const stream = await machine.dialer.dial(AbortSignal.timeout(STALLED_MS));
+  stream.on("error", () => undefined).write("now");
+  await machine.exited;
+  stream.destroy();
+  assert.match(text(), /Kernel panic - not syncing: Out of memory/);
+  assert.deepEqual(children("cmcp-vm-"), []);
 });
 
 test("an initramfs larger than the machine's memory ends in an error, not in half a guest", async (t) => {

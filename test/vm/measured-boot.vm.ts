@@ -9,7 +9,7 @@ import { readKernel } from "../../enclave-image/src/build/kernel.ts";
 import { buildUki } from "../../enclave-image/src/build/uki.ts";
 import { openInputs } from "../../enclave-image/src/lock/inputs.ts";
 import { packageNamed } from "../../enclave-image/src/lock/lock.ts";
-import type { Machine } from "../../host-proxy/src/launch/machine.ts";
+import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
 import { CACHE, debugMachine, published, started, temporaryFolder, toolchain } from "./image.ts";
 import { writeOverlaid } from "./overlay.ts";
 import { guestReport } from "./report.ts";

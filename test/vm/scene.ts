@@ -1,79 +1,58 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeMeasurements } from "@cmcp/enclave-image/measure";
-import { commandLine } from "../../enclave-image/src/build/command-line.ts";
-import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
+import { readLaunchInputs } from "@cmcp/launch/files";
+import { closeSession, serveComposed, type SessionRecords } from "../conformance/policy-tee/composed-host.ts";
+import { deployRecords, TOKEN } from "../conformance/policy-tee/deployment.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
-import { startMachineGateway, type MachineGateway } from "./gateway.ts";
-import { debugMachine, published } from "./image.ts";
-import { writeOverlaid } from "./overlay.ts";
-import type { Claimed } from "./verifying.ts";
-
-/** The only principal's. */
-export const TOKEN = "token-of-the-only-principal-0123456789";
+import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
+import { published, releaseMachine } from "./image.ts";
+import { placeOf } from "./machine-target.ts";
 
 /** The quickstart deployment on a real server, not in development, its enclave in a machine with a TPM. */
 export interface Scene {
-  readonly gateway: MachineGateway;
+  /** Where agents connect, without the path. */
+  readonly url: string;
+  /** Process id of the machine. */
+  readonly pid: number;
   readonly records: RecordsServer;
-  /** Path of what the machine was started with. */
-  readonly initramfs: string;
-  /** Closes a session and writes what its relying party gets, and what the machine should measure as. */
-  closeSession(session: string): Promise<Omit<Claimed, "policy">>;
+  /** Closes a session and writes what its relying party gets; expected are the published image and the deployment as it was before any tampering. */
+  closeSession(session: string): Promise<SessionRecords & { readonly measurements: string }>;
   close(): Promise<void>;
 }
 
+/** What root on the host changes before the start; nothing, unless said. */
+export interface Tampering {
+  /** Changes the machine as it is published. */
+  readonly machine?: (published: Machine, folder: string) => Promise<Machine>;
+  /** Changes files of the deployment. */
+  readonly deployment?: (folder: string) => Promise<void>;
+}
+
 /** Starts servers, machine and gateway; everything of them is in `folder`. */
-export async function startScene(folder: string): Promise<Scene> {
-  const undo: (() => Promise<unknown>)[] = [];
+export async function startScene(folder: string, { machine, deployment }: Tampering = {}): Promise<Scene> {
+  const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
   };
+  const owner = { after: (step: () => unknown) => void undo.push(step), diagnostic: (text: string) => void process.stderr.write(text) };
   try {
     await mkdir(folder, { recursive: true });
     const records = await startRecordsServer();
     undo.push(() => records.close());
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: records.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
-    await listenOnAnyPort(config);
-    await onlyPinned(join(folder, "deployment/catalog.json"));
-    await writeFile(config, (await readFile(config, "utf8")).replace("provider: auto", "provider: tpm"));
-    const initramfs = join(folder, "initramfs");
-    await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "enclave.ts" } }, initramfs);
-    const gateway = await startMachineGateway({ config, environment: { CMCP_BEARER_TOKEN: TOKEN }, machine: debugMachine("vtpm", initramfs), folder });
-    undo.push(() => gateway.close());
-    const fetched = async (name: string, path: string, method: "GET" | "POST"): Promise<string> => {
-      const reply = await fetch(`${gateway.url}${path}`, { method, headers: { authorization: `Bearer ${TOKEN}` } });
-      if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
-      await writeFile(join(folder, name), await reply.text());
-      return join(folder, name);
-    };
+    const config = await deployRecords(join(folder, "deployment"), records, "tpm");
+    const expected = join(folder, "expected-launch.json");
+    await writeFile(expected, (await readLaunchInputs(config, { CMCP_BEARER_TOKEN: TOKEN })).document);
+    await deployment?.(join(folder, "deployment"));
+    const host = await serveComposed(owner, placeOf((await machine?.(releaseMachine(), folder)) ?? releaseMachine(), folder, owner), config);
     return {
-      gateway,
+      url: host.url,
+      pid: host.enclave.pid,
       records,
-      initramfs,
       close,
-      async closeSession(session) {
-        const evidence = await fetched("evidence.json", `/sessions/${session}/evidence`, "GET");
-        const claim = await fetched("claim.json", `/sessions/${session}/close`, "POST");
-        await writeFile(join(folder, "launch.json"), gateway.launchDocument);
-        return { claim, evidence, launchDocument: join(folder, "launch.json"), measurements: await writeMeasurementsOf(join(folder, "measurements.json"), { initramfs }) };
-      },
+      closeSession: async (session) => ({ ...(await closeSession(host, session, folder)), launchDocument: expected, measurements: published("measurements.json") }),
     };
   } catch (thrown) {
     await close();
     throw thrown;
   }
-}
-
-/** Outside development a server is reached over TLS, with its key pinned; the example's other one is not. */
-async function onlyPinned(catalog: string): Promise<void> {
-  const entries = JSON.parse(await readFile(catalog, "utf8")) as { server: { url: string } }[];
-  await writeFile(catalog, JSON.stringify(entries.filter(({ server }) => server.url.startsWith("https:"))));
-}
-
-/** Writes what the machine measures as with some initramfs and command line, and returns the path. */
-export async function writeMeasurementsOf(path: string, parts: { initramfs: string; commandLine?: (line: string) => string }): Promise<string> {
-  const line = commandLine("vtpm", "debug");
-  await writeMeasurements({ name: "debug", version: "0", kernel: published("vmlinuz"), initrd: parts.initramfs, tpm: { commandLine: parts.commandLine?.(line) ?? line } }, path);
-  return path;
 }

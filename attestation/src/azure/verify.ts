@@ -6,13 +6,12 @@ import { hash } from "../event-log/hash-algorithm.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
-import { appraiseQuote, type QuoteExpectations } from "../tpm/appraise-quote.ts";
+import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "../tpm/appraise-quote.ts";
 import { parseQuote, type ClockInfo, type ParsedQuote } from "../tpm/attest.ts";
 import { checkRestrictions } from "../tpm/attestation-key.ts";
 import type { PublicArea } from "../tpm/public-area.ts";
 import { parseAttestationKey } from "../tpm/public-key.ts";
 import { checkQuoteSignature } from "../tpm/quote-signature.ts";
-import type { ProvenRegisters } from "../tpm/registers.ts";
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { parseHclReport, type HclReport } from "./hcl-report.ts";
 import type { AzureCvmPolicy } from "./policy.ts";
@@ -33,7 +32,7 @@ declare const verified: unique symbol;
 export type VerifiedParavisor = { readonly kind: "sev-snp"; readonly report: VerifiedSnpReport } | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
 
 /** Evidence whose whole chain holds. Only {@link verifyAzureCvm} makes one. */
-export interface VerifiedAzureCvm {
+export interface VerifiedAzureCvm extends ShownByQuote {
   readonly [verified]: true;
   readonly platform: "azure-cvm";
   /** The chain is longer than bare hardware's: the processor measures the paravisor, the paravisor's TPM the image. */
@@ -47,7 +46,6 @@ export interface VerifiedAzureCvm {
   readonly attestationKeySha256: string;
   /** What the guest asked the paravisor to put into its report, hex. */
   readonly userData: string;
-  readonly registers: ProvenRegisters | null;
 }
 
 /** Hex digits of a hardware measurement; a digest over registers has fewer. */
@@ -71,10 +69,10 @@ export async function verifyAzureCvm(input: AzureCvmInput, policy: AzureCvmPolic
   const fixed = { ...facts, measurement: quote.pcrDigest, qualifyingData: quote.extraData, clockInfo: quote.clockInfo };
   const measurements = (input.measurements ?? []).filter(({ length }) => length !== HARDWARE_MEASUREMENT_DIGITS);
   const appraisal = new CheckRecorder();
-  const registers = await appraiseQuote(crypto, appraisal, quote, signature, input.evidence, policy.vtpm, { ...input, measurements });
+  const shown = await appraiseQuote(crypto, appraisal, quote, signature, input.evidence, policy.vtpm, { ...input, measurements });
   if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
-  return { verified: brand({ ...fixed, registers: policy.authenticity_only ? null : registers }), checks: recorder.checks };
+  return { verified: brand({ ...fixed, ...(policy.authenticity_only ? { registers: null, logged: null } : shown) }), checks: recorder.checks };
 }
 
 function brand(facts: Omit<VerifiedAzureCvm, typeof verified | "platform" | "assurance">): VerifiedAzureCvm {

@@ -18,6 +18,9 @@ const DYNAMIC_FIRST = 17;
 const DYNAMIC_LAST = 22;
 const STARTUP_LOCALITY = "StartupLocality\0";
 
+/** Digests that a log says extended each register, in their order. */
+export type LoggedDigests = ReadonlyMap<number, readonly Uint8Array[]>;
+
 /** The result of a replay: the value a register must have, and whether the log says anything about it. */
 export interface ReplayedRegister {
   readonly value: Uint8Array;
@@ -34,6 +37,19 @@ export interface ReplayedRegister {
  * that nothing can extend, `EVIDENCE_MALFORMED` for a startup locality that contradicts itself.
  */
 export async function replay(crypto: VerifierCrypto, log: EventLog, bank: Bank, kind: RegisterKind): Promise<ReadonlyMap<number, ReplayedRegister>> {
+  const digests = digestsByRegister(log, bank, kind);
+  const locality = kind === "pcr" ? startupLocality(log) : 0;
+  // The registers do not depend on each other, and every digest waits for a thread: side by side is several times faster.
+  const values = await Promise.all([...digests].map(([register, list]) => extendAll(crypto, bank, initialValue(register, kind, bank, locality), list)));
+  return new Map([...digests].map(([register, list], index) => [register, { value: values[index] ?? new Uint8Array(), extended: list.length }]));
+}
+
+/** What extended the PCRs of a log. It is shown by nothing but a {@link replay} that holds. @throws CmcpError as {@link replay} */
+export function loggedDigests(log: EventLog, bank: Bank): LoggedDigests {
+  return digestsByRegister(log, bank, "pcr");
+}
+
+function digestsByRegister(log: EventLog, bank: Bank, kind: RegisterKind): Map<number, Uint8Array[]> {
   const digests = new Map<number, Uint8Array[]>();
   for (let register = kind === "pcr" ? 0 : CC_FIRST; register <= (kind === "pcr" ? PCR_COUNT - 1 : CC_LAST); register += 1) digests.set(register, []);
   for (const event of log.events) {
@@ -42,10 +58,7 @@ export async function replay(crypto: VerifierCrypto, log: EventLog, bank: Bank, 
     if (of === undefined) throw new CmcpError("EVIDENCE_EVENT_LOG_MISMATCH", `event ${event.number} of the log extends register ${event.register}, which does not exist`);
     of.push(bankDigest(event, bank));
   }
-  const locality = kind === "pcr" ? startupLocality(log) : 0;
-  // The registers do not depend on each other, and every digest waits for a thread: side by side is several times faster.
-  const values = await Promise.all([...digests].map(([register, list]) => extendAll(crypto, bank, initialValue(register, kind, bank, locality), list)));
-  return new Map([...digests].map(([register, list], index) => [register, { value: values[index] ?? new Uint8Array(), extended: list.length }]));
+  return digests;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { LoggedDigests } from "../event-log/index.ts";
 import type { ParsedQuote } from "./attest.ts";
 import { checkClock, type EarlierClock } from "./clock.ts";
 import { checkEventLog } from "./event-log.ts";
@@ -23,8 +24,16 @@ export interface QuoteExpectations {
   readonly earlierClock?: EarlierClock;
 }
 
-/** Appraises a quote whose signature holds, and the registers and log beside it. Gives the register values the quote proves. */
-export async function appraiseQuote(crypto: VerifierCrypto, recorder: CheckRecorder, quote: ParsedQuote, signature: ParsedSignature, evidence: Pick<TpmEvidence, "registers" | "eventLog">, policy: QuotePolicy, expected: QuoteExpectations): Promise<ProvenRegisters | null> {
+/** What a quote shows of the machine. */
+export interface ShownByQuote {
+  /** Register values the signed digest proves; `null` when none were given, or they differ. */
+  readonly registers: ProvenRegisters | null;
+  /** What went into them, once a log was replayed to them; `null` when none was. */
+  readonly logged: LoggedDigests | null;
+}
+
+/** Appraises a quote whose signature holds, and the registers and log beside it. */
+export async function appraiseQuote(crypto: VerifierCrypto, recorder: CheckRecorder, quote: ParsedQuote, signature: ParsedSignature, evidence: Pick<TpmEvidence, "registers" | "eventLog">, policy: QuotePolicy, expected: QuoteExpectations): Promise<ShownByQuote> {
   await checkQualifyingData(crypto, recorder, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);
   const banks = checkSelection(recorder, quote.selections, policy) ?? [];
@@ -32,8 +41,8 @@ export async function appraiseQuote(crypto: VerifierCrypto, recorder: CheckRecor
   checkMeasurement(recorder, quote.pcrDigest, [expected.measurements ?? [], policy.measurements]);
   checkRegisterValues(recorder, banks, proven ?? new Map(), policy);
   await checkLaunchDigest(crypto, recorder, banks, proven, expected.launchDigest);
-  await checkEventLog(crypto, recorder, banks, proven, evidence.eventLog, policy.event_log);
-  return proven;
+  const logged = await checkEventLog(crypto, recorder, banks, proven, evidence.eventLog, policy.event_log);
+  return { registers: proven, logged };
 }
 
 function checkMeasurement(recorder: CheckRecorder, pcrDigest: Uint8Array, lists: readonly (readonly string[])[]): void {

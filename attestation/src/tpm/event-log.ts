@@ -2,7 +2,7 @@ import { asCmcpError } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import { BANKS } from "../event-log/hash-algorithm.ts";
-import { bootEvents, parseEventLog, replay, type BootEvents, type EventLog } from "../event-log/index.ts";
+import { bootEvents, loggedDigests, parseEventLog, replay, type BootEvents, type EventLog, type LoggedDigests } from "../event-log/index.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import type { QuotePolicy } from "./policy.ts";
 import type { ProvenRegisters } from "./registers.ts";
@@ -11,21 +11,28 @@ import type { QuotedBank } from "./selection.ts";
 /**
  * Replays a boot log against registers that a quote proved, in each quoted bank, and looks at what firmware measured.
  * Events are looked at only once the replay holds: before, a log is a story.
+ * @returns the digests that went into the registers, of the first quoted bank; `null` when nothing shows them
  */
-export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecorder, banks: readonly QuotedBank[], proven: ProvenRegisters | null, bytes: Uint8Array | undefined, policy: QuotePolicy["event_log"]): Promise<void> {
+export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecorder, banks: readonly QuotedBank[], proven: ProvenRegisters | null, bytes: Uint8Array | undefined, policy: QuotePolicy["event_log"]): Promise<LoggedDigests | null> {
   const check = "event log";
-  if (bytes === undefined) return recorder.notPerformed(check, "no event log was given: what the registers are made of is not shown");
-  if (banks.length === 0) return recorder.notPerformed(check, "the quote is not over registers that are accepted");
-  if (proven === null) return recorder.notPerformed(check, "there are no register values to compare with");
+  const [first] = banks;
+  const notPerformed = (why: string): null => {
+    recorder.notPerformed(check, why);
+    return null;
+  };
+  if (bytes === undefined) return notPerformed("no event log was given: what the registers are made of is not shown");
+  if (first === undefined) return notPerformed("the quote is not over registers that are accepted");
+  if (proven === null) return notPerformed("there are no register values to compare with");
   const log = recorder.attempt("event log format", "EVIDENCE_MALFORMED", "a TCG boot log", () => parseEventLog(bytes));
-  if (log === null) return;
+  if (log === null) return null;
   try {
-    for (const quoted of banks) if (!(await checkReplay(crypto, recorder, log, quoted, proven, policy))) return;
-    const [first] = banks;
-    if (first !== undefined) appraiseBoot(recorder, await bootEvents(crypto, log, first.bank, "pcr"), policy);
+    for (const quoted of banks) if (!(await checkReplay(crypto, recorder, log, quoted, proven, policy))) return null;
+    appraiseBoot(recorder, await bootEvents(crypto, log, first.bank, "pcr"), policy);
+    return loggedDigests(log, first.bank);
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "EVIDENCE_EVENT_LOG_MISMATCH", "the event log cannot be replayed");
     recorder.fail(check, code, message);
+    return null;
   }
 }
 

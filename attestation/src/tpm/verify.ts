@@ -4,12 +4,11 @@ import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import type { EvidenceResult } from "../appraisal/result.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
-import { appraiseQuote, type QuoteExpectations } from "./appraise-quote.ts";
+import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "./appraise-quote.ts";
 import { parseQuote, type ClockInfo, type ParsedQuote } from "./attest.ts";
 import { bindAttestationKey, type BoundKey } from "./attestation-key.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import type { TpmPolicy } from "./policy.ts";
-import type { ProvenRegisters } from "./registers.ts";
 import { checkQuoteSignature } from "./quote-signature.ts";
 
 /** TPM evidence and what it has to show. All bytes are somebody else's. */
@@ -25,7 +24,7 @@ const MAX_LISTS = 8;
 declare const verified: unique symbol;
 
 /** A quote that a bound key signed. Only {@link verifyTpm} makes one. */
-export interface VerifiedTpm {
+export interface VerifiedTpm extends ShownByQuote {
   readonly [verified]: true;
   readonly platform: "tpm2";
   /** A TPM vouches for what was measured into it. Whoever runs a virtual one can make it say anything. */
@@ -37,8 +36,6 @@ export interface VerifiedTpm {
   readonly firmwareVersion: bigint;
   /** SHA-256 of the key's SubjectPublicKeyInfo, hex. */
   readonly attestationKeySha256: string;
-  /** Values the signed digest proves; `null` when none were given, they differ, or nothing was appraised. */
-  readonly registers: ProvenRegisters | null;
 }
 
 /**
@@ -59,10 +56,10 @@ export async function verifyTpm(input: TpmInput, policy: TpmPolicy, at: Date, cr
     return { verified: null, checks: recorder.checks };
   }
   const appraisal = new CheckRecorder();
-  const registers = await appraiseQuote(crypto, appraisal, quote, signature, evidence, policy, input);
+  const shown = await appraiseQuote(crypto, appraisal, quote, signature, evidence, policy, input);
   if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
-  return { verified: await brand(crypto, quote, bound, policy.authenticity_only ? null : registers), checks: recorder.checks };
+  return { verified: await brand(crypto, quote, bound, policy.authenticity_only ? { registers: null, logged: null } : shown), checks: recorder.checks };
 }
 
 function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): readonly RevocationList[] | null {
@@ -73,7 +70,7 @@ function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): reado
   return null;
 }
 
-async function brand(crypto: VerifierCrypto, quote: ParsedQuote, bound: BoundKey, registers: ProvenRegisters | null): Promise<VerifiedTpm> {
+async function brand(crypto: VerifierCrypto, quote: ParsedQuote, bound: BoundKey, shown: ShownByQuote): Promise<VerifiedTpm> {
   return {
     platform: "tpm2",
     assurance: "as trustworthy as whoever made and runs the TPM",
@@ -82,6 +79,6 @@ async function brand(crypto: VerifierCrypto, quote: ParsedQuote, bound: BoundKey
     clockInfo: quote.clockInfo,
     firmwareVersion: quote.firmwareVersion,
     attestationKeySha256: toHex(await hash(crypto, "sha256", bound.key.spki)),
-    registers,
+    ...shown,
   } as VerifiedTpm;
 }

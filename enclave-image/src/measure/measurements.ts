@@ -92,3 +92,5 @@ export function acceptedLaunch(measurements: Measurements, platform: MeasuredPla
   const holds = (entry: AcceptedLaunch): boolean => Object.entries<readonly string[]>(entry.registers).every(([register, accepted]) => accepted.includes(values[register] ?? ""));
   return measurements.accepted.find((entry) => entry.platform === platform && holds(entry)) ?? null;
 }
+
+export { otherParts, type OtherPart } from "./other-parts.ts";

@@ -18,5 +18,6 @@ export const SECTIONS: readonly Section[] = [
   { name: "stages", title: "Stages of one 2 KB call, each alone", measure: async (bench) => (await import("./stages.ts")).stages(bench) },
   { name: "streams", title: "Streams", measure: async (bench) => (await import("./streams/streams.ts")).streams(bench) },
   { name: "evidence", title: "Evidence", measure: async (bench) => (await import("./evidence/evidence.ts")).evidence(bench) },
+  { name: "vm", title: "Image and virtual machine", measure: async (bench) => (await import("./vm/vm.ts")).vm(bench) },
   { name: "memory", title: "Memory of the enclave", measure: async (bench) => (await import("./memory.ts")).memory(bench) },
 ];

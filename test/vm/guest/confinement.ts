@@ -1,9 +1,9 @@
 /** Runs inside the guest in place of the enclave: tells the host what the runtime has, may and cannot. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { networkInterfaces } from "node:os";
+import { cpus, networkInterfaces } from "node:os";
 import { HOST_CID, loadVsockAddon } from "@cmcp/wire";
 import { report } from "./report.ts";
 
@@ -12,6 +12,9 @@ const SETTINGS = [
   "kernel/perf_event_paranoid", "kernel/unprivileged_bpf_disabled", "kernel/io_uring_disabled", "user/max_user_namespaces", "kernel/sysrq",
   "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom",
 ] as const;
+
+/** What a host hands to a guest: ACPI tables, and files by QEMU's configuration device. */
+const HOSTS_INPUTS = ["/sys/firmware/acpi", "/sys/firmware/qemu_fw_cfg"] as const;
 
 /** What the confinement test asks of a guest. */
 export interface Facts {
@@ -29,6 +32,11 @@ export interface Facts {
   readonly commandLine: string;
   readonly lockdown: string;
   readonly devices: readonly string[];
+  /** Those of {@link HOSTS_INPUTS} that are there. */
+  readonly hostsInputs: readonly string[];
+  /** Devices that feed the kernel's random generator beside the processor. */
+  readonly randomSources: string;
+  readonly processors: number;
   /** Folders in `/proc` that are processes this one may see. */
   readonly processes: readonly string[];
   /** Resident bytes of this process, and what of the machine's memory is in use. */
@@ -71,6 +79,9 @@ async function facts(): Promise<Facts> {
     commandLine: text("/proc/cmdline").trim(),
     lockdown: text("/sys/kernel/security/lockdown").trim(),
     devices: readdirSync("/dev"),
+    hostsInputs: HOSTS_INPUTS.filter((path) => existsSync(path)),
+    randomSources: text("/sys/class/misc/hw_random/rng_available").trim(),
+    processors: cpus().length,
     processes: readdirSync("/proc").filter((name) => /^\d+$/.test(name)),
     memory: { resident: process.memoryUsage().rss, used: (meminfo["MemTotal"] ?? 0) - (meminfo["MemAvailable"] ?? 0) },
     uptime: Number(text("/proc/uptime").split(" ")[0]),

@@ -1,5 +1,5 @@
 import { listenVsock, type VsockAddon } from "@cmcp/wire";
-import { ENCLAVE_PORT } from "../../../host-proxy/src/launch/machine.ts";
+import { ENCLAVE_PORT } from "../../../host-proxy/src/launcher/vsock/ports.ts";
 
 /** Hands a value, once there is one, to whoever dials the enclave's port: JSON and a newline. */
 export function report(addon: VsockAddon, value: Promise<unknown>, from: number): void {

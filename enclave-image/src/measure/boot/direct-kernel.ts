@@ -20,7 +20,7 @@ export interface DirectKernelBoot {
 }
 
 /** The load options that OVMF passes to the kernel. */
-function loadOptions({ commandLine, initrd, initrdArgument }: DirectKernelBoot): string {
+export function loadOptions({ commandLine, initrd, initrdArgument }: Pick<DirectKernelBoot, "commandLine" | "initrd" | "initrdArgument">): string {
   commandLineBytes(commandLine);
   if (initrd === undefined) return commandLine;
   return initrdArgument === "last" ? `${commandLine} initrd=initrd` : `initrd=initrd ${commandLine}`;

@@ -1,15 +1,15 @@
 import { untrusted } from "@cmcp/boundary";
 import type { ImageMatcher } from "@cmcp/attestation/verify";
-import { acceptedLaunch, parseMeasurements } from "@cmcp/enclave-image/measurements";
+import { acceptedLaunch, otherParts, parseMeasurements } from "@cmcp/enclave-image/measurements";
 import { readFileOf } from "./inputs.ts";
 
 /** A `measurements.json` as what evidence is held against. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
 export async function imageMatcher(path: string): Promise<ImageMatcher> {
   const measurements = parseMeasurements(untrusted(await readFileOf(path)));
   const { name, version } = measurements.image;
-  return ({ platform, values }) => {
+  return ({ platform, values, logged }) => {
     const launch = acceptedLaunch(measurements, platform, values);
-    if (launch === null) return null;
+    if (launch === null) return { otherParts: platform === "tpm" ? otherParts(measurements, values, logged) : [] };
     const { command_line: commandLine } = launch;
     return {
       name: `${name} ${version}, ${commandLine === null ? "its own command line" : `command line ${JSON.stringify(commandLine)}`}`,

@@ -12,11 +12,12 @@ import { runWorker } from "./run-worker.ts";
 export interface CompileOptions {
   /** Module of the compile worker: `@cmcp/policy/compile-worker`, or where the build put it. */
   readonly workerUrl: URL;
-  /** Longest the worker may take, in milliseconds; 10 000 by default. */
+  /** Longest the worker may take, in milliseconds; 45 000 by default. */
   readonly timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Below what the host waits for a launch (60 s). A machine that is emulated on a busy host needs more than 10 s. */
+const DEFAULT_TIMEOUT_MS = 45_000;
 
 /**
  * Compiles a bundle against a catalog: bounds first, then everything that parses in a disposable worker,

@@ -1,2 +1,0 @@
-export { ENCLAVE_PORT } from "../launcher/vsock/ports.ts";
-export type { Machine } from "../launcher/qemu/machine.ts";

@@ -1,1 +1,0 @@
-export { servicesAddress, type EnclaveMachine } from "../launcher/qemu/qemu.ts";

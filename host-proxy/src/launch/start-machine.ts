@@ -1,1 +1,0 @@
-export { startMachine } from "../launcher/qemu/accelerators.ts";

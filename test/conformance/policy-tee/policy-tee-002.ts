@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { readLaunchInputs } from "@cmcp/launch/files";
+import { startRecordsServer, type RecordsServer } from "../../servers/records-server.ts";
+import { closeSession, composeHost, serveComposed } from "./composed-host.ts";
+import { decisions } from "./decisions.ts";
+import { deployRecords, TOKEN } from "./deployment.ts";
+import { relyingParty } from "./relying-party.ts";
+import type { Target } from "./target.ts";
+
+/** A file of the deployment and the one byte that root changes in it: everything still parses and starts. */
+const CHANGES = {
+  policy: { file: "policies/records.cedar", from: '"hipaa_phi"', to: '"hipaa_phj"' },
+  schema: { file: "policies/schema.cedarschema", from: "// ", to: "// _" },
+  manifest: { file: "policies/manifest.json", from: '"1.', to: '"2.' },
+  catalog: { file: "catalog.json", from: '"approved_by":"', to: '"approved_by":"_' },
+  configuration: { file: "cmcp-config.yaml", from: "session_idle_seconds: 900", to: "session_idle_seconds: 901" },
+} as const;
+type Part = keyof typeof CHANGES;
+const PARTS = Object.keys(CHANGES) as Part[];
+
+interface Deployed {
+  readonly folder: string;
+  readonly records: RecordsServer;
+  readonly config: string;
+}
+
+async function deployed(t: TestContext, provider: "tpm" | "sev-snp" | "tdx"): Promise<Deployed> {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-tee2-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const records = await startRecordsServer();
+  t.after(() => records.close());
+  return { folder, records, config: await deployRecords(join(folder, "deployment"), records, provider) };
+}
+
+/** Changes one part on the host's disk; the returned function puts it back. */
+async function changed({ config }: Deployed, part: Part): Promise<() => Promise<void>> {
+  const { file, from, to } = CHANGES[part];
+  const path = join(dirname(config), file);
+  const text = await readFile(path, "utf8");
+  assert.ok(text.includes(from), `${file} has ${from}`);
+  await writeFile(path, text.replace(from, to));
+  return async () => await writeFile(path, text);
+}
+
+/** What the verifier finds wrong with any other document than the one it expects: beside the evidence, in the root entry, in PCR 15, in the chain. */
+const NOT_BOUND = [
+  "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND", "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND", "launch digest EVIDENCE_LAUNCH_NOT_BOUND", "required: launch EVIDENCE_POLICY_VIOLATION", "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND",
+];
+const OTHER_POLICY = "required: policy of launch document POLICY_BUNDLE_MISSING";
+/** What it finds wrong besides, by what was changed. */
+const OWN_CHECK: Readonly<Record<Part, readonly string[]>> = { policy: [OTHER_POLICY], schema: [OTHER_POLICY], manifest: [OTHER_POLICY], catalog: ["catalog of launch document CATALOG_HASH_MISMATCH"], configuration: [] };
+
+/** POLICY-TEE-002: the bundle is measured before it is used. `parts` are those that are changed on each kind of hardware. */
+export function policyTee002(target: Target, parts: Readonly<Record<"sev-snp" | "tdx" | "tpm", readonly Part[]>> = { "sev-snp": PARTS, tdx: PARTS, tpm: PARTS }): void {
+  for (const [platform, algorithm, carrier] of [["sev-snp", "sha256", "HOST_DATA"], ["tdx", "sha384", "MRCONFIGID"]] as const) {
+    test(`POLICY-TEE-002 (${target.name}): launched for one document, the enclave refuses any other by ${carrier} and serves nothing`, async (t) => {
+      const deployment = await deployed(t, platform);
+      const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+      const place = await target.open(t, { platform, carried: createHash(algorithm).update(document).digest("hex") });
+      if (place === null) return;
+
+      for (const part of parts[platform]) {
+        await t.test(`${part}: one byte changed`, async () => {
+          const restore = await changed(deployment, part);
+          const host = await composeHost(t, place, deployment.config);
+          await restore();
+          await assert.rejects(host.launch(host.document), { code: "LAUNCH_DIGEST_MISMATCH", message: new RegExp(carrier) });
+          await assert.rejects(host.launch(document), { code: "PHASE_VIOLATION" }, "no second attempt, not with the right one either");
+          await assert.rejects(host.serve(), { code: "PHASE_VIOLATION" });
+          await assert.rejects(async () => {
+            const exchange = await host.pool.open({ t: "request", method: "GET", path: "/v1/status", headers: {} });
+            await exchange.end();
+            await exchange.head;
+          }, { code: "PHASE_VIOLATION" });
+          await host.close();
+          assert.equal(deployment.records.calls.length, 0);
+        });
+      }
+      await t.test("the document it was launched for is served", async () => {
+        const host = await serveComposed(t, place, deployment.config);
+        assert.deepEqual((await decisions(host.mcp)).decided, [true, true, false]);
+        await host.close();
+      });
+    });
+  }
+
+  for (const part of parts.tpm) {
+    test(`POLICY-TEE-002 (${target.name}): with a TPM, the verifier rejects what ran with one byte of the ${part} changed`, async (t) => {
+      const deployment = await deployed(t, "tpm");
+      const place = await target.open(t);
+      if (place === null) return;
+      const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+      const expected = join(deployment.folder, "expected-launch.json");
+      await writeFile(expected, document);
+      await changed(deployment, part);
+      const host = await serveComposed(t, place, deployment.config);
+      const { decided, session } = await decisions(host.mcp);
+      assert.deepEqual(decided, [true, true, part === "policy"], "the host's policy is in force");
+      const judge = await relyingParty(target, await closeSession(host, session, deployment.folder), deployment.folder);
+      assert.deepEqual((await judge()).failed, [], "nothing but the document is wrong");
+      const { outcome, failed } = await judge({ launchDocument: expected });
+      assert.deepEqual([outcome, failed], ["rejected", [...NOT_BOUND, ...OWN_CHECK[part]]]);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../../packages/cli/src/main.ts", import.meta.url));
+
+/** What a relying party has in hand: paths of files. */
+export interface Claimed {
+  readonly claim: string;
+  readonly evidence: string;
+  readonly launchDocument: string;
+  /** A file or the name of a preset. */
+  readonly policy: string;
+  /** What the image may measure as; `null` where no image is measured. */
+  readonly measurements: string | null;
+  readonly bundle?: string;
+  readonly receipts?: readonly string[];
+  readonly policyHash?: string;
+}
+
+/** One check of the verdict. */
+interface Check {
+  readonly name: string;
+  readonly status: string;
+  readonly code?: string;
+  readonly why: string;
+}
+
+/** How `cmcp verify` judged. */
+export interface Judgement {
+  readonly code: number;
+  readonly outcome: string;
+  readonly completeness: string;
+  readonly assurance: string;
+  readonly checks: readonly Check[];
+  /** Name and code of each check that failed. */
+  readonly failed: readonly string[];
+}
+
+/** Runs `cmcp verify` from its sources. */
+export async function verified({ claim, evidence, launchDocument, policy, measurements, bundle, receipts = [], policyHash }: Claimed): Promise<Judgement> {
+  const option = (name: string, value: string | null | undefined): string[] => (value === null || value === undefined ? [] : [name, value]);
+  const args = [
+    "verify", claim, "--json", "--evidence", evidence, "--appraisal-policy", policy, "--launch-document", launchDocument,
+    ...option("--measurements", measurements), ...option("--audit-bundle", bundle), ...option("--policy-hash", policyHash), ...receipts.flatMap((receipt) => ["--receipt", receipt]),
+  ];
+  const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1" } }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout: out, stderr: err });
+    });
+  });
+  if (stdout === "") throw new Error(`cmcp verify ended with ${code}: ${stderr}`);
+  const verdict = JSON.parse(stdout) as Omit<Judgement, "code" | "failed">;
+  return { ...verdict, code, failed: verdict.checks.filter(({ status }) => status === "failed").map((check) => `${check.name} ${check.code ?? ""}`) };
+}
+
+/** The digest of the TPM key that a verifier did not know. */
+export function unknownKey({ checks }: Judgement): string {
+  const key = checks.map(({ why }) => /does not name the key ([0-9a-f]{64})/.exec(why)?.[1]).find((found) => found !== undefined);
+  if (key === undefined) throw new Error(JSON.stringify(checks));
+  return key;
+}
+
+/** An appraisal policy that takes that one TPM; `measured` where it demands an accepted image. */
+export function enrolled(key: string, measured: boolean): string {
+  return JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch", ...(measured ? ["measurement"] : [])], tpm: { attestation_key_sha256: [key] } });
+}

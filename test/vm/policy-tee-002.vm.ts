@@ -1,0 +1,5 @@
+/** POLICY-TEE-002 of docs/threat-model.md, against the machine. Each change is a start of its own, so each part is changed once here. */
+import { policyTee002 } from "../conformance/policy-tee/policy-tee-002.ts";
+import { machineTarget } from "./machine-target.ts";
+
+policyTee002(machineTarget, { "sev-snp": ["policy", "schema"], tdx: ["catalog", "configuration"], tpm: ["policy", "configuration"] });

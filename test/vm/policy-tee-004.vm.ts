@@ -1,0 +1,5 @@
+/** POLICY-TEE-004 of docs/threat-model.md, against the machine. */
+import { policyTee004 } from "../conformance/policy-tee/policy-tee-004.ts";
+import { machineTarget } from "./machine-target.ts";
+
+policyTee004(machineTarget);

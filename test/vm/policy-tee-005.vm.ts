@@ -1,0 +1,5 @@
+/** POLICY-TEE-005 of docs/threat-model.md, against the machine. */
+import { policyTee005 } from "../conformance/policy-tee/policy-tee-005.ts";
+import { machineTarget } from "./machine-target.ts";
+
+policyTee005(machineTarget);

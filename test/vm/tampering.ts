@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
+import { readCpio } from "../../enclave-image/src/archive/testing/read-cpio.ts";
+import { writeOverlaid } from "./overlay.ts";
+import type { Tampering } from "./scene.ts";
+
+/** Bytes of the unpacked initramfs at most. */
+const MAX_UNPACKED = 256 * 1024 * 1024;
+
+/** A tampering, and the checks of the verifier that fail by it: name and code. */
+interface FoundTampering extends Tampering {
+  readonly expected: readonly string[];
+}
+
+const otherImage = (part: string): readonly string[] => ["image EVIDENCE_MEASUREMENT_MISMATCH", `image: ${part} EVIDENCE_MEASUREMENT_MISMATCH`, "required: measurement EVIDENCE_POLICY_VIOLATION"];
+
+/** One byte that root on the host changes, in each of the three places where an operator's word stands. The machine serves all the same. */
+export const TAMPERINGS = {
+  "the bundled script": {
+    expected: otherImage("initramfs"),
+    async machine(published, folder) {
+      if ("unified" in published.boot) return published;
+      const members = readCpio(zstdDecompressSync(readFileSync(published.boot.initramfs), { maxOutputLength: MAX_UNPACKED }));
+      const script = Buffer.from(members.find(({ path }) => path === "app/enclave.cjs")?.data ?? "");
+      // In a comment that the bundler leaves, so that the script does what it did.
+      script.write("X", script.indexOf("// ") + 3);
+      const initramfs = join(folder, "initramfs");
+      await writeOverlaid(published.boot.initramfs, { scripts: {}, files: { "/app/enclave.cjs": script } }, initramfs);
+      return { ...published, boot: { ...published.boot, initramfs } };
+    },
+  },
+  "the kernel command line": {
+    expected: otherImage("command line"),
+    machine: (published) => Promise.resolve("unified" in published.boot ? published : { ...published, boot: { ...published.boot, commandLine: published.boot.commandLine.replace("panic=-1", "panic=-2") } }),
+  },
+  "the policy": {
+    expected: [
+      "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND", "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND", "launch digest EVIDENCE_LAUNCH_NOT_BOUND", "required: launch EVIDENCE_POLICY_VIOLATION",
+      "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND", "required: policy of launch document POLICY_BUNDLE_MISSING",
+    ],
+    async deployment(folder) {
+      const path = join(folder, "policies/records.cedar");
+      await writeFile(path, (await readFile(path, "utf8")).replace('"hipaa_phi"', '"hipaa_phj"'));
+    },
+  },
+} as const satisfies Readonly<Record<string, FoundTampering>>;

@@ -29,7 +29,7 @@ function rowsOf(markdown: string): Row[] {
       .split("<br>")
       .filter((reference) => reference !== "")
       .map((reference) => {
-        const [, file, name] = /^\[`([^`]+\.test\.ts)`\]\(\.\.\/\1\) “(.+)”$/.exec(reference) ?? [];
+        const [, file, name] = /^\[`([^`]+\.ts)`\]\(\.\.\/\1\) “(.+)”$/.exec(reference) ?? [];
         if (file === undefined || name === undefined) throw new Error(`not a file and a test name: ${reference}`);
         return { file, name };
       });

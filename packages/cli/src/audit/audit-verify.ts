@@ -1,4 +1,4 @@
-import { webcrypto } from "node:crypto";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { fromBase64Url, CmcpError } from "@cmcp/boundary";
 import { OUTCOME_EXIT, verifyBundle } from "@cmcp/verify";
 import { readArguments } from "../arguments.ts";
@@ -30,7 +30,7 @@ Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json -
     const { "trusted-key": trustedKey, receipt = [] } = values;
     if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
     const expected = { allowSoftwareOnly: values["allow-software-only"], ...(trustedKey === undefined ? {} : { trustedKey }) };
-    const verdict = await verifyBundle({ bundle: await readRecord(path), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+    const verdict = await verifyBundle({ bundle: await readRecord(path), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
     printVerdict(verdict, values.json, terminal);
     return OUTCOME_EXIT[verdict.outcome];
   },

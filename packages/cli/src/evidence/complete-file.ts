@@ -1,5 +1,6 @@
-import { randomBytes, webcrypto } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { rename, rm, stat, writeFile } from "node:fs/promises";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
 import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
 import type { Terminal } from "../command.ts";
@@ -34,7 +35,7 @@ export async function completeFile(path: string, { product, service, policy, at 
 async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date): Promise<void> {
   const { parts, collateral } = readEvidenceFile(untrusted(bytes));
   if (parts.provider === "software-only") return;
-  const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, webcrypto);
+  const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, nodeCrypto);
   const unsound = checks.find(({ code }) => UNSOUND.includes(code));
   if (unsound !== undefined) throw new CmcpError(unsound.code ?? "EVIDENCE_COLLATERAL_INVALID", `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`);
 }

@@ -1,4 +1,4 @@
-import { webcrypto } from "node:crypto";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, toHex } from "@cmcp/boundary";
 import { attestationResult, policyForEarlier, verifyEvidence, type EvidenceFiles, type EvidenceVerdict } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
@@ -58,9 +58,9 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
     const { id, policy } = await policyOf(values.policy);
     const files = await filesOf(values);
     const at = timeOf(values.at);
-    const earlier = values.earlier === undefined ? {} : { earlier: await verifyEvidence(platform, { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) }, policyForEarlier(policy), {}, at, webcrypto) };
+    const earlier = values.earlier === undefined ? {} : { earlier: await verifyEvidence(platform, { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) }, policyForEarlier(policy), {}, at, nodeCrypto) };
     const image = values.measurements === undefined ? {} : { image: await imageMatcher(values.measurements) };
-    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...image, ...earlier }, at, webcrypto);
+    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...image, ...earlier }, at, nodeCrypto);
     if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);
     else print(verdict, id, terminal);
     return OUTCOME_EXIT[verdict.outcome];

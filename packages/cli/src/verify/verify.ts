@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { webcrypto } from "node:crypto";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type EvidenceRecord, type Expectations, type LaunchTerms, type Verdict } from "@cmcp/verify";
@@ -83,11 +83,11 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     let verdict: Verdict;
     if (claimPath !== undefined) {
       const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
-      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
-      verdict = await verifyIncomplete({ export: await readRecord(bundlePath), receipts: await Promise.all(receipt.map(readRecord)) }, expected, webcrypto);
+      verdict = await verifyIncomplete({ export: await readRecord(bundlePath), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
     } else {
       throw new CmcpError("USAGE", "CLAIM is required");
     }

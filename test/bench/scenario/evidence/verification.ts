@@ -1,4 +1,4 @@
-import { webcrypto } from "node:crypto";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { sharedFolder } from "@cmcp/attestation/testing";
 import { verifyEvidence } from "@cmcp/attestation/verify";
 import type { Plan } from "../../plan.ts";
@@ -9,7 +9,7 @@ import { tpmSample } from "./tpm-sample.ts";
 
 async function verification({ name, platform, files, policy, expected, at, boundMs }: Sample, plan: Plan): Promise<Row> {
   const verify = async (): Promise<void> => {
-    const { outcome, checks } = await verifyEvidence(platform, files, policy, expected, at, webcrypto);
+    const { outcome, checks } = await verifyEvidence(platform, files, policy, expected, at, nodeCrypto);
     if (outcome !== "verified") throw new Error(`${name} is ${outcome}: ${checks.find(({ status }) => status === "failed")?.name ?? "no check failed"}`);
   };
   return atMost(`verifying: ${name}`, (await microseconds(verify, plan.stageMs)) / 1000, boundMs, "ms", "verifyEvidence as exported, warmed, strict policy with expected report data and measurement");

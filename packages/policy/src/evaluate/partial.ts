@@ -18,7 +18,7 @@ const UNKNOWN = { __extn: { fn: "unknown", arg: "arguments" } };
  * Whether some arguments could let a request through that is refused without any: Cedar's partial evaluation, with
  * `context.arguments` unknown. For showing things only; a request is decided with the arguments it has. False where it
  * cannot be told: no rule looks at arguments, too many apply, or the engine finds an error.
- * @param mayLook asked before the engine is, which takes milliseconds; false leaves it at the refusal
+ * @param mayLook asked once for every request that could need the engine, which takes milliseconds; false leaves it at the refusal
  */
 export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook: () => boolean): boolean {
   const asked = askedOf(plan.shape, facts);
@@ -31,8 +31,9 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   remembered.set(plan, known);
   const key = JSON.stringify(request);
   const before = known.get(key);
-  if (before !== undefined) return before;
+  // Asked for what is remembered too: what is shown must not depend on what was asked before, or pages would not fit together.
   if (!mayLook()) return false;
+  if (before !== undefined) return before;
   const answer = authorizePartially(plan, rules, { ...request, context: { ...request.context, arguments: UNKNOWN } });
   const could = answer.type === "residuals" && answer.response.errored.length === 0 && answer.response.decision !== "deny";
   const oldest = known.keys().next();

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { compileVsockAddon } from "../host-proxy/src/launcher/vsock/compile-addon.ts";
 import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
+import { withoutHttp2 } from "./without-http2.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const enclave = join(root, "packages/enclave");
@@ -22,6 +23,7 @@ const common: BuildOptions = {
   metafile: true,
   logLevel: "warning",
   charset: "utf8",
+  plugins: [withoutHttp2],
 };
 
 await rm(join(cli, "dist"), { recursive: true, force: true });

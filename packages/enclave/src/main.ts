@@ -1,8 +1,7 @@
 /** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
+import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
@@ -28,7 +27,8 @@ async function main(): Promise<void> {
   const addon = optional("CMCP_VSOCK_ADDON") ?? "";
   const enclave = new Enclave({
     host: new ExchangePool(dialerOf(required("CMCP_HOST_SERVICES"), addon), { maxStreams: MAX_HOST_STREAMS }),
-    policyWorker: pathToFileURL(join(__dirname, "policy-worker.cjs")),
+    policyWorker: POLICY_WORKER,
+    firstCompiler,
     buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },

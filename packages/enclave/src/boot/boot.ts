@@ -6,6 +6,7 @@ import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
 import { compareVersions, compilePolicy, readBundle, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
+import type { CompileWorker } from "@cmcp/policy/worker";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
 import { establishPlatform, type PlatformAccess } from "../attestation/establish.ts";
@@ -49,6 +50,8 @@ export interface Surroundings {
   readonly host: ExchangePool;
   /** The script that compiles policy candidates in a disposable worker. */
   readonly policyWorker: URL;
+  /** One of them, started early for the policy of the launch document. */
+  readonly firstCompiler: CompileWorker;
   /** `sha256:` and hex of the script this process was started with. */
   readonly buildDigest: string;
   readonly platform: PlatformAccess;
@@ -67,7 +70,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   }
   const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
   const { attester, launch } = await establishPlatform(document, { received, sha256: launchDigest }, surroundings.platform, dial);
-  const { policy, catalog, vocabulary } = await load(document, surroundings.policyWorker);
+  const { policy, catalog, vocabulary } = await load(document, surroundings);
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);
   const clock = new Clock();
@@ -178,7 +181,7 @@ interface Loaded {
 }
 
 /** Loads bundle and catalog, holding both to the hashes the document pins. */
-async function load(document: LaunchDocument, workerUrl: URL): Promise<Loaded> {
+async function load(document: LaunchDocument, { policyWorker: workerUrl, firstCompiler: started }: Surroundings): Promise<Loaded> {
   const vocabulary = new Vocabulary(document.config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
   if (document.pins.policy_hash !== undefined && document.pins.policy_hash !== bundle.hash) {
@@ -193,5 +196,5 @@ async function load(document: LaunchDocument, workerUrl: URL): Promise<Loaded> {
     throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${catalog.hash}, pinned is ${document.pins.catalog_hash}`);
   }
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
-  return { policy: await compilePolicy(bundle, catalog, { workerUrl }), catalog, vocabulary };
+  return { policy: await compilePolicy(bundle, catalog, { workerUrl, started }), catalog, vocabulary };
 }

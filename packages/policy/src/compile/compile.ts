@@ -6,12 +6,14 @@ import { prepare } from "../evaluate/engine.ts";
 import { wholePlan } from "../evaluate/slice.ts";
 import { checkNesting } from "./nesting.ts";
 import { outlineOf, type PolicyCatalog } from "./outline.ts";
-import { runWorker } from "./run-worker.ts";
+import { CompileWorker } from "./worker.ts";
 
 /** How a bundle is compiled. */
 export interface CompileOptions {
   /** Module of the compile worker: `@cmcp/policy/compile-worker`, or where the build put it. */
   readonly workerUrl: URL;
+  /** One of that module that is running already and has compiled nothing; else one is started. */
+  readonly started?: CompileWorker;
   /** Longest the worker may take, in milliseconds; 45 000 by default. */
   readonly timeoutMs?: number;
 }
@@ -28,7 +30,8 @@ const DEFAULT_TIMEOUT_MS = 45_000;
 export async function compilePolicy(bundle: PolicyBundle, catalog: PolicyCatalog, options: CompileOptions): Promise<CompiledPolicy> {
   for (const [path, text] of bundle.cedarFiles) checkNesting(path, text);
   checkNesting("schema.cedarschema", bundle.schemaText);
-  const plan = await runWorker(options.workerUrl, { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const worker = options.started ?? new CompileWorker(options.workerUrl);
+  const plan = await worker.compile({ files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   prepare(plan, wholePlan(plan));
   return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook), redactionOf: (facts) => redactionWith(plan, facts) };
 }

@@ -12,11 +12,13 @@ async function builtinsOf(script: string): Promise<string[]> {
 }
 
 test("the enclave loads no module of Node's but these", async () => {
-  assert.deepEqual(await builtinsOf("enclave.cjs"), [
-    ...["assert", "async_hooks", "buffer", "crypto", "diagnostics_channel", "events", "fs", "fs/promises", "http", "net", "os", "path", "perf_hooks", "process"],
-    // undici names sqlite where it looks for what Node has, and does not load it.
-    ...["querystring", "sqlite", "stream", "stream/web", "timers/promises", "tls", "url", "util", "util/types", "worker_threads", "zlib"],
-  ]);
+  const expected = [
+    "assert async_hooks buffer crypto diagnostics_channel events fs fs/promises http net os path perf_hooks process querystring",
+    // undici names this one where it looks for what Node has, and does not load it.
+    "sqlite",
+    "stream stream/web timers/promises tls url util util/types worker_threads zlib",
+  ];
+  assert.deepEqual(await builtinsOf("enclave.cjs"), expected.join(" ").split(" "));
 });
 
 test("the compile worker loads no module of Node's but these", async () => {

@@ -1,3 +1,4 @@
+export { BufferShare, BufferedBytes, MAX_BUFFERED_BYTES } from "./buffered-bytes.ts";
 export { ERROR_CODES, type CodeFacts, type ErrorCode } from "./codes.ts";
 export { CmcpError, asCmcpError } from "./error.ts";
 export { fromBase64Url, fromHex, toBase64Url, toHex } from "./encoding.ts";

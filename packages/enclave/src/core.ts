@@ -1,3 +1,4 @@
+import type { BufferedBytes } from "@cmcp/boundary";
 import type { Catalog } from "@cmcp/catalog";
 import type { IdentitySettings } from "@cmcp/identity";
 import type { Config } from "@cmcp/launch";
@@ -61,6 +62,8 @@ export interface Core {
   readonly listeners: Listeners;
   readonly subscriptions: Subscriptions;
   readonly admission: Admission;
+  /** The bytes held for agents and of servers. */
+  readonly buffered: BufferedBytes;
   readonly cursors: Cursors;
   readonly drift: DriftMonitor;
   /** Who may call beside the holders of bearer tokens. */

@@ -6,7 +6,7 @@ import type { Core } from "./core.ts";
 import { MAX_LISTENERS } from "./listeners.ts";
 
 /** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
-export function load({ admission, listeners, subscriptions, tasks, upstreams }: Core): JsonObject {
+export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: Core): JsonObject {
   const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
   return {
     requests: { running: admission.running, waiting: admission.waiting, max_running: maxRunning, max_per_principal: maxPerPrincipal },
@@ -15,6 +15,7 @@ export function load({ admission, listeners, subscriptions, tasks, upstreams }: 
     followed_resources: subscriptions.size,
     tasks: { kept: tasks.size, max: MAX_TASKS },
     servers: { ...upstreams.load },
+    buffered_bytes: { held: buffered.held, max: buffered.max },
     memory_bytes: process.memoryUsage.rss(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { JsonObject } from "@cmcp/boundary";
+import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
 import type { Credentials } from "./credentials.ts";
@@ -38,9 +38,11 @@ export class Upstreams {
   readonly #closing = new AbortController();
   readonly #stdio: StdioServers;
   readonly #credentials: Credentials;
+  readonly #buffered: BufferedBytes;
 
-  constructor(dial: Dial, stdio: StdioServers, credentials: Credentials, limits: Partial<UpstreamLimits>) {
+  constructor(dial: Dial, stdio: StdioServers, credentials: Credentials, buffered: BufferedBytes, limits: Partial<UpstreamLimits>) {
     this.#credentials = credentials;
+    this.#buffered = buffered;
     this.#dial = dial;
     this.#stdio = stdio;
     this.#limits = limits;
@@ -109,7 +111,7 @@ export class Upstreams {
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
     if (server.transport === "stdio") return new StdioUpstream({ processes: this.#stdio.processes, index: this.#stdio.indexOf(server), clientInfo, limits: this.#limits });
-    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, ...eraOf(server), ...this.#credentialOf(server) };
+    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, buffered: this.#buffered, ...eraOf(server), ...this.#credentialOf(server) };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
     return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits });

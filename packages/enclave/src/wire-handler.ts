@@ -1,34 +1,49 @@
-import { CmcpError, asCmcpError, examine, untrusted, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, examine, untrusted, type BufferShare, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
 import type { HttpRequest } from "@cmcp/mcp";
 import { reportFault } from "./report-fault.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
 
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
-function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange): HttpRequest {
+function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange, buffered: BufferShare): HttpRequest {
   const hasBody = method !== "GET" && method !== "HEAD";
-  return { method, url: `http://enclave.invalid${path}`, headers: new Headers(headers), body: hasBody ? bytesOf(body) : null, signal };
+  return { method, url: `http://enclave.invalid${path}`, headers: new Headers(headers), body: hasBody ? bytesOf(body) : null, signal, buffered };
 }
 
 async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) yield examine(chunk);
 }
 
-/** Runs a handler behind one wire exchange. */
-export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<Response>): Promise<void> {
-  let response: Response;
+/** Whose a request is before anybody was authenticated. */
+const NOBODY = "nobody";
+
+/** Runs a handler behind one wire exchange. What the gateway holds of it is counted in `buffered` until it is over. */
+export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<Response>, buffered: BufferedBytes): Promise<void> {
+  const share = buffered.share(NOBODY);
   try {
-    response = await handle(toRequest(opening, exchange));
+    const response = await responseOf(toRequest(opening, exchange, share), handle);
+    if (response instanceof CmcpError) return await exchange.fail(response.code, response.message);
+    const { body } = response;
+    const streamed = response.headers.get("content-type") === "text/event-stream";
+    // An answer in one piece is held until the agent has read it all; where there is no room for it the agent is told so.
+    const whole = streamed || body === null ? null : new Uint8Array(await response.arrayBuffer());
+    share.take(whole?.byteLength ?? 0);
+    await exchange.respond({ status: response.status, headers: Object.fromEntries(response.headers) });
+    if (whole !== null) await exchange.write(whole);
+    else for await (const chunk of body ?? []) await exchange.write(chunk);
+    await exchange.end();
+  } finally {
+    share.free();
+  }
+}
+
+async function responseOf(request: HttpRequest, handle: (request: HttpRequest) => Promise<Response>): Promise<Response | CmcpError> {
+  try {
+    return await handle(request);
   } catch (thrown) {
     const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
     if (error.code === "INTERNAL") reportFault(error);
-    await exchange.fail(error.code, error.message);
-    return;
+    return error;
   }
-  await exchange.respond({ status: response.status, headers: Object.fromEntries(response.headers) });
-  if (response.body !== null) {
-    for await (const chunk of response.body) await exchange.write(chunk);
-  }
-  await exchange.end();
 }
 
 /** Reads a control message whole. @throws CmcpError `WIRE_FRAME_TOO_LARGE` over `maxBytes`. */

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
-import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { StdioChannel } from "./channel/channel.ts";
 import { SocketChannel } from "./channel/socket-channel.ts";
 import { START_MS, TABLE_MS } from "./limits.ts";
@@ -79,15 +79,16 @@ export class Spawner {
 
   /**
    * Starts the server at `index` of the table in a process of its own.
+   * @param buffered counts what is held of messages that have not arrived or left in full
    * @throws CmcpError `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`, `OVERLOADED`, `SPAWN_UNAVAILABLE`
    */
-  async start(index: number): Promise<StdioChannel> {
+  async start(index: number, buffered?: BufferShare): Promise<StdioChannel> {
     const { socket, answer } = await exchange(this.#path, encodeStart(index), FOUND_BYTES, START_MS, (bytes) => {
       const found = decodeFound(bytes);
       requireReady(found);
       return found;
     });
-    return new SocketChannel(socket, answer.digest);
+    return new SocketChannel(socket, answer.digest, buffered);
   }
 
   /** Ends the spawner and everything it started. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
+import { BufferedBytes, CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, type Catalog } from "@cmcp/catalog";
 import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
@@ -79,9 +79,10 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   // A principal waits for the reports of its own sessions, all of which may be closed at once, and for a few of its own.
   const maxWaiting = config.enclave.max_sessions_per_principal + MAX_ON_DEMAND_REPORTS;
   const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
-  const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development);
+  const buffered = new BufferedBytes();
+  const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development, buffered);
   const credentials = new Credentials(catalog);
-  const upstreams = new Upstreams(dial, stdio, credentials, {
+  const upstreams = new Upstreams(dial, stdio, credentials, buffered, {
     connectMs: config.enclave.upstream_connect_timeout_ms,
     headersMs: config.enclave.upstream_idle_timeout_ms,
     idleMs: config.enclave.upstream_idle_timeout_ms,
@@ -122,6 +123,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     listeners: new Listeners(),
     subscriptions: new Subscriptions(() => core),
     admission: new Admission(),
+    buffered,
     cursors: new Cursors(),
     drift: new DriftMonitor(
       catalog,

@@ -53,7 +53,7 @@ export class Enclave {
         return await this.#drain(exchange);
       case "request":
         if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `request is not legal while ${this.#phases.phase}`);
-        return await answer(exchange, opening, this.#running.handle);
+        return await answer(exchange, opening, this.#running.handle, this.#running.core.buffered);
       case "egress":
       case "append":
       case "scan":

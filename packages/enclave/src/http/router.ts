@@ -55,6 +55,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       const metadata = protectedResource(core.callerIdentity, request.method, url.pathname);
       if (metadata !== null) return metadata;
       const caller = await core.principals.authenticate(request.headers.get("authorization"), hostsWord(core, request));
+      request.buffered?.belongTo(`principal:${caller.principalId}`);
       if (isMcp) {
         core.freshness.require();
         return await mcp(request, caller);

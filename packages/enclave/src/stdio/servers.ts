@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, type BufferedBytes } from "@cmcp/boundary";
 import type { Catalog, StdioServer } from "@cmcp/catalog";
 import type { Config } from "@cmcp/launch";
 import { Spawner, StdioProcesses, allowServer, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
@@ -14,13 +14,13 @@ export class StdioServers {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #spawner: Spawner | null;
 
-  private constructor(spawner: Spawner | null, entries: ReadonlyMap<string, Entry>, settings: NonNullable<Config["enclave"]["stdio"]>) {
+  private constructor(spawner: Spawner | null, entries: ReadonlyMap<string, Entry>, settings: NonNullable<Config["enclave"]["stdio"]>, buffered: BufferedBytes) {
     this.#spawner = spawner;
     this.#entries = entries;
     this.processes = new StdioProcesses(
       async (index) => {
         if (spawner === null) throw new CmcpError("SPAWN_UNAVAILABLE", "there is no spawner");
-        return await spawner.start(index);
+        return await spawner.start(index, buffered.share(`stdio server:${index}`));
       },
       { maxProcesses: settings.max_processes, maxPerPrincipal: settings.max_processes_per_principal, idleMs: settings.idle_seconds * 1000 },
     );
@@ -32,12 +32,12 @@ export class StdioServers {
    * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
-  static async open(catalog: Catalog, config: Config, path: string | null, development: boolean): Promise<StdioServers> {
+  static async open(catalog: Catalog, config: Config, path: string | null, development: boolean, buffered: BufferedBytes): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
     const unknown = Object.keys(settings.servers).find((name) => !servers.some((server) => server.name === name));
     if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
-    if (servers.length === 0) return new StdioServers(null, new Map(), settings);
+    if (servers.length === 0) return new StdioServers(null, new Map(), settings, buffered);
     const allowed = servers.map((server) => allowServer(server.name, server.spawn, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers[server.name] }));
     if (path === null) throw new CmcpError("SPAWN_UNAVAILABLE", "the catalog has stdio servers and no spawner runs beside the enclave");
     const spawner = await Spawner.open(path, allowed);
@@ -48,7 +48,7 @@ export class StdioServers {
       throw thrown;
     }
     const entries = servers.map((server, index): [string, Entry] => [server.identity, { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) }]);
-    return new StdioServers(spawner, new Map(entries), settings);
+    return new StdioServers(spawner, new Map(entries), settings, buffered);
   }
 
   /** The server's place in the spawner's table. */

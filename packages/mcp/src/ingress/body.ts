@@ -7,7 +7,7 @@ function tooLarge(maxBytes: number): Refusal {
   return new Refusal("MCP_PAYLOAD_TOO_LARGE", RPC.invalidRequest, `the request body is larger than ${maxBytes} bytes`);
 }
 
-/** Reads at most `maxBytes` of the body; stops reading where the limit is passed. */
+/** Reads at most `maxBytes` of the body, which stay counted; stops reading where the limit is passed. */
 async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
   // The host may lie about the length, so the header only saves reading; the count below is what holds.
   const declared = request.headers.get("content-length");
@@ -20,6 +20,7 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
     for await (const chunk of request.body) {
       size += chunk.byteLength;
       if (size > maxBytes) throw tooLarge(maxBytes);
+      request.buffered?.take(chunk.byteLength);
       chunks.push(chunk);
     }
   } catch (thrown) {
@@ -28,11 +29,11 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
   return Buffer.concat(chunks, size);
 }
 
-/** The body as strict JSON. Throws -32700 with the precise cause, or 413. */
-export async function readJsonBody(request: HttpRequest, maxBytes: number): Promise<JsonValue> {
+/** The body as strict JSON, and how long it was. Throws -32700 with the precise cause, or 413. */
+export async function readJsonBody(request: HttpRequest, maxBytes: number): Promise<{ readonly value: JsonValue; readonly byteLength: number }> {
   const bytes = await readBytes(request, maxBytes);
   try {
-    return parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes });
+    return { value: parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes }), byteLength: bytes.byteLength };
   } catch (thrown) {
     const cause = asCmcpError(thrown, "JSON_SYNTAX", "the request body is not JSON");
     throw new Refusal("MCP_PARSE_FAILURE", RPC.parseError, `the request body is not acceptable JSON: ${cause.message}`, {

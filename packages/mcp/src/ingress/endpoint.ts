@@ -27,30 +27,39 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
   const dispatcher = new LegacyDispatcher(ports, sessions);
   const modern = new ModernDispatcher(ports, limits.maxInFlight);
 
-  async function readPost(request: HttpRequest): Promise<{ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }> {
+  async function readPost(request: HttpRequest): Promise<({ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }) & { byteLength: number }> {
     checkPostHeaders(request.headers);
-    const value = await readJsonBody(request, limits.maxBodyBytes);
+    const { value, byteLength } = await readJsonBody(request, limits.maxBodyBytes);
     try {
       const message = readMessage(value);
-      return { message, era: checkEra(message, request.headers) };
+      return { message, era: checkEra(message, request.headers), byteLength };
     } catch (thrown) {
       const refusal = asRefusal(thrown);
       const own = refusal.rpcCode === RPC.refused ? invalidRequest(refusal.message) : refusal;
-      return { refusal: own, id: echoableId(value) };
+      return { refusal: own, id: echoableId(value), byteLength };
     }
   }
 
   async function post(request: HttpRequest, caller: Caller): Promise<Response> {
     const read = await readPost(request);
     if ("refusal" in read) return refusalResponse(read.refusal, read.id);
-    const { message } = read;
-    if (read.era === "modern") return await modern.answer(message, { caller, headers: request.headers, gone: request.signal });
+    try {
+      return await answer(read, request, caller);
+    } finally {
+      // What was read of it is held as long as the request waits or runs, until its answer begins.
+      request.buffered?.give(read.byteLength);
+    }
+  }
+
+  async function answer({ message, era }: { message: RpcMessage; era: Era }, request: HttpRequest, caller: Caller): Promise<Response> {
+    const { headers, signal: gone, buffered } = request;
+    if (era === "modern") return await modern.answer(message, { caller, headers, gone, buffered });
     const id = message.kind === "request" ? message.id : null;
     let inSession = false;
     try {
-      const opened = sessions.fromHeaders(request.headers, caller);
+      const opened = sessions.fromHeaders(headers, caller);
       inSession = opened !== undefined;
-      const inbound = { caller, headers: request.headers, opened, gone: request.signal };
+      const inbound = { caller, headers, opened, gone, buffered };
       if (message.kind === "request") return await dispatcher.request(message, inbound);
       if (message.kind === "notification") dispatcher.notification(message, inbound);
       else dispatcher.answer(message, inbound);
@@ -76,7 +85,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("GET needs the Mcp-Session-Id of the session to listen to");
     if (!acceptsStream(request.headers)) throw invalidRequest("Accept must allow text/event-stream", 406);
-    return await dispatcher.listen(caller, opened, request.signal);
+    return await dispatcher.listen(caller, opened, request.signal, request.buffered);
   }
 
   return async (request, caller) => {

@@ -1,3 +1,5 @@
+import type { BufferShare } from "@cmcp/boundary";
+
 /**
  * What is read of an agent's HTTP request. A web-standard `Request` is one; the enclave hands over the plain record,
  * because making a `Request` and its stream is a noticeable part of a call.
@@ -11,4 +13,6 @@ export interface HttpRequest {
   readonly body: AsyncIterable<Uint8Array> | null;
   /** Aborted once the agent is gone. */
   readonly signal: AbortSignal;
+  /** Counts what is held of the request and of its answer. Whoever makes it frees it once the exchange is over; without it nothing is counted. */
+  readonly buffered?: BufferShare;
 }

@@ -1,10 +1,9 @@
 import { errorText } from "../jsonrpc/reply.ts";
 import type { RequestId } from "../jsonrpc/message.ts";
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import { jsonResponse, refusalResponse, type Refusal } from "./refusal.ts";
+import { UnreadEvents } from "./unread.ts";
 
-/** Events the agent has not read yet, over which the sender waits; its characters, over which the stream is given up. */
-const HIGH_WATER_EVENTS = 16;
 /** A comment line at this interval keeps a quiet stream from being taken for a dead one, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -20,92 +19,94 @@ export function acceptsStream(headers: Headers): boolean {
 export class ReplyStream {
   readonly response: Promise<Response>;
   readonly #respond: (response: Response) => void;
-  readonly #encoder = new TextEncoder();
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #drained = Promise.withResolvers<void>();
+  readonly #unread: UnreadEvents;
+  #opened = false;
   #over = false;
   #keepAlive: NodeJS.Timeout | undefined;
   readonly #left: () => void;
 
-  /** @param left called when the agent stops reading before the end */
-  constructor(left: () => void) {
+  /**
+   * @param left called when the agent stops reading before the end
+   * @param buffered counts the events that wait for the agent
+   */
+  constructor(left: () => void, buffered?: BufferShare) {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#respond = resolve;
     this.#left = left;
+    this.#unread = new UnreadEvents(buffered);
   }
 
   /** Opens the event stream, if it is not open yet. */
   open(headers: Readonly<Record<string, string>> = {}): void {
-    if (this.#controller !== undefined || this.#over) return;
+    if (this.#opened || this.#over) return;
+    this.#opened = true;
     const body = new ReadableStream<Uint8Array>(
       {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => {
-          this.#drained.resolve();
-          this.#drained = Promise.withResolvers<void>();
+        pull: async (controller) => {
+          const event = await this.#unread.next();
+          if (event === undefined) controller.close();
+          else controller.enqueue(event);
         },
         cancel: () => {
+          this.#unread.drop();
           this.#stop();
           this.#left();
         },
       },
-      { highWaterMark: HIGH_WATER_EVENTS },
+      // Held in one place only, and counted there.
+      { highWaterMark: 0 },
     );
-    this.#keepAlive = setInterval(() => this.#enqueue(":\n\n"), KEEP_ALIVE_MS).unref();
+    this.#keepAlive = setInterval(() => {
+      if (this.#unread.empty) this.#unread.push(":\n\n", "uncounted");
+    }, KEEP_ALIVE_MS).unref();
     this.#respond(new Response(body, { status: 200, headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no", ...headers } }));
   }
 
-  /** Sends one message; resolves when the agent can take another. @throws CmcpError `REQUEST_CANCELLED` once it reads no more */
+  /** Sends one message; resolves when the agent can take another. @throws CmcpError `REQUEST_CANCELLED` once it reads no more, `OVERLOADED` */
   async event(message: string): Promise<void> {
     this.open();
     if (this.#over) throw new CmcpError("REQUEST_CANCELLED", "the agent reads no more");
-    this.#enqueue(`event: message\ndata: ${message}\n\n`);
-    while (!this.#over && (this.#controller?.desiredSize ?? 1) <= 0) await this.#drained.promise;
+    this.#unread.push(eventOf(message), "counted");
+    await this.#unread.room();
   }
 
   /** True while the agent has unread events to its bound; a sender that cannot wait gives up then. */
   get full(): boolean {
-    return (this.#controller?.desiredSize ?? 1) <= 0;
+    return this.#unread.full;
   }
 
-  /** The result, as JSON or as the last event. */
+  /** The result, as JSON or as the last event. @throws CmcpError `OVERLOADED` when there is no room for it; a refusal can still be sent */
   finish(text: string, headers: Readonly<Record<string, string>> = {}): void {
     if (this.#over) return;
-    if (this.#controller === undefined) this.#respond(jsonResponse(text, 200, { ...headers }));
-    else this.#enqueue(`event: message\ndata: ${text}\n\n`);
-    this.#close();
+    if (this.#opened) this.#unread.push(eventOf(text), "counted");
+    else this.#respond(jsonResponse(text, 200, { ...headers }));
+    this.close();
   }
 
   /** A refusal, with its HTTP status while nothing else has been said. */
   refuse(refusal: Refusal, id: RequestId, status: number): void {
     if (this.#over) return;
-    if (this.#controller === undefined) this.#respond(refusalResponse(refusal, id, status));
-    else this.#enqueue(`event: message\ndata: ${errorText(id, refusal.rpcCode, refusal.message, refusal.data)}\n\n`);
-    this.#close();
+    if (this.#opened) this.#unread.push(eventOf(errorText(id, refusal.rpcCode, refusal.message, refusal.data)), "uncounted");
+    else this.#respond(refusalResponse(refusal, id, status));
+    this.close();
   }
 
   /** Ends the stream without a result. */
   close(): void {
-    if (!this.#over) this.#close();
-  }
-
-  #enqueue(text: string): void {
-    if (!this.#over) this.#controller?.enqueue(this.#encoder.encode(text));
-  }
-
-  #close(): void {
+    if (this.#over) return;
     this.#stop();
-    this.#controller?.close();
+    this.#unread.end();
   }
 
   #stop(): void {
     this.#over = true;
     clearInterval(this.#keepAlive);
-    this.#drained.resolve();
   }
+}
+
+function eventOf(message: string): string {
+  return `event: message\ndata: ${message}\n\n`;
 }
 
 /** The text of a notification. */

@@ -38,6 +38,9 @@ const MAX_EVENT_ID = 1024;
 /** One event of a stream: an MCP message, or something else by its name. */
 export type StreamEvent = { readonly kind: "message"; readonly message: RpcMessage } | { readonly kind: "other"; readonly name: string; readonly data: string };
 
+/** What ends an event; of a stream that has sent one the parser keeps nothing that came before. */
+const BLANK_LINE = /\n\r?\n|\r\r/;
+
 /** Events of an event stream (HTML Living Standard, section 9.2.6), in order. */
 async function* events(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<StreamEvent> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -53,8 +56,10 @@ async function* events(exchange: HttpExchange, maxBytes: number, position: Strea
     },
   });
   for (let chunk = await exchange.read(); chunk !== null; chunk = await exchange.read()) {
+    let text: string;
     try {
-      parser.feed(decoder.decode(chunk, { stream: true }));
+      text = decoder.decode(chunk, { stream: true });
+      parser.feed(text);
     } catch (thrown) {
       throw protocolFault("the tool server's event stream is not UTF-8", {}, thrown);
     }
@@ -64,6 +69,8 @@ async function* events(exchange: HttpExchange, maxBytes: number, position: Strea
       if (name !== "message") yield { kind: "other", name, data };
       else yield { kind: "message", message: toMessage(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes })) };
     }
+    // After the events were taken, which may wait for a slow agent.
+    if (BLANK_LINE.test(text)) exchange.consumed();
   }
 }
 

@@ -17,7 +17,7 @@ import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
-import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
+import { DEFAULT_UPSTREAM_LIMITS, sharesOf, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
 /** How long a server may take over what nobody waits for. */
@@ -63,8 +63,9 @@ export class UpstreamClient implements Upstream {
     this.#pool = createPool(options, limits, this.#closing.signal, limits.maxConnections);
     this.#standing = createPool(options, limits, this.#closing.signal, MAX_STREAMS);
     const path = options.url.pathname + options.url.search;
-    const exchanges = new Exchanges(this.#pool, path, limits, options.credential);
-    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS }, options.credential);
+    const share = sharesOf(options);
+    const exchanges = new Exchanges(this.#pool, path, limits, share, options.credential);
+    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS }, share, options.credential);
     this.#calls = exchanges;
     this.#streams = streams;
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BufferedBytes } from "@cmcp/boundary";
 import { Pool } from "./undici.ts";
 import { DEFAULT_UPSTREAM_LIMITS } from "../index.ts";
 import { ScriptedServer, http } from "../testing/scripted-server.ts";
@@ -13,9 +14,9 @@ await test("an exchange whose caller is already gone is never dispatched", async
     await server.close();
   });
   const request = { method: "POST", path: "/mcp", headers: {}, body: "{}" } as const;
-  const gone = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, AbortSignal.abort());
+  const gone = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, AbortSignal.abort(), new BufferedBytes().share("server"));
   await assert.rejects(gone.head(), { code: "REQUEST_CANCELLED", detail: { sent: 0 } });
-  const stays = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, new AbortController().signal);
+  const stays = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, new AbortController().signal, new BufferedBytes().share("server"));
   assert.equal((await stays.head()).status, 200);
   assert.equal(server.requests.length, 1);
 });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { Dispatcher } from "undici";
 import { errors } from "./undici.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
@@ -31,6 +31,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #deadline: number;
   readonly #signal: AbortSignal;
   readonly #chunks: Uint8Array[] = [];
+  /** The bytes of {@link #chunks}, and of what was read and not said to be consumed. */
+  readonly #buffered: BufferShare;
   #controller: Dispatcher.DispatchController | undefined;
   #head: ResponseHead | undefined;
   #failure: CmcpError | undefined;
@@ -45,7 +47,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   /** Resolves when the exchange is over, one way or the other. */
   readonly closed: Promise<void>;
 
-  constructor(dispatcher: Dispatcher, request: HttpRequest, limits: UpstreamLimits, signal: AbortSignal) {
+  /** @param buffered what the exchange holds of the answer until it is released or abandoned */
+  constructor(dispatcher: Dispatcher, request: HttpRequest, limits: UpstreamLimits, signal: AbortSignal, buffered: BufferShare) {
+    this.#buffered = buffered;
     this.#limits = limits;
     this.#deadline = performance.now() + limits.totalMs;
     this.#signal = signal;
@@ -83,6 +87,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** Says that what was read is held no longer. */
+  consumed(): void {
+    this.#buffered.keep(this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  }
+
   /** The rest of the body in one piece. */
   async readAll(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
@@ -109,6 +118,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   /** Lets the answer end by itself for a moment, so that the connection can be used again, then drops it. */
   release(graceMs: number): void {
+    this.#chunks.length = 0;
+    this.#buffered.free();
     if (this.#ended || this.#failure !== undefined) return;
     this.#within(graceMs, "the end of the answer");
     this.#released = true;
@@ -117,6 +128,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   /** Drops the exchange and its connection; does nothing when it has ended. */
   abandon(): void {
+    this.#buffered.free();
     this.#fail(upstreamFault("REQUEST_CANCELLED", "the exchange was abandoned", this.#sent));
   }
 
@@ -143,6 +155,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#received += chunk.byteLength;
     if (this.#received > this.#limits.maxResponseBytes) return this.#tooLarge();
     if (this.#released) return;
+    try {
+      this.#buffered.take(chunk.byteLength);
+    } catch (thrown) {
+      return this.#fail(faultOf(asCmcpError(thrown, "INTERNAL", "the answer could not be held"), true));
+    }
     this.#chunks.push(chunk);
     this.#within(this.#limits.idleMs, "more of the answer's body");
     this.#wake();

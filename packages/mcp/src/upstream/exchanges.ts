@@ -1,3 +1,4 @@
+import type { BufferShare } from "@cmcp/boundary";
 import type { Dispatcher } from "undici";
 import { HttpExchange } from "./exchange.ts";
 import { upstreamFault } from "./fault.ts";
@@ -12,10 +13,15 @@ export class Exchanges {
   readonly #dispatcher: Dispatcher;
   readonly #path: string;
   readonly #credential: (() => string) | undefined;
+  readonly #share: () => BufferShare;
   #running = 0;
 
-  /** @param credential see {@link UpstreamOptions.credential} */
-  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits, credential?: () => string) {
+  /**
+   * @param share of what the gateway holds, for one exchange
+   * @param credential see {@link UpstreamOptions.credential}
+   */
+  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits, share: () => BufferShare, credential?: () => string) {
+    this.#share = share;
     this.#credential = credential;
     this.#dispatcher = dispatcher;
     this.#path = path;
@@ -47,7 +53,7 @@ export class Exchanges {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }
     const all = { accept: "application/json, text/event-stream", "accept-encoding": "identity", ...headers, ...(this.#credential === undefined ? {} : { authorization: `Bearer ${this.#credential()}` }) };
-    const exchange = new HttpExchange(this.#dispatcher, { method, path: this.#path, headers: all, body }, limits, signal);
+    const exchange = new HttpExchange(this.#dispatcher, { method, path: this.#path, headers: all, body }, limits, signal, this.#share());
     this.#running += 1;
     void exchange.closed.then(() => (this.#running -= 1));
     return exchange;

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { BufferedBytes, type BufferShare } from "@cmcp/boundary";
 
 /** Opens a byte stream to a host and port, by name; the only way anything here reaches a network. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
@@ -48,6 +49,13 @@ export interface UpstreamOptions {
   readonly limits?: Partial<UpstreamLimits>;
   /** The era the server is approved to speak; without it the server is asked. */
   readonly era?: "modern" | "legacy";
+  /** Where the bytes are counted that are held of the server's answers; without it the bound is the server's own. */
+  readonly buffered?: BufferedBytes;
   /** The bearer token that every request to the server carries, as it is at that moment; it may throw where there is none yet. */
   readonly credential?: () => string;
+}
+
+/** Makes the shares of a server's exchanges: all of them are the server's. */
+export function sharesOf({ url, buffered = new BufferedBytes() }: UpstreamOptions): () => BufferShare {
+  return () => buffered.share(`server:${url.href}`);
 }

@@ -15,6 +15,11 @@ export class LineSplitter {
     this.#maxBytes = maxBytes;
   }
 
+  /** Bytes of the line that is not whole yet. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** The lines that `chunk` completes, without their line feeds. @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for a line over the bound */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     let from = 0;

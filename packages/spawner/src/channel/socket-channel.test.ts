@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { CmcpError, examine } from "@cmcp/boundary";
+import { BufferedBytes, CmcpError, examine } from "@cmcp/boundary";
 import { MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
 import { socketPair } from "../testing/socket-pair.ts";
 import { SocketChannel } from "./socket-channel.ts";
@@ -126,4 +126,28 @@ test("there is one handler", async (t) => {
   const channel = new SocketChannel(ours, DIGEST);
   channel.onMessage(() => undefined);
   assert.throws(() => channel.onMessage(() => undefined), { code: "INTERNAL" });
+});
+
+test("parts of messages count while they are held, in both directions, and end the server beyond the bound", async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const buffered = new BufferedBytes(8 * 1024 * 1024);
+  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  const got = Promise.withResolvers<void>();
+  channel.onMessage(() => got.resolve());
+  theirs.pause();
+  const unread = Buffer.alloc(3 * 1024 * 1024, "x");
+  const sent = channel.send(unread);
+  assert.equal(buffered.held, unread.byteLength + 1);
+  theirs.resume();
+  await sent;
+  assert.equal(buffered.held, 0);
+  theirs.write('a\n{"half":');
+  await got.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(buffered.held, 8);
+  const others = buffered.share("others");
+  others.take(buffered.max / 2 - 8);
+  theirs.write(Buffer.alloc(MAX_MESSAGE_BYTES / 2 + 100_000, "x"));
+  assert.equal((await channel.closed).code, "OVERLOADED");
+  assert.equal(buffered.held, buffered.max / 2 - 8);
 });

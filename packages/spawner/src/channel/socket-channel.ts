@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, untrusted, type BufferShare } from "@cmcp/boundary";
 import { CLOSE_MS, MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
 import type { MessageHandler, StdioChannel } from "./channel.ts";
 import { LineSplitter } from "./lines.ts";
@@ -11,14 +11,18 @@ export class SocketChannel implements StdioChannel {
   readonly digest: Uint8Array;
   readonly closed: Promise<CmcpError>;
   readonly #socket: Socket;
+  readonly #buffered: BufferShare | undefined;
   #why: CmcpError | undefined;
   #handled = false;
 
-  constructor(socket: Socket, digest: Uint8Array) {
+  /** @param buffered counts what is held of messages that have not arrived or left in full */
+  constructor(socket: Socket, digest: Uint8Array, buffered?: BufferShare) {
     this.digest = digest;
+    this.#buffered = buffered;
     this.#socket = socket;
     // Its end is told by `close`, which follows every error.
     socket.on("error", () => undefined);
+    socket.once("close", () => buffered?.free());
     this.closed = new Promise((resolve) => {
       const over = (): void => resolve((this.#why ??= new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended")));
       if (socket.destroyed) over();
@@ -38,8 +42,10 @@ export class SocketChannel implements StdioChannel {
     if (!socket.writable) throw this.#why ?? new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server has ended");
     if (socket.writableLength + message.byteLength > MAX_UNREAD_BYTES) throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent");
     const line = Buffer.concat([message, Uint8Array.of(LINE_FEED)]);
+    this.#buffered?.take(line.byteLength);
     await new Promise<void>((resolve, reject) => {
       socket.write(line, (error) => {
+        this.#buffered?.give(line.byteLength);
         if (error == null) resolve();
         else reject(new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended before it had read the message", { cause: error }));
       });
@@ -60,7 +66,10 @@ export class SocketChannel implements StdioChannel {
     const lines = new LineSplitter(MAX_MESSAGE_BYTES);
     try {
       for await (const chunk of this.#socket as AsyncIterable<Uint8Array>) {
+        const before = lines.held;
+        this.#buffered?.take(chunk.byteLength);
         for (const line of lines.push(chunk)) await handler(untrusted(line));
+        this.#buffered?.give(before + chunk.byteLength - lines.held);
       }
     } catch (thrown) {
       this.#why ??= thrown instanceof CmcpError ? thrown : asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the connection to the stdio server was lost");

@@ -1,4 +1,4 @@
-import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
 import { resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
@@ -22,6 +22,8 @@ export interface Inbound<Session> {
   readonly opened: OpenedSession<Session> | undefined;
   /** Aborts when the agent goes away. */
   readonly gone: AbortSignal;
+  /** Counts what waits for the agent to read it. */
+  readonly buffered: BufferShare | undefined;
 }
 
 /** The methods that list something, and the member of the result that holds it. */
@@ -60,19 +62,18 @@ export class LegacyDispatcher<Session extends object> {
       throw invalidParams("_cmcp.session_id and Mcp-Session-Id both name a session; send one");
     }
     const left = new AbortController();
-    const stream = new ReplyStream(() => left.abort());
+    const stream = new ReplyStream(() => left.abort(), inbound.buffered);
     // A session's agent may come back for the rest of a broken stream; a single request ends with its connection.
     const gone = AbortSignal.any([inbound.gone, left.signal]);
     const handle = (signal: AbortSignal): Promise<JsonObject> => this.#handle({ ...message, params }, context, inbound, stream, signal);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
     const work = inbound.opened === undefined ? handle(gone) : inbound.opened.inFlight.run(message.id, gone, handle);
-    void work.then(
-      (result) => stream.finish(resultText(message.id, result)),
-      (thrown: unknown) => {
+    void work
+      .then((result) => stream.finish(resultText(message.id, result)))
+      .catch((thrown: unknown) => {
         const refusal = asRefusal(thrown);
         stream.refuse(refusal, message.id, inbound.opened === undefined ? refusal.status : 200);
-      },
-    );
+      });
     return await stream.response;
   }
 
@@ -87,11 +88,11 @@ export class LegacyDispatcher<Session extends object> {
   }
 
   /** The stream of what concerns no request of the agent's: one for each session. */
-  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal): Promise<Response> {
+  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal, buffered?: BufferShare): Promise<Response> {
     if (opened.listening) throw new Refusal("OVERLOADED", RPC.refused, "this session has its stream already", { status: 409 });
     opened.listening = true;
     const left = new AbortController();
-    const stream = new ReplyStream(() => left.abort());
+    const stream = new ReplyStream(() => left.abort(), buffered);
     const signal = AbortSignal.any([gone, left.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => (opened.listening = false), { once: true });
     const everything = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };

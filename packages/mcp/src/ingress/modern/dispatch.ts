@@ -1,4 +1,4 @@
-import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import type { RequestId, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, resultText } from "../../jsonrpc/reply.ts";
 import { logLevel } from "../../log-level.ts";
@@ -22,6 +22,8 @@ export interface ModernInbound {
   readonly headers: Headers;
   /** Aborts when the agent closes the response stream, which is how this era cancels. */
   readonly gone: AbortSignal;
+  /** Counts what waits for the agent to read it. */
+  readonly buffered: BufferShare | undefined;
 }
 
 type Read = RpcRequest & { readonly params: JsonObject };
@@ -70,15 +72,14 @@ export class ModernDispatcher<Session extends object> {
     // This era has no notification for a server over HTTP; one that comes is taken and changes nothing.
     if (message.kind !== "request") return new Response(null, { status: 202 });
     const left = new AbortController();
-    const stream = new ReplyStream(() => left.abort());
+    const stream = new ReplyStream(() => left.abort(), inbound.buffered);
     const gone = AbortSignal.any([inbound.gone, left.signal]);
-    void this.#handle(message, { ...inbound, gone }, stream).then(
-      (outcome) => stream.finish(resultText(message.id, this.#signed(outcome))),
-      (thrown: unknown) => {
+    void this.#handle(message, { ...inbound, gone }, stream)
+      .then((outcome) => stream.finish(resultText(message.id, this.#signed(outcome))))
+      .catch((thrown: unknown) => {
         const refusal = asRefusal(thrown);
         stream.refuse(refusal, message.id, statusOf(refusal));
-      },
-    );
+      });
     return await stream.response;
   }
 

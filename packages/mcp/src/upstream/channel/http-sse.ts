@@ -3,7 +3,7 @@ import { Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault } from "../fault.ts";
 import { readEvents } from "../answer.ts";
 import { listeningLimits } from "../listening.ts";
-import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits, type UpstreamOptions } from "../options.ts";
+import { DEFAULT_UPSTREAM_LIMITS, sharesOf, type UpstreamLimits, type UpstreamOptions } from "../options.ts";
 import { createPool } from "../pool.ts";
 import type { OpenChannel } from "./channel.ts";
 
@@ -24,7 +24,8 @@ function endpointPath(url: URL, said: string): string {
 export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenChannel {
   const limits: UpstreamLimits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
   const pool = createPool(options, limits, closing, MAX_CONNECTIONS);
-  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS }, options.credential);
+  const share = sharesOf(options);
+  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS }, share, options.credential);
   closing.addEventListener("abort", () => void pool.destroy(), { once: true });
   return async (received, signal) => {
     const ending = new AbortController();
@@ -50,7 +51,7 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
       })
       .catch(closed.reject);
     try {
-      const posts = new Exchanges(pool, await endpoint.promise, limits, options.credential);
+      const posts = new Exchanges(pool, await endpoint.promise, limits, share, options.credential);
       return {
         closed: closed.promise,
         send: async (text) => {

@@ -1,0 +1,60 @@
+/** A handler behind real frames over a real Unix socket: what it holds for a request is counted and bounded. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { BufferedBytes } from "@cmcp/boundary";
+import type { HttpRequest } from "@cmcp/mcp";
+import { ExchangePool, listenUnix, serveStream, unixDialer, type OutgoingExchange } from "@cmcp/wire";
+import { answer } from "./wire-handler.ts";
+
+async function asked(t: TestContext, buffered: BufferedBytes, handle: (request: HttpRequest) => Promise<Response>): Promise<OutgoingExchange> {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-handler-"));
+  const listener = await listenUnix(join(folder, "s"), (stream) => serveStream(stream, async (exchange) => {
+    assert.ok(exchange.opening.t === "request");
+    await answer(exchange, exchange.opening, handle, buffered);
+  }));
+  const pool = new ExchangePool(unixDialer(join(folder, "s")), { maxStreams: 1 });
+  t.after(async () => {
+    await pool.close();
+    await listener.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const exchange = await pool.open({ t: "request", method: "GET", path: "/", headers: {} });
+  await exchange.end();
+  return exchange;
+}
+
+test("an answer counts until it was read, as its principal's once that is known", async (t) => {
+  const buffered = new BufferedBytes(4 * 1024 * 1024);
+  const exchange = await asked(t, buffered, async (request) => {
+    request.buffered?.belongTo("principal:alice");
+    return new Response("x".repeat(1_500_000));
+  });
+  assert.equal((await exchange.head).status, 200);
+  assert.equal(buffered.held, 1_500_000);
+  assert.throws(() => buffered.share("principal:alice").take(1_000_000), { code: "OVERLOADED" });
+  buffered.share("principal:bob").take(1_000_000);
+  let read = 0;
+  for await (const chunk of exchange.body) read += (chunk as unknown as Uint8Array).byteLength;
+  assert.equal(read, 1_500_000);
+  assert.equal(buffered.held, 1_000_000, "what bob has");
+});
+
+test("an answer there is no room for is refused before any of it is sent", async (t) => {
+  const buffered = new BufferedBytes(1_000_000);
+  const exchange = await asked(t, buffered, async () => new Response("x".repeat(600_000)));
+  await assert.rejects(exchange.head, { code: "OVERLOADED" });
+  assert.equal(buffered.held, 0);
+});
+
+test("a handler that fails leaves nothing counted", async (t) => {
+  const buffered = new BufferedBytes();
+  const exchange = await asked(t, buffered, async (request) => {
+    request.buffered?.take(5);
+    throw new Error("handler");
+  });
+  await assert.rejects(exchange.head, { code: "INTERNAL" });
+  assert.equal(buffered.held, 0);
+});

@@ -16,7 +16,7 @@ const RESERVED: Readonly<Record<string, string>> = {
   ATTESTATION_PROVIDER_NOT_IMPLEMENTED: "every provider of the format is built but opaque, which CONFIG_NOT_SUPPORTED refuses",
   AGENT_MANIFEST_BINDING_FAILED: "agent manifests",
   AGENT_MANIFEST_MISMATCH: "agent manifests",
-  SESSION_RESET_REQUIRED: "a session that must be reset is refused call by call with SESSION_SENSITIVITY_POLICY_DENY",
+  SESSION_RESET_REQUIRED: "what a session has seen is a denial like any other, 403 with SESSION_SENSITIVITY_POLICY_DENY; docs/decisions/session-reset.md says why",
   RESPONSE_INJECTION_DETECTED: "results are not scanned for injection",
   BREAK_GLASS_ACTIVE: "signed catalog exceptions",
   EXTERNAL_EVIDENCE_VERIFICATION_FAILED: "external receipts",

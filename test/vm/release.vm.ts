@@ -41,6 +41,6 @@ test("stdio servers are refused by name before anything is served: nothing in th
   const place = await machineTarget.open(t);
   assert.ok(place !== null);
   const host = await composeHost(t, place, config);
-  await assert.rejects(host.launch(host.document), { code: "SPAWN_UNAVAILABLE", message: /stdio servers/ });
+  await assert.rejects(host.launch(host.document), { code: "SPAWN_NOT_OFFERED", message: /stdio servers: files$/ });
   await assert.rejects(host.serve(), { code: "PHASE_VIOLATION" });
 });

@@ -94,6 +94,7 @@ export const ERROR_CODES = {
   UPSTREAM_INPUT_REQUIRED: fact(502, "do not use this call; the tool asks for further input, which this version does not pass on"),
   CREDENTIAL_NOT_PROVISIONED: fact(503, "put the credential that the catalog names into enclave.credentials_file and send the gateway SIGHUP"),
   SPAWN_UNAVAILABLE: fact(null, "compile the spawner and allow it its namespaces on this machine, or start with CMCP_DEV_MODE=1"),
+  SPAWN_NOT_OFFERED: fact(null, "run the server beside the gateway and put it into the catalog as an HTTP server (transport streamable-http), or run the enclave as a process"),
   SPAWN_NOT_PINNED: fact(null, "record the digest of the stdio server's files in the catalog, or set attestation.allow_unmeasured_spawn"),
   SPAWN_DIGEST_MISMATCH: fact(502, "stop: the stdio server's files are not the approved ones; have it investigated"),
   SPAWN_TREE_REFUSED: fact(502, "give the stdio server a readable folder of plain files, with links that stay inside, within the documented bounds"),

@@ -29,7 +29,7 @@ export class StdioServers {
   /**
    * Tells the spawner once which servers there are and holds what it found to the catalog.
    * @param path of the spawner's socket; `null` where none runs
-   * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`,
+   * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
   static async open(catalog: Catalog, config: Config, path: string | null, development: boolean, buffered: BufferedBytes): Promise<StdioServers> {
@@ -39,7 +39,7 @@ export class StdioServers {
     if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
     if (servers.length === 0) return new StdioServers(null, new Map(), settings, buffered);
     const allowed = servers.map((server) => allowServer(server.name, server.spawn, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers[server.name] }));
-    if (path === null) throw new CmcpError("SPAWN_UNAVAILABLE", "the catalog has stdio servers and no spawner runs beside the enclave");
+    if (path === null) throw notOffered(servers);
     const spawner = await Spawner.open(path, allowed);
     try {
       requireFound(spawner, servers, allowed, development);
@@ -72,6 +72,16 @@ export class StdioServers {
     if (entry === undefined) throw new CmcpError("INTERNAL", "a stdio server is not in the spawner's table");
     return entry;
   }
+}
+
+/** Most servers that a message names. */
+const MAX_NAMED = 8;
+
+/** An image runs nothing beside the enclave. */
+function notOffered(servers: readonly StdioServer[]): CmcpError {
+  const named = servers.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
+  const more = servers.length > MAX_NAMED ? ` and ${servers.length - MAX_NAMED} more` : "";
+  return new CmcpError("SPAWN_NOT_OFFERED", `this enclave has no spawner beside it, as in an image, so it cannot run stdio servers: ${named}${more}`);
 }
 
 /** A server whose files are not the approved ones stops the launch: somebody changed them. */

@@ -70,13 +70,15 @@ export function policyTee002(target: Target, parts: Readonly<Record<"sev-snp" | 
           const host = await composeHost(t, place, deployment.config);
           await restore();
           await assert.rejects(host.launch(host.document), { code: "LAUNCH_DIGEST_MISMATCH", message: new RegExp(carrier) });
-          await assert.rejects(host.launch(document), { code: "PHASE_VIOLATION" }, "no second attempt, not with the right one either");
-          await assert.rejects(host.serve(), { code: "PHASE_VIOLATION" });
+          // Not only is a launch over once it was tried: the refusal ended the instance.
+          const ended = { code: "PHASE_VIOLATION", message: /while Fatal/ };
+          await assert.rejects(host.launch(document), ended, "no second attempt, not with the right one either");
+          await assert.rejects(host.serve(), ended);
           await assert.rejects(async () => {
             const exchange = await host.pool.open({ t: "request", method: "GET", path: "/v1/status", headers: {} });
             await exchange.end();
             await exchange.head;
-          }, { code: "PHASE_VIOLATION" });
+          }, ended);
           await host.close();
           assert.equal(deployment.records.calls.length, 0);
         });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CatalogTool } from "@cmcp/catalog";
@@ -7,6 +8,7 @@ import { INPUT_SCHEMA, TOOL, callArguments, rules } from "../call.ts";
 import { TARGETS } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
 import type { Bench } from "./bench.ts";
+import { RULES } from "./setup.ts";
 import { microseconds } from "./timing.ts";
 
 const COUNTS: readonly number[] = [10, 100, 1_000];
@@ -31,10 +33,10 @@ export const CATALOG_TOOL: CatalogTool = {
   toolCategory: "unclassified",
 };
 
-function facts(): CallFacts {
+function facts(sessionId: string): CallFacts {
   return {
     principal: { id: "default" },
-    sessionId: "0d8f1a52-6d3b-4a4e-9d2c-3f5a6b7c8d9e",
+    sessionId,
     workflowId: "default",
     workflowAllowedTools: [TOOL],
     sessionSensitivity: "public",
@@ -58,12 +60,15 @@ async function compiled(count: number): Promise<CompiledPolicy> {
   return await compilePolicy(bundle, { tools: new Map([[TOOL, CATALOG_TOOL]]) }, { workerUrl: WORKER });
 }
 
-/** A decision under a bundle of `count` rules, ready to be repeated. */
-export async function decision(count: number): Promise<() => void> {
+/**
+ * A decision under a bundle of `count` rules, ready to be repeated: in a session of its own each time, so that the
+ * engine is asked anew, or in the same one, so that the engine's answer is known.
+ */
+export async function decision(count: number, asked: "anew" | "again"): Promise<() => void> {
   const policy = await compiled(count);
-  const call = facts();
+  const same = facts(randomUUID());
   return () => {
-    if (policy.decide(call).decision !== "allow") throw new Error("the measured call is not allowed");
+    if (policy.decide(asked === "again" ? same : facts(randomUUID())).decision !== "allow") throw new Error("the measured call is not allowed");
   };
 }
 
@@ -71,13 +76,15 @@ export async function decision(count: number): Promise<() => void> {
 export async function cedar({ plan }: Bench): Promise<Row[]> {
   const figures: { count: number; taken: number }[] = [];
   for (const count of COUNTS) {
-    const decide = await decision(count);
+    const decide = await decision(count, "anew");
     figures.push({ count, taken: await microseconds(decide, plan.stageMs) });
   }
+  const again = await microseconds(await decision(RULES, "again"), plan.stageMs);
   const first = figures[0]?.taken ?? Number.NaN;
   const last = figures.at(-1)?.taken ?? Number.NaN;
   return [
     ...figures.map(({ count, taken }) => figure(`decision, ${count} rules`, taken, "µs", "all but one name other tools")),
+    figure(`decision, ${RULES} rules, asked again`, again, "µs", "what rules can read is as before: the engine's answer is known"),
     atMost("growth from 10 to 1 000 rules", last / first, TARGETS.cedarGrowth, "×", "in-process, exported functions"),
   ];
 }

@@ -8,3 +8,6 @@ export const MAX_REQUEST_BYTES = 16_384;
 export const MAX_PREPARED_SLICES = 256;
 /** Policies of those slices together; a rule that belongs to every call is in each of them. */
 export const MAX_PREPARED_POLICIES = 20_000;
+/** Answers of the engine that are remembered, and characters of the requests they answer together. */
+export const MAX_ANSWERS = 4_096;
+export const MAX_ANSWERS_TEXT = 4_194_304;

@@ -2,6 +2,7 @@ import { isAuthorizedPartial, preparsePolicySet, preparseSchema, statefulIsAutho
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { ProjectedRequest } from "./project.ts";
+import { Answers } from "./answers.ts";
 import { MAX_PREPARED_POLICIES, MAX_PREPARED_SLICES } from "./bounds.ts";
 import type { Slice } from "./slice.ts";
 
@@ -14,11 +15,14 @@ interface Slot {
   plan: EnginePlan;
   key: string;
   policies: number;
+  /** Tells what is in it from whatever was or will be; never the same twice. */
+  filling: number;
   /** Place in the order of use; the lowest is used again first. */
   used: number;
 }
 
 const slots: Slot[] = [];
+const answers = new Answers();
 let prepared = 0;
 let clock = 0;
 let trapped = false;
@@ -31,6 +35,7 @@ function guarded<T>(work: () => T): T {
   } catch (thrown) {
     trapped = true;
     slots.length = 0;
+    answers.clear();
     throw new CmcpError("TEE_FAULT", "the policy engine failed", { cause: thrown });
   }
 }
@@ -40,7 +45,7 @@ const NONE: EnginePlan = { policies: {}, schema: {} };
 /** Takes a slot's policies out of the engine by putting none in their place. */
 function clear(slot: Slot): void {
   prepared -= slot.policies;
-  Object.assign(slot, { plan: NONE, key: "", policies: 0, used: 0 });
+  Object.assign(slot, { plan: NONE, key: "", policies: 0, filling: 0, used: 0 });
   guarded(() => preparsePolicySet(slot.name, { staticPolicies: {} }));
 }
 
@@ -55,7 +60,7 @@ function freeSlot(policies: number): Slot {
     clear(last);
     return last;
   }
-  const added: Slot = { name: `cmcp-${slots.length}`, plan: NONE, key: "", policies: 0, used: 0 };
+  const added: Slot = { name: `cmcp-${slots.length}`, plan: NONE, key: "", policies: 0, filling: 0, used: 0 };
   slots.push(added);
   return added;
 }
@@ -65,11 +70,12 @@ function policiesOf(plan: EnginePlan, ids: readonly string[]): Record<string, Co
 }
 
 /**
- * Puts a slice of a plan into this thread's engine, unless it is there, and returns the name it has there.
+ * Puts a slice of a plan into this thread's engine, unless it is there, and returns the slot it has there.
  *
  * @throws CmcpError `TEE_FAULT` when the engine refuses the slice or fails.
  */
-export function prepare(plan: EnginePlan, slice: Slice): string {
+export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
+  clock += 1;
   let slot = slots.find((held) => held.plan === plan && held.key === slice.key);
   if (slot === undefined) {
     const ids = slice.rules();
@@ -77,19 +83,26 @@ export function prepare(plan: EnginePlan, slice: Slice): string {
     const staticPolicies = policiesOf(plan, ids);
     const refused = guarded(() => [preparseSchema(free.name, slice.schema()), preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
     if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
-    Object.assign(free, { plan, key: slice.key, policies: ids.length });
+    Object.assign(free, { plan, key: slice.key, policies: ids.length, filling: clock });
     prepared += ids.length;
     slot = free;
   }
-  clock += 1;
   slot.used = clock;
-  return slot.name;
+  return slot;
 }
 
 /** Asks the engine about one request under a slice of a plan, validated against the plan's schema. @throws CmcpError `TEE_FAULT`. */
 export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequest): AuthorizationAnswer {
-  const name = prepare(plan, slice);
-  return guarded(() => statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true }));
+  const { name, filling } = prepare(plan, slice);
+  return guarded(() => {
+    // The engine itself reads a request as its JSON text, so this is all that it would be told.
+    const asked = `${filling} ${JSON.stringify(request)}`;
+    const before = answers.get(asked);
+    if (before !== undefined) return before;
+    const answer = statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true });
+    answers.keep(asked, answer);
+    return answer;
+  });
 }
 
 /** Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown. @throws CmcpError `TEE_FAULT`. */

@@ -122,6 +122,7 @@ for (const shape of ["call_tool", "per-tool-action"] as const) {
         for (const facts of requests) {
           const verdict = decideWith(plan, facts);
           assert.deepEqual(verdict, withEverything(plan, facts), [...rules, JSON.stringify(askedOf(plan.shape, facts))].join("\n"));
+          assert.deepEqual(decideWith(plan, facts), verdict, "asked again");
           seen.add(verdict.decision).add(verdict.cause);
           if (!("tool" in facts) && verdict.decision !== "deny") seen.add(facts.action);
         }

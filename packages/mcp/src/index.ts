@@ -1,3 +1,4 @@
+export { AbortScope } from "./abort-scope.ts";
 export { createMcpEndpoint, type McpEndpoint } from "./ingress/endpoint.ts";
 export type { HttpRequest } from "./ingress/http-request.ts";
 export {

@@ -95,8 +95,19 @@ function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok
 
 async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, place: Place): Promise<Reply> {
   const { subject } = decision;
-  const { server, inspectionMode = "buffered" } = approvedOf(subject);
+  const { inspectionMode = "buffered" } = approvedOf(subject);
   const governed = new GovernedPeer(peer, { taskId: call.task?.id ?? null, mayBecomeTask: place !== null, maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, call.caller, subject, call.decided, method) });
+  try {
+    return await sendGoverned(core, recorded, call, decision, input, peer, governed, place);
+  } finally {
+    governed.release();
+  }
+}
+
+/** @param governed the agent, as the server sees it while it answers */
+async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, governed: GovernedPeer, place: Place): Promise<Reply> {
+  const { subject } = decision;
+  const { server } = approvedOf(subject);
   let answer: UpstreamAnswer;
   let told: TaskAnswer | null = null;
   try {

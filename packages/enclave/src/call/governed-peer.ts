@@ -1,6 +1,6 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { removeLookAlikes } from "@cmcp/inspection";
-import { CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
+import { AbortScope, CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
 
 /** What inspection allows a server to say before its result. */
 export interface PeerTerms {
@@ -22,9 +22,9 @@ export interface PeerTerms {
 export class GovernedPeer implements Peer {
   readonly #peer: Peer;
   readonly #terms: PeerTerms;
-  readonly #stop = new AbortController();
-  readonly signal: AbortSignal;
+  readonly #scope: AbortScope;
   #bytes = 0;
+  #violation: CmcpError | null = null;
   /** Messages that reached the agent before the result. */
   delivered = 0;
   /** Questions put to the agent. */
@@ -33,7 +33,16 @@ export class GovernedPeer implements Peer {
   constructor(peer: Peer, terms: PeerTerms) {
     this.#peer = peer;
     this.#terms = terms;
-    this.signal = AbortSignal.any([peer.signal, this.#stop.signal]);
+    this.#scope = new AbortScope(peer.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+
+  /** The server has answered, or will not: nothing is to be aborted any more. */
+  release(): void {
+    this.#scope.release();
   }
 
   get capabilities(): JsonObject {
@@ -58,7 +67,7 @@ export class GovernedPeer implements Peer {
 
   /** Why the call was ended from here, `null` when it was not. */
   get violation(): CmcpError | null {
-    return this.#stop.signal.aborted ? (this.#stop.signal.reason as CmcpError) : null;
+    return this.#violation;
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
@@ -108,8 +117,8 @@ export class GovernedPeer implements Peer {
   #count(said: JsonObject): void {
     this.#bytes += canonicalText(said).length;
     if (this.#bytes <= this.#terms.maxBytes) return;
-    const violation = new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server sends more before its result than the gateway delivers");
-    this.#stop.abort(violation);
-    throw violation;
+    this.#violation = new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server sends more before its result than the gateway delivers");
+    this.#scope.abort(this.#violation);
+    throw this.#violation;
   }
 }

@@ -1,6 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
+import { AbortScope } from "@cmcp/mcp";
 import type { Session } from "@cmcp/session";
 
 /** A session together with its hash chain and the calls that are under way in it. */
@@ -21,7 +22,7 @@ export class RecordedSession {
   closing: Promise<Claim> | null = null;
   /** What of the catalog has its drift on record in this session; bounded by the catalog. */
   readonly drifted = new Set<string>();
-  readonly #inFlight = new Map<AbortController, Promise<unknown>>();
+  readonly #inFlight = new Map<AbortScope, Promise<unknown>>();
   #quiet = false;
 
   constructor(session: Session, chain: SessionChain, openedBy: Readonly<Record<string, string>>) {
@@ -33,26 +34,23 @@ export class RecordedSession {
   /** Runs one call; closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once closing has begun. */
   async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#quiet) throw new CmcpError("SESSION_CLOSED", "the session is closed");
-    const controller = new AbortController();
-    const task = work(AbortSignal.any([signal, controller.signal]));
-    const settled = task.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#inFlight.set(controller, settled);
+    const scope = new AbortScope(signal);
+    const task = work(scope.signal);
+    this.#inFlight.set(scope, task);
     this.session.inUse += 1;
     try {
       return await task;
     } finally {
       this.session.inUse -= 1;
-      this.#inFlight.delete(controller);
+      this.#inFlight.delete(scope);
+      scope.release();
     }
   }
 
   /** Refuses further calls, aborts those under way and waits until each has left its entry. */
   async quiesce(): Promise<void> {
     this.#quiet = true;
-    for (const controller of this.#inFlight.keys()) controller.abort();
-    await Promise.all(this.#inFlight.values());
+    for (const scope of this.#inFlight.keys()) scope.abort();
+    await Promise.allSettled(this.#inFlight.values());
   }
 }

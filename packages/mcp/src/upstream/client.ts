@@ -156,7 +156,7 @@ export class UpstreamClient implements Upstream {
   async #request(sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
     const { signal } = peer;
     const verdict = this.#era.current();
-    const era = await this.#known(verdict, signal);
+    const era = this.#era.found ?? (await this.#known(verdict, signal));
     try {
       return await this.#inEra(era, sessionKey, request, peer);
     } catch (thrown) {

@@ -32,6 +32,7 @@ export class EraOfServer {
   readonly #closing: AbortSignal;
   readonly #fixed: UpstreamEra | undefined;
   #verdict: Promise<UpstreamEra> | undefined;
+  #found: UpstreamEra | undefined;
 
   /** @param fixed the one era it may be, whatever the server says */
   constructor(transport: ModernTransport, limits: UpstreamLimits, closing: AbortSignal, fixed?: UpstreamEra) {
@@ -47,13 +48,25 @@ export class EraOfServer {
     if (this.#verdict !== undefined) return this.#verdict;
     const verdict = this.#probe();
     this.#verdict = verdict;
-    verdict.catch(() => this.forget(verdict));
+    verdict.then(
+      (era) => {
+        if (this.#verdict === verdict) this.#found = era;
+      },
+      () => this.forget(verdict),
+    );
     return verdict;
+  }
+
+  /** The verdict, once there is one. */
+  get found(): UpstreamEra | undefined {
+    return this.#found;
   }
 
   /** Forgets that verdict, unless another has come since. */
   forget(verdict: Promise<UpstreamEra>): void {
-    if (this.#verdict === verdict) this.#verdict = undefined;
+    if (this.#verdict !== verdict) return;
+    this.#verdict = undefined;
+    this.#found = undefined;
   }
 
   async #probe(again = true): Promise<UpstreamEra> {

@@ -1,4 +1,5 @@
 import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
+import { AbortScope } from "../../abort-scope.ts";
 import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
 import { resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
@@ -61,14 +62,13 @@ export class LegacyDispatcher<Session extends object> {
     if (inbound.opened !== undefined && context.label !== null) {
       throw invalidParams("_cmcp.session_id and Mcp-Session-Id both name a session; send one");
     }
-    const left = new AbortController();
-    const stream = new ReplyStream(() => left.abort(), inbound.buffered);
-    // A session's agent may come back for the rest of a broken stream; a single request ends with its connection.
-    const gone = AbortSignal.any([inbound.gone, left.signal]);
-    const handle = (signal: AbortSignal): Promise<JsonObject> => this.#handle({ ...message, params }, context, inbound, stream, signal);
+    const scope = new AbortScope(inbound.gone);
+    const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
+    const handle = (): Promise<JsonObject> => this.#handle({ ...message, params }, context, inbound, stream, scope.signal);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
-    const work = inbound.opened === undefined ? handle(gone) : inbound.opened.inFlight.run(message.id, gone, handle);
+    const work = inbound.opened === undefined ? handle() : inbound.opened.inFlight.run(message.id, scope, handle);
     void work
+      .finally(() => scope.release())
       .then((result) => stream.finish(resultText(message.id, result)))
       .catch((thrown: unknown) => {
         const refusal = asRefusal(thrown);

@@ -1,4 +1,5 @@
 import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
+import { AbortScope } from "../../abort-scope.ts";
 import type { RequestId, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, resultText } from "../../jsonrpc/reply.ts";
 import { logLevel } from "../../log-level.ts";
@@ -71,10 +72,10 @@ export class ModernDispatcher<Session extends object> {
   async answer(message: RpcMessage, inbound: ModernInbound): Promise<Response> {
     // This era has no notification for a server over HTTP; one that comes is taken and changes nothing.
     if (message.kind !== "request") return new Response(null, { status: 202 });
-    const left = new AbortController();
-    const stream = new ReplyStream(() => left.abort(), inbound.buffered);
-    const gone = AbortSignal.any([inbound.gone, left.signal]);
-    void this.#handle(message, { ...inbound, gone }, stream)
+    const scope = new AbortScope(inbound.gone);
+    const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
+    void this.#handle(message, { ...inbound, gone: scope.signal }, stream)
+      .finally(() => scope.release())
       .then((outcome) => stream.finish(resultText(message.id, this.#signed(outcome))))
       .catch((thrown: unknown) => {
         const refusal = asRefusal(thrown);

@@ -31,7 +31,7 @@ export class LegacySessions {
     for (;;) {
       const opening = this.#opening(key, peer.capabilities);
       try {
-        return await request(await this.#opened(opening.promise, peer.signal));
+        return await request(opening.session ?? (await this.#opened(opening.promise, peer.signal)));
       } catch (thrown) {
         const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
         // Servers answer 404, some 400, for a session they no longer know. Only 404 says that nothing ran.

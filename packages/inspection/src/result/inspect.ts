@@ -31,7 +31,8 @@ const encoder = new TextEncoder();
 
 function isLarger(result: JsonObject, maxBytes: number): boolean {
   const text = JSON.stringify(result);
-  return text.length > maxBytes || encoder.encode(text).byteLength > maxBytes;
+  // A UTF-16 unit is one to three bytes of UTF-8, so most results need not be encoded to be measured.
+  return text.length > maxBytes || (text.length * 3 > maxBytes && encoder.encode(text).byteLength > maxBytes);
 }
 
 const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });
@@ -51,7 +52,7 @@ export function inspectResult(tool: InspectedTool, result: JsonObject, options: 
   if (approved === null) return refused("schema_violation");
   const outcome = stripped.length === 0 ? "pass" : "surplus_stripped";
   const rules = new RedactRules(options.redactFields);
-  if (rules.empty) return { outcome, result: structuredClone(approved), stripped, redacted: 0, withheld: 0 };
+  if (rules.empty) return { outcome, result: approved, stripped, redacted: 0, withheld: 0 };
   try {
     return { outcome, ...redactResult(approved, rules, result), stripped };
   } catch (thrown) {

@@ -5,6 +5,9 @@ const letters = (name: string): string => name.normalize("NFKC").toLowerCase().r
 
 /** A name that only the gateway puts anywhere into a result. */
 function isGatewayField(name: string): boolean {
+  // Most names are told by their first letter: normalization turns nothing in ASCII into an underscore, nor an underscore into anything else.
+  const first = name[0] ?? "";
+  if (first !== "_" && first <= "\u007f") return false;
   return letters(name) === "cmcp" && name.normalize("NFKC").startsWith("_");
 }
 

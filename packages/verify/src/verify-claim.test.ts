@@ -33,14 +33,14 @@ describe("an intact record", () => {
       "mode, isolation and channel in root entry", "policy in force", "policy of every decision", ...receipts,
     ];
     assert.deepEqual(verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name).toSorted(), passed.toSorted());
-    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["platform evidence", "not-applicable"], ["policy of launch document", "not-performed"]]);
+    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["platform evidence", "not-applicable"], ["policy of launch document", "not-performed"], ["held claims", "not-performed"]]);
   });
 
   test("without pins, bundle and receipts says what was not performed", async () => {
     const verdict = await judge({ claim });
     assert.equal(verdict.outcome, "accepted");
     assert.equal(verdict.completeness, "unknown");
-    assert.deepEqual(verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name), ["trusted key", "policy hash", "catalog hash", "age", "policy of launch document", "audit chain", "receipts"]);
+    assert.deepEqual(verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name), ["trusted key", "policy hash", "catalog hash", "age", "policy of launch document", "audit chain", "receipts", "held claims"]);
   });
 
   test("of a session that is still open is accepted as an open prefix", async () => {

@@ -12,6 +12,7 @@ import { checkSignature } from "./claim/signature.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
 import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
+import { checkHeldClaim } from "./held/held-claim.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import type { Completeness, Verdict } from "./verdict.ts";
 
@@ -20,6 +21,8 @@ export interface ClaimRecord extends EvidenceRecord {
   readonly claim: Uint8Array;
   readonly bundle?: Uint8Array;
   readonly receipts?: readonly Uint8Array[];
+  /** Other claims, made before or after, that somebody kept: each must be of one history with this one. */
+  readonly heldClaims?: readonly Uint8Array[];
 }
 
 /**
@@ -41,6 +44,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
+  await checkHeldClaims(crypto, claim, bundle, record.heldClaims ?? [], list);
   return verdict(list, claim, bundle, signed, assurance);
 }
 
@@ -60,6 +64,14 @@ async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: Audit
   if (receipts.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
   const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries: bundle?.entries ?? null };
   for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
+}
+
+async function checkHeldClaims(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, given: readonly Uint8Array[], list: Checklist): Promise<void> {
+  if (given.length === 0) list.notPerformed("held claims", "no other claim was given (--held-claim): whether there is a second history is not looked at");
+  for (const bytes of given) {
+    const held = list.attempt("held claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () => parseClaim(bytes));
+    if (held !== null) await checkHeldClaim(crypto, claim, held, bundle?.entries ?? null, list);
+  }
 }
 
 function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean, assurance: PlatformAssurance): Verdict {

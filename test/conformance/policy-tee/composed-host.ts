@@ -31,8 +31,11 @@ export interface Gateway {
 
 const ENVIRONMENT = { CMCP_BEARER_TOKEN: TOKEN } as const;
 
-/** Starts the host's services and an enclave for a deployment. Everything ends with `owner`, or before, when it is closed. */
-export async function composeHost(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT): Promise<ComposedHost> {
+/**
+ * Starts the host's services and an enclave for a deployment. Everything ends with `owner`, or before, when it is closed.
+ * @param record what the host keeps, where more than one enclave is fed with it; the caller closes it
+ */
+export async function composeHost(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT, record?: BlobStore): Promise<ComposedHost> {
   const inputs = await readLaunchInputs(config, environment);
   const quiet = createLog({ level: "silent" });
   const undo: (() => Promise<unknown>)[] = [];
@@ -40,8 +43,8 @@ export async function composeHost(owner: Pick<Owner, "after">, place: Place, con
     for (const step of undo.splice(0).toReversed()) await step();
   };
   owner.after(close);
-  const store = new BlobStore(null);
-  undo.push(async () => store.close());
+  const store = record ?? new BlobStore(null);
+  if (record === undefined) undo.push(async () => store.close());
   const relay = new EgressRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), quiet);
   const services = await listenServices(place.services, { relay, store, log: quiet });
   undo.push(() => services.close());
@@ -79,8 +82,8 @@ async function requested(url: string, method: string): Promise<string> {
 }
 
 /** Starts an enclave, launches it with the deployment's document as it is on disk, and serves. */
-export async function serveComposed(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT): Promise<ComposedHost & Gateway> {
-  const host = await composeHost(owner, place, config, environment);
+export async function serveComposed(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT, record?: BlobStore): Promise<ComposedHost & Gateway> {
+  const host = await composeHost(owner, place, config, environment, record);
   await host.launch(host.document);
   return { ...host, ...(await host.serve()) };
 }

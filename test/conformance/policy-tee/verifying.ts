@@ -15,6 +15,7 @@ export interface Claimed {
   readonly measurements: string | null;
   readonly bundle?: string;
   readonly receipts?: readonly string[];
+  readonly heldClaims?: readonly string[];
   readonly policyHash?: string;
 }
 
@@ -38,14 +39,22 @@ export interface Judgement {
 }
 
 /** Runs `cmcp verify` from its sources. */
-export async function verified({ claim, evidence, launchDocument, policy, measurements, bundle, receipts = [], policyHash }: Claimed): Promise<Judgement> {
+export async function verified({ claim, evidence, launchDocument, policy, measurements, bundle, receipts = [], heldClaims = [], policyHash }: Claimed): Promise<Judgement> {
   const option = (name: string, value: string | null | undefined): string[] => (value === null || value === undefined ? [] : [name, value]);
-  const args = [
-    "verify", claim, "--json", "--evidence", evidence, "--appraisal-policy", policy, "--launch-document", launchDocument,
-    ...option("--measurements", measurements), ...option("--audit-bundle", bundle), ...option("--policy-hash", policyHash), ...receipts.flatMap((receipt) => ["--receipt", receipt]),
-  ];
+  return await judged([
+    claim, "--evidence", evidence, "--appraisal-policy", policy, "--launch-document", launchDocument,
+    ...option("--measurements", measurements), ...option("--audit-bundle", bundle), ...option("--policy-hash", policyHash), ...receipts.flatMap((receipt) => ["--receipt", receipt]), ...heldClaims.flatMap((held) => ["--held-claim", held]),
+  ]);
+}
+
+/** Runs `cmcp verify` on what a session left that a crash is said to have interrupted. */
+export async function verifiedIncomplete(exported: string, receipts: readonly string[]): Promise<Judgement> {
+  return await judged(["--audit-bundle", exported, "--allow-software-only", ...receipts.flatMap((receipt) => ["--receipt", receipt])]);
+}
+
+async function judged(args: readonly string[]): Promise<Judgement> {
   const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1" } }, (error, out, err) => {
+    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "verify", "--json", ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1" } }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout: out, stderr: err });
     });
   });

@@ -15,6 +15,7 @@ const HASH = /^sha256:[0-9a-f]{64}$/;
 const OPTIONS = {
   "audit-bundle": { type: "string" },
   receipt: { type: "string", multiple: true },
+  "held-claim": { type: "string", multiple: true },
   "policy-hash": { type: "string" },
   "catalog-hash": { type: "string" },
   "trusted-key": { type: "string" },
@@ -36,7 +37,7 @@ const OPTIONS = {
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["evidence", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = ["held-claim", "evidence", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -48,6 +49,8 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
 
   --audit-bundle FILE      the session's audit bundle: chain, transcript and summary are derived again
   --receipt FILE           a receipt an agent kept; may be given again. It must stand in the chain
+  --held-claim FILE        another claim that somebody kept, earlier or later; may be given again. Both must be of
+                           one history of one instance
   --policy-hash HASH       the policy bundle that must have been in force (cmcp policy hash)
   --catalog-hash HASH      the catalog that must have been in force (cmcp catalog hash)
   --trusted-key KEY        the only signing key accepted: base64url of 32 bytes
@@ -77,13 +80,13 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
   async run(args, terminal) {
     const { values, positionals } = readArguments(args, OPTIONS);
     const expected = await expectations(values);
-    const { "audit-bundle": bundlePath, receipt = [] } = values;
+    const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
     const [claimPath] = positionals;
     if (positionals.length > 1) throw new CmcpError("USAGE", "one CLAIM at a time");
     let verdict: Verdict;
     if (claimPath !== undefined) {
       const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
-      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
+      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)), heldClaims: await Promise.all(held.map(readRecord)) }, expected, nodeCrypto);
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);

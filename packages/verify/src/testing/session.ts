@@ -82,9 +82,9 @@ export function recordOf(instance = new Instance(), entries: readonly AuditEntry
 }
 
 /** Verifies values as the canonical files they are written to. */
-export async function judge(record: { claim: Claim; bundle?: AuditBundle; receipts?: readonly Receipt[] }, expected: Partial<Expectations> = {}): Promise<Verdict> {
-  const { claim, bundle, receipts = [] } = record;
-  const files = { claim: canonicalBytes(claim), ...(bundle === undefined ? {} : { bundle: canonicalBytes(bundle) }), receipts: receipts.map((receipt) => canonicalBytes(receipt)) };
+export async function judge(record: { claim: Claim; bundle?: AuditBundle; receipts?: readonly Receipt[]; heldClaims?: readonly Claim[] }, expected: Partial<Expectations> = {}): Promise<Verdict> {
+  const { claim, bundle, receipts = [], heldClaims = [] } = record;
+  const files = { claim: canonicalBytes(claim), ...(bundle === undefined ? {} : { bundle: canonicalBytes(bundle) }), receipts: receipts.map((receipt) => canonicalBytes(receipt)), heldClaims: heldClaims.map((held) => canonicalBytes(held)) };
   return await verifyClaim(files, { ...EXPECTED, ...expected }, webcrypto);
 }
 

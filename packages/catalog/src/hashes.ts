@@ -61,3 +61,8 @@ export function catalogHash(raw: JsonValue): string {
     ...(prompts === null ? {} : { prompts: sorted(prompts, "prompt_name") }),
   });
 }
+
+/** @param pinned `sha256:` and hex; `null` where none is pinned. @throws CmcpError `CATALOG_HASH_MISMATCH` */
+export function requireCatalogHash(hash: string, pinned: string | null): void {
+  if (pinned !== null && pinned !== hash) throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${hash}, pinned is ${pinned}`);
+}

@@ -1,7 +1,7 @@
 export type { Approved } from "./approved.ts";
 export { isCallable, requireCallable } from "./callable.ts";
 export { headerMarksProblem } from "./header-marks.ts";
-export { catalogHash, definitionHash, driftDigest, type ToolDefinition } from "./hashes.ts";
+export { catalogHash, definitionHash, driftDigest, requireCatalogHash, type ToolDefinition } from "./hashes.ts";
 export { loadCatalog, type Catalog, type CatalogOptions } from "./load.ts";
 export { promptDriftDigest, type CatalogPrompt, type PromptArgument, type PromptDefinition } from "./prompt/prompt.ts";
 export { findResource, type AskedResource } from "./resource/find.ts";

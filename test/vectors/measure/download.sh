@@ -11,26 +11,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$target"
 
+. "$root/test/private-apt.sh"
 read_package_lists() {
   [ -e "$work/apt.conf" ] && return
   echo "reading package lists"
-  mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial"
-  for suite in trixie sid bookworm-backports; do
-    echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main"
-  done >"$work/sources.list"
-  : >"$work/status"
-  cat >"$work/apt.conf" <<END
-Dir::Etc::sourcelist "$work/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::State "$work/state";
-Dir::State::status "$work/status";
-Dir::Cache "$work/cache";
-APT::Architecture "amd64";
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-END
-  export APT_CONFIG="$work/apt.conf"
-  apt-get -qq update
+  private_apt "$work" trixie sid bookworm-backports
 }
 
 holds() {

@@ -4,13 +4,14 @@ import type { ListKind } from "@cmcp/mcp";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { replaceFile } from "../replace-file.ts";
 import { choose } from "./choose.ts";
 import { candidatesOf, reviewedEntry, serverEntry, type ReviewedEntry } from "./entries.ts";
 import { readLiveServer, serverUrl, type LiveServer } from "./live-server.ts";
 import { knownServerName, mergeEntries } from "./merge.ts";
 import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
 import { readReviews } from "./review.ts";
-import { catalogToExtend, writeCatalog } from "./write-catalog.ts";
+import { catalogToExtend } from "./catalog-to-extend.ts";
 
 const OPTIONS = {
   "approved-by": { type: "string" },
@@ -89,7 +90,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     }
     // Held to the loader itself, so that what is written loads.
     loadCatalog(catalog, { developmentMode: true, vocabulary: new Vocabulary(Object.fromEntries(values.label.map((label) => [label, 0]))) });
-    if (values.into !== undefined) await writeCatalog(values.into, catalog);
+    if (values.into !== undefined) await replaceFile(values.into, `${JSON.stringify(catalog, null, 2)}\n`);
     const entries = bySection(reviewed);
     const result = { ...merged, left_out: leftOut, hash: catalogHash(catalog) };
     if (values.json) terminal.out.write(`${asciiJson({ ok: true, server: url.href, fingerprint: server.fingerprint, ...result, findings: findings.map(findingJson), ...entries })}\n`);

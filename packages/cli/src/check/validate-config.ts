@@ -1,15 +1,15 @@
 import process from "node:process";
-import { loadCatalog } from "@cmcp/catalog";
+import { loadCatalog, requireCatalogHash } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
 import { launchDigest } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
+import { requirePinned } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
+import { replaceFile } from "../replace-file.ts";
 import { checkCedar } from "./check-cedar.ts";
-import { checkPins } from "./check-pins.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
-import { writeLaunchDocument } from "./write-launch-document.ts";
 
 const OPTIONS = { config: { type: "string" }, "launch-document": { type: "string" }, json: { type: "boolean", default: false } } as const;
 
@@ -31,14 +31,17 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
+    const { policyHash, catalogHash, policySigningKey } = inputs.environment;
     const bundle = await loadBundleFolder(inputs.paths.policyBundle);
+    requirePinned(bundle, { hash: policyHash, signingKey: policySigningKey, reloadable: inputs.config.policy_reload_interval_seconds > 0 });
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
-    checkPins(inputs, bundle, catalog.hash);
+    requireCatalogHash(catalog.hash, catalogHash);
     for (const tool of catalog.tools.values()) prepareSchemas(tool);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
     const file = values["launch-document"];
-    if (file !== undefined) await writeLaunchDocument(file, inputs.document);
+    // For its owner's eyes only: policies in it may be private. A file with a wider mode does not pass it on.
+    if (file !== undefined) await replaceFile(file, inputs.document, 0o600);
     const facts = { launch_digest: `sha256:${inputs.digest}`, launch_digest_sha384: `sha384:${launchDigest(inputs.document, "sha384")}`, launch_document: file ?? null, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, resources: catalog.resources.size, prompts: catalog.prompts.size, listen: inputs.host.listen };
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
     else {

@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
 import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
 import type { Terminal } from "../command.ts";
+import { replaceFile } from "../replace-file.ts";
 import { readFileOf } from "./inputs.ts";
 import { askVendors } from "./vendor-services.ts";
 
@@ -38,16 +37,4 @@ async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date
   const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, nodeCrypto);
   const unsound = checks.find(({ code }) => UNSOUND.includes(code));
   if (unsound !== undefined) throw new CmcpError(unsound.code ?? "EVIDENCE_COLLATERAL_INVALID", `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`);
-}
-
-/** Writes beside the file and moves it into place, so that a reader sees the old one or the new one. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const beside = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await writeFile(beside, bytes, { mode: (await stat(path)).mode & 0o777, flag: "wx" });
-    await rename(beside, path);
-  } catch (thrown) {
-    await rm(beside, { force: true });
-    throw new CmcpError("USAGE", `cannot write ${path}`, { cause: thrown });
-  }
 }

@@ -1,4 +1,3 @@
-import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { compareVersions, signBundle, verifyBundleSignature } from "@cmcp/policy/bundle";
@@ -6,6 +5,7 @@ import { readArguments, required } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";
+import { replaceFile } from "../replace-file.ts";
 
 /** `cmcp policy sign` */
 export const policySign: Command = {
@@ -29,20 +29,10 @@ Example:    cmcp policy sign policies --key policy.pem
     compareVersions(bundle.version, bundle.version);
     const manifest = { ...bundle.manifest, signature: signBundle(bundle, (bytes) => key.sign(bytes)) };
     verifyBundleSignature({ hash: bundle.hash, manifest }, key.publicKey);
-    await replace(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+    // Whole or not at all: a gateway may be looking.
+    await replaceFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     if (values.json) out.write(`${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version, public_key: key.publicKey, signature: manifest.signature })}\n`);
     else out.write(`signed version ${bundle.version}\n  hash:       ${bundle.hash}\n  public key: ${key.publicKey}\n`);
     return EXIT.ok;
   },
 };
-
-/** Whole or not at all: a gateway may be looking. */
-async function replace(path: string, text: string): Promise<void> {
-  const beside = `${path}.new`;
-  try {
-    await writeFile(beside, text);
-    await rename(beside, path);
-  } catch (thrown) {
-    throw new CmcpError("USAGE", `cannot write ${path}`, { cause: thrown });
-  }
-}

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { BufferedBytes, CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
-import { loadCatalog, type Catalog } from "@cmcp/catalog";
+import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
-import { compareVersions, compilePolicy, readBundle, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
+import { compilePolicy, readBundle, requirePinned, type CompiledPolicy } from "@cmcp/policy";
 import type { CompileWorker } from "@cmcp/policy/worker";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
@@ -186,17 +186,9 @@ interface Loaded {
 async function load(document: LaunchDocument, { policyWorker: workerUrl, firstCompiler: started }: Surroundings): Promise<Loaded> {
   const vocabulary = new Vocabulary(document.config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
-  if (document.pins.policy_hash !== undefined && document.pins.policy_hash !== bundle.hash) {
-    throw new CmcpError("POLICY_HASH_MISMATCH", `the policy bundle hashes to ${bundle.hash}, pinned is ${document.pins.policy_hash}`);
-  }
-  const { policy_signing_key: signingKey } = document.trust_anchors;
-  if (signingKey !== undefined) verifyBundleSignature(bundle, signingKey);
-  // A version without an order could never be followed by a higher one.
-  if (document.config.policy_reload_interval_seconds > 0) compareVersions(bundle.version, bundle.version);
+  requirePinned(bundle, { hash: document.pins.policy_hash ?? null, signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: document.config.policy_reload_interval_seconds > 0 });
   const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
-  if (document.pins.catalog_hash !== undefined && document.pins.catalog_hash !== catalog.hash) {
-    throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${catalog.hash}, pinned is ${document.pins.catalog_hash}`);
-  }
+  requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { policy: await compilePolicy(bundle, catalog, { workerUrl, started }), catalog, vocabulary };
 }

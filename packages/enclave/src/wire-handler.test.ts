@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { BufferedBytes } from "@cmcp/boundary";
-import type { HttpRequest } from "@cmcp/mcp";
+import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import { ExchangePool, listenUnix, serveStream, unixDialer, type OutgoingExchange } from "@cmcp/wire";
 import { answer } from "./wire-handler.ts";
 
-async function asked(t: TestContext, buffered: BufferedBytes, handle: (request: HttpRequest) => Promise<Response>): Promise<OutgoingExchange> {
+async function asked(t: TestContext, buffered: BufferedBytes, handle: (request: HttpRequest) => Promise<HttpResponse>): Promise<OutgoingExchange> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-handler-"));
   const listener = await listenUnix(join(folder, "s"), (stream) => serveStream(stream, async (exchange) => {
     assert.ok(exchange.opening.t === "request");
@@ -30,7 +30,7 @@ test("an answer counts until it was read, as its principal's once that is known"
   const buffered = new BufferedBytes(4 * 1024 * 1024);
   const exchange = await asked(t, buffered, async (request) => {
     request.buffered?.belongTo("principal:alice");
-    return new Response("x".repeat(1_500_000));
+    return { status: 200, headers: {}, body: "x".repeat(1_500_000) };
   });
   assert.equal((await exchange.head).status, 200);
   assert.equal(buffered.held, 1_500_000);
@@ -44,7 +44,7 @@ test("an answer counts until it was read, as its principal's once that is known"
 
 test("an answer there is no room for is refused before any of it is sent", async (t) => {
   const buffered = new BufferedBytes(1_000_000);
-  const exchange = await asked(t, buffered, async () => new Response("x".repeat(600_000)));
+  const exchange = await asked(t, buffered, async () => ({ status: 200, headers: {}, body: "x".repeat(600_000) }));
   await assert.rejects(exchange.head, { code: "OVERLOADED" });
   assert.equal(buffered.held, 0);
 });

@@ -1,12 +1,25 @@
 import { CmcpError, asCmcpError, examine, untrusted, type BufferShare, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
-import type { HttpRequest } from "@cmcp/mcp";
+import type { HttpRequest, HttpResponse, RequestHeaders } from "@cmcp/mcp";
 import { reportFault } from "./report-fault.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
+
+/** Header fields of an opening: the wire holds their names to lower case and to one field each. */
+class WireHeaders implements RequestHeaders {
+  readonly #fields: Readonly<Record<string, string>>;
+
+  constructor(fields: Readonly<Record<string, string>>) {
+    this.#fields = fields;
+  }
+
+  get(name: string): string | null {
+    return Object.hasOwn(this.#fields, name) ? (this.#fields[name] ?? null) : null;
+  }
+}
 
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
 function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange, buffered: BufferShare): HttpRequest {
   const hasBody = method !== "GET" && method !== "HEAD";
-  return { method, url: `http://enclave.invalid${path}`, headers: new Headers(headers), body: hasBody ? bytesOf(body) : null, signal, buffered };
+  return { method, url: `http://enclave.invalid${path}`, headers: new WireHeaders(headers), body: hasBody ? bytesOf(body) : null, signal, buffered };
 }
 
 async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Uint8Array> {
@@ -17,26 +30,25 @@ async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
 const NOBODY = "nobody";
 
 /** Runs a handler behind one wire exchange. What the gateway holds of it is counted in `buffered` until it is over. */
-export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<Response>, buffered: BufferedBytes): Promise<void> {
+export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<HttpResponse>, buffered: BufferedBytes): Promise<void> {
   const share = buffered.share(NOBODY);
   try {
     const response = await responseOf(toRequest(opening, exchange, share), handle);
     if (response instanceof CmcpError) return await exchange.fail(response.code, response.message);
-    const { body } = response;
-    const streamed = response.headers.get("content-type") === "text/event-stream";
+    const { status, headers, body } = response;
     // An answer in one piece is held until the agent has read it all; where there is no room for it the agent is told so.
-    const whole = streamed || body === null ? null : new Uint8Array(await response.arrayBuffer());
+    const whole = typeof body === "string" ? Buffer.from(body) : null;
     share.take(whole?.byteLength ?? 0);
-    await exchange.respond({ status: response.status, headers: Object.fromEntries(response.headers) });
+    await exchange.respond({ status, headers });
     if (whole !== null) await exchange.write(whole);
-    else for await (const chunk of body ?? []) await exchange.write(chunk);
+    else if (typeof body !== "string") for await (const chunk of body ?? []) await exchange.write(chunk);
     await exchange.end();
   } finally {
     share.free();
   }
 }
 
-async function responseOf(request: HttpRequest, handle: (request: HttpRequest) => Promise<Response>): Promise<Response | CmcpError> {
+async function responseOf(request: HttpRequest, handle: (request: HttpRequest) => Promise<HttpResponse>): Promise<HttpResponse | CmcpError> {
   try {
     return await handle(request);
   } catch (thrown) {

@@ -1,6 +1,7 @@
 export { AbortScope } from "./abort-scope.ts";
 export { createMcpEndpoint, type McpEndpoint } from "./ingress/endpoint.ts";
-export type { HttpRequest } from "./ingress/http-request.ts";
+export type { HttpRequest, RequestHeaders } from "./ingress/http-request.ts";
+export type { HttpResponse } from "./ingress/http-response.ts";
 export {
   DEFAULT_INGRESS_LIMITS,
   type Caller,

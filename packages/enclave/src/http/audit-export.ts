@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import type { HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { exportSession, storedPoint } from "../record/claims.ts";
@@ -9,7 +10,7 @@ import { json } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
 
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
-export async function auditExport(core: Core, url: URL, caller: Caller): Promise<Response> {
+export async function auditExport(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
   const id = url.searchParams.get("session_id");
   if (id === null || id.length === 0 || id.length > 256) throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
   const closed = core.sessions.closedById(caller, id);

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
+import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type HttpResponse, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
 import { approvedOf, findSubject } from "../call/subject.ts";
 import { Caller } from "../caller.ts";
@@ -11,7 +11,7 @@ import { offeredAsTasks } from "../task-support.ts";
 import { list } from "./lists.ts";
 
 /** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */
-export function createMcp(core: Core): (request: HttpRequest, caller: Caller) => Promise<Response> {
+export function createMcp(core: Core): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
     capabilities: {

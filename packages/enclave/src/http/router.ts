@@ -1,6 +1,6 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
 import { challenge, readHostAsserted, type HostAsserted, type PeerIdentity } from "@cmcp/identity";
-import type { HttpRequest } from "@cmcp/mcp";
+import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
 import type { Caller } from "../caller.ts";
@@ -15,7 +15,7 @@ import { sessionEvidence } from "./session-evidence.ts";
 import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
 
-type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<Response> | Response;
+type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<HttpResponse> | HttpResponse;
 
 interface Route {
   readonly method: string;
@@ -24,7 +24,7 @@ interface Route {
 }
 
 /** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
-export type Handler = (request: HttpRequest) => Promise<Response>;
+export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
 /** Builds the handler of an accepted launch. */
 export function createHandler(core: Core, phases: PhaseMachine): Handler {

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { buildTraceRecord, signTraceRecord, type Claim } from "@cmcp/claim";
+import type { HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
@@ -18,7 +19,7 @@ function unknown(): CmcpError {
 }
 
 /** `POST /sessions/{id}/close`: ends the session and answers with its claim; again for a closed one, the same claim. */
-export async function closeById(core: Core, caller: Caller, id: string): Promise<Response> {
+export async function closeById(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) return json(await closeSession(core, recorded));
   const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
@@ -27,12 +28,12 @@ export async function closeById(core: Core, caller: Caller, id: string): Promise
 }
 
 /** `GET /sessions/{id}/trace-claim`: the claim of a closed session, or one over an open session so far. */
-export async function traceClaim(core: Core, caller: Caller, id: string): Promise<Response> {
+export async function traceClaim(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   return json(await claimOf(core, caller, id));
 }
 
 /** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` would answer with. */
-export async function traceRecord(core: Core, caller: Caller, id: string): Promise<Response> {
+export async function traceRecord(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const record = buildTraceRecord(await claimOf(core, caller, id), { buildDigest: core.buildDigest });
   return json(signTraceRecord(record, (bytes) => core.key.sign(bytes)));
 }

@@ -1,5 +1,6 @@
 import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile } from "@cmcp/attestation";
+import type { HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { storedPoint } from "../record/claims.ts";
@@ -10,7 +11,7 @@ import { json } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
 
 /** `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. */
-export async function sessionEvidence(core: Core, caller: Caller, id: string): Promise<Response> {
+export async function sessionEvidence(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const { sessionId, principalId, point } = await findSession(core, caller, id);
   const evidence = await core.sessionEvidence.of(point.root, principalId);
   const [rootEntry] = await readEntries(core, sessionId, point);

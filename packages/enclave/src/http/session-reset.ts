@@ -1,6 +1,6 @@
 import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
-import type { HttpRequest } from "@cmcp/mcp";
+import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import { record, type Recorded } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -10,7 +10,7 @@ import { json } from "./json-response.ts";
 export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
 /** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
-export async function resetSession(core: Core, request: HttpRequest, id: string): Promise<Response> {
+export async function resetSession(core: Core, request: HttpRequest, id: string): Promise<HttpResponse> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const signed = await readStatement(request);
   core.operators.authenticate(signed);

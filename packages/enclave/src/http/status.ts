@@ -1,3 +1,4 @@
+import type { HttpResponse } from "@cmcp/mcp";
 import { assuranceOf } from "../attestation/assurance.ts";
 import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
@@ -6,7 +7,7 @@ import { load } from "../load.ts";
 import { json } from "./json-response.ts";
 
 /** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
-export function status(core: Core, phases: PhaseMachine): Response {
+export function status(core: Core, phases: PhaseMachine): HttpResponse {
   return json({
     gateway_version: GATEWAY_VERSION,
     phase: phases.phase,

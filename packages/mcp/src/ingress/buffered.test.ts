@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { BufferedBytes, type BufferShare } from "@cmcp/boundary";
-import { createMcpEndpoint, type HttpRequest, type McpEndpoint } from "../index.ts";
+import type { HttpRequest } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
+import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
 const CALL = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "tool", _meta: { progressToken: "p" } } });
 
-function start(): { gateway: TestGateway; endpoint: McpEndpoint } {
+function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();
-  return { gateway, endpoint: createMcpEndpoint(gateway) };
+  return { gateway, endpoint: webEndpoint(gateway) };
 }
 
 function post(body: AsyncIterable<Uint8Array>, buffered: BufferShare): HttpRequest {

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { invalidParams, invalidRequest } from "./refusal.ts";
+import type { RequestHeaders } from "./http-request.ts";
 
 /** What a caller says about itself beside the MCP message. Every field is its own wish, checked by the gateway. */
 export interface CallerContext {
@@ -21,7 +22,7 @@ function text(name: string, value: JsonValue | undefined): string | null {
 }
 
 /** `X-MCP-Workflow-ID`: the host could change it, so it may repeat the body and never overrule it. */
-function workflow(headers: Headers, fromBody: string | null): string | null {
+function workflow(headers: RequestHeaders, fromBody: string | null): string | null {
   const header = headers.get("x-mcp-workflow-id");
   if (header === null) return fromBody;
   if (header === "" || header.length > MAX_TEXT) throw invalidRequest(`X-MCP-Workflow-ID must have 1 to ${MAX_TEXT} characters`);
@@ -30,7 +31,7 @@ function workflow(headers: Headers, fromBody: string | null): string | null {
 }
 
 /** Takes `_cmcp` out of the parameters, so that nothing of it can go on to a tool. */
-export function takeCallerContext(headers: Headers, params: JsonObject | null): { context: CallerContext; params: JsonObject } {
+export function takeCallerContext(headers: RequestHeaders, params: JsonObject | null): { context: CallerContext; params: JsonObject } {
   const { _cmcp: own, ...rest } = params ?? {};
   if (own !== undefined && !isJsonObject(own)) throw invalidParams("_cmcp must be an object");
   const unknown = Object.keys(own ?? {}).some((key) => !FIELDS.includes(key));

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { LEGACY_VERSIONS, SUPPORTED_VERSIONS, createMcpEndpoint, type McpEndpoint } from "../index.ts";
+import { LEGACY_VERSIONS, SUPPORTED_VERSIONS } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
+import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
 const bob = { principalId: "bob" };
@@ -14,7 +15,7 @@ interface Answer {
   readonly body: { id?: unknown; result?: JsonObject; error?: { code: number; message: string; data: JsonObject } };
 }
 
-async function ask(endpoint: McpEndpoint, request: Request, caller = alice): Promise<Answer> {
+async function ask(endpoint: WebEndpoint, request: Request, caller = alice): Promise<Answer> {
   const response = await endpoint(request, caller);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Answer["body"]) };
@@ -32,13 +33,13 @@ const rpc = (method: string, params?: object, id: string | number = 1): object =
 const call = (params: object = {}, id: string | number = 1): object => rpc("tools/call", { name: "tool", ...params }, id);
 const initializeParams = (protocolVersion: string): object => ({ protocolVersion, capabilities: {}, clientInfo: { name: "agent", version: "1" } });
 
-function start(): { gateway: TestGateway; endpoint: McpEndpoint } {
+function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();
-  return { gateway, endpoint: createMcpEndpoint(gateway) };
+  return { gateway, endpoint: webEndpoint(gateway) };
 }
 
 /** A session opened by `initialize`, and the headers that go with it. */
-async function initialized(endpoint: McpEndpoint, version = "2025-11-25"): Promise<Record<string, string>> {
+async function initialized(endpoint: WebEndpoint, version = "2025-11-25"): Promise<Record<string, string>> {
   const { headers } = await ask(endpoint, post(rpc("initialize", initializeParams(version))));
   return { "mcp-session-id": headers.get("mcp-session-id") ?? "", "mcp-protocol-version": version };
 }
@@ -83,7 +84,7 @@ await test("any body gets a JSON-RPC answer and never an exception", async () =>
 
 await test("a body over the limit is 413, whether its length is declared, hidden or a lie; it is read no further", async () => {
   const { gateway } = start();
-  const endpoint = createMcpEndpoint(gateway, { maxBodyBytes: 1000, maxInFlight: 64 });
+  const endpoint = webEndpoint(gateway, { maxBodyBytes: 1000, maxInFlight: 64 });
   const tooLarge = { status: 413, rpc: -32600, code: "MCP_PAYLOAD_TOO_LARGE" };
   assertRefused(await ask(endpoint, post("x".repeat(1001))), tooLarge);
   let pulled = 0;
@@ -381,7 +382,7 @@ await test("what the gateway throws becomes its code; the text of anything unexp
 });
 
 /** A gateway whose calls end when aborted, or when the test releases them. */
-function holding(): { gateway: TestGateway; endpoint: McpEndpoint; release: () => void; started: (count: number) => Promise<void> } {
+function holding(): { gateway: TestGateway; endpoint: WebEndpoint; release: () => void; started: (count: number) => Promise<void> } {
   const { gateway } = start();
   const waiting: (() => void)[] = [];
   gateway.reply = (_, __, signal) =>
@@ -393,7 +394,7 @@ function holding(): { gateway: TestGateway; endpoint: McpEndpoint; release: () =
     while (gateway.calls.length < count) await new Promise((resolve) => setImmediate(resolve));
   };
   const release = (): void => waiting.forEach((end) => end());
-  return { gateway, endpoint: createMcpEndpoint(gateway, { maxBodyBytes: 10_000, maxInFlight: 2 }), release, started };
+  return { gateway, endpoint: webEndpoint(gateway, { maxBodyBytes: 10_000, maxInFlight: 2 }), release, started };
 }
 
 await test("an id that is still running is refused in its session, and free again afterwards", async () => {

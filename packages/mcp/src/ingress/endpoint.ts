@@ -4,6 +4,7 @@ import { readJsonBody } from "./body.ts";
 import { checkEra, checkVersionSpoken, namesModern, type Era } from "./era.ts";
 import { checkPostHeaders } from "./headers.ts";
 import type { HttpRequest } from "./http-request.ts";
+import type { HttpResponse } from "./http-response.ts";
 import { LegacyDispatcher } from "./legacy/dispatch.ts";
 import { OpenedSessions } from "./legacy/opened.ts";
 import { ModernDispatcher } from "./modern/dispatch.ts";
@@ -12,7 +13,7 @@ import { acceptsStream } from "./reply-stream.ts";
 import { Refusal, asRefusal, invalidRequest, refusalResponse } from "./refusal.ts";
 
 /** Answers one HTTP request to `/mcp`. Never throws and never rejects. */
-export type McpEndpoint = (request: HttpRequest, caller: Caller) => Promise<Response>;
+export type McpEndpoint = (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
 
 /**
  * The MCP endpoint agents talk to (streamable HTTP, both eras), and the plain single POST with neither a
@@ -40,7 +41,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     }
   }
 
-  async function post(request: HttpRequest, caller: Caller): Promise<Response> {
+  async function post(request: HttpRequest, caller: Caller): Promise<HttpResponse> {
     const read = await readPost(request);
     if ("refusal" in read) return refusalResponse(read.refusal, read.id);
     try {
@@ -51,7 +52,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     }
   }
 
-  async function answer({ message, era }: { message: RpcMessage; era: Era }, request: HttpRequest, caller: Caller): Promise<Response> {
+  async function answer({ message, era }: { message: RpcMessage; era: Era }, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
     const { headers, signal: gone, buffered } = request;
     if (era === "modern") return await modern.answer(message, { caller, headers, gone, buffered });
     const id = message.kind === "request" ? message.id : null;
@@ -63,24 +64,24 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
       if (message.kind === "request") return await dispatcher.request(message, inbound);
       if (message.kind === "notification") dispatcher.notification(message, inbound);
       else dispatcher.answer(message, inbound);
-      return new Response(null, { status: 202 });
+      return { status: 202, headers: {}, body: null };
     } catch (thrown) {
       const refusal = asRefusal(thrown);
       return refusalResponse(refusal, id, inSession ? 200 : refusal.status);
     }
   }
 
-  async function end(request: HttpRequest, caller: Caller): Promise<Response> {
+  async function end(request: HttpRequest, caller: Caller): Promise<HttpResponse> {
     checkVersionSpoken(request.headers);
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("DELETE needs the Mcp-Session-Id of the session to end");
     opened.inFlight.cancelAll();
     await ports.sessions.end(caller, opened.session);
-    return new Response(null, { status: 204 });
+    return { status: 204, headers: {}, body: null };
   }
 
   /** MCP 2025-11-25, "Listening for Messages from the Server". */
-  async function listen(request: HttpRequest, caller: Caller): Promise<Response> {
+  async function listen(request: HttpRequest, caller: Caller): Promise<HttpResponse> {
     checkVersionSpoken(request.headers);
     const opened = sessions.fromHeaders(request.headers, caller);
     if (opened === undefined) throw invalidRequest("GET needs the Mcp-Session-Id of the session to listen to");
@@ -97,8 +98,7 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
       if (request.method === "DELETE" && allowed.includes("DELETE")) return await end(request, caller);
       const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, `this endpoint takes ${allowed.join(", ")}`);
       const response = refusalResponse(refused, null);
-      response.headers.set("allow", allowed.join(", "));
-      return response;
+      return { ...response, headers: { ...response.headers, allow: allowed.join(", ") } };
     } catch (thrown) {
       return refusalResponse(asRefusal(thrown), null);
     }

@@ -4,6 +4,7 @@ import { MODERN_VERSION, SUPPORTED_VERSIONS, isLegacyVersion } from "../versions
 import { claimsEnvelope, readEnvelope } from "./modern/envelope.ts";
 import { checkBodyHeaders, checkVersionHeader, headerMismatch } from "./modern/headers.ts";
 import { Refusal, invalidParams, invalidRequest } from "./refusal.ts";
+import type { RequestHeaders } from "./http-request.ts";
 
 /** `modern`: an envelope in every request, no session. `legacy`: `initialize`, sessions, and the single POST without either. */
 export type Era = "modern" | "legacy";
@@ -22,17 +23,17 @@ function unsupported(requested: string): Refusal {
 }
 
 /** Throws -32022 when `MCP-Protocol-Version` names a version not spoken here. */
-export function checkVersionSpoken(headers: Headers): void {
+export function checkVersionSpoken(headers: RequestHeaders): void {
   const version = headers.get("mcp-protocol-version");
   if (version !== null && !SUPPORTED_VERSIONS.includes(version)) throw unsupported(version);
 }
 
 /** True when `MCP-Protocol-Version` names the modern era. */
-export function namesModern(headers: Headers): boolean {
+export function namesModern(headers: RequestHeaders): boolean {
   return headers.get("mcp-protocol-version") === MODERN_VERSION;
 }
 
-function checkModern(message: RpcMessage & { kind: "request" | "notification" }, headers: Headers): void {
+function checkModern(message: RpcMessage & { kind: "request" | "notification" }, headers: RequestHeaders): void {
   const isRequest = message.kind === "request";
   // The modern era has no envelope for notifications of its own, so one without is known by its header.
   const version = isRequest || claimsEnvelope(message.params) ? readEnvelope(message.params) : MODERN_VERSION;
@@ -50,7 +51,7 @@ function checkModern(message: RpcMessage & { kind: "request" | "notification" },
  *
  * @throws Refusal for whatever mixes eras, lacks a part of its envelope, or disagrees with its headers.
  */
-export function checkEra(message: RpcMessage, headers: Headers): Era {
+export function checkEra(message: RpcMessage, headers: RequestHeaders): Era {
   const modernHeader = namesModern(headers);
   if (message.kind === "result" || message.kind === "failure") {
     checkVersionSpoken(headers);

@@ -1,4 +1,5 @@
 import { invalidRequest } from "./refusal.ts";
+import type { RequestHeaders } from "./http-request.ts";
 
 /** `type/subtype` of a media type, lowercased, without parameters. */
 function mediaType(value: string): string {
@@ -9,7 +10,7 @@ function mediaType(value: string): string {
  * JSON only. 415, because the message is fine and its envelope is not, and because a browser can send any
  * other type across origins without asking first (Fetch, "CORS-safelisted request-header").
  */
-function checkContentType(headers: Headers): void {
+function checkContentType(headers: RequestHeaders): void {
   const value = headers.get("content-type") ?? "";
   if (mediaType(value) !== "application/json") throw invalidRequest("Content-Type must be application/json", 415);
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(value)?.[1];
@@ -21,7 +22,7 @@ function checkContentType(headers: Headers): void {
  * MCP (Transports, "Sending Messages to the Server") has clients accept both JSON and event streams. Every
  * answer here is JSON, so that is what must be acceptable; single-POST clients that send no Accept take anything.
  */
-function checkAccept(headers: Headers): void {
+function checkAccept(headers: RequestHeaders): void {
   const accept = headers.get("accept");
   if (accept === null) return;
   const acceptable = accept.split(",").some((range) => {
@@ -32,7 +33,7 @@ function checkAccept(headers: Headers): void {
 }
 
 /** Checks the HTTP envelope of a POST. Throws -32600 with 415 or 406. */
-export function checkPostHeaders(headers: Headers): void {
+export function checkPostHeaders(headers: RequestHeaders): void {
   checkContentType(headers);
   checkAccept(headers);
 }

@@ -1,5 +1,11 @@
 import type { BufferShare } from "@cmcp/boundary";
 
+/** Header fields as they are looked up: web-standard `Headers` are such. */
+export interface RequestHeaders {
+  /** The value of a field by its lower-case name, `null` where it was not sent. */
+  get(name: string): string | null;
+}
+
 /**
  * What is read of an agent's HTTP request. A web-standard `Request` is one; the enclave hands over the plain record,
  * because making a `Request` and its stream is a noticeable part of a call.
@@ -8,7 +14,7 @@ export interface HttpRequest {
   readonly method: string;
   /** Absolute. Scheme and host say nothing. */
   readonly url: string;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   /** `null` where the method has none. It can be read once; leaving it early gives the rest up. */
   readonly body: AsyncIterable<Uint8Array> | null;
   /** Aborted once the agent is gone. */

@@ -1,6 +1,7 @@
 import { CmcpError, asCmcpError, type ErrorCode, type JsonObject } from "@cmcp/boundary";
 import { RPC, errorText } from "../jsonrpc/reply.ts";
 import type { RequestId } from "../jsonrpc/message.ts";
+import type { HttpResponse } from "./http-response.ts";
 
 /** A request the endpoint itself refuses, with the JSON-RPC code and HTTP status it is answered with. */
 export class Refusal extends CmcpError {
@@ -47,11 +48,11 @@ export function asRefusal(thrown: unknown): Refusal {
 const HEADERS = { "content-type": "application/json", "cache-control": "no-store" };
 
 /** A JSON response; payloads are never to be cached by anything on the way. */
-export function jsonResponse(text: string, status: number, headers: Record<string, string> = {}): Response {
-  return new Response(text, { status, headers: { ...HEADERS, ...headers } });
+export function jsonResponse(text: string, status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+  return { status, headers: { ...HEADERS, ...headers }, body: text };
 }
 
 /** The HTTP answer to a refused request. */
-export function refusalResponse(refusal: Refusal, id: RequestId | null, status: number = refusal.status): Response {
+export function refusalResponse(refusal: Refusal, id: RequestId | null, status: number = refusal.status): HttpResponse {
   return jsonResponse(errorText(id, refusal.rpcCode, refusal.message, refusal.data), status);
 }

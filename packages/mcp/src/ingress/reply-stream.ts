@@ -3,12 +3,14 @@ import type { RequestId } from "../jsonrpc/message.ts";
 import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import { jsonResponse, refusalResponse, type Refusal } from "./refusal.ts";
 import { UnreadEvents } from "./unread.ts";
+import type { RequestHeaders } from "./http-request.ts";
+import type { HttpResponse } from "./http-response.ts";
 
 /** A comment line at this interval keeps a quiet stream from being taken for a dead one, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
 /** True when the agent takes an event stream for an answer. */
-export function acceptsStream(headers: Headers): boolean {
+export function acceptsStream(headers: RequestHeaders): boolean {
   return (headers.get("accept") ?? "").split(",").some((range) => (range.split(";", 1)[0] ?? "").trim().toLowerCase() === "text/event-stream");
 }
 
@@ -17,8 +19,8 @@ export function acceptsStream(headers: Headers): boolean {
  * event stream (HTML Living Standard, section 9.2.5) whose last event is the result.
  */
 export class ReplyStream {
-  readonly response: Promise<Response>;
-  readonly #respond: (response: Response) => void;
+  readonly response: Promise<HttpResponse>;
+  readonly #respond: (response: HttpResponse) => void;
   readonly #unread: UnreadEvents;
   #opened = false;
   #over = false;
@@ -30,7 +32,7 @@ export class ReplyStream {
    * @param buffered counts the events that wait for the agent
    */
   constructor(left: () => void, buffered?: BufferShare) {
-    const { promise, resolve } = Promise.withResolvers<Response>();
+    const { promise, resolve } = Promise.withResolvers<HttpResponse>();
     this.response = promise;
     this.#respond = resolve;
     this.#left = left;
@@ -60,7 +62,7 @@ export class ReplyStream {
     this.#keepAlive = setInterval(() => {
       if (this.#unread.empty) this.#unread.push(":\n\n", "uncounted");
     }, KEEP_ALIVE_MS).unref();
-    this.#respond(new Response(body, { status: 200, headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no", ...headers } }));
+    this.#respond({ status: 200, headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no", ...headers }, body });
   }
 
   /** Sends one message; resolves when the agent can take another. @throws CmcpError `REQUEST_CANCELLED` once it reads no more, `OVERLOADED` */

@@ -2,23 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import { createMcpEndpoint, type McpEndpoint } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
 import { modernRequest } from "../testing/modern-request.ts";
+import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
 const BOTH = { accept: "application/json, text/event-stream" };
 
-function start(): { gateway: TestGateway; endpoint: McpEndpoint } {
+function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();
-  return { gateway, endpoint: createMcpEndpoint(gateway) };
+  return { gateway, endpoint: webEndpoint(gateway) };
 }
 
 function post(body: object, headers: Record<string, string> = {}): Request {
   return new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", ...BOTH, ...headers }, body: JSON.stringify({ jsonrpc: "2.0", ...body }) });
 }
 
-async function initialized(endpoint: McpEndpoint, capabilities: JsonObject = {}): Promise<Record<string, string>> {
+async function initialized(endpoint: WebEndpoint, capabilities: JsonObject = {}): Promise<Record<string, string>> {
   const params = { protocolVersion: "2025-11-25", capabilities, clientInfo: { name: "agent", version: "1" } };
   const { headers } = await endpoint(post({ id: 0, method: "initialize", params }), alice);
   return { "mcp-session-id": headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
@@ -53,7 +53,7 @@ async function all(response: Response): Promise<Sent[]> {
 const withToken = { id: 1, method: "tools/call", params: { name: "tool", _meta: { progressToken: "p" } } };
 
 for (const era of ["legacy", "modern"] as const) {
-  const request = (endpoint: McpEndpoint): Promise<Response> =>
+  const request = (endpoint: WebEndpoint): Promise<Response> =>
     endpoint(era === "legacy" ? post(withToken) : modernRequest("tools/call", { params: { name: "tool" }, meta: { progressToken: "p" }, headers: BOTH }), alice);
 
   await test(`${era}: what precedes the result reaches the agent before it, event by event`, async () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import { createMcpEndpoint, type McpEndpoint, type Reply, type TaskState } from "../index.ts";
+import { type Reply, type TaskState } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
 import { modernRequest } from "../testing/modern-request.ts";
+import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
 const TASKS = "io.modelcontextprotocol/tasks";
@@ -19,21 +20,21 @@ interface Body {
 }
 
 /** A legacy session of that version. */
-async function session(endpoint: McpEndpoint, protocolVersion = "2025-11-25", capabilities: JsonObject = {}): Promise<(method: string, params?: JsonObject) => Promise<Body>> {
+async function session(endpoint: WebEndpoint, protocolVersion = "2025-11-25", capabilities: JsonObject = {}): Promise<(method: string, params?: JsonObject) => Promise<Body>> {
   const post = (message: JsonObject, headers: Record<string, string>): Promise<Response> => endpoint(new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers }, body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...message }) }), alice);
   const opened = await post({ method: "initialize", params: { protocolVersion, capabilities, clientInfo: { name: "agent", version: "1" } } }, {});
   const handle = opened.headers.get("mcp-session-id") ?? "";
   return async (method, params = {}) => (await (await post({ method, params }, { "mcp-session-id": handle })).json()) as Body;
 }
 
-async function modern(endpoint: McpEndpoint, method: string, params: JsonObject, meta: JsonObject = DECLARED): Promise<Body & { readonly status: number }> {
+async function modern(endpoint: WebEndpoint, method: string, params: JsonObject, meta: JsonObject = DECLARED): Promise<Body & { readonly status: number }> {
   const response = await endpoint(modernRequest(method, { params, meta }), alice);
   return { status: response.status, ...((await response.json()) as Body) };
 }
 
-function start(): { gateway: TestGateway; endpoint: McpEndpoint } {
+function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();
-  return { gateway, endpoint: createMcpEndpoint(gateway) };
+  return { gateway, endpoint: webEndpoint(gateway) };
 }
 
 test("a legacy agent makes a task of a call and asks about it in its era's words", async () => {

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { createMcpEndpoint, type Caller, type McpEndpoint, type AgentRequest, type ListenFilter, type ListKind, type ListPage, type McpPorts, type Peer, type Reply, type TaskState, type TaskSupport } from "../index.ts";
+import type { Caller, AgentRequest, ListenFilter, ListKind, ListPage, McpPorts, Peer, Reply, TaskState, TaskSupport } from "../index.ts";
+import { webEndpoint } from "./web-endpoint.ts";
 
 export interface TestSession {
   readonly id: string;
@@ -105,6 +106,6 @@ export async function serve(handler: Handler): Promise<{ url: URL; server: Serve
 
 /** The endpoint of a gateway behind a real HTTP server on loopback. */
 export async function listen(gateway: TestGateway): Promise<{ url: URL; server: Server }> {
-  const endpoint: McpEndpoint = createMcpEndpoint(gateway);
+  const endpoint = webEndpoint(gateway);
   return await serve((request, incoming) => endpoint(request, { principalId: incoming.headers["x-test-principal"]?.toString() ?? "alice" }));
 }

@@ -15,11 +15,13 @@ import { RPC } from "../../jsonrpc/reply.ts";
 import { readInitialize } from "./initialize.ts";
 import type { OpenedSession, OpenedSessions } from "./opened.ts";
 import { legacyResult, legacyTool } from "./tool-shape.ts";
+import type { RequestHeaders } from "../http-request.ts";
+import type { HttpResponse } from "../http-response.ts";
 
 /** One legacy-era request with everything its HTTP envelope says about it. */
 export interface Inbound<Session> {
   readonly caller: Caller;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   readonly opened: OpenedSession<Session> | undefined;
   /** Aborts when the agent goes away. */
   readonly gone: AbortSignal;
@@ -56,7 +58,7 @@ export class LegacyDispatcher<Session extends object> {
   }
 
   /** Answers a request; throws a refusal that the endpoint turns into a JSON-RPC error. */
-  async request(message: RpcRequest, inbound: Inbound<Session>): Promise<Response> {
+  async request(message: RpcRequest, inbound: Inbound<Session>): Promise<HttpResponse> {
     if (message.method === "initialize") return this.#initialize(message, inbound);
     const { context, params } = takeCallerContext(inbound.headers, message.params);
     if (inbound.opened !== undefined && context.label !== null) {
@@ -88,7 +90,7 @@ export class LegacyDispatcher<Session extends object> {
   }
 
   /** The stream of what concerns no request of the agent's: one for each session. */
-  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal, buffered?: BufferShare): Promise<Response> {
+  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal, buffered?: BufferShare): Promise<HttpResponse> {
     if (opened.listening) throw new Refusal("OVERLOADED", RPC.refused, "this session has its stream already", { status: 409 });
     opened.listening = true;
     const left = new AbortController();
@@ -111,7 +113,7 @@ export class LegacyDispatcher<Session extends object> {
     return await stream.response;
   }
 
-  async #initialize(message: RpcRequest, inbound: Inbound<Session>): Promise<Response> {
+  async #initialize(message: RpcRequest, inbound: Inbound<Session>): Promise<HttpResponse> {
     if (inbound.opened !== undefined) throw invalidRequest("this session is already initialized");
     const params = message.params ?? {};
     if ("_cmcp" in params) throw invalidParams("initialize takes no _cmcp; send it with tools/call");

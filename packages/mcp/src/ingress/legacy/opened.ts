@@ -6,6 +6,7 @@ import type { Caller, McpPorts } from "../ports.ts";
 import { Refusal, invalidRequest } from "../refusal.ts";
 import { Asked } from "./asked.ts";
 import { InFlight } from "./in-flight.ts";
+import type { RequestHeaders } from "../http-request.ts";
 
 /** What the protocol keeps for a session that `initialize` opened. */
 export interface OpenedSession<Session> {
@@ -46,7 +47,7 @@ export class OpenedSessions<Session extends object> {
    * The session of `Mcp-Session-Id`, or `undefined` for a request without one. 404 for a handle that is
    * unknown, ended or another principal's; 400 when `MCP-Protocol-Version` is not the negotiated one.
    */
-  fromHeaders(headers: Headers, caller: Caller): OpenedSession<Session> | undefined {
+  fromHeaders(headers: RequestHeaders, caller: Caller): OpenedSession<Session> | undefined {
     const handle = headers.get("mcp-session-id");
     if (handle === null) return undefined;
     const session = this.#ports.sessions.find(caller, handle);

@@ -16,11 +16,13 @@ import { Refusal, asRefusal, methodNotFound } from "../refusal.ts";
 import { refusedReply } from "../refused.ts";
 import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
 import { Running } from "./running.ts";
+import type { RequestHeaders } from "../http-request.ts";
+import type { HttpResponse } from "../http-response.ts";
 
 /** One modern message, its envelope and headers checked, with what HTTP says beside it. */
 export interface ModernInbound {
   readonly caller: Caller;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   /** Aborts when the agent closes the response stream, which is how this era cancels. */
   readonly gone: AbortSignal;
   /** Counts what waits for the agent to read it. */
@@ -69,9 +71,9 @@ export class ModernDispatcher<Session extends object> {
   }
 
   /** Answers a message. Never throws. */
-  async answer(message: RpcMessage, inbound: ModernInbound): Promise<Response> {
+  async answer(message: RpcMessage, inbound: ModernInbound): Promise<HttpResponse> {
     // This era has no notification for a server over HTTP; one that comes is taken and changes nothing.
-    if (message.kind !== "request") return new Response(null, { status: 202 });
+    if (message.kind !== "request") return { status: 202, headers: {}, body: null };
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
     void this.#handle(message, { ...inbound, gone: scope.signal }, stream)
@@ -180,7 +182,7 @@ function taskOutcome(method: GovernedMethod, { task, outcome, meta = {} }: Extra
 }
 
 /** The agent, as servers may reach it while they work on its request. */
-function peerOf(params: JsonObject, headers: Headers, stream: ReplyStream, signal: AbortSignal): Peer {
+function peerOf(params: JsonObject, headers: RequestHeaders, stream: ReplyStream, signal: AbortSignal): Peer {
   const meta = isJsonObject(params._meta) ? params._meta : {};
   const token: RequestId | null = readProgressToken(params);
   const streams = acceptsStream(headers);

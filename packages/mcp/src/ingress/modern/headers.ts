@@ -3,19 +3,20 @@ import { NAMED_BY } from "../../modern/named-by.ts";
 import type { RpcNotification, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import { Refusal } from "../refusal.ts";
+import type { RequestHeaders } from "../http-request.ts";
 
 /** -32020: the body is the truth, and a header that says otherwise was changed or never checked. */
 export function headerMismatch(header: string, problem: string): Refusal {
   return new Refusal("MCP_HEADER_MISMATCH", RPC.headerMismatch, `${header} ${problem}`, { data: { header } });
 }
 
-function checkHeader(headers: Headers, name: string, body: string, required: boolean): void {
-  const value = headers.get(name);
+function checkHeader(headers: RequestHeaders, name: string, body: string, required: boolean): void {
+  const value = headers.get(name.toLowerCase());
   if (value === null ? required : value !== body) throw headerMismatch(name, value === null ? "is required and missing" : "differs from the request's body");
 }
 
 /** Holds `MCP-Protocol-Version` against the envelope's version. Throws -32020. */
-export function checkVersionHeader(headers: Headers, version: string, required: boolean): void {
+export function checkVersionHeader(headers: RequestHeaders, version: string, required: boolean): void {
   checkHeader(headers, "MCP-Protocol-Version", version, required);
 }
 
@@ -23,7 +24,7 @@ export function checkVersionHeader(headers: Headers, version: string, required: 
  * Holds `Mcp-Method` and `Mcp-Name` against the body: a request needs them, a notification may do without.
  * Values are compared as they are written, in their case. Throws -32020.
  */
-export function checkBodyHeaders(headers: Headers, message: RpcRequest | RpcNotification): void {
+export function checkBodyHeaders(headers: RequestHeaders, message: RpcRequest | RpcNotification): void {
   checkHeader(headers, "Mcp-Method", message.method, message.kind === "request");
   const source = NAMED_BY.get(message.method);
   const body = source === undefined ? undefined : message.params?.[source];

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { SUPPORTED_VERSIONS, createMcpEndpoint, type McpEndpoint } from "../../index.ts";
+import { SUPPORTED_VERSIONS } from "../../index.ts";
 import { TestGateway } from "../../testing/gateway.ts";
 import { ENVELOPE, modernRequest, type Changes } from "../../testing/modern-request.ts";
+import { webEndpoint, type WebEndpoint } from "../../testing/web-endpoint.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
 const INFO = "io.modelcontextprotocol/clientInfo";
@@ -20,12 +21,12 @@ interface Answer {
   readonly body: { id?: unknown; result?: JsonObject; error?: { code: number; message: string; data: JsonObject } };
 }
 
-function start(maxInFlight = 64): { gateway: TestGateway; endpoint: McpEndpoint } {
+function start(maxInFlight = 64): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();
-  return { gateway, endpoint: createMcpEndpoint(gateway, { maxBodyBytes: 100_000, maxInFlight }) };
+  return { gateway, endpoint: webEndpoint(gateway, { maxBodyBytes: 100_000, maxInFlight }) };
 }
 
-async function ask(endpoint: McpEndpoint, request: Request, caller = alice): Promise<Answer> {
+async function ask(endpoint: WebEndpoint, request: Request, caller = alice): Promise<Answer> {
   const response = await endpoint(request, caller);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Answer["body"]) };

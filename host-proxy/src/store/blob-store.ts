@@ -9,6 +9,11 @@ export const RECORD_BYTES = 16 * 1024 * 1024;
 /** Rows, and bytes of bodies, read at a time by a scan. */
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
+/**
+ * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes milliseconds and syncs
+ * the disk. A call writes a dozen pages, so that one in some hundreds waits for it.
+ */
+const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
@@ -32,7 +37,7 @@ export interface RecordFilter {
  *
  * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the record is in
  * the kernel's page cache, so it survives the death of this process and of the enclave. Loss of power or
- * a kernel crash may take the most recent appends with it, always a suffix and never a part of a record,
+ * a kernel crash may take appends since the log was last moved into the file, always a suffix and never a part of a record,
  * and leaves the file consistent. `FULL` would sync the disk on every append, milliseconds a call. What
  * such a loss removes is missed by whoever holds a receipt for it: the store is the host's and is
  * believed by no one.
@@ -162,7 +167,7 @@ function prepareTables(database: DatabaseSync): void {
   const tables = integer(database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"]);
   const known = pragma("application_id") === APPLICATION_ID && pragma("user_version") === SCHEMA_VERSION;
   if (tables > 0 && !known) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the file is not an audit store of this version");
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  database.exec(PRAGMAS);
   if (tables === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
 }
 

@@ -5,12 +5,13 @@ export const APPLICATION_ID = 0x634d_4350;
 export const SCHEMA_VERSION = 1;
 
 /**
- * One row a record. `position` is the order of insertion; a row is never updated or deleted. The
- * session index serves the export of one session, the kind index the recovery at start.
+ * One row a record. `position` is the order of insertion; a row is never updated or deleted, so SQLite's own numbers
+ * only rise, and `AUTOINCREMENT`, which writes one more page for each record, would change nothing. The session index
+ * serves the export of one session, the kind index the recovery at start.
  */
 export const SCHEMA = `
   CREATE TABLE records (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     instance TEXT NOT NULL,
     seq INTEGER NOT NULL,
     session TEXT NOT NULL,

@@ -171,7 +171,6 @@ const checks = {
     const { listener } = listen(11006);
     assert.throws(() => listen(11006), { code: "WIRE_UNREACHABLE" });
     await listener.close();
-    await delay(50);
     await listen(11006).listener.close();
   },
   "only the CID that may is served, and no more streams than allowed": async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { stat } from "node:fs/promises";
 import { test } from "node:test";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { MessageChannel } from "node:worker_threads";
 import { FakeVsock } from "../testing/fake-vsock.ts";
 import { HOST_CID, listenVsock, vsockDialer } from "./vsock.ts";
 import { VsockStream } from "./vsock-stream.ts";
@@ -97,4 +100,25 @@ test("a listener serves the CID it is for, so many streams at once, and goes on 
   assert.ok(served.every((stream) => stream instanceof VsockStream && stream.destroyed));
   addon.refuses = 98;
   assert.throws(() => listenVsock(addon, 5000, () => undefined, { from: HOST_CID }), { code: "WIRE_UNREACHABLE" });
+});
+
+/** An addon that gives a listener's descriptor back as the real one does: in the callback of libuv's close. */
+class ClosingVsock extends FakeVsock {
+  readonly #handle = new MessageChannel().port1;
+  free = false;
+
+  override close(): void {
+    this.#handle.once("close", () => (this.free = true));
+    this.#handle.close();
+  }
+}
+
+test("a listener that was closed has given its port back, whenever it was closed", async () => {
+  for (const phase of [turn, async () => await delay(1), async () => await stat(".")]) {
+    const addon = new ClosingVsock();
+    const listener = listenVsock(addon, 5, () => undefined, { from: HOST_CID });
+    await phase();
+    await listener.close();
+    assert.equal(addon.free, true);
+  }
 });

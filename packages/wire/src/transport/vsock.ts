@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { CmcpError } from "@cmcp/boundary";
 import { MAX_LISTENER_STREAMS } from "../limits.ts";
 import type { ByteStream, Dialer, Listener } from "./transport.ts";
@@ -80,11 +81,13 @@ export function listenVsock(addon: VsockAddon, port: number, onStream: (stream: 
     else if (event[0] === "error") again = setTimeout(() => addon.read(listening, true), ACCEPT_AGAIN_MS);
   });
   return {
-    close() {
+    async close() {
       clearTimeout(again);
       for (const stream of streams) stream.destroy();
       addon.close(listening);
-      return Promise.resolve();
+      // libuv has closed the descriptor, and the port is free, at the end of the turn after which the second of these comes.
+      await turn();
+      await turn();
     },
   };
 }

@@ -39,6 +39,24 @@ void describe("arguments against the approved input schema", () => {
     }
   });
 
+  void it("are as long as they have code points, however long a text is", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 8 }), fc.nat(9), (text, bound) => {
+        const { length } = Array.from(text);
+        assert.equal(why(property({ minLength: bound }), { a: text }), length < bound ? "schema #/properties/a/minLength" : "");
+        assert.equal(why(property({ maxLength: bound }), { a: text }), length > bound ? "schema #/properties/a/maxLength" : "");
+        assert.equal(accepts(property({ minLength: 2, maxLength: bound }), { a: text }), length >= 2 && length <= bound);
+      }),
+      { numRuns: 1000 },
+    );
+    assert.equal(accepts(property({ maxLength: 2 }), { a: [1, 2, 3] }), true, "only texts have such a length");
+  });
+
+  void it("are not bound by a format that the schema calls as this package calls its own", () => {
+    assert.equal(accepts(property({ maxLength: 1 }), { a: "ab" }), false);
+    assert.equal(accepts(property({ format: "surely 0 to 1 code points" }), { a: "ab" }), true);
+  });
+
   void it("meet a schema as its dialect says, 2020-12 where none is named", () => {
     const beside = { $ref: "#/definitions/s", maxLength: 1 };
     const schema = (dialect: JsonObject): JsonObject => ({ ...dialect, ...property(beside), definitions: { s: { type: "string" } } });

@@ -28,7 +28,7 @@ function dialect(schema: JsonObject, owner: string): SchemaDraft {
 }
 
 /** Where a keyword stood before the copy put it behind a bound. */
-const written = (location: string): string => location.replace(/\/allOf\/[0-9]+\/else\/(pattern|format|uniqueItems)$/, "/$1");
+const written = (location: string): string => location.replace(/\/allOf\/[0-9]+\/else\/(minLength|maxLength|pattern|format|uniqueItems)$/, "/$1");
 
 /** Whether a value has a property name too long to match. */
 function hasLongName(value: JsonValue): boolean {

@@ -1,5 +1,5 @@
-import { format as knownFormats } from "@cfworker/json-schema";
 import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { KNOWN_FORMATS, lengthGuard } from "./length.ts";
 import { checkPattern } from "./pattern.ts";
 
 /** Longest string a `pattern` or `format` is tried on, in UTF-16 units; a longer one does not match. */
@@ -37,6 +37,9 @@ const ASSERTIONS: Readonly<Record<string, (value: JsonValue) => boolean>> = {
   minProperties: isCount,
   maxProperties: isCount,
 };
+
+/** Of these, those that a guard asserts in their place. */
+const LENGTHS: ReadonlySet<string> = new Set(["minLength", "maxLength"]);
 
 const SINGLE: ReadonlySet<string> = new Set(["additionalProperties", "unevaluatedProperties", "unevaluatedItems", "contains", "propertyNames", "not", "if", "then", "else"]);
 const LISTS: ReadonlySet<string> = new Set(["allOf", "anyOf", "oneOf", "prefixItems"]);
@@ -79,7 +82,7 @@ export class ProfileCopy {
     const asserts = Object.hasOwn(ASSERTIONS, keyword) ? ASSERTIONS[keyword] : undefined;
     if (asserts !== undefined) {
       if (!asserts(value)) this.#refuse(here, "has a value of the wrong kind");
-      out[keyword] = structuredClone(value);
+      if (!LENGTHS.has(keyword)) out[keyword] = structuredClone(value);
     } else if (SINGLE.has(keyword)) {
       out[keyword] = this.copy(value, here, depth + 1);
     } else if (LISTS.has(keyword) || (keyword === "items" && Array.isArray(value))) {
@@ -114,11 +117,12 @@ export class ProfileCopy {
   /** Subschemas that assert what the schema's costly keywords say, on bounded input only. */
   #guards(schema: JsonObject, at: string, depth: number): JsonObject[] {
     const guards: JsonObject[] = [];
-    const { pattern, format, uniqueItems, dependencies } = schema;
+    const { minLength, maxLength, pattern, format, uniqueItems, dependencies } = schema;
+    if (minLength !== undefined || maxLength !== undefined) guards.push(lengthGuard({ ...(typeof minLength === "number" ? { minLength } : {}), ...(typeof maxLength === "number" ? { maxLength } : {}) }));
     const matched: JsonObject = {};
     if (pattern !== undefined) matched["pattern"] = this.#pattern(pattern, `${at}/pattern`);
     // Formats beyond the validator's are annotations.
-    if (typeof format === "string" && Object.hasOwn(knownFormats, format)) matched["format"] = format;
+    if (typeof format === "string" && KNOWN_FORMATS.has(format)) matched["format"] = format;
     if (Object.keys(matched).length > 0) guards.push({ maxLength: MAX_MATCHED_LENGTH, if: { minLength: MAX_MATCHED_LENGTH + 1 }, else: matched });
     if (uniqueItems === true) guards.push({ maxItems: MAX_UNIQUE_ITEMS, if: { minItems: MAX_UNIQUE_ITEMS + 1 }, else: { uniqueItems: true } });
     if (dependencies !== undefined) guards.push(this.#dependencies(dependencies, `${at}/dependencies`, depth));

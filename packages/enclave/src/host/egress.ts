@@ -26,6 +26,11 @@ class EgressStream extends Duplex {
     this.#exchange.write(chunk).then(() => done(), done);
   }
 
+  /** What was written together, as a request's head and body are, goes together. */
+  override _writev(written: { readonly chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
+    this.#exchange.write(Buffer.concat(written.map(({ chunk }) => chunk))).then(() => done(), done);
+  }
+
   override _final(done: (error?: Error | null) => void): void {
     this.#exchange.end().then(() => done(), done);
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { looksLikeJwt, MAX_TOKEN, type HostAsserted, type JwtAuthenticator, type PeerIdentity } from "@cmcp/identity";
 import { DEFAULT_PRINCIPAL, type Config, type Provision } from "@cmcp/launch";
@@ -62,7 +62,7 @@ export class Principals {
     if (this.#tokenless && authorization === null) return new Caller({ principalId: DEFAULT_PRINCIPAL, source: "tokenless" }, asserted);
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token !== undefined && token.length <= MAX_TOKEN) {
-      const principalId = this.#byTokenHash.get(createHash("sha256").update(token).digest("hex"));
+      const principalId = this.#byTokenHash.get(hash("sha256", token, "hex"));
       if (principalId !== undefined) return new Caller({ principalId, source: "bearer" }, asserted);
       if (this.#jwt !== null && looksLikeJwt(token)) return new Caller(await this.#jwt.authenticate(token), asserted);
     }

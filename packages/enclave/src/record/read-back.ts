@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { decodeRecord, entryHashInput, type AuditEntry, type JournalRecord } from "@cmcp/audit";
 import type { Core } from "../core.ts";
@@ -42,7 +42,7 @@ export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
 export function isChain(entries: readonly AuditEntry[], point: ChainPoint): boolean {
   let tip = "genesis";
   const linked = entries.every((entry, index) => {
-    const linked = entry.prev_entry_hash === tip && entry.sequence_number === index && createHash("sha256").update(entryHashInput(entry)).digest("hex") === entry.entry_hash;
+    const linked = entry.prev_entry_hash === tip && entry.sequence_number === index && hash("sha256", entryHashInput(entry), "hex") === entry.entry_hash;
     tip = entry.entry_hash;
     return linked;
   });

@@ -1,7 +1,7 @@
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { decodeMap, encodeMap, type WireMap } from "./codec.ts";
 import { LENGTH_PREFIX_BYTES, MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER } from "./limits.ts";
-import { decodePlainFrame, encodeBodyFrame, encodeEndFrame } from "./plain-frame.ts";
+import { decodePlainFrame, encodeBareResponse, encodeBodyFrame, encodeEndFrame, type BareResponse } from "./plain-frame.ts";
 import { misshapen, OPENINGS } from "./shape.ts";
 
 /** Header fields; names are lower case. */
@@ -54,10 +54,11 @@ function decodeShaped(payload: Untrusted<Uint8Array>): Frame {
   return map as unknown as Frame;
 }
 
-/** True for a `body` or an `end` within its limits: what is written by its bytes. */
-function isPlain(frame: Frame): frame is Extract<Frame, { t: "body" | "end" }> {
+/** True for a `body`, an `end` or a bare `response` within its limits: what is written by its bytes. */
+function isPlain(frame: Frame): frame is Extract<Frame, { t: "body" | "end" }> | BareResponse {
   const { x } = frame;
   if (!Number.isInteger(x) || x < 1 || x > MAX_EXCHANGE_NUMBER) return false;
+  if (frame.t === "response") return frame.status === 200 && Object.keys(frame.headers).length === 0;
   return frame.t === "end" || (frame.t === "body" && frame.data.length > 0 && frame.data.length <= MAX_DATA_BYTES);
 }
 
@@ -68,7 +69,10 @@ export function decodeFrame(payload: Untrusted<Uint8Array>): Frame {
 
 /** A frame as it goes on the wire, length prefix included. @throws CmcpError `WIRE_*` when it would not be accepted. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  if (isPlain(frame)) return frame.t === "body" ? encodeBodyFrame(frame.x, frame.data) : encodeEndFrame(frame.x);
+  if (isPlain(frame)) {
+    if (frame.t === "body") return encodeBodyFrame(frame.x, frame.data);
+    return frame.t === "end" ? encodeEndFrame(frame.x) : encodeBareResponse(frame.x);
+  }
   check(frame);
   const map = encodeMap(frame);
   const wire = Buffer.allocUnsafe(LENGTH_PREFIX_BYTES + map.length);

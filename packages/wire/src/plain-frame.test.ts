@@ -11,6 +11,7 @@ const exchange = fc.oneof(fc.constantFrom(1, 23, 24, 255, 256, 65_535, 65_536, M
 const data = fc.uint8Array({ minLength: 1, maxLength: 300 });
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   exchange.map((x): Frame => ({ t: "end", x })),
+  exchange.map((x): Frame => ({ t: "response", x, status: 200, headers: {} })),
   fc.tuple(exchange, data).map(([x, bytes]): Frame => ({ t: "body", x, data: bytes })),
 );
 

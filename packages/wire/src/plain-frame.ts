@@ -1,8 +1,8 @@
 import { LENGTH_PREFIX_BYTES, MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER, MAX_FRAME_BYTES } from "./limits.ts";
 
 /**
- * `body` and `end` are most of what crosses the wire and have one encoding each, so they are written and
- * recognised by their bytes. Anything that does not match exactly takes the general way, which accepts the
+ * `body`, `end` and the bare `response` that acknowledges are most of what crosses the wire and have one encoding each,
+ * so they are written and recognised by their bytes. Anything that does not match exactly takes the general way, which accepts the
  * same frames and says what is wrong with others.
  */
 
@@ -11,6 +11,14 @@ const BODY_HEAD = Buffer.from("a3617464626f64796178", "hex");
 const BODY_DATA = Buffer.from("6464617461", "hex");
 /** `{"t": "end", "x": …` */
 const END_HEAD = Buffer.from("a2617463656e646178", "hex");
+/** `{"t": "response", "x": …` and `, "status": 200, "headers": {}` */
+const BARE_HEAD = Buffer.from("a4617468726573706f6e73656178", "hex");
+const BARE_REST = Buffer.from("6673746174757318c86768656164657273a0", "hex");
+
+const PLAIN_HEADS = [BODY_HEAD, END_HEAD, BARE_HEAD];
+
+/** A response that says nothing but that all is well. */
+export type BareResponse = { t: "response"; x: number; status: 200; headers: Record<string, never> };
 
 const UNSIGNED = 0x00;
 const BYTES = 0x40;
@@ -52,6 +60,16 @@ export function encodeEndFrame(exchange: number): Uint8Array {
   return wire;
 }
 
+/** A {@link BareResponse} with its length prefix. */
+export function encodeBareResponse(exchange: number): Uint8Array {
+  const length = BARE_HEAD.length + headLength(exchange) + BARE_REST.length;
+  const wire = Buffer.allocUnsafe(LENGTH_PREFIX_BYTES + length);
+  wire.writeUInt32BE(length, 0);
+  wire.set(BARE_HEAD, LENGTH_PREFIX_BYTES);
+  wire.set(BARE_REST, writeHead(wire, LENGTH_PREFIX_BYTES + BARE_HEAD.length, UNSIGNED, exchange));
+  return wire;
+}
+
 /** A head at `at`: its argument and what follows it; `null` unless it is of that major type, in shortest form and below 2^32. */
 function readHead(bytes: Uint8Array, at: number, major: number): { readonly argument: number; readonly next: number } | null {
   const initial = bytes[at] ?? 0xff;
@@ -71,15 +89,16 @@ function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean 
   return true;
 }
 
-/** The frame if these are exactly the bytes of a `body` or an `end`; `null` for everything else. `data` is a view of `bytes`. */
-export function decodePlainFrame(bytes: Uint8Array): { t: "body"; x: number; data: Uint8Array } | { t: "end"; x: number } | null {
+/** The frame if these are exactly the bytes of a `body`, an `end` or a bare `response`; `null` for everything else. `data` is a view of `bytes`. */
+export function decodePlainFrame(bytes: Uint8Array): { t: "body"; x: number; data: Uint8Array } | { t: "end"; x: number } | BareResponse | null {
   if (bytes.length > MAX_FRAME_BYTES) return null;
-  const isBody = startsWith(bytes, 0, BODY_HEAD);
-  if (!isBody && !startsWith(bytes, 0, END_HEAD)) return null;
-  const exchange = readHead(bytes, isBody ? BODY_HEAD.length : END_HEAD.length, UNSIGNED);
+  const head = PLAIN_HEADS.find((known) => startsWith(bytes, 0, known));
+  if (head === undefined) return null;
+  const exchange = readHead(bytes, head.length, UNSIGNED);
   if (exchange === null || exchange.argument < 1 || exchange.argument > MAX_EXCHANGE_NUMBER) return null;
   const x = exchange.argument;
-  if (!isBody) return exchange.next === bytes.length ? { t: "end", x } : null;
+  if (head === END_HEAD) return exchange.next === bytes.length ? { t: "end", x } : null;
+  if (head === BARE_HEAD) return exchange.next + BARE_REST.length === bytes.length && startsWith(bytes, exchange.next, BARE_REST) ? { t: "response", x, status: 200, headers: {} } : null;
   if (!startsWith(bytes, exchange.next, BODY_DATA)) return null;
   const data = readHead(bytes, exchange.next + BODY_DATA.length, BYTES);
   if (data === null || data.argument < 1 || data.argument > MAX_DATA_BYTES || data.next + data.argument !== bytes.length) return null;

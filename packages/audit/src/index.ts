@@ -17,9 +17,9 @@ export {
 export {
   JournalReader,
   MAX_RECOVERED_SESSIONS,
-  planRecovery,
   recover,
   type RecoveredInstance,
   type RecoveredSession,
-  type RecoveryStep,
 } from "./recover.ts";
+export { planRecovery, type RecoveryStep } from "./plan-recovery.ts";
+export { UntouchedReader } from "./untouched.ts";

@@ -4,7 +4,8 @@ import { canonicalBytes, untrusted, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { encodeRecord, type JournalStatement } from "./journal.ts";
-import { JournalReader, planRecovery, recover, type RecoveredInstance } from "./recover.ts";
+import { planRecovery } from "./plan-recovery.ts";
+import { JournalReader, recover, type RecoveredInstance } from "./recover.ts";
 import { signReceipt } from "./sign.ts";
 import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
 

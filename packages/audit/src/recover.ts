@@ -1,10 +1,10 @@
 import { verify, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalBytes, fromBase64Url, type Untrusted } from "@cmcp/boundary";
+import { asCmcpError, fromBase64Url, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { decodeRecord, isAuthentic, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { receiptSigningInput, type Receipt } from "./receipt.ts";
-import type { EntryFields } from "./chain.ts";
+import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
 export const MAX_RECOVERED_SESSIONS = 100_000;
@@ -43,21 +43,22 @@ export interface RecoveredInstance {
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
   readonly refused: number;
-  /** True when the records are numbered without a gap from the first on and none was refused. */
+  /** True when the records are numbered without a gap from the first on, every one of them verified. */
   readonly gapless: boolean;
 }
 
-interface SessionState {
-  root: string;
-  tip: string;
-  length: number;
-  closed: boolean;
-  claimHash: string | null;
-  principal: string | null;
-  sensitivity: string | null;
-  lastTime: string;
-  readonly intents: Map<string, Intent>;
-  answers: { instance: string; session: string; callIds: string[] } | null;
+/** Who wrote a journal, as its first record says and proves. */
+export interface InstanceIdentity {
+  readonly facts: InstanceFacts;
+  readonly instance: string;
+  readonly key: KeyObject;
+}
+
+/** The identity that a journal's first record establishes; `null` for any other record. */
+export function identityOf(record: JournalRecord, thumbprint: (jwk: SigningJwk) => string): InstanceIdentity | null {
+  if (record.kind !== "instance" || record.seq !== 0 || thumbprint(record.body.jwk) !== record.instance) return null;
+  const key = publicKeyOf(record.body.jwk);
+  return isAuthentic(record, key) ? { facts: record.body, instance: record.instance, key } : null;
 }
 
 /**
@@ -69,7 +70,7 @@ export class JournalReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
   readonly #maxSessions: number;
   readonly #sessions = new Map<string, SessionState>();
-  #identity: { facts: InstanceFacts; instance: string; key: KeyObject } | undefined;
+  #identity: InstanceIdentity | undefined;
   readonly #resetPrincipals = new Set<string>();
   #nextSeq = 0;
   #gapless = true;
@@ -101,18 +102,12 @@ export class JournalReader {
   /** What was established; `null` when there was no first record that verifies. */
   finish(): RecoveredInstance | null {
     if (this.#identity === undefined) return null;
-    const sessions = new Map<string, RecoveredSession>();
-    for (const [sessionId, state] of this.#sessions) {
-      if (state.length === 0) continue;
-      const { intents, ...rest } = state;
-      sessions.set(sessionId, { sessionId, ...rest, openIntents: [...intents.values()] });
-    }
     const { facts, instance } = this.#identity;
     return {
       jwk: facts.jwk,
       instance,
       facts,
-      sessions,
+      sessions: recoveredSessions(this.#sessions),
       resetPrincipals: this.#resetPrincipals,
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
@@ -144,11 +139,9 @@ export class JournalReader {
   }
 
   #begin(record: JournalRecord): boolean {
-    if (record.kind !== "instance" || record.seq !== 0) return false;
-    if (this.#thumbprint(record.body.jwk) !== record.instance) return false;
-    const key = publicKeyOf(record.body.jwk);
-    if (!isAuthentic(record, key)) return false;
-    this.#identity = { facts: record.body, instance: record.instance, key };
+    const identity = identityOf(record, this.#thumbprint);
+    if (identity === null) return false;
+    this.#identity = identity;
     this.#nextSeq = 1;
     return true;
   }
@@ -161,30 +154,22 @@ export class JournalReader {
     return true;
   }
 
-  #entry(entry: AuditEntry, receipt: Receipt | null, identity: { instance: string; key: KeyObject }): boolean {
+  #entry(entry: AuditEntry, receipt: Receipt | null, identity: InstanceIdentity): boolean {
     if (sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
     if (receipt !== null && !receiptFits(receipt, entry, identity)) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
-      if (entry.entry_type !== "session_start" || this.#sessions.size >= this.#maxSessions) return false;
-      state = { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
+      const begun = this.#sessions.size < this.#maxSessions ? stateFrom(entry) : null;
+      if (begun === null) return false;
+      state = begun;
       this.#sessions.set(entry.session_id, state);
     }
-    if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) {
+    if (!advance(state, entry)) {
       // The instance signed this entry, so what the store lost before it is lost, but its call was recorded.
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;
     }
-    state.tip = entry.entry_hash;
-    state.length += 1;
-    state.lastTime = entry.timestamp_utc;
-    state.sensitivity = entry.session_sensitivity_after ?? state.sensitivity;
-    state.closed = entry.entry_type === "session_end";
     if (entry.entry_type === "session_reset") this.#reset(state.principal, entry.session_sensitivity_after);
-    if (entry.call_id !== null) {
-      state.intents.delete(entry.call_id);
-      state.answers?.callIds.push(entry.call_id);
-    }
     return true;
   }
 
@@ -216,95 +201,9 @@ function receiptFits(receipt: Receipt, entry: AuditEntry, identity: { instance: 
   );
 }
 
-function principalOf(root: AuditEntry): string | null {
-  const principal = root.detail?.["principal"];
-  return typeof principal === "string" ? principal : null;
-}
-
-function answersOf(root: AuditEntry): SessionState["answers"] {
-  const instance = root.detail?.["recovered_instance"];
-  const session = root.detail?.["recovered_session"];
-  return typeof instance === "string" && typeof session === "string" ? { instance, session, callIds: [] } : null;
-}
-
 /** {@link JournalReader} over records already in memory. */
 export function recover(records: Iterable<Untrusted<Uint8Array>>, thumbprint: (jwk: SigningJwk) => string): RecoveredInstance | null {
   const reader = new JournalReader(thumbprint);
   for (const record of records) reader.add(record);
   return reader.finish();
-}
-
-/** One recovery session the new instance must write. */
-export interface RecoveryStep {
-  /** Members to add to the recovery session's `session_start` detail. */
-  readonly rootDetail: {
-    readonly recovered_instance: string;
-    readonly recovered_session: string;
-    readonly recovered_tip: string;
-    readonly recovered_length: number;
-    /** SHA-256, hex, of the canonical array of the open intents. */
-    readonly recovered_intents_hash: string;
-  };
-  /** One entry for every call whose outcome nobody knows. */
-  readonly faults: readonly EntryFields[];
-}
-
-/**
- * What a new instance must write for the calls that earlier ones left open: one recovery session for each
- * interrupted session with an open intent that no earlier recovery session has answered.
- *
- * @param policyHash the policy bundle the new instance runs; a fault entry names it beside the one the call was decided under.
- */
-export function planRecovery(instances: readonly RecoveredInstance[], policyHash: string): RecoveryStep[] {
-  const answered = new Set<string>();
-  for (const { sessions } of instances) {
-    for (const { answers } of sessions.values()) {
-      for (const callId of answers?.callIds ?? []) answered.add(JSON.stringify([answers?.instance, answers?.session, callId]));
-    }
-  }
-  const steps: RecoveryStep[] = [];
-  for (const { instance, sessions } of instances) {
-    for (const session of sessions.values()) {
-      // Marking what is planned matters too: a host that shows one journal twice must not have its calls answered twice.
-      const open = session.openIntents.filter(({ call_id: id }) => {
-        const key = JSON.stringify([instance, session.sessionId, id]);
-        return !answered.has(key) && answered.add(key);
-      });
-      if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(intent, policyHash)) });
-    }
-  }
-  return steps;
-}
-
-function rootDetail(instance: string, session: RecoveredSession, open: readonly Intent[]): RecoveryStep["rootDetail"] {
-  return {
-    recovered_instance: instance,
-    recovered_session: session.sessionId,
-    recovered_tip: session.tip,
-    recovered_length: session.length,
-    recovered_intents_hash: sha256Hex(canonicalBytes(open)),
-  };
-}
-
-function faultOf(intent: Intent, policyHash: string): EntryFields {
-  return {
-    entry_type: "tool_call",
-    call_id: intent.call_id,
-    tool_name: intent.tool_name,
-    server_identity: intent.server_identity,
-    workflow_id: intent.workflow_id,
-    policy_decision: "fault",
-    policy_rule_matched: "outcome-unknown",
-    request_payload_hash: intent.request_hash,
-    session_sensitivity_before: intent.session_sensitivity,
-    session_sensitivity_after: intent.session_sensitivity,
-    response_inspection_result: "n/a",
-    detail: {
-      outcome: "unknown",
-      policy_hash: policyHash,
-      recovered_policy_hash: intent.policy_hash,
-      recovered_session: intent.session_id,
-      recovered_tip_before: intent.tip_before,
-    },
-  };
 }

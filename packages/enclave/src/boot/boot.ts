@@ -25,7 +25,7 @@ import { Operators } from "../operators.ts";
 import { Policies } from "../policies.ts";
 import { Principals } from "../principals.ts";
 import { ClaimSequence } from "../record/claims.ts";
-import { recoverInterrupted } from "../record/recovery.ts";
+import { readEarlierInstances, recoverInterrupted } from "../record/recovery.ts";
 import { startSweeping } from "../record/sweep.ts";
 import { Sessions } from "../record/sessions.ts";
 import { RequestStates } from "../call/request-state.ts";
@@ -70,9 +70,13 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   }
   const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
   const { attester, launch } = await establishPlatform(document, { received, sha256: launchDigest }, surroundings.platform, dial);
-  const { policy, catalog, vocabulary } = await load(document, surroundings);
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);
+  const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
+  // Read while the policy compiles in its worker; used, or its failure met, once there is a core that can record.
+  const earlier = readEarlierInstances(journal, instance);
+  earlier.catch(() => undefined);
+  const { policy, catalog, vocabulary } = await load(document, surroundings);
   const clock = new Clock();
   const { config } = document;
   const monotonic = (): number => performance.now();
@@ -90,7 +94,6 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
     maxResponseBytes: config.max_response_size_bytes * 2,
   });
-  const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
   const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
   const callerIdentity = config.enclave.identity;
@@ -170,7 +173,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     kind: "instance",
     body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString(), ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }) },
   });
-  await recoverInterrupted(core);
+  await recoverInterrupted(core, await earlier);
   startSweeping(core);
   startRefreshing(core);
   return core;

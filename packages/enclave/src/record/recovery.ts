@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { JournalReader, SessionChain, planRecovery, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
+import { JournalReader, SessionChain, UntouchedReader, planRecovery, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Core } from "../core.ts";
+import type { Journal } from "../host/journal.ts";
 import { readRecord } from "./read-back.ts";
 import { rootDetail } from "./recorder.ts";
 
@@ -9,28 +10,31 @@ import { rootDetail } from "./recorder.ts";
 const MAX_INSTANCES = 64;
 
 /** What earlier instances' journals establish: read from the host, believed only where it verifies under their keys. */
-export async function readEarlierInstances(core: Core): Promise<RecoveredInstance[]> {
+export async function readEarlierInstances(journal: Journal, own: string): Promise<RecoveredInstance[]> {
   const names: string[] = [];
-  for await (const bytes of core.journal.scan({ kind: "instance" })) {
-    const instance = readRecord(bytes)?.instance ?? core.instance;
-    if (instance !== core.instance) names.push(instance);
+  for await (const bytes of journal.scan({ kind: "instance" })) {
+    const instance = readRecord(bytes)?.instance ?? own;
+    if (instance !== own) names.push(instance);
   }
   const found: RecoveredInstance[] = [];
   for (const instance of names.slice(-MAX_INSTANCES)) {
-    const reader = new JournalReader(jwkThumbprintText);
-    for await (const bytes of core.journal.scan({ instance })) reader.add(bytes);
-    const recovered = reader.finish();
+    // A journal that the host changed is read again, record by record.
+    const recovered = (await readInstance(journal, instance, new UntouchedReader(jwkThumbprintText))) ?? (await readInstance(journal, instance, new JournalReader(jwkThumbprintText)));
     if (recovered !== null) found.push(recovered);
   }
   return found;
+}
+
+async function readInstance(journal: Journal, instance: string, reader: JournalReader | UntouchedReader): Promise<RecoveredInstance | null> {
+  for await (const bytes of journal.scan({ instance })) reader.add(bytes);
+  return reader.finish();
 }
 
 /**
  * Takes over from earlier instances: every call they left open gets its one entry, a fault of unknown
  * outcome, and every principal starts from what it had seen.
  */
-export async function recoverInterrupted(core: Core): Promise<void> {
-  const earlier = await readEarlierInstances(core);
+export async function recoverInterrupted(core: Core, earlier: readonly RecoveredInstance[]): Promise<void> {
   for (const step of planRecovery(earlier, core.policy.bundle.hash)) await writeRecoverySession(core, step);
   restoreFloors(core, earlier);
 }

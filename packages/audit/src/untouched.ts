@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
+import * as z from "zod";
+import { decodeRecord, isAuthentic, MAX_RECORD_BYTES, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
+import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
+
+/** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
+const MAX_CALLS = 1_000_000;
+
+/** How the canonical JSON of an intent's record begins, and where it names its session. A quote inside a text is escaped, so that neither can stand in one. */
+const INTENT = /^\{"body":\{"call_id":"([^"\\]{1,256})",[^]*?,"session_id":"([0-9a-f-]{36})",/;
+/** How that of an entry's begins; the entry ends where its receipt follows. */
+const ENTRY = '{"body":{"entry":';
+const RECEIPT = ',"receipt":';
+
+/** What such a text has where the entry is a session's first, or an operator's reset. */
+const READ_IN_FULL = /"entry_type":"session_(?:start|reset)"/;
+
+/** What is used of an entry that is neither a session's first nor its last. The rest is hashed as it stands. */
+const linkSchema = z.object({
+  session_id: z.string().max(64),
+  sequence_number: z.int().nonnegative(),
+  timestamp_utc: z.string().max(64),
+  call_id: z.string().max(4096).nullable(),
+  entry_type: z.string().max(64),
+  session_sensitivity_after: z.string().max(4096).nullable(),
+  prev_entry_hash: z.string().max(64),
+  entry_hash: z.string().length(64),
+});
+
+/** The text of the entry in a record's text. Whatever else the record says is no part of it. */
+function entryText(text: string): string {
+  return text.slice(ENTRY.length, text.lastIndexOf(RECEIPT));
+}
+
+/**
+ * What links an entry to its chain, or `null`. Its text is not held to the strict form: one that has the hash which the
+ * chain demands is canonical JSON, as the instance wrote it.
+ */
+function linkOf(entry: string): Link | null {
+  try {
+    return linkSchema.safeParse(JSON.parse(entry)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** SHA-256 of an entry's text without the hash it names. */
+function hashOf(entry: string, named: string): string {
+  return createHash("sha256").update(entry.replace(`"entry_hash":"${named}",`, "")).digest("hex");
+}
+
+/**
+ * Reads an earlier instance's journal that the host left as it was, with few signatures: an entry names the hash of the one
+ * before, so the signature of a session's last record proves all its entries, and a call that has an entry needs its intent
+ * no more. Nothing less is proven than by {@link JournalReader}; at the first thing that does not fit, nothing is
+ * established, and the journal has to be read with that one.
+ */
+export class UntouchedReader {
+  readonly #thumbprint: (jwk: SigningJwk) => string;
+  readonly #sessions = new Map<string, SessionState>();
+  /** The record of each session's last entry. */
+  readonly #tips = new Map<string, Untrusted<Uint8Array>>();
+  /** Records of calls that have no entry yet, by session and call. */
+  readonly #open = new Map<string, Untrusted<Uint8Array>>();
+  /** Calls that have one. */
+  readonly #recorded = new Set<string>();
+  readonly #maxCalls: number;
+  #identity: InstanceIdentity | undefined;
+  #lastClaimSequence = 0;
+  #fits = true;
+
+  /** @param thumbprint RFC 7638 thumbprint of a JWK, base64url. */
+  constructor(thumbprint: (jwk: SigningJwk) => string, maxCalls = MAX_CALLS) {
+    this.#thumbprint = thumbprint;
+    this.#maxCalls = maxCalls;
+  }
+
+  add(bytes: Untrusted<Uint8Array>): void {
+    if (!this.#fits) return;
+    try {
+      this.#fits = this.#accept(bytes);
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError)) throw thrown;
+      this.#fits = false;
+    }
+  }
+
+  /** What was established; `null` for a journal that has to be read record by record. */
+  finish(): RecoveredInstance | null {
+    const identity = this.#identity;
+    if (!this.#fits || identity === undefined) return null;
+    try {
+      if (![...this.#tips.values()].every((bytes) => this.#proves(bytes, identity) !== null)) return null;
+      if (![...this.#open.values()].every((bytes) => this.#stillOpen(bytes, identity))) return null;
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError)) throw thrown;
+      return null;
+    }
+    const { facts, instance } = identity;
+    return { jwk: facts.jwk, instance, facts, sessions: recoveredSessions(this.#sessions), resetPrincipals: new Set(), lastClaimSequence: this.#lastClaimSequence, refused: 0, gapless: false };
+  }
+
+  #accept(bytes: Untrusted<Uint8Array>): boolean {
+    if (this.#identity === undefined) {
+      this.#identity = identityOf(decodeRecord(bytes), this.#thumbprint) ?? undefined;
+      return this.#identity !== undefined;
+    }
+    const raw = examine(bytes);
+    if (raw.byteLength > MAX_RECORD_BYTES) return false;
+    const text = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString();
+    const [, call, session] = INTENT.exec(text) ?? [];
+    if (call !== undefined && session !== undefined) return this.#intent(`${session} ${call}`, bytes);
+    if (text.startsWith(ENTRY)) return this.#entry(bytes, text);
+    const record = this.#proves(bytes, this.#identity);
+    return record?.kind === "claim" && this.#claim(record);
+  }
+
+  /** Its number is not proven, so that it could have been moved behind its entry. */
+  #intent(call: string, bytes: Untrusted<Uint8Array>): boolean {
+    if (this.#recorded.has(call) || this.#open.has(call)) return false;
+    this.#open.set(call, bytes);
+    return true;
+  }
+
+  #entry(bytes: Untrusted<Uint8Array>, text: string): boolean {
+    const written = entryText(text);
+    const entry = READ_IN_FULL.test(written) ? this.#first(bytes) : linkOf(written);
+    if (entry === null || hashOf(written, entry.entry_hash) !== entry.entry_hash) return false;
+    const state = this.#sessions.get(entry.session_id);
+    if (state === undefined || !advance(state, entry)) return false;
+    this.#tips.set(entry.session_id, bytes);
+    if (entry.call_id === null) return true;
+    const call = `${entry.session_id} ${entry.call_id}`;
+    this.#open.delete(call);
+    this.#recorded.add(call);
+    return this.#recorded.size <= this.#maxCalls;
+  }
+
+  /** Begins a session. What a reset lowers depends on the order of records, which only their own signatures prove. */
+  #first(bytes: Untrusted<Uint8Array>): Link | null {
+    const record = decodeRecord(bytes);
+    if (record.kind !== "entry" || this.#sessions.size >= MAX_RECOVERED_SESSIONS || this.#sessions.has(record.body.entry.session_id)) return null;
+    const { entry } = record.body;
+    const state = stateFrom(entry);
+    if (state === null) return null;
+    this.#sessions.set(entry.session_id, state);
+    return entry;
+  }
+
+  #claim({ body }: Extract<JournalRecord, { kind: "claim" }>): boolean {
+    this.#lastClaimSequence = Math.max(this.#lastClaimSequence, body.sequence_number);
+    const state = this.#sessions.get(body.session_id);
+    if (state !== undefined) state.claimHash = body.claim_hash;
+    return state !== undefined;
+  }
+
+  /** A record in full, once its own signature has verified. */
+  #proves(bytes: Untrusted<Uint8Array>, { instance, key }: InstanceIdentity): JournalRecord | null {
+    const record = decodeRecord(bytes);
+    return record.instance === instance && isAuthentic(record, key) ? record : null;
+  }
+
+  #stillOpen(bytes: Untrusted<Uint8Array>, identity: InstanceIdentity): boolean {
+    const record = this.#proves(bytes, identity);
+    if (record?.kind !== "intent") return false;
+    this.#sessions.get(record.body.session_id)?.intents.set(record.body.call_id, record.body);
+    return this.#sessions.has(record.body.session_id);
+  }
+}

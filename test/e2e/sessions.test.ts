@@ -1,11 +1,17 @@
 /** Sessions are bounded, and nothing an agent or the host does makes a principal forget what it has seen. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import { receiptOf } from "../gateway/fixture.ts";
+import { deployQuickstart } from "../gateway/deployment.ts";
+import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { eventually, newToken, startDeployment, tokenLine, type Agent, type Deployment } from "../gateway/principals.ts";
+import { startObservedHost, type ObservedHost, type Reply } from "../hostile/observed-host.ts";
+import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
@@ -113,6 +119,54 @@ describe("what a principal has seen", () => {
     const session = await see("restarted");
     await deployment.restart();
     await isStillHeldAgainst({ label: "restarted" }, session);
+  });
+});
+
+describe("a session that is being closed", () => {
+  const TOKEN = newToken();
+  let records: RecordsServer;
+  let host: ObservedHost;
+  let folder = "";
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-closing-"));
+    records = await startRecordsServer();
+    host = await startObservedHost(await deployQuickstart(folder, { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint }), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
+    await host.startEnclave();
+  });
+  after(async () => {
+    await host?.close();
+    await records?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } };
+  const post = (headers: Record<string, string> = {}): Promise<Reply> => host.request("POST", "/mcp", message, headers);
+  /** What is answered to a request that reaches the enclave while it closes a session: the host has its last entry, and not yet its claim. */
+  const whileClosing = async (session: string, request: () => Promise<Reply>): Promise<Reply> => {
+    const answers: Promise<Reply>[] = [];
+    host.observe((point) => {
+      if (point === "entry stored" && answers.length === 0) answers.push(request());
+    });
+    assert.equal((await host.request("POST", `/sessions/${session}/close`)).status, 200);
+    host.observe(() => undefined);
+    const [answer] = answers;
+    assert.ok(answer !== undefined, "the closing was seen");
+    return await answer;
+  };
+
+  test("is followed by another for a request that names none", async () => {
+    const before = receiptOf(JSON.parse((await post()).body) as RpcReply).session_id;
+    const answer = await whileClosing(before, post);
+    assert.equal(answer.status, 200, answer.body);
+    assert.notEqual(receiptOf(JSON.parse(answer.body) as RpcReply).session_id, before);
+  });
+
+  test("is not found by its handle any more", async () => {
+    const { headers } = await host.request("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } } });
+    const handle = { "mcp-session-id": headers["mcp-session-id"] ?? assert.fail("a handle") };
+    const session = receiptOf(JSON.parse((await post(handle)).body) as RpcReply).session_id;
+    const answer = await whileClosing(session, () => post(handle));
+    assert.deepEqual([answer.status, (JSON.parse(answer.body) as RpcReply).error?.data?.error_code], [404, "MCP_SESSION_UNKNOWN"]);
   });
 });
 

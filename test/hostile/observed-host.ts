@@ -35,6 +35,7 @@ class ObservedRelay extends EgressRelay {
 /** How the enclave answered an agent's request. */
 export interface Reply {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
@@ -46,7 +47,7 @@ export interface ObservedHost {
   readonly pool: ExchangePool;
   readonly store: BlobStore;
   /** One agent request through the wire. */
-  request(method: string, path: string, body?: object): Promise<Reply>;
+  request(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   observe(observer: Observe): void;
   close(): Promise<void>;
 }
@@ -67,15 +68,15 @@ export async function startObservedHost(config: string, env: Record<string, stri
   return {
     pool,
     store,
-    request: async (method, path, body) => {
-      const headers = { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"] ?? ""}`, "content-type": "application/json", accept: "application/json, text/event-stream" };
+    request: async (method, path, body, extra = {}) => {
+      const headers = { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"] ?? ""}`, "content-type": "application/json", accept: "application/json, text/event-stream", ...extra };
       const exchange = await pool.open({ t: "request", method, path, headers });
       if (body !== undefined) await exchange.write(Buffer.from(JSON.stringify(body)));
       await exchange.end();
-      const { status } = await exchange.head;
+      const { status, headers: answered } = await exchange.head;
       let text = "";
       for await (const chunk of exchange.body) text += Buffer.from(examine(chunk)).toString();
-      return { status, body: text };
+      return { status, headers: answered, body: text };
     },
     observe: (observer) => {
       store.observe = observer;

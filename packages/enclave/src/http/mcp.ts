@@ -23,8 +23,8 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
     },
     sessions: {
       open: (caller) => ({ handle: core.sessions.openHandle(own(caller)).session.handle }),
-      find: (caller, handle) => core.sessions.byHandle(own(caller), handle),
-      default: (caller, label) => core.sessions.labelled(own(caller), label),
+      find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
+      default: (caller, label) => joined(core, own(caller), label),
       end: async (_caller, recorded) => {
         await closeSession(core, recorded);
       },
@@ -42,6 +42,19 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
 function own(caller: Handed): Caller {
   if (caller instanceof Caller) return caller;
   throw new CmcpError("INTERNAL", "the caller is not one this gateway authenticated");
+}
+
+/** A handle whose session is being closed is like one whose session is closed: its agent opens another. */
+function unlessClosing(recorded: RecordedSession | undefined): RecordedSession | undefined {
+  return recorded?.closing == null ? recorded : undefined;
+}
+
+/** The session of a label. One that is being closed, as after its idle time, takes no more requests: what comes meanwhile waits, and opens the next. */
+async function joined(core: Core, caller: Caller, label: string | null): Promise<RecordedSession> {
+  const recorded = core.sessions.labelled(caller, label);
+  if (recorded.closing === null) return recorded;
+  await recorded.closing.catch(() => undefined);
+  return core.sessions.labelled(caller, label);
 }
 
 async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {

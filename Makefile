@@ -6,10 +6,10 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-demo clean
+.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## install the pinned toolchain and packages (skipped when the lockfile has not changed)
 	@sh scripts/setup.sh
@@ -66,6 +66,9 @@ image-container: image image-context ## build Dockerfile.enclave with buildah an
 
 vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
 	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts
+
+vm-e2e: build ## the end-to-end tests with the enclave in that machine, but for what test/vm/e2e-files.ts leaves out (needs make image)
+	@$(NODE) --disable-warning=ExperimentalWarning test/vm/e2e.ts
 
 vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
 	@$(NODE) --disable-warning=ExperimentalWarning test/vm/demo.ts

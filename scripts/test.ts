@@ -1,4 +1,4 @@
-/** Runs every test file with the pinned Node; extra arguments are file globs that replace the default set. */
+/** Runs every test file with the pinned Node; extra arguments are options of its test runner, and file globs that replace the default set. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import process from "node:process";
@@ -17,9 +17,10 @@ const EXCUSED: readonly string[] = [
 const LOG = ".cache/test.log";
 
 mkdirSync(".cache", { recursive: true });
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
 const reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout", "--test-reporter=spec", `--test-reporter-destination=${LOG}`];
-const run = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", ...reporters, ...(wanted.length > 0 ? wanted : EVERYTHING)], { stdio: "inherit" });
+const run = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", ...options, ...reporters, ...(wanted.length > 0 ? wanted : EVERYTHING)], { stdio: "inherit" });
 
 const log = readFileSync(LOG, "utf8");
 const count = (name: string): number => Number(new RegExp(`^ℹ ${name} (\\d+)$`, "m").exec(log)?.[1] ?? "0");

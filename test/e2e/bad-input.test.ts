@@ -10,6 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { ALLOW_ALL, deploy, type ToolEntry } from "../gateway/deployment.ts";
 import type { RpcReply } from "../gateway/fixture.ts";
 import { StartRefused, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken, tokenLine } from "../gateway/principals.ts";
 import { callReply, rawTool, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-server.ts";
@@ -21,7 +22,7 @@ const page = (...names: string[]): object => ({ tools: names.map(rawTool) });
 const CONFIG = "enclave:\n  token_file: tokens\n  principals:\n    - id: alice\n    - id: bob\n  upstream_idle_timeout_ms: 800\n  upstream_call_timeout_ms: 2000\n";
 const REQUEST_IN = { id: 900, jsonrpc: "2.0" };
 
-describe("bad input", { timeout: 120_000 }, () => {
+describe("bad input", { timeout: 120_000 * PATIENCE }, () => {
   const servers: RawServer[] = [];
   const tokens = { alice: newToken(), bob: newToken() };
   /** Calls of `held` wait here until a test lets them go. */

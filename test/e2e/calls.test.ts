@@ -18,6 +18,8 @@ describe("calls through host proxy and enclave process", () => {
     await fixture.close();
   });
 
+  // What the machine is kept apart from is the host's word; the enclave in it sees that it has no network.
+  const isolation = (): string => (fixture.gateway.isolation === "machine" ? "network-namespace" : fixture.gateway.isolation);
   const exported = async (session: string) => auditBundleSchema.parse(await (await fixture.request(`/audit/export?session_id=${session}`)).json());
 
   test("the official v1 client initializes, lists approved tools only, and calls", async () => {
@@ -104,7 +106,7 @@ describe("calls through host proxy and enclave process", () => {
     const claim = claimSchema.parse(await closed.json());
     assert.deepEqual(claim.trace.tool_transcript.entries.map((entry) => [entry.tool_name, entry.decision]), [["echo", "allow"], ["no-such-tool", "deny"]]);
     assert.equal(claim.gateway.call_summary.tool_calls_total, 2);
-    assert.match(claim.trace.runtime.firmware_version ?? "", new RegExp(`isolation=${fixture.gateway.isolation}`));
+    assert.match(claim.trace.runtime.firmware_version ?? "", new RegExp(`isolation=${isolation()}`));
     assert.deepEqual(claimSchema.parse(await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json()), claim);
     assert.deepEqual(claimSchema.parse(await (await fixture.request(`/sessions/${session}/trace-claim`)).json()), claim);
     const again = await fixture.call("echo", { message: "y" }, "to-close");
@@ -133,7 +135,7 @@ describe("calls through host proxy and enclave process", () => {
   test("status says what runs and where", async () => {
     const status = (await (await fixture.request("/v1/status")).json()) as Record<string, unknown>;
     assert.equal(status["phase"], "Serving");
-    assert.equal(status["isolation"], fixture.gateway.isolation);
+    assert.equal(status["isolation"], isolation());
     assert.equal(status["launch_digest"], fixture.gateway.launch_digest);
     assert.equal(status["assurance"], "functional-only");
   });

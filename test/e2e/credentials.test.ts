@@ -7,13 +7,14 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { StartRefused, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { startChangingServer, type ChangingServer } from "../servers/changing-server.ts";
 
 const TOKEN = "token-of-the-agent-0123456789abcdefghij";
 const FIRST = "first-secret-of-the-ledger";
 const SECOND = "second-secret-of-the-ledger";
 
-describe("a server that wants a credential", { timeout: 60_000 }, () => {
+describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () => {
   let folder = "";
   let config = "";
   let ledger: ChangingServer;

@@ -8,9 +8,10 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { startGatewayBefore } from "../conformance/gateway.ts";
 import { startReferenceServer, type ReferenceServer } from "../conformance/reference-server/server.ts";
 import type { Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 
 for (const serverVersion of ["2025-11-25", "2026-07-28"] as const) {
-  describe(`in front of a server that speaks ${serverVersion} alone`, { timeout: 60_000 }, () => {
+  describe(`in front of a server that speaks ${serverVersion} alone`, { timeout: 60_000 * PATIENCE }, () => {
     let folder = "";
     let server: ReferenceServer;
     let gateway: Gateway;

@@ -12,11 +12,12 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { freePort } from "../servers/everything-server.ts";
 
 const entry = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js");
 
-describe("a server of the old HTTP with SSE", { timeout: 60_000 }, () => {
+describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, () => {
   let folder = "";
   let gateway: Gateway;
   let stop: () => void = () => undefined;

@@ -5,6 +5,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { platformArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf, logged } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
@@ -42,8 +43,9 @@ test("a claim made after a reload follows from the launch document only with the
   await writeFile(at("claim.json"), JSON.stringify(await client.close(session)));
   await writeFile(at("bundle.json"), JSON.stringify(await client.export(session)));
 
+  const platform = await platformArguments(gateway, { token: TOKEN, session, folder });
   const verify = async (...more: string[]): Promise<readonly [number, readonly string[]]> => {
-    const { code, stdout } = await cmcp(["verify", at("claim.json"), "--audit-bundle", at("bundle.json"), "--allow-software-only", "--launch-document", at("launch.json"), "--json", ...more]);
+    const { code, stdout } = await cmcp(["verify", at("claim.json"), "--audit-bundle", at("bundle.json"), ...platform, "--launch-document", at("launch.json"), "--json", ...more]);
     const { checks } = JSON.parse(stdout) as { checks: { status: string; code?: string }[] };
     return [code, checks.flatMap(({ status, code: why = "" }) => (status === "failed" ? [why] : []))];
   };

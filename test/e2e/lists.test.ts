@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
 
 const POLICIES = `${ALLOW_ALL}
@@ -17,7 +18,7 @@ forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resour
 forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"forbidden") unless { context.arguments has path };
 `;
 
-test("a tool that policy forbids without some argument is listed, one that it always forbids is not", { timeout: 60_000 }, async (t) => {
+test("a tool that policy forbids without some argument is listed, one that it always forbids is not", { timeout: 60_000 * PATIENCE }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-lists-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const inputSchema = { type: "object", properties: { path: { type: "string" } } };

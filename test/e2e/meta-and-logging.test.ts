@@ -11,6 +11,7 @@ import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
 import { LOGS, startLoggingServer, type LoggingServer } from "../servers/logging-server.ts";
 import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-server.ts";
@@ -18,7 +19,7 @@ import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-
 const TRACE = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "vendor=1", baggage: "user=1", "com.example/key": { a: [1] } };
 const OWN = { progressToken: "p", _cmcp: { forged: 1 }, "cmcp.gateway/receipt": { forged: 1 }, "io.modelcontextprotocol/related-task": { taskId: "x" } };
 
-describe("metadata and log levels on their way to servers of both eras", { timeout: 60_000 }, () => {
+describe("metadata and log levels on their way to servers of both eras", { timeout: 60_000 * PATIENCE }, () => {
   let legacy: LoggingServer;
   let modern: TasksServer;
   let gateway: Gateway;

@@ -4,11 +4,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { platformArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf, logged, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { IN_MACHINE } from "../gateway/launcher.ts";
 import { freePort } from "../servers/everything-server.ts";
 import { reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 
@@ -80,7 +82,7 @@ for (const mode of ["advisory", "silent"] as const) {
       assert.equal(bundle.entries[0]?.detail?.["enforcement_mode"], mode);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const verdict = await cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), "--allow-software-only", "--json"]);
+      const verdict = await cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...(await platformArguments(gateway, { token: TOKEN, session, folder })), "--json"]);
       assert.equal(verdict.code, 0, verdict.stdout);
     });
 
@@ -120,15 +122,18 @@ for (const mode of ["advisory", "silent"] as const) {
       assert.equal(status.enforcement_mode, mode);
     });
 
-    test(mode === "advisory" ? "each such call is one log line" : "no log line tells of such a call", async () => {
+    // The published image has no console: what the enclave prints in it, nobody hears.
+    const isHeard = mode === "advisory" && !IN_MACHINE;
+
+    test(isHeard ? "each such call is one log line" : "no log line tells of such a call", async () => {
       const first = receiptOf((await client.call("closed", "logged")).body);
       const faulted = await client.call("down", "logged");
       const callIds = [first.call_id, receiptOf(faulted.body).call_id];
       // The stop of the gateway would flush any line; a later one that does appear shows that these would have.
-      if (mode === "advisory") for (const id of callIds) await logged(gateway, new RegExp(`advisory_deny.*${id}.*POLICY_DENY`));
+      if (isHeard) for (const id of callIds) await logged(gateway, new RegExp(`advisory_deny.*${id}.*POLICY_DENY`));
       await gateway.stop();
-      for (const id of callIds) assert.equal(gateway.log().split("\n").filter((line) => line.includes(id)).length, mode === "advisory" ? 1 : 0);
-      assert.equal(gateway.log().includes("advisory_deny"), mode === "advisory");
+      for (const id of callIds) assert.equal(gateway.log().split("\n").filter((line) => line.includes(id)).length, isHeard ? 1 : 0);
+      assert.equal(gateway.log().includes("advisory_deny"), isHeard);
     });
   });
 }

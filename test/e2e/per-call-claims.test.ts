@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
+import { platformArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
@@ -94,7 +95,8 @@ describe("a gateway that claims after every call", () => {
     const [claimPath, bundlePath] = [join(deployment.folder, "claim.json"), join(deployment.folder, "bundle.json")];
     await writeFile(claimPath, claim.text);
     await writeFile(bundlePath, bundle.text);
-    const args = ["verify", claimPath, "--audit-bundle", bundlePath, "--allow-software-only"];
+    const platform = await platformArguments(deployment.gateway, { token: deployment.tokenOf("alice"), session, folder: deployment.folder });
+    const args = ["verify", claimPath, "--audit-bundle", bundlePath, ...platform];
     assert.equal((await cmcp([...args, "--eat-profile", V01])).code, 0);
     assert.equal((await cmcp(args)).code, 30, "v0.2 is expected by default, and only that is accepted then");
   });

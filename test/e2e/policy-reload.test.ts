@@ -1,6 +1,5 @@
 /** Signed hot reload in production, on a TPM, and in development, with and without a pinned hash: what is refused, what changes, and calls that were under way. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,15 +7,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { AuditEntry } from "@cmcp/audit/schema";
-import { untrusted } from "@cmcp/boundary";
-import { readEvidenceFile } from "../../attestation/src/evidence-file/read.ts";
-import { parseAttestationKey } from "../../attestation/src/tpm/public-key.ts";
 import { NO_SWTPM, Swtpm } from "../../attestation/src/tpm/transport/testing/swtpm.ts";
+import { platformArguments, tpmArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf, logged, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { IN_MACHINE, PATIENCE } from "../gateway/launcher.ts";
 import { BundleShelf, signingKey } from "../gateway/signed-bundle.ts";
 import { makeServerCertificate } from "../servers/certificate.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
@@ -28,12 +26,15 @@ const rule = (id: string, tool: string, effect = "permit"): string => `@id("${id
 const FIRST = rule("held-1", "held") + rule("late-1", "late", "forbid");
 const SECOND = rule("held-2", "held", "forbid") + rule("late-2", "late");
 
-const probe = await Swtpm.start();
+const probe = IN_MACHINE ? null : await Swtpm.start();
 await probe?.stop();
+/** A machine brings its TPM, and is no other platform in development. */
+const NO_TPM = probe === null && !IN_MACHINE ? NO_SWTPM : false;
 
 for (const [surroundings, pinned] of [["production", false], ["production", true], ["development", true]] as const) {
-  const onTpm = surroundings === "production";
-  describe(`in ${surroundings}, a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, { skip: onTpm && probe === null ? NO_SWTPM : false }, () => {
+  const production = surroundings === "production";
+  const onTpm = production || IN_MACHINE;
+  describe(`in ${surroundings}, a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, { skip: production ? NO_TPM : false }, () => {
     const servers: RawServer[] = [];
     const waiting: { socket: Socket; id: number | null }[] = [];
     let folder: string;
@@ -46,7 +47,8 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
 
     /** What the gateway is started with beside its key: production has hardware and no development mode. */
     const environment = async (): Promise<Record<string, string>> => {
-      if (!onTpm) return developmentEnvironment(TOKEN);
+      if (!production) return developmentEnvironment(TOKEN);
+      if (IN_MACHINE) return { CMCP_BEARER_TOKEN: TOKEN };
       tpm = await Swtpm.start();
       assert.ok(tpm !== null);
       return { CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: tpm.socket };
@@ -77,16 +79,9 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
 
     const inForce = async (): Promise<unknown> => ((await client.json("/v1/status"))["policy"] as { bundle_hash: string }).bundle_hash;
     const lateCall = async (label: string): Promise<string | undefined> => (await client.call("late", label)).body.error?.data?.error_code;
-    /** How an auditor who enrolled the TPM's key judges a claim: with its evidence, the launch document, and the bundle that followed. */
-    const tpmArguments = async (session: string): Promise<string[]> => {
-      const evidence = JSON.stringify(await client.json(`/sessions/${session}/evidence`));
-      const { parts } = readEvidenceFile(untrusted(new TextEncoder().encode(evidence)));
-      assert.ok(parts.provider === "tpm");
-      const key_sha256 = createHash("sha256").update(parseAttestationKey(parts.tpm.attestationKey).key.spki).digest("hex");
-      await writeFile(join(folder, "evidence.json"), evidence);
-      await writeFile(join(folder, "policy.json"), JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch"], tpm: { attestation_key_sha256: [key_sha256] } }));
-      return ["--evidence", join(folder, "evidence.json"), "--appraisal-policy", join(folder, "policy.json"), "--launch-document", join(folder, "launch.json"), "--policy-bundle", join(folder, "d/policies")];
-    };
+    /** How an auditor judges a claim of a production gateway: with its evidence, the launch document, and the bundle that followed. */
+    const productionArguments = async (session: string): Promise<string[]> =>
+      [...(await tpmArguments(gateway, { token: TOKEN, session, folder }, ["report_data", "launch"])), "--launch-document", join(folder, "launch.json"), "--policy-bundle", join(folder, "d/policies")];
     let refusals = 0;
     /** The bundle now in the folder is refused with this code and one log line, and changes nothing. */
     const refusedWith = async (code: string, expected = firstHash): Promise<void> => {
@@ -121,7 +116,7 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
 
     test("takes a higher signed bundle in the middle of a call, which ends under the policy it was decided with", async () => {
       const held = client.call("held", "across");
-      for (const deadline = Date.now() + 5000; waiting.length === 0; ) {
+      for (const deadline = Date.now() + 5000 * PATIENCE; waiting.length === 0; ) {
         assert.ok(Date.now() < deadline, "the call did not reach its server");
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -154,7 +149,7 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
       assert.deepEqual([claim.trace.policy.bundle_hash, claim.trace.policy.version], [secondHash, "2.0.0"]);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const platform = onTpm ? await tpmArguments(claim.gateway.session_id) : ["--allow-software-only"];
+      const platform = production ? await productionArguments(session) : await platformArguments(gateway, { token: TOKEN, session, folder });
       const verify = (...more: string[]) => cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...platform, "--json", ...more]);
       const verdict = await verify();
       assert.equal(verdict.code, 0, verdict.stdout);
@@ -164,7 +159,7 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
     test("reports, sessions and status name the new policy; a session that never used anything was not touched", async () => {
       const attested = await client.json("/attestation?nonce=abcdefghijklmnop");
       assert.equal((attested["binding"] as { policy_hash: string }).policy_hash, secondHash);
-      assert.deepEqual([(await client.json("/v1/status"))["development"], (await client.json("/v1/status"))["platform"]], [!onTpm, onTpm ? "tpm2" : "software-only"]);
+      assert.deepEqual([(await client.json("/v1/status"))["development"], (await client.json("/v1/status"))["platform"]], [!production, onTpm ? "tpm2" : "software-only"]);
       const { session_id: session } = receiptOf((await client.call("late", "afterwards")).body);
       const { entries } = await client.export(session);
       assert.deepEqual(entries.map((entry) => [entry.entry_type, entry.detail?.["policy_hash"]]), [["session_start", secondHash], ["tool_call", secondHash]]);

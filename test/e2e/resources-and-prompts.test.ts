@@ -13,6 +13,7 @@ import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 
 const POLICIES = `${ALLOW_ALL}
@@ -22,7 +23,7 @@ permit (principal, action == cMCP::Action::"ask_client", resource);
 forbid (principal, action == cMCP::Action::"read_resource", resource) when { resource.uri == "demo://resource/static/document/architecture.md" };
 `;
 
-describe("resources, prompts and completion in front of a real server", { timeout: 120_000 }, () => {
+describe("resources, prompts and completion in front of a real server", { timeout: 120_000 * PATIENCE }, () => {
   let server: ServerProcess;
   let gateway: Gateway;
   let folder = "";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { AuditEntry, Receipt, SignedReset } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
+import { platformArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { newOperator, resetAfter } from "../gateway/operator.ts";
@@ -42,6 +43,8 @@ describe("a reset", () => {
     const body = (await response.json()) as { error?: { code: string } };
     return { status: response.status, code: body.error?.code ?? "reset" };
   };
+  /** How an auditor accepts the platform of the session. */
+  const platform = (): Promise<string[]> => platformArguments(deployment.gateway, { token: deployment.tokenOf("alice"), session: seen.session_id, folder: deployment.folder });
   const isStillHeld = async (): Promise<void> => assert.equal(await send({ label: `${label}-probe` }), "SESSION_SENSITIVITY_POLICY_DENY");
 
   test("by an operator takes effect at once, for the session and for new ones, and stands in the record", async () => {
@@ -66,7 +69,7 @@ describe("a reset", () => {
     await writeFile(claimPath, claim.text);
     await writeFile(bundlePath, bundle.text);
     await writeFile(receiptPath, JSON.stringify(seen));
-    const verified = await cmcp(["verify", claimPath, "--audit-bundle", bundlePath, "--receipt", receiptPath, "--allow-software-only"]);
+    const verified = await cmcp(["verify", claimPath, "--audit-bundle", bundlePath, "--receipt", receiptPath, ...(await platform())]);
     assert.equal(verified.code, 0, verified.stdout);
     assert.match(verified.stdout, new RegExp(`passed +operator resets: 1, signed by ${operator.publicKey}`));
 
@@ -220,7 +223,7 @@ describe("a reset", () => {
       const args = ["session", "close", "--url", deployment.gateway.url, "--session", seen.session_id, "--token-env", "ALICE", "--out", path];
       const done = await cmcp(args, { ALICE: deployment.tokenOf("alice") });
       assert.deepEqual([done.code, done.stdout], [0, `${path}\n`]);
-      assert.equal((await cmcp(["verify", path, "--allow-software-only"])).code, 0);
+      assert.equal((await cmcp(["verify", path, ...(await platform())])).code, 0);
       assert.equal((await cmcp(args, { ALICE: deployment.tokenOf("bob") })).code, 10);
       assert.equal((await cmcp(args)).code, 64, "the token is read from the environment");
     });

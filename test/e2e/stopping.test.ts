@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
 import { startTasksServer } from "../servers/tasks-server.ts";
 
-test("a gateway that stops ends the streams agents listen on, in order and whole", { timeout: 60_000 }, async (t) => {
+test("a gateway that stops ends the streams agents listen on, in order and whole", { timeout: 60_000 * PATIENCE }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-stopping-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const server = await startTasksServer();

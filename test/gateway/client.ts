@@ -3,6 +3,7 @@ import { auditBundleSchema, type AuditBundle } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 import type { RpcReply } from "./fixture.ts";
 import type { Gateway } from "./gateway.ts";
+import { PATIENCE } from "./launcher.ts";
 
 /** One agent of a gateway, and the auditor of its sessions. */
 export interface Client {
@@ -39,7 +40,7 @@ export function clientOf(gateway: Gateway, token: string): Client {
 /** Waits until the gateway has logged this so many times. */
 export async function logged(gateway: Gateway, pattern: RegExp, times = 1): Promise<void> {
   const count = (): number => gateway.log().split("\n").filter((line) => pattern.test(line)).length;
-  for (const deadline = Date.now() + 15_000; count() < times; ) {
+  for (const deadline = Date.now() + 15_000 * PATIENCE; count() < times; ) {
     assert.ok(Date.now() < deadline, `the gateway logged ${pattern} ${count()} times, not ${times}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

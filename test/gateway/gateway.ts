@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { ROOT } from "./deployment.ts";
+import { IN_MACHINE, prepareLaunch } from "./launcher.ts";
 
 /** The command line as it is shipped. */
 export const CLI = join(ROOT, "packages/cli/dist/cmcp.mjs");
@@ -13,7 +14,8 @@ interface Ready {
   readonly mcp: string;
   readonly pid: number;
   readonly enclave_pid: number;
-  readonly isolation: "network-namespace" | "none";
+  readonly launcher: "process" | "vsock" | "qemu";
+  readonly isolation: "network-namespace" | "machine" | "none";
   readonly launch_digest: string;
 }
 
@@ -47,15 +49,23 @@ export function developmentEnvironment(token: string): Record<string, string> {
 
 /** Starts the gateway. @throws StartRefused when it ends before it is ready. */
 export async function startGateway(config: string, env: Record<string, string>, { entry = CLI }: { entry?: string } = {}): Promise<Gateway> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const launch = await prepareLaunch(config, env);
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: launch.env, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve)).then(async (code) => {
+    await launch.clean();
+    return code;
+  });
   const first = await firstLine(child, exited);
   const ready = JSON.parse(first.line === "" ? "{}" : first.line) as Partial<Ready>;
   if (ready.url === undefined) throw new StartRefused(await exited, `${first.line}${log}`);
+  if (IN_MACHINE && ready.launcher !== "qemu") {
+    child.kill("SIGKILL");
+    throw new Error(`the enclave was to be in a machine and is a ${ready.launcher}`);
+  }
   return {
     ...(ready as Ready),
     log: () => log,

@@ -8,6 +8,7 @@ import { startRecordsServer, type RecordsServer } from "../servers/records-serve
 import { deployQuickstart, listenOnAnyPort } from "./deployment.ts";
 import type { RpcReply } from "./fixture.ts";
 import { startGateway, type Gateway } from "./gateway.ts";
+import { PATIENCE } from "./launcher.ts";
 
 /** What a request was answered with. */
 export interface Answer {
@@ -58,7 +59,7 @@ export const tokenLine = (principal: string, token: string): string => `${princi
 export const newToken = (): string => randomBytes(32).toString("base64url");
 
 /** Waits until `holds`, for at most `withinMs`. @throws when it does not come to hold */
-export async function eventually(what: string, holds: () => Promise<boolean> | boolean, withinMs = 20_000): Promise<void> {
+export async function eventually(what: string, holds: () => Promise<boolean> | boolean, withinMs = 20_000 * PATIENCE): Promise<void> {
   const until = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > until) throw new Error(`did not happen in time: ${what}`);

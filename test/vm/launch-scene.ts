@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { readFileSync, readdirSync } from "node:fs";
@@ -22,19 +22,6 @@ export async function debugImage(folder: string): Promise<string> {
   await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "../../../packages/enclave/src/main.ts" } }, join(image, "initramfs.cpio.zst"));
   await writeFile(join(image, "cmdline-vtpm"), commandLine("vtpm", "debug"));
   return image;
-}
-
-/** A `PATH` on which the emulator of the lock file is installed, and nothing else. */
-export async function emulatorPath(folder: string): Promise<string> {
-  const path = join(folder, "bin");
-  await mkdir(path);
-  const { qemu, vsockDaemon, swtpm, dataFolders } = await programs();
-  const commands = { "qemu-system-x86_64": [...qemu, ...dataFolders.flatMap((data) => ["-L", data])], "vhost-device-vsock": vsockDaemon, swtpm };
-  for (const [name, words] of Object.entries(commands)) {
-    await writeFile(join(path, name), `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
-    await chmod(join(path, name), 0o755);
-  }
-  return path;
 }
 
 /** Process ids of everything on this machine whose command line has some text. */

@@ -20,7 +20,8 @@ import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts"
 import { callReply, reply, startRawServer } from "../servers/hostile-servers.ts";
 import type { Outcome } from "./guest/check.ts";
 import { debugMachine, programs, published, started, temporaryFolder } from "./image.ts";
-import { debugImage, emulatorPath, ENTRY, processesWith, propertiesOf } from "./launch-scene.ts";
+import { debugImage, ENTRY, processesWith, propertiesOf } from "./launch-scene.ts";
+import { emulatorPath } from "./launch-settings.ts";
 import { loopbackFiles } from "./loopback.ts";
 import { writeOverlaid } from "./overlay.ts";
 import { guestReport } from "./report.ts";

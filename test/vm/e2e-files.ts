@@ -1,0 +1,69 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../gateway/deployment.ts";
+
+/** Something of `test/e2e` that is not run with the enclave in a machine: a file, or a test or suite of it. */
+interface LeftOut {
+  readonly file: string;
+  readonly test?: string;
+  readonly why: string;
+}
+
+const COMMANDS = "tries commands; no enclave runs, or is only asked what other files ask it";
+const NO_STDIO = "stdio servers: the image has none, and refuses them (release.vm.ts)";
+const PROCESS = "has an enclave process of its own making";
+/** An emulated machine takes half a minute to come up; what is left out for that is tried against the process alone. */
+const TIME = "time";
+
+export const LEFT_OUT: readonly LeftOut[] = [
+  { file: "catalog-commands.test.ts", why: COMMANDS },
+  { file: "commands.test.ts", why: COMMANDS },
+  { file: "policy-commands.test.ts", why: COMMANDS },
+  { file: "refused-starts.test.ts", why: "starts that are refused, nearly all by the host before anything runs; what a machine refuses is in launch.vm.ts, release.vm.ts and POLICY-TEE-002" },
+  { file: "stdio.test.ts", why: NO_STDIO },
+  { file: "stdio-unconfined.test.ts", why: NO_STDIO },
+  { file: "sessions.test.ts", test: "a session that is being closed", why: PROCESS },
+  { file: "verify.test.ts", test: "the record of a closed session", why: "the verifier's verdicts on a record without hardware; a machine's record is verified in modes, policy-reload, per-call-claims and session-reset" },
+  { file: "policy-reload.test.ts", test: "in development, a gateway with a pinned signing key and a pinned hash", why: "software attestation, which a machine with a TPM does not use" },
+
+  { file: "bad-input.test.ts", why: TIME },
+  { file: "closed-sessions.test.ts", why: TIME },
+  { file: "credentials.test.ts", why: TIME },
+  { file: "http-sse.test.ts", why: TIME },
+  { file: "identity.test.ts", why: TIME },
+  { file: "launch-document.test.ts", why: TIME },
+  { file: "lists.test.ts", why: TIME },
+  { file: "meta-and-logging.test.ts", why: TIME },
+  { file: "principals.test.ts", why: TIME },
+  { file: "results-withheld.test.ts", why: TIME },
+  { file: "servers-that-change.test.ts", why: TIME },
+  { file: "session-expiry.test.ts", why: TIME },
+  { file: "stopping.test.ts", why: TIME },
+  { file: "vocabulary.test.ts", why: TIME },
+  { file: "drift.test.ts", test: "an undrifted tool is called and the claim says so", why: TIME },
+  { file: "drift.test.ts", test: "a tool changed before first contact is refused, recorded once, and never reached; the agent sees the approved text", why: TIME },
+  { file: "drift.test.ts", test: "warn_only records the drift and calls", why: TIME },
+  { file: "drift.test.ts", test: "a server that does not list its tools is not called, and the call is recorded as not sent", why: TIME },
+  { file: "eras.test.ts", test: "in front of a server that speaks 2025-11-25 alone", why: TIME },
+  { file: "modes.test.ts", test: "enforcement mode silent", why: TIME },
+  { file: "per-call-claims.test.ts", test: "a gateway that claims when a session closes", why: TIME },
+  { file: "policy-reload.test.ts", test: "in production, a gateway with a pinned signing key and no pinned hash", why: TIME },
+  { file: "policy-reload.test.ts", test: "a gateway without reload", why: TIME },
+  { file: "session-reset.test.ts", test: "for another instance is refused, a restarted one included; one that took effect outlives the restart", why: TIME },
+  { file: "sessions.test.ts", test: "outlives several deaths in a row, without being seen again", why: TIME },
+  { file: "sessions.test.ts", test: "outlives an orderly restart of everything", why: TIME },
+  { file: "sessions.test.ts", test: "ten thousand sessions of one principal", why: TIME },
+];
+
+const FOLDER = join(ROOT, "test/e2e");
+const all = readdirSync(FOLDER).filter((name) => name.endsWith(".test.ts"));
+const whole = new Set(LEFT_OUT.filter(({ test }) => test === undefined).map(({ file }) => file));
+
+/** Files of `test/e2e` that are run with the enclave in a machine. */
+export const IN_MACHINE_FILES: readonly string[] = all.filter((name) => !whole.has(name));
+
+/** Names of tests and suites of those files that are left out. */
+export const LEFT_OUT_TESTS: readonly string[] = LEFT_OUT.flatMap(({ test }) => test ?? []);
+
+/** Text of a file of `test/e2e`. */
+export const sourceOf = (file: string): string => readFileSync(join(FOLDER, file), "utf8");

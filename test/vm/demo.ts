@@ -22,12 +22,13 @@ const seconds = (): string => ((performance.now() - startedAt) / 1000).toFixed(1
 const verdict = ({ outcome, completeness, assurance, failed, checks }: Judgement): string =>
   [`${outcome.toUpperCase()} (${completeness}; assurance: ${assurance})`, ...checks.filter(({ name }) => ["image", "launch digest", "report data", "event log"].includes(name)).map(({ name, why }) => `  ${name}: ${why}`), ...failed.map((name) => `  FAILED ${name}`)].join("\n");
 
-step(1, "A machine with a TPM boots the published image; host and enclave meet over vsock");
-say("QEMU emulates every instruction, so this takes a while; nothing is installed and nothing runs as root");
+step(1, "cmcp start boots the published image in a machine with a TPM; host and enclave meet over vsock");
+say("its configuration says launcher: qemu and where the image is; QEMU emulates every instruction, so this takes a while");
 say("kernel, initramfs and command line are out/image as it is: no console, so nothing of the guest is seen");
 try {
   const scene = await startScene(folder);
   try {
+    say(`cmcp start --config ${scene.config}`);
     say(`agents connect to ${scene.url}/mcp; the machine is process ${scene.pid}, up after ${seconds()} s`);
 
     step(2, "An agent calls tools: host, vsock, enclave, TLS, a real MCP server, and back");

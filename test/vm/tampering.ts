@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
@@ -20,20 +19,23 @@ const otherImage = (part: string): readonly string[] => ["image EVIDENCE_MEASURE
 export const TAMPERINGS = {
   "the bundled script": {
     expected: otherImage("initramfs"),
-    async machine(published, folder) {
-      if ("unified" in published.boot) return published;
-      const members = readCpio(zstdDecompressSync(readFileSync(published.boot.initramfs), { maxOutputLength: MAX_UNPACKED }));
-      const script = Buffer.from(members.find(({ path }) => path === "app/enclave.cjs")?.data ?? "");
-      // In a comment that the bundler leaves, so that the script does what it did.
-      script.write("X", script.indexOf("// ") + 3);
-      const initramfs = join(folder, "initramfs");
-      await writeOverlaid(published.boot.initramfs, { scripts: {}, files: { "/app/enclave.cjs": script } }, initramfs);
-      return { ...published, boot: { ...published.boot, initramfs } };
+    image: {
+      file: "initramfs.cpio.zst",
+      async change(path, to) {
+        const members = readCpio(zstdDecompressSync(await readFile(path), { maxOutputLength: MAX_UNPACKED }));
+        const script = Buffer.from(members.find((member) => member.path === "app/enclave.cjs")?.data ?? "");
+        // In a comment that the bundler leaves, so that the script does what it did.
+        script.write("X", script.indexOf("// ") + 3);
+        await writeOverlaid(path, { scripts: {}, files: { "/app/enclave.cjs": script } }, to);
+      },
     },
   },
   "the kernel command line": {
     expected: otherImage("command line"),
-    machine: (published) => Promise.resolve("unified" in published.boot ? published : { ...published, boot: { ...published.boot, commandLine: published.boot.commandLine.replace("panic=-1", "panic=-2") } }),
+    image: {
+      file: "cmdline-vtpm",
+      change: async (path, to) => await writeFile(to, (await readFile(path, "utf8")).replace("panic=-1", "panic=-2")),
+    },
   },
   "the policy": {
     expected: [

@@ -68,13 +68,14 @@ export async function composeHost(owner: Pick<Owner, "after">, place: Place, con
       const front = await startFront({ host: "127.0.0.1", port: 0 }, { link, limits: FRONT_LIMITS, log: quiet });
       undo.push(() => front.close());
       const url = `http://127.0.0.1:${front.address.port}`;
-      return { url, mcp: `${url}/mcp`, request: async (path, method = "GET") => await requested(`${url}${path}`, method) };
+      return { url, mcp: `${url}/mcp`, request: async (path, method) => await requested(`${url}${path}`, method) };
     },
     close,
   };
 }
 
-async function requested(url: string, method: string): Promise<string> {
+/** One request of the only principal's; its answer's text. */
+export async function requested(url: string, method: "GET" | "POST" = "GET"): Promise<string> {
   const reply = await fetch(url, { method, headers: { authorization: `Bearer ${TOKEN}` } });
   const text = await reply.text();
   if (!reply.ok) throw new Error(`${url}: ${reply.status} ${text}`);

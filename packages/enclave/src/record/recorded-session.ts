@@ -13,7 +13,7 @@ export class RecordedSession {
   /** Resolves once `session_start` is in the host's store; made on first use so that idle sessions leave no trace. */
   started: Promise<void> | null = null;
   /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
-  stored: Promise<unknown> = Promise.resolve();
+  stored: Promise<void> = Promise.resolve();
   /** The latest claim over the open session. */
   claimSoFar: Claim | null = null;
   /** True once `session_end` is in the chain. */

@@ -90,6 +90,20 @@ describe("journal", () => {
     assert.throws(() => held.assertWritable(), { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 
+  test("a host that acknowledges late, or more records than may wait at one time, is written to again", async () => {
+    const late = Promise.withResolvers<void>();
+    serve = async (exchange) => {
+      await bodyOf(exchange);
+      await late.promise;
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
+    late.resolve();
+    for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
+    kept.assertWritable();
+  });
+
   test("records come back however the host cuts them, and a cut record is a mismatch", async () => {
     const records = ["one", "two", "x".repeat(100_000)].map((text) => Buffer.from(text));
     const framed = Buffer.concat(records.flatMap((record) => [lengthOf(record), record]));

@@ -59,27 +59,24 @@ export class Journal {
   /** Resolves once the host's store holds the record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried. */
   async append(session: string, statement: JournalStatement): Promise<void> {
     const bytes = encodeRecord(statement, this.#instance, this.#sequence, this.#sign);
-    const { promise: stored, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ seq: this.#sequence, record: { session, kind: statement.kind, bytes }, stored: resolve });
-    this.#sequence += 1;
-    this.#pending += 1;
-    this.#send();
-    const { promise: late, reject } = Promise.withResolvers<never>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     let overdue = false;
     const timer = setTimeout(() => {
       overdue = true;
       this.#late += 1;
       reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
     }, ACKNOWLEDGE_MS).unref();
-    void stored.then(() => {
+    const stored = (): void => {
+      clearTimeout(timer);
       this.#pending -= 1;
       if (overdue) this.#late -= 1;
-    });
-    try {
-      await Promise.race([stored, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+      resolve();
+    };
+    this.#waiting.push({ seq: this.#sequence, record: { session, kind: statement.kind, bytes }, stored });
+    this.#sequence += 1;
+    this.#pending += 1;
+    this.#send();
+    await promise;
   }
 
   /** Sends what waits. Records of concurrent calls gather while earlier ones are on their way and then go together. */

@@ -40,6 +40,13 @@ export async function served(
   return { path, pool, faults, streams: () => streams };
 }
 
+/** Answers with the body it gets. */
+export async function echo(exchange: IncomingExchange): Promise<void> {
+  await exchange.respond({ status: 200, headers: { "x-kind": exchange.opening.t } });
+  for await (const chunk of exchange.body) await exchange.write(examine(chunk));
+  await exchange.end();
+}
+
 /** A peer that speaks frames by hand. */
 export class RawPeer {
   readonly socket: Socket;

@@ -1,0 +1,166 @@
+/** How fast an exchange flows, and how much it may carry: writes gathered, slow readers, bounds. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { duplexPair, type Duplex } from "node:stream";
+import { test, type TestContext } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { encodeFrame, type Opening } from "./frame.ts";
+import { BODY_LIMITS, MAX_DATA_BYTES } from "./limits.ts";
+import { ExchangePool } from "./pool.ts";
+import { collect, rawOpener, rawResponder, served } from "./testing/sockets.ts";
+
+const request: Opening = { t: "request", method: "POST", path: "/mcp", headers: { accept: "application/json" } };
+
+/** A pool on an in-memory stream whose far end is in the test's hands; each write arrives as one chunk. */
+function paired(t: TestContext): { pool: ExchangePool; near: Duplex; far: Duplex } {
+  const [near, far] = duplexPair();
+  const pool = new ExchangePool({ address: "pair", dial: () => Promise.resolve(near) }, { maxStreams: 1 });
+  t.after(() => pool.close());
+  return { pool, near, far };
+}
+
+test("opening, body and end leave in one write, from a plain callback too", async (t) => {
+  const { pool, far } = paired(t);
+  const chunks: Buffer[] = [];
+  far.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const one = async (): Promise<void> => {
+    const exchange = await pool.open(request);
+    await exchange.write(Buffer.from("a"));
+    await exchange.end();
+  };
+  await one();
+  await turn();
+  assert.equal(chunks.length, 1);
+  far.write(Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), encodeFrame({ t: "end", x: 1 })]));
+  await turn();
+  await new Promise<void>((resolve, reject) => {
+    setImmediate(() => {
+      void one().then(resolve, reject);
+    });
+  });
+  await turn();
+  assert.equal(chunks.length, 2);
+});
+
+test("one large write does not fill memory when the peer does not read", async (t) => {
+  const { pool, near } = paired(t);
+  const exchange = await pool.open(request);
+  const writing = exchange.write(Buffer.alloc(MAX_DATA_BYTES * 200));
+  for (let turns = 0; turns < 50; turns += 1) await turn();
+  assert.ok(near.writableLength < MAX_DATA_BYTES * 10, `${near.writableLength} bytes are queued`);
+  exchange.abort();
+  await assert.rejects(writing, { code: "REQUEST_CANCELLED" });
+});
+
+test("a body left unread does not stop the next exchange of its stream", async (t) => {
+  const { pool, far } = paired(t);
+  far.resume();
+  const bodies = Array.from({ length: 200 }, () => encodeFrame({ t: "body", x: 1, data: Uint8Array.of(1) }));
+  const first = await pool.open(request);
+  await first.end();
+  far.write(Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), ...bodies, encodeFrame({ t: "end", x: 1 })]));
+  await first.head;
+  const second = await pool.open(request);
+  far.write(encodeFrame({ t: "response", x: 2, status: 204, headers: {} }));
+  assert.equal((await second.head).status, 204);
+  assert.equal((await collect(first.body)).length, 200);
+});
+
+test("a slow reader stops the writer within the buffers, and loses nothing", async (t) => {
+  const total = MAX_DATA_BYTES * 200;
+  let written = 0;
+  const { pool } = await served(t, async (exchange) => {
+    await exchange.respond({ status: 200, headers: {} });
+    for (let sent = 0; sent < total; sent += MAX_DATA_BYTES) {
+      await exchange.write(Buffer.alloc(MAX_DATA_BYTES, sent / MAX_DATA_BYTES));
+      written = sent + MAX_DATA_BYTES;
+    }
+    await exchange.end();
+  });
+  const exchange = await pool.open(request);
+  await exchange.end();
+  await exchange.head;
+  // The writer has stopped once turns of the event loop no longer move it.
+  for (let still = 0, last = -1; still < 50; ) {
+    await turn();
+    still = written === last ? still + 1 : 0;
+    last = written;
+  }
+  assert.ok(written < total / 4, `${written} bytes were taken from the writer with no reader`);
+  assert.equal((await collect(exchange.body)).length, total);
+});
+
+test("a slow reader of the request stops the opener too", async (t) => {
+  const total = MAX_DATA_BYTES * 200;
+  const go = Promise.withResolvers<void>();
+  const { pool } = await served(t, async (exchange) => {
+    await go.promise;
+    const { length } = await collect(exchange.body);
+    await exchange.respond({ status: 200, headers: { "x-length": String(length) } });
+    await exchange.end();
+  });
+  const exchange = await pool.open(request);
+  let written = 0;
+  const writing = (async () => {
+    for (let sent = 0; sent < total; sent += MAX_DATA_BYTES) {
+      await exchange.write(Buffer.alloc(MAX_DATA_BYTES));
+      written += MAX_DATA_BYTES;
+    }
+    await exchange.end();
+  })();
+  for (let still = 0, last = -1; still < 50; ) {
+    await turn();
+    still = written === last ? still + 1 : 0;
+    last = written;
+  }
+  assert.ok(written < total / 4, `${written} bytes were taken from the writer with no reader`);
+  go.resolve();
+  await writing;
+  assert.equal((await exchange.head).headers["x-length"], String(total));
+});
+
+test("many one-byte frames pause a stream as well", async (t) => {
+  const { path } = await served(t, async (exchange) => {
+    await once(exchange.signal, "abort");
+  });
+  const raw = await rawOpener(t, path);
+  raw.send({ t: "launch", x: 1 });
+  const burst = Array.from({ length: 1000 }, () => ({ t: "body", x: 1, data: Uint8Array.of(1) }) as const);
+  let taken = true;
+  for (let round = 0; round < 400 && taken; round += 1) {
+    raw.send(...burst);
+    for (let turns = 0; turns < 10 && raw.socket.writableLength > 0; turns += 1) await turn();
+    taken = raw.socket.writableLength < 64 * 1024;
+  }
+  assert.equal(taken, false, "the responder went on reading without a reader");
+});
+
+test("the body of an exchange is bounded on both sides", async (t) => {
+  const { path, pool, faults } = await served(t, async (exchange) => {
+    await collect(exchange.body);
+  });
+  const exchange = await pool.open({ t: "drain" });
+  await assert.rejects(exchange.write(Buffer.alloc(BODY_LIMITS.drain.bytes + 1)), { code: "WIRE_EXCHANGE_TOO_LARGE" });
+  exchange.abort();
+
+  const raw = await rawOpener(t, path);
+  raw.send({ t: "drain", x: 1 });
+  for (let sent = 0; sent <= BODY_LIMITS.drain.frames; sent += 1) raw.send({ t: "body", x: 1, data: Uint8Array.of(1) });
+  let last = await raw.next();
+  while (last !== "closed" && last.t !== "error") last = await raw.next();
+  assert.equal(last === "closed" ? last : last.code, "WIRE_EXCHANGE_TOO_LARGE");
+  assert.equal(await raw.next(), "closed");
+  assert.deepEqual(
+    faults.map((fault) => fault.code),
+    ["WIRE_EXCHANGE_TOO_LARGE"],
+  );
+});
+
+test("the opener holds the responder's body to the limit", async (t) => {
+  const { pool, peer } = await rawResponder(t);
+  const exchange = await pool.open({ t: "drain" });
+  const raw = await peer();
+  raw.send({ t: "response", x: 1, status: 200, headers: {} });
+  for (let sent = 0; sent <= BODY_LIMITS.drain.frames; sent += 1) raw.send({ t: "body", x: 1, data: Uint8Array.of(1) });
+  await assert.rejects(collect(exchange.body), { code: "WIRE_EXCHANGE_TOO_LARGE" });
+});

@@ -9,12 +9,15 @@ import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
+import { IN_MACHINE } from "../gateway/launcher.ts";
 import { eventually, newToken, startDeployment, tokenLine, type Agent, type Deployment } from "../gateway/principals.ts";
 import { startObservedHost, type ObservedHost, type Reply } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
+/** Longer than a test takes from one call of a session to the next. */
+const IDLE_SECONDS = IN_MACHINE ? 3 : 1;
 
 async function entriesOf(agent: Agent, session: string): Promise<AuditEntry[]> {
   const answer = await agent.request(`/audit/export?session_id=${session}`);
@@ -28,7 +31,7 @@ describe("what a principal has seen", () => {
   let alice: Agent;
   let bob: Agent;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, ["session_idle_seconds: 1", "max_sessions_per_principal: 3"]);
+    deployment = await startDeployment({ alice: null, bob: null }, [`session_idle_seconds: ${IDLE_SECONDS}`, "max_sessions_per_principal: 3"]);
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });

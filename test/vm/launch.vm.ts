@@ -18,13 +18,9 @@ import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { callReply, reply, startRawServer } from "../servers/hostile-servers.ts";
-import type { Outcome } from "./guest/check.ts";
-import { debugMachine, programs, published, started, temporaryFolder } from "./image.ts";
+import { debugMachine, programs, started, temporaryFolder } from "./image.ts";
 import { debugImage, ENTRY, processesWith, propertiesOf } from "./launch-scene.ts";
 import { emulatorPath } from "./launch-settings.ts";
-import { loopbackFiles } from "./loopback.ts";
-import { writeOverlaid } from "./overlay.ts";
-import { guestReport } from "./report.ts";
 
 const TOKEN = "launcher-token-launcher-token-launcher-tok";
 /** A machine that is emulated comes up within this, in milliseconds. */
@@ -234,16 +230,6 @@ test("nothing is served before the launch document, which may be late and comes 
   await assert.rejects(send({ t: "launch" }, document), { code: "PHASE_VIOLATION" });
   assert.equal(await send({ t: "provision" }, provision), 200);
   assert.deepEqual(await machine.stop(), { exitCode: 0, exitSignal: undefined }, "QEMU ends in order when it is told to");
-});
-
-test("the host's side of the kernel's vsock, played inside a guest", async (t) => {
-  const folder = temporaryFolder(t);
-  const initramfs = join(folder, "initramfs");
-  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "../launch-route.guest.ts" }, files: await loopbackFiles() }, initramfs);
-  const machine = await started(t, debugMachine("none", initramfs), folder);
-  const outcomes = (await guestReport(machine.dialer)) as Outcome[];
-  assert.equal(outcomes.length, 4);
-  for (const { name, failure } of outcomes) await t.test(name, () => assert.equal(failure, null, failure ?? ""));
 });
 
 test("the locked QEMU knows every property a SEV-SNP machine is started with", async () => {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { readCpio } from "../../enclave-image/src/archive/testing/read-cpio.ts";
+import { foundChanged } from "../conformance/policy-tee/policy-tee-002.ts";
 import { writeOverlaid } from "./overlay.ts";
 import type { Tampering } from "./scene.ts";
 
@@ -38,10 +39,7 @@ export const TAMPERINGS = {
     },
   },
   "the policy": {
-    expected: [
-      "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND", "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND", "launch digest EVIDENCE_LAUNCH_NOT_BOUND", "required: launch EVIDENCE_POLICY_VIOLATION",
-      "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND", "required: policy of launch document POLICY_BUNDLE_MISSING",
-    ],
+    expected: foundChanged("policy"),
     async deployment(folder) {
       const path = join(folder, "policies/records.cedar");
       await writeFile(path, (await readFile(path, "utf8")).replace('"hipaa_phi"', '"hipaa_phj"'));

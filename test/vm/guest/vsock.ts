@@ -1,4 +1,4 @@
-/** Runs inside the guest in place of the enclave: exercises AF_VSOCK over the loopback (CID 1) and tells the host what came of it. */
+/** Runs inside the guest in place of the enclave: exercises AF_VSOCK, and the host's way of using it, over the loopback (CID 1) and tells the host what came of it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import { HOST_CID, listenVsock, loadVsockAddon, vsockDialer, type Listener } from "@cmcp/wire";
 import { runChecks } from "./check.ts";
 import { report } from "./report.ts";
+import { routeChecks } from "./route-checks.ts";
 
 const LOCAL_CID = 1;
 const addon = loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? "");
@@ -237,4 +238,4 @@ const checks = {
   },
 };
 
-report(addon, runChecks(checks), HOST_CID);
+report(addon, runChecks({ ...checks, ...routeChecks }), HOST_CID);

@@ -1,13 +1,11 @@
-/** Runs inside a guest in place of the enclave: the host's side of the kernel's vsock, with this machine as host and guest (CID 1). */
+/** The host's side of the kernel's vsock, with one guest as host and guest (CID 1). */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { HOST_CID, loadVsockAddon, type Listener } from "@cmcp/wire";
-import { SERVICES_PORT } from "../../host-proxy/src/launcher/vsock/ports.ts";
-import { unreachable, WATCH } from "../../host-proxy/src/launcher/vsock/reachable.ts";
-import { listenForGuest, routeDialer } from "../../host-proxy/src/launcher/vsock/route.ts";
-import { runChecks } from "./guest/check.ts";
-import { report } from "./guest/report.ts";
+import type { Listener } from "@cmcp/wire";
+import { SERVICES_PORT } from "../../../host-proxy/src/launcher/vsock/ports.ts";
+import { unreachable, WATCH } from "../../../host-proxy/src/launcher/vsock/reachable.ts";
+import { listenForGuest, routeDialer } from "../../../host-proxy/src/launcher/vsock/route.ts";
 
 const TURNS_MS = 200;
 const addon = process.env["CMCP_VSOCK_ADDON"] ?? "";
@@ -22,7 +20,8 @@ async function released(listener: Listener): Promise<void> {
   await delay(TURNS_MS);
 }
 
-const checks = {
+/** Checks by name. */
+export const routeChecks: Readonly<Record<string, () => Promise<void>>> = {
   "a guest finds the services of its host": async () => {
     const listener = await listenForGuest(self, (stream) => stream.pipe(stream));
     const stream = await dialer.dial(never);
@@ -56,5 +55,3 @@ const checks = {
     await assert.rejects(dialer.dial(never), { code: "WIRE_UNREACHABLE" });
   },
 };
-
-report(loadVsockAddon(addon), runChecks(checks), HOST_CID);

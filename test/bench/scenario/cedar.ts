@@ -33,10 +33,10 @@ export const CATALOG_TOOL: CatalogTool = {
   toolCategory: "unclassified",
 };
 
-function facts(sessionId: string): CallFacts {
+function facts(principalId: string): CallFacts {
   return {
-    principal: { id: "default" },
-    sessionId,
+    principal: { id: principalId },
+    sessionId: "0d8f1a52-6d3b-4a4e-9d2c-3f5a6b7c8d9e",
     workflowId: "default",
     workflowAllowedTools: [TOOL],
     sessionSensitivity: "public",
@@ -61,8 +61,8 @@ async function compiled(count: number): Promise<CompiledPolicy> {
 }
 
 /**
- * A decision under a bundle of `count` rules, ready to be repeated: in a session of its own each time, so that the
- * engine is asked anew, or in the same one, so that the engine's answer is known.
+ * A decision under a bundle of `count` rules, ready to be repeated: for another principal each time, so that the engine
+ * is asked anew, or for the same one, so that the engine's answer is known.
  */
 export async function decision(count: number, asked: "anew" | "again"): Promise<() => void> {
   const policy = await compiled(count);

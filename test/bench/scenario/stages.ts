@@ -130,7 +130,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     { name: "HTTP", times: 1, work: http.work, detail: "one 2 KB exchange with a node:http server, both ends" },
     { name: "frames", times: 3, work: () => exchange(frames.pool, body), detail: "one 2 KB exchange over a Unix socket, both ends" },
     { name: "parse", times: 1, work: () => readMessage(parseJson(untrusted(body))), detail: "strict JSON and JSON-RPC of the request" },
-    { name: "Cedar", times: 1, work: await decision(RULES, "again"), detail: `decision under ${RULES} rules, asked again in its session` },
+    { name: "Cedar", times: 1, work: await decision(RULES, "again"), detail: `decision under ${RULES} rules, asked again for its principal` },
     { name: "journal", times: 1, work: () => (append(intent), append({ kind: "entry", body: { entry, receipt } })), detail: "two records encoded and stored, unsigned, without their frames" },
     { name: "upstream", times: 1, work: () => client.callTool("bench", { name: TOOL, inputSchema: CATALOG_TOOL.inputSchema }, args, signal), detail: "upstream client on a direct connection, server included" },
     { name: "inspection", times: 1, work: () => [inspectArguments(CATALOG_TOOL, args), inspectResult(CATALOG_TOOL, result, { maxBytes: 2_097_152, redactFields: [] })], detail: "arguments and result" },

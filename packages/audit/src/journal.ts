@@ -10,7 +10,8 @@ export const JOURNAL_VERSION = "cmcp-journal-v1";
 /** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-const LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
+/** What one record may be as JSON. */
+export const RECORD_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
 const text = z.string().max(4096);
 /** A sealed blob has at most 8192 bytes. */
 const MAX_SEALED_TEXT = 10_923;
@@ -120,7 +121,7 @@ function requireReadable(record: object): void {
  */
 export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
   try {
-    const parsed = recordSchema.safeParse(parseJson(bytes, LIMITS));
+    const parsed = recordSchema.safeParse(parseJson(bytes, RECORD_LIMITS));
     if (parsed.success) return parsed.data;
   } catch (thrown) {
     throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not strict JSON", { cause: asCmcpError(thrown, "JSON_SYNTAX", "") });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, examine, parseJsonText, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
-import { decodeRecord, isAuthentic, MAX_RECORD_BYTES, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { decodeRecord, isAuthentic, MAX_RECORD_BYTES, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
 
@@ -34,16 +34,9 @@ function entryText(text: string): string {
   return text.slice(ENTRY.length, text.lastIndexOf(RECEIPT));
 }
 
-/**
- * What links an entry to its chain, or `null`. Its text is not held to the strict form: one that has the hash which the
- * chain demands is canonical JSON, as the instance wrote it.
- */
+/** What links an entry to its chain, or `null`. @throws CmcpError for text that is no strict JSON */
 function linkOf(entry: string): Link | null {
-  try {
-    return linkSchema.safeParse(JSON.parse(entry)).data ?? null;
-  } catch {
-    return null;
-  }
+  return linkSchema.safeParse(parseJsonText(entry, RECORD_LIMITS)).data ?? null;
 }
 
 /** SHA-256 of an entry's text without the hash it names. */

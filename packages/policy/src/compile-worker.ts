@@ -20,5 +20,6 @@ function answer(input: CompileInput): CompileAnswer {
   }
 }
 
-answer(SAMPLE);
+// A sample that fails would warm nothing, and say so nowhere.
+if (!answer(SAMPLE).ok) throw new Error("the policy engine refuses the sample");
 parentPort?.once("message", (input: CompileInput) => parentPort?.postMessage(answer(input), []));

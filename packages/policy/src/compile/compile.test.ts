@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { CmcpError } from "@cmcp/boundary";
-import { PERMIT_ALL, READ_FILE, bundleOf, call, catalogOf, compile, schemaText } from "../test-support.ts";
+import { PERMIT_ALL, READ_FILE, WORKER, bundleOf, call, catalogOf, compile, schemaText } from "../test-support.ts";
 import { compilePolicy } from "./compile.ts";
 import { MAX_BRACKET_DEPTH, checkNesting } from "./nesting.ts";
 import { MAX_EXPRESSION_DEPTH } from "./references.ts";
+import { CompileWorker } from "./worker.ts";
 
 const permitWhen = (condition: string): string => `permit (principal, action, resource) when { ${condition} };`;
 const nested = (depth: number): string => permitWhen(`${"(".repeat(depth)}true${")".repeat(depth)}`);
@@ -115,6 +116,21 @@ for (const [what, source, message] of [
     await assert.rejects(compiling, (thrown) => thrown instanceof CmcpError && thrown.code === "POLICY_BUNDLE_INVALID" && message.test(thrown.message));
   });
 }
+
+void test("a worker that was started early compiles one candidate", async () => {
+  const started = new CompileWorker(WORKER);
+  const compiled = async (cedar: string) => await compilePolicy(bundleOf(cedar), catalogOf(READ_FILE), { workerUrl: new URL("file:///nothing"), started });
+  assert.equal((await compiled(PERMIT_ALL)).decide(call()).decision, "allow");
+  await assert.rejects(compiled(PERMIT_ALL), { code: "INTERNAL", message: /one candidate/ });
+});
+
+void test("a worker that died before there was a candidate refuses it", async () => {
+  const file = join(folder, "dies-early.mjs");
+  await writeFile(file, "process.exit();");
+  const started = new CompileWorker(pathToFileURL(file));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await assert.rejects(compilePolicy(bundleOf(PERMIT_ALL), catalogOf(READ_FILE), { workerUrl: WORKER, started }), { code: "POLICY_BUNDLE_INVALID", message: /ended without an answer/ });
+});
 
 void test("the worker sees no environment", async () => {
   const file = join(folder, "environment.mjs");

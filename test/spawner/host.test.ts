@@ -14,7 +14,7 @@ import { NODE_FILES, OWN, SPAWNER, privateFolder, processesWith, treeFolder } fr
 const skip = OWN.skip;
 const program = (name: string): string => fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 const FLAGS = ["--disable-warning=ExperimentalWarning"];
-const ISOLATED = ["/usr/bin/unshare", "--user", "--net", "--", process.execPath, ...FLAGS, "--permission", "--allow-fs-read=*", "--disallow-code-generation-from-strings", "--frozen-intrinsics", "--disable-proto=delete"];
+const ISOLATED = ["/usr/bin/unshare", "--user", "--net", "--", process.execPath, ...FLAGS, "--permission", "--allow-fs-read=*", "--disallow-code-generation-from-strings", "--disable-proto=delete"];
 
 test("an enclave without a network reaches the spawner, and its servers run confined", { skip: skip !== false ? skip : !existsSync("/usr/bin/unshare") && "unshare is not here" }, async (t) => {
   const folder = privateFolder(OWN.by);

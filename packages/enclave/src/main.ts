@@ -1,4 +1,5 @@
 /** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
+import "@cmcp/boundary/frozen-intrinsics";
 import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

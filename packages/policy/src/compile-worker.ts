@@ -1,4 +1,5 @@
 /** Entry of the disposable worker thread that parses a candidate bundle: what kills the engine there kills nothing else. */
+import "@cmcp/boundary/frozen-intrinsics";
 import { parentPort } from "node:worker_threads";
 import { asCmcpError } from "@cmcp/boundary";
 import { planBundle, type CompileInput } from "./compile/plan.ts";

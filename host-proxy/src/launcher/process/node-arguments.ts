@@ -31,7 +31,6 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     `--allow-fs-write=${enclaveSocket}`,
     "--allow-worker",
     "--disallow-code-generation-from-strings",
-    "--frozen-intrinsics",
     "--disable-proto=delete",
     "--no-addons",
     "--no-global-search-paths",
@@ -39,8 +38,7 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     `--max-old-space-size=${HEAP_MEGABYTES}`,
     // Loading makes more garbage than V8's first new space holds; it would be collected a dozen times before the first call.
     "--min-semi-space-size=16",
-    // Said once here instead of on every start: intrinsics freezing is experimental, workers widen the permission model.
-    "--disable-warning=ExperimentalWarning",
+    // Workers widen the permission model, as is known.
     "--disable-warning=PERM0006",
     ...enclave.extraFlags,
     "--eval",

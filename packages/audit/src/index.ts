@@ -3,17 +3,18 @@ export { SessionChain, type EntryFields } from "./chain.ts";
 export { exportBundle, signReceipt, type Sign } from "./sign.ts";
 export {
   decodeRecord,
-  encodeRecord,
-  isAuthentic,
   JOURNAL_VERSION,
   MAX_RECORD_BYTES,
+  MAX_SIGNED_TOGETHER,
   publicKeyOf,
+  unsignedRecord,
   type InstanceFacts,
   type Intent,
   type JournalRecord,
   type JournalStatement,
   type SigningJwk,
 } from "./journal.ts";
+export { isAuthentic, signRecords } from "./journal-signature.ts";
 export {
   JournalReader,
   MAX_RECOVERED_SESSIONS,

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, canonicalBytes, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { decodeRecord, encodeRecord, isAuthentic, MAX_RECORD_BYTES, publicKeyOf, type JournalStatement } from "./journal.ts";
-import { POLICY, WritingInstance } from "./testing/instance.ts";
+import { isAuthentic, signRecords } from "./journal-signature.ts";
+import { decodeRecord, MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, publicKeyOf, unsignedRecord, type JournalStatement } from "./journal.ts";
+import { leafHash } from "./merkle.ts";
+import { encodeRecord, POLICY, WritingInstance } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const instance = new WritingInstance();
@@ -27,7 +29,7 @@ test("every kind of record reads back as written, numbered from 0, and verifies 
 test("whatever of a record is changed, it no longer verifies", () => {
   for (const { bytes } of instance.journal) {
     const record = decodeRecord(untrusted(bytes));
-    const changes = [{ ...record, seq: record.seq + 1 }, { ...record, instance: "x".repeat(43) }, { ...record, signature: "" }, { ...record, signature: "!" }, { ...record, signature: `${record.signature.startsWith("A") ? "B" : "A"}${record.signature.slice(1)}` }];
+    const changes = [{ ...record, seq: record.seq + 1 }, { ...record, instance: "x".repeat(43) }, ...["", "!", `${record.signature.value.startsWith("A") ? "B" : "A"}${record.signature.value.slice(1)}`].map((value) => ({ ...record, signature: { ...record.signature, value } }))];
     for (const changed of changes) assert.ok(!isAuthentic(changed, key));
     for (const field of Object.keys(record.body)) {
       const changed = { ...record, body: { ...record.body, [field]: "changed" } } as typeof record;
@@ -39,8 +41,9 @@ test("whatever of a record is changed, it no longer verifies", () => {
 test("a signature made without the journal's domain is not a record's", () => {
   const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
   const { signature: _, ...unsigned } = record;
-  const bare = Buffer.from(instance.sign(canonicalBytes(unsigned))).toString("base64url");
-  assert.ok(!isAuthentic({ ...record, signature: bare }, key));
+  for (const bare of [canonicalBytes(unsigned), leafHash(canonicalBytes(unsigned))]) {
+    assert.ok(!isAuthentic({ ...record, signature: { ...record.signature, value: Buffer.from(instance.sign(bare)).toString("base64url") } }, key));
+  }
 });
 
 test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMATCH", () => {
@@ -68,7 +71,7 @@ test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMA
 
 test("records of another version, kind or shape are refused", () => {
   const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
-  const changes: object[] = [{ v: "cmcp-journal-v2" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { body: { ...record.body, extra: 1 } }, { body: {} }];
+  const changes: object[] = [{ v: "cmcp-journal-v2" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { signature: "" }, ...[{ size: 0 }, { size: 257 }, { index: -1 }, { index: 0.5 }, { path: ["short"] }, { path: Array.from({ length: 9 }, () => "A".repeat(43)) }, { extra: 1 }].map((change) => ({ signature: { ...record.signature, ...change } })), { body: { ...record.body, extra: 1 } }, { body: {} }];
   for (const change of changes) {
     assert.throws(() => decodeRecord(untrusted(canonicalBytes({ ...record, ...change }))), { code: "AUDIT_STORE_MISMATCH" }, JSON.stringify(change));
   }
@@ -97,4 +100,38 @@ test("any 43 characters of base64url are read as a key or refused with a code, a
     }),
   );
   assert.throws(() => publicKeyOf({ kty: "OKP", crv: "Ed25519", x: "AA" }), { code: "AUDIT_STORE_MISMATCH" });
+});
+
+test("each of the records signed together is believed without the others, at its own place alone", () => {
+  for (const size of [2, 3, 4, 5]) {
+    const records = instance.signedTogether(size).map((bytes) => decodeRecord(bytes));
+    for (const [at, record] of records.entries()) {
+      assert.deepEqual([isAuthentic(record, key), record.seq], [true, at], `${at} of ${size}`);
+      const { signature } = record;
+      const others = records.filter((other) => other !== record).map((other) => other.signature);
+      for (const changed of [
+        ...others,
+        ...others.map(({ value }) => ({ ...signature, value })).filter(({ value }) => value !== signature.value),
+        ...others.map(({ path }) => ({ ...signature, path })).filter(({ path }) => String(path) !== String(signature.path)),
+        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, index })).filter(({ index }) => index !== signature.index),
+        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, size: index + 1 })).filter((other) => other.size !== signature.size),
+        { ...signature, path: [...signature.path, "A".repeat(43)] },
+        { ...signature, path: signature.path.slice(1) },
+        { ...signature, path: ["!", ...signature.path.slice(1)] },
+      ].filter((other) => JSON.stringify(other) !== JSON.stringify(signature))) {
+        assert.ok(!isAuthentic({ ...record, signature: changed }, key), `${at} of ${size}: ${JSON.stringify(changed)}`);
+      }
+    }
+  }
+});
+
+test("as many records as are signed together fit their bounds", () => {
+  const statement: JournalStatement = { kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: {} } };
+  const unsigned = Array.from({ length: MAX_SIGNED_TOGETHER }, (_, seq) => unsignedRecord(statement, instance.name, seq));
+  for (const [seq, bytes] of signRecords(unsigned, instance.sign).entries()) {
+    assert.ok(bytes.length - (unsigned[seq]?.length ?? 0) < 1024);
+    const record = decodeRecord(untrusted(bytes));
+    assert.deepEqual(canonicalBytes(record), new Uint8Array(bytes), "stored as canonical JSON");
+    assert.ok(isAuthentic(record, key));
+  }
 });

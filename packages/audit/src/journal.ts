@@ -1,14 +1,19 @@
-import { createPublicKey, verify, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalBytes, canonicalText, CmcpError, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { asCmcpError, canonicalBytes, CmcpError, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { receiptSchema } from "./receipt.ts";
-import type { Sign } from "./sign.ts";
 
 /** Version of the journal record format, and the domain its signature is separated by. */
 export const JOURNAL_VERSION = "cmcp-journal-v1";
 /** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/** Most records that one signature is made for. */
+export const MAX_SIGNED_TOGETHER = 256;
+/** Hashes between a record and the head of the largest tree. */
+const MAX_PATH = 8;
+/** Bytes kept free for a record's signature: its longest path of 43 characters each, the signature of 86, and what names them. */
+const SIGNATURE_ROOM = 1024;
 
 /** What one record may be as JSON. */
 export const RECORD_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
@@ -68,7 +73,15 @@ const envelope = {
   instance: thumbprint,
   /** Counts the instance's records from 0 without a gap. */
   seq: z.int().nonnegative(),
-  signature: z.string().max(128),
+  signature: z.strictObject({
+    /** The record's place among those signed with it, from 0. */
+    index: z.int().nonnegative(),
+    /** Hashes from the record to the head of their tree, lowest first, base64url (RFC 9162 section 2.1.3). */
+    path: z.array(thumbprint).max(MAX_PATH),
+    size: z.int().positive().max(MAX_SIGNED_TOGETHER),
+    /** Ed25519 over their number and the head of their tree, base64url. */
+    value: z.string().max(128),
+  }),
 };
 
 const recordSchema = z.discriminatedUnion("kind", [
@@ -87,25 +100,13 @@ export type Intent = z.infer<typeof intentBody>;
 /** Who an instance was. */
 export type InstanceFacts = z.infer<typeof instanceBody>;
 
-const domain = new TextEncoder().encode(`${JOURNAL_VERSION}|`);
-
-function signingInput(record: object): Uint8Array {
-  return Buffer.concat([domain, canonicalBytes(record)]);
-}
-
-/** How every record's canonical JSON ends. */
-const LAST_MEMBER = `,"v":"${JOURNAL_VERSION}"}`;
-
-/** Canonical JSON bytes of one signed record, ready to be stored. Throws `INTERNAL` for one nobody could read back. */
-export function encodeRecord(statement: JournalStatement, instance: string, seq: number, sign: Sign): Uint8Array<ArrayBuffer> {
+/** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
+export function unsignedRecord(statement: JournalStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
   const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
   // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
-  if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: "" });
-  const text = canonicalText(unsigned);
-  const signature = toBase64Url(sign(Buffer.concat([domain, Buffer.from(text)])));
-  // In canonical order `signature` is the member before the last, `v`.
-  const bytes = new TextEncoder().encode(`${text.slice(0, -LAST_MEMBER.length)},"signature":"${signature}"${LAST_MEMBER}`);
-  if (bytes.length > MAX_RECORD_BYTES) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
+  if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: { index: 0, path: [], size: 1, value: "" } });
+  const bytes = canonicalBytes(unsigned);
+  if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
   return bytes;
 }
 
@@ -116,7 +117,7 @@ function requireReadable(record: object): void {
 }
 
 /**
- * Reads one record the host handed back. Its form is checked, its signature is not: see {@link isAuthentic}.
+ * Reads one record the host handed back. Its form is checked, its signature is not: see `isAuthentic`.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` for anything that is not a record.
  */
 export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
@@ -136,11 +137,4 @@ export function publicKeyOf(jwk: SigningJwk): KeyObject {
   } catch (thrown) {
     throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored key is not an Ed25519 key", { cause: thrown });
   }
-}
-
-/** True when the record was signed by this key. */
-export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
-  const { signature, ...unsigned } = record;
-  const bytes = fromBase64Url(signature);
-  return bytes !== undefined && verify(null, signingInput(unsigned), key, bytes);
 }

@@ -87,7 +87,7 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array<ArrayBuffer> {
 
 /** The record with one digit of its text and its signature exchanged: of the right form, signed by nobody. */
 function forged(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const text = Buffer.from(bytes).toString().replace(/"signature":"[^"]*"(?=[^]*$)/g, `"signature":"${"A".repeat(86)}"`);
+  const text = Buffer.from(bytes).toString().replace(/"value":"[^"]*"(?=[^]*$)/g, `"value":"${"A".repeat(86)}"`);
   return new TextEncoder().encode(text.replace('"seq":', '"seq":1'));
 }
 

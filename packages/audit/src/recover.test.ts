@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { canonicalBytes, untrusted, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
-import { encodeRecord, type JournalStatement } from "./journal.ts";
+import { type JournalStatement } from "./journal.ts";
 import { planRecovery } from "./plan-recovery.ts";
 import { JournalReader, recover, type RecoveredInstance } from "./recover.ts";
 import { signReceipt } from "./sign.ts";
-import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
+import { encodeRecord, POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
 
 const A = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const B = "5a1d9d3c-3f49-4c0e-8d50-6f5f2b7f1a11";

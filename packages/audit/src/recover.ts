@@ -2,7 +2,8 @@ import { verify, type KeyObject } from "node:crypto";
 import { asCmcpError, fromBase64Url, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
-import { decodeRecord, isAuthentic, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { isAuthentic } from "./journal-signature.ts";
+import { decodeRecord, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { receiptSigningInput, type Receipt } from "./receipt.ts";
 import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { examine, untrusted, type Untrusted } from "@cmcp/boundary";
-import { encodeRecord, MAX_RECORD_BYTES, type JournalStatement } from "./journal.ts";
+import { MAX_RECORD_BYTES, type JournalStatement } from "./journal.ts";
 import { recover, type RecoveredInstance } from "./recover.ts";
-import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
+import { encodeRecord, POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
 import { UntouchedReader } from "./untouched.ts";
 
 const A = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
@@ -79,7 +79,7 @@ test("nothing is established from what the host changed", () => {
     "a claim under another instance's name": and(instance, { kind: "claim", body: { session_id: A, sequence_number: 4, claim_hash: POLICY, claim: {} } }, other.name),
     "a call of a session without entries": and(instance, { kind: "intent", body: { ...instance.intent(A, "extra"), session_id: C } }),
     "an entry of another instance": [...instance.records, ...other.records.slice(1, 2)],
-    "a last entry that nobody signed": rewritten(instance, 7, (text) => text.replace(/"signature":"[^"]*","v"/, `"signature":"${"A".repeat(86)}","v"`)),
+    "a last entry that nobody signed": rewritten(instance, 7, (text) => text.replace(/"value":"[^"]*"\},"v"/, `"value":"${"A".repeat(86)}"},"v"`)),
     "an open call that nobody signed": rewritten(instance, 5, (text) => text.replace('"tool_name":"echo"', '"tool_name":"other"')),
     "an open call of an ended session": rewritten(instance, 5, (text) => text.replace(A, B)),
     "an intent behind its entry": [...instance.records.slice(0, 3), ...instance.records.slice(4), ...instance.records.slice(3, 4)],
@@ -117,4 +117,16 @@ test("after an operator's reset, and with more calls than are remembered, every 
   assert.notEqual(quickly(instance.records, 3), null);
   instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
   assert.equal(quickly(instance.records), null);
+});
+
+test("records signed together are read as those signed one by one, whichever of them the host keeps back", () => {
+  const instance = written();
+  for (let size = 2; size <= instance.records.length; size += 1) {
+    const together = instance.signedTogether(size);
+    assert.deepEqual(quickly(together), quickly(instance.records), `${size} together`);
+    for (let left = 0; left < together.length; left += 1) {
+      const [some, single] = [together, instance.records].map((records) => records.filter((_, at) => at !== left));
+      assert.deepEqual([quickly(some ?? []), recover(some ?? [], thumbprint)], [quickly(single ?? []), recover(single ?? [], thumbprint)], `${size} together without ${left}`);
+    }
+  }
 });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { CmcpError, examine, parseJsonText, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
-import { decodeRecord, isAuthentic, MAX_RECORD_BYTES, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { isAuthentic } from "./journal-signature.ts";
+import { decodeRecord, MAX_RECORD_BYTES, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
 

@@ -7,7 +7,6 @@ import {
   auditEntrySchema,
   decodeRecord,
   DECISIONS,
-  encodeRecord,
   ENTRY_TYPES,
   EVIDENCE_CLASSES,
   exportBundle,
@@ -26,6 +25,8 @@ import {
   resetStatementSchema,
   rootDetailSchema,
   signReceipt,
+  signRecords,
+  unsignedRecord,
 } from "@cmcp/audit";
 import { canonicalText, parseJsonText, toBase64Url, untrusted, type JsonValue } from "@cmcp/boundary";
 import * as z from "zod";
@@ -69,10 +70,13 @@ test("the example follows from what the page says, by hashing and signing alone"
   assert.equal(derived.report_data, thumbprint.toString("hex") + sha256(Buffer.from(derived.root, "hex")).toString("hex"));
   assert.equal(claim.trace.runtime.nonce, toBase64Url(Buffer.from(derived.report_data, "hex")));
   assert.ok(isSignedBy(key, sha256(canonicalText(entries)), derived.bundle_signature));
-  for (const [document, domain] of [[receipt, "cmcp-receipt-v1|"], [claim, ""], [record, ""], [z.looseObject({ signature: z.string() }).parse(blocks.get("journal-record")), "cmcp-journal-v1|"]] as const) {
+  for (const [document, domain] of [[receipt, "cmcp-receipt-v1|"], [claim, ""], [record, ""]] as const) {
     const { signature, ...body } = document;
     assert.ok(isSignedBy(key, Buffer.from(domain + canonicalText(body)), signature), domain);
   }
+  const { signature, ...leaf } = z.looseObject({ signature: z.strictObject({ index: z.literal(0), path: z.tuple([]), size: z.literal(1), value: z.string() }) }).parse(blocks.get("journal-record"));
+  const head = sha256(Buffer.from(`\0${canonicalText(leaf)}`));
+  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-journal-v1|"), Uint8Array.of(0, 0, 0, 1), head]), signature.value));
   assert.equal(derived.claim_hash, `sha256:${sha256(canonicalText(claim)).toString("hex")}`);
 });
 
@@ -99,7 +103,8 @@ test("the example is what this implementation makes of the same facts", () => {
   assert.ok(rootDetailSchema.safeParse(first.detail).success);
   const stored = decodeRecord(untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))));
   assert.equal(stored.kind, "intent");
-  assert.deepEqual(decodeRecord(untrusted(encodeRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq, signWithKey))), stored);
+  const made = signRecords([unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq)], signWithKey);
+  assert.deepEqual(made.map((bytes) => decodeRecord(untrusted(bytes))), [stored]);
 });
 
 /** Names of all members a schema knows, at every depth. */

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, randomUUID, sign as signBytes } from "node:crypto";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { SessionChain, encodeRecord, signReceipt, type EntryFields, type JournalStatement } from "@cmcp/audit";
+import { SessionChain, signReceipt, unsignedRecord, type EntryFields, type JournalStatement } from "@cmcp/audit";
 import { canonicalBytes, examine, parseJson, untrusted, type JsonObject } from "@cmcp/boundary";
 import { BlobStore } from "@cmcp/host-proxy";
 import { inspectArguments, inspectResult } from "@cmcp/inspection";
@@ -119,11 +119,10 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     kind: "intent",
     body: { call_id: randomUUID(), session_id: entry.session_id, tool_name: TOOL, server_identity: CATALOG_TOOL.server.identity, workflow_id: "default", request_hash: HASH, policy_hash: HASH, session_sensitivity: "public", tip_before: entry.entry_hash },
   };
-  const unsigned = (): Uint8Array => new Uint8Array(64);
   let sequence = 0;
   const append = (statement: JournalStatement): void => {
     sequence += 1;
-    store.append({ instance: INSTANCE, seq: sequence, session: entry.session_id, kind: statement.kind }, encodeRecord(statement, INSTANCE, sequence, unsigned));
+    store.append({ instance: INSTANCE, seq: sequence, session: entry.session_id, kind: statement.kind }, unsignedRecord(statement, INSTANCE, sequence));
   };
   const signal = new AbortController().signal;
   const list: readonly Stage[] = [
@@ -135,7 +134,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     { name: "upstream", times: 1, work: () => client.callTool("bench", { name: TOOL, inputSchema: CATALOG_TOOL.inputSchema }, args, signal), detail: "upstream client on a direct connection, server included" },
     { name: "inspection", times: 1, work: () => [inspectArguments(CATALOG_TOOL, args), inspectResult(CATALOG_TOOL, result, { maxBytes: 2_097_152, redactFields: [] })], detail: "arguments and result" },
     { name: "audit", times: 1, work: () => [chains.next(), canonicalHash(args), canonicalHash(result)], detail: "one chain entry, hashes of request and result" },
-    { name: "sign", times: 3, work: () => sign(body.subarray(0, 512)), detail: "Ed25519: two records and a receipt" },
+    { name: "sign", times: 3, work: () => sign(body.subarray(0, 512)), detail: "Ed25519: two records, where no others go with them, and a receipt" },
   ];
   try {
     const rows: Row[] = [];

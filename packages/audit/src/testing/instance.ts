@@ -2,8 +2,9 @@ import { createHash, createPrivateKey, generateKeyPairSync, sign, type KeyObject
 import { canonicalBytes, toBase64Url, untrusted, type Untrusted } from "@cmcp/boundary";
 import { SessionChain, type EntryFields } from "../chain.ts";
 import type { AuditEntry } from "../entry.ts";
-import { encodeRecord, type Intent, type JournalStatement, type SigningJwk } from "../journal.ts";
-import { signReceipt } from "../sign.ts";
+import { signRecords } from "../journal-signature.ts";
+import { unsignedRecord, type Intent, type JournalStatement, type SigningJwk } from "../journal.ts";
+import { signReceipt, type Sign } from "../sign.ts";
 
 /** A policy hash of the right form. */
 export const POLICY = `sha256:${"a".repeat(64)}`;
@@ -13,6 +14,13 @@ export const CATALOG = `sha256:${"b".repeat(64)}`;
 /** RFC 7638 thumbprint, base64url. */
 export function thumbprint({ kty, crv, x }: SigningJwk): string {
   return toBase64Url(createHash("sha256").update(canonicalBytes({ crv, kty, x })).digest());
+}
+
+/** One record, signed by itself. */
+export function encodeRecord(statement: JournalStatement, instance: string, seq: number, key: Sign): Uint8Array<ArrayBuffer> {
+  const [bytes] = signRecords([unsignedRecord(statement, instance, seq)], key);
+  if (bytes === undefined) throw new Error("nothing was signed");
+  return bytes;
 }
 
 /** One record as it was written, with what it says. */
@@ -43,6 +51,13 @@ export class WritingInstance {
 
   get records(): Untrusted<Uint8Array>[] {
     return this.journal.map(({ bytes }) => untrusted(bytes));
+  }
+
+  /** The same records, signed in groups of this many. */
+  signedTogether(size: number): Untrusted<Uint8Array>[] {
+    const unsigned = this.journal.map(({ statement }, seq) => unsignedRecord(statement, this.name, seq));
+    const groups = Array.from({ length: Math.ceil(unsigned.length / size) }, (_, group) => unsigned.slice(group * size, (group + 1) * size));
+    return groups.flatMap((group) => signRecords(group, this.sign)).map((bytes) => untrusted(bytes));
   }
 
   write(statement: JournalStatement): void {

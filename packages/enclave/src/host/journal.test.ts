@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { JournalReader, decodeRecord } from "@cmcp/audit";
+import { JournalReader, decodeRecord, isAuthentic, type JournalRecord } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import { examine, untrusted } from "@cmcp/boundary";
 import { ExchangePool, decodeRecords, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
@@ -68,18 +68,26 @@ describe("journal", () => {
     assert.equal(reader.finish()?.instance, instance, "what is stored verifies under the instance's key");
   });
 
-  test("records that gather while others are on their way go together, in their order, and all are acknowledged", async () => {
-    const appends: number[][] = [];
+  test("records of one turn of the event loop go together, in their order, signed once for as many as go together, and each is believed alone", async () => {
+    const appends: number[] = [];
+    const stored: JournalRecord[] = [];
+    let signatures = 0;
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
-      const { seq } = exchange.opening;
-      appends.push(decodeRecords(untrusted(await bodyOf(exchange))).map((_, index) => seq + index));
+      assert.equal(exchange.opening.seq, stored.length);
+      const records = decodeRecords(untrusted(await bodyOf(exchange)));
+      appends.push(records.length);
+      for (const { bytes } of records) stored.push(decodeRecord(untrusted(bytes)));
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = new Journal(pool, instance, (bytes) => {
+      signatures += 1;
+      return sign(null, bytes, privateKey);
+    });
     await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
-    assert.deepEqual(appends.flat().sort((a, b) => a - b), Array.from({ length: 300 }, (_, seq) => seq));
-    assert.ok(appends.length <= 6, `300 records went in ${appends.length} appends`);
+    assert.deepEqual([appends, signatures], [[256, 44], 2]);
+    assert.deepEqual(stored.map(({ seq }) => seq), Array.from({ length: 300 }, (_, seq) => seq));
+    assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
   test("a host that never acknowledges holds a caller for a bounded time and then everything new", async () => {

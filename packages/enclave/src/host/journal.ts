@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
-import { MAX_RECORD_BYTES, encodeRecord, type JournalStatement, type Sign } from "@cmcp/audit";
-import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening, type WireRecord } from "@cmcp/wire";
+import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signRecords, unsignedRecord, type JournalStatement, type Sign } from "@cmcp/audit";
+import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
 export interface ScanFilter {
@@ -14,8 +14,8 @@ export interface ScanFilter {
 const ACKNOWLEDGE_MS = 5_000;
 /** Records not yet acknowledged; over it nothing new is accepted. */
 const MAX_PENDING = 1_024;
-/** Appends on their way at one time. */
-const MAX_SENDING = 2;
+/** Records that go together. */
+const MAX_TOGETHER = Math.min(MAX_APPENDED_RECORDS, MAX_SIGNED_TOGETHER);
 /** Bytes of records that go together; one larger record goes alone. */
 const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
@@ -25,7 +25,9 @@ const RETRY_MAX_MS = 2_000;
 /** A record that the host has not acknowledged. */
 interface Waiting {
   readonly seq: number;
-  readonly record: WireRecord;
+  readonly session: string;
+  readonly kind: JournalStatement["kind"];
+  readonly unsigned: Uint8Array;
   readonly stored: () => void;
 }
 
@@ -38,7 +40,7 @@ export class Journal {
   readonly #instance: string;
   readonly #sign: Sign;
   readonly #waiting: Waiting[] = [];
-  #sending = 0;
+  #sending = false;
   #sequence = 0;
   #pending = 0;
   #late = 0;
@@ -58,7 +60,7 @@ export class Journal {
 
   /** Resolves once the host's store holds the record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried. */
   async append(session: string, statement: JournalStatement): Promise<void> {
-    const bytes = encodeRecord(statement, this.#instance, this.#sequence, this.#sign);
+    const unsigned = unsignedRecord(statement, this.#instance, this.#sequence);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let overdue = false;
     const timer = setTimeout(() => {
@@ -72,38 +74,41 @@ export class Journal {
       if (overdue) this.#late -= 1;
       resolve();
     };
-    this.#waiting.push({ seq: this.#sequence, record: { session, kind: statement.kind, bytes }, stored });
+    this.#waiting.push({ seq: this.#sequence, session, kind: statement.kind, unsigned, stored });
     this.#sequence += 1;
     this.#pending += 1;
-    this.#send();
+    if (!this.#sending) void this.#send();
     await promise;
   }
 
-  /** Sends what waits. Records of concurrent calls gather while earlier ones are on their way and then go together. */
-  #send(): void {
-    while (this.#sending < MAX_SENDING && this.#waiting.length > 0) {
+  /**
+   * Stores what waits until nothing does, one append at a time. Records of concurrent calls gather for a turn of the event
+   * loop and while earlier ones are on their way; then they go together and are signed once.
+   */
+  async #send(): Promise<void> {
+    this.#sending = true;
+    while (this.#waiting.length > 0) {
+      await turn();
       const batch = this.#take();
-      this.#sending += 1;
-      void this.#store(batch).then(() => {
-        this.#sending -= 1;
-        for (const { stored } of batch) stored();
-        this.#send();
-      });
+      await this.#store(batch);
+      for (const { stored } of batch) stored();
     }
+    this.#sending = false;
   }
 
   #take(): Waiting[] {
     let bytes = 0;
-    const count = this.#waiting.findIndex(({ record }, index) => {
-      bytes += record.bytes.length;
-      return index >= MAX_APPENDED_RECORDS || (index > 0 && bytes > MAX_TOGETHER_BYTES);
+    const count = this.#waiting.findIndex(({ unsigned }, index) => {
+      bytes += unsigned.length;
+      return index >= MAX_TOGETHER || (index > 0 && bytes > MAX_TOGETHER_BYTES);
     });
     return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
     const opening: Opening = { t: "append", instance: this.#instance, seq: batch[0]?.seq ?? 0 };
-    const body = encodeRecords(batch.map(({ record }) => record));
+    const signed = signRecords(batch.map(({ unsigned }) => unsigned), this.#sign);
+    const body = encodeRecords(batch.map(({ session, kind, unsigned }, index) => ({ session, kind, bytes: signed[index] ?? unsigned })));
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
         const exchange = await this.#pool.open(opening);

@@ -13,7 +13,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Runtime dependencies each package may have; `node` stands for Node's built-in modules. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  "packages/boundary": ["canonicalize"],
+  "packages/boundary": [],
   "packages/wire": ["@cmcp/boundary", "cbor-x", "node"],
   "packages/policy": ["@cmcp/boundary", "@cedar-policy/cedar-wasm", "zod", "node"],
   "packages/catalog": ["@cmcp/boundary", "zod", "node"],

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
-import { auditEntrySchema, entryHashInput, type AuditEntry } from "./entry.ts";
+import * as z from "zod";
+import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
+import { unreadableMember } from "./readable.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -43,6 +45,7 @@ export class SessionChain {
 
   /** @param now milliseconds since the epoch; within one chain it never goes back, whatever the clock does. */
   constructor(sessionId: string, now: () => number = Date.now) {
+    if (!z.uuid().safeParse(sessionId).success) throw new CmcpError("INTERNAL", "a chain's session has no UUID");
     this.sessionId = sessionId;
     this.#now = now;
   }
@@ -86,17 +89,16 @@ export class SessionChain {
     const body = {
       ...ABSENT,
       ...fields,
+      detail: fields.detail == null ? null : { ...fields.detail },
       entry_id: randomUUID(),
       sequence_number: this.#length,
       timestamp_utc: new Date(time).toISOString(),
       session_id: this.sessionId,
       prev_entry_hash: this.#tip,
     };
-    const parsed = auditEntrySchema.safeParse({ ...body, entry_hash: sha256Hex(entryHashInput(body)) });
-    if (!parsed.success) {
-      throw new CmcpError("INTERNAL", `an entry is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
-    }
-    const entry = parsed.data;
+    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(entryHashInput(body)) };
+    const unreadable = unreadableMember(entry);
+    if (unreadable !== null) throw new CmcpError("INTERNAL", `an entry is not well formed at ${unreadable}`);
     this.#root ??= entry.entry_hash;
     this.#tip = entry.entry_hash;
     this.#length += 1;

@@ -5,6 +5,8 @@ import * as z from "zod";
 export const MAX_ENTRY_TEXT = 4096;
 /** Most members of an entry's `detail`. */
 export const MAX_DETAIL_MEMBERS = 64;
+/** Longest name of such a member, in UTF-16 units. */
+export const MAX_DETAIL_NAME = 128;
 
 const text = z.string().max(MAX_ENTRY_TEXT);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -46,7 +48,7 @@ export const executionEvidenceSchema = z.strictObject({
 });
 
 const detailSchema = z
-  .record(z.string().max(128), z.union([text, z.number()]))
+  .record(z.string().max(MAX_DETAIL_NAME), z.union([text, z.number()]))
   .refine((members) => Object.keys(members).length <= MAX_DETAIL_MEMBERS, "too many members");
 
 /** One entry of a session's audit chain: every field is always present, `null` where it does not apply. */

@@ -28,7 +28,7 @@ export function signRecords(unsigned: readonly Uint8Array[], sign: Sign): Uint8A
   const { root, paths } = treeOf(unsigned.map(leafHash));
   const value = toBase64Url(sign(signingInput(unsigned.length, root)));
   return unsigned.map((bytes, index) => {
-    const path = (paths[index] ?? []).map((node) => `"${toBase64Url(node)}"`).join(",");
+    const path = (paths[index] ?? []).map((node) => `"${node.toString("base64url")}"`).join(",");
     const signature = encoder.encode(`,"signature":{"index":${index},"path":[${path}],"size":${unsigned.length},"value":"${value}"}`);
     return Buffer.concat([bytes.subarray(0, -LAST_MEMBER.length), signature, LAST_MEMBER]);
   });

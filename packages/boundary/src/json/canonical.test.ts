@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import canonicalize from "canonicalize";
 import * as fc from "fast-check";
 import { canonicalBytes, canonicalText } from "./canonical.ts";
 import { parseJsonText } from "./parse.ts";
@@ -84,6 +85,15 @@ test("the order in which keys were set does not matter", () => {
       assert.equal(canonicalText(Object.fromEntries(turned)), canonicalText(Object.fromEntries(entries)));
     }),
   );
+});
+
+test("it is the text a library for RFC 8785 writes, whatever the keys and numbers", () => {
+  const key = fc.oneof(fc.string({ unit: "grapheme" }), fc.nat(20).map(String), fc.constantFrom("__proto__", "constructor", "toString", "toJSON", "length", "é", "\u2028"));
+  const scalar = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.string({ unit: "grapheme" }), fc.boolean(), fc.constant(null));
+  const { tree } = fc.letrec<{ tree: JsonValue }>((tie) => ({
+    tree: fc.oneof({ depthSize: "small", withCrossShrink: true }, scalar, fc.array(tie("tree")), fc.array(fc.tuple(key, tie("tree"))).map((members) => Object.fromEntries(members))),
+  }));
+  fc.assert(fc.property(tree, (value) => assert.equal(canonicalText([value]), canonicalize([value]))), { numRuns: 1000 });
 });
 
 class Point {

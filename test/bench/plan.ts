@@ -4,6 +4,8 @@ export interface Plan {
   readonly rounds: number;
   /** Load on a side that has just started, and before each measurement, in milliseconds. */
   readonly firstWarmMs: number;
+  /** Calls whose record a start has to read are made for this long, in milliseconds. */
+  readonly recordMs: number;
   readonly warmMs: number;
   readonly measureMs: number;
   /** Sessions opened before memory is first looked at, and in all; milliseconds after which no more are opened, however few there were. */
@@ -31,7 +33,8 @@ export interface Plan {
 export const FULL: Plan = {
   mode: "full",
   rounds: 5,
-  firstWarmMs: 8_000,
+  firstWarmMs: 30_000,
+  recordMs: 8_000,
   warmMs: 500,
   measureMs: 2_500,
   memory: { from: 10_000, to: 100_000, withinMs: 360_000 },
@@ -46,7 +49,8 @@ export const FULL: Plan = {
 export const QUICK: Plan = {
   mode: "quick",
   rounds: 3,
-  firstWarmMs: 4_000,
+  firstWarmMs: 12_000,
+  recordMs: 4_000,
   warmMs: 300,
   measureMs: 700,
   memory: { from: 1_000, to: 3_000, withinMs: 60_000 },

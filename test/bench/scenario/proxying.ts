@@ -37,8 +37,9 @@ export async function proxying({ setUp, generator, plan }: Bench, kind: Upstream
   const [token] = setup.tokens;
   return await withSides(setup, async (sides) => {
     const sample = async (side: Side, connections: number, warmMs: number, measureMs: number): Promise<Measured> => await order<Measured>(generator, { kind: "measure", token, connections, warmMs, measureMs, ...side });
-    const rows: Row[] = [];
-    // Compiled code differs from interpreted by far more than anything measured here.
+    const [fresh] = await pairs(sides, 1, (side) => sample(side, 32, 0, plan.measureMs));
+    const rows: Row[] = fresh === undefined ? [] : [figure(`${kind}, 32 conn: throughput of bare, just started`, fresh.gateway.perSecond / fresh.bare.perSecond, "", `bare ${fresh.bare.perSecond.toPrecision(3)}, gateway ${fresh.gateway.perSecond.toPrecision(3)} calls/s; V8 has compiled little of it yet`)];
+    // Compiled code differs from interpreted by far more than anything measured here, and the gateway has more of it.
     for (const side of [sides.bare, sides.gateway]) await sample(side, 8, plan.firstWarmMs, 100);
     for (const connections of CONNECTIONS) {
       const taken = await pairs(sides, plan.rounds, (side) => sample(side, connections, plan.warmMs, plan.measureMs));

@@ -31,7 +31,7 @@ async function commandStart({ config, environment }: Setup): Promise<number> {
 async function record({ generator, plan }: Bench, { config, environment, tokens: [token] }: Setup): Promise<number> {
   const gateway = await startGateway(config, environment);
   try {
-    const { calls } = await order<Measured>(generator, { kind: "measure", port: Number(new URL(gateway.url).port), token, connections: 32, warmMs: 0, measureMs: plan.firstWarmMs, pids: [] });
+    const { calls } = await order<Measured>(generator, { kind: "measure", port: Number(new URL(gateway.url).port), token, connections: 32, warmMs: 0, measureMs: plan.recordMs, pids: [] });
     return calls;
   } finally {
     await gateway.stop();

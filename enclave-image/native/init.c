@@ -282,6 +282,7 @@ static _Noreturn void become_runtime(void)
 		"--disable-sigusr1",
 		"--max-old-space-size=256",
 		"--min-semi-space-size=16",
+		"--max-semi-space-size=16",
 		"--disable-warning=SecurityWarning",
 		"/app/enclave.cjs",
 		NULL,

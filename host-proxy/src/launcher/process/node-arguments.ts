@@ -38,6 +38,8 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     `--max-old-space-size=${HEAP_MEGABYTES}`,
     // Loading makes more garbage than V8's first new space holds; it would be collected a dozen times before the first call.
     "--min-semi-space-size=16",
+    // A new space that grows beyond comes near the room V8 leaves the old one; then it marks the whole heap instead of collecting the new space.
+    "--max-semi-space-size=16",
     // Workers widen the permission model, as is known.
     "--disable-warning=PERM0006",
     ...enclave.extraFlags,

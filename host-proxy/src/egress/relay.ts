@@ -99,12 +99,22 @@ export class EgressRelay {
     socket.end();
   }
 
-  async #down(exchange: IncomingExchange, socket: Socket): Promise<void> {
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
-      this.#counters.bytesDown += chunk.length;
-      await exchange.write(chunk);
-    }
-    await exchange.end();
+  /** One chunk may be on its way to the enclave while the next is read, no more. */
+  #down(exchange: IncomingExchange, socket: Socket): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let sending = 0;
+      const sent = (): void => {
+        sending -= 1;
+        if (sending === 0 && socket.isPaused()) socket.resume();
+      };
+      socket.on("data", (chunk: Buffer) => {
+        this.#counters.bytesDown += chunk.length;
+        sending += 1;
+        if (sending > 1) socket.pause();
+        exchange.write(chunk).then(sent, reject);
+      });
+      socket.once("end", () => void exchange.end().then(resolve, reject));
+    });
   }
 }
 

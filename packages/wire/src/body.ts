@@ -56,6 +56,13 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
     else reader.reject(error);
   }
 
+  /** All that is left of the body, if its end has come and nobody waits for more; `null` otherwise. It is read by that. */
+  whole(): readonly Chunk[] | null {
+    if (this.#ending === undefined || this.#ending.error !== undefined) return null;
+    this.#held = 0;
+    return this.#chunks.splice(0);
+  }
+
   /** Drops what is held and what still comes. */
   discard(): void {
     this.#discarding = true;
@@ -64,20 +71,17 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
     this.#flow();
   }
 
-  async next(): Promise<IteratorResult<Chunk, undefined>> {
+  next(): Promise<IteratorResult<Chunk, undefined>> {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
       this.#held -= examine(chunk).length;
       if (this.#held < READ_AHEAD_BYTES / 2 && this.#chunks.length < READ_AHEAD_FRAMES / 2) this.#flow();
-      return { done: false, value: chunk };
+      return Promise.resolve({ done: false, value: chunk });
     }
-    if (this.#ending !== undefined) {
-      if (this.#ending.error !== undefined) throw this.#ending.error;
-      return { done: true, value: undefined };
-    }
-    if (this.#discarding) return { done: true, value: undefined };
-    if (this.#reader !== undefined) throw new CmcpError("WIRE_UNEXPECTED_FRAME", "a body has one reader");
-    return await new Promise((resolve, reject) => {
+    if (this.#ending?.error !== undefined) return Promise.reject(this.#ending.error);
+    if (this.#ending !== undefined || this.#discarding) return Promise.resolve({ done: true, value: undefined });
+    if (this.#reader !== undefined) return Promise.reject(new CmcpError("WIRE_UNEXPECTED_FRAME", "a body has one reader"));
+    return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });
   }

@@ -42,6 +42,29 @@ test("opening, body and end leave in one write, from a plain callback too", asyn
   assert.equal(chunks.length, 2);
 });
 
+test("a body is whole once its end has come, and neither before nor when it broke off", async (t) => {
+  const { pool, far } = paired(t);
+  far.resume();
+  const first = await pool.open(request);
+  await first.end();
+  const part = (x: number): Uint8Array => encodeFrame({ t: "body", x, data: Uint8Array.of(1) });
+  far.write(Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), part(1)]));
+  await first.head;
+  assert.equal(first.body.whole(), null);
+  far.write(Buffer.concat([part(1), encodeFrame({ t: "end", x: 1 })]));
+  await turn();
+  assert.equal(first.body.whole()?.length, 2);
+  assert.equal((await collect(first.body)).length, 0, "what was taken whole is read");
+
+  const second = await pool.open(request);
+  far.write(Buffer.concat([encodeFrame({ t: "response", x: 2, status: 200, headers: {} }), part(2)]));
+  await second.head;
+  far.destroy();
+  await turn();
+  assert.equal(second.body.whole(), null);
+  await assert.rejects(collect(second.body), { code: "WIRE_CLOSED" });
+});
+
 test("one large write does not fill memory when the peer does not read", async (t) => {
   const { pool, near } = paired(t);
   const exchange = await pool.open(request);

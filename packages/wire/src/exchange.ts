@@ -2,12 +2,18 @@ import { CmcpError, type ErrorCode, type Untrusted } from "@cmcp/boundary";
 import type { Opening, ResponseHead } from "./frame.ts";
 import type { BodyLimit } from "./limits.ts";
 
+/** One side's body as it comes, for one reader. */
+export interface IncomingBody extends AsyncIterable<Untrusted<Uint8Array>> {
+  /** All that is left of the body, if its end has come; `null` otherwise. It is read by that. */
+  whole(): readonly Untrusted<Uint8Array>[] | null;
+}
+
 /** The opener's side of one exchange. */
 export interface OutgoingExchange {
   /** The responder's head. Rejects with the code of its error frame, or of what ended the exchange. */
   readonly head: Promise<ResponseHead>;
   /** The responder's body, for one reader. Leaving the loop before its end closes the stream. */
-  readonly body: AsyncIterable<Untrusted<Uint8Array>>;
+  readonly body: IncomingBody;
   /** Sends body bytes; resolves when more may be sent. */
   write(chunk: Uint8Array): Promise<void>;
   /** Says that this side has sent everything. */
@@ -20,7 +26,7 @@ export interface OutgoingExchange {
 export interface IncomingExchange {
   readonly opening: Opening;
   /** The opener's body, for one reader. What is left unread when the handler is done is discarded. */
-  readonly body: AsyncIterable<Untrusted<Uint8Array>>;
+  readonly body: IncomingBody;
   /** Aborts when the exchange ends before both sides have sent everything: the opener went away, broke the protocol, or idled. */
   readonly signal: AbortSignal;
   /** Sends status and header fields, once, before any body. */

@@ -26,6 +26,12 @@ export class FrameLink {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #flushScheduled = false;
+  // Made once: a call's frames are sent in half a dozen turns.
+  readonly #flushDue = (): void => {
+    this.#flushScheduled = false;
+    this.#flush();
+  };
+  readonly #afterMicrotasks = (): void => process.nextTick(this.#flushDue);
   #drain: PromiseWithResolvers<void> | undefined;
   #deaf = false;
   #closed: CmcpError | undefined;
@@ -77,12 +83,7 @@ export class FrameLink {
     this.#flushScheduled = true;
     // A tick queued from a microtask runs once every promise continuation now due has run, so that an
     // opening, its body and its end, each awaited by the caller, still leave in one write.
-    queueMicrotask(() => {
-      process.nextTick(() => {
-        this.#flushScheduled = false;
-        this.#flush();
-      });
-    });
+    queueMicrotask(this.#afterMicrotasks);
   }
 
   /** True when the peer takes less than is sent: wait for {@link FrameLink.drained} before sending more. */

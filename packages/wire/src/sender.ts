@@ -3,6 +3,13 @@ import type { BodyMeter } from "./exchange.ts";
 import { MAX_DATA_BYTES } from "./limits.ts";
 import type { FrameLink } from "./link.ts";
 
+/** What a write that need not wait is answered with: the same each time, as a call makes a dozen of them. */
+const TAKEN = Promise.resolve();
+
+async function refused(thrown: unknown): Promise<never> {
+  throw thrown;
+}
+
 /** Sends one side's body in frames of the wire's size, in the order of the calls, no faster than the peer takes them. */
 export class BodySender {
   readonly #link: FrameLink;
@@ -25,9 +32,12 @@ export class BodySender {
   /** Sends body bytes. An empty chunk sends nothing. */
   write(chunk: Uint8Array): Promise<void> {
     if (this.#queue === undefined && chunk.length <= MAX_DATA_BYTES && !this.#link.congested) {
-      return this.#now(() => {
+      try {
         this.#send(chunk);
-      });
+      } catch (thrown) {
+        return refused(thrown);
+      }
+      return this.#taken();
     }
     return this.#later(async () => {
       for (let at = 0; at < chunk.length; at += MAX_DATA_BYTES) {
@@ -56,10 +66,18 @@ export class BodySender {
     throw this.#stopped.error ?? new CmcpError("WIRE_UNEXPECTED_FRAME", "this side of the exchange has ended");
   }
 
-  async #now(send: () => void): Promise<void> {
-    this.#check();
-    send();
-    if (this.#link.congested) await this.#link.drained();
+  #now(send: () => void): Promise<void> {
+    try {
+      this.#check();
+      send();
+    } catch (thrown) {
+      return refused(thrown);
+    }
+    return this.#taken();
+  }
+
+  #taken(): Promise<void> {
+    return this.#link.congested ? this.#link.drained() : TAKEN;
   }
 
   async #later(send: () => Promise<void>): Promise<void> {

@@ -71,6 +71,52 @@ await test("a response body is streamed, not collected", async (t) => {
   assert.equal(await rest, "data: 2\n\n");
 });
 
+await test("an answer that has come whole says its length, unless its status has no content; one that has not is chunked", async (t) => {
+  const rest = Promise.withResolvers<undefined>();
+  const { port } = await startFrontHarness(t, async (exchange) => {
+    const path = exchange.opening.t === "request" ? exchange.opening.path : "";
+    await exchange.respond({ status: path === "/mcp?none" ? 204 : 200, headers: {} });
+    if (path === "/mcp?whole") for (const part of ["one ", "two"]) await exchange.write(Buffer.from(part));
+    if (path === "/mcp?parts") {
+      await exchange.write(Buffer.from("one "));
+      await rest.promise;
+    }
+    await exchange.end();
+  });
+  const framing = async (path: string): Promise<unknown[]> => {
+    const { text: body, headers } = await send(port, { path });
+    return [body, headers["content-length"], headers["transfer-encoding"]];
+  };
+  assert.deepEqual(await framing("/mcp?whole"), ["one two", "7", undefined]);
+  assert.deepEqual(await framing("/mcp?empty"), ["", "0", undefined]);
+  assert.deepEqual(await framing("/mcp?none"), ["", undefined, undefined]);
+  setTimeout(() => rest.resolve(undefined), 20);
+  assert.deepEqual(await framing("/mcp?parts"), ["one ", undefined, "chunked"]);
+});
+
+await test("what the enclave did not take of a body does not stand before the connection's next request", async (t) => {
+  const answer = Promise.withResolvers<{ status: number; headers: Record<string, string> }>();
+  const { link, port } = await startFrontHarness(t, echo);
+  // An exchange that takes nothing after its first bytes, as one does whose handler works on them.
+  t.mock.method(link, "open", async () => ({ head: answer.promise, body: { whole: () => [] }, write: () => new Promise<void>(() => undefined), end: async () => undefined, abort: () => undefined }));
+  const socket = connect(port, "127.0.0.1").setEncoding("latin1");
+  const received: string[] = [];
+  socket.on("data", (part: string) => received.push(part));
+  socket.write("POST /mcp HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n");
+  // In two parts, the second of which fills what node:http holds of a request and also ends the body.
+  const part = `a000\r\n${"a".repeat(0xa000)}\r\n`;
+  for (const bytes of [part, `${part}0\r\n\r\n`]) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.write(bytes);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  answer.resolve({ status: 200, headers: {} });
+  await untilTrue(() => received.join("").includes("200 OK"));
+  socket.write("GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  await once(socket, "close");
+  assert.match(received.join(""), /"enclave":"up"/);
+});
+
 await test("the head of an event stream is not held back until its first event", async (t) => {
   const { port, link } = await startFrontHarness(t, async (exchange) => {
     await exchange.respond({ status: 200, headers: { "content-type": "text/event-stream" } });

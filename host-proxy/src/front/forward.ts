@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { CmcpError, examine, type ErrorCode } from "@cmcp/boundary";
+import { CmcpError, examine, type ErrorCode, type Untrusted } from "@cmcp/boundary";
 import type { OutgoingExchange, ResponseHead } from "@cmcp/wire";
 import { drained } from "../drained.ts";
 import type { EnclaveLink } from "../link/enclave-link.ts";
@@ -8,8 +8,9 @@ import type { Log } from "../log.ts";
 import { readAway, sendError } from "./error-reply.ts";
 import { responseHeaders } from "./headers.ts";
 import type { FrontLimits } from "./limits.ts";
-import { payloadTooLarge, requestOpening } from "./request-opening.ts";
+import { requestOpening } from "./request-opening.ts";
 import type { ForwardedRoute } from "./routes.ts";
+import { sendBody } from "./upload.ts";
 
 /** What a request is forwarded with. */
 export interface Forwarding {
@@ -61,7 +62,7 @@ async function converse(request: RoutedRequest, { link, limits, identityHeader }
   try {
     const upload = sendBody(request.incoming, exchange, limits.bodyBytes);
     // A refused upload decides at once; a finished or cut one leaves the word to the answer.
-    const head = await within(limits.answerMs, Promise.race([exchange.head, upload.then(() => exchange.head)]));
+    const head = await answered(exchange, upload, limits.answerMs);
     await sendResponse(request, head, exchange, limits, gone);
   } catch (thrown) {
     exchange.abort();
@@ -69,39 +70,14 @@ async function converse(request: RoutedRequest, { link, limits, identityHeader }
   }
 }
 
-/**
- * Sends the request body and its end. Resolves also when the exchange stops taking bytes: then its
- * answer, which may have come early, says why.
- * @throws MCP_PAYLOAD_TOO_LARGE once more than `limit` bytes have come
- */
-async function sendBody(incoming: IncomingMessage, exchange: OutgoingExchange, limit: number): Promise<void> {
-  let received = 0;
-  const declared = Number(incoming.headers["content-length"]);
-  // Leaving the loop early must not destroy the connection the answer still has to take.
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    received += chunk.length;
-    if (received > limit) throw payloadTooLarge(limit);
-    if (!(await taken(exchange.write(chunk)))) return;
-    // node:http says that a body is over only in a later turn; by its length (RFC 9112 section 6.2) its end goes with its last bytes.
-    if (received === declared) await taken(exchange.end());
-  }
-  await taken(exchange.end());
-}
-
-function taken(sent: Promise<void>): Promise<boolean> {
-  return sent.then(
-    () => true,
-    () => false,
-  );
-}
-
 async function sendResponse(request: RoutedRequest, head: ResponseHead, exchange: OutgoingExchange, limits: FrontLimits, gone: AbortSignal): Promise<void> {
   const { incoming, outgoing } = request;
   // An answer before the whole body has come ends the connection, as the rest cannot be told from a next request's.
   const early = !incoming.complete;
-  outgoing.writeHead(head.status, { ...responseHeaders(head.headers), ...(early && { connection: "close" }) });
-  if (head.headers["content-type"]?.startsWith("text/event-stream") === true) outgoing.flushHeaders();
-  for await (const part of exchange.body) {
+  const whole = early ? null : exchange.body.whole();
+  outgoing.writeHead(head.status, { ...responseHeaders(head.headers), ...(early && { connection: "close" }), ...(whole !== null && lengthOf(head, whole)) });
+  if (whole === null && head.headers["content-type"]?.startsWith("text/event-stream") === true) outgoing.flushHeaders();
+  for await (const part of whole ?? exchange.body) {
     if (!outgoing.write(examine(part))) await within(limits.stallMs, drained(outgoing, gone));
   }
   if (!early) outgoing.end();
@@ -111,11 +87,40 @@ async function sendResponse(request: RoutedRequest, head: ResponseHead, exchange
   }
 }
 
+/** Statuses without content, whose length is not said (RFC 9110 section 8.6). */
+const WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 304]);
+
+/** The header that says how long an answer is that has come whole. */
+function lengthOf({ status }: ResponseHead, whole: readonly Untrusted<Uint8Array>[]): Record<string, string> {
+  if (WITHOUT_CONTENT.has(status)) return {};
+  return { "content-length": String(whole.reduce((length, part) => length + examine(part).length, 0)) };
+}
+
+/** The answer's head. @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds` */
+function answered(exchange: OutgoingExchange, upload: Promise<void>, milliseconds: number): Promise<ResponseHead> {
+  return new Promise((resolve, reject) => {
+    const expired = setTimeout(() => reject(noProgress(milliseconds)), milliseconds);
+    const failed = (thrown: unknown): void => {
+      clearTimeout(expired);
+      reject(thrown);
+    };
+    exchange.head.then((head) => {
+      clearTimeout(expired);
+      resolve(head);
+    }, failed);
+    upload.catch(failed);
+  });
+}
+
+function noProgress(milliseconds: number): CmcpError {
+  return new CmcpError("ENCLAVE_UNAVAILABLE", `no progress within ${milliseconds} ms`);
+}
+
 /** @throws ENCLAVE_UNAVAILABLE when `wait` takes longer than `milliseconds` */
 async function within<T>(milliseconds: number, wait: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new CmcpError("ENCLAVE_UNAVAILABLE", `no progress within ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(() => reject(noProgress(milliseconds)), milliseconds);
   });
   try {
     return await Promise.race([wait, expired]);

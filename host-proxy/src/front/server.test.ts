@@ -31,6 +31,13 @@ await test("a target that needs normalising to match is refused, not normalised"
   assert.equal(exchanges, 0);
 });
 
+await test("a request whose Host is no host is refused, on the route of calls too", async (t) => {
+  const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
+  for (const host of ["a/b", "a@b", "h:99999", "h h"]) {
+    assert.match(await raw(port, `POST /mcp HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`), /^HTTP\/1\.1 400 /, host);
+  }
+});
+
 await test("methods outside the list are refused here", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const method of ["PUT", "PATCH", "TRACE", "HEAD"]) assert.equal((await send(port, { path: "/mcp", method })).status, 405, method);

@@ -7,7 +7,7 @@ import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { announce } from "./announce.ts";
 import { enclaveSettings } from "./enclave-settings.ts";
-import { optimiseSoon } from "./optimise-soon.ts";
+import { setEngineFlags } from "./engine-flags.ts";
 
 /** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
 export const start: Command = {
@@ -39,7 +39,7 @@ Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
 Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
 `,
   async run(args, terminal) {
-    optimiseSoon();
+    setEngineFlags();
     const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const log = createLog({ level: "info", destination: terminal.err });

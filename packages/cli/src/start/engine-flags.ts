@@ -1,0 +1,14 @@
+import { setFlagsFromString } from "node:v8";
+
+/** What the host process asks of V8. */
+export const ENGINE_FLAGS: readonly string[] = [
+  // Functions are optimised after 500 runs instead of 3000: most run once or twice a call, and see the same in every call.
+  "--invocation-count-for-turbofan=500",
+  // One thread collects the new space: a call leaves little there, less than it takes to wake others for it.
+  "--no-parallel-scavenge",
+];
+
+/** Sets {@link ENGINE_FLAGS}; they hold for what is compiled and collected from then on. */
+export function setEngineFlags(): void {
+  for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
+}

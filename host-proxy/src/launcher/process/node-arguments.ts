@@ -40,6 +40,9 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     "--min-semi-space-size=16",
     // A new space that grows beyond comes near the room V8 leaves the old one; then it marks the whole heap instead of collecting the new space.
     "--max-semi-space-size=16",
+    // As in the host (packages/cli/src/start/engine-flags.ts): most functions run once or twice a call, and a call leaves little garbage.
+    "--invocation-count-for-turbofan=500",
+    "--no-parallel-scavenge",
     // Workers widen the permission model, as is known.
     "--disable-warning=PERM0006",
     ...enclave.extraFlags,

@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
 import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signRecords, unsignedRecord, type JournalStatement, type Sign } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
@@ -82,13 +82,12 @@ export class Journal {
   }
 
   /**
-   * Stores what waits until nothing does, one append at a time. Records of concurrent calls gather for a turn of the event
-   * loop and while earlier ones are on their way; then they go together and are signed once.
+   * Stores what waits until nothing does, one append at a time. Records of concurrent calls gather while earlier ones are on
+   * their way; then they go together and are signed once.
    */
   async #send(): Promise<void> {
     this.#sending = true;
     while (this.#waiting.length > 0) {
-      await turn();
       const batch = this.#take();
       await this.#store(batch);
       for (const { stored } of batch) stored();

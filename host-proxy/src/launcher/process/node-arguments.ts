@@ -43,6 +43,8 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     // As in the host (packages/cli/src/start/engine-flags.ts): most functions run once or twice a call, and a call leaves little garbage.
     "--invocation-count-for-turbofan=500",
     "--no-parallel-scavenge",
+    // A policy is compiled and tried once before anything is served; V8 shall not optimise for that what it then hardly runs.
+    "--wasm-tiering-budget=100000000",
     // Workers widen the permission model, as is known.
     "--disable-warning=PERM0006",
     ...enclave.extraFlags,

@@ -7,31 +7,22 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { compileVsockAddon } from "../host-proxy/src/launcher/vsock/compile-addon.ts";
 import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
+import { BUNDLE, ENCLAVE_SCRIPT } from "./enclave-bundle.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
-import { withoutHttp2 } from "./without-http2.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const enclave = join(root, "packages/enclave");
 const cli = join(root, "packages/cli");
 
-const common: BuildOptions = {
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  absWorkingDir: root,
-  legalComments: "none",
-  metafile: true,
-  logLevel: "warning",
-  charset: "utf8",
-  plugins: [withoutHttp2],
-};
+const common: BuildOptions = { absWorkingDir: root, metafile: true };
 
 await rm(join(cli, "dist"), { recursive: true, force: true });
 await mkdir(join(cli, "dist/enclave"), { recursive: true });
 const results = await Promise.all([
-  build({ ...common, format: "cjs", entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
-  build({ ...common, format: "cjs", entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave"), outExtension: { ".js": ".cjs" } }),
+  build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave") }),
+  build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave") }),
   build({
+    ...BUNDLE,
     ...common,
     format: "esm",
     splitting: true,

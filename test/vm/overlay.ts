@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { writeCpio, type CpioMember } from "../../enclave-image/src/archive/cpio.ts";
+import { ENCLAVE_SCRIPT } from "../../scripts/enclave-bundle.ts";
 
 export interface Overlay {
   /** Scripts by name in `/app`, as paths of sources to bundle; `enclave.cjs` is what PID 1 starts. */
@@ -25,7 +26,7 @@ export async function writeOverlaid(initramfs: string, overlay: Overlay, output:
 }
 
 async function bundle(source: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, "guest", source)], bundle: true, platform: "node", format: "cjs", target: "node24", write: false, logLevel: "warning" });
+  const { outputFiles } = await build({ ...ENCLAVE_SCRIPT, entryPoints: [join(import.meta.dirname, "guest", source)], outdir: import.meta.dirname, write: false });
   const [file] = outputFiles;
   if (file === undefined) throw new Error(`nothing came of ${source}`);
   return file.contents;

@@ -1,0 +1,16 @@
+import type { BuildOptions } from "esbuild";
+import { withoutHttp2 } from "./without-http2.ts";
+
+/** How everything is bundled. */
+export const BUNDLE: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  legalComments: "none",
+  logLevel: "warning",
+  charset: "utf8",
+  plugins: [withoutHttp2],
+};
+
+/** How a script of the enclave is bundled, be it shipped or put into a machine by a test. */
+export const ENCLAVE_SCRIPT: BuildOptions = { ...BUNDLE, format: "cjs", outExtension: { ".js": ".cjs" } };

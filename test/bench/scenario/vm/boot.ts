@@ -14,6 +14,10 @@ import { owning } from "./owner.ts";
 
 const TARGETS = { servingSeconds: 6, memoryMiB: 256 } as const;
 const MEBI = 2 ** 20;
+/** Processors of the machine, as the demonstration's has: the policy compiles on the second while the enclave loads on the first. */
+const PROCESSORS = 2;
+/** What SEV-SNP images have. */
+const ONE_PROCESSOR = 1;
 /** Milliseconds without a request before a machine counts as at rest. */
 const REST_MS = 3_000;
 
@@ -28,7 +32,7 @@ interface Boot {
 }
 
 /** One start of the image with a script that also tells its time; otherwise as published. */
-async function boot({ config, environment }: Setup): Promise<Boot> {
+async function boot({ config, environment }: Setup, processors: number): Promise<Boot> {
   return await owning(async (owner) => {
     const folder = temporaryFolder(owner);
     const initramfs = join(folder, "initramfs");
@@ -36,7 +40,7 @@ async function boot({ config, environment }: Setup): Promise<Boot> {
     const machine = releaseMachine();
     if ("unified" in machine.boot) throw new Error("the machine is started from kernel and initramfs");
     const started = performance.now();
-    const host = await composeHost(owner, placeOf({ ...machine, boot: { ...machine.boot, initramfs } }, folder, owner), config, environment);
+    const host = await composeHost(owner, placeOf({ ...machine, processors, boot: { ...machine.boot, initramfs } }, folder, owner), config, environment);
     const reachable = await askVitals(folder);
     await host.launch(host.document);
     await host.serve();
@@ -52,13 +56,15 @@ async function boot({ config, environment }: Setup): Promise<Boot> {
 export async function boots({ plan, setUp }: Bench): Promise<readonly Row[]> {
   const setup = await setUp();
   const taken: Boot[] = [];
-  for (let round = 0; round < plan.starts; round += 1) taken.push(await boot(setup));
+  for (let round = 0; round < plan.starts; round += 1) taken.push(await boot(setup, PROCESSORS));
+  const alone = await boot(setup, ONE_PROCESSOR);
   const of = (value: (one: Boot) => number): number => median(taken.map(value));
   const each = taken.map(({ serving }) => serving.uptimeSeconds.toFixed(1)).join(", ");
   return [
-    atMost("guest time from kernel start to serving", of(({ serving }) => serving.uptimeSeconds), TARGETS.servingSeconds, "s", `under TCG, launched and provisioned; median of ${each}; reachable at ${of(({ reachable }) => reachable.uptimeSeconds).toFixed(1)} s`),
+    atMost("guest time from kernel start to serving", of(({ serving }) => serving.uptimeSeconds), TARGETS.servingSeconds, "s", `under TCG with ${PROCESSORS} processors, launched and provisioned; median of ${each}; reachable at ${of(({ reachable }) => reachable.uptimeSeconds).toFixed(1)} s`),
+    figure("the same with one processor", alone.serving.uptimeSeconds, "s", `one start; reachable at ${alone.reachable.uptimeSeconds.toFixed(1)} s`),
     figure("start of QEMU to serving", of(({ wallSeconds }) => wallSeconds), "s", "wall time, firmware and vsock daemon included"),
-    figure("CPU time of QEMU to serving", of(({ cpuSeconds }) => cpuSeconds), "s", "firmware included; what guest time comes to where nothing else runs, and hardly more where it does"),
+    figure("CPU time of QEMU to serving", alone.cpuSeconds, "s", "with one processor, firmware included; what guest time comes to where nothing else runs, and hardly more where it does"),
     atMost("memory of the machine at rest", of(({ atRest }) => atRest.usedBytes) / MEBI, TARGETS.memoryMiB, "MiB", `MemTotal - MemAvailable in the guest, unpacked image included; the runtime's resident part ${(of(({ atRest }) => atRest.residentBytes) / MEBI).toFixed(0)} MiB`),
   ];
 }

@@ -1,7 +1,6 @@
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
-import { decodeMap, type WireMap } from "./codec.ts";
-import { encodeWithLength } from "./encode.ts";
-import { MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER } from "./limits.ts";
+import { decodeMap, encodeMap, type WireMap } from "./codec.ts";
+import { LENGTH_PREFIX_BYTES, MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER } from "./limits.ts";
 import { decodePlainFrame, encodeBareResponse, encodeBodyFrame, encodeEndFrame, type BareResponse } from "./plain-frame.ts";
 import { misshapen, OPENINGS } from "./shape.ts";
 
@@ -75,5 +74,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
     return frame.t === "end" ? encodeEndFrame(frame.x) : encodeBareResponse(frame.x);
   }
   check(frame);
-  return encodeWithLength(frame);
+  const map = encodeMap(frame);
+  const wire = Buffer.allocUnsafe(LENGTH_PREFIX_BYTES + map.length);
+  wire.writeUInt32BE(map.length, 0);
+  wire.set(map, LENGTH_PREFIX_BYTES);
+  return wire;
 }

@@ -1,5 +1,6 @@
 export { createLog, type Log, type LogFields } from "./log.ts";
 export { startHost, type Host, type HostEvents, type HostOptions } from "./host.ts";
+export { setEngineFlags } from "./engine-flags.ts";
 export { egressAllowList, type EgressAllowList } from "./egress/allow-list.ts";
 export { EGRESS_LIMITS, EgressRelay, type EgressCounters, type EgressLimits } from "./egress/relay.ts";
 export { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
-import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import * as z from "zod";
+import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { unreadableMember } from "./readable.ts";

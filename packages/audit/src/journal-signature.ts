@@ -1,5 +1,5 @@
 import { verify, type KeyObject } from "node:crypto";
-import { canonicalBytes, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { canonicalBytes, CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import { JOURNAL_VERSION, type JournalRecord } from "./journal.ts";
 import { leafHash, rootOf, treeOf } from "./merkle.ts";
 import type { Sign } from "./sign.ts";
@@ -28,7 +28,8 @@ export function signRecords(unsigned: readonly Uint8Array[], sign: Sign): Uint8A
   const { root, paths } = treeOf(unsigned.map(leafHash));
   const value = toBase64Url(sign(signingInput(unsigned.length, root)));
   return unsigned.map((bytes, index) => {
-    const path = (paths[index] ?? []).map((node) => `"${node.toString("base64url")}"`).join(",");
+    const path = paths[index]?.map((node) => `"${node.toString("base64url")}"`).join(",");
+    if (path === undefined) throw new CmcpError("INTERNAL", "a record has no place in its tree");
     const signature = encoder.encode(`,"signature":{"index":${index},"path":[${path}],"size":${unsigned.length},"value":"${value}"}`);
     return Buffer.concat([bytes.subarray(0, -LAST_MEMBER.length), signature, LAST_MEMBER]);
   });

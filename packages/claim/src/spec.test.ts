@@ -18,6 +18,7 @@ import {
   MAX_ENTRY_TEXT,
   MAX_RECEIPT_BYTES,
   MAX_RECORD_BYTES,
+  MAX_SIGNED_TOGETHER,
   RECEIPT_META_KEY,
   RECEIPT_VERSION,
   receiptSchema,
@@ -127,7 +128,7 @@ test("the page names every member, word and bound of the formats", () => {
   const vocabulary = [...ENTRY_TYPES, ...DECISIONS, ...INSPECTION_RESULTS, ...EVIDENCE_CLASSES, ...EAT_PROFILES, CMCP_VERSION, RECEIPT_VERSION, JOURNAL_VERSION, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL];
   assert.deepEqual([...new Set([...named, ...vocabulary].filter((name) => !words.has(name)))], []);
   for (const metaKey of [RECEIPT_META_KEY, CLAIM_META_KEY]) assert.ok(said.includes(`_meta["${metaKey}"]`));
-  for (const [name, value] of Object.entries({ MAX_ENTRY_TEXT, MAX_DETAIL_MEMBERS, MAX_BUNDLE_ENTRIES, MAX_RECEIPT_BYTES, MAX_RECORD_BYTES })) {
+  for (const [name, value] of Object.entries({ MAX_ENTRY_TEXT, MAX_DETAIL_MEMBERS, MAX_BUNDLE_ENTRIES, MAX_RECEIPT_BYTES, MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER })) {
     assert.match(said, new RegExp(`\\(\`${name}\`\\)[^|]*\\| ${value} \\|`));
   }
 });

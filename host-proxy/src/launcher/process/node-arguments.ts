@@ -1,3 +1,5 @@
+import { ENGINE_FLAGS } from "../../engine-flags.ts";
+
 /**
  * Runs in the enclave process before its entry. The host holds the other end of standard input, so its
  * end is the host's end, however the host died: the enclave must not outlive it. The pipe alone does not
@@ -40,9 +42,7 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     "--min-semi-space-size=16",
     // A new space that grows beyond comes near the room V8 leaves the old one; then it marks the whole heap instead of collecting the new space.
     "--max-semi-space-size=16",
-    // As in the host (packages/cli/src/start/engine-flags.ts): most functions run once or twice a call, and a call leaves little garbage.
-    "--invocation-count-for-turbofan=500",
-    "--no-parallel-scavenge",
+    ...ENGINE_FLAGS,
     // A policy is compiled and tried once before anything is served; V8 shall not optimise for that what it then hardly runs.
     "--wasm-tiering-budget=100000000",
     // Workers widen the permission model, as is known.

@@ -1,13 +1,12 @@
 import { once } from "node:events";
 import process from "node:process";
 import { asCmcpError } from "@cmcp/boundary";
-import { createLog, startHost, type Host, type HostOptions } from "@cmcp/host-proxy";
+import { createLog, setEngineFlags, startHost, type Host, type HostOptions } from "@cmcp/host-proxy";
 import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { announce } from "./announce.ts";
 import { enclaveSettings } from "./enclave-settings.ts";
-import { setEngineFlags } from "./engine-flags.ts";
 
 /** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
 export const start: Command = {

@@ -107,7 +107,13 @@ export class Journal {
   async #store(batch: readonly Waiting[]): Promise<void> {
     const opening: Opening = { t: "append", instance: this.#instance, seq: batch[0]?.seq ?? 0 };
     const signed = signRecords(batch.map(({ unsigned }) => unsigned), this.#sign);
-    const body = encodeRecords(batch.map(({ session, kind, unsigned }, index) => ({ session, kind, bytes: signed[index] ?? unsigned })));
+    const body = encodeRecords(
+      batch.map(({ session, kind }, index) => {
+        const bytes = signed[index];
+        if (bytes === undefined) throw new CmcpError("INTERNAL", "a record was not signed");
+        return { session, kind, bytes };
+      }),
+    );
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
         const exchange = await this.#pool.open(opening);

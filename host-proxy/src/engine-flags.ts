@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 
-/** What the host process asks of V8. */
+/** What is asked of V8 in the host process, and in the enclave where that is a process too. */
 export const ENGINE_FLAGS: readonly string[] = [
   // Functions are optimised after 500 runs instead of 3000: most run once or twice a call, and see the same in every call.
   "--invocation-count-for-turbofan=500",

@@ -2,7 +2,6 @@ import { CmcpError } from "@cmcp/boundary";
 import { listenUnix, serveStream, type ByteStream, type IncomingExchange, type Listener } from "@cmcp/wire";
 import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
-import { AppendQueue } from "./store/append-queue.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { serveAppend, serveScan } from "./store/store-exchange.ts";
 
@@ -16,8 +15,7 @@ export interface HostServices {
 /** Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME. */
 export function servicesOf(services: HostServices): (stream: ByteStream) => void {
   const onFault = ({ code }: CmcpError): void => services.log.warn("host service failed", { code });
-  const appends = new AppendQueue(services.store);
-  return (stream) => serveStream(stream, (exchange) => serve(exchange, services, appends), { onFault });
+  return (stream) => serveStream(stream, (exchange) => serve(exchange, services), { onFault });
 }
 
 /** Serves the streams that arrive at a Unix socket which only the enclave can reach. */
@@ -25,13 +23,13 @@ export function listenServices(path: string, services: HostServices): Promise<Li
   return listenUnix(path, servicesOf(services));
 }
 
-async function serve(exchange: IncomingExchange, { relay, store }: HostServices, appends: AppendQueue): Promise<void> {
+async function serve(exchange: IncomingExchange, { relay, store }: HostServices): Promise<void> {
   const { opening } = exchange;
   switch (opening.t) {
     case "egress":
       return await relay.serve(exchange, opening.host, opening.port);
     case "append":
-      return await serveAppend(appends, exchange, opening);
+      return await serveAppend(store, exchange, opening);
     case "scan":
       return await serveScan(store, exchange, opening);
     case "launch":

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import process from "node:process";
-import { BlobStore, EnclaveLink, EgressRelay, createLog, egressAllowList, findIsolation, listenServices, makeRuntimeDirectory, startEnclaveProcess, type EnclaveProcess, type IsolationMeans, type RecordKey } from "@cmcp/host-proxy";
+import { BlobStore, EnclaveLink, EgressRelay, createLog, egressAllowList, findIsolation, listenServices, makeRuntimeDirectory, startEnclaveProcess, type EnclaveProcess, type IsolationMeans, type StoredRecord } from "@cmcp/host-proxy";
 import { examine } from "@cmcp/boundary";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { ExchangePool, unixDialer } from "@cmcp/wire";
@@ -14,10 +14,10 @@ export type Observe = (point: string) => void;
 class ObservedStore extends BlobStore {
   observe: Observe = () => undefined;
 
-  override append(key: RecordKey, body: Uint8Array): void {
-    this.observe(`${key.kind} received`);
-    super.append(key, body);
-    this.observe(`${key.kind} stored`);
+  override append(instance: string, seq: number, records: readonly StoredRecord[]): void {
+    for (const { kind } of records) this.observe(`${kind} received`);
+    super.append(instance, seq, records);
+    for (const { kind } of records) this.observe(`${kind} stored`);
   }
 }
 

@@ -8,21 +8,24 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
 import { BlobStore, RECORD_BYTES, type RecordFilter } from "./blob-store.ts";
+import { RECORDS_OF_INSTANCE } from "./schema.ts";
 
+const record = (body: string | Uint8Array, session = "s", kind = "k") => ({ session, kind, body: typeof body === "string" ? bytes(body) : body });
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const read = (store: BlobStore, filter: RecordFilter = {}): string[] => [...store.scan(filter)].flat().map((body) => Buffer.from(body).toString());
 
-await test("records come back filtered by any combination of fields: one instance in its own order, several in that of insertion", () => {
+await test("records come back filtered by any combination of fields, each instance in its own order, the one that came first before others", () => {
   const field = fc.constantFrom("a", "b", "c");
-  const record = fc.record({ instance: field, session: field, kind: field, body: fc.string() });
-  const filter = fc.record({ instance: field, session: field, kind: field }, { requiredKeys: [] });
+  const kind = fc.constantFrom("intent", "entry", "claim");
+  const given = fc.record({ instance: field, session: field, kind, body: fc.string() });
+  const filter = fc.record({ instance: field, session: field, kind }, { requiredKeys: [] });
   fc.assert(
-    fc.property(fc.array(record, { maxLength: 30 }), filter, (records, wanted) => {
+    fc.property(fc.array(given, { maxLength: 30 }), filter, (records, wanted) => {
       const store = new BlobStore(null);
-      // Numbers fall, so that an order by number would be seen.
-      for (const [index, { body, ...key }] of records.entries()) store.append({ ...key, seq: 1_000 - index }, bytes(body));
-      const expected = records.filter((one) => Object.entries(wanted).every(([name, value]) => one[name as keyof typeof one] === value));
-      if (wanted.instance !== undefined) expected.reverse();
+      // Numbers fall, so that an order of insertion would be seen.
+      for (const [index, { instance, body, ...place }] of records.entries()) store.append(instance, 1_000 - index, [{ ...place, body: bytes(body) }]);
+      const instances = [...new Set(records.map(({ instance }) => instance))];
+      const expected = instances.flatMap((instance) => records.filter((one) => one.instance === instance).toReversed()).filter((one) => Object.entries(wanted).every(([name, value]) => one[name as keyof typeof one] === value));
       assert.deepEqual(read(store, wanted), expected.map(({ body }) => Buffer.from(body).toString()));
       store.close();
     }),
@@ -33,11 +36,11 @@ await test("records come back filtered by any combination of fields: one instanc
 await test("records are kept in the file, private to this user, across opening and closing", (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const first = new BlobStore(path);
-  first.append({ instance: "i", seq: 1, session: "s", kind: "k" }, bytes("one"));
+  first.append("i", 1, [record("one")]);
   for (const file of [path, `${path}-wal`]) assert.equal(statSync(file).mode & 0o777, 0o600, file);
   first.close();
   const second = new BlobStore(path);
-  second.append({ instance: "i", seq: 2, session: "s", kind: "k" }, bytes("two"));
+  second.append("i", 2, [record("two")]);
   assert.deepEqual(read(second), ["one", "two"]);
   second.close();
 });
@@ -47,7 +50,7 @@ await test("what was appended survives kill -9 of the process", async (t) => {
   const source = `
     const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
     const store = new BlobStore(${JSON.stringify(path)});
-    for (let seq = 0; seq < 100; seq += 1) store.append({ instance: "i", seq, session: "s", kind: "k" }, Buffer.from(String(seq)));
+    for (let seq = 0; seq < 100; seq += 1) store.append("i", seq, [{ session: "s", kind: "k", body: Buffer.from(String(seq)) }]);
     process.stdout.write("appended");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
@@ -61,39 +64,53 @@ await test("what was appended survives kill -9 of the process", async (t) => {
 
 await test("a number is stored once an instance", () => {
   const store = new BlobStore(null);
-  const key = { instance: "i", seq: 1, session: "s", kind: "k" };
-  store.append(key, bytes("first"));
-  assert.throws(() => store.append({ ...key, session: "other" }, bytes("second")), { code: "AUDIT_STORE_MISMATCH" });
-  assert.throws(() => store.append(key, bytes("second")), { code: "AUDIT_STORE_MISMATCH" });
-  store.append(key, bytes("first"));
-  store.append({ ...key, instance: "j" }, bytes("third"));
+  store.append("i", 1, [record("first")]);
+  assert.throws(() => store.append("i", 1, [record("first", "other")]), { code: "AUDIT_STORE_MISMATCH" });
+  assert.throws(() => store.append("i", 1, [record("first", "s", "other")]), { code: "AUDIT_STORE_MISMATCH" });
+  assert.throws(() => store.append("i", 1, [record("second")]), { code: "AUDIT_STORE_MISMATCH" });
+  store.append("i", 1, [record("first")]);
+  store.append("j", 1, [record("third")]);
   assert.deepEqual(read(store), ["first", "third"]);
+  store.append("j", RECORDS_OF_INSTANCE - 1, [record("last")]);
+  assert.throws(() => store.append("i", RECORDS_OF_INSTANCE - 1, [record("last"), record("one more")]), { code: "AUDIT_STORE_UNAVAILABLE" });
+  assert.deepEqual(read(store, { instance: "i" }), ["first"]);
+  assert.deepEqual(read(store, { instance: "j" }), ["third", "last"]);
+});
+
+await test("records that come together are stored together, or none is, and no instance for them", () => {
+  const store = new BlobStore(null);
+  store.append("i", 2, [record("taken")]);
+  assert.throws(() => store.append("i", 1, [record("one"), record("two"), record("three")]), { code: "AUDIT_STORE_MISMATCH" });
+  assert.deepEqual(read(store), ["taken"]);
+  store.append("i", 1, [record("one"), record("taken"), record("three")]);
+  assert.deepEqual(read(store), ["one", "taken", "three"]);
+  assert.throws(() => store.append("j", 0, [record("fits"), record(new Uint8Array(RECORD_BYTES + 1))]), { code: "AUDIT_RECORD_TOO_LARGE" });
+  assert.deepEqual(read(store, { instance: "j" }), []);
 });
 
 await test("a record is bounded", () => {
   const store = new BlobStore(null);
-  const key = { instance: "i", seq: 1, session: "s", kind: "k" };
-  assert.throws(() => store.append(key, new Uint8Array(RECORD_BYTES + 1)), { code: "AUDIT_RECORD_TOO_LARGE" });
-  store.append(key, new Uint8Array(RECORD_BYTES));
-  store.append({ ...key, seq: 2 }, new Uint8Array(0));
+  assert.throws(() => store.append("i", 1, [record(new Uint8Array(RECORD_BYTES + 1))]), { code: "AUDIT_RECORD_TOO_LARGE" });
+  store.append("i", 1, [record(new Uint8Array(RECORD_BYTES))]);
+  store.append("i", 2, [record(new Uint8Array(0))]);
   assert.deepEqual([...store.scan({})].flat().map((body) => body.length), [RECORD_BYTES, 0]);
 });
 
 await test("a scan goes in bounded batches and leaves out what is appended meanwhile", () => {
   const store = new BlobStore(null);
-  for (let seq = 0; seq < 200; seq += 1) store.append({ instance: "i", seq, session: "s", kind: "k" }, bytes(String(seq)));
+  for (let seq = 0; seq < 200; seq += 1) store.append("i", seq, [record(String(seq))]);
   const seen: string[] = [];
   let next = 200;
   for (const batch of store.scan({ session: "s" })) {
     assert.ok(batch.length <= 64);
     seen.push(...batch.map((body) => Buffer.from(body).toString()));
-    store.append({ instance: "i", seq: next, session: "s", kind: "k" }, bytes("late"));
+    store.append("i", next, [record("late")]);
     next += 1;
   }
   assert.deepEqual(seen, Array.from({ length: 200 }, (_, seq) => String(seq)));
 
   const large = new BlobStore(null);
-  for (let seq = 0; seq < 6; seq += 1) large.append({ instance: "i", seq, session: "s", kind: "k" }, new Uint8Array(200_000));
+  for (let seq = 0; seq < 6; seq += 1) large.append("i", seq, [record(new Uint8Array(200_000))]);
   for (const batch of large.scan({})) assert.ok(batch.length <= 2);
 });
 
@@ -110,7 +127,7 @@ await test("a full disk refuses the append and keeps what was there", (t) => {
   const source = `
     const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
     const store = new BlobStore("audit.db");
-    const append = (seq, size) => store.append({ instance: "i", seq, session: "s", kind: "k" }, new Uint8Array(size));
+    const append = (seq, size) => store.append("i", seq, [{ session: "s", kind: "k", body: new Uint8Array(size) }]);
     append(0, 1);
     try {
       for (let seq = 1; seq < 1000; seq += 1) append(seq, 4096);

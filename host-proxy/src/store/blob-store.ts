@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { APPLICATION_ID, RECORDS_OF_INSTANCE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { storeError } from "./store-error.ts";
 
 /** Bytes of one record. */
@@ -10,19 +10,18 @@ export const RECORD_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
- * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes milliseconds and syncs
- * the disk. A call writes a dozen pages, so that one in some hundreds waits for it.
+ * The log is moved into the file by the append that brings it to 8192 pages of 4 KiB, which takes tens of milliseconds and
+ * syncs the disk. A call by itself writes six or seven pages, so that one in more than a thousand waits for it.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096;";
+const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
-/** Where a record belongs; all of it chosen by the enclave. */
-export interface RecordKey {
-  readonly instance: string;
-  readonly seq: number;
+/** One record, and where it belongs; all of it chosen by the enclave. */
+export interface StoredRecord {
   readonly session: string;
   readonly kind: string;
+  readonly body: Uint8Array;
 }
 
 /** Which records a scan returns; an absent field matches all. */
@@ -35,8 +34,8 @@ export interface RecordFilter {
 /**
  * Append-only store of opaque records in one SQLite file, or in memory.
  *
- * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the record is in
- * the kernel's page cache, so it survives the death of this process and of the enclave. Loss of power or
+ * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the records are in
+ * the kernel's page cache, so they survive the death of this process and of the enclave. Loss of power or
  * a kernel crash may take appends since the log was last moved into the file, always a suffix and never a part of a record,
  * and leaves the file consistent. `FULL` would sync the disk on every append, milliseconds a call. What
  * such a loss removes is missed by whoever holds a receipt for it: the store is the host's and is
@@ -49,6 +48,8 @@ export class BlobStore {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly #number: StatementSync;
+  readonly #enter: StatementSync;
   readonly #last: StatementSync;
   readonly #scans = new Map<string, StatementSync>();
 
@@ -62,68 +63,83 @@ export class BlobStore {
       if (path !== null) closeSync(openSync(path, "a", 0o600));
       this.#database = new DatabaseSync(path ?? ":memory:", { timeout: BUSY_MS });
       prepareTables(this.#database);
-      this.#insert = this.#database.prepare("INSERT INTO records (instance, seq, session, kind, body) VALUES (?, ?, ?, ?, ?)");
+      this.#insert = this.#database.prepare("INSERT INTO records (position, session, kind, body) VALUES (?, ?, ?, ?)");
+      this.#held = this.#database.prepare("SELECT session, kind, body FROM records WHERE position = ?");
       this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
       this.#commit = this.#database.prepare("COMMIT");
       this.#rollback = this.#database.prepare("ROLLBACK");
-      this.#held = this.#database.prepare("SELECT session, kind, body FROM records WHERE instance = ? AND seq = ?");
-      this.#last = this.#database.prepare("SELECT coalesce(max(position), 0) AS last FROM records");
+      this.#number = this.#database.prepare("SELECT number FROM instances WHERE instance = ?");
+      this.#enter = this.#database.prepare("INSERT INTO instances (instance) VALUES (?)");
+      this.#last = this.#database.prepare("SELECT coalesce(max(position), 0) AS last FROM records WHERE position < ?");
     } catch (thrown) {
       throw storeError(thrown);
     }
   }
 
   /**
-   * Stores one record; see the class for what a return promises. The same record again is acknowledged
-   * again, because its sender may have lost the first answer.
-   * @throws AUDIT_RECORD_TOO_LARGE over {@link RECORD_BYTES}; AUDIT_STORE_MISMATCH when the instance already
-   *   has another record of this number; AUDIT_STORE_UNAVAILABLE when the file cannot be written
+   * Stores records of one instance in one transaction, numbered from `seq`: all of them, or none. See the class for what a
+   * return promises. The same records again are acknowledged again, because their sender may have lost the first answer.
+   * @throws AUDIT_RECORD_TOO_LARGE over {@link RECORD_BYTES}; AUDIT_STORE_MISMATCH when the instance already has another
+   *   record of such a number; AUDIT_STORE_UNAVAILABLE when the file cannot be written, or has no such number
    */
-  append(key: RecordKey, body: Uint8Array): void {
-    if (body.length > RECORD_BYTES) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `a record exceeds ${RECORD_BYTES} bytes`);
+  append(instance: string, seq: number, records: readonly StoredRecord[]): void {
+    if (records.some(({ body }) => body.length > RECORD_BYTES)) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `a record exceeds ${RECORD_BYTES} bytes`);
+    if (seq + records.length > RECORDS_OF_INSTANCE) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store numbers ${RECORDS_OF_INSTANCE} records of an instance`);
     try {
-      this.#insert.run(key.instance, key.seq, key.session, key.kind, body);
+      this.#begin.run();
+      try {
+        const first = this.#firstPosition(instance) ?? this.#entered(instance);
+        for (const [index, record] of records.entries()) this.#store(first + seq + index, record);
+        this.#commit.run();
+      } catch (thrown) {
+        // Some failures, a full disk among them, have ended the transaction already.
+        if (this.#database.isTransaction) this.#rollback.run();
+        throw thrown;
+      }
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  }
+
+  #store(position: number, { session, kind, body }: StoredRecord): void {
+    try {
+      this.#insert.run(position, session, kind, body);
     } catch (thrown) {
       const failure = storeError(thrown);
-      if (failure.code !== "AUDIT_STORE_MISMATCH" || !this.#holds(key, body)) throw failure;
+      const row = failure.code === "AUDIT_STORE_MISMATCH" ? this.#held.get(position) : undefined;
+      const held = row !== undefined && row["session"] === session && row["kind"] === kind && row["body"] instanceof Uint8Array && Buffer.compare(row["body"], body) === 0;
+      if (!held) throw failure;
     }
   }
 
-  /** Runs appends as one transaction: either all of them are durable or the error says that none is. */
-  together(appends: () => void): void {
-    this.#begin.run();
-    try {
-      appends();
-      this.#commit.run();
-    } catch (thrown) {
-      this.#rollback.run();
-      throw thrown;
-    }
+  /** Where an instance's records begin; `undefined` for one that has none. */
+  #firstPosition(instance: string): number | undefined {
+    const row = this.#number.get(instance);
+    return row === undefined ? undefined : integer(row["number"]) * RECORDS_OF_INSTANCE;
   }
 
-  #holds(key: RecordKey, body: Uint8Array): boolean {
-    const row = this.#held.get(key.instance, key.seq);
-    return row !== undefined && row["session"] === key.session && row["kind"] === key.kind && row["body"] instanceof Uint8Array && Buffer.compare(row["body"], body) === 0;
+  #entered(instance: string): number {
+    return Number(this.#enter.run(instance).lastInsertRowid) * RECORDS_OF_INSTANCE;
   }
 
   /**
-   * The matching records in bounded batches: of one instance in the order it numbered them, of several in
-   * the order of insertion. Records appended after the first batch was asked for are not part of it.
+   * The matching records in bounded batches, of an instance in the order it numbered them, the instance that came first
+   * before others. What an instance, or the latest one, appends after the first batch was asked for is not part of it.
    * @throws AUDIT_STORE_UNAVAILABLE when the file cannot be read
    */
   *scan(filter: RecordFilter): Generator<readonly Uint8Array[], void, void> {
     try {
-      const last = integer(this.#last.get()?.["last"]);
+      const first = filter.instance === undefined ? 0 : this.#firstPosition(filter.instance);
+      if (first === undefined) return;
+      const last = integer(this.#last.get(filter.instance === undefined ? Number.MAX_SAFE_INTEGER : first + RECORDS_OF_INSTANCE)?.["last"]);
       const { statement, values } = this.#scanStatement(filter);
-      // Numbers start at 0, positions at 1.
-      let after = -1;
+      let after = first - 1;
       for (;;) {
         const bodies: Uint8Array[] = [];
         let bytes = 0;
-        for (const row of statement.iterate(last, after, ...values)) {
-          const { place, body } = row;
+        for (const { position, body } of statement.iterate(last, after, ...values)) {
           if (!(body instanceof Uint8Array)) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store holds a row without a body");
-          after = integer(place);
+          after = integer(position);
           bodies.push(body);
           bytes += body.length;
           if (bodies.length >= BATCH_ROWS || bytes >= BATCH_BYTES) break;
@@ -141,23 +157,20 @@ export class BlobStore {
   }
 
   // One statement per combination of fields: `column = ? OR ? IS NULL` would keep SQLite from its indexes.
-  #scanStatement(filter: RecordFilter): { statement: StatementSync; values: string[] } {
-    const values: string[] = [];
-    const place = filter.instance === undefined ? "position" : "seq";
-    let conditions = `position <= ? AND ${place} > ?`;
-    for (const column of ["instance", "session", "kind"] as const) {
-      const value = filter[column];
-      if (value === undefined) continue;
-      values.push(value);
-      conditions += ` AND ${column} = ?`;
-    }
-    let statement = this.#scans.get(conditions);
+  #scanStatement({ session, kind }: RecordFilter): { statement: StatementSync; values: string[] } {
+    const conditions = ["position <= ?", "position > ?"];
+    if (session !== undefined) conditions.push("session = ?");
+    if (kind !== undefined) conditions.push("kind = ?");
+    // The index of kinds is for these, which SQLite wants said.
+    if (kind !== undefined && kind !== "intent" && kind !== "entry") conditions.push("kind NOT IN ('intent', 'entry')");
+    const where = conditions.join(" AND ");
+    let statement = this.#scans.get(where);
     if (statement === undefined) {
-      // nosemgrep: no-string-built-sql — both parts are put together above from fixed names; values are bound
-      statement = this.#database.prepare(`SELECT ${place} AS place, body FROM records WHERE ${conditions} ORDER BY ${place}`);
-      this.#scans.set(conditions, statement);
+      // nosemgrep: no-string-built-sql — the condition is put together above from fixed texts; values are bound
+      statement = this.#database.prepare(`SELECT position, body FROM records WHERE ${where} ORDER BY position`);
+      this.#scans.set(where, statement);
     }
-    return { statement, values };
+    return { statement, values: [session, kind].filter((value) => value !== undefined) };
   }
 }
 

@@ -2,25 +2,29 @@
 export const APPLICATION_ID = 0x634d_4350;
 
 /** Version of the tables below, kept in `user_version`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+/** Record numbers of one instance; its records have the positions from its own number times this. */
+export const RECORDS_OF_INSTANCE = 2 ** 32;
 
 /**
- * One row a record. `position` is the order of insertion; a row is never updated or deleted, so SQLite's own numbers
- * only rise, and `AUTOINCREMENT`, which writes one more page for each record, would change nothing. The session index
- * serves the export of one session, the kind index the recovery at start.
+ * One row a record, never updated or deleted. `position` is the number of the instance in `instances` times 2^32, plus the
+ * record's own: so it is unique for each, and an instance's records stand together in their order. The session index serves
+ * the export of one session, the kind index the recovery at start; of the two kinds that every call writes nobody asks for all.
  */
 export const SCHEMA = `
+  CREATE TABLE instances (
+    number INTEGER PRIMARY KEY,
+    instance TEXT NOT NULL UNIQUE
+  ) STRICT;
   CREATE TABLE records (
     position INTEGER PRIMARY KEY,
-    instance TEXT NOT NULL,
-    seq INTEGER NOT NULL,
     session TEXT NOT NULL,
     kind TEXT NOT NULL,
-    body BLOB NOT NULL,
-    UNIQUE (instance, seq)
+    body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX records_by_session ON records (session, instance, seq);
-  CREATE INDEX records_by_kind ON records (kind, position);
+  CREATE INDEX records_by_session ON records (session);
+  CREATE INDEX records_by_kind ON records (kind) WHERE kind NOT IN ('intent', 'entry');
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;

@@ -4,7 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 const SQLITE_FULL = 13;
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
+const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_NOTADB = 26;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -18,7 +18,7 @@ const REASONS: Readonly<Record<number, string>> = {
 export function storeError(thrown: unknown): CmcpError {
   if (thrown instanceof CmcpError) return thrown;
   const code = resultCode(thrown);
-  if (code === SQLITE_CONSTRAINT_UNIQUE) return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", { cause: thrown });
+  if (code === SQLITE_CONSTRAINT_PRIMARYKEY) return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", { cause: thrown });
   return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${REASONS[code & 0xff] ?? "input or output error"}`, { cause: thrown });
 }
 

@@ -1,13 +1,12 @@
 import { CmcpError, examine, untrusted } from "@cmcp/boundary";
 import { decodeRecords, type IncomingExchange, type Opening } from "@cmcp/wire";
-import type { AppendQueue } from "./append-queue.ts";
 import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
 
 /** Bytes of one append: a record of the largest size and what goes with it. */
 const APPEND_BYTES = RECORD_BYTES + 1024 * 1024;
 
-/** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws for the first that is not. */
-export async function serveAppend(appends: AppendQueue, exchange: IncomingExchange, { instance, seq }: Extract<Opening, { t: "append" }>): Promise<void> {
+/** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is. */
+export async function serveAppend(store: BlobStore, exchange: IncomingExchange, { instance, seq }: Extract<Opening, { t: "append" }>): Promise<void> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const part of exchange.body) {
@@ -17,7 +16,7 @@ export async function serveAppend(appends: AppendQueue, exchange: IncomingExchan
     chunks.push(chunk);
   }
   const records = decodeRecords(untrusted(Buffer.concat(chunks)));
-  await Promise.all(records.map(({ session, kind, bytes }, index) => appends.append({ instance, seq: seq + index, session, kind }, bytes)));
+  store.append(instance, seq, records.map(({ session, kind, bytes }) => ({ session, kind, body: bytes })));
   await exchange.respond({ status: 200, headers: {} });
   await exchange.end();
 }

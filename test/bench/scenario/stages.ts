@@ -122,7 +122,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
   let sequence = 0;
   const append = (statement: JournalStatement): void => {
     sequence += 1;
-    store.append({ instance: INSTANCE, seq: sequence, session: entry.session_id, kind: statement.kind }, unsignedRecord(statement, INSTANCE, sequence));
+    store.append(INSTANCE, sequence, [{ session: entry.session_id, kind: statement.kind, body: unsignedRecord(statement, INSTANCE, sequence) }]);
   };
   const signal = new AbortController().signal;
   const list: readonly Stage[] = [

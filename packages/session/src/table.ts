@@ -132,7 +132,7 @@ export class SessionTable {
   }
 
   /** The principal's open session of that label, without opening one. */
-  byExistingLabel(principalId: string, label: string): Session | undefined {
+  byExistingLabel(principalId: string, label: string | null): Session | undefined {
     return this.#principals.get(principalId)?.byLabel.get(label);
   }
 

@@ -6,9 +6,9 @@ const EVERY_MS = 250;
 
 async function openSessions(port: number, token: string): Promise<number> {
   const answer = await fetch(`http://127.0.0.1:${port}/v1/status`, { headers: { authorization: `Bearer ${token}` } });
-  const { sessions } = (await answer.json()) as { readonly sessions?: { readonly open?: number } };
-  if (sessions?.open === undefined) throw new Error(`the gateway's status was answered ${answer.status}`);
-  return sessions.open;
+  const { sessions } = (await answer.json()) as { readonly sessions?: { readonly open: number; readonly evicted: number } };
+  if (sessions === undefined) throw new Error(`the gateway's status was answered ${answer.status}`);
+  return sessions.open + sessions.evicted;
 }
 
 /** Waits until the gateway has closed every session. @throws Error when it does not in a minute */

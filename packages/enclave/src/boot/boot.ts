@@ -80,8 +80,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const clock = new Clock();
   const { config } = document;
   const monotonic = (): number => performance.now();
-  // A principal waits for the reports of its own sessions, all of which may be closed at once, and for a few of its own.
-  const maxWaiting = config.enclave.max_sessions_per_principal + MAX_ON_DEMAND_REPORTS;
+  // A principal waits for the reports of its own sessions, all of which may be closed at once, of as many that made room, and for a few of its own.
+  const maxWaiting = config.enclave.max_sessions_per_principal * 2 + MAX_ON_DEMAND_REPORTS;
   const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
   const buffered = new BufferedBytes();
   const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development, buffered);
@@ -151,6 +151,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
           evicted,
           now: () => clock.now().getTime(),
         }),
+      { max: config.enclave.max_sessions, maxPerPrincipal: config.enclave.max_sessions_per_principal },
       clock,
     ),
     claims: new ClaimSequence(),

@@ -6,6 +6,7 @@ import { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
+import { closeEvicted } from "../record/sweep.ts";
 import { GATEWAY_VERSION } from "../version.ts";
 import { offeredAsTasks } from "../task-support.ts";
 import { list } from "./lists.ts";
@@ -22,7 +23,12 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
       logging: {},
     },
     sessions: {
-      open: (caller) => ({ handle: core.sessions.openHandle(own(caller)).session.handle }),
+      open: async (caller) => {
+        await core.sessions.room(own(caller));
+        const { session } = core.sessions.openHandle(own(caller));
+        closeEvicted(core);
+        return { handle: session.handle };
+      },
       find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
       default: (caller, label) => joined(core, own(caller), label),
       end: async (_caller, recorded) => {
@@ -51,7 +57,9 @@ function unlessClosing(recorded: RecordedSession | undefined): RecordedSession |
 
 /** The session of a label. One that is being closed, as after its idle time, takes no more requests: what comes meanwhile waits, and opens the next. */
 async function joined(core: Core, caller: Caller, label: string | null): Promise<RecordedSession> {
+  if (core.sessions.byExistingLabel(caller, label) === undefined) await core.sessions.room(caller);
   const recorded = core.sessions.labelled(caller, label);
+  closeEvicted(core);
   if (recorded.closing === null) return recorded;
   await recorded.closing.catch(() => undefined);
   return core.sessions.labelled(caller, label);

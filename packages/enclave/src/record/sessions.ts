@@ -3,6 +3,7 @@ import type { Claim } from "@cmcp/claim";
 import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../clock.ts";
 import { callerDetail, type Caller } from "../caller.ts";
+import { EvictedSessions, type EvictedLimits } from "./evicted.ts";
 import { RecordedSession } from "./recorded-session.ts";
 
 /** What stays in memory of a closed session so that its claim can be fetched again for a while. */
@@ -23,16 +24,32 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #open = new Map<string, RecordedSession>();
   readonly #closed = new Map<string, ClosedSession>();
-  readonly #due: RecordedSession[] = [];
+  readonly #evicted: EvictedSessions;
+  #evictedNow: RecordedSession[] = [];
+  readonly #due = new Set<RecordedSession>();
 
-  /** @param makeTable makes the table, which tells of sessions it evicts to make room */
-  constructor(makeTable: (evicted: (session: Session) => void) => SessionTable, clock: Clock) {
-    this.#table = makeTable((session) => this.#retire(session));
+  /**
+   * @param makeTable makes the table, which tells of sessions it evicts to make room
+   * @param limits how many of those may be waiting to be closed
+   */
+  constructor(makeTable: (evicted: (session: Session) => void) => SessionTable, limits: EvictedLimits, clock: Clock) {
+    this.#table = makeTable((session) => this.#evict(session));
+    this.#evicted = new EvictedSessions(limits);
     this.#clock = clock;
   }
 
   get openCount(): number {
     return this.#table.size;
+  }
+
+  /** Sessions that made room for others and are not closed yet. */
+  get evictedCount(): number {
+    return this.#evicted.size;
+  }
+
+  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
+  async room(caller: Caller): Promise<void> {
+    await this.#evicted.room(caller.principalId);
   }
 
   openHandle(caller: Caller): RecordedSession {
@@ -65,7 +82,7 @@ export class Sessions {
   }
 
   /** A caller's open session of this label; never makes one. */
-  byExistingLabel(caller: Caller, label: string): RecordedSession | undefined {
+  byExistingLabel(caller: Caller, label: string | null): RecordedSession | undefined {
     const session = this.#table.byExistingLabel(caller.principalId, label);
     return session === undefined ? undefined : this.#recorded(session, caller);
   }
@@ -85,26 +102,43 @@ export class Sessions {
     this.#table.restoreFloor(principalId, label);
   }
 
-  /** Sessions to be closed now: those idle for too long and those that made room. What was never used is only forgotten. */
-  takeOver(): RecordedSession[] {
-    for (const session of this.#table.expired()) this.#retire(session);
-    return this.#due.splice(0);
+  /** Sessions that made room since this was last asked; the caller closes them. */
+  takeEvicted(): RecordedSession[] {
+    const taken = this.#evictedNow;
+    this.#evictedNow = [];
+    return taken;
   }
 
-  #retire(session: Session): void {
+  /** Sessions to be closed now: those idle for too long and those set aside. What was never used is only forgotten. */
+  takeOver(): RecordedSession[] {
+    for (const session of this.#table.expired()) {
+      const recorded = this.#started(session);
+      if (recorded !== null) this.#due.add(recorded);
+    }
+    const taken = [...this.#due];
+    this.#due.clear();
+    return taken;
+  }
+
+  #evict(session: Session): void {
+    const recorded = this.#started(session);
+    if (recorded === null) return;
+    this.#evicted.add(recorded);
+    this.#evictedNow.push(recorded);
+  }
+
+  /** A session with something on record; one without is forgotten. */
+  #started(session: Session): RecordedSession | null {
     const recorded = this.#open.get(session.id);
-    if (recorded?.started != null) this.setAside(recorded);
-    else this.#forget(session);
+    if (recorded?.started != null) return recorded;
+    this.#table.close(session);
+    this.#open.delete(session.id);
+    return null;
   }
 
   /** Keeps a session that must still be closed for the next {@link takeOver}. */
   setAside(recorded: RecordedSession): void {
-    if (!this.#due.includes(recorded)) this.#due.push(recorded);
-  }
-
-  #forget(session: Session): void {
-    this.#table.close(session);
-    this.#open.delete(session.id);
+    this.#due.add(recorded);
   }
 
   /** Every session still open, for a clean shutdown. */
@@ -117,6 +151,7 @@ export class Sessions {
     const { session, chain } = recorded;
     this.#table.close(session);
     this.#open.delete(session.id);
+    this.#evicted.remove(recorded);
     this.#closed.set(session.id, { principalId: session.principalId, root: chain.root, tip: chain.tip, length: chain.length, claim });
     const oldest = this.#closed.keys().next();
     if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);

@@ -1,20 +1,27 @@
 import type { Core } from "../core.ts";
 import { reportFault } from "../report-fault.ts";
 import { closeSession } from "./claims.ts";
+import type { RecordedSession } from "./recorded-session.ts";
 
-/** How often idle and evicted sessions are looked for, in milliseconds. */
+/** How often idle sessions, and those that could not be closed before, are looked for, in milliseconds. */
 const EVERY_MS = 1_000;
 
-/** Closes, for as long as the process lives, sessions that were idle for too long or made room for others. */
+/** Closes, for as long as the process lives, sessions that were idle for too long. */
 export function startSweeping(core: Core): void {
-  const timer = setInterval(() => {
-    for (const recorded of core.sessions.takeOver()) {
-      closeSession(core, recorded).catch((thrown: unknown) => {
-        // Most likely the host's store is down: the session is due again at the next turn.
-        reportFault(thrown);
-        core.sessions.setAside(recorded);
-      });
-    }
-  }, EVERY_MS);
-  timer.unref();
+  setInterval(() => closeAll(core, core.sessions.takeOver()), EVERY_MS).unref();
+}
+
+/** Begins to close what made room for other sessions. */
+export function closeEvicted(core: Core): void {
+  closeAll(core, core.sessions.takeEvicted());
+}
+
+function closeAll(core: Core, sessions: readonly RecordedSession[]): void {
+  for (const recorded of sessions) {
+    closeSession(core, recorded).catch((thrown: unknown) => {
+      // Most likely the host's store is down: the session is due again at the next turn.
+      reportFault(thrown);
+      core.sessions.setAside(recorded);
+    });
+  }
 }

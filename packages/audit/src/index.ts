@@ -1,4 +1,5 @@
 export * from "./schema.ts";
+export { hashedEntry } from "./entry-text.ts";
 export { SessionChain, type EntryFields } from "./chain.ts";
 export { exportBundle, signReceipt, type Sign } from "./sign.ts";
 export {

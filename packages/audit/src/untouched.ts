@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
-import { CmcpError, examine, parseJsonText, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, parseJsonText, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
+import { entryTextHash, entryTextOf, recordText } from "./entry-text.ts";
 import { isAuthentic } from "./journal-signature.ts";
-import { decodeRecord, MAX_RECORD_BYTES, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { decodeRecord, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
 
@@ -11,10 +11,6 @@ const MAX_CALLS = 1_000_000;
 
 /** How the canonical JSON of an intent's record begins, and where it names its session. A quote inside a text is escaped, so that neither can stand in one. */
 const INTENT = /^\{"body":\{"call_id":"([^"\\]{1,256})",[^]*?,"session_id":"([0-9a-f-]{36})",/;
-/** How that of an entry's begins; the entry ends where its receipt follows. */
-const ENTRY = '{"body":{"entry":';
-const RECEIPT = ',"receipt":';
-
 /** What such a text has where the entry is a session's first, or an operator's reset. */
 const READ_IN_FULL = /"entry_type":"session_(?:start|reset)"/;
 
@@ -30,19 +26,9 @@ const linkSchema = z.object({
   entry_hash: z.string().length(64),
 });
 
-/** The text of the entry in a record's text. Whatever else the record says is no part of it. */
-function entryText(text: string): string {
-  return text.slice(ENTRY.length, text.lastIndexOf(RECEIPT));
-}
-
 /** What links an entry to its chain, or `null`. @throws CmcpError for text that is no strict JSON */
 function linkOf(entry: string): Link | null {
   return linkSchema.safeParse(parseJsonText(entry, RECORD_LIMITS)).data ?? null;
-}
-
-/** SHA-256 of an entry's text without the hash it names. */
-function hashOf(entry: string, named: string): string {
-  return createHash("sha256").update(entry.replace(`"entry_hash":"${named}",`, "")).digest("hex");
 }
 
 /**
@@ -101,12 +87,12 @@ export class UntouchedReader {
       this.#identity = identityOf(decodeRecord(bytes), this.#thumbprint) ?? undefined;
       return this.#identity !== undefined;
     }
-    const raw = examine(bytes);
-    if (raw.byteLength > MAX_RECORD_BYTES) return false;
-    const text = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString();
+    const text = recordText(bytes);
+    if (text === null) return false;
     const [, call, session] = INTENT.exec(text) ?? [];
     if (call !== undefined && session !== undefined) return this.#intent(`${session} ${call}`, bytes);
-    if (text.startsWith(ENTRY)) return this.#entry(bytes, text);
+    const entry = entryTextOf(text);
+    if (entry !== null) return this.#entry(bytes, entry);
     const record = this.#proves(bytes, this.#identity);
     return record?.kind === "claim" && this.#claim(record);
   }
@@ -118,10 +104,9 @@ export class UntouchedReader {
     return true;
   }
 
-  #entry(bytes: Untrusted<Uint8Array>, text: string): boolean {
-    const written = entryText(text);
+  #entry(bytes: Untrusted<Uint8Array>, written: string): boolean {
     const entry = READ_IN_FULL.test(written) ? this.#first(bytes) : linkOf(written);
-    if (entry === null || hashOf(written, entry.entry_hash) !== entry.entry_hash) return false;
+    if (entry === null || entryTextHash(written, entry.entry_hash) !== entry.entry_hash) return false;
     const state = this.#sessions.get(entry.session_id);
     if (state === undefined || !advance(state, entry)) return false;
     this.#tips.set(entry.session_id, bytes);

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
-import { decodeRecord, entryHashInput, type AuditEntry, type JournalRecord } from "@cmcp/audit";
+import { decodeRecord, entryHashInput, hashedEntry, type AuditEntry, type JournalRecord } from "@cmcp/audit";
 import type { Core } from "../core.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
@@ -16,16 +16,22 @@ export interface ChainPoint {
  */
 export async function readEntries(core: Core, sessionId: string, point: ChainPoint): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
+  let tip = "genesis";
   for await (const bytes of core.journal.scan({ instance: core.instance, session: sessionId, kind: "entry" })) {
-    const record = decodeRecord(bytes);
-    if (record.kind !== "entry") throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's store returned a record of another kind");
-    if (record.body.entry.sequence_number < point.length) entries.push(record.body.entry);
+    // What was added after the point was taken.
+    if (entries.length === point.length) continue;
+    const entry = hashedEntry(bytes);
+    if (entry["prev_entry_hash"] !== tip) throw mismatch();
+    tip = entry.entry_hash;
+    // Each is the text of the hash that the next one names, up to the tip this process gave the chain: so it is what this process wrote.
+    entries.push(entry as unknown as AuditEntry);
   }
-  entries.sort((a, b) => a.sequence_number - b.sequence_number);
-  if (!isChain(entries, point)) {
-    throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
-  }
+  if (entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) throw mismatch();
   return entries;
+}
+
+function mismatch(): CmcpError {
+  return new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
 }
 
 /** A record the host handed back, or `null` for garbage: an earlier instance's journal is believed as far as it verifies, and no further. */

@@ -6,9 +6,9 @@ export const ENGINE_FLAGS: readonly string[] = [
   "--invocation-count-for-turbofan=500",
   // One thread collects the new space: a call leaves little there, less than it takes to wake others for it.
   "--no-parallel-scavenge",
-  // The old space may grow to four times what it held. The room V8 leaves a small heap is less than its new space, and then it
+  // The old space may grow to twice what it held. The room V8 leaves a small heap is less than its new space, and then it
   // marks the whole heap several times a second instead of collecting the new space.
-  "--heap-growing-percent=300",
+  "--heap-growing-percent=100",
 ];
 
 /** Sets {@link ENGINE_FLAGS}; they hold for what is compiled and collected from then on. */

@@ -1,7 +1,7 @@
 export * from "./schema.ts";
 export { hashedEntry } from "./entry-text.ts";
 export { SessionChain, type EntryFields } from "./chain.ts";
-export { exportBundle, signReceipt, type Sign } from "./sign.ts";
+export { bundleText, signReceipt, type Sign } from "./sign.ts";
 export {
   decodeRecord,
   JOURNAL_VERSION,

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { createHash, verify } from "node:crypto";
 import { test } from "node:test";
 import { canonicalText, fromBase64Url } from "@cmcp/boundary";
-import { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES } from "./bundle.ts";
+import { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
 import type { AuditEntry } from "./entry.ts";
 import { incompleteSessionSchema } from "./incomplete.ts";
 import { publicKeyOf } from "./journal.ts";
 import { MAX_RECEIPT_BYTES, receiptSchema, receiptSigningInput } from "./receipt.ts";
-import { exportBundle, signReceipt } from "./sign.ts";
+import { bundleText, signReceipt } from "./sign.ts";
 import { POLICY, WritingInstance } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
@@ -64,18 +64,30 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
   assert.ok(canonicalText({ ...receipt, call_id: "\u{10ffff}".repeat(128), sequence_number: Number.MAX_SAFE_INTEGER, decision: "advisory_deny" }).length * 3 < MAX_RECEIPT_BYTES);
 });
 
+function bundleOf(entries: readonly AuditEntry[]): AuditBundle {
+  return auditBundleSchema.parse(JSON.parse([...bundleText(SESSION, entries, instance.sign)].join("")));
+}
+
 test("an export holds the session's entries, signed over their digest", () => {
-  const bundle = exportBundle(SESSION, [root, call], instance.sign);
-  assert.deepEqual(auditBundleSchema.parse(bundle), bundle);
+  const bundle = bundleOf([root, call]);
+  assert.deepEqual(bundle.entries, [root, call]);
   const digest = createHash("sha256").update(canonicalText([root, call])).digest();
   assert.ok(verifies(digest, bundle.bundle_signature));
   assert.ok(!verifies(createHash("sha256").update(bundleHashInput([call, root])).digest(), bundle.bundle_signature));
 });
 
+test("a long export comes in pieces, and is the same text", () => {
+  const entries = Array.from({ length: 600 }, (_, index) => (index === 0 ? root : call));
+  assert.equal([...bundleText(SESSION, entries, instance.sign)].length, 1 + 3 + 1);
+  const bundle = bundleOf(entries);
+  assert.deepEqual(bundle.entries, entries);
+  assert.ok(verifies(createHash("sha256").update(canonicalText(entries)).digest(), bundle.bundle_signature));
+});
+
 test("an export is never empty and never longer than a verifier reads", () => {
-  assert.throws(() => exportBundle(SESSION, [], instance.sign), { code: "INTERNAL" });
-  assert.throws(() => exportBundle(SESSION, Array.from({ length: MAX_BUNDLE_ENTRIES + 1 }, () => call), instance.sign), { code: "INTERNAL" });
-  const bundle = exportBundle(SESSION, [root], instance.sign);
+  assert.throws(() => bundleOf([]), { code: "INTERNAL" });
+  assert.throws(() => bundleOf(Array.from({ length: MAX_BUNDLE_ENTRIES + 1 }, () => call)), { code: "INTERNAL" });
+  const bundle = bundleOf([root]);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, entries: [] }).success);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, extra: 1 }).success);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, session_id: "label" }).success);

@@ -9,7 +9,7 @@ import {
   DECISIONS,
   ENTRY_TYPES,
   EVIDENCE_CLASSES,
-  exportBundle,
+  bundleText,
   incompleteSessionSchema,
   INSPECTION_RESULTS,
   JOURNAL_VERSION,
@@ -100,7 +100,7 @@ test("the example is what this implementation makes of the same facts", () => {
   assert.equal(claimHash(claim), derived.claim_hash);
   assert.deepEqual(signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey), record);
   assert.deepEqual(signReceipt(call, derived.thumbprint, "plain", signWithKey), receipt);
-  assert.equal(exportBundle(gateway.session_id, entries, signWithKey).bundle_signature, derived.bundle_signature);
+  assert.ok([...bundleText(gateway.session_id, entries, signWithKey)].at(-1)?.includes(`"${derived.bundle_signature}"`));
   assert.ok(rootDetailSchema.safeParse(first.detail).success);
   const stored = decodeRecord(untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))));
   assert.equal(stored.kind, "intent");

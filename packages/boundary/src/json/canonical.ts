@@ -30,9 +30,7 @@ function written(value: unknown, depth: number): string {
 function writtenArray(array: readonly unknown[], depth: number): string {
   if (Object.getPrototypeOf(array) !== Array.prototype) refuse("an array is not a plain array");
   if (Object.keys(array).length !== array.length) refuse("an array is sparse or has named members");
-  let text = "[";
-  for (let index = 0; index < array.length; index += 1) text += (index === 0 ? "" : ",") + written(array[index], depth + 1);
-  return `${text}]`;
+  return `[${array.map((item) => written(item, depth + 1)).join(",")}]`;
 }
 
 function writtenObject(object: object, depth: number): string {

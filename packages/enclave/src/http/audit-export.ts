@@ -6,7 +6,7 @@ import { exportSession, storedPoint } from "../record/claims.ts";
 import { interrupted } from "../record/interrupted.ts";
 import { readClosed } from "../record/read-closed.ts";
 import { ensureStarted } from "../record/recorder.ts";
-import { json } from "./json-response.ts";
+import { json, jsonInPieces } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
 
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
@@ -14,14 +14,14 @@ export async function auditExport(core: Core, url: URL, caller: Caller): Promise
   const id = url.searchParams.get("session_id");
   if (id === null || id.length === 0 || id.length > 256) throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
   const closed = core.sessions.closedById(caller, id);
-  if (closed !== undefined) return json(await exportSession(core, id, closed));
+  if (closed !== undefined) return jsonInPieces(await exportSession(core, id, closed));
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
-    return json(await exportSession(core, recorded.session.id, await storedPoint(recorded)));
+    return jsonInPieces(await exportSession(core, recorded.session.id, await storedPoint(recorded)));
   }
   const stored = await readClosed(core, caller, id);
-  if (stored !== null) return json(await exportSession(core, id, stored));
+  if (stored !== null) return jsonInPieces(await exportSession(core, id, stored));
   const incomplete = await interrupted(core, caller, id);
   if (incomplete !== null) return json(incomplete);
   throw new CmcpError("NOT_FOUND", "this principal has no such session");

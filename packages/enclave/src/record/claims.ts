@@ -1,5 +1,5 @@
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
-import { exportBundle, type AuditBundle, type AuditEntry } from "@cmcp/audit";
+import { bundleText, type AuditEntry } from "@cmcp/audit";
 import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
 import { claimEvidence } from "@cmcp/attestation";
 import { summarize } from "@cmcp/session";
@@ -121,9 +121,8 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
   return claim;
 }
 
-/** The audit bundle of a session up to a point of its chain. */
-export async function exportSession(core: Core, sessionId: string, point: ChainPoint): Promise<AuditBundle> {
+/** The text of a session's audit bundle up to a point of its chain, in pieces. */
+export async function exportSession(core: Core, sessionId: string, point: ChainPoint): Promise<Iterable<string>> {
   const entries = await readEntries(core, sessionId, point);
-  return exportBundle(sessionId, entries, (bytes) => core.key.sign(bytes));
+  return bundleText(sessionId, entries, (bytes) => core.key.sign(bytes));
 }
-

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { jwkThumbprint, jwkThumbprintText, type SigningJwk } from "@cmcp/attestation";
-import { entryHashInput, exportBundle, receiptSigningInput, signReceipt, type AuditBundle, type AuditEntry, type Receipt } from "@cmcp/audit";
+import { bundleText, entryHashInput, receiptSigningInput, signReceipt, type AuditBundle, type AuditEntry, type Receipt } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
 import { signClaim, type Claim, type UnsignedClaim } from "@cmcp/claim";
 
@@ -26,7 +26,7 @@ export class Instance {
   }
 
   bundle(entries: readonly AuditEntry[]): AuditBundle {
-    return exportBundle(entries[0]?.session_id ?? "", entries, this.sign);
+    return JSON.parse([...bundleText(entries[0]?.session_id ?? "", entries, this.sign)].join("")) as AuditBundle;
   }
 
   receiptOf(entry: AuditEntry): Receipt {

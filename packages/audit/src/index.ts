@@ -1,5 +1,5 @@
 export * from "./schema.ts";
-export { hashedEntry } from "./entry-text.ts";
+export { hashedEntry, type HashedEntry } from "./entry-text.ts";
 export { SessionChain, type EntryFields } from "./chain.ts";
 export { bundleText, signReceipt, type Sign } from "./sign.ts";
 export {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
-import { decodeRecord, entryHashInput, hashedEntry, type AuditEntry, type JournalRecord } from "@cmcp/audit";
+import { decodeRecord, entryHashInput, hashedEntry, type AuditEntry, type HashedEntry, type JournalRecord } from "@cmcp/audit";
 import type { Core } from "../core.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
@@ -15,23 +15,25 @@ export interface ChainPoint {
  * remembers. @throws CmcpError `AUDIT_STORE_MISMATCH` when the host returns anything else.
  */
 export async function readEntries(core: Core, sessionId: string, point: ChainPoint): Promise<AuditEntry[]> {
-  const entries: AuditEntry[] = [];
-  let tip = "genesis";
+  const read: { readonly sequence: number; readonly entry: HashedEntry }[] = [];
   for await (const bytes of core.journal.scan({ instance: core.instance, session: sessionId, kind: "entry" })) {
-    // What was added after the point was taken.
-    if (entries.length === point.length) continue;
     const entry = hashedEntry(bytes);
-    if (entry["prev_entry_hash"] !== tip) throw mismatch();
-    tip = entry.entry_hash;
-    // Each is the text of the hash that the next one names, up to the tip this process gave the chain: so it is what this process wrote.
-    entries.push(entry as unknown as AuditEntry);
+    const { sequence_number: sequence } = entry;
+    // What was added after the point was taken is none of it.
+    if (typeof sequence === "number" && sequence < point.length) read.push({ sequence, entry });
   }
-  if (entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) throw mismatch();
-  return entries;
-}
-
-function mismatch(): CmcpError {
-  return new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
+  const entries = read.toSorted((a, b) => a.sequence - b.sequence).map(({ entry }) => entry);
+  let tip = "genesis";
+  const linked = entries.every((entry) => {
+    const follows = entry["prev_entry_hash"] === tip;
+    tip = entry.entry_hash;
+    return follows;
+  });
+  if (!linked || entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) {
+    throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
+  }
+  // Each is the text of the hash that the next one names, up to the tip this process gave the chain: so it is what this process wrote.
+  return entries as unknown as AuditEntry[];
 }
 
 /** A record the host handed back, or `null` for garbage: an earlier instance's journal is believed as far as it verifies, and no further. */

@@ -6,7 +6,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
-import { createLog, startHost } from "@cmcp/host-proxy";
+import { createLog, setEngineFlags, startHost } from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { CLI } from "../../gateway/gateway.ts";
 import { argument, say } from "./parent.ts";
@@ -16,6 +16,7 @@ const PROBE = fileURLToPath(new URL("./probe.mts", import.meta.url));
 
 const { config, socket, hostSocket } = argument() as { config: string; socket: string; hostSocket: string };
 serveProbe(hostSocket);
+setEngineFlags();
 const inputs = await readLaunchInputs(config, process.env);
 const folder = dirname(socket);
 const host = await startHost({

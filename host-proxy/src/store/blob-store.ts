@@ -10,10 +10,10 @@ export const RECORD_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
- * The log is moved into the file by the append that brings it to 8192 pages of 4 KiB, which takes tens of milliseconds and
- * syncs the disk. A call by itself writes six or seven pages, so that one in more than a thousand waits for it.
+ * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes tens of milliseconds and
+ * syncs the disk. A call by itself writes six or seven pages, so that one in some six hundred waits for it.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192;";
+const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 

@@ -109,6 +109,12 @@ export class SessionTable {
     return { before, after: session.sensitivity };
   }
 
+  /** Whether another session of the principal needs room to be made. */
+  isFull(principalId: string): boolean {
+    const { maxPerPrincipal, maxSessions } = this.#options;
+    return (this.#principals.get(principalId)?.sessions.size ?? 0) >= maxPerPrincipal || this.#byId.size >= maxSessions;
+  }
+
   /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
   openHandle(principalId: string): Session {
     return this.#open(this.#principal(principalId), null);
@@ -167,10 +173,9 @@ export class SessionTable {
   }
 
   #open(principal: PrincipalState, label: string | null): Session {
-    const { maxSessions, maxPerPrincipal, vocabulary, newId, now } = this.#options;
-    const full = principal.sessions.size >= maxPerPrincipal || this.#byId.size >= maxSessions;
+    const { vocabulary, newId, now } = this.#options;
     // Room is made at the principal's own expense only: nobody can push another principal's session out.
-    if (full && !this.#evictOneOf(principal)) {
+    if (this.isFull(principal.id) && !this.#evictOneOf(principal)) {
       this.#forgetIfBlank(principal);
       throw new CmcpError("SESSION_LIMIT_REACHED", "no further session can be opened");
     }

@@ -23,12 +23,7 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
       logging: {},
     },
     sessions: {
-      open: async (caller) => {
-        await core.sessions.room(own(caller));
-        const { session } = core.sessions.openHandle(own(caller));
-        closeEvicted(core);
-        return { handle: session.handle };
-      },
+      open: async (caller) => ({ handle: (await opened(core, own(caller), () => core.sessions.openHandle(own(caller)))).session.handle }),
       find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
       default: (caller, label) => joined(core, own(caller), label),
       end: async (_caller, recorded) => {
@@ -57,12 +52,18 @@ function unlessClosing(recorded: RecordedSession | undefined): RecordedSession |
 
 /** The session of a label. One that is being closed, as after its idle time, takes no more requests: what comes meanwhile waits, and opens the next. */
 async function joined(core: Core, caller: Caller, label: string | null): Promise<RecordedSession> {
-  if (core.sessions.byExistingLabel(caller, label) === undefined) await core.sessions.room(caller);
-  const recorded = core.sessions.labelled(caller, label);
+  const known = core.sessions.byExistingLabel(caller, label);
+  if (known?.closing === null) return known;
+  await known?.closing?.catch(() => undefined);
+  return await opened(core, caller, () => core.sessions.labelled(caller, label));
+}
+
+/** A new session, once there is room for it; what it pushes out is closed. @throws CmcpError `SESSION_LIMIT_REACHED` */
+async function opened(core: Core, caller: Caller, open: () => RecordedSession): Promise<RecordedSession> {
+  await core.sessions.room(caller);
+  const recorded = open();
   closeEvicted(core);
-  if (recorded.closing === null) return recorded;
-  await recorded.closing.catch(() => undefined);
-  return core.sessions.labelled(caller, label);
+  return recorded;
 }
 
 async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {

@@ -49,7 +49,7 @@ export class Sessions {
 
   /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
   async room(caller: Caller): Promise<void> {
-    await this.#evicted.room(caller.principalId);
+    if (this.#table.isFull(caller.principalId)) await this.#evicted.room(caller.principalId);
   }
 
   openHandle(caller: Caller): RecordedSession {

@@ -1,8 +1,8 @@
 /** SQLite `application_id` of the store's file ("cMCP"), so that another database is never written to. */
 export const APPLICATION_ID = 0x634d_4350;
 
-/** Version of the tables below, kept in `user_version`. */
-export const SCHEMA_VERSION = 2;
+/** Version of the tables below and of the records enclaves keep in them (their `v`), in `user_version`. */
+export const SCHEMA_VERSION = 3;
 
 /** Record numbers of one instance; its records have the positions from its own number times this. */
 export const RECORDS_OF_INSTANCE = 2 ** 32;

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { CmcpError } from "@cmcp/boundary";
+import { CanonicalObject, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
-import { entryHashInput, type AuditEntry } from "./entry.ts";
+import type { AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { unreadableMember } from "./readable.ts";
 
@@ -10,6 +10,13 @@ type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_i
 
 /** What the caller says about an entry; what is left out is `null`, and `evidence_class` is `hash-only`. */
 export type EntryFields = Pick<AuditEntry, "entry_type"> & Partial<Omit<AuditEntry, ChainFields | "entry_type">>;
+
+/** An entry in its chain. */
+export interface WrittenEntry {
+  readonly entry: AuditEntry;
+  /** The same as it is written, its hash included. */
+  readonly written: CanonicalObject;
+}
 
 const ABSENT = {
   call_id: null,
@@ -76,8 +83,13 @@ export class SessionChain {
     return this.#closed ? 0 : Math.max(0, MAX_BUNDLE_ENTRIES - 1 - this.#length);
   }
 
-  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
+  /** {@link SessionChain.write}, where only the entry is wanted. */
   append(fields: EntryFields): AuditEntry {
+    return this.write(fields).entry;
+  }
+
+  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
+  write(fields: EntryFields): WrittenEntry {
     if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
     if ((fields.entry_type === "session_start") !== (this.#length === 0)) {
       throw new CmcpError("INTERNAL", "session_start is the first entry of a chain and no other");
@@ -96,7 +108,8 @@ export class SessionChain {
       session_id: this.sessionId,
       prev_entry_hash: this.#tip,
     };
-    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(entryHashInput(body)) };
+    const unhashed = CanonicalObject.of(body);
+    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };
     const unreadable = unreadableMember(entry);
     if (unreadable !== null) throw new CmcpError("INTERNAL", `an entry is not well formed at ${unreadable}`);
     this.#root ??= entry.entry_hash;
@@ -104,6 +117,6 @@ export class SessionChain {
     this.#length += 1;
     this.#lastTime = time;
     this.#closed = entry.entry_type === "session_end";
-    return entry;
+    return { entry, written: unhashed.with("entry_hash", entry.entry_hash) };
   }
 }

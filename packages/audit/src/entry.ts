@@ -8,6 +8,9 @@ export const MAX_DETAIL_MEMBERS = 64;
 /** Longest name of such a member, in UTF-16 units. */
 export const MAX_DETAIL_NAME = 128;
 
+/** The form of `policy_hash`. */
+export const POLICY_HASH = /^sha256:[0-9a-f]{64}$/;
+
 const text = z.string().max(MAX_ENTRY_TEXT);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -96,7 +99,7 @@ export function entryHashInput(entry: Omit<AuditEntry, "entry_hash"> & { entry_h
  * report, commits to them.
  */
 export const rootDetailSchema = z.looseObject({
-  policy_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  policy_hash: z.string().regex(POLICY_HASH),
   catalog_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   enforcement_mode: z.enum(["enforcing", "advisory", "silent"]),
   launch_digest: text,
@@ -111,6 +114,6 @@ export type RootDetail = z.infer<typeof rootDetailSchema>;
  * (`policy_hash`, always) and the compliance domain whose data the call touched (absent when it touched none).
  */
 export const callDetailSchema = z.looseObject({
-  policy_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  policy_hash: z.string().regex(POLICY_HASH),
   compliance_domain: text.optional(),
 });

@@ -1,21 +1,21 @@
 export * from "./schema.ts";
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
-export { SessionChain, type EntryFields } from "./chain.ts";
-export { bundleText, signReceipt, type Sign } from "./sign.ts";
+export { SessionChain, type EntryFields, type WrittenEntry } from "./chain.ts";
+export { bundleText, type Sign } from "./sign.ts";
 export {
   decodeRecord,
   JOURNAL_VERSION,
   MAX_RECORD_BYTES,
-  MAX_SIGNED_TOGETHER,
   publicKeyOf,
   unsignedRecord,
+  type EntryStatement,
   type InstanceFacts,
   type Intent,
   type JournalRecord,
   type JournalStatement,
   type SigningJwk,
 } from "./journal.ts";
-export { isAuthentic, signRecords } from "./journal-signature.ts";
+export { isAuthentic, receiptIn, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
 export {
   JournalReader,
   MAX_RECOVERED_SESSIONS,

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, canonicalBytes, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { isAuthentic, signRecords } from "./journal-signature.ts";
-import { decodeRecord, MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, publicKeyOf, unsignedRecord, type JournalStatement } from "./journal.ts";
+import { decodeRecord, MAX_RECORD_BYTES, publicKeyOf, type JournalRecord, type JournalStatement } from "./journal.ts";
 import { leafHash } from "./merkle.ts";
-import { encodeRecord, POLICY, WritingInstance } from "./testing/instance.ts";
+import { MAX_RECEIPT_BYTES } from "./receipt.ts";
+import { isAuthentic, receiptIn, signTogether } from "./sign-together.ts";
+import { encodeRecord, POLICY, unsigned, WritingInstance } from "./testing/instance.ts";
+import { MAX_SIGNED_TOGETHER } from "./tree-signature.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const instance = new WritingInstance();
@@ -71,7 +73,7 @@ test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMA
 
 test("records of another version, kind or shape are refused", () => {
   const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
-  const changes: object[] = [{ v: "cmcp-journal-v2" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { signature: "" }, ...[{ size: 0 }, { size: 257 }, { index: -1 }, { index: 0.5 }, { path: ["short"] }, { path: Array.from({ length: 9 }, () => "A".repeat(43)) }, { extra: 1 }].map((change) => ({ signature: { ...record.signature, ...change } })), { body: { ...record.body, extra: 1 } }, { body: {} }];
+  const changes: object[] = [{ v: "cmcp-journal-v1" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { signature: "" }, ...[{ size: 0 }, { size: 257 }, { index: -1 }, { index: 0.5 }, { path: ["short"] }, { path: Array.from({ length: 9 }, () => "A".repeat(43)) }, { extra: 1 }].map((change) => ({ signature: { ...record.signature, ...change } })), { body: { ...record.body, extra: 1 } }, { body: {} }];
   for (const change of changes) {
     assert.throws(() => decodeRecord(untrusted(canonicalBytes({ ...record, ...change }))), { code: "AUDIT_STORE_MISMATCH" }, JSON.stringify(change));
   }
@@ -102,6 +104,14 @@ test("any 43 characters of base64url are read as a key or refused with a code, a
   assert.throws(() => publicKeyOf({ kty: "OKP", crv: "Ed25519", x: "AA" }), { code: "AUDIT_STORE_MISMATCH" });
 });
 
+/** Signatures of the same record that say something else of the place of its receipt. */
+function placesBeside(signature: JournalRecord["signature"]): JournalRecord["signature"][] {
+  if (!("receipt_place" in signature) || signature.receipt_place === undefined) return [];
+  const { receipt_place: place, ...without } = signature;
+  const places = [{ ...place, index: place.index + 1 }, { ...place, index: signature.index, path: signature.path }, { ...place, path: [...place.path, "A".repeat(43)] }, { ...place, path: place.path.slice(1) }, { ...place, path: place.path.toReversed() }];
+  return [without, ...places.map((other) => ({ ...signature, receipt_place: other })).filter((other) => JSON.stringify(other) !== JSON.stringify(signature))];
+}
+
 test("each of the records signed together is believed without the others, at its own place alone", () => {
   for (const size of [2, 3, 4, 5]) {
     const records = instance.signedTogether(size).map((bytes) => decodeRecord(bytes));
@@ -118,6 +128,7 @@ test("each of the records signed together is believed without the others, at its
         { ...signature, path: [...signature.path, "A".repeat(43)] },
         { ...signature, path: signature.path.slice(1) },
         { ...signature, path: ["!", ...signature.path.slice(1)] },
+        ...placesBeside(signature),
       ].filter((other) => JSON.stringify(other) !== JSON.stringify(signature))) {
         assert.ok(!isAuthentic({ ...record, signature: changed }, key), `${at} of ${size}: ${JSON.stringify(changed)}`);
       }
@@ -126,12 +137,28 @@ test("each of the records signed together is believed without the others, at its
 });
 
 test("as many records as are signed together fit their bounds", () => {
-  const statement: JournalStatement = { kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: {} } };
-  const unsigned = Array.from({ length: MAX_SIGNED_TOGETHER }, (_, seq) => unsignedRecord(statement, instance.name, seq));
-  for (const [seq, bytes] of signRecords(unsigned, instance.sign).entries()) {
-    assert.ok(bytes.length - (unsigned[seq]?.length ?? 0) < 1024);
+  const entry = instance.chain(SESSION).append({ entry_type: "tool_call", call_id: "call-2", policy_decision: "allow", detail: { policy_hash: POLICY } });
+  const statements = Array.from({ length: MAX_SIGNED_TOGETHER / 2 }, (_, seq) => unsigned({ kind: "entry", body: { entry, receipt: "plain" } }, instance.name, seq));
+  for (const [seq, { record: bytes, receipt }] of signTogether(statements, instance.sign).entries()) {
+    assert.ok(bytes.length - (statements[seq]?.record.length ?? 0) < 1536);
     const record = decodeRecord(untrusted(bytes));
     assert.deepEqual(canonicalBytes(record), new Uint8Array(bytes), "stored as canonical JSON");
     assert.ok(isAuthentic(record, key));
+    assert.deepEqual(receiptIn(record), receipt);
+    assert.ok(canonicalBytes(receipt ?? {}).length < MAX_RECEIPT_BYTES);
   }
+});
+
+test("an entry's record says of a receipt what there is of one: its place where it has one, and one only for a decided call", () => {
+  const records = instance.journal.map(({ bytes }) => decodeRecord(untrusted(bytes)));
+  const [started, call] = records.filter((record) => record.kind === "entry");
+  assert.ok(started !== undefined && call?.signature.receipt_place !== undefined && receiptIn(started) === null);
+  const { receipt_place: place, ...without } = call.signature;
+  const refused = [
+    { ...call, signature: without },
+    { ...call, body: { ...call.body, receipt: null } },
+    { ...started, signature: { ...started.signature, receipt_place: place } },
+    { ...started, signature: { ...started.signature, receipt_place: place }, body: { ...started.body, receipt: "plain" } },
+  ];
+  for (const record of refused) assert.throws(() => decodeRecord(untrusted(canonicalBytes(record))), { code: "AUDIT_STORE_MISMATCH" });
 });

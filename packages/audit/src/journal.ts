@@ -1,19 +1,16 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalBytes, CmcpError, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { asCmcpError, canonicalBytes, CmcpError, type CanonicalObject, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
-import { receiptSchema } from "./receipt.ts";
+import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
+import { treePlaceSchema, treeSignatureSchema } from "./tree-signature.ts";
 
-/** Version of the journal record format, and the domain its signature is separated by. */
-export const JOURNAL_VERSION = "cmcp-journal-v1";
+/** Version of the journal record format. */
+export const JOURNAL_VERSION = "cmcp-journal-v2";
 /** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/** Most records that one signature is made for. */
-export const MAX_SIGNED_TOGETHER = 256;
-/** Hashes between a record and the head of the largest tree. */
-const MAX_PATH = 8;
-/** Bytes kept free for a record's signature: its longest path of 43 characters each, the signature of 86, and what names them. */
-const SIGNATURE_ROOM = 1024;
+/** Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the signature of 86, and what names them. */
+const SIGNATURE_ROOM = 1536;
 
 /** What one record may be as JSON. */
 export const RECORD_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
@@ -56,8 +53,10 @@ const intentBody = z.strictObject({
   tip_before: hash,
 });
 
-/** An entry as it stands in its chain, with the receipt if the entry is a decision. */
-const entryBody = z.strictObject({ entry: auditEntrySchema, receipt: receiptSchema.nullable() });
+/** An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else in a receipt is in the entry. */
+const entryBody = z
+  .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
+  .refine(({ entry, receipt }) => receipt === null || decidedIn(entry) !== null, "only a decided tool call has a receipt");
 
 /** A claim as signed; the counter and hash link are read from it. */
 const claimBody = z.strictObject({
@@ -73,21 +72,17 @@ const envelope = {
   instance: thumbprint,
   /** Counts the instance's records from 0 without a gap. */
   seq: z.int().nonnegative(),
-  signature: z.strictObject({
-    /** The record's place among those signed with it, from 0. */
-    index: z.int().nonnegative(),
-    /** Hashes from the record to the head of their tree, lowest first, base64url (RFC 9162 section 2.1.3). */
-    path: z.array(thumbprint).max(MAX_PATH),
-    size: z.int().positive().max(MAX_SIGNED_TOGETHER),
-    /** Ed25519 over their number and the head of their tree, base64url. */
-    value: z.string().max(128),
-  }),
+  signature: treeSignatureSchema,
 };
+
+const entryRecord = z
+  .strictObject({ ...envelope, kind: z.literal("entry"), body: entryBody, signature: treeSignatureSchema.extend({ receipt_place: treePlaceSchema.optional() }) })
+  .refine(({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined), "a receipt has a place, and nothing else has");
 
 const recordSchema = z.discriminatedUnion("kind", [
   z.strictObject({ ...envelope, kind: z.literal("instance"), body: instanceBody }),
   z.strictObject({ ...envelope, kind: z.literal("intent"), body: intentBody }),
-  z.strictObject({ ...envelope, kind: z.literal("entry"), body: entryBody }),
+  entryRecord,
   z.strictObject({ ...envelope, kind: z.literal("claim"), body: claimBody }),
 ]);
 
@@ -95,13 +90,18 @@ const recordSchema = z.discriminatedUnion("kind", [
 export type JournalRecord = z.infer<typeof recordSchema>;
 /** What a record says, before it is numbered and signed. */
 export type JournalStatement = { [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body"> }[JournalRecord["kind"]];
+/** The same of an entry that its chain has written already. */
+export interface EntryStatement {
+  readonly kind: "entry";
+  readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
+}
 /** A call that was about to leave. */
 export type Intent = z.infer<typeof intentBody>;
 /** Who an instance was. */
 export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
-export function unsignedRecord(statement: JournalStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
+export function unsignedRecord(statement: JournalStatement | EntryStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
   const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
   // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: { index: 0, path: [], size: 1, value: "" } });

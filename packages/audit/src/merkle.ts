@@ -1,16 +1,13 @@
-/** Merkle trees as in RFC 9162 section 2.1, over SHA-256. */
 import { hash } from "node:crypto";
+import { leafInput, nodeInput, sidesOf } from "./merkle-path.ts";
 
-const LEAF = 0x00;
-const NODE = 0x01;
-
-function digest(prefix: number, ...parts: readonly Uint8Array[]): Buffer {
-  return hash("sha256", Buffer.concat([Uint8Array.of(prefix), ...parts]), "buffer");
+/** SHA-256 of one leaf of a Merkle tree (RFC 9162 section 2.1.1), 32 bytes. */
+export function leafHash(leaf: Uint8Array): Buffer {
+  return hash("sha256", leafInput(leaf), "buffer");
 }
 
-/** Hash of one leaf, 32 bytes. */
-export function leafHash(leaf: Uint8Array): Buffer {
-  return digest(LEAF, leaf);
+function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  return hash("sha256", nodeInput(left, right), "buffer");
 }
 
 /** A tree's head, and for each leaf the hashes that lead from it to there, lowest first (RFC 9162 section 2.1.3). */
@@ -21,14 +18,27 @@ export interface Tree {
 
 /** The tree of at least one leaf hash, in this order (RFC 9162 sections 2.1.1 and 2.1.3.1). */
 export function treeOf(leaves: readonly Buffer[]): Tree {
-  const [only] = leaves;
-  if (only === undefined) throw new TypeError("a tree has a leaf");
-  if (leaves.length === 1) return { root: only, paths: [[]] };
-  // The left part is the largest power of two that leaves something to the right.
-  const split = 2 ** (31 - Math.clz32(leaves.length - 1));
-  const left = treeOf(leaves.slice(0, split));
-  const right = treeOf(leaves.slice(split));
-  return { root: digest(NODE, left.root, right.root), paths: [...left.paths.map((path) => [...path, right.root]), ...right.paths.map((path) => [...path, left.root])] };
+  const paths: Buffer[][] = leaves.map(() => []);
+  let level = leaves;
+  for (let height = 0; level.length > 1; height += 1) {
+    for (const [leaf, path] of paths.entries()) {
+      const sibling = level[(leaf >> height) ^ 1];
+      if (sibling !== undefined) path.push(sibling);
+    }
+    level = paired(level);
+  }
+  const [root] = level;
+  if (root === undefined) throw new TypeError("a tree has a leaf");
+  return { root, paths };
+}
+
+/** The next level of a tree: a node for every two, and a last one that has no other goes up as it is. */
+function paired(level: readonly Buffer[]): Buffer[] {
+  return Array.from({ length: Math.ceil(level.length / 2) }, (_, pair) => {
+    const [left, right] = [level[2 * pair], level[2 * pair + 1]];
+    if (left === undefined) throw new TypeError("a level has a node here");
+    return right === undefined ? left : nodeHash(left, right);
+  });
 }
 
 /**
@@ -38,24 +48,8 @@ export function treeOf(leaves: readonly Buffer[]): Tree {
  * @param size number of leaves, at least 1
  */
 export function rootOf(leaf: Buffer, index: number, size: number, path: readonly Uint8Array[]): Buffer | undefined {
-  if (index >= size) return undefined;
-  let place = index;
-  let last = size - 1;
-  let root = leaf;
-  for (const sibling of path) {
-    if (last === 0) return undefined;
-    if (place % 2 === 1 || place === last) {
-      root = digest(NODE, sibling, root);
-      // A subtree with nothing to its right goes up as it is.
-      while (place % 2 === 0 && place !== 0) {
-        place >>= 1;
-        last >>= 1;
-      }
-    } else {
-      root = digest(NODE, root, sibling);
-    }
-    place >>= 1;
-    last >>= 1;
-  }
-  return last === 0 ? root : undefined;
+  return sidesOf(index, size, path.length)?.reduce((root, side, at) => {
+    const sibling = path[at] ?? new Uint8Array();
+    return side === "left" ? nodeHash(sibling, root) : nodeHash(root, sibling);
+  }, leaf);
 }

@@ -1,11 +1,10 @@
-import { verify, type KeyObject } from "node:crypto";
-import { asCmcpError, fromBase64Url, type Untrusted } from "@cmcp/boundary";
+import type { KeyObject } from "node:crypto";
+import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
-import { isAuthentic } from "./journal-signature.ts";
 import { decodeRecord, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
-import { receiptSigningInput, type Receipt } from "./receipt.ts";
 import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
+import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
 export const MAX_RECOVERED_SESSIONS = 100_000;
@@ -133,7 +132,7 @@ export class JournalReader {
       case "intent":
         return this.#intent(record.body);
       case "entry":
-        return this.#entry(record.body.entry, record.body.receipt, this.#identity);
+        return this.#entry(record.body.entry);
       case "claim":
         return this.#claim(record.body);
     }
@@ -155,9 +154,8 @@ export class JournalReader {
     return true;
   }
 
-  #entry(entry: AuditEntry, receipt: Receipt | null, identity: InstanceIdentity): boolean {
+  #entry(entry: AuditEntry): boolean {
     if (sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
-    if (receipt !== null && !receiptFits(receipt, entry, identity)) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
       const begun = this.#sessions.size < this.#maxSessions ? stateFrom(entry) : null;
@@ -188,18 +186,6 @@ export class JournalReader {
     state.claimHash = body.claim_hash;
     return true;
   }
-}
-
-function receiptFits(receipt: Receipt, entry: AuditEntry, identity: { instance: string; key: KeyObject }): boolean {
-  const signature = fromBase64Url(receipt.signature);
-  return (
-    receipt.instance === identity.instance &&
-    receipt.entry_hash === entry.entry_hash &&
-    receipt.sequence_number === entry.sequence_number &&
-    receipt.session_id === entry.session_id &&
-    signature !== undefined &&
-    verify(null, receiptSigningInput(receipt), identity.key, signature)
-  );
 }
 
 /** {@link JournalReader} over records already in memory. */

@@ -1,10 +1,10 @@
 import { CmcpError, parseJsonText, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
 import { entryTextHash, entryTextOf, recordText } from "./entry-text.ts";
-import { isAuthentic } from "./journal-signature.ts";
 import { decodeRecord, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
+import { isAuthentic } from "./sign-together.ts";
 
 /** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;

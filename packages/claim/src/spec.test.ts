@@ -25,8 +25,9 @@ import {
   resetDetailSchema,
   resetStatementSchema,
   rootDetailSchema,
-  signReceipt,
-  signRecords,
+  receiptOf,
+  signTogether,
+  TREE_VERSION,
   unsignedRecord,
 } from "@cmcp/audit";
 import { canonicalText, parseJsonText, toBase64Url, untrusted, type JsonValue } from "@cmcp/boundary";
@@ -71,13 +72,15 @@ test("the example follows from what the page says, by hashing and signing alone"
   assert.equal(derived.report_data, thumbprint.toString("hex") + sha256(Buffer.from(derived.root, "hex")).toString("hex"));
   assert.equal(claim.trace.runtime.nonce, toBase64Url(Buffer.from(derived.report_data, "hex")));
   assert.ok(isSignedBy(key, sha256(canonicalText(entries)), derived.bundle_signature));
-  for (const [document, domain] of [[receipt, "cmcp-receipt-v1|"], [claim, ""], [record, ""]] as const) {
-    const { signature, ...body } = document;
-    assert.ok(isSignedBy(key, Buffer.from(domain + canonicalText(body)), signature), domain);
-  }
+  for (const { signature, ...body } of [claim, record]) assert.ok(isSignedBy(key, Buffer.from(canonicalText(body)), signature));
+  const { signature: proof, ...said } = receipt;
+  const recordLeaf = sha256(`\0${canonicalText({ v: "cmcp-journal-v2", instance: derived.thumbprint, seq: 3, kind: "entry", body: { entry: call, receipt: "plain" } })}`);
+  assert.deepEqual([proof.index, proof.size, proof.path], [1, 2, [toBase64Url(recordLeaf)]]);
+  const head = sha256(Buffer.concat([Uint8Array.of(1), recordLeaf, sha256(`\0cmcp-receipt-v2|${canonicalText(said)}`)]));
+  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]), proof.value));
   const { signature, ...leaf } = z.looseObject({ signature: z.strictObject({ index: z.literal(0), path: z.tuple([]), size: z.literal(1), value: z.string() }) }).parse(blocks.get("journal-record"));
-  const head = sha256(Buffer.from(`\0${canonicalText(leaf)}`));
-  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-journal-v1|"), Uint8Array.of(0, 0, 0, 1), head]), signature.value));
+  const alone = sha256(`\0${canonicalText(leaf)}`);
+  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 1), alone]), signature.value));
   assert.equal(derived.claim_hash, `sha256:${sha256(canonicalText(claim)).toString("hex")}`);
 });
 
@@ -99,13 +102,14 @@ test("the example is what this implementation makes of the same facts", () => {
   assert.deepEqual(signClaim(built, signWithKey), claim);
   assert.equal(claimHash(claim), derived.claim_hash);
   assert.deepEqual(signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey), record);
-  assert.deepEqual(signReceipt(call, derived.thumbprint, "plain", signWithKey), receipt);
+  const [recorded] = signTogether([{ record: unsignedRecord({ kind: "entry", body: { entry: call, receipt: "plain" } }, derived.thumbprint, 3), receipt: receiptOf(call, derived.thumbprint, "plain") }], signWithKey);
+  assert.deepEqual(recorded?.receipt, receipt);
   assert.ok([...bundleText(gateway.session_id, entries, signWithKey)].at(-1)?.includes(`"${derived.bundle_signature}"`));
   assert.ok(rootDetailSchema.safeParse(first.detail).success);
   const stored = decodeRecord(untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))));
   assert.equal(stored.kind, "intent");
-  const made = signRecords([unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq)], signWithKey);
-  assert.deepEqual(made.map((bytes) => decodeRecord(untrusted(bytes))), [stored]);
+  const made = signTogether([{ record: unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq), receipt: null }], signWithKey);
+  assert.deepEqual(made.map(({ record: bytes }) => decodeRecord(untrusted(bytes))), [stored]);
 });
 
 /** Names of all members a schema knows, at every depth. */
@@ -125,7 +129,7 @@ test("the page names every member, word and bound of the formats", () => {
   const words = new Set(Array.from(said.matchAll(/`([^`]+)`/g), ([, code = ""]) => code).flatMap((code) => [code, ...(code.match(/[A-Za-z_0-9]+/g) ?? [])]));
   const named = [claimSchema, auditEntrySchema, auditBundleSchema, receiptSchema, incompleteSessionSchema, traceRecordSchema, resetStatementSchema, resetDetailSchema].flatMap(members);
   assert.ok(named.length > 120);
-  const vocabulary = [...ENTRY_TYPES, ...DECISIONS, ...INSPECTION_RESULTS, ...EVIDENCE_CLASSES, ...EAT_PROFILES, CMCP_VERSION, RECEIPT_VERSION, JOURNAL_VERSION, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL];
+  const vocabulary = [...ENTRY_TYPES, ...DECISIONS, ...INSPECTION_RESULTS, ...EVIDENCE_CLASSES, ...EAT_PROFILES, CMCP_VERSION, RECEIPT_VERSION, JOURNAL_VERSION, TREE_VERSION, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL];
   assert.deepEqual([...new Set([...named, ...vocabulary].filter((name) => !words.has(name)))], []);
   for (const metaKey of [RECEIPT_META_KEY, CLAIM_META_KEY]) assert.ok(said.includes(`_meta["${metaKey}"]`));
   for (const [name, value] of Object.entries({ MAX_ENTRY_TEXT, MAX_DETAIL_MEMBERS, MAX_BUNDLE_ENTRIES, MAX_RECEIPT_BYTES, MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER })) {

@@ -3,7 +3,7 @@ import { parsePolicyReload } from "@cmcp/launch";
 import { compilePolicy, readBundle, requireHigherVersion, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
 import type { Core } from "./core.ts";
 import { instanceReport, type InstanceReport } from "./instance-report.ts";
-import { record } from "./record/recorder.ts";
+import { record, type Recorded } from "./record/recorder.ts";
 
 /** What the launch document says about replacing the policy. */
 interface ReloadTerms {
@@ -71,7 +71,7 @@ export class Policies {
       report_data: report.evidence.report_data,
     };
     this.#current = next;
-    const stored: Promise<void>[] = [];
+    const stored: Recorded["stored"][] = [];
     for (const recorded of core.sessions.openSessions()) {
       if (recorded.started === null || recorded.ended) continue;
       // No call can be added to a session without room for this entry, so nothing there needs it.

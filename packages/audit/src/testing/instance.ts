@@ -2,9 +2,10 @@ import { createHash, createPrivateKey, generateKeyPairSync, sign, type KeyObject
 import { canonicalBytes, toBase64Url, untrusted, type Untrusted } from "@cmcp/boundary";
 import { SessionChain, type EntryFields } from "../chain.ts";
 import type { AuditEntry } from "../entry.ts";
-import { signRecords } from "../journal-signature.ts";
 import { unsignedRecord, type Intent, type JournalStatement, type SigningJwk } from "../journal.ts";
-import { signReceipt, type Sign } from "../sign.ts";
+import { receiptOf } from "../receipt.ts";
+import { signTogether, type Statement } from "../sign-together.ts";
+import type { Sign } from "../sign.ts";
 
 /** A policy hash of the right form. */
 export const POLICY = `sha256:${"a".repeat(64)}`;
@@ -16,11 +17,17 @@ export function thumbprint({ kty, crv, x }: SigningJwk): string {
   return toBase64Url(createHash("sha256").update(canonicalBytes({ crv, kty, x })).digest());
 }
 
-/** One record, signed by itself. */
+/** A statement, and the receipt it is to have. */
+export function unsigned(statement: JournalStatement, instance: string, seq: number): Statement {
+  const receipt = statement.kind === "entry" && statement.body.receipt !== null ? receiptOf(statement.body.entry, instance, statement.body.receipt) : null;
+  return { record: unsignedRecord(statement, instance, seq), receipt };
+}
+
+/** One record, signed with its receipt and no other. */
 export function encodeRecord(statement: JournalStatement, instance: string, seq: number, key: Sign): Uint8Array<ArrayBuffer> {
-  const [bytes] = signRecords([unsignedRecord(statement, instance, seq)], key);
-  if (bytes === undefined) throw new Error("nothing was signed");
-  return bytes;
+  const [signed] = signTogether([unsigned(statement, instance, seq)], key);
+  if (signed === undefined) throw new Error("nothing was signed");
+  return signed.record;
 }
 
 /** One record as it was written, with what it says. */
@@ -55,9 +62,9 @@ export class WritingInstance {
 
   /** The same records, signed in groups of this many. */
   signedTogether(size: number): Untrusted<Uint8Array>[] {
-    const unsigned = this.journal.map(({ statement }, seq) => unsignedRecord(statement, this.name, seq));
-    const groups = Array.from({ length: Math.ceil(unsigned.length / size) }, (_, group) => unsigned.slice(group * size, (group + 1) * size));
-    return groups.flatMap((group) => signRecords(group, this.sign)).map((bytes) => untrusted(bytes));
+    const statements = this.journal.map(({ statement }, seq) => unsigned(statement, this.name, seq));
+    const groups = Array.from({ length: Math.ceil(statements.length / size) }, (_, group) => statements.slice(group * size, (group + 1) * size));
+    return groups.flatMap((group) => signTogether(group, this.sign)).map(({ record }) => untrusted(record));
   }
 
   write(statement: JournalStatement): void {
@@ -74,8 +81,7 @@ export class WritingInstance {
 
   entry(session: string, fields: EntryFields): AuditEntry {
     const entry = this.chain(session).append(fields);
-    const receipt = fields.entry_type === "tool_call" ? signReceipt(entry, this.name, "plain", this.sign) : null;
-    this.write({ kind: "entry", body: { entry, receipt } });
+    this.write({ kind: "entry", body: { entry, receipt: fields.entry_type === "tool_call" ? "plain" : null } });
     return entry;
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import canonicalize from "canonicalize";
 import * as fc from "fast-check";
-import { canonicalBytes, canonicalText } from "./canonical.ts";
+import { CanonicalObject, canonicalBytes, canonicalText } from "./canonical.ts";
 import { parseJsonText } from "./parse.ts";
 import type { JsonValue } from "./value.ts";
 
@@ -148,3 +148,25 @@ test("depth is bounded, and a cycle is too deep", () => {
   cycle.push(cycle);
   refused(cycle);
 });
+
+test("a record written once is the same text by itself, inside another value, and with one member more", () => {
+  const member = fc.tuple(fc.oneof(fc.string(), fc.constantFrom("__proto__", "a", "z")), json);
+  fc.assert(
+    fc.property(fc.array(member), member, (members, [name, value]) => {
+      const record = Object.fromEntries(members);
+      const written = CanonicalObject.of(record);
+      assert.equal(written.text, canonicalText(record));
+      assert.equal(canonicalText({ b: [written], a: 1 }), canonicalText({ b: [record], a: 1 }));
+      if (Object.hasOwn(record, name)) assert.throws(() => written.with(name, value), { code: "JSON_NOT_CANONICALIZABLE" });
+      else assert.equal(written.with(name, value).text, canonicalText(Object.fromEntries([...Object.entries(record), [name, value]])));
+      assert.equal(written.text, canonicalText(record), "what it was made from is as before");
+    }),
+  );
+});
+
+for (const { what, value } of notJson) {
+  test(`${what} is no member of a written record`, () => {
+    assert.throws(() => CanonicalObject.of({ a: value }), { code: "JSON_NOT_CANONICALIZABLE" });
+    assert.throws(() => CanonicalObject.of({}).with("a", value as JsonValue), { code: "JSON_NOT_CANONICALIZABLE" });
+  });
+}

@@ -13,6 +13,37 @@ function quoted(text: string, what: string): string {
   return JSON.stringify(text);
 }
 
+/** A record that is written once and put in more than one place: by itself, with another member, or inside another value. */
+export class CanonicalObject {
+  /** The members' names in their order, and with each what is written of it. */
+  readonly #names: readonly string[];
+  readonly #members: readonly string[];
+
+  private constructor(names: readonly string[], members: readonly string[]) {
+    this.#names = names;
+    this.#members = members;
+  }
+
+  /** @throws CmcpError `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged */
+  static of(object: object): CanonicalObject {
+    const names = sortedKeys(object);
+    return new CanonicalObject(names, names.map((name) => member(object, name, 0)));
+  }
+
+  /** The record with one member more. @throws CmcpError `JSON_NOT_CANONICALIZABLE` for a value JCS cannot carry, or a name it has */
+  with(name: string, value: JsonValue): CanonicalObject {
+    const found = this.#names.findIndex((other) => other >= name);
+    const at = found === -1 ? this.#names.length : found;
+    if (this.#names[at] === name) refuse("a member is there twice");
+    return new CanonicalObject(this.#names.toSpliced(at, 0, name), this.#members.toSpliced(at, 0, member({ [name]: value }, name, 0)));
+  }
+
+  /** RFC 8785 text. */
+  get text(): string {
+    return `{${this.#members.join(",")}}`;
+  }
+}
+
 /** Everything JCS cannot carry is an error, because it would silently be something else when read. */
 function written(value: unknown, depth: number): string {
   if (depth > MAX_DEPTH) refuse(`nested deeper than ${MAX_DEPTH}`);
@@ -24,6 +55,7 @@ function written(value: unknown, depth: number): string {
     return String(value);
   }
   if (typeof value !== "object") refuse(`a value is ${typeof value}`);
+  if (value instanceof CanonicalObject) return value.text;
   return Array.isArray(value) ? writtenArray(value, depth) : writtenObject(value, depth);
 }
 
@@ -34,16 +66,23 @@ function writtenArray(array: readonly unknown[], depth: number): string {
 }
 
 function writtenObject(object: object, depth: number): string {
+  let text = "{";
+  for (const key of sortedKeys(object)) text += (text === "{" ? "" : ",") + member(object, key, depth);
+  return `${text}}`;
+}
+
+function member(object: object, key: string, depth: number): string {
+  return quoted(key, "a key") + ":" + written(Reflect.get(object, key), depth + 1);
+}
+
+function sortedKeys(object: object): string[] {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) refuse("an object is not a plain record");
   const keys = Object.keys(object);
   // Hidden members would be left out.
   if (Reflect.ownKeys(object).length !== keys.length) refuse("an object has symbol keys or hidden members");
   // Without a comparator the order is that of UTF-16 code units (RFC 8785 section 3.2.3).
-  keys.sort();
-  let text = "{";
-  for (const key of keys) text += (text === "{" ? "" : ",") + quoted(key, "a key") + ":" + written(Reflect.get(object, key), depth + 1);
-  return `${text}}`;
+  return keys.sort();
 }
 
 /** RFC 8785 text of a JSON value. Throws `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { test } from "node:test";
 import type { Sealing } from "@cmcp/attestation";
-import { signRecords, unsignedRecord } from "@cmcp/audit";
+import { signTogether, unsignedRecord } from "@cmcp/audit";
 import { toBase64Url, untrusted } from "@cmcp/boundary";
 import type { Journal } from "../host/journal.ts";
 import { SigningKey } from "../keys.ts";
@@ -51,7 +51,7 @@ test("the host's store gives the latest blobs first, and what is none is passed 
   const instance = toBase64Url(key.thumbprint);
   const hash = `sha256:${"0".repeat(64)}`;
   const record = (sealed?: string): Uint8Array[] =>
-    signRecords([unsignedRecord({ kind: "instance", body: { jwk: key.jwk, gateway_version: "1", policy_hash: hash, catalog_hash: hash, boot_time: "2026-01-01T00:00:00Z", ...(sealed === undefined ? {} : { sealed_identity: sealed }) } }, instance, 0)], (bytes) => key.sign(bytes));
+    signTogether([{ receipt: null, record: unsignedRecord({ kind: "instance", body: { jwk: key.jwk, gateway_version: "1", policy_hash: hash, catalog_hash: hash, boot_time: "2026-01-01T00:00:00Z", ...(sealed === undefined ? {} : { sealed_identity: sealed }) } }, instance, 0) }], (bytes) => key.sign(bytes)).map((signed) => signed.record);
   const stored = [record(toBase64Url(new Uint8Array(3).fill(1))), [new Uint8Array(9)], record(), record("not base64!"), ...Array.from({ length: 9 }, (_, index) => record(toBase64Url(new Uint8Array(2).fill(index + 2))))].flat();
   const journal = { scan: () => stored.map((bytes) => untrusted(bytes)) } as unknown as Journal;
   assert.deepEqual((await earlierIdentities(journal)).map((blob) => blob[0]), [10, 9, 8, 7, 6, 5, 4, 3]);

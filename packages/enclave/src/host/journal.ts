@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
-import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signRecords, unsignedRecord, type JournalStatement, type Sign } from "@cmcp/audit";
+import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signTogether, unsignedRecord, type EntryStatement, type JournalStatement, type Receipt, type ReceiptBody, type Sign, type Statement } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
@@ -14,8 +14,8 @@ export interface ScanFilter {
 const ACKNOWLEDGE_MS = 5_000;
 /** Records not yet acknowledged; over it nothing new is accepted. */
 const MAX_PENDING = 1_024;
-/** Records that go together. */
-const MAX_TOGETHER = Math.min(MAX_APPENDED_RECORDS, MAX_SIGNED_TOGETHER);
+/** Records that go together; each may have a receipt, which is signed with them. */
+const MAX_TOGETHER = Math.min(MAX_APPENDED_RECORDS, MAX_SIGNED_TOGETHER / 2);
 /** Bytes of records that go together; one larger record goes alone. */
 const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
@@ -23,12 +23,11 @@ const RETRY_MAX_MS = 2_000;
 
 
 /** A record that the host has not acknowledged. */
-interface Waiting {
+interface Waiting extends Statement {
   readonly seq: number;
   readonly session: string;
   readonly kind: JournalStatement["kind"];
-  readonly unsigned: Uint8Array;
-  readonly stored: () => void;
+  readonly stored: (receipt: Receipt | null) => void;
 }
 
 /**
@@ -58,27 +57,31 @@ export class Journal {
     }
   }
 
-  /** Resolves once the host's store holds the record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried. */
-  async append(session: string, statement: JournalStatement): Promise<void> {
-    const unsigned = unsignedRecord(statement, this.#instance, this.#sequence);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  /**
+   * Resolves once the host's store holds the record, with the receipt that goes with it.
+   * @param receipt of what the record says
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried
+   */
+  async append(session: string, statement: JournalStatement | EntryStatement, receipt: ReceiptBody | null = null): Promise<Receipt | null> {
+    const record = unsignedRecord(statement, this.#instance, this.#sequence);
+    const { promise, resolve, reject } = Promise.withResolvers<Receipt | null>();
     let overdue = false;
     const timer = setTimeout(() => {
       overdue = true;
       this.#late += 1;
       reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
     }, ACKNOWLEDGE_MS).unref();
-    const stored = (): void => {
+    const stored = (signed: Receipt | null): void => {
       clearTimeout(timer);
       this.#pending -= 1;
       if (overdue) this.#late -= 1;
-      resolve();
+      resolve(signed);
     };
-    this.#waiting.push({ seq: this.#sequence, session, kind: statement.kind, unsigned, stored });
+    this.#waiting.push({ seq: this.#sequence, session, kind: statement.kind, record, receipt, stored });
     this.#sequence += 1;
     this.#pending += 1;
     if (!this.#sending) void this.#send();
-    await promise;
+    return await promise;
   }
 
   /**
@@ -89,27 +92,27 @@ export class Journal {
     this.#sending = true;
     while (this.#waiting.length > 0) {
       const batch = this.#take();
-      await this.#store(batch);
-      for (const { stored } of batch) stored();
+      const signed = signTogether(batch, this.#sign);
+      await this.#store(batch, signed.map(({ record }) => record));
+      for (const [index, { stored }] of batch.entries()) stored(signed[index]?.receipt ?? null);
     }
     this.#sending = false;
   }
 
   #take(): Waiting[] {
     let bytes = 0;
-    const count = this.#waiting.findIndex(({ unsigned }, index) => {
-      bytes += unsigned.length;
+    const count = this.#waiting.findIndex(({ record }, index) => {
+      bytes += record.length;
       return index >= MAX_TOGETHER || (index > 0 && bytes > MAX_TOGETHER_BYTES);
     });
     return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
   }
 
-  async #store(batch: readonly Waiting[]): Promise<void> {
+  async #store(batch: readonly Waiting[], records: readonly Uint8Array[]): Promise<void> {
     const opening: Opening = { t: "append", instance: this.#instance, seq: batch[0]?.seq ?? 0 };
-    const signed = signRecords(batch.map(({ unsigned }) => unsigned), this.#sign);
     const body = encodeRecords(
       batch.map(({ session, kind }, index) => {
-        const bytes = signed[index];
+        const bytes = records[index];
         if (bytes === undefined) throw new CmcpError("INTERNAL", "a record was not signed");
         return { session, kind, bytes };
       }),

@@ -1,4 +1,4 @@
-import { recover, type AuditEntry, type IncompleteSession, type Receipt } from "@cmcp/audit";
+import { receiptIn, recover, type IncompleteSession, type JournalRecord } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
@@ -18,17 +18,17 @@ export async function interrupted(core: Core, caller: Caller, sessionId: string)
   // The very bytes that were verified, so that a host cannot show other ones here.
   const believed = records
     .map((bytes) => decodedEntry(bytes))
-    .filter((body) => body !== null)
-    .filter(({ entry }) => entry.session_id === sessionId && entry.sequence_number < session.length)
-    .sort((a, b) => a.entry.sequence_number - b.entry.sequence_number);
-  const entries = believed.map(({ entry }) => entry);
+    .filter((record) => record !== null)
+    .filter(({ body: { entry } }) => entry.session_id === sessionId && entry.sequence_number < session.length)
+    .sort((a, b) => a.body.entry.sequence_number - b.body.entry.sequence_number);
+  const entries = believed.map(({ body }) => body.entry);
   if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== caller.principalId) return null;
   return {
     session_id: sessionId,
     incomplete: true,
     signing_key: recovered.jwk,
     entries,
-    receipts: believed.flatMap(({ receipt }) => (receipt === null ? [] : [receipt])),
+    receipts: believed.flatMap((record) => receiptIn(record) ?? []),
   };
 }
 
@@ -41,7 +41,7 @@ async function writerOf(core: Core, sessionId: string): Promise<string | null> {
   return null;
 }
 
-function decodedEntry(bytes: Untrusted<Uint8Array>): { readonly entry: AuditEntry; readonly receipt: Receipt | null } | null {
+function decodedEntry(bytes: Untrusted<Uint8Array>): Extract<JournalRecord, { kind: "entry" }> | null {
   const record = readRecord(bytes);
-  return record?.kind === "entry" ? record.body : null;
+  return record?.kind === "entry" ? record : null;
 }

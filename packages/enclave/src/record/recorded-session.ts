@@ -11,7 +11,7 @@ export class RecordedSession {
   /** What the root entry says of the caller the session was made for. */
   readonly openedBy: Readonly<Record<string, string>>;
   /** Resolves once `session_start` is in the host's store; made on first use so that idle sessions leave no trace. */
-  started: Promise<void> | null = null;
+  started: Promise<unknown> | null = null;
   /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
   stored: Promise<void> = Promise.resolve();
   /** The latest claim over the open session. */

@@ -1,13 +1,13 @@
-import { signReceipt, type AuditEntry, type EntryFields, type Intent, type Receipt } from "@cmcp/audit";
+import { receiptOf, type AuditEntry, type EntryFields, type Intent, type Receipt, type ReceiptBody, type WrittenEntry } from "@cmcp/audit";
 import type { Drift } from "@cmcp/catalog";
 import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 
-/** An entry that is in the chain, and the host's acknowledgement to wait for. */
+/** An entry that is in the chain, and the host's acknowledgement to wait for: with it comes the entry's receipt, if it is to have one. */
 export interface Recorded {
   readonly entry: AuditEntry;
-  readonly stored: Promise<void>;
+  readonly stored: Promise<Receipt | null>;
 }
 
 /**
@@ -21,23 +21,21 @@ function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFi
 
 /** Appends one entry to a session's chain and hands it to the host's store. */
 export function record(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded {
-  const entry = recorded.chain.append(withHighest(recorded, fields));
-  return { entry, stored: store(core, recorded, entry, null) };
+  return store(core, recorded, recorded.chain.write(withHighest(recorded, fields)), null);
 }
 
 /** As {@link record}, for a decision: with its receipt. */
-export function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded & { readonly receipt: Receipt } {
-  const entry = recorded.chain.append(withHighest(recorded, fields));
-  const receipt = signReceipt(entry, core.instance, "plain", (bytes) => core.key.sign(bytes));
-  return { entry, receipt, stored: store(core, recorded, entry, receipt) };
+export function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded {
+  const written = recorded.chain.write(withHighest(recorded, fields));
+  return store(core, recorded, written, receiptOf(written.entry, core.instance, "plain"));
 }
 
-function store(core: Core, recorded: RecordedSession, entry: AuditEntry, receipt: Receipt | null): Promise<void> {
-  const stored = core.journal.append(entry.session_id, { kind: "entry", body: { entry, receipt } });
+function store(core: Core, recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): Recorded {
+  const stored = core.journal.append(entry.session_id, { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } }, receipt);
   const before = recorded.stored;
   // Resolves to nothing: a promise of all outcomes would hold those of every entry before it.
   recorded.stored = stored.then(() => before, () => before);
-  return stored;
+  return { entry, stored };
 }
 
 /** Records once in a session that something it asked for has drifted. */
@@ -82,7 +80,7 @@ export function rootDetail(core: Core, principal: string): Record<string, string
 }
 
 /** Makes sure the session's root entry exists and is stored. */
-export function ensureStarted(core: Core, recorded: RecordedSession): Promise<void> {
+export async function ensureStarted(core: Core, recorded: RecordedSession): Promise<void> {
   recorded.started ??= record(core, recorded, {
     entry_type: "session_start",
     policy_decision: "n/a",
@@ -90,6 +88,6 @@ export function ensureStarted(core: Core, recorded: RecordedSession): Promise<vo
     session_sensitivity_after: recorded.session.sensitivity,
     detail: { ...rootDetail(core, recorded.session.principalId), ...recorded.openedBy },
   }).stored;
-  return recorded.started;
+  await recorded.started;
 }
 

@@ -1,6 +1,6 @@
-import { receiptSigningInput, type AuditEntry, type Receipt } from "@cmcp/audit/schema";
+import { leafInput, nodeInput, receiptLeaf, sidesOf, treeSigningInput, type AuditEntry, type Receipt } from "@cmcp/audit/schema";
 import { thumbprintInput, type SigningJwk } from "@cmcp/attestation/binding";
-import { toBase64Url } from "@cmcp/boundary";
+import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
@@ -8,10 +8,24 @@ import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 export async function checkReceipt(crypto: VerifierCrypto, receipt: Receipt, context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null }, list: Checklist): Promise<boolean> {
   const name = `receipt ${receipt.sequence_number}`;
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
-  const signed = receipt.instance === instance && (await verifyEd25519(crypto, context.jwk.x, receipt.signature, receiptSigningInput(receipt)));
+  const signed = receipt.instance === instance && (await isSigned(crypto, receipt, context.jwk));
   if (!list.require(`${name} signature`, signed, "RECEIPT_INVALID", "signed by this instance", "the receipt was changed or is of another instance")) return false;
   checkPlace(receipt, context, list);
   return true;
+}
+
+/** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
+async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJwk): Promise<boolean> {
+  const { index, path, size, value } = receipt.signature;
+  const sides = sidesOf(index, size, path.length);
+  if (sides === undefined) return false;
+  let head = await sha256(crypto, leafInput(receiptLeaf(receipt)));
+  for (const [at, side] of sides.entries()) {
+    const sibling = fromBase64Url(path[at] ?? "");
+    if (sibling?.length !== 32) return false;
+    head = await sha256(crypto, side === "left" ? nodeInput(sibling, head) : nodeInput(head, sibling));
+  }
+  return await verifyEd25519(crypto, jwk.x, value, treeSigningInput(size, head));
 }
 
 /** A receipt is of this session and stands in the chain exactly where it says. */

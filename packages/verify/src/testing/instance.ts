@@ -1,7 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { jwkThumbprint, jwkThumbprintText, type SigningJwk } from "@cmcp/attestation";
-import { bundleText, entryHashInput, receiptSigningInput, signReceipt, type AuditBundle, type AuditEntry, type Receipt } from "@cmcp/audit";
-import { toBase64Url } from "@cmcp/boundary";
+import { bundleText, entryHashInput, receiptOf, signTogether, type AuditBundle, type AuditEntry, type Receipt, type ReceiptBody } from "@cmcp/audit";
 import { signClaim, type Claim, type UnsignedClaim } from "@cmcp/claim";
 
 /** A signing instance with a key of its own, made as the enclave makes it. */
@@ -29,18 +28,22 @@ export class Instance {
     return JSON.parse([...bundleText(entries[0]?.session_id ?? "", entries, this.sign)].join("")) as AuditBundle;
   }
 
-  receiptOf(entry: AuditEntry): Receipt {
-    return signReceipt(entry, this.name, "plain", this.sign);
+  /** What receipts say, signed together as those of concurrent calls are. */
+  receipts(bodies: readonly ReceiptBody[]): Receipt[] {
+    const statements = bodies.map((receipt, index) => ({ record: Buffer.from(`the record of receipt ${index}`), receipt }));
+    return statements.length === 0 ? [] : signTogether(statements, this.sign).flatMap(({ receipt }) => receipt ?? []);
   }
 
   receipt(receipt: Receipt): Receipt {
     const { signature: _, ...body } = receipt;
-    return { ...body, signature: toBase64Url(this.sign(receiptSigningInput(body))) };
+    const [signed] = this.receipts([body]);
+    if (signed === undefined) throw new Error("nothing was signed");
+    return signed;
   }
 
   /** A receipt for every call among the entries, in order. */
   receiptsOf(entries: readonly AuditEntry[]): Receipt[] {
-    return entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => this.receiptOf(entry));
+    return this.receipts(entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => receiptOf(entry, this.name, "plain")));
   }
 }
 

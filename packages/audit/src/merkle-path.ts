@@ -1,0 +1,58 @@
+/** Merkle trees as in RFC 9162 section 2.1: what is hashed, and where a leaf's path leads. The hash itself is the caller's. */
+
+const LEAF = 0x00;
+const NODE = 0x01;
+
+function prefixed(prefix: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const input = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
+  input[0] = prefix;
+  let at = 1;
+  for (const part of parts) {
+    input.set(part, at);
+    at += part.length;
+  }
+  return input;
+}
+
+/** What a leaf's hash is made over. */
+export function leafInput(leaf: Uint8Array): Uint8Array<ArrayBuffer> {
+  return prefixed(LEAF, leaf);
+}
+
+/** What the hash of a node is made over, from those of its two children. */
+export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
+  return prefixed(NODE, left, right);
+}
+
+/** On which side of the way from a leaf to the head each hash of its path stands. */
+export type Side = "left" | "right";
+
+/**
+ * The sides of a leaf's path, lowest first; `undefined` where a path of this length does not lead from this place to the head (RFC 9162 section 2.1.3.2).
+ *
+ * @param index the leaf's place from 0
+ * @param size number of leaves, at least 1
+ * @param length number of hashes in the path
+ */
+export function sidesOf(index: number, size: number, length: number): Side[] | undefined {
+  if (index >= size) return undefined;
+  const sides: Side[] = [];
+  let place = index;
+  let last = size - 1;
+  while (sides.length < length) {
+    if (last === 0) return undefined;
+    if (place % 2 === 1 || place === last) {
+      sides.push("left");
+      // A subtree with nothing to its right goes up as it is.
+      while (place % 2 === 0 && place !== 0) {
+        place >>= 1;
+        last >>= 1;
+      }
+    } else {
+      sides.push("right");
+    }
+    place >>= 1;
+    last >>= 1;
+  }
+  return last === 0 ? sides : undefined;
+}

@@ -1,0 +1,77 @@
+import { verify, type KeyObject } from "node:crypto";
+import { canonicalBytes, CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { JOURNAL_VERSION, type JournalRecord } from "./journal.ts";
+import { leafHash, rootOf, treeOf } from "./merkle.ts";
+import { receiptLeaf, receiptOf, type Receipt, type ReceiptBody } from "./receipt.ts";
+import type { Sign } from "./sign.ts";
+import { treeSigningInput, type TreePlace } from "./tree-signature.ts";
+
+const encoder = new TextEncoder();
+/** How every record's canonical JSON ends: in that order `signature` is the member before it. */
+const LAST_MEMBER = encoder.encode(`,"v":"${JOURNAL_VERSION}"}`);
+
+/** A record to be signed, and the receipt of what it records. */
+export interface Statement {
+  /** Canonical JSON bytes of the record without its signature. */
+  readonly record: Uint8Array;
+  readonly receipt: ReceiptBody | null;
+}
+
+/** The same, signed. */
+export interface SignedStatement {
+  readonly record: Uint8Array<ArrayBuffer>;
+  readonly receipt: Receipt | null;
+}
+
+/**
+ * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path to
+ * what was signed, so that each can be believed without the others.
+ *
+ * @param statements at least one, of {@link MAX_SIGNED_TOGETHER} records and receipts at most
+ */
+export function signTogether(statements: readonly Statement[], sign: Sign): SignedStatement[] {
+  const leaves = statements.flatMap(({ record, receipt }) => (receipt === null ? [leafHash(record)] : [leafHash(record), leafHash(receiptLeaf(receipt))]));
+  const { root, paths } = treeOf(leaves);
+  const size = leaves.length;
+  const value = toBase64Url(sign(treeSigningInput(size, root)));
+  let next = 0;
+  const place = (): TreePlace => {
+    const path = paths[next];
+    if (path === undefined) throw new CmcpError("INTERNAL", "a statement has no place in its tree");
+    next += 1;
+    return { index: next - 1, path: path.map((node) => node.toString("base64url")) };
+  };
+  return statements.map(({ record, receipt }) => {
+    const { index, path } = place();
+    const own = receipt === null ? null : place();
+    const signature = encoder.encode(`,"signature":{"index":${index},"path":${JSON.stringify(path)},${own === null ? "" : `"receipt_place":${JSON.stringify(own)},`}"size":${size},"value":"${value}"}`);
+    return {
+      record: Buffer.concat([record.subarray(0, -LAST_MEMBER.length), signature, LAST_MEMBER]),
+      receipt: receipt === null || own === null ? null : { ...receipt, signature: { ...own, size, value } },
+    };
+  });
+}
+
+/** The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}. */
+export function receiptIn(record: JournalRecord): Receipt | null {
+  if (record.kind !== "entry" || record.body.receipt === null) return null;
+  const { receipt_place: place, size, value } = record.signature;
+  return place === undefined ? null : { ...receiptOf(record.body.entry, record.instance, record.body.receipt), signature: { ...place, size, value } };
+}
+
+/** True when the record, and the receipt it may have, were signed by this key. */
+export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
+  const { signature, ...unsigned } = record;
+  const value = fromBase64Url(signature.value);
+  const root = headOf(canonicalBytes(unsigned), signature, signature.size);
+  if (value === undefined || root === undefined || !verify(null, treeSigningInput(signature.size, root), key, value)) return false;
+  if (record.kind !== "entry" || record.body.receipt === null) return true;
+  const receipt = receiptIn(record);
+  return receipt !== null && headOf(receiptLeaf(receipt), receipt.signature, signature.size)?.equals(root) === true;
+}
+
+/** The head of the tree that a leaf says it stands in; `undefined` where its path leads to none. */
+function headOf(leaf: Uint8Array, { index, path }: TreePlace, size: number): Buffer | undefined {
+  const nodes = path.flatMap((node) => fromBase64Url(node) ?? []);
+  return nodes.length === path.length ? rootOf(leafHash(leaf), index, size, nodes) : undefined;
+}

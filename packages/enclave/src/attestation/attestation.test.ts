@@ -162,18 +162,18 @@ function refreshable(platform: Platform): { core: Core; entries: AuditEntry[]; a
   const entries: AuditEntry[] = [];
   const chain = new SessionChain("6f2f4b0e-6a58-4b6e-9a0e-0b1f3a1c2d3e", () => 0);
   chain.append({ entry_type: "session_start", policy_decision: "n/a", response_inspection_result: "n/a", detail: {} });
-  const append = chain.append.bind(chain);
+  const write = chain.write.bind(chain);
   const spy = Object.assign(chain, {
-    append(fields: EntryFields) {
-      const entry = append(fields);
-      entries.push(entry);
-      return entry;
+    write(fields: EntryFields) {
+      const written = write(fields);
+      entries.push(written.entry);
+      return written;
     },
   });
   const { config } = parseConfig("attestation: {validity_seconds: 100}", { env: { CMCP_DEV_MODE: "1" } });
   const session = { highestSensitivity: "public" };
   // Nothing may be added to the others: one nobody used, one that has ended, one that is full.
-  const untouched = (room: number) => ({ room, append: () => assert.fail("nothing is appended") });
+  const untouched = (room: number) => ({ room, write: () => assert.fail("nothing is appended") });
   const open = [
     { started: Promise.resolve(), ended: false, chain: spy, session, stored: Promise.resolve() },
     { started: null, ended: false, chain: untouched(9), session },

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { JournalReader, decodeRecord, isAuthentic, type JournalRecord } from "@cmcp/audit";
+import { JournalReader, SessionChain, decodeRecord, isAuthentic, receiptIn, receiptOf, type JournalRecord } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import { examine, untrusted } from "@cmcp/boundary";
 import { ExchangePool, decodeRecords, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
@@ -85,8 +85,28 @@ describe("journal", () => {
       return sign(null, bytes, privateKey);
     });
     await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
-    assert.deepEqual([appends, signatures], [[1, 256, 43], 3]);
+    assert.deepEqual([appends, signatures], [[1, 128, 128, 43], 4]);
     assert.deepEqual(stored.map(({ seq }) => seq), Array.from({ length: 300 }, (_, seq) => seq));
+    assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
+  });
+
+  test("each of the receipts signed with them comes with the acknowledgement of its own record, and is in the record", async () => {
+    const stored: JournalRecord[] = [];
+    serve = async (exchange) => {
+      stored.push(...decodeRecords(untrusted(await bodyOf(exchange))).map(({ bytes }) => decodeRecord(untrusted(bytes))));
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
+    const started = chain.write({ entry_type: "session_start" });
+    const decided = Array.from({ length: 5 }, (_, index) => chain.write({ entry_type: "tool_call", call_id: `call-${index}`, policy_decision: "allow", detail: { policy_hash: digest } }));
+    const receipts = await Promise.all([
+      kept.append("s", { kind: "entry", body: { entry: started.written, receipt: null } }),
+      ...decided.map(({ entry, written }) => kept.append("s", { kind: "entry", body: { entry: written, receipt: "sealed" } }, receiptOf(entry, instance, "sealed"))),
+    ]);
+    assert.deepEqual(receipts.map((receipt) => receipt?.call_id), [undefined, ...decided.map(({ entry }) => entry.call_id)]);
+    assert.deepEqual(stored.map(receiptIn), receipts);
+    assert.deepEqual(stored.flatMap((record) => (record.kind === "entry" ? [record.body.entry] : [])), [started, ...decided].map(({ entry }) => entry));
     assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 

@@ -33,5 +33,7 @@ export function sendBody(incoming: IncomingMessage, exchange: OutgoingExchange, 
       }
     };
     incoming.on("data", take).once("end", end).once("error", reject);
+    // What has come with the head is taken now, in one write with the opening; the stream itself would give it a turn later.
+    incoming.read();
   });
 }

@@ -13,7 +13,7 @@ const BATCH_BYTES = 256 * 1024;
  * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes tens of milliseconds and
  * syncs the disk. A call by itself writes six or seven pages, so that one in some six hundred waits for it.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096;";
+const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -16384;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
@@ -161,8 +161,9 @@ export class BlobStore {
     const conditions = ["position <= ?", "position > ?"];
     if (session !== undefined) conditions.push("session = ?");
     if (kind !== undefined) conditions.push("kind = ?");
-    // The index of kinds is for these, which SQLite wants said.
-    if (kind !== undefined && kind !== "intent" && kind !== "entry") conditions.push("kind NOT IN ('intent', 'entry')");
+    // An index that holds some kinds only is used where SQLite is told that no other is asked for.
+    if (kind !== undefined && kind !== "intent" && session !== undefined) conditions.push("kind <> 'intent'");
+    else if (kind !== undefined && kind !== "intent" && kind !== "entry") conditions.push("kind NOT IN ('intent', 'entry')");
     const where = conditions.join(" AND ");
     let statement = this.#scans.get(where);
     if (statement === undefined) {

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalBytes, CmcpError, type CanonicalObject, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { asCmcpError, canonicalText, CmcpError, type CanonicalObject, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
@@ -105,7 +105,7 @@ export function unsignedRecord(statement: JournalStatement | EntryStatement, ins
   const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
   // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: { index: 0, path: [], size: 1, value: "" } });
-  const bytes = canonicalBytes(unsigned);
+  const bytes = Buffer.from(canonicalText(unsigned));
   if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
   return bytes;
 }

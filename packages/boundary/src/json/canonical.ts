@@ -7,8 +7,12 @@ function refuse(why: string): never {
   throw new CmcpError("JSON_NOT_CANONICALIZABLE", `not canonical JSON: ${why}`);
 }
 
+/** Text that is written as it stands, between quotation marks: most names and short values are such. */
+const PLAIN = /^[ !#-[\]-~]{0,80}$/;
+
 /** RFC 8785 section 3.2.2.2. A string without a lone surrogate is written as ECMA-262 has it. */
 function quoted(text: string, what: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) refuse(`${what} has a lone surrogate`);
   return JSON.stringify(text);
 }
@@ -81,8 +85,8 @@ function sortedKeys(object: object): string[] {
   const keys = Object.keys(object);
   // Hidden members would be left out.
   if (Reflect.ownKeys(object).length !== keys.length) refuse("an object has symbol keys or hidden members");
-  // Without a comparator the order is that of UTF-16 code units (RFC 8785 section 3.2.3).
-  return keys.sort();
+  // The order is that of UTF-16 code units (RFC 8785 section 3.2.3), without a comparator as with `<`.
+  return keys.every((key, index) => index === 0 || (keys[index - 1] ?? "") < key) ? keys : keys.sort();
 }
 
 /** RFC 8785 text of a JSON value. Throws `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged. */

@@ -11,7 +11,7 @@ export async function interrupted(core: Core, caller: Caller, sessionId: string)
   if (instance === null || instance === core.instance) return null;
   const records: Untrusted<Uint8Array>[] = [];
   for await (const bytes of core.journal.scan({ instance, kind: "instance" })) records.push(bytes);
-  for await (const bytes of core.journal.scan({ instance, session: sessionId })) records.push(bytes);
+  for await (const bytes of core.journal.scan({ instance, session: sessionId, kind: "entry" })) records.push(bytes);
   const recovered = recover(records, jwkThumbprintText);
   const session = recovered?.sessions.get(sessionId);
   if (recovered === null || session === undefined) return null;

@@ -18,25 +18,6 @@ export interface WrittenEntry {
   readonly written: CanonicalObject;
 }
 
-const ABSENT = {
-  call_id: null,
-  tool_name: null,
-  server_identity: null,
-  policy_decision: null,
-  policy_rule_matched: null,
-  latency_us: null,
-  request_payload_hash: null,
-  response_payload_hash: null,
-  response_inspection_result: null,
-  session_sensitivity_before: null,
-  session_sensitivity_after: null,
-  detail: null,
-  workflow_id: null,
-  evidence_class: "hash-only",
-  external_execution_evidence: null,
-  effective_data_class: null,
-} as const satisfies Omit<AuditEntry, ChainFields | "entry_type">;
-
 /**
  * One session's hash chain. It holds the root, the tip and the length, never the entries, so its size
  * does not grow with the session. The first entry is `session_start`, and nothing follows `session_end`.
@@ -98,15 +79,30 @@ export class SessionChain {
       throw new CmcpError("SESSION_CLOSED", `the session's record is full at ${MAX_BUNDLE_ENTRIES} entries`);
     }
     const time = Math.max(this.#now(), this.#lastTime);
-    const body = {
-      ...ABSENT,
-      ...fields,
+    // Its members stand in canonical order: it is written for every call, and so needs no sorting.
+    const body: Omit<AuditEntry, "entry_hash"> = {
+      call_id: fields.call_id ?? null,
       detail: fields.detail == null ? null : { ...fields.detail },
+      effective_data_class: fields.effective_data_class ?? null,
       entry_id: randomUUID(),
-      sequence_number: this.#length,
-      timestamp_utc: new Date(time).toISOString(),
-      session_id: this.sessionId,
+      entry_type: fields.entry_type,
+      evidence_class: fields.evidence_class ?? "hash-only",
+      external_execution_evidence: fields.external_execution_evidence ?? null,
+      latency_us: fields.latency_us ?? null,
+      policy_decision: fields.policy_decision ?? null,
+      policy_rule_matched: fields.policy_rule_matched ?? null,
       prev_entry_hash: this.#tip,
+      request_payload_hash: fields.request_payload_hash ?? null,
+      response_inspection_result: fields.response_inspection_result ?? null,
+      response_payload_hash: fields.response_payload_hash ?? null,
+      sequence_number: this.#length,
+      server_identity: fields.server_identity ?? null,
+      session_id: this.sessionId,
+      session_sensitivity_after: fields.session_sensitivity_after ?? null,
+      session_sensitivity_before: fields.session_sensitivity_before ?? null,
+      timestamp_utc: new Date(time).toISOString(),
+      tool_name: fields.tool_name ?? null,
+      workflow_id: fields.workflow_id ?? null,
     };
     const unhashed = CanonicalObject.of(body);
     const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };

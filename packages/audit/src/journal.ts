@@ -102,7 +102,7 @@ export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
 export function unsignedRecord(statement: JournalStatement | EntryStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
-  const unsigned = { v: JOURNAL_VERSION, instance, seq, ...statement };
+  const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
   // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: { index: 0, path: [], size: 1, value: "" } });
   const bytes = Buffer.from(canonicalText(unsigned));

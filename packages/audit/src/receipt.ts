@@ -54,16 +54,18 @@ export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt[
   const decided = decidedIn(entry);
   if (decided === null) throw new CmcpError("INTERNAL", "only a decided tool call has a receipt");
   return {
-    v: RECEIPT_VERSION,
-    instance,
-    session_id: entry.session_id,
-    sequence_number: entry.sequence_number,
-    entry_hash: entry.entry_hash,
-    prev_entry_hash: entry.prev_entry_hash,
-    ...decided,
+    call_id: decided.call_id,
     channel,
+    decision: decided.decision,
+    entry_hash: entry.entry_hash,
+    instance,
+    policy_hash: decided.policy_hash,
+    prev_entry_hash: entry.prev_entry_hash,
+    sequence_number: entry.sequence_number,
+    session_id: entry.session_id,
     time: entry.timestamp_utc,
     time_source: "host-asserted",
+    v: RECEIPT_VERSION,
   };
 }
 

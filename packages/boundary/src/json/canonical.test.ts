@@ -55,6 +55,15 @@ test("strings and literals are written as in RFC 8785 section 3.2.2", () => {
   assert.equal(Buffer.from(canonicalBytes(value)).toString("utf8"), text);
 });
 
+test("every character of ASCII and the next is written as ECMA-262 has it, by itself, among others and in a key", () => {
+  for (let unit = 0; unit <= 0xff; unit += 1) {
+    for (const text of [String.fromCharCode(unit), `a${String.fromCharCode(unit)}z`]) {
+      assert.equal(canonicalText([text]), JSON.stringify([text]), `unit ${unit}`);
+      assert.equal(canonicalText({ [text]: 1 }), JSON.stringify({ [text]: 1 }), `unit ${unit}`);
+    }
+  }
+});
+
 test("keys are sorted by UTF-16 code unit, as in RFC 8785 section 3.2.3", () => {
   const keys = ["\u20ac", "\r", "\ufb33", "1", "\ud83d\ude00", "\u0080", "\u00f6"];
   const text = canonicalText(Object.fromEntries(keys.map((key) => [key, 0])));

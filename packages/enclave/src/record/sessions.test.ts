@@ -7,7 +7,7 @@ import { Sessions } from "./sessions.ts";
 
 const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
-test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", async (t) => {
+test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", { timeout: 20_000 }, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const table = (evicted: ConstructorParameters<typeof SessionTable>[0]["evicted"]) => new SessionTable({ vocabulary: new Vocabulary(), maxSessions: 10, maxPerPrincipal: 1, idleMs: 1e6, floorMs: 1e6, ...(evicted === undefined ? {} : { evicted }) });
   const sessions = new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock());

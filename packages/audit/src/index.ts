@@ -8,12 +8,12 @@ export {
   MAX_RECORD_BYTES,
   publicKeyOf,
   unsignedRecord,
-  type EntryStatement,
   type InstanceFacts,
   type Intent,
   type JournalRecord,
   type JournalStatement,
   type SigningJwk,
+  type WrittenStatement,
 } from "./journal.ts";
 export { isAuthentic, receiptIn, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
 export {

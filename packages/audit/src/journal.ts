@@ -90,21 +90,23 @@ const recordSchema = z.discriminatedUnion("kind", [
 export type JournalRecord = z.infer<typeof recordSchema>;
 /** What a record says, before it is numbered and signed. */
 export type JournalStatement = { [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body"> }[JournalRecord["kind"]];
-/** The same of an entry that its chain has written already. */
-export interface EntryStatement {
-  readonly kind: "entry";
-  readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
-}
+/** The same of an entry or a claim that is written already. */
+export type WrittenStatement =
+  | { readonly kind: "entry"; readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null } }
+  | { readonly kind: "claim"; readonly body: Omit<z.infer<typeof claimBody>, "claim"> & { readonly claim: CanonicalObject } };
 /** A call that was about to leave. */
 export type Intent = z.infer<typeof intentBody>;
 /** Who an instance was. */
 export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
-export function unsignedRecord(statement: JournalStatement | EntryStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
+export function unsignedRecord(statement: JournalStatement | WrittenStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
   const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
-  // Two of these are written for every call, their entries checked by the chain already: they are not checked again.
-  if (statement.kind !== "entry" && statement.kind !== "intent") requireReadable({ ...unsigned, signature: { index: 0, path: [], size: 1, value: "" } });
+  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it: they are not checked again.
+  if (statement.kind !== "entry" && statement.kind !== "intent") {
+    const body = statement.kind === "claim" ? { ...statement.body, claim: {} } : statement.body;
+    requireReadable({ ...unsigned, body, signature: { index: 0, path: [], size: 1, value: "" } });
+  }
   const bytes = Buffer.from(canonicalText(unsigned));
   if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
   return bytes;

@@ -1,4 +1,4 @@
 export * from "./schema.ts";
 export { buildClaim, type ClaimInput } from "./build.ts";
-export { claimHash, signClaim } from "./sign.ts";
+export { claimHash, signClaim, writeClaim, type WrittenClaim } from "./sign.ts";
 export { buildTraceRecord, signTraceRecord } from "./trace-record.ts";

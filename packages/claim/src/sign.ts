@@ -1,14 +1,33 @@
 import { createHash } from "node:crypto";
-import { canonicalBytes, toBase64Url } from "@cmcp/boundary";
+import { CanonicalObject, canonicalText, toBase64Url } from "@cmcp/boundary";
 import type { Claim, UnsignedClaim } from "./claim.ts";
-import { claimSigningInput } from "./signing-input.ts";
+
+/** A signed claim, and the same as it is written: that of a long session has megabytes, and is written once. */
+export interface WrittenClaim {
+  readonly claim: Claim;
+  readonly written: CanonicalObject;
+  /** {@link claimHash} of the claim. */
+  readonly hash: string;
+}
 
 /** The signed claim. @param sign Ed25519 with the key in the claim's `cnf`; returns 64 bytes. */
+export function writeClaim(claim: UnsignedClaim, sign: (bytes: Uint8Array) => Uint8Array): WrittenClaim {
+  const unsigned = CanonicalObject.of(claim);
+  const signature = toBase64Url(sign(Buffer.from(unsigned.text)));
+  const written = unsigned.with("signature", signature);
+  return { claim: { ...claim, signature }, written, hash: hashOf(written.text) };
+}
+
+/** {@link writeClaim}, where only the claim is wanted. */
 export function signClaim(claim: UnsignedClaim, sign: (bytes: Uint8Array) => Uint8Array): Claim {
-  return { ...claim, signature: toBase64Url(sign(claimSigningInput(claim))) };
+  return writeClaim(claim, sign).claim;
 }
 
 /** What the next claim's `prev_claim_hash` says of this one: `sha256:` and hex, over the whole signed claim's canonical JSON. */
 export function claimHash(claim: Claim): string {
-  return `sha256:${createHash("sha256").update(canonicalBytes(claim)).digest("hex")}`;
+  return hashOf(canonicalText(claim));
+}
+
+function hashOf(text: string): string {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
-import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signTogether, unsignedRecord, type EntryStatement, type JournalStatement, type Receipt, type ReceiptBody, type Sign, type Statement } from "@cmcp/audit";
+import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signTogether, unsignedRecord, type JournalStatement, type Receipt, type ReceiptBody, type Sign, type Statement, type WrittenStatement } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
@@ -62,7 +62,7 @@ export class Journal {
    * @param receipt of what the record says
    * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried
    */
-  async append(session: string, statement: JournalStatement | EntryStatement, receipt: ReceiptBody | null = null): Promise<Receipt | null> {
+  async append(session: string, statement: JournalStatement | WrittenStatement, receipt: ReceiptBody | null = null): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.#instance, this.#sequence);
     const { promise, resolve, reject } = Promise.withResolvers<Receipt | null>();
     let overdue = false;

@@ -1,6 +1,5 @@
-import { canonicalText, type JsonObject } from "@cmcp/boundary";
 import { bundleText, type AuditEntry } from "@cmcp/audit";
-import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
+import { buildClaim, writeClaim, type Claim, type WrittenClaim } from "@cmcp/claim";
 import { claimEvidence } from "@cmcp/attestation";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../version.ts";
@@ -16,11 +15,11 @@ export class ClaimSequence {
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Runs `make` alone; the number and link advance only when it succeeds. */
-  async next(make: (number: number, previous: string | null) => Promise<Claim>): Promise<Claim> {
+  async next(make: (number: number, previous: string | null) => Promise<WrittenClaim>): Promise<Claim> {
     const run = this.#tail.then(async () => {
-      const claim = await make(this.#number + 1, this.#previous);
+      const { claim, hash } = await make(this.#number + 1, this.#previous);
       this.#number += 1;
-      this.#previous = claimHash(claim);
+      this.#previous = hash;
       return claim;
     });
     this.#tail = run.catch(() => undefined);
@@ -51,7 +50,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
   const { call_graph_summary: graph } = summarize(recorded.session);
   return await core.claims.next(async (sequenceNumber, previous) => {
-    const claim = signClaim(
+    const made = writeClaim(
       buildClaim({
         eatProfile: config.enclave.eat_profile,
         issuedAt: Math.floor(core.clock.now().getTime() / 1000),
@@ -70,9 +69,9 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
     );
     await core.journal.append(recorded.session.id, {
       kind: "claim",
-      body: { session_id: recorded.session.id, sequence_number: sequenceNumber, claim_hash: claimHash(claim), claim: JSON.parse(canonicalText(claim)) as JsonObject },
+      body: { session_id: recorded.session.id, sequence_number: sequenceNumber, claim_hash: made.hash, claim: made.written },
     });
-    return claim;
+    return made;
   });
 }
 

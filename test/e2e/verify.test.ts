@@ -133,7 +133,7 @@ describe("the record of a closed session", () => {
     const x = publicKey.export({ format: "jwk" }).x ?? "";
     const key = Buffer.from(x, "base64url");
     const verdictOn = async (platform: Claim["trace"]["runtime"]["platform"]): Promise<{ code: number; failures: unknown }> => {
-      const hardware = structuredClone(claim);
+      const { signature: _, ...hardware } = structuredClone(claim);
       hardware.trace.runtime.platform = platform;
       hardware.trace.runtime.nonce = Buffer.from(sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root)).toString("base64url");
       hardware.trace.subject = subjectOf(key);

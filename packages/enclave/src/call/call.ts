@@ -243,7 +243,7 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
   if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory") reportAdvisory(call.id, decision.advisory.code);
   const raisedTo = ending.sent ? call.request.dataClass : null;
   const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool: subject === null ? null : invoked(subject), decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
-  const { stored } = recordDecision(core, recorded, {
+  const receipt = await recordDecision(core, recorded, {
     entry_type: "tool_call",
     call_id: call.id,
     tool_name: subject === null ? call.request.name : nameOf(subject),
@@ -261,7 +261,6 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     evidence_class: approved === null ? "hash-only" : core.upstreams.evidenceOf(approved.server),
     effective_data_class: dataClassOf(core, subject, call.request.dataClass),
   });
-  const receipt = await stored;
   const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};
   const attached = { ...receipt } as unknown as JsonObject;
   if (reply.ok === false) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };

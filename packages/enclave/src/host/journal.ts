@@ -21,7 +21,6 @@ const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
 
-
 /** A record that the host has not acknowledged. */
 interface Waiting extends Statement {
   readonly seq: number;

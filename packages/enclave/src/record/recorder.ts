@@ -1,4 +1,5 @@
 import { receiptOf, type AuditEntry, type EntryFields, type Intent, type Receipt, type ReceiptBody, type WrittenEntry } from "@cmcp/audit";
+import { CmcpError } from "@cmcp/boundary";
 import type { Drift } from "@cmcp/catalog";
 import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
 import type { Core } from "../core.ts";
@@ -24,10 +25,12 @@ export function record(core: Core, recorded: RecordedSession, fields: EntryField
   return store(core, recorded, recorded.chain.write(withHighest(recorded, fields)), null);
 }
 
-/** As {@link record}, for a decision: with its receipt. */
-export function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Recorded {
+/** As {@link record}, for a decision: waits for the acknowledgement and gives the receipt. @throws CmcpError `INTERNAL` where there is none */
+export async function recordDecision(core: Core, recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
   const written = recorded.chain.write(withHighest(recorded, fields));
-  return store(core, recorded, written, receiptOf(written.entry, core.instance, "plain"));
+  const receipt = await store(core, recorded, written, receiptOf(written.entry, core.instance, "plain")).stored;
+  if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");
+  return receipt;
 }
 
 function store(core: Core, recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): Recorded {

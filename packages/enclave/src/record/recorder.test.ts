@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SessionChain, type JournalStatement, type Receipt, type ReceiptBody } from "@cmcp/audit";
+import type { Core } from "../core.ts";
+import type { RecordedSession } from "./recorded-session.ts";
+import { recordDecision } from "./recorder.ts";
+
+const SIGNATURE = { index: 0, path: [], size: 1, value: "A".repeat(86) };
+
+/** A session with its first entry, and a core whose journal answers with what `sign` makes of a receipt. */
+function session(sign: (receipt: ReceiptBody | null) => Receipt | null): { readonly core: Core; readonly recorded: RecordedSession } {
+  const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
+  chain.append({ entry_type: "session_start" });
+  const journal = { append: (_session: string, _statement: JournalStatement, receipt: ReceiptBody | null) => Promise.resolve(sign(receipt)) };
+  const recorded = { chain, session: { highestSensitivity: "public" }, stored: Promise.resolve() };
+  return { core: { journal, instance: "A".repeat(43) } as unknown as Core, recorded: recorded as unknown as RecordedSession };
+}
+
+const decision = { entry_type: "tool_call", call_id: "call-1", policy_decision: "allow", detail: { policy_hash: `sha256:${"a".repeat(64)}` } } as const;
+
+test("a decision gives the receipt that was signed for its own entry", async () => {
+  const { core, recorded } = session((receipt) => receipt && { ...receipt, signature: SIGNATURE });
+  const receipt = await recordDecision(core, recorded, decision);
+  assert.deepEqual([receipt.call_id, receipt.sequence_number, receipt.entry_hash, receipt.signature], ["call-1", 1, recorded.chain.tip, SIGNATURE]);
+});
+
+test("a decision that was stored without a receipt is a fault, never an answer without one", async () => {
+  const { core, recorded } = session(() => null);
+  await assert.rejects(recordDecision(core, recorded, decision), { code: "INTERNAL" });
+});

@@ -17,6 +17,21 @@ function quoted(text: string, what: string): string {
   return JSON.stringify(text);
 }
 
+/** Longest name that is kept, and how many are. */
+const KEPT_NAME = 80;
+const MAX_KEPT_NAMES = 1024;
+/** Names written before, each as it is written: a call's records have the same few dozen. */
+const keptNames = new Map<string, string>();
+
+function writtenName(name: string): string {
+  const kept = keptNames.get(name);
+  if (kept !== undefined) return kept;
+  const text = `${quoted(name, "a key")}:`;
+  // Agents and servers choose names too, so there are no more than so many.
+  if (name.length <= KEPT_NAME && keptNames.size < MAX_KEPT_NAMES) keptNames.set(name, text);
+  return text;
+}
+
 /** A record that is written once and put in more than one place: by itself, with another member, or inside another value. */
 export class CanonicalObject {
   /** The members' names in their order, and with each what is written of it. */
@@ -76,7 +91,7 @@ function writtenObject(object: object, depth: number): string {
 }
 
 function member(object: object, key: string, depth: number): string {
-  return quoted(key, "a key") + ":" + written(Reflect.get(object, key), depth + 1);
+  return writtenName(key) + written(Reflect.get(object, key), depth + 1);
 }
 
 function sortedKeys(object: object): string[] {
@@ -85,8 +100,25 @@ function sortedKeys(object: object): string[] {
   const keys = Object.keys(object);
   // Hidden members would be left out.
   if (Reflect.ownKeys(object).length !== keys.length) refuse("an object has symbol keys or hidden members");
-  // The order is that of UTF-16 code units (RFC 8785 section 3.2.3), without a comparator as with `<`.
-  return keys.every((key, index) => index === 0 || (keys[index - 1] ?? "") < key) ? keys : keys.sort();
+  return sorted(keys);
+}
+
+/** Names that are few are put in order where they are: the sort of ECMA-262 copies them twice. */
+const FEW_NAMES = 32;
+
+/** Sorts names by their UTF-16 code units (RFC 8785 section 3.2.3), which is the order of `<` and of a sort without a comparator. */
+function sorted(names: string[]): string[] {
+  if (names.length > FEW_NAMES) return names.sort();
+  for (let next = 1; next < names.length; next += 1) {
+    const name = names[next] ?? "";
+    let at = next;
+    for (let before = names[at - 1]; before !== undefined && before > name; before = names[at - 1]) {
+      names[at] = before;
+      at -= 1;
+    }
+    names[at] = name;
+  }
+  return names;
 }
 
 /** RFC 8785 text of a JSON value. Throws `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged. */

@@ -98,6 +98,15 @@ for (const { code, texts } of refused) {
   }
 }
 
+test("a key that stands twice is found in an object of any size, wherever the two stand", () => {
+  for (let size = 1; size <= 20; size += 1) {
+    const keys = Array.from({ length: size }, (_, index) => `key ${index}`);
+    const object = (names: readonly string[]): string => `{${names.map((name) => `"${name}":1`).join(",")}}`;
+    assert.equal(Object.keys(parse(object(keys)) as object).length, size);
+    for (const key of keys) for (let at = 0; at <= size; at += 1) rejects(() => parse(object(keys.toSpliced(at, 0, key))), "JSON_DUPLICATE_KEY");
+  }
+});
+
 test("text that looks odd but is JSON is taken", () => {
   const taken = [' \t\r\n{ "a" : [ 1 , 2 ] } \n', "0", "-0", "1E2", "1e-7", "0.0000001", "0.00001", "1e-5", '"\\/\\b\\f\\n\\r\\t\\"\\\\"', '"\\ud83d\\ude00"', '"\u007f\u2028"', '{"constructor":1,"toString":2}', '{"__proto":1,"proto__":2}', '""', "[]", "{}"];
   for (const each of taken) assert.deepEqual(parse(each), JSON.parse(each), each);

@@ -12,6 +12,24 @@ const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
 const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
+const FEW_NAMES = 8;
+
+/** The names of one object. Most have a few, which are found sooner without hashing them. */
+class Names {
+  readonly #few: string[] = [];
+  #many: Set<string> | undefined;
+
+  /** False for a name that is there already. */
+  add(name: string): boolean {
+    if (this.#many === undefined) {
+      if (this.#few.includes(name)) return false;
+      if (this.#few.push(name) > FEW_NAMES) this.#many = new Set(this.#few);
+      return true;
+    }
+    const before = this.#many.size;
+    return this.#many.add(name).size > before;
+  }
+}
 
 /** Walks JSON text once, without building values, and throws on anything outside the strict profile. */
 export class Scanner {
@@ -65,7 +83,7 @@ export class Scanner {
   }
 
   #object(depth: number): void {
-    const keys = new Set<string>();
+    const names = new Names();
     this.#space();
     if (this.#take("}")) return;
     do {
@@ -73,8 +91,7 @@ export class Scanner {
       this.#count();
       const key = this.#string();
       if (key === "__proto__") this.#fail("JSON_KEY_FORBIDDEN", "key __proto__");
-      if (keys.has(key)) this.#fail("JSON_DUPLICATE_KEY", "a key stands twice in one object");
-      keys.add(key);
+      if (!names.add(key)) this.#fail("JSON_DUPLICATE_KEY", "a key stands twice in one object");
       this.#space();
       if (!this.#take(":")) this.#fail("JSON_SYNTAX", "expected ':'");
       this.#space();

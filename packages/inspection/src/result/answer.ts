@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { inspectResult, type InspectedResult, type ResultOptions } from "./inspect.ts";
 import { removeLookAlikes } from "./look-alike.ts";
+import { isLarger } from "./size.ts";
 
 /** Methods other than `tools/call` whose results are inspected. */
 export type AnsweredMethod = "resources/read" | "prompts/get" | "completion/complete";
@@ -99,7 +100,7 @@ function redact(method: AnsweredMethod, result: JsonObject, options: ResultOptio
 /** Inspects the result of a method other than `tools/call`: size, shape, members posing as the gateway's, then the fields that policy wants out. */
 export function inspectAnswer(method: AnsweredMethod, result: JsonObject, options: ResultOptions): InspectedResult {
   const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });
-  if (new TextEncoder().encode(JSON.stringify(result)).byteLength > options.maxBytes) return refused("size_exceeded");
+  if (isLarger(result, options.maxBytes)) return refused("size_exceeded");
   if (!SHAPED[method](result)) return refused("schema_violation");
   const stripped = Object.keys(result).filter((name) => !MEMBERS[method].includes(name));
   const own = removeLookAlikes(Object.fromEntries(Object.entries(result).filter(([name]) => MEMBERS[method].includes(name))), stripped);

@@ -5,6 +5,7 @@ import { applyOutputSchema } from "./output-schema.ts";
 import { RedactRules } from "./redact-rules.ts";
 import { redactResult } from "./redact.ts";
 import { isCallToolResult, onlyProtocolMembers } from "./shape.ts";
+import { isLarger } from "./size.ts";
 
 /** How far a result may go and what has to leave it. */
 export interface ResultOptions {
@@ -25,14 +26,6 @@ export interface InspectedResult {
   readonly redacted: number;
   /** Content blocks among {@link redacted} that were withheld whole because fields cannot be told in them. */
   readonly withheld: number;
-}
-
-const encoder = new TextEncoder();
-
-function isLarger(result: JsonObject, maxBytes: number): boolean {
-  const text = JSON.stringify(result);
-  // A UTF-16 unit is one to three bytes of UTF-8, so most results need not be encoded to be measured.
-  return text.length > maxBytes || (text.length * 3 > maxBytes && encoder.encode(text).byteLength > maxBytes);
 }
 
 const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });

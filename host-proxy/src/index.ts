@@ -11,6 +11,6 @@ export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } 
 export type { Placement } from "./launcher/launcher.ts";
 export type { LauncherSettings } from "./launcher/open.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
-export { BlobStore, RECORD_BYTES, type RecordFilter, type StoredRecord } from "./store/blob-store.ts";
+export { BlobStore, RECORD_BYTES, type StoredRecord } from "./store/blob-store.ts";
 export type { PolicySource } from "./policy/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";

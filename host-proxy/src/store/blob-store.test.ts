@@ -7,7 +7,8 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
-import { BlobStore, RECORD_BYTES, type RecordFilter } from "./blob-store.ts";
+import { BlobStore, RECORD_BYTES } from "./blob-store.ts";
+import type { RecordFilter } from "./scan-sql.ts";
 import { RECORDS_OF_INSTANCE } from "./schema.ts";
 
 const record = (body: string | Uint8Array, session = "s", kind = "k") => ({ session, kind, body: typeof body === "string" ? bytes(body) : body });

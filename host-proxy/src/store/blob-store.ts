@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
+import { scanSql, type RecordFilter } from "./scan-sql.ts";
 import { APPLICATION_ID, RECORDS_OF_INSTANCE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { storeError } from "./store-error.ts";
 
@@ -11,8 +12,8 @@ const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
  * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes tens of milliseconds and
- * syncs the disk. A call by itself writes six or seven pages, so that one in some six hundred waits for it. The cache of 16 MiB keeps the last page of each session in the index: with SQLite's
- * 2 MiB every call reads one back.
+ * syncs the disk. A call by itself writes six or seven pages, so that one in some six hundred waits for it. The
+ * cache of 16 MiB keeps the last page of each session in the index: with SQLite's 2 MiB every call reads one back.
  */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -16384;";
 /** Milliseconds to wait for another process that holds the file. */
@@ -23,13 +24,6 @@ export interface StoredRecord {
   readonly session: string;
   readonly kind: string;
   readonly body: Uint8Array;
-}
-
-/** Which records a scan returns; an absent field matches all. */
-export interface RecordFilter {
-  readonly instance?: string;
-  readonly session?: string;
-  readonly kind?: string;
 }
 
 /**
@@ -157,22 +151,15 @@ export class BlobStore {
     this.#database.close();
   }
 
-  // One statement per combination of fields: `column = ? OR ? IS NULL` would keep SQLite from its indexes.
-  #scanStatement({ session, kind }: RecordFilter): { statement: StatementSync; values: string[] } {
-    const conditions = ["position <= ?", "position > ?"];
-    if (session !== undefined) conditions.push("session = ?");
-    if (kind !== undefined) conditions.push("kind = ?");
-    // An index that holds some kinds only is used where SQLite is told that no other is asked for.
-    if (kind !== undefined && kind !== "intent" && session !== undefined) conditions.push("kind <> 'intent'");
-    else if (kind !== undefined && kind !== "intent" && kind !== "entry") conditions.push("kind NOT IN ('intent', 'entry')");
-    const where = conditions.join(" AND ");
-    let statement = this.#scans.get(where);
+  #scanStatement(filter: RecordFilter): { statement: StatementSync; values: readonly string[] } {
+    const { sql, values } = scanSql(filter);
+    let statement = this.#scans.get(sql);
     if (statement === undefined) {
-      // nosemgrep: no-string-built-sql — the condition is put together above from fixed texts; values are bound
-      statement = this.#database.prepare(`SELECT position, body FROM records WHERE ${where} ORDER BY position`);
-      this.#scans.set(where, statement);
+      // nosemgrep: no-string-built-sql — put together from fixed texts; values are bound
+      statement = this.#database.prepare(sql);
+      this.#scans.set(sql, statement);
     }
-    return { statement, values: [session, kind].filter((value) => value !== undefined) };
+    return { statement, values };
   }
 }
 

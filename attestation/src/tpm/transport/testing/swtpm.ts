@@ -36,6 +36,16 @@ function libraryPath(program: string): string {
   return folders.flatMap((folder) => [folder, join(folder, "swtpm")]).join(":");
 }
 
+/** Whether somebody takes connections: a socket is there a moment before. */
+async function listens(socket: string): Promise<boolean> {
+  try {
+    await (await connectTpmSocket(socket)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A software TPM of its own for one test, started and ready, with empty hierarchies and registers. */
 export class Swtpm {
   readonly socket: string;
@@ -57,7 +67,7 @@ export class Swtpm {
     const options = ["socket", "--tpm2", "--tpmstate", `dir=${folder}`, "--server", `type=unixio,path=${socket}`, "--flags", "not-need-init,startup-clear"];
     const child = spawn(program, options, { stdio: "ignore", env: { ...process.env, LD_LIBRARY_PATH: libraryPath(program) } });
     const swtpm = new Swtpm(folder, socket, child);
-    for (let waited = 0; !existsSync(socket); waited += 10) {
+    for (let waited = 0; !(await listens(socket)); waited += 10) {
       if (waited > START_DEADLINE_MS || child.exitCode !== null) {
         await swtpm.stop();
         throw new Error("swtpm did not start");

@@ -3,25 +3,21 @@
 const LEAF = 0x00;
 const NODE = 0x01;
 
-function prefixed(prefix: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const input = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
-  input[0] = prefix;
-  let at = 1;
-  for (const part of parts) {
-    input.set(part, at);
-    at += part.length;
-  }
-  return input;
-}
-
 /** What a leaf's hash is made over. */
 export function leafInput(leaf: Uint8Array): Uint8Array<ArrayBuffer> {
-  return prefixed(LEAF, leaf);
+  const input = new Uint8Array(1 + leaf.length);
+  input[0] = LEAF;
+  input.set(leaf, 1);
+  return input;
 }
 
 /** What the hash of a node is made over, from those of its two children. */
 export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
-  return prefixed(NODE, left, right);
+  const input = new Uint8Array(1 + left.length + right.length);
+  input[0] = NODE;
+  input.set(left, 1);
+  input.set(right, 1 + left.length);
+  return input;
 }
 
 /** On which side of the way from a leaf to the head each hash of its path stands. */

@@ -1,14 +1,13 @@
 import { verify, type KeyObject } from "node:crypto";
 import { canonicalBytes, CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import { JOURNAL_VERSION, type JournalRecord } from "./journal.ts";
-import { leafHash, rootOf, treeOf } from "./merkle.ts";
+import { isHash, leafHash, rootOf, treeOf } from "./merkle.ts";
 import { receiptLeaf, receiptOf, type Receipt, type ReceiptBody } from "./receipt.ts";
 import type { Sign } from "./sign.ts";
 import { treeSigningInput, type TreePlace } from "./tree-signature.ts";
 
-const encoder = new TextEncoder();
 /** How every record's canonical JSON ends: in that order `signature` is the member before it. */
-const LAST_MEMBER = encoder.encode(`,"v":"${JOURNAL_VERSION}"}`);
+const LAST_MEMBER = `,"v":"${JOURNAL_VERSION}"}`;
 
 /** A record to be signed, and the receipt of what it records. */
 export interface Statement {
@@ -33,23 +32,32 @@ export function signTogether(statements: readonly Statement[], sign: Sign): Sign
   const leaves = statements.flatMap(({ record, receipt }) => (receipt === null ? [leafHash(record)] : [leafHash(record), leafHash(receiptLeaf(receipt))]));
   const { root, paths } = treeOf(leaves);
   const size = leaves.length;
-  const value = toBase64Url(sign(treeSigningInput(size, root)));
+  const value = toBase64Url(sign(treeSigningInput(size, Buffer.from(root, "base64url"))));
   let next = 0;
   const place = (): TreePlace => {
     const path = paths[next];
     if (path === undefined) throw new CmcpError("INTERNAL", "a statement has no place in its tree");
     next += 1;
-    return { index: next - 1, path: path.map((node) => node.toString("base64url")) };
+    return { index: next - 1, path: [...path] };
   };
   return statements.map(({ record, receipt }) => {
     const { index, path } = place();
     const own = receipt === null ? null : place();
-    const signature = encoder.encode(`,"signature":{"index":${index},"path":${JSON.stringify(path)},${own === null ? "" : `"receipt_place":${JSON.stringify(own)},`}"size":${size},"value":"${value}"}`);
+    const signature = `,"signature":{"index":${index},"path":${JSON.stringify(path)},${own === null ? "" : `"receipt_place":${JSON.stringify(own)},`}"size":${size},"value":"${value}"}`;
     return {
-      record: Buffer.concat([record.subarray(0, -LAST_MEMBER.length), signature, LAST_MEMBER]),
+      record: withMember(record, signature),
       receipt: receipt === null || own === null ? null : { ...receipt, signature: { ...own, size, value } },
     };
   });
+}
+
+/** A record with one member more before its last; of ASCII, as hashes, numbers and signatures are. */
+function withMember(record: Uint8Array, member: string): Uint8Array<ArrayBuffer> {
+  const kept = record.length - LAST_MEMBER.length;
+  const signed = Buffer.allocUnsafe(record.length + member.length);
+  signed.set(record.subarray(0, kept));
+  signed.write(member + LAST_MEMBER, kept, "latin1");
+  return signed;
 }
 
 /** The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}. */
@@ -64,14 +72,13 @@ export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
   const { signature, ...unsigned } = record;
   const value = fromBase64Url(signature.value);
   const root = headOf(canonicalBytes(unsigned), signature, signature.size);
-  if (value === undefined || root === undefined || !verify(null, treeSigningInput(signature.size, root), key, value)) return false;
+  if (value === undefined || root === undefined || !verify(null, treeSigningInput(signature.size, Buffer.from(root, "base64url")), key, value)) return false;
   if (record.kind !== "entry" || record.body.receipt === null) return true;
   const receipt = receiptIn(record);
-  return receipt !== null && headOf(receiptLeaf(receipt), receipt.signature, signature.size)?.equals(root) === true;
+  return receipt !== null && headOf(receiptLeaf(receipt), receipt.signature, signature.size) === root;
 }
 
 /** The head of the tree that a leaf says it stands in; `undefined` where its path leads to none. */
-function headOf(leaf: Uint8Array, { index, path }: TreePlace, size: number): Buffer | undefined {
-  const nodes = path.flatMap((node) => fromBase64Url(node) ?? []);
-  return nodes.length === path.length ? rootOf(leafHash(leaf), index, size, nodes) : undefined;
+function headOf(leaf: Uint8Array, { index, path }: TreePlace, size: number): string | undefined {
+  return path.every(isHash) ? rootOf(leafHash(leaf), index, size, path) : undefined;
 }

@@ -284,8 +284,6 @@ static _Noreturn void become_runtime(void)
 		"--min-semi-space-size=16",
 		/* One that grows beyond comes near the room of the old space; then V8 marks the whole heap instead of collecting it. */
 		"--max-semi-space-size=16",
-		/* Policies are compiled and tried once before anything is served; V8 shall not optimise for that what it then hardly runs. */
-		"--wasm-tiering-budget=100000000",
 		"--disable-warning=SecurityWarning",
 		"/app/enclave.cjs",
 		NULL,

@@ -4,6 +4,8 @@
  * than with Node's own flag for this, which makes each an accessor (docs/decisions/frozen-intrinsics.md).
  */
 
+import "./no-code-from-strings.ts";
+
 /** What Node gives besides the language and other code calls by its global name. */
 const HOST_GLOBALS = ["console", "setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "clearImmediate", "queueMicrotask", "structuredClone", "atob", "btoa"] as const;
 /** What the language gives, by its global name (ECMA-262 section 19, ECMA-402, WebAssembly). */

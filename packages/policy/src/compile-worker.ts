@@ -1,5 +1,6 @@
 /** Entry of the disposable worker thread that parses a candidate bundle: what kills the engine there kills nothing else. */
 import "@cmcp/boundary/frozen-intrinsics";
+import "./first-tier-here.ts";
 import { parentPort } from "node:worker_threads";
 import { asCmcpError } from "@cmcp/boundary";
 import { planBundle, type CompileInput } from "./compile/plan.ts";

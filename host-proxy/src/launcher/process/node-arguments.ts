@@ -1,11 +1,17 @@
 import { ENGINE_FLAGS } from "../../engine-flags.ts";
 
 /**
- * Runs in the enclave process before its entry. The host holds the other end of standard input, so its
- * end is the host's end, however the host died: the enclave must not outlive it. The pipe alone does not
- * keep the process running.
+ * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a small heap is
+ * less than the new space below, and then it marks the whole heap several times a second; more than twice is memory that nothing gains from.
  */
-const EXIT_WITH_HOST = 'process.stdin.on("end",()=>process.exit(0)).resume().unref();require(process.argv[1]);';
+const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
+
+/**
+ * Runs the entry. Flags that Node's embedded code was not made with are set once everything is loaded, as V8 refuses that
+ * code under them. Then: the host holds the other end of standard input, so its end is the host's end, however the host
+ * died: the enclave must not outlive it. The pipe alone does not keep the process running.
+ */
+const RUN = `require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();`;
 
 /** Megabytes of heap the enclave may use. */
 const HEAP_MEGABYTES = 512;
@@ -41,17 +47,11 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     // A call makes some 180 KiB of garbage, and loading more than V8's first new space holds a dozen times. A larger one than this costs more in cold memory.
     "--min-semi-space-size=32",
     "--max-semi-space-size=32",
-    ...ENGINE_FLAGS,
-    // The old space may grow to twice what it held. The room V8 leaves a small heap is less than the new space above, and then it
-    // marks the whole heap several times a second; more than twice is memory that nothing gains from.
-    "--heap-growing-percent=100",
-    // A policy is compiled and tried once before anything is served; V8 shall not optimise for that what it then hardly runs.
-    "--wasm-tiering-budget=100000000",
     // Workers widen the permission model, as is known.
     "--disable-warning=PERM0006",
     ...enclave.extraFlags,
     "--eval",
-    EXIT_WITH_HOST,
+    RUN,
     "--",
     enclave.entry,
     ...enclave.extraArguments,

@@ -2,7 +2,7 @@ import type { PolicyBundle } from "../bundle/index.ts";
 import type { CompiledPolicy } from "../compiled.ts";
 import { decideWith, redactionWith } from "../evaluate/decide.ts";
 import { couldAllowWith } from "../evaluate/partial.ts";
-import { prepare } from "../evaluate/engine.ts";
+import { loadEngine, prepare } from "../evaluate/engine.ts";
 import { wholePlan } from "../evaluate/slice.ts";
 import { checkNesting } from "./nesting.ts";
 import { outlineOf, type PolicyCatalog } from "./outline.ts";
@@ -31,7 +31,9 @@ export async function compilePolicy(bundle: PolicyBundle, catalog: PolicyCatalog
   for (const [path, text] of bundle.cedarFiles) checkNesting(path, text);
   checkNesting("schema.cedarschema", bundle.schemaText);
   const worker = options.started ?? new CompileWorker(options.workerUrl);
-  const plan = await worker.compile({ files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const planned = worker.compile({ files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  // This thread's engine is loaded while the worker uses its own.
+  const [plan] = await Promise.all([planned, loadEngine()]);
   prepare(plan, wholePlan(plan));
   return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook), redactionOf: (facts) => redactionWith(plan, facts) };
 }

@@ -6,6 +6,7 @@ import type { CompilePlan } from "../compile/plan.ts";
 import type { PlannedArgument } from "../schema/projection.ts";
 import { PERMIT_ALL, call } from "../test-support.ts";
 import { decideWith } from "./decide.ts";
+import { loadEngine } from "./engine.ts";
 
 function plan(principalType: string, argument: PlannedArgument): CompilePlan {
   const schema: SchemaJson<string> = {
@@ -35,6 +36,12 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
 
 const AS_TEXT: PlannedArgument = { name: "path", required: false, type: { kind: "String" } };
 const AS_NUMBER: PlannedArgument = { name: "path", required: false, type: { kind: "Long" } };
+
+void test("an engine that is not loaded denies, and does not stay that way", async () => {
+  assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).rule, "engine-failure");
+  await loadEngine();
+  assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).decision, "allow");
+});
 
 void test("a request that fits the schema is decided", () => {
   assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).decision, "allow");

@@ -1,6 +1,7 @@
-import { isAuthorizedPartial, preparsePolicySet, preparseSchema, statefulIsAuthorized, type AuthorizationAnswer, type PartialAuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
+import type { AuthorizationAnswer, PartialAuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
+import { stayInFirstTier } from "../first-tier.ts";
 import type { ProjectedRequest } from "./project.ts";
 import { Answers } from "./answers.ts";
 import { MAX_PREPARED_POLICIES, MAX_PREPARED_SLICES } from "./bounds.ts";
@@ -21,17 +22,29 @@ interface Slot {
   used: number;
 }
 
+type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
+
+let cedar: Cedar | undefined;
 const slots: Slot[] = [];
 const answers = new Answers();
 let prepared = 0;
 let clock = 0;
 let trapped = false;
 
+/** Loads this thread's engine, which takes a while, unless it is there. Nothing here can be asked before. */
+export async function loadEngine(): Promise<void> {
+  if (cedar !== undefined) return;
+  stayInFirstTier();
+  // What a CommonJS package exports, by the one name that it has in bundles of either kind too.
+  ({ default: cedar } = await import("@cedar-policy/cedar-wasm/nodejs"));
+}
+
 /** Runs engine code; after a trap the instance's memory is in no known state and it is never asked again. */
-function guarded<T>(work: () => T): T {
+function guarded<T>(work: (engine: Cedar) => T): T {
   if (trapped) throw new CmcpError("TEE_FAULT", "the policy engine has failed in this process; restart the gateway");
+  if (cedar === undefined) throw new CmcpError("TEE_FAULT", "the policy engine is not loaded");
   try {
-    return work();
+    return work(cedar);
   } catch (thrown) {
     trapped = true;
     slots.length = 0;
@@ -46,7 +59,7 @@ const NONE: EnginePlan = { policies: {}, schema: {} };
 function clear(slot: Slot): void {
   prepared -= slot.policies;
   Object.assign(slot, { plan: NONE, key: "", policies: 0, filling: 0, used: 0 });
-  guarded(() => preparsePolicySet(slot.name, { staticPolicies: {} }));
+  guarded((engine) => engine.preparsePolicySet(slot.name, { staticPolicies: {} }));
 }
 
 /** A slot with nothing in it, and room for `policies` more in the engine: what was not used for longest gives way. */
@@ -81,7 +94,7 @@ export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
     const ids = slice.rules();
     const free = freeSlot(ids.length);
     const staticPolicies = policiesOf(plan, ids);
-    const refused = guarded(() => [preparseSchema(free.name, slice.schema()), preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
+    const refused = guarded((engine) => [engine.preparseSchema(free.name, slice.schema()), engine.preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
     if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
     Object.assign(free, { plan, key: slice.key, policies: ids.length, filling: clock });
     prepared += ids.length;
@@ -94,12 +107,12 @@ export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
 /** Asks the engine about one request under a slice of a plan, validated against the plan's schema. @throws CmcpError `TEE_FAULT`. */
 export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequest): AuthorizationAnswer {
   const { name, filling } = prepare(plan, slice);
-  return guarded(() => {
+  return guarded((engine) => {
     // The engine itself reads a request as its JSON text, so this is all that it would be told.
     const asked = `${filling} ${JSON.stringify(request)}`;
     const before = answers.get(asked);
     if (before !== undefined) return before;
-    const answer = statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true });
+    const answer = engine.statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true });
     answers.keep(asked, answer);
     return answer;
   });
@@ -107,5 +120,5 @@ export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequ
 
 /** Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown. @throws CmcpError `TEE_FAULT`. */
 export function authorizePartially(plan: EnginePlan, rules: readonly string[], request: ProjectedRequest): PartialAuthorizationAnswer {
-  return guarded(() => isAuthorizedPartial({ ...request, policies: { staticPolicies: policiesOf(plan, rules) }, validateRequest: false }));
+  return guarded((engine) => engine.isAuthorizedPartial({ ...request, policies: { staticPolicies: policiesOf(plan, rules) }, validateRequest: false }));
 }

@@ -12,8 +12,11 @@ import type { GovernedFacts } from "../facts.ts";
 import { asked, call, catalogWith, onPrompt, onResource, prompt, resource, tool } from "../test-support.ts";
 import { fixedDeny, verdictOf, type Verdict } from "../verdict.ts";
 import { decideWith } from "./decide.ts";
+import { loadEngine } from "./engine.ts";
 import { projectRequest } from "./project.ts";
 import { sliceFor } from "./slice.ts";
+
+await loadEngine();
 
 const NAMES = ["read_file", "send_mail", "list_rows", "drop_rows"] as const;
 const PATH = { type: "object", properties: { path: { type: "string" } } };

@@ -10,7 +10,7 @@ import type { LockedPackage } from "../lock/lock.ts";
 
 /** Bytes a program may print. */
 const MAX_OUTPUT = 64 * 1024 * 1024;
-/** Milliseconds a program may run: the slowest is zstd at its highest level. */
+/** Milliseconds a program may run: the slowest is zstd. */
 const MAX_RUN_MS = 600_000;
 
 /**

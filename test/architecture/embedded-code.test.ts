@@ -39,13 +39,14 @@ for (const [who, flags] of [["the host gives the process", processFlags], ["PID 
 }
 
 /**
- * Says at each part of Node that is loaded whether its embedded code is taken, and whether strings make code. No worker is
- * started: it sets flags when it runs, which may be at any time.
+ * Says at each part of Node that is loaded whether its embedded code is taken, and whether V8 itself lets strings make code. No
+ * worker is started: it sets flags when it runs, which may be at any time.
  */
 const WATCH = `
   const Module = require("node:module"), v8 = require("node:v8"), load = Module._load, loadPart = process.getBuiltinModule, said = [];
   require("node:worker_threads").Worker = class extends require("node:events") { constructor() { super(); said.push(["Worker", v8.cachedDataVersionTag(), makes()]); } };
-  const makes = () => { try { return (0, eval)("true"); } catch { return false; } };
+  const functionOfV8 = Function;
+  const makes = () => { try { return functionOfV8("return true")(); } catch { return false; } };
   Module._load = (name, ...rest) => { said.push([name, v8.cachedDataVersionTag(), makes()]); return load(name, ...rest); };
   process.getBuiltinModule = (name) => { said.push(["part " + name, v8.cachedDataVersionTag(), makes()]); return loadPart(name); };
   process.once("exit", () => require("node:fs").writeSync(1, JSON.stringify(said)));

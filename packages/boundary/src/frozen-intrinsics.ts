@@ -35,18 +35,16 @@ function unnamed(): unknown[] {
   return instances.map((instance) => Reflect.getPrototypeOf(instance));
 }
 
-/** Makes a member take assignments on the objects that inherit it, and none itself. Gives the value. */
-function settable(holder: object, name: PropertyKey, value: unknown, enumerable: boolean): void {
-  Object.defineProperty(holder, name, {
-    configurable: false,
-    enumerable,
-    get: () => value,
-    set(this: object, next: unknown) {
-      if (this === holder) throw new TypeError(`${String(name)} of an intrinsic cannot be changed`);
-      if (Object.hasOwn(this, name)) Reflect.set(this, name, next);
-      else Object.defineProperty(this, name, { value: next, writable: true, enumerable: true, configurable: true });
-    },
-  });
+/** Makes a member that gives its value and takes assignments on the objects that inherit it, and none itself; its two functions. */
+function settable(holder: object, name: PropertyKey, value: unknown, enumerable: boolean): readonly object[] {
+  const get = (): unknown => value;
+  const set = function (this: object, next: unknown): void {
+    if (this === holder) throw new TypeError(`${String(name)} of an intrinsic cannot be changed`);
+    if (Object.hasOwn(this, name)) Reflect.set(this, name, next);
+    else Object.defineProperty(this, name, { value: next, writable: true, enumerable: true, configurable: true });
+  };
+  Object.defineProperty(holder, name, { configurable: false, enumerable, get, set });
+  return [get, set];
 }
 
 function isObject(value: unknown): value is object {
@@ -64,13 +62,13 @@ function freezeFrom(roots: readonly unknown[]): void {
   for (const root of roots) add(root);
   for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) {
     add(Reflect.getPrototypeOf(object));
+    const overridden = OVERRIDDEN.includes(object);
     for (const key of Reflect.ownKeys(object)) {
-      const { value, enumerable = false, configurable = false } = Reflect.getOwnPropertyDescriptor(object, key) ?? {};
+      const { value, enumerable = false, configurable = false, get, set } = Reflect.getOwnPropertyDescriptor(object, key) ?? {};
       add(value);
-      if (value !== undefined && configurable && OVERRIDDEN.includes(object)) settable(object, key, value, enumerable);
-      const { get, set } = Reflect.getOwnPropertyDescriptor(object, key) ?? {};
       add(get);
       add(set);
+      if (overridden && configurable && value !== undefined) for (const accessor of settable(object, key, value, enumerable)) add(accessor);
     }
   }
   for (const object of found) Object.freeze(object);

@@ -44,7 +44,7 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     "--no-global-search-paths",
     "--disable-sigusr1",
     `--max-old-space-size=${HEAP_MEGABYTES}`,
-    // A call makes some 180 KiB of garbage, and loading more than V8's first new space holds a dozen times. A larger one than this costs more in cold memory.
+    // A call makes some 50 KiB of garbage, and loading more than V8's first new space holds a dozen times. A larger one than this costs more in cold memory.
     "--min-semi-space-size=32",
     "--max-semi-space-size=32",
     // Workers widen the permission model, as is known.

@@ -23,6 +23,7 @@ function replace(constructor: Constructor): Constructor {
 
 const replaced = replace(Function);
 for (const made of [async () => {}, function* () {}, async function* () {}]) {
+  // nosemgrep: no-prototype-writes — both are functions of this module; the other kinds inherit from Function, as they did
   Object.setPrototypeOf(replace(made.constructor as Constructor), replaced);
 }
 Object.defineProperty(globalThis, "Function", { value: replaced });

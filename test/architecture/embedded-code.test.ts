@@ -4,11 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { cachedDataVersionTag } from "node:v8";
 import { fileURLToPath } from "node:url";
+import { ENGINE_FLAGS } from "../../host-proxy/src/engine-flags.ts";
 import { nodeArguments } from "../../host-proxy/src/launcher/process/node-arguments.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
@@ -37,6 +40,19 @@ for (const [who, flags] of [["the host gives the process", processFlags], ["PID 
     assert.notEqual(tag(""), AS_MADE);
   });
 }
+
+test("flags that tune V8 are set once the enclave's script is loaded and the compile worker has begun, not before", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "cmcp-flags-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const tag = 'require("node:v8").cachedDataVersionTag()';
+  const entry = join(folder, "entry.cjs");
+  writeFileSync(entry, `const before = ${tag}; queueMicrotask(() => { process.stdout.write(JSON.stringify([before, ${tag}])); process.exit(); });`);
+  const under = (flags: readonly string[]): unknown => said([...flags, "--eval", `process.stdout.write(JSON.stringify(${tag}))`]);
+  const tuned = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
+  assert.deepEqual(said(nodeArguments({ entry, readable: [], extraFlags: [], extraArguments: [] }, join(folder, "socket"))), [under([FORBIDDEN]), under([FORBIDDEN, ...tuned])]);
+  const inWorker = `new (require("node:worker_threads").Worker)('require(process.argv[2]); process.stdout.write(String(${tag}))', { eval: true, argv: [process.argv[1]], stdout: false }).once("online", () => setTimeout(() => process.exit(), 5000).unref());`;
+  assert.equal(said(["--eval", inWorker, "--", path("packages/cli/dist/enclave/policy-worker.cjs")]), under(["--wasm-tiering-budget=100000000"]));
+});
 
 /**
  * Says at each part of Node that is loaded whether its embedded code is taken, and whether V8 itself lets strings make code. No

@@ -23,9 +23,9 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
       logging: {},
     },
     sessions: {
-      open: async (caller) => ({ handle: (await opened(core, own(caller), () => core.sessions.openHandle(own(caller)))).session.handle }),
+      open: async (caller) => ({ handle: (await opened(core, core.sessions.open(own(caller)))).session.handle }),
       find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
-      default: (caller, label) => joined(core, own(caller), label),
+      default: (caller, label) => opened(core, core.sessions.join(own(caller), label)),
       end: async (_caller, recorded) => {
         await closeSession(core, recorded);
       },
@@ -50,18 +50,9 @@ function unlessClosing(recorded: RecordedSession | undefined): RecordedSession |
   return recorded?.closing == null ? recorded : undefined;
 }
 
-/** The session of a label. One that is being closed, as after its idle time, takes no more requests: what comes meanwhile waits, and opens the next. */
-async function joined(core: Core, caller: Caller, label: string | null): Promise<RecordedSession> {
-  const known = core.sessions.byExistingLabel(caller, label);
-  if (known?.closing === null) return known;
-  await known?.closing?.catch(() => undefined);
-  return await opened(core, caller, () => core.sessions.labelled(caller, label));
-}
-
-/** A new session, once there is room for it; what it pushes out is closed. @throws CmcpError `SESSION_LIMIT_REACHED` */
-async function opened(core: Core, caller: Caller, open: () => RecordedSession): Promise<RecordedSession> {
-  await core.sessions.room(caller);
-  const recorded = open();
+/** A session that may be new; what it pushed out is closed. */
+async function opened(core: Core, opening: Promise<RecordedSession>): Promise<RecordedSession> {
+  const recorded = await opening;
   closeEvicted(core);
   return recorded;
 }

@@ -1,26 +1,51 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SessionTable, Vocabulary } from "@cmcp/session";
+import type { Claim } from "@cmcp/claim";
+import { SessionTable, Vocabulary, type Session } from "@cmcp/session";
 import { Caller } from "../caller.ts";
 import { Clock } from "../clock.ts";
 import { Sessions } from "./sessions.ts";
 
 const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
+/** One open session for each principal, and one that made room and is not closed. */
+function oneEach(): Sessions {
+  const table = (evicted: (session: Session) => void) => new SessionTable({ vocabulary: new Vocabulary(), maxSessions: 10, maxPerPrincipal: 1, idleMs: 1e6, floorMs: 1e6, evicted });
+  return new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock());
+}
+
 test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", { timeout: 20_000 }, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const table = (evicted: ConstructorParameters<typeof SessionTable>[0]["evicted"]) => new SessionTable({ vocabulary: new Vocabulary(), maxSessions: 10, maxPerPrincipal: 1, idleMs: 1e6, floorMs: 1e6, ...(evicted === undefined ? {} : { evicted }) });
-  const sessions = new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock());
+  const sessions = oneEach();
   const [alice, bob] = [callerNamed("alice"), callerNamed("bob")];
   for (let opened = 0; opened < 2; opened += 1) {
-    await sessions.room(alice);
-    sessions.openHandle(alice).started = Promise.resolve();
+    (await sessions.open(alice)).started = Promise.resolve();
   }
   assert.equal(sessions.evictedCount, 1);
   assert.equal(sessions.takeEvicted().length, 1);
-  await sessions.room(bob);
-  sessions.openHandle(bob).started = Promise.resolve();
-  const refused = assert.rejects(sessions.room(alice), { code: "SESSION_LIMIT_REACHED" });
+  (await sessions.open(bob)).started = Promise.resolve();
+  const refused = assert.rejects(sessions.open(alice), { code: "SESSION_LIMIT_REACHED" });
   t.mock.timers.tick(10_000);
   await refused;
+});
+
+test("of those that wait for a label's session to be closed, one opens the next, and the others need no room of their own", { timeout: 20_000 }, async () => {
+  const sessions = oneEach();
+  const alice = callerNamed("alice");
+  (await sessions.open(alice)).started = Promise.resolve();
+  const labelled = await sessions.join(alice, "work");
+  labelled.started = Promise.resolve();
+  labelled.chain.write({ entry_type: "session_start" });
+  assert.equal(sessions.evictedCount, 1, "the label's session pushed the first out, and no other may be");
+  assert.equal(await sessions.join(alice, "work"), labelled);
+
+  const { promise, resolve } = Promise.withResolvers<Claim>();
+  labelled.closing = promise;
+  const waiting = [sessions.join(alice, "work"), sessions.join(alice, "work")];
+  const claim = {} as Claim;
+  sessions.remember(labelled, claim);
+  resolve(claim);
+  const [first, second] = await Promise.all(waiting);
+  assert.ok(first !== undefined && first !== labelled);
+  assert.equal(second, first);
 });

@@ -47,18 +47,31 @@ export class Sessions {
     return this.#evicted.size;
   }
 
-  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
-  async room(caller: Caller): Promise<void> {
-    if (this.#table.isFull(caller.principalId)) await this.#evicted.room(caller.principalId);
-  }
-
-  openHandle(caller: Caller): RecordedSession {
+  /** A new session with a handle of its own, once there is room for it. @throws CmcpError `SESSION_LIMIT_REACHED` */
+  async open(caller: Caller): Promise<RecordedSession> {
+    await this.#room(caller);
     return this.#recorded(this.#table.openHandle(caller.principalId), caller);
   }
 
-  /** The session of a caller's label, or its one session when there is none; made on first use. */
-  labelled(caller: Caller, label: string | null): RecordedSession {
+  /**
+   * The session of a caller's label, or its one session when there is none; made on first use. One that is being closed, as
+   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next.
+   * @throws CmcpError `SESSION_LIMIT_REACHED`
+   */
+  async join(caller: Caller, label: string | null): Promise<RecordedSession> {
+    const before = this.byExistingLabel(caller, label);
+    if (before?.closing === null) return before;
+    await before?.closing?.catch(() => undefined);
+    // Another that waited may have opened the next; it needs no room.
+    const since = this.byExistingLabel(caller, label);
+    if (since?.closing === null) return since;
+    await this.#room(caller);
     return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
+  }
+
+  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
+  async #room(caller: Caller): Promise<void> {
+    if (this.#table.isFull(caller.principalId)) await this.#evicted.room(caller.principalId);
   }
 
   byHandle(caller: Caller, handle: string): RecordedSession | undefined {

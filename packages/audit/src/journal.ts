@@ -48,6 +48,7 @@ const intentBody = z.strictObject({
   /** Hash of the request as sent, as in the audit entry. */
   request_hash: text,
   policy_hash: digest,
+  /** The session's sensitivity once the call has been sent: what it could return counts. */
   session_sensitivity: text,
   /** The session's tip before the call. */
   tip_before: hash,

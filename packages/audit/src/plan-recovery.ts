@@ -40,7 +40,7 @@ export function planRecovery(instances: readonly RecoveredInstance[], policyHash
         const key = JSON.stringify([instance, session.sessionId, id]);
         return !answered.has(key) && answered.add(key);
       });
-      if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(intent, policyHash)) });
+      if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(session, intent, policyHash)) });
     }
   }
   return steps;
@@ -56,7 +56,7 @@ function rootDetail(instance: string, session: RecoveredSession, open: readonly 
   };
 }
 
-function faultOf(intent: Intent, policyHash: string): EntryFields {
+function faultOf({ sensitivity }: RecoveredSession, intent: Intent, policyHash: string): EntryFields {
   return {
     entry_type: "tool_call",
     call_id: intent.call_id,
@@ -66,7 +66,7 @@ function faultOf(intent: Intent, policyHash: string): EntryFields {
     policy_decision: "fault",
     policy_rule_matched: "outcome-unknown",
     request_payload_hash: intent.request_hash,
-    session_sensitivity_before: intent.session_sensitivity,
+    session_sensitivity_before: sensitivity ?? intent.session_sensitivity,
     session_sensitivity_after: intent.session_sensitivity,
     response_inspection_result: "n/a",
     detail: {

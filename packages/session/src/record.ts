@@ -44,6 +44,15 @@ const COUNTER = {
 } as const satisfies Record<CallDecision, keyof Session>;
 
 /**
+ * The session's sensitivity from when a call may have shown anything of its tool's data.
+ * @param raisedTo a label that the caller declared beyond what the catalog says of the tool
+ */
+export function sensitivityOnceSent(vocabulary: Vocabulary, session: Session, tool: InvokedTool, raisedTo: string | null): string {
+  const level = vocabulary.max(session.sensitivity, sensitivityOfTool(vocabulary, tool));
+  return raisedTo === null ? level : vocabulary.max(level, raisedTo);
+}
+
+/**
  * Enters a finished call into its session. Everything that was sent raises the session, a response that
  * was then denied and a call of unknown outcome included: the data has been read inside the gateway's trust
  * of the principal, and a fault does not show that nothing came back.
@@ -54,9 +63,7 @@ const COUNTER = {
 export function recordCall(vocabulary: Vocabulary, session: Session, call: CallRecord): SensitivityChange {
   const before = session.sensitivity;
   const reached = call.sent ? call.tool : null;
-  let level = before;
-  if (reached !== null) level = vocabulary.max(level, sensitivityOfTool(vocabulary, reached));
-  if (call.raisedTo !== undefined) level = vocabulary.max(level, call.raisedTo);
+  const level = reached === null ? before : sensitivityOnceSent(vocabulary, session, reached, call.raisedTo ?? null);
   const sequenceNumber = session.callsTotal;
   session[COUNTER[call.decision]] += 1;
   if (reached !== null) {

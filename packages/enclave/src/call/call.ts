@@ -5,21 +5,22 @@ import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
 import { UpstreamRefusal, isTaskMethod, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
-import { recordCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
+import { recordCall, sensitivityOfTool, sensitivityOnceSent, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { decide, givingUp, mayAsk, workflowOf } from "./decide.ts";
+import { decide, givingUp, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
 import { approvedOf, invoked, nameOf, type Subject } from "./subject.ts";
 import { GovernedPeer } from "./governed-peer.ts";
 import { canonicalHash } from "./hash.ts";
+import { givenInput, stateContext } from "./given-input.ts";
 import { withInput } from "./input-rounds.ts";
-import type { StateContext } from "./request-state.ts";
 import { outgoing, type Input } from "./outgoing.ts";
+import { Questions } from "./questions.ts";
 import { settle, type Settled } from "./settle.ts";
 import { answerTask, type TaskAnswer } from "./task-answer.ts";
 import { withPlace, type Place } from "./task-place.ts";
@@ -69,18 +70,10 @@ export async function perform(core: Core, recorded: RecordedSession, caller: Cal
   };
   const decision = request.method === "tasks/cancel" && task !== null ? givingUp(core, call.decided) : decide(core, recorded, caller, call.decided);
   if (!isPermitted(decision)) return await refuse(core, recorded, call, decision);
-  let input: Input;
-  try {
-    input = request.input === null ? null : { responses: request.input.responses, state: request.input.state === null ? null : core.requestStates.open(stateContext(recorded, request), request.input.state) };
-  } catch (thrown) {
-    const error = asCmcpError(thrown, "REQUEST_STATE_INVALID", "requestState cannot be read");
-    return await refuse(core, recorded, call, { outcome: "deny", subject: decision.subject, rule: "request-state", code: error.code, message: error.message, policyHash: decision.policyHash });
-  }
-  return await withPlace(core, recorded, request, peer, (place) => send(core, recorded, call, decision, input, peer, place));
-}
-
-function stateContext(recorded: RecordedSession, request: AgentRequest): StateContext {
-  return { principal: recorded.session.principalId, session: recorded.session.id, method: request.method, params: request.params };
+  const questions = new Questions(core, recorded, { id: call.id, caller, subject: decision.subject, decided: call.decided });
+  const { input, refusal } = givenInput(core, recorded, request, task, questions);
+  if (refusal !== null) return await refuse(core, recorded, call, { outcome: "deny", subject: decision.subject, ...refusal, policyHash: decision.policyHash });
+  return await withPlace(core, recorded, request, peer, (place) => send(core, recorded, call, decision, input, peer, place, questions));
 }
 
 async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<Reply> {
@@ -93,15 +86,27 @@ function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok
   return decision.code === "RESOURCE_NOT_IN_CATALOG" ? { ...told, data: { ...told.data, uri: name } } : told;
 }
 
-async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, place: Place): Promise<Reply> {
+async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, place: Place, questions: Questions): Promise<Reply> {
   const { subject } = decision;
   const { inspectionMode = "buffered" } = approvedOf(subject);
-  const governed = new GovernedPeer(peer, { taskId: call.task?.id ?? null, mayBecomeTask: place !== null, maxBytes: core.config.max_response_size_bytes, withholdText: decision.redactFields.length > 0, mode: inspectionMode, mayAsk: (method) => mayAsk(core, recorded, call.caller, subject, call.decided, method) });
+  const governed = new GovernedPeer(peer, {
+    taskId: call.task?.id ?? null,
+    mayBecomeTask: place !== null,
+    maxBytes: core.config.max_response_size_bytes,
+    withholdText: decision.redactFields.length > 0,
+    mode: inspectionMode,
+    questions,
+    reached: () => recorded.session.raise(onceSent(core, recorded, call, subject)),
+  });
   try {
     return await sendGoverned(core, recorded, call, decision, input, peer, governed, place);
   } finally {
     governed.release();
   }
+}
+
+function onceSent(core: Core, { session }: RecordedSession, { request }: Call, subject: Subject): string {
+  return sensitivityOnceSent(core.vocabulary, session, invoked(subject), request.dataClass);
 }
 
 /** @param governed the agent, as the server sees it while it answers */
@@ -110,6 +115,7 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
   const { server } = approvedOf(subject);
   let answer: UpstreamAnswer;
   let told: TaskAnswer | null = null;
+  let asked: readonly string[] = [];
   try {
     if (call.request.method !== "tasks/cancel" && (await hasDrifted(core, recorded, subject))) return await refuse(core, recorded, call, drifted(decision));
     const misplaced = wrongForm(core, call.request, subject);
@@ -122,6 +128,7 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
       workflow_id: workflowOf(call.decided),
       request_hash: call.requestHash,
       policy_hash: decision.policyHash,
+      session_sensitivity: onceSent(core, recorded, call, subject),
     });
     if (call.request.method === "resources/subscribe") {
       core.subscriptions.add(recorded, server, call.request.name);
@@ -129,26 +136,26 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
     }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
     answer = await withInput((given) => core.upstreams.request(server, recorded.session, outgoing(call.request, call.task, subject, given), governed), governed, input);
-    if (answer.kind === "input_required" && answer.inputRequests !== null) governed.permit(answer.inputRequests);
+    if (answer.kind === "input_required" && answer.inputRequests !== null) asked = governed.permit(answer.inputRequests);
     if (answer.kind !== "input_required") told = answerTask(core, recorded, { request: call.request, decision, task: call.task, place, peer: governed }, answer);
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
-    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...before(governed) } }, faultReply(error));
+    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...governed.counts } }, faultReply(error));
   }
   if (answer.kind === "input_required") {
-    const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...before(governed) } };
-    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), answer.requestState) });
+    const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...governed.counts } };
+    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), { upstream: answer.requestState, asked }) });
   }
   const settled = told === null && answer.kind === "complete" ? settle(core, decision, answeredMethod(call.request), answer.result) : (told?.settled ?? null);
-  const ending = endingOf(decision, settled, told?.outcome ?? "delivered", before(governed));
+  const ending = endingOf(decision, settled, told?.outcome ?? "delivered", governed.counts);
   const withheld = settled?.refusal ?? null;
   if (withheld !== null) return await finish(core, recorded, call, decision, ending, fault(withheld.code, withheld.message));
   return await finish(core, recorded, call, decision, ending, told?.reply ?? (settled?.result == null ? fault("TEE_FAULT", "the result was withheld") : { ok: true, result: settled.result }));
 }
 
 /** What the entry says of an answer, and of what inspection made of it where it had a result. */
-function endingOf(decision: Permitted, settled: Settled | null, outcome: string, counts: Record<string, number>): Ending {
+function endingOf(decision: Permitted, settled: Settled | null, outcome: string, counts: Record<string, string | number>): Ending {
   if (settled === null) return { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome, ...counts } };
   const { refusal } = settled;
   return {
@@ -163,11 +170,6 @@ function endingOf(decision: Permitted, settled: Settled | null, outcome: string,
 
 function answeredMethod({ method }: AgentRequest): AnsweredMethod {
   return method === "prompts/get" || method === "completion/complete" ? method : "resources/read";
-}
-
-/** What had passed between server and agent before the end, for the entry; nothing where nothing did. */
-function before(governed: GovernedPeer): Record<string, number> {
-  return { ...(governed.delivered === 0 ? {} : { events_delivered: governed.delivered }), ...(governed.asked === 0 ? {} : { questions_asked: governed.asked }) };
 }
 
 /** Longest of a server's own words on a refusal that are passed on: its message in characters, its data in bytes. */

@@ -137,12 +137,19 @@ function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, ca
   return underMode(core, policy, subject, factsFor(factsOf(core, recorded, caller, workflowId), subject, request));
 }
 
-/** Whether a server may put this to the agent while it works on a request: a decision of its own, which no mode overrules but by letting everything through. */
-export function mayAsk(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, request: AgentRequest, method: string): boolean {
-  if (core.config.attestation.enforcement_mode !== "enforcing") return true;
+/** What policy makes of a question; where it refuses it, `passes` is the mode's word. */
+export interface JudgedQuestion {
+  readonly passes: boolean;
+  readonly refusal: Pick<Refused, "rule" | "code"> | null;
+}
+
+/** Whether a server may put this to the agent while it works on a request: a decision of its own, under the mode as the request itself. */
+export function judgeQuestion(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, request: AgentRequest, method: string): JudgedQuestion {
   const facts = { ...factsFor(factsOf(core, recorded, caller, workflowOf(request)), subject, request), action: "ask_client", requestMethod: method } as const;
-  const { decision } = core.policy.decide(facts);
-  return decision === "allow" || decision === "redact";
+  const verdict = core.policy.decide(facts);
+  const judged = fromVerdict(subject, verdict);
+  if (!("code" in judged)) return { passes: true, refusal: null };
+  return { passes: core.config.attestation.enforcement_mode !== "enforcing" && verdict.cause !== "fault", refusal: judged };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { removeLookAlikes } from "@cmcp/inspection";
 import { AbortScope, CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
+import type { Questions } from "./questions.ts";
 
 /** What inspection allows a server to say before its result. */
 export interface PeerTerms {
@@ -14,8 +15,10 @@ export interface PeerTerms {
   readonly mayBecomeTask: boolean;
   /** The task this is about, by the agent's id; `null` for none. */
   readonly taskId: string | null;
-  /** Whether policy lets the server put a request of this method to the agent. */
-  readonly mayAsk: (method: string) => boolean;
+  /** What policy lets the server ask. */
+  readonly questions: Pick<Questions, "put" | "detail">;
+  /** Called before the first that the server says or asks reaches the agent: from there on the session has seen what the server can return. */
+  readonly reached: () => void;
 }
 
 /** The agent as one server sees it during one call: everything that passes is inspected and counted. */
@@ -25,10 +28,9 @@ export class GovernedPeer implements Peer {
   readonly #scope: AbortScope;
   #bytes = 0;
   #violation: CmcpError | null = null;
-  /** Messages that reached the agent before the result. */
-  delivered = 0;
-  /** Questions put to the agent. */
-  asked = 0;
+  #reached = false;
+  #delivered = 0;
+  #asked = 0;
 
   constructor(peer: Peer, terms: PeerTerms) {
     this.#peer = peer;
@@ -70,6 +72,15 @@ export class GovernedPeer implements Peer {
     return this.#violation;
   }
 
+  /** What had passed between server and agent before the end, for the call's entry; nothing where nothing did. */
+  get counts(): Record<string, string | number> {
+    return {
+      ...(this.#delivered === 0 ? {} : { events_delivered: this.#delivered }),
+      ...(this.#asked === 0 ? {} : { questions_asked: this.#asked }),
+      ...this.#terms.questions.detail,
+    };
+  }
+
   async notify(method: string, params: JsonObject): Promise<void> {
     const said = this.#shown(params);
     if (this.#terms.mode === "async") {
@@ -82,20 +93,27 @@ export class GovernedPeer implements Peer {
   }
 
   /**
+   * What a server needs of an agent that sends its request again.
+   * @returns the methods it asks by
    * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it, `UPSTREAM_INPUT_REQUIRED` when it
    * asks for what the agent has not declared that it can give
    */
-  permit(inputRequests: JsonObject): void {
-    const methods = Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : ""));
+  permit(inputRequests: JsonObject): readonly string[] {
+    const methods = [...new Set(Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : "")))];
     if (!methods.every((method) => this.#offers(method))) throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", { detail: { sent: 1 } });
-    if (!methods.every((method) => this.#terms.mayAsk(method))) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent", { detail: { sent: 1 } });
+    this.#reach();
+    for (const method of methods) this.#terms.questions.put(method);
+    return methods;
   }
 
   async ask(method: string, params: JsonObject): Promise<JsonObject> {
     this.#count(params);
-    if (!this.#terms.mayAsk(method)) throw new CmcpError("POLICY_DENY", "policy does not let the server ask this of the agent");
-    this.asked += 1;
-    return await this.#peer.ask(method, relatedTo(removeLookAlikes(params, []), this.#terms.taskId));
+    this.#reach();
+    const question = this.#terms.questions.put(method);
+    this.#asked += 1;
+    const answer = await this.#peer.ask(method, relatedTo(removeLookAlikes(params, []), this.#terms.taskId));
+    question.answered();
+    return answer;
   }
 
   #offers(method: string): boolean {
@@ -103,9 +121,16 @@ export class GovernedPeer implements Peer {
     return capability !== undefined && this.capabilities[capability] !== undefined;
   }
 
+  #reach(): void {
+    if (this.#reached) return;
+    this.#reached = true;
+    this.#terms.reached();
+  }
+
   async #deliver(method: string, params: JsonObject): Promise<void> {
+    this.#reach();
     await this.#peer.notify(method, params);
-    this.delivered += 1;
+    this.#delivered += 1;
   }
 
   #shown(params: JsonObject): JsonObject {

@@ -16,6 +16,14 @@ export interface StateContext {
   readonly params: JsonObject;
 }
 
+/** What comes back with a request that is sent again. */
+export interface WaitingState {
+  /** The server's own state, `null` when it keeps none. */
+  readonly upstream: string | null;
+  /** The methods by which the server asked. */
+  readonly asked: readonly string[];
+}
+
 function refused(): CmcpError {
   return new CmcpError("REQUEST_STATE_INVALID", "requestState was not given for this request, has been used, or is too old");
 }
@@ -34,11 +42,11 @@ export class RequestStates {
     this.#now = now;
   }
 
-  /** Seals a server's state, `null` when the server keeps none. */
-  seal(context: StateContext, upstream: string | null): string {
+  /** Seals what a request waits for. */
+  seal(context: StateContext, { upstream, asked }: WaitingState): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context }));
-    const sealed = Buffer.concat([iv, cipher.update(JSON.stringify([upstream]), "utf8"), cipher.final(), cipher.getAuthTag()]);
+    const sealed = Buffer.concat([iv, cipher.update(JSON.stringify([upstream, ...asked]), "utf8"), cipher.final(), cipher.getAuthTag()]);
     const waiting = this.#waiting.get(context.session) ?? new Map<string, number>();
     waiting.set(iv.toString("hex"), this.#now() + VALID_MS);
     const oldest = waiting.keys().next();
@@ -48,7 +56,7 @@ export class RequestStates {
   }
 
   /** Opens a state, once. @throws CmcpError `REQUEST_STATE_INVALID` for one that is not for this request */
-  open(context: StateContext, state: string): string | null {
+  open(context: StateContext, state: string): WaitingState {
     const bytes = Buffer.from(state, "base64url");
     if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString("base64url") !== state) throw refused();
     const iv = bytes.subarray(0, IV_BYTES);
@@ -60,9 +68,9 @@ export class RequestStates {
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString("utf8");
       const opened = parseJsonText(text);
       waiting.delete(iv.toString("hex"));
-      const upstream = Array.isArray(opened) ? opened[0] : undefined;
-      if (upstream !== null && typeof upstream !== "string") throw refused();
-      return upstream;
+      const [upstream, ...asked] = Array.isArray(opened) ? opened : [];
+      if ((upstream !== null && typeof upstream !== "string") || !asked.every((method) => typeof method === "string")) throw refused();
+      return { upstream, asked };
     } catch {
       // Changed, or given for another request: which of the two is nobody's business.
       throw refused();

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { silentPeer, type AgentRequest, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { lookupCatalog } from "../testing/lookup.ts";
 import type { Permitted } from "./decision.ts";
 import { GovernedPeer } from "./governed-peer.ts";
+import type { PutQuestion } from "./questions.ts";
 import { answerTask, type TaskAnswer } from "./task-answer.ts";
 import { Tasks, type Task } from "./tasks.ts";
 
@@ -14,7 +15,13 @@ const STATE: JsonObject = { taskId: "upstream-1", status: "working", statusMessa
 const session = { session: { id: "s" } } as RecordedSession;
 const { tool } = lookupCatalog();
 const permitted: Permitted = { outcome: "allow", subject: { kind: "tool", tool }, rule: "r", redactFields: [], advisory: null, policyHash: "sha256:00" };
-const peer = new GovernedPeer({ ...silentPeer(new AbortController().signal), capabilities: { elicitation: {} } }, { maxBytes: 1_000, withholdText: false, mode: "buffered", taskId: null, mayBecomeTask: true, mayAsk: (method) => method === "elicitation/create" });
+/** A policy that lets servers elicit and nothing else. */
+function put(method: string): PutQuestion {
+  if (method !== "elicitation/create") throw new CmcpError("POLICY_DENY", "not this");
+  return { answered: () => undefined };
+}
+
+const peer = new GovernedPeer({ ...silentPeer(new AbortController().signal), capabilities: { elicitation: {} } }, { maxBytes: 1_000, withholdText: false, mode: "buffered", taskId: null, mayBecomeTask: true, questions: { put, detail: {} }, reached: () => undefined });
 
 function asking(method: AgentRequest["method"], task: AgentRequest["task"] = null): AgentRequest {
   return { method, name: "x", arguments: {}, params: {}, meta: null, workflowId: null, dataClass: null, requestId: 1, input: null, task };

@@ -57,8 +57,9 @@ export function answerTask(core: Core, recorded: RecordedSession, about: TaskReq
       return { settled: null, outcome: "cancel_requested", reply: { ok: "task", task: { ...state, statusMessage: null }, outcome: {} } };
     }
     case "tasks/get": {
-      const state = core.tasks.update(recorded.session.id, task, ofTask(task, result));
-      const { settled, outcome } = ended(core, decision, peer, result);
+      const said = ofTask(task, result);
+      const { settled, outcome, asks } = ended(core, decision, peer, result);
+      const state = core.tasks.update(recorded.session.id, task, said, asks);
       return { settled, outcome: state.status, reply: { ok: "task", task: withoutWords(decision, state), outcome } };
     }
     case "tools/call":
@@ -84,15 +85,15 @@ function withoutWords<T extends { readonly statusMessage: string | null }>({ red
 }
 
 /** How a task of the modern era ended, or what it needs. */
-function ended(core: Core, decision: Permitted, peer: GovernedPeer, { status, result, error, inputRequests }: JsonObject): { readonly settled: Settled | null; readonly outcome: TaskOutcome } {
+function ended(core: Core, decision: Permitted, peer: GovernedPeer, { status, result, error, inputRequests }: JsonObject): { readonly settled: Settled | null; readonly outcome: TaskOutcome; readonly asks?: readonly string[] } {
   if (status === "completed" && isJsonObject(result)) {
     const settled = settle(core, decision, "resources/read", result);
     return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };
   }
   if (status === "failed" && isJsonObject(error)) return { settled: null, outcome: { error: boundedError(error, decision.redactFields.length > 0) } };
   if (status === "input_required" && isJsonObject(inputRequests)) {
-    peer.permit(inputRequests);
-    return { settled: null, outcome: { inputRequests: removeLookAlikes(inputRequests, []) } };
+    const asks = peer.permit(inputRequests);
+    return { settled: null, outcome: { inputRequests: removeLookAlikes(inputRequests, []) }, asks };
   }
   return { settled: null, outcome: {} };
 }

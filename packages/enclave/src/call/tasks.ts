@@ -21,6 +21,8 @@ export interface Task {
   readonly call: Pick<AgentRequest, "name" | "arguments" | "workflowId">;
   /** As the agent was last told. */
   readonly state: TaskState;
+  /** The methods by which its server has asked for input. */
+  readonly asked: readonly string[];
 }
 
 /** A place for the task that a call may become. */
@@ -75,7 +77,7 @@ export class Tasks {
       take: (state) => {
         const told = limited(id, state);
         kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-        kept.task = { id, upstreamId: state.taskId, call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId }, state: told };
+        kept.task = { id, upstreamId: state.taskId, call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId }, state: told, asked: [] };
         return kept.task;
       },
       free: () => {
@@ -90,13 +92,13 @@ export class Tasks {
     return this.#sessions.get(session)?.get(id)?.task ?? undefined;
   }
 
-  /** Notes what the server says of a task now. @returns what the agent is told */
-  update(session: string, { id }: Task, said: TaskState): TaskState {
+  /** Notes what the server says of a task now, and asks for. @returns what the agent is told */
+  update(session: string, { id }: Task, said: TaskState, asks: readonly string[] = []): TaskState {
     const kept = this.#sessions.get(session)?.get(id);
     const told = limited(id, said);
     if (kept?.task == null) return told;
     kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-    kept.task = { ...kept.task, state: told };
+    kept.task = { ...kept.task, state: told, asked: [...new Set([...kept.task.asked, ...asks])] };
     return told;
   }
 

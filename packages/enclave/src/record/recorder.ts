@@ -57,11 +57,11 @@ export async function recordDrift(core: Core, recorded: RecordedSession, subject
 }
 
 /** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
-export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before" | "session_sensitivity">): Promise<void> {
+export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before">): Promise<void> {
   const { session, chain } = recorded;
   await core.journal.append(session.id, {
     kind: "intent",
-    body: { ...intent, session_id: session.id, tip_before: chain.tip, session_sensitivity: session.sensitivity },
+    body: { ...intent, session_id: session.id, tip_before: chain.tip },
   });
 }
 

@@ -45,11 +45,14 @@ function restoreFloors(core: Core, earlier: readonly RecoveredInstance[]): void 
   const floors = new Map<string, string>();
   for (const { sessions, resetPrincipals } of earlier) {
     for (const principal of resetPrincipals) floors.delete(principal);
-    for (const { principal, sensitivity, lastTime } of sessions.values()) {
-      if (principal === null || sensitivity === null || Date.parse(lastTime) < oldest) continue;
-      // A label this configuration does not know cannot be ranked; the highest one holds instead.
-      const label = core.vocabulary.has(sensitivity) ? sensitivity : core.vocabulary.highest;
-      floors.set(principal, core.vocabulary.max(floors.get(principal) ?? label, label));
+    for (const { principal, sensitivity, lastTime, openIntents } of sessions.values()) {
+      if (principal === null || Date.parse(lastTime) < oldest) continue;
+      // What a call that was cut off could return may have been seen.
+      for (const seen of [...(sensitivity === null ? [] : [sensitivity]), ...openIntents.map((intent) => intent.session_sensitivity)]) {
+        // A label this configuration does not know cannot be ranked; the highest one holds instead.
+        const label = core.vocabulary.has(seen) ? seen : core.vocabulary.highest;
+        floors.set(principal, core.vocabulary.max(floors.get(principal) ?? label, label));
+      }
     }
   }
   for (const [principal, label] of floors) core.sessions.restoreFloor(principal, label);

@@ -43,6 +43,7 @@ test("a whole journal establishes its sessions, their tips, the open calls in or
     closed: false,
     principal: "agent-1",
     sensitivity: "pii",
+    seen: new Set(["pii"]),
     lastTime: tip.timestamp_utc,
     claimHash: null,
     openIntents: [second, third],
@@ -238,17 +239,19 @@ test("a call of one session is not answered by the same call id of another sessi
   assert.deepEqual(steps.map(({ rootDetail }) => [rootDetail.recovered_instance, rootDetail.recovered_session]), [[first.name, B], [second.name, A]]);
 });
 
-test("an operator's reset supersedes what the principal's sessions had recorded before it, and no other principal's", () => {
+test("an operator's reset supersedes what its session and the principal's closed ones had recorded, and neither open ones nor another principal's", () => {
   const instance = new WritingInstance();
-  const C = "77777777-7777-4777-8777-777777777777";
-  instance.start(A, { principal: "agent-1" });
-  instance.start(B, { principal: "agent-1" });
+  const [C, D] = ["77777777-7777-4777-8777-777777777777", "88888888-8888-4888-8888-888888888888"];
+  for (const session of [A, B, D]) instance.start(session, { principal: "agent-1" });
   instance.start(C, { principal: "agent-2" });
-  for (const session of [A, B, C]) instance.entry(session, { entry_type: "tool_call", call_id: `c-${session}`, policy_decision: "allow", session_sensitivity_after: "hipaa_phi", detail: { policy_hash: POLICY } });
+  const call = (session: string, id: string, after: string): void => void instance.entry(session, { entry_type: "tool_call", call_id: id, policy_decision: "allow", session_sensitivity_after: after, detail: { policy_hash: POLICY } });
+  for (const session of [A, B, C, D]) call(session, `c-${session}`, "hipaa_phi");
+  instance.end(D);
   instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
-  const found = established(instance.records);
-  assert.deepEqual([A, B, C].map((session) => found.sessions.get(session)?.sensitivity), ["public", "public", "hipaa_phi"]);
-  assert.deepEqual([...found.resetPrincipals], ["agent-1"]);
-  instance.entry(B, { entry_type: "tool_call", call_id: "later", policy_decision: "allow", session_sensitivity_after: "pii", detail: { policy_hash: POLICY } });
-  assert.equal(established(instance.records).sessions.get(B)?.sensitivity, "pii");
+  const held = (): unknown => [A, B, C, D].map((session) => [...(established(instance.records).sessions.get(session)?.seen ?? [])]);
+  assert.deepEqual([...established(instance.records).resetPrincipals], ["agent-1"]);
+  assert.deepEqual(held(), [["public"], ["hipaa_phi"], ["hipaa_phi"], ["public"]]);
+  call(B, "later", "pii");
+  call(A, "later", "pii");
+  assert.deepEqual(held(), [["public", "pii"], ["hipaa_phi", "pii"], ["hipaa_phi"], ["public"]]);
 });

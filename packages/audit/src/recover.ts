@@ -21,6 +21,8 @@ export interface RecoveredSession {
   readonly principal: string | null;
   /** The session's sensitivity after its last entry that names one. */
   readonly sensitivity: string | null;
+  /** Every label that its entries name, since it began or an operator last reset it: the highest of them is held against its principal. */
+  readonly seen: ReadonlySet<string>;
   /** Time of the last entry, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
   /** The hash of the claim that was issued for it, if one is in the journal. */
@@ -168,15 +170,20 @@ export class JournalReader {
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;
     }
-    if (entry.entry_type === "session_reset") this.#reset(state.principal, entry.session_sensitivity_after);
+    if (entry.entry_type === "session_reset") this.#reset(state, entry.session_sensitivity_after);
     return true;
   }
 
-  /** A reset is the principal's: what its sessions had recorded up to here is no longer held against it. */
-  #reset(principal: string | null, after: string | null): void {
+  /** A reset is of a session and of what its principal's closed ones left: for what others hold that are open, nobody vouched. */
+  #reset(reset: SessionState, after: string | null): void {
+    const { principal } = reset;
     if (principal === null) return;
     this.#resetPrincipals.add(principal);
-    for (const state of this.#sessions.values()) if (state.principal === principal) state.sensitivity = after;
+    for (const state of this.#sessions.values()) {
+      if (state.principal !== principal || (state !== reset && !state.closed)) continue;
+      state.sensitivity = after;
+      state.seen = new Set(after === null ? [] : [after]);
+    }
   }
 
   #claim(body: Extract<JournalRecord, { kind: "claim" }>["body"]): boolean {

@@ -11,6 +11,7 @@ export interface SessionState {
   claimHash: string | null;
   principal: string | null;
   sensitivity: string | null;
+  seen: Set<string>;
   lastTime: string;
   readonly intents: Map<string, Intent>;
   answers: { instance: string; session: string; callIds: string[] } | null;
@@ -19,7 +20,7 @@ export interface SessionState {
 /** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
 export function stateFrom(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
-  return { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
+  return { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, seen: new Set(), lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
 }
 
 /** What an entry is in its chain, and what it changes for its session. */
@@ -31,7 +32,10 @@ export function advance(state: SessionState, entry: Link): boolean {
   state.tip = entry.entry_hash;
   state.length += 1;
   state.lastTime = entry.timestamp_utc;
-  state.sensitivity = entry.session_sensitivity_after ?? state.sensitivity;
+  if (entry.session_sensitivity_after !== null) {
+    state.sensitivity = entry.session_sensitivity_after;
+    state.seen.add(entry.session_sensitivity_after);
+  }
   state.closed = entry.entry_type === "session_end";
   if (entry.call_id !== null) {
     state.intents.delete(entry.call_id);

@@ -109,6 +109,21 @@ void describe("bounds", () => {
     assert.equal(sessions.sensitivityOf("a"), "public");
   });
 
+  void it("counts a floor's time from the end of the last session, not from its last use", () => {
+    let now = 0;
+    const sessions = table({ monotonic: () => now, floorMs: 500 });
+    const session = sessions.openHandle("a");
+    see(session, "pii");
+    now = 5_000;
+    sessions.close(session);
+    now = 5_400;
+    sessions.expired();
+    assert.equal(sessions.sensitivityOf("a"), "pii");
+    now = 5_500;
+    sessions.expired();
+    assert.equal(sessions.sensitivityOf("a"), "public");
+  });
+
   void it("takes over a floor that only raises", () => {
     const sessions = table();
     sessions.restoreFloor("a", "hipaa_phi");
@@ -267,6 +282,17 @@ void describe("an operator's reset", () => {
     sessions.reset(one);
     assert.equal(other.maxSensitivity, "hipaa_phi");
     assert.equal(foreign.sensitivity, "mnpi");
+  });
+
+  void it("does not cover what the other open sessions hold: closed, they hold it against the principal again", () => {
+    const sessions = table();
+    const [one, other] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other")];
+    see(other, "hipaa_phi");
+    sessions.reset(one);
+    assert.equal(sessions.byLabel("a", "before").maxSensitivity, "public");
+    sessions.close(other);
+    assert.equal(sessions.sensitivityOf("a"), "hipaa_phi");
+    assert.equal(sessions.openHandle("a").maxSensitivity, "hipaa_phi");
   });
 
   void it("lets the principal be forgotten once its sessions are closed", () => {

@@ -100,7 +100,8 @@ export class SessionTable {
 
   /**
    * Takes a session's principal back to the lowest label, on an operator's signed word. The session's maximum
-   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them.
+   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them, and hold it
+   * against the principal when they are closed.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
@@ -168,6 +169,8 @@ export class SessionTable {
     const principal = this.#principals.get(session.principalId);
     if (principal === undefined) return;
     principal.sessions.delete(session);
+    principal.raise(session.maxSensitivity);
+    principal.seenAt = this.#monotonic();
     if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
     this.#forgetIfBlank(principal);
   }

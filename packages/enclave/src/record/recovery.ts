@@ -7,7 +7,7 @@ import { readRecord } from "./read-back.ts";
 import { rootDetail } from "./recorder.ts";
 
 /** Most earlier instances looked at, latest first; the host could hide any of them anyway. */
-const MAX_INSTANCES = 64;
+const MAX_INSTANCES = 1_024;
 
 /** What earlier instances' journals establish: read from the host, believed only where it verifies under their keys. */
 export async function readEarlierInstances(journal: Journal, own: string): Promise<RecoveredInstance[]> {
@@ -45,12 +45,12 @@ function restoreFloors(core: Core, earlier: readonly RecoveredInstance[]): void 
   const floors = new Map<string, string>();
   for (const { sessions, resetPrincipals } of earlier) {
     for (const principal of resetPrincipals) floors.delete(principal);
-    for (const { principal, sensitivity, lastTime, openIntents } of sessions.values()) {
+    for (const { principal, seen, lastTime, openIntents } of sessions.values()) {
       if (principal === null || Date.parse(lastTime) < oldest) continue;
       // What a call that was cut off could return may have been seen.
-      for (const seen of [...(sensitivity === null ? [] : [sensitivity]), ...openIntents.map((intent) => intent.session_sensitivity)]) {
+      for (const held of [...seen, ...openIntents.map((intent) => intent.session_sensitivity)]) {
         // A label this configuration does not know cannot be ranked; the highest one holds instead.
-        const label = core.vocabulary.has(seen) ? seen : core.vocabulary.highest;
+        const label = core.vocabulary.has(held) ? held : core.vocabulary.highest;
         floors.set(principal, core.vocabulary.max(floors.get(principal) ?? label, label));
       }
     }

@@ -239,19 +239,23 @@ test("a call of one session is not answered by the same call id of another sessi
   assert.deepEqual(steps.map(({ rootDetail }) => [rootDetail.recovered_instance, rootDetail.recovered_session]), [[first.name, B], [second.name, A]]);
 });
 
-test("an operator's reset supersedes what its session and the principal's closed ones had recorded, and neither open ones nor another principal's", () => {
+test("an operator's reset supersedes all that its session and closed ones had seen, what open ones only inherited, and nothing of another principal's", () => {
   const instance = new WritingInstance();
   const [C, D] = ["77777777-7777-4777-8777-777777777777", "88888888-8888-4888-8888-888888888888"];
   for (const session of [A, B, D]) instance.start(session, { principal: "agent-1" });
   instance.start(C, { principal: "agent-2" });
-  const call = (session: string, id: string, after: string): void => void instance.entry(session, { entry_type: "tool_call", call_id: id, policy_decision: "allow", session_sensitivity_after: after, detail: { policy_hash: POLICY } });
-  for (const session of [A, B, C, D]) call(session, `c-${session}`, "hipaa_phi");
+  const call = (session: string, id: string, after: string, shown: string, sent = true): void =>
+    void instance.entry(session, { entry_type: "tool_call", call_id: id, policy_decision: "allow", session_sensitivity_after: after, effective_data_class: shown, detail: { policy_hash: POLICY, ...(sent ? { compliance_domain: "x" } : {}) } });
+  for (const session of [A, C, D]) call(session, `c-${session}`, "hipaa_phi", "hipaa_phi");
+  call(B, "own", "hipaa_phi", "pii");
+  call(B, "refused", "hipaa_phi", "mnpi", false);
   instance.end(D);
-  instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
   const held = (): unknown => [A, B, C, D].map((session) => [...(established(instance.records).sessions.get(session)?.seen ?? [])]);
+  assert.deepEqual(held(), [["hipaa_phi"], ["hipaa_phi"], ["hipaa_phi"], ["hipaa_phi"]]);
+  instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
   assert.deepEqual([...established(instance.records).resetPrincipals], ["agent-1"]);
-  assert.deepEqual(held(), [["public"], ["hipaa_phi"], ["hipaa_phi"], ["public"]]);
-  call(B, "later", "pii");
-  call(A, "later", "pii");
-  assert.deepEqual(held(), [["public", "pii"], ["hipaa_phi", "pii"], ["hipaa_phi"], ["public"]]);
+  assert.deepEqual(held(), [["public"], ["public", "pii"], ["hipaa_phi"], ["public"]]);
+  call(B, "later", "confidential", "confidential");
+  call(A, "later", "confidential", "public");
+  assert.deepEqual(held(), [["public", "confidential"], ["public", "pii", "confidential"], ["hipaa_phi"], ["public"]]);
 });

@@ -170,19 +170,22 @@ export class JournalReader {
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;
     }
+    // The domain is named where the call may have reached its server.
+    if (entry.effective_data_class !== null && entry.detail?.["compliance_domain"] !== undefined) state.own.add(entry.effective_data_class);
     if (entry.entry_type === "session_reset") this.#reset(state, entry.session_sensitivity_after);
     return true;
   }
 
-  /** A reset is of a session and of what its principal's closed ones left: for what others hold that are open, nobody vouched. */
+  /** A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open nobody vouched. */
   #reset(reset: SessionState, after: string | null): void {
     const { principal } = reset;
     if (principal === null) return;
     this.#resetPrincipals.add(principal);
     for (const state of this.#sessions.values()) {
-      if (state.principal !== principal || (state !== reset && !state.closed)) continue;
+      if (state.principal !== principal) continue;
+      if (state === reset || state.closed) state.own = new Set();
       state.sensitivity = after;
-      state.seen = new Set(after === null ? [] : [after]);
+      state.seen = new Set(after === null ? state.own : [after, ...state.own]);
     }
   }
 

@@ -12,6 +12,8 @@ export interface SessionState {
   principal: string | null;
   sensitivity: string | null;
   seen: Set<string>;
+  /** Of these the labels of what its own calls could show. */
+  own: Set<string>;
   lastTime: string;
   readonly intents: Map<string, Intent>;
   answers: { instance: string; session: string; callIds: string[] } | null;
@@ -20,7 +22,7 @@ export interface SessionState {
 /** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
 export function stateFrom(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
-  return { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, seen: new Set(), lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
+  return { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, seen: new Set(), own: new Set(), lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
 }
 
 /** What an entry is in its chain, and what it changes for its session. */
@@ -49,7 +51,7 @@ export function recoveredSessions(states: ReadonlyMap<string, SessionState>): Ma
   const sessions = new Map<string, RecoveredSession>();
   for (const [sessionId, state] of states) {
     if (state.length === 0) continue;
-    const { intents, ...rest } = state;
+    const { intents, own: _own, ...rest } = state;
     sessions.set(sessionId, { sessionId, ...rest, openIntents: [...intents.values()] });
   }
   return sessions;

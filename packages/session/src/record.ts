@@ -44,12 +44,12 @@ const COUNTER = {
 } as const satisfies Record<CallDecision, keyof Session>;
 
 /**
- * The session's sensitivity from when a call may have shown anything of its tool's data.
- * @param raisedTo a label that the caller declared beyond what the catalog says of the tool
+ * The label of what a call can show its caller.
+ * @param declared a label that the caller declared beyond what the catalog says of the tool
  */
-export function sensitivityOnceSent(vocabulary: Vocabulary, session: Session, tool: InvokedTool, raisedTo: string | null): string {
-  const level = vocabulary.max(session.sensitivity, sensitivityOfTool(vocabulary, tool));
-  return raisedTo === null ? level : vocabulary.max(level, raisedTo);
+export function sensitivityOfCall(vocabulary: Vocabulary, tool: InvokedTool, declared: string | null): string {
+  const level = sensitivityOfTool(vocabulary, tool);
+  return declared === null ? level : vocabulary.max(level, declared);
 }
 
 /**
@@ -63,14 +63,14 @@ export function sensitivityOnceSent(vocabulary: Vocabulary, session: Session, to
 export function recordCall(vocabulary: Vocabulary, session: Session, call: CallRecord): SensitivityChange {
   const before = session.sensitivity;
   const reached = call.sent ? call.tool : null;
-  const level = reached === null ? before : sensitivityOnceSent(vocabulary, session, reached, call.raisedTo ?? null);
+  const level = reached === null ? null : sensitivityOfCall(vocabulary, reached, call.raisedTo ?? null);
   const sequenceNumber = session.callsTotal;
   session[COUNTER[call.decision]] += 1;
   if (reached !== null) {
     session.toolsInvoked.add(reached.toolName);
     session.callGraph.add({ callId: call.callId, toolName: reached.toolName, domain: reached.complianceDomain, sequenceNumber });
   }
-  session.raise(level);
+  if (level !== null) session.raise(level);
   return { before, after: session.sensitivity };
 }
 

@@ -1,6 +1,6 @@
 import { CallGraph, type CrossBoundaryEvent } from "./call-graph.ts";
 import type { PrincipalState } from "./principal.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
 /** `closing` refuses further calls while those under way finish; `closed` is out of the table for good. */
 export type SessionState = "open" | "closing" | "closed";
@@ -44,6 +44,7 @@ export class Session {
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
   #highestSensitivity: string;
+  #ownSensitivity: string = LOWEST_LABEL;
 
   constructor(identity: SessionIdentity, principal: PrincipalState, vocabulary: Vocabulary) {
     this.id = identity.id;
@@ -78,8 +79,14 @@ export class Session {
     return this.#highestSensitivity;
   }
 
+  /** The highest label of what was seen in this session itself since it was opened or last reset, whatever its principal saw elsewhere. */
+  get ownSensitivity(): string {
+    return this.#ownSensitivity;
+  }
+
   /** Forgets the maximum, once the principal's own has been reset. Called by the table. */
   reset(): void {
+    this.#ownSensitivity = LOWEST_LABEL;
     this.#maxSensitivity = this.#principal.sensitivity;
   }
 
@@ -97,8 +104,9 @@ export class Session {
     this.#highestSensitivity = this.#vocabulary.max(this.#highestSensitivity, this.#principal.sensitivity);
   }
 
-  /** Raises the principal's sensitivity; it never falls this way. @throws CmcpError `INTERNAL` for an unknown label */
+  /** Notes what is seen in this session, which raises the principal's sensitivity; it never falls this way. @throws CmcpError `INTERNAL` for an unknown label */
   raise(label: string): void {
+    this.#ownSensitivity = this.#vocabulary.max(this.#ownSensitivity, label);
     this.#principal.raise(label);
     // A session that has left the table no longer follows by itself.
     this.follow();

@@ -286,10 +286,13 @@ void describe("an operator's reset", () => {
 
   void it("does not cover what the other open sessions hold: closed, they hold it against the principal again", () => {
     const sessions = table();
-    const [one, other] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other")];
+    const [one, other, bystander] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other"), sessions.byLabel("a", "bystander")];
+    see(one, "mnpi");
     see(other, "hipaa_phi");
     sessions.reset(one);
-    assert.equal(sessions.byLabel("a", "before").maxSensitivity, "public");
+    assert.equal(bystander.maxSensitivity, "hipaa_phi");
+    sessions.close(bystander);
+    assert.equal(sessions.byLabel("a", "before").maxSensitivity, "public", "what was only inherited is the operator's to forgive");
     sessions.close(other);
     assert.equal(sessions.sensitivityOf("a"), "hipaa_phi");
     assert.equal(sessions.openHandle("a").maxSensitivity, "hipaa_phi");

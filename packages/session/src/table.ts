@@ -100,8 +100,8 @@ export class SessionTable {
 
   /**
    * Takes a session's principal back to the lowest label, on an operator's signed word. The session's maximum
-   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them, and hold it
-   * against the principal when they are closed.
+   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them, and hold what
+   * was seen in them against the principal when they are closed.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
@@ -169,7 +169,8 @@ export class SessionTable {
     const principal = this.#principals.get(session.principalId);
     if (principal === undefined) return;
     principal.sessions.delete(session);
-    principal.raise(session.maxSensitivity);
+    // Nothing new, unless an operator reset the principal through another session since.
+    principal.raise(session.ownSensitivity);
     principal.seenAt = this.#monotonic();
     if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
     this.#forgetIfBlank(principal);

@@ -5,7 +5,7 @@ import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
 import { UpstreamRefusal, isTaskMethod, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
-import { recordCall, sensitivityOfTool, sensitivityOnceSent, type CallDecision } from "@cmcp/session";
+import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import { claimSoFar } from "../record/claims.ts";
@@ -96,7 +96,7 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
     withholdText: decision.redactFields.length > 0,
     mode: inspectionMode,
     questions,
-    reached: () => recorded.session.raise(onceSent(core, recorded, call, subject)),
+    reached: () => recorded.session.raise(shown(core, call, subject)),
   });
   try {
     return await sendGoverned(core, recorded, call, decision, input, peer, governed, place);
@@ -105,8 +105,9 @@ async function send(core: Core, recorded: RecordedSession, call: Call, decision:
   }
 }
 
-function onceSent(core: Core, { session }: RecordedSession, { request }: Call, subject: Subject): string {
-  return sensitivityOnceSent(core.vocabulary, session, invoked(subject), request.dataClass);
+/** The label of what a call can show. */
+function shown(core: Core, { request }: Call, subject: Subject): string {
+  return sensitivityOfCall(core.vocabulary, invoked(subject), request.dataClass);
 }
 
 /** @param governed the agent, as the server sees it while it answers */
@@ -128,7 +129,7 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
       workflow_id: workflowOf(call.decided),
       request_hash: call.requestHash,
       policy_hash: decision.policyHash,
-      session_sensitivity: onceSent(core, recorded, call, subject),
+      session_sensitivity: core.vocabulary.max(recorded.session.sensitivity, shown(core, call, subject)),
     });
     if (call.request.method === "resources/subscribe") {
       core.subscriptions.add(recorded, server, call.request.name);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { Verdict } from "@cmcp/policy";
+import type { GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
 import { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
@@ -17,7 +17,7 @@ const request = { method: "tools/call", name: "lookup", arguments: {}, params: {
 /** As much of an enclave as a decision reads, whose policy says `verdict`. */
 function decidedWith(mode: string, verdict: Partial<Verdict>, redactionOf: () => readonly string[] = () => []): string {
   const policy = { bundle: { hash: "sha256:00" }, decide: () => ({ rule: "r", redactFields: [], ...verdict }), redactionOf };
-  const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: mode } }, principals: { mayUse: () => true } } as unknown as Core;
+  const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: mode }, enclave: {} }, principals: { mayUse: () => true } } as unknown as Core;
   return decide(core, session, caller, request).outcome;
 }
 
@@ -35,4 +35,24 @@ for (const mode of ["advisory", "silent"]) {
 
 test("enforcing lets nothing through that policy refuses", () => {
   for (const decision of ["deny", "step_up", "defer"] as const) assert.equal(decidedWith("enforcing", { decision, cause: "policy" }), decision);
+});
+
+test("rules find the tools that the configuration gives a workflow, every tool where it says nothing, none for a workflow it does not name", () => {
+  const found = (enclave: object, workflowId: string | null): unknown => {
+    let tools: readonly string[] = [];
+    const policy = {
+      bundle: { hash: "sha256:00" },
+      decide: (facts: GovernedFacts) => {
+        tools = facts.workflowAllowedTools;
+        return { decision: "allow", rule: "r", redactFields: [] };
+      },
+    };
+    const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: "enforcing" }, enclave }, principals: { mayUse: () => true } } as unknown as Core;
+    assert.equal(decide(core, session, caller, { ...request, workflowId }).outcome, "allow");
+    return tools;
+  };
+  assert.deepEqual(found({}, "any"), ["lookup"]);
+  const enclave = { workflow_tools: { billing: ["pay", "lookup"], default: [] } };
+  assert.deepEqual(found(enclave, "billing"), ["pay", "lookup"]);
+  for (const workflow of [null, "other", "constructor", "__proto__"]) assert.deepEqual(found(enclave, workflow), [], String(workflow));
 });

@@ -25,12 +25,19 @@ function refuse(subject: Subject | null, rule: string, code: ErrorCode, message:
   return { outcome, subject, rule, code, message };
 }
 
+/** The tools of a workflow: those the configuration gives it, or every one where it tells workflows not apart. */
+function toolsOf({ config, catalog }: Core, workflowId: string): readonly string[] {
+  const { workflow_tools: tools } = config.enclave;
+  if (tools === undefined) return [...catalog.tools.keys()];
+  return Object.hasOwn(tools, workflowId) ? (tools[workflowId] ?? []) : [];
+}
+
 function factsOf(core: Core, { session }: RecordedSession, caller: Caller, workflowId: string): RequestFacts {
   return {
     principal: principalFacts(caller),
     sessionId: session.id,
     workflowId,
-    workflowAllowedTools: [...core.catalog.tools.keys()],
+    workflowAllowedTools: toolsOf(core, workflowId),
     sessionSensitivity: session.sensitivity,
     sessionMaxSensitivity: session.maxSensitivity,
     sensitivityLevelInt: core.vocabulary.rank(session.maxSensitivity),

@@ -31,7 +31,7 @@ function scene({ forbidden = [], call = true, mode = "enforcing" }: { readonly f
     return allowed ? { decision: "allow", rule: "yes", redactFields: [] } : { decision: "deny", cause: "policy", rule: "no", redactFields: [] };
   };
   const policy = { bundle: { hash: "sha256:00" }, decide: verdict, redactionOf: () => [] };
-  const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: mode } }, principals: { mayUse: () => true }, requestStates: new RequestStates(() => 0) } as unknown as Core;
+  const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: mode }, enclave: {} }, principals: { mayUse: () => true }, requestStates: new RequestStates(() => 0) } as unknown as Core;
   return { core, questions: new Questions(core, session, { id: "c", caller, subject: { kind: "tool", tool }, decided: asking(null) }) };
 }
 

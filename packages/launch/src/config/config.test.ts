@@ -105,6 +105,7 @@ void describe("mistakes", () => {
     refused("enclave: {allowed_origins: ['https://a.example/']}", "CONFIG_INVALID", /enclave\.allowed_origins\.0/);
     refused("enclave: {egress_allow: ['a.example']}", "CONFIG_INVALID", /enclave\.egress_allow\.0/);
     refused("enclave: {workflows: []}", "CONFIG_INVALID", /enclave\.workflows/);
+    refused("enclave: {workflow_tools: {billing: pay}}", "CONFIG_INVALID", /enclave\.workflow_tools/);
     refused("- a", "CONFIG_INVALID", /conf\.yaml/);
     refused("just text", "CONFIG_INVALID", /conf\.yaml/);
   });
@@ -224,6 +225,11 @@ void describe("the YAML", () => {
 });
 
 void describe("principals", () => {
+  void it("may be told apart by the tools of their workflows, which are measured", () => {
+    assert.equal("workflow_tools" in parse("enclave: {}").config.enclave, false);
+    assert.deepEqual(parse("enclave: {workflow_tools: {billing: [pay], default: []}}").config.enclave.workflow_tools, { billing: ["pay"], default: [] });
+  });
+
   void it("have their own workflows or those of everybody", () => {
     const { config } = parse("enclave: {workflows: [default, claims], principals: [{id: default}, {id: billing, workflows: [billing]}]}");
     assert.deepEqual(config.enclave.principals, [

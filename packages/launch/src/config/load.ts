@@ -84,7 +84,7 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
 }
 
 function measured(written: ConfigFile): Config {
-  const { egress_allow: _hosts, token_file: _tokens, credentials_file: _credentials, workflows, principals, identity, ...enclave } = written.enclave;
+  const { egress_allow: _hosts, token_file: _tokens, credentials_file: _credentials, workflows, workflow_tools, principals, identity, ...enclave } = written.enclave;
   const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement, allow_unmeasured_spawn } = written.attestation;
   return measuredConfigSchema.parse({
     attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null, ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}) },
@@ -92,7 +92,7 @@ function measured(written: ConfigFile): Config {
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,
     sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
-    enclave: { ...enclave, identity: identity ?? {}, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
+    enclave: { ...enclave, ...(workflow_tools == null ? {} : { workflow_tools }), identity: identity ?? {}, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
   });
 }
 

@@ -1,7 +1,7 @@
 import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
-import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowsSchema } from "./schema.ts";
+import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowToolsSchema, workflowsSchema } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
@@ -32,6 +32,8 @@ export const measuredConfigSchema = z.strictObject({
     upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),
     claims: enclave.claims.unwrap(),
     stdio: enclave.stdio,
+    /** Absent where workflows are not told apart by their tools. */
+    workflow_tools: workflowToolsSchema.optional(),
     /** Each with its own workflows. */
     principals: z.array(z.strictObject({ id: principalId, workflows: workflowsSchema })).min(1).max(MAX_PRINCIPALS).refine(areDistinctPrincipals),
     /** Without issuers and trust domains when nobody calls but with bearer tokens. */

@@ -20,6 +20,7 @@ export const MAX_PRINCIPALS = 1000;
 
 /** Workflows of one principal. */
 export const workflowsSchema = z.array(workflowId).min(1).max(256);
+export const workflowToolsSchema = z.record(workflowId, z.array(z.string().min(1).max(256)).max(4096)).refine((workflows) => Object.keys(workflows).length <= 256, { error: "at most 256 workflows" });
 
 /** Whether no two principals share an id. */
 export function areDistinctPrincipals(principals: readonly { readonly id: string }[]): boolean {
@@ -87,6 +88,9 @@ export const enclaveSchema = z.strictObject({
   upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
   stdio: stdioSchema.optional().describe("How stdio servers of the catalog run."),
   workflows: workflowsSchema.default(["default"]).describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
+  workflow_tools: workflowToolsSchema
+    .nullish()
+    .describe("Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that is not listed has none. Without this key every workflow has every tool of the catalog."),
   principals: z
     .array(z.strictObject({ id: principalId.describe("Name in policies, records and the token file."), workflows: workflowsSchema.nullish().describe("Workflows this principal may name in its requests, instead of enclave.workflows.") }))
     .min(1)

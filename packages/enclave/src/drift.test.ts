@@ -12,13 +12,13 @@ const { catalog, tool } = lookupCatalog();
 const LOOKUP: Subject = { kind: "tool", tool };
 
 /** A monitor of a server whose every list is answered when the test says so. */
-function monitored(maxAgeMs = 300_000): { monitor: DriftMonitor; asked: PromiseWithResolvers<JsonObject[]>[] } {
+function monitored(maxAgeMs = 300_000, now?: () => number): { monitor: DriftMonitor; asked: PromiseWithResolvers<JsonObject[]>[] } {
   const asked: PromiseWithResolvers<JsonObject[]>[] = [];
   const monitor = new DriftMonitor(catalog, () => {
     const answer = Promise.withResolvers<JsonObject[]>();
     asked.push(answer);
     return answer.promise;
-  }, maxAgeMs);
+  }, maxAgeMs, now);
   return { monitor, asked };
 }
 
@@ -67,4 +67,26 @@ test("a list that fails is nobody's verdict: nothing was sent, and the next call
   const next = monitor.of(LOOKUP);
   asked[1]?.resolve([]);
   assert.equal(await next, "withdrawn");
+});
+
+test("what an agent was shown is compared anew before it is used, and not again within seconds", async () => {
+  let now = 0;
+  const { monitor, asked } = monitored(300_000, () => now);
+  const first = monitor.of(LOOKUP);
+  asked[0]?.resolve([APPROVED]);
+  assert.equal(await first, null);
+  now = 4_999;
+  monitor.shown("tool");
+  assert.equal(await monitor.of(LOOKUP), null);
+  assert.equal(asked.length, 1, "it was compared a moment ago");
+  now = 5_000;
+  monitor.shown("prompt");
+  assert.equal(await monitor.of(LOOKUP), null);
+  assert.equal(asked.length, 1, "another list");
+  monitor.shown("tool");
+  const second = monitor.of(LOOKUP);
+  asked[1]?.resolve([PULLED]);
+  assert.equal(await second, "changed");
+  assert.equal(await monitor.of(LOOKUP), "changed");
+  assert.equal(asked.length, 2);
 });

@@ -25,9 +25,12 @@ const NO_TASKS: Compared["tasks"] = new Map();
 /** Longest time one listing may take, in milliseconds, whoever waits for it. */
 const LIST_MS = 30_000;
 
+/** How long an agent's own list does not make a comparison due again, in milliseconds: agents list as often as they like. */
+const SETTLED_MS = 5_000;
+
 /**
- * Compares what servers list with its approved definitions: on first contact with a server, when it says that a
- * list changed, and whenever the last comparison is older than the configured age. Agents are shown the approved
+ * Compares what servers list with its approved definitions: on first contact with a server, after an agent asked for a list, when
+ * a server says that one changed, and whenever the last comparison is older than the configured age. Agents are shown the approved
  * text in any case.
  */
 export class DriftMonitor {
@@ -37,8 +40,12 @@ export class DriftMonitor {
   readonly #listings = new Map<string, Listing>();
   readonly #running = new Map<string, Promise<Listing>>();
   readonly #met = new Set<string>();
+  readonly #due = new Set<string>();
+  readonly #now: () => number;
 
-  constructor(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, list: List, maxAgeMs: number) {
+  /** @param now monotonic milliseconds: the host does not set this clock */
+  constructor(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, list: List, maxAgeMs: number, now = () => performance.now()) {
+    this.#now = now;
     this.#catalog = catalog;
     this.#list = list;
     this.#maxAgeMs = maxAgeMs;
@@ -50,8 +57,9 @@ export class DriftMonitor {
    */
   async of(subject: Subject): Promise<Drift | null> {
     const { server } = approvedOf(subject);
-    const known = this.#listings.get(keyOf(server, subject.kind));
-    const fresh = known !== undefined && performance.now() - known.at < this.#maxAgeMs;
+    const key = keyOf(server, subject.kind);
+    const known = this.#listings.get(key);
+    const fresh = known !== undefined && !this.#due.has(key) && this.#now() - known.at < this.#maxAgeMs;
     const listing = fresh ? known : await this.#refresh(server, subject.kind);
     return listing.drift.get(nameOf(subject)) ?? null;
   }
@@ -69,6 +77,11 @@ export class DriftMonitor {
     await this.#refresh(server, "tool").catch(() => undefined);
   }
 
+  /** An agent was shown the approved: before it is used, what the servers list is compared again, unless that was done a moment ago. */
+  shown(kind: Kind): void {
+    for (const [key, { at }] of this.#listings) if (key.startsWith(`${kind} `) && this.#now() - at >= SETTLED_MS) this.#due.add(key);
+  }
+
   /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
   changed(server: CatalogServer, kind: Kind): void {
     const key = keyOf(server, kind);
@@ -83,7 +96,10 @@ export class DriftMonitor {
     const isCurrent = (): boolean => this.#running.get(key) === refresh;
     const refresh = this.#compare(server, kind)
       .then((listing) => {
-        if (isCurrent()) this.#listings.set(key, listing);
+        if (isCurrent()) {
+          this.#listings.set(key, listing);
+          this.#due.delete(key);
+        }
         return listing;
       })
       .finally(() => {
@@ -95,7 +111,7 @@ export class DriftMonitor {
 
   async #compare(server: CatalogServer, kind: Kind): Promise<Listing> {
     // Taken before the list is asked for: what changes meanwhile may or may not be in it.
-    const at = performance.now();
+    const at = this.#now();
     try {
       return { at, ...(await this.#compared(server, kind, AbortSignal.timeout(LIST_MS))) };
     } catch (thrown) {

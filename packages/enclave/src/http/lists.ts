@@ -37,6 +37,9 @@ function showResource(resource: CatalogResource): Offered {
   };
 }
 
+/** What is compared with a server's own list of that kind. */
+const COMPARED = { tools: "tool", prompts: "prompt", resources: "resource", templates: "resource" } as const satisfies Record<ListKind, Subject["kind"]>;
+
 function offered({ catalog }: Core, kind: ListKind): Offered[] {
   switch (kind) {
     case "tools":
@@ -59,6 +62,7 @@ export function list(core: Core, recorded: RecordedSession, caller: Caller, kind
   let looks = MAX_CLOSE_LOOKS;
   const mayLook = (): boolean => looks-- > 0;
   const items = offered(core, kind).filter(({ subject }) => isListed(core, recorded, caller, subject, workflowId, mayLook)).map(({ shown }) => shown);
+  core.drift.shown(COMPARED[kind]);
   const end = from + PAGE;
   return { items: items.slice(from, end), nextCursor: end < items.length ? core.cursors.make(context, end) : null };
 }

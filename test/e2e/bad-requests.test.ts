@@ -103,6 +103,17 @@ describe("bad requests through the front door", () => {
     for (const path of ["/sessions/unknown/trace-claim", "/audit/export?session_id=unknown"]) assert.equal((await fixture.request(path)).status, 404);
   });
 
+  test("an export of what names no session is 404 whatever the text is", async () => {
+    const ask = async (name: string): Promise<[number, string]> => {
+      const answer = await fixture.request(`/audit/export?session_id=${encodeURIComponent(name)}`);
+      return [answer.status, await answer.text()];
+    };
+    const unknown = await ask("00000000-0000-4000-8000-000000000000");
+    assert.equal(unknown[0], 404);
+    for (const name of ["another session", "a/b", "é", "\0", "x".repeat(256)]) assert.deepEqual(await ask(name), unknown, name);
+    await stillServes();
+  });
+
   test("what is not built is refused by name", async () => {
     for (const method of ["tasks/list", "roots/list", "logging/setLevel"]) {
       const reply = await raw(`{"jsonrpc":"2.0","id":1,"method":"${method}"}`);

@@ -45,4 +45,16 @@ describe("a closed session", () => {
     assert.deepEqual(theirs.map(({ status, text }) => [status, text]), nobodys.map(({ status, text }) => [status, text]));
     assert.ok(theirs.every(({ status }) => status === 404));
   });
+
+  test("is found by its id, and no longer by its label, which is free again", async () => {
+    const label = "my session";
+    const { body } = await alice.call("send_message", MESSAGE, { label });
+    const { session_id: session } = receiptOf(body);
+    const exported = async (name: string): Promise<Answer> => await alice.request(`/audit/export?session_id=${encodeURIComponent(name)}`);
+    assert.equal((await exported(label)).status, 200);
+    assert.equal((await alice.request(`/sessions/${session}/close`, { method: "POST" })).status, 200);
+    assert.equal((await exported(session)).status, 200);
+    const [gone, nobodys] = [await exported(label), await exported(randomUUID())];
+    assert.deepEqual([gone.status, gone.text], [404, nobodys.text]);
+  });
 });

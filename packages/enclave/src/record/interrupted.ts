@@ -4,9 +4,11 @@ import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { isChain, readRecord } from "./read-back.ts";
+import { isSessionId } from "./session-id.ts";
 
 /** An earlier instance's interrupted session of this caller, or `null`. Only what verifies is returned. */
 export async function interrupted(core: Core, caller: Caller, sessionId: string): Promise<IncompleteSession | null> {
+  if (!isSessionId(sessionId)) return null;
   const instance = await writerOf(core, sessionId);
   if (instance === null || instance === core.instance) return null;
   const records: Untrusted<Uint8Array>[] = [];

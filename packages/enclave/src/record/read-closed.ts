@@ -3,6 +3,7 @@ import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
 import { readEntries, readRecord } from "./read-back.ts";
+import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
 
 /**
@@ -11,6 +12,7 @@ import type { ClosedSession } from "./sessions.ts";
  * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store's entries are not the chain the claim names
  */
 export async function readClosed(core: Core, { principalId }: Caller, sessionId: string): Promise<ClosedSession | null> {
+  if (!isSessionId(sessionId)) return null;
   const claim = await latestClaim(core, sessionId);
   if (claim === null) return null;
   const { root, tip, length } = claim.gateway.audit_chain;

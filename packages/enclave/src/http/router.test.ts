@@ -1,0 +1,45 @@
+/** What an agent may write where a session's name belongs: any host may forward any path. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig } from "@cmcp/launch";
+import { Caller } from "../caller.ts";
+import type { Core } from "../core.ts";
+import { PhaseMachine } from "../boot/phases.ts";
+import { createHandler, type Handler } from "./router.ts";
+
+/** A gateway without any session, whose host fails the test when it is asked about one. */
+function emptyGateway(): Handler {
+  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
+  const none = (): undefined => undefined;
+  const core = {
+    config,
+    callerIdentity: config.enclave.identity,
+    catalog: { resources: new Map(), prompts: new Map() },
+    stopping: new AbortController(),
+    principals: { authenticate: () => Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) },
+    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none },
+    journal: { scan: () => assert.fail("the host was asked") },
+  } as unknown as Core;
+  const phases = new PhaseMachine();
+  for (const step of ["ready", "launch", "provision"] as const) phases.step(step);
+  return createHandler(core, phases);
+}
+
+async function ask(handler: Handler, method: string, path: string): Promise<readonly [number, unknown]> {
+  const { status, body } = await handler({ method, url: `http://enclave.invalid${path}`, headers: { get: () => null }, body: null, signal: new AbortController().signal });
+  assert.ok(typeof body === "string");
+  return [status, (JSON.parse(body) as { error: { code: unknown } }).error.code];
+}
+
+const PATHS = [
+  ["GET", (name: string) => `/audit/export?session_id=${name}`],
+  ["POST", (name: string) => `/sessions/${name}/close`],
+  ...["trace-claim", "trace-record", "evidence"].map((what) => ["GET", (name: string) => `/sessions/${name}/${what}`] as const),
+] as const;
+
+for (const name of ["another session", "a/b", "é", "\0", "yearly", "x".repeat(200), "A".repeat(43)]) {
+  test(`the name ${JSON.stringify(name.slice(0, 16))} is unknown wherever a session is named, and the host is not asked`, async () => {
+    const handler = emptyGateway();
+    for (const [method, path] of PATHS) assert.deepEqual(await ask(handler, method, path(encodeURIComponent(name))), [404, "NOT_FOUND"], path(name));
+  });
+}

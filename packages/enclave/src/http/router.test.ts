@@ -43,3 +43,7 @@ for (const name of ["another session", "a/b", "é", "\0", "yearly", "x".repeat(2
     for (const [method, path] of PATHS) assert.deepEqual(await ask(handler, method, path(encodeURIComponent(name))), [404, "NOT_FOUND"], path(name));
   });
 }
+
+test("percent signs in a path that encode no text are a bad request, no fault of the gateway", async () => {
+  for (const part of ["%", "%zz", "%ff"]) assert.deepEqual(await ask(emptyGateway(), "GET", `/sessions/${part}/trace-claim`), [400, "MCP_INVALID_REQUEST"], part);
+});

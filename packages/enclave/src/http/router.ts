@@ -65,7 +65,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       if (route === undefined) {
         throw matching.length > 0 ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method") : new CmcpError("NOT_FOUND", "there is nothing at this path");
       }
-      return await route.endpoint({ request, url, caller, id: decodeURIComponent(route.path.exec(url.pathname)?.[1] ?? "") });
+      return await route.endpoint({ request, url, caller, id: decoded(route.path.exec(url.pathname)?.[1] ?? "") });
     } catch (thrown) {
       const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
       if (error.code === "INTERNAL") reportFault(error);
@@ -73,6 +73,15 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       return isMcp ? errorJsonRpc(error, headers) : errorJson(error, headers);
     }
   };
+}
+
+/** A part of the path as the agent means it (RFC 3986 section 2.1). @throws CmcpError `MCP_INVALID_REQUEST` for percent signs that encode no UTF-8 */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new CmcpError("MCP_INVALID_REQUEST", "the path's percent-encoding is not UTF-8");
+  }
 }
 
 /** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */

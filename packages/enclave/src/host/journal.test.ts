@@ -114,8 +114,10 @@ describe("journal", () => {
     serve = () => new Promise(() => undefined);
     const held = journal();
     held.assertWritable();
-    await assert.rejects(held.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
-    assert.throws(() => held.assertWritable(), { code: "AUDIT_STORE_UNAVAILABLE" });
+    const waiting = held.append(instance, first);
+    held.assertCaughtUp();
+    await assert.rejects(waiting, { code: "AUDIT_STORE_UNAVAILABLE" });
+    for (const assertion of [() => held.assertWritable(), () => held.assertCaughtUp()]) assert.throws(assertion, { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 
   test("a host that acknowledges late, or more records than may wait at one time, is written to again", async () => {
@@ -127,9 +129,11 @@ describe("journal", () => {
     };
     const kept = journal();
     await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
+    assert.ok(kept.behind);
     late.resolve();
     for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
     kept.assertWritable();
+    kept.assertCaughtUp();
   });
 
   test("records come back however the host cuts them, and a cut record is a mismatch", async () => {

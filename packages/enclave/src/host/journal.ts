@@ -49,11 +49,19 @@ export class Journal {
     this.#sign = sign;
   }
 
+  /** Whether the host is late with a record: its store lacks what sessions hold already, and takes nothing else before it has that. */
+  get behind(): boolean {
+    return this.#late > 0;
+  }
+
+  /** @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is {@link behind}. */
+  assertCaughtUp(): void {
+    if (this.behind) throw unacknowledged();
+  }
+
   /** @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host has not acknowledged earlier records. */
   assertWritable(): void {
-    if (this.#late > 0 || this.#pending >= MAX_PENDING) {
-      throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
-    }
+    if (this.behind || this.#pending >= MAX_PENDING) throw unacknowledged();
   }
 
   /**
@@ -142,6 +150,10 @@ export class Journal {
       exchange.abort();
     }
   }
+}
+
+function unacknowledged(): CmcpError {
+  return new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
 }
 
 /** Splits the host's reply into records, each a big-endian u32 length and that many bytes. */

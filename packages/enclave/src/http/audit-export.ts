@@ -18,7 +18,7 @@ export async function auditExport(core: Core, url: URL, caller: Caller): Promise
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
-    return jsonInPieces(await exportSession(core, recorded.session.id, await storedPoint(recorded)));
+    return jsonInPieces(await exportSession(core, recorded.session.id, await storedPoint(core, recorded)));
   }
   const stored = await readClosed(core, caller, id);
   if (stored !== null) return jsonInPieces(await exportSession(core, id, stored));

@@ -29,7 +29,7 @@ async function findSession(core: Core, caller: Caller, id: string): Promise<Foun
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
-    return { sessionId: recorded.session.id, principalId: caller.principalId, point: await storedPoint(recorded) };
+    return { sessionId: recorded.session.id, principalId: caller.principalId, point: await storedPoint(core, recorded) };
   }
   const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
   if (closed === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");

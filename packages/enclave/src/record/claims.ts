@@ -32,10 +32,14 @@ export function pointOf(recorded: RecordedSession): ChainPoint {
   return { root: recorded.chain.root, tip: recorded.chain.tip, length: recorded.chain.length };
 }
 
-/** {@link pointOf} once the host holds every entry up to there, so that they can be read back. */
-export async function storedPoint(recorded: RecordedSession): Promise<ChainPoint> {
+/**
+ * {@link pointOf} once the host holds every entry up to there, so that they can be read back.
+ * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while its store is behind: what it lacks is late, and no lie
+ */
+export async function storedPoint(core: Core, recorded: RecordedSession): Promise<ChainPoint> {
   const point = pointOf(recorded);
   await recorded.stored;
+  core.journal.assertCaughtUp();
   return point;
 }
 
@@ -81,17 +85,23 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
  */
 export async function claimSoFar(core: Core, recorded: RecordedSession): Promise<Claim> {
   await ensureStarted(core, recorded);
-  const point = await storedPoint(recorded);
+  const point = await storedPoint(core, recorded);
   if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip) return recorded.claimSoFar;
   const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
   recorded.claimSoFar = claim;
   return claim;
 }
 
-/** Ends a session: no further call, the ones under way aborted and recorded, `session_end`, claim. */
+/**
+ * Ends a session: no further call, the ones under way aborted and recorded, `session_end`, claim. Where that fails, as
+ * while the host's store is down, the session stays without calls and is due again at the next turn of the sweep.
+ */
 export function closeSession(core: Core, recorded: RecordedSession): Promise<Claim> {
-  recorded.closing ??= endAndClaim(core, recorded).catch((thrown: unknown) => {
-    recorded.closing = null;
+  if (recorded.closing !== null && !recorded.closeFailed) return recorded.closing;
+  recorded.closeFailed = false;
+  recorded.closing = endAndClaim(core, recorded).catch((thrown: unknown) => {
+    recorded.closeFailed = true;
+    core.sessions.setAside(recorded);
     throw thrown;
   });
   return recorded.closing;
@@ -110,7 +120,7 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
       detail: { policy_hash: core.policy.bundle.hash },
     }).stored;
   }
-  const point = await storedPoint(recorded);
+  const point = await storedPoint(core, recorded);
   const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
   core.sessions.remember(recorded, claim);
   core.subscriptions.forget(recorded.session.id);

@@ -18,8 +18,10 @@ export class RecordedSession {
   claimSoFar: Claim | null = null;
   /** True once `session_end` is in the chain. */
   ended = false;
-  /** The close under way, so that closing twice is closing once. */
+  /** The close under way, so that closing twice is closing once; one that failed until the next begins. From the first on the session takes no calls. */
   closing: Promise<Claim> | null = null;
+  /** Whether {@link closing} has failed, so that another may begin. */
+  closeFailed = false;
   /** What of the catalog has its drift on record in this session; bounded by the catalog. */
   readonly drifted = new Set<string>();
   readonly #inFlight = new Map<AbortScope, Promise<unknown>>();

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
+import { parseConfig } from "@cmcp/launch";
 import { SessionChain, type JournalStatement, type Receipt, type ReceiptBody } from "@cmcp/audit";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
-import { recordDecision } from "./recorder.ts";
+import { ensureStarted, recordDecision } from "./recorder.ts";
 
 const SIGNATURE = { index: 0, path: [], size: 1, value: "A".repeat(86) };
 
@@ -27,4 +29,21 @@ test("a decision gives the receipt that was signed for its own entry", async () 
 test("a decision that was stored without a receipt is a fault, never an answer without one", async () => {
   const { core, recorded } = session(() => null);
   await assert.rejects(recordDecision(core, recorded, decision), { code: "INTERNAL" });
+});
+
+test("a session whose first entry the host stored late is one like any other from then on", async () => {
+  const late = (): never => {
+    throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "not yet");
+  };
+  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
+  const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
+  const recorded = { chain, session: { principalId: "alice", sensitivity: "public", highestSensitivity: "public" }, started: null, stored: Promise.resolve(), openedBy: {} } as unknown as RecordedSession;
+  const journal = { append: () => Promise.resolve().then(late), assertCaughtUp: late as () => void };
+  const core = { journal, config, instance: "A".repeat(43), policy: { bundle: { hash: "sha256:0", version: "1" } }, catalog: { hash: "sha256:0" }, launchDigest: "sha256:0", platform: "software-only", isolation: "none" } as unknown as Core;
+  for (let call = 0; call < 2; call += 1) await assert.rejects(ensureStarted(core, recorded), { code: "AUDIT_STORE_UNAVAILABLE" });
+  journal.assertCaughtUp = () => undefined;
+  await ensureStarted(core, recorded);
+  assert.equal(chain.length, 1, "it begins once");
+  recorded.started = Promise.reject(new CmcpError("INTERNAL", "never stored"));
+  await assert.rejects(ensureStarted(core, recorded), { code: "INTERNAL" });
 });

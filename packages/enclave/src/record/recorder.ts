@@ -1,5 +1,5 @@
 import { receiptOf, type AuditEntry, type EntryFields, type Intent, type Receipt, type ReceiptBody, type WrittenEntry } from "@cmcp/audit";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { Drift } from "@cmcp/catalog";
 import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
 import type { Core } from "../core.ts";
@@ -82,7 +82,7 @@ export function rootDetail(core: Core, principal: string): Record<string, string
   };
 }
 
-/** Makes sure the session's root entry exists and is stored. */
+/** Makes sure the session's root entry exists and is stored. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` until it is */
 export async function ensureStarted(core: Core, recorded: RecordedSession): Promise<void> {
   recorded.started ??= record(core, recorded, {
     entry_type: "session_start",
@@ -91,6 +91,12 @@ export async function ensureStarted(core: Core, recorded: RecordedSession): Prom
     session_sensitivity_after: recorded.session.sensitivity,
     detail: { ...rootDetail(core, recorded.session.principalId), ...recorded.openedBy },
   }).stored;
-  await recorded.started;
+  try {
+    await recorded.started;
+  } catch (thrown) {
+    // The host was late with it. The journal offers it until the host has it, and then the session is like any other.
+    if (asCmcpError(thrown, "INTERNAL", "the session could not be started").code !== "AUDIT_STORE_UNAVAILABLE") throw thrown;
+    core.journal.assertCaughtUp();
+  }
 }
 

@@ -55,16 +55,16 @@ export class Sessions {
 
   /**
    * The session of a caller's label, or its one session when there is none; made on first use. One that is being closed, as
-   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next.
-   * @throws CmcpError `SESSION_LIMIT_REACHED`
+   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next. While it cannot be
+   * closed, there is no next.
+   * @throws CmcpError `SESSION_LIMIT_REACHED`, or why the session could not be closed, `AUDIT_STORE_UNAVAILABLE` most likely
    */
   async join(caller: Caller, label: string | null): Promise<RecordedSession> {
-    const before = this.byExistingLabel(caller, label);
-    if (before?.closing === null) return before;
-    await before?.closing?.catch(() => undefined);
     // Another that waited may have opened the next; it needs no room.
-    const since = this.byExistingLabel(caller, label);
-    if (since?.closing === null) return since;
+    for (let known = this.byExistingLabel(caller, label); known !== undefined; known = this.byExistingLabel(caller, label)) {
+      if (known.closing === null) return known;
+      await known.closing;
+    }
     await this.#room(caller);
     return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
   }

@@ -8,7 +8,10 @@ const EVERY_MS = 1_000;
 
 /** Closes, for as long as the process lives, sessions that were idle for too long. */
 export function startSweeping(core: Core): void {
-  setInterval(() => closeAll(core, core.sessions.takeOver()), EVERY_MS).unref();
+  setInterval(() => {
+    // While the host's store is behind nothing can be closed, and what is due stays due.
+    if (!core.journal.behind) closeAll(core, core.sessions.takeOver());
+  }, EVERY_MS).unref();
 }
 
 /** Begins to close what made room for other sessions. */
@@ -17,11 +20,5 @@ export function closeEvicted(core: Core): void {
 }
 
 function closeAll(core: Core, sessions: readonly RecordedSession[]): void {
-  for (const recorded of sessions) {
-    closeSession(core, recorded).catch((thrown: unknown) => {
-      // Most likely the host's store is down: the session is due again at the next turn.
-      reportFault(thrown);
-      core.sessions.setAside(recorded);
-    });
-  }
+  for (const recorded of sessions) closeSession(core, recorded).catch(reportFault);
 }

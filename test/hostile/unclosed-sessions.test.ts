@@ -4,6 +4,8 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { decodeRecord } from "@cmcp/audit";
+import { untrusted } from "@cmcp/boundary";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { eventually } from "../gateway/principals.ts";
@@ -55,6 +57,10 @@ test("sessions that made room and cannot be closed are bounded, and closed once 
   const waiting = open();
   host.observe(() => undefined);
   assert.equal((await waiting).code, undefined, "an arrival goes on as soon as a session is closed");
+  await eventually("every evicted session is closed", async () => (await evicted()) === 0);
+  const records = [...host.store.scan({ kind: "claim" })].flat().map((bytes) => decodeRecord(untrusted(bytes)));
+  const numbers = records.flatMap((record) => (record.kind === "claim" ? [record.body.sequence_number] : []));
+  assert.deepEqual(numbers, numbers.map((_, index) => index + 1), "a claim that was stored too late to be answered keeps its number");
 });
 
 test("a session that could not be closed is closed once the store is back, and its principal is told to retry until then", async (t) => {

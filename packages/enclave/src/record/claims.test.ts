@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import type { Claim } from "@cmcp/claim";
+import type { Claim, WrittenClaim } from "@cmcp/claim";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import { Caller } from "../caller.ts";
 import { Clock } from "../clock.ts";
 import type { Core } from "../core.ts";
-import { closeSession } from "./claims.ts";
+import { ClaimSequence, closeSession } from "./claims.ts";
 import { Sessions } from "./sessions.ts";
 import { startSweeping } from "./sweep.ts";
 
@@ -70,4 +70,21 @@ test("the sweep closes what is due at its next turn, and waits with it while the
     await new Promise(setImmediate);
     assert.equal(host.asked, turn, "what fails again is due at the turn after");
   }
+});
+
+test("a claim has the number after the last that was written, and names its hash; one that could not be written takes none", () => {
+  const claims = new ClaimSequence();
+  const seen: unknown[] = [];
+  const write = (hash: string) => (number: number, previous: string | null) => {
+    seen.push([number, previous]);
+    return { hash } as WrittenClaim;
+  };
+  claims.next(write("first"));
+  const fails = (): never => {
+    throw new Error("not written");
+  };
+  assert.throws(() => claims.next(fails));
+  claims.next(write("second"));
+  assert.equal(claims.next(write("third")).hash, "third");
+  assert.deepEqual(seen, [[1, null], [2, "first"], [3, "second"]]);
 });

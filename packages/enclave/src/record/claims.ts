@@ -12,18 +12,16 @@ import type { RecordedSession } from "./recorded-session.ts";
 export class ClaimSequence {
   #number = 0;
   #previous: string | null = null;
-  #tail: Promise<unknown> = Promise.resolve();
 
-  /** Runs `make` alone; the number and link advance only when it succeeds. */
-  async next(make: (number: number, previous: string | null) => Promise<WrittenClaim>): Promise<Claim> {
-    const run = this.#tail.then(async () => {
-      const { claim, hash } = await make(this.#number + 1, this.#previous);
-      this.#number += 1;
-      this.#previous = hash;
-      return claim;
-    });
-    this.#tail = run.catch(() => undefined);
-    return await run;
+  /**
+   * The claim that `write` writes under the next number and link. They are its own from then on, however late the host
+   * stores it: another of the same number would look like a fork.
+   */
+  next(write: (number: number, previous: string | null) => WrittenClaim): WrittenClaim {
+    const written = write(this.#number + 1, this.#previous);
+    this.#number += 1;
+    this.#previous = written.hash;
+    return written;
   }
 }
 
@@ -53,8 +51,8 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   const { config, key } = core;
   const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
   const { call_graph_summary: graph } = summarize(recorded.session);
-  return await core.claims.next(async (sequenceNumber, previous) => {
-    const made = writeClaim(
+  const { claim, written, hash } = core.claims.next((sequenceNumber, previous) =>
+    writeClaim(
       buildClaim({
         eatProfile: config.enclave.eat_profile,
         issuedAt: Math.floor(core.clock.now().getTime() / 1000),
@@ -70,13 +68,13 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         ...(previous === null ? {} : { previousClaimHash: previous }),
       }),
       (bytes) => key.sign(bytes),
-    );
-    await core.journal.append(recorded.session.id, {
-      kind: "claim",
-      body: { session_id: recorded.session.id, sequence_number: sequenceNumber, claim_hash: made.hash, claim: made.written },
-    });
-    return made;
+    ),
+  );
+  await core.journal.append(recorded.session.id, {
+    kind: "claim",
+    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written },
   });
+  return claim;
 }
 
 /**

@@ -76,6 +76,8 @@ describe("policy commands", () => {
     const send = { tool: "send_message", arguments: { to: "a", text: "b" } };
     assert.deepEqual(await decided(send), ["allow", "allow-messages", "policy"]);
     assert.deepEqual(await decided({ ...send, session_max_sensitivity: "hipaa_phi" }), ["deny", "no-messages-after-health-data", "sensitivity"]);
+    assert.deepEqual(await decided({ ...send, session_sensitivity: "hipaa_phi" }), ["deny", "no-messages-after-health-data", "sensitivity"]);
+    assert.equal((await run({ ...send, session_sensitivity: "hipaa_phi", session_max_sensitivity: "public" })).code, 64, "no session stands above its maximum");
     assert.deepEqual(await decided({ tool: "send_message", arguments: { to: 5 } }), ["deny", "input-schema", "not-policy"]);
     assert.deepEqual(await decided({ tool: "gone" }), ["deny", "not-in-catalog", "not-policy"]);
     assert.deepEqual(await decided({ ...send, session_max_sensitivity: "board", vocabulary: { board: 5 } }), ["allow", "allow-messages", "policy"]);

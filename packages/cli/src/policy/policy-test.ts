@@ -8,6 +8,7 @@ import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readSavedCall, type SavedCall } from "./saved-call.ts";
+import { sessionLabels, type SessionLabels } from "./session-labels.ts";
 import { readTools } from "./tools.ts";
 
 type Outcome = Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields"> | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
@@ -17,10 +18,11 @@ export const policyTest: Command = {
   help: `Usage: cmcp policy test FOLDER --catalog FILE --call FILE [--expect DECISION] [--json]
 
 Says how the bundle in FOLDER decides a call, and by which rules, without making the call. The call is JSON:
-tool and, where they matter, arguments, principal, workflow, session_max_sensitivity, session_sensitivity,
-enforcement_mode, vocabulary (the deployment's own labels with their ranks), and who the caller is:
-identity_source (bearer, jwt or tokenless; bearer when absent), with jwt identity_issuer, user_identity and
-identity_claims (a list of name=value), and host_asserted_identity.
+tool and, where they matter, arguments, principal, workflow, session_sensitivity (the label the session stands
+at), session_max_sensitivity (the highest it has stood at; each follows from the other), enforcement_mode,
+vocabulary (the deployment's own labels with their ranks), and who the caller is: identity_source (bearer, jwt
+or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
+name=value), and host_asserted_identity.
 
   --catalog FILE    the tool catalog
   --call FILE       the call
@@ -37,14 +39,13 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect)) throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
     const vocabulary = new Vocabulary(call.vocabulary);
-    const unknown = [call.session_max_sensitivity, call.session_sensitivity ?? "public"].find((label) => !vocabulary.has(label));
-    if (unknown !== undefined) throw new CmcpError("USAGE", `sensitivity label ${unknown} is not known; give its rank in vocabulary`);
+    const labels = sessionLabels(call, vocabulary);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const tools = [...catalog.tools.values()];
     const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
-    const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, vocabulary));
+    const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json) out.write(`${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`);
     else out.write(text(outcome, policy.warnings, ok ? null : (expect ?? null)));
@@ -75,15 +76,15 @@ function principalOf(call: SavedCall): CallFacts["principal"] {
   };
 }
 
-function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, vocabulary: Vocabulary): CallFacts {
+function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, sensitivity: SessionLabels & { readonly rank: number }): CallFacts {
   return {
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
     workflowId: call.workflow,
     workflowAllowedTools: tools.map(({ toolName }) => toolName),
-    sessionSensitivity: call.session_sensitivity ?? call.session_max_sensitivity,
-    sessionMaxSensitivity: call.session_max_sensitivity,
-    sensitivityLevelInt: vocabulary.rank(call.session_max_sensitivity),
+    sessionSensitivity: sensitivity.current,
+    sessionMaxSensitivity: sensitivity.max,
+    sensitivityLevelInt: sensitivity.rank,
     enforcementMode: call.enforcement_mode,
     catalogHash,
     attestationPlatform: "software-only",

@@ -11,8 +11,8 @@ const savedCallSchema = z
     arguments: z.record(z.string(), z.json()).default({}),
     principal: z.string().min(1).max(128).default("default"),
     workflow: z.string().min(1).max(128).default("default"),
-    /** Highest label the session has seen, and the label it stands at; the first when only that is given. */
-    session_max_sensitivity: label.default("public"),
+    /** Highest label the session has stood at, and the label it stands at. */
+    session_max_sensitivity: label.optional(),
     session_sensitivity: label.optional(),
     enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
     /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */

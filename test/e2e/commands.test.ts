@@ -68,6 +68,29 @@ test("no command, an unknown one, and an unknown one in JSON are usage errors th
   assert.deepEqual([ok, error?.code], [false, "USAGE"]);
 });
 
+test("words that every object knows are unknown commands too", async () => {
+  for (const word of ["constructor", "toString", "__proto__"]) {
+    const { code, stderr } = await cmcp([word]);
+    assert.equal(code, 64, stderr);
+    assert.match(stderr, /^USAGE: there is no command/);
+  }
+});
+
+for (const group of new Set(NAMES.filter((name) => name.includes(" ")).map((name) => name.split(" ")[0] ?? ""))) {
+  test(`${group}: lists its commands, with --help and by itself, and knows no other`, async () => {
+    const own = NAMES.filter((name) => name.startsWith(`${group} `));
+    const [bare, help, unknown, inJson] = await Promise.all([[], ["--help"], ["no-such-command"], ["--json"]].map((rest) => cmcp([group, ...rest])));
+    assert.ok(bare !== undefined && help !== undefined && unknown !== undefined && inJson !== undefined);
+    assert.deepEqual([bare.code, help.code, unknown.code, inJson.code], [64, 0, 64, 64]);
+    for (const { stdout, stderr } of [bare, help]) {
+      assert.deepEqual([...stdout.matchAll(/^ {2}cmcp ((?:[a-z-]+ )*?[a-z-]+) {2,}\S/gm)].map(([, name]) => name), own);
+      assert.equal(stderr, "");
+    }
+    assert.match(unknown.stderr, new RegExp(`^USAGE: .*cmcp ${group} --help`));
+    assert.equal(answerOf(inJson).error?.code, "USAGE");
+  });
+}
+
 for (const [name, help] of helpOf) {
   const words = name.split(" ");
   test(`${name}: explains itself, and refuses what it does not know in words and in JSON`, async () => {
@@ -76,7 +99,7 @@ for (const [name, help] of helpOf) {
     assert.match(help, new RegExp(`^Example: +(?:[A-Z_]+=\\S+ )?cmcp ${name}\\b`, "m"));
     const codes = documentedCodes(help);
     assert.ok(codes.includes(0) && codes.includes(64), help);
-    for (const args of [[], ["--no-such-option"]]) {
+    for (const args of [[], ["--no-such-option"], ["one", "too-many"]]) {
       const plain = await cmcp([...words, ...args]);
       assert.deepEqual([plain.code, plain.stdout], [64, ""], args.join(" "));
       assert.match(plain.stderr, /^USAGE: .+\nwhat to do: .+\n$/, args.join(" "));

@@ -3,10 +3,27 @@ import { CmcpError } from "@cmcp/boundary";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** `parseArgs` that is strict and speaks our errors. @throws CmcpError `USAGE` */
-export function readArguments<T extends Options>(args: readonly string[], options: T) {
+/**
+ * `parseArgs` that is strict and speaks our errors. Nothing is ignored: an argument too many is refused as an unknown
+ * option is, and so is a second value of an option that has one.
+ * @param takes the name of the one argument that is no option, such as `FOLDER`; without it there is none
+ * @throws CmcpError `USAGE`
+ */
+export function readArguments<T extends Options>(args: readonly string[], options: T, takes?: string) {
+  const { values, positionals, tokens } = parsed(args, options);
+  if (positionals.length > (takes === undefined ? 0 : 1)) throw new CmcpError("USAGE", takes === undefined ? "all that the command takes is named by options, and something else was given" : `one ${takes} at a time`);
+  const given = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind !== "option" || token.value === undefined || options[token.name]?.multiple === true) continue;
+    if (given.has(token.name)) throw new CmcpError("USAGE", `--${token.name} is given twice`);
+    given.add(token.name);
+  }
+  return { values, positional: positionals[0] };
+}
+
+function parsed<T extends Options>(args: readonly string[], options: T) {
   try {
-    return parseArgs({ args: joined(args, options), options, allowPositionals: true, strict: true });
+    return parseArgs({ args: joined(args, options), options, allowPositionals: true, strict: true, tokens: true });
   } catch (thrown) {
     throw new CmcpError("USAGE", thrown instanceof Error ? thrown.message : "the arguments were not understood", { cause: thrown });
   }

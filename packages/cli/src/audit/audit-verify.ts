@@ -1,7 +1,7 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { fromBase64Url, CmcpError } from "@cmcp/boundary";
 import { OUTCOME_EXIT, verifyBundle } from "@cmcp/verify";
-import { readArguments } from "../arguments.ts";
+import { readArguments, required } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { printVerdict, readRecord } from "../verify/verify.ts";
 
@@ -24,9 +24,8 @@ Exit codes: 0 accepted, 10 rejected, 30 malformed, 64 usage, 1 internal.
 Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json --allow-software-only
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    const [path] = positionals;
-    if (path === undefined || positionals.length > 1) throw new CmcpError("USAGE", "one BUNDLE is required");
+    const { values, positional } = readArguments(args, OPTIONS, "BUNDLE");
+    const path = required(positional, "BUNDLE");
     const { "trusted-key": trustedKey, receipt = [] } = values;
     if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
     const expected = { allowSoftwareOnly: values["allow-software-only"], ...(trustedKey === undefined ? {} : { trustedKey }) };

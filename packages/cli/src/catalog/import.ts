@@ -65,9 +65,8 @@ Exit codes: 0 written, 10 refused, 64 usage.
 Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@example.com --domain public --sensitivity public --tool echo
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    if (positionals.length > 1) throw new CmcpError("USAGE", "one URL at a time");
-    const url = serverUrl(required(positionals[0], "URL"));
+    const { values, positional } = readArguments(args, OPTIONS, "URL");
+    const url = serverUrl(required(positional, "URL"));
     const approvedBy = required(values["approved-by"], "--approved-by");
     if (!/^[^\s@]+@[^\s@]+$/.test(approvedBy)) throw new CmcpError("USAGE", "--approved-by is an e-mail address");
     const existing = await catalogToExtend(values.into);

@@ -13,8 +13,8 @@ Exit codes: 0 printed, 10 the catalog is not valid, 64 usage.
 Example:    cmcp catalog hash examples/quickstart/catalog.json
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
-    const hash = catalogHash(await readCatalogFile(required(positionals[0], "FILE")));
+    const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "FILE");
+    const hash = catalogHash(await readCatalogFile(required(positional, "FILE")));
     out.write(values.json ? `${JSON.stringify({ ok: true, hash })}\n` : `${hash}\n`);
     return EXIT.ok;
   },

@@ -13,8 +13,8 @@ Exit codes: 0 printed, 10 the bundle is not valid, 64 usage.
 Example:    cmcp policy hash examples/quickstart/policies
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
-    const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
+    const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "FOLDER");
+    const bundle = await loadBundleFolder(required(positional, "FOLDER"));
     out.write(values.json ? `${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version })}\n` : `${bundle.hash}\n`);
     return EXIT.ok;
   },

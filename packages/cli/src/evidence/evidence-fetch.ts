@@ -48,8 +48,7 @@ Example:    cmcp evidence fetch --platform tdx --evidence quote.bin --out collat
             cmcp evidence fetch --into evidence.json
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    if (positionals.length > 0) throw new CmcpError("USAGE", "evidence is given with --evidence or --into");
+    const { values } = readArguments(args, OPTIONS);
     return values.into === undefined ? await keepFiles(values, terminal) : await complete(values.into, values, terminal);
   },
 };

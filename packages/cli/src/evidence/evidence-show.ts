@@ -21,9 +21,8 @@ Exit codes: 0 shown, 30 not one of these, 64 usage.
 Example:    cmcp evidence show report.bin
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    const path = required(positionals[0], "FILE");
-    if (positionals.length > 1) throw new CmcpError("USAGE", "one FILE at a time");
+    const { values, positional } = readArguments(args, OPTIONS, "FILE");
+    const path = required(positional, "FILE");
     const kind = values.as === undefined ? undefined : SHOWN_KINDS.find((known) => known === values.as);
     if (values.as !== undefined && kind === undefined) throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
     const shown = showEvidence(await readFileOf(path), kind);

@@ -1,5 +1,5 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
-import { CmcpError, toHex } from "@cmcp/boundary";
+import { toHex } from "@cmcp/boundary";
 import { attestationResult, policyForEarlier, verifyEvidence, type EvidenceFiles, type EvidenceVerdict } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
@@ -52,8 +52,7 @@ Exit codes: 0 verified, 10 rejected, 30 malformed, 64 usage, 1 internal.
 Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --certs vcek.der --policy authenticity-only
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    if (positionals.length > 0) throw new CmcpError("USAGE", "evidence is given with --evidence");
+    const { values } = readArguments(args, OPTIONS);
     const platform = platformOf(required(values.platform, "--platform"));
     const { id, policy } = await policyOf(values.policy);
     const files = await filesOf(values);

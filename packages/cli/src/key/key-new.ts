@@ -16,8 +16,8 @@ Exit codes: 0 written, 64 usage or the file is there already.
 Example:    cmcp key new operator.pem
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
-    const path = required(positionals[0], "FILE");
+    const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "FILE");
+    const path = required(positional, "FILE");
     const { privateKey } = generateKeyPairSync("ed25519");
     try {
       await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });

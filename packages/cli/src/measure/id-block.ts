@@ -56,8 +56,7 @@ Exit codes: 0 made, 10 a key or value is not valid, 64 usage.
 Example:    cmcp measure id-block --measurement "$(cmcp measure sev-snp …)" --idkey id.pem --guest-svn 3
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    if (positionals.length > 0) throw new CmcpError("USAGE", "files are named by options");
+    const { values } = readArguments(args, OPTIONS);
     const block = idBlockBytes({
       measurement: readSha384(required(values.measurement, "--measurement"), "--measurement"),
       familyId: identifier(values["family-id"], "--family-id"),

@@ -126,8 +126,7 @@ Exit codes: 0 computed, 10 a file is not valid, 64 usage.
 Example:    cmcp measure sev-snp --ovmf OVMF.amdsev.fd --vcpus 1 --vcpu-type EPYC-v4 --kernel vmlinuz --initrd initrd.img --append acpi=off
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, OPTIONS);
-    if (positionals.length > 0) throw new CmcpError("USAGE", "files are named by options");
+    const { values } = readArguments(args, OPTIONS);
     const format = values["output-format"];
     if (format !== "hex" && format !== "base64") throw new CmcpError("USAGE", "--output-format is hex or base64");
     const { digest, processors } = await measure(values, await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE));

@@ -15,8 +15,8 @@ Exit codes: 0 computed, 10 the files cannot be measured, 64 usage, 1 internal.
 Example:    cmcp measure stdio /srv/mcp/server-memory
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
-    const path = resolve(required(positionals[0], "PATH"));
+    const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "PATH");
+    const path = resolve(required(positional, "PATH"));
     const digest = `sha256:${toHex(treeDigest(path))}`;
     out.write(values.json ? `${JSON.stringify({ ok: true, measure_target: path, binary_digest: digest })}\n` : `${digest}\n`);
     return EXIT.ok;

@@ -32,8 +32,7 @@ Exit codes: 0 computed, 10 a file is not valid or its measurement does not follo
 Example:    cmcp measure tdx --ovmf OVMF.inteltdx.fd --kernel vmlinuz --initrd initrd.img --append quiet
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, { ...BOOT_OPTIONS, ovmf: { type: "string" }, "acpi-digests": { type: "string" }, json: { type: "boolean", default: false } });
-    if (positionals.length > 0) throw new CmcpError("USAGE", "files are named by options");
+    const { values } = readArguments(args, { ...BOOT_OPTIONS, ovmf: { type: "string" }, "acpi-digests": { type: "string" }, json: { type: "boolean", default: false } });
     const memory = values.memory === undefined ? undefined : readSize(values.memory, "--memory");
     const machine = { ...(memory === undefined ? {} : { memory }), ...acpiDigests(values["acpi-digests"]) };
     const firmware = await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE);

@@ -34,8 +34,7 @@ Exit codes: 0 computed, 10 a file is not valid or its measurement does not follo
 Example:    cmcp measure tpm --kernel vmlinuz --initrd initrd.img --append "quiet panic=-1"
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, { ...BOOT_OPTIONS, "launch-document": { type: "string" }, json: { type: "boolean", default: false } });
-    if (positionals.length > 0) throw new CmcpError("USAGE", "files are named by options");
+    const { values } = readArguments(args, { ...BOOT_OPTIONS, "launch-document": { type: "string" }, json: { type: "boolean", default: false } });
     const boot = await readBoot(values, values.memory === undefined ? undefined : readSize(values.memory, "--memory"));
     const document = values["launch-document"];
     if (boot === undefined && document === undefined) throw new CmcpError("USAGE", "--kernel, --uki or --launch-document is required");

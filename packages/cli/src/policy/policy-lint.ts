@@ -19,8 +19,8 @@ Exit codes: 0 nothing found, 10 findings, or the bundle does not load, 64 usage.
 Example:    cmcp policy lint examples/quickstart/policies --catalog examples/quickstart/catalog.json
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { catalog: { type: "string" }, json: { type: "boolean", default: false } });
-    const bundle = await loadBundleFolder(required(positionals[0], "FOLDER"));
+    const { values, positional } = readArguments(args, { catalog: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const bundle = await loadBundleFolder(required(positional, "FOLDER"));
     const catalog = values.catalog === undefined ? { tools: new Map() } : await readTools(values.catalog);
     const findings = lintBundle(bundle, catalog);
     const ok = findings.length === 0;

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { CmcpError } from "@cmcp/boundary";
 import { compareVersions, signBundle, verifyBundleSignature } from "@cmcp/policy/bundle";
 import { readArguments, required } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
@@ -21,9 +20,8 @@ Exit codes: 0 signed, 10 the bundle is not valid, 64 usage.
 Example:    cmcp policy sign policies --key policy.pem
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { key: { type: "string" }, json: { type: "boolean", default: false } });
-    if (positionals.length > 1) throw new CmcpError("USAGE", "one FOLDER at a time");
-    const folder = required(positionals[0], "FOLDER");
+    const { values, positional } = readArguments(args, { key: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const folder = required(positional, "FOLDER");
     const key = await readOperatorKey(required(values.key, "--key"));
     const bundle = await loadBundleFolder(folder);
     compareVersions(bundle.version, bundle.version);

@@ -34,7 +34,7 @@ Exit codes: 0 decided, as expected if --expect is given; 10 decided otherwise, o
 Example:    cmcp policy test policies --catalog catalog.json --call calls/send-after-phi.json --expect deny
 `,
   async run(args, { out }) {
-    const { values, positionals } = readArguments(args, { catalog: { type: "string" }, call: { type: "string" }, expect: { type: "string" }, json: { type: "boolean", default: false } });
+    const { values, positional } = readArguments(args, { catalog: { type: "string" }, call: { type: "string" }, expect: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
     const { expect } = values;
     if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect)) throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
@@ -42,7 +42,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const labels = sessionLabels(call, vocabulary);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const tools = [...catalog.tools.values()];
-    const policy = await checkCedar(await loadBundleFolder(required(positionals[0], "FOLDER")), catalog);
+    const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
     const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));

@@ -19,8 +19,8 @@ Exit codes: 0 printed, 64 usage.
 Example:    cmcp token new billing-agent
 `,
   run(args, { out }) {
-    const { values, positionals } = readArguments(args, { json: { type: "boolean", default: false } });
-    const principal = required(positionals[0], "PRINCIPAL");
+    const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "PRINCIPAL");
+    const principal = required(positional, "PRINCIPAL");
     if (!principalId.safeParse(principal).success) throw new CmcpError("USAGE", "PRINCIPAL is 1 to 128 of letters, digits and ._:@/-");
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
     const line = `${principal} sha256:${createHash("sha256").update(token).digest("hex")}`;

@@ -78,11 +78,9 @@ Exit codes: 0 accepted, 10 rejected, 20 unsupported, 30 malformed, 64 usage, 1 i
 Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --allow-software-only
 `,
   async run(args, terminal) {
-    const { values, positionals } = readArguments(args, OPTIONS);
+    const { values, positional: claimPath } = readArguments(args, OPTIONS, "CLAIM");
     const expected = await expectations(values);
     const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
-    const [claimPath] = positionals;
-    if (positionals.length > 1) throw new CmcpError("USAGE", "one CLAIM at a time");
     let verdict: Verdict;
     if (claimPath !== undefined) {
       const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };

@@ -105,6 +105,7 @@ export const ERROR_CODES = {
   BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export"),
+  GATEWAY_ANSWER_INVALID: fact(null, "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page in between"),
   ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting"),
   AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry"),
   AUDIT_RECORD_TOO_LARGE: fact(500, "report this as a bug; audit records are bounded below the store's limit"),

@@ -1,8 +1,10 @@
 import process from "node:process";
-import { CmcpError, isJsonObject, parseJson, untrusted, type ErrorCode, ERROR_CODES, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, parseJson, untrusted, type ErrorCode, ERROR_CODES, type JsonObject, type JsonValue } from "@cmcp/boundary";
 
 const LIMITS = { maxBytes: 64 * 1024 * 1024, maxDepth: 32, maxItems: 2_000_000 };
 const TIMEOUT_MS = 60_000;
+/** Characters of a gateway's message that are shown. */
+const MAX_MESSAGE = 1000;
 
 /** Environment variable that a bearer token is read from when no other is named. */
 export const TOKEN_VARIABLE = "CMCP_BEARER_TOKEN";
@@ -14,9 +16,14 @@ export function tokenFrom(variable: string): string {
   return token;
 }
 
+/** An answer that no gateway gives. @param why how it answered; nothing of the answer is quoted */
+export function notAGateway(base: string, why: string, cause?: unknown): CmcpError {
+  return new CmcpError("GATEWAY_ANSWER_INVALID", `${originOf(base)} answered, but not as a gateway does: ${why}`, { cause });
+}
+
 /**
  * One request to a gateway.
- * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, else the gateway's own error
+ * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when something else does, else the gateway's own error
  */
 export async function ask(base: string, path: string, init: { method?: "POST"; token?: string; body?: object }): Promise<JsonObject> {
   if (!URL.canParse(path, base)) throw new CmcpError("USAGE", "--url is the gateway's address, such as http://127.0.0.1:8443");
@@ -27,22 +34,50 @@ export async function ask(base: string, path: string, init: { method?: "POST"; t
       method: init.method ?? "GET",
       headers: { ...(init.token === undefined ? {} : { authorization: `Bearer ${init.token}` }), ...(init.body === undefined ? {} : { "content-type": "application/json" }) },
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
-      redirect: "error",
+      // Not followed: the token is for this address, and a gateway sends nobody elsewhere.
+      redirect: "manual",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     status = response.status;
-    bytes = await response.bytes();
+    bytes = await bounded(response, base);
   } catch (thrown) {
-    throw new CmcpError("ENCLAVE_UNAVAILABLE", `no gateway answers at ${base}`, { cause: thrown });
+    throw thrown instanceof CmcpError ? thrown : new CmcpError("ENCLAVE_UNAVAILABLE", `no gateway answers at ${originOf(base)}`, { cause: thrown });
   }
-  const reply = parseJson(untrusted(bytes), LIMITS);
-  if (!isJsonObject(reply)) throw new CmcpError("MCP_PARSE_FAILURE", "the gateway's answer is not an object");
+  const reply = read(bytes, status, base);
   if (status === 200) return reply;
-  throw refusal(reply, status);
+  throw refusal(reply, status, base);
 }
 
-function refusal({ error }: JsonObject, status: number): CmcpError {
-  const { code, message } = isJsonObject(error ?? null) ? (error as JsonObject) : {};
-  const known = typeof code === "string" && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "TEE_FAULT";
-  return new CmcpError(known, typeof message === "string" ? message : `the gateway answered with status ${status}`);
+/** The address without what else a URL may hold, which may be a secret. */
+function originOf(base: string): string {
+  return new URL(base).origin;
+}
+
+async function bounded({ body }: Response, base: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength;
+    if (size > LIMITS.maxBytes) throw notAGateway(base, `with more than ${LIMITS.maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function read(bytes: Uint8Array, status: number, base: string): JsonObject {
+  let reply: JsonValue;
+  try {
+    reply = parseJson(untrusted(bytes), LIMITS);
+  } catch (thrown) {
+    throw notAGateway(base, `with status ${status} and no JSON`, thrown);
+  }
+  if (!isJsonObject(reply)) throw notAGateway(base, `with status ${status} and no JSON object`);
+  return reply;
+}
+
+/** The error that a gateway answers with; its text is another program's, so nothing in it moves a terminal's cursor. */
+function refusal({ error }: JsonObject, status: number, base: string): CmcpError {
+  const { code, message } = isJsonObject(error) ? error : {};
+  if (typeof code !== "string" || !Object.hasOwn(ERROR_CODES, code) || typeof message !== "string") return notAGateway(base, `with status ${status} and no error of its own`);
+  return new CmcpError(code as ErrorCode, message.slice(0, MAX_MESSAGE).replaceAll(/\p{C}/gu, "?"));
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { ask, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
+import { ask, notAGateway, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = { url: { type: "string" }, session: { type: "string" }, "token-env": { type: "string", default: TOKEN_VARIABLE }, out: { type: "string" }, "evidence-out": { type: "string" }, json: { type: "boolean", default: false } } as const;
 
@@ -19,7 +19,7 @@ evidence file that cmcp verify needs beside it, on any platform but software-onl
   --out FILE        where the claim goes; claim-ID.json by default
   --evidence-out FILE  where the evidence goes; evidence-ID.json by default
 
-Exit codes: 0 closed, 10 refused by the gateway, 64 usage.
+Exit codes: 0 closed, 10 refused by the gateway, or no gateway's answer, 64 usage.
 Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f0f-4a57-9a43-5f1d7c1d2e90
 `,
   async run(args, { out }) {
@@ -29,6 +29,7 @@ Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f
     if (!/^[0-9a-f-]{36}$/.test(session)) throw new CmcpError("USAGE", "--session is the session's id, a UUID");
     const token = tokenFrom(values["token-env"]);
     const claim = await ask(url, `/sessions/${session}/close`, { method: "POST", token });
+    if (!isClaimOf(session, claim)) throw notAGateway(url, "with no claim of the session");
     const path = values.out ?? `claim-${session}.json`;
     await writeRecord(path, claim, "--out");
     const evidence = hasEvidence(claim) ? (values["evidence-out"] ?? `evidence-${session}.json`) : null;
@@ -45,6 +46,11 @@ async function writeRecord(path: string, record: JsonObject, option: string): Pr
   } catch (thrown) {
     throw new CmcpError("USAGE", `the session is closed, but ${path} cannot be written; ask again with another ${option}`, { cause: thrown });
   }
+}
+
+/** Whether an answer has the parts of a claim and names the session; whether it verifies is `cmcp verify`'s to say. */
+function isClaimOf(session: string, { trace, gateway }: JsonObject): boolean {
+  return isJsonObject(trace) && isJsonObject(gateway) && gateway["session_id"] === session;
 }
 
 /** Whether the claim's platform has evidence: every one but software-only. */

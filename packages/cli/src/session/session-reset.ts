@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { asCmcpError, CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
 import { auditEntrySchema, MAX_RECEIPT_BYTES, receiptSchema, resetSigningInput, resetStatementSchema, type ResetStatement, type SignedReset } from "@cmcp/audit/schema";
 import { claimSchema } from "@cmcp/claim/schema";
 import { thumbprintInput } from "@cmcp/attestation/binding";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";
-import { ask, tokenFrom } from "./gateway-client.ts";
+import { ask, notAGateway, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = {
   url: { type: "string" },
@@ -36,7 +36,7 @@ over the session, its chain so far and this instance, and posts it. The session 
   --token-env NAME  environment variable with the bearer token of the session's principal, to look the chain up with
   --sequence N      higher than in any statement of this key before; milliseconds since 1970 by default
 
-Exit codes: 0 reset, 10 refused by the gateway, 64 usage.
+Exit codes: 0 reset, 10 refused by the gateway, or no gateway's answer, 64 usage.
 Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --receipt receipt.json --reason "record was synthetic"
 `,
   async run(args, { out }) {
@@ -50,7 +50,7 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
     const statement = statementOf({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
     const signed: SignedReset = { statement, key: key.publicKey, signature: toBase64Url(key.sign(resetSigningInput(statement))) };
     const reply = await ask(url, `/sessions/${statement.session_id}/reset`, { method: "POST", body: signed });
-    report(reply, values.json, out);
+    report(reply, url, values.json, out);
     return EXIT.ok;
   },
 };
@@ -75,7 +75,7 @@ async function placeOfReceipt(path: string): Promise<Place> {
 /** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
 async function placeOfSession(url: string, session: string, token: string): Promise<Place> {
   const parsed = claimSchema.safeParse(await ask(url, `/sessions/${encodeURIComponent(session)}/trace-claim`, { token }));
-  if (!parsed.success) throw asCmcpError(parsed.error, "CLAIM_MALFORMED", "the gateway's claim does not have the documented form");
+  if (!parsed.success) throw notAGateway(url, "with no claim of the documented form", parsed.error);
   const { trace, gateway } = parsed.data;
   const instance = createHash("sha256").update(thumbprintInput(trace.cnf.jwk)).digest("base64url");
   return { session_id: gateway.session_id, chain_tip: gateway.audit_chain.tip, instance };
@@ -83,9 +83,9 @@ async function placeOfSession(url: string, session: string, token: string): Prom
 
 const replySchema = auditEntrySchema.pick({ session_id: true, sequence_number: true, entry_hash: true, session_sensitivity_before: true, session_sensitivity_after: true });
 
-function report(reply: JsonObject, asJson: boolean, out: { write(text: string): unknown }): void {
+function report(reply: JsonObject, url: string, asJson: boolean, out: { write(text: string): unknown }): void {
   const parsed = replySchema.safeParse(reply);
-  if (!parsed.success) throw new CmcpError("TEE_FAULT", "the gateway's answer to the reset does not have the documented form");
+  if (!parsed.success) throw notAGateway(url, "with no entry of a reset", parsed.error);
   const { session_id: session, session_sensitivity_before: before, session_sensitivity_after: after, sequence_number: entry } = parsed.data;
   out.write(asJson ? `${JSON.stringify({ ok: true, ...parsed.data })}\n` : `session ${session} reset: ${before} to ${after}, audit entry ${entry}\n`);
 }

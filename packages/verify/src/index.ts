@@ -2,6 +2,7 @@ export type { VerifierCrypto } from "./crypto.ts";
 export type { EvidenceRecord } from "./claim/evidence.ts";
 export type { ExpectedLaunch, LaunchTerms } from "./claim/launch-terms.ts";
 export { CLOCK_SKEW_SECONDS, type Expectations } from "./expectations.ts";
+export { MAX_BUNDLE_BYTES } from "./parse.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
 export { OUTCOME_EXIT, type Check, type CheckStatus, type Completeness, type Outcome, type Verdict } from "./verdict.ts";
 export { verifyBundle, type BundleRecord } from "./verify-bundle.ts";

@@ -3,7 +3,9 @@ import { MAX_RECEIPT_BYTES, auditBundleSchema, incompleteSessionSchema, receiptS
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
-const BUNDLE_LIMITS: JsonLimits = { maxBytes: 512 * 1024 * 1024, maxDepth: 8, maxItems: 20_000_000 };
+/** Largest audit bundle or export, in bytes. */
+export const MAX_BUNDLE_BYTES = 512 * 1024 * 1024;
+const BUNDLE_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
 const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 };
 
 interface Shape<T> {

@@ -3,7 +3,9 @@ import { fromBase64Url, CmcpError } from "@cmcp/boundary";
 import { OUTCOME_EXIT, verifyBundle } from "@cmcp/verify";
 import { readArguments, required } from "../arguments.ts";
 import type { Command } from "../command.ts";
-import { printVerdict, readRecord } from "../verify/verify.ts";
+import { readFileOf } from "../read-file.ts";
+import { readBundleFile } from "../verify/bundle-file.ts";
+import { printVerdict } from "../verify/verify.ts";
 
 const OPTIONS = { receipt: { type: "string", multiple: true }, "trusted-key": { type: "string" }, "allow-software-only": { type: "boolean", default: false }, json: { type: "boolean", default: false } } as const;
 
@@ -29,7 +31,7 @@ Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json -
     const { "trusted-key": trustedKey, receipt = [] } = values;
     if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
     const expected = { allowSoftwareOnly: values["allow-software-only"], ...(trustedKey === undefined ? {} : { trustedKey }) };
-    const verdict = await verifyBundle({ bundle: await readRecord(path), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
+    const verdict = await verifyBundle({ bundle: await readBundleFile(path), receipts: await Promise.all(receipt.map(readFileOf)) }, expected, nodeCrypto);
     printVerdict(verdict, values.json, terminal);
     return OUTCOME_EXIT[verdict.outcome];
   },

@@ -3,7 +3,7 @@ import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
 import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
 import type { Terminal } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
-import { readFileOf } from "./inputs.ts";
+import { readFileOf } from "../read-file.ts";
 import { askVendors } from "./vendor-services.ts";
 
 /** How an evidence file is completed. */

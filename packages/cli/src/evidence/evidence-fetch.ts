@@ -4,8 +4,9 @@ import { CmcpError } from "@cmcp/boundary";
 import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { readFileOf } from "../read-file.ts";
 import { completeFile } from "./complete-file.ts";
-import { platformOf, policyOf, readFileOf, timeOf } from "./inputs.ts";
+import { platformOf, policyOf, timeOf } from "./inputs.ts";
 import { askVendors } from "./vendor-services.ts";
 
 const OPTIONS = {

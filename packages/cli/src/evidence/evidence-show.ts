@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { SHOWN_KINDS, showEvidence } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { readFileOf } from "./inputs.ts";
+import { readFileOf } from "../read-file.ts";
 
 const OPTIONS = { as: { type: "string" }, json: { type: "boolean", default: false } } as const;
 

@@ -3,8 +3,9 @@ import { toHex } from "@cmcp/boundary";
 import { attestationResult, policyForEarlier, verifyEvidence, type EvidenceFiles, type EvidenceVerdict } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { readFileOf } from "../read-file.ts";
 import { imageMatcher } from "./image.ts";
-import { hexOption, platformOf, policyOf, readFileOf, timeOf } from "./inputs.ts";
+import { hexOption, platformOf, policyOf, timeOf } from "./inputs.ts";
 
 const OPTIONS = {
   platform: { type: "string" },

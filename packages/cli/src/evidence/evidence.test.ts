@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { certificateTable, GUID } from "../../../../attestation/src/configfs-tsm/testing/certificate-table.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "@cmcp/attestation/testing";
@@ -72,13 +72,16 @@ describe("cmcp evidence verify", { skip }, () => {
     assert.ok(status !== undefined && status.status !== "not-performed", JSON.stringify(status));
   });
 
-  test("what is not evidence is malformed, and wrong options are usage", async () => {
+  test("what is not evidence is malformed, and wrong options are usage", async (t) => {
     for (const platform of ["sev-snp", "tdx", "tpm", "azure-cvm"]) {
       const { code } = await verdict("--platform", platform, "--evidence", path("README.md"));
       assert.equal(code, 30, platform);
     }
     for (const unreadable of ["/dev/zero", tmpdir(), join(tmpdir(), "no-such-file")]) await assert.rejects(run(evidenceVerify, "--platform", "tdx", "--evidence", unreadable), { code: "USAGE" }, unreadable);
-    assert.equal((await verdict("--platform", "tdx", "--evidence", "/dev/null")).code, 30);
+    const empty = join(await mkdtemp(join(tmpdir(), "cmcp-empty-")), "evidence");
+    t.after(() => rm(dirname(empty), { recursive: true, force: true }));
+    await writeFile(empty, "");
+    assert.equal((await verdict("--platform", "tdx", "--evidence", empty)).code, 30);
     const evidence = ["--evidence", path("README.md")];
     for (const args of [["--platform", "sgx", ...evidence], ["--platform", "tdx"], ["--platform", "tdx", ...evidence, "--policy", "lenient"], ["--platform", "tdx", ...evidence, "--report-data", "00"], ["--platform", "tdx", ...evidence, "--at", "never"]]) {
       await assert.rejects(run(evidenceVerify, ...args), { code: "USAGE" }, args.join(" "));

@@ -1,7 +1,7 @@
 import { untrusted } from "@cmcp/boundary";
 import type { ImageMatcher } from "@cmcp/attestation/verify";
 import { acceptedLaunch, otherParts, parseMeasurements } from "@cmcp/enclave-image/measurements";
-import { readFileOf } from "./inputs.ts";
+import { readFileOf } from "../read-file.ts";
 
 /** A `measurements.json` as what evidence is held against. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
 export async function imageMatcher(path: string): Promise<ImageMatcher> {

@@ -1,31 +1,6 @@
-import { open } from "node:fs/promises";
 import { CmcpError, fromHex, untrusted } from "@cmcp/boundary";
 import { EVIDENCE_PLATFORMS, PRESETS, isPreset, parseAppraisalPolicy, preset, type AppraisalPolicy, type EvidencePlatform } from "@cmcp/attestation/verify";
-
-/** Largest file of evidence, certificates, collateral or log that is read, in bytes. */
-const MAX_FILE_BYTES = 32 * 1024 * 1024;
-
-/** A file within the limit. @throws CmcpError `USAGE` naming the path */
-export async function readFileOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const file = await open(path);
-    try {
-      const chunks: Uint8Array[] = [];
-      let size = 0;
-      // A pipe or device does not say how much there is.
-      for await (const chunk of file.createReadStream({ autoClose: false, end: MAX_FILE_BYTES }) as AsyncIterable<Uint8Array>) {
-        size += chunk.length;
-        chunks.push(chunk);
-      }
-      if (size > MAX_FILE_BYTES) throw new CmcpError("USAGE", `${path} is larger than ${MAX_FILE_BYTES} bytes`);
-      return new Uint8Array(Buffer.concat(chunks));
-    } finally {
-      await file.close();
-    }
-  } catch (thrown) {
-    throw thrown instanceof CmcpError ? thrown : new CmcpError("USAGE", `cannot read ${path}`, { cause: thrown });
-  }
-}
+import { readFileOf } from "../read-file.ts";
 
 /** `--platform`. @throws CmcpError `USAGE`, `ATTESTATION_PROVIDER_UNSUPPORTED` for names without evidence */
 export function platformOf(name: string): EvidencePlatform {

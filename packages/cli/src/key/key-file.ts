@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CmcpError } from "@cmcp/boundary";
+import { readSmallFile } from "../read-file.ts";
 
 /** An operator's Ed25519 key pair. */
 export interface OperatorKey {
@@ -17,14 +17,19 @@ export function publicKeyOf(key: KeyObject): string {
   return x;
 }
 
-/** Reads an Ed25519 private key in PKCS #8 PEM, as `cmcp key new` and `openssl genpkey -algorithm ed25519` write it. @throws CmcpError `USAGE` */
-export async function readOperatorKey(path: string): Promise<OperatorKey> {
-  let key: KeyObject;
+/** Reads a private key in PEM. @throws CmcpError `USAGE` */
+export async function readPrivateKey(path: string): Promise<KeyObject> {
+  const pem = await readSmallFile(path);
   try {
-    key = createPrivateKey(await readFile(path));
+    return createPrivateKey(Buffer.from(pem));
   } catch (thrown) {
     throw new CmcpError("USAGE", `${path}: not a readable private key in PEM without a passphrase`, { cause: thrown });
   }
+}
+
+/** Reads an Ed25519 private key in PKCS #8 PEM, as `cmcp key new` and `openssl genpkey -algorithm ed25519` write it. @throws CmcpError `USAGE` */
+export async function readOperatorKey(path: string): Promise<OperatorKey> {
+  const key = await readPrivateKey(path);
   if (key.asymmetricKeyType !== "ed25519") throw new CmcpError("USAGE", `${path}: the key is not Ed25519`);
   return { publicKey: publicKeyOf(key), sign: (message) => sign(null, message, key) };
 }

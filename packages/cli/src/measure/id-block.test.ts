@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { idBlockBytes, keyDigest } from "@cmcp/enclave-image/measure";
 import { measureIdBlock } from "./id-block.ts";
@@ -53,7 +54,8 @@ test("what cannot be made is refused", async () => {
     ["USAGE", /--measurement is required/, idkey],
     ["USAGE", /96 hex digits/, ["--measurement", "00", ...idkey]],
     ["USAGE", /--idkey is required/, ["--measurement", MEASUREMENT]],
-    ["USAGE", /not a readable private key/, ["--measurement", MEASUREMENT, "--idkey", folder]],
+    ["USAGE", /not a regular file/, ["--measurement", MEASUREMENT, "--idkey", folder]],
+    ["USAGE", /not a readable private key/, ["--measurement", MEASUREMENT, "--idkey", fileURLToPath(import.meta.url)]],
     ["USAGE", /32 hex digits/, ["--measurement", MEASUREMENT, ...idkey, "--family-id", "00"]],
     ["USAGE", /whole number/, ["--measurement", MEASUREMENT, ...idkey, "--guest-svn", "4294967296"]],
     ["USAGE", /named by options/, ["--measurement", MEASUREMENT, ...idkey, "extra"]],

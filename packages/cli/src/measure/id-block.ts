@@ -1,9 +1,8 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CmcpError, fromHex } from "@cmcp/boundary";
 import { idAuthentication, idBlockBytes, keyDigest } from "@cmcp/enclave-image/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
+import { readPrivateKey } from "../key/key-file.ts";
 import { readInteger, readSha384 } from "./numbers.ts";
 
 const OPTIONS = {
@@ -16,14 +15,6 @@ const OPTIONS = {
   policy: { type: "string", default: "0x30000" },
   json: { type: "boolean", default: false },
 } as const;
-
-async function readKey(path: string): Promise<KeyObject> {
-  try {
-    return createPrivateKey(await readFile(path));
-  } catch (thrown) {
-    throw new CmcpError("USAGE", `${path}: not a readable private key in PEM without a passphrase`, { cause: thrown });
-  }
-}
 
 function identifier(text: string, option: string): Uint8Array {
   const bytes = fromHex(text);
@@ -64,8 +55,8 @@ Example:    cmcp measure id-block --measurement "$(cmcp measure sev-snp …)" --
       guestSvn: readInteger(values["guest-svn"], "--guest-svn", 0xffff_ffff),
       policy: BigInt(readInteger(values.policy, "--policy")),
     });
-    const idKey = await readKey(required(values.idkey, "--idkey"));
-    const authorKey = values.authorkey === undefined ? undefined : await readKey(values.authorkey);
+    const idKey = await readPrivateKey(required(values.idkey, "--idkey"));
+    const authorKey = values.authorkey === undefined ? undefined : await readPrivateKey(values.authorkey);
     const made = {
       id_block: base64(block),
       id_auth: base64(idAuthentication(block, idKey, authorKey)),

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { CmcpError, parseJson, untrusted, type JsonObject } from "@cmcp/boundary";
 import { z } from "zod";
+import { readSmallFile } from "../read-file.ts";
 
 const label = z.string().min(1).max(64);
 const text = z.string().min(1).max(2048);
@@ -38,11 +38,12 @@ export type SavedCall = Omit<z.output<typeof savedCallSchema>, "arguments"> & { 
 
 /** Reads a saved call. @throws CmcpError `USAGE` naming the member that is wrong */
 export async function readSavedCall(path: string): Promise<SavedCall> {
+  const bytes = await readSmallFile(path);
   let value: unknown;
   try {
-    value = parseJson(untrusted(await readFile(path)));
+    value = parseJson(untrusted(bytes));
   } catch (thrown) {
-    throw new CmcpError("USAGE", `${path}: ${thrown instanceof CmcpError ? thrown.message : "cannot be read"}`, { cause: thrown });
+    throw new CmcpError("USAGE", `${path}: ${thrown instanceof CmcpError ? thrown.message : "not JSON"}`, { cause: thrown });
   }
   const parsed = savedCallSchema.safeParse(value);
   if (parsed.success) return parsed.data;

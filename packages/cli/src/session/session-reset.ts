@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
 import { auditEntrySchema, MAX_RECEIPT_BYTES, receiptSchema, resetSigningInput, resetStatementSchema, type ResetStatement, type SignedReset } from "@cmcp/audit/schema";
 import { claimSchema } from "@cmcp/claim/schema";
@@ -7,6 +6,7 @@ import { thumbprintInput } from "@cmcp/attestation/binding";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";
+import { readSmallFile } from "../read-file.ts";
 import { ask, notAGateway, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = {
@@ -64,8 +64,9 @@ function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStateme
 }
 
 async function placeOfReceipt(path: string): Promise<Place> {
+  const bytes = await readSmallFile(path);
   try {
-    const receipt = receiptSchema.parse(parseJson(untrusted(await readFile(path)), { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 }));
+    const receipt = receiptSchema.parse(parseJson(untrusted(bytes), { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 }));
     return { session_id: receipt.session_id, chain_tip: receipt.entry_hash, instance: receipt.instance };
   } catch (thrown) {
     throw new CmcpError("USAGE", `${path}: not a receipt`, { cause: thrown });

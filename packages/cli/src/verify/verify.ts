@@ -1,13 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type EvidenceRecord, type Expectations, type LaunchTerms, type Verdict } from "@cmcp/verify";
-import { hexOption, policyOf, readFileOf } from "../evidence/inputs.ts";
+import { hexOption, policyOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import type { Command, Terminal } from "../command.ts";
+import { readFileOf } from "../read-file.ts";
+import { readBundleFile } from "./bundle-file.ts";
 import { launchTerms } from "./launch.ts";
 
 const HASH = /^sha256:[0-9a-f]{64}$/;
@@ -83,12 +84,12 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
     let verdict: Verdict;
     if (claimPath !== undefined) {
-      const bundle = bundlePath === undefined ? {} : { bundle: await readRecord(bundlePath) };
-      verdict = await verifyClaim({ claim: await readRecord(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readRecord)), heldClaims: await Promise.all(held.map(readRecord)) }, expected, nodeCrypto);
+      const bundle = bundlePath === undefined ? {} : { bundle: await readBundleFile(bundlePath) };
+      verdict = await verifyClaim({ claim: await readFileOf(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readFileOf)), heldClaims: await Promise.all(held.map(readFileOf)) }, expected, nodeCrypto);
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
-      verdict = await verifyIncomplete({ export: await readRecord(bundlePath), receipts: await Promise.all(receipt.map(readRecord)) }, expected, nodeCrypto);
+      verdict = await verifyIncomplete({ export: await readBundleFile(bundlePath), receipts: await Promise.all(receipt.map(readFileOf)) }, expected, nodeCrypto);
     } else {
       throw new CmcpError("USAGE", "CLAIM is required");
     }
@@ -122,7 +123,7 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
     appraisal: (await policyOf(values["appraisal-policy"])).policy,
-    ...(launchDocument === undefined ? {} : { launch: { document: await readRecord(launchDocument), read: readLaunch } }),
+    ...(launchDocument === undefined ? {} : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
     readLaunch,
     ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
     ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
@@ -135,15 +136,6 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
     ...(catalogHash === undefined ? {} : { catalogHash }),
     ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),
   };
-}
-
-/** A file of a record, as it is. @throws CmcpError `USAGE` */
-export async function readRecord(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (thrown) {
-    throw new CmcpError("USAGE", `cannot read ${path}`, { cause: thrown });
-  }
 }
 
 const COLOURS = { good: "\u001b[32m", bad: "\u001b[31m", quiet: "\u001b[2m", plain: "" } as const;

@@ -28,7 +28,7 @@ export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, 
 }
 
 /** Reads a regular file of at most `maxBytes`. @throws CmcpError of the role's code, naming the path */
-export async function readBounded(path: string, role: FileRole): Promise<Uint8Array> {
+export async function readBounded(path: string, role: FileRole): Promise<Uint8Array<ArrayBuffer>> {
   const refuse = (reason: string): CmcpError => new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });
   const chunks: Buffer[] = [];
   let total = 0;
@@ -48,7 +48,13 @@ export async function readBounded(path: string, role: FileRole): Promise<Uint8Ar
   } catch (thrown) {
     throw thrown instanceof CmcpError ? thrown : unreadable(role, path, thrown);
   }
-  return Buffer.concat(chunks);
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 /** {@link readBounded} as UTF-8; a byte order mark stays part of the text, as it is part of the file's hash. */

@@ -1,0 +1,24 @@
+import { readBounded } from "@cmcp/launch/files";
+
+/** Largest file that is read unless more is said of it, in bytes: a claim, evidence, certificates, a log. */
+const MAX_FILE_BYTES = 32 * 1024 * 1024;
+/** Largest file of a key, a call or a receipt, in bytes. */
+const MAX_SMALL_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A regular file within a limit: a device or pipe may have no end, and is refused unread.
+ * @throws CmcpError `USAGE` naming the path
+ */
+export async function readAtMost(maxBytes: number, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await readBounded(path, { what: "file", code: "USAGE", maxBytes });
+}
+
+/** {@link readAtMost} for a file of a record or of evidence. */
+export async function readFileOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await readAtMost(MAX_FILE_BYTES, path);
+}
+
+/** {@link readAtMost} for what is small by its nature. */
+export async function readSmallFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await readAtMost(MAX_SMALL_BYTES, path);
+}

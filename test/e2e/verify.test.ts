@@ -81,7 +81,7 @@ describe("the record of a closed session", () => {
   test("0: in words, with what was not performed", async () => {
     const { code, stdout } = await cmcp(["verify", file("claim.json"), "--allow-software-only"]);
     assert.equal(code, 0);
-    assert.match(stdout, /^ACCEPTED \(unknown; assurance: functional only\)$/m);
+    assert.match(stdout, /^ACCEPTED, ORIGIN NOT PROVEN \(unknown; assurance: functional only\)$/m);
     assert.match(stdout, /not performed +policy hash: .*--policy-hash/);
     assert.match(stdout, /not performed +receipts: /);
   });

@@ -13,6 +13,15 @@ export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array<ArrayB
   return toHex(await sha256(crypto, bytes));
 }
 
+/** Order of Ed25519's group (RFC 8032 section 5.1). */
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+/** Whether a text can be a signature under any key at all: base64url of 64 bytes, the second half below the group's order (RFC 8032 section 5.1.7). */
+export function canBeEd25519(signature: string): boolean {
+  const bytes = fromBase64Url(signature);
+  return bytes?.length === 64 && BigInt(`0x${toHex(bytes.slice(32).toReversed())}`) < ORDER;
+}
+
 /** Checks an Ed25519 signature (RFC 8032). Key and signature are unpadded base64url; anything ill-formed does not verify. */
 export async function verifyEd25519(crypto: VerifierCrypto, publicKey: string, signature: string, message: Uint8Array<ArrayBuffer>): Promise<boolean> {
   const key = fromBase64Url(publicKey);

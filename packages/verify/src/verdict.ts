@@ -8,12 +8,20 @@ export type Outcome = "accepted" | "rejected" | "unsupported" | "malformed";
 /** What a record covers: a whole session, a session that was still open, or one that a crash interrupted. */
 export type Completeness = "closed session" | "open prefix" | "incomplete" | "unknown";
 
+/**
+ * What shows who made an accepted record. `trusted key`: it is signed with the key that was pinned. `platform
+ * evidence`: with a key that a platform's evidence carries, which is worth what the assurance says. `not proven`:
+ * nothing, anybody could have made it; and so it is of whatever is not accepted.
+ */
+export type Origin = "trusted key" | "platform evidence" | "not proven";
+
 /** The result of a verification. */
 export interface Verdict {
   readonly outcome: Outcome;
   readonly completeness: Completeness;
   /** What the platform's evidence is worth: `functional only` for software. */
   readonly assurance: "functional only" | "none established" | Exclude<Assurance, "none">;
+  readonly origin: Origin;
   readonly session: string | null;
   /** Base64url of the signing key, once its signature verified. */
   readonly signingKey: string | null;

@@ -3,7 +3,7 @@ import { bundleHashInput } from "@cmcp/audit/schema";
 import { checkResets } from "./bundle/resets.ts";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
-import { sha256, verifyEd25519, type VerifierCrypto } from "./crypto.ts";
+import { canBeEd25519, sha256, verifyEd25519, type VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
 import { parseBundle, parseReceipt } from "./parse.ts";
 import { checkPlace, checkReceipt } from "./receipt/receipt.ts";
@@ -33,6 +33,7 @@ export async function verifyBundle(record: BundleRecord, expected: Pick<Expectat
     outcome,
     completeness: bundle === null ? "unknown" : bundle.entries.at(-1)?.entry_type === "session_end" ? "closed session" : "open prefix",
     assurance: outcome === "accepted" && signed ? "functional only" : "none established",
+    origin: outcome === "accepted" && signed ? "trusted key" : "not proven",
     session: signed ? (bundle?.session_id ?? null) : null,
     signingKey: signed ? (expected.trustedKey ?? null) : null,
     checks: list.checks,
@@ -45,7 +46,8 @@ async function checkBundleAlone(crypto: VerifierCrypto, bundle: AuditBundle, { t
   list.require("audit chain", chain.ok, "CHAIN_BROKEN", `${bundle.entries.length} entries, every hash derived again`, chain.ok ? "" : chain.why);
   await checkResets(crypto, bundle.entries, list);
   if (trustedKey === undefined) {
-    list.notPerformed("bundle signature", "no key was pinned (--trusted-key): anybody could have made this bundle");
+    if (!canBeEd25519(bundle.bundle_signature)) list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");
+    else list.notPerformed("bundle signature", "no key was pinned (--trusted-key): anybody could have made this bundle");
     return false;
   }
   const digest = await sha256(crypto, bundleHashInput(bundle.entries));
@@ -60,7 +62,9 @@ async function checkReceipts(crypto: VerifierCrypto, bundle: AuditBundle, held: 
     const context = { session: bundle.session_id, entries: bundle.entries };
     if (trustedKey !== undefined) await checkReceipt(crypto, receipt, { ...context, jwk: { kty: "OKP", crv: "Ed25519", x: trustedKey } }, list);
     else {
-      list.notPerformed(`receipt ${receipt.sequence_number} signature`, "no key was pinned (--trusted-key)");
+      const name = `receipt ${receipt.sequence_number} signature`;
+      if (!canBeEd25519(receipt.signature.value)) list.fail(name, "RECEIPT_INVALID", "no key signs like this");
+      else list.notPerformed(name, "no key was pinned (--trusted-key)");
       checkPlace(receipt, context, list);
     }
   }

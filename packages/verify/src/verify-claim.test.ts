@@ -22,6 +22,7 @@ describe("an intact record", () => {
     assert.equal(verdict.outcome, "accepted");
     assert.equal(verdict.completeness, "closed session");
     assert.equal(verdict.assurance, "functional only");
+    assert.equal(verdict.origin, "trusted key");
     assert.equal(verdict.session, claim.gateway.session_id);
     assert.equal(verdict.signingKey, instance.jwk.x);
     const receipts = [1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]);
@@ -38,6 +39,7 @@ describe("an intact record", () => {
 
   test("without pins, bundle and receipts says what was not performed", async () => {
     const verdict = await judge({ claim });
+    assert.equal(verdict.origin, "not proven");
     assert.equal(verdict.outcome, "accepted");
     assert.equal(verdict.completeness, "unknown");
     assert.deepEqual(verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name), ["trusted key", "policy hash", "catalog hash", "age", "policy of launch document", "audit chain", "receipts", "held claims"]);

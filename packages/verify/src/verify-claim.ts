@@ -14,7 +14,7 @@ import type { Expectations } from "./expectations.ts";
 import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
 import { checkHeldClaim } from "./held/held-claim.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
-import type { Completeness, Verdict } from "./verdict.ts";
+import type { Completeness, Origin, Verdict } from "./verdict.ts";
 
 /** The files of a verification, as received. */
 export interface ClaimRecord extends EvidenceRecord {
@@ -34,7 +34,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   const { bundle: given } = record;
   const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
   const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes)));
-  if (claim === null) return verdict(list, null, null, false, "none");
+  if (claim === null) return verdict(list, null, null, false, "none", expected);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
   const { assurance, launch } = await checkPlatform(crypto, claim, record, expected, list);
@@ -45,7 +45,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
   await checkHeldClaims(crypto, claim, bundle, record.heldClaims ?? [], list);
-  return verdict(list, claim, bundle, signed, assurance);
+  return verdict(list, claim, bundle, signed, assurance, expected);
 }
 
 /** What the platform's evidence is worth, and the launch document that policy and catalog are to be held to. */
@@ -74,13 +74,20 @@ async function checkHeldClaims(crypto: VerifierCrypto, claim: Claim, bundle: Aud
   }
 }
 
-function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean, assurance: PlatformAssurance): Verdict {
+/** What shows who made an accepted claim; its own key is anybody's. */
+function originOf(assurance: PlatformAssurance, { trustedKey }: Pick<Expectations, "trustedKey">): Origin {
+  if (trustedKey !== undefined) return "trusted key";
+  return assurance === "none" || assurance === "functional only" || assurance === "authentic" ? "not proven" : "platform evidence";
+}
+
+function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean, assurance: PlatformAssurance, expected: Expectations): Verdict {
   const completeness: Completeness = bundle === null || claim === null ? "unknown" : bundle.entries.at(-1)?.entry_type === "session_end" ? "closed session" : "open prefix";
   const outcome = list.outcome();
   return {
     outcome,
     completeness,
     assurance: outcome === "accepted" && assurance !== "none" ? assurance : "none established",
+    origin: outcome === "accepted" ? originOf(assurance, expected) : "not proven",
     session: signed ? (claim?.gateway.session_id ?? null) : null,
     signingKey: signed ? (claim?.trace.cnf.jwk.x ?? null) : null,
     checks: list.checks,

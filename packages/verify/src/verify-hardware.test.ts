@@ -43,7 +43,7 @@ describe("a claim of a hardware platform", () => {
 
   test("with its evidence, launch document and measurement is accepted, and worth what hardware is", async () => {
     const verdict = await judge(await session());
-    assert.deepEqual([failures(verdict), verdict.outcome, verdict.assurance], [[], "accepted", "hardware"]);
+    assert.deepEqual([failures(verdict), verdict.outcome, verdict.assurance, verdict.origin], [[], "accepted", "hardware", "platform evidence"]);
   });
 
   test("without the launch document nothing shows the configuration, whatever else is pinned", async () => {

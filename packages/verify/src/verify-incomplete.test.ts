@@ -19,13 +19,14 @@ const found = async (session: object) => failures(await judge(session));
 test("what an interrupted session left is accepted and called incomplete", async () => {
   const verdict = await judge(left, { trustedKey: instance.jwk.x });
   assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "incomplete", "functional only"]);
-  assert.deepEqual([verdict.session, verdict.signingKey], [left.session_id, instance.jwk.x]);
+  assert.deepEqual([verdict.origin, verdict.session, verdict.signingKey], ["trusted key", left.session_id, instance.jwk.x]);
   const passed = verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name);
   assert.deepEqual(passed, ["export form", "audit chain", ...[1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]), "a receipt for every call", "something is signed", "trusted key", "software-only accepted"]);
 });
 
 test("without a pinned key, or with another one, it says so", async () => {
-  assert.equal((await judge(left)).checks.find(({ name }) => name === "trusted key")?.status, "not-performed");
+  const unpinned = await judge(left);
+  assert.deepEqual([unpinned.outcome, unpinned.origin, unpinned.checks.find(({ name }) => name === "trusted key")?.status], ["accepted", "not proven", "not-performed"]);
   assert.deepEqual(failures(await judge(left, { trustedKey: another.jwk.x })), ["trusted key SIGNATURE_INVALID"]);
 });
 

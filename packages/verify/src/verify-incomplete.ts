@@ -29,6 +29,7 @@ export async function verifyIncomplete(record: IncompleteRecord, expected: Pick<
     outcome,
     completeness: session === null ? "unknown" : "incomplete",
     assurance: outcome === "accepted" ? "functional only" : "none established",
+    origin: outcome === "accepted" && expected.trustedKey !== undefined ? "trusted key" : "not proven",
     session: signed?.session_id ?? null,
     signingKey: signed?.signing_key.x ?? null,
     checks: list.checks,

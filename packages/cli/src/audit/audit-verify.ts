@@ -15,12 +15,13 @@ export const auditVerify: Command = {
 
 Verifies an audit bundle by itself, offline: one unbroken chain, whole or still open, with every receipt at
 its place. Without a claim it does not show under which policy and on which platform the session ran, and
-without --trusted-key not even who made it; what was not shown is listed as not performed.
+without --trusted-key not even who made it: the signature has no key to be checked with, and the verdict is
+ACCEPTED, ORIGIN NOT PROVEN. What was not shown is listed as not performed.
 
   --receipt FILE         a receipt an agent kept; may be given again
   --trusted-key KEY      the key that must have signed bundle and receipts: base64url of 32 bytes
   --allow-software-only  accept a record without hardware evidence, which a bundle by itself always is
-  --json                 the verdict as JSON
+  --json                 the verdict as JSON; origin is "trusted key" or "not proven"
 
 Exit codes: 0 accepted, 10 rejected, 30 malformed, 64 usage, 1 internal.
 Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json --allow-software-only

@@ -4,7 +4,7 @@ import { raced } from "../abort.ts";
 import { withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
-import { SessionLost, type LegacyTransport } from "./transport.ts";
+import { NotResumed, SessionLost, type LegacyTransport } from "./transport.ts";
 
 /** An upstream session, from the moment it is asked for. */
 interface Opening {
@@ -34,9 +34,9 @@ export class LegacySessions {
         return await request(opening.session ?? (await this.#opened(opening.promise, peer.signal)));
       } catch (thrown) {
         const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
-        // Servers answer 404, some 400, for a session they no longer know. Only 404 says that nothing ran.
+        // Servers answer 404, some 400, for a session they no longer know. Only 404 to the request itself says that nothing ran.
         const unknown = fault.detail.status === 404 || fault.detail.status === 400;
-        if (unknown) this.#forget(key, opening);
+        if (unknown || fault instanceof NotResumed) this.#forget(key, opening);
         if (lost !== undefined) throw withSent(fault, true);
         if (!(thrown instanceof SessionLost)) throw fault;
         lost = thrown;

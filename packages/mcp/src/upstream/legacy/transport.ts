@@ -21,6 +21,13 @@ export class SessionLost extends CmcpError {
   }
 }
 
+/** A server would not go on with an answer that broke off: what it ran is unknown, and whether it still knows the session. */
+export class NotResumed extends CmcpError {
+  constructor(status: number) {
+    super("UPSTREAM_PROTOCOL_ERROR", `the tool server's answer ended without a reply, and it answered HTTP ${status} when it was to go on`, { detail: { sent: 1 } });
+  }
+}
+
 /** How long a message nobody waits for may take: a cancellation, the end of a session. */
 const COURTESY_MS = 5_000;
 /** Requests a server may make within one answer. */
@@ -93,7 +100,7 @@ export class LegacyTransport {
     let exchange = first;
     for (let resumed = 0; ; resumed += 1) {
       try {
-        const answered = await this.#answer(exchange, asked, position);
+        const answered = await this.#answer(exchange, asked, position, exchange !== first);
         exchange.release(DRAIN_MS);
         if (answered !== null) return answered;
       } catch (thrown) {
@@ -162,9 +169,10 @@ export class LegacyTransport {
     await sent().then(() => undefined, () => undefined);
   }
 
-  /** The reply, or `null` when the stream ended before it. */
-  async #answer(exchange: HttpExchange, asked: Asked, position: StreamPosition): Promise<Answered | null> {
+  /** The reply, or `null` when the stream ended before it. @param resumed whether the request itself was taken before, so that no status says that it was not */
+  async #answer(exchange: HttpExchange, asked: Asked, position: StreamPosition, resumed: boolean): Promise<Answered | null> {
     const { status, headers } = await exchange.head();
+    if (resumed && status !== 200) throw new NotResumed(status);
     if (status === 404 && asked.session !== null && asked.session.id !== null) throw new SessionLost();
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JsonObject } from "@cmcp/boundary";
+import { EVENT_STREAM, chunk, event, http, reply, type Script } from "../../testing/scripted-server.ts";
+import { faultOf, forever, start, toolNamed } from "../../testing/upstream.ts";
+
+const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
+/** A stream that gives itself an id and ends; it is to be gone on with at once. */
+const BROKEN = `${EVENT_STREAM}${chunk("retry: 1\nid: e-1\ndata:\n\n")}0\r\n\r\n`;
+
+/** The first call's stream breaks off; `resumed` is what its resumption meets. */
+function breaking(resumed: Script): Script {
+  let broke = false;
+  return (request, socket) => {
+    if (request.headers.has("last-event-id")) resumed(request, socket);
+    else if (broke) socket.write(`${EVENT_STREAM}${event(reply(request, OK))}0\r\n\r\n`);
+    else socket.write(BROKEN);
+    broke = true;
+  };
+}
+
+await test("a stream that broke off is gone on with where it ended, in its session", async (t) => {
+  const { client, server } = await start(t, breaking((_, socket) => void socket.write(`${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls()[0]?.message.id ?? null, result: OK })}0\r\n\r\n`)));
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
+  const resumed = server.requests.find(({ headers }) => headers.has("last-event-id"));
+  assert.deepEqual([resumed?.method, resumed?.headers.get("last-event-id"), resumed?.headers.get("mcp-session-id")], ["GET", "e-1", "session-1"]);
+  assert.equal(server.calls().length, 1);
+});
+
+const refusal = JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32600, message: "no such stream" } });
+for (const [name, answer] of [
+  ["404", http(404, {}, "")],
+  ["400 and a JSON-RPC error", http(400, { "content-type": "application/json" }, refusal)],
+  ["405", http(405, {}, "")],
+] as const) {
+  await test(`a call whose stream broke off and is not gone on with (${name}) is of unknown outcome and never sent again; later calls have another session`, async (t) => {
+    const { client, server } = await start(t, breaking((_, socket) => void socket.write(answer)));
+    const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
+    assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_PROTOCOL_ERROR", 1, 1]);
+    assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
+    assert.deepEqual(server.calls().map(({ headers }) => headers.get("mcp-session-id")), ["session-1", "session-2"]);
+  });
+}

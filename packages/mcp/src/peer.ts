@@ -16,8 +16,12 @@ export interface Peer {
   readonly input: "ask" | "retry" | "none";
   /** Takes a notification that belongs to the request. The server is read no further until this resolves. */
   notify(method: string, params: JsonObject): Promise<void>;
-  /** Puts a server's request to the caller. @throws CmcpError when the caller cannot be asked, or refuses */
-  ask(method: string, params: JsonObject): Promise<JsonObject>;
+  /**
+   * Puts a server's request to the caller. It is void when the request it belongs to is over.
+   * @param until aborts when it is void before
+   * @throws CmcpError when the caller cannot be asked, refuses, or is asked no more
+   */
+  ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject>;
 }
 
 /** Nobody to be asked or told anything: the gateway's own requests, and callers that wait for the answer alone. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { messages, type Sent } from "../testing/event-stream.ts";
 import { TestGateway } from "../testing/gateway.ts";
 import { modernRequest } from "../testing/modern-request.ts";
 import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
@@ -22,26 +23,6 @@ async function initialized(endpoint: WebEndpoint, capabilities: JsonObject = {})
   const params = { protocolVersion: "2025-11-25", capabilities, clientInfo: { name: "agent", version: "1" } };
   const { headers } = await endpoint(post({ id: 0, method: "initialize", params }), alice);
   return { "mcp-session-id": headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
-}
-
-interface Sent {
-  readonly id?: string | number;
-  readonly method?: string;
-  readonly params?: JsonObject;
-  readonly result?: JsonObject;
-  readonly error?: { code: number; data: JsonObject };
-}
-
-/** The messages of an event stream as they come; comments are passed over. */
-async function* messages(response: Response): AsyncGenerator<Sent> {
-  assert.equal(response.headers.get("content-type"), "text/event-stream");
-  let held = "";
-  for await (const chunk of response.body ?? []) {
-    held += Buffer.from(chunk).toString();
-    const blocks = held.split("\n\n");
-    held = blocks.pop() ?? "";
-    for (const block of blocks) if (!block.startsWith(":")) yield JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "") as Sent;
-  }
 }
 
 async function all(response: Response): Promise<Sent[]> {

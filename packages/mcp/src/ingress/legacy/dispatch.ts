@@ -70,7 +70,10 @@ export class LegacyDispatcher<Session extends object> {
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
     const work = inbound.opened === undefined ? handle() : inbound.opened.inFlight.run(message.id, scope, handle);
     void work
-      .finally(() => scope.release())
+      .finally(() => {
+        scope.release();
+        inbound.opened?.asked.end(stream);
+      })
       .then((result) => stream.finish(resultText(message.id, result)))
       .catch((thrown: unknown) => {
         const refusal = asRefusal(thrown);
@@ -180,9 +183,9 @@ export class LegacyDispatcher<Session extends object> {
       notify: async (method, said) => {
         await stream.event(notificationText(method, method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said));
       },
-      ask: async (method, said) => {
+      ask: async (method, said, until) => {
         if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
-        return await opened.asked.ask(stream, method, said, signal);
+        return await opened.asked.ask(stream, method, said, until === undefined ? [signal] : [signal, until]);
       },
     };
   }

@@ -178,6 +178,41 @@ test("questions have bounds of their own, one for each principal and one for all
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
+test("of all places of questions a principal has no more than stay free beside it, so that whoever comes next finds one", async () => {
+  const admission = new Admission({ maxQuestions: 16, maxQuestionsPerPrincipal: 12 });
+  const taken: number[] = [];
+  for (const principal of ["a", "b", "c"]) {
+    const asking = new Asking(admission, principal);
+    await turn();
+    const before = admission.questions;
+    for (let more = true; more; ) {
+      const asked = asking.aside(() => new Promise<never>(() => undefined)).catch((error: { code?: string }) => error.code);
+      more = (await Promise.race([asked, turn()])) !== "OVERLOADED";
+    }
+    taken.push(admission.questions - before);
+  }
+  assert.deepEqual(taken, [8, 4, 2]);
+});
+
+test("questions that outlive their requests are still their principal's", async () => {
+  const admission = new Admission({ maxQuestionsPerPrincipal: 2 });
+  const answers: (() => Promise<void>)[] = [];
+  for (let request = 0; request < 2; request += 1) {
+    const asking = new Asking(admission, "a");
+    await turn();
+    answers.push(asking.ask());
+    await asking.end();
+  }
+  const third = new Asking(admission, "a");
+  await turn();
+  await assert.rejects(third.aside(async () => undefined), { code: "OVERLOADED" });
+  for (const answer of answers) await answer();
+  await third.ask()();
+  await third.end();
+  await assert.rejects(third.aside(async () => undefined), { code: "REQUEST_CANCELLED" }, "none begins after its request");
+  assert.deepEqual([admission.running, admission.questions], [0, 0]);
+});
+
 test("however questions overlap, fail and outlive their request, nothing stays counted", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.record({ principal: fc.constantFrom("a", "b"), questions: fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean(), awaited: fc.boolean() }), { maxLength: 4 }) }), { maxLength: 12 }), fc.integer({ min: 1, max: 3 }), async (requests, maxRunning) => {

@@ -7,12 +7,15 @@ export interface AdmissionLimits {
   readonly maxRunning: number;
   /** Requests of one principal that run or wait. */
   readonly maxPerPrincipal: number;
-  /** Questions to agents that are open at the same time, all together and of one principal: each holds a connection to a server. */
+  /**
+   * Questions to agents that are open at the same time, all together and of one principal: each holds a connection to a
+   * server. A principal has no more of them than stay free beside it, so that whoever comes next finds room.
+   */
   readonly maxQuestions: number;
   readonly maxQuestionsPerPrincipal: number;
 }
 
-/** 256 requests run; a principal has 128 of its own, running or waiting. 128 questions are open, 32 of one principal. */
+/** 256 requests run; a principal has 128 of its own, running or waiting. 128 questions are open, 32 of one principal at most. */
 export const DEFAULT_ADMISSION: AdmissionLimits = { maxRunning: 256, maxPerPrincipal: 128, maxQuestions: 128, maxQuestionsPerPrincipal: 32 };
 
 /** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
@@ -20,6 +23,7 @@ export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
 
 interface Principal {
   count: number;
+  /** Open questions. One may outlive its request, until its agent knows that it is void. */
   questions: number;
   readonly waiting: Set<() => void>;
 }
@@ -85,6 +89,7 @@ export class Admission {
           return await place.aside(answer);
         } finally {
           this.#question(principal, -1);
+          this.#forget(principalId, principal);
         }
       };
       try {
@@ -98,8 +103,9 @@ export class Admission {
     }
   }
 
-  #forget(id: string, { count, waiting }: Principal): void {
-    if (count === 0 && waiting.size === 0) this.#principals.delete(id);
+  /** Forgets a principal that has nothing here: with anything open it would begin anew, beside what it has. */
+  #forget(id: string, { count, questions, waiting }: Principal): void {
+    if (count === 0 && questions === 0 && waiting.size === 0) this.#principals.delete(id);
   }
 
   async #enter(principal: Principal, signal: AbortSignal): Promise<void> {
@@ -116,7 +122,7 @@ export class Admission {
   /** @throws CmcpError `OVERLOADED` for one question more than may be open */
   #question(principal: Principal, change: 1 | -1): void {
     const { maxQuestions, maxQuestionsPerPrincipal } = this.#limits;
-    if (change === 1 && (this.#questions >= maxQuestions || principal.questions >= maxQuestionsPerPrincipal)) throw new CmcpError("OVERLOADED", `a principal may have ${maxQuestionsPerPrincipal} questions to answer`);
+    if (change === 1 && principal.questions >= Math.min(maxQuestionsPerPrincipal, maxQuestions - this.#questions)) throw new CmcpError("OVERLOADED", `a principal may have ${maxQuestionsPerPrincipal} questions to answer, and fewer while many are open`);
     this.#questions += change;
     principal.questions += change;
   }

@@ -1,3 +1,5 @@
+import { CmcpError } from "@cmcp/boundary";
+
 /** One request's place among those that run: given back while its agent has questions to answer, taken again after the last. */
 export class RunningPlace {
   readonly #enter: () => Promise<void>;
@@ -13,8 +15,12 @@ export class RunningPlace {
     this.#leave = leave;
   }
 
-  /** Waits for an answer without a place. Questions of one request may be open at the same time. */
+  /**
+   * Waits for an answer without a place. Questions of one request may be open at the same time.
+   * @throws CmcpError `REQUEST_CANCELLED` for one that comes after its request
+   */
   async aside<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#over) throw new CmcpError("REQUEST_CANCELLED", "the request that the question is for is over");
     this.#questions += 1;
     this.#set(false);
     try {

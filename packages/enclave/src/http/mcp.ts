@@ -59,7 +59,7 @@ async function opened(core: Core, opening: Promise<RecordedSession>): Promise<Re
 
 async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
   if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
-  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal, ask: (method, params) => aside(() => peer.ask(method, params)) })));
+  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal, ask: (method, params, until) => aside(() => peer.ask(method, params, until)) })));
 }
 
 /** Giving up needs nobody's leave. What is not followed is given up already. */

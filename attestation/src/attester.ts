@@ -39,7 +39,8 @@ export interface Attester {
   readonly provider: Provider;
   /**
    * Establishes that this machine was launched for this document: compares with what the processor was given at
-   * launch, or measures it into the TPM. Called once, before anything of the document is acted on.
+   * launch, or measures it into the TPM. Called once; in an image before anything parses the document, in a process before
+   * anything of it is acted on.
    *
    * @throws CmcpError `LAUNCH_DIGEST_MISMATCH`, `ATTESTATION_REPORT_UNAVAILABLE`
    */

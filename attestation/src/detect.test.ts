@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { detectProvider, type Provider } from "./detect.ts";
+import type { ImagePlatform } from "./image-platform.ts";
 import { thisMachine, withTpmSocket, type Machine } from "./machine.ts";
 
 const AZURE = "7783-7084-3265-9085-8269-3286-77";
 const EVERYTHING = ["/dev/sev-guest", "/dev/tdx_guest", "/dev/tpmrm0"];
 const UNSUPPORTED = { code: "ATTESTATION_PROVIDER_UNSUPPORTED" };
 
-const machine = (devices: readonly string[], chassis = ""): Machine => ({
+const machine = (devices: readonly string[], chassis = "", image: ImagePlatform | null = null): Machine => ({
   exists: (path) => devices.includes(path),
   chassisTag: () => chassis,
   tpm: () => {
     const path = devices.find((device) => device.startsWith("/dev/tpm"));
     return path === undefined ? null : { kind: "device", path };
   },
+  imagePlatform: () => image,
 });
 
 test("software-only starts in development alone, chosen by name or as the last resort", () => {
@@ -54,6 +56,30 @@ test("a provider asked for by name is taken where it is and refused where it is 
     }
   }
   for (const development of [true, false]) assert.throws(() => detectProvider("opaque", development, machine(EVERYTHING)), { ...UNSUPPORTED, message: /no assurance/ });
+});
+
+test("an image has the provider of its platform and takes no document for another, development or not", () => {
+  const providers: readonly (readonly [ImagePlatform, Provider])[] = [["sev-snp", "sev-snp"], ["tdx", "tdx"], ["vtpm", "tpm"]];
+  for (const [image, provider] of providers) {
+    // Whatever devices the host shows besides.
+    for (const here of [machine([], "", image), machine(EVERYTHING, AZURE, image)]) {
+      for (const development of [true, false]) {
+        for (const setting of [provider, "auto"] as const) assert.deepEqual(detectProvider(setting, development, here), { provider, passedOver: [] });
+        for (const other of ["sev-snp", "tdx", "azure-cvm", "tpm", "software-only"] as const) {
+          if (other !== provider) assert.throws(() => detectProvider(other, development, here), { ...UNSUPPORTED, message: new RegExp(`${other} is not what this image was started as: its command line says ${image}`) });
+        }
+      }
+    }
+  }
+});
+
+test("an image that was started to be tried has software alone, and in development alone", () => {
+  const tried = machine(EVERYTHING, AZURE, "none");
+  for (const setting of ["software-only", "auto"] as const) {
+    assert.deepEqual(detectProvider(setting, true, tried), { provider: "software-only", passedOver: [] });
+    assert.throws(() => detectProvider(setting, false, tried), { ...UNSUPPORTED, message: /CMCP_DEV_MODE=1/ });
+  }
+  assert.throws(() => detectProvider("tpm", true, tried), UNSUPPORTED);
 });
 
 test("on the machine the tests run on detection has an answer, and a socket stands for a TPM", () => {

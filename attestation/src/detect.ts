@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import type { ImagePlatform } from "./image-platform.ts";
 import type { Machine } from "./machine.ts";
 
 /** `attestation.provider` as the configuration writes it. */
@@ -34,16 +35,27 @@ const HARDWARE: readonly Hardware[] = [
   { name: "tpm", found: hasTpm, needs: "/dev/tpmrm0 or /dev/tpm0", measuresLaunch: true },
 ];
 
+/** The one provider of an image. The command line that names the platform is measured, so nobody else has a say. */
+const OF_IMAGE: Readonly<Record<ImagePlatform, Provider>> = { "sev-snp": "sev-snp", tdx: "tdx", vtpm: "tpm", none: "software-only" };
+
+/** The provider of an image that was started as `platform`, whatever a launch document says. */
+export function providerOfImage(platform: ImagePlatform): Provider {
+  return OF_IMAGE[platform];
+}
+
 /**
- * Chooses the attestation provider. Software-only is chosen by name or as the last resort, and either way only in
+ * Chooses the attestation provider. In an image that is the one of its platform, which the launch document may name or leave
+ * to it. In a process software-only is chosen by name or as the last resort, and either way only in
  * development. In development `auto` leaves a TPM alone: the launch would stay in a register of the developer's own
  * machine, where disks may be locked by it.
  *
- * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, for hardware asked for that is not here, and for
- * software outside development.
+ * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, for hardware asked for that is not here, for another
+ * provider than the image's, and for software outside development.
  */
 export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine): Detection {
   if (setting === "opaque") throw unsupported("attestation.provider opaque gives no assurance and is not supported");
+  const image = machine.imagePlatform();
+  if (image !== null) return ofImage(image, setting, developmentMode);
   if (setting === "software-only") return software(developmentMode, []);
   const found = HARDWARE.filter((hardware) => hardware.found(machine));
   if (setting === "auto") {
@@ -54,6 +66,12 @@ export function detectProvider(setting: ProviderSetting, developmentMode: boolea
   if (found.some(({ name }) => name === setting)) return { provider: setting, passedOver: [] };
   const needs = HARDWARE.find(({ name }) => name === setting)?.needs ?? "";
   throw unsupported(`attestation.provider ${setting} is not available here: there is no ${needs}`);
+}
+
+function ofImage(image: ImagePlatform, setting: ProviderSetting, developmentMode: boolean): Detection {
+  const provider = providerOfImage(image);
+  if (setting !== "auto" && setting !== provider) throw unsupported(`attestation.provider ${setting} is not what this image was started as: its command line says ${image}`);
+  return provider === "software-only" ? software(developmentMode, []) : { provider, passedOver: [] };
 }
 
 function software(developmentMode: boolean, passedOver: readonly Provider[]): Detection {

@@ -1,4 +1,6 @@
 import { accessSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { imagePlatformOf, type ImagePlatform } from "./image-platform.ts";
 
 /** What detection looks at on the machine it runs on. */
 export interface Machine {
@@ -8,6 +10,8 @@ export interface Machine {
   chassisTag(): string;
   /** The TPM: a device, or the socket of a software TPM that stands for it. `null` when there is none. */
   tpm(): TpmLocation | null;
+  /** What the measured image was started as; `null` for a process of a host. @throws CmcpError as {@link imagePlatformOf} */
+  imagePlatform(): ImagePlatform | null;
 }
 
 export interface TpmLocation {
@@ -35,6 +39,7 @@ export const thisMachine: Machine = {
     const path = TPM_DEVICES.find((device) => thisMachine.exists(device));
     return path === undefined ? null : { kind: "device", path };
   },
+  imagePlatform: () => imagePlatformOf(process.env),
 };
 
 /**

@@ -261,7 +261,7 @@ static void limit(int resource, rlim_t value)
 }
 
 /* In the child: gives up everything, for good, and becomes the runtime. */
-static _Noreturn void become_runtime(void)
+static _Noreturn void become_runtime(enum platform platform)
 {
 	static char *const arguments[] = {
 		"/bin/node",
@@ -288,12 +288,17 @@ static _Noreturn void become_runtime(void)
 		"/app/enclave.cjs",
 		NULL,
 	};
-	static char *const environment[] = {
+	/* What this machine is, from the measured command line: the runtime takes no launch document's word for it. */
+	char platform_variable[64];
+	char *const environment[] = {
 		"CMCP_ENCLAVE_LISTEN=vsock:5000",
 		"CMCP_HOST_SERVICES=vsock:2:6000",
 		"CMCP_VSOCK_ADDON=/lib/cmcp/vsock.node",
+		platform_variable,
 		NULL,
 	};
+
+	snprintf(platform_variable, sizeof platform_variable, "CMCP_IMAGE_PLATFORM=%s", platform_names[platform]);
 
 	if (setsid() < 0 || chdir("/") != 0)
 		fail("leave the session");
@@ -347,7 +352,7 @@ int main(void)
 	if (runtime < 0)
 		fail("fork");
 	if (runtime == 0)
-		become_runtime();
+		become_runtime(platform);
 	do
 		ended = wait(&status);
 	while (ended != runtime && (ended > 0 || errno == EINTR));

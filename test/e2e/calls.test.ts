@@ -8,6 +8,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { RECEIPT_META_KEY, auditBundleSchema, receiptSchema } from "@cmcp/audit/schema";
 import { claimSchema, traceRecordSchema, traceRecordSigningInput } from "@cmcp/claim/schema";
 import { receiptOf, startFixture, type Fixture } from "../gateway/fixture.ts";
+import { IN_MACHINE } from "../gateway/launcher.ts";
 
 describe("calls through host proxy and enclave process", () => {
   let fixture: Fixture;
@@ -137,13 +138,13 @@ describe("calls through host proxy and enclave process", () => {
     assert.equal(status["phase"], "Serving");
     assert.equal(status["isolation"], isolation());
     assert.equal(status["launch_digest"], fixture.gateway.launch_digest);
-    assert.equal(status["assurance"], "functional-only");
+    assert.equal(status["assurance"], IN_MACHINE ? "host-trusted" : "functional-only");
   });
 
   test("GET /attestation binds the nonce and refuses one out of bounds", async () => {
     const reply = (await (await fixture.request("/attestation?nonce=abcdefghijklmnop")).json()) as { binding: { nonce: string }; evidence: { platform: string } };
     assert.equal(reply.binding.nonce, "abcdefghijklmnop");
-    assert.equal(reply.evidence.platform, "software-only");
+    assert.equal(reply.evidence.platform, IN_MACHINE ? "tpm2" : "software-only");
     assert.equal((await fixture.request("/attestation?nonce=short")).status, 400);
   });
 

@@ -72,6 +72,9 @@ for (const { name, shape, hostsInputs } of SHAPES) {
       assert.match(facts.limits, /^Max open files +4096 +4096 /m);
       assert.match(facts.limits, /^Max processes +64 +64 /m);
     });
+    await t.test("it is told where to listen and what the machine was started as, and nothing else", () => {
+      assert.deepEqual(facts.environment, { CMCP_ENCLAVE_LISTEN: "vsock:5000", CMCP_HOST_SERVICES: "vsock:2:6000", CMCP_VSOCK_ADDON: "/lib/cmcp/vsock.node", CMCP_IMAGE_PLATFORM: "none" });
+    });
     await t.test("there is no network: no interface, no socket but vsock", () => {
       assert.deepEqual(facts.interfaces, []);
       assert.deepEqual(facts.network, { tcp: "EAFNOSUPPORT", tcp6: "EAFNOSUPPORT", unix: "EAFNOSUPPORT", udp: "EAFNOSUPPORT" });

@@ -1,7 +1,7 @@
 /** `cmcp start` with an enclave in a machine: one it starts itself, and one that somebody else started. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -204,6 +204,15 @@ test("a launch document that is too big, or not one, is refused by the machine, 
     await assert.rejects(hostOf(t, deployed, bytes), { code: "LAUNCH_DOCUMENT_INVALID" }, what);
     assert.deepEqual([programsOfMachines(), runtimeFolders()], [[], []], what);
   }
+});
+
+test("a document that asks for no hardware is refused by a machine with a TPM: its command line says what it is", async (t) => {
+  const deployed = await deployment(t, qemu());
+  const config = join(deployed.folder, "d/software.yaml");
+  writeFileSync(config, "attestation: {provider: software-only}\n");
+  const { document } = await readLaunchInputs(config, deployed.environment);
+  await assert.rejects(hostOf(t, deployed, document), { code: "ATTESTATION_PROVIDER_UNSUPPORTED", message: /software-only is not what this image was started as: its command line says vtpm/ });
+  assert.deepEqual([programsOfMachines(), runtimeFolders()], [[], []]);
 });
 
 test("nothing is served before the launch document, which may be late and comes once", async (t) => {

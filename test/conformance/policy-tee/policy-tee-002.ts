@@ -47,6 +47,37 @@ async function changed({ config }: Deployed, part: Part): Promise<() => Promise<
   return async () => await writeFile(path, text);
 }
 
+/** Bytes that root hands over instead of the deployment's document, and their refusal by a machine that was launched for just them. */
+const OTHERS = {
+  "a document for software, in development": { bytes: forSoftware, refusal: { code: "ATTESTATION_PROVIDER_UNSUPPORTED", message: /not what this image was started as/ } },
+  "no document": { bytes: () => Promise.resolve(Buffer.from("{}")), refusal: { code: "LAUNCH_DOCUMENT_INVALID" } },
+} as const;
+type Other = keyof typeof OTHERS;
+const EVERYTHING = [...PARTS, ...(Object.keys(OTHERS) as Other[])];
+
+/** What is tried against a carrier: one byte of a part changed, or something else altogether. */
+export type Trial = Part | Other;
+
+/** The deployment's document, but that it asks for no hardware: the weakest that a host could write. */
+async function forSoftware({ config }: Deployed): Promise<Uint8Array> {
+  const other = join(dirname(config), "software.yaml");
+  await writeFile(other, (await readFile(config, "utf8")).replace(/provider: (sev-snp|tdx)/, "provider: software-only"));
+  return (await readLaunchInputs(other, { CMCP_BEARER_TOKEN: TOKEN, CMCP_DEV_MODE: "1" })).document;
+}
+
+/** A host's attempt to launch with other bytes than the machine was launched for. */
+async function handed(deployment: Deployed, trial: Trial): Promise<Uint8Array> {
+  if (isOther(trial)) return await OTHERS[trial].bytes(deployment);
+  const restore = await changed(deployment, trial);
+  const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+  await restore();
+  return document;
+}
+
+function isOther(trial: Trial): trial is Other {
+  return trial in OTHERS;
+}
+
 /** What the verifier finds wrong with any other document than the one it expects: beside the evidence, in the root entry, in PCR 15, in the chain. */
 const NOT_BOUND = [
   "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND", "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND", "launch digest EVIDENCE_LAUNCH_NOT_BOUND", "required: launch EVIDENCE_POLICY_VIOLATION", "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND",
@@ -60,8 +91,15 @@ export function foundChanged(part: Part): readonly string[] {
   return [...NOT_BOUND, ...OWN_CHECK[part]];
 }
 
-/** POLICY-TEE-002: the bundle is measured before it is used. `parts` are those that are changed on each kind of hardware. */
-export function policyTee002(target: Target, parts: Readonly<Record<"sev-snp" | "tdx" | "tpm", readonly Part[]>> = { "sev-snp": PARTS, tdx: PARTS, tpm: PARTS }): void {
+/** What is tried on each kind of hardware. */
+interface Trials {
+  readonly "sev-snp": readonly Trial[];
+  readonly tdx: readonly Trial[];
+  readonly tpm: readonly Part[];
+}
+
+/** POLICY-TEE-002: the bundle is measured before it is used. */
+export function policyTee002(target: Target, trials: Trials = { "sev-snp": EVERYTHING, tdx: EVERYTHING, tpm: PARTS }): void {
   for (const [platform, algorithm, carrier] of [["sev-snp", "sha256", "HOST_DATA"], ["tdx", "sha384", "MRCONFIGID"]] as const) {
     test(`POLICY-TEE-002 (${target.name}): launched for one document, the enclave refuses any other by ${carrier} and serves nothing`, async (t) => {
       const deployment = await deployed(t, platform);
@@ -69,12 +107,12 @@ export function policyTee002(target: Target, parts: Readonly<Record<"sev-snp" | 
       const place = await target.open(t, { platform, carried: createHash(algorithm).update(document).digest("hex") });
       if (place === null) return;
 
-      for (const part of parts[platform]) {
-        await t.test(`${part}: one byte changed`, async () => {
-          const restore = await changed(deployment, part);
+      for (const trial of trials[platform]) {
+        await t.test(isOther(trial) ? trial : `${trial}: one byte changed`, async () => {
+          const bytes = await handed(deployment, trial);
+          assert.notDeepEqual(bytes, document);
           const host = await composeHost(t, place, deployment.config);
-          await restore();
-          await assert.rejects(host.launch(host.document), { code: "LAUNCH_DIGEST_MISMATCH", message: new RegExp(carrier) });
+          await assert.rejects(host.launch(bytes), { code: "LAUNCH_DIGEST_MISMATCH", message: new RegExp(carrier) });
           // Not only is a launch over once it was tried: the refusal ended the instance.
           const ended = { code: "PHASE_VIOLATION", message: /while Fatal/ };
           await assert.rejects(host.launch(document), ended, "no second attempt, not with the right one either");
@@ -94,9 +132,22 @@ export function policyTee002(target: Target, parts: Readonly<Record<"sev-snp" | 
         await host.close();
       });
     });
+
+    for (const trial of trials[platform].filter(isOther)) {
+      test(`POLICY-TEE-002 (${target.name}): what ${carrier} carries is judged once it is read: ${trial}`, async (t) => {
+        const deployment = await deployed(t, platform);
+        const bytes = await OTHERS[trial].bytes(deployment);
+        const place = await target.open(t, { platform, carried: createHash(algorithm).update(bytes).digest("hex") });
+        if (place === null) return;
+        const host = await composeHost(t, place, deployment.config);
+        await assert.rejects(host.launch(bytes), OTHERS[trial].refusal);
+        await assert.rejects(host.serve(), { code: "PHASE_VIOLATION", message: /while Fatal/ });
+        assert.equal(deployment.records.calls.length, 0);
+      });
+    }
   }
 
-  for (const part of parts.tpm) {
+  for (const part of trials.tpm) {
     test(`POLICY-TEE-002 (${target.name}): with a TPM, the verifier rejects what ran with one byte of the ${part} changed`, async (t) => {
       const deployment = await deployed(t, "tpm");
       const place = await target.open(t);

@@ -22,6 +22,7 @@ export interface Facts {
   /** Lines of `/proc/self/status`. */
   readonly status: Readonly<Record<string, string>>;
   readonly limits: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly interfaces: readonly string[];
   /** The error of each way to reach a network. */
   readonly network: Readonly<Record<string, string>>;
@@ -71,6 +72,7 @@ async function facts(): Promise<Facts> {
     user: [process.getuid?.(), process.geteuid?.(), process.getgid?.(), ...(process.getgroups?.() ?? [])],
     status,
     limits: text("/proc/self/limits"),
+    environment: { ...process.env },
     interfaces: Object.keys(networkInterfaces()),
     network: await refusals(),
     mounts: Object.fromEntries(text("/proc/mounts").trim().split("\n").map((line) => line.split(" ")).map(([, point = "", type = "", options = ""]) => [point, { type, options: options.split(",") }])),

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuditEntry, EntryFields } from "@cmcp/audit";
 import { SessionChain } from "@cmcp/audit";
-import { collectSoftware, jwkThumbprint, sessionReportData, type Attester, type Evidence, type Machine } from "@cmcp/attestation";
+import { collectSoftware, jwkThumbprint, sessionReportData, type Attester, type Evidence, type ImagePlatform, type Machine } from "@cmcp/attestation";
 import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
 import { Clock } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { SigningKey } from "../keys.ts";
 import { assuranceOf } from "./assurance.ts";
-import { establishPlatform } from "./establish.ts";
+import { bindImage, establishPlatform } from "./establish.ts";
 import { Freshness } from "./freshness.ts";
 import { Refresher, RETRY_MS } from "./refresh.ts";
 import { Reports } from "./reports.ts";
@@ -234,24 +234,38 @@ test("a platform that gives none is asked again after a pause; that the report b
   assert.equal(entries.at(-1)?.entry_type, "attestation_stale", "and again the next time");
 });
 
-const machine = (devices: readonly string[]): Machine => ({ exists: (path) => devices.includes(path), chassisTag: () => "", tpm: () => null });
+const machine = (devices: readonly string[], image: ImagePlatform | null = null): Machine => ({ exists: (path) => devices.includes(path), chassisTag: () => "", tpm: () => null, imagePlatform: () => image });
+const nothingDialled = (): Promise<never> => Promise.reject(new Error("nothing is dialled"));
+const DIGESTS = { sha256: new Uint8Array(32), sha384: new Uint8Array(48) };
+
+const documentOf = (attestation: string) => {
+  const { config } = parseConfig(`attestation: {${attestation}}`, { env: { CMCP_DEV_MODE: "1" } });
+  return parseLaunchDocument(untrusted(buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: {}, catalog: [], pins: {}, trust_anchors: {} })));
+};
 
 test("a document for another platform, or of another image, is refused before anything of it is used", async () => {
-  const documentOf = (attestation: string) => {
-    const { config } = parseConfig(`attestation: {${attestation}}`, { env: { CMCP_DEV_MODE: "1" } });
-    const bytes = buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: {}, catalog: [], pins: {}, trust_anchors: {} });
-    return { document: parseLaunchDocument(untrusted(bytes)), received: untrusted<Uint8Array>(bytes) };
-  };
-  const establish = async (attestation: string, devices: readonly string[] = []) => {
-    const { document, received } = documentOf(attestation);
-    return await establishPlatform(document, { received, sha256: new Uint8Array(32) }, { machine: machine(devices) }, () => Promise.reject(new Error("nothing is dialled")));
-  };
+  const establish = async (attestation: string, devices: readonly string[] = []) => await establishPlatform(documentOf(attestation), null, DIGESTS, { machine: machine(devices) }, nothingDialled);
   const { attester, launch } = await establish("provider: software-only");
   assert.deepEqual([attester.provider, launch.platform, launch.carrier], ["software-only", "software-only", "none"]);
   await establish(`provider: auto, expected_measurement: '${launch.measurement}'`);
   await assert.rejects(establish(`provider: auto, expected_measurement: 'sha256:${"1".repeat(64)}'`), { code: "EVIDENCE_MEASUREMENT_MISMATCH" });
   for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establish(`provider: ${provider}`), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
   await assert.rejects(establish("provider: sev-snp", ["/dev/sev-guest"]), { code: "ATTESTATION_REPORT_UNAVAILABLE" }, "the device alone gives no report");
+});
+
+test("an image asks its own platform what it was launched for, whatever devices there are, and a process asks nothing before it has read", async () => {
+  const bound = async (image: ImagePlatform | null) => await bindImage(DIGESTS, { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) }, nothingDialled);
+  assert.equal(await bound(null), null);
+  assert.equal((await bound("none"))?.launch.carrier, "none");
+  // Nothing of the kind is here to be asked.
+  for (const image of ["sev-snp", "tdx", "vtpm"] as const) await assert.rejects(bound(image), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+});
+
+test("an image takes no document for another platform, and is bound once", async () => {
+  const access = { machine: machine([], "none") };
+  const image = await bindImage(DIGESTS, access, nothingDialled);
+  for (const provider of ["software-only", "auto"]) assert.equal(await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), image);
+  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
 });
 
 test("assurance is named for what it can be at most", () => {

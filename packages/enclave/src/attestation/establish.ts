@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
-import { attesterOf, detectProvider, METADATA_HOST, localDerivedKey, METADATA_PORT, readLocalTdReport, type Attester, type BoundLaunch, type Machine } from "@cmcp/attestation";
+import { CmcpError } from "@cmcp/boundary";
+import { attesterOf, detectProvider, METADATA_HOST, localDerivedKey, METADATA_PORT, providerOfImage, readLocalTdReport, type Attester, type BoundLaunch, type LaunchDigests, type Machine, type Provider } from "@cmcp/attestation";
 import type { LaunchDocument } from "@cmcp/launch";
 
 /** What the process may reach of the machine around it. */
@@ -12,13 +11,6 @@ export interface PlatformAccess {
 /** A stream through the host's egress relay. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
-/** The launch document as it was received, hashed before anything read it. */
-export interface MeasuredBytes {
-  readonly received: Untrusted<Uint8Array>;
-  /** SHA-256 of it, 32 bytes. */
-  readonly sha256: Uint8Array;
-}
-
 /** The platform an enclave runs on, and what it was launched as. */
 export interface EstablishedPlatform {
   readonly attester: Attester;
@@ -26,15 +18,37 @@ export interface EstablishedPlatform {
 }
 
 /**
- * Finds the platform and establishes that it was launched for exactly these bytes and as the image the document
- * expects. Any failure is fatal: nothing of the document is acted on before.
+ * In an image, establishes that the machine was launched for exactly the bytes with these digests, before anything parses
+ * them: what the machine is comes from the measured command line, not from them. `null` for a process of a host, which was
+ * launched for nothing yet.
  *
+ * @throws CmcpError `LAUNCH_DIGEST_MISMATCH`, `ATTESTATION_REPORT_UNAVAILABLE`
+ */
+export async function bindImage(digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform | null> {
+  const image = access.machine.imagePlatform();
+  return image === null ? null : await bind(providerOfImage(image), digests, access, dial);
+}
+
+/**
+ * Holds the document to the platform of the image; for a process, finds the platform and binds the launch to it. Any failure
+ * is fatal: nothing of the document is acted on before.
+ *
+ * @param image what {@link bindImage} gave for the same bytes
  * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED`, `LAUNCH_DIGEST_MISMATCH`, `EVIDENCE_MEASUREMENT_MISMATCH`,
  * `ATTESTATION_REPORT_UNAVAILABLE`
  */
-export async function establishPlatform(document: LaunchDocument, bytes: MeasuredBytes, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform> {
+export async function establishPlatform(document: LaunchDocument, image: EstablishedPlatform | null, digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform> {
   const { provider: setting, expected_measurement: expected } = document.config.attestation;
   const { provider } = detectProvider(setting, document.development, access.machine);
+  const platform = image ?? (await bind(provider, digests, access, dial));
+  const { measurement } = platform.launch;
+  if (expected !== null && measurement !== expected) {
+    throw new CmcpError("EVIDENCE_MEASUREMENT_MISMATCH", `the platform reports measurement ${measurement}, attestation.expected_measurement is another`);
+  }
+  return platform;
+}
+
+async function bind(provider: Provider, digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform> {
   const attester = attesterOf(provider, {
     tpm: access.machine.tpm(),
     // The one address besides tool servers that is dialled; the host's relay has it on its list for Azure only.
@@ -42,9 +56,5 @@ export async function establishPlatform(document: LaunchDocument, bytes: Measure
     tdReport: async () => await readLocalTdReport(),
     derivedKey: localDerivedKey(),
   });
-  const launch = await attester.bindLaunch({ sha256: bytes.sha256, sha384: new Uint8Array(createHash("sha384").update(examine(bytes.received)).digest()) });
-  if (expected !== null && launch.measurement !== expected) {
-    throw new CmcpError("EVIDENCE_MEASUREMENT_MISMATCH", `the platform reports measurement ${launch.measurement}, attestation.expected_measurement is another`);
-  }
-  return { attester, launch };
+  return { attester, launch: await attester.bindLaunch(digests) };
 }

@@ -9,7 +9,7 @@ import { compilePolicy, readBundle, requirePinned, type CompiledPolicy } from "@
 import type { CompileWorker } from "@cmcp/policy/worker";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
-import { establishPlatform, type PlatformAccess } from "../attestation/establish.ts";
+import { bindImage, establishPlatform, type PlatformAccess } from "../attestation/establish.ts";
 import { Freshness } from "../attestation/freshness.ts";
 import { earlierIdentities, openIdentity } from "../attestation/identity.ts";
 import { ownReport, startRefreshing } from "../attestation/refresh.ts";
@@ -62,14 +62,17 @@ export interface Surroundings {
 /** Turns the bytes of a launch document into a running core. Any failure is fatal for this process. */
 export async function boot(received: Untrusted<Uint8Array>, surroundings: Surroundings): Promise<Core> {
   // Hashed exactly as received, before anything reads them.
-  const launchDigest = createHash("sha256").update(examine(received)).digest();
+  const digests = digestsOf(received);
+  const launchDigest = digests.sha256;
+  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  // In an image, compared with what the hardware was launched with before anything reads them either.
+  const image = await bindImage(digests, surroundings.platform, dial);
   const document = parseLaunchDocument(received);
   const isolation = observeIsolation();
   if (isolation === "none" && !document.development) {
     throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
   }
-  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
-  const { attester, launch } = await establishPlatform(document, { received, sha256: launchDigest }, surroundings.platform, dial);
+  const { attester, launch } = await establishPlatform(document, image, digests, surroundings.platform, dial);
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);
   const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
@@ -178,6 +181,11 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   startSweeping(core);
   startRefreshing(core);
   return core;
+}
+
+function digestsOf(received: Untrusted<Uint8Array>): { readonly sha256: Buffer; readonly sha384: Buffer } {
+  const bytes = examine(received);
+  return { sha256: createHash("sha256").update(bytes).digest(), sha384: createHash("sha384").update(bytes).digest() };
 }
 
 interface Loaded {

@@ -32,7 +32,7 @@ export const attestationSchema = z.strictObject({
     .enum([...PROVIDERS, "opaque"])
     .default("auto")
     .describe(
-      "Where the attestation report comes from. `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in its PCR 15 until the machine restarts.",
+      "Where the attestation report comes from. An image has the one of its platform, and accepts its name and `auto` only. In a process `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in its PCR 15 until the machine restarts.",
     ),
   enforcement_mode: z
     .enum(["enforcing", "advisory", "silent"])

@@ -53,6 +53,8 @@ export const thisMachine: Machine = {
   exists: (path) => path === (PLAYED.platform === "sev-snp" ? "/dev/sev-guest" : "/dev/tdx_guest"),
   chassisTag: () => "",
   tpm: () => null,
+  // What PID 1 says of an image that was started on it.
+  imagePlatform: () => PLAYED.platform,
 };
 
 export function withTpmSocket(machine: Machine): Machine {

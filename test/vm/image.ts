@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commandLine, type Platform } from "../../enclave-image/src/build/command-line.ts";
-import { Toolchain } from "../../enclave-image/src/build/toolchain.ts";
+import type { Toolchain } from "../../enclave-image/src/build/toolchain.ts";
+import { keptPackages } from "../../enclave-image/src/emulator/kept-packages.ts";
 import { emulatorPrograms } from "../../enclave-image/src/emulator/programs.ts";
 import { openInputs } from "../../enclave-image/src/lock/inputs.ts";
 import { packagesOf } from "../../enclave-image/src/lock/lock.ts";
@@ -30,7 +31,7 @@ export async function programs(): Promise<Awaited<ReturnType<typeof emulatorProg
 /** The compiler of the lock file, unpacked where {@link programs} is. */
 export async function toolchain(): Promise<Toolchain> {
   const { lock, cache } = openInputs(CACHE);
-  return await Toolchain.prepare(packagesOf(lock, "runtime", "toolchain"), cache, CACHE);
+  return await keptPackages(packagesOf(lock, "runtime", "toolchain"), cache, CACHE);
 }
 
 /** A published file. */

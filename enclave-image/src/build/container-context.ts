@@ -16,13 +16,12 @@ const { lock, cache } = openInputs(cacheFolder);
 checkNodePackage(nodePackage, lock);
 const built = lock.packages.filter(({ group }) => group !== "emulator");
 for (const entry of built) await cache.get(entry);
-const toolchain = await Toolchain.prepare(packagesOf(lock, "runtime", "toolchain"), cache, cacheFolder);
 
 rmSync(context, { recursive: true, force: true });
 mkdirSync(join(context, "packages"), { recursive: true });
 // The toolchain's packages as a root file system, with Node and the folders a process expects.
 const root = join(context, "root");
-cpSync(toolchain.root, root, { recursive: true, verbatimSymlinks: true });
+await Toolchain.unpacked(packagesOf(lock, "runtime", "toolchain"), cache, root);
 for (const name of ["bin", "lib", "lib64"]) if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
 for (const name of ["tmp", "root"]) mkdirSync(join(root, name));
 copyFileSync(join(nodePackage, "bin/node"), join(root, "usr/bin/node"));

@@ -26,7 +26,7 @@ const STEPS = 8;
 
 /** Where the builder reads and writes. */
 export interface BuildFolders {
-  /** Packages by hash and unpacked toolchains; shared by builds. */
+  /** Packages by hash; shared by builds. */
   readonly cache: string;
   /** The npm package of Node. */
   readonly nodePackage: string;
@@ -51,7 +51,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   const progress = new Progress(STEPS);
   try {
     for (const folder of [parts, finished]) mkdirSync(folder, { recursive: true });
-    const { kernel, toolchain } = await prepare(progress, lock, cache, folders);
+    const { kernel, toolchain } = await prepare(progress, lock, cache, folders, join(work, "toolchain"));
     const native = await progress.step("compiles PID 1, the helper and the vsock addon", () => buildNative(toolchain, folders.nodePackage, join(parts, "native")));
     const node = await progress.step("strips Node", () => strip(toolchain, join(folders.nodePackage, "bin/node"), parts));
     const root = rootFiles({ kernel, native, node, libraries: join(toolchain.root, "usr/lib/x86_64-linux-gnu"), bundle: folders.bundle });
@@ -78,13 +78,13 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   }
 }
 
-async function prepare(progress: Progress, lock: InputLock, cache: PackageCache, folders: BuildFolders): Promise<{ kernel: Kernel; toolchain: Toolchain }> {
+async function prepare(progress: Progress, lock: InputLock, cache: PackageCache, folders: BuildFolders, root: string): Promise<{ kernel: Kernel; toolchain: Toolchain }> {
   const needed = lock.packages.filter(({ group }) => group !== "emulator");
   await progress.step(`fetches ${needed.length} packages of the lock file and compares their hashes`, async () => {
     checkNodePackage(folders.nodePackage, lock);
     for (const entry of needed) await cache.get(entry);
   });
-  const toolchain = await progress.step("unpacks the toolchain", () => Toolchain.prepare(packagesOf(lock, "runtime", "toolchain"), cache, folders.cache));
+  const toolchain = await progress.step("unpacks the toolchain", () => Toolchain.unpacked(packagesOf(lock, "runtime", "toolchain"), cache, root));
   const kernel = await progress.step("takes the kernel and its modules out of their package", async () => readKernel(await cache.get(packageNamed(lock, "linux-image-cloud-amd64"))));
   return { kernel, toolchain };
 }

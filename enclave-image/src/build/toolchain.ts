@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { readDeb } from "../archive/deb.ts";
 import { unpack } from "../archive/unpack.ts";
@@ -21,22 +20,29 @@ export class Toolchain {
   /** Where the packages are unpacked. */
   readonly root: string;
 
-  private constructor(root: string) {
+  /** Believes that packages are unpacked in `root`, unchanged. */
+  constructor(root: string) {
     this.root = root;
   }
 
-  /** Fetches and unpacks the packages into a folder named by their hashes; a folder that is there is complete. */
-  static async prepare(packages: readonly LockedPackage[], cache: PackageCache, folder: string): Promise<Toolchain> {
-    const digest = createHash("sha256").update(packages.map(({ sha256 }) => sha256).join("\n")).digest("hex");
-    const root = join(folder, `root-${digest.slice(0, 16)}`);
-    if (existsSync(root)) return new Toolchain(root);
-    const partial = `${root}.${process.pid}`;
+  /**
+   * Fetches the packages, compares their hashes and unpacks them into a folder of their own. A build does it anew each time,
+   * in seconds: nothing would say whether a folder from an earlier run still holds what was unpacked there.
+   *
+   * @throws CmcpError `IMAGE_BUILD_FAILED` for a folder that is there, else as {@link PackageCache.get}; nothing of it then stays
+   */
+  static async unpacked(packages: readonly LockedPackage[], cache: PackageCache, root: string): Promise<Toolchain> {
+    mkdirSync(dirname(root), { recursive: true });
     try {
-      mkdirSync(partial, { recursive: true });
-      for (const entry of packages) unpack(readDeb(await cache.get(entry)), partial);
-      renameSync(partial, root);
-    } finally {
-      rmSync(partial, { recursive: true, force: true });
+      mkdirSync(root);
+    } catch (cause) {
+      throw new CmcpError("IMAGE_BUILD_FAILED", `${root} cannot be made for the build's programs`, { cause });
+    }
+    try {
+      for (const entry of packages) unpack(readDeb(await cache.get(entry)), root);
+    } catch (thrown) {
+      rmSync(root, { recursive: true, force: true });
+      throw thrown;
     }
     return new Toolchain(root);
   }

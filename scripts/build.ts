@@ -7,18 +7,20 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { compileVsockAddon } from "../host-proxy/src/launcher/vsock/compile-addon.ts";
 import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
+import { bundledPackages } from "./bundled-packages.ts";
 import { BUNDLE, ENCLAVE_SCRIPT } from "./enclave-bundle.ts";
+import { lockedPackages } from "./locked-packages.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const enclave = join(root, "packages/enclave");
 const cli = join(root, "packages/cli");
 
-const common: BuildOptions = { absWorkingDir: root, metafile: true };
+const common = { absWorkingDir: root, metafile: true } as const satisfies BuildOptions;
 
 await rm(join(cli, "dist"), { recursive: true, force: true });
 await mkdir(join(cli, "dist/enclave"), { recursive: true });
-const results = await Promise.all([
+const [inEnclave, inWorker, inCommand] = await Promise.all([
   build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave") }),
   build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave") }),
   build({
@@ -39,4 +41,10 @@ const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
 if (uncompiled !== null) process.stderr.write(`stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`);
 const addonless = await compileVsockAddon(join(cli, "dist/vsock.node"));
 if (addonless !== null) process.stderr.write(`machines cannot be reached by their CID, as the vsock addon cannot be compiled here: ${addonless.split("\n", 1)[0]}\n`);
-await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, results.flatMap(({ metafile }) => (metafile === undefined ? [] : [metafile]))));
+const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
+await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, shipped));
+// For the bill of materials of an image, which holds the enclave's scripts and no package manager's lock file.
+const integrities = lockedPackages();
+const inImage = new Map((await bundledPackages(root, [inEnclave.metafile, inWorker.metafile])).map(({ name, version, licence }) => [`${name}@${version}`, { name, version, licence }]));
+const listed = [...inImage].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, entry]) => ({ ...entry, integrity: integrities.get(key) }));
+await writeFile(join(cli, "dist/enclave/packages.json"), `${JSON.stringify(listed, null, 2)}\n`);

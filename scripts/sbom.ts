@@ -5,21 +5,11 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Enums, Models, SPDX, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
-import { parse } from "yaml";
 import { installedPackages, shippedPackages } from "./installed-packages.ts";
+import { lockedPackages } from "./locked-packages.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const DIST = "packages/cli/dist";
-
-interface Lockfile {
-  readonly packages: Readonly<Record<string, { readonly resolution: { readonly integrity?: string } }>>;
-}
-
-/** `name@version` and integrity of every package of the lockfile, platforms that are not this one included. */
-export function lockedPackages(): Map<string, string> {
-  const { packages } = parse(readFileSync(join(root, "pnpm-lock.yaml"), "utf8")) as Lockfile;
-  return new Map(Object.entries(packages).map(([key, { resolution }]) => [key, resolution.integrity ?? ""]));
-}
 
 function licenceOf(text: string): Models.License {
   if (SPDX.isSupportedSpdxId(text)) return new Models.SpdxLicense(text);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { installedPackages, shippedPackages } from "../../scripts/installed-packages.ts";
-import { lockedPackages, makeSbom } from "../../scripts/sbom.ts";
+import { lockedPackages } from "../../scripts/locked-packages.ts";
+import { makeSbom } from "../../scripts/sbom.ts";
 
 interface Component {
   readonly group?: string;

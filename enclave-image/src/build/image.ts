@@ -6,6 +6,7 @@ import { writeCpio, type CpioMember } from "../archive/cpio.ts";
 import type { PackageCache } from "../lock/fetch.ts";
 import { openInputs } from "../lock/inputs.ts";
 import { packageNamed, packagesOf, type InputLock } from "../lock/lock.ts";
+import { readBundledPackages } from "./bundled-packages.ts";
 import { commandLine, type Platform } from "./command-line.ts";
 import { packageFile, readFirmware } from "./firmware.ts";
 import { readKernel, type Kernel } from "./kernel.ts";
@@ -48,6 +49,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   const work = `${folders.output}.${process.pid}`;
   const parts = join(work, "parts");
   const finished = join(work, "finished");
+  const bundled = readBundledPackages(folders.bundle);
   const progress = new Progress(STEPS);
   try {
     for (const folder of [parts, finished]) mkdirSync(folder, { recursive: true });
@@ -66,7 +68,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
         ...(await readFirmware(lock, cache)),
         ...RELEASE_PLATFORMS.map((platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const),
         ["files.json", Buffer.from(`${JSON.stringify(fileTable(root), null, 2)}\n`)],
-        ["sbom.cdx.json", Buffer.from(imageSbom(lock, root))],
+        ["sbom.cdx.json", Buffer.from(imageSbom(lock, bundled, root))],
       ]);
       const manifest = await publish(finished, outputs, kernel.release, key);
       rmSync(folders.output, { recursive: true, force: true });

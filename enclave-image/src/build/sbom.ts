@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
 import type { CpioMember } from "../archive/cpio.ts";
 import type { InputLock, LockedPackage } from "../lock/lock.ts";
+import type { BundledPackage } from "./bundled-packages.ts";
 
 const SHA256 = "SHA-256";
 
 /**
- * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those it was built
- * with as excluded, and every file of its root with its hash. Equal builds give equal text.
+ * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its scripts
+ * included, those it was built with as excluded, and every file of its root with its hash. Equal builds give equal text.
  */
-export function imageSbom(lock: InputLock, root: readonly CpioMember[]): string {
+export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], root: readonly CpioMember[]): string {
   const packages = lock.packages.filter(({ group }) => group !== "emulator").map((entry) => debianComponent(entry, lock.snapshot));
   const files = root.flatMap((member) => (member.kind === "file" ? [fileComponent(member.path, member.data)] : []));
   return `${canonicalText({
@@ -17,8 +18,8 @@ export function imageSbom(lock: InputLock, root: readonly CpioMember[]): string 
     specVersion: "1.6",
     version: 1,
     metadata: { component: { type: "operating-system", name: "cmcp-enclave-image", "bom-ref": "image" } },
-    components: [...packages, nodeComponent(lock.node), ...files],
-    dependencies: [{ ref: "image", dependsOn: [...lock.packages.filter(isShipped).map(packageReference), nodeReference(lock.node)] }],
+    components: [...packages, nodeComponent(lock.node), ...bundled.map(bundledComponent), ...files],
+    dependencies: [{ ref: "image", dependsOn: [...lock.packages.filter(isShipped).map(packageReference), ...[lock.node, ...bundled].map(npmReference)] }],
   })}\n`;
 }
 
@@ -45,13 +46,34 @@ function debianComponent(entry: LockedPackage, snapshot: string): JsonObject {
   };
 }
 
-function nodeReference({ name, version }: InputLock["node"]): string {
-  return `pkg:npm/${name}@${version}`;
+/** Package URL as the purl specification has it for npm. */
+function npmReference({ name, version }: Pick<BundledPackage, "name" | "version">): string {
+  return `pkg:npm/${name.replace("@", "%40")}@${encodeURIComponent(version)}`;
+}
+
+function npmComponent(type: "platform" | "library", entry: Omit<BundledPackage, "licence">): JsonObject {
+  const [scope, bare] = entry.name.startsWith("@") ? entry.name.split("/") : [];
+  const sha512 = Buffer.from(entry.integrity.slice("sha512-".length), "base64").toString("hex");
+  return {
+    type,
+    "bom-ref": npmReference(entry),
+    purl: npmReference(entry),
+    ...(scope === undefined ? {} : { group: scope }),
+    name: bare ?? entry.name,
+    version: entry.version,
+    scope: "required",
+    hashes: [{ alg: "SHA-512", content: sha512 }],
+  };
 }
 
 function nodeComponent(node: InputLock["node"]): JsonObject {
-  const sha512 = Buffer.from(node.integrity.slice("sha512-".length), "base64").toString("hex");
-  return { type: "platform", "bom-ref": nodeReference(node), purl: nodeReference(node), name: node.name, version: node.version, scope: "required", hashes: [{ alg: "SHA-512", content: sha512 }] };
+  return npmComponent("platform", node);
+}
+
+function bundledComponent(entry: BundledPackage): JsonObject {
+  // One name of SPDX's list, or an expression over several.
+  const licence = /^[A-Za-z0-9.+-]+$/.test(entry.licence) ? { license: { id: entry.licence } } : { expression: entry.licence };
+  return { ...npmComponent("library", entry), licenses: [licence] };
 }
 
 function fileComponent(path: string, data: Uint8Array): JsonObject {

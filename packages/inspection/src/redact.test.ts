@@ -55,6 +55,7 @@ void describe("what cannot be redacted by field", () => {
   void it("is redacted inside texts of structured data when they are JSON, else goes when it names the field", () => {
     const inner = (value: JsonValue): string => JSON.stringify(value);
     assert.deepEqual(structured({ a: inner({ ssn: 1, b: 2 }), c: inner({ d: inner({ ssn: 1 }) }) }, "ssn"), { a: inner({ b: 2 }), c: inner({ d: "{}" }) });
+    assert.deepEqual(structured({ a: inner(inner({ ssn: 1, b: 2 })), c: '{"ssn":NaN}', d: '{"x":"\\ud800"}' }, "ssn"), { a: inner(inner({ b: 2 })) });
     assert.deepEqual(structured({ a: "the SSN: 1", b: '{"ssn" : 1', c: "ssn=1", d: "about ssn", e: '{"x":1,"x":2}', f: "lossn: 1" }, "ssn"), { d: "about ssn", f: "lossn: 1" });
     let deep: JsonValue = { ssn: 1 };
     for (let level = 0; level < 8; level += 1) deep = { x: inner(deep) };

@@ -15,8 +15,8 @@ function soleJson(content: JsonValue | undefined): JsonValue | undefined {
 function filterBlock(block: JsonValue, schema: CompiledSchema, at: string, removed: string[]): JsonValue | undefined {
   if (!isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string") return block;
   const read = readTextContent(block["text"]);
-  if (read.kind === "plain") return block;
   if (read.kind === "ambiguous") return undefined;
+  if (read.kind !== "json") return block;
   const filtered = DeclaredFilter.apply(schema, read.value);
   if (filtered.removed.length === 0) return block;
   removed.push(...filtered.removed.map((path) => `${at}.${path}`));

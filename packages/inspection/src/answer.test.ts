@@ -5,7 +5,7 @@ import { inspectAnswer, type AnsweredMethod } from "./index.ts";
 
 const open = { maxBytes: 10_000, redactFields: [] };
 const WHOLE: Readonly<Record<AnsweredMethod, JsonObject>> = {
-  "resources/read": { contents: [{ uri: "file:///a", text: "hello" }, { uri: "file:///b", blob: "AA==", mimeType: "image/png" }], ttlMs: 5 },
+  "resources/read": { contents: [{ uri: "file:///a", text: "hello" }, { uri: "file:///b", blob: "AA==", mimeType: "image/png" }], ttlMs: 5, cacheScope: "public" },
   "prompts/get": { description: "d", messages: [{ role: "user", content: { type: "text", text: "hi" } }, { role: "assistant", content: { type: "image", data: "AA==", mimeType: "image/png" } }] },
   "completion/complete": { completion: { values: ["paris", "park"], total: 2, hasMore: false } },
 };
@@ -25,6 +25,15 @@ for (const [method, result] of Object.entries(WHOLE) as [AnsweredMethod, JsonObj
     }
   });
 }
+
+test("what a modern server says of caching is the protocol's where it conforms, and surplus anywhere else", () => {
+  const contents = [{ uri: "file:///a", text: "hello" }];
+  for (const caching of [{ ttlMs: 0, cacheScope: "private" }, { ttlMs: 60_000, cacheScope: "public" }]) assert.equal(inspectAnswer("resources/read", { contents, ...caching }, open).outcome, "pass");
+  for (const wrong of [{ ttlMs: -1 }, { ttlMs: 0.5 }, { ttlMs: "5" }, { ttlMs: 2 ** 53 }, { cacheScope: "shared" }, { cacheScope: { a: 1 } }]) {
+    assert.deepEqual(inspectAnswer("resources/read", { contents, ...wrong }, open), { outcome: "surplus_stripped", result: { contents }, stripped: Object.keys(wrong), redacted: 0, withheld: 0 });
+  }
+  assert.deepEqual(inspectAnswer("prompts/get", { messages: [], ttlMs: 0, cacheScope: "private" }, open).stripped, ["ttlMs", "cacheScope"]);
+});
 
 test("fields that policy wants out leave texts, and what they cannot be told in goes whole", () => {
   const options = { ...open, redactFields: ["ssn"] };

@@ -8,9 +8,14 @@ export type AnsweredMethod = "resources/read" | "prompts/get" | "completion/comp
 
 /** Members the protocol gives a result (MCP 2026-07-28: "ReadResourceResult", "GetPromptResult", "CompleteResult"). */
 const MEMBERS: Readonly<Record<AnsweredMethod, readonly string[]>> = {
-  "resources/read": ["contents", "_meta", "ttlMs"],
+  "resources/read": ["contents", "_meta", "ttlMs", "cacheScope"],
   "prompts/get": ["description", "messages", "_meta"],
   "completion/complete": ["completion", "_meta"],
+};
+/** What some of them have to be to be theirs: MCP 2026-07-28, "CacheableResult". */
+const CACHING: Readonly<Record<string, (value: JsonValue) => boolean>> = {
+  ttlMs: (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
+  cacheScope: (value) => value === "public" || value === "private",
 };
 const ROLES: readonly JsonValue[] = ["user", "assistant"];
 
@@ -31,6 +36,16 @@ const SHAPED: Readonly<Record<AnsweredMethod, (result: JsonObject) => boolean>> 
   "prompts/get": ({ messages, description }) => isMessages(messages) && (description === undefined || typeof description === "string"),
   "completion/complete": ({ completion }) => isCompletion(completion),
 };
+
+/** The result without members the protocol does not give it, or not like this. */
+function onlyMembers(method: AnsweredMethod, result: JsonObject, removed: string[]): JsonObject {
+  const out: JsonObject = {};
+  for (const [name, value] of Object.entries(result)) {
+    if (MEMBERS[method].includes(name) && (CACHING[name]?.(value) ?? true)) out[name] = value;
+    else removed.push(name);
+  }
+  return out;
+}
 
 /** Takes fields out of texts one by one, counting; what fields cannot be told in goes whole. */
 class TextRedaction {
@@ -102,8 +117,8 @@ export function inspectAnswer(method: AnsweredMethod, result: JsonObject, option
   const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });
   if (isLarger(result, options.maxBytes)) return refused("size_exceeded");
   if (!SHAPED[method](result)) return refused("schema_violation");
-  const stripped = Object.keys(result).filter((name) => !MEMBERS[method].includes(name));
-  const own = removeLookAlikes(Object.fromEntries(Object.entries(result).filter(([name]) => MEMBERS[method].includes(name))), stripped);
+  const stripped: string[] = [];
+  const own = removeLookAlikes(onlyMembers(method, result, stripped), stripped);
   const outcome = stripped.length === 0 ? "pass" : "surplus_stripped";
   if (options.redactFields.length === 0) return { outcome, result: own, stripped, redacted: 0, withheld: 0 };
   return { outcome, stripped, ...redact(method, own, options) };

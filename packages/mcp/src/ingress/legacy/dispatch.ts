@@ -14,7 +14,7 @@ import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts
 import { RPC } from "../../jsonrpc/reply.ts";
 import { readInitialize } from "./initialize.ts";
 import type { OpenedSession, OpenedSessions } from "./opened.ts";
-import { legacyResult, legacyTool } from "./tool-shape.ts";
+import { legacyContents, legacyResult, legacyTool } from "./tool-shape.ts";
 import type { RequestHeaders } from "../http-request.ts";
 import type { HttpResponse } from "../http-response.ts";
 
@@ -147,6 +147,7 @@ export class LegacyDispatcher<Session extends object> {
       if (reply.ok === "input") throw new Refusal("UPSTREAM_INPUT_REQUIRED", RPC.refused, "the server asks for input that this agent cannot be asked for");
       if (!reply.ok) throw refusedReply(reply, "legacy");
       if (reply.ok === "task") return taskResult(method, reply);
+      if (method === "resources/read") return legacyContents(reply.result);
       return method === "tools/call" || method === "tasks/result" ? legacyResult(reply.result) : reply.result;
     }
     if (method === "tasks/list") {

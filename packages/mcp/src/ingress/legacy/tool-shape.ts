@@ -22,3 +22,13 @@ export function legacyResult(result: JsonObject): JsonObject {
   const told = blocks.some((block) => isJsonObject(block) && block.type === "text");
   return { ...rest, content: told ? blocks : [...blocks, { type: "text", text: JSON.stringify(structuredContent) }] };
 }
+
+const CACHING: readonly string[] = ["ttlMs", "cacheScope"];
+
+/**
+ * What a resource says, without what the modern era says of keeping it (MCP 2026-07-28, "CacheableResult"): of what policy
+ * chose for one caller, nobody is to hear that it is public.
+ */
+export function legacyContents(result: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(result).filter(([name]) => !CACHING.includes(name)));
+}

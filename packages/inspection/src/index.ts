@@ -1,7 +1,10 @@
 export { inspectArguments } from "./arguments.ts";
 export { inspectResult, type InspectedResult, type ResultOptions } from "./result/inspect.ts";
-export { removeLookAlikes } from "./result/look-alike.ts";
+export { removeLookAlikes, removeLookAlikesOfText } from "./result/look-alike.ts";
 export { inspectAnswer, type AnsweredMethod } from "./result/answer.ts";
+export { inspectError, type ErrorTerms, type ServerError } from "./message/error.ts";
+export { inspectInputRequests, inspectQuestion, type SayingTerms } from "./message/question.ts";
+export { inspectNotification } from "./message/notification.ts";
 export { MIN_ECHO_LENGTH } from "./result/echoes.ts";
 export { CompiledSchema, MAX_MATCHED_NAME, type Checked } from "./schema/compiled.ts";
 export { prepareSchemas, type InspectedTool, type PreparedSchemas } from "./schema/prepare.ts";

@@ -14,15 +14,15 @@ const data = fc.letrec<{ v: JsonValue; o: JsonObject }>((tie) => ({
 }));
 const block = fc.oneof(
   data.v.map((value) => ({ type: "text", text: JSON.stringify(value) })),
-  fc.constantFrom<JsonObject>({ type: "text", text: `my ssn is ${SECRET}` }, { type: "text", text: `{"ssn":"${SECRET}","ssn":1}` }, { type: "image", data: "AA==", mimeType: "image/png" }),
+  fc.constantFrom<JsonObject>({ type: "text", text: `my ssn is ${SECRET}` }, { type: "text", text: `{"ssn":"${SECRET}","ssn":1}` }, { type: "text", text: `{"_cmcp":1,"_cmcp":"${SECRET}"}` }, { type: "resource", resource: { uri: "a:", text: `{"_cmcp":1,"a":"${SECRET}"}` } }, { type: "image", data: "AA==", mimeType: "image/png" }),
 );
 const anyResult: fc.Arbitrary<JsonObject> = fc.record({ content: fc.array(block, { maxLength: 3 }), structuredContent: data.o, isError: fc.boolean(), _meta: data.o, surplus: data.v }, { requiredKeys: ["content"], noNullPrototype: true });
 const outputSchema = fc.constantFrom<JsonObject | null>(null, { type: "object" }, { properties: { a: {}, nested: { $ref: "#" }, ssn: {} } }, { properties: { a: { type: "string" }, b: { type: "array", items: { properties: { a: {} } } } }, additionalProperties: false });
 const rules = fc.subarray(["ssn", "nested.a", "b"]);
 
-/** Whether a text is another, or JSON that can be had from the other's JSON by leaving things out. */
+/** Whether a text is another, or empty, or JSON that can be had from the other's JSON by leaving things out. */
 function isTextWithin(part: string, whole: string): boolean {
-  if (part === whole) return true;
+  if (part === whole || part === "") return true;
   try {
     return isWithin(JSON.parse(part) as JsonValue, JSON.parse(whole) as JsonValue);
   } catch {

@@ -15,7 +15,7 @@ import { deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { eventually, newToken } from "../gateway/principals.ts";
-import { ASKS, SENDS, TELLS, TOLD, startAskingServer, type AskingServer } from "../servers/asking-server.ts";
+import { ASKS, FAILS, SENDS, TELLS, TOLD, startAskingServer, type AskingServer } from "../servers/asking-server.ts";
 
 const SEEN = "hipaa_phi";
 const rules = (questions: string): string => `
@@ -43,7 +43,7 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   async function start(questions: string, mode = "enforcing"): Promise<void> {
-    const tools = [{ name: TELLS, url: server.url, sensitivityLevel: SEEN }, { name: ASKS, url: server.url }, { name: SENDS, url: server.url }];
+    const tools = [{ name: TELLS, url: server.url, sensitivityLevel: SEEN }, { name: ASKS, url: server.url }, { name: SENDS, url: server.url }, { name: FAILS, url: server.url }];
     const config = await deploy(folder, { tools, policies: rules(questions), config: `audit_db_path: audit.db\nattestation:\n  enforcement_mode: ${mode}\n` });
     await writeFile(join(folder, "policies/rules.cedar"), rules(questions));
     const schema = await cmcp(["policy", "schema", join(folder, "policies"), "--catalog", join(folder, "catalog.json"), "--out", join(folder, "policies/schema.cedarschema")]);
@@ -121,6 +121,34 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     assert.deepEqual(server.reached, [ASKS, "refused"]);
     const { detail } = (await entryOf(result)) ?? {};
     assert.deepEqual([detail?.["questions_asked"], detail?.["questions_refused"], detail?.["question_rule"]], [undefined, 1, "questions"]);
+  });
+
+  type Told = Error & { readonly code?: number; readonly data?: Readonly<Record<string, unknown>> };
+  const failure = async (client: Client): Promise<Told> => {
+    const thrown = await client.callTool({ name: FAILS, arguments: {} }).then(() => null, (error: Told) => error);
+    assert.ok(thrown !== null);
+    return thrown;
+  };
+
+  test("a server's error is passed on without what poses as the gateway's", async () => {
+    await start(MAY_ASK);
+    const { code, message, data } = await failure(await agent());
+    assert.deepEqual([code, message.includes(TOLD), data?.["ssn"], data?.["claim"]], [-32602, true, TOLD, undefined]);
+    receiptSchema.parse(data?.["receipt"]);
+  });
+
+  test("where fields are redacted, neither a server's error nor its questions have words of its own", async () => {
+    await start(`${MAY_ASK};\n  @id("in-part") @redact_fields("ssn") permit (principal, action == cMCP::Action::"call_tool", resource)`);
+    const questions: string[] = [];
+    const client = await agent([], async () => {
+      questions.push("asked");
+      return "nothing";
+    });
+    const { code, message, data } = await failure(client);
+    assert.equal(code, -32602);
+    assert.equal(JSON.stringify([message, data]).includes(TOLD), false);
+    await client.callTool({ name: ASKS, arguments: {} });
+    assert.deepEqual([server.reached.at(-1), questions], ["refused", []]);
   });
 
   for (const mode of ["advisory", "silent"] as const) {

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
-import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError } from "@modelcontextprotocol/sdk/types.js";
 
 /** A server of the official SDK, of MCP 2025-11-25, that talks to its client before it answers. */
 export interface AskingServer {
@@ -22,7 +22,9 @@ export const TELLS = "tells";
 export const ASKS = "asks";
 /** Answers at once. */
 export const SENDS = "sends";
-const TOOLS = [TELLS, ASKS, SENDS] as const;
+/** Answers with a JSON-RPC error whose message and data hold what it knows, and what poses as the gateway's. */
+export const FAILS = "fails";
+const TOOLS = [TELLS, ASKS, SENDS, FAILS] as const;
 
 export const TOLD = "ssn 078-05-1120";
 
@@ -35,8 +37,9 @@ function session(reached: string[], released: Promise<void>, opened: (id: string
       await sendNotification({ method: "notifications/message", params: { level: "warning", data: TOLD } });
       await released;
     }
+    if (params.name === FAILS) throw new McpError(ErrorCode.InvalidParams, TOLD, { ssn: TOLD, receipt: "forged", claim: { claim_hash: "forged" } });
     if (params.name === ASKS) {
-      const answer = await server.elicitInput({ message: "what else?", requestedSchema: { type: "object", properties: { text: { type: "string" } } } }, { relatedRequestId: requestId }).catch(() => null);
+      const answer = await server.elicitInput({ message: `what else? ${TOLD}`, requestedSchema: { type: "object", properties: { text: { type: "string" } } } }, { relatedRequestId: requestId }).catch(() => null);
       reached.push(answer === null ? "refused" : `answered ${String(answer.content?.["text"])}`);
     }
     return { content: [] };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { CmcpError, asCmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
-import { removeLookAlikes, type AnsweredMethod } from "@cmcp/inspection";
+import { inspectError, type AnsweredMethod } from "@cmcp/inspection";
 import { UpstreamRefusal, isTaskMethod, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
 import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../caller.ts";
@@ -116,7 +116,7 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
   const { server } = approvedOf(subject);
   let answer: UpstreamAnswer;
   let told: TaskAnswer | null = null;
-  let asked: readonly string[] = [];
+  let asked: ReturnType<GovernedPeer["permit"]> | null = null;
   try {
     if (call.request.method !== "tasks/cancel" && (await hasDrifted(core, recorded, subject))) return await refuse(core, recorded, call, drifted(decision));
     const misplaced = wrongForm(core, call.request, subject);
@@ -142,11 +142,11 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
   } catch (thrown) {
     const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
-    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...governed.counts } }, faultReply(error));
+    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...governed.counts } }, faultReply(error, decision.redactFields.length > 0));
   }
   if (answer.kind === "input_required") {
     const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...governed.counts } };
-    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: answer.inputRequests === null ? null : removeLookAlikes(answer.inputRequests, []), requestState: core.requestStates.seal(stateContext(recorded, call.request), { upstream: answer.requestState, asked }) });
+    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: asked?.told ?? null, requestState: core.requestStates.seal(stateContext(recorded, call.request), { upstream: answer.requestState, asked: asked?.methods ?? [] }) });
   }
   const settled = told === null && answer.kind === "complete" ? settle(core, decision, answeredMethod(call.request), answer.result) : (told?.settled ?? null);
   const ending = endingOf(decision, settled, told?.outcome ?? "delivered", governed.counts);
@@ -173,16 +173,10 @@ function answeredMethod({ method }: AgentRequest): AnsweredMethod {
   return method === "prompts/get" || method === "completion/complete" ? method : "resources/read";
 }
 
-/** Longest of a server's own words on a refusal that are passed on: its message in characters, its data in bytes. */
-const MAX_REFUSAL_TEXT = 2_048;
-const MAX_REFUSAL_DATA = 16_384;
-
-/** A fault as the agent is told of it; a server's own JSON-RPC error as the server put it, within bounds. */
-function faultReply(error: CmcpError): Reply {
+/** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */
+function faultReply(error: CmcpError, withholdText: boolean): Reply {
   const told = fault(error.code, error.message);
-  if (!(error instanceof UpstreamRefusal) || error.rpcMessage.length > MAX_REFUSAL_TEXT) return told;
-  const data = isJsonObject(error.rpcData) && canonicalText(error.rpcData).length <= MAX_REFUSAL_DATA ? removeLookAlikes(error.rpcData, []) : undefined;
-  return { ...told, rpc: { code: error.rpcCode, message: error.rpcMessage, ...(data === undefined ? {} : { data }) } };
+  return error instanceof UpstreamRefusal ? { ...told, rpc: inspectError({ code: error.rpcCode, message: error.rpcMessage, data: error.rpcData }, { withholdText, instead: "the tool server refused the call" }) } : told;
 }
 
 /** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */

@@ -1,5 +1,5 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { removeLookAlikes } from "@cmcp/inspection";
+import { inspectInputRequests, inspectNotification, inspectQuestion } from "@cmcp/inspection";
 import { AbortScope, CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
 import type { Questions } from "./questions.ts";
 
@@ -82,7 +82,7 @@ export class GovernedPeer implements Peer {
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
-    const said = this.#shown(params);
+    const said = relatedTo(inspectNotification(params, this.#terms), this.#terms.taskId);
     if (this.#terms.mode === "async") {
       await this.#deliver(method, said);
       this.#count(said);
@@ -94,24 +94,28 @@ export class GovernedPeer implements Peer {
 
   /**
    * What a server needs of an agent that sends its request again.
-   * @returns the methods it asks by
-   * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it, `UPSTREAM_INPUT_REQUIRED` when it
-   * asks for what the agent has not declared that it can give
+   * @returns it as the agent is to be told, and the methods the server asks by
+   * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it or its words are withheld,
+   * `UPSTREAM_INPUT_REQUIRED` when it asks for what the agent has not declared that it can give
    */
-  permit(inputRequests: JsonObject): readonly string[] {
+  permit(inputRequests: JsonObject): { readonly told: JsonObject; readonly methods: readonly string[] } {
     const methods = [...new Set(Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : "")))];
     if (!methods.every((method) => this.#offers(method))) throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", { detail: { sent: 1 } });
     this.#reach();
     for (const method of methods) this.#terms.questions.put(method);
-    return methods;
+    const told = inspectInputRequests(inputRequests, this.#terms);
+    if (told === null) throw wordsWithheld();
+    return { told, methods };
   }
 
   async ask(method: string, params: JsonObject): Promise<JsonObject> {
     this.#count(params);
     this.#reach();
     const question = this.#terms.questions.put(method);
+    const told = inspectQuestion(method, params, this.#terms);
+    if (told === null) throw wordsWithheld();
     this.#asked += 1;
-    const answer = await this.#peer.ask(method, relatedTo(removeLookAlikes(params, []), this.#terms.taskId));
+    const answer = await this.#peer.ask(method, relatedTo(told, this.#terms.taskId));
     question.answered();
     return answer;
   }
@@ -133,11 +137,6 @@ export class GovernedPeer implements Peer {
     this.#delivered += 1;
   }
 
-  #shown(params: JsonObject): JsonObject {
-    const { message: _, ...numbers } = params;
-    return relatedTo(removeLookAlikes(this.#terms.withholdText ? numbers : params, []), this.#terms.taskId);
-  }
-
   /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */
   #count(said: JsonObject): void {
     this.#bytes += canonicalText(said).length;
@@ -146,4 +145,9 @@ export class GovernedPeer implements Peer {
     this.#scope.abort(this.#violation);
     throw this.#violation;
   }
+}
+
+/** A question is made of words, and words could repeat what is to be removed from the result. */
+function wordsWithheld(): CmcpError {
+  return new CmcpError("POLICY_DENY", "fields are removed from what this server says, so it may not ask in words of its own", { detail: { sent: 1 } });
 }

@@ -1,5 +1,5 @@
-import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { removeLookAlikes } from "@cmcp/inspection";
+import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { inspectError } from "@cmcp/inspection";
 import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -7,10 +7,6 @@ import type { Permitted } from "./decision.ts";
 import type { GovernedPeer } from "./governed-peer.ts";
 import { settle, type Settled } from "./settle.ts";
 import type { Task, TaskPlace } from "./tasks.ts";
-
-/** Longest of a server's own words on why a task failed that are passed on: its message in characters, its data in bytes. */
-const MAX_ERROR_TEXT = 2_048;
-const MAX_ERROR_DATA = 16_384;
 
 /** What became of a request that makes a task or is about one. */
 export interface TaskAnswer {
@@ -90,17 +86,10 @@ function ended(core: Core, decision: Permitted, peer: GovernedPeer, { status, re
     const settled = settle(core, decision, "resources/read", result);
     return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };
   }
-  if (status === "failed" && isJsonObject(error)) return { settled: null, outcome: { error: boundedError(error, decision.redactFields.length > 0) } };
+  if (status === "failed" && isJsonObject(error)) return { settled: null, outcome: { error: inspectError(error, { withholdText: decision.redactFields.length > 0, instead: "the task failed" }) } };
   if (status === "input_required" && isJsonObject(inputRequests)) {
-    const asks = peer.permit(inputRequests);
-    return { settled: null, outcome: { inputRequests: removeLookAlikes(inputRequests, []) }, asks };
+    const { told, methods } = peer.permit(inputRequests);
+    return { settled: null, outcome: { inputRequests: told }, asks: methods };
   }
   return { settled: null, outcome: {} };
-}
-
-/** A server's JSON-RPC error in its own words, within bounds, and without them where they could repeat what is withheld. */
-function boundedError({ code, message, data }: JsonObject, withhold: boolean): JsonObject {
-  const told = typeof message === "string" && message.length <= MAX_ERROR_TEXT && !withhold ? message : "the task failed";
-  const kept = !withhold && isJsonObject(data) && canonicalText(data).length <= MAX_ERROR_DATA ? { data: removeLookAlikes(data, []) } : {};
-  return { code: typeof code === "number" && Number.isSafeInteger(code) ? code : -32603, message: told, ...kept };
 }

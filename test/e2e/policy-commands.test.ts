@@ -89,14 +89,15 @@ describe("policy commands", () => {
     assert.deepEqual([other.code, other.stdout.startsWith("allow (expected deny)")], [10, true]);
   });
 
-  test("test tries rules that read who the caller is", async () => {
+  test("test tries rules that read who the caller is, and what its workflow may call", async () => {
     await cp(at("policies"), at("who"), { recursive: true });
     await writeFile(at("who/who.cedar"), `
       @id("bearer-only") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_source == "tokenless" };
       @id("not-anna") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has user_identity && principal.user_identity == "anna" };
       @id("no-guests") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has identity_issuer && principal.identity_issuer like "https://guests.*" };
       @id("not-care") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_claims.contains("unit=care") };
-      @id("not-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard" };`);
+      @id("not-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard" };
+      @id("not-in-workflow") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") unless { context.workflow_allowed_tools.contains("send_message") };`);
     const written = await cmcp(["policy", "schema", at("who"), "--catalog", at("catalog.json"), "--out", at("who/schema.cedarschema")]);
     assert.equal(written.code, 0, written.stderr);
     const run = async (who: object): Promise<CommandResult> => {
@@ -111,7 +112,9 @@ describe("policy commands", () => {
     assert.equal(await rule({ ...jwt, identity_issuer: "https://guests.example/" }), "no-guests");
     assert.equal(await rule({ ...jwt, identity_claims: ["unit=fx", "unit=care"] }), "not-care");
     assert.equal(await rule({ host_asserted_identity: "spiffe://bank.example/yard" }), "not-the-yard");
-    for (const who of [{ identity_source: "password" }, { user_identity: "anna" }, { identity_claims: ["unit=care"] }, { identity_source: "jwt" }, { ...jwt, identity_claims: ["care"] }]) assert.equal((await run(who)).code, 64, JSON.stringify(who));
+    assert.equal(await rule({ workflow_allowed_tools: ["echo"] }), "not-in-workflow");
+    assert.equal(await rule({ workflow_allowed_tools: ["send_message"] }), "allow-messages");
+    for (const who of [{ workflow_allowed_tools: "send_message" }, { identity_source: "password" }, { user_identity: "anna" }, { identity_claims: ["unit=care"] }, { identity_source: "jwt" }, { ...jwt, identity_claims: ["care"] }]) assert.equal((await run(who)).code, 64, JSON.stringify(who));
   });
 
   test("test refuses a call that is not of the documented form", async () => {

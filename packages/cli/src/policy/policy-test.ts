@@ -81,7 +81,7 @@ function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
     workflowId: call.workflow,
-    workflowAllowedTools: tools.map(({ toolName }) => toolName),
+    workflowAllowedTools: call.workflow_allowed_tools ?? tools.map(({ toolName }) => toolName),
     sessionSensitivity: sensitivity.current,
     sessionMaxSensitivity: sensitivity.max,
     sensitivityLevelInt: sensitivity.rank,

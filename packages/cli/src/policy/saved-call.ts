@@ -11,6 +11,8 @@ const savedCallSchema = z
     arguments: z.record(z.string(), z.json()).default({}),
     principal: z.string().min(1).max(128).default("default"),
     workflow: z.string().min(1).max(128).default("default"),
+    /** What `enclave.workflow_tools` gives that workflow; every tool of the catalog when absent. */
+    workflow_allowed_tools: z.array(z.string().max(256)).max(4096).optional(),
     /** Highest label the session has stood at, and the label it stands at. */
     session_max_sensitivity: label.optional(),
     session_sensitivity: label.optional(),

@@ -46,6 +46,17 @@ test("a higher signed bundle is put in force and answered with a report that nam
   assert.deepEqual([held.current.bundle.version, binding.policy_hash], ["2.0", held.current.bundle.hash]);
 });
 
+test("the bundle in force, given again, is answered as it was and changes nothing", async () => {
+  const held = policies();
+  await held.reload(core(), messageOf("2.0"));
+  const inForce = held.current;
+  const installs: unknown[] = [];
+  const again = { ...core(), sessions: { openSessions: () => installs } } as unknown as Core;
+  const { binding } = await held.reload(again, messageOf("2.0"));
+  assert.deepEqual([binding.policy_hash, held.current], [inForce.bundle.hash, inForce]);
+  await assert.rejects(held.reload(core(), messageOf("2")), { code: "POLICY_VERSION_NOT_HIGHER" });
+});
+
 test("of two reloads at one time the second is held to what the first put in force", async () => {
   const held = policies();
   const at = core();

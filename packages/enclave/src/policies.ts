@@ -31,7 +31,7 @@ export class Policies {
 
   /**
    * Puts another bundle in force, if the launch document allows it, the pinned key signed it and its version
-   * is higher. Calls already decided keep their decision. One reload at a time.
+   * is higher. Calls already decided keep their decision. One reload at a time. The bundle in force, given again, changes nothing.
    *
    * @param received - the host's message, see `parsePolicyReload`
    * @throws CmcpError saying why not; the policy in force stays
@@ -47,6 +47,8 @@ export class Policies {
     if (!reloadable || signingKey === null) throw new CmcpError("NOT_SUPPORTED", "the launch document allows no other policy bundle");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
     verifyBundleSignature(bundle, signingKey);
+    // The host gives it again where the answer was lost.
+    if (bundle.hash === this.#current.bundle.hash) return await instanceReport(core, bundle.hash, bundle.hash);
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     core.journal.assertWritable();
     const next = await compilePolicy(bundle, core.catalog, { workerUrl });

@@ -43,12 +43,13 @@ await test("the enclave's refusal passes with its own code, even before it has r
 });
 
 for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const) {
-  await test(`a launch document that is too large is refused for what it is: ${code}`, async (t) => {
+  await test(`a launch document or policy bundle that is too large is refused for what it is: ${code}`, async (t) => {
     const made = await link(t, async (exchange) => {
       await exchange.fail(code, "a control message is larger than 9 bytes");
     });
     made.started();
     await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "the launch document is too large" });
+    await assert.rejects(made.reload(new Uint8Array(3_000_000)), { code: "POLICY_BUNDLE_INVALID", message: "the policy bundle is too large" });
   });
 }
 

@@ -24,7 +24,7 @@ export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisi
 /** Bytes of the enclave's answer to a control message. */
 export const CONTROL_REPLY_BYTES = 64 * 1024;
 
-/** The wire's bound on a launch document, and the enclave's own. */
+/** The wire's bound on a document, and the enclave's own. */
 const TOO_LARGE: ReadonlySet<ErrorCode> = new Set(["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"]);
 
 /** Opens exchanges with the enclave and says whether there is one. Each enclave process gets a pool of its own. */
@@ -85,14 +85,7 @@ export class EnclaveLink {
    * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
    */
   async launch(document: Uint8Array): Promise<Uint8Array> {
-    try {
-      return await this.#control({ t: "launch" }, document, this.#limits.launchMs);
-    } catch (thrown) {
-      // Refused for what it is, not because the stream failed: another try would end the same way.
-      const { cause } = asCmcpError(thrown, "TEE_FAULT", "the launch failed");
-      if (cause instanceof CmcpError && TOO_LARGE.has(cause.code)) throw new CmcpError("LAUNCH_DOCUMENT_INVALID", "the launch document is too large", { cause });
-      throw thrown;
-    }
+    return await refusedAs("LAUNCH_DOCUMENT_INVALID", "the launch document is too large", this.#control({ t: "launch" }, document, this.#limits.launchMs));
   }
 
   /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */
@@ -100,9 +93,12 @@ export class EnclaveLink {
     return this.#control({ t: "provision" }, statement, this.#limits.provisionMs);
   }
 
-  /** Hands over another policy bundle. Returns the enclave's answer, opaque to the host. @throws with the enclave's own code when it refuses */
-  reload(bundle: Uint8Array): Promise<Uint8Array> {
-    return this.#control({ t: "reload" }, bundle, this.#limits.reloadMs);
+  /**
+   * Hands over another policy bundle. Returns the enclave's answer, opaque to the host.
+   * @throws CmcpError `POLICY_BUNDLE_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
+   */
+  async reload(bundle: Uint8Array): Promise<Uint8Array> {
+    return await refusedAs("POLICY_BUNDLE_INVALID", "the policy bundle is too large", this.#control({ t: "reload" }, bundle, this.#limits.reloadMs));
   }
 
   /** Asks the enclave to finish what it has begun; resolves when it has. */
@@ -119,6 +115,17 @@ export class EnclaveLink {
       if (expired.aborted) throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave did not answer ${opening.t} within ${waitMs} ms`, { cause: thrown });
       throw linkError(thrown);
     }
+  }
+}
+
+/** A document that is too large is refused for what it is, not because the stream failed: another try would end the same way. */
+async function refusedAs(code: ErrorCode, message: string, answer: Promise<Uint8Array>): Promise<Uint8Array> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    const { cause } = asCmcpError(thrown, "TEE_FAULT", "the enclave's answer could not be read");
+    if (cause instanceof CmcpError && TOO_LARGE.has(cause.code)) throw new CmcpError(code, message, { cause });
+    throw thrown;
   }
 }
 

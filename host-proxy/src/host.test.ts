@@ -83,6 +83,39 @@ await test("kill -9 of the enclave mid-request: typed failure, restart, launch a
   assert.match(log(), /"msg":"enclave ended"/);
 });
 
+/** A host whose enclave has taken a second policy bundle, and is killed; the next has no report for its first reloads. */
+async function killedUnderSecondPolicy(t: TestContext, refusals: number) {
+  let found = "first";
+  const policy = { first: Buffer.from("first"), everyMs: 10, read: () => Promise.resolve(Buffer.from(found)) };
+  const made = await host(t, { policy });
+  found = "second";
+  while (!made.log().includes("policy reloaded")) await new Promise((resolve) => setTimeout(resolve, 5));
+  await made.host.provision(Buffer.from(`refuse ${refusals} reloads`));
+  process.kill(made.host.enclavePid ?? 0, "SIGKILL");
+  await once(made.host.events, "down");
+  return { ...made, untaken: () => made.log().match(/accepted policy bundle not taken/g)?.length ?? 0 };
+}
+
+await test("an enclave started again serves nobody before it has the policy accepted last", async (t) => {
+  const { call, untaken } = await killedUnderSecondPolicy(t, 2);
+  let answered = await call("x");
+  for (; answered.status !== 200; answered = await call("x")) {
+    assert.match(answered.text, /"error_code":"ENCLAVE_UNAVAILABLE"/);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.deepEqual((JSON.parse(answered.text) as Answer).received, { launch: "launch document", provision: "refuse 2 reloads", reload: "second" });
+  assert.equal(untaken(), 2);
+});
+
+await test("closing while an enclave does not take the policy accepted last ends the attempts", async (t) => {
+  const { host: running, log, untaken } = await killedUnderSecondPolicy(t, 1_000);
+  while (untaken() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const attempts = untaken();
+  await running.close();
+  assert.equal(untaken(), attempts);
+  assert.equal(log().match(/"msg":"enclave up"/g)?.length, 1);
+});
+
 await test("nothing secret is in the log of a whole life", async (t) => {
   const { host: running, log, call } = await host(t);
   await call("secret-body");

@@ -87,14 +87,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const supervisor = new EnclaveSupervisor(
       {
         start: (signal) => launcher.start(signal),
-        up: async ({ pid }) => {
+        up: async ({ pid }, signal) => {
           link.started();
           await link.launch(options.launch);
           for (let sent: Uint8Array | undefined; sent !== provision; ) {
             sent = provision;
             await link.provision(sent);
           }
-          await watcher?.launched();
+          await watcher?.launched(signal);
           link.ready();
           log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
           events.emit("up", { pid });

@@ -18,8 +18,8 @@ export const BACKOFF: Backoff = { firstMs: 100, mostMs: 5_000, stableMs: 30_000 
 export interface SupervisorDuties {
   /** Starts one enclave; `signal` gives the start up. */
   start(signal: AbortSignal): Promise<RunningEnclave>;
-  /** The enclave listens: launch and provision it. A rejection counts as a crash. */
-  up(enclave: RunningEnclave): Promise<void>;
+  /** The enclave listens: launch and provision it. A rejection counts as a crash; `signal` is the start's. */
+  up(enclave: RunningEnclave, signal: AbortSignal): Promise<void>;
   /** The enclave is gone. */
   down(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export class EnclaveSupervisor {
     this.#current = enclave;
     try {
       if (this.#closing.signal.aborted) throw new CmcpError("ENCLAVE_UNAVAILABLE", "the host is closing");
-      await this.#duties.up(enclave);
+      await this.#duties.up(enclave, this.#closing.signal);
       return enclave;
     } catch (thrown) {
       await enclave.stop();

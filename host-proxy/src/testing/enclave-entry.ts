@@ -1,10 +1,12 @@
 // A wire peer to be bundled and started by the launcher, in place of the enclave. It decides nothing either.
-import { examine } from "@cmcp/boundary";
+import { CmcpError, examine } from "@cmcp/boundary";
 import { ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange, encodeRecords } from "@cmcp/wire";
 
 const pool = new ExchangePool(unixDialer(process.env["CMCP_HOST_SERVICES"] ?? ""), { maxStreams: 4 });
 const received: Record<string, string> = {};
 let appended = 0;
+/** Reloads it still has no report for; how many is what it is provisioned with. */
+let unreported = 0;
 
 async function answer(exchange: IncomingExchange, text: string): Promise<void> {
   await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
@@ -19,6 +21,11 @@ async function accept(exchange: IncomingExchange): Promise<void> {
   const body = Buffer.concat(chunks).toString();
   if (opening.t !== "request") {
     if (body === "bad") throw Object.assign(new Error(), { name: "refused" });
+    if (opening.t === "provision") unreported = Number(/^refuse (\d+)/.exec(body)?.[1] ?? 0);
+    if (opening.t === "reload" && unreported > 0) {
+      unreported -= 1;
+      throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "not now");
+    }
     received[opening.t] = body;
     return await answer(exchange, "{}");
   }

@@ -1,0 +1,21 @@
+import type { ErrorCode } from "@cmcp/boundary";
+
+/**
+ * What the enclave says of a bundle that it has judged and does not take: given again, it would be refused again. Whatever else
+ * went wrong, such as a report that could not be had, says nothing about the bundle.
+ */
+export const VERDICTS: ReadonlySet<ErrorCode> = new Set([
+  "NOT_SUPPORTED",
+  "POLICY_BUNDLE_INVALID",
+  "POLICY_SIGNATURE_INVALID",
+  "POLICY_VERSION_NOT_HIGHER",
+  "JSON_TOO_LARGE",
+  "JSON_INVALID_UTF8",
+  "JSON_SYNTAX",
+  "JSON_TOO_DEEP",
+  "JSON_TOO_MANY_ITEMS",
+  "JSON_DUPLICATE_KEY",
+  "JSON_KEY_FORBIDDEN",
+  "JSON_NUMBER_NOT_EXACT",
+  "JSON_NOT_CANONICALIZABLE",
+]);

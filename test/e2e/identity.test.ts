@@ -13,6 +13,8 @@ import { cmcp } from "../gateway/cli.ts";
 import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
+import { listenInBothEras } from "../gateway/listening.ts";
 import { AUDIENCE, makeIssuer, unsigned } from "../gateway/issuer.ts";
 import { startObservedHost } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
@@ -41,7 +43,7 @@ const IDENTITY = {
       any_subject: { prefix: "staff:" },
       claims: { unit: { claim: "unit", kind: "text" } },
     }),
-    guests.settings({ subjects: [{ subject: "desk-7", principal: "guest" }] }),
+    guests.settings({ subjects: [{ subject: "desk-7", principal: "guest" }], clock_skew_seconds: 0 }),
   ],
   host_asserted: { trust_domains: ["bank.example"] },
 };
@@ -162,6 +164,14 @@ describe("a gateway that accepts JWTs", () => {
     assert.deepEqual([response.status, body.error?.data?.error_code], [400, "MCP_INVALID_REQUEST"], "the host refuses a header over its bound");
     assert.equal(records.calls.length, reached);
     assert.equal((await post(good)).response.status, 200, "the token they were made from is good");
+  });
+
+  test("a stream that an agent listens on ends with its token, in both eras", { timeout: 60_000 * PATIENCE }, async () => {
+    const token = await guests.token("desk-7", { exp: Math.ceil(Date.now() / 1000) + 3 * PATIENCE });
+    const streams = await listenInBothEras(gateway, token);
+    assert.match(await streams.modern.text(), /"id":7,"result":/, "the subscription ends with its result");
+    assert.doesNotMatch(await streams.legacy.text(), /data: \{/);
+    assert.equal((await post(token)).response.status, 401);
   });
 
   test("who has no token is told where to get one, and the document is for everybody", async () => {

@@ -5,6 +5,8 @@ import { after, before, describe, test } from "node:test";
 import { receiptOf } from "../gateway/fixture.ts";
 import { eventually, newToken, startDeployment, tokenLine, type Agent, type Answer, type Deployment } from "../gateway/principals.ts";
 import { cmcp } from "../gateway/cli.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
+import { listenInBothEras } from "../gateway/listening.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 
@@ -153,6 +155,20 @@ describe("tokens", () => {
     await reread();
     assert.equal((await alice.post(list)).status, 401);
     assert.equal(receiptOf((await deployment.agent(fresh).call("send_message", MESSAGE)).body).session_id, id, "the principal's session waited for its new token");
+  });
+
+  test("that are replaced end the streams they opened, in both eras, and no other", { timeout: 60_000 * PATIENCE }, async () => {
+    const kept = newToken();
+    await deployment.writeTokens(tokenLine("bob", deployment.tokenOf("bob")) + tokenLine("bob", kept));
+    await reread();
+    const [replaced, staying] = [await listenInBothEras(deployment.gateway, deployment.tokenOf("bob")), await listenInBothEras(deployment.gateway, kept)];
+    await deployment.writeTokens(tokenLine("bob", kept) + tokenLine("bob", newToken()));
+    await reread();
+    assert.match(await replaced.modern.text(), /"id":7,"result":/, "the subscription ends with its result");
+    await replaced.legacy.text();
+    const { load } = JSON.parse((await deployment.agent(kept).request("/v1/status")).text) as { load: { agent_streams: { open: number } } };
+    assert.equal(load.agent_streams.open, 2);
+    await Promise.all([staying.modern.body?.cancel(), staying.legacy.body?.cancel()]);
   });
 
   test("survive a restart of the enclave as they were last read", async () => {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { listenInBothEras } from "../gateway/listening.ts";
 import { newToken } from "../gateway/principals.ts";
 import { startTasksServer } from "../servers/tasks-server.ts";
 
@@ -16,14 +17,7 @@ test("a gateway that stops ends the streams agents listen on, in order and whole
   t.after(() => server.close());
   const token = newToken();
   const gateway = await startGateway(await deploy(folder, { tools: [{ name: "slow", url: server.url }], policies: ALLOW_ALL }), developmentEnvironment(token));
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", accept: "application/json, text/event-stream" };
-  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } } };
-  const opened = await fetch(gateway.mcp, { method: "POST", headers, body: JSON.stringify(initialize) });
-  await opened.text();
-  const legacy = await fetch(gateway.mcp, { headers: { ...headers, "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" } });
-  const listen = { jsonrpc: "2.0", id: 7, method: "subscriptions/listen", params: { notifications: { toolsListChanged: true }, _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} } } };
-  const modern = await fetch(gateway.mcp, { method: "POST", headers: { ...headers, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" }, body: JSON.stringify(listen) });
-  assert.deepEqual([legacy.status, modern.status], [200, 200]);
+  const { legacy, modern } = await listenInBothEras(gateway, token);
   // A stream that is cut and not ended makes the reader fail.
   const [[first, second], code] = await Promise.all([Promise.all([legacy.text(), modern.text()]), gateway.stop()]);
   assert.equal(code, 0);

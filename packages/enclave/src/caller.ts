@@ -9,12 +9,15 @@ export class Caller {
   readonly proven: Authenticated | null;
   /** The host's word, which changes nothing of the above. */
   readonly asserted: HostAsserted<PeerIdentity> | null;
+  /** Hex SHA-256 of the provisioned token it came with; `null` without one. For no record. */
+  readonly tokenHash: string | null;
 
-  constructor(who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated, asserted: HostAsserted<PeerIdentity> | null) {
+  constructor(who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated, asserted: HostAsserted<PeerIdentity> | null, tokenHash: string | null = null) {
     this.principalId = who.principalId;
     this.source = who.source;
     this.proven = who.source === "jwt" ? who : null;
     this.asserted = asserted;
+    this.tokenHash = tokenHash;
   }
 }
 

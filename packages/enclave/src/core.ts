@@ -24,6 +24,7 @@ import type { RequestStates } from "./call/request-state.ts";
 import type { Tasks } from "./call/tasks.ts";
 import type { Admission } from "./admission.ts";
 import type { Cursors } from "./http/cursor.ts";
+import type { StandingStreams } from "./standing-streams.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -60,6 +61,8 @@ export interface Core {
   /** Calls that became tasks at their servers. */
   readonly tasks: Tasks;
   readonly listeners: Listeners;
+  /** The streams that agents listen on, each for as long as the token that opened it counts. */
+  readonly standing: StandingStreams;
   readonly subscriptions: Subscriptions;
   readonly admission: Admission;
   /** The bytes held for agents and of servers. */

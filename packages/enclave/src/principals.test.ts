@@ -129,6 +129,21 @@ test("a host that sets the clock back, or stops it, brings no expired token back
   await assert.rejects(enter(who, later), { code: "UNAUTHENTICATED" });
 });
 
+test("what let a caller in counts until it ends: a JWT with its time, whatever the host's clock says then, a token with the next provision message", async (t) => {
+  const { who, at } = await principals(t, IDENTITY, { tokens: [{ principal: "desk", sha256: sha256("secret") }, { principal: "desk", sha256: sha256("a.b.c") }], tokenless: true });
+  const [minute, kept, moved, nobody] = [await enter(who, jwt("anna")), await enter(who, "secret"), await enter(who, "a.b.c"), await who.authenticate(null, null)];
+  const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.stillCounts(caller));
+  at(START + 59_999);
+  assert.deepEqual(counting(), [true, true, true, true]);
+  at(START + 60_000);
+  assert.deepEqual(counting(), [false, true, true, true]);
+  at(START);
+  who.provision({ v: 1, tokens: [{ principal: "desk", sha256: sha256("secret") }, { principal: "default", sha256: sha256("a.b.c") }] });
+  assert.deepEqual(counting(), [false, true, false, false]);
+  who.provision({ v: 1, tokens: [] });
+  assert.deepEqual(counting(), [false, false, false, false]);
+});
+
 test("a clock that is set back before the start comes no further back than the policy was written, the latest of them", (t) => {
   t.mock.method(Date, "now", () => 0);
   let authored = "2026-11-01T09:00:00Z";

@@ -51,6 +51,12 @@ export class Principals {
     return proven.workflows.includes(workflow) && (own?.has(workflow) ?? true);
   }
 
+  /** Whether what let a caller in would let it in now: a JWT until it expires, anything else until a provision message leaves it out. */
+  stillCounts({ principalId, source, proven, tokenHash }: Caller): boolean {
+    if (proven !== null) return this.#jwt?.isCurrent(proven) ?? false;
+    return source === "tokenless" ? this.#tokenless : this.#byTokenHash?.get(tokenHash ?? "") === principalId;
+  }
+
   /**
    * Finds the caller of a request. Looking a hash up leaks no timing about the token: the attacker does
    * not choose the hash.
@@ -62,8 +68,9 @@ export class Principals {
     if (this.#tokenless && authorization === null) return new Caller({ principalId: DEFAULT_PRINCIPAL, source: "tokenless" }, asserted);
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token !== undefined && token.length <= MAX_TOKEN) {
-      const principalId = this.#byTokenHash.get(hash("sha256", token, "hex"));
-      if (principalId !== undefined) return new Caller({ principalId, source: "bearer" }, asserted);
+      const tokenHash = hash("sha256", token, "hex");
+      const principalId = this.#byTokenHash.get(tokenHash);
+      if (principalId !== undefined) return new Caller({ principalId, source: "bearer" }, asserted, tokenHash);
       if (this.#jwt !== null && looksLikeJwt(token)) return new Caller(await this.#jwt.authenticate(token), asserted);
     }
     const missing = !/^Bearer(?: |$)/i.test(authorization ?? "");

@@ -15,7 +15,7 @@ export interface Authenticated {
   readonly issuer: string;
   readonly subject: string;
   readonly claims: ReadonlyMap<string, ClaimValue>;
-  /** Milliseconds since 1970 after which the token counts no more, clock skew included. */
+  /** Milliseconds since 1970 from which on the token counts no more, clock skew included. */
   readonly expiresAt: number;
 }
 

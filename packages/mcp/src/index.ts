@@ -13,6 +13,7 @@ export {
   type ListKind,
   type ListPage,
   type Reply,
+  type StandingStream,
   type ToolDefinition,
   type TaskMethod,
   type TaskOutcome,

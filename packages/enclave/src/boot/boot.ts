@@ -32,6 +32,7 @@ import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
 import { Admission } from "../admission.ts";
 import { Cursors } from "../http/cursor.ts";
+import { StandingStreams } from "../standing-streams.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { watchServers } from "../watch.ts";
 import { Listeners } from "../listeners.ts";
@@ -127,6 +128,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     stopping: new AbortController(),
     tasks: new Tasks(() => performance.now()),
     listeners: new Listeners(),
+    standing: new StandingStreams((caller) => core.principals.stillCounts(caller)),
     subscriptions: new Subscriptions(() => core),
     admission: new Admission(),
     buffered,

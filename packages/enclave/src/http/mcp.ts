@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type HttpResponse, type ListenFilter, type Peer, type Reply, silentPeer } from "@cmcp/mcp";
+import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type HttpResponse, type ListenFilter, type Peer, type Reply, type StandingStream, silentPeer } from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
 import { approvedOf, findSubject } from "../call/subject.ts";
 import { Caller } from "../caller.ts";
@@ -35,7 +35,7 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
     taskSupport: (tools) => offeredAsTasks(core, tools),
     tasks: (recorded) => core.tasks.of(recorded.session.id),
     perform: (caller, recorded, request, peer) => admitted(core, recorded, own(caller), request, peer),
-    listen: (caller, recorded, filter, notify, signal) => listen(core, recorded, own(caller), filter, notify, signal),
+    listen: (caller, recorded, filter, stream, signal) => listen(core, recorded, own(caller), filter, stream, signal),
   });
 }
 
@@ -69,8 +69,9 @@ function unsubscribe(core: Core, recorded: RecordedSession, request: AgentReques
   return { ok: true, result: {} };
 }
 
-/** Adds a stream that hears of changes. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
-async function listen(core: Core, recorded: RecordedSession, caller: Caller, filter: ListenFilter, notify: Parameters<Core["listeners"]["add"]>[0]["notify"], signal: AbortSignal): Promise<ListenFilter> {
+/** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
+async function listen(core: Core, recorded: RecordedSession, caller: Caller, filter: ListenFilter, { notify, end }: StandingStream, signal: AbortSignal): Promise<ListenFilter> {
+  core.standing.add(caller, end, signal);
   const { resources, prompts } = core.catalog;
   const followed: string[] = [];
   for (const uri of filter.resourceSubscriptions ?? []) {

@@ -65,4 +65,9 @@ export class JwtAuthenticator {
     const standing = principalOf(subject, settings);
     return authenticated({ source: "jwt", ...standing, issuer: settings.issuer, subject, claims: projectClaims(claims, settings.claims), expiresAt });
   }
+
+  /** Whether the token of a caller that was authenticated has not expired since. */
+  isCurrent({ expiresAt }: Authenticated): boolean {
+    return this.#now() < expiresAt;
+  }
 }

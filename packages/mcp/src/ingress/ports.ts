@@ -85,6 +85,13 @@ export interface ListenFilter {
   readonly resourceSubscriptions: readonly string[] | null;
 }
 
+/** A stream that an agent listens on while nothing of its own runs. */
+export interface StandingStream {
+  readonly notify: (method: string, params: JsonObject) => void;
+  /** Ends it in order, as the agent would. */
+  readonly end: () => void;
+}
+
 /**
  * What the endpoint needs of the gateway. `Session` is opaque here; the same session must always be the
  * same object, because its protocol version and running requests are kept beside it. Anything thrown
@@ -114,11 +121,11 @@ export interface McpPorts<Session extends object> {
   /** The tasks of a session, oldest first, as they were last seen. */
   tasks(session: Session): readonly TaskState[];
   /**
-   * Tells `notify` of changes until `signal` aborts.
+   * Tells `stream` of changes until `signal` aborts, and ends it when the caller may listen no more.
    * @returns what of the filter is honoured
    * @throws CmcpError `OVERLOADED`
    */
-  listen(caller: Caller, session: Session, filter: ListenFilter, notify: (method: string, params: JsonObject) => void, signal: AbortSignal): Promise<ListenFilter>;
+  listen(caller: Caller, session: Session, filter: ListenFilter, stream: StandingStream, signal: AbortSignal): Promise<ListenFilter>;
 }
 
 /** How a tool can be called as a task; without either it cannot. */

@@ -162,6 +162,42 @@ await test("modern: a listener that does not read is let go", async () => {
   assert.deepEqual(read.at(-1)?.result?.resultType, "complete");
 });
 
+await test("a stream that may stand no longer is ended in order, in both eras, and may be opened anew", async () => {
+  const { gateway, endpoint } = start();
+  const session = await initialized(endpoint);
+  const get = (): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
+  const subscribe = (): Promise<Response> => endpoint(modernRequest("subscriptions/listen", { id: "sub", params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const [legacy, modern] = [await get(), await subscribe()];
+  gateway.endListening();
+  assert.deepEqual(await all(legacy), []);
+  assert.deepEqual((await all(modern)).map(({ id, method, result }) => [id, method, result?.resultType]), [[undefined, "notifications/subscriptions/acknowledged", undefined], ["sub", undefined, "complete"]]);
+  assert.equal(gateway.listeners.size, 0);
+  const again = await get();
+  assert.equal(again.status, 200);
+  await again.body?.cancel();
+});
+
+await test("a stream that is ended while it is opened, or refused, is listened to no more, in both eras", async () => {
+  const { gateway, endpoint } = start();
+  const session = await initialized(endpoint);
+  const get = (): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
+  const subscribe = (): Promise<Response> => endpoint(modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const signals: AbortSignal[] = [];
+  gateway.listen = async (_, __, filter, { end }, signal) => {
+    signals.push(signal);
+    end();
+    return filter;
+  };
+  assert.deepEqual(await all(await get()), []);
+  assert.equal((await all(await subscribe())).at(-1)?.result?.resultType, "complete");
+  gateway.listen = async (_, __, ___, ____, signal) => {
+    signals.push(signal);
+    throw new CmcpError("OVERLOADED", "too many listen");
+  };
+  for (const open of [get, subscribe]) assert.equal(((await (await open()).json()) as Sent).error?.data.error_code, "OVERLOADED");
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
+});
+
 await test("legacy: a session has one stream of its own", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);

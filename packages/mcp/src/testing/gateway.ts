@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import type { Caller, AgentRequest, ListenFilter, ListKind, ListPage, McpPorts, Peer, Reply, TaskState, TaskSupport } from "../index.ts";
+import type { Caller, AgentRequest, ListenFilter, ListKind, ListPage, McpPorts, Peer, Reply, StandingStream, TaskState, TaskSupport } from "../index.ts";
 import { webEndpoint } from "./web-endpoint.ts";
 
 export interface TestSession {
@@ -71,9 +71,17 @@ export class TestGateway implements McpPorts<TestSession> {
     return this.reply(call, session, peer.signal, peer);
   }
 
-  async listen(_: Caller, __: TestSession, filter: ListenFilter, notify: (method: string, params: JsonObject) => void, signal: AbortSignal): Promise<ListenFilter> {
+  /** Ends every stream that is listened on. */
+  endListening(): void {
+    for (const end of this.#ends) end();
+  }
+
+  readonly #ends = new Set<() => void>();
+
+  async listen(_: Caller, __: TestSession, filter: ListenFilter, { notify, end }: StandingStream, signal: AbortSignal): Promise<ListenFilter> {
     this.listeners.add(notify);
-    signal.addEventListener("abort", () => this.listeners.delete(notify), { once: true });
+    this.#ends.add(end);
+    signal.addEventListener("abort", () => this.listeners.delete(notify) && this.#ends.delete(end), { once: true });
     return filter;
   }
 }

@@ -101,18 +101,21 @@ export class LegacyDispatcher<Session extends object> {
     const signal = AbortSignal.any([gone, left.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => (opened.listening = false), { once: true });
     const everything = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
+    const end = (): void => left.abort();
+    const notify = (method: string, params: JsonObject): void => {
+      // A listener that does not read is not waited for: it is let go, and may listen again.
+      if (stream.full) end();
+      else void stream.event(notificationText(method, params)).catch(end);
+    };
     try {
-      await this.#ports.listen(caller, opened.session, everything, (method, params) => {
-        // A listener that does not read is not waited for: it is let go, and may listen again.
-        if (stream.full) left.abort();
-        else void stream.event(notificationText(method, params)).catch(() => left.abort());
-      }, signal);
+      await this.#ports.listen(caller, opened.session, everything, { notify, end }, signal);
     } catch (thrown) {
       left.abort();
       throw thrown;
     }
     stream.open();
     signal.addEventListener("abort", () => stream.close(), { once: true });
+    if (signal.aborted) stream.close();
     return await stream.response;
   }
 

@@ -132,19 +132,26 @@ export class ModernDispatcher<Session extends object> {
     const listening = new AbortController();
     const signal = AbortSignal.any([gone, listening.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => ended.resolve(), { once: true });
+    const end = (): void => listening.abort();
     let acknowledged = false;
     const held: string[] = [];
-    const honoured = await this.#ports.listen(caller, session, filter, (method, said) => {
+    const notify = (method: string, said: JsonObject): void => {
       const text = notificationText(method, { ...said, _meta: about });
       if (!acknowledged) held.push(text);
       // A listener that does not read is not waited for: it is let go, and may listen again.
-      else if (stream.full) listening.abort();
-      else void stream.event(text).catch(() => listening.abort());
-    }, signal);
-    await stream.event(notificationText("notifications/subscriptions/acknowledged", { notifications: listed(honoured), _meta: about }));
-    acknowledged = true;
-    for (const text of held) await stream.event(text);
-    await ended.promise;
+      else if (stream.full) end();
+      else void stream.event(text).catch(end);
+    };
+    try {
+      const honoured = await this.#ports.listen(caller, session, filter, { notify, end }, signal);
+      await stream.event(notificationText("notifications/subscriptions/acknowledged", { notifications: listed(honoured), _meta: about }));
+      acknowledged = true;
+      for (const text of held) await stream.event(text);
+      await ended.promise;
+    } finally {
+      // What was refused is listened to no more, either.
+      end();
+    }
     if (gone.aborted) throw new CmcpError("REQUEST_CANCELLED", "the agent listens no more");
     return { _meta: about };
   }

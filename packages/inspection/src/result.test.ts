@@ -76,9 +76,9 @@ void describe("the approved output schema", () => {
   });
 
   void it("withholds a text whose fields two readers could tell differently", () => {
-    const inspected = inspect({ content: [text('{"name":"a","name":"b"}'), text('{"name":1234567890123456789}'), text('{"leak":NaN}'), text('{"leak":"\\ud800"}'), text('"prose"')], structuredContent: { name: "n" } }, person);
+    const inspected = inspect({ content: [text('{"name":"a","name":"b"}'), text('{"name":1234567890123456789}'), text('{"leak":NaN}'), text('{"leak":"\\ud800"}'), text('"prose"'), text(JSON.stringify('{"leak":1}'))], structuredContent: { name: "n" } }, person);
     assert.deepEqual(inspected.result, { content: [text('"prose"')], structuredContent: { name: "n" } });
-    assert.deepEqual(inspected.stripped, ["content[0]", "content[1]", "content[2]", "content[3]"]);
+    assert.deepEqual(inspected.stripped, ["content[0]", "content[1]", "content[2]", "content[3]", "content[5]"]);
   });
 
   void it("refuses wrong types and missing members", () => {

@@ -15,7 +15,8 @@ function soleJson(content: JsonValue | undefined): JsonValue | undefined {
 function filterBlock(block: JsonValue, schema: CompiledSchema, at: string, removed: string[]): JsonValue | undefined {
   if (!isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string") return block;
   const read = readTextContent(block["text"]);
-  if (read.kind === "ambiguous") return undefined;
+  // What stands in quotation marks is prose, or JSON that no schema describes.
+  if (read.kind === "ambiguous" || (read.kind === "quoted" && readTextContent(read.value).kind !== "plain")) return undefined;
   if (read.kind !== "json") return block;
   const filtered = DeclaredFilter.apply(schema, read.value);
   if (filtered.removed.length === 0) return block;

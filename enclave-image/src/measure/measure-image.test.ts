@@ -46,7 +46,7 @@ test("an image's measurements are those of its files, for each platform and shap
     ["vmlinuz", "kernel", KERNEL.length], ["initrd.img", "initrd", INITRD.length], ["image.efi", "uki", UKI.length], ["snp.fd", "firmware", SNP.length], ["tdx.fd", "firmware", TDX.length],
   ]);
   assert.deepEqual(image.files.map(({ sha256 }) => sha256), [KERNEL, INITRD, UKI, SNP, TDX].map((content) => createHash("sha256").update(content).digest("hex")));
-  assert.deepEqual(accepted.map(({ platform }) => platform), [...Array.from({ length: 8 }, () => "sev-snp"), "tdx", "tdx", "tpm", "tpm", "tpm", "tpm"]);
+  assert.deepEqual(accepted.map(({ platform }) => platform), [...Array.from({ length: 8 }, () => "sev-snp"), "tdx", "tpm", "tpm", "tpm", "tpm"]);
 
   const kernel = { kernel: digestPair(KERNEL).sha256, initrd: digestPair(INITRD).sha256, commandLine: "acpi=off" };
   for (const entry of accepted) {
@@ -57,6 +57,7 @@ test("an image's measurements are those of its files, for each platform and shap
   const variants = kernelVariants({ kernel: kernelProgram(KERNEL), initrd: { bytes: INITRD.length, digest: digestPair(INITRD) }, commandLine: "quiet" }, undefined);
   const tdx = predictTdx(TDX, variants, {});
   assert.deepEqual(accepted[8]?.registers, { mrtd: predictedValues(tdx, "mrtd"), rtmr1: predictedValues(tdx, "rtmr1"), rtmr2: predictedValues(tdx, "rtmr2") });
+  assert.deepEqual(accepted.flatMap((entry) => (entry.platform === "tdx" ? [entry.shape.boot] : [])), ["kernel"], "the unified image is not for TDX");
   const [pcr4 = ""] = predictedValues(predictPcrs(variants, "sha384"), "pcr4");
   const direct = accepted.find((entry) => entry.platform === "tpm" && entry.shape.boot === "kernel" && entry.shape.bank === "sha384");
   assert.ok(direct?.platform === "tpm" && direct.registers.pcr4.includes(pcr4));

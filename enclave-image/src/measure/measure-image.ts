@@ -30,7 +30,7 @@ export interface ImageInputs {
   /** Paths. */
   readonly kernel: string;
   readonly initrd: string;
-  /** Path of a unified kernel image of the same kernel and initrd, for TDX and a vTPM. */
+  /** Path of a unified kernel image of the same kernel and initrd for a vTPM: its own command line names that platform. */
   readonly uki?: string;
   readonly sevSnp?: SevSnpShapes;
   readonly tdx?: { readonly firmware: string; readonly commandLine: string };
@@ -120,7 +120,7 @@ export async function measureImage({ name, version, sevSnp, tdx, tpm, ...paths }
   if (tdx !== undefined) {
     const firmware = await load(tdx.firmware, "firmware", MAX_FIRMWARE);
     files.push(firmware.file);
-    accepted.push(...[direct(tdx.commandLine), ...unified].map((boot) => tdxEntry(firmware, boot)));
+    accepted.push(tdxEntry(firmware, direct(tdx.commandLine)));
   }
   if (tpm !== undefined) {
     const boots = [direct(tpm.commandLine), ...unified];

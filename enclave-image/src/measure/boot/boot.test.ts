@@ -68,6 +68,23 @@ test("a prediction lists a value for each way of starting the same kernel", () =
   assert.deepEqual(bare.registers.slice(1).map(({ values }) => values.map(({ when }) => when)), [[""], [""], [""]], "without an initrd there is no argument to place");
 });
 
+test("an initrd of no bytes is none to firmware: it names none and measures none", () => {
+  const kernel = kernelProgram(buildPe([{ name: ".text", content: text("kernel") }]));
+  const predicted = (initrd: Buffer | undefined) => predictPcrs(kernelVariants({ kernel, commandLine: "quiet", ...(initrd === undefined ? {} : { initrd: { bytes: initrd.length, digest: digestPair(initrd) } }) }, undefined), "sha256").registers;
+  assert.deepEqual(predicted(Buffer.alloc(0)), predicted(undefined));
+  assert.notDeepEqual(predicted(Buffer.alloc(1)), predicted(undefined));
+});
+
+test("a command line that is not ASCII is predicted where the stub reads it, and not where firmware makes text of it", () => {
+  const kernel = kernelProgram(buildPe([{ name: ".text", content: text("kernel") }]));
+  const refused = { code: "MEASURE_NOT_PREDICTABLE", message: /not ASCII/ };
+  for (const commandLine of ["a=ü", "a=\u0080", "a=€"]) {
+    assert.throws(() => kernelVariants({ kernel, commandLine }, undefined), refused);
+    assert.throws(() => ukiVariants(standInUki({}), commandLine), refused);
+    assert.deepEqual(measureUki(standInUki({ ".cmdline": commandLine })).kernelStub[0]?.digest, digestPair(Buffer.from(`${commandLine}\0`, "utf16le")));
+  }
+});
+
 test("a unified kernel image started from a disk has another PCR 4 and nothing else", () => {
   const { registers } = predictPcrs(ukiVariants(standInUki({ ".cmdline": "quiet" }), ""), "sha384");
   assert.deepEqual(registers.map(({ values }) => values.map(({ when }) => when)), [["started as QEMU's -kernel", "started from a disk by a boot option"], [""], [""], [""]]);

@@ -1,4 +1,5 @@
-import { commandLineBytes, utf16WithNul } from "../bytes/text.ts";
+import { notPredictable } from "../bytes/refuse.ts";
+import { commandLineBytes, isAscii, utf16WithNul } from "../bytes/text.ts";
 import { dataEvent, type BootEvent, type DigestPair } from "./event.ts";
 import { CALLING_BOOT_OPTION, PCR, SEPARATOR } from "./firmware-events.ts";
 
@@ -13,15 +14,20 @@ export type InitrdArgument = (typeof INITRD_ARGUMENTS)[number];
 export interface DirectKernelBoot {
   /** Authenticode digests of the kernel as the firmware gets it. */
   readonly kernel: DigestPair;
-  /** Digests of the initrd file. */
+  /** Digests of the initrd file; absent for one of no bytes, which OVMF neither names nor serves. */
   readonly initrd?: DigestPair;
   readonly commandLine: string;
   readonly initrdArgument: InitrdArgument;
 }
 
-/** The load options that OVMF passes to the kernel. */
+/**
+ * The load options that OVMF passes to the kernel: it makes each byte of QEMU's command line one character of UTF-16, and what
+ * becomes of bytes above ASCII is not the same in every build.
+ * @throws CmcpError `MEASURE_INPUT_INVALID`, `MEASURE_NOT_PREDICTABLE` for such a command line
+ */
 export function loadOptions({ commandLine, initrd, initrdArgument }: Pick<DirectKernelBoot, "commandLine" | "initrd" | "initrdArgument">): string {
   commandLineBytes(commandLine);
+  if (!isAscii(commandLine)) throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
   if (initrd === undefined) return commandLine;
   return initrdArgument === "last" ? `${commandLine} initrd=initrd` : `initrd=initrd ${commandLine}`;
 }

@@ -1,4 +1,4 @@
-import { commandLineBytes, utf16WithNul } from "../bytes/text.ts";
+import { commandLineBytes, isAscii, utf16WithNul } from "../bytes/text.ts";
 import { invalid, notPredictable } from "../bytes/refuse.ts";
 import { authenticodeDigest } from "../pe/authenticode.ts";
 import { openPe, type PeImage } from "../pe/image.ts";
@@ -78,6 +78,8 @@ export function measureUki(bytes: Uint8Array, appended = ""): UkiMeasurements {
   const uki = openUki(bytes);
   const given = stubCommandLine(appended);
   if (given.startsWith("@")) throw notPredictable("command line", "begins with @, which chooses among profiles of an image");
+  // As QEMU's -append it comes as firmware makes it of bytes; the image's own the stub reads as UTF-8.
+  if (!isAscii(given)) throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
   const commandLine = given === "" ? embeddedCommandLine(uki) : given;
   const options = dataEvent(PCR.kernelStub, utf16WithNul(commandLine));
   const initrd = initrdPieces(uki);

@@ -49,11 +49,11 @@ export function kernelProgram(bytes: Uint8Array): KernelProgram {
  * left out without
  */
 export function kernelVariants({ kernel, initrd, commandLine }: KernelFiles, memory: number | undefined): BootVariants {
-  const boot = { commandLine, ...(initrd === undefined ? {} : { initrd: initrd.digest }) };
+  const boot = { commandLine, ...(initrd === undefined || initrd.bytes === 0 ? {} : { initrd: initrd.digest }) };
   const events = (digest: DigestPair, initrdArgument: InitrdArgument) => directKernelEvents({ ...boot, kernel: digest, initrdArgument });
   const unpatched: Variant = { when: "QEMU from 10 on with edk2 from 202502 on", events: events(kernel.digest, "first") };
   const older = (guest: number): Variant => {
-    const patched = kernelProgram(qemuPatchedKernel(kernel.bytes, guest, initrd?.bytes ?? 0));
+    const patched = kernelProgram(qemuPatchedKernel(kernel.bytes, guest, initrd?.bytes ?? null));
     return { when: "older QEMU or edk2", events: events(patched.digest, "last") };
   };
   return {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { digestOf, extendAll } from "./digest.ts";
-import { commandLineBytes, MAX_COMMAND_LINE, utf16WithNul } from "./text.ts";
+import { commandLineBytes, isAscii, MAX_COMMAND_LINE, utf16WithNul } from "./text.ts";
 import { ByteView } from "./view.ts";
 
 const INVALID = { code: "MEASURE_INPUT_INVALID" };
@@ -41,5 +41,6 @@ test("a command line is text that the kernel takes whole", () => {
   assert.deepEqual(commandLineBytes("a=ü"), new TextEncoder().encode("a=ü"));
   assert.equal(commandLineBytes("x".repeat(MAX_COMMAND_LINE)).length, MAX_COMMAND_LINE);
   for (const text of ["x".repeat(MAX_COMMAND_LINE + 1), "ü".repeat(1024), "a\nb", "a\0", "\u007f"]) assert.throws(() => commandLineBytes(text), INVALID);
+  assert.deepEqual(["", "a=~\u007f", "é", "a=\u0080", "€"].map(isAscii), [true, true, false, false, false]);
   assert.deepEqual([...utf16WithNul("aé")], [0x61, 0, 0xe9, 0, 0, 0]);
 });

@@ -16,6 +16,11 @@ export function commandLineBytes(commandLine: string): Uint8Array {
   return bytes;
 }
 
+/** Whether every character is one byte in UTF-8. */
+export function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
+}
+
 /** UTF-16LE with a NUL at its end, as UEFI passes text. */
 export function utf16WithNul(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "utf16le");

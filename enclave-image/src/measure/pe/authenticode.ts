@@ -3,13 +3,11 @@ import type { HashAlgorithm } from "../bytes/digest.ts";
 import { invalid } from "../bytes/refuse.ts";
 import type { PeImage } from "./image.ts";
 
-/** Certificates and what precedes them are aligned to this many bytes. */
-const ALIGNMENT = 8;
-
 /**
  * Authenticode digest of a PE file (Microsoft, Windows Authenticode Portable Executable Signature Format): the file without
  * its checksum, the directory entry of its certificates, and the certificates. UEFI firmware measures this digest of every
- * program it loads (TCG PC Client PFP 10.2.3).
+ * program it loads (TCG PC Client PFP 10.2.3), and hashes what lies in the file: zeros that a tool would add when it signs are
+ * in the digest once they are in the file (edk2 SecurityPkg, MeasureBootPeCoff.c, step 16).
  *
  * Sections must lie one after the other behind the headers: where they overlap or leave gaps, implementations differ.
  * @throws CmcpError `MEASURE_INPUT_INVALID`
@@ -26,6 +24,5 @@ export function authenticodeDigest(image: PeImage, algorithm: HashAlgorithm): Ui
   hash.update(view.slice(0, checksum));
   hash.update(view.slice(checksum + 4, certificateDirectory - checksum - 4));
   hash.update(view.slice(certificateDirectory + 8, certificates - certificateDirectory - 8));
-  hash.update(new Uint8Array((ALIGNMENT - (certificates % ALIGNMENT)) % ALIGNMENT));
   return hash.digest();
 }

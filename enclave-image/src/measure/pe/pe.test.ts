@@ -26,10 +26,10 @@ test("the digest of a kernel that Debian signed is the one its signature names",
   assert.deepEqual([toHex(authenticodeDigest(image, "sha256")), toHex(authenticodeDigest(image, "sha384"))], [BOOTS.kernel.authenticode.sha256, BOOTS.kernel.authenticode.sha384]);
 });
 
-/** The digest by the format's text: everything but checksum, certificate entry and certificates, padded to 8 bytes. */
+/** The digest as firmware takes it: everything but checksum, certificate entry and certificates. */
 function byDefinition(file: Buffer, certificates: number): string {
   const end = file.length - certificates;
-  const kept = [file.subarray(0, OPTIONAL_HEADER + 64), file.subarray(OPTIONAL_HEADER + 68, OPTIONAL_HEADER + 144), file.subarray(OPTIONAL_HEADER + 152, end), Buffer.alloc((8 - (end % 8)) % 8)];
+  const kept = [file.subarray(0, OPTIONAL_HEADER + 64), file.subarray(OPTIONAL_HEADER + 68, OPTIONAL_HEADER + 144), file.subarray(OPTIONAL_HEADER + 152, end)];
   return createHash("sha256").update(Buffer.concat(kept)).digest("hex");
 }
 
@@ -42,6 +42,9 @@ test("checksum and certificates are left out, and bytes behind the sections are 
   const trailing = Buffer.concat([plain, text("abc")]);
   assert.equal(digest(trailing), byDefinition(trailing, 0));
   assert.notEqual(digest(trailing), digest(plain));
+  // Of no length that is a multiple of eight, and not filled up to one.
+  assert.notEqual(trailing.length % 8, 0);
+  assert.notEqual(digest(trailing), digest(Buffer.concat([trailing, Buffer.alloc(8 - (trailing.length % 8))])));
 });
 
 test("any other byte changes the digest", () => {

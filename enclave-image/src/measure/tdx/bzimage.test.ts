@@ -41,8 +41,12 @@ test("the header is filled in as QEMU does, in a copy", () => {
   assert.deepEqual(original, before);
   const seen = [patched.readUInt8(0x210), patched.readUInt8(0x211), patched.readUInt32LE(0x224), patched.readUInt32LE(0x228), patched.readUInt32LE(0x218), patched.readUInt32LE(0x21c)];
   assert.deepEqual(seen, [0xb0, 0x81, 0xfe00, 0x2_0000, 0x7ffd_6000, 0x1234]);
-  const bare = Buffer.from(qemuPatchedKernel(original, 2 * GIB, 0));
-  assert.deepEqual([bare.readUInt32LE(0x218), bare.readUInt32LE(0x21c)], [0, 0]);
+  const ramdisk = (size: number | null): number[] => {
+    const header = Buffer.from(qemuPatchedKernel(original, 2 * GIB, size));
+    return [header.readUInt32LE(0x218), header.readUInt32LE(0x21c)];
+  };
+  assert.deepEqual(ramdisk(null), [0, 0]);
+  assert.deepEqual(ramdisk(0), [0x7ffd_7000, 0], "an empty file has an address too");
 });
 
 test("the initrd lies at the end of low memory, below what the kernel can reach", () => {
@@ -66,7 +70,7 @@ const REFUSED: Readonly<Record<string, readonly [RegExp, Buffer]>> = {
 
 for (const [name, [message, file]] of Object.entries(REFUSED)) {
   test(`a kernel is refused: ${name}`, () => {
-    assert.throws(() => qemuPatchedKernel(file, 2 * GIB, 0), { code: "MEASURE_INPUT_INVALID", message });
+    assert.throws(() => qemuPatchedKernel(file, 2 * GIB, null), { code: "MEASURE_INPUT_INVALID", message });
   });
 }
 

@@ -40,10 +40,10 @@ function initrdAddress(kernel: ByteView, memory: number, initrdSize: number): nu
  * A kernel as QEMU before version 10 hands it to the firmware: with its setup header filled in. Where the initrd goes, and
  * so the kernel's digest, depends on the guest's memory below 2.75 GiB.
  * @param memory bytes of the guest
- * @param initrdSize bytes; 0 for none
+ * @param initrdSize bytes, `null` without `-initrd`; of a file without bytes QEMU writes the address all the same
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
-export function qemuPatchedKernel(bytes: Uint8Array, memory: number, initrdSize: number): Uint8Array {
+export function qemuPatchedKernel(bytes: Uint8Array, memory: number, initrdSize: number | null): Uint8Array {
   const kernel = new ByteView(Uint8Array.from(bytes), "kernel");
   if (kernel.u32(AT.magic) !== HDRS) throw invalid("kernel", "is not a bzImage");
   if (kernel.u16(AT.version) < MIN_PROTOCOL) throw invalid("kernel", "its boot protocol is older than 2.12");
@@ -55,7 +55,7 @@ export function qemuPatchedKernel(bytes: Uint8Array, memory: number, initrdSize:
   header.setUint8(AT.loadFlags, flags | CAN_USE_HEAP);
   header.setUint32(AT.heapEnd, COMMAND_LINE_ADDRESS - REAL_MODE_ADDRESS - 0x200, true);
   header.setUint32(AT.commandLine, COMMAND_LINE_ADDRESS, true);
-  if (initrdSize > 0) {
+  if (initrdSize !== null) {
     header.setUint32(AT.ramdisk, initrdAddress(kernel, memory, initrdSize), true);
     header.setUint32(AT.ramdiskSize, initrdSize, true);
   }

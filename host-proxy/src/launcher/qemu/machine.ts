@@ -8,8 +8,10 @@ export const MIN_MEMORY_MEGABYTES = 512;
 /** What one machine may be given; more is a mistake in the configuration. */
 export const MAX_MEMORY_MEGABYTES = 65_536;
 const MAX_PROCESSORS = 64;
-/** The kernel's own limit on x86 (`COMMAND_LINE_SIZE`). */
-const MAX_COMMAND_LINE = 2048;
+/** Characters that the kernel keeps on x86: `COMMAND_LINE_SIZE` with the NUL at the end. What is beyond is cut off unseen. */
+const MAX_COMMAND_LINE = 2047;
+/** OVMF puts this before or behind the command line. */
+const INITRD_ARGUMENT = "initrd=initrd ";
 
 /** The image and the machine it runs on. All paths are absolute. */
 export interface Machine {
@@ -38,7 +40,8 @@ export function checkMachine(machine: Machine): void {
   if (machine.processorModel === null && platform === "sev-snp") refuse("the processor model of a SEV-SNP machine is measured and must be named");
   if (machine.processorModel !== null && !/^[A-Za-z0-9][A-Za-z0-9._,+-]*$/.test(machine.processorModel)) refuse("the processor model is not one of QEMU's names");
   if ("unified" in boot && platform !== "vtpm") refuse("a unified kernel image is started by the firmware of a machine with a TPM");
-  if (!("unified" in boot) && (!/^[\x20-\x7e]+$/.test(boot.commandLine) || boot.commandLine.length > MAX_COMMAND_LINE)) refuse(`the command line is empty, has control characters or more than ${MAX_COMMAND_LINE} characters`);
+  const room = MAX_COMMAND_LINE - (firmware === null ? 0 : INITRD_ARGUMENT.length);
+  if (!("unified" in boot) && (!/^[\x20-\x7e]+$/.test(boot.commandLine) || boot.commandLine.length > room)) refuse(`the command line is empty, not ASCII text, or has more than ${room} characters`);
   const paths = "unified" in boot ? [boot.unified] : [boot.kernel, boot.initramfs];
   for (const path of [...paths, ...Object.values(firmware ?? {})]) if (!path.startsWith("/") || path.includes(",")) refuse(`${path} is not an absolute path without commas`);
   const digestBytes = { "sev-snp": 32, tdx: 48, vtpm: 0, none: 0 }[platform];

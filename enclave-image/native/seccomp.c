@@ -5,7 +5,7 @@
  * Three calls are looked into:
  *   socket  only AF_VSOCK, and NETLINK_ROUTE, by which the runtime sees for itself that it has no network interface;
  *   clone   only threads, so that no second process can come to be;
- *   ioctl   only the requests libuv makes on descriptors, and the count of bytes a vsock peer has not taken yet.
+ *   ioctl   only the requests libuv makes on descriptors.
  */
 #define _GNU_SOURCE
 #include "seccomp.h"
@@ -15,7 +15,6 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
-#include <linux/sockios.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -54,12 +53,11 @@ static struct sock_filter filter[] = {
 	ALLOW,
 	REFUSE(EPERM),
 
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 10),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 8),
 	LOAD_ARGUMENT(1),
 	ALLOW_VALUE(FIONBIO),
 	ALLOW_VALUE(FIOCLEX),
 	ALLOW_VALUE(TCGETS),
-	ALLOW_VALUE(SIOCOUTQ),
 	REFUSE(ENOTTY),
 
 	/* Memory and threads. */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -60,11 +61,14 @@ static void call_i386(void)
 int main(void)
 {
 	pthread_t thread;
-	int one = 1;
+	int one = 1, pair[2];
 
 	printf("x32 signal %d\n", signal_of(call_x32));
 	printf("i386 signal %d\n", signal_of(call_i386));
 	fflush(stdout);
+	/* The kernel answers a socket's requests on one that is there already. */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+		return 1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || install_runtime_filter() != 0)
 		return 1;
 	say("socket-inet", socket(AF_INET, SOCK_STREAM, 0));
@@ -95,6 +99,7 @@ int main(void)
 	say("unlink", syscall(SYS_unlink, "/nothing"));
 	say("ioctl-fionbio", ioctl(1, FIONBIO, &one));
 	say("ioctl-tiocsti", ioctl(0, TIOCSTI, "x"));
+	say("ioctl-siocoutq", ioctl(pair[0], SIOCOUTQ, &one));
 	say("ioctl-other", ioctl(0, 0xc0dec0de, 0));
 	return 0;
 }

@@ -83,6 +83,14 @@ test("it starts a machine that is measured by this host's TPM, keeps its console
   assert.deepEqual(runtimeFolders(), []);
 });
 
+test("that the kernel does not end the machine with its host is said, with the package that makes it", async (t) => {
+  const { settings } = setting(t);
+  const programs = settings.programs ?? assert.fail();
+  const said = /"level":40.*there is no setpriv: .*install the package util-linux/;
+  assert.match((await opened(t, { ...settings, programs: { ...programs, setpriv: "/nonexistent/setpriv" } })).log(), said);
+  assert.doesNotMatch((await opened(t, { ...settings, programs: { ...programs, setpriv: process.execPath } })).log(), said);
+});
+
 test("a machine that dies is replaced by the supervisor that processes have, with its delays", async (t) => {
   const { folder, settings } = setting(t);
   const { launcher } = await opened(t, settings);

@@ -8,6 +8,7 @@ import { unreachable, WATCH, type Watch } from "../vsock/reachable.ts";
 import { listenForGuest, routeDialer } from "../vsock/route.ts";
 import { chosenAccelerators, startMachine } from "./accelerators.ts";
 import { readImage } from "./image.ts";
+import { endWithHost } from "./end-with-host.ts";
 import { checkMachine, type Machine } from "./machine.ts";
 import { platformOf, type HostPlatform } from "./platform.ts";
 import { installedPrograms, type MachinePrograms } from "./programs.ts";
@@ -51,6 +52,7 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
   requirePrograms(machine, vsock, programs);
   let usable = chosenAccelerators(settings.accelerator, machine);
   if (settings.accelerator === "auto" && !usable.includes("kvm")) log.warn("KVM cannot be used: the machine is emulated, which is slow");
+  if (endWithHost(programs.setpriv).holdInput) log.warn("there is no setpriv: a shell beside each program of the machine ends it when this process is killed; install the package util-linux, and the kernel does");
   const lock = vsock.kind === "kernel" ? await lockVsock(vsock) : null;
   const directory = await makeRuntimeDirectory();
   const close = async (): Promise<void> => {

@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { startChild, type Child, type ChildOptions } from "../child.ts";
+import { endWithHost } from "./end-with-host.ts";
 
 /** A program and the arguments that come before any other: where it is not installed, its loader's. */
 export type Command = readonly [string, ...string[]];
@@ -15,6 +16,8 @@ export interface MachinePrograms {
   readonly vsockDaemon: Command | null;
   /** The software TPM of platform `vtpm`. */
   readonly swtpm: Command | null;
+  /** Where `setpriv` of util-linux is; at its usual place when absent. */
+  readonly setpriv?: string;
 }
 
 /** A program of the host's side. */
@@ -26,9 +29,6 @@ const FACTS: Readonly<Record<ProgramName, { readonly what: string; readonly file
   vsockDaemon: { what: "the vsock daemon", file: "vhost-device-vsock", package: "vhost-device-vsock" },
   swtpm: { what: "the software TPM", file: "swtpm", package: "swtpm" },
 };
-
-/** Makes the kernel kill the program when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG). */
-const END_WITH_HOST = "/usr/bin/setpriv";
 
 /** The programs as `PATH` has them. What is missing is said when a machine needs it. */
 export function installedPrograms(path: string = process.env["PATH"] ?? ""): MachinePrograms {
@@ -64,8 +64,8 @@ export function requireProgram(name: ProgramName, programs: MachinePrograms): Co
 /** Starts a program that ends with this process at the latest. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
 export function startProgram(name: ProgramName, programs: MachinePrograms, args: readonly string[], options: ChildOptions): Child {
   const command = requireProgram(name, programs);
-  const prefix = existsSync(END_WITH_HOST) ? [END_WITH_HOST, "--pdeathsig", "KILL", "--"] : [];
-  const child = startChild([...prefix, ...command, ...args], options);
+  const { prefix, holdInput } = endWithHost(programs.setpriv);
+  const child = startChild([...prefix, ...command, ...args], { ...options, holdInput });
   if (child === null) throw new CmcpError("LAUNCH_PROGRAM_MISSING", `${FACTS[name].what}: ${command[0]} did not start`);
   return child;
 }

@@ -1,5 +1,5 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { inspectError } from "@cmcp/inspection";
+import { inspectError, removeLookAlikesOfText } from "@cmcp/inspection";
 import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -75,9 +75,10 @@ function ofTask({ upstreamId }: Task, result: JsonObject): ReturnType<typeof rea
   return state;
 }
 
-/** Text could repeat the fields that are to be removed. */
+/** A server's words on a task without what poses as the gateway's; none where they could repeat the fields that are to be removed. */
 function withoutWords<T extends { readonly statusMessage: string | null }>({ redactFields }: Permitted, state: T): T {
-  return redactFields.length === 0 ? state : { ...state, statusMessage: null };
+  const { statusMessage: words } = state;
+  return words === null ? state : { ...state, statusMessage: redactFields.length === 0 ? removeLookAlikesOfText(words) : null };
 }
 
 /** How a task of the modern era ended, or what it needs. */

@@ -16,16 +16,25 @@ const SELECTOR = classOf("invisible-character", "high", "a variation selector th
 const CONTROL = classOf("control-character", "high", "a control character");
 const SPACE = classOf("unusual-whitespace", "low", "whitespace other than a plain space");
 const PRIVATE = classOf("private-use-character", "medium", "a character with no agreed meaning");
+const BLANK = classOf("invisible-character", "high", "a blank that is no space");
 
-// Code points from the Unicode Character Database: Bidi_Control, Default_Ignorable_Code_Point, White_Space, Cc and Co.
+const BRAILLE_BLANK = 0x2800;
+
+// Code points from the Unicode Character Database: Bidi_Control, Default_Ignorable_Code_Point, White_Space, Cc and Co; and
+// those that are none of these and show nothing: the blank Braille pattern, interlinear annotations, the null notehead.
 const SINGLE: ReadonlyMap<number, CharacterClass> = new Map([
   ...[0x200e, 0x200f, 0x061c].map((point) => [point, MARK] as const),
   ...[0x200c, 0x200d].map((point) => [point, JOINER] as const),
   ...[0x0085, 0x00a0, 0x1680, 0x202f, 0x205f, 0x2028, 0x2029, 0x3000].map((point) => [point, SPACE] as const),
+  ...[BRAILLE_BLANK, 0xfff9, 0xfffa, 0xfffb, 0x1d159].map((point) => [point, BLANK] as const),
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069].map((point) => [point, BIDI] as const),
 ]);
 const BETWEEN_LETTERS = /[\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}]/u;
-const PICTURE = /\p{Extended_Pictographic}|\p{Emoji_Modifier}|[#*0-9]|\ufe0f/u;
+/** What an emoji is joined of. */
+const PICTURE = /\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f/u;
+/** What a selector chooses the form of; another selector is nothing of the kind. */
+const VARIED = /\p{Extended_Pictographic}|[#*0-9]|\p{Script=Han}|(?=\P{ASCII})\p{S}/u;
+const BRAILLE = /[\u2801-\u28ff]/;
 /** Surrogates and every format character, also those a reviewer sees in their own script. */
 const UNSHOWN = /[\p{Surrogate}\p{Cf}]/u;
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/u;
@@ -35,14 +44,16 @@ function classify(point: number, before: string, after: string): CharacterClass 
   if ((point >= 0x20 && point < 0x7f) || point === 0x09 || point === 0x0a || point === 0x0d) return null;
   if (point === 0x200d && PICTURE.test(before) && PICTURE.test(after)) return null;
   if ((point === 0x200c || point === 0x200d) && BETWEEN_LETTERS.test(before)) return null;
+  if (point === BRAILLE_BLANK && (BRAILLE.test(before) || BRAILLE.test(after))) return SPACE;
   const single = SINGLE.get(point);
   if (single !== undefined) return single;
   if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) return CONTROL;
   if (point >= 0x2000 && point <= 0x200a) return SPACE;
   if (point >= 0xe0000 && point <= 0xe007f) return TAG;
   if ((point >= 0xe000 && point <= 0xf8ff) || point >= 0xf0000) return PRIVATE;
-  if (point >= 0xfe00 && point <= 0xfe0f) return PICTURE.test(before) || /\p{Script=Han}|\p{S}/u.test(before) ? null : SELECTOR;
-  return IGNORABLE.test(String.fromCodePoint(point)) && point !== 0x00ad ? ZERO_WIDTH : null;
+  if (point >= 0xfe00 && point <= 0xfe0f) return VARIED.test(before) ? null : SELECTOR;
+  // Whether a soft hyphen is plausible takes more of the text to say: findSoftHyphens.
+  return point !== 0x00ad && IGNORABLE.test(String.fromCodePoint(point)) ? ZERO_WIDTH : null;
 }
 
 /** Characters a reviewer cannot see or would misread: one finding for each code point, at its first place. */

@@ -16,3 +16,5 @@ export const EXCESSIVE_DESCRIPTION = 8_192;
 export const MIN_BLOB = 64;
 /** Blank characters in a row that push what follows out of a reviewer's sight. */
 export const MIN_BLANK_RUN = 40;
+/** Soft hyphens of one text that are taken for typesetting, where they divide words. */
+export const MAX_SOFT_HYPHENS = 8;

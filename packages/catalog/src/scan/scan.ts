@@ -6,7 +6,8 @@ import { found, type Finding, type TextFinding } from "./finding.ts";
 import { findInstructions } from "./instructions.ts";
 import { EXCESSIVE_DESCRIPTION, LONG_DESCRIPTION, MAX_FINDINGS } from "./limits.ts";
 import { findLookalikes } from "./names.ts";
-import { textsOf } from "./texts.ts";
+import { findSoftHyphens } from "./soft-hyphens.ts";
+import { textsOf, type PlacedText } from "./texts.ts";
 
 /** What of a tool reaches a model or a reviewer. */
 export interface ScannedTool {
@@ -26,7 +27,7 @@ export type ScannedResource = Omit<Scanned, "name" | "subject"> & { readonly id:
 export type ScannedPrompt = Omit<Scanned, "name" | "subject"> & { readonly promptName: string };
 
 function findName(name: string): TextFinding[] {
-  const findings = findCharacters(name);
+  const findings = [...findCharacters(name), ...findSoftHyphens(name, false)];
   const scripts = scriptsOf(name);
   if (scripts.length > 1) findings.push(found("mixed-script", "high", null, `a name that mixes ${scripts.join(" and ")} letters`));
   else if (/[^a-zA-Z]/.test(name.replaceAll(/\P{L}/gu, "")) && /^[\x20-\x7e]+$/.test(skeleton(name))) findings.push(found("look-alike-name", "high", null, "letters of another script that look like a plain name"));
@@ -38,8 +39,8 @@ function findLength(description: string): TextFinding[] {
   return description.length > LONG_DESCRIPTION ? [found("excessive-length", "low", null, `${description.length} characters, long for a description`)] : [];
 }
 
-function scanText(text: string): TextFinding[] {
-  return [...findCharacters(text), ...findInstructions(text), ...findBlobs(text)];
+function scanText({ text, isName }: PlacedText): TextFinding[] {
+  return [...findCharacters(text), ...findSoftHyphens(text, !isName), ...findInstructions(text), ...findBlobs(text)];
 }
 
 const GRAVITY = { high: 0, medium: 1, low: 2 } as const;
@@ -66,7 +67,7 @@ function scan({ name, subject, server, displayName, description, definition }: S
   add("/server/display_name", findName(displayName));
   add("/approved_definition/description", findLength(description));
   const { texts, complete } = textsOf("/approved_definition", definition);
-  for (const { path, text } of texts) add(path, scanText(text));
+  for (const text of texts) add(text.path, scanText(text));
   if (!complete) add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
   all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
   if (all.length <= MAX_FINDINGS) return all;

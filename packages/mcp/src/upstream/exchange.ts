@@ -41,7 +41,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #released = false;
   #received = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** What is waited for beside the server, and since when something is. */
   #held = 0;
+  #heldSince = 0;
   #wake: () => void = () => undefined;
   #close: () => void = () => undefined;
   /** Resolves when the exchange is over, one way or the other. */
@@ -100,20 +102,25 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Waits for the caller, who is no concern of the server's: the clock stands still meanwhile. Whoever gives the
-   * work bounds it.
+   * Waits for the caller, who is no concern of the server's: the clock stands still meanwhile, once for all that is waited
+   * for at the same time. Whoever gives the work bounds it.
    */
   async hold<T>(work: Promise<T>): Promise<T> {
-    const since = performance.now();
+    if (this.#held === 0) this.#heldSince = performance.now();
     this.#held += 1;
     clearTimeout(this.#timer);
     try {
       return await work;
     } finally {
       this.#held -= 1;
-      this.#deadline += performance.now() - since;
-      if (!this.#ended && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
+      if (this.#held === 0) this.#goOn();
     }
+  }
+
+  /** Nothing is waited for any more but the server. */
+  #goOn(): void {
+    this.#deadline += performance.now() - this.#heldSince;
+    if (!this.#ended && !this.#released && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
   }
 
   /** Lets the answer end by itself for a moment, so that the connection can be used again, then drops it. */
@@ -121,8 +128,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#chunks.length = 0;
     this.#buffered.free();
     if (this.#ended || this.#failure !== undefined) return;
-    this.#within(graceMs, "the end of the answer");
     this.#released = true;
+    this.#within(graceMs, "the end of the answer");
     this.#signal.removeEventListener("abort", this.#onAbort);
   }
 
@@ -188,7 +195,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   /** Restarts the clock for what is waited for now; the whole exchange's deadline holds beside it. */
   #within(ms: number, what: string): void {
     clearTimeout(this.#timer);
-    if (this.#held > 0) return;
+    if (this.#held > 0 && !this.#released) return;
     const left = Math.max(0, Math.min(ms, this.#deadline - performance.now()));
     this.#timer = setTimeout(() => {
       this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(left)} ms for ${what}`, this.#sent));

@@ -7,11 +7,18 @@ import type { UpstreamLimits } from "./options.ts";
 /** Takes what a server says on a stream of its own. */
 export type Notified = (method: string, params: JsonObject) => void;
 
+/** Whom a server's request on a session's own stream is put to. */
+export interface Attending {
+  readonly peer: Peer;
+  /** Aborts when the call that the caller attends with is over. */
+  readonly over: AbortSignal;
+}
+
 /** Who hears a session's own stream. */
 export interface StandingListener {
   readonly notified: Notified;
-  /** Whom a server's request on that stream is put to; nobody when absent or `undefined`. */
-  readonly asked?: () => Peer | undefined;
+  /** Nobody when absent or `undefined`. */
+  readonly asked?: () => Attending | undefined;
   /** Called once the stream is there. */
   readonly opened?: () => void;
 }

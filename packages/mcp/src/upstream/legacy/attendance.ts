@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer } from "../../peer.ts";
 import { reaches } from "../../log-level.ts";
-import { keepListening, listeningLimits, rateLimited, type Notified } from "../listening.ts";
+import { keepListening, listeningLimits, rateLimited, type Attending, type Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { UpstreamSession } from "./session.ts";
 import type { LegacyTransport } from "./transport.ts";
@@ -13,7 +13,7 @@ const OPEN_MS = 2_000;
 interface Attended {
   readonly session: UpstreamSession;
   /** Callers of what runs, latest last. */
-  readonly peers: Set<Peer>;
+  readonly attending: Set<Attending>;
   readonly opened: Promise<void>;
   readonly stop: AbortController;
 }
@@ -40,13 +40,16 @@ export class Attendance {
     const known = this.#streams.get(key);
     const attended = known?.session === session ? known : this.#open(session);
     this.#streams.set(key, attended);
-    attended.peers.add(peer);
+    const over = new AbortController();
+    const attending = { peer, over: over.signal };
+    attended.attending.add(attending);
     try {
       await attended.opened;
       return await call();
     } finally {
-      attended.peers.delete(peer);
-      if (attended.peers.size === 0) {
+      attended.attending.delete(attending);
+      over.abort();
+      if (attended.attending.size === 0) {
         attended.stop.abort();
         if (this.#streams.get(key) === attended) this.#streams.delete(key);
       }
@@ -54,15 +57,15 @@ export class Attendance {
   }
 
   #open(session: UpstreamSession): Attended {
-    const peers = new Set<Peer>();
+    const attending = new Set<Attending>();
     const stop = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const latest = (): Peer | undefined => [...peers].at(-1);
-    const listener = { notified: logTo(latest), asked: latest, opened: resolve };
+    const latest = (): Attending | undefined => [...attending].at(-1);
+    const listener = { notified: logTo(() => latest()?.peer), asked: latest, opened: resolve };
     const ended = keepListening(() => this.#transport.listen(session, listener, stop.signal, this.#limits), stop.signal);
     // A server without such a stream, or one that is slow to open it, does not hold the call back.
     const opened = Promise.race([promise, ended, sleep(OPEN_MS, undefined, { ref: false })]).then(() => undefined);
-    return { session, peers, opened, stop };
+    return { session, attending, opened, stop };
   }
 }
 

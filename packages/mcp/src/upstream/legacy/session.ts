@@ -3,6 +3,7 @@ import { LEGACY_VERSIONS, isLegacyVersion, type LegacyVersion } from "../../vers
 import { takesTasks } from "../../tasks/support.ts";
 import { protocolFault } from "../fault.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
+import { ServerRequests } from "./server-requests.ts";
 
 /** One MCP session with a tool server. */
 export interface UpstreamSession {
@@ -11,6 +12,7 @@ export interface UpstreamSession {
   readonly version: LegacyVersion;
   readonly offers: Offers;
   readonly logLevel: ServerLogLevel;
+  readonly requests: ServerRequests;
 }
 
 /** What a server says it can do, as far as requests depend on it. */
@@ -35,7 +37,7 @@ export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id"> 
     throw protocolFault(`the tool server speaks none of the MCP versions ${LEGACY_VERSIONS.join(", ")}`);
   }
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
-  return { version: protocolVersion, offers: readOffers(capabilities, protocolVersion), logLevel: new ServerLogLevel() };
+  return { version: protocolVersion, offers: readOffers(capabilities, protocolVersion), logLevel: new ServerLogLevel(), requests: new ServerRequests() };
 }
 
 /** MCP "Session Management": visible ASCII (0x21 to 0x7E), because it is sent back as a header. */

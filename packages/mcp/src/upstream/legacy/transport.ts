@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
-import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
-import { CLIENT_METHODS } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
@@ -30,13 +28,15 @@ export class NotResumed extends CmcpError {
 
 /** How long a message nobody waits for may take: a cancellation, the end of a session. */
 const COURTESY_MS = 5_000;
-/** Requests a server may make within one answer. */
+/** Requests a server may make within one answer, and have open on one stream of its own. */
 const MAX_SERVER_REQUESTS = 16;
 /** How often one answer is gone on with after its stream ended early, and the wait before each, in milliseconds. */
 const MAX_RESUMPTIONS = 64;
 const DEFAULT_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 10_000;
 
+/** MCP "Cancellation": from either side, of its own request. */
+const CANCELLED = "notifications/cancelled";
 /** HTTP statuses of a server that offers no stream of its own. */
 const NO_STREAM: readonly number[] = [400, 404, 405, 406, 501];
 
@@ -53,8 +53,17 @@ interface Asked {
   readonly session: UpstreamSession | null;
   readonly peer: Peer;
   readonly progress: Progress;
-  /** Requests the server has made so far. */
-  requests: number;
+  /** What the server has asked meanwhile; `null` while that is nothing. */
+  own: ServersOwn | null;
+}
+
+/** Requests of a server's own within one answer. */
+interface ServersOwn {
+  /** All so far. */
+  count: number;
+  readonly answering: Set<Promise<void>>;
+  /** Aborts once the answer is complete, or will never be: nobody needs to know any more. */
+  readonly over: AbortController;
 }
 
 /** The headers that name a session. */
@@ -81,7 +90,7 @@ export class LegacyTransport {
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
   async request(session: UpstreamSession | null, method: string, params: JsonObject, peer: Peer): Promise<Answered> {
     const id = this.#nextId++;
-    const asked: Asked = { id, session, peer, progress: new Progress(peer, id), requests: 0 };
+    const asked: Asked = { id, session, peer, progress: new Progress(peer, id), own: null };
     const meta = asked.progress.meta(params);
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } });
     const exchange = this.#exchanges.post(sessionHeaders(session), body, peer.signal);
@@ -91,6 +100,8 @@ export class LegacyTransport {
       const fault = asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL", "the tool server's answer could not be read");
       if (exchange.sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, exchange.sent);
+    } finally {
+      asked.own?.over.abort();
     }
   }
 
@@ -110,6 +121,7 @@ export class LegacyTransport {
       if (position.lastEventId === null || asked.session === null || resumed >= MAX_RESUMPTIONS) throw protocolFault("the tool server's answer ended without a reply");
       await sleep(Math.min(position.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS), undefined, { signal: asked.peer.signal });
       exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": position.lastEventId }, asked.peer.signal);
+      for (const answering of asked.own?.answering ?? []) void exchange.hold(answering);
     }
   }
 
@@ -125,9 +137,17 @@ export class LegacyTransport {
       if (NO_STREAM.includes(status)) return false;
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened?.();
+      let open = 0;
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
-        if (message.kind === "notification") notified(message.method, message.params ?? {});
-        else if (message.kind === "request") await exchange.hold(this.#serve(session, message, asked?.() ?? silentPeer(signal)));
+        if (message.kind === "notification") {
+          if (message.method === CANCELLED) session.requests.takeBack(message.params);
+          notified(message.method, message.params ?? {});
+        } else if (message.kind === "request") {
+          if (open >= MAX_SERVER_REQUESTS) throw protocolFault("the tool server has too many requests of its own open");
+          const { peer, over } = asked?.() ?? { peer: silentPeer(signal), over: signal };
+          open += 1;
+          void this.#serve(exchange, session, message, peer, over).then(() => (open -= 1));
+        }
       }
       return true;
     } finally {
@@ -179,13 +199,12 @@ export class LegacyTransport {
     const sessionId = readSessionId(headers["mcp-session-id"]);
     for await (const message of readAnswer(exchange, headers, maxResponseBytes, position)) {
       if (message.kind === "notification") {
+        if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
         await exchange.hold(asked.progress.pass(message));
         continue;
       }
       if (message.kind === "request") {
-        asked.requests += 1;
-        if (asked.requests > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
-        if (asked.session !== null) await exchange.hold(this.#serve(asked.session, message, asked.peer));
+        this.#serveWithin(exchange, asked, message);
         continue;
       }
       if (message.id !== asked.id) throw protocolFault("the tool server answered another request's id");
@@ -195,25 +214,24 @@ export class LegacyTransport {
     return null;
   }
 
-  /**
-   * Answers a request of the server's own: `ping` at once, what a client can be asked for by asking the caller.
-   * To the server, a caller that cannot be asked does not know the method. A server that will not take the
-   * answer is left to wait.
-   */
-  async #serve(session: UpstreamSession, request: RpcRequest, peer: Peer): Promise<void> {
-    const body = request.method === "ping" ? resultText(request.id, {}) : await this.#putToCaller(request, peer);
-    await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, peer.signal));
+  /** Answers a request that the server makes within an answer. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for too many */
+  #serveWithin(exchange: HttpExchange, asked: Asked, request: RpcRequest): void {
+    const own = (asked.own ??= { count: 0, answering: new Set(), over: new AbortController() });
+    own.count += 1;
+    if (own.count > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
+    if (asked.session === null) return;
+    const answering = this.#serve(exchange, asked.session, request, asked.peer, own.over.signal);
+    own.answering.add(answering);
+    void answering.then(() => own.answering.delete(answering));
   }
 
-  async #putToCaller(request: RpcRequest, peer: Peer): Promise<string> {
-    const capability = CLIENT_METHODS[request.method];
-    if (capability === undefined || peer.capabilities[capability] === undefined) return errorText(request.id, RPC.methodNotFound, "method not supported", null);
-    try {
-      return resultText(request.id, await peer.ask(request.method, request.params ?? {}));
-    } catch (thrown) {
-      if (peer.signal.aborted) throw thrown;
-      return thrown instanceof UpstreamRefusal ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null) : errorText(request.id, RPC.refused, "the request was not answered", null);
-    }
+  /** Answers a request of the server's own, which is read on meanwhile; its clock stands still. @param over see {@link ServerRequests.answer} */
+  #serve(exchange: HttpExchange, session: UpstreamSession, request: RpcRequest, peer: Peer, over: AbortSignal): Promise<void> {
+    const answering = session.requests.answer(request, peer, over, (answer) => this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)));
+    void exchange.hold(answering);
+    this.#background.add(answering);
+    void answering.then(() => this.#background.delete(answering));
+    return answering;
   }
 
   /** True when a fault of ours ended the wait, so that the server may still be working. */
@@ -223,7 +241,7 @@ export class LegacyTransport {
 
   /** MCP "Cancellation". Nobody waits for it, and a server that cannot be told changes nothing here. */
   #cancelled(session: UpstreamSession, id: number): void {
-    const body = JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } });
+    const body = JSON.stringify({ jsonrpc: "2.0", method: CANCELLED, params: { requestId: id } });
     const told = this.#quietly(() => this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)));
     this.#background.add(told);
     void told.then(() => this.#background.delete(told));

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
+import { bare, below } from "./schema-steps.ts";
 
 /** Number of single-character insertions, deletions and replacements between two short words. */
 function editDistance(a: string, b: string): number {
@@ -26,22 +27,6 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
   return best?.candidate;
-}
-
-/** Takes wrappers such as default and nullish off a schema. */
-function bare(schema: unknown): unknown {
-  let inner = schema;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional || inner instanceof z.ZodNullable) {
-    inner = inner.def.innerType;
-  }
-  return inner;
-}
-
-/** What stands below a schema at one step of a path. */
-function below(schema: unknown, step: PropertyKey): unknown {
-  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, unknown>)[step];
-  if (schema instanceof z.ZodArray) return schema.element;
-  return schema instanceof z.ZodRecord ? schema.valueType : undefined;
 }
 
 /** Keys of a mapping; where it may have one of several forms, those of each. */

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
+import { withoutNulls } from "./absent.ts";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { explain } from "./explain.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
@@ -126,7 +127,7 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
   const file = options.file ?? "cmcp-config.yaml";
   const environment = readEnvironment(options.env);
   // An empty file is a configuration of defaults.
-  const parsed = configSchema.safeParse(readYaml(text, file) ?? {});
+  const parsed = configSchema.safeParse(withoutNulls(readYaml(text, file) ?? {}, configSchema));
   if (!parsed.success) throw explain(parsed.error, configSchema, file);
   const written = parsed.data;
   refuseUnsupported(written, file);

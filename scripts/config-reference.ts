@@ -97,8 +97,12 @@ function refusedOf({ path, node }: Key): unknown[] {
 
 const MEASURED = measuredConfigSchema.toJSONSchema({ io: "input", unrepresentable: "any" }) as Node;
 
-/** Whether the key stands in what the enclave is launched with. */
-function isMeasured(path: readonly string[]): boolean {
+/** Keys that are measured where the launch document has what follows from them. */
+const FOLDED: Readonly<Record<string, readonly string[]>> = { "enclave.workflows": ["enclave", "principals", EACH, "workflows"] };
+
+/** Whether the key's value stands in what the enclave is launched with. */
+function isMeasured(key: readonly string[]): boolean {
+  const path = FOLDED[key.join(".")] ?? key;
   let at: Node | undefined = MEASURED;
   for (const step of path) {
     const member: Node | false | undefined = step === EACH ? at?.items : step === ANY_NAME ? at?.additionalProperties : at?.properties?.[step];

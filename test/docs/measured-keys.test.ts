@@ -1,0 +1,164 @@
+/** The column "measured" of docs/configuration.md: for each key, whether another value is another launch document. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
+import { buildLaunchDocument, EAT_PROFILE_V01, EAT_PROFILE_V02, launchDigest, parseConfig } from "@cmcp/launch";
+import { ROOT } from "../gateway/deployment.ts";
+
+type Tree = { [key: string]: unknown };
+
+const publicKey = (): string => generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }).x ?? "";
+const SIGNING_KEY = publicKey();
+const jwk = (kid: string): Tree => ({ kty: "OKP", crv: "Ed25519", x: publicKey(), kid });
+const server = { environment: { A: "1" }, tasks: 8, memory_mib: 1024, scratch_mib: 64, open_files: 64, cpu_seconds: 60 };
+const issuer = {
+  issuer: "https://login.example/",
+  audience: ["https://gw.example/mcp"],
+  jwks: { keys: [jwk("k")] },
+  algorithms: ["EdDSA"],
+  types: ["at+jwt"],
+  clock_skew_seconds: 60,
+  max_lifetime_seconds: 3600,
+  subjects: [{ subject: "x", principal: "default", workflows: ["w"] }],
+  any_subject: { prefix: "someone:", workflows: ["default"] },
+  claims: { unit: { claim: "unit", kind: "text" } },
+};
+
+/** A file with every key that can be set, but for those of another launcher. */
+const PROCESS: Tree = {
+  attestation: { provider: "software-only", enforcement_mode: "enforcing", validity_seconds: 60, staleness_policy: "fail_closed", expected_measurement: `sha256:${"a".repeat(64)}`, allow_unmeasured_spawn: false },
+  policy_bundle_path: "policies/",
+  catalog_path: "catalog.json",
+  launcher: "process",
+  listen_addr: "127.0.0.1:8443",
+  max_response_size_bytes: 1000,
+  policy_reload_interval_seconds: 5,
+  audit_db_path: "audit.db",
+  catalog: { drift_policy: "fail_closed" },
+  sensitivity: { vocabulary: { board: 4 } },
+  kill_switch: { window_seconds: 300, deny_rate_threshold: 0.9, min_calls: 10 },
+  enclave: {
+    eat_profile: EAT_PROFILE_V02,
+    claims: "session",
+    max_sessions: 4096,
+    max_sessions_per_principal: 64,
+    session_idle_seconds: 60,
+    sensitivity_floor_seconds: 60,
+    drift_check_seconds: 60,
+    upstream_connect_timeout_ms: 1000,
+    upstream_idle_timeout_ms: 1000,
+    upstream_call_timeout_ms: 1000,
+    stdio: { max_processes: 64, max_processes_per_principal: 8, idle_seconds: 60, servers: { notes: server } },
+    workflows: ["default"],
+    principals: [{ id: "default" }, { id: "billing", workflows: ["w"] }],
+    identity: { resource: "https://gw.example/mcp", scopes_supported: [], jwt: [issuer], host_asserted: { trust_domains: ["bank.example"] } },
+    token_file: "tokens",
+    credentials_file: "credentials",
+    operator_keys: [publicKey()],
+    allowed_origins: ["https://app.example"],
+    egress_allow: ["10.0.0.1:1"],
+  },
+};
+const VSOCK: Tree = { launcher: "vsock", vsock: { cid: 7, port: 5000 } };
+const HYBRID: Tree = { launcher: "vsock", vsock: { hybrid_socket: "socket", port: 5000 } };
+const QEMU: Tree = { attestation: { provider: "tpm" }, launcher: "qemu", qemu: { image: "image", memory_mb: 1024, vcpus: 1, cpu: "EPYC-v4", accelerator: "auto", cid: 7, quote_generation_socket: "qgs", console_log: "console.log" } };
+
+/** Another value of the key, where it is not the next number, the other truth or a longer text. */
+const OTHER: Readonly<Record<string, unknown>> = {
+  launcher: "vsock",
+  listen_addr: "127.0.0.1:8444",
+  "attestation.provider": "tpm",
+  "attestation.enforcement_mode": "silent",
+  "attestation.staleness_policy": "warn_only",
+  "attestation.expected_measurement": `sha256:${"b".repeat(64)}`,
+  "qemu.accelerator": "kvm",
+  "catalog.drift_policy": "warn_only",
+  "sensitivity.vocabulary": { board: 5 },
+  "kill_switch.deny_rate_threshold": 0.5,
+  "enclave.eat_profile": EAT_PROFILE_V01,
+  "enclave.claims": "call",
+  "enclave.stdio": {},
+  "enclave.stdio.servers": {},
+  "enclave.stdio.servers.*.environment": {},
+  "enclave.workflows": ["default", "more"],
+  "enclave.principals": [{ id: "default" }],
+  "enclave.principals[].id": "another",
+  "enclave.principals[].workflows": ["w", "v"],
+  "enclave.identity": null,
+  "enclave.identity.resource": "https://other.example/mcp",
+  "enclave.identity.scopes_supported": ["read"],
+  "enclave.identity.jwt": [],
+  "enclave.identity.jwt[].audience": ["https://other.example/mcp"],
+  "enclave.identity.jwt[].jwks": { keys: [jwk("other")] },
+  "enclave.identity.jwt[].jwks.keys": [jwk("other")],
+  "enclave.identity.jwt[].algorithms": ["EdDSA", "ES256"],
+  "enclave.identity.jwt[].types": ["JWT"],
+  "enclave.identity.jwt[].subjects": [],
+  "enclave.identity.jwt[].subjects[].principal": "billing",
+  "enclave.identity.jwt[].subjects[].workflows": ["v"],
+  "enclave.identity.jwt[].any_subject": null,
+  "enclave.identity.jwt[].any_subject.workflows": ["v"],
+  "enclave.identity.jwt[].claims": {},
+  "enclave.identity.jwt[].claims.*.kind": "texts",
+  "enclave.identity.host_asserted": null,
+  "enclave.identity.host_asserted.trust_domains": ["other.example"],
+  "enclave.operator_keys": [],
+  "enclave.allowed_origins": [],
+  "enclave.egress_allow": ["10.0.0.1:2"],
+};
+
+function baseOf(key: string): Tree {
+  if (key === "vsock.hybrid_socket") return HYBRID;
+  return key.startsWith("vsock.") ? VSOCK : key.startsWith("qemu.") ? QEMU : PROCESS;
+}
+
+/** The file with another value of the key; of a list its last member has it, of a map its first. */
+function changed(base: Tree, key: string): Tree {
+  const file = structuredClone(base);
+  const steps = key.replaceAll("[]", ".[]").split(".");
+  let at: Tree = file;
+  const named = (step: string): string => (step === "[]" ? String(Object.keys(at).length - 1) : step === "*" ? (Object.keys(at)[0] ?? "") : step);
+  for (const step of steps.slice(0, -1)) at = at[named(step)] as Tree;
+  const last = named(steps.at(-1) ?? "");
+  const before = at[last];
+  at[last] = Object.hasOwn(OTHER, key) ? OTHER[key] : typeof before === "number" ? before + 1 : typeof before === "boolean" ? !before : `${String(before)}x`;
+  assert.notDeepEqual(at[last], before, `${key} is in the file`);
+  // Another launcher needs its machine; its keys are not measured either.
+  return key === "launcher" ? { ...file, vsock: VSOCK["vsock"] } : file;
+}
+
+function digestOf(file: Tree): string {
+  const { config } = parseConfig(JSON.stringify(file), { env: { CMCP_DEV_MODE: "1", CMCP_POLICY_SIGNING_KEY: SIGNING_KEY } });
+  return launchDigest(buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: { "manifest.json": "{}" }, catalog: [], pins: {}, trust_anchors: { policy_signing_key: SIGNING_KEY } }));
+}
+
+const page = await readFile(join(ROOT, "docs/configuration.md"), "utf8");
+const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| (.*) \|$/gm)].map(([, key = "", measured = "", meaning = ""]) => ({ key, isMeasured: measured === "yes", meaning }));
+
+test("the table is read whole", () => {
+  const lines = page.slice(page.indexOf("<!-- begin generated"), page.indexOf("<!-- end generated")).match(/^\| `/gm) ?? [];
+  assert.ok(rows.length > 90);
+  assert.equal(rows.length, lines.length);
+});
+
+const REFUSED: readonly string[] = ["CONFIG_NOT_SUPPORTED", "CATALOG_RESTART_REQUIRED", "CONFORMANCE_PROFILE_UNSATISFIED"];
+/** What is refused by name is set to this. */
+const SET: Readonly<Record<string, unknown>> = { catalog_reload_interval_seconds: 1, "sensitivity.compliance_domains": { gdpr: true }, "kill_switch.enabled": true, conformance_profile: "aarm" };
+
+for (const { key, isMeasured, meaning } of rows) {
+  if (meaning.includes("**Refused today** when set") || meaning.includes("anything but") || key === "conformance_profile") {
+    test(`${key}: can be set to nothing, and so is not measured`, () => {
+      assert.equal(isMeasured, false);
+      const file = key.split(".").reduceRight<unknown>((inner, step) => ({ [step]: inner }), SET[key] ?? "sample");
+      assert.throws(() => digestOf(file as Tree), (thrown) => thrown instanceof CmcpError && REFUSED.includes(thrown.code));
+    });
+    continue;
+  }
+  test(`${key}: is ${isMeasured ? "" : "not "}measured`, () => {
+    const base = baseOf(key);
+    assert.equal(digestOf(changed(base, key)) !== digestOf(base), isMeasured);
+  });
+}

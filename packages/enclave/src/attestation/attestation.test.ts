@@ -5,6 +5,7 @@ import { SessionChain } from "@cmcp/audit";
 import { collectSoftware, jwkThumbprint, sessionReportData, type Attester, type Evidence, type ImagePlatform, type Machine } from "@cmcp/attestation";
 import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
+import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
 import { Clock } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { SigningKey } from "../keys.ts";
@@ -266,6 +267,18 @@ test("an image takes no document for another platform, and is bound once", async
   const image = await bindImage(DIGESTS, access, nothingDialled);
   for (const provider of ["software-only", "auto"]) assert.equal(await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), image);
   for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
+});
+
+test("an image with a TPM measures the bytes before it reads them, and then no others", async (t) => {
+  const swtpm = await Swtpm.start();
+  if (swtpm === null) return t.skip(NO_SWTPM);
+  t.after(() => swtpm.stop());
+  const access = { machine: { ...machine([], "vtpm"), tpm: () => ({ kind: "socket", path: swtpm.socket }) as const } };
+  const image = await bindImage(DIGESTS, access, nothingDialled);
+  assert.deepEqual([image?.attester.provider, image?.launch.carrier], ["tpm", "PCR 15"]);
+  await assert.rejects(bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, access, nothingDialled), { code: "LAUNCH_DIGEST_MISMATCH" });
+  assert.equal(await establishPlatform(documentOf("provider: tpm"), image, DIGESTS, access, nothingDialled), image);
+  await assert.rejects(establishPlatform(documentOf("provider: software-only"), image, DIGESTS, access, nothingDialled), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
 });
 
 test("assurance is named for what it can be at most", () => {

@@ -31,6 +31,11 @@ export class Subscriptions {
     return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).reduce((sum, { uris }) => sum + uris.size, 0);
   }
 
+  /** What one session follows at one server. */
+  of(recorded: RecordedSession, server: CatalogServer): readonly string[] {
+    return [...(this.#sessions.get(recorded.session.id)?.get(server.identity)?.uris.keys() ?? [])];
+  }
+
   /** Follows a resource once more. @throws CmcpError `OVERLOADED` */
   add(recorded: RecordedSession, server: CatalogServer, uri: string): void {
     const servers = this.#sessions.get(recorded.session.id) ?? new Map<string, Followed>();

@@ -69,6 +69,16 @@ export class Upstreams {
     await this.#client(server).listen(keyOf(server, null), { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] }, notified, this.#closing.signal);
   }
 
+  /**
+   * Asks a server to tell one session of a resource, beside those it {@link follow}s there already.
+   * @throws CmcpError the server's refusal as `UPSTREAM_CALL_REFUSED`; as {@link request}
+   */
+  async subscribe(server: CatalogServer, session: OnBehalfOf, request: UpstreamRequest, followed: readonly string[], peer: Peer): Promise<void> {
+    const client = this.#client(server);
+    if (client instanceof UpstreamClient) await client.subscribe(keyOf(server, session), request, followed, peer);
+    else await client.request(keyOf(server, session), request, peer);
+  }
+
   /** Hears from a server that resources changed that one session follows. Never throws. */
   async follow(server: CatalogServer, session: OnBehalfOf, uris: readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
     await this.#client(server).listen(keyOf(server, session), { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: uris }, notified, AbortSignal.any([signal, this.#closing.signal]));

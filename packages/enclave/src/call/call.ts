@@ -22,6 +22,7 @@ import { withInput } from "./input-rounds.ts";
 import { outgoing, type Input } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { settle, type Settled } from "./settle.ts";
+import { subscribe } from "./subscribe.ts";
 import { answerTask, type TaskAnswer } from "./task-answer.ts";
 import { withPlace, type Place } from "./task-place.ts";
 import { askedAs, type Task } from "./tasks.ts";
@@ -132,7 +133,7 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
       session_sensitivity: core.vocabulary.max(recorded.session.sensitivity, shown(core, call, subject)),
     });
     if (call.request.method === "resources/subscribe") {
-      core.subscriptions.add(recorded, server, call.request.name);
+      await subscribe(core, recorded, server, call.request.name, outgoing(call.request, null, subject, null), governed);
       return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } }, { ok: true, result: {} });
     }
     if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });

@@ -4,7 +4,7 @@ import { mirroredParameters } from "../modern/mirrored-parameters.ts";
 import { raced } from "./abort.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges } from "./exchanges.ts";
-import { withSent } from "./fault.ts";
+import { upstreamFault, withSent } from "./fault.ts";
 import { tasksNotTaken } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
 import type { ListKind, ListenFilter } from "../ingress/ports.ts";
@@ -106,6 +106,19 @@ export class UpstreamClient implements Upstream {
   }
 
   /**
+   * Asks the server to tell of a resource on behalf of `sessionKey`, beside what it tells of already. In the modern era it is
+   * asked whether it would, as there the stream of {@link listen} is what it tells on.
+   * @throws CmcpError `UPSTREAM_CALL_REFUSED` when it will not; as {@link request}
+   */
+  async subscribe(sessionKey: string, request: UpstreamRequest, followed: readonly string[], peer: Peer): Promise<void> {
+    const era = this.#era.found ?? (await this.#known(this.#era.current(), peer.signal));
+    if (era === "legacy") return void (await this.request(sessionKey, request, peer));
+    const { uri } = request.params;
+    const { resourceSubscriptions: honoured } = await this.#modern.honoured({ resourceSubscriptions: [...followed, ...(typeof uri === "string" ? [uri] : [])] }, peer.signal);
+    if (!Array.isArray(honoured) || !honoured.includes(uri ?? null)) throw upstreamFault("UPSTREAM_CALL_REFUSED", "the tool server does not honour the subscription", true);
+  }
+
+  /**
    * Hears of changes on behalf of `sessionKey` until `signal` aborts; resolves then, or when the server offers no
    * such stream. In the legacy era resources are subscribed to beside it, and stay so. Never throws.
    */
@@ -117,6 +130,7 @@ export class UpstreamClient implements Upstream {
       const era = await this.#known(this.#era.current(), signal);
       if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits);
       return await this.#sessions.run(sessionKey, silentPeer(signal), async (session) => {
+        // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
         const subscribe = async (): Promise<void> => {
           for (const uri of uris) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
         };

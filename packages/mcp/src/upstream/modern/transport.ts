@@ -1,4 +1,5 @@
 import { asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { RpcNotification } from "../../jsonrpc/message.ts";
 import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { NAMED_BY } from "../../modern/named-by.ts";
@@ -13,6 +14,9 @@ import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
+
+/** MCP 2026-07-28, "Subscriptions": the first message of each, and what of it is honoured. */
+const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** One request of the modern era, without what every one of them carries. */
 export interface ModernRequest {
@@ -65,23 +69,50 @@ export class ModernTransport {
    * @returns false when the server offers none
    */
   async listen(filter: JsonObject, notified: Notified, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
-    const id = this.#nextId++;
-    const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: filter, _meta: envelope } });
-    const exchange = this.#streams.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits);
+    const { id, exchange } = this.#subscribe(this.#streams, filter, signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status !== 200) return false;
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
         if (message.kind === "failure") return false;
         if (message.kind === "result") return true;
-        const about = message.kind === "notification" && isJsonObject(message.params?._meta) ? message.params._meta[META.subscriptionId] : undefined;
-        if (message.kind === "notification" && about === id && message.params !== null) notified(message.method, message.params);
+        if (message.kind === "notification" && isAbout(message, id)) notified(message.method, message.params ?? {});
       }
       return true;
     } finally {
       exchange.abandon();
     }
+  }
+
+  /**
+   * Asks what of a filter the server would honour: by a subscription that ends once the server has acknowledged it.
+   * @throws CmcpError `UPSTREAM_CALL_REFUSED` as {@link UpstreamRefusal} for a server that refuses it; as {@link request}
+   */
+  async honoured(filter: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    const { id, exchange } = this.#subscribe(this.#exchanges, filter, signal, this.#exchanges.limits);
+    try {
+      const { status, headers } = await exchange.head();
+      const { maxResponseBytes } = this.#exchanges.limits;
+      if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
+      for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
+        if (message.kind === "failure") throw new UpstreamRefusal(message.error);
+        if (message.kind !== "notification" || message.method !== ACKNOWLEDGED || !isAbout(message, id)) throw protocolFault("the tool server did not acknowledge the subscription first");
+        const honoured = message.params?.notifications;
+        return isJsonObject(honoured) ? honoured : {};
+      }
+      throw protocolFault("the tool server did not acknowledge the subscription");
+    } catch (thrown) {
+      throw withSent(asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read"), exchange.sent);
+    } finally {
+      exchange.abandon();
+    }
+  }
+
+  #subscribe(exchanges: Exchanges, filter: JsonObject, signal: AbortSignal, limits: UpstreamLimits): { readonly id: number; readonly exchange: HttpExchange } {
+    const id = this.#nextId++;
+    const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: filter, _meta: envelope } });
+    return { id, exchange: exchanges.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits) };
   }
 
   async #result(exchange: HttpExchange, id: number, progress: Progress, mayBeTask: boolean): Promise<UpstreamAnswer> {
@@ -101,6 +132,11 @@ export class ModernTransport {
     }
     throw protocolFault("the tool server's answer ended without a reply");
   }
+}
+
+/** Whether a notification is one of that subscription. */
+function isAbout({ params }: RpcNotification, id: number): boolean {
+  return isJsonObject(params?._meta) && params._meta[META.subscriptionId] === id;
 }
 
 /** MCP 2026-07-28, Base Protocol, "ResultType": absent is complete, unknown is invalid. */

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
-import { ChannelClient, UpstreamClient, httpSse, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, UpstreamClient, httpSse, legacyPeer, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
 import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
@@ -56,7 +56,8 @@ export class Upstreams {
 
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
   async request(server: CatalogServer, session: OnBehalfOf, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    return await this.#client(server).request(keyOf(server, session), request, peer);
+    // Channels are of the legacy era alone; over HTTP the client knows which era it meets.
+    return await this.#client(server).request(keyOf(server, session), request, server.transport === "streamable-http" ? peer : legacyPeer(peer));
   }
 
   /** What a server lists now, read in a session of the gateway's own. */

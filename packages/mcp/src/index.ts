@@ -31,6 +31,7 @@ export { ChannelClient } from "./upstream/channel/client.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
+export { legacyPeer } from "./upstream/legacy/peer.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
 export type { Notified } from "./upstream/listening.ts";
 export { readMessageBytes } from "./upstream/answer.ts";

@@ -107,9 +107,9 @@ await test("an agent that takes no event stream is told nothing and asked nothin
 
 await test("a server's question reaches the legacy agent on its request's stream, and its answer the server", async () => {
   const { gateway, endpoint } = start();
-  const session = await initialized(endpoint, { elicitation: {} });
+  const session = await initialized(endpoint, { elicitation: {}, sampling: {} });
   gateway.reply = async (_call, _session, _signal, peer) => {
-    assert.deepEqual([peer.input, peer.capabilities], ["ask", { elicitation: {} }]);
+    assert.deepEqual([peer.input, peer.capabilities], ["ask", { elicitation: {}, sampling: {} }]);
     const answer = await peer.ask("elicitation/create", { message: "name?" });
     await assert.rejects(peer.ask("sampling/createMessage", {}), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -1 });
     return { ok: true, result: answer };

@@ -14,6 +14,7 @@ import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
+import { legacyPeer } from "./legacy/peer.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -193,8 +194,9 @@ export class UpstreamClient implements Upstream {
     }
   }
 
-  async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, peer: Peer): Promise<UpstreamAnswer> {
-    if (era === "modern") return await this.#modern.request(request, peer);
+  async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, caller: Peer): Promise<UpstreamAnswer> {
+    if (era === "modern") return await this.#modern.request(request, caller);
+    const peer = legacyPeer(caller);
     return await this.#sessions.run(sessionKey, peer, async (session) => {
       if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> => this.#legacy.request(session, "logging/setLevel", { level }, silentPeer(AbortSignal.any([peer.signal, AbortSignal.timeout(SET_LEVEL_MS)])));

@@ -101,6 +101,18 @@ async function* events(stream: ReplyStream): AsyncGenerator<string> {
   for await (const event of body) yield Buffer.from(event).toString();
 }
 
+test("an agent is not asked in a way it did not declare, whoever asks", async () => {
+  const { gateway, endpoint } = start();
+  const headers = await session(endpoint);
+  gateway.reply = async (_call, _session, _signal, peer) => {
+    await assert.rejects(peer.ask(QUESTION.method, { mode: "url", url: "https://tools.example/" }), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -32602 });
+    await assert.rejects(peer.ask("roots/list", {}), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -32601 });
+    return OK;
+  };
+  const response = await endpoint(post(call(), headers), alice);
+  assert.equal(response.headers.get("content-type"), "application/json", "nothing was put to it");
+});
+
 test("an agent that does not answer in ten minutes is told that nobody waits any more", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const stream = new ReplyStream(() => undefined);

@@ -5,7 +5,9 @@ import { resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
 import { legacyTask } from "../../tasks/state.ts";
 import { LEGACY_TASKS, LEGACY_TASKS_VERSION, withoutTasks } from "../../tasks/support.ts";
+import { askable } from "../../upstream/client-methods.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
+import { declaredAt } from "../client-capabilities.ts";
 import { readCursor, readGoverned, readLogLevel, readNoParams, readProgressToken } from "../params.ts";
 import { GOVERNED_METHODS, isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
 import { Refusal, asRefusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
@@ -124,7 +126,7 @@ export class LegacyDispatcher<Session extends object> {
     const params = message.params ?? {};
     if ("_cmcp" in params) throw invalidParams("initialize takes no _cmcp; send it with tools/call");
     const protocolVersion = readInitialize(params);
-    const capabilities = isJsonObject(params.capabilities) ? params.capabilities : {};
+    const capabilities = isJsonObject(params.capabilities) ? declaredAt(params.capabilities, protocolVersion) : {};
     const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
     const tasks = protocolVersion === LEGACY_TASKS_VERSION ? { tasks: LEGACY_TASKS } : {};
     const result = { protocolVersion, capabilities: { ...this.#ports.capabilities, ...tasks }, serverInfo: { ...this.#ports.serverInfo } };
@@ -189,7 +191,7 @@ export class LegacyDispatcher<Session extends object> {
       },
       ask: async (method, said, until) => {
         if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
-        return await opened.asked.ask(stream, method, said, until === undefined ? [signal] : [signal, until]);
+        return await opened.asked.ask(stream, method, askable(opened.capabilities, method, said), until === undefined ? [signal] : [signal, until]);
       },
     };
   }

@@ -10,6 +10,7 @@ import { modernTask } from "../../tasks/state.ts";
 import { TASKS_EXTENSION, declaresTasks } from "../../tasks/support.ts";
 import { MODERN_VERSION, SUPPORTED_VERSIONS } from "../../versions.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
+import { toldToServers } from "../client-capabilities.ts";
 import { readCursor, readGoverned, readListenFilter, readNoParams, readProgressToken, wantsTasks } from "../params.ts";
 import { isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
 import { Refusal, asRefusal, methodNotFound } from "../refusal.ts";
@@ -171,7 +172,7 @@ function listed({ resourceSubscriptions, ...flags }: Awaited<ReturnType<McpPorts
 
 function clientCapabilities(params: JsonObject): JsonObject {
   const capabilities = isJsonObject(params._meta) ? params._meta[META.clientCapabilities] : undefined;
-  return isJsonObject(capabilities) ? capabilities : {};
+  return isJsonObject(capabilities) ? toldToServers(capabilities) : {};
 }
 
 /** -32021 for a client that does not declare the Tasks extension (Tasks extension, "Protocol Errors"). */

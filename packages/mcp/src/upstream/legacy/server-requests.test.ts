@@ -175,3 +175,29 @@ test("a stream that stays open after the result is dropped, whatever was asked o
   await client.request("s", CALL, new Agent().peer);
   await dropped;
 });
+
+test("a server that asks what the agent did not declare is answered by the protocol's own words, and the agent is not asked", async (t) => {
+  const { client, server } = await start(t, (request, socket) => {
+    if (request.method === "GET") socket.write(http(405, {}, ""));
+    else if (answers(request)) socket.write(http(202, {}, ""));
+    else socket.write(EVENT_STREAM + event({ ...question(1), params: { mode: "url", url: "https://tools.example/" } }) + event({ ...question(2), method: "sampling/createMessage" }) + event(reply(request, OK)) + END);
+  });
+  const agent = new Agent();
+  await client.request("s", CALL, agent.peer);
+  const codes = [];
+  for (const id of [1, 2]) codes.push(((await server.arrival((request) => answers(request) && request.message.id === id)).message.error as JsonObject).code);
+  assert.deepEqual([codes, agent.asked], [[-32602, -32601], []]);
+});
+
+test("a legacy server is not told that it could ask an agent that is asked by the answer to its request, and its questions are not put", async (t) => {
+  const { client, server } = await start(t, (request, socket) => {
+    if (request.method === "GET") socket.write(http(405, {}, ""));
+    else if (answers(request)) socket.write(http(202, {}, ""));
+    else socket.write(EVENT_STREAM + event(question(1)) + event(said("on")) + event(reply(request, OK)) + END);
+  });
+  const agent = new Agent();
+  await client.request("s", CALL, { ...agent.peer, input: "retry", capabilities: { elicitation: {}, sampling: {}, roots: {}, experimental: { "x/y": {} } } });
+  const opened = server.requests.find(({ message }) => message.method === "initialize")?.message.params as JsonObject;
+  const answer = await server.arrival(answers);
+  assert.deepEqual([opened.capabilities, (answer.message.error as JsonObject).code, agent.asked, agent.heard], [{ experimental: { "x/y": {} } }, -32601, [], ["on"]]);
+});

@@ -4,7 +4,7 @@ import type { RequestId, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
-import { CLIENT_METHODS } from "../client-methods.ts";
+import { askable } from "../client-methods.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
 /** Why a request of the server's is answered no more: it said so itself, and waits for no answer. */
@@ -46,10 +46,9 @@ export class ServerRequests {
  * cannot be asked does not know the method.
  */
 async function answerTo(request: RpcRequest, peer: Peer, until: AbortSignal): Promise<string | null> {
-  const capability = CLIENT_METHODS[request.method];
-  if (capability === undefined || peer.capabilities[capability] === undefined) return errorText(request.id, RPC.methodNotFound, "method not supported", null);
   try {
-    return resultText(request.id, await raced(peer.ask(request.method, request.params ?? {}, until), until));
+    const params = askable(peer.capabilities, request.method, request.params ?? {});
+    return resultText(request.id, await raced(peer.ask(request.method, params, until), until));
   } catch (thrown) {
     if (peer.signal.aborted || until.reason === TAKEN_BACK) return null;
     return thrown instanceof UpstreamRefusal ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null) : errorText(request.id, RPC.refused, "the request was not answered", null);

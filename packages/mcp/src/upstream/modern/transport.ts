@@ -6,9 +6,10 @@ import { NAMED_BY } from "../../modern/named-by.ts";
 import { declaresTasks, tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal } from "../answer.ts";
+import { askable } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
-import { protocolFault, withSent } from "../fault.ts";
+import { protocolFault, upstreamFault, withSent } from "../fault.ts";
 import type { Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
@@ -57,7 +58,7 @@ export class ModernTransport {
     try {
       const result = await this.#result(exchange, id, progress, method === "tools/call" && declaresTasks(peer.capabilities));
       exchange.release(DRAIN_MS);
-      return result;
+      return result.kind === "input_required" && peer.input !== "none" ? { ...result, inputRequests: offered(result.inputRequests, peer.capabilities) } : result;
     } catch (thrown) {
       exchange.abandon();
       throw withSent(asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read"), exchange.sent);
@@ -132,6 +133,22 @@ export class ModernTransport {
     }
     throw protocolFault("the tool server's answer ended without a reply");
   }
+}
+
+/** What input a server requires, as the caller can be asked for it. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for what it did not declare */
+function offered(inputRequests: JsonObject | null, capabilities: JsonObject): JsonObject | null {
+  if (inputRequests === null) return null;
+  const asked = Object.entries(inputRequests).map(([key, request]) => {
+    const { method, params = {} } = isJsonObject(request) ? request : {};
+    try {
+      if (!isJsonObject(request) || typeof method !== "string" || !isJsonObject(params)) throw protocolFault("the tool server requires input and does not say which");
+      const put = askable(capabilities, method, params);
+      return [key, put === params ? request : { ...request, params: put }] as const;
+    } catch (thrown) {
+      throw thrown instanceof UpstreamRefusal ? upstreamFault("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", true) : thrown;
+    }
+  });
+  return Object.fromEntries(asked);
 }
 
 /** Whether a notification is one of that subscription. */

@@ -1,0 +1,27 @@
+import type { JsonObject } from "@cmcp/boundary";
+import type { Peer } from "../../peer.ts";
+import { CLIENT_METHODS } from "../client-methods.ts";
+
+/**
+ * A caller as a server of the legacy era may know it. There a server asks while it works, which a caller of the modern era
+ * cannot be: its request ends when it is asked, and the server's, which waits for the answer, cannot end before. So the
+ * server is not told that it could ask.
+ */
+export function legacyPeer(peer: Peer): Peer {
+  if (peer.input !== "retry") return peer;
+  return {
+    signal: peer.signal,
+    capabilities: unasked(peer.capabilities),
+    wantsProgress: peer.wantsProgress,
+    wantsLog: peer.wantsLog,
+    logLevel: peer.logLevel,
+    input: "none",
+    notify: (method, params) => peer.notify(method, params),
+    ask: (method, params, until) => peer.ask(method, params, until),
+  };
+}
+
+function unasked(capabilities: JsonObject): JsonObject {
+  const asking = Object.values(CLIENT_METHODS);
+  return Object.fromEntries(Object.entries(capabilities).filter(([name]) => !asking.includes(name)));
+}

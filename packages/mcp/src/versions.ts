@@ -4,6 +4,8 @@ export const LEGACY_VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26"] as con
 export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
 /** What the upstream client offers, and what an agent asking for an unknown revision is answered. */
 export const NEWEST_LEGACY_VERSION: LegacyVersion = LEGACY_VERSIONS[0];
+/** The one revision with JSON-RPC batches, which the next took back. */
+export const BATCHING_VERSION: LegacyVersion = "2025-03-26";
 /** The protocol revision of the modern era (stateless: an envelope in every request's `_meta`). */
 export const MODERN_VERSION = "2026-07-28";
 /** Every revision spoken here, newest first. */

@@ -6,9 +6,12 @@ import type { HttpExchange } from "./exchange.ts";
 import { protocolFault, upstreamFault } from "./fault.ts";
 import { UpstreamRefusal } from "./refusal.ts";
 
-function toMessage(parse: () => JsonValue): RpcMessage {
+/** Messages of one batch. */
+const MAX_BATCH = 64;
+
+function readStrictly<T>(read: () => T): T {
   try {
-    return readMessage(parse());
+    return read();
   } catch (thrown) {
     const cause = asCmcpError(thrown, "JSON_SYNTAX", "not JSON");
     throw protocolFault(`the tool server sent something that is not an MCP message: ${cause.message}`, { cause_code: cause.code }, cause);
@@ -17,7 +20,17 @@ function toMessage(parse: () => JsonValue): RpcMessage {
 
 /** One MCP message as a server sent it. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` */
 export function readMessageBytes(bytes: Untrusted<Uint8Array>, maxBytes: number): RpcMessage {
-  return toMessage(() => parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes }));
+  return readStrictly(() => readMessage(parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes })));
+}
+
+/** What a server sent in one piece: a message or, of a version that has them, a batch (MCP 2025-03-26, "Batching"). */
+function readPiece(parse: () => JsonValue, batches: boolean): readonly RpcMessage[] {
+  return readStrictly(() => {
+    const value = parse();
+    if (!batches || !Array.isArray(value)) return [readMessage(value)];
+    if (value.length === 0 || value.length > MAX_BATCH) throw new CmcpError("MCP_INVALID_REQUEST", `a batch has 1 to ${MAX_BATCH} messages`);
+    return value.map(readMessage);
+  });
 }
 
 /** `type/subtype`, lowercased, without parameters; a header that stands twice is none. */
@@ -38,11 +51,19 @@ const MAX_EVENT_ID = 1024;
 /** One event of a stream: an MCP message, or something else by its name. */
 export type StreamEvent = { readonly kind: "message"; readonly message: RpcMessage } | { readonly kind: "other"; readonly name: string; readonly data: string };
 
+/** How an answer is read. */
+export interface Reading {
+  /** Where a stream is, kept up to date. */
+  readonly position?: StreamPosition;
+  /** Whether the server's version has batches. */
+  readonly batches?: boolean;
+}
+
 /** What ends an event; of a stream that has sent one the parser keeps nothing that came before. */
 const BLANK_LINE = /\n\r?\n|\r\r/;
 
 /** Events of an event stream (HTML Living Standard, section 9.2.6), in order. */
-async function* events(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<StreamEvent> {
+async function* events(exchange: HttpExchange, maxBytes: number, { position = { lastEventId: null, retryMs: null }, batches = false }: Reading): AsyncGenerator<StreamEvent> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let waiting: { readonly name: string; readonly data: string }[] = [];
   const parser = createParser({
@@ -67,7 +88,7 @@ async function* events(exchange: HttpExchange, maxBytes: number, position: Strea
     waiting = [];
     for (const { name, data } of read) {
       if (name !== "message") yield { kind: "other", name, data };
-      else yield { kind: "message", message: toMessage(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes })) };
+      else for (const message of readPiece(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes }), batches)) yield { kind: "message", message };
     }
     // After the events were taken, which may wait for a slow agent.
     if (BLANK_LINE.test(text)) exchange.consumed();
@@ -77,28 +98,28 @@ async function* events(exchange: HttpExchange, maxBytes: number, position: Strea
 /** Every event of a stream. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
 export async function* readEvents(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number): AsyncGenerator<StreamEvent> {
   if (mediaType(headers["content-type"]) !== "text/event-stream") throw protocolFault("the tool server's answer is no event stream");
-  yield* events(exchange, maxBytes, { lastEventId: null, retryMs: null });
+  yield* events(exchange, maxBytes, {});
 }
 
 /** The messages of an event stream; other event types carry none. */
-async function* streamed(exchange: HttpExchange, maxBytes: number, position: StreamPosition): AsyncGenerator<RpcMessage> {
-  for await (const event of events(exchange, maxBytes, position)) if (event.kind === "message") yield event.message;
+async function* streamed(exchange: HttpExchange, maxBytes: number, reading: Reading): AsyncGenerator<RpcMessage> {
+  for await (const event of events(exchange, maxBytes, reading)) if (event.kind === "message") yield event.message;
 }
 
 /**
- * The messages a tool server answers a request with: one as JSON, or an event stream of them.
+ * The messages a tool server answers a request with: one as JSON, or an event stream of them; with batches, several in one piece.
  *
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for any other content, and for what is not strict JSON-RPC.
  */
-export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, position: StreamPosition = { lastEventId: null, retryMs: null }): AsyncGenerator<RpcMessage> {
+export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, reading: Reading = {}): AsyncGenerator<RpcMessage> {
   // Nothing compressed was asked for, and a size limit on bytes says nothing about what they unpack to.
   if ((headers["content-encoding"] ?? "identity") !== "identity") throw protocolFault("the tool server compressed its answer");
   const type = mediaType(headers["content-type"]);
   if (type === "text/event-stream") {
-    yield* streamed(exchange, maxBytes, position);
+    yield* streamed(exchange, maxBytes, reading);
   } else if (type === "application/json") {
-    const bytes = await exchange.readAll();
-    yield readMessageBytes(untrusted(bytes), maxBytes);
+    const bytes = untrusted(await exchange.readAll());
+    yield* readPiece(() => parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes }), reading.batches ?? false);
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
+import { BATCHING_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
@@ -74,6 +75,11 @@ export function sessionHeaders(session: UpstreamSession | null): Record<string, 
   };
 }
 
+/** Whether a server may send several messages in one piece. Until the version is agreed on there is nothing to batch. */
+function hasBatches(session: UpstreamSession | null): boolean {
+  return session?.version === BATCHING_VERSION;
+}
+
 /** JSON-RPC over streamable HTTP, as protocol versions with sessions have it. */
 export class LegacyTransport {
   readonly #exchanges: Exchanges;
@@ -138,7 +144,7 @@ export class LegacyTransport {
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened?.();
       let open = 0;
-      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { batches: hasBatches(session) })) {
         if (message.kind === "notification") {
           if (message.method === CANCELLED) session.requests.takeBack(message.params);
           notified(message.method, message.params ?? {});
@@ -197,7 +203,7 @@ export class LegacyTransport {
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
-    for await (const message of readAnswer(exchange, headers, maxResponseBytes, position)) {
+    for await (const message of readAnswer(exchange, headers, maxResponseBytes, { position, batches: hasBatches(asked.session) })) {
       if (message.kind === "notification") {
         if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
         await exchange.hold(asked.progress.pass(message));

@@ -8,6 +8,7 @@ import type { Claim } from "@cmcp/claim/schema";
 import { platformArguments } from "../gateway/appraisal.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { receiptOf } from "../gateway/fixture.ts";
+import { IN_MACHINE } from "../gateway/launcher.ts";
 import { newOperator, resetAfter } from "../gateway/operator.ts";
 import { newToken, startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
 
@@ -219,10 +220,11 @@ describe("a reset", () => {
     });
 
     test("a session is closed, and its claim kept", async () => {
-      const path = join(deployment.folder, "closed.json");
-      const args = ["session", "close", "--url", deployment.gateway.url, "--session", seen.session_id, "--token-env", "ALICE", "--out", path];
+      const [path, evidence] = [join(deployment.folder, "closed.json"), join(deployment.folder, "closed-evidence.json")];
+      const args = ["session", "close", "--url", deployment.gateway.url, "--session", seen.session_id, "--token-env", "ALICE", "--out", path, "--evidence-out", evidence];
       const done = await cmcp(args, { ALICE: deployment.tokenOf("alice") });
-      assert.deepEqual([done.code, done.stdout], [0, `${path}\n`]);
+      // Software has no evidence that could be written beside it.
+      assert.deepEqual([done.code, done.stdout], [0, IN_MACHINE ? `${path}\n${evidence}\n` : `${path}\n`]);
       assert.equal((await cmcp(["verify", path, ...(await platform())])).code, 0);
       assert.equal((await cmcp(args, { ALICE: deployment.tokenOf("bob") })).code, 10);
       assert.equal((await cmcp(args)).code, 64, "the token is read from the environment");

@@ -26,9 +26,11 @@ export async function tpmArguments(gateway: Gateway, { token, session, folder }:
   return ["--evidence", evidencePath, "--appraisal-policy", policyPath];
 }
 
-/** How an auditor accepts the development gateway that a test has: for what it is, and in a machine only with evidence of the published image. */
+/** How an auditor accepts the development gateway that a test has: for what it is, and in a machine only with evidence of the published image and of its launch. */
 export async function platformArguments(gateway: Gateway, audited: Audited): Promise<string[]> {
   if ((await clientOf(gateway, audited.token).json("/v1/status"))["platform"] === "software-only") return ["--allow-software-only"];
   const { published } = await import("../vm/image.ts");
-  return ["--allow-software-only", ...(await tpmArguments(gateway, audited, ["report_data", "measurement"])), "--measurements", published("measurements.json")];
+  const launch = gateway.launch_digest.slice("sha256:".length);
+  // Which also accepts that the launch document is of a development instance.
+  return ["--allow-software-only", ...(await tpmArguments(gateway, audited, ["report_data", "measurement", "launch"])), "--measurements", published("measurements.json"), "--launch-digest", launch];
 }

@@ -108,14 +108,14 @@ export class GovernedPeer implements Peer {
     return { told, methods };
   }
 
-  async ask(method: string, params: JsonObject): Promise<JsonObject> {
+  async ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     this.#count(params);
     this.#reach();
     const question = this.#terms.questions.put(method);
     const told = inspectQuestion(method, params, this.#terms);
     if (told === null) throw wordsWithheld();
     this.#asked += 1;
-    const answer = await this.#peer.ask(method, relatedTo(told, this.#terms.taskId));
+    const answer = await this.#peer.ask(method, relatedTo(told, this.#terms.taskId), until);
     question.answered();
     return answer;
   }

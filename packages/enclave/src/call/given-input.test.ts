@@ -53,13 +53,15 @@ test("answers go out with the server's own state while policy lets it ask by eve
   assert.deepEqual(lenient.questions.detail, { questions_advisory_deny: 1, question_rule: "no" });
 });
 
-test("a task's answers come without a state, and are decided by what the task asked by; any others are refused", () => {
+test("a task's answers come without a state, and are decided by what the task asked by; any others by all that a server can ask", () => {
   const { core, questions } = scene({ forbidden: [ASKED[0]] });
   const answers = asking({ responses: ANSWERS, state: null });
   const task = (asked: readonly string[]): Task => ({ id: "t", upstreamId: "u", call: answers, asked }) as unknown as Task;
   assert.equal(givenInput(core, session, answers, task([ASKED[0]]), questions).refusal?.code, "POLICY_DENY");
   assert.deepEqual(givenInput(core, session, answers, task([ASKED[1]]), questions).input, { responses: ANSWERS, state: null });
-  assert.equal(givenInput(core, session, answers, null, questions).refusal?.code, "REQUEST_STATE_INVALID");
+  assert.equal(givenInput(core, session, answers, null, questions).refusal?.code, "POLICY_DENY");
+  const lenient = scene({});
+  assert.deepEqual(givenInput(lenient.core, session, answers, null, lenient.questions).input, { responses: ANSWERS, state: null });
   assert.equal(givenInput(core, session, asking({ responses: ANSWERS, state: "AAAA" }), null, questions).refusal?.code, "REQUEST_STATE_INVALID");
   assert.deepEqual(givenInput(core, session, asking(null), null, questions), { input: null, refusal: null });
 });

@@ -1,5 +1,5 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
-import type { AgentRequest } from "@cmcp/mcp";
+import { CLIENT_METHODS, type AgentRequest } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Input } from "./outgoing.ts";
@@ -24,13 +24,12 @@ export function givenInput(core: Core, recorded: RecordedSession, request: Agent
   let waited: WaitingState | null;
   try {
     waited = state === null ? null : core.requestStates.open(stateContext(recorded, request), state);
-    // A task's answers come without: what it asked for is kept with it.
-    if (responses !== null && waited === null && task === null) throw new CmcpError("REQUEST_STATE_INVALID", "answers come with the requestState of what they answer");
   } catch (thrown) {
     if (!(thrown instanceof CmcpError)) throw thrown;
     return { input: null, refusal: { rule: "request-state", code: thrown.code, message: thrown.message } };
   }
-  const stopped = responses === null ? null : questions.refusalOfAnswers(task?.asked ?? waited?.asked ?? []);
+  // Answers without a state could be to anything that a server can ask. A task's come without: what it asked is kept with it.
+  const stopped = responses === null ? null : questions.refusalOfAnswers(task?.asked ?? waited?.asked ?? Object.keys(CLIENT_METHODS));
   if (stopped !== null) return { input: null, refusal: { ...stopped, message: "policy does not let the server have these answers" } };
   return { input: { responses, state: waited?.upstream ?? null }, refusal: null };
 }

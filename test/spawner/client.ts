@@ -11,7 +11,7 @@ function transportOver(channel: StdioChannel): Transport {
       channel.onMessage((message) => transport.onmessage?.(JSON.parse(Buffer.from(examine(message)).toString("utf8")) as JSONRPCMessage));
       void channel.closed.then(() => transport.onclose?.());
     },
-    send: (message) => channel.send(Buffer.from(JSON.stringify(message))),
+    send: (message) => channel.send(Buffer.from(JSON.stringify(message)), new AbortController().signal),
     close: () => channel.close(),
   };
   return transport;

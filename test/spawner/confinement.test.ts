@@ -7,15 +7,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_BOUNDS } from "@cmcp/spawner";
-import { RUNNERS, hostileTree, open, serverOf, treeFolder } from "./fixture.ts";
+import { RUNNERS, hostileTree, open, processesWith, serverOf, treeFolder } from "./fixture.ts";
 import { Lines } from "./lines.ts";
 
 const CALLS =
-  "ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd kcmp bpf perf_event_open keyctl add_key request_key userfaultfd io_uring_setup memfd_create mount umount2 fsopen open_tree mount_setattr pivot_root chroot setns clone3 kexec_load finit_module init_module open_by_handle_at name_to_handle_at mknodat fanotify_init quotactl swapon reboot syslog settimeofday clock_settime sethostname personality setuid setgid setgroups capset seccomp connect@to@abstract bind listen".split(
+  "ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd kcmp bpf perf_event_open keyctl add_key request_key userfaultfd io_uring_setup memfd_create memfd_secret shmget shmat msgget semget mq_open mount umount2 fsopen open_tree mount_setattr pivot_root chroot setns clone3 kexec_load finit_module init_module open_by_handle_at name_to_handle_at mknodat fanotify_init quotactl swapon reboot syslog settimeofday clock_settime sethostname personality setuid setgid setgroups capset seccomp connect@to@abstract bind listen".split(
     " ",
   );
 const ABSENT =
-  "/proc/1/mem /proc/self/mem /proc/self/environ /sys /sys/kernel/config /sys/kernel/security /dev/tpm0 /dev/tpmrm0 /dev/vsock /dev/sev-guest /dev/tdx_guest /dev/mem /dev/kvm /dev/fuse /dev/tty /dev/shm /etc/passwd /root /home /run /var etc/passwd@from@above dot@dot".split(
+  "/proc/1/mem /proc/self/mem /proc/self/environ /sys /sys/kernel/config /sys/kernel/security /dev/tpm0 /dev/tpmrm0 /dev/vsock /dev/sev-guest /dev/tdx_guest /dev/mem /dev/kvm /dev/fuse /dev/tty /dev/zero /dev/shm /etc/passwd /root /home /run /var etc/passwd@from@above dot@dot".split(
     " ",
   );
 const spaced = (name: string): string => name.replaceAll("@", " ");
@@ -46,7 +46,7 @@ for (const { by, skip } of RUNNERS) {
       for (const kind of ["user", "network"]) assert.equal(outcome.get(`clone with a ${kind} namespace`), "EPERM");
       for (const kind of ["user", "network"]) assert.equal(outcome.get(`unshare the ${kind} namespace`), "ENOSYS");
     });
-    await t.test("no process file, no device but three, nothing of the machine", () => {
+    await t.test("no process file, no device but two, nothing of the machine", () => {
       for (const name of ABSENT.map(spaced)) assert.equal(outcome.get(name), "ENOENT", name);
       assert.equal(outcome.get("/dev/null"), "worked");
     });
@@ -81,6 +81,13 @@ for (const { by, skip } of RUNNERS) {
       assert.equal(outcome.get("memory taken until"), "ENOMEM");
       assert.ok(Number(outcome.get("memory MiB")) <= BOUNDS.memoryMib);
       assert.equal(outcome.get("raise the memory bound"), "EPERM");
+      assert.equal(outcome.get("raise the stack bound"), "EPERM");
+    });
+    await t.test("no memory that a process's bound does not count: shared, growing, or in mapped files beyond scratch space", () => {
+      for (const name of ["shared memory", "validated shared memory", "huge shared memory", "memory that grows"]) assert.equal(outcome.get(name), "EPERM", name);
+      assert.equal(outcome.get("private memory"), "worked");
+      assert.equal(outcome.get("mapped files ended by"), "BUS");
+      assert.equal(Number(outcome.get("mapped bytes")), BOUNDS.scratchMib * 1024 * 1024);
     });
     await t.test("the spawner itself took no harm", async () => {
       process.kill(listening.pid, 0);
@@ -88,6 +95,20 @@ for (const { by, skip } of RUNNERS) {
       assert.notEqual(await new Lines(next).until((line) => line.startsWith("sockets made")), "");
       await next.close();
     });
+  });
+
+  test(`a server that hides what it holds in memory is ended (spawner of ${by})`, { skip, timeout: 30_000 }, async (t) => {
+    const { tree, program } = await hostileTree(t);
+    const bounds = { ...BOUNDS, memoryMib: 64 };
+    const { spawner } = await open(t, by, ["nothing", "pages", "tables"].map((what) => serverOf(tree, program, ["hoard", what], { bounds })));
+    const honest = await spawner.start(0);
+    await new Lines(honest).until((line) => line.startsWith("hoarded"));
+    for (const index of [1, 2]) {
+      const hiding = await spawner.start(index);
+      await new Lines(hiding).rest(hiding);
+    }
+    assert.ok(processesWith(program).length > 0, "another, which holds little, goes on");
+    await honest.close();
   });
 
   test(`a server in JavaScript finds no way out (spawner of ${by})`, { skip }, async (t) => {

@@ -43,6 +43,7 @@ for (const { by, skip } of RUNNERS) {
       const both = (value: number): string => `${value} ${value}`;
       assert.equal(bounds.get("Max processes"), both(33));
       assert.equal(bounds.get("Max data size"), both(777 * mib));
+      assert.equal(bounds.get("Max stack size"), both(8 * mib));
       assert.equal(bounds.get("Max file size"), both(5 * mib));
       assert.equal(bounds.get("Max open files"), both(99));
       assert.equal(bounds.get("Max cpu time"), both(1234));

@@ -21,6 +21,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "policy-commands.test.ts", why: COMMANDS },
   { file: "refused-starts.test.ts", why: "starts that are refused, nearly all by the host before anything runs; what a machine refuses is in launch.vm.ts, release.vm.ts and POLICY-TEE-002" },
   { file: "stdio.test.ts", why: NO_STDIO },
+  { file: "stdio-shared.test.ts", why: NO_STDIO },
   { file: "stdio-unconfined.test.ts", why: NO_STDIO },
   { file: "sessions.test.ts", test: "a session that is being closed", why: PROCESS },
   { file: "verify.test.ts", test: "the record of a closed session", why: "the verifier's verdicts on a record without hardware; a machine's record is verified in modes, policy-reload, per-call-claims and session-reset" },

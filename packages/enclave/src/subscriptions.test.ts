@@ -35,15 +35,39 @@ test("a session follows so many resources, and no flood of one takes another's",
   assert.equal(subscriptions.size, 1);
 });
 
-test("a resource is followed until every reason for it is taken back, and then given up at its server", () => {
+test("who subscribed twice gives up once, and the resource is then given up at its server", () => {
   const { subscriptions, followed, left } = start();
   subscriptions.add(sessionOf("s"), server, "a:1");
   subscriptions.add(sessionOf("s"), server, "a:1");
   subscriptions.remove(sessionOf("s"), server, "a:1");
-  assert.deepEqual([subscriptions.size, left], [1, []]);
-  subscriptions.remove(sessionOf("s"), server, "a:1");
   subscriptions.remove(sessionOf("s"), server, "a:1");
   assert.deepEqual([subscriptions.size, left, followed], [0, ["a:1"], [["a:1"]]]);
+});
+
+test("a resource is followed until the last stream that names it has ended, whoever gives it up meanwhile", () => {
+  const { subscriptions, left } = start();
+  const [one, other] = [new AbortController(), new AbortController()];
+  for (const { signal } of [one, other]) {
+    subscriptions.add(sessionOf("s"), server, "a:1");
+    subscriptions.handOver(sessionOf("s"), server, "a:1", signal);
+  }
+  subscriptions.remove(sessionOf("s"), server, "a:1");
+  one.abort();
+  assert.deepEqual([subscriptions.size, left], [1, []]);
+  other.abort();
+  assert.deepEqual([subscriptions.size, left], [0, ["a:1"]]);
+  subscriptions.add(sessionOf("s"), server, "a:2");
+  subscriptions.handOver(sessionOf("s"), server, "a:2", other.signal);
+  assert.equal(subscriptions.size, 0, "that stream had ended already");
+});
+
+test("what a session subscribed to does not end with a stream of it", () => {
+  const { subscriptions, left } = start();
+  const stream = new AbortController();
+  subscriptions.handOver(sessionOf("s"), server, "a:1", stream.signal);
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  stream.abort();
+  assert.deepEqual([subscriptions.size, left], [1, []]);
 });
 
 test("a server is heard on what it was asked about and nothing else", () => {

@@ -8,11 +8,18 @@ import type { OnBehalfOf } from "./upstreams.ts";
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
 
+/** Why a resource is followed. */
+interface Reasons {
+  /** The session has subscribed to it: once or more often is the same (MCP, Resources, "Subscriptions"). */
+  subscribed: boolean;
+  /** The agent's streams that name it. */
+  readonly streams: Set<AbortSignal>;
+}
+
 /** What one session follows at one server, and the stream that tells of it. */
 interface Followed {
   readonly server: CatalogServer;
-  /** URIs, and for how many reasons each is followed. */
-  readonly uris: Map<string, number>;
+  readonly uris: Map<string, Reasons>;
   stream: AbortController;
 }
 
@@ -36,37 +43,57 @@ export class Subscriptions {
     return [...(this.#sessions.get(recorded.session.id)?.get(server.identity)?.uris.keys() ?? [])];
   }
 
-  /** Follows a resource once more. @throws CmcpError `OVERLOADED` */
+  /** Follows a resource until it is {@link remove}d. @throws CmcpError `OVERLOADED` */
   add(recorded: RecordedSession, server: CatalogServer, uri: string): void {
-    const servers = this.#sessions.get(recorded.session.id) ?? new Map<string, Followed>();
-    const known = [...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0);
-    const followed = servers.get(server.identity) ?? { server, uris: new Map<string, number>(), stream: new AbortController() };
-    const reasons = followed.uris.get(uri) ?? 0;
-    if (reasons === 0 && known >= MAX_FOLLOWED) throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
-    followed.uris.set(uri, reasons + 1);
-    servers.set(server.identity, followed);
-    this.#sessions.set(recorded.session.id, servers);
-    if (reasons === 0) this.#reopen(recorded.session, followed);
+    this.#reasons(recorded, server, uri).subscribed = true;
   }
 
-  /** Takes one reason back; without any the resource is followed no more. */
+  /** The session gives a resource up; streams that name it go on to hear of it. */
   remove(recorded: RecordedSession, server: CatalogServer, uri: string): void {
-    const followed = this.#sessions.get(recorded.session.id)?.get(server.identity);
-    const reasons = followed?.uris.get(uri);
-    if (followed === undefined || reasons === undefined) return;
-    if (reasons > 1) {
-      followed.uris.set(uri, reasons - 1);
-      return;
-    }
-    followed.uris.delete(uri);
-    this.#reopen(recorded.session, followed);
-    this.#core().upstreams.unfollow(server, recorded.session, uri).catch(reportFault);
+    this.#withdraw(recorded, server, uri, (reasons) => (reasons.subscribed = false));
+  }
+
+  /** What was {@link add}ed for a stream is that stream's, and followed until it ends. @throws CmcpError `OVERLOADED` */
+  handOver(recorded: RecordedSession, server: CatalogServer, uri: string, stream: AbortSignal): void {
+    const reasons = this.#reasons(recorded, server, uri);
+    reasons.streams.add(stream);
+    reasons.subscribed = false;
+    const ended = (): void => this.#withdraw(recorded, server, uri, ({ streams }) => streams.delete(stream));
+    stream.addEventListener("abort", ended, { once: true });
+    if (stream.aborted) ended();
   }
 
   /** Ends everything a session follows. */
   forget(sessionId: string): void {
     for (const { stream } of this.#sessions.get(sessionId)?.values() ?? []) stream.abort();
     this.#sessions.delete(sessionId);
+  }
+
+  /** Why a resource is followed, which it is from now on. @throws CmcpError `OVERLOADED` */
+  #reasons({ session }: RecordedSession, server: CatalogServer, uri: string): Reasons {
+    const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
+    const followed = servers.get(server.identity) ?? { server, uris: new Map<string, Reasons>(), stream: new AbortController() };
+    const known = followed.uris.get(uri);
+    if (known !== undefined) return known;
+    if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED) throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
+    const reasons: Reasons = { subscribed: false, streams: new Set() };
+    followed.uris.set(uri, reasons);
+    servers.set(server.identity, followed);
+    this.#sessions.set(session.id, servers);
+    this.#reopen(session, followed);
+    return reasons;
+  }
+
+  /** Takes a reason back; without any the resource is followed no more. */
+  #withdraw({ session }: RecordedSession, server: CatalogServer, uri: string, take: (reasons: Reasons) => void): void {
+    const followed = this.#sessions.get(session.id)?.get(server.identity);
+    const reasons = followed?.uris.get(uri);
+    if (followed === undefined || reasons === undefined) return;
+    take(reasons);
+    if (reasons.subscribed || reasons.streams.size > 0) return;
+    followed.uris.delete(uri);
+    this.#reopen(session, followed);
+    this.#core().upstreams.unfollow(server, session, uri).catch(reportFault);
   }
 
   #reopen(session: OnBehalfOf, followed: Followed): void {

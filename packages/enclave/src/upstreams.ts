@@ -51,7 +51,8 @@ export class Upstreams {
   /** What is under way with all servers together. */
   get load(): UpstreamLoad {
     const loads = [...this.#clients.values()].map(({ load }) => load);
-    return { requests: loads.reduce((sum, { requests }) => sum + requests, 0), streams: loads.reduce((sum, { streams }) => sum + streams, 0) };
+    const total = (of: keyof UpstreamLoad): number => loads.reduce((sum, load) => sum + load[of], 0);
+    return { requests: total("requests"), streams: total("streams"), unattributed: total("unattributed") };
   }
 
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
@@ -90,7 +91,7 @@ export class Upstreams {
     await Promise.allSettled([...this.#clients.values()].map((client) => client.closeSession(sessionId)));
   }
 
-  /** Gives up following a resource; see {@link follow}. Never throws. */
+  /** Gives up following a resource that nothing of the session follows any more; see {@link follow}. Never throws. */
   async unfollow(server: CatalogServer, session: OnBehalfOf, uri: string): Promise<void> {
     await this.#client(server).unsubscribe(keyOf(server, session), uri);
   }

@@ -1,15 +1,15 @@
 /**
- * What aborts one piece of work: its own {@link abort}, and another signal for as long as the work runs. `AbortSignal.any`
+ * What aborts one piece of work: its own {@link abort}, and other signals for as long as the work runs. `AbortSignal.any`
  * would keep everything that listens to it until a full collection, as a scavenger takes weak references for strong ones.
  */
 export class AbortScope {
   readonly #controller = new AbortController();
-  readonly #outer: AbortSignal;
+  readonly #outer: readonly AbortSignal[];
 
-  constructor(outer: AbortSignal) {
+  constructor(...outer: readonly AbortSignal[]) {
     this.#outer = outer;
-    outer.addEventListener("abort", this.#follow, { once: true });
-    if (outer.aborted) this.#follow();
+    for (const signal of outer) signal.addEventListener("abort", this.#follow, { once: true });
+    if (outer.some(({ aborted }) => aborted)) this.#follow();
   }
 
   get signal(): AbortSignal {
@@ -20,12 +20,12 @@ export class AbortScope {
     this.#controller.abort(reason);
   }
 
-  /** The work is over: the other signal aborts nothing any more. */
+  /** The work is over: the other signals abort nothing any more. */
   release(): void {
-    this.#outer.removeEventListener("abort", this.#follow);
+    for (const signal of this.#outer) signal.removeEventListener("abort", this.#follow);
   }
 
   readonly #follow = (): void => {
-    this.#controller.abort(this.#outer.reason);
+    this.#controller.abort(this.#outer.find(({ aborted }) => aborted)?.reason);
   };
 }

@@ -22,6 +22,8 @@
 /* Uid and gid a server sees where it has none of its own on the machine. */
 #define INNER_ID 1000u
 #define NICE 10
+/* Bytes of the stack of a process's first thread; without a bound it would be memory that no other counts. */
+#define STACK (8u << 20)
 
 static int map_ids(const struct machine *machine) {
   char map[64];
@@ -59,9 +61,10 @@ static int show(const char *root, const char *from, const char *as, uint64_t fla
   return mount(from, place, NULL, MS_BIND | MS_REC, NULL) || set_flags(place, flags | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, AT_RECURSIVE) ? -1 : 0;
 }
 
-/* Makes the server's whole view of files and goes there: libraries and interpreter, its tree, three devices, scratch space. */
+/* Makes the server's whole view of files and goes there: libraries and interpreter, its tree, two devices, scratch space. */
 static int enter_view(const struct machine *machine, const struct entry *entry, unsigned index, uid_t owner) {
-  static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/urandom"};
+  /* Not /dev/zero: mapped, it is memory that no bound counts. */
+  static const char *const devices[] = {"/dev/null", "/dev/urandom"};
   char root[MAX_PATH], path[MAX_PATH], options[128];
   snprintf(root, sizeof root, "%s/root", machine->stage);
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
@@ -86,7 +89,7 @@ static int bound(int resource, uint64_t most) {
 }
 
 static int set_bounds(const struct entry *entry) {
-  return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
+  return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) || bound(RLIMIT_STACK, STACK) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
          bound(RLIMIT_NOFILE, entry->files) || bound(RLIMIT_CPU, entry->cpu_seconds) || bound(RLIMIT_CORE, 0) || bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) ||
          setpriority(PRIO_PROCESS, 0, NICE);
 }

@@ -1,7 +1,7 @@
 /*
  * The system calls a server may make: what interpreters and plain programs need, and nothing that reaches another
  * process, a device, the network or the kernel's own configuration. The rest does not exist (ENOSYS), so that libraries
- * fall back; sockets and new namespaces are refused (EPERM). See seccomp(2).
+ * fall back; sockets, new namespaces and memory that no bound counts are refused (EPERM). See seccomp(2).
  */
 #define _GNU_SOURCE
 #include "spawn.h"
@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -23,6 +24,9 @@
 #else
 #error "no system call filter for this architecture"
 #endif
+
+/* Memory of nobody's in particular, and memory that grows by itself: no bound on a process counts either (RLIMIT_DATA, setrlimit(2)). */
+#define SHARED_MEMORY (MAP_SHARED | MAP_ANONYMOUS)
 
 /* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 #define NEW_NAMESPACES 0x7e020000u
@@ -79,6 +83,13 @@ int filter_install(void) {
       JUMP(BPF_JEQ, AF_UNIX, 0, 1),
       RETURN(SECCOMP_RET_ALLOW),
       RETURN(SECCOMP_RET_ERRNO | EPERM),
+      JUMP(BPF_JEQ, SYS_mmap, 0, 6),
+      LOAD(args[3]),
+      JUMP(BPF_JSET, MAP_GROWSDOWN, 2, 0),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SHARED_MEMORY), /* MAP_SHARED_VALIDATE has the bit of MAP_SHARED too */
+      JUMP(BPF_JEQ, SHARED_MEMORY, 0, 1),
+      RETURN(SECCOMP_RET_ERRNO | EPERM),
+      RETURN(SECCOMP_RET_ALLOW),
       JUMP(BPF_JEQ, SYS_clone, 0, 4),
       LOAD(args[0]),
       JUMP(BPF_JSET, NEW_NAMESPACES, 0, 1),

@@ -33,6 +33,8 @@
 #define TABLE_SECONDS 30
 /* Milliseconds between the end of a server's input and its own. */
 #define GRACE_MS 2000
+/* Milliseconds between two looks at what a server's processes hold in memory. */
+#define LOOK_MS 500
 
 struct child {
   int pidfd;
@@ -73,11 +75,14 @@ static void run_program(const struct entry *entry) {
   _exit(127);
 }
 
-/* The first process of a server's PID namespace: with it everything in there ends. It leaves when the program or the connection has ended. */
-static void watch_over(int program) {
+/*
+ * The first process of a server's PID namespace: with it everything in there ends. It leaves when the program or the
+ * connection has ended, and when a process holds more memory than it may.
+ */
+static void watch_over(int program, const struct watch *watch, uint32_t memory_mib) {
   struct pollfd watched[] = {{program, POLLIN, 0}, {CONNECTION, POLLRDHUP, 0}};
   while (!watched[0].revents && !watched[1].revents)
-    if (poll(watched, 2, -1) < 0 && errno != EINTR) _exit(1);
+    if ((poll(watched, 2, LOOK_MS) < 0 && errno != EINTR) || memory_exceeded(watch, memory_mib)) _exit(1);
   if (!watched[0].revents && !(watched[1].revents & POLLHUP)) {
     /* Only the input ended: MCP (stdio, "Shutdown") lets a server leave by itself. */
     watched[1].events = 0;
@@ -94,13 +99,14 @@ static void serve_child(const struct machine *machine, int connection, uid_t uid
   unsigned index = (unsigned)request[1] << 8 | request[2];
   if (index >= table.count) _exit(reply(CONNECTION, NO_ENTRY, nothing));
   const struct entry *entry = &table.entries[index];
-  int status = entry->status == READY ? confine(machine, entry, index, uid) : entry->status;
+  struct watch watch;
+  int status = entry->status != READY ? entry->status : memory_watch(&watch) ? NOT_CONFINED : confine(machine, entry, index, uid);
   if (status != READY) _exit(reply(CONNECTION, status, entry->measured));
   int program = -1;
   pid_t pid = fork_with(0, &program);
   if (pid == 0) run_program(entry);
   if (pid < 0 || filter_install()) _exit(reply(CONNECTION, NOT_CONFINED, entry->measured));
-  watch_over(program);
+  watch_over(program, &watch, entry->memory_mib);
 }
 
 /* A program named without a folder is one of the machine's interpreters, and nothing else. */
@@ -231,7 +237,10 @@ static int probe(const struct machine *machine) {
   if (mkdir(source, 0755) || tree_measure(source, copy, entry.measured)) fail("stage");
   int pidfd, status;
   pid_t pid = fork_with(machine_clone_flags(machine), &pidfd);
-  if (pid == 0) _exit(confine(machine, &entry, 0, FIRST_UID) || filter_install());
+  if (pid == 0) {
+    struct watch watch;
+    _exit(memory_watch(&watch) || confine(machine, &entry, 0, FIRST_UID) || filter_install());
+  }
   if (pid < 0) fail("clone");
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) fail("waitpid");

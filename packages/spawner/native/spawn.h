@@ -73,6 +73,16 @@ void machine_copy_path(const struct machine *machine, unsigned index, char path[
 int machine_clone_flags(const struct machine *machine);
 /* Shuts the calling process, made with those flags, into its view and bounds, as `uid`. Returns a status. */
 int confine(const struct machine *machine, const struct entry *entry, unsigned index, uid_t uid);
+/* Where the processes of this machine are seen, and this one among them. */
+struct watch {
+  int processes;
+  pid_t self;
+};
+
+/* Begins to watch the descendants of the calling process; before it enters its view, where they cannot be seen. 0 or -1. */
+int memory_watch(struct watch *watch);
+/* Whether one of them holds more than so many MiB. */
+int memory_exceeded(const struct watch *watch, uint32_t most_mib);
 /* Installs the system call filter in the calling process for good. 0 or -1. */
 int filter_install(void);
 

@@ -24,6 +24,8 @@ export const DIGEST_BYTES = 32;
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Bytes handed to a server that it has not read yet; a message that would come on top of so many is refused. */
 export const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+/** Milliseconds a server may leave the rest of a message unread that nobody waits for any more. */
+export const STUCK_MS = 2_000;
 /** Milliseconds until the spawner has answered a connection: it measures again before every start. */
 export const START_MS = 20_000;
 /** Milliseconds until the spawner has copied and measured all trees. */

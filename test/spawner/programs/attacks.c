@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,6 +74,12 @@ static void calls(void) {
   CALL(userfaultfd, 1);
   CALL(io_uring_setup, 1, NULL);
   CALL(memfd_create, "x", 0);
+  CALL(memfd_secret, 0);
+  CALL(shmget, 1, 4096, 01600);
+  CALL(shmat, 0, NULL, 0);
+  CALL(msgget, 1, 01600);
+  CALL(semget, 1, 1, 01600);
+  CALL(mq_open, "x", O_RDWR | O_CREAT, 0600, NULL);
   CALL(mount, "none", "/tmp", "tmpfs", 0, NULL);
   CALL(umount2, "/tmp", 2);
   CALL(fsopen, "tmpfs", 0);
@@ -113,7 +120,7 @@ static void calls(void) {
 
 static void open_all(void) {
   static const char *const paths[] = {"/proc/1/mem", "/proc/self/mem", "/proc/self/environ", "/sys", "/sys/kernel/config", "/sys/kernel/security", "/dev/tpm0", "/dev/tpmrm0", "/dev/vsock",
-                                      "/dev/sev-guest", "/dev/tdx_guest", "/dev/mem", "/dev/kvm", "/dev/fuse", "/dev/tty", "/dev/shm", "/etc/passwd", "/root", "/home", "/run", "/var"};
+                                      "/dev/sev-guest", "/dev/tdx_guest", "/dev/mem", "/dev/kvm", "/dev/fuse", "/dev/tty", "/dev/zero", "/dev/shm", "/etc/passwd", "/root", "/home", "/run", "/var"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) tried(paths[i], open(paths[i], O_RDONLY));
   say("/dev/null", open("/dev/null", O_WRONLY) < 0 ? strerrorname_np(errno) : "worked");
 }
@@ -229,16 +236,90 @@ static void space(void) {
   say_number("descriptors", descriptors);
 }
 
-static void memory(void) {
+#define MIB (1ul << 20)
+
+static char *map(size_t length, int protection, int flags, int file) { return mmap(NULL, length, protection, flags, file, 0); }
+
+static void try_map(const char *name, int flags) { tried(name, map(MIB, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1) == MAP_FAILED ? -1 : 0); }
+
+/* Writes to mapped files of scratch space until there is no more, and says how much there was. */
+static void map_files(void) {
+  int told[2];
+  char written;
   long mapped = 0;
-  for (; mapped < 65536; mapped++) {
-    char *more = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (more == MAP_FAILED) break;
+  if (pipe(told)) return;
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    for (int files = 0; files < 100; files++) {
+      char name[32];
+      snprintf(name, sizeof name, "/tmp/map%d", files);
+      int file = open(name, O_RDWR | O_CREAT, 0600);
+      if (ftruncate(file, MIB)) _exit(1);
+      char *place = map(MIB, PROT_READ | PROT_WRITE, MAP_SHARED, file);
+      if (place == MAP_FAILED) _exit(2);
+      for (size_t at = 0; at < MIB; at += 4096) {
+        place[at] = 1;
+        if (write(told[1], "x", 1) != 1) _exit(3);
+      }
+    }
+    _exit(0);
   }
+  close(told[1]);
+  while (read(told[0], &written, 1) == 1) mapped += 4096;
+  close(told[0]);
+  say("mapped files ended by", ended_by(pid));
+  say_number("mapped bytes", mapped);
+  for (int files = 0; files < 100; files++) {
+    char name[32];
+    snprintf(name, sizeof name, "/tmp/map%d", files);
+    unlink(name);
+  }
+}
+
+static void memory(void) {
+  try_map("shared memory", MAP_SHARED);
+  try_map("validated shared memory", MAP_SHARED_VALIDATE);
+  try_map("huge shared memory", MAP_SHARED | MAP_HUGETLB);
+  try_map("memory that grows", MAP_PRIVATE | MAP_GROWSDOWN);
+  try_map("private memory", MAP_PRIVATE);
+  long mapped = 0;
+  while (mapped < 65536 && map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) != MAP_FAILED) mapped++;
   say("memory taken until", strerrorname_np(errno));
   say_number("memory MiB", mapped);
   struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
   tried("raise the memory bound", setrlimit(RLIMIT_DATA, &limit));
+  tried("raise the stack bound", setrlimit(RLIMIT_STACK, &limit));
+}
+
+/* Memory that no bound of a process counts: written, then made read-only. */
+static void hoard_pages(void) {
+  for (int i = 0; i < 256; i++) {
+    char *place = map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    memset(place, 1, MIB);
+    mprotect(place, MIB, PROT_READ);
+  }
+}
+
+/* The same of the kernel's: a table for every 2 MiB that were only read. */
+static void hoard_tables(void) {
+  size_t reach = 128ul << 30;
+  volatile char *place = map(reach, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+  for (size_t at = 0; at < reach; at += 2 * MIB) (void)place[at];
+}
+
+static void *hoard(void *what) {
+  /* A child of a thread, and its child. */
+  if (fork() == 0) {
+    setsid();
+    if (fork() == 0) {
+      if (!strcmp(what, "pages")) hoard_pages();
+      else if (!strcmp(what, "tables")) hoard_tables();
+      say("hoarded", what);
+    }
+  }
+  while (pause() < 0) {}
+  return NULL;
 }
 
 int main(int argc, char **argv) {
@@ -257,6 +338,11 @@ int main(int argc, char **argv) {
     for (int i = 1; i < 32; i++) signal(i, SIG_IGN);
     for (;;) pause();
   }
+  if (argc > 2 && !strcmp(argv[1], "hoard")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, hoard, argv[2]);
+    pthread_join(thread, NULL);
+  }
   descriptors();
   sockets();
   calls();
@@ -265,6 +351,7 @@ int main(int argc, char **argv) {
   other_abi();
   privilege();
   processes();
+  map_files();
   space();
   memory();
   say("done", "yes");

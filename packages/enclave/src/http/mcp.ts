@@ -78,9 +78,10 @@ async function listen(core: Core, recorded: RecordedSession, caller: Caller, fil
     const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null, task: null };
     const reply = await admitted(core, recorded, caller, request, silentPeer(signal));
     if (reply.ok !== true) continue;
+    const subject = findSubject(core.catalog, request);
+    if (subject === undefined) continue;
+    core.subscriptions.handOver(recorded, approvedOf(subject).server, uri, signal);
     followed.push(uri);
-    signal.addEventListener("abort", () => unsubscribe(core, recorded, request), { once: true });
-    if (signal.aborted) unsubscribe(core, recorded, request);
   }
   const honoured = {
     toolsListChanged: filter.toolsListChanged,

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { ChannelClient, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, Following, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
 import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
 
 export interface StdioUpstreamOptions {
@@ -10,21 +10,22 @@ export interface StdioUpstreamOptions {
   readonly limits: Partial<UpstreamLimits>;
 }
 
-/** The only session a process has. */
-const ONE = "process";
-
 function overChannel(channel: StdioChannel): OpenChannel {
   return async (received) => {
     channel.onMessage(async (bytes) => await received(readMessageBytes(bytes, MAX_MESSAGE_BYTES)));
-    return { send: async (text) => await channel.send(Buffer.from(text)), closed: channel.closed, close: async () => await channel.close() };
+    return { send: async (text, signal) => await channel.send(Buffer.from(text), signal), closed: channel.closed, close: async () => await channel.close() };
   };
 }
 
-/** A stdio server: one process, and in it one MCP session, for each session key, which here stands for a principal. */
+/**
+ * A stdio server: one process, and in it one MCP session, for each session key, which here stands for a principal. Who listens
+ * does so beyond the end of a process.
+ */
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
-
+  readonly #following = new Following();
+  readonly #unattributed = { count: 0 };
   #running = 0;
 
   constructor(options: StdioUpstreamOptions) {
@@ -33,30 +34,28 @@ export class StdioUpstream implements Upstream {
 
   /** A process is no stream of the gateway's: the spawner counts those. */
   get load(): UpstreamLoad {
-    return { requests: this.#running, streams: 0 };
+    return { requests: this.#running, streams: 0, unattributed: this.#unattributed.count };
   }
 
   async request(key: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
     this.#running += 1;
     try {
-      return await this.#use(key, async (client) => await client.request(ONE, request, peer));
+      return await this.#use(key, async (client) => await client.request(key, request, peer));
     } finally {
       this.#running -= 1;
     }
   }
 
   async list(key: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
-    return await this.#use(key, async (client) => await client.list(ONE, kind, signal));
+    return await this.#use(key, async (client) => await client.list(key, kind, signal));
   }
 
-  /** Never throws: a server that does not start says nothing, and is asked again when something is called. */
   async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#use(key, async (client) => await client.listen(ONE, filter, notified, signal)).catch(() => undefined);
+    await this.#following.follow(key, filter, notified, signal, () => this.#use(key, async (client) => await client.attend(key, signal)));
   }
 
-  async unsubscribe(key: string, uri: string): Promise<void> {
-    await this.#use(key, async (client) => await client.unsubscribe(ONE, uri)).catch(() => undefined);
-  }
+  /** What is followed is known by who listens. */
+  async unsubscribe(): Promise<void> {}
 
   /** A principal's process serves all its sessions; it ends when none has used it for a while. */
   async closeSession(): Promise<void> {}
@@ -75,7 +74,7 @@ export class StdioUpstream implements Upstream {
     const known = this.#clients.get(channel);
     if (known !== undefined) return known;
     const { clientInfo, limits } = this.#options;
-    const client = new ChannelClient({ open: () => overChannel(channel), clientInfo, limits });
+    const client = new ChannelClient({ open: () => overChannel(channel), clientInfo, limits, following: this.#following, unattributed: this.#unattributed });
     this.#clients.set(channel, client);
     return client;
   }

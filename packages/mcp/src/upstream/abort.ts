@@ -13,3 +13,12 @@ export async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promis
     signal.removeEventListener("abort", stop);
   }
 }
+
+/** Resolves as soon as one of the signals aborts, and leaves nothing at the others. */
+export async function anyAborted(...signals: readonly AbortSignal[]): Promise<void> {
+  if (signals.some(({ aborted }) => aborted)) return;
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  for (const signal of signals) signal.addEventListener("abort", resolve, { once: true });
+  await promise;
+  for (const signal of signals) signal.removeEventListener("abort", resolve);
+}

@@ -77,7 +77,7 @@ export class UpstreamClient implements Upstream {
   }
 
   get load(): UpstreamLoad {
-    return { requests: this.#calls.running, streams: this.#streams.running };
+    return { requests: this.#calls.running, streams: this.#streams.running, unattributed: 0 };
   }
 
   /** Runs `tools/call` on behalf of `sessionKey` and returns its result object as it came, without `resultType`. */

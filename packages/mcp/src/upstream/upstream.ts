@@ -17,6 +17,8 @@ export interface UpstreamLoad {
   readonly requests: number;
   /** Streams and connections that stay open. */
   readonly streams: number;
+  /** Log messages and questions of servers since the start that could have been about several requests, or about none, and so reached nobody. */
+  readonly unattributed: number;
 }
 
 /** A tool server, whatever its transport. A session key stands for one session of the gateway. */
@@ -29,9 +31,9 @@ export interface Upstream {
   request(sessionKey: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer>;
   /** What the server lists now, all pages. */
   list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]>;
-  /** Hears of changes until `signal` aborts; resolves then, or when the server cannot tell. Never throws. */
+  /** Hears of changes until `signal` aborts, whatever becomes of connections; resolves then, or when the server cannot tell. Never throws. */
   listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void>;
-  /** Gives up a subscription. Never throws. */
+  /** Gives up a subscription, where a server is not told of it when the last who listens has left. Never throws. */
   unsubscribe(sessionKey: string, uri: string): Promise<void>;
   /** Ends a session with the server. Never throws. */
   closeSession(sessionKey: string): Promise<void>;

@@ -7,6 +7,8 @@ import { socketPair } from "../testing/socket-pair.ts";
 import { SocketChannel } from "./socket-channel.ts";
 
 const DIGEST = new Uint8Array(32);
+/** Of a caller that stays. */
+const forever = new AbortController().signal;
 
 test("messages go out as lines and come in as lines", async (t) => {
   const { ours, theirs } = await socketPair(t);
@@ -17,7 +19,7 @@ test("messages go out as lines and come in as lines", async (t) => {
       if (got.push(Buffer.from(examine(message)).toString()) === 2) resolve();
     });
   });
-  await channel.send(Buffer.from('{"id":1}'));
+  await channel.send(Buffer.from('{"id":1}'), forever);
   assert.equal(String((await once(theirs, "data"))[0]), '{"id":1}\n');
   theirs.write('{"a":1}\n{"b"');
   theirs.write(":2}\n");
@@ -28,8 +30,8 @@ test("messages go out as lines and come in as lines", async (t) => {
 test("a line feed inside a message is refused, as it would be two", async (t) => {
   const { ours, theirs } = await socketPair(t);
   const channel = new SocketChannel(ours, DIGEST);
-  await assert.rejects(channel.send(Buffer.from("{}\n{}")), { code: "INTERNAL" });
-  await channel.send(Buffer.from("{}"));
+  await assert.rejects(channel.send(Buffer.from("{}\n{}"), forever), { code: "INTERNAL" });
+  await channel.send(Buffer.from("{}"), forever);
   assert.equal(String((await once(theirs, "data"))[0]), "{}\n", "nothing of it left");
 });
 
@@ -39,7 +41,7 @@ test("a message without end ends the server", async (t) => {
   channel.onMessage(() => assert.fail("no message"));
   theirs.write(Buffer.alloc(MAX_MESSAGE_BYTES + 1, "x"));
   assert.equal((await channel.closed).code, "RESPONSE_SIZE_EXCEEDED");
-  await assert.rejects(channel.send(Buffer.from("{}")), { code: "RESPONSE_SIZE_EXCEEDED" });
+  await assert.rejects(channel.send(Buffer.from("{}"), forever), { code: "RESPONSE_SIZE_EXCEEDED" });
 });
 
 test("a server that reads nothing is not written to without end", async (t) => {
@@ -47,12 +49,86 @@ test("a server that reads nothing is not written to without end", async (t) => {
   const channel = new SocketChannel(ours, DIGEST);
   const message = Buffer.alloc(1024 * 1024, "x");
   const refused: unknown[] = [];
-  for (let sent = 0; sent < 20; sent += 1) void channel.send(message).catch((error: unknown) => refused.push(error));
+  for (let sent = 0; sent < 20; sent += 1) void channel.send(message, forever).catch((error: unknown) => refused.push(error));
   await new Promise((resolve) => setImmediate(resolve));
   // Those that were taken wait for a reader that never comes.
   assert.ok(refused.length >= 15 && refused.every((error) => error instanceof CmcpError && error.code === "OVERLOADED"));
   assert.ok(ours.writableLength <= MAX_UNREAD_BYTES + 20);
   ours.destroy();
+});
+
+test("a message that has not begun to leave is taken back, and those around it leave whole", { timeout: 5_000 }, async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const buffered = new BufferedBytes();
+  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  const [large, leaving] = [Buffer.alloc(1024 * 1024, "x"), new AbortController()];
+  const first = channel.send(large, forever);
+  const second = channel.send(Buffer.from("taken back"), leaving.signal);
+  const third = channel.send(Buffer.from("third"), forever);
+  const held = buffered.held;
+  leaving.abort(new CmcpError("SESSION_CLOSED", "the session is closed"));
+  await assert.rejects(second, { code: "SESSION_CLOSED", detail: { sent: 0 } });
+  assert.equal(held - buffered.held, "taken back\n".length);
+  await assert.rejects(channel.send(large, leaving.signal), { code: "SESSION_CLOSED", detail: { sent: 0 } });
+  const got: Buffer[] = [];
+  theirs.on("data", (chunk: Buffer) => got.push(chunk));
+  await Promise.all([first, third]);
+  ours.end();
+  await once(theirs, "end");
+  assert.ok(Buffer.concat(got).equals(Buffer.concat([large, Buffer.from("\nthird\n")])));
+});
+
+test("a server that leaves the rest of a message unread that nobody waits for is ended, and nothing stays held", { timeout: 5_000 }, async (t) => {
+  const { ours } = await socketPair(t);
+  const buffered = new BufferedBytes();
+  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const leaving = new AbortController();
+  const half = channel.send(Buffer.alloc(1024 * 1024, "x"), leaving.signal);
+  const next = assert.rejects(channel.send(Buffer.from("{}"), forever), { code: "UPSTREAM_UNAVAILABLE", detail: { sent: 0 } });
+  leaving.abort();
+  await assert.rejects(half, { code: "REQUEST_CANCELLED", detail: { sent: 1 } });
+  t.mock.timers.tick(1_999);
+  assert.equal(ours.destroyed, false);
+  t.mock.timers.tick(1);
+  assert.equal((await channel.closed).code, "UPSTREAM_TIMEOUT");
+  await next;
+  assert.equal(buffered.held, 0);
+});
+
+test("a server that reads the rest in time goes on", { timeout: 5_000 }, async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const leaving = new AbortController();
+  const half = channel.send(Buffer.alloc(1024 * 1024, "x"), leaving.signal);
+  leaving.abort();
+  await assert.rejects(half, { code: "REQUEST_CANCELLED" });
+  theirs.resume();
+  await channel.send(Buffer.from("{}"), forever);
+  t.mock.timers.tick(2_000);
+  assert.equal(ours.destroyed, false);
+});
+
+test("when the channel is closed, what has begun to leave leaves, and nothing follows it", { timeout: 5_000 }, async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  const [first, second] = [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever));
+  const refused = assert.rejects(second ?? Promise.resolve(), { code: "UPSTREAM_UNAVAILABLE", detail: { sent: 0 } });
+  const closing = channel.close();
+  theirs.once("end", () => theirs.end());
+  theirs.resume();
+  await Promise.all([first, refused, closing]);
+});
+
+test("when the server ends, what has begun to leave may have arrived, and what has not did not", { timeout: 5_000 }, async (t) => {
+  const { ours, theirs } = await socketPair(t);
+  const channel = new SocketChannel(ours, DIGEST);
+  channel.onMessage(() => undefined);
+  const sends = Promise.allSettled([Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever)));
+  theirs.destroy();
+  assert.equal((await channel.closed).code, "UPSTREAM_UNAVAILABLE");
+  assert.deepEqual((await sends).map((result) => (result.status === "rejected" ? (result.reason as CmcpError).detail.sent : "sent")), [1, 0]);
 });
 
 test("nothing is read while a message is being handled", async (t) => {
@@ -97,7 +173,7 @@ test("close ends the input, and what still comes out is handed over", async (t) 
   theirs.resume();
   await channel.close();
   assert.deepEqual(got, ["last words"]);
-  await assert.rejects(channel.send(Buffer.from("{}")), { code: "UPSTREAM_UNAVAILABLE" });
+  await assert.rejects(channel.send(Buffer.from("{}"), forever), { code: "UPSTREAM_UNAVAILABLE" });
 });
 
 test("close does not wait for a server that stays", async (t) => {
@@ -136,7 +212,7 @@ test("parts of messages count while they are held, in both directions, and end t
   channel.onMessage(() => got.resolve());
   theirs.pause();
   const unread = Buffer.alloc(3 * 1024 * 1024, "x");
-  const sent = channel.send(unread);
+  const sent = channel.send(unread, forever);
   assert.equal(buffered.held, unread.byteLength + 1);
   theirs.resume();
   await sent;

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { CmcpError, asCmcpError, untrusted, type BufferShare } from "@cmcp/boundary";
-import { CLOSE_MS, MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
+import { CLOSE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
 import type { MessageHandler, StdioChannel } from "./channel.ts";
 import { LineSplitter } from "./lines.ts";
+import { Outbox } from "./outbox.ts";
 
 const LINE_FEED = 0x0a;
 
@@ -12,6 +13,7 @@ export class SocketChannel implements StdioChannel {
   readonly closed: Promise<CmcpError>;
   readonly #socket: Socket;
   readonly #buffered: BufferShare | undefined;
+  readonly #outbox: Outbox;
   #why: CmcpError | undefined;
   #handled = false;
 
@@ -22,6 +24,7 @@ export class SocketChannel implements StdioChannel {
     this.#socket = socket;
     // Its end is told by `close`, which follows every error.
     socket.on("error", () => undefined);
+    this.#outbox = new Outbox(socket, () => this.#stuck(), buffered);
     socket.once("close", () => buffered?.free());
     this.closed = new Promise((resolve) => {
       const over = (): void => resolve((this.#why ??= new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended")));
@@ -36,20 +39,10 @@ export class SocketChannel implements StdioChannel {
     void this.#read(handler);
   }
 
-  async send(message: Uint8Array): Promise<void> {
+  async send(message: Uint8Array, signal: AbortSignal): Promise<void> {
     if (message.includes(LINE_FEED)) throw new CmcpError("INTERNAL", "a message over stdio cannot hold a line feed");
-    const socket = this.#socket;
-    if (!socket.writable) throw this.#why ?? new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server has ended");
-    if (socket.writableLength + message.byteLength > MAX_UNREAD_BYTES) throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent");
-    const line = Buffer.concat([message, Uint8Array.of(LINE_FEED)]);
-    this.#buffered?.take(line.byteLength);
-    await new Promise<void>((resolve, reject) => {
-      socket.write(line, (error) => {
-        this.#buffered?.give(line.byteLength);
-        if (error == null) resolve();
-        else reject(new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended before it had read the message", { cause: error }));
-      });
-    });
+    if (!this.#socket.writable) throw this.#why ?? new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server has ended");
+    await this.#outbox.send(Buffer.concat([message, Uint8Array.of(LINE_FEED)]), signal);
   }
 
   async close(): Promise<void> {
@@ -60,6 +53,11 @@ export class SocketChannel implements StdioChannel {
     if (!this.#handled) this.#socket.resume();
     await this.closed;
     clearTimeout(force);
+  }
+
+  #stuck(): void {
+    this.#why ??= new CmcpError("UPSTREAM_TIMEOUT", "the stdio server does not read what it is sent");
+    this.#socket.destroy();
   }
 
   async #read(handler: MessageHandler): Promise<void> {

@@ -2,30 +2,37 @@ import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/bou
 import type { ListKind, ListenFilter } from "../../ingress/ports.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
 import { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION } from "../../versions.ts";
-import { raced } from "../abort.ts";
+import { anyAborted, raced } from "../abort.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import type { LogLevel } from "../../log-level.ts";
 import { tasksNotTaken } from "../../tasks/support.ts";
 import { readOffers, type Offers } from "../legacy/session.ts";
 import { SET_LEVEL_MS } from "../server-log-level.ts";
 import { readList } from "../lists.ts";
-import { rateLimited, type Notified } from "../listening.ts";
+import type { Notified } from "../listening.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits } from "../options.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Unattributed } from "./conversation.ts";
+import { Following } from "./following.ts";
 
 export interface ChannelClientOptions {
   /** Opens a connection on behalf of a session. */
   readonly open: (sessionKey: string) => OpenChannel;
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits?: Partial<UpstreamLimits>;
+  /** Who hears what servers say unasked; given where it outlives the client. */
+  readonly following?: Following;
+  /** Where messages are counted that reached nobody; given where the count outlives the client. */
+  readonly unattributed?: Unattributed;
 }
 
 /** A connection of one session, from the moment it is asked for. */
 interface Connection {
   readonly conversation: Conversation;
   readonly channel: Promise<MessageChannel>;
+  /** Aborts when the connection has ended. */
+  readonly ended: AbortSignal;
 }
 
 /** A tool server behind {@link MessageChannel}s: one connection, and so one MCP session, for each session of the gateway. */
@@ -34,19 +41,23 @@ export class ChannelClient implements Upstream {
   readonly #limits: UpstreamLimits;
   readonly #connections = new Map<string, Connection>();
   readonly #closing = new AbortController();
+  readonly #following: Following;
+  readonly #unattributed: Unattributed;
 
   constructor(options: ChannelClientOptions) {
     this.#options = options;
+    this.#following = options.following ?? new Following();
+    this.#unattributed = options.unattributed ?? { count: 0 };
     this.#limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
   }
 
   get load(): UpstreamLoad {
     const open = [...this.#connections.values()];
-    return { requests: open.reduce((sum, { conversation }) => sum + conversation.waiting, 0), streams: open.length };
+    return { requests: open.reduce((sum, { conversation }) => sum + conversation.waiting, 0), streams: open.length, unattributed: this.#unattributed.count };
   }
 
   async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    const conversation = await this.#opened(sessionKey, peer);
+    const { conversation } = await this.#opened(sessionKey, peer);
     const { offers, logLevel } = conversation;
     if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
     const set = (level: LogLevel): Promise<unknown> => conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
@@ -59,26 +70,22 @@ export class ChannelClient implements Upstream {
   }
 
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    try {
-      const conversation = await this.#opened(sessionKey, silentPeer(signal));
-      conversation.listen(rateLimited((method, params) => {
-        if (!signal.aborted) notified(method, params);
-      }));
-      for (const uri of filter.resourceSubscriptions ?? []) await conversation.request("resources/subscribe", { uri }, silentPeer(signal), this.#limits.totalMs).catch(() => undefined);
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    } catch (thrown) {
-      // A server that cannot be reached says nothing; it is asked again when something is called.
-      if (!(thrown instanceof CmcpError)) throw thrown;
-    }
+    await this.#following.follow(sessionKey, filter, notified, signal, () => this.attend(sessionKey, signal));
   }
 
-  async unsubscribe(sessionKey: string, uri: string): Promise<void> {
-    const connection = this.#connections.get(sessionKey);
-    await connection?.conversation.request("resources/unsubscribe", { uri }, silentPeer(this.#closing.signal), this.#limits.totalMs).catch(() => undefined);
+  /**
+   * Opens a connection for those who listen, where none is, and waits until it has ended or `signal` aborts.
+   * @throws CmcpError when there is none to be had
+   */
+  async attend(sessionKey: string, signal: AbortSignal): Promise<true> {
+    const { capabilities } = this.#following.of(sessionKey);
+    const { ended } = await this.#opened(sessionKey, { ...silentPeer(signal), capabilities });
+    await anyAborted(ended, signal);
+    return true;
   }
+
+  /** What is followed is known by who listens. */
+  async unsubscribe(): Promise<void> {}
 
   async closeSession(sessionKey: string): Promise<void> {
     const connection = this.#connections.get(sessionKey);
@@ -92,22 +99,26 @@ export class ChannelClient implements Upstream {
   }
 
   /** Waits for a connection others may wait for too. Whatever goes wrong here, the request itself has not left. */
-  async #opened(key: string, peer: Peer): Promise<Conversation> {
+  async #opened(key: string, peer: Peer): Promise<Connection> {
     const connection = this.#connections.get(key) ?? this.#open(key, peer.capabilities);
     try {
       await raced(connection.channel, peer.signal);
-      return connection.conversation;
+      return connection;
     } catch (thrown) {
       throw withSent(asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "UPSTREAM_UNAVAILABLE", "no connection to the tool server"), false);
     }
   }
 
   #open(key: string, capabilities: JsonObject): Connection {
-    const conversation = new Conversation();
-    const connection = { conversation, channel: this.#initialized(key, conversation, capabilities) };
+    const conversation = new Conversation(this.#unattributed);
+    const ended = new AbortController();
+    const connection = { conversation, channel: this.#initialized(key, conversation, capabilities), ended: ended.signal };
     this.#connections.set(key, connection);
     const forget = (): void => {
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
+      this.#following.of(key).closed(conversation);
+      this.#following.tidy(key);
+      ended.abort();
     };
     connection.channel.then((channel) => void channel.closed.then(forget), forget);
     return connection;
@@ -121,6 +132,9 @@ export class ChannelClient implements Upstream {
       const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#options.clientInfo } };
       conversation.offers = readKnown(await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs));
       await conversation.notify("notifications/initialized");
+      const followers = this.#following.of(key);
+      followers.capabilities = capabilities;
+      followers.opened(conversation);
       return channel;
     } catch (thrown) {
       await channel.close();

@@ -1,4 +1,5 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { AbortScope } from "../../abort-scope.ts";
 import { Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault } from "../fault.ts";
 import { readEvents } from "../answer.ts";
@@ -7,8 +8,8 @@ import { DEFAULT_UPSTREAM_LIMITS, sharesOf, type UpstreamLimits, type UpstreamOp
 import { createPool } from "../pool.ts";
 import type { OpenChannel } from "./channel.ts";
 
-/** Connections: each session holds one for its stream and now and then one for a message. */
-const MAX_CONNECTIONS = 256;
+/** Streams of one server that may stay open; each session holds one. */
+const MAX_STREAMS = 256;
 
 /** Where messages go: the same server, wherever it says that is. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for another server */
 function endpointPath(url: URL, said: string): string {
@@ -23,13 +24,16 @@ function endpointPath(url: URL, said: string): string {
  */
 export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenChannel {
   const limits: UpstreamLimits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
-  const pool = createPool(options, limits, closing, MAX_CONNECTIONS);
+  const pool = createPool(options, limits, closing, limits.maxConnections);
+  // Connections of their own for what stays open, so that no message waits for them.
+  const standing = createPool(options, limits, closing, MAX_STREAMS);
   const share = sharesOf(options);
-  const streams = new Exchanges(pool, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_CONNECTIONS }, share, options.credential);
-  closing.addEventListener("abort", () => void pool.destroy(), { once: true });
+  const streams = new Exchanges(standing, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_STREAMS }, share, options.credential);
+  closing.addEventListener("abort", () => void Promise.all([pool.destroy(), standing.destroy()]), { once: true });
   return async (received, signal) => {
     const ending = new AbortController();
-    const exchange = streams.get({}, AbortSignal.any([closing, ending.signal]));
+    const over = AbortSignal.any([closing, ending.signal]);
+    const exchange = streams.get({}, over);
     const endpoint = Promise.withResolvers<string>();
     const closed = Promise.withResolvers<CmcpError>();
     const abort = (): void => endpoint.reject(asCmcpError(signal.reason, "UPSTREAM_TIMEOUT", "the tool server did not say where to post to"));
@@ -54,11 +58,16 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
       const posts = new Exchanges(pool, await endpoint.promise, limits, share, options.credential);
       return {
         closed: closed.promise,
-        send: async (text) => {
-          const posted = posts.post({}, text, AbortSignal.any([closing, ending.signal]));
-          const { status } = await posted.head();
-          posted.release(limits.idleMs);
-          if (status >= 300) throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
+        send: async (text, giveUp) => {
+          const scope = new AbortScope(over, giveUp);
+          try {
+            const posted = posts.post({}, text, scope.signal);
+            const { status } = await posted.head();
+            posted.release(limits.idleMs);
+            if (status >= 300) throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
+          } finally {
+            scope.release();
+          }
         },
         close: async () => ending.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection was closed")),
       };

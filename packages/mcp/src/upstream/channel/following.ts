@@ -1,0 +1,36 @@
+import type { ListenFilter } from "../../ingress/ports.ts";
+import { keepListening, type Notified } from "../listening.ts";
+import { Followers } from "./followers.ts";
+
+/** The {@link Followers} of each session with a server, kept while anybody listens or a connection is open. */
+export class Following {
+  readonly #sessions = new Map<string, Followers>();
+
+  of(sessionKey: string): Followers {
+    const known = this.#sessions.get(sessionKey);
+    if (known !== undefined) return known;
+    const followers = new Followers();
+    this.#sessions.set(sessionKey, followers);
+    return followers;
+  }
+
+  /** Forgets the followers of a session when there are none and no connection. */
+  tidy(sessionKey: string): void {
+    if (this.#sessions.get(sessionKey)?.unused === true) this.#sessions.delete(sessionKey);
+  }
+
+  /**
+   * Hears of what `filter` says until `signal` aborts, over as many connections as it takes. Never throws.
+   * @param attend opens a connection where none is, and resolves when it has ended
+   */
+  async follow(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal, attend: () => Promise<boolean>): Promise<void> {
+    if (signal.aborted) return;
+    const leave = this.of(sessionKey).add(filter, (method, params) => {
+      if (!signal.aborted) notified(method, params);
+    });
+    // At once, so that who listens anew in the same turn has not left.
+    signal.addEventListener("abort", leave, { once: true });
+    await keepListening(attend, signal);
+    this.tidy(sessionKey);
+  }
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { test, type TestContext } from "node:test";
+import { silentPeer } from "../../peer.ts";
+import { EVENT_STREAM, ScriptedServer, chunk, event, http, reply, type ScriptedRequest } from "../../testing/scripted-server.ts";
+import { faultOf, forever } from "../../testing/upstream.ts";
+import { ChannelClient } from "./client.ts";
+import { httpSse } from "./http-sse.ts";
+
+const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
+/** Streams of one server that may stay open. */
+const MAX_STREAMS = 256;
+
+/** A server of MCP 2024-11-05 that answers on the one stream it was asked for last. */
+async function start(t: TestContext, take: (request: ScriptedRequest, answer: () => void) => void): Promise<ChannelClient> {
+  let stream: Socket | undefined;
+  const respond = (request: ScriptedRequest, socket: Socket, result = {}): void => {
+    socket.write(http(202, {}, ""));
+    stream?.write(event(reply(request, result)));
+  };
+  const server = await ScriptedServer.start((request, socket) => {
+    if (request.method === "GET") {
+      stream = socket;
+      socket.write(EVENT_STREAM + chunk("event: endpoint\ndata: /messages\n\n"));
+    } else {
+      take(request, () => respond(request, socket));
+    }
+  });
+  server.handshake = {
+    initialize: (request) => {
+      stream?.write(event(reply(request, { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "scripted", version: "1" } })));
+      return http(202, {}, "");
+    },
+  };
+  const closing = new AbortController();
+  const open = httpSse({ url: server.url, dial: server.dial, tls: { mode: "none" }, clientInfo: { name: "gateway", version: "1" } }, closing.signal);
+  const client = new ChannelClient({ open: () => open, clientInfo: { name: "gateway", version: "1" } });
+  t.after(async () => {
+    await client.close();
+    closing.abort();
+    await server.close();
+  });
+  return client;
+}
+
+test("streams of idle sessions take no message's connection, and one more than may be is refused", { timeout: 60_000 }, async (t) => {
+  const client = await start(t, (_, answer) => answer());
+  for (let session = 0; session < MAX_STREAMS; session += 1) await client.request(`s${session}`, CALL, silentPeer(forever));
+  assert.equal(client.load.streams, MAX_STREAMS);
+  const fault = await faultOf(client.request("one more", CALL, silentPeer(forever)));
+  assert.deepEqual([fault.code, fault.detail.sent], ["OVERLOADED", 0]);
+  assert.deepEqual(await client.request(`s${MAX_STREAMS - 1}`, CALL, silentPeer(forever)), { kind: "complete", result: {} });
+});
+
+test("a message that the server does not take ends with its caller, and the connection goes on", { timeout: 20_000 }, async (t) => {
+  let taken = 0;
+  const arrived = Promise.withResolvers<void>();
+  const client = await start(t, (_, answer) => {
+    taken += 1;
+    if (taken > 1) answer();
+    else arrived.resolve();
+  });
+  const leaving = new AbortController();
+  const call = faultOf(client.request("s", CALL, silentPeer(leaving.signal)));
+  await arrived.promise;
+  leaving.abort();
+  const fault = await call;
+  assert.deepEqual([fault.code, fault.detail.sent], ["REQUEST_CANCELLED", 1]);
+  assert.deepEqual(await client.request("s", CALL, silentPeer(forever)), { kind: "complete", result: {} });
+  assert.equal(client.load.streams, 1);
+});

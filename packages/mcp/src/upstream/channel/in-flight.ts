@@ -1,0 +1,84 @@
+import type { CmcpError, JsonObject, JsonValue } from "@cmcp/boundary";
+import type { Peer } from "../../peer.ts";
+import { relatedTask } from "../../tasks/related.ts";
+import type { Progress } from "../progress.ts";
+
+/** Requests given up that are remembered; beyond that the oldest is forgotten. */
+const MAX_GIVEN_UP = 1_024;
+
+/** A request whose answer is awaited. */
+export interface Waiting {
+  /** The task it is about, if it is. */
+  readonly taskId: JsonValue | undefined;
+  readonly answer: PromiseWithResolvers<JsonObject>;
+  readonly progress: Progress;
+  readonly peer: Peer;
+}
+
+/**
+ * The requests a server works on over one connection. Sessions and tools share it, each under rules of its own, so what the
+ * server says meanwhile is somebody's only where it can be nobody else's.
+ */
+export class InFlight {
+  readonly #waiting = new Map<number, Waiting>();
+  /** Requests nobody waits for that the server has not answered, and until when it may work on them, in monotonic milliseconds. */
+  readonly #givenUp = new Map<number, number>();
+
+  /** Requests whose answer is awaited. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(id: number, waiting: Waiting): void {
+    this.#waiting.set(id, waiting);
+  }
+
+  /** The request of that id, whose answer is awaited. */
+  named(id: unknown): Waiting | undefined {
+    return typeof id === "number" ? this.#waiting.get(id) : undefined;
+  }
+
+  /** The request that an answer of that id ends. */
+  answered(id: unknown): Waiting | undefined {
+    const waiting = this.named(id);
+    if (typeof id === "number") {
+      this.#waiting.delete(id);
+      this.#givenUp.delete(id);
+    }
+    return waiting;
+  }
+
+  /** Nobody waits for that answer any more; unless there was one, the server may still work on it for `ms` milliseconds. */
+  leave(id: number, ms: number): void {
+    if (!this.#waiting.delete(id)) return;
+    this.#givenUp.set(id, performance.now() + ms);
+    for (const oldest of this.#givenUp.keys()) {
+      if (this.#givenUp.size <= MAX_GIVEN_UP) break;
+      this.#givenUp.delete(oldest);
+    }
+  }
+
+  /**
+   * Whose a message of the server is that names no request: that which is about the task it names, else the only one in
+   * flight; `undefined` for nobody's, and for what may be another's.
+   */
+  concerned(params: JsonObject | null): Waiting | undefined {
+    const task = relatedTask(params);
+    const waiting = [...this.#waiting.values()];
+    if (task !== null) return waiting.find(({ taskId }) => taskId === task);
+    return waiting.length + this.#stillRunning() === 1 ? waiting[0] : undefined;
+  }
+
+  /** No answer comes any more. */
+  end(why: CmcpError): void {
+    for (const { answer } of this.#waiting.values()) answer.reject(why);
+    this.#waiting.clear();
+    this.#givenUp.clear();
+  }
+
+  #stillRunning(): number {
+    const now = performance.now();
+    for (const [id, until] of this.#givenUp) if (until <= now) this.#givenUp.delete(id);
+    return this.#givenUp.size;
+  }
+}

@@ -9,11 +9,11 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ElicitRequestSchema, LoggingMessageNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { RECEIPT_META_KEY, receiptSchema, type AuditEntry } from "@cmcp/audit/schema";
-import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { eventually, newToken } from "../gateway/principals.ts";
 import { ASKS, FAILS, SENDS, TELLS, TOLD, startAskingServer, type AskingServer } from "../servers/asking-server.ts";
 
@@ -46,8 +46,7 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     const tools = [{ name: TELLS, url: server.url, sensitivityLevel: SEEN }, { name: ASKS, url: server.url }, { name: SENDS, url: server.url }, { name: FAILS, url: server.url }];
     const config = await deploy(folder, { tools, policies: rules(questions), config: `audit_db_path: audit.db\nattestation:\n  enforcement_mode: ${mode}\n` });
     await writeFile(join(folder, "policies/rules.cedar"), rules(questions));
-    const schema = await cmcp(["policy", "schema", join(folder, "policies"), "--catalog", join(folder, "catalog.json"), "--out", join(folder, "policies/schema.cedarschema")]);
-    assert.equal(schema.code, 0, schema.stderr);
+    await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
   }

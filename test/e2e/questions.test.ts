@@ -9,11 +9,11 @@ import { Client as ModernClient, StreamableHTTPClientTransport as ModernTranspor
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ElicitRequestSchema, type ClientCapabilities } from "@modelcontextprotocol/sdk/types.js";
-import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { ASKING_TOOLS, startQuestionsServer, type QuestionsServer } from "../servers/questions-server.ts";
 
 const TOKEN = "asking-servers-token-asking-servers-token";
@@ -32,9 +32,7 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-asking-"));
     server = await startQuestionsServer();
     const config = await deploy(folder, { tools: ASKING_TOOLS.map((name) => ({ name, url: server.url })), policies: POLICIES });
-    const bundle = join(folder, "policies");
-    const schema = await cmcp(["policy", "schema", bundle, "--catalog", join(folder, "catalog.json"), "--out", join(bundle, "schema.cedarschema")]);
-    assert.equal(schema.code, 0, schema.stderr);
+    await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
   });
   after(async () => {

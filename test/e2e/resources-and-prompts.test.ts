@@ -14,6 +14,7 @@ import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 
 const POLICIES = `${ALLOW_ALL}
@@ -36,9 +37,7 @@ describe("resources, prompts and completion in front of a real server", { timeou
     const config = await deploy(folder, { tools: [], policies: POLICIES });
     const imported = await cmcp(["catalog", "import", `http://127.0.0.1:${server.port}/mcp`, "--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--resources", "--prompts", "--into", join(folder, "catalog.json")]);
     assert.equal(imported.code, 0, imported.stderr);
-    const bundle = join(folder, "policies");
-    const schema = await cmcp(["policy", "schema", bundle, "--catalog", join(folder, "catalog.json"), "--out", join(bundle, "schema.cedarschema")]);
-    assert.equal(schema.code, 0, schema.stderr);
+    await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(token));
   });
   after(async () => {

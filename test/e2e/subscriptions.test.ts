@@ -10,6 +10,7 @@ import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { GRANTED, REFUSED, startSubscribingServer } from "../servers/subscribing-server.ts";
 
 const TOKEN = "subscribing-servers-token-subscribing-servers";
@@ -27,9 +28,7 @@ describe("a server that tells of one resource and not of another", { timeout: 60
     const config = await deploy(folder, { tools: [], policies: ALLOW_ALL });
     const imported = await cmcp(["catalog", "import", server.url, "--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--resources", "--into", join(folder, "catalog.json")]);
     assert.equal(imported.code, 0, imported.stderr);
-    const bundle = join(folder, "policies");
-    const schema = await cmcp(["policy", "schema", bundle, "--catalog", join(folder, "catalog.json"), "--out", join(bundle, "schema.cedarschema")]);
-    assert.equal(schema.code, 0, schema.stderr);
+    await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
   });
   after(async () => {

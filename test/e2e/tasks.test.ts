@@ -13,6 +13,7 @@ import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
+import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { eventually, newToken, tokenLine } from "../gateway/principals.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-server.ts";
@@ -51,9 +52,7 @@ describe("tasks of real servers", { timeout: 120_000 * PATIENCE }, () => {
     await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("bob", tokens.bob), { mode: 0o600 });
     const imported = await cmcp(["catalog", "import", `http://127.0.0.1:${everything.port}/mcp`, "--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--tool", TOOL, "--tool", "echo", "--tool", "get-sum", "--set", "echo:sensitivity=confidential", "--into", join(folder, "catalog.json")]);
     assert.equal(imported.code, 0, imported.stderr);
-    const bundle = join(folder, "policies");
-    const schema = await cmcp(["policy", "schema", bundle, "--catalog", join(folder, "catalog.json"), "--out", join(bundle, "schema.cedarschema")]);
-    assert.equal(schema.code, 0, schema.stderr);
+    await writePolicySchema(folder);
     gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
   });
   after(async () => {

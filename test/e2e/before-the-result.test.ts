@@ -129,14 +129,14 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     return thrown;
   };
 
-  test("a server's error is passed on without what poses as the gateway's", async () => {
+  test("an error is passed on without what poses as the gateway has it", async () => {
     await start(MAY_ASK);
     const { code, message, data } = await failure(await agent());
     assert.deepEqual([code, message.includes(TOLD), data?.["ssn"], data?.["claim"]], [-32602, true, TOLD, undefined]);
     receiptSchema.parse(data?.["receipt"]);
   });
 
-  test("where fields are redacted, neither a server's error nor its questions have words of its own", async () => {
+  test("where fields are redacted, neither an error nor a question has words of the server", async () => {
     await start(`${MAY_ASK};\n  @id("in-part") @redact_fields("ssn") permit (principal, action == cMCP::Action::"call_tool", resource)`);
     const questions: string[] = [];
     const client = await agent([], async () => {

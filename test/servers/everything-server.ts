@@ -22,15 +22,29 @@ export interface ServerProcess {
 
 const entry = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js");
 
-/** Starts the reference server `@modelcontextprotocol/server-everything` over streamable HTTP. */
+/** Ports tried before it is given up. */
+const MAX_PORTS = 5;
+
+/** Starts the reference server `@modelcontextprotocol/server-everything` over streamable HTTP, on another port where somebody else took the first. */
 export async function startEverythingServer(): Promise<ServerProcess> {
-  const port = await freePort();
+  for (let ports = 1; ; ports += 1) {
+    const started = await startAt(await freePort());
+    if (started !== null) return started;
+    if (ports === MAX_PORTS) throw new Error("server-everything found no port of its own");
+  }
+}
+
+/** The server at a port; `null` when another answers there. */
+async function startAt(port: number): Promise<ServerProcess | null> {
   const child = spawn(process.execPath, [entry, "streamableHttp"], { env: { PATH: process.env["PATH"], PORT: String(port) }, stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await fetch(`http://127.0.0.1:${port}/mcp`);
-      break;
+      // What it says to a request without a session.
+      if ((await fetch(`http://127.0.0.1:${port}/mcp`)).status === 400) break;
+      child.kill("SIGKILL");
+      await ended;
+      return null;
     } catch (thrown) {
       if (attempt > 100 || child.exitCode !== null) throw new Error("server-everything did not start", { cause: thrown });
       await sleep(100);

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
-import { ChannelClient, UpstreamClient, httpSse, legacyPeer, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, StandingPlaces, UpstreamClient, httpSse, legacyPeer, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
 import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
@@ -36,6 +36,8 @@ export class Upstreams {
   readonly #limits: Partial<UpstreamLimits>;
   readonly #clients = new Map<string, Upstream>();
   readonly #closing = new AbortController();
+  /** Of all servers whose sessions each hold a stream. */
+  readonly #standing = new StandingPlaces();
   readonly #stdio: StdioServers;
   readonly #credentials: Credentials;
   readonly #buffered: BufferedBytes;
@@ -126,6 +128,6 @@ export class Upstreams {
     const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, buffered: this.#buffered, ...eraOf(server), ...this.#credentialOf(server) };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
-    return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits });
+    return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits, standing: this.#standing });
   }
 }

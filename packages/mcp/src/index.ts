@@ -29,6 +29,7 @@ export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
 export { httpSse } from "./upstream/channel/http-sse.ts";
 export { ChannelClient } from "./upstream/channel/client.ts";
 export { Following } from "./upstream/channel/following.ts";
+export { StandingPlaces } from "./upstream/channel/standing.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";

@@ -6,6 +6,7 @@ import { silentPeer } from "../../peer.ts";
 import { initialized, scripted, type ScriptedChannel } from "../../testing/scripted-channel.ts";
 import { faultOf, forever } from "../../testing/upstream.ts";
 import { ChannelClient } from "./client.ts";
+import { StandingPlaces } from "./standing.ts";
 
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 const LISTS: ListenFilter = { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: ["a:1"] };
@@ -65,6 +66,55 @@ test("a connection opened for who listens declares what the agent's did", { time
   opened[0]?.end();
   while (opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(opened.map(declared), [{ elicitation: {} }, { elicitation: {} }]);
+});
+
+/** A client whose sessions have two connections between them; the server answers calls while `answering` says so. */
+function crowded(t: { after(undo: () => Promise<void>): void }): { client: ChannelClient; opened: ScriptedChannel[]; server: { answering: boolean } } {
+  const opened: ScriptedChannel[] = [];
+  const server = { answering: true };
+  const answering = initialized({}, () => (server.answering ? {} : null));
+  const client = new ChannelClient({ open: () => scripted(opened, answering), clientInfo: { name: "gateway", version: "1" }, standing: new StandingPlaces(2) });
+  t.after(() => client.close());
+  return { client, opened, server };
+}
+
+test("of more sessions than may hold a connection, the one idle longest gives way, and comes back when it is used", async (t) => {
+  const { client, opened } = crowded(t);
+  for (const session of ["a", "b", "a", "c", "a"]) await client.request(session, CALL, silentPeer(forever));
+  assert.deepEqual([opened.length, client.load.streams], [3, 2]);
+  await client.request("b", CALL, silentPeer(forever));
+  assert.deepEqual([opened.length, client.load.streams], [4, 2]);
+});
+
+test("a connection in use gives way to nobody, be it a request or who listens that uses it", async (t) => {
+  const { client, opened, server } = crowded(t);
+  const leaving = new AbortController();
+  t.after(async () => leaving.abort());
+  void client.listen("listening", LISTS, () => undefined, leaving.signal);
+  await settle();
+  server.answering = false;
+  const running = client.request("a", CALL, silentPeer(forever));
+  await settle();
+  const fault = await faultOf(client.request("b", CALL, silentPeer(forever)));
+  assert.deepEqual([fault.code, fault.detail.sent], ["OVERLOADED", 0]);
+  await opened[1]?.say({ id: opened[1].sent.at(-1)?.id ?? null, result: {} });
+  await running;
+  server.answering = true;
+  await client.request("b", CALL, silentPeer(forever));
+});
+
+test("a connection that has ended holds no place", async (t) => {
+  const { client, opened, server } = crowded(t);
+  await client.request("a", CALL, silentPeer(forever));
+  opened[0]?.end();
+  await settle();
+  server.answering = false;
+  const running = client.request("a", CALL, silentPeer(forever));
+  await settle();
+  server.answering = true;
+  await client.request("b", CALL, silentPeer(forever));
+  await opened[1]?.say({ id: opened[1].sent.at(-1)?.id ?? null, result: {} });
+  await running;
 });
 
 test("a server that does not take what opens the session is given up", { timeout: 5_000 }, async (t) => {

@@ -15,6 +15,7 @@ import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
 import { Conversation, type Unattributed } from "./conversation.ts";
 import { Following } from "./following.ts";
+import type { StandingPlace, StandingPlaces } from "./standing.ts";
 
 export interface ChannelClientOptions {
   /** Opens a connection on behalf of a session. */
@@ -25,14 +26,19 @@ export interface ChannelClientOptions {
   readonly following?: Following;
   /** Where messages are counted that reached nobody; given where the count outlives the client. */
   readonly unattributed?: Unattributed;
+  /** The places of connections, where somebody else does not bound them. */
+  readonly standing?: StandingPlaces;
 }
 
 /** A connection of one session, from the moment it is asked for. */
 interface Connection {
   readonly conversation: Conversation;
   readonly channel: Promise<MessageChannel>;
+  readonly place: StandingPlace | undefined;
   /** Aborts when the connection has ended. */
   readonly ended: AbortSignal;
+  /** Requests and listeners that need it. */
+  uses: number;
 }
 
 /** A tool server behind {@link MessageChannel}s: one connection, and so one MCP session, for each session of the gateway. */
@@ -57,12 +63,13 @@ export class ChannelClient implements Upstream {
   }
 
   async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    const { conversation } = await this.#opened(sessionKey, peer);
-    const { offers, logLevel } = conversation;
-    if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
-    const set = (level: LogLevel): Promise<unknown> => conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
-    const wanted = peer.wantsLog && offers.logging ? peer.logLevel : null;
-    return { kind: "complete", result: await logLevel.during(wanted, set, () => conversation.request(method, params, peer, this.#limits.totalMs)) };
+    return await this.#use(sessionKey, peer, async ({ conversation }) => {
+      const { offers, logLevel } = conversation;
+      if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
+      const set = (level: LogLevel): Promise<unknown> => conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
+      const wanted = peer.wantsLog && offers.logging ? peer.logLevel : null;
+      return { kind: "complete", result: await logLevel.during(wanted, set, () => conversation.request(method, params, peer, this.#limits.totalMs)) };
+    });
   }
 
   async list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
@@ -79,8 +86,7 @@ export class ChannelClient implements Upstream {
    */
   async attend(sessionKey: string, signal: AbortSignal): Promise<true> {
     const { capabilities } = this.#following.of(sessionKey);
-    const { ended } = await this.#opened(sessionKey, { ...silentPeer(signal), capabilities });
-    await anyAborted(ended, signal);
+    await this.#use(sessionKey, { ...silentPeer(signal), capabilities }, ({ ended }) => anyAborted(ended, signal));
     return true;
   }
 
@@ -98,12 +104,22 @@ export class ChannelClient implements Upstream {
     await Promise.all([...this.#connections.keys()].map((key) => this.closeSession(key)));
   }
 
-  /** Waits for a connection others may wait for too. Whatever goes wrong here, the request itself has not left. */
-  async #opened(key: string, peer: Peer): Promise<Connection> {
+  async #use<T>(key: string, peer: Peer, work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connections.get(key) ?? this.#open(key, peer.capabilities);
+    connection.uses += 1;
     try {
-      await raced(connection.channel, peer.signal);
-      return connection;
+      await this.#opened(connection, peer);
+      return await work(connection);
+    } finally {
+      connection.uses -= 1;
+      connection.place?.used();
+    }
+  }
+
+  /** Waits for a connection others may wait for too. Whatever goes wrong here, the request itself has not left. */
+  async #opened({ channel }: Connection, peer: Peer): Promise<void> {
+    try {
+      await raced(channel, peer.signal);
     } catch (thrown) {
       throw withSent(asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "UPSTREAM_UNAVAILABLE", "no connection to the tool server"), false);
     }
@@ -112,9 +128,11 @@ export class ChannelClient implements Upstream {
   #open(key: string, capabilities: JsonObject): Connection {
     const conversation = new Conversation(this.#unattributed);
     const ended = new AbortController();
-    const connection = { conversation, channel: this.#initialized(key, conversation, capabilities), ended: ended.signal };
+    const place = this.#options.standing?.take(() => connection.uses === 0, () => void this.closeSession(key));
+    const connection: Connection = { conversation, channel: this.#initialized(key, conversation, capabilities), place, ended: ended.signal, uses: 0 };
     this.#connections.set(key, connection);
     const forget = (): void => {
+      place?.free();
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
       this.#following.of(key).closed(conversation);
       this.#following.tidy(key);

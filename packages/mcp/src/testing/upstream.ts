@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { UpstreamClient, type Dial, type UpstreamLimits, type UpstreamTool } from "../index.ts";
-import { ScriptedServer, type Script } from "./scripted-server.ts";
+import { ScriptedServer, type Handshake, type Script } from "./scripted-server.ts";
 
 /** The signal of a caller that stays. */
 export const forever = new AbortController().signal;
@@ -20,8 +20,9 @@ export function plainClient(t: TestContext, url: URL, dial: Dial, limits: Partia
 }
 
 /** A scripted server and a client to it, closed with the test. */
-export async function start(t: TestContext, script: Script, limits: Partial<UpstreamLimits> = {}): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
+export async function start(t: TestContext, script: Script, limits: Partial<UpstreamLimits> = {}, handshake?: Handshake): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
   const server = await ScriptedServer.start(script);
+  if (handshake !== undefined) server.handshake = handshake;
   const client = plainClient(t, server.url, server.dial, limits);
   t.after(() => server.close());
   return { server, client };

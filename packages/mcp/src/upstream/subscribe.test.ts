@@ -2,20 +2,14 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer } from "../peer.ts";
-import { EVENT_STREAM, ScriptedServer, event, gone, http, json, reply, type Handshake, type Script } from "../testing/scripted-server.ts";
-import { faultOf, forever, plainClient } from "../testing/upstream.ts";
+import { EVENT_STREAM, event, gone, http, json, reply, type Handshake, type Script } from "../testing/scripted-server.ts";
+import { faultOf, forever, start as startScripted } from "../testing/upstream.ts";
 import type { UpstreamClient } from "./client.ts";
 
 const MODERN: Handshake = { discover: (request) => json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: { resources: { subscribe: true } }, ttlMs: 0, cacheScope: "private" })) };
 const REQUEST = { method: "resources/subscribe", params: { uri: "a:x" } };
 
-async function start(t: TestContext, handshake: Handshake, script: Script): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
-  const server = await ScriptedServer.start(script);
-  server.handshake = handshake;
-  const client = plainClient(t, server.url, server.dial);
-  t.after(() => server.close());
-  return { server, client };
-}
+const start = (t: TestContext, handshake: Handshake, script: Script): ReturnType<typeof startScripted> => startScripted(t, script, {}, handshake);
 
 const subscribe = (client: UpstreamClient, followed: readonly string[] = []): Promise<void> => client.subscribe("s", REQUEST, followed, silentPeer(forever));
 const refusal = (id: unknown): JsonObject => ({ jsonrpc: "2.0", id: id as number, error: { code: -32601, message: "Method not found" } });

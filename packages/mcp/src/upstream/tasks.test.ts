@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../peer.ts";
-import { ScriptedServer, json, reply, type Handshake, type Script } from "../testing/scripted-server.ts";
-import { faultOf, forever, plainClient } from "../testing/upstream.ts";
+import { json, reply, type Handshake, type Script } from "../testing/scripted-server.ts";
+import { faultOf, forever, start as startScripted } from "../testing/upstream.ts";
 import { Conversation } from "./channel/conversation.ts";
-import type { UpstreamClient } from "./client.ts";
 
 const EXTENSION = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 const MODERN: Handshake = { discover: (request) => json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: {}, ttlMs: 0, cacheScope: "private" })) };
@@ -13,13 +12,7 @@ const legacy = (protocolVersion: string, capabilities: JsonObject): Handshake =>
 const TAKES = { tasks: { requests: { tools: { call: {} } } } };
 const AS_TASK = { method: "tools/call", params: { name: "tool", arguments: {}, task: { ttl: 1 } } };
 
-async function start(t: TestContext, handshake: Handshake, script: Script): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
-  const server = await ScriptedServer.start(script);
-  server.handshake = handshake;
-  const client = plainClient(t, server.url, server.dial);
-  t.after(() => server.close());
-  return { server, client };
-}
+const start = (t: TestContext, handshake: Handshake, script: Script): ReturnType<typeof startScripted> => startScripted(t, script, {}, handshake);
 
 const answering = (result: JsonObject): Script => (request, socket) => void socket.write(json(reply(request, result)));
 const declaring = (capabilities: JsonObject): Peer => ({ ...silentPeer(forever), capabilities });

@@ -90,3 +90,21 @@ test("what an agent was shown is compared anew before it is used, and not again 
   assert.equal(await monitor.of(LOOKUP), "changed");
   assert.equal(asked.length, 2);
 });
+
+test("a comparison that was under way when an agent was shown the approved is made once more", async () => {
+  let now = 0;
+  const { monitor, asked } = monitored(10_000, () => now);
+  const first = monitor.of(LOOKUP);
+  asked[0]?.resolve([APPROVED]);
+  await first;
+  now = 10_000;
+  const underWay = monitor.of(LOOKUP);
+  now = 10_001;
+  monitor.shown("tool");
+  asked[1]?.resolve([APPROVED]);
+  assert.equal(await underWay, null);
+  const anew = monitor.of(LOOKUP);
+  assert.equal(asked.length, 3);
+  asked[2]?.resolve([PULLED]);
+  assert.equal(await anew, "changed");
+});

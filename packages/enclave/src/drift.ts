@@ -40,7 +40,8 @@ export class DriftMonitor {
   readonly #listings = new Map<string, Listing>();
   readonly #running = new Map<string, Promise<Listing>>();
   readonly #met = new Set<string>();
-  readonly #due = new Set<string>();
+  /** Since when what was compared before is due again. */
+  readonly #due = new Map<string, number>();
   readonly #now: () => number;
 
   /** @param now monotonic milliseconds: the host does not set this clock */
@@ -59,7 +60,7 @@ export class DriftMonitor {
     const { server } = approvedOf(subject);
     const key = keyOf(server, subject.kind);
     const known = this.#listings.get(key);
-    const fresh = known !== undefined && !this.#due.has(key) && this.#now() - known.at < this.#maxAgeMs;
+    const fresh = known !== undefined && known.at >= (this.#due.get(key) ?? known.at) && this.#now() - known.at < this.#maxAgeMs;
     const listing = fresh ? known : await this.#refresh(server, subject.kind);
     return listing.drift.get(nameOf(subject)) ?? null;
   }
@@ -79,7 +80,8 @@ export class DriftMonitor {
 
   /** An agent was shown the approved: before it is used, what the servers list is compared again, unless that was done a moment ago. */
   shown(kind: Kind): void {
-    for (const [key, { at }] of this.#listings) if (key.startsWith(`${kind} `) && this.#now() - at >= SETTLED_MS) this.#due.add(key);
+    const now = this.#now();
+    for (const [key, { at }] of this.#listings) if (key.startsWith(`${kind} `) && now - at >= SETTLED_MS) this.#due.set(key, now);
   }
 
   /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
@@ -96,10 +98,7 @@ export class DriftMonitor {
     const isCurrent = (): boolean => this.#running.get(key) === refresh;
     const refresh = this.#compare(server, kind)
       .then((listing) => {
-        if (isCurrent()) {
-          this.#listings.set(key, listing);
-          this.#due.delete(key);
-        }
+        if (isCurrent()) this.#listings.set(key, listing);
         return listing;
       })
       .finally(() => {

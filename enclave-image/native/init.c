@@ -32,6 +32,7 @@
 #define TSM_REPORTS "/sys/kernel/config/tsm/report"
 #define TSM_REPORT TSM_REPORTS "/cmcp"
 #define MODULE_LIST "/etc/cmcp/modules"
+#define NODE_IMAGE "/lib/cmcp/node.erofs"
 #define PLATFORM_KEY "cmcp.platform="
 
 /* Open files of the runtime: one a stream, twice the streams that the wire allows, and some to spare. */
@@ -145,6 +146,30 @@ static void load_modules(const char *platform)
 		if (strcmp(wanted, "all") == 0 || strcmp(wanted, platform) == 0)
 			load_module(path);
 	fclose(list);
+}
+
+/* Node is most of the image. It is unpacked page by page as it is read, instead of as a whole before PID 1 starts. */
+static void mount_node(void)
+{
+	if (mount(NODE_IMAGE, "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
+		fail("mount " NODE_IMAGE);
+}
+
+/*
+ * Where there is a second processor, it reads Node while the first starts it, so that fewer pages are waited for. Nothing
+ * depends on how far it comes.
+ */
+static void read_node_ahead(void)
+{
+	static char buffer[1 << 16];
+	int fd;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || fork() != 0)
+		return;
+	fd = open("/usr/bin/node", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, buffer, sizeof buffer) > 0)
+		;
+	_exit(0);
 }
 
 /* Kernel settings, each for good: what the runtime never needs is closed before it starts. */
@@ -264,7 +289,7 @@ static void limit(int resource, rlim_t value)
 static _Noreturn void become_runtime(enum platform platform)
 {
 	static char *const arguments[] = {
-		"/bin/node",
+		"/usr/bin/node",
 		"--permission",
 		"--allow-fs-read=/app",
 		"--allow-fs-read=/lib/cmcp",
@@ -338,6 +363,8 @@ int main(void)
 		fail("mkdir " RUN_FOLDER);
 	platform = read_platform();
 	load_modules(platform_names[platform]);
+	mount_node();
+	read_node_ahead();
 	if (platform == SEV_SNP || platform == TDX)
 		mount_at("configfs", "/sys/kernel/config", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	require_entropy();

@@ -1,25 +1,30 @@
 /** The published image, file by file. Needs `make image`; boots nothing. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
-import { test } from "node:test";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { zstdDecompressSync } from "node:zlib";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { readCpio } from "../../enclave-image/src/archive/testing/read-cpio.ts";
-import { IMAGE, published } from "./image.ts";
+import { IMAGE, published, toolchain } from "./image.ts";
 
 const MAX_UNPACKED = 256 * 1024 * 1024;
 const MAX_COMPRESSED = 45_000_000;
 
-/** Everything that may be executed. There is no shell, no package manager, no interpreter but Node. */
-const PROGRAMS = ["/bin/helper", "/bin/node", "/init", "/lib64/ld-linux-x86-64.so.2"];
+/** Everything that may be executed besides Node, which {@link IN_USR} has. There is no shell, no package manager, no interpreter but Node. */
+const PROGRAMS = ["/bin/helper", "/init", "/lib64/ld-linux-x86-64.so.2"];
 const OTHER_FILES = [
   "/app/cedar_wasm_bg.wasm",
   "/app/enclave.cjs",
   "/app/policy-worker.cjs",
   "/etc/cmcp/modules",
+  "/lib/cmcp/node.erofs",
   "/lib/cmcp/vsock.node",
   "/lib/modules/configfs.ko",
+  "/lib/modules/erofs.ko",
+  "/lib/modules/libcrc32c.ko",
   "/lib/modules/sev-guest.ko",
   "/lib/modules/tdx-guest.ko",
   "/lib/modules/tsm.ko",
@@ -33,16 +38,33 @@ const OTHER_FILES = [
   "/lib/x86_64-linux-gnu/libpthread.so.0",
   "/lib/x86_64-linux-gnu/libstdc++.so.6",
 ];
-const FOLDERS = ["/app", "/bin", "/dev", "/etc", "/etc/cmcp", "/lib", "/lib/cmcp", "/lib/modules", "/lib/x86_64-linux-gnu", "/lib64", "/proc", "/run", "/sys"];
+const FOLDERS = ["/app", "/bin", "/dev", "/etc", "/etc/cmcp", "/lib", "/lib/cmcp", "/lib/modules", "/lib/x86_64-linux-gnu", "/lib64", "/proc", "/run", "/sys", "/usr"];
+
+/** All of Node's file system. */
+const IN_USR = [{ path: "bin", mode: 0o40755 }, { path: "bin/node", mode: 0o100555 }];
 
 const compressed = readFileSync(published("initramfs.cpio.zst"));
 const members = readCpio(zstdDecompressSync(compressed, { maxOutputLength: MAX_UNPACKED }));
+const nodeImage = members.find(({ path }) => path === "lib/cmcp/node.erofs")?.data ?? new Uint8Array(0);
+const inUsr = await unpackedErofs(nodeImage);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Everything in an EROFS image, as the program reads it that checks one. */
+async function unpackedErofs(image: Uint8Array): Promise<{ path: string; mode: number; data: Uint8Array }[]> {
+  const folder = mkdtempSync(join(tmpdir(), "cmcp-erofs-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const [file, tree] = [join(folder, "image"), join(folder, "tree")];
+  writeFileSync(file, image);
+  (await toolchain()).run("usr/bin/fsck.erofs", [`--extract=${tree}`, "--preserve-perms", "--no-preserve-owner", file]);
+  const paths = readdirSync(tree, { recursive: true, encoding: "utf8" }).sort();
+  return paths.map((path) => [path, statSync(join(tree, path))] as const).map(([path, stat]) => ({ path, mode: stat.mode, data: stat.isFile() ? readFileSync(join(tree, path)) : new Uint8Array(0) }));
+}
 
 test("the image holds the files it should and no other", () => {
   const paths = (type: number): string[] => members.filter(({ mode }) => (mode & 0o170000) === type).map(({ path }) => `/${path}`);
   assert.deepEqual(paths(0o100000), [...PROGRAMS, ...OTHER_FILES].sort());
   assert.deepEqual(paths(0o040000), FOLDERS);
+  assert.deepEqual(inUsr.map(({ path, mode }) => ({ path, mode })), IN_USR);
   assert.equal(members.length, PROGRAMS.length + OTHER_FILES.length + FOLDERS.length, "no link, no device");
 });
 
@@ -54,6 +76,13 @@ test("what may be executed is what is a program, nothing may be written, and eve
   }
 });
 
+test("Node's file system is of no moment, no machine and no user", () => {
+  const text = Buffer.from(nodeImage.buffer, nodeImage.byteOffset, nodeImage.byteLength);
+  assert.equal(text.readUInt32LE(1024), 0xe0f5e1e2, "the superblock");
+  assert.equal(text.readBigUInt64LE(1024 + 24), 0n, "the moment it was made");
+  assert.deepEqual([...text.subarray(1024 + 48, 1024 + 64)], Array.from({ length: 16 }, () => 0), "its identifier");
+});
+
 test("the compressed initramfs is as small as promised", (t) => {
   assert.ok(compressed.length <= MAX_COMPRESSED, `${compressed.length} bytes`);
   t.diagnostic(`${compressed.length} bytes, unpacked ${members.reduce((sum, { data }) => sum + data.length, 0)}`);
@@ -61,7 +90,7 @@ test("the compressed initramfs is as small as promised", (t) => {
 
 test("the list of files beside the image is the image's", () => {
   const listed = JSON.parse(readFileSync(published("files.json"), "utf8")) as { path: string; mode: string; sha256?: string }[];
-  const found = members.map(({ path, mode, data }) => ({ path: `/${path}`, mode: (mode & 0o7777).toString(8), ...((mode & 0o170000) === 0o100000 ? { sha256: sha256(data) } : {}) }));
+  const found = [...members, ...inUsr.map((member) => ({ ...member, path: `usr/${member.path}` }))].map(({ path, mode, data }) => ({ path: `/${path}`, mode: (mode & 0o7777).toString(8), ...((mode & 0o170000) === 0o100000 ? { sha256: sha256(data) } : {}) }));
   assert.deepEqual(listed.toSorted((a, b) => (a.path < b.path ? -1 : 1)), found);
 });
 

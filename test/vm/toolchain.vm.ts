@@ -9,7 +9,7 @@ import { CACHE, temporaryFolder, toolchain } from "./image.ts";
 
 test("every program of the build runs with libraries of the lock file alone", async () => {
   const tools = await toolchain();
-  for (const program of ["usr/bin/zstd", "usr/bin/x86_64-linux-gnu-as", "usr/bin/x86_64-linux-gnu-ld", "usr/bin/x86_64-linux-gnu-strip", "usr/bin/python3.13", "usr/libexec/gcc/x86_64-linux-gnu/14/cc1"]) {
+  for (const program of ["usr/bin/zstd", "usr/bin/mkfs.erofs", "usr/bin/x86_64-linux-gnu-as", "usr/bin/x86_64-linux-gnu-ld", "usr/bin/x86_64-linux-gnu-strip", "usr/bin/python3.13", "usr/libexec/gcc/x86_64-linux-gnu/14/cc1"]) {
     assert.ok(tools.run(program, ["--version"]) instanceof Uint8Array, program);
   }
 });

@@ -8,6 +8,7 @@ import { openInputs } from "../lock/inputs.ts";
 import { packageNamed, packagesOf, type InputLock } from "../lock/lock.ts";
 import { readBundledPackages } from "./bundled-packages.ts";
 import { commandLine, type Platform } from "./command-line.ts";
+import { packErofs } from "./erofs.ts";
 import { packageFile, readFirmware } from "./firmware.ts";
 import { readKernel, type Kernel } from "./kernel.ts";
 import { digestOf, type Manifest } from "./manifest.ts";
@@ -15,7 +16,7 @@ import { buildNative } from "./native.ts";
 import { checkNodePackage } from "./node-package.ts";
 import { Progress } from "./progress.ts";
 import { publish } from "./publish.ts";
-import { rootFiles } from "./root-files.ts";
+import { nodeFiles, rootFiles } from "./root-files.ts";
 import { imageSbom } from "./sbom.ts";
 import { Toolchain } from "./toolchain.ts";
 import { buildUki } from "./uki.ts";
@@ -23,7 +24,7 @@ import { buildUki } from "./uki.ts";
 /** Bytes of the compressed initramfs: it is loaded, hashed and unpacked at each boot. */
 const MAX_INITRAMFS = 45_000_000;
 const RELEASE_PLATFORMS: readonly Platform[] = ["sev-snp", "tdx", "vtpm"];
-const STEPS = 8;
+const STEPS = 9;
 
 /** Where the builder reads and writes. */
 export interface BuildFolders {
@@ -56,7 +57,10 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
     const { kernel, toolchain } = await prepare(progress, lock, cache, folders, join(work, "toolchain"));
     const native = await progress.step("compiles PID 1, the helper and the vsock addon", () => buildNative(toolchain, folders.nodePackage, join(parts, "native")));
     const node = await progress.step("strips Node", () => strip(toolchain, join(folders.nodePackage, "bin/node"), parts));
-    const root = rootFiles({ kernel, native, node, libraries: join(toolchain.root, "usr/lib/x86_64-linux-gnu"), bundle: folders.bundle });
+    const inUsr = nodeFiles(node);
+    const nodeImage = await progress.step("packs Node into a file system of its own", () => packErofs(toolchain, inUsr, parts));
+    const root = rootFiles({ kernel, native, nodeImage, libraries: join(toolchain.root, "usr/lib/x86_64-linux-gnu"), bundle: folders.bundle });
+    const everything = [...root, ...inUsr.map((member) => ({ ...member, path: `usr/${member.path}` }))];
     const initramfs = await progress.step("packs the initramfs", () => packInitramfs(toolchain, root, parts));
     const stub = await packageFile(lock, cache, "systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
     const uki = await progress.step("assembles the unified kernel image", () => buildUki(toolchain, { kernel, initramfs, commandLine: commandLine("vtpm", "release"), stub }, parts));
@@ -67,8 +71,8 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
         ["cmcp-vtpm.efi", uki],
         ...(await readFirmware(lock, cache)),
         ...RELEASE_PLATFORMS.map((platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const),
-        ["files.json", Buffer.from(`${JSON.stringify(fileTable(root), null, 2)}\n`)],
-        ["sbom.cdx.json", Buffer.from(imageSbom(lock, bundled, root))],
+        ["files.json", Buffer.from(`${JSON.stringify(fileTable(everything), null, 2)}\n`)],
+        ["sbom.cdx.json", Buffer.from(imageSbom(lock, bundled, everything))],
       ]);
       const manifest = await publish(finished, outputs, kernel.release, key);
       rmSync(folders.output, { recursive: true, force: true });
@@ -110,9 +114,9 @@ function packInitramfs(toolchain: Toolchain, root: readonly CpioMember[], work: 
   return packed;
 }
 
-/** Path, permissions and hash of everything in the root, for comparing with what is expected to be there. */
-function fileTable(root: readonly CpioMember[]): { path: string; mode: string; sha256?: string }[] {
-  return root.map((member) => ({
+/** Path, permissions and hash of everything in the image, for comparing with what is expected to be there. */
+function fileTable(members: readonly CpioMember[]): { path: string; mode: string; sha256?: string }[] {
+  return members.map((member) => ({
     path: `/${member.path}`,
     mode: member.mode.toString(8),
     ...(member.kind === "file" ? { sha256: digestOf(member.data).sha256 } : {}),

@@ -9,6 +9,8 @@ const MAX_MODULE = 16 * 1024 * 1024;
 
 /** The modules of the image in the order PID 1 loads them, each after those it depends on. */
 const MODULES: readonly { readonly path: string; readonly platforms: readonly Platform[] | "all" }[] = [
+  { path: "kernel/lib/libcrc32c.ko", platforms: "all" },
+  { path: "kernel/fs/erofs/erofs.ko", platforms: "all" },
   { path: "kernel/net/vmw_vsock/vsock.ko", platforms: "all" },
   { path: "kernel/net/vmw_vsock/vmw_vsock_virtio_transport_common.ko", platforms: "all" },
   { path: "kernel/net/vmw_vsock/vmw_vsock_virtio_transport.ko", platforms: "all" },

@@ -8,11 +8,11 @@ const SHA256 = "SHA-256";
 
 /**
  * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its scripts
- * included, those it was built with as excluded, and every file of its root with its hash. Equal builds give equal text.
+ * included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal text.
  */
-export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], root: readonly CpioMember[]): string {
+export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], members: readonly CpioMember[]): string {
   const packages = lock.packages.filter(({ group }) => group !== "emulator").map((entry) => debianComponent(entry, lock.snapshot));
-  const files = root.flatMap((member) => (member.kind === "file" ? [fileComponent(member.path, member.data)] : []));
+  const files = members.flatMap((member) => (member.kind === "file" ? [fileComponent(member.path, member.data)] : []));
   return `${canonicalText({
     bomFormat: "CycloneDX",
     specVersion: "1.6",

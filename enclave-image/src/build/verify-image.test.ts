@@ -113,6 +113,7 @@ describe("an image that was published", () => {
     const bad = await run(changed((folder) => appendFileSync(join(folder, "vmlinuz"), "x")));
     assert.deepEqual([bad.code, bad.out], [10, ""]);
     assert.match(bad.err, /^IMAGE_MANIFEST_INVALID: vmlinuz has/);
+    assert.equal((await run(published, "--key", `-${"A".repeat(42)}`)).code, 10, "a key may begin with a dash");
     for (const args of [[], [published, published], [published, "--key", "short"], [published, "--other"]]) assert.equal((await run(...args)).code, 64, args.join(" "));
   });
 });

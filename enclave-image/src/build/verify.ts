@@ -4,8 +4,15 @@ import { parseArgs } from "node:util";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import { verifyImage } from "./verify-image.ts";
 
+/** A key may begin with a dash, and is then no value to `parseArgs` unless it follows an equals sign. */
+function joined(args: readonly string[]): string[] {
+  const at = args.indexOf("--key");
+  const key = args[at + 1];
+  return at === -1 || key === undefined ? [...args] : [...args.slice(0, at), `--key=${key}`, ...args.slice(at + 2)];
+}
+
 try {
-  const { values, positionals } = parseArgs({ options: { key: { type: "string" } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args: joined(process.argv.slice(2)), options: { key: { type: "string" } }, allowPositionals: true });
   const [folder] = positionals;
   const key = values.key ?? null;
   if (folder === undefined || positionals.length > 1) throw new CmcpError("USAGE", "one FOLDER is needed");

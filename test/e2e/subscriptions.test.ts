@@ -69,4 +69,24 @@ describe("a server that tells of one resource and not of another", { timeout: 60
     assert.match(Buffer.from(value ?? []).toString(), /notifications\/subscriptions\/acknowledged.*"resourceSubscriptions":\["notes:\/\/granted"\]/s);
     leaving.abort();
   });
+
+  test("of a principal's sessions so many hear of resources, one more is told so, and its other requests are served", async () => {
+    const clients: Client[] = [];
+    const join = async (): Promise<Client> => {
+      const client = new Client({ name: "agent", version: "1" });
+      await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers } }));
+      clients.push(client);
+      return client;
+    };
+    const streams = async (): Promise<unknown> => ((await clientOf(gateway, TOKEN).json("/v1/status")) as { load: { followed_streams: unknown } }).load.followed_streams;
+    const before = ((await streams()) as { open: number }).open;
+    for (let n = before; n < 32; n += 1) await (await join()).subscribeResource({ uri: GRANTED });
+    const late = await join();
+    await assert.rejects(late.subscribeResource({ uri: GRANTED }), ({ data }: Refusal) => data?.error_code === "OVERLOADED");
+    assert.deepEqual(await streams(), { open: 32, max: 96 });
+    assert.ok((await late.listResources()).resources.some(({ uri }) => uri === GRANTED));
+    await clients[0]?.unsubscribeResource({ uri: GRANTED });
+    await late.subscribeResource({ uri: GRANTED });
+    await Promise.all(clients.map((client) => client.close()));
+  });
 });

@@ -4,6 +4,7 @@ import { DEFAULT_ADMISSION } from "./admission.ts";
 import { MAX_TASKS } from "./call/tasks.ts";
 import type { Core } from "./core.ts";
 import { MAX_LISTENERS } from "./listeners.ts";
+import { MAX_FOLLOWED_STREAMS } from "./subscriptions.ts";
 
 /** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
 export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: Core): JsonObject {
@@ -13,6 +14,7 @@ export function load({ admission, listeners, subscriptions, tasks, upstreams, bu
     questions: { open: admission.questions, max: maxQuestions },
     agent_streams: { open: listeners.size, max: MAX_LISTENERS },
     followed_resources: subscriptions.size,
+    followed_streams: { open: subscriptions.streams, max: MAX_FOLLOWED_STREAMS },
     tasks: { kept: tasks.size, max: MAX_TASKS },
     servers: { ...upstreams.load },
     buffered_bytes: { held: buffered.held, max: buffered.max },

@@ -10,8 +10,8 @@ import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
 import { Enclave } from "./boot/process.ts";
 
-/** Streams to the host's services at one time: appends, scans and egress relays together. */
-const MAX_HOST_STREAMS = 512;
+/** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */
+const MAX_HOST_STREAMS = 640;
 
 function optional(name: string): string | null {
   const value = process.env[name];

@@ -5,8 +5,9 @@ import type { Core } from "./core.ts";
 import type { RecordedSession } from "./record/recorded-session.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-const server = { identity: "server" } as CatalogServer;
-const sessionOf = (id: string): RecordedSession => ({ session: { id, principalId: "alice" } }) as RecordedSession;
+const serverOf = (identity: string, transport: CatalogServer["transport"] = "streamable-http"): CatalogServer => ({ identity, transport }) as CatalogServer;
+const server = serverOf("server");
+const sessionOf = (id: string, principalId = "alice"): RecordedSession => ({ session: { id, principalId } }) as RecordedSession;
 
 /** Follows nothing anywhere, and keeps what was asked of servers. */
 function start(): { subscriptions: Subscriptions; followed: (readonly string[])[]; left: string[]; said: ((uri: string) => void)[]; updated: string[] } {
@@ -33,6 +34,22 @@ test("a session follows so many resources, and no flood of one takes another's",
   assert.equal(subscriptions.size, 257);
   subscriptions.forget("s");
   assert.equal(subscriptions.size, 1);
+});
+
+test("a principal's sessions follow on so many streams of servers, and all together on so many, which leaves others room for calls", () => {
+  const { subscriptions } = start();
+  for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`s${n % 8}`), serverOf(`server ${n >> 3}`), "a:1");
+  assert.throws(() => subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1"), { code: "OVERLOADED", message: /a principal's sessions may follow resources on 32 streams/ });
+  subscriptions.add(sessionOf("s0"), serverOf("server 0"), "a:2");
+  subscriptions.add(sessionOf("s0"), serverOf("a child", "stdio"), "a:1");
+  for (let n = 0; n < 64; n += 1) subscriptions.add(sessionOf(`t${n}`, n < 32 ? "bob" : "carol"), serverOf("old", "http-sse"), "a:1");
+  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), { code: "OVERLOADED", message: /on 96 streams/ });
+  assert.equal(subscriptions.streams, 96);
+  subscriptions.remove(sessionOf("s7"), serverOf("server 3"), "a:1");
+  subscriptions.forget("t0");
+  subscriptions.add(sessionOf("u", "dan"), server, "a:1");
+  subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1");
+  assert.equal(subscriptions.streams, 96);
 });
 
 test("who subscribed twice gives up once, and the resource is then given up at its server", () => {

@@ -7,6 +7,9 @@ import type { OnBehalfOf } from "./upstreams.ts";
 
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
+/** Streams on which servers on the network tell of resources, one for each session and server: in all, and of one principal. */
+export const MAX_FOLLOWED_STREAMS = 96;
+const MAX_STREAMS_PER_PRINCIPAL = 32;
 
 /** Why a resource is followed. */
 interface Reasons {
@@ -19,6 +22,7 @@ interface Reasons {
 /** What one session follows at one server, and the stream that tells of it. */
 interface Followed {
   readonly server: CatalogServer;
+  readonly principalId: string;
   readonly uris: Map<string, Reasons>;
   stream: AbortController;
 }
@@ -36,6 +40,11 @@ export class Subscriptions {
   /** Resources followed by all sessions together. */
   get size(): number {
     return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).reduce((sum, { uris }) => sum + uris.size, 0);
+  }
+
+  /** Streams to servers on the network: each is a connection of the host's relay while something is followed on it. */
+  get streams(): number {
+    return this.#networked().length;
   }
 
   /** What one session follows at one server. */
@@ -72,9 +81,11 @@ export class Subscriptions {
   /** Why a resource is followed, which it is from now on. @throws CmcpError `OVERLOADED` */
   #reasons({ session }: RecordedSession, server: CatalogServer, uri: string): Reasons {
     const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
-    const followed = servers.get(server.identity) ?? { server, uris: new Map<string, Reasons>(), stream: new AbortController() };
+    const open = servers.get(server.identity);
+    const followed = open ?? { server, principalId: session.principalId, uris: new Map<string, Reasons>(), stream: new AbortController() };
     const known = followed.uris.get(uri);
     if (known !== undefined) return known;
+    if (open === undefined) this.#requireRoom(server, session.principalId);
     if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED) throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
     const reasons: Reasons = { subscribed: false, streams: new Set() };
     followed.uris.set(uri, reasons);
@@ -82,6 +93,20 @@ export class Subscriptions {
     this.#sessions.set(session.id, servers);
     this.#reopen(session, followed);
     return reasons;
+  }
+
+  /** A stdio server tells on the channel that it has anyway; any other on a connection that calls would else have. @throws CmcpError `OVERLOADED` */
+  #requireRoom(server: CatalogServer, principalId: string): void {
+    if (server.transport === "stdio") return;
+    const open = this.#networked();
+    if (open.length >= MAX_FOLLOWED_STREAMS) throw new CmcpError("OVERLOADED", `servers tell of resources on ${MAX_FOLLOWED_STREAMS} streams at a time`);
+    if (open.filter((stream) => stream.principalId === principalId).length >= MAX_STREAMS_PER_PRINCIPAL) {
+      throw new CmcpError("OVERLOADED", `a principal's sessions may follow resources on ${MAX_STREAMS_PER_PRINCIPAL} streams of servers at a time`);
+    }
+  }
+
+  #networked(): Followed[] {
+    return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).filter(({ server }) => server.transport !== "stdio");
   }
 
   /** Takes a reason back; without any the resource is followed no more. */

@@ -1,6 +1,6 @@
 import { upstreamFault } from "../fault.ts";
 
-/** Half of the connections that the host's relay carries at one time: the other half is for messages. */
+/** A quarter of the connections that the host's relay carries at one time: half is for messages, and what is left for streams of other servers. */
 export const MAX_STANDING = 128;
 
 /** The place of one connection. */

@@ -83,7 +83,7 @@ describe("a server that tells of one resource and not of another", { timeout: 60
     for (let n = before; n < 32; n += 1) await (await join()).subscribeResource({ uri: GRANTED });
     const late = await join();
     await assert.rejects(late.subscribeResource({ uri: GRANTED }), ({ data }: Refusal) => data?.error_code === "OVERLOADED");
-    assert.deepEqual(await streams(), { open: 32, max: 96 });
+    assert.deepEqual(await streams(), { open: 32, max: 64 });
     assert.ok((await late.listResources()).resources.some(({ uri }) => uri === GRANTED));
     await clients[0]?.unsubscribeResource({ uri: GRANTED });
     await late.subscribeResource({ uri: GRANTED });

@@ -11,7 +11,7 @@ import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { Upstreams } from "./upstreams.ts";
 
-/** A quarter of what the host's relay carries. */
+/** Of what the host's relay carries. */
 const STANDING = 128;
 
 /** A server of MCP 2024-11-05, and the streams that are open to it. */

@@ -9,20 +9,36 @@ const serverOf = (identity: string, transport: CatalogServer["transport"] = "str
 const server = serverOf("server");
 const sessionOf = (id: string, principalId = "alice"): RecordedSession => ({ session: { id, principalId } }) as RecordedSession;
 
+/** A stream to a server, as the server's side has it. */
+interface Stream {
+  readonly uris: () => readonly string[];
+  readonly signal: AbortSignal;
+  readonly acknowledge: () => void;
+  /** The server offers none, or no second one. */
+  refuse: () => void;
+}
+
 /** Follows nothing anywhere, and keeps what was asked of servers. */
-function start(): { subscriptions: Subscriptions; followed: (readonly string[])[]; left: string[]; said: ((uri: string) => void)[]; updated: string[] } {
+function start(): { streams: Stream[]; subscriptions: Subscriptions; followed: (readonly string[])[]; left: string[]; said: ((uri: string) => void)[]; updated: string[] } {
+  const streams: Stream[] = [];
   const [followed, left, said, updated]: [(readonly string[])[], string[], ((uri: string) => void)[], string[]] = [[], [], [], []];
   const core = {
     upstreams: {
-      follow: async (_: unknown, __: unknown, uris: readonly string[], notified: (method: string, params: { uri: string }) => void) => {
-        followed.push(uris);
+      follow: async (_: unknown, __: unknown, uris: () => readonly string[], notified: (method: string, params: { uri: string }) => void, signal: AbortSignal) => {
+        followed.push(uris());
         said.push((uri) => notified("notifications/resources/updated", { uri }));
+        const stream: Stream = { uris, signal, acknowledge: () => notified("notifications/subscriptions/acknowledged", { uri: "" }), refuse: () => undefined };
+        streams.push(stream);
+        await new Promise<void>((resolve) => {
+          stream.refuse = resolve;
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
       },
       unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
     },
     listeners: { resourceUpdated: (_: string, uri: string) => void updated.push(uri) },
   };
-  return { subscriptions: new Subscriptions(() => core as unknown as Core), followed, left, said, updated };
+  return { streams, subscriptions: new Subscriptions(() => core as unknown as Core), followed, left, said, updated };
 }
 
 test("a session follows so many resources, and no flood of one takes another's", () => {
@@ -42,14 +58,14 @@ test("a principal's sessions follow on so many streams of servers, and all toget
   assert.throws(() => subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1"), { code: "OVERLOADED", message: /a principal's sessions may follow resources on 32 streams/ });
   subscriptions.add(sessionOf("s0"), serverOf("server 0"), "a:2");
   subscriptions.add(sessionOf("s0"), serverOf("a child", "stdio"), "a:1");
-  for (let n = 0; n < 64; n += 1) subscriptions.add(sessionOf(`t${n}`, n < 32 ? "bob" : "carol"), serverOf("old", "http-sse"), "a:1");
-  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), { code: "OVERLOADED", message: /on 96 streams/ });
-  assert.equal(subscriptions.streams, 96);
+  for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`t${n}`, "bob"), serverOf("old", "http-sse"), "a:1");
+  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), { code: "OVERLOADED", message: /on 64 streams/ });
+  assert.equal(subscriptions.streams, 64);
   subscriptions.remove(sessionOf("s7"), serverOf("server 3"), "a:1");
   subscriptions.forget("t0");
   subscriptions.add(sessionOf("u", "dan"), server, "a:1");
   subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1");
-  assert.equal(subscriptions.streams, 96);
+  assert.equal(subscriptions.streams, 64);
 });
 
 test("who subscribed twice gives up once, and the resource is then given up at its server", () => {
@@ -93,4 +109,59 @@ test("a server is heard on what it was asked about and nothing else", () => {
   said[0]?.("a:2");
   said[0]?.("a:1");
   assert.deepEqual(updated, ["a:1"]);
+});
+
+const open = (streams: readonly Stream[]): number[] => streams.flatMap(({ signal }, index) => (signal.aborted ? [] : [index]));
+
+test("a server on HTTP tells on the stream before until it tells on the one that has taken its place", () => {
+  const { subscriptions, streams, said, updated } = start();
+  for (const uri of ["a:1", "a:2", "a:3"]) subscriptions.add(sessionOf("s"), server, uri);
+  assert.deepEqual(open(streams), [0, 2], "never more than two");
+  said[0]?.("a:1");
+  assert.deepEqual(updated, ["a:1"]);
+  streams[1]?.acknowledge();
+  streams[0]?.acknowledge();
+  assert.deepEqual(open(streams), [0, 2]);
+  streams[2]?.acknowledge();
+  streams[2]?.acknowledge();
+  assert.deepEqual(open(streams), [2]);
+  subscriptions.remove(sessionOf("s"), server, "a:1");
+  streams[3]?.acknowledge();
+  assert.deepEqual([open(streams), streams[3]?.uris()], [[3], ["a:2", "a:3"]]);
+});
+
+test("of a server that refuses a second stream the first goes on, and asks for all that is followed when it is opened again", async () => {
+  const { subscriptions, streams } = start();
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  subscriptions.add(sessionOf("s"), server, "a:2");
+  streams[1]?.refuse();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([open(streams).includes(0), streams[0]?.uris()], [true, ["a:1", "a:2"]]);
+  subscriptions.add(sessionOf("s"), server, "a:3");
+  streams[2]?.acknowledge();
+  assert.equal(open(streams).includes(0), false);
+  subscriptions.forget("s");
+  assert.equal(open(streams).includes(2), false);
+});
+
+test("a server that says nothing on a new stream is not told on two for long", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { subscriptions, streams } = start();
+  subscriptions.add(sessionOf("s"), server, "a:1");
+  subscriptions.add(sessionOf("s"), server, "a:2");
+  t.mock.timers.tick(4_999);
+  assert.deepEqual(open(streams), [0, 1]);
+  t.mock.timers.tick(1);
+  assert.deepEqual(open(streams), [1]);
+});
+
+test("on a channel, what a session follows changes without a second stream; nothing is left of one when nothing is followed", () => {
+  const { subscriptions, streams } = start();
+  for (const uri of ["a:1", "a:2"]) subscriptions.add(sessionOf("s"), serverOf("child", "stdio"), uri);
+  assert.deepEqual(open(streams), [1]);
+  for (const uri of ["b:1", "b:2"]) subscriptions.add(sessionOf("s"), server, uri);
+  for (const uri of ["b:1", "b:2"]) subscriptions.remove(sessionOf("s"), server, uri);
+  assert.deepEqual(open(streams), [1]);
+  subscriptions.forget("s");
+  assert.deepEqual(open(streams), []);
 });

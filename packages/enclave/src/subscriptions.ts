@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
+import { SUBSCRIPTION_ACKNOWLEDGED } from "@cmcp/mcp";
 import type { Core } from "./core.ts";
 import type { RecordedSession } from "./record/recorded-session.ts";
 import { reportFault } from "./report-fault.ts";
@@ -8,8 +9,11 @@ import type { OnBehalfOf } from "./upstreams.ts";
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
 /** Streams on which servers on the network tell of resources, one for each session and server: in all, and of one principal. */
-export const MAX_FOLLOWED_STREAMS = 96;
+export const MAX_FOLLOWED_STREAMS = 64;
 const MAX_STREAMS_PER_PRINCIPAL = 32;
+
+/** How long a server on HTTP may take until it tells on a new stream; the one before it ends then, in milliseconds. */
+const OVERLAP_MS = 5_000;
 
 /** Why a resource is followed. */
 interface Reasons {
@@ -19,12 +23,12 @@ interface Reasons {
   readonly streams: Set<AbortSignal>;
 }
 
-/** What one session follows at one server, and the stream that tells of it. */
+/** What one session follows at one server, and the streams that tell of it: two while the second is to take the place of the first. */
 interface Followed {
   readonly server: CatalogServer;
   readonly principalId: string;
   readonly uris: Map<string, Reasons>;
-  stream: AbortController;
+  streams: AbortController[];
 }
 
 /** The resources that sessions follow; for each session and server one stream, opened anew when what is followed changes. */
@@ -74,7 +78,7 @@ export class Subscriptions {
 
   /** Ends everything a session follows. */
   forget(sessionId: string): void {
-    for (const { stream } of this.#sessions.get(sessionId)?.values() ?? []) stream.abort();
+    for (const followed of this.#sessions.get(sessionId)?.values() ?? []) end(followed.streams.splice(0));
     this.#sessions.delete(sessionId);
   }
 
@@ -82,7 +86,7 @@ export class Subscriptions {
   #reasons({ session }: RecordedSession, server: CatalogServer, uri: string): Reasons {
     const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
     const open = servers.get(server.identity);
-    const followed = open ?? { server, principalId: session.principalId, uris: new Map<string, Reasons>(), stream: new AbortController() };
+    const followed = open ?? { server, principalId: session.principalId, uris: new Map<string, Reasons>(), streams: [] };
     const known = followed.uris.get(uri);
     if (known !== undefined) return known;
     if (open === undefined) this.#requireRoom(server, session.principalId);
@@ -122,24 +126,39 @@ export class Subscriptions {
   }
 
   #reopen(session: OnBehalfOf, followed: Followed): void {
-    followed.stream.abort();
-    if (followed.uris.size === 0) {
-      this.#sessions.get(session.id)?.delete(followed.server.identity);
+    const { server, streams, uris } = followed;
+    // Over HTTP what a server says between two streams would be lost; on a channel both are the same.
+    if (uris.size === 0 || server.transport !== "streamable-http") end(streams.splice(0));
+    if (uris.size === 0) {
+      this.#sessions.get(session.id)?.delete(server.identity);
       return;
     }
-    followed.stream = new AbortController();
+    // One that is not there yet and is out of date already.
+    end(streams.splice(1));
+    const stream = new AbortController();
+    streams.push(stream);
+    const tells = (): void => end(streams.splice(0, streams.indexOf(stream) === 1 ? 1 : 0));
+    const late = setTimeout(tells, OVERLAP_MS).unref();
     const { upstreams, listeners } = this.#core();
     upstreams
       .follow(
-        followed.server,
+        server,
         session,
-        [...followed.uris.keys()],
+        () => [...uris.keys()],
         (method, params) => {
+          if (method === SUBSCRIPTION_ACKNOWLEDGED) tells();
           // A server may only speak of what it was asked about.
-          if (method === "notifications/resources/updated" && typeof params.uri === "string" && followed.uris.has(params.uri)) listeners.resourceUpdated(session.id, params.uri);
+          if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri)) listeners.resourceUpdated(session.id, params.uri);
         },
-        followed.stream.signal,
+        stream.signal,
       )
-      .catch(reportFault);
+      // A server of the legacy era has one stream for each session, and refuses another while it is open: that one goes on.
+      .then(() => streams.splice(0, streams.length, ...streams.filter((other) => other !== stream)))
+      .catch(reportFault)
+      .finally(() => clearTimeout(late));
   }
+}
+
+function end(streams: readonly AbortController[]): void {
+  for (const stream of streams) stream.abort();
 }

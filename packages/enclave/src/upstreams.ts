@@ -84,8 +84,10 @@ export class Upstreams {
   }
 
   /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(server: CatalogServer, session: OnBehalfOf, uris: readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#client(server).listen(keyOf(server, session), { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: uris }, notified, AbortSignal.any([signal, this.#closing.signal]));
+  async follow(server: CatalogServer, session: OnBehalfOf, uris: () => readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
+    // What is followed then, whenever a stream has to be opened again.
+    const filter = { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, get resourceSubscriptions() { return uris(); } };
+    await this.#client(server).listen(keyOf(server, session), filter, notified, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */

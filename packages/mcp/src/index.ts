@@ -31,6 +31,7 @@ export { ChannelClient } from "./upstream/channel/client.ts";
 export { Following } from "./upstream/channel/following.ts";
 export { StandingPlaces } from "./upstream/channel/standing.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
+export { SUBSCRIPTION_ACKNOWLEDGED } from "./upstream/modern/transport.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
 export { legacyPeer } from "./upstream/legacy/peer.ts";

@@ -126,14 +126,13 @@ export class UpstreamClient implements Upstream {
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
     const limits = listeningLimits(this.#limits);
     const heard = rateLimited(notified);
-    const uris = filter.resourceSubscriptions ?? [];
     await keepListening(async () => {
       const era = await this.#known(this.#era.current(), signal);
       if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits);
       return await this.#sessions.run(sessionKey, silentPeer(signal), async (session) => {
         // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
         const subscribe = async (): Promise<void> => {
-          for (const uri of uris) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
+          for (const uri of filter.resourceSubscriptions ?? []) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
         };
         const [offered] = await Promise.all([this.#legacy.listen(session, { notified: heard }, signal, limits), subscribe()]);
         return offered;

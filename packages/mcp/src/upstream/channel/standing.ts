@@ -1,6 +1,6 @@
 import { upstreamFault } from "../fault.ts";
 
-/** A quarter of the connections that the host's relay carries at one time: half is for messages, and what is left for streams of other servers. */
+/** Of the connections that the host's relay carries at one time: the others are for calls, and for streams of other servers. */
 export const MAX_STANDING = 128;
 
 /** The place of one connection. */

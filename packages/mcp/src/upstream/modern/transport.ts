@@ -17,7 +17,8 @@ import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
 /** MCP 2026-07-28, "Subscriptions": the first message of each, and what of it is honoured. */
-const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+/** With what a server begins to tell on a subscription's stream. */
+export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** One request of the modern era, without what every one of them carries. */
 export interface ModernRequest {
@@ -97,7 +98,7 @@ export class ModernTransport {
       if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
       for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
         if (message.kind === "failure") throw new UpstreamRefusal(message.error);
-        if (message.kind !== "notification" || message.method !== ACKNOWLEDGED || !isAbout(message, id)) throw protocolFault("the tool server did not acknowledge the subscription first");
+        if (message.kind !== "notification" || message.method !== SUBSCRIPTION_ACKNOWLEDGED || !isAbout(message, id)) throw protocolFault("the tool server did not acknowledge the subscription first");
         const honoured = message.params?.notifications;
         return isJsonObject(honoured) ? honoured : {};
       }

@@ -9,7 +9,7 @@ import { debugMachine, published, started, temporaryFolder } from "./image.ts";
 import { writeOverlaid } from "./overlay.ts";
 import { guestReport } from "./report.ts";
 
-/** The published initramfs unpacked, plus what runs in it; docs say 256 MB at rest. */
+/** The initramfs unpacked, and what runs in it; docs say 256 MB at rest. */
 const MAX_USED = 256 * 1024 * 1024;
 /** Every file system, and whether anything in it may be changed through it. */
 const MOUNTS = { "/": "ro", "/usr": "ro", "/run": "ro", "/dev": "rw", "/proc": "rw", "/sys": "rw", "/sys/kernel/security": "rw" } as const;

@@ -12,9 +12,6 @@ const MAX_FOLLOWED = 256;
 export const MAX_FOLLOWED_STREAMS = 64;
 const MAX_STREAMS_PER_PRINCIPAL = 32;
 
-/** How long a server on HTTP may take until it tells on a new stream; the one before it ends then, in milliseconds. */
-const OVERLAP_MS = 5_000;
-
 /** Why a resource is followed. */
 interface Reasons {
   /** The session has subscribed to it: once or more often is the same (MCP, Resources, "Subscriptions"). */
@@ -127,35 +124,33 @@ export class Subscriptions {
 
   #reopen(session: OnBehalfOf, followed: Followed): void {
     const { server, streams, uris } = followed;
-    // Over HTTP what a server says between two streams would be lost; on a channel both are the same.
-    if (uris.size === 0 || server.transport !== "streamable-http") end(streams.splice(0));
+    const { upstreams, listeners } = this.#core();
     if (uris.size === 0) {
+      end(streams.splice(0));
       this.#sessions.get(session.id)?.delete(server.identity);
       return;
     }
-    // One that is not there yet and is out of date already.
-    end(streams.splice(1));
+    if (streams.length > 0 && upstreams.tellsOnOneStream(server)) return;
+    // Over HTTP what a server says between two streams would be lost, so the first ends when the second is there; one that is not
+    // there yet is out of date. On a channel both are the same.
+    end(streams.splice(server.transport === "streamable-http" ? 1 : 0));
     const stream = new AbortController();
     streams.push(stream);
-    const tells = (): void => end(streams.splice(0, streams.indexOf(stream) === 1 ? 1 : 0));
-    const late = setTimeout(tells, OVERLAP_MS).unref();
-    const { upstreams, listeners } = this.#core();
     upstreams
       .follow(
         server,
         session,
         () => [...uris.keys()],
         (method, params) => {
-          if (method === SUBSCRIPTION_ACKNOWLEDGED) tells();
+          if (method === SUBSCRIPTION_ACKNOWLEDGED && streams[1] === stream) end(streams.splice(0, 1));
           // A server may only speak of what it was asked about.
           if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri)) listeners.resourceUpdated(session.id, params.uri);
         },
         stream.signal,
       )
-      // A server of the legacy era has one stream for each session, and refuses another while it is open: that one goes on.
+      // A server that offers no such stream is asked again when something else is followed.
       .then(() => streams.splice(0, streams.length, ...streams.filter((other) => other !== stream)))
-      .catch(reportFault)
-      .finally(() => clearTimeout(late));
+      .catch(reportFault);
   }
 }
 

@@ -83,6 +83,12 @@ export class Upstreams {
     else await client.request(keyOf(server, session), request, peer);
   }
 
+  /** Whether a server tells a session of whatever it has subscribed to on one stream, as over HTTP in the legacy era, and refuses another. */
+  tellsOnOneStream(server: CatalogServer): boolean {
+    const client = this.#client(server);
+    return client instanceof UpstreamClient && client.era === "legacy";
+  }
+
   /** Hears from a server that resources changed that one session follows. Never throws. */
   async follow(server: CatalogServer, session: OnBehalfOf, uris: () => readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
     // What is followed then, whenever a stream has to be opened again.

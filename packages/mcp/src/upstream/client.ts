@@ -76,6 +76,11 @@ export class UpstreamClient implements Upstream {
     this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal, options.era);
   }
 
+  /** The era the server was last met in; `undefined` before that. */
+  get era(): UpstreamEra | undefined {
+    return this.#era.found;
+  }
+
   get load(): UpstreamLoad {
     return { requests: this.#calls.running, streams: this.#streams.running, unattributed: 0 };
   }

@@ -16,8 +16,7 @@ import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
-/** MCP 2026-07-28, "Subscriptions": the first message of each, and what of it is honoured. */
-/** With what a server begins to tell on a subscription's stream. */
+/** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
 export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** One request of the modern era, without what every one of them carries. */

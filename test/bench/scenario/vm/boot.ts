@@ -65,6 +65,6 @@ export async function boots({ plan, setUp }: Bench): Promise<readonly Row[]> {
     figure("the same with one processor", alone.serving.uptimeSeconds, "s", `one start; reachable at ${alone.reachable.uptimeSeconds.toFixed(1)} s`),
     figure("start of QEMU to serving", of(({ wallSeconds }) => wallSeconds), "s", "wall time, firmware and vsock daemon included"),
     figure("CPU time of QEMU to serving", alone.cpuSeconds, "s", "with one processor, firmware included; what guest time comes to where nothing else runs, and hardly more where it does"),
-    atMost("memory of the machine at rest", of(({ atRest }) => atRest.usedBytes) / MEBI, TARGETS.memoryMiB, "MiB", `MemTotal - MemAvailable in the guest, unpacked image included; the runtime's resident part ${(of(({ atRest }) => atRest.residentBytes) / MEBI).toFixed(0)} MiB`),
+    atMost("memory of the machine at rest", of(({ atRest }) => atRest.usedBytes) / MEBI, TARGETS.memoryMiB, "MiB", `MemTotal - MemAvailable in the guest: the unpacked initramfs included, pages of Node that can be unpacked again not; the runtime's resident part ${(of(({ atRest }) => atRest.residentBytes) / MEBI).toFixed(0)} MiB`),
   ];
 }

@@ -131,15 +131,15 @@ export class UpstreamClient implements Upstream {
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
     const limits = listeningLimits(this.#limits);
     const heard = rateLimited(notified);
-    await keepListening(async () => {
+    await keepListening(async (position) => {
       const era = await this.#known(this.#era.current(), signal);
-      if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits);
-      return await this.#sessions.run(sessionKey, silentPeer(signal), async (session) => {
+      if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits, position);
+      return await this.#sessions.run(sessionKey, { signal }, async (session) => {
         // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
         const subscribe = async (): Promise<void> => {
           for (const uri of filter.resourceSubscriptions ?? []) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
         };
-        const [offered] = await Promise.all([this.#legacy.listen(session, { notified: heard }, signal, limits), subscribe()]);
+        const [offered] = await Promise.all([this.#legacy.listen(session, { notified: heard }, signal, limits, position), subscribe()]);
         return offered;
       });
     }, signal);
@@ -150,7 +150,7 @@ export class UpstreamClient implements Upstream {
     const peer = silentPeer(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(COURTESY_MS)]));
     await this.#known(this.#era.current(), peer.signal)
       .then(async (era) => {
-        if (era === "legacy") await this.#sessions.run(sessionKey, peer, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer));
+        if (era === "legacy") await this.#sessions.run(sessionKey, { signal: peer.signal }, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer));
       })
       .catch(() => undefined);
   }

@@ -28,7 +28,7 @@ const wrong: Record<string, Handshake> = {
   "no version": { initialize: (request) => json(reply(request, { capabilities: {} })) },
   "no capabilities": { initialize: (request) => json(reply(request, { protocolVersion: "2025-11-25" })) },
   "a session id that is no visible ASCII": { initialize: initialize("2025-11-25", { "mcp-session-id": "a b" }) },
-  "a session id longer than 512": { initialize: initialize("2025-11-25", { "mcp-session-id": "x".repeat(513) }) },
+  "a session id longer than 4096": { initialize: initialize("2025-11-25", { "mcp-session-id": "x".repeat(4_097) }) },
   "HTTP 404": { initialize: () => http(404, {}, "") },
   "another id": { initialize: (request) => json({ ...reply(request, OK), id: 77 }) },
   "a refused notifications/initialized": { initialized: http(500, {}, "") },
@@ -47,7 +47,7 @@ for (const [name, handshake] of Object.entries(wrong)) {
 }
 
 await test("the newest version is offered with no capabilities, and any legacy one taken", async (t) => {
-  for (const version of ["2025-11-25", "2025-06-18", "2025-03-26"]) {
+  for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) {
     const { client, server } = await start(t, { initialize: initialize(version) });
     await client.callTool("s", toolNamed("tool"), {}, forever);
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "gateway", version: "1" } };
@@ -55,6 +55,13 @@ await test("the newest version is offered with no capabilities, and any legacy o
     assert.deepEqual(server.requests.map(({ message }) => message.method), ["server/discover", "initialize", "notifications/initialized", "tools/call"]);
     assert.equal(server.calls()[0]?.headers.get("mcp-protocol-version"), version);
   }
+});
+
+await test("a session id of 4096 characters is sent back as it came", async (t) => {
+  const id = "x".repeat(4_096);
+  const { client, server } = await start(t, { initialize: initialize("2025-11-25", { "mcp-session-id": id }) });
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
+  assert.equal(server.calls()[0]?.headers.get("mcp-session-id"), id);
 });
 
 await test("a server without sessions is called without a handle, and a 404 of it is not tried again", async (t) => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "../ingress/ports.ts";
 import type { Peer } from "../peer.ts";
+import type { StreamPosition } from "./answer.ts";
 import type { UpstreamLimits } from "./options.ts";
 
 /** Takes what a server says on a stream of its own. */
@@ -28,6 +29,8 @@ const MAX_PER_SECOND = 100;
 /** Waits between two streams, in milliseconds: doubled after each that ended at once. */
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
+/** The longest that a timer waits (2^31 - 1); a longer one would not wait at all. */
+const MAX_TIMER_MS = 0x7fff_ffff;
 /** A stream that lasted this long was a good one. */
 const GOOD_MS = 30_000;
 
@@ -56,19 +59,21 @@ export function rateLimited(notified: Notified): Notified {
 }
 
 /**
- * Keeps a stream open until `signal` aborts: when it ends it is opened again, after a wait. Ends early when the
- * server offers none. Never throws.
+ * Keeps a stream open until `signal` aborts: when it ends it is opened again, after a wait, which is no shorter than the
+ * server wants it. Ends early when the server offers none. Never throws.
+ * @param open reads one stream to its end, false where there is none; it keeps what it is given up to date
  */
-export async function keepListening(open: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+export async function keepListening(open: (position: StreamPosition) => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const position: StreamPosition = { lastEventId: null, retryMs: null };
   for (let wait = FIRST_WAIT_MS; !signal.aborted; ) {
     const since = performance.now();
     try {
-      if (!(await open())) return;
+      if (!(await open(position))) return;
     } catch (thrown) {
       // The server is gone, or was never there; what it would have said is found out by listing.
       if (!(thrown instanceof CmcpError) && !signal.aborted) throw thrown;
     }
     wait = performance.now() - since > GOOD_MS ? FIRST_WAIT_MS : Math.min(wait * 2, LONGEST_WAIT_MS);
-    await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+    await sleep(Math.min(Math.max(wait, position.retryMs ?? 0), MAX_TIMER_MS), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

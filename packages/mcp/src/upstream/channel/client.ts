@@ -1,7 +1,7 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { ListKind, ListenFilter } from "../../ingress/ports.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
-import { LEGACY_VERSIONS, NEWEST_LEGACY_VERSION } from "../../versions.ts";
+import { NEWEST_LEGACY_VERSION, SERVER_VERSIONS, isServerVersion } from "../../versions.ts";
 import { anyAborted, raced } from "../abort.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import type { LogLevel } from "../../log-level.ts";
@@ -161,11 +161,8 @@ export class ChannelClient implements Upstream {
   }
 }
 
-/** Versions of servers behind these transports; the oldest knows no other transport than the old HTTP with SSE. */
-const VERSIONS: readonly string[] = [...LEGACY_VERSIONS, "2024-11-05"];
-
 function readKnown({ protocolVersion, capabilities }: JsonObject): Offers {
-  if (typeof protocolVersion !== "string" || !VERSIONS.includes(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${VERSIONS.join(", ")}`);
+  if (!isServerVersion(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
   return readOffers(capabilities, protocolVersion);
 }

@@ -62,7 +62,7 @@ export class Attendance {
     const { promise, resolve } = Promise.withResolvers<void>();
     const latest = (): Attending | undefined => [...attending].at(-1);
     const listener = { notified: logTo(() => latest()?.peer), asked: latest, opened: resolve };
-    const ended = keepListening(() => this.#transport.listen(session, listener, stop.signal, this.#limits), stop.signal);
+    const ended = keepListening((position) => this.#transport.listen(session, listener, stop.signal, this.#limits, position), stop.signal);
     // A server without such a stream, or one that is slow to open it, does not hold the call back.
     const opened = Promise.race([promise, ended, sleep(OPEN_MS, undefined, { ref: false })]).then(() => undefined);
     return { session, attending, opened, stop };

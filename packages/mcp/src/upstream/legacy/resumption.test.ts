@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { EVENT_STREAM, chunk, event, http, reply, type Script } from "../../testing/scripted-server.ts";
@@ -25,6 +26,35 @@ await test("a stream that broke off is gone on with where it ended, in its sessi
   const resumed = server.requests.find(({ headers }) => headers.has("last-event-id"));
   assert.deepEqual([resumed?.method, resumed?.headers.get("last-event-id"), resumed?.headers.get("mcp-session-id")], ["GET", "e-1", "session-1"]);
   assert.equal(server.calls().length, 1);
+});
+
+/** A stream that gives itself an id, after which the connection is reset. */
+const lose = (socket: Socket, retryMs = 1): void => void socket.write(`${EVENT_STREAM}${chunk(`retry: ${retryMs}\nid: e-1\ndata:\n\n`)}`, () => setTimeout(() => socket.resetAndDestroy(), 50));
+
+await test("one whose connection was lost is gone on with too, until nothing new came three times", async (t) => {
+  let lost = 0;
+  const { client, server } = await start(t, (_, socket) => {
+    lost += 1;
+    if (lost <= 3) lose(socket);
+    else socket.write(`${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls().at(-1)?.message.id ?? null, result: OK })}0\r\n\r\n`);
+  });
+  assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
+  assert.equal(server.calls().length, 1);
+  lost = -1;
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
+  assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_UNAVAILABLE", 1, 2]);
+});
+
+await test("one whose connection was lost before it had an event is of unknown outcome", async (t) => {
+  const { client, server } = await start(t, (_, socket) => void socket.write(EVENT_STREAM, () => setTimeout(() => socket.resetAndDestroy(), 50)));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
+  assert.deepEqual([fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length], ["UPSTREAM_UNAVAILABLE", 1, 0]);
+});
+
+await test("a server that wants to be asked again later than it may be silent is not asked at all", async (t) => {
+  const { client, server } = await start(t, (_, socket) => lose(socket, 60_001));
+  const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
+  assert.deepEqual([fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length], ["UPSTREAM_TIMEOUT", 1, 0]);
 });
 
 const refusal = JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32600, message: "no such stream" } });

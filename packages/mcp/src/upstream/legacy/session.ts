@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { LEGACY_VERSIONS, isLegacyVersion, type LegacyVersion } from "../../versions.ts";
+import { SERVER_VERSIONS, isServerVersion, type ServerVersion } from "../../versions.ts";
 import { takesTasks } from "../../tasks/support.ts";
 import { protocolFault } from "../fault.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
@@ -9,7 +9,7 @@ import { ServerRequests } from "./server-requests.ts";
 export interface UpstreamSession {
   /** `Mcp-Session-Id` the server gave; `null` when it keeps no sessions. */
   readonly id: string | null;
-  readonly version: LegacyVersion;
+  readonly version: ServerVersion;
   readonly offers: Offers;
   readonly logLevel: ServerLogLevel;
   readonly requests: ServerRequests;
@@ -23,7 +23,8 @@ export interface Offers {
   readonly logging: boolean;
 }
 
-const MAX_SESSION_ID = 512;
+/** Characters of a session id. Some are signed tokens; longer ones no longer fit what servers take as headers. */
+const MAX_SESSION_ID = 4_096;
 
 /** What a server's capabilities come to here. */
 export function readOffers(capabilities: JsonObject, version: string): Offers {
@@ -33,8 +34,8 @@ export function readOffers(capabilities: JsonObject, version: string): Offers {
 /** Version and capabilities the server answered `initialize` with. Throws `UPSTREAM_PROTOCOL_ERROR` for a version not offered here. */
 export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id"> {
   const { protocolVersion, capabilities } = result;
-  if (!isLegacyVersion(protocolVersion)) {
-    throw protocolFault(`the tool server speaks none of the MCP versions ${LEGACY_VERSIONS.join(", ")}`);
+  if (!isServerVersion(protocolVersion)) {
+    throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);
   }
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
   return { version: protocolVersion, offers: readOffers(capabilities, protocolVersion), logLevel: new ServerLogLevel(), requests: new ServerRequests() };

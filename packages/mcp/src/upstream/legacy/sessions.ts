@@ -2,7 +2,7 @@ import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { withSent } from "../fault.ts";
-import { silentPeer, type Peer } from "../../peer.ts";
+import { silentPeer } from "../../peer.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
 import { NotResumed, SessionLost, type LegacyTransport } from "./transport.ts";
 
@@ -12,12 +12,21 @@ interface Opening {
   session: UpstreamSession | undefined;
 }
 
+/** On whose behalf something runs in a session. */
+interface Caller {
+  readonly signal: AbortSignal;
+  /** What it can be asked for. */
+  readonly capabilities?: JsonObject;
+}
+
 /** The MCP sessions with one tool server: one for each gateway session, opened on first use. */
 export class LegacySessions {
   readonly #transport: LegacyTransport;
   readonly #clientInfo: { readonly name: string; readonly version: string };
   readonly #closing: AbortSignal;
   readonly #openings = new Map<string, Opening>();
+  /** What the server was told first that the caller of each can be asked for, and is told again whenever it has to be opened anew. */
+  readonly #declared = new Map<string, JsonObject>();
 
   constructor(transport: LegacyTransport, clientInfo: { readonly name: string; readonly version: string }, closing: AbortSignal) {
     this.#transport = transport;
@@ -25,13 +34,16 @@ export class LegacySessions {
     this.#closing = closing;
   }
 
-  /** Runs a request in the session of `key`, opening it if need be, and once more when the server lost it before. */
-  async run<T>(key: string, peer: Peer, request: (session: UpstreamSession) => Promise<T>): Promise<T> {
+  /**
+   * Runs a request in the session of `key`, opening it if need be, and once more when the server lost it before.
+   * @param caller without capabilities where it speaks for the session and for nobody who could be asked
+   */
+  async run<T>(key: string, caller: Caller, request: (session: UpstreamSession) => Promise<T>): Promise<T> {
     let lost: SessionLost | undefined;
     for (;;) {
-      const opening = this.#opening(key, peer.capabilities);
+      const opening = this.#opening(key, caller.capabilities);
       try {
-        return await request(opening.session ?? (await this.#opened(opening.promise, peer.signal)));
+        return await request(opening.session ?? (await this.#opened(opening.promise, caller.signal)));
       } catch (thrown) {
         const fault = asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read");
         // Servers answer 404, some 400, for a session they no longer know. Only 404 to the request itself says that nothing ran.
@@ -48,6 +60,7 @@ export class LegacySessions {
   async close(key: string): Promise<void> {
     const opening = this.#openings.get(key);
     this.#openings.delete(key);
+    this.#declared.delete(key);
     if (opening?.session !== undefined) await this.#transport.end(opening.session);
     // One that is still being opened has lost its caller: it ends when it can, and nobody waits.
     else opening?.promise.then((session) => this.#transport.end(session), () => undefined);
@@ -56,12 +69,15 @@ export class LegacySessions {
   /** Forgets all of them without a word to the server. */
   clear(): void {
     this.#openings.clear();
+    this.#declared.clear();
   }
 
-  #opening(key: string, capabilities: JsonObject): Opening {
+  #opening(key: string, capabilities: JsonObject | undefined): Opening {
     const known = this.#openings.get(key);
     if (known !== undefined) return known;
-    const opening: Opening = { promise: this.#initialize(capabilities), session: undefined };
+    const declared = this.#declared.get(key) ?? capabilities;
+    if (declared !== undefined) this.#declared.set(key, declared);
+    const opening: Opening = { promise: this.#initialize(declared ?? {}), session: undefined };
     this.#openings.set(key, opening);
     opening.promise.then(
       (session) => (opening.session = session),

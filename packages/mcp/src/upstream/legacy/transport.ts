@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
 import { BATCHING_VERSION } from "../../versions.ts";
@@ -11,6 +10,7 @@ import type { StandingListener } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
+import { Resumption } from "./resumption.ts";
 import { readSessionId, type UpstreamSession } from "./session.ts";
 
 /** The server does not know our session, so it ran nothing of what was sent in it (MCP, "Session Management"). */
@@ -31,15 +31,11 @@ export class NotResumed extends CmcpError {
 const COURTESY_MS = 5_000;
 /** Requests a server may make within one answer, and have open on one stream of its own. */
 const MAX_SERVER_REQUESTS = 16;
-/** How often one answer is gone on with after its stream ended early, and the wait before each, in milliseconds. */
-const MAX_RESUMPTIONS = 64;
-const DEFAULT_RETRY_MS = 1_000;
-const MAX_RETRY_MS = 10_000;
 
 /** MCP "Cancellation": from either side, of its own request. */
 const CANCELLED = "notifications/cancelled";
 /** HTTP statuses of a server that offers no stream of its own. */
-const NO_STREAM: readonly number[] = [400, 404, 405, 406, 501];
+const NO_STREAM: readonly number[] = [404, 405, 406, 501];
 
 /** An answered request. */
 export interface Answered {
@@ -80,6 +76,10 @@ function hasBatches(session: UpstreamSession | null): boolean {
   return session?.version === BATCHING_VERSION;
 }
 
+function isLostConnection(thrown: unknown): thrown is CmcpError {
+  return thrown instanceof CmcpError && thrown.code === "UPSTREAM_UNAVAILABLE";
+}
+
 /** JSON-RPC over streamable HTTP, as protocol versions with sessions have it. */
 export class LegacyTransport {
   readonly #exchanges: Exchanges;
@@ -111,40 +111,43 @@ export class LegacyTransport {
     }
   }
 
-  /** Reads the answer, going on with an event stream that the server closed before it was complete (MCP 2025-11-25, "Resumability and Redelivery"). */
+  /** Reads the answer, going on with an event stream that ended, or whose connection was lost, before it was complete. */
   async #answered(first: HttpExchange, asked: Asked): Promise<Answered> {
-    const position: StreamPosition = { lastEventId: null, retryMs: null };
+    const { signal } = asked.peer;
+    const resumption = new Resumption();
     let exchange = first;
-    for (let resumed = 0; ; resumed += 1) {
+    for (;;) {
+      let lost: CmcpError | null = null;
       try {
-        const answered = await this.#answer(exchange, asked, position, exchange !== first);
+        const answered = await this.#answer(exchange, asked, resumption.position, exchange !== first);
         exchange.release(DRAIN_MS);
         if (answered !== null) return answered;
       } catch (thrown) {
         exchange.abandon();
-        throw thrown;
+        if (!isLostConnection(thrown) || signal.aborted) throw thrown;
+        lost = thrown;
       }
-      if (position.lastEventId === null || asked.session === null || resumed >= MAX_RESUMPTIONS) throw protocolFault("the tool server's answer ended without a reply");
-      await sleep(Math.min(position.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS), undefined, { signal: asked.peer.signal });
-      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": position.lastEventId }, asked.peer.signal);
+      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, signal);
+      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, signal);
       for (const answering of asked.own?.answering ?? []) void exchange.hold(answering);
     }
   }
 
   /**
    * Reads the session's own stream until it ends (MCP 2025-11-25, "Listening for Messages from the Server").
+   * @param position kept up to date with how long the server wants its client to wait
    * @returns false when the server offers no such stream
    */
-  async listen(session: UpstreamSession, { notified, asked, opened }: StandingListener, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
+  async listen(session: UpstreamSession, { notified, asked, opened }: StandingListener, signal: AbortSignal, limits: UpstreamLimits, position: StreamPosition): Promise<boolean> {
     const exchange = this.#streams.get(sessionHeaders(session), signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
-      if (NO_STREAM.includes(status)) return false;
+      if (NO_STREAM.includes(status) || (status === 400 && (await this.#knows(session, signal)))) return false;
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened?.();
       let open = 0;
-      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { batches: hasBatches(session) })) {
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position, batches: hasBatches(session) })) {
         if (message.kind === "notification") {
           if (message.method === CANCELLED) session.requests.takeBack(message.params);
           notified(message.method, message.params ?? {});
@@ -158,6 +161,18 @@ export class LegacyTransport {
       return true;
     } finally {
       exchange.abandon();
+    }
+  }
+
+  /** Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer no stream. @throws CmcpError the refusal of one that does not */
+  async #knows(session: UpstreamSession, signal: AbortSignal): Promise<boolean> {
+    if (session.id === null) return true;
+    try {
+      await this.request(session, "ping", {}, silentPeer(signal));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof UpstreamRefusal && thrown.detail["status"] === undefined) return true;
+      throw thrown;
     }
   }
 

@@ -1,11 +1,12 @@
 import { asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../../jsonrpc/message.ts";
+import { RPC } from "../../jsonrpc/reply.ts";
 import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { NAMED_BY } from "../../modern/named-by.ts";
 import { declaresTasks, tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
-import { readAnswer, readRefusal } from "../answer.ts";
+import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import { askable } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
@@ -18,6 +19,9 @@ import { UpstreamRefusal } from "../refusal.ts";
 
 /** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
 export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+
+/** HTTP statuses of a server that has no subscriptions. */
+const NOT_OFFERED: readonly number[] = [404, 405, 501];
 
 /** One request of the modern era, without what every one of them carries. */
 export interface ModernRequest {
@@ -67,19 +71,25 @@ export class ModernTransport {
 
   /**
    * Reads a subscription's stream until it ends (MCP 2026-07-28, "Subscriptions").
+   * @param position kept up to date with how long the server wants its client to wait
    * @returns false when the server offers none
+   * @throws CmcpError what else it refuses the subscription with
    */
-  async listen(filter: JsonObject, notified: Notified, signal: AbortSignal, limits: UpstreamLimits): Promise<boolean> {
+  async listen(filter: JsonObject, notified: Notified, signal: AbortSignal, limits: UpstreamLimits, position: StreamPosition): Promise<boolean> {
     const { id, exchange } = this.#subscribe(this.#streams, filter, signal, limits);
     try {
       const { status, headers } = await exchange.head();
-      if (status !== 200) return false;
-      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes)) {
-        if (message.kind === "failure") return false;
+      if (NOT_OFFERED.includes(status)) return false;
+      if (status !== 200) throw await readRefusal(exchange, status, headers, id, limits.maxResponseBytes);
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position })) {
+        if (message.kind === "failure") throw new UpstreamRefusal(message.error);
         if (message.kind === "result") return true;
         if (message.kind === "notification" && isAbout(message, id)) notified(message.method, message.params ?? {});
       }
       return true;
+    } catch (thrown) {
+      if (thrown instanceof UpstreamRefusal && thrown.rpcCode === RPC.methodNotFound) return false;
+      throw thrown;
     } finally {
       exchange.abandon();
     }

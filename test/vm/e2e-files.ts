@@ -28,6 +28,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "policy-reload.test.ts", test: "in development, a gateway with a pinned signing key and a pinned hash", why: "software attestation, which a machine with a TPM does not use" },
 
   { file: "bad-input.test.ts", why: TIME },
+  { file: "browsers.test.ts", why: TIME },
   { file: "buffered-bytes.test.ts", why: "time: an emulated processor takes a minute to inspect each of its answers of 24 MiB" },
   { file: "closed-sessions.test.ts", why: TIME },
   { file: "credentials.test.ts", why: TIME },

@@ -6,6 +6,8 @@ export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
   "content-type",
   "accept",
   "origin",
+  "access-control-request-method",
+  "access-control-request-headers",
   "mcp-session-id",
   "mcp-protocol-version",
   "mcp-method",

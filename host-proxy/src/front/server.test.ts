@@ -61,6 +61,29 @@ await test("a repeated header is refused unless it is a list", async (t) => {
   assert.match(lists, /"accept":"a\/b, c\/d"/);
 });
 
+await test("a page's preflight reaches the enclave whole, and the answer's words about origins reach the page", async (t) => {
+  const asked = { origin: "https://app.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization,mcp-method" };
+  const answered = { "access-control-allow-origin": "https://app.example", "access-control-allow-methods": "POST", "access-control-allow-headers": "authorization", "access-control-max-age": "7200", "access-control-expose-headers": "mcp-session-id", vary: "Origin" };
+  const { port } = await startFrontHarness(t, async (exchange) => {
+    const { opening } = exchange;
+    assert.deepEqual(opening.t === "request" && [opening.method, opening.headers], ["OPTIONS", asked]);
+    await exchange.respond({ status: 204, headers: answered });
+    await exchange.end();
+  });
+  const { status, headers } = await send(port, { method: "OPTIONS", path: "/mcp", headers: asked });
+  const { date: _date, connection: _connection, "keep-alive": _keepAlive, ...others } = headers;
+  assert.deepEqual([status, others], [204, answered]);
+});
+
+await test("what the host refuses by itself says nothing of origins, which are the enclave's to let in", async (t) => {
+  const { port, link } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
+  await link.lost();
+  for (const [method, expected] of [["POST", 503], ["OPTIONS", 503], ["PUT", 405]] as const) {
+    const { status, headers } = await send(port, { method, path: "/mcp", headers: { origin: "https://app.example", "access-control-request-method": "POST" } });
+    assert.deepEqual([status, Object.keys(headers).filter((name) => name === "vary" || name.startsWith("access-control-"))], [expected, []], method);
+  }
+});
+
 await test("header values are bounded ASCII", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   const head = "POST /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n";

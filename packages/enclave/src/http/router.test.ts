@@ -1,29 +1,8 @@
 /** What an agent may write where a session's name belongs: any host may forward any path. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConfig } from "@cmcp/launch";
-import { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
-import { PhaseMachine } from "../boot/phases.ts";
-import { createHandler, type Handler } from "./router.ts";
-
-/** A gateway without any session, whose host fails the test when it is asked about one. */
-function emptyGateway(): Handler {
-  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const none = (): undefined => undefined;
-  const core = {
-    config,
-    callerIdentity: config.enclave.identity,
-    catalog: { resources: new Map(), prompts: new Map() },
-    stopping: new AbortController(),
-    principals: { authenticate: () => Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) },
-    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none },
-    journal: { scan: () => assert.fail("the host was asked") },
-  } as unknown as Core;
-  const phases = new PhaseMachine();
-  for (const step of ["ready", "launch", "provision"] as const) phases.step(step);
-  return createHandler(core, phases);
-}
+import { emptyGateway } from "../testing/empty-gateway.ts";
+import type { Handler } from "./router.ts";
 
 async function ask(handler: Handler, method: string, path: string): Promise<readonly [number, unknown]> {
   const { status, body } = await handler({ method, url: `http://enclave.invalid${path}`, headers: { get: () => null }, body: null, signal: new AbortController().signal });

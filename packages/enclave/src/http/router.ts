@@ -7,6 +7,7 @@ import type { Caller } from "../caller.ts";
 import { reportFault } from "../report-fault.ts";
 import { attestation } from "./attestation.ts";
 import { auditExport } from "./audit-export.ts";
+import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { createMcp } from "./mcp.ts";
 import { protectedResource } from "./protected-resource.ts";
@@ -14,6 +15,9 @@ import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
 import { sessionEvidence } from "./session-evidence.ts";
 import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
+
+/** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
+const MCP_METHODS = ["POST", "GET", "DELETE"];
 
 type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<HttpResponse> | HttpResponse;
 
@@ -43,13 +47,25 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
     { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
   ];
 
-  return async (request) => {
+  const { allowed_origins: listed } = core.config.enclave;
+  const routesAt = (path: string): readonly Route[] => routes.filter((route) => route.path.test(path));
+  /** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
+  const methodsAt = (path: string): readonly string[] => {
+    if (path === "/mcp") return MCP_METHODS;
+    return protectedResource(core.callerIdentity, "GET", path) === null ? routesAt(path).map(({ method }) => method) : ["GET"];
+  };
+
+  const handle: Handler = async (request) => {
     const url = new URL(request.url);
     const isMcp = url.pathname === "/mcp";
     try {
       if (url.pathname === "/readyz") return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
       phases.step("request");
-      checkOrigin(core, request);
+      checkOrigin(listed, request);
+      if (isPreflight(request)) {
+        const methods = methodsAt(url.pathname);
+        if (methods.length > 0) return preflight(request, methods);
+      }
       const resetId = RESET_PATH.exec(url.pathname)?.[1];
       if (resetId !== undefined) return await resetSession(core, request, resetId);
       const metadata = protectedResource(core.callerIdentity, request.method, url.pathname);
@@ -60,7 +76,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
         core.freshness.require();
         return await mcp(request, caller);
       }
-      const matching = routes.filter((route) => route.path.test(url.pathname));
+      const matching = routesAt(url.pathname);
       const route = matching.find((candidate) => candidate.method === request.method);
       if (route === undefined) {
         throw matching.length > 0 ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method") : new CmcpError("NOT_FOUND", "there is nothing at this path");
@@ -72,6 +88,10 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       const headers = challengeFor(core, error);
       return isMcp ? errorJsonRpc(error, headers) : errorJson(error, headers);
     }
+  };
+  return (request) => {
+    const origin = request.headers.get("origin");
+    return origin === null || !listed.includes(origin) ? handle(request) : handle(request).then((answer) => readableBy(origin, answer));
   };
 }
 
@@ -94,12 +114,4 @@ function challengeFor({ callerIdentity }: Core, error: CmcpError): Record<string
 function hostsWord({ callerIdentity }: Core, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), callerIdentity.host_asserted);
-}
-
-/** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). */
-function checkOrigin(core: Core, request: HttpRequest): void {
-  const origin = request.headers.get("origin");
-  if (origin !== null && !core.config.enclave.allowed_origins.includes(origin)) {
-    throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");
-  }
 }

@@ -112,7 +112,7 @@ export const enclaveSchema = z.strictObject({
     .array(origin)
     .max(64)
     .default([])
-    .describe("Values of the Origin header that may call, such as https://app.example.org. A request without that header is not from a browser and is not affected."),
+    .describe("Origins of web pages that may call and read what they are answered, such as https://app.example.org. A page of any other origin is refused. A request without an Origin header is not from a browser and is not affected."),
   egress_allow: z
     .array(hostPort)
     .max(256)

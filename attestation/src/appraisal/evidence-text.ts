@@ -8,7 +8,8 @@ const MAX_TEXT_BYTES = 256 * 1024;
 const LIMITS: JsonLimits = { maxBytes: 4 * 1024 * 1024, maxDepth: 16, maxItems: 50_000 };
 const OPENING_BRACE = 0x7b;
 const HEX = /^(?:0x)?([0-9a-fA-F\s]+)$/;
-const BASE64 = /^[A-Za-z0-9+/_\s-]+={0,2}\s*$/;
+/** Of trimmed text: blanks that two parts of a pattern take are divided between them in every way before it fails. */
+const BASE64 = /^[A-Za-z0-9+/_\s-]+={0,2}$/;
 
 /** Members of a JSON answer that hold a report or quote as text. JSON of a TPM or of Azure has forms of its own. */
 const MEMBERS: Readonly<Partial<Record<EvidencePlatform, readonly string[]>>> = { "sev-snp": ["report", "attestation_report"], tdx: ["quote", "td_quote"] };
@@ -23,8 +24,9 @@ export function evidenceBytes(platform: EvidencePlatform, file: Uint8Array): Uin
   return file.length <= MAX_TEXT_BYTES ? (fromText(new TextDecoder("latin1").decode(file)) ?? file) : file;
 }
 
-function fromText(text: string): Uint8Array | null {
-  const hex = HEX.exec(text.trim())?.[1]?.replaceAll(/\s/g, "");
+function fromText(given: string): Uint8Array | null {
+  const text = given.trim();
+  const hex = HEX.exec(text)?.[1]?.replaceAll(/\s/g, "");
   const bytes = hex === undefined ? undefined : fromHex(hex.toLowerCase());
   if (bytes !== undefined) return bytes;
   if (!BASE64.test(text)) return null;

@@ -76,6 +76,13 @@ export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
+/** What is left without the zeros at the end, a view. A loop from the end: a search for them would begin anew at every zero before it. */
+export function withoutPadding(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  while (bytes[end - 1] === 0) end -= 1;
+  return bytes.subarray(0, end);
+}
+
 /** True when every byte is zero; an empty array is. */
 export function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);

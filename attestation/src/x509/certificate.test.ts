@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { webcrypto, X509Certificate } from "node:crypto";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { CmcpError } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { corpusCertificates } from "../testing/corpus.ts";
@@ -82,6 +83,13 @@ test("PEM text is read with text around it and NUL padding behind it", { skip },
     [" ".repeat(200_000), /limit/],
   ];
   for (const [changed, message] of refused) assert.throws(() => parsePemCertificates(Buffer.from(changed, "latin1"), 2), { code: "EVIDENCE_MALFORMED", message });
+});
+
+test("zeros that are no padding take no longer for each", () => {
+  const file = Buffer.from(`-----BEGIN CERTIFICATE-----${"\0".repeat(1_000_000)}x`);
+  // In a context of its own, whose end comes from outside: nothing in it would be asked before the search is over.
+  const parse = (): unknown => runInNewContext("parse()", { parse: () => parsePemCertificates(file, 16) }, { timeout: 20_000 });
+  assert.throws(parse, { code: "EVIDENCE_MALFORMED", message: /not complete/ });
 });
 
 test("what two readers could take differently is refused", async () => {

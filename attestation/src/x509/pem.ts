@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { withoutPadding } from "../layout/reader.ts";
 import { Certificate, MAX_CERTIFICATE_BYTES } from "./certificate.ts";
 
 /** How much PEM text is read: blocks, and bytes of text with what tools print around the blocks. */
@@ -23,7 +24,7 @@ const BEGIN = /-----BEGIN /g;
  */
 export function pemBlocks(bytes: Uint8Array, label: string, limits: PemLimits): Uint8Array<ArrayBuffer>[] {
   if (bytes.length > limits.bytes) throw new CmcpError("EVIDENCE_MALFORMED", `PEM text is ${bytes.length} bytes, limit ${limits.bytes}`);
-  const text = new TextDecoder("latin1").decode(bytes).replace(/\0+$/, "");
+  const text = new TextDecoder("latin1").decode(withoutPadding(bytes));
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length !== [...text.matchAll(BEGIN)].length) throw new CmcpError("EVIDENCE_MALFORMED", "a PEM block is not complete");
   if (blocks.length > limits.blocks) throw new CmcpError("EVIDENCE_MALFORMED", `${blocks.length} PEM blocks, limit ${limits.blocks}`);

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { runInNewContext } from "node:vm";
 import { CmcpError } from "@cmcp/boundary";
 import { PERMIT_ALL, READ_FILE, WORKER, bundleOf, call, catalogOf, compile, schemaText } from "../test-support.ts";
+import { parseSchema } from "../schema/parse.ts";
 import { compilePolicy } from "./compile.ts";
 import { MAX_BRACKET_DEPTH, checkNesting } from "./nesting.ts";
 import { MAX_EXPRESSION_DEPTH } from "./references.ts";
@@ -44,6 +46,16 @@ void test("brackets in strings and comments do not count, and cannot hide real o
   checkNesting("a", `permit (principal, action, resource); // ${"(".repeat(100)}\n`);
   checkNesting("a", `"${"(".repeat(100)}" "\\"${"(".repeat(100)}"`);
   for (const prefix of ['"\\\\" ', '// "\n', '"//" ', '"a" // b"\n']) assert.throws(() => checkNesting("a", `${prefix}${"(".repeat(33)}`), /nests brackets/);
+});
+
+void test("a string that does not end is refused, and its quotation marks are not tried one by one", async () => {
+  for (const text of ['"', '"\\"', '"a\\', `permit (principal, action, resource); "${"(".repeat(100)}`]) assert.throws(() => checkNesting("a", text), { code: "POLICY_BUNDLE_INVALID", message: "a has a string that does not end" });
+  await refused(`${PERMIT_ALL} "`, /rules\.cedar has a string that does not end/);
+  const text = `"${'\\"'.repeat(500_000)}`;
+  // In a context of its own, whose end comes from outside: nothing in it would be asked before the search is over.
+  const within = (work: () => unknown): unknown => runInNewContext("work()", { work }, { timeout: 20_000 });
+  assert.throws(() => within(() => checkNesting("a", text)), /does not end/);
+  assert.equal(within(() => parseSchema(text).ok), false);
 });
 
 void test("a chain of operators that the engine could parse but not evaluate is refused", async () => {

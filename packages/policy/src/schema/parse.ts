@@ -2,7 +2,8 @@ import { schemaToJsonWithResolvedTypes, schemaToText, type SchemaJson } from "@c
 import { CmcpError, isJsonObject, parseJsonText } from "@cmcp/boundary";
 import { engineText } from "../compile/engine-errors.ts";
 
-const STRING_OR_COMMENT = /"(?:[^"\\]|\\[^])*"|\/\/[^\n]*/g;
+// The end of a string is optional: a text without it is refused by the parser, and searched once.
+const STRING_OR_COMMENT = /"(?:[^"\\]|\\[^])*"?|\/\/[^\n]*/g;
 const LIMITS = { maxBytes: 1024 * 1024, maxDepth: 32, maxItems: 100_000 };
 
 /** A schema the engine parsed, or why it did not. */

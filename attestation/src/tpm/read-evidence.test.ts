@@ -7,6 +7,7 @@ import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
 import { buildLog, SEPARATORS } from "../event-log/testing/build-log.ts";
 import { issue } from "../testing/authority.ts";
 import { MAX_ATTACHMENTS, type TpmEvidence } from "./evidence.ts";
+import { parseAttestationKey } from "./public-key.ts";
 import { readTpmEvidence } from "./read-evidence.ts";
 import { evidenceDocument } from "./testing/evidence-document.ts";
 import { tpmFile } from "./testing/genuine.ts";
@@ -78,6 +79,22 @@ test("an attached file is told by its bytes", async () => {
   assert.equal(kindOf(Buffer.concat([pem("CERTIFICATE", der), pem("CERTIFICATE", der)])), "2 certificates");
   assert.equal(kindOf(buildLog(SEPARATORS)), "log");
   assert.throws(() => kindOf(Buffer.from("neither of these")), MALFORMED(/neither a signature, key, certificate/));
+});
+
+test("a certificate is taken out of the NV index it stands in, and of nothing else", async () => {
+  const { quote } = sampleEvidence(KEY, VALUES);
+  const { der } = await issue({ subject: "CN=key" });
+  const index = Uint8Array.from([...der, ...new Uint8Array(4096 - der.length)]);
+  const pem = (bytes: Uint8Array): Uint8Array => Buffer.from(`-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString("base64")}\n-----END CERTIFICATE-----\n`);
+  for (const bytes of [der, index, pem(index), Buffer.concat([pem(index), new Uint8Array(3)])]) assert.deepEqual(readTpmEvidence(quote, [bytes]).certificates, [der]);
+  assert.deepEqual(readTpmEvidence(quote, [Buffer.concat([pem(index), pem(der)])]).certificates, [der, der]);
+  assert.deepEqual(readTpmEvidence(quote, [Uint8Array.from([...KEY.spki, ...new Uint8Array(400)])]).attestationKey, Uint8Array.from(KEY.spki));
+  const other = index.with(4095, 1);
+  assert.throws(() => readTpmEvidence(quote, [pem(other)]), MALFORMED(/bytes too many/));
+  assert.throws(() => readTpmEvidence(quote, [pem(index.subarray(0, der.length - 1))]), MALFORMED(/truncated/));
+  // What is no certificate is handed on as a key, for the reader of keys to refuse.
+  assert.deepEqual(readTpmEvidence(quote, [other]).attestationKey, other);
+  assert.throws(() => parseAttestationKey(other), { code: "EVIDENCE_MALFORMED" });
 });
 
 test("a thing is attached once, and not too many", () => {

@@ -44,11 +44,16 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   throw new CmcpError("EVIDENCE_MALFORMED", "a PEM block is not base64");
 }
 
-/** Every certificate of PEM text, in its order. @throws CmcpError `EVIDENCE_MALFORMED`, also for none or more than `max`. */
-export function parsePemCertificates(bytes: Uint8Array, max: number): Certificate[] {
+/** DER of every certificate of PEM text, in its order. @throws CmcpError `EVIDENCE_MALFORMED`, also for none or more than `max`. */
+export function pemCertificates(bytes: Uint8Array, max: number): Uint8Array[] {
   const blocks = pemBlocks(bytes, "CERTIFICATE", { blocks: max, bytes: 4 * max * MAX_CERTIFICATE_BYTES });
   if (blocks.length === 0) throw new CmcpError("EVIDENCE_MALFORMED", "PEM text without a certificate");
-  return blocks.map((der) => Certificate.parse(der));
+  return blocks;
+}
+
+/** {@link pemCertificates}, read. */
+export function parsePemCertificates(bytes: Uint8Array, max: number): Certificate[] {
+  return pemCertificates(bytes, max).map((der) => Certificate.parse(der));
 }
 
 /** True when the bytes are text with a PEM block, as opposed to DER. */

@@ -1,6 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import { Certificate } from "../../x509/certificate.ts";
-import { looksLikePem, parsePemCertificates } from "../../x509/pem.ts";
+import { withoutZeroPadding } from "../../x509/padding.ts";
+import { looksLikePem, pemCertificates } from "../../x509/pem.ts";
 import { MAX_CERTIFICATES, type TpmEvidence } from "../evidence.ts";
 import { looksLikePcrFile, readPcrFile } from "./pcr-file.ts";
 
@@ -20,19 +21,29 @@ const LOG_MIN_BYTES = 32;
 
 /**
  * Tells what a file beside a quote is, by its bytes, and adds it. A thing may be given once; certificates add up.
+ * Zeros behind DER are taken for the rest of the NV index that it was read from: Azure's certificate of the attestation
+ * key stands in one of 4096 bytes, and its tools keep all of them, in PEM too.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED` for a file that is none of these, and for a second one of a kind.
  */
 export function readAttachment(evidence: TpmEvidence, bytes: Uint8Array): Attachment {
-  if (looksLikePem(bytes)) return isPublicKeyPem(bytes) ? once(evidence, "attestationKey", bytes) : more(evidence, parsePemCertificates(bytes, MAX_CERTIFICATES).map(({ raw }) => raw));
+  if (looksLikePem(bytes)) return isPublicKeyPem(bytes) ? once(evidence, "attestationKey", bytes) : more(evidence, readPem(bytes));
   if (PLAIN_SIGNATURE_BYTES.includes(bytes.length)) return once(evidence, "signature", bytes);
-  if (bytes[0] === SEQUENCE) return isCertificate(bytes) ? more(evidence, [bytes]) : once(evidence, bytes[2] === INTEGER ? "signature" : "attestationKey", bytes);
+  if (bytes[0] === SEQUENCE) return readDer(evidence, withoutZeroPadding(bytes));
   const start = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
   if (SIGNATURE_SCHEMES.includes(start)) return once(evidence, "signature", bytes);
   if (KEY_TYPES.includes(start) || start === bytes.length - 2) return once(evidence, "attestationKey", bytes);
   if (looksLikePcrFile(bytes)) return registersOnce(evidence, bytes);
   if (bytes.length >= LOG_MIN_BYTES && bytes[2] === 0 && bytes[3] === 0) return once(evidence, "eventLog", bytes);
   throw new CmcpError("EVIDENCE_MALFORMED", "TPM evidence: an attached file is neither a signature, key, certificate, PCR file nor event log");
+}
+
+function readPem(bytes: Uint8Array): readonly Uint8Array[] {
+  return pemCertificates(bytes, MAX_CERTIFICATES).map((der) => Certificate.parse(withoutZeroPadding(der)).raw);
+}
+
+function readDer(evidence: TpmEvidence, der: Uint8Array): Attachment {
+  return isCertificate(der) ? more(evidence, [der]) : once(evidence, der[2] === INTEGER ? "signature" : "attestationKey", der);
 }
 
 function isPublicKeyPem(bytes: Uint8Array): boolean {

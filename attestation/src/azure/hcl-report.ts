@@ -9,8 +9,13 @@ const SIGNATURE = "HCLA";
 const HARDWARE_REPORT_BYTES = 1184;
 const TDREPORT_BYTES = 1024;
 const HEADER_BYTES = 32;
-/** Fixed part of the IGVM request data that follows. */
-const REQUEST_DATA_BYTES = 20;
+/** Fixed part of the IGVM request data that follows, by version: the second ends with a bitmap of what the paravisor asks of the host. */
+const REQUEST_DATA_BYTES: ReadonlyMap<number, number> = new Map([
+  [1, 20],
+  [2, 24],
+]);
+/** The same in both versions: lengths, version, kinds. */
+const REQUEST_DATA_START_BYTES = 20;
 
 const KINDS: ReadonlyMap<number, "sev-snp" | "tdx"> = new Map([
   [2, "sev-snp"],
@@ -53,14 +58,17 @@ export function parseHclReport(bytes: Uint8Array): HclReport {
   reader.skip(20);
   const room = reader.take(HARDWARE_REPORT_BYTES);
   const dataLength = reader.u32();
-  reader.skip(4);
+  const requestVersion = reader.u32();
+  const requestBytes = REQUEST_DATA_BYTES.get(requestVersion);
+  if (requestBytes === undefined) throw malformed(`request data of version ${requestVersion} is unknown`);
   const type = reader.u32();
   const kind = KINDS.get(type);
   if (kind === undefined) throw malformed(`hardware report of type ${type} is unknown`);
   const runtimeHash = HASHES.get(reader.u32());
   if (runtimeHash === undefined) throw malformed("the runtime data is bound by an unknown hash");
   const runtimeLength = reader.u32();
-  if (dataLength !== REQUEST_DATA_BYTES + runtimeLength || length !== HEADER_BYTES + HARDWARE_REPORT_BYTES + dataLength) throw malformed("the lengths contradict each other");
+  reader.skip(requestBytes - REQUEST_DATA_START_BYTES);
+  if (dataLength !== requestBytes + runtimeLength || length !== HEADER_BYTES + HARDWARE_REPORT_BYTES + dataLength) throw malformed("the lengths contradict each other");
   const runtimeData = reader.take(runtimeLength);
   if (!isZero(reader.take(reader.remaining))) throw malformed("there is more than the lengths say");
   return { kind, hardwareReport: kind === "tdx" ? room.subarray(0, TDREPORT_BYTES) : room, runtimeHash, runtimeData };

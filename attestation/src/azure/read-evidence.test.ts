@@ -8,7 +8,7 @@ import { parseHclReport } from "./hcl-report.ts";
 import { readAzureCvmEvidence } from "./read-evidence.ts";
 import { parseRuntimeData } from "./runtime-data.ts";
 import { azureEvidenceDocument, azureEvidenceOfParts, type AzureParts } from "./testing/evidence-document.ts";
-import { azureFile, genuineBundles } from "./testing/genuine.ts";
+import { azureFile, genuineBundles, inSecondVersion } from "./testing/genuine.ts";
 
 const MALFORMED = (message: RegExp) => ({ code: "EVIDENCE_MALFORMED", message });
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
@@ -47,7 +47,18 @@ test("every genuine report is taken apart, and no byte of its lengths and types 
     const report = parseHclReport(bytes);
     assert.equal(report.kind, kind);
     assert.match(new TextDecoder().decode(report.runtimeData), /^\{"keys":\[\{"kid":"HCLAkPub".*\}$/);
-    for (const at of [0, 3, 4, 8, 9, 0x4c0, 0x4c8, 0x4cc, 0x4d0, bytes.length - 1]) assert.throws(() => parseHclReport(bytes.with(at, 0x7f)), { code: "EVIDENCE_MALFORMED" }, `${path} byte ${at}`);
+    for (const at of [0, 3, 4, 8, 9, 0x4c0, 0x4c4, 0x4c8, 0x4cc, 0x4d0, bytes.length - 1]) assert.throws(() => parseHclReport(bytes.with(at, 0x7f)), { code: "EVIDENCE_MALFORMED" }, `${path} byte ${at}`);
+  }
+});
+
+test("request data of either version is read, and of no other", (t) => {
+  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
+  for (const path of ["kinvolk/hcl-report-snp.bin", "kinvolk/hcl-report-tdx.bin"]) {
+    const bytes = azureFile(path);
+    assert.deepEqual(parseHclReport(inSecondVersion(bytes)), parseHclReport(bytes));
+    for (const version of [0, 3]) assert.throws(() => parseHclReport(bytes.with(0x4c4, version)), MALFORMED(new RegExp(`request data of version ${version} is unknown`)));
+    assert.throws(() => parseHclReport(bytes.with(0x4c4, 2)), MALFORMED(/lengths contradict/));
+    assert.throws(() => parseHclReport(inSecondVersion(bytes).with(0x4c4, 1)), MALFORMED(/lengths contradict/));
   }
 });
 

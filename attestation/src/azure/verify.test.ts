@@ -10,7 +10,7 @@ import { ATTESTATION_KEY_ATTRIBUTES, sampleKey, samplePublicArea } from "../tpm/
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { azureCvmPolicySchema, STRICT_AZURE_CVM_POLICY } from "./policy.ts";
 import { readAzureCvmEvidence } from "./read-evidence.ts";
-import { azureFile, genuineBundles, type GenuineBundle } from "./testing/genuine.ts";
+import { azureFile, genuineBundles, inSecondVersion, type GenuineBundle } from "./testing/genuine.ts";
 import { verifyAzureCvm, type AzureCvmInput } from "./verify.ts";
 
 type Result = Awaited<ReturnType<typeof verifyAzureCvm>>;
@@ -38,6 +38,15 @@ test("every genuine bundle is authentic, and fails only where it is not acceptab
     assert.ok(checks.some(({ name }) => name.startsWith("paravisor ")));
     assert.match(verified.assurance, /paravisor's virtual TPM/);
   }
+});
+
+test("a report whose request data is of the second version is authentic by the same signatures", async (t) => {
+  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
+  const genuine = bundle("SNP on Genoa");
+  assert.ok("hclReport" in genuine.evidence.paravisor);
+  const { verified, checks } = await verify(genuine, { ...genuine.evidence, paravisor: { hclReport: inSecondVersion(genuine.evidence.paravisor.hclReport) } });
+  assert.ok(verified !== null);
+  assert.deepEqual(failures(checks), []);
 });
 
 test("registers come from the signed digest, the paravisor's measurement from the signed report", async (t) => {

@@ -60,3 +60,14 @@ export function genuineBundles(): readonly GenuineBundle[] {
     { name: "TDX", evidence: readAzureCvmEvidence(azureFile(`${TDX}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
   ];
 }
+
+/** An HCL report of version 1 request data as a paravisor would write it that uses version 2: a bitmap of four bytes before the runtime data. */
+export function inSecondVersion(hclReport: Uint8Array): Uint8Array {
+  const BITMAP = 4;
+  const [LENGTH, DATA, RUNTIME_DATA] = [0x8, 0x4c0, 0x4d4];
+  const changed = Uint8Array.from([...hclReport.subarray(0, RUNTIME_DATA), 7, 0, 0, 0, ...hclReport.subarray(RUNTIME_DATA)]);
+  const view = new DataView(changed.buffer);
+  for (const at of [LENGTH, DATA]) view.setUint32(at, view.getUint32(at, true) + BITMAP, true);
+  view.setUint32(DATA + 4, 2, true);
+  return changed;
+}

@@ -1,8 +1,8 @@
 import { CmcpError, toHex } from "@cmcp/boundary";
 import { ByteReader, isZero } from "../layout/reader.ts";
 
-/** Bytes of one entry: GUID, offset, length (AMD GHCB specification 56421, section 8.1). */
-const ENTRY_BYTES = 24;
+/** Bytes of one entry: GUID, offset, length (AMD GHCB specification 56421, section 8.1). One of zeros ends the table. */
+export const CERTIFICATE_ENTRY_BYTES = 24;
 /** Most entries looked at; AMD defines five, clouds add a few. */
 const MAX_ENTRIES = 32;
 /** Largest certificate taken, in bytes. */
@@ -30,7 +30,7 @@ export function parseCertificateTable(table: Uint8Array): Map<CertificateKind, U
   if (table.length === 0) return found;
   const reader = new ByteReader(table, "the certificate table", "little");
   for (let entry = 0; entry < MAX_ENTRIES; entry += 1) {
-    const row = new ByteReader(reader.take(ENTRY_BYTES), "the certificate table", "little");
+    const row = new ByteReader(reader.take(CERTIFICATE_ENTRY_BYTES), "the certificate table", "little");
     const guid = row.take(16);
     const offset = row.u32();
     const length = row.u32();

@@ -1,20 +1,24 @@
-import { parseCertificateTable } from "../configfs-tsm/certificate-table.ts";
+import { CERTIFICATE_ENTRY_BYTES, parseCertificateTable } from "../configfs-tsm/certificate-table.ts";
+import { isZero } from "../layout/reader.ts";
 import { REPORT_BYTES } from "./report.ts";
 
 /** A report as it was handed over, and what stood behind it. */
 export interface ExtendedReport {
   readonly report: Uint8Array;
-  /** The host's certificate table. */
+  /** The host's certificate table; none where it is empty. */
   readonly certificates: readonly Uint8Array[];
 }
 
 /**
  * Takes apart what guest tools store of an extended request: the report and, right behind it, the host's certificate
- * table with at least one certificate. Anything else is left whole, for the report's own reader to judge.
+ * table, which holds at least one certificate or is all zero, as that of a host without any is. Anything else is left
+ * whole, for the report's own reader to judge.
  */
 export function splitExtendedReport(bytes: Uint8Array): ExtendedReport {
+  const report = bytes.subarray(0, REPORT_BYTES);
   const table = bytes.subarray(REPORT_BYTES);
-  return holdsCertificates(table) ? { report: bytes.subarray(0, REPORT_BYTES), certificates: [table] } : { report: bytes, certificates: [] };
+  if (table.length >= CERTIFICATE_ENTRY_BYTES && isZero(table)) return { report, certificates: [] };
+  return holdsCertificates(table) ? { report, certificates: [table] } : { report: bytes, certificates: [] };
 }
 
 function holdsCertificates(table: Uint8Array): boolean {

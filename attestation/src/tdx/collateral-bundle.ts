@@ -1,6 +1,7 @@
 import { CmcpError, fromHex, type JsonLimits } from "@cmcp/boundary";
+import { derOfText } from "../x509/der-text.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
-import { RevocationList } from "../x509/revocation-list.ts";
+import { MAX_LIST_BYTES, RevocationList } from "../x509/revocation-list.ts";
 import type { SignedDocument, TdxCollateral } from "./collateral.ts";
 import { jsonMembers, type JsonMember } from "./json-members.ts";
 
@@ -11,7 +12,7 @@ const SIGNATURE_BYTES = 64;
 
 /** Members that hold issuer certificates as PEM text. */
 const CHAINS = ["pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain", "issuer_chain"] as const;
-/** Members that hold a revocation list: PEM, or DER in hex. */
+/** Members that hold a revocation list: PEM, or DER in hex or base64. */
 const LISTS = ["root_ca_crl", "pck_crl"] as const;
 const PCK_CHAIN = "pck_certificate_chain";
 
@@ -79,11 +80,18 @@ function signedText(text: string, signatureHex: string): SignedDocument {
   return { bytes: new TextEncoder().encode(text), signature };
 }
 
-/** A member that is text; `null` when it is absent or null. */
+/**
+ * A member that is text; `null` when it is absent or null. Intel's quote provider library hands out C strings and counts
+ * the NUL in their lengths, so bundles made of them have it at the end of each text. Intel signs documents without it,
+ * and no JSON ends with one: what is left is what was signed.
+ */
 function textOf(members: Members, name: string): string | null {
   const value = members.get(name)?.value ?? null;
-  if (value !== null && typeof value !== "string") throw invalid(`${name} is not text`);
-  return value;
+  if (value === null) return null;
+  if (typeof value !== "string") throw invalid(`${name} is not text`);
+  let end = value.length;
+  while (value[end - 1] === "\0") end -= 1;
+  return value.slice(0, end);
 }
 
 function pemChain(text: string) {
@@ -91,7 +99,8 @@ function pemChain(text: string) {
 }
 
 function revocationList(text: string): RevocationList {
-  const bytes = text.includes("-----BEGIN ") ? new TextEncoder().encode(text) : fromHex(text.trim());
-  if (bytes === undefined) throw invalid("a revocation list is neither PEM nor hex");
-  return RevocationList.parse(bytes);
+  const bytes = new TextEncoder().encode(text);
+  const list = text.includes("-----BEGIN ") ? bytes : derOfText(bytes, MAX_LIST_BYTES);
+  if (list === null) throw invalid("a revocation list is neither PEM, hex nor base64");
+  return RevocationList.parse(list);
 }

@@ -53,13 +53,24 @@ test("what Intel signed is kept in the bytes it came in", () => {
 test("revocation lists and certificates come as DER, PEM, hex and base64, alone and in a bundle", async () => {
   const list = await issueList(root);
   const listPem = `-----BEGIN X509 CRL-----\n${Buffer.from(list).toString("base64")}\n-----END X509 CRL-----\n`;
-  for (const form of [list, utf8(toHex(list)), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) }))]) {
+  for (const form of [list, utf8(toHex(list)), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) })), utf8(JSON.stringify({ pck_crl: Buffer.from(list).toString("base64") }))]) {
     const { revocationLists } = parseCollateral([form]);
     assert.deepEqual(revocationLists.map(({ raw }) => raw), [list]);
   }
   for (const form of [root.der, utf8(toHex(root.der)), utf8(pem(root)), utf8(encodeURIComponent(pem(root)))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
   const chain = parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: pem(pck, platformCa, root), issuer_chain: pem(tcbSigner, root) }))]);
   assert.deepEqual(counts(chain), [false, false, 0, 2, 3]);
+});
+
+test("texts of a bundle may end as C strings do, and what was signed is without that end", async () => {
+  const plain = parseCollateral([bundle]);
+  const members = JSON.parse(text(bundle)) as Record<string, string>;
+  for (const end of ["\0", "\0\0"]) {
+    const ended = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, value + end]));
+    assert.deepEqual(parseCollateral([utf8(JSON.stringify(ended))]), plain);
+    assert.deepEqual(counts(parseCollateral([utf8(JSON.stringify({ tcb_info_json: answer("tcbInfo", info) + end }))])), [true, false, 0, 0, 0]);
+  }
+  for (const name of ["pck_crl", "root_ca_crl", "tcb_info_signature"]) refused([await makeCollateral({ members: { [name]: `\0${members[name] ?? ""}` } })], /neither PEM, hex|not 64 bytes/);
 });
 
 test("parts may come in files of their own, each document once", () => {
@@ -98,7 +109,7 @@ test("what is no collateral, or too much of it, is refused", async () => {
   refused([Uint8Array.of(0x30, 0x03, 1, 2, 3)], /certificate/);
   refused([await sample({ tcb_info_signature: "ab" })], /signature is not 64 bytes/);
   refused([await sample({ qe_identity_signature: "zz".repeat(64) })], /signature is not 64 bytes/);
-  refused([await sample({ pck_crl: "not hex" })], /neither PEM nor hex/);
+  refused([await sample({ pck_crl: "not hex" })], /neither PEM, hex nor base64/);
   refused([await sample({ pck_crl: "00" })], /revocation list/);
   refused([await sample({ pck_crl_issuer_chain: "" })], /without a certificate/);
   refused([utf8(pem(...Array.from({ length: 9 }, () => root)))], /9 PEM blocks/);

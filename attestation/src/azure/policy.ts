@@ -10,7 +10,9 @@ import { QUALIFYING_FORMS, quotePolicySchema } from "../tpm/policy.ts";
 export const azureCvmPolicySchema = z.strictObject({
   authenticity_only: z.boolean().default(false).describe("Check format, signatures and chains of hardware report and quote and nothing else. The result says so."),
   sev_snp: sevSnpPolicySchema.prefault({}).describe("Appraisal of the paravisor's SEV-SNP report. Its `measurements` are of the paravisor, not of the image."),
+  // The paravisor hands out no event log: a key about one would be taken and ignored.
   tdx: tdxPolicySchema
+    .omit({ event_log: true })
     .extend({ required_attributes: tdxPolicySchema.shape.required_attributes.unwrap().default([]) })
     .prefault({})
     .describe("Appraisal of the paravisor's TDX quote. SEPT_VE_DISABLE is not required here: the paravisor handles those exceptions."),

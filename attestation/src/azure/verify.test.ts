@@ -154,6 +154,11 @@ test("authenticity alone is labelled as such and appraises nothing", async (t) =
   }
 });
 
+test("a policy about an event log of the paravisor, which has none, is refused", () => {
+  assert.throws(() => azureCvmPolicySchema.parse({ tdx: { event_log: {} } }), /Unrecognized key/);
+  assert.deepEqual(azureCvmPolicySchema.parse({ vtpm: { event_log: { separators: [0] } } }).vtpm.event_log.separators, [0]);
+});
+
 test("whatever stands in evidence, verification ends in checks", async (t) => {
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   const genuine = bundle("SNP on Genoa");

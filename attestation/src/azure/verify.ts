@@ -5,6 +5,7 @@ import type { EvidenceResult } from "../appraisal/result.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
+import { STRICT_TDX_POLICY } from "../tdx/policy.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
 import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "../tpm/appraise-quote.ts";
 import { parseQuote, type ClockInfo, type ParsedQuote } from "../tpm/attest.ts";
@@ -120,7 +121,7 @@ async function verifyHardware(recorder: CheckRecorder, hcl: HclReport, { evidenc
     return null;
   }
   const given = collateral === undefined ? {} : { collateral };
-  const tdx = await verifyTdx({ quote: evidence.tdQuote, ...given, ...expectations }, { ...policy.tdx, authenticity_only: policy.authenticity_only || policy.tdx.authenticity_only }, at, crypto);
+  const tdx = await verifyTdx({ quote: evidence.tdQuote, ...given, ...expectations }, { ...policy.tdx, event_log: STRICT_TDX_POLICY.event_log, authenticity_only: policy.authenticity_only || policy.tdx.authenticity_only }, at, crypto);
   recorder.include(tdx.checks.map(prefixed));
   return tdx.verified === null ? null : { kind: "tdx", quote: tdx.verified };
 }

@@ -45,14 +45,17 @@ test("genuine logs say how boot services ended and whether secure boot was on", 
   assert.equal(facts.get("arch-linux-workstation.bin"), "absent disabled");
 });
 
-test("the log with the duplicated separator is told from the one without", async (t) => {
+test("firmware that measures both separators into RTMR0 is told from firmware that does not", async (t) => {
   const good = sharedFile("evidence/intel/eventlogs/gcp-cos113-ccel.bin");
-  const bad = sharedFile("evidence/intel/eventlogs/BAD-dupe-separator.bin");
-  if (good === null || bad === null) return t.skip(NO_SHARED_FOLDER);
+  // OVMF before edk2-stable202411, genuine: edk2 commit efaf8931bb mended it.
+  const defective = ["BAD-dupe-separator.bin", "trustee-CCEL_data_ovmf.bin"].map((name) => sharedFile(`evidence/intel/eventlogs/${name}`)).filter((log) => log !== null);
+  if (good === null || defective.length < 2) return t.skip(NO_SHARED_FOLDER);
   const once = await bootEvents(webcrypto, parseEventLog(good), "sha384", "cc");
   assert.deepEqual(once, { separators: [{ register: 1, state: "once" }, { register: 2, state: "once" }], exitBootServices: "returned", secureBoot: "disabled" });
-  const { separators } = await bootEvents(webcrypto, parseEventLog(bad), "sha384", "cc");
-  assert.deepEqual(separators, [{ register: 1, state: "repeated" }, { register: 2, state: "absent" }]);
+  for (const log of defective) {
+    const { separators } = await bootEvents(webcrypto, parseEventLog(log), "sha384", "cc");
+    assert.deepEqual(separators, [{ register: 1, state: "repeated" }, { register: 2, state: "absent" }]);
+  }
 });
 
 test("a separator counts by its digest, whatever the log calls it", async () => {

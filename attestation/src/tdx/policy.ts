@@ -5,6 +5,8 @@ import { TCB_STATUSES } from "./tcb-status.ts";
 
 const MAX_VALUES = 256;
 const ZERO_REGISTER = "0".repeat(96);
+/** RTMRs that PCR 0 to 7, and so their separators, are mapped to (UEFI section 38.4.1). */
+const SEPARATED_RTMRS = [0, 1];
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `${bytes} bytes in lowercase hex`);
 const register = hex(48);
@@ -32,6 +34,14 @@ const tcb = z.strictObject({
     .describe("Lowest tcbEvaluationDataNumber of TCB info and QE identity. Intel serves an older evaluation beside the newest; whoever hands over collateral chooses. Default: 17, the TCB recovery of March 2024."),
 });
 
+const eventLog = z.strictObject({
+  separators: z
+    .array(z.int().min(0).max(1))
+    .max(SEPARATED_RTMRS.length)
+    .default([...SEPARATED_RTMRS])
+    .describe("RTMRs that must have exactly one separator between firmware and operating system. Default: 0 and 1. OVMF before edk2-stable202411 measures two into RTMR0 and none into RTMR1; it needs an empty list."),
+});
+
 /** The TDX part of an appraisal policy. Everything has a strict default; what is not appraised is said in the result. */
 export const tdxPolicySchema = z.strictObject({
   authenticity_only: z.boolean().default(false).describe("Check format, signatures and the chain to the root and nothing else. The result says so."),
@@ -52,6 +62,7 @@ export const tdxPolicySchema = z.strictObject({
     .enum(["fail", "accept"])
     .default("fail")
     .describe("What a revocation list past its nextUpdate does: fails the check (default), or leaves it not performed. A revoked certificate fails either way."),
+  event_log: eventLog.prefault({}).describe("What an event log has to show, when one is given."),
   measurements: registers.default([]).describe("Accepted MRTD values: the measured firmware. Empty: only what the caller expects is compared."),
   rtmr0: registers.optional().describe("Accepted RTMR0 values: firmware configuration, ACPI tables among it. Absent: not appraised."),
   rtmr1: registers.optional().describe("Accepted RTMR1 values: boot loader and kernel. Absent: not appraised."),

@@ -49,7 +49,7 @@ export async function verifyTdx(input: TdxInput, policy: TdxPolicy, at: Date, cr
   appraiseDebug(appraisal, authentic);
   const tcb = await appraiseTcb({ crypto, recorder: appraisal, collateral: collateral ?? NO_COLLATERAL, policy, at }, authentic);
   appraiseTd(appraisal, authentic, policy, input);
-  await checkEventLog(crypto, appraisal, authentic, input.eventLog);
+  await checkEventLog(crypto, appraisal, authentic, input.eventLog, policy.event_log);
   if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
   return { verified: { ...authentic, tcb: policy.authenticity_only ? null : tcb }, checks: recorder.checks };

@@ -12,7 +12,8 @@ test("an error keeps the server's words within bounds", () => {
   assert.deepEqual(inspectError(whole, open), whole);
   assert.deepEqual(inspectError({ ...whole, message: "x".repeat(2_049) }, open), { ...whole, message: "it failed" });
   assert.deepEqual(inspectError({ ...whole, data: { long: "é".repeat(8_192) } }, open), { code: -32602, message: whole.message }, "in bytes");
-  for (const data of ["text", ["text"], null, 1]) assert.deepEqual(inspectError({ code: 1, message: "m", data }, open), { code: 1, message: "m" });
+  for (const data of ["text", [{ loc: ["a"], msg: "why" }], 1, false]) assert.deepEqual(inspectError({ code: 1, message: "m", data }, open), { code: 1, message: "m", data: { data } }, "members go beside it");
+  for (const data of [null, undefined, "x".repeat(16_384)]) assert.deepEqual(inspectError({ code: 1, message: "m", data }, open), { code: 1, message: "m" });
   for (const error of [{}, { code: 0.5, message: 1 }, { code: "1", message: "" }]) assert.deepEqual(inspectError(error, open), { code: -32603, message: "it failed" });
 });
 

@@ -160,7 +160,7 @@ export const ERROR_CODES = {
   MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),
   MEASURE_NOT_PREDICTABLE: fact(null, "leave out what the message names; its measurement does not follow from the bytes given"),
   // Evidence
-  EVIDENCE_MISSING: fact(null, "give the evidence file that travels beside the claim"),
+  EVIDENCE_MISSING: fact(null, "give the evidence file that travels beside the claim; a software-only claim has none, and meets nothing that is asked of it"),
   EVIDENCE_MALFORMED: fact(null, "reject: this is not evidence of the named platform"),
   EVIDENCE_SIGNATURE_INVALID: fact(null, "reject: the evidence was changed, or signed by another key"),
   EVIDENCE_CHAIN_INVALID: fact(null, "supply the certificates that lead from the evidence to the vendor's root"),

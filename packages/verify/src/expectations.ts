@@ -21,6 +21,8 @@ export interface Expectations {
   readonly launchDigest?: string;
   /** Reads a launch document that was found in evidence. */
   readonly readLaunch?: ExpectedLaunch["read"];
+  /** An appraisal was asked for, so a claim without evidence to appraise is not accepted, whatever `allowSoftwareOnly` says. */
+  readonly evidenceRequired?: boolean;
   /** Accepted measurements, lowercase hex. */
   readonly measurements?: readonly string[];
   /** Accepted images. */

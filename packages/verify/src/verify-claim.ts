@@ -7,8 +7,10 @@ import { checkLaunch } from "./claim/launch.ts";
 import { checkAge, checkPins } from "./claim/pins.ts";
 import { readEvidence, type EvidenceRecord } from "./claim/evidence.ts";
 import { withLaunchOf } from "./claim/launch-in-evidence.ts";
-import { checkHardware, checkSoftware, type PlatformAssurance } from "./claim/platform.ts";
+import { checkDigestOfDocument, checkLaunchDigest } from "./claim/launch-digest.ts";
+import { checkHardware, type PlatformAssurance } from "./claim/platform.ts";
 import { checkSignature } from "./claim/signature.ts";
+import { checkSoftware, checkSoftwareFile, refuseHardwareExpectations } from "./claim/software.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
 import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
@@ -37,10 +39,11 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   if (claim === null) return verdict(list, null, null, false, "none", expected);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
-  const { assurance, launch } = await checkPlatform(crypto, claim, record, expected, list);
+  const { assurance, launched, shown } = await checkPlatform(crypto, claim, record, expected, list);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
-  await checkLaunch(crypto, claim, bundle, { ...expected, ...launch }, list);
+  await checkLaunchDigest(crypto, bundle, launched, shown, list);
+  checkLaunch(claim, bundle, launched, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
   await checkReceipts(crypto, claim, bundle, receipts, list);
@@ -48,16 +51,27 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   return verdict(list, claim, bundle, signed, assurance, expected);
 }
 
-/** What the platform's evidence is worth, and the launch document that policy and catalog are to be held to. */
-async function checkPlatform(crypto: VerifierCrypto, claim: Claim, record: ClaimRecord, expected: Expectations, list: Checklist): Promise<{ readonly assurance: PlatformAssurance; readonly launch: Pick<Expectations, "launch"> }> {
+interface Platform {
+  /** What its evidence is worth. */
+  readonly assurance: PlatformAssurance;
+  /** What is expected, with the launch document that the evidence file has under a pinned digest. */
+  readonly launched: Expectations;
+  /** Whether the launch that is expected is held to the evidence. */
+  readonly shown: boolean;
+}
+
+async function checkPlatform(crypto: VerifierCrypto, claim: Claim, record: ClaimRecord, expected: Expectations, list: Checklist): Promise<Platform> {
+  await checkDigestOfDocument(crypto, expected, list);
   if (claim.trace.runtime.platform === "software-only") {
     checkSoftware(claim, expected, list);
-    return { assurance: "functional only", launch: {} };
+    refuseHardwareExpectations(record, expected, list);
+    const { shown, ...launch } = await checkSoftwareFile(crypto, claim, record, expected, list);
+    return { assurance: "functional only", launched: { ...expected, ...launch }, shown };
   }
   const given = readEvidence(claim, record, list);
-  if (given === null) return { assurance: "none", launch: {} };
-  const held = await withLaunchOf(crypto, given.file, expected, list);
-  return { assurance: await checkHardware(crypto, claim, given, held, list), launch: held.launch === undefined ? {} : { launch: held.launch } };
+  if (given === null) return { assurance: "none", launched: expected, shown: true };
+  const launched = await withLaunchOf(crypto, given.file, expected, list);
+  return { assurance: await checkHardware(crypto, claim, given, launched, list), launched, shown: true };
 }
 
 async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, receipts: readonly (Receipt | null)[], list: Checklist): Promise<void> {

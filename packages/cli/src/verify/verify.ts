@@ -24,21 +24,21 @@ const OPTIONS = {
   "eat-profile": { type: "string" },
   at: { type: "string" },
   evidence: { type: "string" },
-  certs: { type: "string", multiple: true, default: [] as string[] },
-  collateral: { type: "string", multiple: true, default: [] as string[] },
+  certs: { type: "string", multiple: true },
+  collateral: { type: "string", multiple: true },
   "earlier-evidence": { type: "string" },
   "appraisal-policy": { type: "string" },
   "launch-document": { type: "string" },
   "policy-bundle": { type: "string", multiple: true },
   "launch-digest": { type: "string" },
-  measurement: { type: "string", multiple: true, default: [] as string[] },
+  measurement: { type: "string", multiple: true },
   measurements: { type: "string" },
   "allow-software-only": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["held-claim", "evidence", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = ["held-claim", "evidence", "certs", "collateral", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurement", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -98,7 +98,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
   },
 };
 
-async function evidenceOf({ evidence, certs, collateral, "earlier-evidence": earlier }: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<EvidenceRecord> {
+async function evidenceOf({ evidence, certs = [], collateral = [], "earlier-evidence": earlier }: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<EvidenceRecord> {
   return {
     ...(evidence === undefined ? {} : { evidence: await readFileOf(evidence) }),
     certificates: await Promise.all(certs.map(readFileOf)),
@@ -123,10 +123,11 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
     appraisal: (await policyOf(values["appraisal-policy"])).policy,
+    evidenceRequired: values["appraisal-policy"] !== undefined,
     ...(launchDocument === undefined ? {} : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
     readLaunch,
     ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
-    ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
+    ...(measurement === undefined ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
     ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),
     now,
     eatProfile,

@@ -1,8 +1,9 @@
 import { fromBase64Url, toHex } from "@cmcp/boundary";
 import { sessionBindingInput, thumbprintInput } from "@cmcp/attestation/binding";
+import type { EvidenceFile } from "@cmcp/attestation/verify";
 import type { Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
+import { sha256, sha256Hex, type VerifierCrypto } from "../crypto.ts";
 
 /** report_data is thumbprint of the signing key, then SHA-256 of the chain root: 64 bytes (claim SPEC, "report_data"). */
 export async function checkBinding(crypto: VerifierCrypto, claim: Claim, list: Checklist): Promise<void> {
@@ -24,4 +25,18 @@ export async function checkBinding(crypto: VerifierCrypto, claim: Claim, list: C
     "the second half is the hash of the chain's root",
     "the second half is not the hash of the chain's root",
   );
+}
+
+/** The 64 bytes that the claim's own key and chain give; neither claim nor evidence file is asked for them. */
+export async function reportDataOf(crypto: VerifierCrypto, claim: Claim): Promise<Uint8Array> {
+  const bytes = new Uint8Array(64);
+  bytes.set(await sha256(crypto, thumbprintInput(claim.trace.cnf.jwk)));
+  bytes.set(await sha256(crypto, sessionBindingInput(claim.gateway.audit_chain.root)), 32);
+  return bytes;
+}
+
+/** What an evidence file says of itself: that it was made for this claim. */
+export async function checkReportDataOfFile(crypto: VerifierCrypto, claim: Claim, { claimedReportData }: EvidenceFile, list: Checklist): Promise<void> {
+  const reportData = await reportDataOf(crypto, claim);
+  list.require("report data in evidence file", toHex(claimedReportData) === toHex(reportData), "EVIDENCE_REPORT_DATA_MISMATCH", "the file says it was made for this claim's key and chain", "the file says it was made for another key or chain");
 }

@@ -38,15 +38,22 @@ export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checkli
     list.fail("platform evidence", "EVIDENCE_MISSING", `the claim says ${platform}, and no evidence was given (--evidence)`);
     return null;
   }
-  const file = list.attempt("evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => readEvidenceFile(untrusted(evidence)));
+  const file = readFileOfClaim(claim, evidence, list);
   if (file === null) return null;
-  if (file.parts.provider === "software-only" || file.platform !== platform) {
-    list.fail("evidence platform", "CLAIM_INCONSISTENT", `the claim says ${platform}, the evidence is of ${file.platform}`);
-    return null;
-  }
   const earlier = earlierEvidence === undefined ? null : list.attempt("earlier evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => endorsed(readEvidenceFile(untrusted(earlierEvidence)), record));
   const given = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () => endorsed(file, record));
   return given === null ? null : { ...given, file, earlier };
+}
+
+/** The evidence file beside a claim, of the platform that the claim names. */
+export function readFileOfClaim({ trace }: Claim, evidence: Uint8Array, list: Checklist): EvidenceFile | null {
+  const { platform } = trace.runtime;
+  const file = list.attempt("evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => readEvidenceFile(untrusted(evidence)));
+  if (file === null) return null;
+  const isSoftware = file.parts.provider === "software-only";
+  if (isSoftware === (platform === "software-only") && file.platform === platform) return file;
+  list.fail("evidence platform", "CLAIM_INCONSISTENT", `the claim says ${platform}, the evidence is of ${file.platform}`);
+  return null;
 }
 
 function endorsed({ parts, collateral: own }: EvidenceFile, { certificates = [], collateral = [] }: EvidenceRecord): EndorsedParts {

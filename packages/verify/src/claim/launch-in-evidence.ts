@@ -1,8 +1,9 @@
 import type { EvidenceFile } from "@cmcp/attestation/verify";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
-import type { VerifierCrypto } from "../crypto.ts";
+import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
+import { isDigestOf } from "./launch-digest.ts";
 
 const CHECK = "launch document in evidence";
 
@@ -14,17 +15,15 @@ const CHECK = "launch document in evidence";
 export async function withLaunchOf(crypto: VerifierCrypto, { launchDocument: document }: EvidenceFile, expected: Expectations, list: Checklist): Promise<Expectations> {
   const { launch, launchDigest, readLaunch } = expected;
   if (document === null) return expected;
-  const [sha256, sha384] = await Promise.all(["SHA-256", "SHA-384"].map(async (name) => toHex(new Uint8Array(await crypto.subtle.digest(name, Uint8Array.from(document))))));
   const refused = "the evidence file holds another launch document than the expected one";
   if (launch !== undefined) {
     list.require(CHECK, toHex(launch.document) === toHex(document), "EVIDENCE_LAUNCH_NOT_BOUND", "the expected one", refused);
     return expected;
   }
   if (launchDigest === undefined) {
-    list.notPerformed(CHECK, `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${sha256})`);
+    list.notPerformed(CHECK, `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${await sha256Hex(crypto, Uint8Array.from(document))})`);
     return expected;
   }
-  const pinned = launchDigest === sha256 || launchDigest === sha384;
-  if (!list.require(CHECK, pinned, "EVIDENCE_LAUNCH_NOT_BOUND", "its digest is the pinned one", refused)) return expected;
+  if (!list.require(CHECK, await isDigestOf(crypto, launchDigest, document), "EVIDENCE_LAUNCH_NOT_BOUND", "its digest is the pinned one", refused)) return expected;
   return readLaunch === undefined ? expected : { ...expected, launch: { document, read: readLaunch } };
 }

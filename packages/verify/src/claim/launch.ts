@@ -1,26 +1,20 @@
-import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import type { AuditBundle } from "@cmcp/audit/schema";
 import { asCmcpError } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
 import { policyHistory } from "../bundle/policy-history.ts";
 import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import type { LaunchTerms } from "./launch-terms.ts";
 
 const POLICY = "policy of launch document";
 
-/** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to the evidence elsewhere. */
-export async function checkLaunch(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly }: Expectations, list: Checklist): Promise<void> {
+/** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to evidence and chain elsewhere. */
+export function checkLaunch(claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly }: Expectations, list: Checklist): void {
   if (launch === undefined) {
     list.notPerformed(POLICY, "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest");
     return;
   }
   const terms = list.attempt("launch document form", "LAUNCH_DOCUMENT_INVALID", "canonical JSON of the documented form", () => launch.read(launch.document));
-  if (bundle !== null) {
-    const digest = await sha256Hex(crypto, Uint8Array.from(launch.document));
-    const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
-    list.require("launch digest in audit chain", root.success && root.data.launch_digest === `sha256:${digest}`, "EVIDENCE_LAUNCH_NOT_BOUND", "the session ran under the expected launch document", "the session ran under another launch document");
-  }
   if (terms === null) return;
   list.require("development", !terms.development || allowSoftwareOnly, "DEVELOPMENT_NOT_ACCEPTED", terms.development ? "explicitly accepted for this verification" : "the launch document is not of a development instance", "the launch document is of a development instance, which is not accepted unless asked for");
   list.require("catalog of launch document", claim.gateway.catalog.hash === terms.catalogHash, "CATALOG_HASH_MISMATCH", "the claim names the launch document's catalog", `the launch document's catalog is ${terms.catalogHash}`);

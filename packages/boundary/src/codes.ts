@@ -154,6 +154,7 @@ export const ERROR_CODES = {
   DEVELOPMENT_NOT_ACCEPTED: fact(null, "reject, or pass --allow-software-only to accept a development instance"),
   SOFTWARE_ONLY_NOT_ACCEPTED: fact(null, "pass --allow-software-only to accept a claim without hardware evidence"),
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
+  RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
   // Measurement

@@ -1,5 +1,6 @@
 import type { CmcpError } from "@cmcp/boundary";
 import { EXIT, type Terminal } from "./command.ts";
+import { MalformedInput } from "./malformed-input.ts";
 
 /** Prints an error a person can act on, or the same as JSON, and chooses the exit code. */
 export function reportError(error: CmcpError, asJson: boolean, terminal: Terminal): number {
@@ -10,5 +11,6 @@ export function reportError(error: CmcpError, asJson: boolean, terminal: Termina
     terminal.err.write(`${red}${error.code}${reset}: ${error.message}\n${dim}what to do:${reset} ${error.action}\n`);
   }
   if (error.code === "USAGE") return EXIT.usage;
+  if (error instanceof MalformedInput) return EXIT.malformed;
   return error.code === "INTERNAL" ? EXIT.internal : EXIT.rejected;
 }

@@ -1,5 +1,9 @@
 import { CheckRecorder } from "@cmcp/attestation/verify";
+import type { ErrorCode } from "@cmcp/boundary";
 import type { Outcome } from "./verdict.ts";
+
+/** A file that cannot be read says nothing, for or against: it may have been cut short on its way. */
+const MALFORMED: readonly ErrorCode[] = ["CLAIM_MALFORMED", "BUNDLE_MALFORMED", "RECEIPT_MALFORMED", "EVIDENCE_MALFORMED"];
 
 /** The checks of one verification and the outcome they add up to. */
 export class Checklist extends CheckRecorder {
@@ -9,7 +13,7 @@ export class Checklist extends CheckRecorder {
    */
   outcome(): Outcome {
     const codes = this.checks.flatMap(({ status, code }) => (status === "failed" && code !== undefined ? [code] : []));
-    if (codes.some((code) => code === "CLAIM_MALFORMED" || code === "BUNDLE_MALFORMED")) return "malformed";
+    if (codes.some((code) => MALFORMED.includes(code))) return "malformed";
     if (codes.some((code) => code !== "UNSUPPORTED_PROVIDER")) return "rejected";
     return codes.length > 0 ? "unsupported" : "accepted";
   }

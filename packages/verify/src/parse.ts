@@ -39,7 +39,7 @@ export function parseIncomplete(bytes: Uint8Array): IncompleteSession {
   return read(bytes, BUNDLE_LIMITS, incompleteSessionSchema, "BUNDLE_MALFORMED", "export");
 }
 
-/** @throws CmcpError `RECEIPT_INVALID` */
+/** @throws CmcpError `RECEIPT_MALFORMED` */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  return read(bytes, RECEIPT_LIMITS, receiptSchema, "RECEIPT_INVALID", "receipt");
+  return read(bytes, RECEIPT_LIMITS, receiptSchema, "RECEIPT_MALFORMED", "receipt");
 }

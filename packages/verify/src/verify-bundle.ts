@@ -57,7 +57,7 @@ async function checkBundleAlone(crypto: VerifierCrypto, bundle: AuditBundle, { t
 async function checkReceipts(crypto: VerifierCrypto, bundle: AuditBundle, held: readonly Uint8Array[], { trustedKey }: Pick<Expectations, "trustedKey">, list: Checklist): Promise<void> {
   if (held.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
   for (const bytes of held) {
-    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes));
+    const receipt = list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes));
     if (receipt === null) continue;
     const context = { session: bundle.session_id, entries: bundle.entries };
     if (trustedKey !== undefined) await checkReceipt(crypto, receipt, { ...context, jwk: { kty: "OKP", crv: "Ed25519", x: trustedKey } }, list);

@@ -230,6 +230,6 @@ describe("files that are not the documented form", () => {
     const broken = await verifyClaim({ claim: canonicalBytes(claim), bundle: twice(bundle, "bundle_signature") }, EXPECTED, webcrypto);
     assert.deepEqual([broken.outcome, failures(broken)], ["malformed", ["bundle form BUNDLE_MALFORMED"]]);
     const verdict = await verifyClaim({ claim: canonicalBytes(claim), receipts: [twice(receipt, "decision")] }, EXPECTED, webcrypto);
-    assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["receipt form RECEIPT_INVALID"]]);
+    assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["receipt form RECEIPT_MALFORMED"]]);
   });
 });

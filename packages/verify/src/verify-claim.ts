@@ -35,7 +35,7 @@ export async function verifyClaim(record: ClaimRecord, expected: Expectations, c
   const claim = list.attempt("claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () => parseClaim(record.claim));
   const { bundle: given } = record;
   const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
-  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes)));
+  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes)));
   if (claim === null) return verdict(list, null, null, false, "none", expected);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);

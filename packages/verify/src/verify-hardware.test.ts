@@ -137,14 +137,14 @@ describe("a claim of a hardware platform", () => {
     },
   };
   for (const [name, { make, fails }] of Object.entries(attacks)) {
-    test(`${name} is rejected`, async () => {
+    test(`${name} is not accepted`, async () => {
       const verdict = await judge(await make());
-      assert.deepEqual([verdict.outcome, verdict.assurance], ["rejected", "none established"]);
+      assert.deepEqual([verdict.outcome, verdict.assurance], [fails.endsWith("EVIDENCE_MALFORMED") ? "malformed" : "rejected", "none established"]);
       assert.ok(failures(verdict).includes(fails), failures(verdict).join("; "));
     });
   }
 
-  test("an evidence file changed anywhere is the same evidence, or rejected", async () => {
+  test("an evidence file changed anywhere is the same evidence, or not accepted", async () => {
     const { claim, evidence } = await session();
     const text = JSON.stringify(evidence);
     // Its time is the host's word, and a certificate that is not needed may be anything.
@@ -154,7 +154,7 @@ describe("a claim of a hardware platform", () => {
         const changed = text.slice(0, at) + character + text.slice(at + 1);
         const { outcome } = await judge({ claim, evidence: new TextEncoder().encode(changed) });
         if (outcome === "accepted") assert.deepEqual(told(readEvidenceFile(untrusted(new TextEncoder().encode(changed)))), told(readEvidenceFile(untrusted(new TextEncoder().encode(text)))), changed.slice(Math.max(0, at - 20), at + 20));
-        else assert.equal(outcome, "rejected");
+        else assert.ok(outcome === "rejected" || outcome === "malformed", outcome);
       }),
       { numRuns: 200 },
     );

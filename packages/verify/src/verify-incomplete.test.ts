@@ -91,7 +91,7 @@ describe("receipts that somebody kept", () => {
 
   test("one of another key, or that is none", async () => {
     assert.deepEqual(failures(await judge(left, {}, another.receiptsOf(entries).slice(0, 1))), ["receipt 1 signature RECEIPT_INVALID"]);
-    assert.deepEqual(failures(await judge(left, {}, [{}])), ["receipt form RECEIPT_INVALID"]);
+    assert.deepEqual(failures(await judge(left, {}, [{}])), ["receipt form RECEIPT_MALFORMED"]);
   });
 });
 

@@ -55,7 +55,7 @@ async function checkSession(crypto: VerifierCrypto, session: IncompleteSession, 
 async function checkHeld(crypto: VerifierCrypto, session: IncompleteSession, held: readonly Uint8Array[], list: Checklist): Promise<void> {
   if (held.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
   for (const bytes of held) {
-    const receipt = list.attempt("receipt form", "RECEIPT_INVALID", "strict JSON of the documented form", () => parseReceipt(bytes));
+    const receipt = list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes));
     if (receipt !== null) await checkReceipt(crypto, receipt, { jwk: session.signing_key, session: session.session_id, entries: session.entries }, list);
   }
 }

@@ -2,6 +2,7 @@ import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
 import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
 import type { Terminal } from "../command.ts";
+import { readGivenEvidence } from "../malformed-input.ts";
 import { replaceFile } from "../replace-file.ts";
 import { readFileOf } from "../read-file.ts";
 import { askVendors } from "./vendor-services.ts";
@@ -20,11 +21,11 @@ const UNSOUND: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED", "EVID
 
 /**
  * Puts what the vendor answers into an evidence file, and replaces the file only if everything in it then holds.
- * @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
+ * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
  */
 export async function completeFile(path: string, { product, service, policy, at }: Completion, terminal: Terminal): Promise<void> {
   const present = untrusted(await readFileOf(path));
-  const answers = await askVendors(vendorRequestsFor(readEvidenceFile(present).parts, product), service, terminal);
+  const answers = await askVendors(readGivenEvidence(() => vendorRequestsFor(readEvidenceFile(present).parts, product)), service, terminal);
   const of = (is: "certificate" | "collateral"): Uint8Array[] => answers.filter((answer) => answer.is === is).map(({ bytes }) => bytes);
   const bytes = Buffer.from(`${JSON.stringify(completeEvidence(readEvidenceJson(present), { certificates: of("certificate"), collateral: of("collateral") }))}\n`);
   await requireSound(bytes, policy, at);

@@ -4,6 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
+import { readGivenEvidence } from "../malformed-input.ts";
 import { readFileOf } from "../read-file.ts";
 import { completeFile } from "./complete-file.ts";
 import { platformOf, policyOf, timeOf } from "./inputs.ts";
@@ -66,7 +67,8 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
   const platform = platformOf(required(values.platform, "--platform"));
   if (platform !== "sev-snp" && platform !== "tdx") throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
   const folder = required(values.out, "--out");
-  const requests = vendorRequests(platform, await readFileOf(required(values.evidence, "--evidence")), productOf(values));
+  const [evidence, product] = [await readFileOf(required(values.evidence, "--evidence")), productOf(values)];
+  const requests = readGivenEvidence(() => vendorRequests(platform, evidence, product));
   // Nothing is written before the last answer.
   const answers = await askVendors(requests, values.service, terminal);
   await mkdir(folder, { recursive: true });

@@ -2,6 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { SHOWN_KINDS, showEvidence } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
+import { readGivenEvidence } from "../malformed-input.ts";
 import { readFileOf } from "../read-file.ts";
 
 const OPTIONS = { as: { type: "string" }, json: { type: "boolean", default: false } } as const;
@@ -25,7 +26,8 @@ Example:    cmcp evidence show report.bin
     const path = required(positional, "FILE");
     const kind = values.as === undefined ? undefined : SHOWN_KINDS.find((known) => known === values.as);
     if (values.as !== undefined && kind === undefined) throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
-    const shown = showEvidence(await readFileOf(path), kind);
+    const bytes = await readFileOf(path);
+    const shown = readGivenEvidence(() => showEvidence(bytes, kind));
     if (values.json) {
       out.write(`${JSON.stringify({ ok: true, ...shown })}\n`);
       return EXIT.ok;

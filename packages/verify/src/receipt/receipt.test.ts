@@ -78,7 +78,7 @@ test("without the bundle a receipt's place is not performed, and said so", async
   assert.equal(verdict.checks.find(({ name }) => name === "receipt 2")?.status, "not-performed");
 });
 
-test("a receipt that is not one is rejected, however many good ones stand beside it", async () => {
+test("a receipt that is not one is malformed, however many good ones stand beside it", async () => {
   const verdict = await judge({ claim, bundle, receipts: [...record.receipts, { ...receipt, extra: 1 } as Receipt] });
-  assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["receipt form RECEIPT_INVALID"]]);
+  assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["receipt form RECEIPT_MALFORMED"]]);
 });

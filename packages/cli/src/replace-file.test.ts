@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -20,11 +21,36 @@ test("a file is replaced whole, keeps its mode unless another is asked for, and 
   assert.deepEqual(await readdir(folder), ["file"]);
 });
 
-test("what cannot be written leaves everything as it was", async (t) => {
+test("of a link it is the file that is replaced, and keeps its mode; the link stays", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-replace-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const [file, link] = [join(folder, "elsewhere", "file"), join(folder, "link")];
+  await mkdir(join(folder, "elsewhere"));
+  await writeFile(file, "old", { mode: 0o640 });
+  await chmod(file, 0o640);
+  await symlink(file, link);
+  await replaceFile(link, "new");
+  assert.deepEqual([await readFile(file, "utf8"), (await stat(file)).mode & 0o777, (await lstat(link)).isSymbolicLink()], ["new", 0o640, true]);
+  assert.deepEqual([(await readdir(folder)).toSorted(), await readdir(join(folder, "elsewhere"))], [["elsewhere", "link"], ["file"]]);
+});
+
+test("what cannot be written says why, and leaves everything as it was", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-replace-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, "taken"));
-  await assert.rejects(replaceFile(join(folder, "taken"), "text"), { code: "USAGE" });
-  await assert.rejects(replaceFile(join(folder, "nowhere", "file"), "text"), { code: "USAGE" });
-  assert.deepEqual(await readdir(folder), ["taken"]);
+  await writeFile(join(folder, "file"), "");
+  execFileSync("mkfifo", [join(folder, "pipe")]);
+  await symlink(join(folder, "absent"), join(folder, "link"));
+  await symlink(join(folder, "circle"), join(folder, "circle"));
+  const refused: Readonly<Record<string, RegExp>> = {
+    taken: /: it is not a regular file$/,
+    pipe: /: it is not a regular file$/,
+    link: /: it is a link to nothing$/,
+    circle: /: it is a link that leads to itself$/,
+    "nowhere/file": /: the folder it is to be in does not exist$/,
+    "file/below": /: what it is to be in is no folder$/,
+  };
+  for (const [name, message] of Object.entries(refused)) await assert.rejects(replaceFile(join(folder, name), "text"), { code: "USAGE", message }, name);
+  assert.deepEqual((await readdir(folder)).toSorted(), ["circle", "file", "link", "pipe", "taken"]);
+  assert.deepEqual([(await lstat(join(folder, "pipe"))).isFIFO(), (await lstat(join(folder, "link"))).isSymbolicLink()], [true, true]);
 });

@@ -45,6 +45,21 @@ describe("policy commands", () => {
     assert.equal((await cmcp(["policy", "sign", at("unordered"), "--key", at("policy.pem")])).code, 10);
   });
 
+  test("sign signs nothing that a gateway would not load", async () => {
+    await cp(at("policies"), at("broken"), { recursive: true });
+    await writeFile(at("broken/broken.cedar"), "permit (principal, action");
+    const manifest = await readFile(at("broken/manifest.json"), "utf8");
+    const refused = await cmcp(["policy", "sign", at("broken"), "--key", at("policy.pem"), "--json"]);
+    assert.equal(refused.code, 10);
+    assert.match(refused.stdout, /POLICY_BUNDLE_INVALID/);
+    assert.equal(await readFile(at("broken/manifest.json"), "utf8"), manifest);
+  });
+
+  test("schema replaces its file whole, and no folder", async () => {
+    const refused = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json"), "--out", at("policies")]);
+    assert.deepEqual([refused.code, /: it is not a regular file\n/.test(refused.stderr)], [64, true], refused.stderr);
+  });
+
   test("schema writes one that the bundle compiles under", async () => {
     const target = at("policies/schema.cedarschema");
     const written = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json"), "--out", target]);

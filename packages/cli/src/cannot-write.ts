@@ -10,7 +10,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "no space is left",
   EDQUOT: "no space is left to this user",
   EFBIG: "it is larger than this user may write",
-  EEXIST: "there is something already",
+  EEXIST: "there is a file already, and it is never overwritten",
   EISDIR: "it is a folder",
   ELOOP: "it is a link that leads to itself",
 };

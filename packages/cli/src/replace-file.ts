@@ -39,17 +39,27 @@ async function targetOf(path: string): Promise<Target> {
  * @throws CmcpError `USAGE`, the file then is as it was
  */
 export async function replaceFile(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
+  await replaceFiles([{ path, content, ...(mode === undefined ? {} : { mode }) }]);
+}
+
+/** {@link replaceFile} for files that are of use only together: all are written beside their places before the first is moved. */
+export async function replaceFiles(files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[]): Promise<void> {
+  const written: { beside: string; place: string }[] = [];
+  let at = "";
   try {
-    const target = await targetOf(path);
-    const beside = `${target.path}.${randomBytes(6).toString("hex")}`;
-    await createFile(beside, content, mode ?? target.mode);
-    try {
-      await rename(beside, target.path);
-    } catch (thrown) {
-      await rm(beside, { force: true });
-      throw thrown;
+    for (const { path, content, mode } of files) {
+      at = path;
+      const target = await targetOf(path);
+      const beside = `${target.path}.${randomBytes(6).toString("hex")}`;
+      await createFile(beside, content, mode ?? target.mode);
+      written.push({ beside, place: target.path });
+    }
+    for (const { beside, place } of written) {
+      at = place;
+      await rename(beside, place);
     }
   } catch (thrown) {
-    throw cannotWrite(path, thrown);
+    for (const { beside } of written) await rm(beside, { force: true });
+    throw cannotWrite(at, thrown);
   }
 }

@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { checkCedar } from "./check-cedar.ts";
+import { checkCedar, NO_CATALOG } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
 
 /** `cmcp validate-bundle` */
@@ -18,7 +18,7 @@ Example:    cmcp validate-bundle --bundle-path examples/quickstart/policies
     const bundle = await loadBundleFolder(required(values["bundle-path"], "--bundle-path"));
     const expected = values["expected-hash"];
     if (expected !== undefined && expected !== bundle.hash) throw new CmcpError("POLICY_HASH_MISMATCH", `the bundle hashes to ${bundle.hash}, expected ${expected}`);
-    const { shape, warnings } = await checkCedar(bundle, { tools: new Map(), resources: new Map(), prompts: new Map() });
+    const { shape, warnings } = await checkCedar(bundle, NO_CATALOG);
     if (values.json) out.write(`${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version, shape, warnings })}\n`);
     else out.write(`valid policy bundle\n  hash:    ${bundle.hash}\n  version: ${bundle.version}\n  shape:   ${shape}\n${warnings.map((warning) => `  warning: ${warning}\n`).join("")}`);
     return EXIT.ok;

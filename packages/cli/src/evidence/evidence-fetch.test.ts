@@ -1,6 +1,6 @@
 /** `cmcp evidence fetch` against a server that replays genuine answers. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -43,6 +43,17 @@ describe("cmcp evidence fetch", { skip }, () => {
     assert.match(asked[0] ?? "", /^\/vcek\/v1\/Milan\/[0-9a-f]{128}\?blSPL=4&teeSPL=0&snpSPL=24&ucodeSPL=219$/);
     await assert.rejects(readFile(join(folder, "vcek.der")), { code: "ENOENT" }, "nothing is half done");
     await assert.rejects(run(evidenceFetch, ...args, "http://127.0.0.1:1"), { code: "EVIDENCE_COLLATERAL_UNAVAILABLE" });
+  });
+
+  test("keeps none where one cannot be written", async (t) => {
+    const { service } = await replay(t, (url) => ({ body: corpus(url.includes("cert_chain") ? "amd/ca/ask_ark_milan.pem" : MILAN_KEY) }));
+    const taken = join(folder, "taken");
+    // The last that is written.
+    await mkdir(join(taken, "amd.crl"), { recursive: true });
+    const fetched = (out: string) => run(evidenceFetch, "--platform", "sev-snp", "--evidence", corpusPath(MILAN_REPORT), "--out", out, "--service", service);
+    await assert.rejects(fetched(taken), { code: "USAGE", message: /amd\.crl: it is not a regular file$/ });
+    assert.deepEqual(await readdir(taken), ["amd.crl"]);
+    await assert.rejects(fetched(corpusPath(MILAN_REPORT)), { code: "USAGE", message: /^cannot write / });
   });
 
   test("Intel's answers come with the certificates of who signed them", async (t) => {

@@ -1,11 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
+import { cannotWrite } from "../cannot-write.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { readGivenEvidence } from "../malformed-input.ts";
 import { readFileOf } from "../read-file.ts";
+import { replaceFiles } from "../replace-file.ts";
 import { completeFile } from "./complete-file.ts";
 import { platformOf, policyOf, timeOf } from "./inputs.ts";
 import { askVendors } from "./vendor-services.ts";
@@ -71,8 +73,10 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
   const requests = readGivenEvidence(() => vendorRequests(platform, evidence, product));
   // Nothing is written before the last answer.
   const answers = await askVendors(requests, values.service, terminal);
-  await mkdir(folder, { recursive: true });
-  for (const { name, bytes } of answers) await writeFile(join(folder, name), bytes);
+  await mkdir(folder, { recursive: true }).catch((thrown: unknown) => {
+    throw cannotWrite(folder, thrown);
+  });
+  await replaceFiles(answers.map(({ name, bytes }) => ({ path: join(folder, name), content: bytes })));
   const files = (is: VendorRequest["is"]): string[] => answers.filter((answer) => answer.is === is).map(({ name }) => join(folder, name));
   const result = { certificates: files("certificate"), collateral: files("collateral") };
   if (values.json) terminal.out.write(`${JSON.stringify({ ok: true, ...result })}\n`);

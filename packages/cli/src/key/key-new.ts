@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { writeFile } from "node:fs/promises";
-import { CmcpError } from "@cmcp/boundary";
 import { readArguments, required } from "../arguments.ts";
+import { cannotWrite } from "../cannot-write.ts";
 import { EXIT, type Command } from "../command.ts";
+import { createFile } from "../create-file.ts";
 import { publicKeyOf } from "./key-file.ts";
 
 /** `cmcp key new` */
@@ -12,18 +12,16 @@ export const keyNew: Command = {
 Makes an Ed25519 key pair for an operator: the private key goes into FILE (PKCS #8 PEM, readable by you
 alone, never overwritten), the public key is printed for enclave.operator_keys.
 
-Exit codes: 0 written, 64 usage or the file is there already.
+Exit codes: 0 written, 64 usage, or the file is there already or cannot be written.
 Example:    cmcp key new operator.pem
 `,
   async run(args, { out }) {
     const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "FILE");
     const path = required(positional, "FILE");
     const { privateKey } = generateKeyPairSync("ed25519");
-    try {
-      await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });
-    } catch (thrown) {
-      throw new CmcpError("USAGE", `cannot write ${path}; an existing file is never overwritten`, { cause: thrown });
-    }
+    await createFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600).catch((thrown: unknown) => {
+      throw cannotWrite(path, thrown);
+    });
     const publicKey = publicKeyOf(privateKey);
     out.write(values.json ? `${JSON.stringify({ ok: true, file: path, public_key: publicKey })}\n` : `wrote ${path}\npublic key: ${publicKey}\n`);
     return EXIT.ok;

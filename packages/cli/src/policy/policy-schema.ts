@@ -1,9 +1,8 @@
-import { writeFile } from "node:fs/promises";
-import { CmcpError } from "@cmcp/boundary";
 import { writeSchema } from "@cmcp/policy/authoring";
 import { readArguments, required } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
+import { replaceFile } from "../replace-file.ts";
 import { readTools } from "./tools.ts";
 
 /** `cmcp policy schema` */
@@ -27,17 +26,9 @@ Example:    cmcp policy schema policies --catalog catalog.json --out policies/sc
     const catalog = await readTools(required(values.catalog, "--catalog"));
     const schema = writeSchema(bundle, catalog);
     const file = values.out ?? null;
-    if (file !== null) await write(file, schema);
+    if (file !== null) await replaceFile(file, schema);
     if (values.json) out.write(`${JSON.stringify({ ok: true, file, schema })}\n`);
     else out.write(file === null ? schema : `wrote ${file}\n`);
     return EXIT.ok;
   },
 };
-
-async function write(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text);
-  } catch (thrown) {
-    throw new CmcpError("USAGE", `cannot write ${file}`, { cause: thrown });
-  }
-}

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { compareVersions, signBundle, verifyBundleSignature } from "@cmcp/policy/bundle";
 import { readArguments, required } from "../arguments.ts";
+import { checkCedar, NO_CATALOG } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";
@@ -10,7 +11,7 @@ import { replaceFile } from "../replace-file.ts";
 export const policySign: Command = {
   help: `Usage: cmcp policy sign FOLDER --key FILE [--json]
 
-Signs the policy bundle in FOLDER and writes the signature into its manifest.json. The signature covers
+Checks the policy bundle in FOLDER as validate-bundle does, signs it and writes the signature into its manifest.json. The signature covers
 manifest, schema and rules; the bundle's hash does not change. A gateway whose CMCP_POLICY_SIGNING_KEY is
 the key's public half starts with such a bundle only, and reloads one whose version is higher.
 
@@ -25,6 +26,8 @@ Example:    cmcp policy sign policies --key policy.pem
     const key = await readOperatorKey(required(values.key, "--key"));
     const bundle = await loadBundleFolder(folder);
     compareVersions(bundle.version, bundle.version);
+    // A signature says that a gateway may take it: one that no gateway loads is not signed.
+    await checkCedar(bundle, NO_CATALOG);
     const manifest = { ...bundle.manifest, signature: signBundle(bundle, (bytes) => key.sign(bytes)) };
     verifyBundleSignature({ hash: bundle.hash, manifest }, key.publicKey);
     // Whole or not at all: a gateway may be looking.

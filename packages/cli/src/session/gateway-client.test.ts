@@ -76,6 +76,18 @@ test("an answer without end is left", { timeout: 30_000 }, async (t) => {
   await assert.rejects(ask(url, "/x", {}), { code: "GATEWAY_ANSWER_INVALID", message: /more than/ });
 });
 
+test("a claim that cannot be written is asked for again: the reason is said, and that the session is closed", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-claim-"));
+  process.env[TOKEN_VARIABLE] = "t".repeat(40);
+  t.after(async () => {
+    delete process.env[TOKEN_VARIABLE];
+    await rm(folder, { recursive: true });
+  });
+  const url = await answering(t, (_, response) => response.end(JSON.stringify({ trace: { runtime: { platform: "software-only" } }, gateway: { session_id: SESSION } })));
+  const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
+  await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", folder], terminal), { code: "USAGE", message: /^the session is closed, but cannot write .*: it is not a regular file; ask again with another --out$/ });
+});
+
 test("neither a claim nor a reset is taken from what is no gateway", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-no-gateway-"));
   process.env[TOKEN_VARIABLE] = "t".repeat(40);

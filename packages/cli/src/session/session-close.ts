@@ -1,7 +1,7 @@
-import { writeFile } from "node:fs/promises";
-import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { asCmcpError, CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
+import { replaceFile } from "../replace-file.ts";
 import { ask, notAGateway, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = { url: { type: "string" }, session: { type: "string" }, "token-env": { type: "string", default: TOKEN_VARIABLE }, out: { type: "string" }, "evidence-out": { type: "string" }, json: { type: "boolean", default: false } } as const;
@@ -42,9 +42,9 @@ Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f
 
 async function writeRecord(path: string, record: JsonObject, option: string): Promise<void> {
   try {
-    await writeFile(path, `${JSON.stringify(record)}\n`);
+    await replaceFile(path, `${JSON.stringify(record)}\n`);
   } catch (thrown) {
-    throw new CmcpError("USAGE", `the session is closed, but ${path} cannot be written; ask again with another ${option}`, { cause: thrown });
+    throw new CmcpError("USAGE", `the session is closed, but ${asCmcpError(thrown, "USAGE", `cannot write ${path}`).message}; ask again with another ${option}`, { cause: thrown });
   }
 }
 

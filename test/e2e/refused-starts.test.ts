@@ -138,6 +138,22 @@ describe("starts that are refused", () => {
   test("a schema that would be fetched from a network", async () => {
     await refused(await good({ tools: [{ name: "echo", url: URL_A, inputSchema: { $ref: "https://example.org/schema.json" } }] }), "CATALOG_INVALID");
   });
+  test("settings of a stdio server that the catalog does not have, refused by the enclave", async () => {
+    await refused(await good({ config: "enclave: {stdio: {servers: {nope: {tasks: 3}}}}\n" }), "CONFIG_INVALID", DEVELOPMENT, /no stdio server nope/);
+  });
+  test("a stdio server whose program is an interpreter and whose files nobody names, refused by the enclave", async () => {
+    const config = await good();
+    const path = join(config, "../catalog.json");
+    const [entry] = JSON.parse(await readFile(path, "utf8")) as object[];
+    await writeFile(path, JSON.stringify([{ ...entry, server: { display_name: "files", transport: "stdio", spawn: { command: "node", args: ["server.js"], binary_digest: WRONG_HASH } } }]));
+    await refused(config, "CATALOG_INVALID", DEVELOPMENT, /measure_target/);
+  });
+  test("a credential that the catalog names and nobody gave, and one that no server is sent, refused by the enclave", async () => {
+    await refused(await good({ servers: [{ name: "echo", url: URL_A, credential: "ledger-token" }] }), "CREDENTIAL_NOT_PROVISIONED", DEVELOPMENT, /ledger-token/);
+    const config = await good({ config: "enclave: {credentials_file: credentials}\n" });
+    await writeFile(join(dirname(config), "credentials"), "ledger-token abcdefgh\n", { mode: 0o600 });
+    await refused(config, "CONFIG_INVALID", DEVELOPMENT, /no server of the catalog is sent the credential ledger-token/);
+  });
   test("a missing file is named", async () => {
     await refused(join(root, "nowhere.yaml"), "CONFIG_INVALID", DEVELOPMENT, /nowhere\.yaml/);
   });
@@ -152,6 +168,14 @@ describe("checks without starting", () => {
   });
   after(async () => {
     await rm(root, { recursive: true, force: true });
+  });
+
+  test("validate-config warns of tools of workflows that the catalog does not have", async () => {
+    const deployed = await deploy(join(root, "workflows"), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, config: "enclave: {workflow_tools: {default: [echo, nope]}}\n" });
+    const run = await cmcp(["validate-config", "--config", deployed, "--json"], DEVELOPMENT);
+    assert.equal(run.code, 0, run.stdout);
+    const { warnings } = JSON.parse(run.stdout) as { warnings: string[] };
+    assert.deepEqual(warnings.filter((warning) => warning.includes("workflow_tools")), ['enclave.workflow_tools: default has "nope", and no tool of the catalog is called that']);
   });
 
   test("validate-config prints the digests a deployment pins, equal to policy hash and catalog hash", async () => {

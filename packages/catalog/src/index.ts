@@ -1,5 +1,6 @@
 export type { Approved } from "./approved.ts";
 export { isCallable, requireCallable } from "./callable.ts";
+export { requireCredentials } from "./credentials.ts";
 export { headerMarksProblem } from "./header-marks.ts";
 export { catalogHash, definitionHash, driftDigest, requireCatalogHash, type ToolDefinition } from "./hashes.ts";
 export { loadCatalog, type Catalog, type CatalogOptions } from "./load.ts";

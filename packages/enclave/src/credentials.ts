@@ -1,23 +1,19 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { Catalog } from "@cmcp/catalog";
+import { requireCredentials, type Catalog } from "@cmcp/catalog";
 import type { Provision } from "@cmcp/launch";
 
 /** What the gateway proves itself with to tool servers, by the names the catalog gives. Never an agent's token, never in a record. */
 export class Credentials {
-  readonly #wanted: ReadonlySet<string>;
+  readonly #catalog: Pick<Catalog, "servers">;
   #byName: ReadonlyMap<string, string> = new Map();
 
   constructor(catalog: Pick<Catalog, "servers">) {
-    this.#wanted = new Set(catalog.servers.flatMap(({ settings }) => settings?.credential ?? []));
+    this.#catalog = catalog;
   }
 
   /** Refuses a message that lacks a credential of the catalog or brings one that no server is sent. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID` */
   assertAcceptable({ credentials = [] }: Provision): void {
-    const brought = new Set(credentials.map(({ name }) => name));
-    const missing = [...this.#wanted].find((name) => !brought.has(name));
-    if (missing !== undefined) throw new CmcpError("CREDENTIAL_NOT_PROVISIONED", `the catalog names the credential ${missing}, which was not provisioned`);
-    const unknown = [...brought].find((name) => !this.#wanted.has(name));
-    if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `no server of the catalog is sent the credential ${unknown}`);
+    requireCredentials(this.#catalog, new Set(credentials.map(({ name }) => name)));
   }
 
   /** Takes the credentials of an acceptable message in place of those before. */

@@ -1,6 +1,6 @@
 import { CmcpError, fromHex } from "@cmcp/boundary";
 import { isPlainPath } from "./protocol/encode.ts";
-import { boundsOf, defaultServerSettings, type StdioServerSettings } from "./schema.ts";
+import { boundsOf, defaultServerSettings, type StdioServerSettings, type StdioSettings } from "./schema.ts";
 import type { AllowedServer } from "./server.ts";
 
 /** `server.spawn` of a catalog entry. */
@@ -42,4 +42,14 @@ export function allowServer(name: string, spawn: CatalogSpawn, { allowUnmeasured
   const bytes = digest == null ? null : (fromHex(DIGEST.exec(digest)?.[1] ?? "") ?? null);
   if (digest != null && bytes?.byteLength !== 32) refuse("`binary_digest` must be sha256: and 64 lowercase hex digits");
   return { tree, digest: bytes, program: command, args: args ?? [], environment: { ...ENVIRONMENT, ...settings.environment }, bounds: boundsOf(settings) };
+}
+
+/**
+ * The servers that a catalog's stdio servers stand for, in their order, each with the settings that the configuration has for it.
+ * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, and as {@link allowServer}
+ */
+export function allowServers(servers: readonly { readonly name: string; readonly spawn: CatalogSpawn }[], { allowUnmeasured, settings }: Pick<AllowOptions, "allowUnmeasured"> & { readonly settings: StdioSettings["servers"] }): readonly AllowedServer[] {
+  const unknown = Object.keys(settings).find((name) => !servers.some((server) => server.name === name));
+  if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
+  return servers.map(({ name, spawn }) => allowServer(name, spawn, { allowUnmeasured, settings: settings[name] }));
 }

@@ -1,6 +1,6 @@
 export type { MessageHandler, StdioChannel } from "./channel/channel.ts";
 export { Spawner } from "./client.ts";
-export { allowServer, type AllowOptions, type CatalogSpawn } from "./allow.ts";
+export { allowServer, allowServers, type AllowOptions, type CatalogSpawn } from "./allow.ts";
 export { MAX_MESSAGE_BYTES, MAX_SERVERS, MAX_UNREAD_BYTES } from "./limits.ts";
 export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./process/limits.ts";
 export { StdioProcesses, type TrustIdentity } from "./process/processes.ts";

@@ -1,6 +1,5 @@
 import process from "node:process";
 import { loadCatalog, requireCatalogHash } from "@cmcp/catalog";
-import { prepareSchemas } from "@cmcp/inspection";
 import { launchDigest } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
 import { requirePinned } from "@cmcp/policy/bundle";
@@ -10,6 +9,7 @@ import { EXIT, type Command } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
 import { checkCedar } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
+import { requireStartable, workflowWarnings } from "./startable.ts";
 
 const OPTIONS = { config: { type: "string" }, "launch-document": { type: "string" }, json: { type: "boolean", default: false } } as const;
 
@@ -19,7 +19,7 @@ export const validateConfig: Command = {
 
 Checks the configuration, the policy bundle and the catalog it points to, together, as a start would,
 with what the environment pins, and prints the digests a deployment pins. Starts nothing; whether this
-machine has the hardware that attestation.provider names is not looked at.
+machine has the hardware that attestation.provider names, and the files of stdio servers, is not looked at.
 
   --config FILE           the configuration (docs/configuration.md)
   --launch-document FILE  write the launch document there: the bytes a start sends, whose digest the hardware
@@ -36,9 +36,9 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     requirePinned(bundle, { hash: policyHash, signingKey: policySigningKey, reloadable: inputs.config.policy_reload_interval_seconds > 0 });
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
     requireCatalogHash(catalog.hash, catalogHash);
-    for (const tool of catalog.tools.values()) prepareSchemas(tool);
+    requireStartable(catalog, inputs);
     const policy = await checkCedar(bundle, catalog);
-    const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings];
+    const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings, ...workflowWarnings(catalog, inputs)];
     const file = values["launch-document"];
     // For its owner's eyes only: policies in it may be private. A file with a wider mode does not pass it on.
     if (file !== undefined) await replaceFile(file, inputs.document, 0o600);

@@ -1,7 +1,7 @@
 import { CmcpError, type BufferedBytes } from "@cmcp/boundary";
 import type { Catalog, StdioServer } from "@cmcp/catalog";
 import type { Config } from "@cmcp/launch";
-import { Spawner, StdioProcesses, allowServer, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
+import { Spawner, StdioProcesses, allowServers, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
 
 interface Entry {
   readonly index: number;
@@ -35,10 +35,8 @@ export class StdioServers {
   static async open(catalog: Catalog, config: Config, path: string | null, development: boolean, buffered: BufferedBytes): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
-    const unknown = Object.keys(settings.servers).find((name) => !servers.some((server) => server.name === name));
-    if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
+    const allowed = allowServers(servers, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers });
     if (servers.length === 0) return new StdioServers(null, new Map(), settings, buffered);
-    const allowed = servers.map((server) => allowServer(server.name, server.spawn, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers[server.name] }));
     if (path === null) throw notOffered(servers);
     const spawner = await Spawner.open(path, allowed);
     try {

@@ -1,0 +1,14 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Catalog } from "./load.ts";
+
+/**
+ * Holds the names of credentials that are at hand to those that the catalog's servers are sent: none is missing, and none is without use.
+ * @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID`
+ */
+export function requireCredentials({ servers }: Pick<Catalog, "servers">, brought: ReadonlySet<string>): void {
+  const wanted = new Set(servers.flatMap(({ settings }) => settings?.credential ?? []));
+  const missing = [...wanted].find((name) => !brought.has(name));
+  if (missing !== undefined) throw new CmcpError("CREDENTIAL_NOT_PROVISIONED", `the catalog names the credential ${missing}, which was not provisioned`);
+  const unknown = [...brought].find((name) => !wanted.has(name));
+  if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `no server of the catalog is sent the credential ${unknown}`);
+}

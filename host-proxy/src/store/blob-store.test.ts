@@ -115,12 +115,17 @@ await test("a scan goes in bounded batches and leaves out what is appended meanw
   for (const batch of large.scan({})) assert.ok(batch.length <= 2);
 });
 
-await test("a folder that cannot be written is AUDIT_STORE_UNAVAILABLE", (t) => {
+await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its path and why", (t) => {
   const folder = temporaryDirectory(t);
-  assert.throws(() => new BlobStore(join(folder, "missing", "audit.db")), { code: "AUDIT_STORE_UNAVAILABLE" });
-  assert.throws(() => new BlobStore("/proc/audit.db"), { code: "AUDIT_STORE_UNAVAILABLE" });
   mkdirSync(join(folder, "directory"));
-  assert.throws(() => new BlobStore(join(folder, "directory")), { code: "AUDIT_STORE_UNAVAILABLE" });
+  writeFileSync(join(folder, "file"), "");
+  const refused: Readonly<Record<string, string>> = {
+    [join(folder, "missing", "audit.db")]: "its folder does not exist",
+    [join(folder, "directory")]: "it is a folder",
+    [join(folder, "file", "audit.db")]: "what it is to be in is no folder",
+  };
+  for (const [path, why] of Object.entries(refused)) assert.throws(() => new BlobStore(path), { code: "AUDIT_STORE_UNAVAILABLE", message: `${path}: the audit store cannot be opened: ${why}` });
+  assert.throws(() => new BlobStore("/proc/audit.db"), { code: "AUDIT_STORE_UNAVAILABLE", message: /^\/proc\/audit\.db: the audit store cannot be opened: / });
 });
 
 await test("a full disk refuses the append and keeps what was there", (t) => {
@@ -145,11 +150,11 @@ await test("another file is not taken for a store", (t) => {
   const folder = temporaryDirectory(t);
   const text = join(folder, "notes.txt");
   writeFileSync(text, "not a database, but long enough to have a header of one hundred bytes".repeat(4));
-  assert.throws(() => new BlobStore(text), { code: "AUDIT_STORE_UNAVAILABLE" });
+  assert.throws(() => new BlobStore(text), { code: "AUDIT_STORE_UNAVAILABLE", message: `${text}: the audit store failed: it is not a database` });
   const other = join(folder, "other.db");
   const database = new DatabaseSync(other);
   database.exec("CREATE TABLE customers (name TEXT)");
   database.close();
-  assert.throws(() => new BlobStore(other), { code: "AUDIT_STORE_UNAVAILABLE", message: "the file is not an audit store of this version" });
+  assert.throws(() => new BlobStore(other), { code: "AUDIT_STORE_UNAVAILABLE", message: `${other}: the file is not an audit store of this version` });
   assert.equal(existsSync(`${other}-wal`), false, "nothing was written to it");
 });

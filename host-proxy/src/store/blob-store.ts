@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
 import { scanSql, type RecordFilter } from "./scan-sql.ts";
 import { APPLICATION_ID, RECORDS_OF_INSTANCE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
-import { storeError } from "./store-error.ts";
+import { openingError, storeError } from "./store-error.ts";
 
 /** Bytes of one record. */
 export const RECORD_BYTES = 16 * 1024 * 1024;
@@ -50,7 +50,7 @@ export class BlobStore {
 
   /**
    * @param path the file, created (mode 0600) when absent; `null` keeps the records in memory
-   * @throws AUDIT_STORE_UNAVAILABLE when it cannot be opened, written or is not a store of this version
+   * @throws AUDIT_STORE_UNAVAILABLE naming the path when it cannot be opened, written or is not a store of this version
    */
   constructor(path: string | null) {
     try {
@@ -67,7 +67,7 @@ export class BlobStore {
       this.#enter = this.#database.prepare("INSERT INTO instances (instance) VALUES (?)");
       this.#last = this.#database.prepare("SELECT coalesce(max(position), 0) AS last FROM records WHERE position < ?");
     } catch (thrown) {
-      throw storeError(thrown);
+      throw openingError(path ?? ":memory:", thrown);
     }
   }
 

@@ -22,6 +22,24 @@ export function storeError(thrown: unknown): CmcpError {
   return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${REASONS[code & 0xff] ?? "input or output error"}`, { cause: thrown });
 }
 
+/** What an operator can do something about, by the code of the system call that opens the file. */
+const OPENING: Readonly<Record<string, string>> = {
+  ENOENT: "its folder does not exist",
+  ENOTDIR: "what it is to be in is no folder",
+  EISDIR: "it is a folder",
+  EACCES: "this user may not write it",
+  EPERM: "this user may not write it",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+};
+
+/** The same for a file that is being opened, by name: whoever reads this started the gateway. No agent is served yet. */
+export function openingError(path: string, thrown: unknown): CmcpError {
+  const { code, message } = storeError(thrown);
+  const reason = thrown instanceof Error && "code" in thrown ? OPENING[String(thrown.code)] : undefined;
+  return new CmcpError(code, `${path}: ${reason === undefined ? message : `the audit store cannot be opened: ${reason}`}`, { cause: thrown });
+}
+
 // Extended codes carry the primary one in their low byte. A failed system call is the opening of the file.
 function resultCode(thrown: unknown): number {
   if (thrown instanceof Error && "syscall" in thrown) return SQLITE_CANTOPEN;

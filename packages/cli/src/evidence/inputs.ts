@@ -1,5 +1,6 @@
 import { CmcpError, fromHex, untrusted } from "@cmcp/boundary";
 import { EVIDENCE_PLATFORMS, PRESETS, isPreset, parseAppraisalPolicy, preset, type AppraisalPolicy, type EvidencePlatform } from "@cmcp/attestation/verify";
+import * as z from "zod";
 import { readFileOf } from "../read-file.ts";
 
 /** `--platform`. @throws CmcpError `USAGE`, `ATTESTATION_PROVIDER_UNSUPPORTED` for names without evidence */
@@ -16,17 +17,20 @@ export function hexOption(name: string, value: string, widths: readonly number[]
   return bytes;
 }
 
+/** A date that there is, a time and its offset: `Date` takes `12` for a month, and the 30th of February for a day of March. */
+const dateTime = z.iso.datetime({ offset: true });
+
 /** `--at`: the time of verification. @throws CmcpError `USAGE` */
 export function timeOf(value: string | undefined): Date {
-  const at = value === undefined ? new Date() : new Date(value);
-  if (Number.isNaN(at.getTime())) throw new CmcpError("USAGE", "--at is an ISO 8601 time");
-  return at;
+  if (value === undefined) return new Date();
+  if (!dateTime.safeParse(value).success) throw new CmcpError("USAGE", "--at is an ISO 8601 date and time with its offset, such as 2026-09-21T14:13:50Z");
+  return new Date(value);
 }
 
-/** `--policy`: a preset's name, or a file. @throws CmcpError `USAGE`, `APPRAISAL_POLICY_INVALID` */
-export async function policyOf(value: string | undefined): Promise<{ readonly id: string; readonly policy: AppraisalPolicy }> {
+/** `--policy` or what the command calls it: a preset's name, or a file. @throws CmcpError `USAGE`, `APPRAISAL_POLICY_INVALID` */
+export async function policyOf(value: string | undefined, option = "--policy"): Promise<{ readonly id: string; readonly policy: AppraisalPolicy }> {
   const name = value ?? "strict";
   if (isPreset(name)) return { id: name, policy: preset(name) };
-  if (!/[./\\]/.test(name)) throw new CmcpError("USAGE", `--policy is a file or one of ${Object.keys(PRESETS).join(", ")}`);
+  if (!/[./\\]/.test(name)) throw new CmcpError("USAGE", `${option} is one of ${Object.keys(PRESETS).join(", ")}, or a file by its path, such as ./NAME`);
   return { id: name, policy: parseAppraisalPolicy(untrusted(await readFileOf(name))) };
 }

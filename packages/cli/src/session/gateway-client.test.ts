@@ -88,6 +88,21 @@ test("a claim that cannot be written is asked for again: the reason is said, and
   await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", folder], terminal), { code: "USAGE", message: /^the session is closed, but cannot write .*: it is not a regular file; ask again with another --out$/ });
 });
 
+test("a token that no header can carry is named, and nobody is asked", async (t) => {
+  let asked = 0;
+  const url = await answering(t, (_, response) => {
+    asked += 1;
+    response.end("{}");
+  });
+  t.after(() => delete process.env[TOKEN_VARIABLE]);
+  const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
+  for (const token of ["secret\n", "two words", "secret\u20ac"]) {
+    process.env[TOKEN_VARIABLE] = token;
+    await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION], terminal), (thrown: { code?: string; message?: string }) => thrown.code === "USAGE" && (thrown.message ?? "").startsWith("CMCP_BEARER_TOKEN holds no bearer token") && !(thrown.message ?? "").includes("secret"));
+  }
+  assert.equal(asked, 0);
+});
+
 test("neither a claim nor a reset is taken from what is no gateway", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-no-gateway-"));
   process.env[TOKEN_VARIABLE] = "t".repeat(40);

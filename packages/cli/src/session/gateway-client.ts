@@ -9,10 +9,14 @@ const MAX_MESSAGE = 1000;
 /** Environment variable that a bearer token is read from when no other is named. */
 export const TOKEN_VARIABLE = "CMCP_BEARER_TOKEN";
 
+/** What a header can carry as a token; anything else fails in the client, as if nothing answered. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
 /** The bearer token in an environment variable; a token on the command line would show in process lists. @throws CmcpError `USAGE` */
 export function tokenFrom(variable: string): string {
   const token = process.env[variable];
   if (token === undefined || token === "") throw new CmcpError("USAGE", `${variable} is not set; it holds the bearer token`);
+  if (!TOKEN.test(token)) throw new CmcpError("USAGE", `${variable} holds no bearer token: one is printable ASCII without spaces or line ends`);
   return token;
 }
 

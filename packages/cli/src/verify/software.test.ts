@@ -51,3 +51,7 @@ test("none of them is ignored: each that is not met is a failed check that names
 test("beside what a crash left they are not understood", async () => {
   for (const option of [["--measurement", "0".repeat(96)], ["--certs", file("empty")], ["--collateral", file("empty")]]) await assert.rejects(judged("--audit-bundle", file("bundle"), ...option), { code: "USAGE" }, option[0]);
 });
+
+test("an appraisal policy that is neither is refused under the name of this command's option", async () => {
+  await assert.rejects(judged(file("claim"), "--appraisal-policy", "empty"), { code: "USAGE", message: /^--appraisal-policy is one of .*, or a file by its path/ });
+});

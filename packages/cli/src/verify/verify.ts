@@ -2,7 +2,7 @@ import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type EvidenceRecord, type Expectations, type LaunchTerms, type Verdict } from "@cmcp/verify";
-import { hexOption, policyOf } from "../evidence/inputs.ts";
+import { hexOption, policyOf, timeOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
@@ -112,8 +112,7 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   for (const hash of [policyHash, catalogHash]) if (hash !== undefined && !HASH.test(hash)) throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
   if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
   if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge)) throw new CmcpError("USAGE", "--max-age is a number of seconds");
-  const now = at === undefined ? new Date() : new Date(at);
-  if (Number.isNaN(now.getTime())) throw new CmcpError("USAGE", "--at is an ISO 8601 time");
+  const now = timeOf(at);
   const eatProfile: EatProfile | undefined = profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
   const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
@@ -122,7 +121,7 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   const bundles = await Promise.all(folders.map(loadBundleFolder));
   const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
-    appraisal: (await policyOf(values["appraisal-policy"])).policy,
+    appraisal: (await policyOf(values["appraisal-policy"], "--appraisal-policy")).policy,
     evidenceRequired: values["appraisal-policy"] !== undefined,
     ...(launchDocument === undefined ? {} : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
     readLaunch,

@@ -19,6 +19,8 @@ export interface Expectations {
   readonly launch?: ExpectedLaunch;
   /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. An evidence file's document of this digest stands for the expected one. */
   readonly launchDigest?: string;
+  /** Policy bundles were given that are to follow the launch document's: without the document nothing holds them, and the claim is not accepted. */
+  readonly bundlesGiven?: boolean;
   /** Reads a launch document that was found in evidence. */
   readonly readLaunch?: ExpectedLaunch["read"];
   /** An appraisal was asked for, so a claim without evidence to appraise is not accepted, whatever `allowSoftwareOnly` says. */

@@ -5,11 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { canonicalBytes } from "@cmcp/boundary";
 import { ISSUED_AT, OTHER_HASH, recordOf } from "../../../verify/src/testing/session.ts";
 import { verify } from "./verify.ts";
 
 const AT = ["--at", new Date((ISSUED_AT + 30) * 1000).toISOString()];
+/** The sessions of these records ran under a document of this digest. */
+const LAUNCH = ["--launch-digest", OTHER_HASH.slice(7)];
+const POLICIES = fileURLToPath(new URL("../../../../examples/quickstart/policies", import.meta.url));
 const { claim, bundle } = recordOf();
 let folder = "";
 const file = (name: string): string => join(folder, name);
@@ -29,10 +33,10 @@ async function judged(...args: string[]): Promise<{ code: number; failed: readon
 
 test("none of them is ignored: each that is not met is a failed check that names it", async () => {
   const whole = [file("claim"), "--audit-bundle", file("bundle"), ...AT];
-  // The sessions of these records ran under a document of this digest.
-  assert.deepEqual(await judged(...whole, "--launch-digest", OTHER_HASH.slice(7)), { code: 0, failed: [] });
+  assert.deepEqual(await judged(...whole, ...LAUNCH), { code: 0, failed: [] });
   const refused: readonly (readonly [option: string, value: string, why: RegExp])[] = [
     ["--launch-digest", "0".repeat(64), /^launch digest in audit chain: /],
+    ["--policy-bundle", POLICIES, /^policy of launch document: .*--policy-bundle/],
     ["--measurement", "0".repeat(96), /^required: measurement: .*--measurement/],
     ["--appraisal-policy", "strict", /^required: appraisal policy: .*--appraisal-policy/],
     ["--certs", file("empty"), /^required: certificates: .*--certs/],
@@ -42,7 +46,8 @@ test("none of them is ignored: each that is not met is a failed check that names
     ["--evidence", file("not-text"), /^evidence file: /],
   ];
   for (const [option, value, why] of refused) {
-    const { code, failed } = await judged(...whole, option, value);
+    // A bundle is understood beside a pinned launch only.
+    const { code, failed } = await judged(...whole, option, value, ...(option === "--policy-bundle" ? LAUNCH : []));
     assert.ok(code !== 0 && failed.length === 1, `${option} ${value}: ${code} ${failed.join("; ")}`);
     assert.match(failed[0] ?? "", why);
   }

@@ -125,6 +125,7 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
     evidenceRequired: values["appraisal-policy"] !== undefined,
     ...(launchDocument === undefined ? {} : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
     readLaunch,
+    bundlesGiven: bundles.length > 0,
     ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
     ...(measurement === undefined ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
     ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),

@@ -9,9 +9,11 @@ import type { LaunchTerms } from "./launch-terms.ts";
 const POLICY = "policy of launch document";
 
 /** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to evidence and chain elsewhere. */
-export function checkLaunch(claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly }: Expectations, list: Checklist): void {
+export function checkLaunch(claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly, bundlesGiven }: Expectations, list: Checklist): void {
   if (launch === undefined) {
-    list.notPerformed(POLICY, "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest");
+    const why = "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest";
+    if (bundlesGiven === true) list.fail(POLICY, "POLICY_NOT_OF_LAUNCH", `nothing holds the bundles that were given (--policy-bundle): ${why}`);
+    else list.notPerformed(POLICY, why);
     return;
   }
   const terms = list.attempt("launch document form", "LAUNCH_DOCUMENT_INVALID", "canonical JSON of the documented form", () => launch.read(launch.document));

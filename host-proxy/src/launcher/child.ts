@@ -17,7 +17,7 @@ export interface Child {
   readonly pid: number;
   /** Resolves when it has ended; never rejects. */
   readonly exited: Promise<Exit>;
-  /** SIGTERM, then SIGKILL after {@link TERMINATE_MS}; resolves when it has ended. */
+  /** SIGTERM, and the end of its input where that ends it; then SIGKILL after {@link TERMINATE_MS}; resolves when it has ended. */
   stop(): Promise<Exit>;
 }
 
@@ -28,6 +28,8 @@ export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Keeps its standard input open, without ever writing to it, for as long as this process lives. */
   readonly holdInput?: boolean;
+  /** It ends when its standard input does, and once it runs ignores SIGTERM. */
+  readonly endsWithInput?: boolean;
   /** Where its standard output goes beside the log. */
   readonly console?: ConsoleFile | undefined;
   readonly log: Log;
@@ -56,6 +58,7 @@ export function startChild([program = "", ...args]: readonly string[], options: 
     pid,
     exited,
     async stop() {
+      if (options.endsWithInput === true) child.stdin?.end();
       child.kill("SIGTERM");
       const force = setTimeout(() => child.kill("SIGKILL"), TERMINATE_MS);
       try {

@@ -130,8 +130,18 @@ await test("a process that ends before it listens is ENCLAVE_UNAVAILABLE", async
   await assert.rejects(start(t, "throw new Error('x');"), { code: "ENCLAVE_UNAVAILABLE" });
 });
 
-await test("a process that ignores SIGTERM is killed", async (t) => {
-  const { process } = await start(t, `process.on("SIGTERM", () => {}); ${LISTEN}`);
+await test("signals to stop do not end the process: its host does", async (t) => {
+  const { process, log } = await start(t, `${LISTEN} process.on("SIGUSR2", () => console.log("still here"));`);
+  for (const name of ["SIGINT", "SIGTERM", "SIGUSR2"]) globalThis.process.kill(process.pid, name);
+  while (!log().includes("still here")) {
+    assert.ok(alive(process.pid));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.deepEqual(await process.stop(), { exitCode: 0, exitSignal: undefined });
+});
+
+await test("a process that reads neither its input nor its signals is killed", async (t) => {
+  const { process } = await start(t, `${LISTEN} dialled.then(() => { for (;;); });`);
   assert.deepEqual(await process.stop(), { exitCode: undefined, exitSignal: "SIGKILL" });
 });
 

@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -38,6 +39,7 @@ function node() {
 const entry = join(here, "../dist/cmcp.mjs");
 if (!existsSync(entry)) fail("not built yet; run `make build` in the repository");
 const child = spawn(node(), ["--disable-warning=ExperimentalWarning", entry, ...process.argv.slice(2)], { stdio: "inherit" });
+// A terminal's and a service manager's reach both: `start` counts several as one.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => fail(`cannot start Node: ${error.message}`));
-child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
+child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128 + constants.signals[signal])));

@@ -9,9 +9,10 @@ const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
 /**
  * Runs the entry. Flags that Node's embedded code was not made with are set once everything is loaded, as V8 refuses that
  * code under them. Then: the host holds the other end of standard input, so its end is the host's end, however the host
- * died: the enclave must not outlive it. The pipe alone does not keep the process running.
+ * died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's signal to every
+ * process of the gateway must not end the enclave before the host has had it close its sessions.
  */
-const RUN = `require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();`;
+const RUN = `require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();for(const name of["SIGINT","SIGTERM"])process.on(name,()=>{});`;
 
 /** Megabytes of heap the enclave may use. */
 const HEAP_MEGABYTES = 512;

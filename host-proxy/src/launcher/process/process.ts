@@ -49,6 +49,7 @@ export async function startEnclaveProcess(options: EnclaveProcessOptions): Promi
     environment: { CMCP_ENCLAVE_LISTEN: directory.enclaveSocket, CMCP_HOST_SERVICES: directory.servicesSocket, ...(options.tpmSocket === undefined ? {} : { CMCP_TPM_SOCKET: options.tpmSocket }), ...(spawner === undefined ? {} : { CMCP_SPAWN_SOCKET: spawner.socket }) },
     // Its end is this process's end, and the enclave's with it.
     holdInput: true,
+    endsWithInput: true,
     log,
   });
   if (child === null) {

@@ -7,6 +7,7 @@ import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { announce } from "./announce.ts";
 import { enclaveSettings } from "./enclave-settings.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 /** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
 export const start: Command = {
@@ -32,19 +33,18 @@ Environment:
                         x-forwarded-client-cert; only where nobody but that proxy can connect
 
 Signals: SIGHUP reads enclave.token_file and enclave.credentials_file again: from then on what they hold counts.
-SIGINT and SIGTERM stop in order.
+SIGINT and SIGTERM stop in order; while it stops, more of them change nothing.
 
 Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
 Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
 `,
   async run(args, terminal) {
+    const stop = stopSignal();
     setEngineFlags();
     const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const log = createLog({ level: "info", destination: terminal.err });
     for (const warning of inputs.warnings) terminal.err.write(`warning: ${warning}\n`);
-    const stop = new AbortController();
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
     const starting = startHost({
       listen: inputs.host.listen,
       launch: inputs.document,
@@ -53,18 +53,18 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       storePath: inputs.paths.auditDb,
       enclave: await enclaveSettings(inputs, process.env),
       log,
-      signal: stop.signal,
+      signal: stop,
       ...policySource(inputs),
       ...peerIdentity(process.env),
     });
     const host = await starting.catch((thrown: unknown) => {
-      if (!stop.signal.aborted) throw thrown;
+      if (!stop.aborted) throw thrown;
       return null;
     });
     if (host === null) return EXIT.ok;
     if (inputs.paths.tokenFile !== null || inputs.paths.credentialsFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
     announce(host, inputs, values.json, terminal.out);
-    if (!stop.signal.aborted) await once(stop.signal, "abort");
+    if (!stop.aborted) await once(stop, "abort");
     await host.close();
     return EXIT.ok;
   },

@@ -1,0 +1,13 @@
+import process from "node:process";
+
+/**
+ * From now on SIGINT and SIGTERM fire the signal returned, and do nothing else however many come: a terminal, a launcher and a
+ * service manager may each send theirs, and a drain that a second one cut short would leave sessions without their claims.
+ */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stop.abort());
+  // A process that ends of itself takes its handlers away first, and a signal in between would still decide how it ended.
+  process.once("beforeExit", () => process.exit());
+  return stop.signal;
+}

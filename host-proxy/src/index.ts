@@ -1,4 +1,4 @@
-export { createLog, type Log, type LogFields } from "./log.ts";
+export { createLog, whileRead, type Log, type LogFields } from "./log.ts";
 export { startHost, type Host, type HostEvents, type HostOptions } from "./host.ts";
 export { setEngineFlags } from "./engine-flags.ts";
 export { egressAllowList, type EgressAllowList } from "./egress/allow-list.ts";

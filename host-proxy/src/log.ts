@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from "pino";
 import type { ErrorCode } from "@cmcp/boundary";
 
@@ -37,6 +38,18 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
+}
+
+/** Bytes of log lines that may wait for whoever reads them. */
+const UNREAD_BYTES = 1024 * 1024;
+
+/** Takes lines for as long as few enough wait there: a reader that stays and does not read must not fill the memory. */
+export function whileRead(out: Pick<Writable, "write" | "writableLength">): DestinationStream {
+  return {
+    write: (line) => {
+      if (out.writableLength + line.length <= UNREAD_BYTES) out.write(line);
+    },
+  };
 }
 
 /** A log that writes to `destination` (standard output when absent) from `level` upward. */

@@ -47,12 +47,12 @@ export function developmentEnvironment(token: string): Record<string, string> {
   return { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: token };
 }
 
-/** Starts the gateway. @throws StartRefused when it ends before it is ready. */
-export async function startGateway(config: string, env: Record<string, string>, { entry = CLI }: { entry?: string } = {}): Promise<Gateway> {
+/** Starts the gateway; without a pipe as its standard error there is no log here. @throws StartRefused when it ends before it is ready. */
+export async function startGateway(config: string, env: Record<string, string>, { entry = CLI, stderr = "pipe" }: { entry?: string; stderr?: "pipe" | number } = {}): Promise<Gateway> {
   const launch = await prepareLaunch(config, env);
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: launch.env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: launch.env, stdio: ["ignore", "pipe", stderr] });
   let log = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve)).then(async (code) => {

@@ -40,10 +40,17 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   }
 }
 
-// A reader that closed the pipe, such as `head`, has what it wanted.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+let unwritten = false;
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  // A reader that closed the pipe, such as `head`, has what it wanted.
+  if (code === "EPIPE" || unwritten) return;
+  unwritten = true;
+  process.stderr.write(`cmcp: standard output cannot be written (${code ?? "unknown error"})\n`);
+  process.exitCode = EXIT.internal;
 });
+// The gateway's log goes here. Whoever reads it, or the disk it is on, may go: the gateway serves on without it.
+process.stderr.on("error", () => undefined);
 
 const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-process.exitCode = await main(process.argv.slice(2), { out: process.stdout, err: process.stderr, colour });
+const code = await main(process.argv.slice(2), { out: process.stdout, err: process.stderr, colour });
+process.exitCode = unwritten ? EXIT.internal : code;

@@ -116,6 +116,18 @@ await test("closing while an enclave does not take the policy accepted last ends
   assert.equal(log().match(/"msg":"enclave up"/g)?.length, 1);
 });
 
+for (const [provision, drained, logged] of [
+  ["secret statement", true, /"msg":"enclave up"/],
+  ["leave 2 sessions", false, /"sessions":2,"msg":"sessions were not closed and have no claim"/],
+  ["refuse to drain", false, /"code":"INTERNAL","msg":"the enclave did not drain"/],
+] as const) {
+  await test(`whether every session was closed is told by close, and what was not by the log: ${provision}`, async (t) => {
+    const { host: running, log } = await host(t, { provision: Buffer.from(provision) });
+    assert.deepEqual(await running.close(), { drained });
+    assert.match(log(), logged);
+  });
+}
+
 await test("nothing secret is in the log of a whole life", async (t) => {
   const { host: running, log, call } = await host(t);
   await call("secret-body");

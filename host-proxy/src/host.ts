@@ -55,7 +55,13 @@ export interface Host {
    */
   provision(statement: Uint8Array): Promise<void>;
   /** Drains: no new requests, open ones finish within bounds, then everything stops and is removed. */
-  close(): Promise<void>;
+  close(): Promise<Stopped>;
+}
+
+/** How a stop went. */
+export interface Stopped {
+  /** The enclave closed every open session with its claim. */
+  readonly drained: boolean;
 }
 
 /**
@@ -69,7 +75,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const undoAll = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
-  let closing: Promise<void> | undefined;
+  let closing: Promise<Stopped> | undefined;
+  let drained = true;
   let provision = options.provision;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
@@ -118,7 +125,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     undo.push(async () => {
       link.refuseNew();
       // Together: the enclave ends the streams that agents listen on, which would else never finish.
-      await Promise.all([front.close(), drainEnclave(link, log)]);
+      [drained] = await Promise.all([drainEnclave(link, log), front.close()]);
     });
     return {
       address: front.address,
@@ -137,7 +144,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
           throw thrown;
         }
       },
-      close: () => (closing ??= undoAll()),
+      close: () => (closing ??= undoAll().then(() => ({ drained }))),
       get enclavePid() {
         return supervisor.pid;
       },
@@ -148,11 +155,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
-async function drainEnclave(link: EnclaveLink, log: Log): Promise<void> {
-  if (link.state === "down") return;
+/** Whether no session is left without its claim. Those of an enclave that has died were lost then. */
+async function drainEnclave(link: EnclaveLink, log: Log): Promise<boolean> {
+  if (link.state === "down") return true;
   try {
-    await link.drain();
+    const sessions = await link.drain();
+    if (sessions === 0) return true;
+    log.error("sessions were not closed and have no claim", { sessions });
   } catch (thrown) {
     log.warn("the enclave did not drain", { code: asCmcpError(thrown, "INTERNAL", "drain failed").code });
   }
+  return false;
 }

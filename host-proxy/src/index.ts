@@ -1,5 +1,5 @@
 export { createLog, whileRead, type Log, type LogFields } from "./log.ts";
-export { startHost, type Host, type HostEvents, type HostOptions } from "./host.ts";
+export { startHost, type Host, type HostEvents, type HostOptions, type Stopped } from "./host.ts";
 export { setEngineFlags } from "./engine-flags.ts";
 export { egressAllowList, type EgressAllowList } from "./egress/allow-list.ts";
 export { EGRESS_LIMITS, EgressRelay, type EgressCounters, type EgressLimits } from "./egress/relay.ts";

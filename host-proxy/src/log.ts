@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from "pino";
 import type { ErrorCode } from "@cmcp/boundary";
+import type { StoreFailure } from "./store/store-error.ts";
 
 /**
  * Everything a host log line can say. The list is closed on purpose: no field can carry a body, a
@@ -30,6 +31,9 @@ export interface LogFields {
   /** One bounded line the enclave printed. */
   readonly line?: string | undefined;
   readonly dropped?: number | undefined;
+  readonly sessions?: number | undefined;
+  /** Why the store failed. */
+  readonly reason?: StoreFailure | undefined;
 }
 
 /** The host's log: one JSON line an event. */

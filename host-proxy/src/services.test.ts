@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { examine } from "@cmcp/boundary";
 import { encodeRecords, ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
@@ -12,10 +13,10 @@ import { BlobStore, RECORD_BYTES } from "./store/blob-store.ts";
 import { memoryLog } from "./testing/memory-log.ts";
 import { temporaryDirectory } from "./testing/temporary-directory.ts";
 
-async function services(t: TestContext): Promise<{ pool: ExchangePool; store: BlobStore; path: string; log: () => string }> {
+async function services(t: TestContext, storePath: string | null = null): Promise<{ pool: ExchangePool; store: BlobStore; path: string; log: () => string }> {
   const path = join(temporaryDirectory(t), "services.sock");
   const { log, text } = memoryLog();
-  const store = new BlobStore(null);
+  const store = new BlobStore(storePath);
   const listener = await listenServices(path, { relay: new EgressRelay(egressAllowList([]), log), store, log });
   const pool = new ExchangePool(unixDialer(path), { maxStreams: 4 });
   t.after(async () => {
@@ -83,6 +84,16 @@ await test("a store that fails says so to the enclave, for reading and for writi
   store.close();
   await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
   await assert.rejects((await exchange(pool, { t: "scan" }, new Uint8Array(0))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
+});
+
+await test("why a store fails is in the log, in fixed words", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const { pool, log } = await services(t, path);
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
+  other.close();
+  assert.match(log(), /"code":"AUDIT_STORE_UNAVAILABLE","reason":"another process holds it","msg":"host service failed"/);
 });
 
 await test("half a record is not stored when the enclave dies in the middle", async (t) => {

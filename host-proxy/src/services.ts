@@ -3,6 +3,7 @@ import { listenUnix, serveStream, type ByteStream, type IncomingExchange, type L
 import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
 import type { BlobStore } from "./store/blob-store.ts";
+import { storeFailure } from "./store/store-error.ts";
 import { serveAppend, serveScan } from "./store/store-exchange.ts";
 
 /** What the host does for the enclave, and nothing more. */
@@ -14,7 +15,7 @@ export interface HostServices {
 
 /** Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME. */
 export function servicesOf(services: HostServices): (stream: ByteStream) => void {
-  const onFault = ({ code }: CmcpError): void => services.log.warn("host service failed", { code });
+  const onFault = (error: CmcpError): void => services.log.warn("host service failed", { code: error.code, reason: storeFailure(error) });
   return (stream) => serveStream(stream, (exchange) => serve(exchange, services), { onFault });
 }
 

@@ -31,7 +31,21 @@ await test("control messages carry their document and return the answer", async 
   made.started();
   assert.equal(Buffer.from(await made.launch(new Uint8Array(200_000))).toString(), "launch:200000");
   assert.equal(Buffer.from(await made.provision(Buffer.from("abc"))).toString(), "provision:3");
-  assert.equal(Buffer.from(await made.drain()).toString(), "drain:0");
+});
+
+await test("what the enclave could not close is in its answer to drain; an answer that does not say is a fault", async (t) => {
+  let answer = "";
+  const made = await link(t, async (exchange) => {
+    await exchange.respond({ status: 200, headers: {} });
+    if (answer !== "") await exchange.write(Buffer.from(answer));
+    await exchange.end();
+  });
+  made.started();
+  for (const count of [0, 2]) {
+    answer = JSON.stringify({ unclosed_sessions: count });
+    assert.equal(await made.drain(), count);
+  }
+  for (answer of ["", "{}", "[]", "2", '{"unclosed_sessions":-1}', '{"unclosed_sessions":0.5}', '{"unclosed_sessions":"0"}']) await assert.rejects(made.drain(), { code: "TEE_FAULT" }, answer);
 });
 
 await test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {

@@ -1,5 +1,6 @@
 import { asCmcpError, CmcpError, examine, type ErrorCode } from "@cmcp/boundary";
 import { ExchangePool, type Dialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
+import { unclosedSessions } from "./drain-answer.ts";
 import { linkError } from "./link-error.ts";
 
 /**
@@ -101,9 +102,9 @@ export class EnclaveLink {
     return await refusedAs("POLICY_BUNDLE_INVALID", "the policy bundle is too large", this.#control({ t: "reload" }, bundle, this.#limits.reloadMs));
   }
 
-  /** Asks the enclave to finish what it has begun; resolves when it has. */
-  drain(): Promise<Uint8Array> {
-    return this.#control({ t: "drain" }, new Uint8Array(), this.#limits.drainMs);
+  /** Asks the enclave to finish what it has begun; resolves when it has, with how many sessions it could not close. */
+  async drain(): Promise<number> {
+    return unclosedSessions(await this.#control({ t: "drain" }, new Uint8Array(), this.#limits.drainMs));
   }
 
   async #control(opening: Opening, document: Uint8Array, waitMs: number): Promise<Uint8Array> {

@@ -132,6 +132,7 @@ await test("a full disk refuses the append and keeps what was there", (t) => {
   if (spawnSync("unshare", ["-Urm", "true"]).status !== 0) return t.skip("user namespaces are forbidden here, so no small file system can be mounted");
   const source = `
     const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
+    const { storeFailure } = await import(${JSON.stringify(new URL("./store-error.ts", import.meta.url).href)});
     const store = new BlobStore("audit.db");
     const append = (seq, size) => store.append("i", seq, [{ session: "s", kind: "k", body: new Uint8Array(size) }]);
     append(0, 1);
@@ -139,11 +140,11 @@ await test("a full disk refuses the append and keeps what was there", (t) => {
       for (let seq = 1; seq < 1000; seq += 1) append(seq, 4096);
     } catch (error) {
       const [first] = [...store.scan({})].flat();
-      console.log(JSON.stringify({ code: error.code, message: error.message, first: first.length }));
+      console.log(JSON.stringify({ code: error.code, message: error.message, reason: storeFailure(error), first: first.length }));
     }`;
   const mounted = 'mount -t tmpfs -o size=512k tmpfs "$1" && cd "$1" && exec "$2" --no-warnings --input-type=module --eval "$3"';
   const { stdout } = spawnSync("unshare", ["-Urm", "sh", "-c", mounted, "sh", temporaryDirectory(t), process.execPath, source], { encoding: "utf8" });
-  assert.deepEqual(JSON.parse(stdout), { code: "AUDIT_STORE_UNAVAILABLE", message: "the audit store failed: the disk is full", first: 1 });
+  assert.deepEqual(JSON.parse(stdout), { code: "AUDIT_STORE_UNAVAILABLE", message: "the audit store failed: the disk is full", reason: "the disk is full", first: 1 });
 });
 
 await test("another file is not taken for a store", (t) => {

@@ -1,13 +1,18 @@
 import { CmcpError } from "@cmcp/boundary";
 
 // Result codes, https://www.sqlite.org/rescode.html
+const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_NOTADB = 26;
 
-const REASONS: Readonly<Record<number, string>> = {
+/** Why a store fails, in fixed words: SQLite's own may name files. */
+export type StoreFailure = "the disk is full" | "it is read-only" | "it cannot be opened" | "it is not a database" | "another process holds it" | "input or output error";
+
+const REASONS: Readonly<Record<number, StoreFailure>> = {
+  [SQLITE_BUSY]: "another process holds it",
   [SQLITE_FULL]: "the disk is full",
   [SQLITE_READONLY]: "it is read-only",
   [SQLITE_CANTOPEN]: "it cannot be opened",
@@ -19,7 +24,16 @@ export function storeError(thrown: unknown): CmcpError {
   if (thrown instanceof CmcpError) return thrown;
   const code = resultCode(thrown);
   if (code === SQLITE_CONSTRAINT_PRIMARYKEY) return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", { cause: thrown });
-  return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${REASONS[code & 0xff] ?? "input or output error"}`, { cause: thrown });
+  return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${reasonOf(code)}`, { cause: thrown });
+}
+
+/** Why the store failed, of an error that {@link storeError} made of a failure under it. */
+export function storeFailure({ code, cause }: CmcpError): StoreFailure | undefined {
+  return code === "AUDIT_STORE_UNAVAILABLE" && cause !== undefined ? reasonOf(resultCode(cause)) : undefined;
+}
+
+function reasonOf(code: number): StoreFailure {
+  return REASONS[code & 0xff] ?? "input or output error";
 }
 
 /** What an operator can do something about, by the code of the system call that opens the file. */

@@ -7,6 +7,8 @@ const received: Record<string, string> = {};
 let appended = 0;
 /** Reloads it still has no report for; how many is what it is provisioned with. */
 let unreported = 0;
+/** Sessions it will say it could not close; as many as it is provisioned with. */
+let unclosed = 0;
 
 async function answer(exchange: IncomingExchange, text: string): Promise<void> {
   await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
@@ -20,14 +22,15 @@ async function accept(exchange: IncomingExchange): Promise<void> {
   for await (const part of exchange.body) chunks.push(examine(part));
   const body = Buffer.concat(chunks).toString();
   if (opening.t !== "request") {
-    if (body === "bad") throw Object.assign(new Error(), { name: "refused" });
+    if (body === "bad" || (opening.t === "drain" && received["provision"] === "refuse to drain")) throw Object.assign(new Error(), { name: "refused" });
     if (opening.t === "provision") unreported = Number(/^refuse (\d+)/.exec(body)?.[1] ?? 0);
     if (opening.t === "reload" && unreported > 0) {
       unreported -= 1;
       throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "not now");
     }
+    if (opening.t === "provision") unclosed = Number(/^leave (\d+) sessions/.exec(body)?.[1] ?? 0);
     received[opening.t] = body;
-    return await answer(exchange, "{}");
+    return await answer(exchange, opening.t === "drain" ? `{"unclosed_sessions":${unclosed}}` : "{}");
   }
   if (body === "hang") {
     process.stdout.write("hanging\n");

@@ -16,5 +16,5 @@ export interface Command {
   run(args: readonly string[], terminal: Terminal): Promise<number>;
 }
 
-/** Exit codes every command shares; `verify` adds its own. */
-export const EXIT = { ok: 0, internal: 1, rejected: 10, unsupported: 20, malformed: 30, usage: 64 } as const;
+/** Exit codes of all commands; which of them a command has is in its help. */
+export const EXIT = { ok: 0, internal: 1, rejected: 10, unsupported: 20, malformed: 30, undrained: 40, usage: 64 } as const;

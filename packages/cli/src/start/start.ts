@@ -35,7 +35,8 @@ Environment:
 Signals: SIGHUP reads enclave.token_file and enclave.credentials_file again: from then on what they hold counts.
 SIGINT and SIGTERM stop in order; while it stops, more of them change nothing.
 
-Exit codes: 0 stopped in order, 10 refused to start, 64 usage, 1 internal.
+Exit codes: 0 stopped in order, 10 refused to start, 40 stopped, but sessions were left without a claim, as
+            when the disk is full, 64 usage, 1 internal.
 Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
 `,
   async run(args, terminal) {
@@ -65,8 +66,8 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     if (inputs.paths.tokenFile !== null || inputs.paths.credentialsFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
     announce(host, inputs, values.json, terminal.out);
     if (!stop.aborted) await once(stop, "abort");
-    await host.close();
-    return EXIT.ok;
+    const { drained } = await host.close();
+    return drained ? EXIT.ok : EXIT.undrained;
   },
 };
 

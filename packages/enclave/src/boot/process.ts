@@ -4,6 +4,7 @@ import type { IncomingExchange } from "@cmcp/wire";
 import type { Core } from "../core.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 import { closeSession } from "../record/claims.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 import { reportFault } from "../report-fault.ts";
 import { answer, readWhole } from "../wire-handler.ts";
 import { boot, type Surroundings } from "./boot.ts";
@@ -92,24 +93,31 @@ export class Enclave {
     if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `reload is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
     const report = await core.policies.reload(core, message);
-    await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
-    await exchange.write(Buffer.from(JSON.stringify(report)));
-    await exchange.end();
+    await answerJson(exchange, report);
   }
 
-  /** Ends what agents listen on, lets calls finish, closes every session with its claim, then answers; the host may end the process after that. */
+  /** Ends everything in order, then answers how many sessions have no claim; the host may end the process after that. */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");
-    if (this.#running !== null) {
-      const { core } = this.#running;
-      core.stopping.abort();
-      await core.admission.idle(FINISH_MS);
-      const used = core.sessions.openSessions().filter((recorded) => recorded.started !== null);
-      await Promise.allSettled(used.map((recorded) => closeSession(core, recorded)));
-      await core.upstreams.close();
-    }
-    await acknowledge(exchange);
+    await answerJson(exchange, { unclosed_sessions: this.#running === null ? 0 : await endSessions(this.#running.core) });
   }
+}
+
+/** Ends what agents listen on, lets calls finish and closes every session with its claim. Returns how many could not be closed. */
+async function endSessions(core: Core): Promise<number> {
+  const used = (): RecordedSession[] => core.sessions.openSessions().filter((recorded) => recorded.started !== null);
+  core.stopping.abort();
+  await core.admission.idle(FINISH_MS);
+  // One that fails stays open, and is counted below.
+  await Promise.allSettled(used().map((recorded) => closeSession(core, recorded)));
+  await core.upstreams.close();
+  return used().length;
+}
+
+async function answerJson(exchange: IncomingExchange, answer: object): Promise<void> {
+  await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
+  await exchange.write(Buffer.from(JSON.stringify(answer)));
+  await exchange.end();
 }
 
 async function acknowledge(exchange: IncomingExchange): Promise<void> {

@@ -1,5 +1,7 @@
 /** What signals do to a gateway, from whomever and however often they come: a stop is in order, and every open session gets its claim. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,6 +89,36 @@ test("a service manager's signal to every process, the enclave's too, stops in o
   assert.equal(await gateway.stop(), 0);
   assert.equal(claims(), SESSIONS);
   assert.doesNotMatch(gateway.log(), /did not drain|enclave ended/);
+});
+
+test("a hangup of a gateway with nothing to read again, while it starts or later, says so and changes nothing", { timeout: 60_000 * PATIENCE }, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-signals-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const config = await deploy(folder, { tools: [], policies: ALLOW_ALL });
+  const child = spawn(process.execPath, [LAUNCHER, "start", "--config", config], { env: { PATH: process.env["PATH"], ...developmentEnvironment(newToken()) }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  // Both, should the script have left the gateway behind.
+  const group = -(child.pid ?? 0);
+  t.after(() => isAlive(group) && process.kill(group, "SIGKILL"));
+  const exited = once(child, "exit");
+  const printed = { out: "", err: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (printed.out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (printed.err += text));
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) {
+      assert.equal(child.exitCode ?? child.signalCode, null, printed.err);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const refusals = (): number => printed.err.match(/^nothing to read again/gm)?.length ?? 0;
+  // Its first words are warnings, before anything is started.
+  await until(() => printed.err !== "");
+  assert.equal(printed.out, "");
+  child.kill("SIGHUP");
+  await until(() => refusals() === 1 && printed.out !== "");
+  process.kill(Number(/^ {2}process id: +(\d+)$/m.exec(printed.out)?.[1]), "SIGHUP");
+  await until(() => refusals() === 2);
+  child.kill("SIGTERM");
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test("a gateway that is killed leaves no process behind", { timeout: 60_000 * PATIENCE }, async (t) => {

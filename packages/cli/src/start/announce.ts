@@ -31,6 +31,8 @@ export function announce({ address, enclavePid, placement }: Host, inputs: Launc
     "enclave isolation": isolation,
     "bearer principals": "host-asserted: this host hands the enclave their tokens' hashes",
     "launch digest": `sha256:${inputs.digest}`,
+    // What a launcher such as npx has started it under is another process, which may not pass signals on.
+    "process id": String(process.pid),
   };
   const lines = Object.entries(rows).map(([name, value]) => `  ${`${name}:`.padEnd(18)} ${value}\n`);
   out.write(`cmcp is ready: agents connect to ${url}/mcp\n${lines.join("")}`);

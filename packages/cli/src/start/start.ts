@@ -7,6 +7,7 @@ import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { announce } from "./announce.ts";
 import { enclaveSettings } from "./enclave-settings.ts";
+import { reloadSignal } from "./reload-signal.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 /** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
@@ -41,6 +42,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
 `,
   async run(args, terminal) {
     const stop = stopSignal(terminal.out);
+    const whenHungUp = reloadSignal();
     setEngineFlags();
     const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
@@ -63,7 +65,9 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       return null;
     });
     if (host === null) return EXIT.ok;
-    if (inputs.paths.tokenFile !== null || inputs.paths.credentialsFile !== null) process.on("SIGHUP", () => void replaceTokens(host, inputs, terminal));
+    whenHungUp(async () => {
+      if (!stop.aborted) await replaceTokens(host, inputs, terminal);
+    });
     announce(host, inputs, values.json, terminal.out);
     if (!stop.aborted) await once(stop, "abort");
     const { drained } = await host.close();
@@ -84,6 +88,10 @@ function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions
 
 /** Whatever is wrong with the new tokens, the ones before stay in force. */
 async function replaceTokens(host: Host, inputs: LaunchInputs, { err }: Terminal): Promise<void> {
+  if (inputs.paths.tokenFile === null && inputs.paths.credentialsFile === null) {
+    err.write("nothing to read again: the configuration has neither enclave.token_file nor enclave.credentials_file\n");
+    return;
+  }
   try {
     await host.provision(await readProvision(inputs));
     err.write("tokens and credentials replaced\n");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,9 +31,24 @@ function brokenPipe(folder: string): number {
   return writer;
 }
 
+/** A pipe whose reader stays and does not read, full already. */
+function unreadPipe(folder: string): number {
+  const path = join(folder, "fifo");
+  execFileSync("mkfifo", [path]);
+  const end = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  for (const size of [4096, 1]) {
+    try {
+      for (;;) writeSync(end, Buffer.alloc(size));
+    } catch (thrown) {
+      assert.equal((thrown as NodeJS.ErrnoException).code, "EAGAIN");
+    }
+  }
+  return end;
+}
+
 const fullDisk = (): number => openSync("/dev/full", "w");
 
-for (const [what, open] of [["whose reader is gone", brokenPipe], ["on a full disk", fullDisk]] as const) {
+for (const [what, open] of [["whose reader is gone", brokenPipe], ["whose reader does not read", unreadPipe], ["on a full disk", fullDisk]] as const) {
   test(`a gateway with a log ${what} starts, serves an agent that makes it log, and stops in order`, { timeout: 60_000 * PATIENCE }, async (t) => {
     const folder = await temporary(t);
     const token = newToken();

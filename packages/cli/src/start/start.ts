@@ -10,6 +10,9 @@ import { enclaveSettings } from "./enclave-settings.ts";
 import { reloadSignal } from "./reload-signal.ts";
 import { stopSignal } from "./stop-signal.ts";
 
+/** Milliseconds that what is already logged may take to be read once everything has stopped. */
+const LAST_WORDS_MS = 1_000;
+
 /** `cmcp start`: everything on the untrusted side, and the enclave in whatever the configuration's launcher is. */
 export const start: Command = {
   help: `Usage: cmcp start --config FILE [--json]
@@ -71,6 +74,8 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     announce(host, inputs, values.json, terminal.out);
     if (!stop.aborted) await once(stop, "abort");
     const { drained } = await host.close();
+    // Lines that whoever reads the log leaves unread would keep the process.
+    setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
     return drained ? EXIT.ok : EXIT.undrained;
   },
 };

@@ -3,8 +3,9 @@ import type { Writable } from "node:stream";
 
 /**
  * From now on SIGINT and SIGTERM fire the signal returned, and do nothing else however many come: a terminal, a launcher and a
- * service manager may each send theirs, and a drain that a second one cut short would leave sessions without their claims. It fires too when `out` cannot be written: whoever waits there for the gateway to be
- * ready never learns that it is. A reader that has gone does not wait.
+ * service manager may each send theirs, and a drain that a second one cut short would leave sessions without their claims. It
+ * fires too when `out` cannot be written: whoever waits there for the gateway to be ready never learns that it is. A reader that
+ * has gone does not wait.
  */
 export function stopSignal(out: Writable): AbortSignal {
   const stop = new AbortController();

@@ -87,7 +87,8 @@ for (const [name, forms] of Object.entries(TAKES)) {
 test("no command reads a file in another way", async () => {
   const sources = fileURLToPath(new URL(".", import.meta.url));
   for await (const path of glob("**/*.ts", { cwd: sources })) {
-    if (/\.test\.ts$|testing\//.test(path)) continue;
+    // That one opens what is not there yet, to write it.
+    if (/\.test\.ts$|testing\/|^create-file\.ts$/.test(path)) continue;
     for (const [line] of (await readFile(join(sources, path), "utf8")).matchAll(/^import .* from "node:fs(?:\/promises)?";$/gm)) assert.doesNotMatch(line, /\b(?:readFile|readFileSync|open|openSync|createReadStream)\b/, path);
   }
 });

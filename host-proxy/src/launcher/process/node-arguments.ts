@@ -12,7 +12,7 @@ const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
  * died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's signal to every
  * process of the gateway must not end the enclave before the host has had it close its sessions.
  */
-const RUN = `require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();for(const name of["SIGINT","SIGTERM"])process.on(name,()=>{});`;
+const RUN = `for(const name of["SIGINT","SIGTERM"])process.on(name,()=>{});require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();`;
 
 /** Megabytes of heap the enclave may use. */
 const HEAP_MEGABYTES = 512;

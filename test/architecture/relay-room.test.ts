@@ -8,7 +8,9 @@ import { MAX_FOLLOWED_STREAMS } from "../../packages/enclave/src/subscriptions.t
 import { MAX_STANDING } from "../../packages/mcp/src/upstream/channel/standing.ts";
 
 test("the relay carries every call that may run, beside every stream that may stay open", () => {
-  // Two of what is followed, while one takes the place of another; one for each named server, on which the gateway hears of its lists.
-  const needed = DEFAULT_ADMISSION.maxRunning + MAX_STANDING + 2 * MAX_FOLLOWED_STREAMS + MAX_SERVERS;
+  const { maxRunning, maxQuestions } = DEFAULT_ADMISSION;
+  // A call that runs, or waits for its agent's answer, and its session's own stream; two of what is followed, while one takes
+  // the place of another; one for each named server, on which the gateway hears of its lists.
+  const needed = 2 * (maxRunning + maxQuestions) + MAX_STANDING + 2 * MAX_FOLLOWED_STREAMS + MAX_SERVERS;
   assert.ok(EGRESS_LIMITS.connections >= needed, `${EGRESS_LIMITS.connections} connections, ${needed} may be needed`);
 });

@@ -15,7 +15,7 @@ export interface EgressLimits {
   readonly idleMs: number;
 }
 
-export const EGRESS_LIMITS: EgressLimits = { connections: 768, connectMs: 10_000, idleMs: 240_000 };
+export const EGRESS_LIMITS: EgressLimits = { connections: 1_280, connectMs: 10_000, idleMs: 240_000 };
 
 /** What the relay has moved since it was made. Bytes are those of the relayed stream. */
 export interface EgressCounters {

@@ -11,7 +11,7 @@ import { thisMachine, withTpmSocket } from "@cmcp/attestation";
 import { Enclave } from "./boot/process.ts";
 
 /** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */
-const MAX_HOST_STREAMS = 896;
+const MAX_HOST_STREAMS = 1_408;
 
 function optional(name: string): string | null {
   const value = process.env[name];

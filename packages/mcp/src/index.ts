@@ -36,6 +36,7 @@ export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
 export { legacyPeer } from "./upstream/legacy/peer.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
+export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
 export type { Notified } from "./upstream/listening.ts";
 export { readMessageBytes } from "./upstream/answer.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";

@@ -1,6 +1,7 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { inspectInputRequests, inspectNotification, inspectQuestion } from "@cmcp/inspection";
-import { AbortScope, CLIENT_METHODS, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
+import { AbortScope, CLIENT_METHODS, ELICITATION_COMPLETE, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
+import { Elicited } from "./elicited.ts";
 import type { Questions } from "./questions.ts";
 
 /** What inspection allows a server to say before its result. */
@@ -26,6 +27,7 @@ export class GovernedPeer implements Peer {
   readonly #peer: Peer;
   readonly #terms: PeerTerms;
   readonly #scope: AbortScope;
+  readonly #elicited = new Elicited();
   #bytes = 0;
   #violation: CmcpError | null = null;
   #reached = false;
@@ -82,6 +84,7 @@ export class GovernedPeer implements Peer {
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
+    if (method === ELICITATION_COMPLETE && !this.#elicited.completes(params)) return;
     const said = relatedTo(inspectNotification(params, this.#terms), this.#terms.taskId);
     if (this.#terms.mode === "async") {
       await this.#deliver(method, said);
@@ -115,6 +118,7 @@ export class GovernedPeer implements Peer {
     const told = inspectQuestion(method, params, this.#terms);
     if (told === null) throw wordsWithheld();
     this.#asked += 1;
+    this.#elicited.put(method, told);
     const answer = await this.#peer.ask(method, relatedTo(told, this.#terms.taskId), until);
     question.answered();
     return answer;

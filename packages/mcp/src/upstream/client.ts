@@ -9,12 +9,12 @@ import { tasksNotTaken } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
 import type { ListKind, ListenFilter } from "../ingress/ports.ts";
 import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
-import { Attendance } from "./legacy/attendance.ts";
 import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
 import { legacyPeer } from "./legacy/peer.ts";
+import { Changes } from "./legacy/changes.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -23,8 +23,8 @@ import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer
 
 /** How long a server may take over what nobody waits for. */
 const COURTESY_MS = 5_000;
-/** Streams of one server that may stay open. */
-const MAX_STREAMS = 256;
+/** Streams of one server that may stay open: of every call that may run, of what sessions follow, and the gateway's own. */
+const MAX_STREAMS = 512;
 /** A tool as it was approved: its name at the server, and the schema of its arguments. */
 export interface UpstreamTool {
   readonly name: string;
@@ -50,8 +50,8 @@ export class UpstreamClient implements Upstream {
   readonly #streams: Exchanges;
   readonly #modern: ModernTransport;
   readonly #legacy: LegacyTransport;
-  readonly #attendance: Attendance;
   readonly #sessions: LegacySessions;
+  readonly #changes = new Changes();
   readonly #era: EraOfServer;
   readonly #limits: UpstreamLimits;
   readonly #closing = new AbortController();
@@ -71,8 +71,7 @@ export class UpstreamClient implements Upstream {
     this.#streams = streams;
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
     this.#legacy = new LegacyTransport(exchanges, streams);
-    this.#attendance = new Attendance(this.#legacy, limits);
-    this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#closing.signal);
+    this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#changes, this.#closing.signal);
     this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal, options.era);
   }
 
@@ -125,24 +124,34 @@ export class UpstreamClient implements Upstream {
   }
 
   /**
-   * Hears of changes on behalf of `sessionKey` until `signal` aborts; resolves then, or when the server offers no
-   * such stream. In the legacy era resources are subscribed to beside it, and stay so. Never throws.
+   * Hears of changes on behalf of `sessionKey` until `signal` aborts; resolves then, or when a modern server offers no
+   * such stream: a legacy one tells on those of its answers, too. There resources are subscribed to beside it, and stay so.
+   * Never throws.
    */
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    const limits = listeningLimits(this.#limits);
     const heard = rateLimited(notified);
-    await keepListening(async (position) => {
-      const era = await this.#known(this.#era.current(), signal);
-      if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, limits, position);
-      return await this.#sessions.run(sessionKey, { signal }, async (session) => {
-        // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
-        const subscribe = async (): Promise<void> => {
-          for (const uri of filter.resourceSubscriptions ?? []) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
-        };
-        const [offered] = await Promise.all([this.#legacy.listen(session, { notified: heard }, signal, limits, position), subscribe()]);
-        return offered;
-      });
-    }, signal);
+    const leave = this.#changes.hear({ sessionKey, filter, notified: heard });
+    try {
+      await keepListening(async (position) => {
+        const era = await this.#known(this.#era.current(), signal);
+        if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, listeningLimits(this.#limits), position);
+        if (!(await this.#follow(sessionKey, filter, signal))) await this.#era.modern(signal);
+        return true;
+      }, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Has a legacy session's own stream open, and what is followed subscribed to. @returns false when the server offers none */
+  async #follow(sessionKey: string, filter: ListenFilter, signal: AbortSignal): Promise<boolean> {
+    return await this.#sessions.run(sessionKey, { signal }, async (session) => {
+      // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
+      const subscribe = async (): Promise<void> => {
+        for (const uri of filter.resourceSubscriptions ?? []) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
+      };
+      return await session.own.follow(() => void subscribe(), signal);
+    });
   }
 
   /** Gives up a subscription at a server of the legacy era; one that does not take it forgets it with the session. Never throws. */
@@ -205,7 +214,7 @@ export class UpstreamClient implements Upstream {
       if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> => this.#legacy.request(session, "logging/setLevel", { level }, silentPeer(AbortSignal.any([peer.signal, AbortSignal.timeout(SET_LEVEL_MS)])));
       const wanted = peer.wantsLog && session.offers.logging ? peer.logLevel : null;
-      const { result } = await session.logLevel.during(wanted, set, () => this.#attendance.during(sessionKey, session, peer, () => this.#legacy.request(session, request.method, request.params, peer)));
+      const { result } = await session.logLevel.during(wanted, set, () => session.own.during(peer, () => this.#legacy.request(session, request.method, request.params, peer)));
       return { kind: "complete", result };
     });
   }

@@ -233,6 +233,18 @@ await test("a legacy server that comes back as a modern one is found out by a se
   assert.deepEqual(methods(server).slice(4), ["initialize", "server/discover", "tools/call"]);
 });
 
+await test("who listens at a legacy server without a stream of its own listens in the modern era once the server comes back so", async (t) => {
+  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, COMPLETE))), {});
+  const leaving = new AbortController();
+  const listening = client.listen("s", { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: [] }, () => undefined, leaving.signal);
+  await server.arrival(({ method }) => method === "GET");
+  server.handshake = { discover: discovered, initialize: (request) => refusal(request, 200, -32601) };
+  await call(client, "tool", "another session");
+  await server.arrival(({ message }) => message.method === "subscriptions/listen");
+  leaving.abort();
+  await listening;
+});
+
 for (const [name, id] of [["with the request's id", undefined], ["without an id", null]] as const) {
   await test(`a modern server that comes back as a legacy one and refuses ${name} is asked again`, async (t) => {
     let legacy = false;

@@ -33,6 +33,7 @@ export class EraOfServer {
   readonly #fixed: UpstreamEra | undefined;
   #verdict: Promise<UpstreamEra> | undefined;
   #found: UpstreamEra | undefined;
+  readonly #awaited = new Set<() => void>();
 
   /** @param fixed the one era it may be, whatever the server says */
   constructor(transport: ModernTransport, limits: UpstreamLimits, closing: AbortSignal, fixed?: UpstreamEra) {
@@ -50,7 +51,9 @@ export class EraOfServer {
     this.#verdict = verdict;
     verdict.then(
       (era) => {
-        if (this.#verdict === verdict) this.#found = era;
+        if (this.#verdict !== verdict) return;
+        this.#found = era;
+        if (era === "modern") for (const resolve of this.#awaited) resolve();
       },
       () => this.forget(verdict),
     );
@@ -60,6 +63,18 @@ export class EraOfServer {
   /** The verdict, once there is one. */
   get found(): UpstreamEra | undefined {
     return this.#found;
+  }
+
+  /** Resolves once the server is known to be modern, or `signal` aborts. */
+  async modern(signal: AbortSignal): Promise<void> {
+    if (this.#found === "modern" || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => resolve();
+    this.#awaited.add(done);
+    signal.addEventListener("abort", done, { once: true });
+    await promise;
+    signal.removeEventListener("abort", done);
+    this.#awaited.delete(done);
   }
 
   /** Forgets that verdict, unless another has come since. */

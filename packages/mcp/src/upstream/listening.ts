@@ -15,15 +15,6 @@ export interface Attending {
   readonly over: AbortSignal;
 }
 
-/** Who hears a session's own stream. */
-export interface StandingListener {
-  readonly notified: Notified;
-  /** Nobody when absent or `undefined`. */
-  readonly asked?: () => Attending | undefined;
-  /** Called once the stream is there. */
-  readonly opened?: () => void;
-}
-
 /** Notifications of one stream that are taken in one second; more are dropped, as they say nothing new. */
 const MAX_PER_SECOND = 100;
 /** Waits between two streams, in milliseconds: doubled after each that ended at once. */
@@ -62,8 +53,9 @@ export function rateLimited(notified: Notified): Notified {
  * Keeps a stream open until `signal` aborts: when it ends it is opened again, after a wait, which is no shorter than the
  * server wants it. Ends early when the server offers none. Never throws.
  * @param open reads one stream to its end, false where there is none; it keeps what it is given up to date
+ * @param rest the wait
  */
-export async function keepListening(open: (position: StreamPosition) => Promise<boolean>, signal: AbortSignal): Promise<void> {
+export async function keepListening(open: (position: StreamPosition) => Promise<boolean>, signal: AbortSignal, rest = (ms: number): Promise<void> => resting(ms, signal)): Promise<void> {
   const position: StreamPosition = { lastEventId: null, retryMs: null };
   for (let wait = FIRST_WAIT_MS; !signal.aborted; ) {
     const since = performance.now();
@@ -74,6 +66,11 @@ export async function keepListening(open: (position: StreamPosition) => Promise<
       if (!(thrown instanceof CmcpError) && !signal.aborted) throw thrown;
     }
     wait = performance.now() - since > GOOD_MS ? FIRST_WAIT_MS : Math.min(wait * 2, LONGEST_WAIT_MS);
-    await sleep(Math.min(Math.max(wait, position.retryMs ?? 0), MAX_TIMER_MS), undefined, { signal, ref: false }).catch(() => undefined);
+    await rest(Math.min(Math.max(wait, position.retryMs ?? 0), MAX_TIMER_MS));
   }
+}
+
+/** Waits, but no longer than until `signal` aborts. Never throws. */
+export async function resting(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }

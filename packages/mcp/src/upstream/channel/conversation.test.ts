@@ -180,3 +180,15 @@ test("a log message that names its task reaches whoever waits for that task, and
   await Promise.all(calls);
   assert.deepEqual(heard, ['two notifications/message "x"']);
 });
+
+test("that an elicitation is complete is told to every caller in flight that can be asked: each knows what it was asked", async () => {
+  const { conversation, channel } = start();
+  const heard: string[] = [];
+  const leaving = new AbortController();
+  const callers = ["one", "two"].map((name) => faultOf(conversation.request("tools/call", {}, { ...hearing(name, heard, leaving.signal), input: name === "one" ? "ask" : "none" }, LONG)));
+  await settle();
+  await channel.say({ method: "notifications/elicitation/complete", params: { elicitationId: "e" } });
+  assert.deepEqual(heard, ["one notifications/elicitation/complete undefined"]);
+  leaving.abort();
+  await Promise.all(callers);
+});

@@ -5,6 +5,7 @@ import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
+import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
 import { upstreamFault, withSent } from "../fault.ts";
 import type { Offers } from "../legacy/session.ts";
 import type { Notified } from "../listening.ts";
@@ -102,6 +103,7 @@ export class Conversation {
         return;
       case "notification":
         if (message.method === "notifications/progress" || message.method === "notifications/message") await this.#pass(message);
+        else if (message.method === ELICITATION_COMPLETE) tellComplete(this.#inFlight.peers, message.params);
         else this.#notified(message.method, message.params ?? {});
         return;
       case "request":

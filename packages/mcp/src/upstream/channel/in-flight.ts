@@ -29,6 +29,11 @@ export class InFlight {
     return this.#waiting.size;
   }
 
+  /** Whose answers are awaited. */
+  get peers(): Peer[] {
+    return [...this.#waiting.values()].map(({ peer }) => peer);
+  }
+
   add(id: number, waiting: Waiting): void {
     this.#waiting.set(id, waiting);
   }

@@ -3,6 +3,8 @@ import { SERVER_VERSIONS, isServerVersion, type ServerVersion } from "../../vers
 import { takesTasks } from "../../tasks/support.ts";
 import { protocolFault } from "../fault.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
+import type { Hearing } from "./hearing.ts";
+import type { OwnStream } from "./own-stream.ts";
 import { ServerRequests } from "./server-requests.ts";
 
 /** One MCP session with a tool server. */
@@ -13,6 +15,8 @@ export interface UpstreamSession {
   readonly offers: Offers;
   readonly logLevel: ServerLogLevel;
   readonly requests: ServerRequests;
+  readonly hearing: Hearing;
+  readonly own: OwnStream;
 }
 
 /** What a server says it can do, as far as requests depend on it. */
@@ -32,7 +36,7 @@ export function readOffers(capabilities: JsonObject, version: string): Offers {
 }
 
 /** Version and capabilities the server answered `initialize` with. Throws `UPSTREAM_PROTOCOL_ERROR` for a version not offered here. */
-export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id"> {
+export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id" | "hearing" | "own"> {
   const { protocolVersion, capabilities } = result;
   if (!isServerVersion(protocolVersion)) {
     throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);

@@ -3,6 +3,9 @@ import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { withSent } from "../fault.ts";
 import { silentPeer } from "../../peer.ts";
+import type { Changes } from "./changes.ts";
+import { Hearing } from "./hearing.ts";
+import { OwnStream } from "./own-stream.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
 import { NotResumed, SessionLost, type LegacyTransport } from "./transport.ts";
 
@@ -23,14 +26,16 @@ interface Caller {
 export class LegacySessions {
   readonly #transport: LegacyTransport;
   readonly #clientInfo: { readonly name: string; readonly version: string };
+  readonly #changes: Changes;
   readonly #closing: AbortSignal;
   readonly #openings = new Map<string, Opening>();
   /** What the server was told first that the caller of each can be asked for, and is told again whenever it has to be opened anew. */
   readonly #declared = new Map<string, JsonObject>();
 
-  constructor(transport: LegacyTransport, clientInfo: { readonly name: string; readonly version: string }, closing: AbortSignal) {
+  constructor(transport: LegacyTransport, clientInfo: { readonly name: string; readonly version: string }, changes: Changes, closing: AbortSignal) {
     this.#transport = transport;
     this.#clientInfo = clientInfo;
+    this.#changes = changes;
     this.#closing = closing;
   }
 
@@ -77,7 +82,7 @@ export class LegacySessions {
     if (known !== undefined) return known;
     const declared = this.#declared.get(key) ?? capabilities;
     if (declared !== undefined) this.#declared.set(key, declared);
-    const opening: Opening = { promise: this.#initialize(declared ?? {}), session: undefined };
+    const opening: Opening = { promise: this.#initialize(key, declared ?? {}), session: undefined };
     this.#openings.set(key, opening);
     opening.promise.then(
       (session) => (opening.session = session),
@@ -101,10 +106,12 @@ export class LegacySessions {
   }
 
   /** MCP "Initialization": offers the newest legacy version and what the session's first caller can be asked for. */
-  async #initialize(capabilities: JsonObject): Promise<UpstreamSession> {
+  async #initialize(key: string, capabilities: JsonObject): Promise<UpstreamSession> {
     const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
     const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
-    const session = { id: sessionId, ...readNegotiated(result) };
+    const hearing = new Hearing((method, params) => this.#changes.told(key, method, params));
+    const own = new OwnStream(hearing, (opened, signal, position) => this.#transport.listen(session, opened, signal, position));
+    const session: UpstreamSession = { id: sessionId, ...readNegotiated(result), hearing, own };
     await this.#transport.send(session, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }), this.#closing);
     return session;
   }

@@ -6,8 +6,8 @@ import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
-import type { StandingListener } from "../listening.ts";
-import type { UpstreamLimits } from "../options.ts";
+import { AbortScope } from "../../abort-scope.ts";
+import { listeningLimits } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { Resumption } from "./resumption.ts";
@@ -49,6 +49,8 @@ interface Asked {
   readonly id: number;
   readonly session: UpstreamSession | null;
   readonly peer: Peer;
+  /** Aborts once the answer is complete, or will never be: nobody needs to know any more. */
+  readonly over: AbortSignal;
   readonly progress: Progress;
   /** What the server has asked meanwhile; `null` while that is nothing. */
   own: ServersOwn | null;
@@ -59,8 +61,6 @@ interface ServersOwn {
   /** All so far. */
   count: number;
   readonly answering: Set<Promise<void>>;
-  /** Aborts once the answer is complete, or will never be: nobody needs to know any more. */
-  readonly over: AbortController;
 }
 
 /** The headers that name a session. */
@@ -96,24 +96,29 @@ export class LegacyTransport {
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
   async request(session: UpstreamSession | null, method: string, params: JsonObject, peer: Peer): Promise<Answered> {
     const id = this.#nextId++;
-    const asked: Asked = { id, session, peer, progress: new Progress(peer, id), own: null };
-    const meta = asked.progress.meta(params);
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } });
-    const exchange = this.#exchanges.post(sessionHeaders(session), body, peer.signal);
+    const scope = new AbortScope(peer.signal);
+    const asked: Asked = { id, session, peer, over: scope.signal, progress: new Progress(peer, id), own: null };
+    const left = session?.hearing.run(id, { peer, progress: asked.progress, over: scope.signal, fail: (why) => scope.abort(why) });
+    let exchange: HttpExchange | undefined;
     try {
+      const meta = asked.progress.meta(params);
+      const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } });
+      exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
       return await this.#answered(exchange, asked);
     } catch (thrown) {
-      const fault = asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL", "the tool server's answer could not be read");
-      if (exchange.sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
-      throw thrown instanceof SessionLost ? thrown : withSent(fault, exchange.sent);
+      const sent = exchange?.sent === true;
+      const fault = asCmcpError(scope.signal.aborted && !(thrown instanceof CmcpError) ? scope.signal.reason : thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL", "the tool server's answer could not be read");
+      if (sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
+      throw thrown instanceof SessionLost ? thrown : withSent(fault, sent);
     } finally {
-      asked.own?.over.abort();
+      left?.();
+      scope.release();
+      scope.abort();
     }
   }
 
   /** Reads the answer, going on with an event stream that ended, or whose connection was lost, before it was complete. */
   async #answered(first: HttpExchange, asked: Asked): Promise<Answered> {
-    const { signal } = asked.peer;
     const resumption = new Resumption();
     let exchange = first;
     for (;;) {
@@ -124,36 +129,41 @@ export class LegacyTransport {
         if (answered !== null) return answered;
       } catch (thrown) {
         exchange.abandon();
-        if (!isLostConnection(thrown) || signal.aborted) throw thrown;
+        if (!isLostConnection(thrown) || asked.over.aborted) throw thrown;
         lost = thrown;
       }
-      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, signal);
-      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, signal);
+      // Nothing that is said before there is a session can be gone on with.
+      if (asked.session === null) throw lost ?? protocolFault("the tool server's answer ended without a reply");
+      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, asked.over);
+      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, asked.over);
       for (const answering of asked.own?.answering ?? []) void exchange.hold(answering);
     }
   }
 
   /**
    * Reads the session's own stream until it ends (MCP 2025-11-25, "Listening for Messages from the Server").
+   * @param opened called once the stream is there
    * @param position kept up to date with how long the server wants its client to wait
    * @returns false when the server offers no such stream
+   * @throws SessionLost
    */
-  async listen(session: UpstreamSession, { notified, asked, opened }: StandingListener, signal: AbortSignal, limits: UpstreamLimits, position: StreamPosition): Promise<boolean> {
+  async listen(session: UpstreamSession, opened: () => void, signal: AbortSignal, position: StreamPosition): Promise<boolean> {
+    const limits = listeningLimits(this.#exchanges.limits);
     const exchange = this.#streams.get(sessionHeaders(session), signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
       if (NO_STREAM.includes(status) || (status === 400 && (await this.#knows(session, signal)))) return false;
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
-      opened?.();
+      opened();
       let open = 0;
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position, batches: hasBatches(session) })) {
         if (message.kind === "notification") {
           if (message.method === CANCELLED) session.requests.takeBack(message.params);
-          notified(message.method, message.params ?? {});
+          else await exchange.hold(session.hearing.said(message));
         } else if (message.kind === "request") {
           if (open >= MAX_SERVER_REQUESTS) throw protocolFault("the tool server has too many requests of its own open");
-          const { peer, over } = asked?.() ?? { peer: silentPeer(signal), over: signal };
+          const { peer, over } = session.hearing.latest ?? { peer: silentPeer(signal), over: signal };
           open += 1;
           void this.#serve(exchange, session, message, peer, over).then(() => (open -= 1));
         }
@@ -164,14 +174,15 @@ export class LegacyTransport {
     }
   }
 
-  /** Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer no stream. @throws CmcpError the refusal of one that does not */
+  /** Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer no stream. @throws SessionLost */
   async #knows(session: UpstreamSession, signal: AbortSignal): Promise<boolean> {
     if (session.id === null) return true;
     try {
       await this.request(session, "ping", {}, silentPeer(signal));
       return true;
     } catch (thrown) {
-      if (thrown instanceof UpstreamRefusal && thrown.detail["status"] === undefined) return true;
+      if (thrown instanceof CmcpError && thrown.detail["status"] === 400) throw new SessionLost();
+      if (thrown instanceof UpstreamRefusal) return true;
       throw thrown;
     }
   }
@@ -222,6 +233,7 @@ export class LegacyTransport {
       if (message.kind === "notification") {
         if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
         await exchange.hold(asked.progress.pass(message));
+        asked.session?.hearing.about(message);
         continue;
       }
       if (message.kind === "request") {
@@ -237,11 +249,11 @@ export class LegacyTransport {
 
   /** Answers a request that the server makes within an answer. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for too many */
   #serveWithin(exchange: HttpExchange, asked: Asked, request: RpcRequest): void {
-    const own = (asked.own ??= { count: 0, answering: new Set(), over: new AbortController() });
+    const own = (asked.own ??= { count: 0, answering: new Set() });
     own.count += 1;
     if (own.count > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
     if (asked.session === null) return;
-    const answering = this.#serve(exchange, asked.session, request, asked.peer, own.over.signal);
+    const answering = this.#serve(exchange, asked.session, request, asked.peer, asked.over);
     own.answering.add(answering);
     void answering.then(() => own.answering.delete(answering));
   }

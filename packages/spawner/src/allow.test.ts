@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allowServer, type CatalogSpawn } from "./allow.ts";
+import { allowServer, allowServers, type CatalogSpawn } from "./allow.ts";
 import { stdioSchema } from "./schema.ts";
 import { DEFAULT_BOUNDS, spawnEvidence } from "./server.ts";
 
@@ -66,4 +66,11 @@ test("the configuration refuses what the spawner would", () => {
     assert.equal(stdioSchema.safeParse({ servers: { files: wrong } }).success, false, JSON.stringify(wrong));
   }
   assert.equal(stdioSchema.safeParse({ max_processes: 129 }).success, false, "more than the spawner runs");
+});
+
+test("a server that is called like a member of every object has the default settings, and settings of no server are refused", () => {
+  const server = { name: "constructor", spawn: SPAWN };
+  assert.deepEqual(allowServers([server], { allowUnmeasured: false, settings: {} }), [allowServer("constructor", SPAWN, CLOSED)]);
+  const { servers } = stdioSchema.parse({ servers: { files: {} } });
+  assert.throws(() => allowServers([server], { allowUnmeasured: false, settings: servers }), { code: "CONFIG_INVALID" });
 });

@@ -51,5 +51,5 @@ export function allowServer(name: string, spawn: CatalogSpawn, { allowUnmeasured
 export function allowServers(servers: readonly { readonly name: string; readonly spawn: CatalogSpawn }[], { allowUnmeasured, settings }: Pick<AllowOptions, "allowUnmeasured"> & { readonly settings: StdioSettings["servers"] }): readonly AllowedServer[] {
   const unknown = Object.keys(settings).find((name) => !servers.some((server) => server.name === name));
   if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
-  return servers.map(({ name, spawn }) => allowServer(name, spawn, { allowUnmeasured, settings: settings[name] }));
+  return servers.map(({ name, spawn }) => allowServer(name, spawn, { allowUnmeasured, settings: Object.hasOwn(settings, name) ? settings[name] : undefined }));
 }

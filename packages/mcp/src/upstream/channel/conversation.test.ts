@@ -192,3 +192,35 @@ test("that an elicitation is complete is told to every caller in flight that can
   leaving.abort();
   await Promise.all(callers);
 });
+
+test("a question that the server takes back is void and gets no answer; the call and other questions go on", async () => {
+  const { conversation, channel } = start();
+  const asked: { readonly until: AbortSignal | undefined; readonly answer: PromiseWithResolvers<JsonObject> }[] = [];
+  const peer: Peer = { ...hearing("a", []), ask: (_, __, until) => asked[asked.push({ until, answer: Promise.withResolvers() }) - 1]?.answer.promise ?? Promise.reject(new Error()) };
+  const call = conversation.request("tools/call", {}, peer, LONG);
+  await settle();
+  for (const id of ["x", "y"]) await channel.say(question(id, id));
+  await settle();
+  await channel.say({ method: "notifications/cancelled", params: { requestId: "x" } });
+  await settle();
+  assert.deepEqual(asked.map(({ until }) => until?.aborted), [true, false]);
+  for (const { answer } of asked) answer.resolve({ action: "accept" });
+  await settle();
+  await channel.say({ id: channel.sent[0]?.id ?? null, result: {} });
+  assert.deepEqual(await call, {});
+  assert.deepEqual(channel.sent.slice(1).map(({ id, result }) => [id, result]), [["y", { action: "accept" }]]);
+});
+
+test("a server whose caller has gone while it asks is told so, and need not wait", async () => {
+  const { conversation, channel } = start();
+  const leaving = new AbortController();
+  const gone = new Promise<never>((_, reject) => leaving.signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gone"))));
+  const call = faultOf(conversation.request("tools/call", {}, { ...hearing("a", [], leaving.signal), ask: () => gone }, LONG));
+  await settle();
+  await channel.say(question("x", "name?"));
+  await settle();
+  leaving.abort();
+  await call;
+  await settle();
+  assert.deepEqual(channel.sent.slice(1).map(({ method, id, error }) => method ?? [id, (error as JsonObject).code]), ["notifications/cancelled", ["x", -32000]]);
+});

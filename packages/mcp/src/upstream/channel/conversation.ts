@@ -1,12 +1,12 @@
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
 import type { RpcNotification, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
-import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
-import type { Peer } from "../../peer.ts";
+import { silentPeer, type Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
 import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
 import { upstreamFault, withSent } from "../fault.ts";
+import { ServerRequests, type Asked } from "../legacy/server-requests.ts";
 import type { Offers } from "../legacy/session.ts";
 import type { Notified } from "../listening.ts";
 import { Progress } from "../progress.ts";
@@ -21,6 +21,9 @@ const MAX_OPEN = 256;
 const COURTESY_MS = 5_000;
 const ANSWER_MS = 60_000;
 
+/** MCP "Cancellation": from either side, of its own request. */
+const CANCELLED = "notifications/cancelled";
+
 /** Messages of servers that reached nobody, as they could not be attributed to one request. */
 export interface Unattributed {
   count: number;
@@ -30,6 +33,9 @@ export interface Unattributed {
 export class Conversation {
   readonly #inFlight = new InFlight();
   readonly #unattributed: Unattributed;
+  readonly #serversOwn = new ServerRequests();
+  /** Aborts when the connection has ended. */
+  readonly #over = new AbortController();
   #channel: MessageChannel | undefined;
   #nextId = 1;
   #notified: Notified = () => undefined;
@@ -49,7 +55,10 @@ export class Conversation {
   /** Ties the conversation to its channel, once it is open. */
   attach(channel: MessageChannel): void {
     this.#channel = channel;
-    void channel.closed.then((why) => this.#inFlight.end(withSent(why, true)));
+    void channel.closed.then((why) => {
+      this.#over.abort();
+      this.#inFlight.end(withSent(why, true));
+    });
   }
 
   /** Names who hears of what concerns no request. */
@@ -78,7 +87,7 @@ export class Conversation {
       const { aborted, reason } = scope.signal;
       const fault = asCmcpError(aborted ? reason : thrown, "REQUEST_CANCELLED", "the caller went away");
       sent ||= thrown instanceof CmcpError && thrown.detail.sent === 1;
-      if (sent && (aborted || fault.code === "UPSTREAM_TIMEOUT")) void this.notify("notifications/cancelled", { requestId: id });
+      if (sent && (aborted || fault.code === "UPSTREAM_TIMEOUT")) void this.notify(CANCELLED, { requestId: id });
       throw fault instanceof UpstreamRefusal ? fault : withSent(fault, sent);
     } finally {
       clearTimeout(timer);
@@ -104,11 +113,11 @@ export class Conversation {
       case "notification":
         if (message.method === "notifications/progress" || message.method === "notifications/message") await this.#pass(message);
         else if (message.method === ELICITATION_COMPLETE) tellComplete(this.#inFlight.peers, message.params);
+        else if (message.method === CANCELLED) this.#serversOwn.takeBack(message.params);
         else this.#notified(message.method, message.params ?? {});
         return;
       case "request":
-        // Nothing else of the server may wait for a person's answer.
-        void this.#serve(message);
+        void this.#serversOwn.answer(message, this.#concerned(message), this.#over.signal, (answer) => this.#send(answer, ANSWER_MS));
     }
   }
 
@@ -124,22 +133,13 @@ export class Conversation {
     }
   }
 
-  async #serve(request: RpcRequest): Promise<void> {
-    await this.#send(request.method === "ping" ? resultText(request.id, {}) : await this.#answerTo(request), ANSWER_MS);
-  }
-
-  /** Puts a server's request to whom it concerns; to the server, nobody to ask is an unknown method. */
-  async #answerTo(request: RpcRequest): Promise<string> {
-    const capability = CLIENT_METHODS[request.method];
-    const peer = this.#inFlight.concerned(request.params)?.peer;
-    if (capability !== undefined && peer === undefined) this.#unattributed.count += 1;
-    if (capability === undefined || peer?.capabilities[capability] === undefined) return errorText(request.id, RPC.methodNotFound, "method not supported", null);
-    try {
-      return resultText(request.id, await peer.ask(request.method, request.params ?? {}));
-    } catch (thrown) {
-      if (!(thrown instanceof CmcpError)) throw thrown;
-      return thrown instanceof UpstreamRefusal ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null) : errorText(request.id, RPC.refused, "the request was not answered", null);
-    }
+  /** Whom a request of the server's concerns; nobody where that could be several. */
+  #concerned({ method, params }: RpcRequest): Asked {
+    const peer = this.#inFlight.concerned(params)?.peer;
+    // A server whose caller has gone is told so: others need the connection it waits on.
+    if (peer !== undefined) return { signal: this.#over.signal, capabilities: peer.capabilities, ask: (asked, given, until) => peer.ask(asked, given, until) };
+    if (Object.hasOwn(CLIENT_METHODS, method)) this.#unattributed.count += 1;
+    return silentPeer(this.#over.signal);
   }
 
   async #send(text: string, ms: number): Promise<void> {

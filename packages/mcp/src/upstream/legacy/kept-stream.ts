@@ -18,6 +18,7 @@ export class KeptStream {
   #open = false;
   /** The wait before the stream is opened again. */
   #rest: AbortScope | undefined;
+  #restSince = 0;
   #hurried = false;
   /** What the server said of when it wants the stream opened again. */
   #position: StreamPosition | undefined;
@@ -88,12 +89,13 @@ export class KeptStream {
 
   /** The server said how long there is to be no stream, and that is not over (MCP 2025-11-25, "Sending Messages to the Server": clients MUST respect it). */
   get #restWanted(): boolean {
-    return this.#rest !== undefined && this.#position?.retryMs != null;
+    return this.#rest !== undefined && performance.now() - this.#restSince < (this.#position?.retryMs ?? 0);
   }
 
   async #resting(ms: number): Promise<void> {
     const rest = new AbortScope(this.#stop.signal);
     this.#rest = rest;
+    this.#restSince = performance.now();
     await resting(ms, rest.signal);
     this.#rest = undefined;
     rest.release();

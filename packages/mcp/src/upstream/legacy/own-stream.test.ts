@@ -252,6 +252,16 @@ test("while the server wants its stream closed, as `retry` says, a call neither 
   assert.deepEqual([gets(server.requests), heard], [1, []]);
 });
 
+test("once the time that `retry` says is over, a call opens the stream as if the server had said nothing", async (t) => {
+  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? `${EVENT_STREAM}${chunk("retry: 1\n\n")}${END}` : json(reply(request, OK))));
+  follow(t, client);
+  await server.arrival(({ method }) => method === "GET");
+  await client.request("s", call("first"), silentPeer(forever));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client.request("s", call("second"), askable());
+  assert.equal(gets(server.requests), 2);
+});
+
 test("a session that its server has lost is followed in the next one, where what is followed is subscribed to", async (t) => {
   let own: Socket | undefined;
   const { client, server } = await start(t, (request, socket) => {

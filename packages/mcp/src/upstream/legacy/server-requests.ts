@@ -10,6 +10,9 @@ import { UpstreamRefusal } from "../refusal.ts";
 /** Why a request of the server's is answered no more: it said so itself, and waits for no answer. */
 const TAKEN_BACK = new CmcpError("REQUEST_CANCELLED", "the tool server takes its request back");
 
+/** Whom a server asks. Nobody waits for an answer to be sent once the signal has aborted. */
+export type Asked = Pick<Peer, "signal" | "capabilities" | "ask">;
+
 /** The requests of a server's own in one session that are not answered yet. */
 export class ServerRequests {
   readonly #open = new Map<RequestId, AbortScope>();
@@ -19,7 +22,7 @@ export class ServerRequests {
    * @param over aborts when nobody needs the answer any more
    * @param send sends the answer. A server that does not take it is left to wait
    */
-  async answer(request: RpcRequest, peer: Peer, over: AbortSignal, send: (answer: string) => Promise<unknown>): Promise<void> {
+  async answer(request: RpcRequest, peer: Asked, over: AbortSignal, send: (answer: string) => Promise<unknown>): Promise<void> {
     if (this.#open.has(request.id)) return;
     const scope = new AbortScope(over);
     this.#open.set(request.id, scope);
@@ -45,7 +48,7 @@ export class ServerRequests {
  * Puts what a client can be asked for to the caller; `null` when nothing is to be answered. To the server, a caller that
  * cannot be asked does not know the method.
  */
-async function answerTo(request: RpcRequest, peer: Peer, until: AbortSignal): Promise<string | null> {
+async function answerTo(request: RpcRequest, peer: Asked, until: AbortSignal): Promise<string | null> {
   try {
     const params = askable(peer.capabilities, request.method, request.params ?? {});
     return resultText(request.id, await raced(peer.ask(request.method, params, until), until));

@@ -167,7 +167,7 @@ describe("the record of a closed session", () => {
       [file("claim.json"), "--catalog-hash", `sha256:${"A".repeat(64)}`],
       [file("claim.json"), "--trusted-key", "AAAA"],
       [file("claim.json"), "--max-age", "-1"],
-      ...["yesterday", "12", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z"].map((at) => [file("claim.json"), "--at", at]),
+      ...["yesterday", "12", "2026-02-30", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z"].map((at) => [file("claim.json"), "--at", at]),
       [file("claim.json"), "--eat-profile", "x"],
       [file("claim.json"), "--allow-everything"],
       ["--receipt", file("receipt-0.json")],

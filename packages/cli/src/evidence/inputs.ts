@@ -17,13 +17,13 @@ export function hexOption(name: string, value: string, widths: readonly number[]
   return bytes;
 }
 
-/** A date that there is, a time and its offset: `Date` takes `12` for a month, and the 30th of February for a day of March. */
-const dateTime = z.iso.datetime({ offset: true });
+/** A date that there is, and with a time its offset: `Date` takes `12` for a month, and the 30th of February for a day of March. */
+const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
-/** `--at`: the time of verification. @throws CmcpError `USAGE` */
+/** `--at`: the time of verification; of a date alone its first moment in UTC. @throws CmcpError `USAGE` */
 export function timeOf(value: string | undefined): Date {
   if (value === undefined) return new Date();
-  if (!dateTime.safeParse(value).success) throw new CmcpError("USAGE", "--at is an ISO 8601 date and time with its offset, such as 2026-09-21T14:13:50Z");
+  if (!moment.safeParse(value).success) throw new CmcpError("USAGE", "--at is an ISO 8601 date, or a date and time with its offset, such as 2026-09-21T14:13:50Z");
   return new Date(value);
 }
 

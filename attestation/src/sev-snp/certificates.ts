@@ -22,9 +22,9 @@ export function readCertificates(inputs: readonly Uint8Array[]): Certificate[] {
   if (inputs.length > MAX_INPUTS) throw new CmcpError("EVIDENCE_MALFORMED", `${inputs.length} certificate inputs, limit ${MAX_INPUTS}`);
   return inputs.flatMap((input) => {
     if (looksLikePem(input)) return parsePemCertificates(input, MAX_CERTIFICATES);
-    if (input[0] === SEQUENCE) return [Certificate.parse(input)];
+    // Before DER, whose first byte is the digit 0 that hex may begin with.
     const der = derOfText(input, MAX_CERTIFICATE_BYTES);
-    return der === null ? ofTable(input) : [Certificate.parse(der)];
+    return der === null && input[0] !== SEQUENCE ? ofTable(input) : [Certificate.parse(der ?? input)];
   });
 }
 

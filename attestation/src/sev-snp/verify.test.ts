@@ -45,6 +45,7 @@ test("certificates are taken as DER, as text, as PEM and as a host's table, in a
     [root, leaf, signing, leaf],
     [pem(leaf, signing, root)],
     [leaf, pem(root, signing)],
+    [Buffer.from(`0x${Buffer.from(leaf).toString("hex")}`), Buffer.from(Buffer.from(signing).toString("hex")), root],
     [Buffer.from(Buffer.from(leaf).toString("hex")), Buffer.from(`${Buffer.from(signing).toString("base64")}\n`), root],
     [Buffer.from(pem(leaf, signing, root).toString().replaceAll("\n", "\r\n"))],
     [table(["11111111-2222-3333-4444-555555555555", Uint8Array.of(1)], [VCEK, leaf], [ASK, signing], [ARK, root])],

@@ -2,6 +2,7 @@ import { CmcpError, fromHex, type JsonLimits } from "@cmcp/boundary";
 import { derOfText } from "../x509/der-text.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { MAX_LIST_BYTES, RevocationList } from "../x509/revocation-list.ts";
+import { decodedChain } from "./chain-text.ts";
 import type { SignedDocument, TdxCollateral } from "./collateral.ts";
 import { jsonMembers, type JsonMember } from "./json-members.ts";
 
@@ -10,7 +11,7 @@ const LIMITS: JsonLimits = { maxBytes: 2 * 1024 * 1024, maxDepth: 16, maxItems: 
 const MAX_CHAIN = 8;
 const SIGNATURE_BYTES = 64;
 
-/** Members that hold issuer certificates as PEM text. */
+/** Members that hold issuer certificates as PEM text, or as an answer's header has it. */
 const CHAINS = ["pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain", "issuer_chain"] as const;
 /** Members that hold a revocation list: PEM, or DER in hex or base64. */
 const LISTS = ["root_ca_crl", "pck_crl"] as const;
@@ -95,7 +96,7 @@ function textOf(members: Members, name: string): string | null {
 }
 
 function pemChain(text: string) {
-  return parsePemCertificates(new TextEncoder().encode(text), MAX_CHAIN);
+  return parsePemCertificates(new TextEncoder().encode(decodedChain(text) ?? text), MAX_CHAIN);
 }
 
 function revocationList(text: string): RevocationList {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { issueList } from "../testing/authority.ts";
+import { ecKeys, issue, issueList, SIGNS_DATA } from "../testing/authority.ts";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
 import { MAX_COLLATERAL_BYTES, MAX_COLLATERAL_FILES, parseCollateral, type TdxCollateral } from "./collateral.ts";
 import { parseQeIdentity } from "./qe-identity.ts";
@@ -53,13 +53,35 @@ test("what Intel signed is kept in the bytes it came in", () => {
 test("revocation lists and certificates come as DER, PEM, hex and base64, alone and in a bundle", async () => {
   const list = await issueList(root);
   const listPem = `-----BEGIN X509 CRL-----\n${Buffer.from(list).toString("base64")}\n-----END X509 CRL-----\n`;
-  for (const form of [list, utf8(toHex(list)), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) })), utf8(JSON.stringify({ pck_crl: Buffer.from(list).toString("base64") }))]) {
+  for (const form of [list, utf8(toHex(list)), utf8(`0x${toHex(list)}`), utf8(JSON.stringify({ pck_crl: `0x${toHex(list)}` })), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) })), utf8(JSON.stringify({ pck_crl: Buffer.from(list).toString("base64") }))]) {
     const { revocationLists } = parseCollateral([form]);
     assert.deepEqual(revocationLists.map(({ raw }) => raw), [list]);
   }
-  for (const form of [root.der, utf8(toHex(root.der)), utf8(pem(root)), utf8(encodeURIComponent(pem(root)))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
+  for (const form of [root.der, utf8(toHex(root.der)), utf8(`0x${toHex(root.der)}\n`), utf8(pem(root)), utf8(encodeURIComponent(pem(root)))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
   const chain = parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: pem(pck, platformCa, root), issuer_chain: pem(tcbSigner, root) }))]);
   assert.deepEqual(counts(chain), [false, false, 0, 2, 3]);
+});
+
+test("an issuer chain is read as a header has it, alone and in a bundle, and a + of base64 stays one", async () => {
+  // In base64 this name has a + of its own, wherever it begins; without one nothing would show that it stays.
+  const signer = await issue({ subject: "CN=>>>>>>>>>>>>", serial: "09", ca: false, uses: SIGNS_DATA, keys: await ecKeys("P-256") }, root);
+  const plain = pem(signer, root);
+  assert.match(plain, /\+/);
+  const percent = encodeURIComponent(plain);
+  const form = new URLSearchParams({ "": plain }).toString().slice(1);
+  assert.match(form, /^-----BEGIN\+CERTIFICATE-----%0A[^+]+-----END\+CERTIFICATE-----%0A-----BEGIN\+/);
+  const linesOnly = plain.replaceAll("BEGIN CERTIFICATE", "BEGIN+CERTIFICATE").replaceAll("END CERTIFICATE", "END+CERTIFICATE");
+  for (const chain of [percent, form, form.replaceAll("%2B", "+"), percent.replaceAll("%2B", "+"), linesOnly, `${form}\n`, percent.replace("END%20", "END+")]) {
+    for (const file of [chain, JSON.stringify({ tcb_info_issuer_chain: chain }), JSON.stringify({ issuer_chain: `${chain}\0` })]) {
+      assert.deepEqual(parseCollateral([utf8(file)]).certificates.map(({ raw }) => raw), [signer.der, root.der], file.slice(0, 80));
+    }
+    assert.equal(parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: chain }))]).pckChain.length, 2);
+  }
+  // A + for a line break is read as base64, which then has another length or begins with another byte.
+  refused([utf8(form.replaceAll("%0A", "+"))], /PEM block|tag 248/);
+  refused([utf8(form.replace("BEGIN+CERTIFICATE", "BEGIN++CERTIFICATE"))], /neither JSON, PEM/);
+  refused([utf8(form.replaceAll("END+", "END%2B"))], /PEM block/);
+  refused([utf8(JSON.stringify({ issuer_chain: "-----BEGIN+CERTIFICATE-----%zz" }))], /percent-encoded/);
 });
 
 test("texts of a bundle may end as C strings do, and what was signed is without that end", async () => {

@@ -3,6 +3,7 @@ import { Certificate } from "../x509/certificate.ts";
 import { derOfText } from "../x509/der-text.ts";
 import { looksLikePem, parsePemCertificates, pemBlocks } from "../x509/pem.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
+import { decodedChain } from "./chain-text.ts";
 import { readBundle } from "./collateral-bundle.ts";
 
 /** Files of collateral one verification takes. */
@@ -34,7 +35,7 @@ export interface TdxCollateral {
  * Reads collateral in the forms it is handed round in, over any number of files: one JSON object with everything
  * (`tcb_info`, `tcb_info_signature`, `pck_crl`, ...), the answers of Intel's service as they came
  * (`{"tcbInfo":...,"signature":...}`, `{"enclaveIdentity":...,"signature":...}`) or as text beside their
- * `issuer_chain`, revocation lists in DER, PEM, hex or base64, and certificates in those or as answered in a header.
+ * `issuer_chain`, revocation lists in DER, PEM, hex or base64, and certificates in those or, alone and in JSON, as answered in a header.
  *
  * @throws CmcpError `EVIDENCE_COLLATERAL_INVALID` for anything else, and for the same document twice.
  */
@@ -60,30 +61,17 @@ function invalid(why: string): CmcpError {
 
 /** First byte of DER of a certificate or list. */
 const SEQUENCE = 0x30;
-/** How a PEM chain begins in the header it is answered in. */
-const PERCENT_ENCODED_PEM = /^\s*-----BEGIN%20/;
 
 function readFile(file: Uint8Array, found: TdxCollateral): void {
   if (file.length > MAX_COLLATERAL_BYTES) throw invalid(`a file of ${file.length} bytes, limit ${MAX_COLLATERAL_BYTES}`);
-  if (file[0] === SEQUENCE) return readDer(file, found);
+  // Before DER, whose first byte is the digit 0 that hex may begin with.
+  const der = derOfText(file, MAX_COLLATERAL_BYTES);
+  if (der !== null || file[0] === SEQUENCE) return readDer(der ?? file, found);
   const text = decodeUtf8(file);
   if (text.trimStart().startsWith("{")) return readBundle(text, found);
-  if (PERCENT_ENCODED_PEM.test(text)) return readPercentEncoded(text, found);
-  if (looksLikePem(file)) return readPem(file, text, found);
-  const der = derOfText(file, MAX_COLLATERAL_BYTES);
-  if (der === null) throw invalid("a file is neither JSON, PEM, DER, hex nor base64");
-  readDer(der, found);
-}
-
-/** An issuer chain as it stands in the header of an answer. */
-function readPercentEncoded(text: string, found: TdxCollateral): void {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(text.trim());
-  } catch (thrown) {
-    throw asCmcpError(thrown, "EVIDENCE_COLLATERAL_INVALID", "a chain is not percent-encoded as it should be");
-  }
-  found.certificates.push(...parsePemCertificates(new TextEncoder().encode(decoded), MAX_BLOCKS));
+  const chain = decodedChain(text);
+  if (chain === null && !looksLikePem(file)) throw invalid("a file is neither JSON, PEM, DER, hex nor base64");
+  readPem(chain === null ? file : new TextEncoder().encode(chain), chain ?? text, found);
 }
 
 function readPem(file: Uint8Array, text: string, found: TdxCollateral): void {

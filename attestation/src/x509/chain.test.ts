@@ -152,14 +152,14 @@ test("lists of a part, indirect lists and delta lists are refused", async () => 
   }
 });
 
-test("a list is read from PEM, hex and base64 as from DER, one only and bounded", async () => {
+test("a list is read from PEM, hex, with 0x before it too, and base64 as from DER, one only and bounded", async () => {
   const der = await issueList(root, { serials: ["7f", "00ff"] });
   const pem = `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64")}\n-----END X509 CRL-----\n`;
   const lines = (text: string): Buffer => Buffer.from(`${text.replaceAll(/(.{64})/g, "$1\n")}\n`);
-  for (const bytes of [der, Buffer.from(pem), lines(Buffer.from(der).toString("hex")), lines(Buffer.from(der).toString("base64"))]) {
+  for (const bytes of [der, Buffer.from(pem), lines(Buffer.from(der).toString("hex")), lines(`0x${Buffer.from(der).toString("hex")}`), lines(Buffer.from(der).toString("base64"))]) {
     const list = RevocationList.parse(bytes);
     assert.deepEqual([list.size, list.revokes("7f"), list.revokes("00ff"), list.revokes("ff")], [2, true, true, false]);
   }
-  for (const bytes of [Buffer.from(pem.repeat(2)), Buffer.from("text"), Buffer.from("MIIB*"), Buffer.from("30820")]) assert.throws(() => RevocationList.parse(bytes), { code: "EVIDENCE_MALFORMED" });
+  for (const bytes of [Buffer.from(pem.repeat(2)), Buffer.from("text"), Buffer.from("MIIB*"), Buffer.from("30820"), Buffer.from("0x"), Buffer.from("0x30820"), Buffer.from(`0x0x${Buffer.from(der).toString("hex")}`)]) assert.throws(() => RevocationList.parse(bytes), { code: "EVIDENCE_MALFORMED" });
   assert.throws(() => RevocationList.parse(new Uint8Array(1024 * 1024 + 1)), { code: "EVIDENCE_MALFORMED", message: /above 1048576 bytes/ });
 });

@@ -20,10 +20,11 @@ const QUOTE_AT = "2025-06-25T00:00:00Z";
 function intel(): (url: string) => Answer {
   const bundle = JSON.parse(corpus("intel/collateral/dcap-qvl__sample_tdx_quote_collateral.json").toString()) as Record<string, string>;
   const text = (name: string): string => bundle[name] ?? "";
+  const chain = (name: string): string => encodeURIComponent(text(name));
   const answers: Readonly<Record<string, Answer>> = {
-    "/tdx/certification/v4/tcb?fmspc=b0c06f000000": { body: `{"tcbInfo":${text("tcb_info")},"signature":"${text("tcb_info_signature")}"}`, header: ["tcb-info-issuer-chain", text("tcb_info_issuer_chain")] },
-    "/tdx/certification/v4/qe/identity": { body: `{"enclaveIdentity":${text("qe_identity")},"signature":"${text("qe_identity_signature")}"}`, header: ["sgx-enclave-identity-issuer-chain", text("qe_identity_issuer_chain")] },
-    "/sgx/certification/v4/pckcrl?ca=platform&encoding=der": { body: Buffer.from(text("pck_crl"), "hex"), header: ["sgx-pck-crl-issuer-chain", text("pck_crl_issuer_chain")] },
+    "/tdx/certification/v4/tcb?fmspc=b0c06f000000": { body: `{"tcbInfo":${text("tcb_info")},"signature":"${text("tcb_info_signature")}"}`, header: ["tcb-info-issuer-chain", chain("tcb_info_issuer_chain")] },
+    "/tdx/certification/v4/qe/identity": { body: `{"enclaveIdentity":${text("qe_identity")},"signature":"${text("qe_identity_signature")}"}`, header: ["sgx-enclave-identity-issuer-chain", chain("qe_identity_issuer_chain")] },
+    "/sgx/certification/v4/pckcrl?ca=platform&encoding=der": { body: Buffer.from(text("pck_crl"), "hex"), header: ["sgx-pck-crl-issuer-chain", chain("pck_crl_issuer_chain")] },
     "/IntelSGXRootCA.der": { body: Buffer.from(text("root_ca_crl"), "hex") },
   };
   return (url) => answers[url] ?? null;
@@ -63,6 +64,15 @@ describe("cmcp evidence fetch", { skip }, () => {
     assert.equal(collateral.length, 7);
     const { verdict: result } = await verdict("--platform", "tdx", "--evidence", corpusPath(QUOTE), "--at", QUOTE_AT, ...collateral.flatMap((file) => ["--collateral", file]));
     assert.deepEqual(result.checks.filter(({ name }) => ["collateral format", "TCB info signature", "QE identity signature", "PCK revocation"].includes(name)).map(({ status }) => status), ["passed", "passed", "passed", "passed"]);
+  });
+
+  test("a chain that is encoded amiss is the service's fault, and named so", async (t) => {
+    const genuine = intel();
+    const { service } = await replay(t, (url) => {
+      const answer = genuine(url);
+      return answer?.header === undefined ? answer : { ...answer, header: [answer.header[0], "%ZZ"] };
+    });
+    await assert.rejects(run(evidenceFetch, "--platform", "tdx", "--evidence", corpusPath(QUOTE), "--out", folder, "--service", service), { code: "EVIDENCE_COLLATERAL_UNAVAILABLE", message: /issuer-chain.* percent-encoded/ });
   });
 
   /** An evidence file as a gateway leaves it: without what only the vendor has. */

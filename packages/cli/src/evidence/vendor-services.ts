@@ -45,7 +45,11 @@ async function answersTo({ path, file, issuerChain, is }: VendorRequest, service
   const chain = issuerChain === undefined ? null : response.headers.get(issuerChain.header);
   if (issuerChain === undefined) return answers;
   if (chain === null) throw unavailable(`answered without ${issuerChain.header}`);
-  return [...answers, { name: issuerChain.file, is, bytes: new TextEncoder().encode(decodeURIComponent(chain)) }];
+  try {
+    return [...answers, { name: issuerChain.file, is, bytes: new TextEncoder().encode(decodeURIComponent(chain)) }];
+  } catch (thrown) {
+    throw unavailable(`answered with an ${issuerChain.header} that is not percent-encoded as it should be`, thrown);
+  }
 }
 
 async function bounded(response: Response, unavailable: (why: string, cause?: unknown) => CmcpError): Promise<Uint8Array> {

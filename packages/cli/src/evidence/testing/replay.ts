@@ -12,7 +12,7 @@ export async function replay(t: TestContext, answer: (url: string) => Answer): P
     const url = request.url ?? "";
     asked.push(url);
     const given = answer(url);
-    if (given?.header !== undefined) response.setHeader(given.header[0], encodeURIComponent(given.header[1]));
+    if (given?.header !== undefined) response.setHeader(given.header[0], given.header[1]);
     response.writeHead(given === null ? 404 : 200).end(given?.body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -21,6 +21,8 @@ import { startRecordsServer, type RecordsServer } from "../servers/records-serve
 
 const BEARER = "identity-test-token-0123456789abcdefghijkl";
 const METADATA = "https://gateway.bank.example/.well-known/oauth-protected-resource/mcp";
+/** As a coordinate of P-256 it has the right length, and as both it makes no point of the curve. */
+const NO_POINT = Buffer.alloc(32, 1).toString("base64url");
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
 const RULES = `
@@ -267,6 +269,7 @@ describe("a wrong identity configuration is refused, by the check and by the sta
     "an algorithm of shared secrets": [{ ...IDENTITY, jwt: [{ ...issuer, algorithms: ["HS256"] }] }, /enclave\.identity\.jwt\.0\.algorithms/],
     "an address to fetch keys from": [{ ...IDENTITY, jwt: [{ ...issuer, jwks_uri: "https://login.bank.example/keys" }] }, /enclave\.identity\.jwt\.0\.jwks_uri: unknown key/],
     "a private key": [{ ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "k" }] } }] }, /enclave\.identity\.jwt\.0\.jwks\.keys\.0/],
+    "a key whose point is on no curve": [{ ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ kty: "EC", crv: "P-256", kid: "k", alg: "ES256", x: NO_POINT, y: NO_POINT }] } }] }, /key k of https:\/\/login\.bank\.example\/ is not a public key$/],
     "a principal that is not measured": [{ ...IDENTITY, jwt: [{ ...issuer, subjects: [{ subject: "x", principal: "nobody" }] }] }, /names the principal nobody/],
   };
   for (const [what, [identity, says]] of Object.entries(cases)) {

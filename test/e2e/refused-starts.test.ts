@@ -170,6 +170,25 @@ describe("checks without starting", () => {
     await rm(root, { recursive: true, force: true });
   });
 
+  for (const [launcher, yaml] of [
+    ["qemu", "attestation: {provider: tpm}\nlauncher: qemu\nqemu: {image: image}\n"],
+    ["vsock", "attestation: {provider: tpm}\nlauncher: vsock\nvsock: {cid: 7}\n"],
+    ["process", ""],
+  ] as const) {
+    test(`validate-config answers for stdio servers in launcher ${launcher} as the enclave there would`, async () => {
+      const deployed = await deploy(join(root, launcher), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, config: yaml });
+      const path = join(dirname(deployed), "catalog.json");
+      const [entry] = JSON.parse(await readFile(path, "utf8")) as object[];
+      assert.equal((await cmcp(["validate-config", "--config", deployed], DEVELOPMENT)).code, 0, "without them");
+      await writeFile(path, JSON.stringify([{ ...entry, server: { display_name: "files", transport: "stdio", spawn: { command: "node", measure_target: "/srv/files", binary_digest: WRONG_HASH } } }]));
+      const run = await cmcp(["validate-config", "--config", deployed, "--json"], DEVELOPMENT);
+      if (launcher === "process") return assert.equal(run.code, 0, run.stdout);
+      const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
+      assert.deepEqual([run.code, error.code], [10, "SPAWN_NOT_OFFERED"], error.message);
+      assert.match(error.message, /stdio servers: files$/);
+    });
+  }
+
   test("validate-config warns of tools of workflows that the catalog does not have", async () => {
     const deployed = await deploy(join(root, "workflows"), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, config: "enclave: {workflow_tools: {default: [echo, nope]}}\n" });
     const run = await cmcp(["validate-config", "--config", deployed, "--json"], DEVELOPMENT);

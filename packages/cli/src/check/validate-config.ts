@@ -36,7 +36,7 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     requirePinned(bundle, { hash: policyHash, signingKey: policySigningKey, reloadable: inputs.config.policy_reload_interval_seconds > 0 });
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
     requireCatalogHash(catalog.hash, catalogHash);
-    requireStartable(catalog, inputs);
+    await requireStartable(catalog, inputs);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings, ...workflowWarnings(catalog, inputs)];
     const file = values["launch-document"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -77,6 +77,23 @@ test("sev-snp writes the save areas it measured", async () => {
   const pages = [...snpProcessorPages(LAUNCH)].map((page) => Buffer.from(page));
   assert.deepEqual((await readdir(work)).sort(), ["vmsa0.bin", "vmsa1.bin"]);
   assert.deepEqual(await Promise.all(["vmsa0.bin", "vmsa1.bin"].map((name) => readFile(join(work, name)))), pages);
+});
+
+test("sev-snp replaces save areas through a link, and where one cannot be written it writes none", async () => {
+  const work = await mkdtemp(join(folder, "vmsa-"));
+  const dump = () => spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "measure", "sev-snp", "--ovmf", at("snp.fd"), "--vcpus", "2", "--vcpu-type", "EPYC-v4", "--dump-vmsa"], { cwd: work, encoding: "utf8" });
+  await writeFile(join(work, "kept"), "old");
+  await symlink("kept", join(work, "vmsa0.bin"));
+  await mkdir(join(work, "vmsa1.bin"));
+  const refused = dump();
+  assert.deepEqual([refused.status, refused.stdout, await readFile(join(work, "kept"), "utf8")], [64, "", "old"]);
+  assert.match(refused.stderr, /^USAGE: cannot write vmsa1\.bin: it is not a regular file/);
+  assert.deepEqual((await readdir(work)).toSorted(), ["kept", "vmsa0.bin", "vmsa1.bin"]);
+  await rm(join(work, "vmsa1.bin"), { recursive: true });
+  assert.equal(dump().status, 0);
+  const [first] = snpProcessorPages(LAUNCH);
+  assert.ok(first !== undefined);
+  assert.deepEqual([await readFile(join(work, "kept")), (await lstat(join(work, "vmsa0.bin"))).isSymbolicLink()], [Buffer.from(first), true]);
 });
 
 test("tdx prints what it predicts, when, and why not the rest", async () => {

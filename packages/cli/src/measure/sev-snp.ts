@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { CmcpError } from "@cmcp/boundary";
 import {
   CPU_TYPE_NAMES,
@@ -18,6 +17,7 @@ import {
 } from "@cmcp/enclave-image/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
+import { replaceFiles } from "../replace-file.ts";
 import { readInteger, readSha384 } from "./numbers.ts";
 import { readVcpu, VCPU_OPTIONS } from "./vcpu.ts";
 
@@ -130,10 +130,7 @@ Example:    cmcp measure sev-snp --ovmf OVMF.amdsev.fd --vcpus 1 --vcpu-type EPY
     const format = values["output-format"];
     if (format !== "hex" && format !== "base64") throw new CmcpError("USAGE", "--output-format is hex or base64");
     const { digest, processors } = await measure(values, await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE));
-    if (values["dump-vmsa"]) {
-      let index = 0;
-      for (const page of processors()) await writeFile(`vmsa${index++}.bin`, page);
-    }
+    if (values["dump-vmsa"]) await replaceFiles([...processors()].map((content, index) => ({ path: `vmsa${index}.bin`, content })));
     const measurement = format === "hex" ? digest : Buffer.from(digest, "hex").toString("base64");
     out.write(values.json ? `${JSON.stringify({ ok: true, platform: "sev-snp", mode: values.mode, measurement })}\n` : `${measurement}\n`);
     return EXIT.ok;

@@ -1,7 +1,7 @@
 import { CmcpError, type BufferedBytes } from "@cmcp/boundary";
 import type { Catalog, StdioServer } from "@cmcp/catalog";
 import type { Config } from "@cmcp/launch";
-import { Spawner, StdioProcesses, allowServers, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
+import { Spawner, StdioProcesses, allowServers, requireSpawner, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
 
 interface Entry {
   readonly index: number;
@@ -36,8 +36,8 @@ export class StdioServers {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
     const allowed = allowServers(servers, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers });
-    if (servers.length === 0) return new StdioServers(null, new Map(), settings, buffered);
-    if (path === null) throw notOffered(servers);
+    requireSpawner(servers, path !== null);
+    if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, buffered);
     const spawner = await Spawner.open(path, allowed);
     try {
       requireFound(spawner, servers, allowed, development);
@@ -70,16 +70,6 @@ export class StdioServers {
     if (entry === undefined) throw new CmcpError("INTERNAL", "a stdio server is not in the spawner's table");
     return entry;
   }
-}
-
-/** Most servers that a message names. */
-const MAX_NAMED = 8;
-
-/** An image runs nothing beside the enclave. */
-function notOffered(servers: readonly StdioServer[]): CmcpError {
-  const named = servers.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
-  const more = servers.length > MAX_NAMED ? ` and ${servers.length - MAX_NAMED} more` : "";
-  return new CmcpError("SPAWN_NOT_OFFERED", `this enclave has no spawner beside it, as in an image, so it cannot run stdio servers: ${named}${more}`);
 }
 
 /** A server whose files are not the approved ones stops the launch: somebody changed them. */

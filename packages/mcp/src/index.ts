@@ -38,7 +38,7 @@ export { legacyPeer } from "./upstream/legacy/peer.ts";
 export { CLIENT_METHODS } from "./upstream/client-methods.ts";
 export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
 export type { Notified } from "./upstream/listening.ts";
-export { readMessageBytes } from "./upstream/answer.ts";
+export { readPiece } from "./upstream/piece.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
 export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
 export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";

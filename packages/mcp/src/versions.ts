@@ -5,7 +5,7 @@ export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
 /** What the upstream client offers, and what an agent asking for an unknown revision is answered. */
 export const NEWEST_LEGACY_VERSION: LegacyVersion = LEGACY_VERSIONS[0];
 /** The one revision with JSON-RPC batches, which the next took back. */
-export const BATCHING_VERSION: LegacyVersion = "2025-03-26";
+const BATCHING_VERSION: LegacyVersion = "2025-03-26";
 /** The protocol revision of the modern era (stateless: an envelope in every request's `_meta`). */
 export const MODERN_VERSION = "2026-07-28";
 /**
@@ -21,6 +21,11 @@ export const SUPPORTED_VERSIONS: readonly string[] = [MODERN_VERSION, ...LEGACY_
 /** True for a revision that servers are taken at. */
 export function isServerVersion(version: unknown): version is ServerVersion {
   return SERVER_VERSIONS.some((known) => known === version);
+}
+
+/** True for the revision with JSON-RPC batches, and for nothing else: until one is agreed on there is nothing to batch. */
+export function hasBatches(version: unknown): boolean {
+  return version === BATCHING_VERSION;
 }
 
 /** True for a revision of the legacy era. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { ChannelClient, Following, readMessageBytes, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
+import { ChannelClient, Following, readPiece, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
 import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
 
 export interface StdioUpstreamOptions {
@@ -11,8 +11,10 @@ export interface StdioUpstreamOptions {
 }
 
 function overChannel(channel: StdioChannel): OpenChannel {
-  return async (received) => {
-    channel.onMessage(async (bytes) => await received(readMessageBytes(bytes, MAX_MESSAGE_BYTES)));
+  return async (receiver) => {
+    channel.onMessage(async (bytes) => {
+      for (const message of readPiece(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
+    });
     return { send: async (text, signal) => await channel.send(Buffer.from(text), signal), closed: channel.closed, close: async () => await channel.close() };
   };
 }

@@ -1,6 +1,6 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import { readMessage, type RpcMessage } from "../jsonrpc/message.ts";
-import type { MessageChannel, OpenChannel } from "../upstream/channel/channel.ts";
+import { readMessage } from "../jsonrpc/message.ts";
+import type { MessageChannel, OpenChannel, Receiver } from "../upstream/channel/channel.ts";
 
 /** What the server at the other end does with a message: `null` for nothing. */
 export type Answering = (message: JsonObject) => JsonObject | null;
@@ -16,12 +16,12 @@ export class ScriptedChannel implements MessageChannel {
   readonly closed: Promise<CmcpError>;
   /** False: what is sent stays where it is, until it is given up. */
   reads = true;
-  readonly #received: (message: RpcMessage) => Promise<void>;
+  readonly #receiver: Receiver;
   readonly #answering: Answering;
   #end: (why: CmcpError) => void = () => undefined;
 
-  constructor(received: (message: RpcMessage) => Promise<void>, answering: Answering = () => null) {
-    this.#received = received;
+  constructor(receiver: Receiver, answering: Answering = () => null) {
+    this.#receiver = receiver;
     this.#answering = answering;
     this.closed = new Promise((resolve) => (this.#end = resolve));
   }
@@ -38,7 +38,7 @@ export class ScriptedChannel implements MessageChannel {
   }
 
   async say(message: JsonObject): Promise<void> {
-    await this.#received(readMessage({ jsonrpc: "2.0", ...message }));
+    await this.#receiver.received(readMessage({ jsonrpc: "2.0", ...message }));
   }
 
   async close(): Promise<void> {
@@ -57,8 +57,8 @@ export class ScriptedChannel implements MessageChannel {
 
 /** Opens {@link ScriptedChannel}s, which `opened` gets. */
 export function scripted(opened: ScriptedChannel[], answering: Answering): OpenChannel {
-  return async (received) => {
-    const channel = new ScriptedChannel(received, answering);
+  return async (receiver) => {
+    const channel = new ScriptedChannel(receiver, answering);
     opened.push(channel);
     return channel;
   };

@@ -1,37 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { CmcpError, DEFAULT_JSON_LIMITS, asCmcpError, parseJson, parseJsonText, untrusted, type JsonValue, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, untrusted } from "@cmcp/boundary";
 import { createParser } from "eventsource-parser";
-import { readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
+import type { RequestId, RpcMessage } from "../jsonrpc/message.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { protocolFault, upstreamFault } from "./fault.ts";
+import { readPiece } from "./piece.ts";
 import { UpstreamRefusal } from "./refusal.ts";
-
-/** Messages of one batch. */
-const MAX_BATCH = 64;
-
-function readStrictly<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (thrown) {
-    const cause = asCmcpError(thrown, "JSON_SYNTAX", "not JSON");
-    throw protocolFault(`the tool server sent something that is not an MCP message: ${cause.message}`, { cause_code: cause.code }, cause);
-  }
-}
-
-/** One MCP message as a server sent it. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` */
-export function readMessageBytes(bytes: Untrusted<Uint8Array>, maxBytes: number): RpcMessage {
-  return readStrictly(() => readMessage(parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes })));
-}
-
-/** What a server sent in one piece: a message or, of a version that has them, a batch (MCP 2025-03-26, "Batching"). */
-function readPiece(parse: () => JsonValue, batches: boolean): readonly RpcMessage[] {
-  return readStrictly(() => {
-    const value = parse();
-    if (!batches || !Array.isArray(value)) return [readMessage(value)];
-    if (value.length === 0 || value.length > MAX_BATCH) throw new CmcpError("MCP_INVALID_REQUEST", `a batch has 1 to ${MAX_BATCH} messages`);
-    return value.map(readMessage);
-  });
-}
 
 /** `type/subtype`, lowercased, without parameters; a header that stands twice is none. */
 function mediaType(header: string | string[] | undefined): string {
@@ -55,7 +29,7 @@ export type StreamEvent = { readonly kind: "message"; readonly message: RpcMessa
 export interface Reading {
   /** Where a stream is, kept up to date. */
   readonly position?: StreamPosition;
-  /** Whether the server's version has batches. */
+  /** Whether the server's version has batches; looked at anew for every piece. */
   readonly batches?: boolean;
 }
 
@@ -63,7 +37,8 @@ export interface Reading {
 const BLANK_LINE = /\n\r?\n|\r\r/;
 
 /** Events of an event stream (HTML Living Standard, section 9.2.6), in order. */
-async function* events(exchange: HttpExchange, maxBytes: number, { position = { lastEventId: null, retryMs: null }, batches = false }: Reading): AsyncGenerator<StreamEvent> {
+async function* events(exchange: HttpExchange, maxBytes: number, reading: Reading): AsyncGenerator<StreamEvent> {
+  const { position = { lastEventId: null, retryMs: null } } = reading;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let waiting: { readonly name: string; readonly data: string }[] = [];
   const parser = createParser({
@@ -88,17 +63,17 @@ async function* events(exchange: HttpExchange, maxBytes: number, { position = { 
     waiting = [];
     for (const { name, data } of read) {
       if (name !== "message") yield { kind: "other", name, data };
-      else for (const message of readPiece(() => parseJsonText(data, { ...DEFAULT_JSON_LIMITS, maxBytes }), batches)) yield { kind: "message", message };
+      else for (const message of readPiece(data, maxBytes, reading.batches ?? false)) yield { kind: "message", message };
     }
     // After the events were taken, which may wait for a slow agent.
     if (BLANK_LINE.test(text)) exchange.consumed();
   }
 }
 
-/** Every event of a stream. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
-export async function* readEvents(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number): AsyncGenerator<StreamEvent> {
+/** Every event of a stream. @param reading of its messages @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
+export async function* readEvents(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, reading: Reading): AsyncGenerator<StreamEvent> {
   if (mediaType(headers["content-type"]) !== "text/event-stream") throw protocolFault("the tool server's answer is no event stream");
-  yield* events(exchange, maxBytes, {});
+  yield* events(exchange, maxBytes, reading);
 }
 
 /** The messages of an event stream; other event types carry none. */
@@ -118,8 +93,7 @@ export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpH
   if (type === "text/event-stream") {
     yield* streamed(exchange, maxBytes, reading);
   } else if (type === "application/json") {
-    const bytes = untrusted(await exchange.readAll());
-    yield* readPiece(() => parseJson(bytes, { ...DEFAULT_JSON_LIMITS, maxBytes }), reading.batches ?? false);
+    for (const message of readPiece(untrusted(await exchange.readAll()), maxBytes, reading.batches ?? false)) yield message;
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");
   }

@@ -15,5 +15,13 @@ export interface MessageChannel {
   close(): Promise<void>;
 }
 
-/** Opens a connection; `received` takes every message of the server, and nothing more is read until it is done. */
-export type OpenChannel = (received: (message: RpcMessage) => Promise<void>, signal: AbortSignal) => Promise<MessageChannel>;
+/** Who takes what the server at the other end of a channel sends. */
+export interface Receiver {
+  /** Whether the server may send several messages in one piece. It changes with what is received, so every piece is read by what it is then. */
+  readonly batches: boolean;
+  /** Takes one message; nothing more is read until it is done. */
+  received(message: RpcMessage): Promise<void>;
+}
+
+/** Opens a connection; `receiver` takes every message of the server. */
+export type OpenChannel = (receiver: Receiver, signal: AbortSignal) => Promise<MessageChannel>;

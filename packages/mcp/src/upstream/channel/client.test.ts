@@ -121,8 +121,8 @@ test("a server that does not take what opens the session is given up", { timeout
   const opened: ScriptedChannel[] = [];
   const deaf = scripted(opened, initialized());
   const client = new ChannelClient({
-    open: () => async (received, signal) => {
-      const channel = await deaf(received, signal);
+    open: () => async (receiver, signal) => {
+      const channel = await deaf(receiver, signal);
       for (const one of opened) one.reads = false;
       return channel;
     },

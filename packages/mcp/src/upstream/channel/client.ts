@@ -144,7 +144,7 @@ export class ChannelClient implements Upstream {
 
   async #initialized(key: string, conversation: Conversation, capabilities: JsonObject): Promise<MessageChannel> {
     const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.connectMs)]);
-    const channel = await this.#options.open(key)((message) => conversation.received(message), opening);
+    const channel = await this.#options.open(key)(conversation, opening);
     conversation.attach(channel);
     try {
       const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#options.clientInfo } };

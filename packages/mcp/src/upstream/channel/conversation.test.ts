@@ -12,7 +12,7 @@ const LONG = 60_000;
 function start(): { conversation: Conversation; channel: ScriptedChannel; unattributed: { count: number } } {
   const unattributed = { count: 0 };
   const conversation = new Conversation(unattributed);
-  const channel = new ScriptedChannel((message) => conversation.received(message));
+  const channel = new ScriptedChannel(conversation);
   conversation.attach(channel);
   return { conversation, channel, unattributed };
 }
@@ -48,6 +48,14 @@ async function sendToDeaf(t: TestContext, end: (leaving: AbortController) => voi
   assert.deepEqual([conversation.waiting, getEventListeners(leaving.signal, "abort").length], [0, 0], "nothing stays");
   return { code, sent: detail.sent };
 }
+
+test("a call on a connection that has ended is refused at once, as one that has not left", { timeout: 5_000 }, async () => {
+  const { conversation, channel } = start();
+  channel.end();
+  await settle();
+  const { code, detail } = await faultOf(conversation.request("tools/call", {}, silentPeer(forever), LONG));
+  assert.deepEqual([code, detail.sent, channel.sent, conversation.waiting], ["UPSTREAM_UNAVAILABLE", 0, [], 0]);
+});
 
 test("a call whose message the server does not take ends at its time", { timeout: 5_000 }, async (t) => {
   assert.deepEqual(await sendToDeaf(t, () => t.mock.timers.tick(100), 100), { code: "UPSTREAM_TIMEOUT", sent: 1 });

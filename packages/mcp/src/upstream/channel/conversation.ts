@@ -2,6 +2,7 @@ import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
 import type { RpcNotification, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
+import { hasBatches } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
 import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
@@ -12,7 +13,7 @@ import type { Notified } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
-import type { MessageChannel } from "./channel.ts";
+import type { MessageChannel, Receiver } from "./channel.ts";
 import { InFlight } from "./in-flight.ts";
 
 /** Requests that may wait for an answer on one connection. */
@@ -30,7 +31,7 @@ export interface Unattributed {
 }
 
 /** JSON-RPC over one {@link MessageChannel}: requests by their ids, what a server says meanwhile to whom it concerns. */
-export class Conversation {
+export class Conversation implements Receiver {
   readonly #inFlight = new InFlight();
   readonly #unattributed: Unattributed;
   readonly #serversOwn = new ServerRequests();
@@ -39,6 +40,7 @@ export class Conversation {
   #channel: MessageChannel | undefined;
   #nextId = 1;
   #notified: Notified = () => undefined;
+  #batches = false;
   /** What the server offers; known once it has answered `initialize`. */
   offers: Offers = { tasks: false, logging: false };
   readonly logLevel = new ServerLogLevel();
@@ -52,11 +54,16 @@ export class Conversation {
     return this.#inFlight.size;
   }
 
+  /** True once the server has answered `initialize` with a version that has batches. */
+  get batches(): boolean {
+    return this.#batches;
+  }
+
   /** Ties the conversation to its channel, once it is open. */
   attach(channel: MessageChannel): void {
     this.#channel = channel;
     void channel.closed.then((why) => {
-      this.#over.abort();
+      this.#over.abort(why);
       this.#inFlight.end(withSent(why, true));
     });
   }
@@ -69,12 +76,14 @@ export class Conversation {
   /** Sends a request and returns its result, within `ms` milliseconds. Every error says in `detail.sent` whether it may have left. */
   async request(method: string, params: JsonObject, peer: Peer, ms: number): Promise<JsonObject> {
     if (this.#channel === undefined) throw upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server is not open", false);
+    // It may have ended after it was handed over and before this: nobody would ever answer.
+    if (this.#over.signal.aborted) throw withSent(asCmcpError(this.#over.signal.reason, "UPSTREAM_UNAVAILABLE", "the connection to the tool server has ended"), false);
     if (this.#inFlight.size >= MAX_OPEN) throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     const id = this.#nextId++;
     const answer = Promise.withResolvers<JsonObject>();
     answer.promise.catch(() => undefined);
     const progress = new Progress(peer, id);
-    this.#inFlight.add(id, { taskId: params.taskId, answer, progress, peer });
+    this.#inFlight.add(id, { method, taskId: params.taskId, answer, progress, peer });
     const scope = new AbortScope(peer.signal);
     const timer = setTimeout(() => scope.abort(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took longer than ${ms} ms`, true)), ms);
     let sent = false;
@@ -104,9 +113,13 @@ export class Conversation {
   /** Takes one message of the server. */
   async received(message: RpcMessage): Promise<void> {
     switch (message.kind) {
-      case "result":
-        this.#inFlight.answered(message.id)?.answer.resolve(message.result);
+      case "result": {
+        const waiting = this.#inFlight.answered(message.id);
+        // Here and not where the answer is awaited: the next piece may be read before that goes on.
+        if (waiting?.method === "initialize") this.#batches = hasBatches(message.result.protocolVersion);
+        waiting?.answer.resolve(message.result);
         return;
+      }
       case "failure":
         this.#inFlight.answered(message.id)?.answer.reject(new UpstreamRefusal(message.error));
         return;

@@ -17,7 +17,7 @@ function following(...resourceSubscriptions: string[]): ListenFilter {
 /** A connection to a server of these followers. */
 function connect(followers: Followers, answering: Answering = () => ({})): { channel: ScriptedChannel; conversation: Conversation } {
   const conversation = new Conversation();
-  const channel = new ScriptedChannel((message) => conversation.received(message), answering);
+  const channel = new ScriptedChannel(conversation, answering);
   conversation.attach(channel);
   followers.opened(conversation);
   return { channel, conversation };

@@ -30,7 +30,7 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
   const share = sharesOf(options);
   const streams = new Exchanges(standing, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_STREAMS }, share, options.credential);
   closing.addEventListener("abort", () => void Promise.all([pool.destroy(), standing.destroy()]), { once: true });
-  return async (received, signal) => {
+  return async (receiver, signal) => {
     const ending = new AbortController();
     const over = AbortSignal.any([closing, ending.signal]);
     const exchange = streams.get({}, over);
@@ -41,8 +41,8 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
     const read = async (): Promise<void> => {
       const { status, headers } = await exchange.head();
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
-      for await (const event of readEvents(exchange, headers, limits.maxResponseBytes)) {
-        if (event.kind === "message") await exchange.hold(received(event.message));
+      for await (const event of readEvents(exchange, headers, limits.maxResponseBytes, receiver)) {
+        if (event.kind === "message") await exchange.hold(receiver.received(event.message));
         else if (event.name === "endpoint") endpoint.resolve(endpointPath(options.url, event.data));
       }
     };

@@ -8,6 +8,7 @@ const MAX_GIVEN_UP = 1_024;
 
 /** A request whose answer is awaited. */
 export interface Waiting {
+  readonly method: string;
   /** The task it is about, if it is. */
   readonly taskId: JsonValue | undefined;
   readonly answer: PromiseWithResolvers<JsonObject>;

@@ -6,18 +6,20 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { CmcpError, untrusted, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../../peer.ts";
 import { readTask } from "../../tasks/state.ts";
-import { readMessageBytes } from "../answer.ts";
+import { readPiece } from "../piece.ts";
 import type { OpenChannel } from "./channel.ts";
 import { ChannelClient } from "./client.ts";
 
 const entry = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js");
 
-const everything: OpenChannel = async (received) => {
+const everything: OpenChannel = async (receiver) => {
   const child = spawn(process.execPath, [entry, "stdio"], { stdio: ["pipe", "pipe", "ignore"] });
-  createInterface({ input: child.stdout }).on("line", (line) => void received(readMessageBytes(untrusted(Buffer.from(line)), 1_000_000)));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    for (const message of readPiece(line, 1_000_000, receiver.batches)) void receiver.received(message);
+  });
   return {
     send: async (text) => void child.stdin.write(`${text}\n`),
     closed: new Promise((resolve) => child.once("exit", () => resolve(new CmcpError("UPSTREAM_UNAVAILABLE", "the server has ended")))),

@@ -1,6 +1,6 @@
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
-import { BATCHING_VERSION } from "../../versions.ts";
+import { hasBatches } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
@@ -69,11 +69,6 @@ export function sessionHeaders(session: UpstreamSession | null): Record<string, 
     ...(session === null ? {} : { "mcp-protocol-version": session.version }),
     ...(session?.id == null ? {} : { "mcp-session-id": session.id }),
   };
-}
-
-/** Whether a server may send several messages in one piece. Until the version is agreed on there is nothing to batch. */
-function hasBatches(session: UpstreamSession | null): boolean {
-  return session?.version === BATCHING_VERSION;
 }
 
 function isLostConnection(thrown: unknown): thrown is CmcpError {
@@ -157,7 +152,7 @@ export class LegacyTransport {
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened();
       let open = 0;
-      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position, batches: hasBatches(session) })) {
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position, batches: hasBatches(session.version) })) {
         if (message.kind === "notification") {
           if (message.method === CANCELLED) session.requests.takeBack(message.params);
           else await exchange.hold(session.hearing.said(message));
@@ -229,7 +224,7 @@ export class LegacyTransport {
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
-    for await (const message of readAnswer(exchange, headers, maxResponseBytes, { position, batches: hasBatches(asked.session) })) {
+    for await (const message of readAnswer(exchange, headers, maxResponseBytes, { position, batches: hasBatches(asked.session?.version) })) {
       if (message.kind === "notification") {
         if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
         await exchange.hold(asked.progress.pass(message));

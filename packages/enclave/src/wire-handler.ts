@@ -16,10 +16,21 @@ class WireHeaders implements RequestHeaders {
   }
 }
 
+/** What paths are read against. No request goes there. */
+export const REQUEST_ORIGIN = "http://enclave.invalid";
+
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
 function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange, buffered: BufferShare): HttpRequest {
   const hasBody = method !== "GET" && method !== "HEAD";
-  return { method, url: `http://enclave.invalid${path}`, headers: new WireHeaders(headers), body: hasBody ? bytesOf(body) : null, signal, buffered };
+  return {
+    method,
+    url: `${REQUEST_ORIGIN}${path}`,
+    headers: new WireHeaders(headers),
+    body: hasBody ? bytesOf(body) : null,
+    whole: () => body.whole()?.map((chunk) => examine(chunk)) ?? null,
+    signal,
+    buffered,
+  };
 }
 
 async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Uint8Array> {

@@ -1,3 +1,6 @@
+/** Why a scope is aborted that is given no reason. Made once: the one a controller makes by itself records its stack, and every call has a scope. */
+const OVER = new DOMException("nobody waits for this any more", "AbortError");
+
 /**
  * What aborts one piece of work: its own {@link abort}, and other signals for as long as the work runs. `AbortSignal.any`
  * would keep everything that listens to it until a full collection, as a scavenger takes weak references for strong ones.
@@ -16,7 +19,7 @@ export class AbortScope {
     return this.#controller.signal;
   }
 
-  abort(reason?: unknown): void {
+  abort(reason: unknown = OVER): void {
     this.#controller.abort(reason);
   }
 

@@ -62,7 +62,7 @@ export interface EngineResponse {
 const MAX_LABELS = 8;
 
 function labelled(rules: readonly Rule[]): string {
-  const labels = rules.map((rule) => rule.label).toSorted();
+  const labels = rules.map((rule) => rule.label).sort();
   return labels.length > MAX_LABELS ? `${labels.slice(0, MAX_LABELS).join(",")},+${labels.length - MAX_LABELS}` : labels.join(",");
 }
 
@@ -80,7 +80,7 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
   if (response.diagnostics.errors.length > 0) return fixedDeny("evaluation-error", "error");
   const determining: Rule[] = [];
   // The engine names them in no fixed order.
-  for (const id of response.diagnostics.reason.toSorted()) {
+  for (const id of [...response.diagnostics.reason].sort()) {
     const rule = rules.get(id);
     if (rule === undefined) return fixedDeny("engine-failure", "fault");
     determining.push(rule);
@@ -91,7 +91,7 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
     // A permit that asks for a further decision does not allow by itself, whatever other permits say.
     const asking = determining.find((rule) => rule.advice !== null);
     if (asking?.advice) return { ...common, decision: asking.advice, cause: "policy", redactFields: [] };
-    const redactFields = [...new Set(determining.flatMap((rule) => rule.redactFields))].toSorted();
+    const redactFields = [...new Set(determining.flatMap((rule) => rule.redactFields))].sort();
     return { ...common, decision: redactFields.length > 0 ? "redact" : "allow", cause: "policy", redactFields };
   }
   if (determining.length === 0) return fixedDeny("default-deny", "no-policy");

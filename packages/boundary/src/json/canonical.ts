@@ -55,13 +55,20 @@ export class CanonicalObject {
     const found = this.#names.findIndex((other) => other >= name);
     const at = found === -1 ? this.#names.length : found;
     if (this.#names[at] === name) refuse("a member is there twice");
-    return new CanonicalObject(this.#names.toSpliced(at, 0, name), this.#members.toSpliced(at, 0, member({ [name]: value }, name, 0)));
+    return new CanonicalObject(inserted(this.#names, at, name), inserted(this.#members, at, writtenName(name) + written(value, 1)));
   }
 
   /** RFC 8785 text. */
   get text(): string {
     return `{${this.#members.join(",")}}`;
   }
+}
+
+/** `toSpliced` and spread ask for every item by itself. */
+function inserted(list: readonly string[], at: number, item: string): string[] {
+  const longer = list.slice();
+  longer.splice(at, 0, item);
+  return longer;
 }
 
 /** Everything JCS cannot carry is an error, because it would silently be something else when read. */
@@ -92,7 +99,7 @@ function writtenObject(object: object, depth: number): string {
 }
 
 function member(object: object, key: string, depth: number): string {
-  return writtenName(key) + written(Reflect.get(object, key), depth + 1);
+  return writtenName(key) + written((object as Readonly<Record<string, unknown>>)[key], depth + 1);
 }
 
 function sortedKeys(object: object): string[] {

@@ -5,6 +5,7 @@ import type { Core } from "../core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
 import type { Caller } from "../caller.ts";
 import { reportFault } from "../report-fault.ts";
+import { REQUEST_ORIGIN } from "../wire-handler.ts";
 import { attestation } from "./attestation.ts";
 import { auditExport } from "./audit-export.ts";
 import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
@@ -18,6 +19,9 @@ import { status } from "./status.ts";
 
 /** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
+
+/** What nearly every request names, read once. */
+const MCP_URL = new URL(`${REQUEST_ORIGIN}/mcp`);
 
 type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<HttpResponse> | HttpResponse;
 
@@ -56,7 +60,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
   };
 
   const handle: Handler = async (request) => {
-    const url = new URL(request.url);
+    const url = request.url === MCP_URL.href ? MCP_URL : new URL(request.url);
     const isMcp = url.pathname === "/mcp";
     try {
       if (url.pathname === "/readyz") return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);

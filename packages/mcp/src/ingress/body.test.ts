@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import type { HttpRequest } from "../index.ts";
 import { webEndpoint } from "../testing/web-endpoint.ts";
 import { ask, post, rpc, call, start, assertRefused, type Body } from "../testing/ask.ts";
 
@@ -57,6 +58,18 @@ await test("a body over the limit is 413, whether its length is declared, hidden
   assertRefused(await ask(endpoint, post(stream(), { "content-length": "1001" })), tooLarge);
   assert.equal(pulled, 6);
   assert.equal(gateway.calls.length, 0);
+});
+
+await test("a body that is there whole is held to the limit as one that comes in pieces, which is not asked for", async () => {
+  const { gateway } = start();
+  const endpoint = webEndpoint(gateway, { maxBodyBytes: 1000, maxInFlight: 64 });
+  const request = (text: string): HttpRequest => {
+    const { method, url, headers, signal } = post("");
+    const pieces = [text.slice(0, 20), text.slice(20)].map((piece) => new TextEncoder().encode(piece));
+    return { method, url, headers, signal, body: ReadableStream.from([new Uint8Array(5)]), whole: () => pieces };
+  };
+  assertRefused(await ask(endpoint, request(`${JSON.stringify(rpc("ping"))}${" ".repeat(1000)}`)), { status: 413, rpc: -32600, code: "MCP_PAYLOAD_TOO_LARGE" });
+  assert.deepEqual((await ask(endpoint, request(JSON.stringify(rpc("ping"))))).body.result, {});
 });
 
 await test("a body that breaks off is answered, not thrown", async () => {

@@ -14,19 +14,23 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const add = (chunk: Uint8Array): void => {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    request.buffered?.take(chunk.byteLength);
+    chunks.push(chunk);
+  };
   if (request.body === null) return new Uint8Array();
   try {
+    const whole = request.whole?.() ?? null;
+    if (whole !== null) for (const chunk of whole) add(chunk);
     // Leaving the loop early cancels the stream.
-    for await (const chunk of request.body) {
-      size += chunk.byteLength;
-      if (size > maxBytes) throw tooLarge(maxBytes);
-      request.buffered?.take(chunk.byteLength);
-      chunks.push(chunk);
-    }
+    else for await (const chunk of request.body) add(chunk);
   } catch (thrown) {
     throw asCmcpError(thrown, "REQUEST_CANCELLED", "the request body ended early");
   }
-  return Buffer.concat(chunks, size);
+  const [only] = chunks;
+  return only?.byteLength === size ? only : Buffer.concat(chunks, size);
 }
 
 /** The body as strict JSON, and how long it was. Throws -32700 with the precise cause, or 413. */

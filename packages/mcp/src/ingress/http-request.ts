@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly headers: RequestHeaders;
   /** `null` where the method has none. It can be read once; leaving it early gives the rest up. */
   readonly body: AsyncIterable<Uint8Array> | null;
+  /** All of the body where its end has come, as that of nearly every request has; it is read by that. `null` where more is to come. */
+  readonly whole?: () => readonly Uint8Array[] | null;
   /** Aborted once the agent is gone. */
   readonly signal: AbortSignal;
   /** Counts what is held of the request and of its answer. Whoever makes it frees it once the exchange is over; without it nothing is counted. */

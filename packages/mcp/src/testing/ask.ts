@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "@cmcp/boundary";
+import type { HttpRequest } from "../index.ts";
 import { webEndpoint, type WebEndpoint } from "./web-endpoint.ts";
 import { TestGateway } from "./gateway.ts";
 
@@ -15,7 +16,7 @@ export interface Answer {
 }
 
 /** Asks the endpoint as `caller`. */
-export async function ask(endpoint: WebEndpoint, request: Request, caller = alice): Promise<Answer> {
+export async function ask(endpoint: WebEndpoint, request: HttpRequest, caller = alice): Promise<Answer> {
   const response = await endpoint(request, caller);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Answer["body"]) };

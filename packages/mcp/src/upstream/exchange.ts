@@ -3,6 +3,7 @@ import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { Dispatcher } from "undici";
 import { errors } from "./undici.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
+import { ExchangeClock } from "./exchange-clock.ts";
 import type { UpstreamLimits } from "./options.ts";
 
 export interface HttpRequest {
@@ -25,10 +26,13 @@ function faultOf(error: Error, sent: boolean): CmcpError {
   return protocolFault("the tool server's answer is not valid HTTP", {}, error);
 }
 
+/** Who waits while nobody does. */
+const NOBODY = (): void => undefined;
+
 /** One HTTP exchange with a tool server, bounded in time and size from its first wait to its last byte. */
 export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #limits: UpstreamLimits;
-  #deadline: number;
+  readonly #clock: ExchangeClock;
   readonly #signal: AbortSignal;
   readonly #chunks: Uint8Array[] = [];
   /** The bytes of {@link #chunks}, and of what was read and not said to be consumed. */
@@ -40,11 +44,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #ended = false;
   #released = false;
   #received = 0;
-  #timer: NodeJS.Timeout | undefined;
-  /** What is waited for beside the server, and since when something is. */
-  #held = 0;
-  #heldSince = 0;
-  #wake: () => void = () => undefined;
+  #wake = NOBODY;
   #close: () => void = () => undefined;
   /** Resolves when the exchange is over, one way or the other. */
   readonly closed: Promise<void>;
@@ -53,7 +53,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   constructor(dispatcher: Dispatcher, request: HttpRequest, limits: UpstreamLimits, signal: AbortSignal, buffered: BufferShare) {
     this.#buffered = buffered;
     this.#limits = limits;
-    this.#deadline = performance.now() + limits.totalMs;
+    this.#clock = new ExchangeClock(limits.totalMs, (what, waitedMs) => {
+      this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(waitedMs)} ms for ${what}`, this.#sent));
+    });
     this.#signal = signal;
     this.closed = new Promise((resolve) => {
       this.#close = resolve;
@@ -98,29 +100,18 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   async readAll(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    const [only] = chunks;
+    return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
   }
 
   /**
    * Waits for the caller, who is no concern of the server's: the clock stands still meanwhile, once for all that is waited
    * for at the same time. Whoever gives the work bounds it.
    */
-  async hold<T>(work: Promise<T>): Promise<T> {
-    if (this.#held === 0) this.#heldSince = performance.now();
-    this.#held += 1;
-    clearTimeout(this.#timer);
-    try {
-      return await work;
-    } finally {
-      this.#held -= 1;
-      if (this.#held === 0) this.#goOn();
-    }
-  }
-
-  /** Nothing is waited for any more but the server. */
-  #goOn(): void {
-    this.#deadline += performance.now() - this.#heldSince;
-    if (!this.#ended && !this.#released && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
+  hold<T>(work: Promise<T>): Promise<T> {
+    return this.#clock.hold(work, () => {
+      if (!this.#ended && !this.#released && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
+    });
   }
 
   /** Lets the answer end by itself for a moment, so that the connection can be used again, then drops it. */
@@ -155,7 +146,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     if (Number(headers["content-length"] ?? 0) > this.#limits.maxResponseBytes) return this.#tooLarge();
     this.#head = { status, headers };
     this.#within(this.#limits.idleMs, "the answer's body");
-    this.#wake();
+    this.#changed();
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -169,7 +160,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     }
     this.#chunks.push(chunk);
     this.#within(this.#limits.idleMs, "more of the answer's body");
-    this.#wake();
+    this.#changed();
   }
 
   onResponseEnd(): void {
@@ -192,14 +183,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#fail(upstreamFault("RESPONSE_SIZE_EXCEEDED", `the tool server's answer is larger than ${maxResponseBytes} bytes`, true, { detail: { limit: maxResponseBytes } }));
   }
 
-  /** Restarts the clock for what is waited for now; the whole exchange's deadline holds beside it. */
+  /** Restarts the clock for what is waited for now, unless the caller is. */
   #within(ms: number, what: string): void {
-    clearTimeout(this.#timer);
-    if (this.#held > 0 && !this.#released) return;
-    const left = Math.max(0, Math.min(ms, this.#deadline - performance.now()));
-    this.#timer = setTimeout(() => {
-      this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(left)} ms for ${what}`, this.#sent));
-    }, left);
+    if (!this.#clock.standing || this.#released) this.#clock.wait(ms, what);
   }
 
   #fail(failure: CmcpError): void {
@@ -211,15 +197,22 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #settle(): void {
-    clearTimeout(this.#timer);
+    this.#clock.stop();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#close();
-    this.#wake();
+    this.#changed();
   }
 
   #change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  /** A promise is resolved once: V8 tells Node of every time more. */
+  #changed(): void {
+    const wake = this.#wake;
+    this.#wake = NOBODY;
+    wake();
   }
 }

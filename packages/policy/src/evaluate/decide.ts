@@ -27,7 +27,7 @@ export function redactionWith(plan: CompilePlan, facts: GovernedFacts): readonly
   const asked = askedOf(plan.shape, facts);
   const slice = asked === null ? null : redactingSlice(plan, asked);
   if (asked === null || slice === null) return [];
-  const fieldsOf = (ids: readonly string[]): readonly string[] => [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].toSorted();
+  const fieldsOf = (ids: readonly string[]): readonly string[] => [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].sort();
   const request = projectRequest(plan.shape, plan.projection, asked, facts);
   if (typeof request === "string") return fieldsOf(slice.rules());
   const answer = authorize(plan, slice, request);

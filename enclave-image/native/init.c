@@ -20,10 +20,14 @@
 #include <sys/random.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* linux/vm_sockets.h wants sa_family_t first. */
+#include <linux/vm_sockets.h>
 
 #include "seccomp.h"
 
@@ -34,6 +38,9 @@
 #define MODULE_LIST "/etc/cmcp/modules"
 #define NODE_IMAGE "/lib/cmcp/node.erofs"
 #define PLATFORM_KEY "cmcp.platform="
+
+/* Port of the host that is told when vsock works. */
+#define GUEST_READY_PORT 6001
 
 /* Open files of the runtime: one a stream, twice the streams that the wire allows, and some to spare. */
 #define MAX_OPEN_FILES 4096
@@ -146,6 +153,21 @@ static void load_modules(const char *platform)
 		if (strcmp(wanted, "all") == 0 || strcmp(wanted, platform) == 0)
 			load_module(path);
 	fclose(list);
+}
+
+/*
+ * Tells the host that vsock works, by a connection that says nothing more: a vsock daemon may not be asked for the guest
+ * before. A host that does not listen refuses, which is as good. Left open for as long as the machine runs, so that nothing is
+ * taken back before it was heard.
+ */
+static void say_ready(void)
+{
+	const struct sockaddr_vm host = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = GUEST_READY_PORT };
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		fail("open a vsock socket");
+	(void)connect(fd, (const struct sockaddr *)&host, sizeof host);
 }
 
 /* Node is most of the image. It is unpacked page by page as it is read, instead of as a whole before PID 1 starts. */
@@ -363,6 +385,7 @@ int main(void)
 		fail("mkdir " RUN_FOLDER);
 	platform = read_platform();
 	load_modules(platform_names[platform]);
+	say_ready();
 	mount_node();
 	read_node_ahead();
 	if (platform == SEV_SNP || platform == TDX)

@@ -4,15 +4,20 @@ import { randomFillSync } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { examine } from "@cmcp/boundary";
-import { ExchangePool, type OutgoingExchange } from "@cmcp/wire";
+import { setTimeout as delay } from "node:timers/promises";
+import { CmcpError, examine } from "@cmcp/boundary";
+import { ExchangePool, hybridVsockDialer, type OutgoingExchange } from "@cmcp/wire";
+import { dialable } from "../../host-proxy/src/launcher/dialable.ts";
 import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
 import { startMachine } from "../../host-proxy/src/launcher/qemu/accelerators.ts";
+import { ENCLAVE_PORT } from "../../host-proxy/src/launcher/vsock/ports.ts";
 import { memoryLog } from "../../host-proxy/src/testing/memory-log.ts";
 import { debugMachine, programs, published, started, temporaryFolder } from "./image.ts";
 import { writeOverlaid } from "./overlay.ts";
 
 const STALLED_MS = 3_000;
+/** Dials given up of a guest that listens, after 0 to 3 ms each. */
+const DIALS = 200;
 /** More than the guest has memory for, and nothing that compresses. */
 const TOO_LARGE = 420 * 1024 * 1024;
 
@@ -80,6 +85,30 @@ test("a vsock daemon that stalls is noticed by the wire, and the machine can sti
   await assert.rejects(async () => (await ask(pool, "/answer")).head, { code: "WIRE_UNREACHABLE" });
   await machine.stop();
   assert.deepEqual(children("cmcp-vm-"), []);
+});
+
+test("dials that are given up, while the guest begins to listen and after, leave it reachable", async (t) => {
+  const { folder, machine: description } = await leaving(t);
+  const impatient = hybridVsockDialer(join(folder, "vsock"), ENCLAVE_PORT);
+  const giveUp = async (afterMs: number): Promise<void> => {
+    const dialling = impatient.dial(AbortSignal.timeout(afterMs));
+    await dialling.then((stream) => stream.destroy()).catch((thrown) => assert.ok(thrown instanceof CmcpError));
+  };
+  const { log, text } = memoryLog();
+  const booting = startMachine({ machine: description, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+  const over = new AbortController();
+  const served = booting.finally(() => over.abort());
+  // PID 1 mounts it once vsock works; before that nobody may dial.
+  while (!over.signal.aborted && !text().includes("erofs: (device erofs): mounted")) await delay(5);
+  while (!over.signal.aborted) await giveUp(1).then(() => delay(5));
+  const machine = await served;
+  t.after(() => machine.stop());
+  for (let dial = 0; dial < DIALS; dial += 1) await giveUp(dial % 4);
+  // So many at once are more than a listener's backlog.
+  assert.ok(await dialable(machine.dialer, { ms: 30_000, everyMs: 100, attemptMs: 10_000 }, {}));
+  const pool = new ExchangePool(machine.dialer, { maxStreams: 1 });
+  t.after(() => pool.close());
+  assert.equal(await sizeOf(await ask(pool, "/answer")), 1_000_000);
 });
 
 test("two machines at once do not meet", async (t) => {

@@ -10,8 +10,10 @@ export interface DialPatience {
   readonly attemptMs: number;
 }
 
-/** What makes waiting pointless. */
+/** When to begin, and what makes waiting pointless. */
 export interface DialEnds {
+  /** Nothing is dialled before; at once when absent. */
+  readonly begin?: Promise<unknown> | undefined;
   /** The enclave's own end. */
   readonly ended?: Promise<unknown>;
   /** Nobody wants it any more. */
@@ -19,10 +21,11 @@ export interface DialEnds {
 }
 
 /** Whether an enclave can be dialled in time. */
-export async function dialable(dialer: Dialer, { ms, everyMs, attemptMs }: DialPatience, { ended, signal }: DialEnds): Promise<boolean> {
+export async function dialable(dialer: Dialer, { ms, everyMs, attemptMs }: DialPatience, { begin, ended, signal }: DialEnds): Promise<boolean> {
   const gone = new AbortController();
   const waiting = AbortSignal.any([AbortSignal.timeout(ms), gone.signal, ...(signal === undefined ? [] : [signal])]);
   void ended?.then(() => gone.abort());
+  if (begin !== undefined && !waiting.aborted) await Promise.race([begin, new Promise((resolve) => waiting.addEventListener("abort", resolve, { once: true }))]);
   while (!waiting.aborted) {
     try {
       (await dialer.dial(AbortSignal.any([waiting, AbortSignal.timeout(attemptMs)]))).destroy();

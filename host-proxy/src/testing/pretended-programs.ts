@@ -12,10 +12,11 @@ const LOOK_EVERY_MS = 20;
 
 /** What the programs beside a machine do in a test that boots none. */
 export const FOREVER = "setInterval(() => {}, 1000);";
-/** Listens where the vsock daemon is told to, and answers as a guest that serves. */
+/** Listens where the vsock daemon is told to, connects as a guest whose vsock works, and answers as one that serves. */
 export const SERVING_DAEMON = `
 const [, socket, uds] = /socket=([^,]+),uds-path=(.+)/.exec(process.argv.at(-1));
 createServer().listen(socket);
+connect(uds + "_6001").on("error", () => {});
 createServer((c) => { c.on("error", () => {}); c.once("data", () => c.write("OK 1\\n")); }).listen(uds);`;
 /** As above, with a guest that never answers. */
 export const SILENT_DAEMON = SERVING_DAEMON.replace('c.write("OK 1\\n")', "{}");
@@ -25,7 +26,7 @@ export const LISTENING_TPM = `createServer().listen(/path=(.+)/.exec(process.arg
 export function pretended(folder: string, name: PretendedName, body: string): readonly [string, string] {
   const script = join(folder, `${name}.mjs`);
   const note = (kind: string, value: string): string => `writeFileSync(${JSON.stringify(join(folder, `${name}.${kind}`))}, ${value});`;
-  writeFileSync(script, `import { writeFileSync } from "node:fs"; import { createServer } from "node:net"; ${note("args", "JSON.stringify(process.argv.slice(2))")} ${note("pid", "String(process.pid)")}\n${body}`);
+  writeFileSync(script, `import { writeFileSync } from "node:fs"; import { connect, createServer } from "node:net"; ${note("args", "JSON.stringify(process.argv.slice(2))")} ${note("pid", "String(process.pid)")}\n${body}`);
   return [process.execPath, script];
 }
 

@@ -1,7 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { hybridVsockSocket, listenUnix } from "@cmcp/wire";
 import type { Log } from "../../log.ts";
 import { socketOf, type Child } from "../child.ts";
+import { GUEST_READY_PORT } from "../vsock/ports.ts";
 import { startProgram, type MachinePrograms } from "./programs.ts";
 
 /** Milliseconds until a program beside QEMU must listen. */
@@ -21,15 +23,32 @@ export function daemonSocket(folder: string): string {
   return join(folder, "vsock");
 }
 
-/** Starts the vsock daemon and returns its vhost-user socket. @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE` */
-export async function startVsockDaemon({ programs, folder, log, started }: CompanionOptions): Promise<string> {
+/** A machine's own vsock daemon. */
+export interface VsockDaemon {
+  /** Its vhost-user socket, for QEMU. */
+  readonly attached: { readonly daemon: string };
+  /**
+   * Resolves when the guest's vsock works. Nobody may dial before: vhost-device-vsock 0.3.0 moves no byte any more when it is
+   * dialled after it was given the guest's memory and before it was given the queues.
+   */
+  readonly guestReady: Promise<void>;
+}
+
+/** Starts the vsock daemon. @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE` */
+export async function startVsockDaemon({ programs, folder, log, started }: CompanionOptions): Promise<VsockDaemon> {
   const socket = join(folder, "vhost-user");
   await Promise.all([socket, daemonSocket(folder)].map((path) => rm(path, { force: true })));
   // The guest's own number; any that is not reserved does, as nobody else is on this daemon.
   const daemon = startProgram("vsockDaemon", programs, ["--vm", `guest-cid=3,socket=${socket},uds-path=${daemonSocket(folder)}`], { folder, log });
   started.push(daemon);
+  const { promise: guestReady, resolve } = Promise.withResolvers<void>();
+  const listener = await listenUnix(hybridVsockSocket(daemonSocket(folder), GUEST_READY_PORT), (stream) => {
+    stream.on("error", () => undefined);
+    resolve();
+  });
+  void daemon.exited.then(() => listener.close());
   await socketOf("the vsock daemon", daemon, socket, COMPANION_MS);
-  return socket;
+  return { attached: { daemon: socket }, guestReady };
 }
 
 /**

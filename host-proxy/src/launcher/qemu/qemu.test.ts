@@ -67,6 +67,21 @@ test("a guest that never serves is given up after the time allowed", async (t) =
   await allGone(folder);
 });
 
+test("nothing is dialled before the guest has said that its vsock works", async (t) => {
+  const told = join(temporaryDirectory(t), "dialled");
+  const mute = SERVING_DAEMON.replace(/^connect.*$/m, "").replace('c.on("error"', `writeFileSync(${JSON.stringify(told)}, ""); c.on("error"`);
+  const { folder, options } = setting(t, { daemon: mute });
+  await assert.rejects(startQemu({ ...options, startMs: 1_000 }), { code: "ENCLAVE_UNAVAILABLE" });
+  assert.equal(existsSync(told), false);
+  await allGone(folder);
+  const late = mute.replace("createServer().listen(socket);", 'createServer().listen(socket); setTimeout(() => connect(uds + "_6001"), 300);');
+  const other = setting(t, { daemon: late });
+  const machine = await startQemu(other.options);
+  assert.equal(existsSync(told), true);
+  await machine.stop();
+  await allGone(other.folder);
+});
+
 test("a vsock daemon or TPM that does not come up stops the start", async (t) => {
   for (const bodies of [{ daemon: "process.exit(1);" }, { tpm: "process.exit(1);" }]) {
     const { folder, options } = setting(t, bodies, "vtpm");

@@ -84,8 +84,9 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
   };
   try {
     const companion = { programs, folder, log, started };
+    const reached = vsock.kind === "daemon" ? await startVsockDaemon(companion) : { attached: { cid: vsock.cid }, guestReady: undefined };
     const attached: Attachments = {
-      vsock: vsock.kind === "daemon" ? { daemon: await startVsockDaemon(companion) } : { cid: vsock.cid },
+      vsock: reached.attached,
       tpm: machine.platform === "vtpm" ? await startTpm(companion) : null,
       variables: await copyVariables(machine, folder),
       dataFolders: programs.dataFolders,
@@ -95,7 +96,7 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
     const qemu = startProgram("qemu", programs, qemuArguments(machine, options.accelerator, attached), { folder, console, log });
     started.push(qemu);
     const exited = endOf(started, stopAll);
-    if (!(await dialable(dialer, { ms: options.startMs, ...DIAL }, { ended: exited, signal: options.signal }))) throw notServing(options);
+    if (!(await dialable(dialer, { ms: options.startMs, ...DIAL }, { begin: reached.guestReady, ended: exited, signal: options.signal }))) throw notServing(options);
     return {
       pid: qemu.pid,
       dialer,

@@ -15,7 +15,7 @@ export const launcherSchema = z
 export const vsockSchema = z.strictObject({
   cid: cid.nullish().describe("The machine's CID in the kernel's vsock. One gateway of a host can use the kernel's vsock, as the image knows one port for it."),
   port: z.int().min(1).max(LAST_CID).default(5000).describe("Port on which the enclave of that machine listens; the image uses 5000."),
-  hybrid_socket: relativePath.nullish().describe("Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The host's services listen beside it, at the same path with `_6000` after it."),
+  hybrid_socket: relativePath.nullish().describe("Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The host's services listen beside it, at the same path with `_6000` after it. Start a machine behind vhost-device-vsock before the gateway."),
 });
 
 export const qemuSchema = z.strictObject({

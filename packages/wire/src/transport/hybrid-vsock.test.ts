@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import { socketPath } from "../testing/sockets.ts";
 import { hybridVsockDialer, hybridVsockSocket } from "./hybrid-vsock.ts";
@@ -60,17 +61,72 @@ test("an answer of any other form rejects", async (t) => {
   }
 });
 
-test("a guest that refuses, nobody there, and giving up each reject", async (t) => {
+test("a guest that refuses, nobody there, and an aborted signal each reject", async (t) => {
   const path = await vmm(t, (socket) => socket.destroy());
   await assert.rejects(hybridVsockDialer(path, 1).dial(never), { code: "WIRE_UNREACHABLE" });
   await assert.rejects(hybridVsockDialer(await socketPath(t), 1).dial(never), { code: "WIRE_UNREACHABLE" });
-  const closed = Promise.withResolvers<void>();
-  const silent = await vmm(t, (socket) => socket.once("close", () => closed.resolve()));
+  await assert.rejects(hybridVsockDialer(path, 1).dial(AbortSignal.abort()), { code: "REQUEST_CANCELLED" });
+});
+
+test("a dial that is given up rejects at once, and closes its socket only when it is answered", async (t) => {
+  const [asked, closed] = [Promise.withResolvers<Socket>(), Promise.withResolvers<void>()];
+  let isClosed = false;
+  const path = await vmm(t, (socket) => {
+    asked.resolve(socket);
+    socket.once("close", () => {
+      isClosed = true;
+      closed.resolve();
+    });
+    socket.resume();
+  });
   const cancel = new AbortController();
-  const dialling = hybridVsockDialer(silent, 1).dial(cancel.signal);
-  setTimeout(() => cancel.abort(), 20);
+  const dialling = hybridVsockDialer(path, 1).dial(cancel.signal);
+  const socket = await asked.promise;
+  cancel.abort();
   await assert.rejects(dialling, { code: "REQUEST_CANCELLED" });
+  // A socket that was closed would be seen to be by now.
+  for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+  assert.equal(isClosed, false);
+  socket.write("OK 1\n");
   await closed.promise;
+});
+
+test("a dial that is given up before the socket is connected says what it wants all the same", async (t) => {
+  const lines: string[] = [];
+  const path = await vmm(t, (socket, line) => {
+    lines.push(line);
+    socket.end("OK 1\n");
+  });
+  const cancel = new AbortController();
+  const dialler = hybridVsockDialer(path, 1);
+  const dialling = dialler.dial(cancel.signal);
+  cancel.abort();
+  await assert.rejects(dialling, { code: "REQUEST_CANCELLED" });
+  (await dialler.dial(never)).destroy();
+  assert.deepEqual(lines, ["CONNECT 1\n", "CONNECT 1\n"]);
+});
+
+test("of dials that were given up, 256 may be unanswered; what is answered makes room again", async (t) => {
+  const silent: Socket[] = [];
+  let answers = false;
+  const path = await vmm(t, (socket) => {
+    if (answers) socket.write("OK 1\n");
+    else silent.push(socket);
+  });
+  const dialler = hybridVsockDialer(path, 1);
+  const giveUp = new AbortController();
+  const dialling = Array.from({ length: 256 }, () => dialler.dial(giveUp.signal));
+  while (silent.length < 256) await setImmediate();
+  giveUp.abort();
+  for (const dial of dialling) await assert.rejects(dial, { code: "REQUEST_CANCELLED" });
+  await assert.rejects(dialler.dial(never), { code: "WIRE_UNREACHABLE", message: /256 dials that were given up/ });
+  answers = true;
+  const [one] = silent;
+  assert.ok(one);
+  const freed = once(one, "close");
+  one.resume().write("OK 1\n");
+  await freed;
+  (await dialler.dial(never)).destroy();
 });
 
 test("the guest's own connections arrive beside it", () => {

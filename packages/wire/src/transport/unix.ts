@@ -4,12 +4,17 @@ import { CmcpError } from "@cmcp/boundary";
 import { MAX_LISTENER_STREAMS } from "../limits.ts";
 import type { ByteStream, Dialer, Listener } from "./transport.ts";
 
+/** {@link Dialer} of a Unix socket. */
+export interface UnixDialer extends Dialer {
+  dial(signal: AbortSignal): Promise<Socket>;
+}
+
 /** Dials a Unix socket. */
-export function unixDialer(path: string): Dialer {
+export function unixDialer(path: string): UnixDialer {
   return {
     address: `unix:${path}`,
     dial(signal) {
-      return new Promise<ByteStream>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         if (signal.aborted) {
           reject(cancelled());
           return;

@@ -67,8 +67,8 @@ image-container: image image-context ## build Dockerfile.enclave with buildah an
 vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
 	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts
 
-vm-e2e: build ## the end-to-end tests with the enclave in that machine, but for what test/vm/e2e-files.ts leaves out (needs make image)
-	@$(NODE) --disable-warning=ExperimentalWarning test/vm/e2e.ts
+vm-e2e: build ## the end-to-end tests with the enclave in that machine (ARGS=--whole: those that take long, too; needs make image)
+	@$(NODE) --disable-warning=ExperimentalWarning test/vm/e2e.ts $(ARGS)
 
 vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
 	@$(NODE) --disable-warning=ExperimentalWarning test/vm/demo.ts

@@ -1,7 +1,9 @@
 /** What is left out of the end-to-end tests in the machine is there, and is left out by name. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IN_MACHINE_FILES, LEFT_OUT, sourceOf } from "./e2e-files.ts";
+import { LEFT_OUT, selection, sourceOf } from "./e2e-files.ts";
+
+const IN_MACHINE_FILES = selection(false).files;
 
 /** Whether a source has a test of that name, parts of which may come from data. */
 function has(source: string, name: string): boolean {
@@ -20,3 +22,10 @@ for (const { file, test: name, why } of LEFT_OUT) {
     for (const other of IN_MACHINE_FILES) if (other !== file) assert.ok(!has(sourceOf(other), name), `${other} has a test of that name too, which would be left out with it`);
   });
 }
+
+test("the whole leaves out nothing for its time, and everything else as before", () => {
+  const [some, whole] = [selection(false), selection(true)];
+  assert.ok(whole.files.length > some.files.length && some.files.every((file) => whole.files.includes(file)));
+  assert.ok(whole.leftOut.length > 0 && whole.leftOut.every(({ why }) => !why.startsWith("time")));
+  assert.ok(whole.skipped.every((name) => some.skipped.includes(name)));
+});

@@ -69,13 +69,20 @@ export const LEFT_OUT: readonly LeftOut[] = [
 
 const FOLDER = join(ROOT, "test/e2e");
 const all = readdirSync(FOLDER).filter((name) => name.endsWith(".test.ts"));
-const whole = new Set(LEFT_OUT.filter(({ test }) => test === undefined).map(({ file }) => file));
+/** What of `test/e2e` is run with the enclave in a machine. */
+export interface Selection {
+  readonly leftOut: readonly LeftOut[];
+  readonly files: readonly string[];
+  /** Names of tests and suites of those files that are not run. */
+  readonly skipped: readonly string[];
+}
 
-/** Files of `test/e2e` that are run with the enclave in a machine. */
-export const IN_MACHINE_FILES: readonly string[] = all.filter((name) => !whole.has(name));
-
-/** Names of tests and suites of those files that are left out. */
-export const LEFT_OUT_TESTS: readonly string[] = LEFT_OUT.flatMap(({ test }) => test ?? []);
+/** What is run: with `whole` also what is left out for the time that it takes. */
+export function selection(whole: boolean): Selection {
+  const leftOut = LEFT_OUT.filter(({ why }) => !whole || !why.startsWith(TIME));
+  const files = new Set(leftOut.filter(({ test }) => test === undefined).map(({ file }) => file));
+  return { leftOut, files: all.filter((name) => !files.has(name)), skipped: leftOut.flatMap(({ test }) => test ?? []) };
+}
 
 /** Text of a file of `test/e2e`. */
 export const sourceOf = (file: string): string => readFileSync(join(FOLDER, file), "utf8");

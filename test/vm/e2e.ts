@@ -2,13 +2,16 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { ROOT } from "../gateway/deployment.ts";
 import { LAUNCHER_VARIABLE } from "../gateway/launcher.ts";
-import { IN_MACHINE_FILES, LEFT_OUT, LEFT_OUT_TESTS } from "./e2e-files.ts";
+import { selection } from "./e2e-files.ts";
 
-for (const { file, test = "all of it", why } of LEFT_OUT) process.stdout.write(`not in the machine: ${file}, ${test}: ${why}\n`);
+const { values } = parseArgs({ options: { whole: { type: "boolean", default: false } } });
+const { leftOut, files, skipped } = selection(values.whole);
+for (const { file, test = "all of it", why } of leftOut) process.stdout.write(`not in the machine: ${file}, ${test}: ${why}\n`);
 // One machine at a time: each wants a processor of its own while it boots.
-const options = ["--test-concurrency=1", ...LEFT_OUT_TESTS.map((name) => `--test-skip-pattern=^${name}$`)];
-const files = IN_MACHINE_FILES.map((name) => `test/e2e/${name}`);
-const { status } = spawnSync(process.execPath, [join(ROOT, "scripts/test.ts"), ...options, ...files], { cwd: ROOT, env: { ...process.env, [LAUNCHER_VARIABLE]: "qemu" }, stdio: "inherit" });
+const options = ["--test-concurrency=1", ...skipped.map((name) => `--test-skip-pattern=^${name}$`)];
+const paths = files.map((name) => `test/e2e/${name}`);
+const { status } = spawnSync(process.execPath, [join(ROOT, "scripts/test.ts"), ...options, ...paths], { cwd: ROOT, env: { ...process.env, [LAUNCHER_VARIABLE]: "qemu" }, stdio: "inherit" });
 process.exitCode = status ?? 1;

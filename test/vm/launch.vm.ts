@@ -16,6 +16,7 @@ import { SERVICES_PORT } from "../../host-proxy/src/launcher/vsock/ports.ts";
 import { memoryLog } from "../../host-proxy/src/testing/memory-log.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
+import { eventually } from "../gateway/principals.ts";
 import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { callReply, reply, startRawServer } from "../servers/hostile-servers.ts";
 import { debugMachine, programs, started, temporaryFolder } from "./image.ts";
@@ -26,6 +27,8 @@ const TOKEN = "launcher-token-launcher-token-launcher-tok";
 /** A machine that is emulated comes up within this, in milliseconds. */
 const UP_MS = 180_000;
 const CONSOLE_BYTES = 1024 * 1024;
+/** Agents at a time, of which each waits a millisecond longer than the one before. */
+const IMPATIENT = { rounds: 40, agents: 12 } as const;
 
 /** What all machines of this file are started from. */
 const shared = { folder: "", image: "", path: "" };
@@ -193,6 +196,21 @@ test("a vsock daemon that stalls costs the machine, not the gateway", async (t) 
   const answer = await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` } });
   assert.equal(answer.status, 200);
   assert.ok(!existsSync(`/proc/${daemon}`));
+});
+
+test("agents that go away while a stream is opened for them cost nobody the machine", async (t) => {
+  const { host, log } = await hostOf(t, await deployment(t, qemu()));
+  const first = host.enclavePid;
+  const ask = async (signal: AbortSignal): Promise<number> => (await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` }, signal })).status;
+  let gone = 0;
+  for (let round = 0; round < IMPATIENT.rounds; round += 1) {
+    await Promise.all(Array.from({ length: IMPATIENT.agents }, (_, agent) => ask(AbortSignal.timeout(agent)).catch(() => (gone += 1))));
+  }
+  assert.ok(gone > IMPATIENT.rounds, `${gone} went away`);
+  // So many at once are more than the guest takes up at once.
+  await eventually("the machine answers", async () => (await ask(AbortSignal.timeout(UP_MS))) === 200);
+  assert.equal(host.enclavePid, first);
+  assert.doesNotMatch(log(), /can be reached no more|panicked/);
 });
 
 test("a launch document that is too big, or not one, is refused by the machine, and nothing stays", async (t) => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
+import { GUEST_READY_PORT } from "../launcher/vsock/ports.ts";
 
 /** Names under which pretended programs note their process ids. */
 export type PretendedName = "qemu" | "daemon" | "tpm";
@@ -16,7 +17,7 @@ export const FOREVER = "setInterval(() => {}, 1000);";
 export const SERVING_DAEMON = `
 const [, socket, uds] = /socket=([^,]+),uds-path=(.+)/.exec(process.argv.at(-1));
 createServer().listen(socket);
-connect(uds + "_6001").on("error", () => {});
+connect(uds + "_${GUEST_READY_PORT}").on("error", () => {});
 createServer((c) => { c.on("error", () => {}); c.once("data", () => c.write("OK 1\\n")); }).listen(uds);`;
 /** As above, with a guest that never answers. */
 export const SILENT_DAEMON = SERVING_DAEMON.replace('c.write("OK 1\\n")', "{}");

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { memoryLog } from "../../testing/memory-log.ts";
 import { allAlive, allGone, FOREVER, LISTENING_TPM, pretended, SERVING_DAEMON, SILENT_DAEMON } from "../../testing/pretended-programs.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
+import { GUEST_READY_PORT } from "../vsock/ports.ts";
 import { accelerators, startMachine } from "./accelerators.ts";
 import type { Machine } from "./machine.ts";
 import { startQemu, type QemuOptions } from "./qemu.ts";
@@ -74,7 +75,7 @@ test("nothing is dialled before the guest has said that its vsock works", async 
   await assert.rejects(startQemu({ ...options, startMs: 1_000 }), { code: "ENCLAVE_UNAVAILABLE" });
   assert.equal(existsSync(told), false);
   await allGone(folder);
-  const late = mute.replace("createServer().listen(socket);", 'createServer().listen(socket); setTimeout(() => connect(uds + "_6001"), 300);');
+  const late = mute.replace("createServer().listen(socket);", `createServer().listen(socket); setTimeout(() => connect(uds + "_${GUEST_READY_PORT}"), 300);`);
   const other = setting(t, { daemon: late });
   const machine = await startQemu(other.options);
   assert.equal(existsSync(told), true);

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { CmcpError } from "@cmcp/boundary";
-import type { Dialer } from "./transport.ts";
+import { dialCancelled, type Dialer } from "./transport.ts";
 import { unixDialer } from "./unix.ts";
 
 /** Bytes of the answer `OK <port>\n`, of which the port has ten digits at most. */
@@ -24,7 +24,7 @@ export function hybridVsockDialer(path: string, port: number): Dialer {
   return {
     address: `hybrid-vsock:${path}:${port}`,
     async dial(signal) {
-      if (signal.aborted) throw cancelled();
+      if (signal.aborted) throw dialCancelled();
       if (givenUp >= MAX_GIVEN_UP) throw new CmcpError("WIRE_UNREACHABLE", `the guest has not answered ${givenUp} dials that were given up`);
       const socket = await unix.dial(NEVER);
       const { promise, resolve, reject } = Promise.withResolvers<Socket>();
@@ -34,7 +34,7 @@ export function hybridVsockDialer(path: string, port: number): Dialer {
         givenUp += 1;
         // What nobody waits for keeps no process alive.
         socket.unref();
-        reject(cancelled());
+        reject(dialCancelled());
       };
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
@@ -82,8 +82,4 @@ function shakeHands(socket: Socket, port: number): Promise<CmcpError | null> {
     };
     socket.on("readable", read).on("close", onClose);
   });
-}
-
-function cancelled(): CmcpError {
-  return new CmcpError("REQUEST_CANCELLED", "cancelled before a stream was open");
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { CmcpError } from "@cmcp/boundary";
 
 /**
  * An ordered, reliable byte stream between the two sides, with back-pressure. Destroying it is seen by the
@@ -12,6 +13,11 @@ export interface Dialer {
   readonly address: string;
   /** A connected stream. Rejects with `WIRE_UNREACHABLE`, or `REQUEST_CANCELLED` once `signal` aborts. */
   dial(signal: AbortSignal): Promise<ByteStream>;
+}
+
+/** Why a dial rejects whose signal aborts. */
+export function dialCancelled(): CmcpError {
+  return new CmcpError("REQUEST_CANCELLED", "cancelled before a stream was open");
 }
 
 /** Accepts byte streams until it is closed. */

@@ -2,7 +2,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { CmcpError } from "@cmcp/boundary";
 import { MAX_LISTENER_STREAMS } from "../limits.ts";
-import type { ByteStream, Dialer, Listener } from "./transport.ts";
+import { dialCancelled, type ByteStream, type Dialer, type Listener } from "./transport.ts";
 
 /** {@link Dialer} of a Unix socket. */
 export interface UnixDialer extends Dialer {
@@ -16,12 +16,12 @@ export function unixDialer(path: string): UnixDialer {
     dial(signal) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) {
-          reject(cancelled());
+          reject(dialCancelled());
           return;
         }
         const socket = connect({ path });
         const onAbort = (): void => {
-          reject(cancelled());
+          reject(dialCancelled());
           socket.destroy();
         };
         const onError = (cause: Error): void => {
@@ -38,10 +38,6 @@ export function unixDialer(path: string): UnixDialer {
       });
     },
   };
-}
-
-function cancelled(): CmcpError {
-  return new CmcpError("REQUEST_CANCELLED", "cancelled before a stream was open");
 }
 
 /** Bounds of a listener. */

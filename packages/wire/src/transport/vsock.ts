@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { CmcpError } from "@cmcp/boundary";
 import { MAX_LISTENER_STREAMS } from "../limits.ts";
-import type { ByteStream, Dialer, Listener } from "./transport.ts";
+import { dialCancelled, type ByteStream, type Dialer, type Listener } from "./transport.ts";
 import type { ListenOptions } from "./unix.ts";
 import type { NativeSocket, VsockAddon, VsockNotify } from "./vsock-addon.ts";
 import { errnoOf, vsockFailure, VsockStream } from "./vsock-stream.ts";
@@ -18,7 +18,7 @@ export function vsockDialer(addon: VsockAddon, cid: number, port: number): Diale
     dial(signal) {
       return new Promise<ByteStream>((resolve, reject) => {
         if (signal.aborted) {
-          reject(cancelled());
+          reject(dialCancelled());
           return;
         }
         let socket: NativeSocket | undefined;
@@ -29,7 +29,7 @@ export function vsockDialer(addon: VsockAddon, cid: number, port: number): Diale
           reject(up);
         };
         const onAbort = (): void => {
-          give(cancelled());
+          give(dialCancelled());
         };
         const notify: VsockNotify = (...event) => {
           if (stream !== undefined) stream.notify(...event);
@@ -102,8 +102,4 @@ function listen(addon: VsockAddon, port: number, notify: VsockNotify): NativeSoc
 
 function unreachable(errno: number): CmcpError {
   return new CmcpError("WIRE_UNREACHABLE", "nothing answers on the vsock port", { cause: vsockFailure("connect", errno) });
-}
-
-function cancelled(): CmcpError {
-  return new CmcpError("REQUEST_CANCELLED", "cancelled before a stream was open");
 }

@@ -5,6 +5,11 @@ import type { Toolchain } from "./toolchain.ts";
 
 /** Bytes that are decompressed together: larger saves little space and costs whoever reads one page of them. */
 const CLUSTER = 65_536;
+/**
+ * Read pages cost half of what they cost with zstd, at 9 MB more. All but one of these are gained back, as the initramfs is
+ * compressed once more as a whole.
+ */
+const COMPRESSION = "lz4hc,12";
 
 /**
  * Packs files into an EROFS image, which the kernel reads page by page as they are asked for. Equal members give equal
@@ -25,7 +30,7 @@ export function packErofs(toolchain: Toolchain, members: readonly CpioMember[], 
     chmodSync(path, member.mode);
   }
   chmodSync(tree, 0o755);
-  const options = ["-zzstd,level=9", `-C${CLUSTER}`, "-T0", "--all-root", "-x-1", "-U00000000-0000-0000-0000-000000000000", "--workers=4", "--quiet"];
+  const options = [`-z${COMPRESSION}`, `-C${CLUSTER}`, "-T0", "--all-root", "-x-1", "-U00000000-0000-0000-0000-000000000000", "--workers=4", "--quiet"];
   toolchain.run("usr/bin/mkfs.erofs", [...options, image, tree], { cwd: work });
   return readFileSync(image);
 }

@@ -2,6 +2,9 @@ import { toBase64Url, type JsonObject } from "@cmcp/boundary";
 import { instanceReportData, writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/attestation";
 import type { Core } from "./core.ts";
 
+/** What a report of this instance commits to, beside the policy. */
+export type Reported = Pick<Core, "identity" | "key" | "catalog" | "config" | "launchDigest">;
+
 /** A platform report over what this instance answers for, with what its report_data was made of. */
 export interface InstanceReport {
   readonly binding: InstanceBinding;
@@ -15,26 +18,26 @@ export interface InstanceReport {
 /**
  * Asks the platform for a report that commits to a nonce, the keys, a policy and what is loaded beside it.
  *
- * @param collect how to ask; on behalf of a principal where there is one
+ * @param collect how to ask, on behalf of whom
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
  */
-export async function instanceReport(core: Core, policyHash: string, nonce: string, collect: (reportData: Uint8Array) => Promise<Evidence> = async (data) => await core.attest(data)): Promise<InstanceReport> {
-  const { identity } = core;
+export async function instanceReport(reported: Reported, policyHash: string, nonce: string, collect: (reportData: Uint8Array) => Promise<Evidence>): Promise<InstanceReport> {
+  const { identity, key, catalog, config, launchDigest } = reported;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
     nonce,
-    keys: { signing: core.key.jwk.x, ...(identity === null ? {} : { identity: identity.publicKey }) },
+    keys: { signing: key.jwk.x, ...(identity === null ? {} : { identity: identity.publicKey }) },
     policy_hash: policyHash,
-    catalog_hash: core.catalog.hash,
-    enforcement_mode: core.config.attestation.enforcement_mode,
-    launch_digest: core.launchDigest,
+    catalog_hash: catalog.hash,
+    enforcement_mode: config.attestation.enforcement_mode,
+    launch_digest: launchDigest,
   };
-  const evidence = await collect(instanceReportData(core.key.thumbprint, binding));
+  const evidence = await collect(instanceReportData(key.thumbprint, binding));
   const { platform, measurement, firmware, reportData, generatedAt, parts } = evidence;
   return {
     binding,
     evidence: { platform, measurement, firmware, report_data: toBase64Url(reportData), generated_at: new Date(generatedAt).toISOString() },
-    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(core.key.thumbprint)) }),
+    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(key.thumbprint)) }),
     ...(parts.provider === "software-only" ? {} : { evidence_file: writeEvidenceFile(evidence, { binding: { ...binding, keys: { ...binding.keys } } satisfies JsonObject }) }),
   };
 }

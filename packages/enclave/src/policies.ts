@@ -48,12 +48,12 @@ export class Policies {
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
     verifyBundleSignature(bundle, signingKey);
     // The host gives it again where the answer was lost.
-    if (bundle.hash === this.#current.bundle.hash) return await instanceReport(core, bundle.hash, bundle.hash);
+    if (bundle.hash === this.#current.bundle.hash) return await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     core.journal.assertWritable();
     const next = await compilePolicy(bundle, core.catalog, { workerUrl });
     // Before the change, so that nothing is decided under a policy no report could be had for.
-    const report = await instanceReport(core, bundle.hash, bundle.hash);
+    const report = await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
     await this.#install(core, next, report);
     core.freshness.renew();
     // What a caller may use is for the new policy to say.

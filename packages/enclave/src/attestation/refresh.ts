@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { toBase64Url } from "@cmcp/boundary";
 import type { EntryFields } from "@cmcp/audit";
 import type { Core } from "../core.ts";
-import { instanceReport, type InstanceReport } from "../instance-report.ts";
+import { instanceReport, type InstanceReport, type Reported } from "../instance-report.ts";
 import { record } from "../record/recorder.ts";
 import { reportFault } from "../report-fault.ts";
 
@@ -12,8 +12,8 @@ const EVERY_MS = 1_000;
 export const RETRY_MS = 30_000;
 
 /** A report of the instance for nobody in particular: its nonce is its own. */
-export async function ownReport(core: Core): Promise<InstanceReport> {
-  return await instanceReport(core, core.policy.bundle.hash, toBase64Url(randomBytes(32)), (reportData) => core.reports.collect(reportData));
+export async function ownReport(reported: Reported & Pick<Core, "reports">, policyHash: string): Promise<InstanceReport> {
+  return await instanceReport(reported, policyHash, toBase64Url(randomBytes(32)), (reportData) => reported.reports.collect(reportData));
 }
 
 /**
@@ -47,7 +47,7 @@ export class Refresher {
     this.#nextTry = this.#now() + RETRY_MS;
     let report: InstanceReport;
     try {
-      report = await ownReport(this.#core);
+      report = await ownReport(this.#core, this.#core.policy.bundle.hash);
     } catch (thrown) {
       // The report in force is still what it was; when it is too old the configuration says what happens.
       reportFault(thrown);

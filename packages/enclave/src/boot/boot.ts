@@ -5,7 +5,7 @@ import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseLaunchDocument, type LaunchDocument } from "@cmcp/launch";
-import { compilePolicy, readBundle, requirePinned, type CompiledPolicy } from "@cmcp/policy";
+import { compilePolicy, readBundle, requirePinned, type PolicyBundle } from "@cmcp/policy";
 import type { CompileWorker } from "@cmcp/policy/worker";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ExchangePool } from "@cmcp/wire";
@@ -80,7 +80,10 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   // Read while the policy compiles in its worker; used, or its failure met, once there is a core that can record.
   const earlier = readEarlierInstances(journal, instance);
   earlier.catch(() => undefined);
-  const { policy, catalog, vocabulary } = await load(document, surroundings);
+  const { bundle, catalog, vocabulary } = load(document);
+  const compiling = compilePolicy(bundle, catalog, { workerUrl: surroundings.policyWorker, started: surroundings.firstCompiler });
+  // Met once the rest is there.
+  compiling.catch(() => undefined);
   const clock = new Clock();
   const { config } = document;
   const monotonic = (): number => performance.now();
@@ -99,29 +102,30 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     maxResponseBytes: config.max_response_size_bytes * 2,
   });
   const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
+  const reported = { identity, key, catalog, config, launchDigest: `sha256:${launchDigest.toString("hex")}`, reports };
+  const freshness = new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic });
+  // Without evidence nothing is served. The platform makes it over the policy's hash while the policy compiles.
+  const evidence = ownReport(reported, bundle.hash).then(() => freshness.renew());
+  const [policy] = await Promise.all([compiling, evidence]);
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
   const callerIdentity = config.enclave.identity;
   const tokenClock = new TokenClock(clock, () => policies.current);
   const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
   const core: Core = {
-    config,
+    ...reported,
     development: document.development,
-    launchDigest: `sha256:${launchDigest.toString("hex")}`,
     launchDocument: examine(received),
     buildDigest: surroundings.buildDigest,
     get policy() {
       return policies.current;
     },
     policies,
-    catalog,
     vocabulary,
-    key,
     instance,
     platform: launch.platform,
     isolation,
     clock,
     journal,
-    identity,
     upstreams,
     credentials,
     requestStates: new RequestStates(() => performance.now()),
@@ -160,8 +164,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       clock,
     ),
     claims: new ClaimSequence(),
-    reports,
-    freshness: new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }),
+    freshness,
     sessionEvidence: new SessionEvidence({
       thumbprint: key.thumbprint,
       validityMs: config.attestation.validity_seconds * 1000,
@@ -171,9 +174,6 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     }),
     attest: async (reportData) => await reports.collect(reportData),
   };
-  // Without evidence nothing is served.
-  await ownReport(core);
-  core.freshness.renew();
   const watch = watchServers(core);
   await core.journal.append(instance, {
     kind: "instance",
@@ -191,18 +191,18 @@ function digestsOf(received: Untrusted<Uint8Array>): { readonly sha256: Buffer; 
 }
 
 interface Loaded {
-  readonly policy: CompiledPolicy;
+  readonly bundle: PolicyBundle;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
 }
 
 /** Loads bundle and catalog, holding both to the hashes the document pins. */
-async function load(document: LaunchDocument, { policyWorker: workerUrl, firstCompiler: started }: Surroundings): Promise<Loaded> {
+function load(document: LaunchDocument): Loaded {
   const vocabulary = new Vocabulary(document.config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
   requirePinned(bundle, { hash: document.pins.policy_hash ?? null, signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: document.config.policy_reload_interval_seconds > 0 });
   const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
-  return { policy: await compilePolicy(bundle, catalog, { workerUrl, started }), catalog, vocabulary };
+  return { bundle, catalog, vocabulary };
 }

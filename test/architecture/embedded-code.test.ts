@@ -51,7 +51,7 @@ test("flags that tune V8 are set once the enclave's script is loaded and the com
   const tuned = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
   assert.deepEqual(said(nodeArguments({ entry, readable: [], extraFlags: [], extraArguments: [] }, join(folder, "socket"))), [under([FORBIDDEN]), under([FORBIDDEN, ...tuned])]);
   const inWorker = `new (require("node:worker_threads").Worker)('require(process.argv[2]); process.stdout.write(String(${tag}))', { eval: true, argv: [process.argv[1]], stdout: false }).once("online", () => setTimeout(() => process.exit(), 5000).unref());`;
-  assert.equal(said(["--eval", inWorker, "--", path("packages/cli/dist/enclave/policy-worker.cjs")]), under(["--wasm-tiering-budget=2000000000"]));
+  assert.equal(said(["--eval", inWorker, "--", path("packages/cli/dist/enclave/policy-worker.cjs")]), under(["--wasm-tiering-budget=500000000"]));
 });
 
 /**

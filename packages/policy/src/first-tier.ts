@@ -2,8 +2,8 @@ import { setFlagsFromString } from "node:v8";
 
 /**
  * V8 takes from a function's budget the bytes of it that a loop goes back over, and the engine's parsers loop over 55 KB. With a
- * fifth of this, ten rules have their parser optimised, for longer than reading them takes; with four times as much, the first
- * ten thousands of decisions take half as long again.
+ * fifth of this, ten rules have their parser optimised, for longer than reading them takes; with four times as much,
+ * the first tens of thousands of decisions take half as long again.
  */
 const BUDGET = 500_000_000;
 

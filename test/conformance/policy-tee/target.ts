@@ -7,6 +7,8 @@ export interface PlayedProcessor {
   readonly platform: "sev-snp" | "tdx";
   /** HOST_DATA (32 bytes) or MRCONFIGID (48 bytes), hex. */
   readonly carried: string;
+  /** Whether it says what it was launched with, but signs no report. */
+  readonly signsNothing?: true;
 }
 
 /** What a place uses of the test it is for. */

@@ -103,10 +103,9 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   });
   const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
   const reported = { identity, key, catalog, config, launchDigest: `sha256:${launchDigest.toString("hex")}`, reports };
-  const freshness = new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic });
   // Without evidence nothing is served. The platform makes it over the policy's hash while the policy compiles.
-  const evidence = ownReport(reported, bundle.hash).then(() => freshness.renew());
-  const [policy] = await Promise.all([compiling, evidence]);
+  const fresh = ownReport(reported, bundle.hash).then(() => new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }));
+  const [policy, freshness] = await Promise.all([compiling, fresh]);
   const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
   const callerIdentity = config.enclave.identity;
   const tokenClock = new TokenClock(clock, () => policies.current);

@@ -3,11 +3,11 @@
  * the event log, and of the devices there are. What the machine was launched with is built in; reports are not signed, because the enclave
  * checks no signature of its own processor.
  */
-import { PlayedKernel } from "../../../../attestation/src/configfs-tsm/testing/kernel.ts";
+import { PlayedKernel, systemError } from "../../../../attestation/src/configfs-tsm/testing/kernel.ts";
 import type { Machine } from "../../../../attestation/src/machine.ts";
 
 /** Set when this is bundled. `quote` is a TDX quote of the right form, base64. */
-declare const PLAYED: { readonly platform: "sev-snp" | "tdx"; readonly carried: string; readonly quote: string };
+declare const PLAYED: { readonly platform: "sev-snp" | "tdx"; readonly carried: string; readonly signsNothing?: true; readonly quote: string };
 
 const carried = Buffer.from(PLAYED.carried, "hex");
 /** SEV-SNP ABI (AMD 56860), table 23. */
@@ -24,6 +24,7 @@ function snpReport(reportData: Uint8Array): Uint8Array {
 }
 
 function tdxQuote(reportData: Uint8Array): Uint8Array {
+  if (PLAYED.signsNothing === true) throw systemError("EIO");
   const quote = Uint8Array.from(Buffer.from(PLAYED.quote, "base64"));
   quote.set(reportData, TDX.reportData);
   return quote;

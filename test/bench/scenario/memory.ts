@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Abandoned } from "../load/job.ts";
 import { TARGETS } from "../plan.ts";
 import { atMost, figure, type Row } from "../report/row.ts";
@@ -13,6 +14,8 @@ const MEBI = 2 ** 20;
 const KEPT = 128;
 /** Seconds after which what is kept goes too, so that neither look finds a session that is still open. */
 const IDLE_SECONDS = 3;
+/** Milliseconds without work in which V8 lets go of the code that ran at the start only, some MiB. A collection that is asked for leaves it. */
+const CODE_AGES_MS = 35_000;
 
 function tally(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).map(([code, count]) => `${count} ${code}`);
@@ -41,6 +44,7 @@ export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> 
     };
     // V8 sizes its heap by what it saw before, a collection included: the first look does not count.
     const first = await abandon(Math.ceil(from / 2), 1 / 4);
+    await delay(CODE_AGES_MS);
     await look();
     const second = await abandon(Math.floor(from / 2), 1 / 3);
     const before = await look();

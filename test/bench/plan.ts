@@ -45,7 +45,7 @@ export const FULL: Plan = {
   manySessions: { sessions: 1_000, upstreams: 20 },
 };
 
-/** About two minutes, for a look while working: fewer sessions, shorter rounds. */
+/** A few minutes, for a look while working: fewer sessions, shorter rounds. */
 export const QUICK: Plan = {
   mode: "quick",
   rounds: 3,

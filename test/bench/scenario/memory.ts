@@ -36,7 +36,7 @@ export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> 
   const [token] = setup.tokens;
   return await withInstrumented(setup, async ({ port, look }) => {
     const { from, to, withinMs } = plan.memory;
-    const until = performance.now() + withinMs;
+    const until = performance.now() + withinMs + CODE_AGES_MS;
     const abandon = async (sessions: number, shareOfTime: number): Promise<Abandoned> => {
       const seen = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions, withinMs: (until - performance.now()) * shareOfTime });
       await noSessionOpen(port, token);

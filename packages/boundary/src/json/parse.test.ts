@@ -151,7 +151,7 @@ test("size: bytes for bytes, characters for text, and the limit is exact", () =>
 test("strings of 4 MB pass, plain, escaped throughout, unended, and as a key", () => {
   const limits = { maxBytes: 32 * 1024 * 1024, maxDepth: 4, maxItems: 10 };
   const million = 4 * 1024 * 1024;
-  for (const unit of ["a", "\\n", "\\u0041", "\u20ac", "a\\\\"]) {
+  for (const unit of ["a", "\\n", "\\u0041", "\u20ac", "a\\\\", '\\"', "\\\\"]) {
     const written = `"${unit.repeat(Math.floor(million / unit.length))}"`;
     assert.equal(parseJsonText(written, limits), JSON.parse(written));
     assert.deepEqual(parseJsonText(`{${written}:1}`, limits), JSON.parse(`{${written}:1}`));
@@ -159,6 +159,18 @@ test("strings of 4 MB pass, plain, escaped throughout, unended, and as a key", (
   }
   parseJsonText(`${" ".repeat(million)}1${"\n".repeat(million)}`, limits);
   rejects(() => parseJsonText("1".repeat(million), limits), "JSON_NUMBER_NOT_EXACT");
+});
+
+test("a control character is refused in every kind of string, and nothing of the string is said", () => {
+  for (const control of Array.from({ length: 0x20 }, (_, unit) => String.fromCharCode(unit))) {
+    for (const written of [`"hunter${control}2"`, `{"hunter${control}2":1}`, `"hunter\\n${control}2"`, `{"\\u0068unter${control}2":1}`, `["a",{"b":"hunter${control}\\""}]`]) {
+      assert.throws(
+        () => parseJsonText(written),
+        (error: CmcpError) => error.code === "JSON_SYNTAX" && !error.message.includes("hunter") && error.cause === undefined,
+        JSON.stringify(written),
+      );
+    }
+  }
 });
 
 test("messages carry a place and no content", () => {

@@ -33,6 +33,10 @@ export function parseJsonText(text: string, limits: JsonLimits = DEFAULT_JSON_LI
     throw new CmcpError("JSON_TOO_LARGE", `JSON document is ${text.length} characters, limit ${limits.maxBytes}`);
   }
   new Scanner(text, limits).scanDocument();
-  // The scanner accepted the exact grammar, so the platform's parser cannot fail or disagree.
-  return JSON.parse(text) as JsonValue;
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    // All else the scanner has refused. The platform's words repeat a part of the text.
+    throw new CmcpError("JSON_SYNTAX", "a string holds a control character");
+  }
 }

@@ -4,11 +4,8 @@ import type { JsonLimits } from "./limits.ts";
 import { isExactNumber } from "./number.ts";
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// RFC 8259 section 7: a quotation mark ends a string, a reverse solidus starts an escape, control characters are escaped.
+// RFC 8259 section 7: a quotation mark ends a string, a reverse solidus starts an escape.
 const QUOTE = 0x22;
-const REVERSE_SOLIDUS = 0x5c;
-// oxlint-disable-next-line no-control-regex -- they are what ends the run
-const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
 const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
@@ -31,12 +28,17 @@ class Names {
   }
 }
 
-/** Walks JSON text once, without building values, and throws on anything outside the strict profile. */
+/**
+ * Walks JSON text once, without building values, and throws on anything outside the strict profile, except for control characters
+ * inside strings: they end no string, so that the platform's parser can be left to refuse them, which is sooner done.
+ */
 export class Scanner {
   readonly #text: string;
   readonly #limits: JsonLimits;
   #at = 0;
   #items = 0;
+  /** Where the next reverse solidus is, as far as it was looked for. */
+  #nextEscape = -1;
 
   constructor(text: string, limits: JsonLimits) {
     this.#text = text;
@@ -116,28 +118,33 @@ export class Scanner {
     const text = this.#text;
     const start = this.#at;
     if (text.charCodeAt(start) !== QUOTE) this.#fail("JSON_SYNTAX", "expected a string");
-    let escaped = false;
-    // One class repeated cannot backtrack, so a long string costs no stack; escapes are taken one by one.
-    let at = this.#plain(start + 1);
-    for (let unit = text.charCodeAt(at); unit !== QUOTE; unit = text.charCodeAt(at)) {
-      if (unit !== REVERSE_SOLIDUS) {
-        this.#at = at;
-        this.#fail("JSON_SYNTAX", "a string does not end, or holds a control character");
-      }
-      escaped = true;
-      at = this.#plain(this.#escape(at));
+    let end = this.#quote(start + 1);
+    const escaped = this.#escapeBefore(start + 1, end);
+    for (let at = start + 1; this.#escapeBefore(at, end); ) {
+      at = this.#escape(this.#nextEscape);
+      // Looked for again only where it was the one escaped, so that many escapes in a long string cost no more than their number.
+      if (end < at) end = this.#quote(at);
     }
-    this.#at = at + 1;
-    const value = escaped ? (JSON.parse(text.slice(start, this.#at)) as string) : text.slice(start + 1, at);
+    this.#at = end + 1;
+    const value = escaped ? this.#unescaped(start) : text.slice(start + 1, end);
     if (!value.isWellFormed()) this.#fail("JSON_SYNTAX", "a string has a lone surrogate");
     return value;
   }
 
-  /** Where the run of characters that stand for themselves ends. */
-  #plain(at: number): number {
-    PLAIN.lastIndex = at;
-    PLAIN.test(this.#text);
-    return PLAIN.lastIndex;
+  /** Where the next quotation mark is. */
+  #quote(at: number): number {
+    const end = this.#text.indexOf('"', at);
+    if (end === -1) this.#fail("JSON_SYNTAX", "a string does not end");
+    return end;
+  }
+
+  /** Whether there is a reverse solidus from `at` on and before `end`. Each is looked for once. */
+  #escapeBefore(at: number, end: number): boolean {
+    if (this.#nextEscape < at) {
+      const found = this.#text.indexOf("\\", at);
+      this.#nextEscape = found === -1 ? Number.POSITIVE_INFINITY : found;
+    }
+    return this.#nextEscape < end;
   }
 
   #escape(at: number): number {
@@ -147,6 +154,15 @@ export class Scanner {
       this.#fail("JSON_SYNTAX", "an unknown escape");
     }
     return ESCAPE.lastIndex;
+  }
+
+  /** The string that began there and ends here. */
+  #unescaped(start: number): string {
+    try {
+      return JSON.parse(this.#text.slice(start, this.#at)) as string;
+    } catch {
+      this.#fail("JSON_SYNTAX", "a string holds a control character");
+    }
   }
 
   #number(): void {

@@ -5,6 +5,7 @@ import { copyFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_BOUNDS } from "@cmcp/spawner";
 import { RUNNERS, hostileTree, open, processesWith, serverOf, treeFolder } from "./fixture.ts";
@@ -20,6 +21,8 @@ const ABSENT =
   );
 const spaced = (name: string): string => name.replaceAll("@", " ");
 
+/** Between two looks at what a server holds. */
+const LOOK_MS = 500;
 const BOUNDS = { ...DEFAULT_BOUNDS, tasks: 40, memoryMib: 128, scratchMib: 8, openFiles: 64 };
 
 function table(lines: readonly string[]): Map<string, string> {
@@ -109,6 +112,19 @@ for (const { by, skip } of RUNNERS) {
     }
     assert.ok(processesWith(program).length > 0, "another, which holds little, goes on");
     await honest.close();
+  });
+
+  test(`what the processes of a server hold counts together, and what they share once (spawner of ${by})`, { skip, timeout: 30_000 }, async (t) => {
+    const { tree, program } = await hostileTree(t);
+    // Each of four holds 40 MiB: within the bound of one, beyond the bound of all.
+    const { spawner } = await open(t, by, ["shared", "apart"].map((what) => serverOf(tree, program, ["hoard", what], { bounds: { ...BOUNDS, memoryMib: 64 } })));
+    const sharing = await spawner.start(0);
+    await new Lines(sharing).until((line) => line.startsWith("hoarded"));
+    const apart = await spawner.start(1);
+    await new Lines(apart).rest(apart);
+    await setTimeout(2 * LOOK_MS);
+    assert.equal(processesWith(program).length, 7, "the other has been looked at twice more, and goes on");
+    await sharing.close();
   });
 
   test(`a server in JavaScript finds no way out (spawner of ${by})`, { skip }, async (t) => {

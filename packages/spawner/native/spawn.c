@@ -77,7 +77,7 @@ static void run_program(const struct entry *entry) {
 
 /*
  * The first process of a server's PID namespace: with it everything in there ends. It leaves when the program or the
- * connection has ended, and when a process holds more memory than it may.
+ * connection has ended, and when its processes hold more memory than they may.
  */
 static void watch_over(int program, const struct watch *watch, uint32_t memory_mib) {
   struct pollfd watched[] = {{program, POLLIN, 0}, {CONNECTION, POLLRDHUP, 0}};

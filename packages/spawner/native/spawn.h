@@ -81,7 +81,7 @@ struct watch {
 
 /* Begins to watch the descendants of the calling process; before it enters its view, where they cannot be seen. 0 or -1. */
 int memory_watch(struct watch *watch);
-/* Whether one of them holds more than so many MiB. */
+/* Whether they hold more than so many MiB together. */
 int memory_exceeded(const struct watch *watch, uint32_t most_mib);
 /* Installs the system call filter in the calling process for good. 0 or -1. */
 int filter_install(void);

@@ -12,7 +12,7 @@ const serverSchema = z.strictObject({
     .default({})
     .describe("Environment variables of the server, beside HOME, TMPDIR, PATH and LANG. They are measured: no place for secrets."),
   tasks: z.int().min(1).max(1024).default(DEFAULT_BOUNDS.tasks).describe("Processes and threads of one running server at one time."),
-  memory_mib: z.int().min(16).max(65_536).default(DEFAULT_BOUNDS.memoryMib).describe("Private writable address space of one of its processes, in MiB; a server with a process that holds more by other means is ended. Node sets 512 of it aside before it runs anything."),
+  memory_mib: z.int().min(16).max(65_536).default(DEFAULT_BOUNDS.memoryMib).describe("Memory of one running server, in MiB: private writable address space of each of its processes, of which Node sets 512 aside before it runs anything; and what all of them hold together by whatever means. A server that holds more is ended."),
   scratch_mib: z.int().min(1).max(4096).default(DEFAULT_BOUNDS.scratchMib).describe("Size of /tmp, the only place it can write to, in MiB. It is empty at every start."),
   open_files: z.int().min(16).max(4096).default(DEFAULT_BOUNDS.openFiles).describe("Open descriptors of one of its processes."),
   cpu_seconds: z.int().min(1).max(86_400 * 30).default(DEFAULT_BOUNDS.cpuSeconds).describe("Processor time of one of its processes, in seconds; then it is ended."),

@@ -35,9 +35,10 @@ async function sign(key: KeyObject, claims: Record<string, unknown>, header: Rec
   return await new SignJWT(claims).setProtectedHeader({ ...header, alg: "ES256" }).sign(key);
 }
 
+/** Issued a while ago: a machine has a clock of its own, which may be a moment behind. */
 function registered(iss: string, sub: string): Record<string, unknown> {
   const now = Math.floor(Date.now() / 1000);
-  return { iss, sub, aud: AUDIENCE, iat: now, exp: now + 600 };
+  return { iss, sub, aud: AUDIENCE, iat: now - 60, exp: now + 600 };
 }
 
 /** Claims of a token without a signature (RFC 7519 section 6). */

@@ -15,13 +15,15 @@ const PRIMARY = FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | USER_WITH_AUT
 
 /**
  * TPMT_PUBLIC of an attestation key: P-256, signs with ECDSA over SHA-256, and restricted, so that it signs only
- * what the TPM itself made. The same template gives the same key for as long as the TPM has its seed.
+ * what the TPM itself made. The same template gives the same key for as long as the TPM has its seed. It has no password to
+ * guess, and stands outside the protection against guessing: a TPM that loses power after a key within it was used counts a
+ * failed guess, and after a few refuses all of them (part 1, section 19.8).
  */
 export function attestationKeyTemplate(): Uint8Array {
   return new CommandWriter()
     .u16(ALGORITHM.ecc)
     .u16(ALGORITHM.sha256)
-    .u32(PRIMARY | RESTRICTED | SIGN)
+    .u32(PRIMARY | NO_DICTIONARY_ATTACK | RESTRICTED | SIGN)
     .u16(0) // no policy
     .u16(ALGORITHM.null)
     .u16(ALGORITHM.ecdsa)

@@ -50,31 +50,42 @@ async function listens(socket: string): Promise<boolean> {
 export class Swtpm {
   readonly socket: string;
   readonly #folder: string;
-  readonly #process: ChildProcess;
+  readonly #program: string;
+  #process: ChildProcess | undefined;
 
-  private constructor(folder: string, socket: string, process: ChildProcess) {
+  private constructor(program: string, folder: string) {
+    this.#program = program;
     this.#folder = folder;
-    this.socket = socket;
-    this.#process = process;
+    this.socket = join(folder, "tpm.sock");
   }
 
   /** `null` where the program is absent. */
   static async start(): Promise<Swtpm | null> {
     const program = findSwtpm();
     if (program === undefined) return null;
-    const folder = mkdtempSync(join(tmpdir(), "cmcp-swtpm-"));
-    const socket = join(folder, "tpm.sock");
-    const options = ["socket", "--tpm2", "--tpmstate", `dir=${folder}`, "--server", `type=unixio,path=${socket}`, "--flags", "not-need-init,startup-clear"];
-    const child = spawn(program, options, { stdio: "ignore", env: { ...process.env, LD_LIBRARY_PATH: libraryPath(program) } });
-    const swtpm = new Swtpm(folder, socket, child);
-    for (let waited = 0; !(await listens(socket)); waited += 10) {
+    const swtpm = new Swtpm(program, mkdtempSync(join(tmpdir(), "cmcp-swtpm-")));
+    await swtpm.#run();
+    return swtpm;
+  }
+
+  /** Takes its power away, without a word to it before, and gives it back. */
+  async cutPower(): Promise<void> {
+    await this.#end();
+    rmSync(this.socket, { force: true });
+    await this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const options = ["socket", "--tpm2", "--tpmstate", `dir=${this.#folder}`, "--server", `type=unixio,path=${this.socket}`, "--flags", "not-need-init,startup-clear"];
+    const child = spawn(this.#program, options, { stdio: "ignore", env: { ...process.env, LD_LIBRARY_PATH: libraryPath(this.#program) } });
+    this.#process = child;
+    for (let waited = 0; !(await listens(this.socket)); waited += 10) {
       if (waited > START_DEADLINE_MS || child.exitCode !== null) {
-        await swtpm.stop();
+        await this.stop();
         throw new Error("swtpm did not start");
       }
       await delay(10);
     }
-    return swtpm;
   }
 
   async connect(): Promise<TpmTransport> {
@@ -92,11 +103,15 @@ export class Swtpm {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const gone = new Promise((resolve) => this.#process.once("exit", resolve));
-      this.#process.kill("SIGKILL");
-      await gone;
-    }
+    await this.#end();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
   }
 }

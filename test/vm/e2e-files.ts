@@ -62,8 +62,6 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "policy-reload.test.ts", test: "in production, a gateway with a pinned signing key and no pinned hash", why: TIME },
   { file: "policy-reload.test.ts", test: "a gateway without reload", why: TIME },
   { file: "session-reset.test.ts", test: "for another instance is refused, a restarted one included; one that took effect outlives the restart", why: TIME },
-  { file: "sessions.test.ts", test: "outlives several deaths in a row, without being seen again", why: TIME },
-  { file: "sessions.test.ts", test: "outlives an orderly restart of everything", why: TIME },
   { file: "sessions.test.ts", test: "ten thousand sessions of one principal", why: TIME },
 ];
 

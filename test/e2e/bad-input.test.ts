@@ -19,7 +19,7 @@ const STREAM = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-e
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 const event = (message: object): string => chunk(`data: ${JSON.stringify(message)}\n\n`);
 const page = (...names: string[]): object => ({ tools: names.map(rawTool) });
-const CONFIG = "enclave:\n  token_file: tokens\n  principals:\n    - id: alice\n    - id: bob\n  upstream_idle_timeout_ms: 800\n  upstream_call_timeout_ms: 2000\n";
+const CONFIG = `enclave:\n  token_file: tokens\n  principals:\n    - id: alice\n    - id: bob\n  upstream_idle_timeout_ms: ${800 * PATIENCE}\n  upstream_call_timeout_ms: ${2000 * PATIENCE}\n`;
 const REQUEST_IN = { id: 900, jsonrpc: "2.0" };
 
 describe("bad input", { timeout: 120_000 * PATIENCE }, () => {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MAX_BUFFERED_BYTES } from "@cmcp/boundary";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken, tokenLine } from "../gateway/principals.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 
@@ -17,7 +18,7 @@ const MiB = 1024 * 1024;
 const LARGE = 24 * MiB;
 const CALL = (name: string): string => JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: {} } });
 
-describe("bytes held for others", { timeout: 120_000 }, () => {
+describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
   const tokens = { alice: newToken(), operator: newToken() };
   const servers: RawServer[] = [];
   let folder = "";

@@ -93,8 +93,8 @@ test("headers of other quotes are refused by name", () => {
   refused(patched(v4, 2, 3), /key type 3/);
   refused(patched(v4, 4, 0), /TEE type 0/);
   refused(patched(v4, 12, 0), /vendor/);
-  refused(patched(v5, 48, 1), /type 1 is no TD report/);
-  refused(patched(v5, 48, 4), /type 4 is no TD report/);
+  refused(patched(v5, 48, 1), /body of type 1;/);
+  refused(patched(v5, 48, 4), /body of type 4;/);
   refused(patched(v5, 50, 0x89), /TD report 1\.5 of 649 bytes/);
   refused(patched(v5, 48, 2), /TD report 1\.0 of 648 bytes/);
 });

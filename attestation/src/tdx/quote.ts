@@ -16,7 +16,7 @@ const KEY_TYPE_ECDSA_P256 = 2;
 const TEE_TYPE_TDX = 0x81;
 /** Identifies Intel's quoting enclave (DCAP Quoting Library API, appendix A.3: QE Vendor ID). */
 const INTEL_QE_VENDOR = "939a7233f79c4ca9940a0db3957f0607";
-/** Body types of quote version 5; 1 is an SGX enclave's. */
+/** Body types of quote version 5; 1 is an SGX enclave's, 4 a TD report that is longer than that of TDX 1.5 (TD report 1.5 EX). */
 const BODY_VERSIONS: Readonly<Record<number, TdReportVersion>> = { 2: "1.0", 3: "1.5" };
 const CERTIFICATION_QE_REPORT = 6;
 /** Certification data that holds the PCK certificate chain as PEM. */
@@ -91,7 +91,7 @@ function readHeader(reader: ByteReader): { version: 4 | 5; userData: Uint8Array 
 function readBodyDescriptor(reader: ByteReader): TdReportVersion {
   const type = reader.u16();
   const version = BODY_VERSIONS[type];
-  if (version === undefined) throw malformed(`a quote body of type ${type} is no TD report`);
+  if (version === undefined) throw malformed(`a quote body of type ${type}; only TD reports of TDX 1.0 (type 2) and 1.5 (type 3) are read here`);
   const size = reader.u32();
   if (size !== TD_REPORT_BYTES[version]) throw malformed(`a TD report ${version} of ${size} bytes`);
   return version;

@@ -81,25 +81,43 @@ test("advisories and dates of every part are kept", () => {
   assert.equal(result.tcbDate.toISOString(), "2024-01-01T00:00:00.000Z");
 });
 
-// TDX 1.5: started under an old module, and the platform meanwhile runs the newest one.
+// TDX 1.5: launched under an old module, and the platform meanwhile runs the newest one.
 const RELAUNCH = { teeTcbSvn: svn(4, 1, 5), teeTcbSvn2: svn(6, 1, 5) };
+const TWO_MODULES = (status: string): object => ({ tdxModuleIdentities: [moduleIdentity("TDX_01", [moduleLevel(6, "UpToDate"), moduleLevel(4, "OutOfDate")]), moduleIdentity("TDX_03", [moduleLevel(2, status, "2023-01-01T00:00:00Z", ["INTEL-SA-00009"])])] });
 
-test("where only the module the TD was started under is out of date, relaunch is advised", () => {
+test("where what the TD was launched under is out of date and what it runs under is not, relaunch is advised", () => {
   assert.equal(statusOf(RELAUNCH), "RelaunchAdvised");
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: null }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(6, 0, 5) }), "RelaunchAdvised");
-  const configured = { tcbLevels: [level(5, 11, [6, 0, 5], "ConfigurationNeeded")] };
-  assert.equal(statusOf({ ...RELAUNCH, info: configured }), "RelaunchAdvisedConfigurationNeeded");
+  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn: svn(6, 1, 4) }), "RelaunchAdvised", "the platform's level");
+  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn: svn(4, 0, 5) }), "RelaunchAdvised", "a module without a version of its own");
+  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(2, 3, 5), info: TWO_MODULES("UpToDate") }), "RelaunchAdvised");
+  const hardening = { tcbLevels: [level(5, 11, [6, 0, 5], "SWHardeningNeeded")] };
+  assert.equal(statusOf({ ...RELAUNCH, info: hardening }), "RelaunchAdvised");
+  for (const status of ["ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded"]) {
+    assert.equal(statusOf({ ...RELAUNCH, info: { tcbLevels: [level(5, 11, [6, 0, 5], status)] } }), "RelaunchAdvisedConfigurationNeeded");
+  }
 });
 
 test("relaunch is not advised where it would not help", () => {
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(5, 1, 5) }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(5, 0, 5) }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(6, 1, 4) }), "OutOfDate");
+  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(2, 3, 5), info: TWO_MODULES("OutOfDate") }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, isvSvn: 5 }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, pck: platform(4) }), "OutOfDate");
-  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn: svn(6, 1, 4) }), "OutOfDate");
-  assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(6, 2, 5) }), "below: the TDX module that runs now");
   const revoked = { tcbLevels: [level(5, 11, [6, 0, 9], "UpToDate"), level(5, 11, [6, 0, 5], "Revoked")] };
   assert.equal(statusOf({ info: revoked, teeTcbSvn: svn(4, 1, 5), teeTcbSvn2: svn(6, 1, 9) }), "Revoked");
+});
+
+test("what a TD runs under now is at a level too, and counts where it is worse", () => {
+  const now = (teeTcbSvn2: Uint8Array, info: object = {}): string => statusOf({ teeTcbSvn2, info });
+  assert.equal(now(svn(6, 1, 5)), "UpToDate");
+  for (const unknown of [svn(9, 9, 5), svn(1, 1, 5), svn(6, 1, 2), svn(0, 0, 0)]) assert.equal(now(unknown), "below: the TDX module that runs now", unknown.join(" "));
+  assert.equal(now(svn(2, 3, 5), TWO_MODULES("OutOfDate")), "OutOfDate");
+  assert.equal(now(svn(2, 3, 5), TWO_MODULES("Revoked")), "Revoked");
+  const result = appraise({ teeTcbSvn2: svn(2, 3, 5), info: TWO_MODULES("Revoked") });
+  assert.ok(!("below" in result));
+  assert.deepEqual(result.parts.map(({ part, status }) => `${part} ${status}`), ["platform UpToDate", "TDX module UpToDate", "TDX module that runs now Revoked", "quoting enclave UpToDate"]);
+  assert.deepEqual([result.advisoryIds, result.tcbDate.toISOString().slice(0, 4)], [["INTEL-SA-00009"], "2023"]);
 });

@@ -1,7 +1,6 @@
 import type { PckPlatform } from "./pck.ts";
 import type { QeIdentity } from "./qe-identity.ts";
 import type { TcbInfo, TcbLevel, TdxModule, TdxModuleIdentity } from "./tcb-info.ts";
-import { isCurrent, needsConfiguration, type ComponentStatus, type TcbStatus } from "./tcb-status.ts";
 
 /** Positions in TEE_TCB_SVN (Intel TDX module ABI: TEE_TCB_SVN). */
 const MODULE_SVN = 0;
@@ -26,17 +25,16 @@ function reaches(have: ArrayLike<number>, need: readonly number[], from = 0): bo
 
 /**
  * The platform's level: the highest one that no SGX component, PCESVN or TDX component is below (Intel TDX DCAP
- * quote verification, TCB level selection). `sgx` is the highest by the first two alone.
+ * quote verification, TCB level selection).
  *
  * @returns `null` when the platform is below every level.
  */
-export function matchPlatform(info: TcbInfo, platform: PckPlatform, teeTcbSvn: Uint8Array): { readonly sgx: TcbLevel; readonly tdx: TcbLevel } | null {
+export function matchPlatform(info: TcbInfo, platform: PckPlatform, teeTcbSvn: Uint8Array): TcbLevel | null {
   // A module with a version of its own has its own levels; its two numbers count there.
   const from = (teeTcbSvn[MODULE_VERSION] ?? 0) > 0 ? MICROCODE_SVN : MODULE_SVN;
-  const reached = sortedLevels(info.tcbLevels).filter(({ tcb }) => reaches(platform.components, tcb.sgxtcbcomponents) && platform.pceSvn >= tcb.pcesvn);
-  const [sgx] = reached;
-  const tdx = reached.find(({ tcb }) => reaches(teeTcbSvn, tcb.tdxtcbcomponents, from));
-  return sgx === undefined || tdx === undefined ? null : { sgx, tdx };
+  const fits = ({ tcb }: TcbLevel): boolean =>
+    reaches(platform.components, tcb.sgxtcbcomponents) && platform.pceSvn >= tcb.pcesvn && reaches(teeTcbSvn, tcb.tdxtcbcomponents, from);
+  return sortedLevels(info.tcbLevels).find(fits) ?? null;
 }
 
 function identityOf(info: TcbInfo, version: number): TdxModuleIdentity | undefined {
@@ -69,36 +67,4 @@ export function matchModule(identity: TdxModuleIdentity, teeTcbSvn: Uint8Array):
 /** The quoting enclave's level by its ISVSVN; `null` when it is below all. */
 export function matchQe(identity: QeIdentity, isvSvn: number): QeIdentity["tcbLevels"][number] | null {
   return levelAt(identity.tcbLevels, isvSvn);
-}
-
-export interface RelaunchInput {
-  readonly info: TcbInfo;
-  /** TEE_TCB_SVN_2 of a TDX 1.5 report: the module that runs now. */
-  readonly teeTcbSvn2: Uint8Array;
-  /** Status of the level by SGX components and PCESVN alone. */
-  readonly sgx: TcbStatus;
-  readonly module: ComponentStatus;
-  readonly qe: ComponentStatus;
-  /** Status converged so far. */
-  readonly status: TcbStatus;
-}
-
-/**
- * TDX 1.5: where only the module the TD was started under is out of date, and the platform meanwhile runs the newest,
- * starting the TD again is all that is needed (Intel TDX DCAP quote verification, TD relaunch check).
- *
- * @returns the status, or `null` when Intel does not know the module that runs now.
- */
-export function relaunchStatus({ info, teeTcbSvn2, sgx, module, qe, status }: RelaunchInput): TcbStatus | null {
-  const outdated = status === "OutOfDate" || status === "OutOfDateConfigurationNeeded";
-  if (!outdated || module !== "OutOfDate" || qe !== "UpToDate" || !isCurrent(sgx)) return status;
-  const [newest] = sortedLevels(info.tcbLevels);
-  if (newest === undefined) return null;
-  const version = teeTcbSvn2[MODULE_VERSION] ?? 0;
-  const identity = version === 0 ? undefined : identityOf(info, version);
-  if (version !== 0 && identity === undefined) return null;
-  const moduleSvn = identity === undefined ? (newest.tcb.tdxtcbcomponents[MODULE_SVN] ?? 0) : Math.max(...identity.tcbLevels.map(({ tcb }) => tcb.isvsvn));
-  const runsNewest = (teeTcbSvn2[MODULE_SVN] ?? 0) >= moduleSvn && (teeTcbSvn2[MICROCODE_SVN] ?? 0) >= (newest.tcb.tdxtcbcomponents[MICROCODE_SVN] ?? 0);
-  if (!runsNewest) return status;
-  return needsConfiguration(sgx) || needsConfiguration(status) ? "RelaunchAdvisedConfigurationNeeded" : "RelaunchAdvised";
 }

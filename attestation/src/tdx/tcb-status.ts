@@ -46,3 +46,17 @@ export function converge<Status extends TcbStatus>(platform: Status, component: 
   if (component === "UpToDate" || !isCurrent(platform)) return platform;
   return needsConfiguration(platform) ? "OutOfDateConfigurationNeeded" : "OutOfDate";
 }
+
+/**
+ * The status of a TD of TDX 1.5, whose module may have been replaced while it ran (Intel TDX DCAP quote verification, TD
+ * relaunch check): where what it was launched under is out of date and what it runs under now is not, launching it again is all
+ * that is needed. Where it runs under something worse than it was launched under, that counts.
+ *
+ * @param launched - all parts converged, by TEE_TCB_SVN
+ * @param current - all parts converged, by TEE_TCB_SVN_2
+ */
+export function convergeRelaunch(launched: TcbStatus, current: TcbStatus): TcbStatus {
+  if (!isCurrent(current)) return converge(launched, current === "Revoked" ? "Revoked" : "OutOfDate");
+  if (launched !== "OutOfDate" && launched !== "OutOfDateConfigurationNeeded") return launched;
+  return needsConfiguration(launched) || needsConfiguration(current) ? "RelaunchAdvisedConfigurationNeeded" : "RelaunchAdvised";
+}

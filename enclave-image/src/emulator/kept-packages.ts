@@ -19,6 +19,9 @@ export async function keptPackages(packages: readonly LockedPackage[], cache: Pa
   try {
     await Toolchain.unpacked(packages, cache, partial);
     renameSync(partial, root);
+  } catch (thrown) {
+    // Another process unpacked the same at the same time, and was first.
+    if (!existsSync(root)) throw thrown;
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }

@@ -2,6 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { platformArguments } from "../gateway/appraisal.ts";
+import { cmcp } from "../gateway/cli.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { startDeployment, type Agent, type Answer, type Deployment } from "../gateway/principals.ts";
 
@@ -44,6 +49,35 @@ describe("a closed session", () => {
     const [theirs, nobodys] = [await ask(alice, session), await ask(alice, randomUUID())];
     assert.deepEqual(theirs.map(({ status, text }) => [status, text]), nobodys.map(({ status, text }) => [status, text]));
     assert.ok(theirs.every(({ status }) => status === 404));
+  });
+
+  test("is what it was for its principal after a restart, whether its agent closed it or the gateway as it stopped", async () => {
+    const byHand = await closed(bob, "by hand");
+    const byStop = { session: receiptOf((await bob.call("send_message", MESSAGE, { label: "by the stop" })).body).session_id };
+    const exported = await bob.request(`/audit/export?session_id=${byHand.session}`);
+    await deployment.restart();
+    const again = deployment.agent(deployment.tokenOf("bob"));
+    const text = async (path: string): Promise<string> => {
+      const answer = await again.request(path);
+      assert.equal(answer.status, 200, path);
+      return answer.text;
+    };
+    assert.equal(await text(`/sessions/${byHand.session}/trace-claim`), byHand.claim);
+    assert.equal(await text(`/audit/export?session_id=${byHand.session}`), exported.text);
+    assert.equal((await again.request(`/sessions/${byHand.session}/close`, { method: "POST" })).text, byHand.claim);
+    const folder = await mkdtemp(join(tmpdir(), "cmcp-closed-"));
+    for (const { session } of [byHand, byStop]) {
+      await writeFile(join(folder, "claim.json"), await text(`/sessions/${session}/trace-claim`));
+      await writeFile(join(folder, "bundle.json"), await text(`/audit/export?session_id=${session}`));
+      const verdict = await cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...(await platformArguments(deployment.gateway, { token: deployment.tokenOf("bob"), session, folder }))]);
+      assert.equal(verdict.code, 0, verdict.stdout + verdict.stderr);
+      assert.match(verdict.stdout, /closed session/);
+      const record = await again.request(`/sessions/${session}/trace-record`);
+      assert.deepEqual([record.status, /SESSION_INCOMPLETE/.test(record.text)], [409, true], "no key is left to sign another form of it");
+      const stranger = deployment.agent(deployment.tokenOf("alice"));
+      for (const path of [`/sessions/${session}/trace-claim`, `/audit/export?session_id=${session}`, `/sessions/${session}/evidence`]) assert.equal((await stranger.request(path)).status, 404, path);
+    }
+    await rm(folder, { recursive: true });
   });
 
   test("is found by its id, and no longer by its label, which is free again", async () => {

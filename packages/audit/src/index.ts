@@ -1,7 +1,7 @@
 export * from "./schema.ts";
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
 export { SessionChain, type EntryFields, type WrittenEntry } from "./chain.ts";
-export { bundleText, type Sign } from "./sign.ts";
+export { bundleSignature, bundleText, type Sign } from "./sign.ts";
 export {
   decodeRecord,
   JOURNAL_VERSION,
@@ -12,6 +12,7 @@ export {
   type Intent,
   type JournalRecord,
   type JournalStatement,
+  type SessionEnd,
   type SigningJwk,
   type WrittenStatement,
 } from "./journal.ts";

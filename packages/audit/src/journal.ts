@@ -59,12 +59,24 @@ const entryBody = z
   .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
   .refine(({ entry, receipt }) => receipt === null || decidedIn(entry) !== null, "only a decided tool call has a receipt");
 
+/** What goes with the claim of a closed session because its instance alone can make it: later ones answer with it. */
+const endBody = z.strictObject({
+  /** Of the session's whole bundle. */
+  bundle_signature: z.string().regex(/^[A-Za-z0-9_-]{86}$/),
+  /** The session's evidence file, without what is elsewhere: the root entry and the launch document. */
+  evidence: z.record(z.string(), z.json()).optional(),
+});
+/** What goes with the claim of a closed session. */
+export type SessionEnd = z.infer<typeof endBody>;
+
 /** A claim as signed; the counter and hash link are read from it. */
 const claimBody = z.strictObject({
   session_id: z.uuid(),
   sequence_number: z.int().positive(),
   claim_hash: digest,
   claim: z.record(z.string(), z.json()),
+  /** Only with the claim of a session that is closed. */
+  end: endBody.optional(),
 });
 
 const envelope = {

@@ -12,20 +12,33 @@ const ENTRIES_A_PIECE = 256;
 /**
  * The JSON text of a whole session's entries, signed (`AuditBundle`), in pieces: the largest has tens of megabytes,
  * and whoever sends it does other things between them. The caller has checked that the entries are the session's chain.
+ * @param sign is given what {@link bundleSignature} signs
  * @throws CmcpError `INTERNAL` for none, or more than `MAX_BUNDLE_ENTRIES`
  */
 export function* bundleText(sessionId: string, entries: readonly AuditEntry[], sign: Sign): Generator<string, void, void> {
-  if (entries.length === 0 || entries.length > MAX_BUNDLE_ENTRIES) {
-    throw new CmcpError("INTERNAL", `a bundle has 1 to ${MAX_BUNDLE_ENTRIES} entries`);
-  }
-  const digest = createHash("sha256");
   yield `{"session_id":${JSON.stringify(sessionId)},"entries":`;
-  for (let from = 0; from < entries.length; from += ENTRIES_A_PIECE) {
-    const texts = entries.slice(from, from + ENTRIES_A_PIECE).map((entry) => canonicalText(entry));
-    const piece = `${from === 0 ? "[" : ","}${texts.join(",")}`;
+  const digest = createHash("sha256");
+  for (const piece of entriesText(entries)) {
     digest.update(piece);
     yield piece;
   }
-  digest.update("]");
-  yield `],"bundle_signature":"${toBase64Url(sign(digest.digest()))}"}`;
+  yield `,"bundle_signature":"${toBase64Url(sign(digest.digest()))}"}`;
+}
+
+/** The signature of a session's bundle alone: over the SHA-256 of the canonical entries, base64url. @throws as {@link bundleText} */
+export function bundleSignature(entries: readonly AuditEntry[], sign: Sign): string {
+  const digest = createHash("sha256");
+  for (const piece of entriesText(entries)) digest.update(piece);
+  return toBase64Url(sign(digest.digest()));
+}
+
+/** The canonical JSON of the entries in pieces. */
+function* entriesText(entries: readonly AuditEntry[]): Generator<string, void, void> {
+  if (entries.length === 0 || entries.length > MAX_BUNDLE_ENTRIES) {
+    throw new CmcpError("INTERNAL", `a bundle has 1 to ${MAX_BUNDLE_ENTRIES} entries`);
+  }
+  for (let from = 0; from < entries.length; from += ENTRIES_A_PIECE) {
+    const texts = entries.slice(from, from + ENTRIES_A_PIECE).map((entry) => canonicalText(entry));
+    yield `${from === 0 ? "[" : ","}${texts.join(",")}${from + ENTRIES_A_PIECE < entries.length ? "" : "]"}`;
+  }
 }

@@ -1,13 +1,16 @@
-import { CmcpError } from "@cmcp/boundary";
+import { bundleText, type IncompleteSession } from "@cmcp/audit";
+import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { exportSession, storedPoint } from "../record/claims.ts";
-import { interrupted } from "../record/interrupted.ts";
+import { readEarlier } from "../record/earlier-session.ts";
 import { readClosed } from "../record/read-closed.ts";
 import { ensureStarted } from "../record/recorder.ts";
 import { json, jsonInPieces } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
+
+const ED25519_SIGNATURE_BYTES = 64;
 
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
 export async function auditExport(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
@@ -22,7 +25,15 @@ export async function auditExport(core: Core, url: URL, caller: Caller): Promise
   }
   const stored = await readClosed(core, caller, id);
   if (stored !== null) return jsonInPieces(await exportSession(core, id, stored));
-  const incomplete = await interrupted(core, caller, id);
-  if (incomplete !== null) return json(incomplete);
-  throw new CmcpError("NOT_FOUND", "this principal has no such session");
+  return await exportEarlier(core, caller, id);
+}
+
+/** A session of an instance before this one: as that one signed it when it closed the session, or what a crash left. */
+async function exportEarlier(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
+  const earlier = await readEarlier(core, caller, id);
+  if (earlier === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+  const { entries, receipts, signingKey, closed } = earlier;
+  const signature = fromBase64Url(closed?.end?.bundle_signature ?? "");
+  if (signature?.length === ED25519_SIGNATURE_BYTES) return jsonInPieces(bundleText(id, entries, () => signature));
+  return json({ session_id: id, incomplete: true, signing_key: signingKey, entries: [...entries], receipts: [...receipts] } satisfies IncompleteSession);
 }

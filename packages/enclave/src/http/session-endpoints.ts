@@ -5,7 +5,7 @@ import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { interrupted } from "../record/interrupted.ts";
+import { readEarlier } from "../record/earlier-session.ts";
 import { readClosed } from "../record/read-closed.ts";
 import { json } from "./json-response.ts";
 
@@ -22,8 +22,8 @@ function unknown(): CmcpError {
 export async function closeById(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) return json(await closeSession(core, recorded));
-  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
-  if (closed !== null) return json(closed.claim);
+  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id)) ?? (await readEarlier(core, caller, id))?.closed;
+  if (closed !== null && closed !== undefined) return json(closed.claim);
   throw unknown();
 }
 
@@ -34,7 +34,9 @@ export async function traceClaim(core: Core, caller: Caller, id: string): Promis
 
 /** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` would answer with. */
 export async function traceRecord(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
-  const record = buildTraceRecord(await claimOf(core, caller, id), { buildDigest: core.buildDigest });
+  const claim = await claimOf(core, caller, id);
+  if (claim.trace.cnf.jwk.x !== core.key.jwk.x) throw new CmcpError("SESSION_INCOMPLETE", "the key that would sign its Trust Record is gone with the instance that closed the session; its claim is still there");
+  const record = buildTraceRecord(claim, { buildDigest: core.buildDigest });
   return json(signTraceRecord(record, (bytes) => core.key.sign(bytes)));
 }
 
@@ -45,6 +47,8 @@ async function claimOf(core: Core, caller: Caller, id: string): Promise<Claim> {
   if (recorded !== undefined) return await claimSoFar(core, recorded);
   const stored = await readClosed(core, caller, id);
   if (stored !== null) return stored.claim;
-  if ((await interrupted(core, caller, id)) !== null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
-  throw unknown();
+  const earlier = await readEarlier(core, caller, id);
+  if (earlier === null) throw unknown();
+  if (earlier.closed === null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
+  return earlier.closed.claim;
 }

@@ -6,13 +6,16 @@ import type { Caller } from "../caller.ts";
 import { storedPoint } from "../record/claims.ts";
 import { readEntries, type ChainPoint } from "../record/read-back.ts";
 import { readClosed } from "../record/read-closed.ts";
+import { readEarlier } from "../record/earlier-session.ts";
 import { ensureStarted } from "../record/recorder.ts";
 import { json } from "./json-response.ts";
 import { resolveSession } from "./session-endpoints.ts";
 
 /** `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. */
 export async function sessionEvidence(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
-  const { sessionId, principalId, point } = await findSession(core, caller, id);
+  const found = await findSession(core, caller, id);
+  if (found === null) return json(await earlierEvidence(core, caller, id));
+  const { sessionId, principalId, point } = found;
   const evidence = await core.sessionEvidence.of(point.root, principalId);
   const [rootEntry] = await readEntries(core, sessionId, point);
   const { launchDocument } = core;
@@ -25,13 +28,29 @@ interface FoundSession {
   readonly point: ChainPoint;
 }
 
-async function findSession(core: Core, caller: Caller, id: string): Promise<FoundSession> {
+/** A session of this instance. */
+async function findSession(core: Core, caller: Caller, id: string): Promise<FoundSession | null> {
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
     return { sessionId: recorded.session.id, principalId: caller.principalId, point: await storedPoint(core, recorded) };
   }
   const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
-  if (closed === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+  if (closed === null) return null;
   return { sessionId: id, principalId: caller.principalId, point: closed };
+}
+
+/** What an earlier instance kept when it closed the session; with the launch document where this instance was launched with the same. */
+async function earlierEvidence(core: Core, caller: Caller, id: string): Promise<JsonObject> {
+  const earlier = await readEarlier(core, caller, id);
+  if (earlier === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+  const kept = earlier.closed?.end?.evidence;
+  if (kept === undefined) throw new CmcpError("SESSION_INCOMPLETE", "the session's evidence is gone with its instance");
+  const [rootEntry] = earlier.entries;
+  const sameLaunch = rootEntry?.detail?.["launch_digest"] === core.launchDigest;
+  return {
+    ...kept,
+    ...(rootEntry === undefined ? {} : { root_entry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
+    ...(sameLaunch ? { launch_document: Buffer.from(core.launchDocument).toString("base64") } : {}),
+  };
 }

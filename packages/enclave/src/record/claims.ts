@@ -7,6 +7,7 @@ import type { Core } from "../core.ts";
 import { readEntries, type ChainPoint } from "./read-back.ts";
 import { ensureStarted, record } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
+import { sessionEnd } from "./session-end.ts";
 
 /** Numbers an instance's claims and links each to the one before, so that withholding one can be found. */
 export class ClaimSequence {
@@ -47,8 +48,10 @@ function latestPolicy(entries: readonly AuditEntry[]): { hash: string; version: 
   return { hash: String(detail?.["policy_hash"]), version: String(detail?.["policy_version"]) };
 }
 
-async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint, entries: readonly AuditEntry[]): Promise<Claim> {
+async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint): Promise<Claim> {
   const { config, key } = core;
+  const entries = await readEntries(core, recorded.session.id, point);
+  const sign = (bytes: Uint8Array): Uint8Array => key.sign(bytes);
   const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
   const { call_graph_summary: graph } = summarize(recorded.session);
   const { claim, written, hash } = core.claims.next((sequenceNumber, previous) =>
@@ -67,12 +70,12 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         sequenceNumber,
         ...(previous === null ? {} : { previousClaimHash: previous }),
       }),
-      (bytes) => key.sign(bytes),
+      sign,
     ),
   );
   await core.journal.append(recorded.session.id, {
     kind: "claim",
-    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written },
+    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written, ...(recorded.ended ? { end: sessionEnd(entries, evidence, sign) } : {}) },
   });
   return claim;
 }
@@ -85,7 +88,7 @@ export async function claimSoFar(core: Core, recorded: RecordedSession): Promise
   await ensureStarted(core, recorded);
   const point = await storedPoint(core, recorded);
   if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip) return recorded.claimSoFar;
-  const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+  const claim = await makeClaim(core, recorded, point);
   recorded.claimSoFar = claim;
   return claim;
 }
@@ -119,7 +122,7 @@ async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim
     }).stored;
   }
   const point = await storedPoint(core, recorded);
-  const claim = await makeClaim(core, recorded, point, await readEntries(core, recorded.session.id, point));
+  const claim = await makeClaim(core, recorded, point);
   core.sessions.remember(recorded, claim);
   core.subscriptions.forget(recorded.session.id);
   core.requestStates.forget(recorded.session.id);

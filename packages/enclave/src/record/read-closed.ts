@@ -1,7 +1,8 @@
-import { isAuthentic, publicKeyOf } from "@cmcp/audit";
+import { isAuthentic, publicKeyOf, type SessionEnd, type SigningJwk } from "@cmcp/audit";
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
+import type { Journal } from "../host/journal.ts";
 import { readEntries, readRecord } from "./read-back.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
@@ -13,8 +14,9 @@ import type { ClosedSession } from "./sessions.ts";
  */
 export async function readClosed(core: Core, { principalId }: Caller, sessionId: string): Promise<ClosedSession | null> {
   if (!isSessionId(sessionId)) return null;
-  const claim = await latestClaim(core, sessionId);
-  if (claim === null) return null;
+  const latest = await latestClaim(core.journal, { instance: core.instance, jwk: core.key.jwk }, sessionId);
+  if (latest === null) return null;
+  const { claim } = latest;
   const { root, tip, length } = claim.gateway.audit_chain;
   const entries = await readEntries(core, sessionId, { root, tip, length });
   // A host that keeps the last claim back can show one over the session while it was open: that is none of a closed one.
@@ -22,15 +24,22 @@ export async function readClosed(core: Core, { principalId }: Caller, sessionId:
   return { principalId, root, tip, length, claim };
 }
 
-/** The last claim of a session that the store holds. Only what this instance signed is believed. */
-async function latestClaim(core: Core, sessionId: string): Promise<Claim | null> {
-  const own = publicKeyOf(core.key.jwk);
-  let latest: Claim | null = null;
-  for await (const bytes of core.journal.scan({ instance: core.instance, session: sessionId, kind: "claim" })) {
+/** A claim from the store, and what goes with that of a closed session. */
+export interface StoredClaim {
+  readonly claim: Claim;
+  readonly end: SessionEnd | null;
+}
+
+/** The last claim of an instance's session that the store holds. Only what the instance signed is believed. */
+export async function latestClaim(journal: Journal, writer: { readonly instance: string; readonly jwk: SigningJwk }, sessionId: string): Promise<StoredClaim | null> {
+  const key = publicKeyOf(writer.jwk);
+  let latest: StoredClaim | null = null;
+  for await (const bytes of journal.scan({ instance: writer.instance, session: sessionId, kind: "claim" })) {
     const record = readRecord(bytes);
-    if (record?.kind !== "claim" || record.body.session_id !== sessionId || !isAuthentic(record, own)) continue;
+    if (record?.kind !== "claim" || record.body.session_id !== sessionId || !isAuthentic(record, key)) continue;
     const parsed = claimSchema.safeParse(record.body.claim);
-    if (parsed.success && parsed.data.gateway.sequence_number > (latest?.gateway.sequence_number ?? 0)) latest = parsed.data;
+    if (!parsed.success || parsed.data.gateway.sequence_number <= (latest?.claim.gateway.sequence_number ?? 0)) continue;
+    latest = { claim: parsed.data, end: record.body.end ?? null };
   }
   return latest;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
-import { interrupted } from "./interrupted.ts";
+import { readEarlier } from "./earlier-session.ts";
 import { readClosed } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";
 
@@ -27,7 +27,7 @@ test("the host is not asked about a name that cannot be a session's id", async (
   const id = randomUUID();
   for (const name of [...NOT_IDS, id]) {
     assert.equal(await readClosed(core, alice, name), null, name);
-    assert.equal(await interrupted(core, alice, name), null, name);
+    assert.equal(await readEarlier(core, alice, name), null, name);
   }
   assert.deepEqual(asked, [id, id]);
 });

@@ -1,13 +1,23 @@
-import { receiptIn, recover, type IncompleteSession, type JournalRecord } from "@cmcp/audit";
+import { receiptIn, recover, type AuditEntry, type JournalRecord, type Receipt, type SigningJwk } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
 import type { Core } from "../core.ts";
 import type { Caller } from "../caller.ts";
 import { isChain, readRecord } from "./read-back.ts";
+import { latestClaim, type StoredClaim } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";
 
-/** An earlier instance's interrupted session of this caller, or `null`. Only what verifies is returned. */
-export async function interrupted(core: Core, caller: Caller, sessionId: string): Promise<IncompleteSession | null> {
+/** What verifies of a session of an instance before this one, under that instance's key. */
+export interface EarlierSession {
+  readonly signingKey: SigningJwk;
+  readonly entries: readonly AuditEntry[];
+  readonly receipts: readonly Receipt[];
+  /** The claim it was closed with; `null` for a session that was interrupted. */
+  readonly closed: StoredClaim | null;
+}
+
+/** An earlier instance's session of this caller, or `null`. Only what verifies is returned. */
+export async function readEarlier(core: Core, caller: Caller, sessionId: string): Promise<EarlierSession | null> {
   if (!isSessionId(sessionId)) return null;
   const instance = await writerOf(core, sessionId);
   if (instance === null || instance === core.instance) return null;
@@ -25,12 +35,13 @@ export async function interrupted(core: Core, caller: Caller, sessionId: string)
     .sort((a, b) => a.body.entry.sequence_number - b.body.entry.sequence_number);
   const entries = believed.map(({ body }) => body.entry);
   if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== caller.principalId) return null;
+  const stored = session.closed ? await latestClaim(core.journal, recovered, sessionId) : null;
   return {
-    session_id: sessionId,
-    incomplete: true,
-    signing_key: recovered.jwk,
+    signingKey: recovered.jwk,
     entries,
     receipts: believed.flatMap((record) => receiptIn(record) ?? []),
+    // A host that keeps the last claim back can show one over the session while it was open.
+    closed: stored?.claim.gateway.audit_chain.tip === session.tip ? stored : null,
   };
 }
 

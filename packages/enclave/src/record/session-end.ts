@@ -1,0 +1,13 @@
+import { bundleSignature, type AuditEntry, type SessionEnd, type Sign } from "@cmcp/audit";
+import type { JsonObject } from "@cmcp/boundary";
+import { writeEvidenceFile, type Evidence } from "@cmcp/attestation";
+
+/** Largest evidence kept with a session's last claim, in characters of JSON: with the largest claim it fits into one record. */
+const MAX_KEPT_EVIDENCE = 1024 * 1024;
+
+/** What is kept with the claim of a closed session, so that a later instance, which has another key, can answer with it. */
+export function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): SessionEnd {
+  const file = JSON.stringify(writeEvidenceFile(evidence));
+  const kept = file.length <= MAX_KEPT_EVIDENCE ? { evidence: JSON.parse(file) as JsonObject } : {};
+  return { bundle_signature: bundleSignature(entries, sign), ...kept };
+}

@@ -43,12 +43,17 @@ export function signTogether(statements: readonly Statement[], sign: Sign): Sign
   return statements.map(({ record, receipt }) => {
     const { index, path } = place();
     const own = receipt === null ? null : place();
-    const signature = `,"signature":{"index":${index},"path":${JSON.stringify(path)},${own === null ? "" : `"receipt_place":${JSON.stringify(own)},`}"size":${size},"value":"${value}"}`;
+    const signature = `,"signature":{"index":${index},"path":${written(path)},${own === null ? "" : `"receipt_place":{"index":${own.index},"path":${written(own.path)}},`}"size":${size},"value":"${value}"}`;
     return {
       record: withMember(record, signature),
       receipt: receipt === null || own === null ? null : { ...receipt, signature: { ...own, size, value } },
     };
   });
+}
+
+/** Hashes as JSON: base64url needs no escape. */
+function written(path: readonly string[]): string {
+  return path.length === 0 ? "[]" : `["${path.join('","')}"]`;
 }
 
 /** A record with one member more before its last; of ASCII, as hashes, numbers and signatures are. */

@@ -32,3 +32,33 @@ export class AbortScope {
     this.#controller.abort(this.#outer.find(({ aborted }) => aborted)?.reason);
   };
 }
+
+/**
+ * That a piece of work is over, as a signal for whoever wants to hear of it, made for the first of them: most calls end with
+ * nobody listening, and an abort costs the same whether anybody hears it.
+ */
+export class WorkOver {
+  readonly #within: AbortSignal;
+  #scope: AbortScope | undefined;
+  #over = false;
+
+  /** @param within aborts the signal too */
+  constructor(within: AbortSignal) {
+    this.#within = within;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#scope === undefined) {
+      this.#scope = new AbortScope(this.#within);
+      if (this.#over) this.end();
+    }
+    return this.#scope.signal;
+  }
+
+  /** The work is over. */
+  end(): void {
+    this.#over = true;
+    this.#scope?.release();
+    this.#scope?.abort();
+  }
+}

@@ -14,6 +14,28 @@ export interface LinkEvents {
   closed(error: CmcpError): void;
 }
 
+/** Links with frames to send at the end of this run of callbacks. A tick is asked for once for all of them, as each costs more than a frame. */
+let due: FrameLink[] = [];
+const DUE = Promise.resolve();
+
+function flushDue(): void {
+  const links = due;
+  due = [];
+  for (const link of links) link.flush();
+}
+
+function afterMicrotasks(): void {
+  process.nextTick(flushDue);
+}
+
+/**
+ * A tick queued from a microtask runs once every promise continuation now due has run, so that an opening, its body and its
+ * end, each awaited by the caller, still leave in one write.
+ */
+function flushSoon(link: FrameLink): void {
+  if (due.push(link) === 1) void DUE.then(afterMicrotasks);
+}
+
 /**
  * Frames over one byte stream: splits and checks what arrives, gathers what leaves into few writes of at
  * most 32 KiB, passes back-pressure on in both directions, and watches for idleness.
@@ -26,12 +48,6 @@ export class FrameLink {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #flushScheduled = false;
-  // Made once: a call's frames are sent in half a dozen turns.
-  readonly #flushDue = (): void => {
-    this.#flushScheduled = false;
-    this.#flush();
-  };
-  readonly #afterMicrotasks = (): void => process.nextTick(this.#flushDue);
   #drain: PromiseWithResolvers<void> | undefined;
   #deaf = false;
   #closed: CmcpError | undefined;
@@ -81,9 +97,7 @@ export class FrameLink {
     this.#pendingBytes += wire.length;
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // A tick queued from a microtask runs once every promise continuation now due has run, so that an
-    // opening, its body and its end, each awaited by the caller, still leave in one write.
-    queueMicrotask(this.#afterMicrotasks);
+    flushSoon(this);
   }
 
   /** True when the peer takes less than is sent: wait for {@link FrameLink.drained} before sending more. */
@@ -146,6 +160,12 @@ export class FrameLink {
   #violated(error: CmcpError): void {
     if (this.#deaf) this.close(error);
     else this.#events.violated(error);
+  }
+
+  /** Sends what is queued. */
+  flush(): void {
+    this.#flushScheduled = false;
+    this.#flush();
   }
 
   #flush(): void {

@@ -9,7 +9,8 @@ import type { UpstreamLimits } from "./options.ts";
 export interface HttpRequest {
   readonly method: "POST" | "DELETE" | "GET";
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of this request alone, as undici may keep them. */
+  readonly headers: Record<string, string>;
   readonly body: string | null;
 }
 
@@ -63,7 +64,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#within(limits.totalMs, "a connection");
     signal.addEventListener("abort", this.#onAbort, { once: true });
     if (signal.aborted) this.#onAbort();
-    else dispatcher.dispatch({ ...request, headers: { ...request.headers } }, this);
+    else dispatcher.dispatch(request, this);
   }
 
   /** True once bytes of the request may have left. */

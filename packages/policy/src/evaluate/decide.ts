@@ -1,10 +1,21 @@
 import { askedOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
-import { fixedDeny, verdictOf, type Verdict } from "../verdict.ts";
+import { fixedDeny, verdictOf, type EngineResponse, type Verdict } from "../verdict.ts";
 import { authorize } from "./engine.ts";
 import { projectRequest } from "./project.ts";
 import { redactingSlice, sliceFor } from "./slice.ts";
+
+/** What became of answers that the engine's cache still holds: a verdict follows from its answer, under the plan it was asked with. */
+const verdicts = new WeakMap<EngineResponse, Verdict>();
+
+function verdictUnder({ rules }: CompilePlan, response: EngineResponse): Verdict {
+  const before = verdicts.get(response);
+  if (before !== undefined) return before;
+  const verdict = verdictOf(response, rules);
+  verdicts.set(response, verdict);
+  return verdict;
+}
 
 /** Decides one request under a compiled plan. Whatever goes wrong is a deny, and so is whatever the bundle says nothing about. */
 export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
@@ -15,7 +26,7 @@ export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
     if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
     if (request === "request-invalid" || request === "context-bound") return fixedDeny(request, request);
     const answer = authorize(plan, sliceFor(plan, asked), request);
-    return answer.type === "failure" ? fixedDeny("request-invalid", "request-invalid") : verdictOf(answer.response, plan.rules);
+    return answer.type === "failure" ? fixedDeny("request-invalid", "request-invalid") : verdictUnder(plan, answer.response);
   } catch {
     // A failing engine, or a bug: the verdict is the report, and it is recorded with the call.
     return fixedDeny("engine-failure", "fault");

@@ -1,5 +1,6 @@
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../../jsonrpc/message.ts";
+import type { WorkOver } from "../../abort-scope.ts";
 import { reaches } from "../../log-level.ts";
 import type { Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
@@ -11,8 +12,8 @@ import type { Progress } from "../progress.ts";
 export interface Running {
   readonly peer: Peer;
   readonly progress: Progress;
-  /** Aborts when the answer is complete, or will never be. */
-  readonly over: AbortSignal;
+  /** When the answer is complete, or will never be. */
+  readonly over: WorkOver;
   /** Gives the answer up. */
   readonly fail: (why: CmcpError) => void;
 }
@@ -68,7 +69,7 @@ export class Hearing {
     const running = typeof token === "number" ? this.#running.get(token) : undefined;
     if (running === undefined) return;
     try {
-      await raced(running.progress.pass(notification), running.over);
+      await raced(running.progress.pass(notification), running.over.signal);
     } catch (thrown) {
       running.fail(asCmcpError(thrown, "REQUEST_CANCELLED", "the caller went away"));
     }

@@ -6,7 +6,7 @@ import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
-import { AbortScope } from "../../abort-scope.ts";
+import { AbortScope, WorkOver } from "../../abort-scope.ts";
 import { listeningLimits } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
@@ -49,8 +49,10 @@ interface Asked {
   readonly id: number;
   readonly session: UpstreamSession | null;
   readonly peer: Peer;
-  /** Aborts once the answer is complete, or will never be: nobody needs to know any more. */
-  readonly over: AbortSignal;
+  /** Aborts when the answer is given up. */
+  readonly signal: AbortSignal;
+  /** Once the answer is complete, or will never be: nobody needs to know any more. */
+  readonly over: WorkOver;
   readonly progress: Progress;
   /** What the server has asked meanwhile; `null` while that is nothing. */
   own: ServersOwn | null;
@@ -92,8 +94,9 @@ export class LegacyTransport {
   async request(session: UpstreamSession | null, method: string, params: JsonObject, peer: Peer): Promise<Answered> {
     const id = this.#nextId++;
     const scope = new AbortScope(peer.signal);
-    const asked: Asked = { id, session, peer, over: scope.signal, progress: new Progress(peer, id), own: null };
-    const left = session?.hearing.run(id, { peer, progress: asked.progress, over: scope.signal, fail: (why) => scope.abort(why) });
+    const over = new WorkOver(scope.signal);
+    const asked: Asked = { id, session, peer, signal: scope.signal, over, progress: new Progress(peer, id), own: null };
+    const left = session?.hearing.run(id, { peer, progress: asked.progress, over, fail: (why) => scope.abort(why) });
     let exchange: HttpExchange | undefined;
     try {
       const meta = asked.progress.meta(params);
@@ -108,7 +111,7 @@ export class LegacyTransport {
     } finally {
       left?.();
       scope.release();
-      scope.abort();
+      over.end();
     }
   }
 
@@ -124,13 +127,13 @@ export class LegacyTransport {
         if (answered !== null) return answered;
       } catch (thrown) {
         exchange.abandon();
-        if (!isLostConnection(thrown) || asked.over.aborted) throw thrown;
+        if (!isLostConnection(thrown) || asked.signal.aborted) throw thrown;
         lost = thrown;
       }
       // Nothing that is said before there is a session can be gone on with.
       if (asked.session === null) throw lost ?? protocolFault("the tool server's answer ended without a reply");
-      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, asked.over);
-      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, asked.over);
+      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, asked.signal);
+      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, asked.signal);
       for (const answering of asked.own?.answering ?? []) void exchange.hold(answering);
     }
   }
@@ -248,7 +251,7 @@ export class LegacyTransport {
     own.count += 1;
     if (own.count > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
     if (asked.session === null) return;
-    const answering = this.#serve(exchange, asked.session, request, asked.peer, asked.over);
+    const answering = this.#serve(exchange, asked.session, request, asked.peer, asked.over.signal);
     own.answering.add(answering);
     void answering.then(() => own.answering.delete(answering));
   }

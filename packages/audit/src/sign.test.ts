@@ -6,7 +6,7 @@ import { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundl
 import type { AuditEntry } from "./entry.ts";
 import { incompleteSessionSchema } from "./incomplete.ts";
 import { publicKeyOf } from "./journal.ts";
-import { bundleText } from "./sign.ts";
+import { bundleSignature, bundleText } from "./sign.ts";
 import { WritingInstance } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
@@ -37,6 +37,14 @@ test("a long export comes in pieces, and is the same text", () => {
   const bundle = bundleOf(entries);
   assert.deepEqual(bundle.entries, entries);
   assert.ok(verifies(createHash("sha256").update(canonicalText(entries)).digest(), bundle.bundle_signature));
+});
+
+test("the signature that is kept of an export is the export's own, however long that is", async () => {
+  for (const length of [1, 2, 600]) {
+    const entries = Array.from({ length }, (_, index) => (index === 0 ? root : call));
+    assert.equal(await bundleSignature(entries, instance.sign), bundleOf(entries).bundle_signature);
+  }
+  await assert.rejects(bundleSignature([], instance.sign), { code: "INTERNAL" });
 });
 
 test("an export is never empty and never longer than a verifier reads", () => {

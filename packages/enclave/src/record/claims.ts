@@ -53,6 +53,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   const entries = await readEntries(core, recorded.session.id, point);
   const sign = (bytes: Uint8Array): Uint8Array => key.sign(bytes);
   const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
+  const end = recorded.ended ? { end: await sessionEnd(entries, evidence, sign) } : {};
   const { call_graph_summary: graph } = summarize(recorded.session);
   const { claim, written, hash } = core.claims.next((sequenceNumber, previous) =>
     writeClaim(
@@ -75,7 +76,7 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   );
   await core.journal.append(recorded.session.id, {
     kind: "claim",
-    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written, ...(recorded.ended ? { end: sessionEnd(entries, evidence, sign) } : {}) },
+    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written, ...end },
   });
   return claim;
 }

@@ -6,8 +6,8 @@ import { writeEvidenceFile, type Evidence } from "@cmcp/attestation";
 const MAX_KEPT_EVIDENCE = 1024 * 1024;
 
 /** What is kept with the claim of a closed session, so that a later instance, which has another key, can answer with it. */
-export function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): SessionEnd {
+export async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
   const file = JSON.stringify(writeEvidenceFile(evidence));
   const kept = file.length <= MAX_KEPT_EVIDENCE ? { evidence: JSON.parse(file) as JsonObject } : {};
-  return { bundle_signature: bundleSignature(entries, sign), ...kept };
+  return { bundle_signature: await bundleSignature(entries, sign), ...kept };
 }

@@ -118,8 +118,12 @@ function readTaskWish(params: JsonObject): AgentRequest["task"] {
   return { ttlMs: ttl };
 }
 
+const OWN_KEYS = ["_meta", "task", ...INPUT_KEYS];
+
+/** Most parameters are the tool's alone, and are not copied to leave something out. */
 function withoutOwn(params: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(params).filter(([key]) => key !== "_meta" && key !== "task" && !INPUT_KEYS.includes(key)));
+  if (!OWN_KEYS.some((key) => Object.hasOwn(params, key))) return params;
+  return Object.fromEntries(Object.entries(params).filter(([key]) => !OWN_KEYS.includes(key)));
 }
 
 /** The reference a completion is for: a prompt by name, a resource template by URI. */

@@ -28,7 +28,7 @@ const [inEnclave, inWorker, inCommand] = await Promise.all([
     ...common,
     format: "esm",
     splitting: true,
-    entryPoints: { cmcp: join(cli, "src/main.ts") },
+    entryPoints: { cmcp: join(cli, "src/main.ts"), "log-worker": join(root, "host-proxy/src/store/log-worker.ts") },
     outdir: join(cli, "dist"),
     outExtension: { ".js": ".mjs" },
     // CommonJS packages in an ES module bundle reach Node's built-ins through require, and Cedar its wasm through __dirname.

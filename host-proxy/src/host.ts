@@ -82,6 +82,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
     const store = new BlobStore(options.storePath);
     undo.push(async () => store.close());
+    const logThread = store.moveLogAside(() => log.warn("the thread that moves the audit store's log ended; calls wait for the disk now"));
+    undo.push(async () => await logThread?.close());
     const launcher = await openLauncher(options.enclave, options.launch, log);
     const { placement } = launcher;
     undo.push(() => launcher.close());

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
+import { LogThread } from "./log-thread.ts";
 import { scanSql, type RecordFilter } from "./scan-sql.ts";
 import { APPLICATION_ID, RECORDS_OF_INSTANCE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { openingError, storeError } from "./store-error.ts";
@@ -11,11 +12,11 @@ export const RECORD_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
- * The log is moved into the file by the append that brings it to 4096 pages of 4 KiB, which takes tens of milliseconds and
- * syncs the disk. A call by itself writes six or seven pages, so that one in some six hundred waits for it. The
- * cache of 16 MiB keeps the last page of each session in the index: with SQLite's 2 MiB every call reads one back.
+ * An append that brings the log to 8192 pages of 4 KiB moves it into the file, which takes a tenth of a second and syncs the
+ * disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of each session in the
+ * index: with SQLite's 2 MiB every call reads one back.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -16384;";
+const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
@@ -47,12 +48,15 @@ export class BlobStore {
   readonly #enter: StatementSync;
   readonly #last: StatementSync;
   readonly #scans = new Map<string, StatementSync>();
+  readonly #path: string | null;
+  #log: LogThread | undefined;
 
   /**
    * @param path the file, created (mode 0600) when absent; `null` keeps the records in memory
    * @throws AUDIT_STORE_UNAVAILABLE naming the path when it cannot be opened, written or is not a store of this version
    */
   constructor(path: string | null) {
+    this.#path = path;
     try {
       // SQLite gives its log files the mode of the database, which must not depend on the umask.
       if (path !== null) closeSync(openSync(path, "a", 0o600));
@@ -86,6 +90,7 @@ export class BlobStore {
         const first = this.#firstPosition(instance) ?? this.#entered(instance);
         for (const [index, record] of records.entries()) this.#store(first + seq + index, record);
         this.#commit.run();
+        this.#log?.appended(records.length);
       } catch (thrown) {
         // Some failures, a full disk among them, have ended the transaction already.
         if (this.#database.isTransaction) this.#rollback.run();
@@ -144,6 +149,25 @@ export class BlobStore {
       }
     } catch (thrown) {
       throw storeError(thrown);
+    }
+  }
+
+  /**
+   * From now on the log is moved by a thread of its own, which is to be closed before the store; records in memory have no log.
+   * @param failed called when the thread ends by itself: from then on appends move the log
+   */
+  moveLogAside(failed: () => void): LogThread | null {
+    if (this.#path === null) return null;
+    this.#log = new LogThread(this.#path, () => this.#moveRest(), failed);
+    return this.#log;
+  }
+
+  /** Moves the few pages that the thread has left, as it cannot while others are appended: from here the log begins anew. */
+  #moveRest(): void {
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // It is in the log as it was. What hinders this hinders the appends too, and they say so to who asked for them.
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { AbortScope } from "./abort-scope.ts";
+import { AbortScope, WorkOver } from "./abort-scope.ts";
 
 test("a scope aborts with its signal, for its reason, also when that aborted before", () => {
   const outer = new AbortController();
@@ -26,4 +26,21 @@ test("a released scope leaves nothing at its signal", () => {
   assert.equal(getEventListeners(outer.signal, "abort").length, 0);
   outer.abort();
   assert.equal(scope.signal.aborted, false);
+});
+
+test("that work is over is heard whenever it was asked for, and nothing listens before somebody does", () => {
+  const within = new AbortController();
+  const [asked, late, unasked] = [new WorkOver(within.signal), new WorkOver(within.signal), new WorkOver(within.signal)];
+  const { signal } = asked;
+  assert.equal(signal, asked.signal);
+  assert.deepEqual([signal.aborted, getEventListeners(within.signal, "abort").length], [false, 1]);
+  for (const over of [asked, late, unasked]) over.end();
+  assert.deepEqual([signal.aborted, late.signal.aborted, getEventListeners(within.signal, "abort").length], [true, true, 0]);
+});
+
+test("work is over once what it is within is", () => {
+  const within = new AbortController();
+  const over = new WorkOver(within.signal);
+  within.abort("gone");
+  assert.equal(over.signal.reason, "gone");
 });

@@ -31,7 +31,7 @@ function workflow(headers: RequestHeaders, fromBody: string | null): string | nu
 }
 
 /** Most parameters have no `_cmcp`, and are not copied to leave it out. */
-function withoutOwn(params: JsonObject): { own?: JsonValue; rest: JsonObject } {
+function apart(params: JsonObject): { own?: JsonValue; rest: JsonObject } {
   if (!Object.hasOwn(params, "_cmcp")) return { rest: params };
   const { _cmcp: own, ...rest } = params;
   return { ...(own === undefined ? {} : { own }), rest };
@@ -39,7 +39,7 @@ function withoutOwn(params: JsonObject): { own?: JsonValue; rest: JsonObject } {
 
 /** Takes `_cmcp` out of the parameters, so that nothing of it can go on to a tool. */
 export function takeCallerContext(headers: RequestHeaders, params: JsonObject | null): { context: CallerContext; params: JsonObject } {
-  const { own, rest } = withoutOwn(params ?? {});
+  const { own, rest } = apart(params ?? {});
   if (own !== undefined && !isJsonObject(own)) throw invalidParams("_cmcp must be an object");
   const unknown = Object.keys(own ?? {}).some((key) => !FIELDS.includes(key));
   if (unknown) throw invalidParams(`_cmcp may have ${FIELDS.join(", ")} and nothing else`);

@@ -41,3 +41,11 @@ void test("a decision follows every attribute a rule reads, however often it was
     assert.deepEqual(["/tmp", "/etc"].map((path) => other.decide(call({ path })).decision), ["deny", "allow"], "another bundle answers for itself");
   }
 });
+
+void test("a verdict names the rules of the bundle that was asked, whoever was answered the same before", async () => {
+  const labelled = (id: string): string => `@id("${id}") ${PERMIT_ALL}`;
+  const [first, second] = [await compile(labelled("first")), await compile(labelled("second"))];
+  for (let round = 0; round < 3; round += 1) assert.deepEqual([first, second].map((policy) => policy.decide(call()).rule), ["first", "second"]);
+  const verdict = first.decide(call());
+  assert.equal(first.decide(call()), verdict, "it is made once");
+});

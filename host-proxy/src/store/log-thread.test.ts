@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { existsSync, rmSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { test } from "node:test";
+import { temporaryDirectory } from "../testing/temporary-directory.ts";
+import { BlobStore } from "./blob-store.ts";
+import { LogThread } from "./log-thread.ts";
+
+const APPENDS = 6_000;
+/** Fills two pages by itself. */
+const BODY = Buffer.alloc(5_000, 7);
+const PAGE = 4_096;
+/** What the log may hold: what starts its moving, and what comes while it is moved. An append that has to move it itself does that at 8192 pages. */
+const FEW_PAGES = 7_000;
+
+const fail = (): never => assert.fail("the thread failed");
+
+function append(store: BlobStore, seq: number): void {
+  store.append("i", seq, [{ session: `s${seq % 32}`, kind: "entry", body: BODY }]);
+}
+
+function count(store: BlobStore): number {
+  return [...store.scan({})].flat().length;
+}
+
+await test("the log is moved while others append, begins anew, and is gone with the store", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const store = new BlobStore(path);
+  const thread = store.moveLogAside(fail);
+  let largest = 0;
+  for (let seq = 0; seq < APPENDS; seq += 1) {
+    append(store, seq);
+    largest = Math.max(largest, statSync(`${path}-wal`).size);
+    // What the thread says is heard between appends, and there are no more of them than calls could make.
+    if (seq % 8 === 0) await delay(1);
+  }
+  assert.ok(largest < FEW_PAGES * PAGE, `the log grew to ${Math.round(largest / PAGE)} pages`);
+  assert.ok(statSync(path).size > (BODY.length * APPENDS) / 2, "the file has what was moved");
+  assert.equal(count(store), APPENDS);
+  await thread?.close();
+  store.close();
+  assert.deepEqual([existsSync(`${path}-wal`), existsSync(`${path}-shm`)], [false, false], "the file alone is the whole store");
+  const again = new BlobStore(path);
+  assert.equal(count(again), APPENDS);
+  again.close();
+});
+
+await test("a process that dies while its log is moved has lost nothing", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const source = `
+    const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
+    const store = new BlobStore(${JSON.stringify(path)});
+    store.moveLogAside(() => process.exit(1));
+    const body = Buffer.alloc(${BODY.length}, 7);
+    for (let seq = 0; ; seq += 1) {
+      store.append("i", seq, [{ session: "s", kind: "entry", body }]);
+      process.stdout.write(seq + "\\n");
+      await new Promise(setImmediate);
+    }`;
+  for (const ms of [150, 400, 700]) {
+    rmSync(path, { force: true });
+    for (const end of ["-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
+    const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    await once(child.stdout, "data");
+    await delay(ms);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    // A line that was cut is of an append that came after the last whole one.
+    const appended = said.split("\n").length - 1;
+    const store = new BlobStore(path);
+    const kept = count(store);
+    assert.ok(kept >= appended && appended > 0, `${appended} were appended, ${kept} are there`);
+    store.close();
+  }
+});
+
+await test("a thread that fails says so, and is asked for nothing more", async (t) => {
+  const failed = Promise.withResolvers<void>();
+  // The thread holds no process.
+  const held = setInterval(() => undefined, 1_000);
+  t.after(() => clearInterval(held));
+  const thread = new LogThread(join(temporaryDirectory(t), "nowhere", "audit.db"), () => assert.fail("it moved something"), failed.resolve);
+  await failed.promise;
+  thread.appended(1_000_000);
+  await thread.close();
+});
+
+await test("without a thread appends move the log themselves", (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const store = new BlobStore(path);
+  for (let seq = 0; seq < APPENDS; seq += 1) append(store, seq);
+  const pages = statSync(`${path}-wal`).size / PAGE;
+  assert.ok(pages > FEW_PAGES && pages < 8_500, `the log grew to ${Math.round(pages)} pages`);
+  store.close();
+});
+
+await test("a store in memory has no log to move", () => {
+  assert.equal(new BlobStore(null).moveLogAside(fail), null);
+});

@@ -57,6 +57,7 @@ describe("the packed command line", () => {
       await writeFile(join(folder, "claim.json"), claim);
     } finally {
       assert.equal(await gateway.stop(), 0, "it stops in order, through the program that started it");
+      assert.doesNotMatch(gateway.log(), /thread that moves/, "the store's thread is in the package");
     }
     const verified = await run(["verify", "claim.json", "--allow-software-only", "--json"]);
     assert.equal(verified.code, 0, verified.stdout);

@@ -7,7 +7,7 @@ const MAX_KEPT_EVIDENCE = 1024 * 1024;
 
 /** What is kept with the claim of a closed session, so that a later instance, which has another key, can answer with it. */
 export async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
-  const file = JSON.stringify(writeEvidenceFile(evidence));
-  const kept = file.length <= MAX_KEPT_EVIDENCE ? { evidence: JSON.parse(file) as JsonObject } : {};
+  const file = JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject;
+  const kept = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
   return { bundle_signature: await bundleSignature(entries, sign), ...kept };
 }

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
+.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -20,12 +20,23 @@ build: setup ## bundle the enclave and the command line
 lint: setup
 	@$(NODE) node_modules/oxlint/bin/oxlint --type-aware --deny-warnings
 
+format: setup ## let the formatter lay out TypeScript and, where clang-format is installed, C
+	@$(NODE) node_modules/@biomejs/biome/bin/biome format --write .
+	@if command -v clang-format >/dev/null; then git ls-files '*.c' '*.h' | xargs clang-format -i; else echo "format: C is left alone, as clang-format is missing (apt-get install clang-format)"; fi
+
+format-check: setup
+	@$(NODE) node_modules/@biomejs/biome/bin/biome format .
+
+c-format-check: ## fail when clang-format would lay out C differently (needs clang-format 14)
+	@command -v clang-format >/dev/null || { echo "clang-format is missing: apt-get install clang-format" >&2; exit 1; }
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+
 types: setup
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
 
-check: lint types ## lint and types
+check: format-check lint types ## layout, lint and types
 
-test: check build ## lint, types and every test that needs nothing but this folder
+test: check build ## layout, lint, types and every test that needs nothing but this folder
 	@$(NODE) scripts/test.ts
 
 conformance: build ## the official conformance suite, directly and through the gateway

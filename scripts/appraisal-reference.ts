@@ -22,7 +22,8 @@ function typeOf({ type = "any", enum: values, const: only, items, minimum, maxim
   if (only !== undefined) return `\`${JSON.stringify(only)}\``;
   if (values !== undefined) return values.map((value) => `\`${value}\``).join(" ");
   if (items !== undefined) return `list of ${typeOf(items)}`;
-  if (type === "integer" && minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) return `integer, ${minimum} to ${maximum}`;
+  if (type === "integer" && minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER)
+    return `integer, ${minimum} to ${maximum}`;
   return type;
 }
 
@@ -34,14 +35,19 @@ function defaultOf(value: unknown): string {
 
 /** What stands at a path of the complete strict policy. */
 function strictValue(path: readonly string[]): unknown {
-  return path.reduce<unknown>((at, step) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[step] : undefined), preset("strict"));
+  return path.reduce<unknown>(
+    (at, step) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[step] : undefined),
+    preset("strict"),
+  );
 }
 
 function rowsOf(node: Node, path: readonly string[]): string {
   return Object.entries(node.properties ?? {})
     .map(([name, member]) => {
       const at = [...path, name];
-      return member.properties === undefined ? row([`\`${at.join(".")}\``, typeOf(member), defaultOf(strictValue(at)), member.description ?? ""]) : rowsOf(member, at);
+      return member.properties === undefined
+        ? row([`\`${at.join(".")}\``, typeOf(member), defaultOf(strictValue(at)), member.description ?? ""])
+        : rowsOf(member, at);
     })
     .join("");
 }
@@ -61,7 +67,9 @@ export const presetReference: GeneratedSection = {
   file: "docs/appraisal-policy.md",
   name: "presets",
   render: () => {
-    const rows = Object.entries(PRESETS).map(([name, { description, ...change }]) => row([`\`${name}\``, description, Object.keys(change).length === 0 ? "nothing" : `\`${JSON.stringify(change)}\``]));
+    const rows = Object.entries(PRESETS).map(([name, { description, ...change }]) =>
+      row([`\`${name}\``, description, Object.keys(change).length === 0 ? "nothing" : `\`${JSON.stringify(change)}\``]),
+    );
     return `\n${row(["preset", "for", "changes"])}${row(["---", "---", "---"])}${rows.join("")}\n`;
   },
 };

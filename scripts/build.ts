@@ -21,8 +21,18 @@ const common = { absWorkingDir: root, metafile: true } as const satisfies BuildO
 await rm(join(cli, "dist"), { recursive: true, force: true });
 await mkdir(join(cli, "dist/enclave"), { recursive: true });
 const [inEnclave, inWorker, inCommand] = await Promise.all([
-  build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { enclave: join(enclave, "src/main.ts") }, outdir: join(cli, "dist/enclave") }),
-  build({ ...ENCLAVE_SCRIPT, ...common, entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") }, outdir: join(cli, "dist/enclave") }),
+  build({
+    ...ENCLAVE_SCRIPT,
+    ...common,
+    entryPoints: { enclave: join(enclave, "src/main.ts") },
+    outdir: join(cli, "dist/enclave"),
+  }),
+  build({
+    ...ENCLAVE_SCRIPT,
+    ...common,
+    entryPoints: { "policy-worker": join(root, "packages/policy/src/compile-worker.ts") },
+    outdir: join(cli, "dist/enclave"),
+  }),
   build({
     ...BUNDLE,
     ...common,
@@ -32,19 +42,34 @@ const [inEnclave, inWorker, inCommand] = await Promise.all([
     outdir: join(cli, "dist"),
     outExtension: { ".js": ".mjs" },
     // CommonJS packages in an ES module bundle reach Node's built-ins through require, and Cedar its wasm through __dirname.
-    banner: { js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url),__dirname=import.meta.dirname+"/enclave";' },
+    banner: {
+      js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url),__dirname=import.meta.dirname+"/enclave";',
+    },
   }),
 ]);
 const cedar = createRequire(join(root, "packages/policy/package.json")).resolve("@cedar-policy/cedar-wasm/nodejs");
 await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));
 const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
-if (uncompiled !== null) process.stderr.write(`stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`);
+if (uncompiled !== null)
+  process.stderr.write(
+    `stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`,
+  );
 const addonless = await compileVsockAddon(join(cli, "dist/vsock.node"));
-if (addonless !== null) process.stderr.write(`machines cannot be reached by their CID, as the vsock addon cannot be compiled here: ${addonless.split("\n", 1)[0]}\n`);
+if (addonless !== null)
+  process.stderr.write(
+    `machines cannot be reached by their CID, as the vsock addon cannot be compiled here: ${addonless.split("\n", 1)[0]}\n`,
+  );
 const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, shipped));
 // For the bill of materials of an image, which holds the enclave's scripts and no package manager's lock file.
 const integrities = lockedPackages();
-const inImage = new Map((await bundledPackages(root, [inEnclave.metafile, inWorker.metafile])).map(({ name, version, licence }) => [`${name}@${version}`, { name, version, licence }]));
-const listed = [...inImage].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, entry]) => ({ ...entry, integrity: integrities.get(key) }));
+const inImage = new Map(
+  (await bundledPackages(root, [inEnclave.metafile, inWorker.metafile])).map(({ name, version, licence }) => [
+    `${name}@${version}`,
+    { name, version, licence },
+  ]),
+);
+const listed = [...inImage]
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([key, entry]) => ({ ...entry, integrity: integrities.get(key) }));
 await writeFile(join(cli, "dist/enclave/packages.json"), `${JSON.stringify(listed, null, 2)}\n`);

@@ -31,7 +31,11 @@ export async function bundledPackages(root: string, metafiles: readonly Metafile
   }
   return await Promise.all(
     [...folders].map(async (folder) => {
-      const { name, version, license } = JSON.parse(await readFile(join(root, folder, "package.json"), "utf8")) as { name: string; version: string; license?: string };
+      const { name, version, license } = JSON.parse(await readFile(join(root, folder, "package.json"), "utf8")) as {
+        name: string;
+        version: string;
+        license?: string;
+      };
       return { name, version, licence: license, folder };
     }),
   );

@@ -44,8 +44,14 @@ function keysOf(schema: Node, path: readonly string[] = []): Key[] {
     const node = bare(member);
     const at = [...path, name];
     // A mapping that says what it is for has a row of its own above those of its keys.
-    const own = node.properties === undefined || (node.description !== undefined && path.length > 0) ? [{ path: at, node }] : [];
-    return [...own, ...keysOf(node, at), ...keysOf(bare(node.items ?? {}), [...at, EACH]), ...keysOf(node.additionalProperties || {}, [...at, ANY_NAME])];
+    const own =
+      node.properties === undefined || (node.description !== undefined && path.length > 0) ? [{ path: at, node }] : [];
+    return [
+      ...own,
+      ...keysOf(node, at),
+      ...keysOf(bare(node.items ?? {}), [...at, EACH]),
+      ...keysOf(node.additionalProperties || {}, [...at, ANY_NAME]),
+    ];
   });
 }
 
@@ -59,7 +65,8 @@ function range({ minimum, exclusiveMinimum, maximum }: Node): string {
 function typeText(node: Node): string {
   if (node.const !== undefined) return `\`${String(node.const)}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(" ");
-  if (node.items !== undefined) return `list of ${typeText(bare(node.items))}${node.maxItems === undefined ? "" : `, at most ${node.maxItems}`}`;
+  if (node.items !== undefined)
+    return `list of ${typeText(bare(node.items))}${node.maxItems === undefined ? "" : `, at most ${node.maxItems}`}`;
   if (node.type === "object") return "map";
   return node.type === undefined ? "any" : `${String(node.type)}${range(node)}`;
 }
@@ -69,7 +76,8 @@ function samples({ const: only, enum: values, type, default: preset, minimum }: 
   if (only !== undefined) return [only];
   if (values !== undefined) return [...values];
   if (type === "boolean") return [!(preset === true)];
-  if (type === "integer" || type === "number") return [(typeof preset === "number" ? preset : (minimum ?? 0)) + (type === "number" ? 0.05 : 1)];
+  if (type === "integer" || type === "number")
+    return [(typeof preset === "number" ? preset : (minimum ?? 0)) + (type === "number" ? 0.05 : 1)];
   if (type === "array") return [[]];
   return type === "object" ? [{ sample: 1 }] : ["127.0.0.1:8000"];
 }
@@ -79,7 +87,9 @@ const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "CATALOG_R
 const TRY = { env: { CMCP_DEV_MODE: "1" } };
 
 function written(path: readonly string[], value: unknown): string {
-  return JSON.stringify(path.reduceRight<unknown>((inner, step) => (step === EACH ? [inner] : { [step]: inner }), value));
+  return JSON.stringify(
+    path.reduceRight<unknown>((inner, step) => (step === EACH ? [inner] : { [step]: inner }), value),
+  );
 }
 
 /** Which of a key's sample values this version refuses by name. */
@@ -98,14 +108,17 @@ function refusedOf({ path, node }: Key): unknown[] {
 const MEASURED = measuredConfigSchema.toJSONSchema({ io: "input", unrepresentable: "any" }) as Node;
 
 /** Keys that are measured where the launch document has what follows from them. */
-const FOLDED: Readonly<Record<string, readonly string[]>> = { "enclave.workflows": ["enclave", "principals", EACH, "workflows"] };
+const FOLDED: Readonly<Record<string, readonly string[]>> = {
+  "enclave.workflows": ["enclave", "principals", EACH, "workflows"],
+};
 
 /** Whether the key's value stands in what the enclave is launched with. */
 function isMeasured(key: readonly string[]): boolean {
   const path = FOLDED[key.join(".")] ?? key;
   let at: Node | undefined = MEASURED;
   for (const step of path) {
-    const member: Node | false | undefined = step === EACH ? at?.items : step === ANY_NAME ? at?.additionalProperties : at?.properties?.[step];
+    const member: Node | false | undefined =
+      step === EACH ? at?.items : step === ANY_NAME ? at?.additionalProperties : at?.properties?.[step];
     at = member === undefined || member === false ? undefined : bare(member);
   }
   return at !== undefined;
@@ -113,8 +126,11 @@ function isMeasured(key: readonly string[]): boolean {
 
 function refusedText({ node }: Key, refused: readonly unknown[]): string {
   if (refused.length === 0) return "";
-  if (node.enum !== undefined && refused.length < node.enum.length) return ` **Refused today:** ${refused.map((value) => `\`${String(value)}\``).join(" ")}.`;
-  return node.default === undefined ? " **Refused today** when set." : ` **Refused today:** anything but \`${JSON.stringify(node.default)}\`.`;
+  if (node.enum !== undefined && refused.length < node.enum.length)
+    return ` **Refused today:** ${refused.map((value) => `\`${String(value)}\``).join(" ")}.`;
+  return node.default === undefined
+    ? " **Refused today** when set."
+    : ` **Refused today:** anything but \`${JSON.stringify(node.default)}\`.`;
 }
 
 function presetText({ default: preset }: Node): string {
@@ -124,7 +140,13 @@ function presetText({ default: preset }: Node): string {
 function table(keys: readonly Key[]): string {
   const rows = keys.map((key) => {
     const refused = refusedText(key, refusedOf(key));
-    return row([`\`${key.path.join(".").replaceAll(`.${EACH}`, EACH)}\``, typeText(key.node), presetText(key.node), isMeasured(key.path) ? "yes" : "", `${key.node.description ?? ""}${refused}`]);
+    return row([
+      `\`${key.path.join(".").replaceAll(`.${EACH}`, EACH)}\``,
+      typeText(key.node),
+      presetText(key.node),
+      isMeasured(key.path) ? "yes" : "",
+      `${key.node.description ?? ""}${refused}`,
+    ]);
   });
   return `\n${row(["key", "type", "default", "measured", "meaning"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`;
 }
@@ -132,7 +154,12 @@ function table(keys: readonly Key[]): string {
 function render(): string {
   const keys = keysOf(configSchema.toJSONSchema({ io: "input" }) as Node);
   const groups = new Set(["", ...keys.map(({ path }) => (path.length > 1 ? (path[0] ?? "") : ""))]);
-  return [...groups].map((group) => `\n### ${group === "" ? "Top level" : `\`${group}\``}\n${table(keys.filter(({ path }) => (path.length > 1 ? path[0] : "") === group))}`).join("");
+  return [...groups]
+    .map(
+      (group) =>
+        `\n### ${group === "" ? "Top level" : `\`${group}\``}\n${table(keys.filter(({ path }) => (path.length > 1 ? path[0] : "") === group))}`,
+    )
+    .join("");
 }
 
 /** The tables of docs/configuration.md. */

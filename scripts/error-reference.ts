@@ -28,7 +28,13 @@ async function render(): Promise<string> {
   if (missing.length > 0) throw new Error(`not found in the source: ${missing.join(", ")}`);
   return [...groups]
     .map(([heading, codes]) => {
-      const rows = codes.map((code) => row([`\`${code}\``, ERROR_CODES[code].http === null ? "" : String(ERROR_CODES[code].http), ERROR_CODES[code].action]));
+      const rows = codes.map((code) =>
+        row([
+          `\`${code}\``,
+          ERROR_CODES[code].http === null ? "" : String(ERROR_CODES[code].http),
+          ERROR_CODES[code].action,
+        ]),
+      );
       return `\n### ${heading}\n\n${row(["code", "HTTP", "what to do"])}${row(["---", "---", "---"])}${rows.join("")}`;
     })
     .join("");

@@ -32,7 +32,9 @@ async function locate({ file, name }: GeneratedSection): Promise<Located> {
 }
 
 /** The section as it stands in its file, and as it should. @throws Error when the file has no markers for it */
-export async function compareSection(section: GeneratedSection): Promise<{ readonly written: string; readonly wanted: string }> {
+export async function compareSection(
+  section: GeneratedSection,
+): Promise<{ readonly written: string; readonly wanted: string }> {
   const { text, from, to } = await locate(section);
   return { written: text.slice(from, to), wanted: await section.render() };
 }

@@ -22,8 +22,16 @@ interface Listed {
 /** Every package of the workspace that is installed here, with its licence; needs no network. */
 export function installedPackages(): InstalledPackage[] {
   const pnpm = join(root, "toolchain/node_modules/pnpm/bin/pnpm.cjs");
-  const listed = JSON.parse(execFileSync(process.execPath, [pnpm, "licenses", "list", "--json"], { cwd: root, encoding: "utf8", maxBuffer: 32 * 1024 * 1024 })) as Record<string, readonly Listed[]>;
-  return Object.entries(listed).flatMap(([licence, packages]) => packages.flatMap(({ name, versions }) => versions.map((version) => ({ name, version, licence }))));
+  const listed = JSON.parse(
+    execFileSync(process.execPath, [pnpm, "licenses", "list", "--json"], {
+      cwd: root,
+      encoding: "utf8",
+      maxBuffer: 32 * 1024 * 1024,
+    }),
+  ) as Record<string, readonly Listed[]>;
+  return Object.entries(listed).flatMap(([licence, packages]) =>
+    packages.flatMap(({ name, versions }) => versions.map((version) => ({ name, version, licence }))),
+  );
 }
 
 /** `name@version` of every package whose code is in the shipped bundles, or that the package of the command line brings. */
@@ -32,9 +40,13 @@ export function shippedPackages(): Map<string, string> {
   const shipped = new Map<string, string>();
   for (const section of notices.split(`${"-".repeat(80)}\n`)) {
     const [, name, version, licence] = /^\s*(\S+) (\S+) \((.*)\)$/m.exec(section) ?? [];
-    if (name !== undefined && version !== undefined && licence !== undefined) shipped.set(`${name}@${version}`, licence);
+    if (name !== undefined && version !== undefined && licence !== undefined)
+      shipped.set(`${name}@${version}`, licence);
   }
-  const manifest = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> };
+  const manifest = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as {
+    dependencies?: Record<string, string>;
+    optionalDependencies?: Record<string, string>;
+  };
   const installed = new Map(installedPackages().map(({ name, version, licence }) => [`${name}@${version}`, licence]));
   for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
     const key = `${name}@${version}`;

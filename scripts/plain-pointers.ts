@@ -13,7 +13,10 @@ export const plainPointers: Plugin = {
       const library = await readFile(path, "utf8");
       const renamed = library.replace("export function encodePointer(", "function encodeAnyPointer(");
       if (renamed === library) throw new Error("the schema library encodes pointers in another way than it did");
-      return { contents: `${renamed}\nconst PLAIN_POINTER = /^[\\w.-]*$/;\nexport function encodePointer(name) {\n  return PLAIN_POINTER.test(name) ? name : encodeAnyPointer(name);\n}\n`, loader: "js" };
+      return {
+        contents: `${renamed}\nconst PLAIN_POINTER = /^[\\w.-]*$/;\nexport function encodePointer(name) {\n  return PLAIN_POINTER.test(name) ? name : encodeAnyPointer(name);\n}\n`,
+        loader: "js",
+      };
     });
   },
 };

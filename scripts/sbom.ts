@@ -17,7 +17,12 @@ function licenceOf(text: string): Models.License {
 }
 
 /** A component of the registry: package URL as the purl specification has it for npm. */
-function packageComponent(key: string, integrity: string, licence: string | undefined, shipped: boolean): Models.Component {
+function packageComponent(
+  key: string,
+  integrity: string,
+  licence: string | undefined,
+  shipped: boolean,
+): Models.Component {
   const at = key.lastIndexOf("@");
   const [name, version] = [key.slice(0, at), key.slice(at + 1)];
   const [group, bare] = name.startsWith("@") ? name.split("/") : [undefined, name];
@@ -30,29 +35,48 @@ function packageComponent(key: string, integrity: string, licence: string | unde
     purl,
     bomRef: purl,
     scope: shipped ? Enums.ComponentScope.Required : Enums.ComponentScope.Excluded,
-    hashes: new Models.HashDictionary([[algorithm === "sha512" ? Enums.HashAlgorithm["SHA-512"] : Enums.HashAlgorithm["SHA-1"], Buffer.from(base64, "base64").toString("hex")]]),
+    hashes: new Models.HashDictionary([
+      [
+        algorithm === "sha512" ? Enums.HashAlgorithm["SHA-512"] : Enums.HashAlgorithm["SHA-1"],
+        Buffer.from(base64, "base64").toString("hex"),
+      ],
+    ]),
   });
   if (licence !== undefined) component.licenses.add(licenceOf(licence));
   return component;
 }
 
 function bundleComponents(): Models.Component[] {
-  const files = readdirSync(join(root, DIST), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = readdirSync(join(root, DIST), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
   return files.map((entry) => {
     const path = join(entry.parentPath, entry.name).slice(join(root, DIST).length + 1);
-    const sha256 = createHash("sha256").update(readFileSync(join(root, DIST, path))).digest("hex");
-    return new Models.Component(Enums.ComponentType.File, path, { bomRef: `file:${path}`, hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256]]) });
+    const sha256 = createHash("sha256")
+      .update(readFileSync(join(root, DIST, path)))
+      .digest("hex");
+    return new Models.Component(Enums.ComponentType.File, path, {
+      bomRef: `file:${path}`,
+      hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256]]),
+    });
   });
 }
 
 /** The bill of materials of what is built and installed now, as JSON text. */
 export function makeSbom(): string {
   const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as { version: string };
-  const product = new Models.Component(Enums.ComponentType.Application, "cli", { group: "@cmcp", version, bomRef: "cmcp", purl: `pkg:npm/%40cmcp/cli@${version}` });
+  const product = new Models.Component(Enums.ComponentType.Application, "cli", {
+    group: "@cmcp",
+    version,
+    bomRef: "cmcp",
+    purl: `pkg:npm/%40cmcp/cli@${version}`,
+  });
   product.licenses.add(new Models.SpdxLicense("MIT"));
   for (const file of bundleComponents()) product.components.add(file);
   const bom = new Models.Bom({ metadata: new Models.Metadata({ component: product }) });
-  const licences = new Map(installedPackages().map(({ name, version: installed, licence }) => [`${name}@${installed}`, licence]));
+  const licences = new Map(
+    installedPackages().map(({ name, version: installed, licence }) => [`${name}@${installed}`, licence]),
+  );
   const shipped = shippedPackages();
   for (const [key, integrity] of lockedPackages()) {
     const component = packageComponent(key, integrity, licences.get(key), shipped.has(key));

@@ -7,7 +7,13 @@ import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../enclave-image/src/measure/testing/downloads.ts";
 import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";
 
-const EVERYTHING = ["packages/*/src/**/*.test.ts", "attestation/src/**/*.test.ts", "host-proxy/src/**/*.test.ts", "enclave-image/src/**/*.test.ts", "test/**/*.test.ts"];
+const EVERYTHING = [
+  "packages/*/src/**/*.test.ts",
+  "attestation/src/**/*.test.ts",
+  "host-proxy/src/**/*.test.ts",
+  "enclave-image/src/**/*.test.ts",
+  "test/**/*.test.ts",
+];
 /** What cannot be brought here: skips for these reasons are no failure where nothing may be skipped. */
 const EXCUSED: readonly string[] = [
   NO_SHARED_FOLDER,
@@ -19,14 +25,33 @@ const LOG = ".cache/test.log";
 mkdirSync(".cache", { recursive: true });
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
-const reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout", "--test-reporter=spec", `--test-reporter-destination=${LOG}`];
-const run = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", ...options, ...reporters, ...(wanted.length > 0 ? wanted : EVERYTHING)], { stdio: "inherit" });
+const reporters = [
+  "--test-reporter=dot",
+  "--test-reporter-destination=stdout",
+  "--test-reporter=spec",
+  `--test-reporter-destination=${LOG}`,
+];
+const run = spawnSync(
+  process.execPath,
+  [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    "--test-concurrency=2",
+    ...options,
+    ...reporters,
+    ...(wanted.length > 0 ? wanted : EVERYTHING),
+  ],
+  { stdio: "inherit" },
+);
 
 const log = readFileSync(LOG, "utf8");
 const count = (name: string): number => Number(new RegExp(`^ℹ ${name} (\\d+)$`, "m").exec(log)?.[1] ?? "0");
 const [passed, failed, skipped] = [count("pass"), count("fail"), count("skipped")];
 if (failed > 0) process.stdout.write(`${log.slice(log.indexOf("✖ failing tests:"))}\n`);
-const skips = log.split("\n").filter((line) => line.includes("# SKIP") || line.trimStart().startsWith("﹣")).map((line) => line.trim());
+const skips = log
+  .split("\n")
+  .filter((line) => line.includes("# SKIP") || line.trimStart().startsWith("﹣"))
+  .map((line) => line.trim());
 const excused = skips.filter((line) => EXCUSED.some((reason) => line.includes(reason)));
 for (const line of skips) if (!excused.includes(line)) process.stdout.write(`skipped: ${line}\n`);
 for (const reason of EXCUSED) {

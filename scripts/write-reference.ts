@@ -5,4 +5,5 @@ import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
 import { writeSection } from "./generated-section.ts";
 
-for (const section of [configReference, errorReference, dependencyReference, appraisalReference, presetReference]) await writeSection(section);
+for (const section of [configReference, errorReference, dependencyReference, appraisalReference, presetReference])
+  await writeSection(section);

@@ -8,15 +8,28 @@ import { NO_SWTPM, Swtpm } from "./tpm/transport/testing/swtpm.ts";
 
 const REPORT_DATA = new Uint8Array(64).fill(3);
 const document = Buffer.from("launch document");
-const DIGESTS = { sha256: new Uint8Array(createHash("sha256").update(document).digest()), sha384: new Uint8Array(createHash("sha384").update(document).digest()) };
+const DIGESTS = {
+  sha256: new Uint8Array(createHash("sha256").update(document).digest()),
+  sha384: new Uint8Array(createHash("sha384").update(document).digest()),
+};
 const OTHER = { sha256: new Uint8Array(32).fill(1), sha384: new Uint8Array(48).fill(1) };
 const MISMATCH = { code: "LAUNCH_DIGEST_MISMATCH" };
 
-const access = (change: Partial<AttesterAccess> = {}): AttesterAccess => ({ tpm: null, derivedKey: null, tdReport: () => Promise.reject(new Error("no local report")), dialMetadata: () => Promise.reject(new Error("no metadata service")), ...change });
+const access = (change: Partial<AttesterAccess> = {}): AttesterAccess => ({
+  tpm: null,
+  derivedKey: null,
+  tdReport: () => Promise.reject(new Error("no local report")),
+  dialMetadata: () => Promise.reject(new Error("no metadata service")),
+  ...change,
+});
 
 test("software carries no launch and says so", async () => {
   const attester = attesterOf("software-only", access());
-  assert.deepEqual(await attester.bindLaunch(DIGESTS), { carrier: "none", platform: "software-only", measurement: `sha256:${"0".repeat(64)}` });
+  assert.deepEqual(await attester.bindLaunch(DIGESTS), {
+    carrier: "none",
+    platform: "software-only",
+    measurement: `sha256:${"0".repeat(64)}`,
+  });
   assert.equal((await attester.collect(REPORT_DATA, 1)).platform, "software-only");
   assert.equal((await attester.sealing()).kind, "none");
 });
@@ -35,7 +48,11 @@ test("SEV-SNP was launched for the document whose SHA-256 is in HOST_DATA and fo
     },
   });
   const attester = attesterOf("sev-snp", access({ tsm: { files, folder: files.folder } }));
-  assert.deepEqual(await attester.bindLaunch(DIGESTS), { carrier: "HOST_DATA", platform: "amd-sev-snp", measurement: `sha384:${Buffer.from(genuine.subarray(0x90, 0xc0)).toString("hex")}` });
+  assert.deepEqual(await attester.bindLaunch(DIGESTS), {
+    carrier: "HOST_DATA",
+    platform: "amd-sev-snp",
+    measurement: `sha384:${Buffer.from(genuine.subarray(0x90, 0xc0)).toString("hex")}`,
+  });
   await assert.rejects(attester.bindLaunch(OTHER), MISMATCH);
   const evidence = await attester.collect(REPORT_DATA, 1);
   assert.equal(evidence.platform, "amd-sev-snp");
@@ -47,22 +64,41 @@ test("TDX was launched for the document whose SHA-384 is in MRCONFIGID and for n
   report.fill(0xcd, 528, 576);
   report.set(DIGESTS.sha384, 576);
   const attester = attesterOf("tdx", access({ tdReport: () => Promise.resolve(report) }));
-  assert.deepEqual(await attester.bindLaunch(DIGESTS), { carrier: "MRCONFIGID", platform: "intel-tdx", measurement: `sha384:${"cd".repeat(48)}` });
+  assert.deepEqual(await attester.bindLaunch(DIGESTS), {
+    carrier: "MRCONFIGID",
+    platform: "intel-tdx",
+    measurement: `sha384:${"cd".repeat(48)}`,
+  });
   await assert.rejects(attester.bindLaunch(OTHER), MISMATCH);
   await assert.rejects(attesterOf("tdx", access()).collect(REPORT_DATA, 1), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
 });
 
 test("a TPM is told the launch, once, and a machine without one has neither", async (t) => {
-  for (const provider of ["tpm", "azure-cvm"] as const) await assert.rejects(attesterOf(provider, access()).bindLaunch(DIGESTS), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  for (const provider of ["tpm", "azure-cvm"] as const)
+    await assert.rejects(attesterOf(provider, access()).bindLaunch(DIGESTS), {
+      code: "ATTESTATION_REPORT_UNAVAILABLE",
+    });
   const swtpm = await Swtpm.start();
   if (swtpm === null) return t.skip(NO_SWTPM);
   t.after(async () => await swtpm.stop());
   const attester = attesterOf("tpm", access({ tpm: { kind: "socket", path: swtpm.socket } }));
-  const image = { carrier: "PCR 15", platform: "tpm2", measurement: `sha256:${createHash("sha256").update(new Uint8Array(32 * 15)).digest("hex")}` };
+  const image = {
+    carrier: "PCR 15",
+    platform: "tpm2",
+    measurement: `sha256:${createHash("sha256")
+      .update(new Uint8Array(32 * 15))
+      .digest("hex")}`,
+  };
   assert.deepEqual(await attester.bindLaunch(DIGESTS), image);
   assert.deepEqual(await attester.bindLaunch(DIGESTS), image, "the launch is not part of what was started");
   await assert.rejects(attester.bindLaunch(OTHER), MISMATCH);
   assert.equal((await attester.collect(REPORT_DATA, 1)).platform, "tpm2");
-  await assert.rejects(attesterOf("azure-cvm", access({ tpm: { kind: "socket", path: swtpm.socket } })).collect(REPORT_DATA, 1), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
-  await assert.rejects(attesterOf("tpm", access({ tpm: { kind: "device", path: "/dev/no-tpm" } })).collect(REPORT_DATA, 1), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  await assert.rejects(
+    attesterOf("azure-cvm", access({ tpm: { kind: "socket", path: swtpm.socket } })).collect(REPORT_DATA, 1),
+    { code: "ATTESTATION_REPORT_UNAVAILABLE" },
+  );
+  await assert.rejects(
+    attesterOf("tpm", access({ tpm: { kind: "device", path: "/dev/no-tpm" } })).collect(REPORT_DATA, 1),
+    { code: "ATTESTATION_REPORT_UNAVAILABLE" },
+  );
 });

@@ -57,7 +57,12 @@ export interface Attester {
 
 /** The attester of a provider that was found. */
 export function attesterOf(provider: Provider, access: AttesterAccess): Attester {
-  const sealing = async (): Promise<Sealing> => await sealingOf(provider, { openTpm: tpmOf(access), derivedKey: access.derivedKey, ...(access.tsm === undefined ? {} : { tsm: access.tsm }) });
+  const sealing = async (): Promise<Sealing> =>
+    await sealingOf(provider, {
+      openTpm: tpmOf(access),
+      derivedKey: access.derivedKey,
+      ...(access.tsm === undefined ? {} : { tsm: access.tsm }),
+    });
   return { provider, sealing, ...collectorOf(provider, access) };
 }
 
@@ -83,7 +88,10 @@ function collectorOf(provider: Provider, access: AttesterAccess): Pick<Attester,
       };
     case "azure-cvm": {
       const collector = new AzureCollector({ ...tpmSourceOf(access), metadata: metadataOver(access.dialMetadata) });
-      return { bindLaunch: measuring(access, readParavisor), collect: async (reportData, now) => await collector.collect(reportData, now) };
+      return {
+        bindLaunch: measuring(access, readParavisor),
+        collect: async (reportData, now) => await collector.collect(reportData, now),
+      };
     }
     case "tpm":
       return {
@@ -92,7 +100,8 @@ function collectorOf(provider: Provider, access: AttesterAccess): Pick<Attester,
       };
     case "software-only":
       return {
-        bindLaunch: () => Promise.resolve({ carrier: "none", platform: "software-only", measurement: SOFTWARE_MEASUREMENT }),
+        bindLaunch: () =>
+          Promise.resolve({ carrier: "none", platform: "software-only", measurement: SOFTWARE_MEASUREMENT }),
         collect: (reportData, now) => Promise.resolve(collectSoftware(reportData, now)),
       };
   }
@@ -112,7 +121,10 @@ function tpmSourceOf(access: Pick<AttesterAccess, "tpm">): TpmSource {
 }
 
 /** Measures the launch into the TPM, which could not be told it before. */
-function measuring(access: AttesterAccess, describe: (tpm: Tpm) => Promise<Omit<BoundLaunch, "carrier">>): Attester["bindLaunch"] {
+function measuring(
+  access: AttesterAccess,
+  describe: (tpm: Tpm) => Promise<Omit<BoundLaunch, "carrier">>,
+): Attester["bindLaunch"] {
   return async ({ sha256 }) =>
     await withTpm({ open: tpmOf(access) }, async (tpm) => {
       const started = await describe(tpm);

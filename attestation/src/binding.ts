@@ -46,14 +46,16 @@ export function sessionBindingInput(chainRoot: string): Uint8Array<ArrayBuffer> 
 
 /** Input of an instance's binding: the canonical JSON of what it answers for. Throws `INTERNAL` for a nonce out of bounds. */
 export function instanceBindingInput(binding: InstanceBinding): Uint8Array<ArrayBuffer> {
-  if (binding.nonce.length < 1 || binding.nonce.length > 128) throw new CmcpError("INTERNAL", "a nonce has 1 to 128 characters");
+  if (binding.nonce.length < 1 || binding.nonce.length > 128)
+    throw new CmcpError("INTERNAL", "a nonce has 1 to 128 characters");
   const { purpose, nonce, keys, policy_hash, catalog_hash, enforcement_mode, launch_digest } = binding;
   return canonicalBytes({ purpose, nonce, keys, policy_hash, catalog_hash, enforcement_mode, launch_digest });
 }
 
 /** The 64 bytes of report_data from its two halves of 32. Throws `INTERNAL` for any other lengths. */
 export function joinReportData(thumbprint: Uint8Array, commitment: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (thumbprint.length !== 32 || commitment.length !== 32) throw new CmcpError("INTERNAL", "report_data is made of two halves of 32 bytes");
+  if (thumbprint.length !== 32 || commitment.length !== 32)
+    throw new CmcpError("INTERNAL", "report_data is made of two halves of 32 bytes");
   const bytes = new Uint8Array(REPORT_DATA_BYTES);
   bytes.set(thumbprint);
   bytes.set(commitment, 32);

@@ -29,7 +29,11 @@ export function claimEvidence({ parts }: Evidence): ClaimEvidence | undefined {
     case "tdx":
       return { raw_evidence: toBase64(parts.quote) };
     case "tpm":
-      return { raw_evidence: toBase64(parts.tpm.keyQuote.attest), quote_signature: toBase64(parts.tpm.keyQuote.signature), ...chain(parts.tpm.certificates) };
+      return {
+        raw_evidence: toBase64(parts.tpm.keyQuote.attest),
+        quote_signature: toBase64(parts.tpm.keyQuote.signature),
+        ...chain(parts.tpm.certificates),
+      };
     case "azure-cvm":
       return { raw_evidence: toBase64(parts.tdQuote ?? azureEnvelope(parts)) };
   }
@@ -50,7 +54,11 @@ function pem(label: string, der: Uint8Array): string {
 }
 
 /** The one-file form of Azure evidence that claims of this format already carry. */
-function azureEnvelope({ hclReport, tpm, certificates }: Extract<EvidenceParts, { provider: "azure-cvm" }>): Uint8Array {
+function azureEnvelope({
+  hclReport,
+  tpm,
+  certificates,
+}: Extract<EvidenceParts, { provider: "azure-cvm" }>): Uint8Array {
   const { hardwareReport, runtimeData } = parseHclReport(hclReport);
   const envelope = {
     v: 1,

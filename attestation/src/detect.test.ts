@@ -34,39 +34,68 @@ test("hardware is taken in order of its root of trust", () => {
     [machine(["/dev/tpmrm0"]), "tpm", []],
     [machine(["/dev/tpm0"], "another tag"), "tpm", []],
   ];
-  for (const [found, provider, passedOver] of strongest) assert.deepEqual(detectProvider("auto", false, found), { provider, passedOver });
+  for (const [found, provider, passedOver] of strongest)
+    assert.deepEqual(detectProvider("auto", false, found), { provider, passedOver });
 });
 
 test("in development the machine's TPM is left alone unless it is asked for by name", () => {
-  assert.deepEqual(detectProvider("auto", true, machine(["/dev/tpmrm0"], AZURE)), { provider: "software-only", passedOver: ["azure-cvm", "tpm"] });
-  assert.deepEqual(detectProvider("auto", true, machine(EVERYTHING)), { provider: "sev-snp", passedOver: ["tdx", "tpm"] });
+  assert.deepEqual(detectProvider("auto", true, machine(["/dev/tpmrm0"], AZURE)), {
+    provider: "software-only",
+    passedOver: ["azure-cvm", "tpm"],
+  });
+  assert.deepEqual(detectProvider("auto", true, machine(EVERYTHING)), {
+    provider: "sev-snp",
+    passedOver: ["tdx", "tpm"],
+  });
   assert.deepEqual(detectProvider("tpm", true, machine(EVERYTHING)), { provider: "tpm", passedOver: [] });
 });
 
 test("an Azure tag without a TPM is no confidential machine", () => {
-  assert.throws(() => detectProvider("azure-cvm", false, machine([], AZURE)), { ...UNSUPPORTED, message: /chassis tag and a TPM/ });
+  assert.throws(() => detectProvider("azure-cvm", false, machine([], AZURE)), {
+    ...UNSUPPORTED,
+    message: /chassis tag and a TPM/,
+  });
   assert.throws(() => detectProvider("azure-cvm", false, machine(["/dev/tpmrm0"])), UNSUPPORTED);
 });
 
 test("a provider asked for by name is taken where it is and refused where it is not", () => {
   for (const setting of ["sev-snp", "tdx", "azure-cvm", "tpm"] satisfies Provider[]) {
     for (const development of [true, false]) {
-      assert.deepEqual(detectProvider(setting, development, machine(EVERYTHING, AZURE)), { provider: setting, passedOver: [] });
-      assert.throws(() => detectProvider(setting, development, machine([])), { ...UNSUPPORTED, message: new RegExp(` ${setting} `) });
+      assert.deepEqual(detectProvider(setting, development, machine(EVERYTHING, AZURE)), {
+        provider: setting,
+        passedOver: [],
+      });
+      assert.throws(() => detectProvider(setting, development, machine([])), {
+        ...UNSUPPORTED,
+        message: new RegExp(` ${setting} `),
+      });
     }
   }
-  for (const development of [true, false]) assert.throws(() => detectProvider("opaque", development, machine(EVERYTHING)), { ...UNSUPPORTED, message: /no assurance/ });
+  for (const development of [true, false])
+    assert.throws(() => detectProvider("opaque", development, machine(EVERYTHING)), {
+      ...UNSUPPORTED,
+      message: /no assurance/,
+    });
 });
 
 test("an image has the provider of its platform and takes no document for another, development or not", () => {
-  const providers: readonly (readonly [ImagePlatform, Provider])[] = [["sev-snp", "sev-snp"], ["tdx", "tdx"], ["vtpm", "tpm"]];
+  const providers: readonly (readonly [ImagePlatform, Provider])[] = [
+    ["sev-snp", "sev-snp"],
+    ["tdx", "tdx"],
+    ["vtpm", "tpm"],
+  ];
   for (const [image, provider] of providers) {
     // Whatever devices the host shows besides.
     for (const here of [machine([], "", image), machine(EVERYTHING, AZURE, image)]) {
       for (const development of [true, false]) {
-        for (const setting of [provider, "auto"] as const) assert.deepEqual(detectProvider(setting, development, here), { provider, passedOver: [] });
+        for (const setting of [provider, "auto"] as const)
+          assert.deepEqual(detectProvider(setting, development, here), { provider, passedOver: [] });
         for (const other of ["sev-snp", "tdx", "azure-cvm", "tpm", "software-only"] as const) {
-          if (other !== provider) assert.throws(() => detectProvider(other, development, here), { ...UNSUPPORTED, message: new RegExp(`${other} is not what this image was started as: its command line says ${image}`) });
+          if (other !== provider)
+            assert.throws(() => detectProvider(other, development, here), {
+              ...UNSUPPORTED,
+              message: new RegExp(`${other} is not what this image was started as: its command line says ${image}`),
+            });
         }
       }
     }

@@ -29,14 +29,29 @@ const hasTpm = (machine: Machine): boolean => machine.tpm() !== null;
 
 /** In the order they are looked for: the stronger root of trust first. */
 const HARDWARE: readonly Hardware[] = [
-  { name: "sev-snp", found: (machine) => machine.exists("/dev/sev-guest"), needs: "/dev/sev-guest", measuresLaunch: false },
+  {
+    name: "sev-snp",
+    found: (machine) => machine.exists("/dev/sev-guest"),
+    needs: "/dev/sev-guest",
+    measuresLaunch: false,
+  },
   { name: "tdx", found: (machine) => machine.exists("/dev/tdx_guest"), needs: "/dev/tdx_guest", measuresLaunch: false },
-  { name: "azure-cvm", found: (machine) => hasTpm(machine) && machine.chassisTag() === AZURE_CHASSIS_TAG, needs: "Azure's chassis tag and a TPM", measuresLaunch: true },
+  {
+    name: "azure-cvm",
+    found: (machine) => hasTpm(machine) && machine.chassisTag() === AZURE_CHASSIS_TAG,
+    needs: "Azure's chassis tag and a TPM",
+    measuresLaunch: true,
+  },
   { name: "tpm", found: hasTpm, needs: "/dev/tpmrm0 or /dev/tpm0", measuresLaunch: true },
 ];
 
 /** The one provider of an image. The command line that names the platform is measured, so nobody else has a say. */
-const OF_IMAGE: Readonly<Record<ImagePlatform, Provider>> = { "sev-snp": "sev-snp", tdx: "tdx", vtpm: "tpm", none: "software-only" };
+const OF_IMAGE: Readonly<Record<ImagePlatform, Provider>> = {
+  "sev-snp": "sev-snp",
+  tdx: "tdx",
+  vtpm: "tpm",
+  none: "software-only",
+};
 
 /** The provider of an image that was started as `platform`, whatever a launch document says. */
 export function providerOfImage(platform: ImagePlatform): Provider {
@@ -70,12 +85,16 @@ export function detectProvider(setting: ProviderSetting, developmentMode: boolea
 
 function ofImage(image: ImagePlatform, setting: ProviderSetting, developmentMode: boolean): Detection {
   const provider = providerOfImage(image);
-  if (setting !== "auto" && setting !== provider) throw unsupported(`attestation.provider ${setting} is not what this image was started as: its command line says ${image}`);
+  if (setting !== "auto" && setting !== provider)
+    throw unsupported(
+      `attestation.provider ${setting} is not what this image was started as: its command line says ${image}`,
+    );
   return provider === "software-only" ? software(developmentMode, []) : { provider, passedOver: [] };
 }
 
 function software(developmentMode: boolean, passedOver: readonly Provider[]): Detection {
-  if (!developmentMode) throw unsupported("software-only attestation proves nothing and starts only with CMCP_DEV_MODE=1");
+  if (!developmentMode)
+    throw unsupported("software-only attestation proves nothing and starts only with CMCP_DEV_MODE=1");
   return { provider: "software-only", passedOver };
 }
 

@@ -15,9 +15,13 @@ interface ImageEnvironment {
  * What the image that this process runs in was started as; `null` outside an image.
  * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for an image whose PID 1 does not say it, which must not pass for a process
  */
-export function imagePlatformOf({ CMCP_IMAGE_PLATFORM: name = "", CMCP_VSOCK_ADDON: addon = "" }: ImageEnvironment): ImagePlatform | null {
+export function imagePlatformOf({
+  CMCP_IMAGE_PLATFORM: name = "",
+  CMCP_VSOCK_ADDON: addon = "",
+}: ImageEnvironment): ImagePlatform | null {
   if (name === "" && addon === "") return null;
   const platform = PLATFORMS.find((known) => known === name);
-  if (platform === undefined) throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "this image does not say what it was started as");
+  if (platform === undefined)
+    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "this image does not say what it was started as");
   return platform;
 }

@@ -1,6 +1,14 @@
 export { attesterOf, type Attester, type AttesterAccess } from "./attester.ts";
 export { METADATA_HOST, METADATA_PORT } from "./azure/metadata.ts";
-export { instanceBindingInput, joinReportData, REPORT_DATA_BYTES, sessionBindingInput, thumbprintInput, type InstanceBinding, type SigningJwk } from "./binding.ts";
+export {
+  instanceBindingInput,
+  joinReportData,
+  REPORT_DATA_BYTES,
+  sessionBindingInput,
+  thumbprintInput,
+  type InstanceBinding,
+  type SigningJwk,
+} from "./binding.ts";
 export { claimEvidence, type ClaimEvidence } from "./claim-evidence.ts";
 export { detectProvider, providerOfImage, type Detection, type Provider, type ProviderSetting } from "./detect.ts";
 export type { EvidenceJson } from "./evidence-file/schema.ts";

@@ -23,5 +23,9 @@ export interface BoundLaunch {
 
 /** @throws CmcpError `LAUNCH_DIGEST_MISMATCH` when the hardware was launched for another document, or for none. */
 export function requireCarried(carrier: LaunchCarrier, carried: Uint8Array, expected: Uint8Array): void {
-  if (!bytesEqual(carried, expected)) throw new CmcpError("LAUNCH_DIGEST_MISMATCH", `${carrier} of this machine is not the digest of the launch document`);
+  if (!bytesEqual(carried, expected))
+    throw new CmcpError(
+      "LAUNCH_DIGEST_MISMATCH",
+      `${carrier} of this machine is not the digest of the launch document`,
+    );
 }

@@ -24,5 +24,8 @@ test("a file longer than the key is no key", async () => {
   writeFileSync(join(folder, "derived-key"), new Uint8Array(33).fill(7));
   const derivedKey = localDerivedKey(folder);
   assert.ok(derivedKey !== null);
-  await assert.rejects(seal(snpSecret(derivedKey), { launchDigest: new Uint8Array(32), purpose: "test" }, new Uint8Array(1)), UNAVAILABLE);
+  await assert.rejects(
+    seal(snpSecret(derivedKey), { launchDigest: new Uint8Array(32), purpose: "test" }, new Uint8Array(1)),
+    UNAVAILABLE,
+  );
 });

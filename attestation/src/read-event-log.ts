@@ -16,6 +16,7 @@ export async function readEventLog(path: string): Promise<Uint8Array | null> {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return null;
     throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the event log cannot be read", { cause: thrown });
   }
-  if (log.length > MAX_LOG_BYTES) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `the event log is larger than ${MAX_LOG_BYTES} bytes`);
+  if (log.length > MAX_LOG_BYTES)
+    throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `the event log is larger than ${MAX_LOG_BYTES} bytes`);
   return log.length === 0 ? null : log;
 }

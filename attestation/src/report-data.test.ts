@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { fromHex, toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { instanceBindingInput, joinReportData, REPORT_DATA_BYTES, sessionBindingInput, thumbprintInput, type InstanceBinding, type SigningJwk } from "./binding.ts";
+import {
+  instanceBindingInput,
+  joinReportData,
+  REPORT_DATA_BYTES,
+  sessionBindingInput,
+  thumbprintInput,
+  type InstanceBinding,
+  type SigningJwk,
+} from "./binding.ts";
 import { instanceReportData, jwkThumbprint, jwkThumbprintText, sessionReportData } from "./report-data.ts";
 
 // RFC 8037 appendix A.2 and A.3.
@@ -40,15 +48,23 @@ test("a session's report data is the thumbprint, then the hash of the chain root
 test("an instance's report data is the thumbprint, then the hash of what it answers for", () => {
   const text = `{"catalog_hash":"${HASH}","enforcement_mode":"enforcing","keys":{"signing":"${RFC_JWK.x}"},"launch_digest":"${HASH}","nonce":"abcdefghijklmnop","policy_hash":"${HASH}","purpose":"instance-attestation"}`;
   assert.equal(Buffer.from(instanceBindingInput(BINDING)).toString(), text);
-  assert.equal(toHex(instanceReportData(jwkThumbprint(RFC_JWK), BINDING)), RFC_THUMBPRINT_HEX + createHash("sha256").update(text).digest("hex"));
+  assert.equal(
+    toHex(instanceReportData(jwkThumbprint(RFC_JWK), BINDING)),
+    RFC_THUMBPRINT_HEX + createHash("sha256").update(text).digest("hex"),
+  );
   for (const field of Object.keys(BINDING)) {
     const changed: InstanceBinding = { ...BINDING, [field]: field === "keys" ? { signing: "x" } : "changed" };
-    assert.notDeepEqual(instanceReportData(jwkThumbprint(RFC_JWK), changed), instanceReportData(jwkThumbprint(RFC_JWK), BINDING), field);
+    assert.notDeepEqual(
+      instanceReportData(jwkThumbprint(RFC_JWK), changed),
+      instanceReportData(jwkThumbprint(RFC_JWK), BINDING),
+      field,
+    );
   }
 });
 
 test("a nonce of no or too many characters is refused", () => {
-  for (const nonce of ["", "x".repeat(129)]) assert.throws(() => instanceBindingInput({ ...BINDING, nonce }), { code: "INTERNAL" });
+  for (const nonce of ["", "x".repeat(129)])
+    assert.throws(() => instanceBindingInput({ ...BINDING, nonce }), { code: "INTERNAL" });
   for (const nonce of ["x", "x".repeat(128)]) assert.ok(instanceBindingInput({ ...BINDING, nonce }).length > 0);
 });
 

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { toBase64Url } from "@cmcp/boundary";
-import { instanceBindingInput, joinReportData, sessionBindingInput, thumbprintInput, type InstanceBinding, type SigningJwk } from "./binding.ts";
+import {
+  instanceBindingInput,
+  joinReportData,
+  sessionBindingInput,
+  thumbprintInput,
+  type InstanceBinding,
+  type SigningJwk,
+} from "./binding.ts";
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();

@@ -12,7 +12,9 @@ export async function drained(writable: Writable, signal?: AbortSignal): Promise
   writable.once("close", closed);
   try {
     if (writable.destroyed) throw new Error("closed before it drained");
-    await once(writable, "drain", { signal: signal === undefined ? gone.signal : AbortSignal.any([signal, gone.signal]) });
+    await once(writable, "drain", {
+      signal: signal === undefined ? gone.signal : AbortSignal.any([signal, gone.signal]),
+    });
   } finally {
     writable.off("close", closed);
   }

@@ -22,7 +22,10 @@ const temporary = mkdtempSync(join(tmpdir(), "cmcp-test-"));
 process.env["TMPDIR"] = temporary;
 process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
 
-async function host(t: TestContext, options: Partial<HostOptions> = {}): Promise<{ host: Host; log: () => string; call: (body: string) => Promise<{ status: number; text: string }> }> {
+async function host(
+  t: TestContext,
+  options: Partial<HostOptions> = {},
+): Promise<{ host: Host; log: () => string; call: (body: string) => Promise<{ status: number; text: string }> }> {
   const { log, text } = memoryLog();
   const started = await startHost({
     listen: { host: "127.0.0.1", port: 0 },
@@ -36,7 +39,8 @@ async function host(t: TestContext, options: Partial<HostOptions> = {}): Promise
   });
   t.after(() => started.close());
   const headers = { authorization: "Bearer secret-token" };
-  const call = (body: string): Promise<{ status: number; text: string }> => send(started.address.port, { method: "POST", path: "/mcp?secret-query", headers }, body);
+  const call = (body: string): Promise<{ status: number; text: string }> =>
+    send(started.address.port, { method: "POST", path: "/mcp?secret-query", headers }, body);
   return { host: started, log: text, call };
 }
 
@@ -57,7 +61,10 @@ await test("a record the enclave appends is in the store's file after the host h
   assert.equal((await call("append")).status, 200);
   await running.close();
   const store = new BlobStore(storePath);
-  assert.deepEqual([...store.scan({ session: "s" })].flat().map((body) => Buffer.from(body).toString()), ["record", "record"]);
+  assert.deepEqual(
+    [...store.scan({ session: "s" })].flat().map((body) => Buffer.from(body).toString()),
+    ["record", "record"],
+  );
   store.close();
 });
 
@@ -103,7 +110,11 @@ await test("an enclave started again serves nobody before it has the policy acce
     assert.match(answered.text, /"error_code":"ENCLAVE_UNAVAILABLE"/);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  assert.deepEqual((JSON.parse(answered.text) as Answer).received, { launch: "launch document", provision: "refuse 2 reloads", reload: "second" });
+  assert.deepEqual((JSON.parse(answered.text) as Answer).received, {
+    launch: "launch document",
+    provision: "refuse 2 reloads",
+    reload: "second",
+  });
   assert.equal(untaken(), 2);
 });
 
@@ -146,7 +157,9 @@ await test("a refused launch document fails the start and leaves nothing behind"
 await test("a port in use fails the start and stops the enclave", async (t) => {
   const { host: running } = await host(t);
   const before = leftovers();
-  await assert.rejects(host(t, { listen: { host: "127.0.0.1", port: running.address.port } }), { code: "LISTEN_ADDRESS_UNAVAILABLE" });
+  await assert.rejects(host(t, { listen: { host: "127.0.0.1", port: running.address.port } }), {
+    code: "LISTEN_ADDRESS_UNAVAILABLE",
+  });
   assert.deepEqual(leftovers(), before);
 });
 

@@ -82,7 +82,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
     const store = new BlobStore(options.storePath);
     undo.push(async () => store.close());
-    const logThread = store.moveLogAside(() => log.warn("the thread that moves the audit store's log ended; calls wait for the disk now"));
+    const logThread = store.moveLogAside(() =>
+      log.warn("the thread that moves the audit store's log ended; calls wait for the disk now"),
+    );
     undo.push(async () => await logThread?.close());
     const launcher = await openLauncher(options.enclave, options.launch, log);
     const { placement } = launcher;
@@ -123,7 +125,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
     options.signal?.removeEventListener("abort", giveUp);
     watcher?.start();
     undo.push(async () => watcher?.stop());
-    const front: Front = await startFront(options.listen, { link, limits: options.frontLimits ?? FRONT_LIMITS, log, ...(options.peerIdentityHeader === undefined ? {} : { identityHeader: peerIdentityHeader(options.peerIdentityHeader) }) });
+    const front: Front = await startFront(options.listen, {
+      link,
+      limits: options.frontLimits ?? FRONT_LIMITS,
+      log,
+      ...(options.peerIdentityHeader === undefined
+        ? {}
+        : { identityHeader: peerIdentityHeader(options.peerIdentityHeader) }),
+    });
     undo.push(async () => {
       link.refuseNew();
       // Together: the enclave ends the streams that agents listen on, which would else never finish.

@@ -13,7 +13,10 @@ import { BlobStore, RECORD_BYTES } from "./store/blob-store.ts";
 import { memoryLog } from "./testing/memory-log.ts";
 import { temporaryDirectory } from "./testing/temporary-directory.ts";
 
-async function services(t: TestContext, storePath: string | null = null): Promise<{ pool: ExchangePool; store: BlobStore; path: string; log: () => string }> {
+async function services(
+  t: TestContext,
+  storePath: string | null = null,
+): Promise<{ pool: ExchangePool; store: BlobStore; path: string; log: () => string }> {
   const path = join(temporaryDirectory(t), "services.sock");
   const { log, text } = memoryLog();
   const store = new BlobStore(storePath);
@@ -61,9 +64,17 @@ await test("an append is answered after the record can be read back; a scan fram
 await test("a record stored twice, or too large, is refused with its code, and the next append works", async (t) => {
   const { pool, log } = await services(t);
   await (await exchange(pool, append(1), record(Buffer.from("a")))).head;
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("b")))).head, { code: "AUDIT_STORE_MISMATCH" });
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("b")))).head, {
+    code: "AUDIT_STORE_MISMATCH",
+  });
   const oversized = await pool.open(append(2));
-  await assert.rejects(Promise.all([oversized.write(record(new Uint8Array(RECORD_BYTES + 1))).then(() => oversized.end()), oversized.head]), { code: "AUDIT_RECORD_TOO_LARGE" });
+  await assert.rejects(
+    Promise.all([
+      oversized.write(record(new Uint8Array(RECORD_BYTES + 1))).then(() => oversized.end()),
+      oversized.head,
+    ]),
+    { code: "AUDIT_RECORD_TOO_LARGE" },
+  );
   assert.equal((await (await exchange(pool, append(2), record(Buffer.from("c")))).head).status, 200);
   assert.match(log(), /"code":"AUDIT_STORE_MISMATCH"/);
 });
@@ -72,8 +83,15 @@ await test("records of one append are stored in their order or, when one is refu
   const { pool, store } = await services(t);
   const three = encodeRecords(["a", "b", "c"].map((text) => ({ session: "s", kind: "k", bytes: Buffer.from(text) })));
   assert.equal((await (await exchange(pool, append(5), three)).head).status, 200);
-  assert.deepEqual([...store.scan({ instance: "i" })].flat().map((body) => Buffer.from(body).toString()), ["a", "b", "c"]);
-  assert.equal((await (await exchange(pool, append(5), three)).head).status, 200, "the same records again are acknowledged again");
+  assert.deepEqual(
+    [...store.scan({ instance: "i" })].flat().map((body) => Buffer.from(body).toString()),
+    ["a", "b", "c"],
+  );
+  assert.equal(
+    (await (await exchange(pool, append(5), three)).head).status,
+    200,
+    "the same records again are acknowledged again",
+  );
   await assert.rejects((await exchange(pool, append(6), three)).head, { code: "AUDIT_STORE_MISMATCH" });
   await assert.rejects((await exchange(pool, append(9), three.subarray(0, -1))).head, { code: "WIRE_TRUNCATED" });
   assert.equal([...store.scan({ instance: "i" })].flat().length, 3);
@@ -82,8 +100,12 @@ await test("records of one append are stored in their order or, when one is refu
 await test("a store that fails says so to the enclave, for reading and for writing", async (t) => {
   const { pool, store } = await services(t);
   store.close();
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
-  await assert.rejects((await exchange(pool, { t: "scan" }, new Uint8Array(0))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, {
+    code: "AUDIT_STORE_UNAVAILABLE",
+  });
+  await assert.rejects((await exchange(pool, { t: "scan" }, new Uint8Array(0))).head, {
+    code: "AUDIT_STORE_UNAVAILABLE",
+  });
 });
 
 await test("why a store fails is in the log, in fixed words", async (t) => {
@@ -91,9 +113,14 @@ await test("why a store fails is in the log, in fixed words", async (t) => {
   const { pool, log } = await services(t, path);
   const other = new DatabaseSync(path);
   other.exec("BEGIN IMMEDIATE");
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, { code: "AUDIT_STORE_UNAVAILABLE" });
+  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, {
+    code: "AUDIT_STORE_UNAVAILABLE",
+  });
   other.close();
-  assert.match(log(), /"code":"AUDIT_STORE_UNAVAILABLE","reason":"another process holds it","msg":"host service failed"/);
+  assert.match(
+    log(),
+    /"code":"AUDIT_STORE_UNAVAILABLE","reason":"another process holds it","msg":"host service failed"/,
+  );
 });
 
 await test("half a record is not stored when the enclave dies in the middle", async (t) => {
@@ -102,12 +129,20 @@ await test("half a record is not stored when the enclave dies in the middle", as
   await cut.write(record(Buffer.from("half")).subarray(0, -2));
   cut.abort();
   assert.equal((await (await exchange(pool, append(2), record(Buffer.from("whole")))).head).status, 200);
-  assert.deepEqual([...store.scan({})].flat().map((body) => Buffer.from(body).toString()), ["whole"]);
+  assert.deepEqual(
+    [...store.scan({})].flat().map((body) => Buffer.from(body).toString()),
+    ["whole"],
+  );
 });
 
 await test("only egress, append and scan are served", async (t) => {
   const { pool } = await services(t);
-  for (const opening of [{ t: "launch" }, { t: "provision" }, { t: "drain" }, { t: "request", method: "GET", path: "/mcp", headers: {} }] as const) {
+  for (const opening of [
+    { t: "launch" },
+    { t: "provision" },
+    { t: "drain" },
+    { t: "request", method: "GET", path: "/mcp", headers: {} },
+  ] as const) {
     await assert.rejects((await exchange(pool, opening, new Uint8Array(0))).head, { code: "WIRE_UNEXPECTED_FRAME" });
   }
 });

@@ -15,7 +15,8 @@ export interface HostServices {
 
 /** Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME. */
 export function servicesOf(services: HostServices): (stream: ByteStream) => void {
-  const onFault = (error: CmcpError): void => services.log.warn("host service failed", { code: error.code, reason: storeFailure(error) });
+  const onFault = (error: CmcpError): void =>
+    services.log.warn("host service failed", { code: error.code, reason: storeFailure(error) });
   return (stream) => serveStream(stream, (exchange) => serve(exchange, services), { onFault });
 }
 

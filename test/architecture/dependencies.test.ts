@@ -31,11 +31,21 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "host-proxy": ["@cmcp/boundary", "@cmcp/spawner", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],
 };
 
-const options = { bundle: true, write: false, metafile: true, platform: "node", format: "esm", absWorkingDir: root, logLevel: "silent" } as const;
+const options = {
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: "node",
+  format: "esm",
+  absWorkingDir: root,
+  logLevel: "silent",
+} as const;
 
 async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) if (!file.endsWith(".test.ts") && !file.includes("/testing/") && !file.endsWith("/test-support.ts")) found.push(file);
+  for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root }))
+    if (!file.endsWith(".test.ts") && !file.includes("/testing/") && !file.endsWith("/test-support.ts"))
+      found.push(file);
   return found;
 }
 
@@ -48,7 +58,8 @@ function packageOf(specifier: string): string {
 
 function externals(metafile: Metafile): Set<string> {
   const found = new Set<string>();
-  for (const input of Object.values(metafile.inputs)) for (const imported of input.imports) if (imported.external === true) found.add(packageOf(imported.path));
+  for (const input of Object.values(metafile.inputs))
+    for (const imported of input.imports) if (imported.external === true) found.add(packageOf(imported.path));
   return found;
 }
 
@@ -66,15 +77,27 @@ for (const [folder, allowed] of Object.entries(ALLOWED)) {
 
 /** Every module that loading an entry can bring in, node_modules included. */
 async function graph(entry: string): Promise<string[]> {
-  const { metafile } = await build({ ...options, outfile: "unused.js", entryPoints: [join(root, entry)], loader: { ".wasm": "empty" } });
+  const { metafile } = await build({
+    ...options,
+    outfile: "unused.js",
+    entryPoints: [join(root, entry)],
+    loader: { ".wasm": "empty" },
+  });
   return Object.keys(metafile.inputs);
 }
 
 test("what the configuration needs of packages/identity brings in neither jose nor Node", async () => {
   for (const entry of ["schema", "principals"]) {
-    const { metafile } = await build({ ...options, outfile: "unused.js", entryPoints: [join(root, `packages/identity/src/${entry}.ts`)] });
+    const { metafile } = await build({
+      ...options,
+      outfile: "unused.js",
+      entryPoints: [join(root, `packages/identity/src/${entry}.ts`)],
+    });
     const modules = Object.keys(metafile.inputs);
-    assert.ok(modules.some((path) => path.startsWith("packages/identity/")), "the graph was read");
+    assert.ok(
+      modules.some((path) => path.startsWith("packages/identity/")),
+      "the graph was read",
+    );
     assert.deepEqual([modules.filter((path) => path.includes("/jose/")), [...externals(metafile)]], [[], []], entry);
   }
 });
@@ -84,15 +107,31 @@ const DECIDES = /(^|\/)packages\/(policy|catalog|session|inspection|audit|claim|
 for (const entry of ["host-proxy/src/index.ts", "packages/cli/src/start/start.ts"]) {
   test(`the module graph of ${entry} contains nothing that decides`, async () => {
     const modules = await graph(entry);
-    assert.ok(modules.some((path) => path.includes("packages/wire/")), "the graph was read");
-    assert.deepEqual(modules.filter((path) => DECIDES.test(path) || path.includes("/jose/")), []);
+    assert.ok(
+      modules.some((path) => path.includes("packages/wire/")),
+      "the graph was read",
+    );
+    assert.deepEqual(
+      modules.filter((path) => DECIDES.test(path) || path.includes("/jose/")),
+      [],
+    );
   });
 }
 
 test("the enclave's module graph contains no way to run code from strings or start processes", async () => {
-  const { metafile } = await build({ ...options, format: "cjs", outfile: "unused.js", entryPoints: [join(root, "packages/enclave/src/main.ts")] });
+  const { metafile } = await build({
+    ...options,
+    format: "cjs",
+    outfile: "unused.js",
+    entryPoints: [join(root, "packages/enclave/src/main.ts")],
+  });
   const builtins = new Set<string>();
-  for (const input of Object.values(metafile.inputs)) for (const imported of input.imports) if (imported.external === true) builtins.add(imported.path.replace(/^node:/, ""));
+  for (const input of Object.values(metafile.inputs))
+    for (const imported of input.imports)
+      if (imported.external === true) builtins.add(imported.path.replace(/^node:/, ""));
   assert.ok(builtins.has("crypto"), "the graph was read");
-  assert.deepEqual(["vm", "child_process", "cluster", "repl", "inspector"].filter((name) => builtins.has(name)), []);
+  assert.deepEqual(
+    ["vm", "child_process", "cluster", "repl", "inspector"].filter((name) => builtins.has(name)),
+    [],
+  );
 });

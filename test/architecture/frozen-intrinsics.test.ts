@@ -17,10 +17,17 @@ const WATCH = `
 for (const script of ["enclave.cjs", "policy-worker.cjs"]) {
   test(`${script} freezes before it loads anything`, () => {
     const path = fileURLToPath(new URL(`../../packages/cli/dist/enclave/${script}`, import.meta.url));
-    const { stdout } = spawnSync(process.execPath, ["--eval", WATCH, "--", path], { encoding: "utf8", env: {}, timeout: 30_000 });
+    const { stdout } = spawnSync(process.execPath, ["--eval", WATCH, "--", path], {
+      encoding: "utf8",
+      env: {},
+      timeout: 30_000,
+    });
     const [itself, ...asked] = JSON.parse(stdout) as [string, boolean][];
     assert.deepEqual(itself, [path, false]);
     assert.ok(asked.length > 0, "it loads something");
-    assert.deepEqual(asked.filter(([, frozen]) => !frozen), []);
+    assert.deepEqual(
+      asked.filter(([, frozen]) => !frozen),
+      [],
+    );
   });
 }

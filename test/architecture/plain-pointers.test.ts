@@ -11,10 +11,19 @@ import { ROOT } from "../gateway/deployment.ts";
 
 type Encode = (name: string) => string;
 
-const library = createRequire(join(ROOT, "packages/inspection/package.json")).resolve("@cfworker/json-schema").replace(/dist[/\\].*$/, "dist/esm/pointer.js");
+const library = createRequire(join(ROOT, "packages/inspection/package.json"))
+  .resolve("@cfworker/json-schema")
+  .replace(/dist[/\\].*$/, "dist/esm/pointer.js");
 
 async function bundled(): Promise<Encode> {
-  const { outputFiles } = await build({ entryPoints: [library], bundle: true, write: false, format: "esm", plugins: [plainPointers], logLevel: "silent" });
+  const { outputFiles } = await build({
+    entryPoints: [library],
+    bundle: true,
+    write: false,
+    format: "esm",
+    plugins: [plainPointers],
+    logLevel: "silent",
+  });
   const [file] = outputFiles;
   assert.ok(file !== undefined);
   const made = (await import(`data:text/javascript,${encodeURIComponent(file.text)}`)) as { encodePointer: Encode };
@@ -25,7 +34,9 @@ test("a bundled pointer of any name is the library's", async () => {
   const { encodePointer: original } = (await import(library)) as { encodePointer: Encode };
   const own = await bundled();
   assert.notEqual(own.toString(), original.toString());
-  const name = fc.oneof(fc.string({ unit: "binary" }), fc.string(), fc.stringMatching(/^[\w.~/#%$@ -]{0,12}$/)).filter((text) => text.isWellFormed());
+  const name = fc
+    .oneof(fc.string({ unit: "binary" }), fc.string(), fc.stringMatching(/^[\w.~/#%$@ -]{0,12}$/))
+    .filter((text) => text.isWellFormed());
   fc.assert(
     fc.property(name, (text) => {
       assert.equal(own(text), original(text));
@@ -37,9 +48,13 @@ test("a bundled pointer of any name is the library's", async () => {
 test("every single character that is let through is its own encoding", async () => {
   const { encodePointer: original } = (await import(library)) as { encodePointer: Encode };
   const own = await bundled();
-  for (let unit = 0; unit < 0xd800; unit += 1) assert.equal(own(String.fromCharCode(unit)), original(String.fromCharCode(unit)));
+  for (let unit = 0; unit < 0xd800; unit += 1)
+    assert.equal(own(String.fromCharCode(unit)), original(String.fromCharCode(unit)));
 });
 
 test("the shipped enclave has it", () => {
-  assert.match(readFileSync(join(ROOT, "packages/cli/dist/enclave/enclave.cjs"), "utf8"), /PLAIN_POINTER\.test\(name\) \? name : encodeAnyPointer\(name\)/);
+  assert.match(
+    readFileSync(join(ROOT, "packages/cli/dist/enclave/enclave.cjs"), "utf8"),
+    /PLAIN_POINTER\.test\(name\) \? name : encodeAnyPointer\(name\)/,
+  );
 });

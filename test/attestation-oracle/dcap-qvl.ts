@@ -13,20 +13,34 @@ export type Verdict = { readonly status: string; readonly advisoryIds: readonly 
 /** Verifies a quote with `@phala/dcap-qvl-web`, which takes collateral as one object. */
 export function verifyWithDcapQvl(quote: Uint8Array, files: readonly Uint8Array[], at: Date): Verdict {
   try {
-    const { status, advisory_ids } = js_verify(quote, asQuoteCollateral(files), BigInt(Math.floor(at.getTime() / 1000))) as { status: string; advisory_ids: string[] };
+    const { status, advisory_ids } = js_verify(
+      quote,
+      asQuoteCollateral(files),
+      BigInt(Math.floor(at.getTime() / 1000)),
+    ) as { status: string; advisory_ids: string[] };
     return { status, advisoryIds: advisory_ids };
   } catch (thrown) {
     return { error: String(thrown) };
   }
 }
 
-const pem = (certificates: readonly Certificate[]): string => certificates.map(({ raw }) => `-----BEGIN CERTIFICATE-----\n${Buffer.from(raw).toString("base64").replaceAll(/(.{64})/g, "$1\n")}\n-----END CERTIFICATE-----\n`).join("");
+const pem = (certificates: readonly Certificate[]): string =>
+  certificates
+    .map(
+      ({ raw }) =>
+        `-----BEGIN CERTIFICATE-----\n${Buffer.from(raw)
+          .toString("base64")
+          .replaceAll(/(.{64})/g, "$1\n")}\n-----END CERTIFICATE-----\n`,
+    )
+    .join("");
 
 function asQuoteCollateral(files: readonly Uint8Array[]): Readonly<Record<string, string>> {
   const { tcbInfo, qeIdentity, revocationLists, certificates } = parseCollateral(files);
   if (tcbInfo === null || qeIdentity === null) throw new Error("the other implementation needs both documents");
-  const named = (text: string): Certificate[] => certificates.filter(({ subjectText }) => subjectText.includes(text)).slice(0, 1);
-  const list = (text: string): string => toHex(revocationLists.find(({ issuerText }) => issuerText.includes(text))?.raw ?? new Uint8Array());
+  const named = (text: string): Certificate[] =>
+    certificates.filter(({ subjectText }) => subjectText.includes(text)).slice(0, 1);
+  const list = (text: string): string =>
+    toHex(revocationLists.find(({ issuerText }) => issuerText.includes(text))?.raw ?? new Uint8Array());
   const signer = pem([...named("TCB Signing"), ...named("Root CA")]);
   return {
     pck_crl_issuer_chain: pem([...named("Platform CA"), ...named("Root CA")]),

@@ -4,7 +4,12 @@ import type { JsonObject } from "@cmcp/boundary";
 export const TOOL = "echo_text";
 
 /** Its approved input schema. */
-export const INPUT_SCHEMA: JsonObject = { type: "object", properties: { text: { type: "string", maxLength: 65_536 }, note: { type: "string" } }, required: ["text"], additionalProperties: false };
+export const INPUT_SCHEMA: JsonObject = {
+  type: "object",
+  properties: { text: { type: "string", maxLength: 65_536 }, note: { type: "string" } },
+  required: ["text"],
+  additionalProperties: false,
+};
 
 /** Says which of several servers a request is for, to the bare proxy, which does not read bodies. The gateway does not forward it. */
 export const UPSTREAM_HEADER = "x-bench-upstream";
@@ -34,6 +39,9 @@ export function rules(count: number, tools: readonly string[] = [TOOL]): string 
     const effect = index % 3 === 0 ? "forbid" : "permit";
     return `@id("other-${index}")\n${effect} (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"other_tool_${index}")\nwhen { context.session_max_sensitivity != "level-${index}" };\n`;
   });
-  const permits = tools.map((tool) => `@id("allow-${tool}")\npermit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"${tool}");\n`);
+  const permits = tools.map(
+    (tool) =>
+      `@id("allow-${tool}")\npermit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"${tool}");\n`,
+  );
   return `${permits.join("")}${others.join("")}`;
 }

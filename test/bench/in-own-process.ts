@@ -9,7 +9,10 @@ export type Ended = number | "killed" | "out of time";
  * interrupted, everything it started ends with it, whatever state that is in.
  */
 export async function inOwnProcess(program: string, args: readonly string[], limitMs: number): Promise<Ended> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], { stdio: "inherit", detached: true });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {
+    stdio: "inherit",
+    detached: true,
+  });
   const end = (): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
   };

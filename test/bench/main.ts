@@ -14,7 +14,13 @@ import { profile } from "./scenario/profile.ts";
 import { SECTIONS, type Section } from "./scenario/sections.ts";
 import { withBench } from "./with-bench.ts";
 
-const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
 /** Milliseconds a section may take; the longest needs about ten minutes. */
 const LIMIT_MS = 12 * 60_000;
 /** Exit code of a section that has rows saying what could not be measured. */
@@ -24,7 +30,14 @@ const plan = values.quick ? QUICK : FULL;
 const facts = machine();
 
 async function kept(title: string, rows: readonly Row[]): Promise<string> {
-  return await keep(join(ROOT, "benchmarks"), facts, plan.mode, title, rows, SECTIONS.map((section) => section.title));
+  return await keep(
+    join(ROOT, "benchmarks"),
+    facts,
+    plan.mode,
+    title,
+    rows,
+    SECTIONS.map((section) => section.title),
+  );
 }
 
 /** Measures a section in this process and adds it to the results. */
@@ -37,12 +50,23 @@ async function measure({ title, measure: take }: Section): Promise<void> {
 
 /** Measures every section in a process of its own, so that none can spoil or stop another. */
 async function measureAll(): Promise<void> {
-  process.stdout.write(`${facts.cpu}, ${facts.cores} cores, ${facts.memoryGiB} GiB, ${facts.system}, Node ${facts.node}\ncommit ${facts.commit}${facts.modified ? " with changes" : ""}, ${plan.mode}, load before ${facts.loadBefore}\n\n`);
+  process.stdout.write(
+    `${facts.cpu}, ${facts.cores} cores, ${facts.memoryGiB} GiB, ${facts.system}, Node ${facts.node}\ncommit ${facts.commit}${facts.modified ? " with changes" : ""}, ${plan.mode}, load before ${facts.loadBefore}\n\n`,
+  );
   for (const { name, title } of SECTIONS) {
-    const ended = await inOwnProcess(fileURLToPath(import.meta.url), ["--only", name, ...(values.quick ? ["--quick"] : [])], LIMIT_MS);
+    const ended = await inOwnProcess(
+      fileURLToPath(import.meta.url),
+      ["--only", name, ...(values.quick ? ["--quick"] : [])],
+      LIMIT_MS,
+    );
     if (ended !== 0) process.exitCode = INCOMPLETE;
     if (ended === 0 || ended === INCOMPLETE) continue;
-    const rows = [failed(title, new Error(typeof ended === "number" ? `its process ended with ${ended}` : `its process was ended: ${ended}`))];
+    const rows = [
+      failed(
+        title,
+        new Error(typeof ended === "number" ? `its process ended with ${ended}` : `its process was ended: ${ended}`),
+      ),
+    ];
     process.stdout.write(`${table(title, rows)}\n`);
     await kept(title, rows);
   }
@@ -56,6 +80,8 @@ else if (only !== undefined) {
   process.exit();
 } else if (values.only === undefined) await measureAll();
 else {
-  process.stderr.write(`there is no section ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(", ")}\n`);
+  process.stderr.write(
+    `there is no section ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(", ")}\n`,
+  );
   process.exitCode = 2;
 }

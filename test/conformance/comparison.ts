@@ -46,14 +46,23 @@ export function compare(direct: Results, through: Results, deviations: readonly 
       const before: Outcome = left.get(check)?.status ?? "absent";
       const after: Outcome = right.get(check)?.status ?? "absent";
       // What passes and did not run direct is more than was asked for: such as a header on a request only the gateway makes.
-      if (before === after || ((before === "absent" || before === "SKIPPED") && after === "SUCCESS" && left.size > 0)) return [];
+      if (before === after || ((before === "absent" || before === "SKIPPED") && after === "SUCCESS" && left.size > 0))
+        return [];
       const deviation = deviations.find((listed) => listed.scenario === scenario && listed.outcomes[check] === after);
       if (deviation !== undefined) occurred.get(deviation)?.add(check);
       return [{ check, direct: before, through: after, message: right.get(check)?.message, deviation }];
     });
     return { scenario, direct: gravest(direct.get(scenario)), through: gravest(through.get(scenario)), differences };
   });
-  const stale = Array.from(occurred, ([deviation, checks]) => Object.keys(deviation.outcomes).flatMap((check) => (checks.has(check) ? [] : [{ deviation, check }]))).flat();
-  const clean = rows.every(({ direct: before, differences }) => before !== "FAILURE" && before !== "WARNING" && before !== "absent" && differences.every(({ deviation }) => deviation !== undefined));
+  const stale = Array.from(occurred, ([deviation, checks]) =>
+    Object.keys(deviation.outcomes).flatMap((check) => (checks.has(check) ? [] : [{ deviation, check }])),
+  ).flat();
+  const clean = rows.every(
+    ({ direct: before, differences }) =>
+      before !== "FAILURE" &&
+      before !== "WARNING" &&
+      before !== "absent" &&
+      differences.every(({ deviation }) => deviation !== undefined),
+  );
   return { rows, stale, holds: clean && stale.length === 0 };
 }

@@ -24,7 +24,8 @@ export const DEVIATIONS: readonly Deviation[] = [
     version: "2025-11-25",
     scenario: "server-sse-multiple-streams",
     outcomes: { "server-sse-streams-functional ServerSSEStreamsFunctional": "INFO" },
-    clause: 'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object',
+    clause:
+      'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object',
     reason: "a list is answered from the catalog at once, with nothing to say before it, so it is JSON",
   },
   {
@@ -41,7 +42,8 @@ export const DEVIATIONS: readonly Deviation[] = [
     },
     clause:
       'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object; 6: the server SHOULD begin a stream with an event that has an id and no data, and MAY close the connection of a stream it started; "Resumability and Redelivery": the server MAY use Last-Event-ID to replay',
-    reason: "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the result, its answer is JSON, and there is no stream to close or to resume. A stream that is opened begins without an id, because one would tell the agent that it can be resumed: what was sent is kept nowhere",
+    reason:
+      "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the result, its answer is JSON, and there is no stream to close or to resume. A stream that is opened begins without an id, because one would tell the agent that it can be resumed: what was sent is kept nowhere",
   },
   {
     role: "server",
@@ -63,8 +65,10 @@ export const DEVIATIONS: readonly Deviation[] = [
       "sep-2243-server-validate-param-match ServerRejectsMissingCustomHeader": "absent",
       "sep-2243-server-reject-param-mismatch ServerRejectsMissingCustomHeaderErrorCode": "absent",
     },
-    clause: 'Streamable HTTP, "Custom Headers from Tool Parameters": servers MAY designate parameters; the use of x-mcp-header is optional for servers',
-    reason: "agents are shown no marks, so that arguments stay out of headers, which the host reads; towards servers the gateway mirrors what the approved schema marks",
+    clause:
+      'Streamable HTTP, "Custom Headers from Tool Parameters": servers MAY designate parameters; the use of x-mcp-header is optional for servers',
+    reason:
+      "agents are shown no marks, so that arguments stay out of headers, which the host reads; towards servers the gateway mirrors what the approved schema marks",
   },
   {
     role: "client",
@@ -76,6 +80,7 @@ export const DEVIATIONS: readonly Deviation[] = [
       agent: "FAILURE",
     },
     clause: 'Tools, "Security Considerations": servers MUST validate all tool inputs',
-    reason: "the suite sends null for an argument that the tool's schema types as a boolean; the gateway holds arguments to the approved schema and sends no such call",
+    reason:
+      "the suite sends null for an argument that the tool's schema types as a boolean; the gateway holds arguments to the approved schema and sends no such call",
   },
 ];

@@ -20,7 +20,11 @@ async function hostOn(t: TestContext, processor: Pick<PlayedProcessor, "signsNot
   t.after(() => records.close());
   const config = await deployRecords(join(folder, "deployment"), records, "tdx");
   const { document } = await readLaunchInputs(config, { CMCP_BEARER_TOKEN: TOKEN });
-  const place = await processTarget.open(t, { platform: "tdx", carried: createHash("sha384").update(document).digest("hex"), ...processor });
+  const place = await processTarget.open(t, {
+    platform: "tdx",
+    carried: createHash("sha384").update(document).digest("hex"),
+    ...processor,
+  });
   return place === null ? null : await composeHost(t, place, config);
 }
 

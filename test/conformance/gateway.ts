@@ -4,7 +4,12 @@ import { cmcp } from "../gateway/cli.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
 import { freePort } from "../servers/everything-server.ts";
 
-const MANIFEST = { version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
+const MANIFEST = {
+  version: "1.0.0",
+  authored_at: "2026-01-01T00:00:00Z",
+  author_identity: "test@example.org",
+  commit_sha: "0",
+};
 /** Conformance is about the protocol, so the policy allows everything that the catalog has. What servers ask of agents must be named to be allowed. */
 const RULES = `@id("allow-all")
 permit (principal, action, resource);
@@ -31,14 +36,33 @@ export async function startGatewayBefore(serverUrl: string, folder: string, impo
   const policies = join(folder, "policies");
   await mkdir(policies, { recursive: true });
   const catalog = join(folder, "catalog.json");
-  await succeeded(["catalog", "import", serverUrl, "--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", ...imported, "--into", catalog]);
+  await succeeded([
+    "catalog",
+    "import",
+    serverUrl,
+    "--approved-by",
+    "test@example.org",
+    "--domain",
+    "public",
+    "--sensitivity",
+    "public",
+    ...imported,
+    "--into",
+    catalog,
+  ]);
   await writeFile(join(policies, "manifest.json"), JSON.stringify(MANIFEST));
   await writeFile(join(policies, "rules.cedar"), RULES);
   await writeFile(join(policies, "schema.cedarschema"), "");
-  await writeFile(join(policies, "schema.cedarschema"), await succeeded(["policy", "schema", policies, "--catalog", catalog]));
+  await writeFile(
+    join(policies, "schema.cedarschema"),
+    await succeeded(["policy", "schema", policies, "--catalog", catalog]),
+  );
   const config = join(folder, "cmcp-config.yaml");
   const address = `127.0.0.1:${await freePort()}`;
   // The suite also comes as a page of the gateway's own origin would; no page of another origin is let in.
-  await writeFile(config, `policy_bundle_path: policies/\ncatalog_path: catalog.json\nlisten_addr: ${address}\nenclave:\n  allowed_origins: ["http://${address}"]\n`);
+  await writeFile(
+    config,
+    `policy_bundle_path: policies/\ncatalog_path: catalog.json\nlisten_addr: ${address}\nenclave:\n  allowed_origins: ["http://${address}"]\n`,
+  );
   return await startGateway(config, { CMCP_DEV_MODE: "1" });
 }

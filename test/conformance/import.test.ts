@@ -31,18 +31,37 @@ for (const version of ["2025-11-25", "2026-07-28"] as const) {
       assert.equal(run.code, 0, run.stdout + run.stderr);
       return JSON.parse(run.stdout) as Imported;
     };
-    assert.deepEqual((await imported("--no-tools", "--prompt", "test_simple_prompt", "--resource", TEMPLATE.uriTemplate)).added, [TEMPLATE.uriTemplate, "test_simple_prompt"]);
+    assert.deepEqual(
+      (await imported("--no-tools", "--prompt", "test_simple_prompt", "--resource", TEMPLATE.uriTemplate)).added,
+      [TEMPLATE.uriTemplate, "test_simple_prompt"],
+    );
     const all = await imported("--resources", "--prompts", "--set", "test://static-text:sensitivity=confidential");
     assert.deepEqual(all.unchanged, [TEMPLATE.uriTemplate, "test_simple_prompt"]);
-    const catalog = loadCatalog(parseJsonText(await readFile(path, "utf8")), { developmentMode: true, vocabulary: new Set(["public", "confidential"]) });
+    const catalog = loadCatalog(parseJsonText(await readFile(path, "utf8")), {
+      developmentMode: true,
+      vocabulary: new Set(["public", "confidential"]),
+    });
     assert.equal(catalog.hash, all.hash);
-    assert.deepEqual([...catalog.resources.keys()].toSorted(), [...RESOURCES.map(({ uri }) => uri), TEMPLATE.uriTemplate].toSorted());
+    assert.deepEqual(
+      [...catalog.resources.keys()].toSorted(),
+      [...RESOURCES.map(({ uri }) => uri), TEMPLATE.uriTemplate].toSorted(),
+    );
     for (const { name } of PROMPTS) assert.ok(catalog.prompts.has(name), name);
     assert.ok(catalog.tools.has("test_simple_text"));
     assert.equal(catalog.resources.get("test://static-text")?.sensitivityLevel, "confidential");
     assert.equal(findResource(catalog.resources, "test://template/9/data")?.variables.get("id"), "9");
     assert.equal(catalog.servers.length, 1);
-    const unknown = await cmcp(["catalog", "import", server.url, ...REVIEW, "--into", path, "--prompt", "gone", "--json"]);
+    const unknown = await cmcp([
+      "catalog",
+      "import",
+      server.url,
+      ...REVIEW,
+      "--into",
+      path,
+      "--prompt",
+      "gone",
+      "--json",
+    ]);
     assert.equal(unknown.code, 64, unknown.stdout);
     assert.match(unknown.stdout, /--prompt gone: the server does not list it/);
   });

@@ -12,10 +12,13 @@ import { tableLines } from "./table.ts";
 const VERSIONS: readonly SuiteVersion[] = ["2025-11-25", "2026-07-28"];
 const OUT = join(ROOT, "out/conformance");
 
-
 /** Prints one table. True when its columns hold. */
 function report(role: "server" | "client", version: SuiteVersion, direct: Results, through: Results): boolean {
-  const comparison = compare(direct, through, DEVIATIONS.filter((deviation) => deviation.role === role && deviation.version === version));
+  const comparison = compare(
+    direct,
+    through,
+    DEVIATIONS.filter((deviation) => deviation.role === role && deviation.version === version),
+  );
   for (const line of tableLines(`${role}, ${version}`, comparison)) process.stdout.write(`${line}\n`);
   return comparison.holds;
 }

@@ -20,9 +20,14 @@ export interface Check {
 /** Checks of every scenario, by the scenario's name and by the check's id and name. */
 export type Results = ReadonlyMap<string, ReadonlyMap<string, Check>>;
 
-const checksSchema = z.array(z.object({ id: z.string(), name: z.string(), status: z.enum(STATUSES), errorMessage: z.string().optional() }));
+const checksSchema = z.array(
+  z.object({ id: z.string(), name: z.string(), status: z.enum(STATUSES), errorMessage: z.string().optional() }),
+);
 
-const ENTRY = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json")), "dist/index.js");
+const ENTRY = join(
+  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json")),
+  "dist/index.js",
+);
 /** The client under test; the suite splits its command at spaces and appends its server's URL. */
 const COMMAND = join(import.meta.dirname, "client/command.ts");
 /** What the suite may take in all, in milliseconds; it bounds single scenarios itself. */
@@ -30,7 +35,11 @@ const SUITE_MS = 600_000;
 
 /** Runs the suite and returns what it printed. Its exit code says that something failed, which its reports say better. */
 async function suite(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [ENTRY, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"], timeout: SUITE_MS });
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    env: { PATH: process.env["PATH"], NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: SUITE_MS,
+  });
   let printed = "";
   const keep = (text: string): void => {
     printed += text;
@@ -50,7 +59,8 @@ async function readChecks(path: string): Promise<ReadonlyMap<string, Check>> {
     // One id covers a whole requirement; its cases differ by name.
     const key = `${id} ${name}`;
     const known = checks.get(key);
-    if (known === undefined || STATUSES.indexOf(status) < STATUSES.indexOf(known.status)) checks.set(key, { status, message: errorMessage });
+    if (known === undefined || STATUSES.indexOf(status) < STATUSES.indexOf(known.status))
+      checks.set(key, { status, message: errorMessage });
   }
   return checks;
 }
@@ -70,7 +80,17 @@ async function reports(folder: string, printed: string): Promise<readonly string
 /** Runs every server scenario of a version against a server. `folder` is emptied and holds the suite's own report. */
 export async function runServerScenarios(url: string, version: SuiteVersion, folder: string): Promise<Results> {
   await emptyFolder(folder);
-  const printed = await suite(["server", "--url", url, "--suite", "all", "--spec-version", version, "--output-dir", folder]);
+  const printed = await suite([
+    "server",
+    "--url",
+    url,
+    "--suite",
+    "all",
+    "--spec-version",
+    version,
+    "--output-dir",
+    folder,
+  ]);
   const results = new Map<string, ReadonlyMap<string, Check>>();
   for (const path of await reports(folder, printed)) {
     const [, scenario = path] = /^server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/.exec(dirname(path)) ?? [];
@@ -81,7 +101,10 @@ export async function runServerScenarios(url: string, version: SuiteVersion, fol
 
 /** Names of the client scenarios of a version, without those about OAuth, which is not the gateway's part. */
 async function clientScenarios(version: SuiteVersion): Promise<readonly string[]> {
-  const names = Array.from((await suite(["list", "--client", "--spec-version", version])).matchAll(/^ +- (\S+) \[/gm), ([, name = ""]) => name);
+  const names = Array.from(
+    (await suite(["list", "--client", "--spec-version", version])).matchAll(/^ +- (\S+) \[/gm),
+    ([, name = ""]) => name,
+  );
   const own = names.filter((name) => !name.startsWith("auth/"));
   if (own.length === 0) throw new Error("the conformance suite lists no client scenarios");
   return own;
@@ -91,20 +114,48 @@ const endingSchema = z.object({ failure: z.string().nullable() });
 
 /** How the agent of a scenario itself ended, as one more check: `command.ts` leaves it in a file. */
 async function agentCheck(path: string): Promise<Check> {
-  const { failure } = endingSchema.parse(JSON.parse(await readFile(path, "utf8").catch(() => '{"failure": "the agent did not come to its end"}')));
+  const { failure } = endingSchema.parse(
+    JSON.parse(await readFile(path, "utf8").catch(() => '{"failure": "the agent did not come to its end"}')),
+  );
   return failure === null ? { status: "SUCCESS", message: undefined } : { status: "FAILURE", message: failure };
 }
 
 /** Runs every client scenario of a version with an agent in one column, each against a server of the suite's own. */
-export async function runClientScenarios(column: "direct" | "gateway", version: SuiteVersion, folder: string): Promise<Results> {
+export async function runClientScenarios(
+  column: "direct" | "gateway",
+  version: SuiteVersion,
+  folder: string,
+): Promise<Results> {
   await emptyFolder(folder);
   const results = new Map<string, ReadonlyMap<string, Check>>();
   for (const scenario of await clientScenarios(version)) {
     const own = join(folder, scenario);
-    const command = [process.execPath, "--disable-warning=ExperimentalWarning", COMMAND, column, join(own, "agent")].join(" ");
-    const printed = await suite(["client", "--command", command, "--scenario", scenario, "--spec-version", version, "--output-dir", own]);
+    const command = [
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      COMMAND,
+      column,
+      join(own, "agent"),
+    ].join(" ");
+    const printed = await suite([
+      "client",
+      "--command",
+      command,
+      "--scenario",
+      scenario,
+      "--spec-version",
+      version,
+      "--output-dir",
+      own,
+    ]);
     for (const path of await reports(own, printed)) {
-      results.set(scenario, new Map([...(await readChecks(join(own, path))), ["agent", await agentCheck(join(own, "agent", `${scenario}.json`))]]));
+      results.set(
+        scenario,
+        new Map([
+          ...(await readChecks(join(own, path))),
+          ["agent", await agentCheck(join(own, "agent", `${scenario}.json`))],
+        ]),
+      );
     }
   }
   return results;

@@ -15,8 +15,15 @@ export class Agent {
 
   /** Connects in the era of sessions (`initialize`) or in the stateless one that the client finds by asking. */
   static async connect(mcp: string, token: string, era: "sessions" | "stateless"): Promise<Agent> {
-    const client = new Client({ name: "demo-agent", version: "1.0.0" }, { versionNegotiation: { mode: era === "sessions" ? "legacy" : "auto" } });
-    await client.connect(new StreamableHTTPClientTransport(new URL(mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    const client = new Client(
+      { name: "demo-agent", version: "1.0.0" },
+      { versionNegotiation: { mode: era === "sessions" ? "legacy" : "auto" } },
+    );
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(mcp), {
+        requestInit: { headers: { authorization: `Bearer ${token}` } },
+      }),
+    );
     return new Agent(client);
   }
 
@@ -33,11 +40,21 @@ export class Agent {
     try {
       const result = await this.#client.callTool({ name, arguments: args });
       const [first] = result.content;
-      return { allowed: true, text: first?.type === "text" ? first.text : "", structured: result.structuredContent, receipt: result._meta?.["cmcp.gateway/receipt"] };
+      return {
+        allowed: true,
+        text: first?.type === "text" ? first.text : "",
+        structured: result.structuredContent,
+        receipt: result._meta?.["cmcp.gateway/receipt"],
+      };
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
       const data = thrown.data as { error_code?: string; receipt?: unknown } | undefined;
-      return { allowed: false, code: data?.error_code ?? String(thrown.code), message: thrown.message, receipt: data?.receipt };
+      return {
+        allowed: false,
+        code: data?.error_code ?? String(thrown.code),
+        message: thrown.message,
+        receipt: data?.receipt,
+      };
     }
   }
 

@@ -8,6 +8,11 @@ export function expectCall(holds: boolean, what: string): void {
 
 /** Shows one call and what became of it. */
 export function show(call: string, result: CallOutcome, redacted = false): void {
-  if (result.allowed) outcome(redacted ? "redacted" : "allowed", call, result.structured === undefined ? result.text : JSON.stringify(result.structured));
+  if (result.allowed)
+    outcome(
+      redacted ? "redacted" : "allowed",
+      call,
+      result.structured === undefined ? result.text : JSON.stringify(result.structured),
+    );
   else outcome("denied", call, `${result.code}: ${result.message}`);
 }

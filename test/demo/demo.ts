@@ -29,7 +29,11 @@ async function main(): Promise<void> {
     say(`patient records, TLS on 127.0.0.1:${records.port}; the catalog pins ${records.fingerprint}`);
 
     step(2, "The gateway: host proxy outside, enclave process in an empty network namespace");
-    const config = await deployQuickstart(join(out, "demo"), { everythingPort: everything.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(out, "demo"), {
+      everythingPort: everything.port,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
     await listenOnAnyPort(config);
     const gateway = await startGateway(config, developmentEnvironment(token));
     stop.push(() => gateway.stop());
@@ -53,11 +57,17 @@ async function main(): Promise<void> {
     expectCall(early.allowed, "send_message is allowed in a session that has seen nothing sensitive");
     const record = await agent.call("get_patient_record", { patient_id: "P-1001" });
     show("get_patient_record P-1001", record, true);
-    expectCall(record.allowed && !JSON.stringify(record).includes("078-05-1120"), "the social security number is redacted");
+    expectCall(
+      record.allowed && !JSON.stringify(record).includes("078-05-1120"),
+      "the social security number is redacted",
+    );
     const late = await agent.call("send_message", { to: "friend@example.org", text: "guess what I read" });
     show("send_message, after it", late);
     expectCall(!late.allowed, "send_message is denied once the session has seen health data");
-    expectCall(records.calls.filter(({ tool }) => tool === "send_message").length === 1, "the denied message never reached the server");
+    expectCall(
+      records.calls.filter(({ tool }) => tool === "send_message").length === 1,
+      "the denied message never reached the server",
+    );
     const stateless = await Agent.connect(gateway.mcp, token, "stateless");
     say(`the same agent again, now in MCP ${stateless.protocolVersion}, in another session:`);
     expectCall(stateless.protocolVersion === "2026-07-28", "the client finds the stateless era");
@@ -85,7 +95,15 @@ async function main(): Promise<void> {
     say("out/claim.json  out/audit-bundle.json  out/receipt.json  out/trace-record.json (TRACE v0.2)");
 
     step(5, "An auditor verifies them offline");
-    const verifyArguments = ["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle.json"), "--receipt", join(out, "receipt.json"), "--allow-software-only"];
+    const verifyArguments = [
+      "verify",
+      join(out, "claim.json"),
+      "--audit-bundle",
+      join(out, "audit-bundle.json"),
+      "--receipt",
+      join(out, "receipt.json"),
+      "--allow-software-only",
+    ];
     const verified = await cmcp(verifyArguments);
     quote(verified.stdout);
     expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);
@@ -96,10 +114,19 @@ async function main(): Promise<void> {
     await writeFile(join(out, "claim-changed.json"), changed);
     const rejected = await cmcp(["verify", join(out, "claim-changed.json"), "--allow-software-only"]);
     say(`a denied call was rewritten to "allow": cmcp verify ends with ${rejected.code}`);
-    const altered = bundle.replace(/"latency_us":([0-9])/, (_, digit: string) => `"latency_us":${digit === "1" ? 2 : 1}`);
+    const altered = bundle.replace(
+      /"latency_us":([0-9])/,
+      (_, digit: string) => `"latency_us":${digit === "1" ? 2 : 1}`,
+    );
     expectCall(altered !== bundle, "the bundle holds a call to change");
     await writeFile(join(out, "audit-bundle-changed.json"), altered);
-    const broken = await cmcp(["verify", join(out, "claim.json"), "--audit-bundle", join(out, "audit-bundle-changed.json"), "--allow-software-only"]);
+    const broken = await cmcp([
+      "verify",
+      join(out, "claim.json"),
+      "--audit-bundle",
+      join(out, "audit-bundle-changed.json"),
+      "--allow-software-only",
+    ]);
     say(`one digit of the audit bundle was changed: cmcp verify ends with ${broken.code}`);
     expectCall(rejected.code === 10 && broken.code === 10, "changed records are rejected");
 

@@ -19,9 +19,16 @@ export async function inspect(inspector: Inspector, { scratch }: ThreeServers): 
   for (const [name, args, wanted] of calls) {
     const { code, stdout, stderr } = await inspector.call(name, args);
     expectCall(code === 0 && wanted.test(stdout), `${name} is allowed: ${stderr}`);
-    outcome("allowed", `tools/call ${name}`, (JSON.parse(stdout) as { content: { text: string }[] }).content[0]?.text.replaceAll(/\s+/g, " ") ?? "");
+    outcome(
+      "allowed",
+      `tools/call ${name}`,
+      (JSON.parse(stdout) as { content: { text: string }[] }).content[0]?.text.replaceAll(/\s+/g, " ") ?? "",
+    );
   }
   const denied = await inspector.call("write_file", { path: "/tmp/elsewhere.txt", content: "no" });
-  expectCall(denied.code !== 0 && denied.stderr.includes("policy does not allow"), `a path that policy does not allow is denied: ${denied.stdout}${denied.stderr}`);
+  expectCall(
+    denied.code !== 0 && denied.stderr.includes("policy does not allow"),
+    `a path that policy does not allow is denied: ${denied.stdout}${denied.stderr}`,
+  );
   outcome("denied", "tools/call write_file /tmp/elsewhere.txt", denied.stderr.trim());
 }

@@ -4,7 +4,10 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 
-const launcher = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector/package.json")), "clients/launcher/build/index.js");
+const launcher = join(
+  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector/package.json")),
+  "clients/launcher/build/index.js",
+);
 
 /** What the Inspector printed and how it ended. */
 export interface Inspected {
@@ -29,12 +32,26 @@ export class Inspector {
   /** Connects anew and asks for one method. */
   async run(method: string, args: readonly string[] = []): Promise<Inspected> {
     await mkdir(this.#home, { recursive: true });
-    const command = [launcher, "--cli", this.#mcp, "--header", `Authorization: Bearer ${this.#token}`, "--method", method, ...args];
+    const command = [
+      launcher,
+      "--cli",
+      this.#mcp,
+      "--header",
+      `Authorization: Bearer ${this.#token}`,
+      "--method",
+      method,
+      ...args,
+    ];
     return await new Promise((resolve) => {
-      execFile(process.execPath, command, { env: { PATH: process.env["PATH"], HOME: this.#home } }, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-        resolve({ code, stdout, stderr });
-      });
+      execFile(
+        process.execPath,
+        command,
+        { env: { PATH: process.env["PATH"], HOME: this.#home } },
+        (error, stdout, stderr) => {
+          const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+          resolve({ code, stdout, stderr });
+        },
+      );
     });
   }
 

@@ -35,7 +35,11 @@ async function compare(bob: Agent, confined: boolean): Promise<void> {
   show("read_graph, as bob", graph);
   expectCall(graph.allowed, "read_graph is allowed to bob");
   if (!confined) say("without confinement both principals' servers see one /tmp");
-  else expectCall(!JSON.stringify(graph).includes("known to alice"), "bob's server-memory does not know what alice's knows");
+  else
+    expectCall(
+      !JSON.stringify(graph).includes("known to alice"),
+      "bob's server-memory does not know what alice's knows",
+    );
 }
 
 /**
@@ -48,7 +52,9 @@ export async function secondAct(first: number, everythingPort: number, out: stri
   const gateway = await startGateway(deployment.config, { CMCP_DEV_MODE: "1" });
   const stop: (() => Promise<unknown>)[] = [() => deployment.clean(), () => gateway.stop()];
   try {
-    say("server-everything over HTTP; server-filesystem and server-memory are started by the gateway from files it measures");
+    say(
+      "server-everything over HTTP; server-filesystem and server-memory are started by the gateway from files it measures",
+    );
     const alice = deployment.tokens.alice;
 
     step(first + 1, "The official MCP Inspector calls tools of all three, as alice");
@@ -64,7 +70,12 @@ export async function secondAct(first: number, everythingPort: number, out: stri
     const headers = { authorization: `Bearer ${alice}` };
     const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
     const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
-    const classes = new Map(auditBundleSchema.parse(JSON.parse(bundle)).entries.filter((entry) => entry.server_identity !== null).map((entry) => [entry.server_identity, entry.evidence_class]));
+    const classes = new Map(
+      auditBundleSchema
+        .parse(JSON.parse(bundle))
+        .entries.filter((entry) => entry.server_identity !== null)
+        .map((entry) => [entry.server_identity, entry.evidence_class]),
+    );
     const confined = classes.get("stdio:server-memory") === "spawn-measured";
     const bob = await Agent.connect(gateway.mcp, deployment.tokens.bob, "sessions");
     stop.push(() => bob.close());
@@ -72,11 +83,25 @@ export async function secondAct(first: number, everythingPort: number, out: stri
 
     step(first + 3, "The claim of alice's session, and what it rests on");
     for (const [server, evidence] of classes) say(`${evidence.padEnd(16)}  ${server}`);
-    say(confined ? "this machine confines stdio servers: the approved bytes ran, shut in" : "this machine cannot confine stdio servers: development mode ran them unconfined");
-    expectCall(classes.size === 3 && classes.get("stdio:server-filesystem") === (confined ? "spawn-measured" : "spawn-unmeasured"), "all three servers are in the record");
+    say(
+      confined
+        ? "this machine confines stdio servers: the approved bytes ran, shut in"
+        : "this machine cannot confine stdio servers: development mode ran them unconfined",
+    );
+    expectCall(
+      classes.size === 3 &&
+        classes.get("stdio:server-filesystem") === (confined ? "spawn-measured" : "spawn-unmeasured"),
+      "all three servers are in the record",
+    );
     await writeFile(join(out, "several-claim.json"), claim);
     await writeFile(join(out, "several-audit-bundle.json"), bundle);
-    const verified = await cmcp(["verify", join(out, "several-claim.json"), "--audit-bundle", join(out, "several-audit-bundle.json"), "--allow-software-only"]);
+    const verified = await cmcp([
+      "verify",
+      join(out, "several-claim.json"),
+      "--audit-bundle",
+      join(out, "several-audit-bundle.json"),
+      "--allow-software-only",
+    ]);
     quote(verified.stdout);
     expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);
   } finally {

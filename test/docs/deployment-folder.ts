@@ -1,12 +1,28 @@
 import { execFile } from "node:child_process";
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { untrusted } from "@cmcp/boundary";
-import { manifestBytes, MANIFEST, parseManifest, SIGNATURE, signManifest } from "../../enclave-image/src/build/manifest.ts";
+import {
+  manifestBytes,
+  MANIFEST,
+  parseManifest,
+  SIGNATURE,
+  signManifest,
+} from "../../enclave-image/src/build/manifest.ts";
 import { writeSmallImage } from "../../enclave-image/src/build/testing/small-image.ts";
 import { LOCK_PATH } from "../../enclave-image/src/lock/lock.ts";
 
@@ -39,7 +55,9 @@ export interface DeploymentFolder {
 
 /** Why the commands cannot be tried here; `false` where they can. */
 export function lacking(): string | false {
-  const missing = PROGRAMS.filter((name) => !(process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name))));
+  const missing = PROGRAMS.filter(
+    (name) => !(process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name))),
+  );
   return missing.length > 0 && `the commands of docs/operate use ${missing.join(", ")}: install it to try them`;
 }
 
@@ -88,6 +106,8 @@ function program(path: string, script: string): void {
 
 async function shell(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ran> {
   return await new Promise((resolve) => {
-    execFile("/bin/sh", ["-c", script], { cwd, env, timeout: MAX_BLOCK_MS }, (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }));
+    execFile("/bin/sh", ["-c", script], { cwd, env, timeout: MAX_BLOCK_MS }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
+    );
   });
 }

@@ -15,14 +15,20 @@ function prose(path: string): string {
 
 /** Targets of links within the repository, with `#heading`. */
 function targets(page: string): string[] {
-  return [...prose(page).matchAll(/\[(?:[^\][]|\[[^\]]*\])*\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target).filter((target) => !/^[a-z]+:/.test(target));
+  return [...prose(page).matchAll(/\[(?:[^\][]|\[[^\]]*\])*\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target));
 }
 
 /** The anchors of a page's headings as GitHub makes them. */
 function anchors(path: string): Set<string> {
   const found = new Map<string, number>();
   const names = [...prose(path).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => {
-    const name = heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/[^\p{L}\p{N}\p{M}_\- ]/gu, "").replaceAll(" ", "-");
+    const name = heading
+      .toLowerCase()
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replace(/[^\p{L}\p{N}\p{M}_\- ]/gu, "")
+      .replaceAll(" ", "-");
     const times = found.get(name) ?? 0;
     found.set(name, times + 1);
     return times === 0 ? name : `${name}-${times}`;
@@ -44,7 +50,8 @@ describe("the links of", () => {
         const to = file === "" ? path : resolve(dirname(path), decodeURIComponent(file));
         assert.ok(!relative(ROOT, to).startsWith(".."), `${target} leaves the repository`);
         assert.ok(existsSync(to), `${target}: no such file`);
-        if (anchor !== undefined && statSync(to).isFile() && to.endsWith(".md")) assert.ok(anchors(to).has(anchor), `${target}: no such heading`);
+        if (anchor !== undefined && statSync(to).isFile() && to.endsWith(".md"))
+          assert.ok(anchors(to).has(anchor), `${target}: no such heading`);
       }
     });
   }

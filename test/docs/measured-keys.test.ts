@@ -13,7 +13,14 @@ type Tree = { [key: string]: unknown };
 const publicKey = (): string => generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }).x ?? "";
 const SIGNING_KEY = publicKey();
 const jwk = (kid: string): Tree => ({ kty: "OKP", crv: "Ed25519", x: publicKey(), kid });
-const server = { environment: { A: "1" }, tasks: 8, memory_mib: 1024, scratch_mib: 64, open_files: 64, cpu_seconds: 60 };
+const server = {
+  environment: { A: "1" },
+  tasks: 8,
+  memory_mib: 1024,
+  scratch_mib: 64,
+  open_files: 64,
+  cpu_seconds: 60,
+};
 const issuer = {
   issuer: "https://login.example/",
   audience: ["https://gw.example/mcp"],
@@ -29,7 +36,14 @@ const issuer = {
 
 /** A file with every key that can be set, but for those of another launcher. */
 const PROCESS: Tree = {
-  attestation: { provider: "software-only", enforcement_mode: "enforcing", validity_seconds: 60, staleness_policy: "fail_closed", expected_measurement: `sha256:${"a".repeat(64)}`, allow_unmeasured_spawn: false },
+  attestation: {
+    provider: "software-only",
+    enforcement_mode: "enforcing",
+    validity_seconds: 60,
+    staleness_policy: "fail_closed",
+    expected_measurement: `sha256:${"a".repeat(64)}`,
+    allow_unmeasured_spawn: false,
+  },
   policy_bundle_path: "policies/",
   catalog_path: "catalog.json",
   launcher: "process",
@@ -55,7 +69,12 @@ const PROCESS: Tree = {
     workflows: ["default"],
     workflow_tools: { default: ["pay"] },
     principals: [{ id: "default" }, { id: "billing", workflows: ["w"] }],
-    identity: { resource: "https://gw.example/mcp", scopes_supported: [], jwt: [issuer], host_asserted: { trust_domains: ["bank.example"] } },
+    identity: {
+      resource: "https://gw.example/mcp",
+      scopes_supported: [],
+      jwt: [issuer],
+      host_asserted: { trust_domains: ["bank.example"] },
+    },
     token_file: "tokens",
     credentials_file: "credentials",
     operator_keys: [publicKey()],
@@ -65,7 +84,20 @@ const PROCESS: Tree = {
 };
 const VSOCK: Tree = { launcher: "vsock", vsock: { cid: 7, port: 5000 } };
 const HYBRID: Tree = { launcher: "vsock", vsock: { hybrid_socket: "socket", port: 5000 } };
-const QEMU: Tree = { attestation: { provider: "tpm" }, launcher: "qemu", qemu: { image: "image", memory_mb: 1024, vcpus: 1, cpu: "EPYC-v4", accelerator: "auto", cid: 7, quote_generation_socket: "qgs", console_log: "console.log" } };
+const QEMU: Tree = {
+  attestation: { provider: "tpm" },
+  launcher: "qemu",
+  qemu: {
+    image: "image",
+    memory_mb: 1024,
+    vcpus: 1,
+    cpu: "EPYC-v4",
+    accelerator: "auto",
+    cid: 7,
+    quote_generation_socket: "qgs",
+    console_log: "console.log",
+  },
+};
 
 /** Another value of the key, where it is not the next number, the other truth or a longer text. */
 const OTHER: Readonly<Record<string, unknown>> = {
@@ -122,40 +154,79 @@ function changed(base: Tree, key: string): Tree {
   const file = structuredClone(base);
   const steps = key.replaceAll("[]", ".[]").split(".");
   let at: Tree = file;
-  const named = (step: string): string => (step === "[]" ? String(Object.keys(at).length - 1) : step === "*" ? (Object.keys(at)[0] ?? "") : step);
+  const named = (step: string): string =>
+    step === "[]" ? String(Object.keys(at).length - 1) : step === "*" ? (Object.keys(at)[0] ?? "") : step;
   for (const step of steps.slice(0, -1)) at = at[named(step)] as Tree;
   const last = named(steps.at(-1) ?? "");
   const before = at[last];
-  at[last] = Object.hasOwn(OTHER, key) ? OTHER[key] : typeof before === "number" ? before + 1 : typeof before === "boolean" ? !before : `${String(before)}x`;
+  at[last] = Object.hasOwn(OTHER, key)
+    ? OTHER[key]
+    : typeof before === "number"
+      ? before + 1
+      : typeof before === "boolean"
+        ? !before
+        : `${String(before)}x`;
   assert.notDeepEqual(at[last], before, `${key} is in the file`);
   // Another launcher needs its machine; its keys are not measured either.
   return key === "launcher" ? { ...file, vsock: VSOCK["vsock"] } : file;
 }
 
 function digestOf(file: Tree): string {
-  const { config } = parseConfig(JSON.stringify(file), { env: { CMCP_DEV_MODE: "1", CMCP_POLICY_SIGNING_KEY: SIGNING_KEY } });
-  return launchDigest(buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: { "manifest.json": "{}" }, catalog: [], pins: {}, trust_anchors: { policy_signing_key: SIGNING_KEY } }));
+  const { config } = parseConfig(JSON.stringify(file), {
+    env: { CMCP_DEV_MODE: "1", CMCP_POLICY_SIGNING_KEY: SIGNING_KEY },
+  });
+  return launchDigest(
+    buildLaunchDocument({
+      v: 1,
+      platform: config.attestation.provider,
+      development: true,
+      config,
+      policy_bundle: { "manifest.json": "{}" },
+      catalog: [],
+      pins: {},
+      trust_anchors: { policy_signing_key: SIGNING_KEY },
+    }),
+  );
 }
 
 const page = await readFile(join(ROOT, "docs/configuration.md"), "utf8");
-const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| (.*) \|$/gm)].map(([, key = "", measured = "", meaning = ""]) => ({ key, isMeasured: measured === "yes", meaning }));
+const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| (.*) \|$/gm)].map(
+  ([, key = "", measured = "", meaning = ""]) => ({ key, isMeasured: measured === "yes", meaning }),
+);
 
 test("the table is read whole", () => {
-  const lines = page.slice(page.indexOf("<!-- begin generated"), page.indexOf("<!-- end generated")).match(/^\| `/gm) ?? [];
+  const lines =
+    page.slice(page.indexOf("<!-- begin generated"), page.indexOf("<!-- end generated")).match(/^\| `/gm) ?? [];
   assert.ok(rows.length > 90);
   assert.equal(rows.length, lines.length);
 });
 
-const REFUSED: readonly string[] = ["CONFIG_NOT_SUPPORTED", "CATALOG_RESTART_REQUIRED", "CONFORMANCE_PROFILE_UNSATISFIED"];
+const REFUSED: readonly string[] = [
+  "CONFIG_NOT_SUPPORTED",
+  "CATALOG_RESTART_REQUIRED",
+  "CONFORMANCE_PROFILE_UNSATISFIED",
+];
 /** What is refused by name is set to this. */
-const SET: Readonly<Record<string, unknown>> = { catalog_reload_interval_seconds: 1, "sensitivity.compliance_domains": { gdpr: true }, "kill_switch.enabled": true, conformance_profile: "aarm" };
+const SET: Readonly<Record<string, unknown>> = {
+  catalog_reload_interval_seconds: 1,
+  "sensitivity.compliance_domains": { gdpr: true },
+  "kill_switch.enabled": true,
+  conformance_profile: "aarm",
+};
 
 for (const { key, isMeasured, meaning } of rows) {
-  if (meaning.includes("**Refused today** when set") || meaning.includes("anything but") || key === "conformance_profile") {
+  if (
+    meaning.includes("**Refused today** when set") ||
+    meaning.includes("anything but") ||
+    key === "conformance_profile"
+  ) {
     test(`${key}: can be set to nothing, and so is not measured`, () => {
       assert.equal(isMeasured, false);
       const file = key.split(".").reduceRight<unknown>((inner, step) => ({ [step]: inner }), SET[key] ?? "sample");
-      assert.throws(() => digestOf(file as Tree), (thrown) => thrown instanceof CmcpError && REFUSED.includes(thrown.code));
+      assert.throws(
+        () => digestOf(file as Tree),
+        (thrown) => thrown instanceof CmcpError && REFUSED.includes(thrown.code),
+      );
     });
     continue;
   }

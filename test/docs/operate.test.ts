@@ -18,7 +18,8 @@ const FOLDER = join(ROOT, "docs/operate");
 /** Its commands come before those of any other page. */
 const FIRST = "README.md";
 /** What begins a line that another machine, a network or hours are needed for. */
-const ELSEWHERE = /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|session|verify|evidence|catalog)|export CMCP_BEARER_TOKEN|jq -r|curl |az |gcloud |aws )/;
+const ELSEWHERE =
+  /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|session|verify|evidence|catalog)|export CMCP_BEARER_TOKEN|jq -r|curl |az |gcloud |aws )/;
 
 const pages = readdirSync(FOLDER).filter((name) => name.endsWith(".md"));
 const blocksOf = (name: string): FencedBlock[] => fencedBlocks(readFileSync(join(FOLDER, name), "utf8"));
@@ -37,7 +38,10 @@ describe("every block of commands says whether it is run", () => {
         if (language !== "sh") continue;
         assert.ok(["run", "elsewhere"].includes(tags[0] ?? ""), `line ${line}: neither run nor elsewhere`);
         if (tags[0] === "run") continue;
-        const commands = text.replaceAll("\\\n", " ").split("\n").filter((command) => command.trim() !== "");
+        const commands = text
+          .replaceAll("\\\n", " ")
+          .split("\n")
+          .filter((command) => command.trim() !== "");
         for (const command of commands) assert.match(command.trim(), ELSEWHERE, `line ${line}: could be run here`);
       }
     });
@@ -46,7 +50,8 @@ describe("every block of commands says whether it is run", () => {
   test("and every make target they name exists", () => {
     const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
     for (const name of pages) {
-      for (const [, target = ""] of readFileSync(join(FOLDER, name), "utf8").matchAll(/(?:^|`|&& )make ([a-z0-9-]+)/gm)) assert.match(makefile, new RegExp(`^${target}:`, "m"), `${name}: make ${target}`);
+      for (const [, target = ""] of readFileSync(join(FOLDER, name), "utf8").matchAll(/(?:^|`|&& )make ([a-z0-9-]+)/gm))
+        assert.match(makefile, new RegExp(`^${target}:`, "m"), `${name}: make ${target}`);
     }
   });
 });
@@ -54,7 +59,8 @@ describe("every block of commands says whether it is run", () => {
 for (const kind of imageKinds()) {
   describe(`the commands, on ${kind === "small" ? "a small image" : "the built image"}`, { skip: lacking() }, () => {
     // The built one is large: it is left to the pages that read its files.
-    const reads = ({ text }: FencedBlock): boolean => kind === "small" || text.includes("out/image/") || text.includes("release/");
+    const reads = ({ text }: FencedBlock): boolean =>
+      kind === "small" || text.includes("out/image/") || text.includes("release/");
     for (const name of pages.filter((page) => blocksOf(page).filter(isRun).some(reads))) {
       test(name, async (t) => {
         const folder = await deploymentFolder(kind);

@@ -16,10 +16,16 @@ const MEMORY_MEGABYTES = 1024;
 /** What the launcher starts for the image and the launch document in a folder. */
 export function describedMachine({ path }: DeploymentFolder, platform: DescribedPlatform): Machine {
   const image = (name: string): string => join(path, "out/image", name);
-  const digest = createHash(platform === "tdx" ? "sha384" : "sha256").update(readFileSync(join(path, "launch.json"))).digest();
+  const digest = createHash(platform === "tdx" ? "sha384" : "sha256")
+    .update(readFileSync(join(path, "launch.json")))
+    .digest();
   return {
     platform,
-    boot: { kernel: image("vmlinuz"), initramfs: image("initramfs.cpio.zst"), commandLine: readFileSync(image(`cmdline-${platform}`), "utf8") },
+    boot: {
+      kernel: image("vmlinuz"),
+      initramfs: image("initramfs.cpio.zst"),
+      commandLine: readFileSync(image(`cmdline-${platform}`), "utf8"),
+    },
     firmware: { bios: image(platform === "tdx" ? "OVMF.fd" : "OVMF.amdsev.fd") },
     memoryMegabytes: MEMORY_MEGABYTES,
     processors: 1,
@@ -30,7 +36,12 @@ export function describedMachine({ path }: DeploymentFolder, platform: Described
 
 /** The command line a page gives is the launcher's, in any order of its options. */
 export function assertStarts(folder: DeploymentFolder, platform: DescribedPlatform): void {
-  const wanted = qemuArguments(describedMachine(folder, platform), "kvm", { vsock: { cid: CID }, tpm: null, variables: null, dataFolders: [] });
+  const wanted = qemuArguments(describedMachine(folder, platform), "kvm", {
+    vsock: { cid: CID },
+    tpm: null,
+    variables: null,
+    dataFolders: [],
+  });
   assert.deepEqual(options(folder.qemuArguments()), options(wanted));
 }
 

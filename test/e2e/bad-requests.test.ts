@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { startFixture, type Fixture, type RpcReply } from "../gateway/fixture.ts";
 
-const call = (args: string): string => `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
+const call = (args: string): string =>
+  `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
 
 describe("bad requests through the front door", () => {
   let fixture: Fixture;
@@ -19,20 +20,57 @@ describe("bad requests through the front door", () => {
     assert.equal(good.status, 200);
   };
 
-  const raw = async (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<{ status: number; body: RpcReply }> => {
-    const response = await fixture.request("/mcp", { method: "POST", body, headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers } });
+  const raw = async (
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: RpcReply }> => {
+    const response = await fixture.request("/mcp", {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    });
     return { status: response.status, body: (await response.json()) as RpcReply };
   };
 
-  const BAD: readonly { readonly name: string; readonly body: string | Uint8Array<ArrayBuffer>; readonly status: number; readonly code: string }[] = [
+  const BAD: readonly {
+    readonly name: string;
+    readonly body: string | Uint8Array<ArrayBuffer>;
+    readonly status: number;
+    readonly code: string;
+  }[] = [
     { name: "truncated JSON", body: call('{"message":"x"}').slice(0, -3), status: 400, code: "MCP_PARSE_FAILURE" },
-    { name: "10 000 levels deep", body: call(`${"[".repeat(10_000)}${"]".repeat(10_000)}`), status: 400, code: "MCP_PARSE_FAILURE" },
-    { name: "bytes that are not UTF-8", body: Uint8Array.from([...new TextEncoder().encode(call('{"message":"')), 0xff, 0xfe]), status: 400, code: "MCP_PARSE_FAILURE" },
+    {
+      name: "10 000 levels deep",
+      body: call(`${"[".repeat(10_000)}${"]".repeat(10_000)}`),
+      status: 400,
+      code: "MCP_PARSE_FAILURE",
+    },
+    {
+      name: "bytes that are not UTF-8",
+      body: Uint8Array.from([...new TextEncoder().encode(call('{"message":"')), 0xff, 0xfe]),
+      status: 400,
+      code: "MCP_PARSE_FAILURE",
+    },
     { name: "a duplicate key", body: call('{"message":"a","message":"b"}'), status: 400, code: "MCP_PARSE_FAILURE" },
     { name: "a __proto__ key", body: call('{"__proto__":{}}'), status: 400, code: "MCP_PARSE_FAILURE" },
-    { name: "a number that does not round-trip", body: call('{"message":12345678901234567890}'), status: 400, code: "MCP_PARSE_FAILURE" },
-    { name: "JSON-RPC 1.0", body: '{"jsonrpc":"1.0","id":1,"method":"ping"}', status: 400, code: "MCP_INVALID_REQUEST" },
-    { name: "a null id", body: '{"jsonrpc":"2.0","id":null,"method":"ping"}', status: 400, code: "MCP_INVALID_REQUEST" },
+    {
+      name: "a number that does not round-trip",
+      body: call('{"message":12345678901234567890}'),
+      status: 400,
+      code: "MCP_PARSE_FAILURE",
+    },
+    {
+      name: "JSON-RPC 1.0",
+      body: '{"jsonrpc":"1.0","id":1,"method":"ping"}',
+      status: 400,
+      code: "MCP_INVALID_REQUEST",
+    },
+    {
+      name: "a null id",
+      body: '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+      status: 400,
+      code: "MCP_INVALID_REQUEST",
+    },
     { name: "a batch", body: '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', status: 400, code: "MCP_INVALID_REQUEST" },
     { name: "text", body: "hello", status: 400, code: "MCP_PARSE_FAILURE" },
   ];
@@ -69,13 +107,23 @@ describe("bad requests through the front door", () => {
   });
 
   test("a workflow outside the measured set is refused", async () => {
-    const reply = await fixture.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { message: "x" }, _cmcp: { workflow_id: "admin" } } });
+    const reply = await fixture.post({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "echo", arguments: { message: "x" }, _cmcp: { workflow_id: "admin" } },
+    });
     assert.equal(reply.status, 403);
     assert.equal(reply.body.error?.data?.error_code, "WORKFLOW_NOT_ALLOWED");
   });
 
   test("an unknown data class is refused", async () => {
-    const reply = await fixture.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { message: "x" }, _cmcp: { data_class: "top-secret" } } });
+    const reply = await fixture.post({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "echo", arguments: { message: "x" }, _cmcp: { data_class: "top-secret" } },
+    });
     assert.equal(reply.body.error?.data?.error_code, "MCP_INVALID_REQUEST");
   });
 
@@ -88,7 +136,11 @@ describe("bad requests through the front door", () => {
 
   test("a missing, wrong or malformed token is 401 with WWW-Authenticate", async () => {
     for (const authorization of ["", "Bearer wrong", "Basic dXNlcjpwYXNz", `bearer ${fixture.token}x`]) {
-      const response = await fetch(fixture.gateway.mcp, { method: "POST", body: call('{"message":"x"}'), headers: { "content-type": "application/json", ...(authorization === "" ? {} : { authorization }) } });
+      const response = await fetch(fixture.gateway.mcp, {
+        method: "POST",
+        body: call('{"message":"x"}'),
+        headers: { "content-type": "application/json", ...(authorization === "" ? {} : { authorization }) },
+      });
       assert.equal(response.status, 401);
       assert.match(response.headers.get("www-authenticate") ?? "", /^Bearer/);
       await response.body?.cancel();
@@ -97,10 +149,13 @@ describe("bad requests through the front door", () => {
   });
 
   test("an unknown session handle is 404, an unknown session id too", async () => {
-    const reply = await raw(call('{"message":"x"}'), { "mcp-session-id": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" });
+    const reply = await raw(call('{"message":"x"}'), {
+      "mcp-session-id": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    });
     assert.equal(reply.status, 404);
     assert.equal(reply.body.error?.data?.error_code, "MCP_SESSION_UNKNOWN");
-    for (const path of ["/sessions/unknown/trace-claim", "/audit/export?session_id=unknown"]) assert.equal((await fixture.request(path)).status, 404);
+    for (const path of ["/sessions/unknown/trace-claim", "/audit/export?session_id=unknown"])
+      assert.equal((await fixture.request(path)).status, 404);
   });
 
   test("an export of what names no session is 404 whatever the text is", async () => {
@@ -110,7 +165,8 @@ describe("bad requests through the front door", () => {
     };
     const unknown = await ask("00000000-0000-4000-8000-000000000000");
     assert.equal(unknown[0], 404);
-    for (const name of ["another session", "a/b", "é", "\0", "x".repeat(256)]) assert.deepEqual(await ask(name), unknown, name);
+    for (const name of ["another session", "a/b", "é", "\0", "x".repeat(256)])
+      assert.deepEqual(await ask(name), unknown, name);
     await stillServes();
   });
 
@@ -120,7 +176,11 @@ describe("bad requests through the front door", () => {
       assert.equal(reply.body.error?.code, -32601, method);
     }
     const modern = await raw('{"jsonrpc":"2.0","id":1,"method":"server/discover"}');
-    assert.deepEqual([modern.status, modern.body.error?.code], [400, -32602], "a request of the stateless era needs its envelope");
+    assert.deepEqual(
+      [modern.status, modern.body.error?.code],
+      [400, -32602],
+      "a request of the stateless era needs its envelope",
+    );
     const stream = await fixture.request("/mcp", { headers: { accept: "text/event-stream" } });
     assert.equal(stream.status, 400, "a stream belongs to a session");
     await stream.body?.cancel();

@@ -43,8 +43,17 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   async function start(questions: string, mode = "enforcing"): Promise<void> {
-    const tools = [{ name: TELLS, url: server.url, sensitivityLevel: SEEN }, { name: ASKS, url: server.url }, { name: SENDS, url: server.url }, { name: FAILS, url: server.url }];
-    const config = await deploy(folder, { tools, policies: rules(questions), config: `audit_db_path: audit.db\nattestation:\n  enforcement_mode: ${mode}\n` });
+    const tools = [
+      { name: TELLS, url: server.url, sensitivityLevel: SEEN },
+      { name: ASKS, url: server.url },
+      { name: SENDS, url: server.url },
+      { name: FAILS, url: server.url },
+    ];
+    const config = await deploy(folder, {
+      tools,
+      policies: rules(questions),
+      config: `audit_db_path: audit.db\nattestation:\n  enforcement_mode: ${mode}\n`,
+    });
     await writeFile(join(folder, "policies/rules.cedar"), rules(questions));
     await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(token));
@@ -52,17 +61,34 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
   }
 
   /** An agent in a session of its own. @param answer gives what its user would */
-  async function agent(heard: string[] = [], answer: (own: Client) => Promise<string> = async () => "nothing"): Promise<Client> {
+  async function agent(
+    heard: string[] = [],
+    answer: (own: Client) => Promise<string> = async () => "nothing",
+  ): Promise<Client> {
     const client = new Client({ name: "agent", version: "1" }, { capabilities: { elicitation: {} } });
-    client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.push(String(params.data)));
-    client.setRequestHandler(ElicitRequestSchema, async () => ({ action: "accept" as const, content: { text: await answer(client) } }));
-    await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    client.setNotificationHandler(
+      LoggingMessageNotificationSchema,
+      ({ params }) => void heard.push(String(params.data)),
+    );
+    client.setRequestHandler(ElicitRequestSchema, async () => ({
+      action: "accept" as const,
+      content: { text: await answer(client) },
+    }));
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(gateway.mcp), {
+        requestInit: { headers: { authorization: `Bearer ${token}` } },
+      }),
+    );
     undo.push(() => client.close());
     return client;
   }
 
   const isRefused = async (client: Client): Promise<void> => {
-    await assert.rejects(client.callTool({ name: SENDS, arguments: { text: TOLD } }), (thrown: Error & { data?: { error_code?: string } }) => thrown.data?.error_code === "SESSION_SENSITIVITY_POLICY_DENY");
+    await assert.rejects(
+      client.callTool({ name: SENDS, arguments: { text: TOLD } }),
+      (thrown: Error & { data?: { error_code?: string } }) =>
+        thrown.data?.error_code === "SESSION_SENSITIVITY_POLICY_DENY",
+    );
     assert.ok(!server.reached.includes(SENDS), "nothing left");
   };
 
@@ -94,8 +120,12 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   const entryOf = async (result: object): Promise<AuditEntry | undefined> => {
-    const { session_id: session, call_id: call } = receiptSchema.parse((result as { _meta: Record<string, unknown> })._meta[RECEIPT_META_KEY]);
-    return (await clientOf(gateway, token).export(session)).entries.find((entry) => entry.entry_type === "tool_call" && entry.call_id === call);
+    const { session_id: session, call_id: call } = receiptSchema.parse(
+      (result as { _meta: Record<string, unknown> })._meta[RECEIPT_META_KEY],
+    );
+    return (await clientOf(gateway, token).export(session)).entries.find(
+      (entry) => entry.entry_type === "tool_call" && entry.call_id === call,
+    );
   };
   const tellFirst = async (client: Client): Promise<string> => {
     server.release();
@@ -108,7 +138,10 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     const result = await (await agent([], tellFirst)).callTool({ name: ASKS, arguments: {} });
     assert.deepEqual(server.reached, [ASKS, TELLS, "refused"]);
     const { detail } = (await entryOf(result)) ?? {};
-    assert.deepEqual([detail?.["questions_asked"], detail?.["questions_refused"], detail?.["question_rule"]], [1, 1, "default-deny"]);
+    assert.deepEqual(
+      [detail?.["questions_asked"], detail?.["questions_refused"], detail?.["question_rule"]],
+      [1, 1, "default-deny"],
+    );
     server.reached.length = 0;
     const harmless = await (await agent()).callTool({ name: SENDS, arguments: {} }).catch((thrown: Error) => thrown);
     assert.ok(harmless instanceof Error, "the principal has seen it");
@@ -119,12 +152,18 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     const result = await (await agent()).callTool({ name: ASKS, arguments: {} });
     assert.deepEqual(server.reached, [ASKS, "refused"]);
     const { detail } = (await entryOf(result)) ?? {};
-    assert.deepEqual([detail?.["questions_asked"], detail?.["questions_refused"], detail?.["question_rule"]], [undefined, 1, "questions"]);
+    assert.deepEqual(
+      [detail?.["questions_asked"], detail?.["questions_refused"], detail?.["question_rule"]],
+      [undefined, 1, "questions"],
+    );
   });
 
   type Told = Error & { readonly code?: number; readonly data?: Readonly<Record<string, unknown>> };
   const failure = async (client: Client): Promise<Told> => {
-    const thrown = await client.callTool({ name: FAILS, arguments: {} }).then(() => null, (error: Told) => error);
+    const thrown = await client.callTool({ name: FAILS, arguments: {} }).then(
+      () => null,
+      (error: Told) => error,
+    );
     assert.ok(thrown !== null);
     return thrown;
   };
@@ -137,7 +176,9 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   test("where fields are redacted, neither an error nor a question has words of the server", async () => {
-    await start(`${MAY_ASK};\n  @id("in-part") @redact_fields("ssn") permit (principal, action == cMCP::Action::"call_tool", resource)`);
+    await start(
+      `${MAY_ASK};\n  @id("in-part") @redact_fields("ssn") permit (principal, action == cMCP::Action::"call_tool", resource)`,
+    );
     const questions: string[] = [];
     const client = await agent([], async () => {
       questions.push("asked");
@@ -156,7 +197,15 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
       const result = await (await agent()).callTool({ name: ASKS, arguments: {} });
       assert.deepEqual(server.reached, [ASKS, "answered nothing"]);
       const { detail } = (await entryOf(result)) ?? {};
-      assert.deepEqual([detail?.["questions_asked"], detail?.["questions_refused"], detail?.["questions_advisory_deny"], detail?.["question_rule"]], [1, undefined, 1, "questions"]);
+      assert.deepEqual(
+        [
+          detail?.["questions_asked"],
+          detail?.["questions_refused"],
+          detail?.["questions_advisory_deny"],
+          detail?.["question_rule"],
+        ],
+        [1, undefined, 1, "questions"],
+      );
       // A machine has no console: what its enclave logs nobody hears.
       assert.equal(gateway.log().includes("advisory_deny"), mode === "advisory" && !IN_MACHINE);
     });

@@ -16,7 +16,8 @@ import { callReply, reply, startRawServer, type RawServer } from "../servers/hos
 const MiB = 1024 * 1024;
 /** More than the sockets between agent and gateway take on their own. */
 const LARGE = 24 * MiB;
-const CALL = (name: string): string => JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: {} } });
+const CALL = (name: string): string =>
+  JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: {} } });
 
 describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
   const tokens = { alice: newToken(), operator: newToken() };
@@ -33,10 +34,21 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
       socket.write(whole.slice(0, -1_000));
       finish = () => socket.write(whole.slice(-1_000));
     });
-    const large = await startRawServer("large", (socket, { id }) => socket.write(reply(callReply(id, "x".repeat(LARGE)))));
+    const large = await startRawServer("large", (socket, { id }) =>
+      socket.write(reply(callReply(id, "x".repeat(LARGE)))),
+    );
     servers.push(half, large);
-    const config = await deploy(folder, { tools: [{ name: "half", url: half.url }, { name: "large", url: large.url }], policies: ALLOW_ALL, config: `max_response_size_bytes: ${32 * MiB}\nenclave:\n  token_file: tokens\n  principals:\n    - id: alice\n    - id: operator\n` });
-    await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("operator", tokens.operator), { mode: 0o600 });
+    const config = await deploy(folder, {
+      tools: [
+        { name: "half", url: half.url },
+        { name: "large", url: large.url },
+      ],
+      policies: ALLOW_ALL,
+      config: `max_response_size_bytes: ${32 * MiB}\nenclave:\n  token_file: tokens\n  principals:\n    - id: alice\n    - id: operator\n`,
+    });
+    await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("operator", tokens.operator), {
+      mode: 0o600,
+    });
     gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
   });
   after(async () => {
@@ -46,7 +58,9 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   async function held(): Promise<number> {
-    const response = await fetch(`${gateway.url}/v1/status`, { headers: { authorization: `Bearer ${tokens.operator}` } });
+    const response = await fetch(`${gateway.url}/v1/status`, {
+      headers: { authorization: `Bearer ${tokens.operator}` },
+    });
     const { load } = (await response.json()) as { load: { buffered_bytes: { held: number; max: number } } };
     assert.equal(load.buffered_bytes.max, MAX_BUFFERED_BYTES);
     return load.buffered_bytes.held;
@@ -55,7 +69,12 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
     while (!condition(await held())) await sleep(20);
   }
   function post(length: number): ClientRequest {
-    const headers = { authorization: `Bearer ${tokens.alice}`, "content-type": "application/json", accept: "application/json, text/event-stream", "content-length": length };
+    const headers = {
+      authorization: `Bearer ${tokens.alice}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "content-length": length,
+    };
     return request(gateway.mcp, { method: "POST", headers });
   }
 
@@ -73,7 +92,11 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
   });
 
   test("an answer that a server does not finish, until it does", async () => {
-    const asked = fetch(gateway.mcp, { method: "POST", headers: { authorization: `Bearer ${tokens.alice}`, "content-type": "application/json" }, body: CALL("half") });
+    const asked = fetch(gateway.mcp, {
+      method: "POST",
+      headers: { authorization: `Bearer ${tokens.alice}`, "content-type": "application/json" },
+      body: CALL("half"),
+    });
     await until((bytes) => bytes > 99_000);
     finish();
     assert.equal((await asked).status, 200);

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { Client as ModernSdkClient, StreamableHTTPClientTransport as ModernSdkTransport } from "@modelcontextprotocol/client";
+import {
+  Client as ModernSdkClient,
+  StreamableHTTPClientTransport as ModernSdkTransport,
+} from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { RECEIPT_META_KEY, auditBundleSchema, receiptSchema } from "@cmcp/audit/schema";
@@ -20,28 +23,43 @@ describe("calls through host proxy and enclave process", () => {
   });
 
   // What the machine is kept apart from is the host's word; the enclave in it sees that it has no network.
-  const isolation = (): string => (fixture.gateway.isolation === "machine" ? "network-namespace" : fixture.gateway.isolation);
-  const exported = async (session: string) => auditBundleSchema.parse(await (await fixture.request(`/audit/export?session_id=${session}`)).json());
+  const isolation = (): string =>
+    fixture.gateway.isolation === "machine" ? "network-namespace" : fixture.gateway.isolation;
+  const exported = async (session: string) =>
+    auditBundleSchema.parse(await (await fixture.request(`/audit/export?session_id=${session}`)).json());
 
   test("the official v1 client initializes, lists approved tools only, and calls", async () => {
     const client = new Client({ name: "v1", version: "1" });
-    const transport = new StreamableHTTPClientTransport(new URL(fixture.gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${fixture.token}` } } });
+    const transport = new StreamableHTTPClientTransport(new URL(fixture.gateway.mcp), {
+      requestInit: { headers: { authorization: `Bearer ${fixture.token}` } },
+    });
     await client.connect(transport);
     const names = (await client.listTools()).tools.map((tool) => tool.name);
     assert.ok(names.includes("echo") && names.includes("get_patient_record"));
     assert.ok(!names.includes("get-env"), "a tool policy denies whatever its arguments is not shown");
-    assert.ok(!names.includes("simulate-research-query"), "a tool of the server that is not in the catalog is not shown");
+    assert.ok(
+      !names.includes("simulate-research-query"),
+      "a tool of the server that is not in the catalog is not shown",
+    );
     const result = await client.callTool({ name: "echo", arguments: { message: "hi" } });
     assert.deepEqual(result.content, [{ type: "text", text: "Echo: hi" }]);
     assert.equal(receiptSchema.parse(result._meta?.[RECEIPT_META_KEY]).decision, "allow");
-    await assert.rejects(client.callTool({ name: "get-env", arguments: {} }), (error: { code: number; data: { error_code: string } }) => error.code === -32000 && error.data.error_code === "POLICY_DENY");
+    await assert.rejects(
+      client.callTool({ name: "get-env", arguments: {} }),
+      (error: { code: number; data: { error_code: string } }) =>
+        error.code === -32000 && error.data.error_code === "POLICY_DENY",
+    );
     await transport.terminateSession();
     await client.close();
   });
 
   test("the official v2 client works in the legacy era", async () => {
     const client = new ModernSdkClient({ name: "v2", version: "1" });
-    await client.connect(new ModernSdkTransport(new URL(fixture.gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${fixture.token}` } } }));
+    await client.connect(
+      new ModernSdkTransport(new URL(fixture.gateway.mcp), {
+        requestInit: { headers: { authorization: `Bearer ${fixture.token}` } },
+      }),
+    );
     const result = await client.callTool({ name: "get-sum", arguments: { a: 2, b: 3 } });
     assert.match(JSON.stringify(result.content), /5/);
     await client.close();
@@ -49,7 +67,12 @@ describe("calls through host proxy and enclave process", () => {
 
   for (const version of ["2025-11-25", "2025-06-18", "2025-03-26"]) {
     test(`legacy version ${version} negotiates and calls`, async () => {
-      const opened = await fixture.post({ jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: version, capabilities: {}, clientInfo: { name: "t", version: "1" } } });
+      const opened = await fixture.post({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "initialize",
+        params: { protocolVersion: version, capabilities: {}, clientInfo: { name: "t", version: "1" } },
+      });
       assert.equal(opened.status, 200);
       assert.equal(opened.body.result?.["protocolVersion"], version);
       const handle = opened.headers.get("mcp-session-id") ?? "";
@@ -57,9 +80,15 @@ describe("calls through host proxy and enclave process", () => {
       const headers = { "mcp-session-id": handle, "mcp-protocol-version": version };
       assert.equal((await fixture.post({ jsonrpc: "2.0", method: "notifications/initialized" }, headers)).status, 202);
       assert.deepEqual((await fixture.post({ jsonrpc: "2.0", id: 2, method: "ping" }, headers)).body.result, {});
-      const call = await fixture.post({ jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "echo", arguments: { message: version } } }, headers);
+      const call = await fixture.post(
+        { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "echo", arguments: { message: version } } },
+        headers,
+      );
       assert.match(JSON.stringify(call.body.result), new RegExp(version));
-      const denied = await fixture.post({ jsonrpc: "2.0", id: 4, method: "tools/call", params: { name: "get-env", arguments: {} } }, headers);
+      const denied = await fixture.post(
+        { jsonrpc: "2.0", id: 4, method: "tools/call", params: { name: "get-env", arguments: {} } },
+        headers,
+      );
       assert.equal(denied.status, 200, "clients of a session get JSON-RPC errors with HTTP 200");
       assert.equal(denied.body.error?.data?.error_code, "POLICY_DENY");
       assert.equal((await fixture.request("/mcp", { method: "DELETE", headers })).status, 204);
@@ -75,7 +104,10 @@ describe("calls through host proxy and enclave process", () => {
     assert.equal(denied.body.error?.code, -32000);
     assert.equal(denied.body.error?.data?.error_code, "POLICY_DENY");
     assert.ok(denied.body.error?.data?.call_id);
-    assert.doesNotMatch(JSON.stringify({ ...denied.body.error, data: { ...denied.body.error.data, receipt: undefined } }), /deny-get-env|quickstart|\.cedar/);
+    assert.doesNotMatch(
+      JSON.stringify({ ...denied.body.error, data: { ...denied.body.error.data, receipt: undefined } }),
+      /deny-get-env|quickstart|\.cedar/,
+    );
   });
 
   test("sensitive data in the session closes the way out, and the denied call never reaches the server", async () => {
@@ -92,10 +124,18 @@ describe("calls through host proxy and enclave process", () => {
     assert.equal(fixture.records.calls.length, sent);
     const { entries } = await exported(receiptOf(denied.body).session_id);
     const calls = entries.filter((entry) => entry.entry_type === "tool_call");
-    assert.deepEqual(calls.map((entry) => entry.policy_decision), ["allow", "redact", "deny"]);
-    assert.deepEqual(calls.map((entry) => entry.evidence_class), ["tls-pinned", "tls-pinned", "tls-pinned"]);
+    assert.deepEqual(
+      calls.map((entry) => entry.policy_decision),
+      ["allow", "redact", "deny"],
+    );
+    assert.deepEqual(
+      calls.map((entry) => entry.evidence_class),
+      ["tls-pinned", "tls-pinned", "tls-pinned"],
+    );
     assert.equal(calls[1]?.session_sensitivity_after, "hipaa_phi");
-    assert.ok(entries.every((entry) => entry.entry_type === "session_end" || entry.detail?.["policy_hash"] !== undefined));
+    assert.ok(
+      entries.every((entry) => entry.entry_type === "session_end" || entry.detail?.["policy_hash"] !== undefined),
+    );
   });
 
   test("a closed session has one claim that names what was decided; closing again gives the same", async () => {
@@ -105,11 +145,23 @@ describe("calls through host proxy and enclave process", () => {
     const closed = await fixture.request(`/sessions/${session}/close`, { method: "POST" });
     assert.equal(closed.status, 200);
     const claim = claimSchema.parse(await closed.json());
-    assert.deepEqual(claim.trace.tool_transcript.entries.map((entry) => [entry.tool_name, entry.decision]), [["echo", "allow"], ["no-such-tool", "deny"]]);
+    assert.deepEqual(
+      claim.trace.tool_transcript.entries.map((entry) => [entry.tool_name, entry.decision]),
+      [
+        ["echo", "allow"],
+        ["no-such-tool", "deny"],
+      ],
+    );
     assert.equal(claim.gateway.call_summary.tool_calls_total, 2);
     assert.match(claim.trace.runtime.firmware_version ?? "", new RegExp(`isolation=${isolation()}`));
-    assert.deepEqual(claimSchema.parse(await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json()), claim);
-    assert.deepEqual(claimSchema.parse(await (await fixture.request(`/sessions/${session}/trace-claim`)).json()), claim);
+    assert.deepEqual(
+      claimSchema.parse(await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json()),
+      claim,
+    );
+    assert.deepEqual(
+      claimSchema.parse(await (await fixture.request(`/sessions/${session}/trace-claim`)).json()),
+      claim,
+    );
     const again = await fixture.call("echo", { message: "y" }, "to-close");
     assert.notEqual(receiptOf(again.body).session_id, session, "a label used again opens a new session");
   });
@@ -119,7 +171,9 @@ describe("calls through host proxy and enclave process", () => {
     const path = `/sessions/${session}/trace-record`;
     const open = traceRecordSchema.parse(await (await fixture.request(path)).json());
     assert.equal(open.tool_transcript.call_count, 1, "of an open session, what is recorded so far");
-    const claim = claimSchema.parse(await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json());
+    const claim = claimSchema.parse(
+      await (await fixture.request(`/sessions/${session}/close`, { method: "POST" })).json(),
+    );
     const record = traceRecordSchema.parse(await (await fixture.request(path)).json());
     assert.deepEqual(record.runtime, claim.trace.runtime);
     assert.deepEqual(record.policy, claim.trace.policy);
@@ -142,7 +196,10 @@ describe("calls through host proxy and enclave process", () => {
   });
 
   test("GET /attestation binds the nonce and refuses one out of bounds", async () => {
-    const reply = (await (await fixture.request("/attestation?nonce=abcdefghijklmnop")).json()) as { binding: { nonce: string }; evidence: { platform: string } };
+    const reply = (await (await fixture.request("/attestation?nonce=abcdefghijklmnop")).json()) as {
+      binding: { nonce: string };
+      evidence: { platform: string };
+    };
     assert.equal(reply.binding.nonce, "abcdefghijklmnop");
     assert.equal(reply.evidence.platform, IN_MACHINE ? "tpm2" : "software-only");
     assert.equal((await fixture.request("/attestation?nonce=short")).status, 400);

@@ -26,7 +26,13 @@ interface Imported {
   readonly replaced: readonly string[];
   readonly unchanged: readonly string[];
   readonly hash: string;
-  readonly findings: readonly { readonly tool: string; readonly kind: string; readonly severity: string; readonly path: string; readonly code_point: string | null }[];
+  readonly findings: readonly {
+    readonly tool: string;
+    readonly kind: string;
+    readonly severity: string;
+    readonly path: string;
+    readonly code_point: string | null;
+  }[];
   readonly entries: readonly Entry[];
 }
 
@@ -63,14 +69,32 @@ describe("cmcp catalog import and scan", () => {
 
   test("every tool of the reference server becomes a reviewed entry, which hashes and loads", async () => {
     const path = file();
-    const result = await imported(url, ...REVIEW, "--set", "get-env:sensitivity=confidential", "--set", "get-env:domain=internal", "--set", "echo:baa=true", "--into", path);
+    const result = await imported(
+      url,
+      ...REVIEW,
+      "--set",
+      "get-env:sensitivity=confidential",
+      "--set",
+      "get-env:domain=internal",
+      "--set",
+      "echo:baa=true",
+      "--into",
+      path,
+    );
     const entries = await entriesOf(path);
     assert.ok(entries.length >= 8);
-    assert.deepEqual(entries.map((entry) => entry.tool_name), result.added);
+    assert.deepEqual(
+      entries.map((entry) => entry.tool_name),
+      result.added,
+    );
     for (const entry of entries) {
       assert.equal(entry["definition_hash"], definitionHash(entry.approved_definition));
       assert.equal(entry["approved_by"], "reviewer@clinic.example");
-      assert.deepEqual(entry.server, { display_name: `127.0.0.1:${everything.port}`, url, transport: "streamable-http" });
+      assert.deepEqual(entry.server, {
+        display_name: `127.0.0.1:${everything.port}`,
+        url,
+        transport: "streamable-http",
+      });
     }
     const byName = new Map(entries.map((entry) => [entry.tool_name, entry]));
     assert.equal(byName.get("get-env")?.["sensitivity_level"], "confidential");
@@ -78,7 +102,10 @@ describe("cmcp catalog import and scan", () => {
     assert.equal(byName.get("echo")?.["requires_baa"], true);
     assert.equal(byName.get("get-sum")?.["sensitivity_level"], "public");
     assert.equal((await cmcp(["catalog", "hash", path])).stdout.trim(), result.hash);
-    assert.deepEqual((await readdir(root)).filter((name) => name.startsWith("catalog-1.json.")), []);
+    assert.deepEqual(
+      (await readdir(root)).filter((name) => name.startsWith("catalog-1.json.")),
+      [],
+    );
   });
 
   test("a second import changes nothing; without a file the entries go to standard output and the review beside it", async () => {
@@ -88,7 +115,10 @@ describe("cmcp catalog import and scan", () => {
     assert.deepEqual((await imported(url, ...REVIEW, "--tool", "echo", "--into", path)).unchanged, ["echo"]);
     assert.equal(await readFile(path, "utf8"), before);
     const run = await cmcp(["catalog", "import", url, ...REVIEW, "--tool", "echo"]);
-    assert.deepEqual((JSON.parse(run.stdout) as Entry[]).map((entry) => entry.tool_name), ["echo"]);
+    assert.deepEqual(
+      (JSON.parse(run.stdout) as Entry[]).map((entry) => entry.tool_name),
+      ["echo"],
+    );
     assert.match(run.stderr, /nothing proves who answered[^]*echo[^]*Echoes back[^]*scan: nothing found/);
   });
 
@@ -104,7 +134,9 @@ describe("cmcp catalog import and scan", () => {
       assert.equal(error.code, "CATALOG_DRIFT_DETECTED");
       assert.match(error.message, /lookup/);
       assert.equal(await readFile(path, "utf8"), before);
-      assert.deepEqual((await imported(server.url, ...REVIEW, "--into", path, "--replace", "lookup")).replaced, ["lookup"]);
+      assert.deepEqual((await imported(server.url, ...REVIEW, "--into", path, "--replace", "lookup")).replaced, [
+        "lookup",
+      ]);
       assert.equal((await entriesOf(path))[0]?.approved_definition["description"], "lookup, and more.");
     } finally {
       await server.close();
@@ -116,7 +148,17 @@ describe("cmcp catalog import and scan", () => {
     try {
       const path = file();
       await imported(url, ...REVIEW, "--tool", "echo", "--into", path);
-      const run = await cmcp(["catalog", "import", server.url, ...REVIEW, "--into", path, "--replace", "echo", "--json"]);
+      const run = await cmcp([
+        "catalog",
+        "import",
+        server.url,
+        ...REVIEW,
+        "--into",
+        path,
+        "--replace",
+        "echo",
+        "--json",
+      ]);
       assert.equal(refusal(run, 10).code, "CATALOG_TOOL_NAME_COLLISION");
     } finally {
       await server.close();
@@ -133,8 +175,11 @@ describe("cmcp catalog import and scan", () => {
       assert.match(scanned.stdout, /^[\x20-\x7e]*\n$/);
       const { ok, findings } = JSON.parse(scanned.stdout) as Imported;
       assert.equal(ok, false);
-      const kinds = findings.filter(({ severity }) => severity === "high").map(({ kind, code_point: point }) => (point === null ? kind : `${kind} ${point}`));
-      for (const kind of ["control-character U+001B", "bidi-control U+202E", "hidden-comment", "override-instruction"]) assert.ok(kinds.includes(kind), kind);
+      const kinds = findings
+        .filter(({ severity }) => severity === "high")
+        .map(({ kind, code_point: point }) => (point === null ? kind : `${kind} ${point}`));
+      for (const kind of ["control-character U+001B", "bidi-control U+202E", "hidden-comment", "override-instruction"])
+        assert.ok(kinds.includes(kind), kind);
       const run = await cmcp(["catalog", "import", server.url, ...REVIEW, "--into", path]);
       assert.equal(run.code, 10);
       assert.ok(!`${run.stdout}${run.stderr}`.includes("\u001b") && !run.stderr.includes("\u202e"));
@@ -160,21 +205,40 @@ describe("cmcp catalog import and scan", () => {
     assert.equal(unknown.code, "UPSTREAM_IDENTITY_MISMATCH");
     assert.ok(unknown.message.includes(records.fingerprint));
     const other = `SHA256:${Buffer.alloc(32, 7).toString("base64")}`;
-    assert.equal(refusal(await cmcp(["catalog", "import", secure, ...REVIEW, "--pin", other, "--json"]), 10).code, "UPSTREAM_IDENTITY_MISMATCH");
+    assert.equal(
+      refusal(await cmcp(["catalog", "import", secure, ...REVIEW, "--pin", other, "--json"]), 10).code,
+      "UPSTREAM_IDENTITY_MISMATCH",
+    );
     const result = await imported(secure, ...REVIEW, "--pin", records.fingerprint);
     assert.equal(result.fingerprint, records.fingerprint);
     for (const entry of result.entries) assert.equal(entry.server["tls_fingerprint"], records.fingerprint);
   });
 
   test("the gateway scans what it loads: in development high findings are warnings", async () => {
-    const config = await deploy(join(root, "deployment"), { tools: [{ name: "lookup", url: "http://127.0.0.1:9001/mcp" }], policies: ALLOW_ALL });
+    const config = await deploy(join(root, "deployment"), {
+      tools: [{ name: "lookup", url: "http://127.0.0.1:9001/mcp" }],
+      policies: ALLOW_ALL,
+    });
     const path = join(root, "deployment", "catalog.json");
     const entries = await entriesOf(path);
     const definition = { ...entries[0]?.approved_definition, description: "Looks up. <!-- more -->" };
-    await writeFile(path, JSON.stringify(entries.map((entry) => ({ ...entry, approved_definition: definition, definition_hash: definitionHash(definition) }))));
+    await writeFile(
+      path,
+      JSON.stringify(
+        entries.map((entry) => ({
+          ...entry,
+          approved_definition: definition,
+          definition_hash: definitionHash(definition),
+        })),
+      ),
+    );
     const run = await cmcp(["validate-config", "--config", config, "--json"], { CMCP_DEV_MODE: "1" });
     assert.equal(run.code, 0, run.stdout);
-    assert.ok((JSON.parse(run.stdout) as { warnings: string[] }).warnings.some((warning) => warning.startsWith("high: tool lookup: hidden-comment")));
+    assert.ok(
+      (JSON.parse(run.stdout) as { warnings: string[] }).warnings.some((warning) =>
+        warning.startsWith("high: tool lookup: hidden-comment"),
+      ),
+    );
   });
 
   test("what is not said or not known is a usage error", async () => {
@@ -191,9 +255,16 @@ describe("cmcp catalog import and scan", () => {
       [["import"], /URL/],
       [["scan"], /FILE or URL/],
     ];
-    for (const [args, says] of wrong) assert.match(refusal(await cmcp(["catalog", ...args, "--json"]), 64).message, says);
-    assert.equal(refusal(await cmcp(["catalog", "import", url, ...REVIEW, "--set", "echo:domain=nonsense", "--json"]), 10).code, "CATALOG_INVALID");
-    assert.equal(refusal(await cmcp(["catalog", "scan", "http://127.0.0.1:1/mcp", "--json"]), 10).code, "UPSTREAM_UNAVAILABLE");
+    for (const [args, says] of wrong)
+      assert.match(refusal(await cmcp(["catalog", ...args, "--json"]), 64).message, says);
+    assert.equal(
+      refusal(await cmcp(["catalog", "import", url, ...REVIEW, "--set", "echo:domain=nonsense", "--json"]), 10).code,
+      "CATALOG_INVALID",
+    );
+    assert.equal(
+      refusal(await cmcp(["catalog", "scan", "http://127.0.0.1:1/mcp", "--json"]), 10).code,
+      "UPSTREAM_UNAVAILABLE",
+    );
   });
 
   test("both explain themselves", async () => {

@@ -41,19 +41,32 @@ describe("a closed session", () => {
       await agent.request(`/sessions/${id}/evidence`),
     ];
     const before = await ask(bob, session);
-    for (let n = 0; n < MANY / 4; n += 1) await Promise.all(["a", "b", "c", "d"].map((part) => closed(alice, `${part}-${n}`)));
+    for (let n = 0; n < MANY / 4; n += 1)
+      await Promise.all(["a", "b", "c", "d"].map((part) => closed(alice, `${part}-${n}`)));
     const after = await ask(bob, session);
-    assert.deepEqual(after.map(({ status }) => status), [200, 200, 200, 200]);
-    assert.deepEqual(after.slice(0, 3).map(({ text }) => text), before.slice(0, 3).map(({ text }) => text), "the same claim and the same export");
+    assert.deepEqual(
+      after.map(({ status }) => status),
+      [200, 200, 200, 200],
+    );
+    assert.deepEqual(
+      after.slice(0, 3).map(({ text }) => text),
+      before.slice(0, 3).map(({ text }) => text),
+      "the same claim and the same export",
+    );
     assert.equal(after[0]?.text, claim);
     const [theirs, nobodys] = [await ask(alice, session), await ask(alice, randomUUID())];
-    assert.deepEqual(theirs.map(({ status, text }) => [status, text]), nobodys.map(({ status, text }) => [status, text]));
+    assert.deepEqual(
+      theirs.map(({ status, text }) => [status, text]),
+      nobodys.map(({ status, text }) => [status, text]),
+    );
     assert.ok(theirs.every(({ status }) => status === 404));
   });
 
   test("is what it was for its principal after a restart, whether its agent closed it or the gateway as it stopped", async () => {
     const byHand = await closed(bob, "by hand");
-    const byStop = { session: receiptOf((await bob.call("send_message", MESSAGE, { label: "by the stop" })).body).session_id };
+    const byStop = {
+      session: receiptOf((await bob.call("send_message", MESSAGE, { label: "by the stop" })).body).session_id,
+    };
     const exported = await bob.request(`/audit/export?session_id=${byHand.session}`);
     await deployment.restart();
     const again = deployment.agent(deployment.tokenOf("bob"));
@@ -69,13 +82,28 @@ describe("a closed session", () => {
     for (const { session } of [byHand, byStop]) {
       await writeFile(join(folder, "claim.json"), await text(`/sessions/${session}/trace-claim`));
       await writeFile(join(folder, "bundle.json"), await text(`/audit/export?session_id=${session}`));
-      const verdict = await cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...(await platformArguments(deployment.gateway, { token: deployment.tokenOf("bob"), session, folder }))]);
+      const verdict = await cmcp([
+        "verify",
+        join(folder, "claim.json"),
+        "--audit-bundle",
+        join(folder, "bundle.json"),
+        ...(await platformArguments(deployment.gateway, { token: deployment.tokenOf("bob"), session, folder })),
+      ]);
       assert.equal(verdict.code, 0, verdict.stdout + verdict.stderr);
       assert.match(verdict.stdout, /closed session/);
       const record = await again.request(`/sessions/${session}/trace-record`);
-      assert.deepEqual([record.status, /SESSION_INCOMPLETE/.test(record.text)], [409, true], "no key is left to sign another form of it");
+      assert.deepEqual(
+        [record.status, /SESSION_INCOMPLETE/.test(record.text)],
+        [409, true],
+        "no key is left to sign another form of it",
+      );
       const stranger = deployment.agent(deployment.tokenOf("alice"));
-      for (const path of [`/sessions/${session}/trace-claim`, `/audit/export?session_id=${session}`, `/sessions/${session}/evidence`]) assert.equal((await stranger.request(path)).status, 404, path);
+      for (const path of [
+        `/sessions/${session}/trace-claim`,
+        `/audit/export?session_id=${session}`,
+        `/sessions/${session}/evidence`,
+      ])
+        assert.equal((await stranger.request(path)).status, 404, path);
     }
     await rm(folder, { recursive: true });
   });
@@ -84,7 +112,8 @@ describe("a closed session", () => {
     const label = "my session";
     const { body } = await alice.call("send_message", MESSAGE, { label });
     const { session_id: session } = receiptOf(body);
-    const exported = async (name: string): Promise<Answer> => await alice.request(`/audit/export?session_id=${encodeURIComponent(name)}`);
+    const exported = async (name: string): Promise<Answer> =>
+      await alice.request(`/audit/export?session_id=${encodeURIComponent(name)}`);
     assert.equal((await exported(label)).status, 200);
     assert.equal((await alice.request(`/sessions/${session}/close`, { method: "POST" })).status, 200);
     assert.equal((await exported(session)).status, 200);

@@ -30,7 +30,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 const overview = (await cmcp(["--help"])).stdout;
 const NAMES = [...overview.matchAll(/^ {2}cmcp ((?:[a-z-]+ )*?[a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
-const helpOf = new Map(await Promise.all(NAMES.map(async (name) => [name, (await cmcp([...name.split(" "), "--help"])).stdout] as const)));
+const helpOf = new Map(
+  await Promise.all(NAMES.map(async (name) => [name, (await cmcp([...name.split(" "), "--help"])).stdout] as const)),
+);
 
 /** The exit codes a command's help documents, but 1: nobody can ask for an internal failure. */
 function documentedCodes(help: string): number[] {
@@ -79,11 +81,16 @@ test("words that every object knows are unknown commands too", async () => {
 for (const group of new Set(NAMES.filter((name) => name.includes(" ")).map((name) => name.split(" ")[0] ?? ""))) {
   test(`${group}: lists its commands, with --help and by itself, and knows no other`, async () => {
     const own = NAMES.filter((name) => name.startsWith(`${group} `));
-    const [bare, help, unknown, inJson] = await Promise.all([[], ["--help"], ["no-such-command"], ["--json"]].map((rest) => cmcp([group, ...rest])));
+    const [bare, help, unknown, inJson] = await Promise.all(
+      [[], ["--help"], ["no-such-command"], ["--json"]].map((rest) => cmcp([group, ...rest])),
+    );
     assert.ok(bare !== undefined && help !== undefined && unknown !== undefined && inJson !== undefined);
     assert.deepEqual([bare.code, help.code, unknown.code, inJson.code], [64, 0, 64, 64]);
     for (const { stdout, stderr } of [bare, help]) {
-      assert.deepEqual([...stdout.matchAll(/^ {2}cmcp ((?:[a-z-]+ )*?[a-z-]+) {2,}\S/gm)].map(([, name]) => name), own);
+      assert.deepEqual(
+        [...stdout.matchAll(/^ {2}cmcp ((?:[a-z-]+ )*?[a-z-]+) {2,}\S/gm)].map(([, name]) => name),
+        own,
+      );
       assert.equal(stderr, "");
     }
     assert.match(unknown.stderr, new RegExp(`^USAGE: .*cmcp ${group} --help`));
@@ -123,11 +130,18 @@ describe("exit codes", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-commands-"));
     server = await startChangingServer("lookup");
-    const config = await deploy(join(folder, "d"), { tools: [{ name: "lookup", url: server.url }], policies: ALLOW_ALL });
+    const config = await deploy(join(folder, "d"), {
+      tools: [{ name: "lookup", url: server.url }],
+      policies: ALLOW_ALL,
+    });
     deployment = await startDeployment({ alice: null }, [`operator_keys: [${operator.publicKey}]`]);
     env = { CMCP_DEV_MODE: "1", ALICE: deployment.tokenOf("alice") };
     const alice = deployment.agent(env["ALICE"] ?? "");
-    const [seen, ended] = await Promise.all(["seen", "ended"].map(async (label) => receiptOf((await alice.call("get_patient_record", { patient_id: "P-1001" }, { label })).body)));
+    const [seen, ended] = await Promise.all(
+      ["seen", "ended"].map(async (label) =>
+        receiptOf((await alice.call("get_patient_record", { patient_id: "P-1001" }, { label })).body),
+      ),
+    );
     assert.ok(seen !== undefined && ended !== undefined);
     const bundle = await alice.request(`/audit/export?session_id=${seen.session_id}`);
     const file = async (name: string, text: string): Promise<string> => {
@@ -136,12 +150,22 @@ describe("exit codes", () => {
     };
     const key = await file("operator.pem", operator.privateKey.export({ type: "pkcs8", format: "pem" }).toString());
     const call = await file("call.json", JSON.stringify({ tool: "lookup", arguments: {} }));
-    const [policies, catalog, garbage] = [join(folder, "d/policies"), join(folder, "d/catalog.json"), await file("garbage", "{]")];
+    const [policies, catalog, garbage] = [
+      join(folder, "d/policies"),
+      join(folder, "d/catalog.json"),
+      await file("garbage", "{]"),
+    ];
     const receipt = await file("receipt.json", JSON.stringify(seen));
     const export_ = await file("bundle.json", bundle.text);
-    const broken = await file("broken.json", bundle.text.replace(/"latency_us":([0-9])/, (_, digit: string) => `"latency_us":${digit === "1" ? 2 : 1}`));
+    const broken = await file(
+      "broken.json",
+      bundle.text.replace(/"latency_us":([0-9])/, (_, digit: string) => `"latency_us":${digit === "1" ? 2 : 1}`),
+    );
     const wrongConfig = await file("wrong.yaml", "catalogue_path: x\n");
-    const poisoned = await file("poisoned.json", (await readFile(catalog, "utf8")).replace('"lookup."', '"lookup.\u200b"'));
+    const poisoned = await file(
+      "poisoned.json",
+      (await readFile(catalog, "utf8")).replace('"lookup."', '"lookup.\u200b"'),
+    );
     const { url } = deployment.gateway;
     const review = ["--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--json"];
     const reset = ["--url", url, "--key", key, "--reason", "looked at"];
@@ -149,17 +173,38 @@ describe("exit codes", () => {
     const nobodys = "11111111-1111-4111-8111-111111111111";
     cases = {
       "validate-config": { 0: ["--config", config], 10: ["--config", wrongConfig], 64: ["--config"] },
-      "validate-bundle": { 0: ["--bundle-path", policies], 10: ["--bundle-path", policies, "--expected-hash", `sha256:${"0".repeat(64)}`], 64: ["--bundle-path"] },
-      "audit verify": { 0: [export_, "--receipt", receipt, "--allow-software-only"], 10: [broken, "--allow-software-only"], 30: [garbage, "--allow-software-only"], 64: [export_, "--trusted-key", "short"] },
-      "session reset": { 0: [...reset, "--receipt", receipt], 10: [...reset, "--session", nobodys, "--token-env", "ALICE"], 64: [...reset, "--session", nobodys, "--receipt", receipt] },
-      "session close": { 0: [...close, "--session", ended.session_id], 10: [...close, "--session", nobodys], 64: [...close, "--session", "not-an-id"] },
+      "validate-bundle": {
+        0: ["--bundle-path", policies],
+        10: ["--bundle-path", policies, "--expected-hash", `sha256:${"0".repeat(64)}`],
+        64: ["--bundle-path"],
+      },
+      "audit verify": {
+        0: [export_, "--receipt", receipt, "--allow-software-only"],
+        10: [broken, "--allow-software-only"],
+        30: [garbage, "--allow-software-only"],
+        64: [export_, "--trusted-key", "short"],
+      },
+      "session reset": {
+        0: [...reset, "--receipt", receipt],
+        10: [...reset, "--session", nobodys, "--token-env", "ALICE"],
+        64: [...reset, "--session", nobodys, "--receipt", receipt],
+      },
+      "session close": {
+        0: [...close, "--session", ended.session_id],
+        10: [...close, "--session", nobodys],
+        64: [...close, "--session", "not-an-id"],
+      },
       "token new": { 0: ["alice"], 64: ["a b"] },
       "key new": { 0: [join(folder, "made.pem")], 64: [key] },
       "policy hash": { 0: [policies], 10: [folder], 64: [] },
       "policy sign": { 0: [policies, "--key", key], 10: [folder, "--key", key], 64: [policies, "--key", garbage] },
       "policy schema": { 0: [policies, "--catalog", catalog], 10: [policies, "--catalog", garbage], 64: [policies] },
       "policy lint": { 0: [policies, "--catalog", catalog], 10: [folder, "--catalog", catalog], 64: [] },
-      "policy test": { 0: [policies, "--catalog", catalog, "--call", call, "--expect", "allow"], 10: [policies, "--catalog", catalog, "--call", call, "--expect", "deny"], 64: [policies, "--catalog", catalog, "--call", call, "--expect", "perhaps"] },
+      "policy test": {
+        0: [policies, "--catalog", catalog, "--call", call, "--expect", "allow"],
+        10: [policies, "--catalog", catalog, "--call", call, "--expect", "deny"],
+        64: [policies, "--catalog", catalog, "--call", call, "--expect", "perhaps"],
+      },
       "catalog hash": { 0: [catalog], 10: [garbage], 64: [] },
       "catalog scan": { 0: [catalog], 10: [poisoned], 64: [] },
       "catalog import": { 0: [server.url, ...review], 10: ["http://127.0.0.1:1/mcp", ...review], 64: [server.url] },
@@ -181,7 +226,8 @@ describe("exit codes", () => {
         assert.equal(run.code, code, run.stdout + run.stderr);
         const answer = answerOf(run);
         if (code === 64) assert.equal(answer.error?.code, "USAGE");
-        for (const secret of [env["ALICE"] ?? "", "PRIVATE KEY"]) assert.ok(!`${run.stdout}${run.stderr}`.includes(secret), "no secret is printed");
+        for (const secret of [env["ALICE"] ?? "", "PRIVATE KEY"])
+          assert.ok(!`${run.stdout}${run.stderr}`.includes(secret), "no secret is printed");
       });
     }
   }
@@ -193,7 +239,10 @@ describe("examples", () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-examples-"));
     await cp(join(ROOT, "examples"), join(folder, "examples"), { recursive: true });
     await mkdir(join(folder, "bin"));
-    await writeFile(join(folder, "bin/cmcp"), `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${CLI}" "$@"\n`);
+    await writeFile(
+      join(folder, "bin/cmcp"),
+      `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${CLI}" "$@"\n`,
+    );
     await chmod(join(folder, "bin/cmcp"), 0o755);
   });
   after(() => rm(folder, { recursive: true, force: true }));
@@ -201,19 +250,32 @@ describe("examples", () => {
   /** Runs a line of a help text as a reader would type it. */
   const typed = (line: string): Promise<CommandResult> =>
     new Promise((resolve) => {
-      execFile("sh", ["-c", line], { cwd: folder, env: { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}` } }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }));
+      execFile(
+        "sh",
+        ["-c", line],
+        { cwd: folder, env: { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}` } },
+        (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+      );
     });
 
   for (const [name, help] of helpOf) {
     const line = /^Example: +(.+)$/m.exec(help)?.[1] ?? "";
     // It would serve until it is interrupted; other tests start it.
     if (name === "start") continue;
-    const complete = (line.match(/\S+/g) ?? []).filter((word) => word.includes("/") && !word.includes(":")).every((path) => path.startsWith("examples/")) && line.includes("examples/");
+    const complete =
+      (line.match(/\S+/g) ?? [])
+        .filter((word) => word.includes("/") && !word.includes(":"))
+        .every((path) => path.startsWith("examples/")) && line.includes("examples/");
     test(`${name}: the example ${complete ? "works as it stands" : "has options and form the command knows"}`, async () => {
       const { code, stderr } = await typed(line);
       if (complete) assert.equal(code, 0, stderr);
       // What an ellipsis leaves out is missing.
-      else assert.doesNotMatch(stderr, line.includes("…") ? /[Uu]nknown option/ : /[Uu]nknown option|[Uu]nexpected|is required|ambiguous/, line);
+      else
+        assert.doesNotMatch(
+          stderr,
+          line.includes("…") ? /[Uu]nknown option/ : /[Uu]nknown option|[Uu]nexpected|is required|ambiguous/,
+          line,
+        );
     });
   }
 });

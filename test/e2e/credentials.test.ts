@@ -20,13 +20,19 @@ describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () 
   let ledger: ChangingServer;
   let notes: ChangingServer;
   let gateway: Gateway;
-  const credentials = async (text: string): Promise<void> => await writeFile(join(folder, "credentials"), text, { mode: 0o600 });
+  const credentials = async (text: string): Promise<void> =>
+    await writeFile(join(folder, "credentials"), text, { mode: 0o600 });
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-credentials-"));
     [ledger, notes] = await Promise.all([startChangingServer("ledger"), startChangingServer("notes")]);
     const tools = [ledger, notes].map(({ url }, index) => ({ name: index === 0 ? "ledger" : "notes", url }));
-    config = await deploy(folder, { tools, servers: [{ name: "ledger", url: ledger.url, credential: "ledger-token" }], policies: ALLOW_ALL, config: "enclave: {credentials_file: credentials}\n" });
+    config = await deploy(folder, {
+      tools,
+      servers: [{ name: "ledger", url: ledger.url, credential: "ledger-token" }],
+      policies: ALLOW_ALL,
+      config: "enclave: {credentials_file: credentials}\n",
+    });
     await credentials(`ledger-token ${FIRST}\n`);
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
   });
@@ -38,7 +44,17 @@ describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () 
 
   const call = async (name: string): Promise<string> => {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: {} } });
-    return await (await fetch(gateway.mcp, { method: "POST", headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", accept: "application/json, text/event-stream" }, body })).text();
+    return await (
+      await fetch(gateway.mcp, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${TOKEN}`,
+          "content-type": "application/json",
+          accept: "application/json, text/event-stream",
+        },
+        body,
+      })
+    ).text();
   };
 
   test("gets its own with every request, and no other server and no agent's token is in it", async () => {
@@ -57,17 +73,28 @@ describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () 
         await sleep(50);
       }
     };
-    await replaced("other-token x\n", /not replaced: CREDENTIAL_NOT_PROVISIONED: the catalog names the credential ledger-token/);
-    await replaced(`ledger-token ${FIRST}\nother-token x\n`, /not replaced: CONFIG_INVALID: no server of the catalog is sent the credential other-token/);
+    await replaced(
+      "other-token x\n",
+      /not replaced: CREDENTIAL_NOT_PROVISIONED: the catalog names the credential ledger-token/,
+    );
+    await replaced(
+      `ledger-token ${FIRST}\nother-token x\n`,
+      /not replaced: CONFIG_INVALID: no server of the catalog is sent the credential other-token/,
+    );
     await replaced(`ledger-token ${SECOND}\n`, /credentials replaced/);
     assert.match(await call("ledger"), /found/);
     assert.equal(ledger.authorizations.at(-1), `Bearer ${SECOND}`);
-    assert.ok(ledger.authorizations.slice(0, -1).every((seen) => seen === `Bearer ${FIRST}` || seen === `Bearer ${SECOND}`));
+    assert.ok(
+      ledger.authorizations.slice(0, -1).every((seen) => seen === `Bearer ${FIRST}` || seen === `Bearer ${SECOND}`),
+    );
     for (const secret of [FIRST, SECOND, TOKEN]) assert.ok(!gateway.log().includes(secret));
   });
 
   test("refuses the start without it", async () => {
     await credentials("# none\n");
-    await assert.rejects(startGateway(config, developmentEnvironment(TOKEN)), (thrown) => thrown instanceof StartRefused && /CREDENTIAL_NOT_PROVISIONED/.test(thrown.output));
+    await assert.rejects(
+      startGateway(config, developmentEnvironment(TOKEN)),
+      (thrown) => thrown instanceof StartRefused && /CREDENTIAL_NOT_PROVISIONED/.test(thrown.output),
+    );
   });
 });

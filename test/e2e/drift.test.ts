@@ -28,27 +28,48 @@ describe("drift", () => {
   });
 
   /** Runs `steps` against a gateway whose catalog approves the tool as the server first lists it. */
-  async function withGateway(settings: string, steps: (call: () => Promise<RpcReply>, list: () => Promise<string>) => Promise<void>): Promise<{ entries: AuditEntry[]; claim: Claim }> {
-    const config = await deploy(join(folder, "d"), { tools: [{ name: "lookup", url: server.url }], policies: ALLOW_ALL, config: settings });
+  async function withGateway(
+    settings: string,
+    steps: (call: () => Promise<RpcReply>, list: () => Promise<string>) => Promise<void>,
+  ): Promise<{ entries: AuditEntry[]; claim: Claim }> {
+    const config = await deploy(join(folder, "d"), {
+      tools: [{ name: "lookup", url: server.url }],
+      policies: ALLOW_ALL,
+      config: settings,
+    });
     const gateway = await startGateway(config, developmentEnvironment(TOKEN));
     try {
       let session = "";
-      const rpc = async (method: string, params: object): Promise<RpcReply> => (await (await fetch(gateway.mcp, { method: "POST", headers, body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }) })).json()) as RpcReply;
+      const rpc = async (method: string, params: object): Promise<RpcReply> =>
+        (await (
+          await fetch(gateway.mcp, {
+            method: "POST",
+            headers,
+            body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+          })
+        ).json()) as RpcReply;
       const call = async (): Promise<RpcReply> => {
         const reply = await rpc("tools/call", { name: "lookup", arguments: {} });
         session = receiptOf(reply).session_id;
         return reply;
       };
       await steps(call, async () => JSON.stringify((await rpc("tools/list", {})).result));
-      const claim = claimSchema.parse(await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).json());
-      const { entries } = auditBundleSchema.parse(await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).json());
+      const claim = claimSchema.parse(
+        await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).json(),
+      );
+      const { entries } = auditBundleSchema.parse(
+        await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).json(),
+      );
       return { entries, claim };
     } finally {
       await gateway.stop();
     }
   }
 
-  const drifts = (entries: readonly AuditEntry[]): unknown[] => entries.filter((entry) => entry.entry_type === "catalog_drift").map((entry) => [entry.tool_name, entry.detail?.["drift"]]);
+  const drifts = (entries: readonly AuditEntry[]): unknown[] =>
+    entries
+      .filter((entry) => entry.entry_type === "catalog_drift")
+      .map((entry) => [entry.tool_name, entry.detail?.["drift"]]);
 
   test("an undrifted tool is called and the claim says so", async () => {
     const { entries, claim } = await withGateway("", async (call) => {

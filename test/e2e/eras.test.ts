@@ -26,22 +26,32 @@ for (const serverVersion of ["2025-11-25", "2026-07-28"] as const) {
       await rm(folder, { recursive: true, force: true });
     });
 
-    for (const [era, mode] of [["legacy", "legacy"], ["modern", "auto"]] as const) {
+    for (const [era, mode] of [
+      ["legacy", "legacy"],
+      ["modern", "auto"],
+    ] as const) {
       test(`an agent of the ${era} era lists, calls, is told of progress and of a tool's error`, async () => {
         const agent = new Client({ name: "agent", version: "1" }, { versionNegotiation: { mode } });
         await agent.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp)));
         assert.equal(agent.getProtocolEra(), era);
         const names = (await agent.listTools()).tools.map(({ name }) => name);
-        for (const wanted of ["test_simple_text", "test_tool_with_progress", "test_error_handling"]) assert.ok(names.includes(wanted), `${wanted} of ${names.join(", ")}`);
+        for (const wanted of ["test_simple_text", "test_tool_with_progress", "test_error_handling"])
+          assert.ok(names.includes(wanted), `${wanted} of ${names.join(", ")}`);
         const { content, _meta: meta } = await agent.callTool({ name: "test_simple_text", arguments: {} });
         assert.equal(content[0]?.type, "text");
         assert.ok(meta?.["cmcp.gateway/receipt"] !== undefined, "the call has its receipt");
         const seen: number[] = [];
-        await agent.callTool({ name: "test_tool_with_progress", arguments: {} }, { onprogress: ({ progress }) => seen.push(progress) });
+        await agent.callTool(
+          { name: "test_tool_with_progress", arguments: {} },
+          { onprogress: ({ progress }) => seen.push(progress) },
+        );
         assert.ok(seen.length > 0, "progress reached the agent");
         const failed = await agent.callTool({ name: "test_error_handling", arguments: {} });
         assert.equal(failed.isError, true, "a tool's own error is a result");
-        await assert.rejects(agent.callTool({ name: "not_in_catalog", arguments: {} }), (error: { data?: { error_code?: string } }) => error.data?.error_code === "TOOL_NOT_IN_CATALOG");
+        await assert.rejects(
+          agent.callTool({ name: "not_in_catalog", arguments: {} }),
+          (error: { data?: { error_code?: string } }) => error.data?.error_code === "TOOL_NOT_IN_CATALOG",
+        );
         await agent.close();
       });
     }

@@ -15,7 +15,10 @@ import { developmentEnvironment, startGateway, type Gateway } from "../gateway/g
 import { PATIENCE } from "../gateway/launcher.ts";
 import { freePort } from "../servers/everything-server.ts";
 
-const entry = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js");
+const entry = join(
+  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")),
+  "dist/index.js",
+);
 
 describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, () => {
   let folder = "";
@@ -25,10 +28,19 @@ describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, ()
 
   before(async () => {
     const port = await freePort();
-    const server = spawn(process.execPath, [entry, "sse"], { env: { PATH: process.env["PATH"], PORT: String(port) }, stdio: "ignore" });
+    const server = spawn(process.execPath, [entry, "sse"], {
+      env: { PATH: process.env["PATH"], PORT: String(port) },
+      stdio: "ignore",
+    });
     stop = () => server.kill("SIGKILL");
     for (let attempt = 0; attempt < 100; attempt += 1) {
-      if (await fetch(`http://127.0.0.1:${port}/none`).then(() => true, () => false)) break;
+      if (
+        await fetch(`http://127.0.0.1:${port}/none`).then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
       await sleep(100);
     }
     folder = await mkdtemp(join(tmpdir(), "cmcp-sse-"));
@@ -36,14 +48,22 @@ describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, ()
     const number = { type: "number" };
     const tools = [
       { name: "echo", url, inputSchema: { type: "object", properties: { message: { type: "string" } } } },
-      { name: "trigger-long-running-operation", url, inputSchema: { type: "object", properties: { duration: number, steps: number } } },
+      {
+        name: "trigger-long-running-operation",
+        url,
+        inputSchema: { type: "object", properties: { duration: number, steps: number } },
+      },
       { name: "not-there", url },
     ].map((tool) => ({ ...tool, transport: "http-sse" as const }));
     const config = await deploy(folder, { tools, policies: ALLOW_ALL, config: "catalog: {drift_policy: warn_only}\n" });
     const token = randomBytes(32).toString("base64url");
     gateway = await startGateway(config, developmentEnvironment(token));
     client = new Client({ name: "agent", version: "1" });
-    await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(gateway.mcp), {
+        requestInit: { headers: { authorization: `Bearer ${token}` } },
+      }),
+    );
   });
   after(async () => {
     await client?.close();
@@ -53,16 +73,26 @@ describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, ()
   });
 
   test("its tools are called, and its progress and refusals come through", async () => {
-    assert.deepEqual((await client.callTool({ name: "echo", arguments: { message: "hi" } })).content, [{ type: "text", text: "Echo: hi" }]);
+    assert.deepEqual((await client.callTool({ name: "echo", arguments: { message: "hi" } })).content, [
+      { type: "text", text: "Echo: hi" },
+    ]);
     const seen: number[] = [];
-    await client.callTool({ name: "trigger-long-running-operation", arguments: { duration: 1, steps: 2 } }, undefined, { onprogress: ({ progress }) => seen.push(progress) });
+    await client.callTool({ name: "trigger-long-running-operation", arguments: { duration: 1, steps: 2 } }, undefined, {
+      onprogress: ({ progress }) => seen.push(progress),
+    });
     assert.deepEqual(seen, [1, 2]);
-    const unknown = await client.callTool({ name: "not-there", arguments: {} }).catch((error: { code?: number }) => error);
+    const unknown = await client
+      .callTool({ name: "not-there", arguments: {} })
+      .catch((error: { code?: number }) => error);
     assert.match(JSON.stringify(unknown), /not-there|-32602/);
   });
 
   test("its end is a fault of the call, and other sessions get a new connection", async () => {
     stop();
-    await assert.rejects(client.callTool({ name: "echo", arguments: { message: "hi" } }), (error: { data?: { error_code?: string } }) => error.data?.error_code === "UPSTREAM_UNAVAILABLE" || error.data?.error_code === "CATALOG_DRIFT_DETECTED");
+    await assert.rejects(
+      client.callTool({ name: "echo", arguments: { message: "hi" } }),
+      (error: { data?: { error_code?: string } }) =>
+        error.data?.error_code === "UPSTREAM_UNAVAILABLE" || error.data?.error_code === "CATALOG_DRIFT_DETECTED",
+    );
   });
 });

@@ -50,12 +50,24 @@ const IDENTITY = {
   host_asserted: { trust_domains: ["bank.example"] },
 };
 
-async function deploy(folder: string, records: Pick<RecordsServer, "port" | "fingerprint">, identity: object = IDENTITY): Promise<string> {
-  const config = await deployQuickstart(folder, { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+async function deploy(
+  folder: string,
+  records: Pick<RecordsServer, "port" | "fingerprint">,
+  identity: object = IDENTITY,
+): Promise<string> {
+  const config = await deployQuickstart(folder, {
+    everythingPort: 1,
+    recordsPort: records.port,
+    recordsFingerprint: records.fingerprint,
+  });
   await listenOnAnyPort(config);
   await writeFile(join(folder, "policies/identity.cedar"), RULES);
   await writeFile(join(folder, "policies/schema.cedarschema"), "");
-  const enclave = { workflows: ["default", "settle"], principals: [{ id: "default" }, { id: "desk" }, { id: "guest" }], identity };
+  const enclave = {
+    workflows: ["default", "settle"],
+    principals: [{ id: "default" }, { id: "desk" }, { id: "guest" }],
+    identity,
+  };
   await appendFile(config, `enclave: ${JSON.stringify(enclave)}\n`);
   return config;
 }
@@ -72,7 +84,10 @@ describe("a gateway that accepts JWTs", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-identity-"));
     records = await startRecordsServer();
-    gateway = await startGateway(await deploy(join(folder, "d"), records), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: BEARER });
+    gateway = await startGateway(await deploy(join(folder, "d"), records), {
+      CMCP_DEV_MODE: "1",
+      CMCP_BEARER_TOKEN: BEARER,
+    });
     subscribe("http.server.request.start", observe);
   });
   after(async () => {
@@ -82,9 +97,29 @@ describe("a gateway that accepts JWTs", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const post = async (token: string, headers: Record<string, string> = {}, name = "send_message", args: object = MESSAGE, context: object = {}): Promise<{ response: Response; body: RpcReply }> => {
-    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args, _cmcp: context } });
-    const response = await fetch(gateway.mcp, { method: "POST", body, headers: { authorization: `Bearer ${token}`, "content-type": "application/json", accept: "application/json, text/event-stream", ...headers } });
+  const post = async (
+    token: string,
+    headers: Record<string, string> = {},
+    name = "send_message",
+    args: object = MESSAGE,
+    context: object = {},
+  ): Promise<{ response: Response; body: RpcReply }> => {
+    const body = JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name, arguments: args, _cmcp: context },
+    });
+    const response = await fetch(gateway.mcp, {
+      method: "POST",
+      body,
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...headers,
+      },
+    });
     return { response, body: (await response.json()) as RpcReply };
   };
 
@@ -94,7 +129,9 @@ describe("a gateway that accepts JWTs", () => {
     assert.equal(response.status, 200, JSON.stringify(body));
     const { entries } = await clientOf(gateway, token).export(receiptOf(body).session_id);
     const said = { identity_source: "jwt", identity_issuer: staff.url, identity_subject: "desk-7" };
-    for (const entry of [entries[0], entries.at(-1)]) for (const [name, value] of Object.entries(said)) assert.equal(entry?.detail?.[name], value, `${entry?.entry_type} ${name}`);
+    for (const entry of [entries[0], entries.at(-1)])
+      for (const [name, value] of Object.entries(said))
+        assert.equal(entry?.detail?.[name], value, `${entry?.entry_type} ${name}`);
     assert.equal(entries[0]?.detail?.["principal"], "desk");
   });
 
@@ -102,7 +139,14 @@ describe("a gateway that accepts JWTs", () => {
     const { response, body } = await post(BEARER);
     assert.equal(response.status, 200);
     const { entries } = await clientOf(gateway, BEARER).export(receiptOf(body).session_id);
-    assert.deepEqual([entries[0]?.detail?.["identity_source"], entries[0]?.detail?.["principal"], entries[0]?.detail?.["identity_subject"]], ["bearer", "default", undefined]);
+    assert.deepEqual(
+      [
+        entries[0]?.detail?.["identity_source"],
+        entries[0]?.detail?.["principal"],
+        entries[0]?.detail?.["identity_subject"],
+      ],
+      ["bearer", "default", undefined],
+    );
   });
 
   test("one subject of two issuers is two principals with sessions of their own", async () => {
@@ -110,24 +154,47 @@ describe("a gateway that accepts JWTs", () => {
     const { body } = await post(await guests.token("desk-7"), {}, "get_patient_record", PATIENT);
     const theirs = receiptOf(body).session_id;
     assert.notEqual(mine, theirs);
-    const foreign = await fetch(`${gateway.url}/audit/export?session_id=${mine}`, { headers: { authorization: `Bearer ${await guests.token("desk-7")}` } });
+    const foreign = await fetch(`${gateway.url}/audit/export?session_id=${mine}`, {
+      headers: { authorization: `Bearer ${await guests.token("desk-7")}` },
+    });
     assert.equal(foreign.status, 404);
   });
 
   test("issuer, subject, source and claims reach the rules", async () => {
-    const code = async (token: string, name?: string, args?: object): Promise<string | undefined> => (await post(token, {}, name, args)).body.error?.data?.error_code;
+    const code = async (token: string, name?: string, args?: object): Promise<string | undefined> =>
+      (await post(token, {}, name, args)).body.error?.data?.error_code;
     assert.equal(await code(await staff.token("bert")), undefined);
     assert.equal(await code(await staff.token("anna")), "POLICY_DENY");
     assert.equal(await code(await guests.token("desk-7")), "POLICY_DENY");
     assert.equal(await code(await staff.token("bert", { unit: "care" }), "get_patient_record", PATIENT), undefined);
-    for (const claims of [{}, { unit: "fx" }, { unit: "x=care" }, { other: "care" }]) assert.equal(await code(await staff.token("carl", claims), "get_patient_record", PATIENT), "POLICY_DENY", JSON.stringify(claims));
+    for (const claims of [{}, { unit: "fx" }, { unit: "x=care" }, { other: "care" }])
+      assert.equal(
+        await code(await staff.token("carl", claims), "get_patient_record", PATIENT),
+        "POLICY_DENY",
+        JSON.stringify(claims),
+      );
     assert.equal(await code(BEARER, "get_patient_record", PATIENT), "POLICY_DENY");
-    assert.equal(await code(await staff.token("carl", { unit: ["care"] }), "get_patient_record", PATIENT), "UNAUTHENTICATED", "a claim of another type refuses the token");
+    assert.equal(
+      await code(await staff.token("carl", { unit: ["care"] }), "get_patient_record", PATIENT),
+      "UNAUTHENTICATED",
+      "a claim of another type refuses the token",
+    );
   });
 
   test("workflows are the principal's, or the fewer its subject has", async () => {
-    const allowed = async (subject: string, workflow: string): Promise<boolean> => (await post(await staff.token(subject), {}, undefined, undefined, { workflow_id: workflow })).body.error?.data?.error_code !== "WORKFLOW_NOT_ALLOWED";
-    assert.deepEqual([await allowed("desk-7", "settle"), await allowed("auditor", "settle"), await allowed("auditor", "default"), await allowed("dora", "settle"), await allowed("dora", "default")], [true, false, true, false, true]);
+    const allowed = async (subject: string, workflow: string): Promise<boolean> =>
+      (await post(await staff.token(subject), {}, undefined, undefined, { workflow_id: workflow })).body.error?.data
+        ?.error_code !== "WORKFLOW_NOT_ALLOWED";
+    assert.deepEqual(
+      [
+        await allowed("desk-7", "settle"),
+        await allowed("auditor", "settle"),
+        await allowed("auditor", "default"),
+        await allowed("dora", "settle"),
+        await allowed("dora", "default"),
+      ],
+      [true, false, true, false, true],
+    );
   });
 
   test("every other token is refused, and nothing of it leaves", async () => {
@@ -136,13 +203,19 @@ describe("a gateway that accepts JWTs", () => {
     const stranger = makeIssuer(staff.url);
     const good = await staff.token("desk-7");
     const [head = "", claims = "", signature = ""] = good.split(".");
-    const twice = Buffer.from(`${Buffer.from(claims, "base64url").toString().slice(0, -1)},"sub":"anna"}`).toString("base64url");
+    const twice = Buffer.from(`${Buffer.from(claims, "base64url").toString().slice(0, -1)},"sub":"anna"}`).toString(
+      "base64url",
+    );
     const wrong: Record<string, string> = {
       "no signature": unsigned(staff, "desk-7"),
       "signature taken off": `${head}.${claims}.`,
       "HS256 with the public key": staff.confused("desk-7"),
       "another's key under the same kid": await stranger.token("desk-7"),
-      "another's key, embedded": await stranger.token("desk-7", {}, { jwk: { kty: "EC" }, jku: "https://evil.example/keys", x5u: "https://evil.example/cert" }),
+      "another's key, embedded": await stranger.token(
+        "desk-7",
+        {},
+        { jwk: { kty: "EC" }, jku: "https://evil.example/keys", x5u: "https://evil.example/cert" },
+      ),
       "an unknown kid": await staff.token("desk-7", {}, { kid: "other" }),
       "the other issuer's name": await staff.token("desk-7", { iss: guests.url }),
       "an unknown issuer": await makeIssuer("https://evil.example/").token("desk-7"),
@@ -160,15 +233,25 @@ describe("a gateway that accepts JWTs", () => {
     for (const [what, token] of Object.entries(wrong)) {
       const { response, body } = await post(token);
       assert.deepEqual([response.status, body.error?.data?.error_code], [401, "UNAUTHENTICATED"], what);
-      assert.equal(response.headers.get("www-authenticate"), `Bearer error="invalid_token", resource_metadata="${METADATA}"`, what);
+      assert.equal(
+        response.headers.get("www-authenticate"),
+        `Bearer error="invalid_token", resource_metadata="${METADATA}"`,
+        what,
+      );
     }
     const { response, body } = await post(await staff.token("desk-7", { pad: "x".repeat(6_200) }));
-    assert.deepEqual([response.status, body.error?.data?.error_code], [400, "MCP_INVALID_REQUEST"], "the host refuses a header over its bound");
+    assert.deepEqual(
+      [response.status, body.error?.data?.error_code],
+      [400, "MCP_INVALID_REQUEST"],
+      "the host refuses a header over its bound",
+    );
     assert.equal(records.calls.length, reached);
     assert.equal((await post(good)).response.status, 200, "the token they were made from is good");
   });
 
-  test("a stream that an agent listens on ends with its token, in both eras", { timeout: 60_000 * PATIENCE }, async () => {
+  test("a stream that an agent listens on ends with its token, in both eras", {
+    timeout: 60_000 * PATIENCE,
+  }, async () => {
     const token = await guests.token("desk-7", { exp: Math.ceil(Date.now() / 1000) + 3 * PATIENCE });
     const streams = await listenInBothEras(gateway, token);
     assert.match(await streams.modern.text(), /"id":7,"result":/, "the subscription ends with its result");
@@ -177,12 +260,24 @@ describe("a gateway that accepts JWTs", () => {
   });
 
   test("who has no token is told where to get one, and the document is for everybody", async () => {
-    const refused = await fetch(gateway.mcp, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
-    assert.deepEqual([refused.status, refused.headers.get("www-authenticate")], [401, `Bearer resource_metadata="${METADATA}"`]);
+    const refused = await fetch(gateway.mcp, {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json" },
+    });
+    assert.deepEqual(
+      [refused.status, refused.headers.get("www-authenticate")],
+      [401, `Bearer resource_metadata="${METADATA}"`],
+    );
     for (const path of ["/.well-known/oauth-protected-resource", new URL(METADATA).pathname]) {
       const document = await fetch(`${gateway.url}${path}`);
       assert.equal(document.status, 200);
-      assert.deepEqual(await document.json(), { resource: AUDIENCE, authorization_servers: [staff.url, guests.url], bearer_methods_supported: ["header"], scopes_supported: ["mcp:call"] });
+      assert.deepEqual(await document.json(), {
+        resource: AUDIENCE,
+        authorization_servers: [staff.url, guests.url],
+        bearer_methods_supported: ["header"],
+        scopes_supported: ["mcp:call"],
+      });
       assert.equal((await fetch(`${gateway.url}${path}`, { method: "POST" })).status, 405);
     }
     assert.equal((await fetch(`${gateway.url}/.well-known/oauth-protected-resource/other`)).status, 401);
@@ -196,7 +291,10 @@ describe("a gateway that accepts JWTs", () => {
     assert.ok(seen.length > 0, "the server was reached");
     for (const { headers, rawHeaders } of seen) {
       assert.equal(headers.authorization, undefined);
-      assert.equal(rawHeaders.some((text) => text.includes(token) || text.includes(BEARER)), false);
+      assert.equal(
+        rawHeaders.some((text) => text.includes(token) || text.includes(BEARER)),
+        false,
+      );
     }
   });
 
@@ -211,21 +309,52 @@ describe("a gateway that accepts JWTs", () => {
 test("what a TLS proxy in front says of a client certificate reaches rules and record, where the host is told to believe it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-proxied-"));
   const records = await startRecordsServer();
-  const gateway = await startGateway(await deploy(join(folder, "d"), records), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: BEARER, CMCP_PEER_IDENTITY_HEADER: "X-Forwarded-Client-Cert" });
+  const gateway = await startGateway(await deploy(join(folder, "d"), records), {
+    CMCP_DEV_MODE: "1",
+    CMCP_BEARER_TOKEN: BEARER,
+    CMCP_PEER_IDENTITY_HEADER: "X-Forwarded-Client-Cert",
+  });
   try {
     const call = async (headers: Record<string, string>): Promise<{ status: number; body: RpcReply }> => {
-      const response = await fetch(gateway.mcp, { method: "POST", headers: { authorization: `Bearer ${BEARER}`, "content-type": "application/json", ...headers }, body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } }) });
+      const response = await fetch(gateway.mcp, {
+        method: "POST",
+        headers: { authorization: `Bearer ${BEARER}`, "content-type": "application/json", ...headers },
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "tools/call",
+          params: { name: "send_message", arguments: MESSAGE },
+        }),
+      });
       return { status: response.status, body: (await response.json()) as RpcReply };
     };
-    const certificate = (uri: string): Record<string, string> => ({ "x-forwarded-client-cert": `By=spiffe://bank.example/proxy;Hash=ab;URI=${uri}` });
+    const certificate = (uri: string): Record<string, string> => ({
+      "x-forwarded-client-cert": `By=spiffe://bank.example/proxy;Hash=ab;URI=${uri}`,
+    });
     const allowed = await call(certificate("spiffe://bank.example/desk"));
     assert.equal(allowed.status, 200, JSON.stringify(allowed.body));
     const { entries } = await clientOf(gateway, BEARER).export(receiptOf(allowed.body).session_id);
-    assert.equal(entries.find(({ entry_type: type }) => type === "tool_call")?.detail?.["host_asserted_spiffe_id"], "spiffe://bank.example/desk");
+    assert.equal(
+      entries.find(({ entry_type: type }) => type === "tool_call")?.detail?.["host_asserted_spiffe_id"],
+      "spiffe://bank.example/desk",
+    );
     assert.equal((await call(certificate("spiffe://bank.example/yard/1"))).body.error?.data?.error_code, "POLICY_DENY");
-    assert.equal((await call({ ...certificate("spiffe://bank.example/desk"), authorization: "Bearer wrong" })).status, 401, "it lets nobody in");
-    assert.equal((await call({ "x-forwarded-client-cert": "URI=spiffe://bank.example/desk,URI=spiffe://bank.example/yard/1" })).status, 400, "which hop's is the agent's is not for the host to choose");
-    assert.equal((await call({ "x-cmcp-host-asserted-spiffe-id": "spiffe://bank.example/yard/1" })).status, 200, "an agent cannot say it itself");
+    assert.equal(
+      (await call({ ...certificate("spiffe://bank.example/desk"), authorization: "Bearer wrong" })).status,
+      401,
+      "it lets nobody in",
+    );
+    assert.equal(
+      (await call({ "x-forwarded-client-cert": "URI=spiffe://bank.example/desk,URI=spiffe://bank.example/yard/1" }))
+        .status,
+      400,
+      "which hop's is the agent's is not for the host to choose",
+    );
+    assert.equal(
+      (await call({ "x-cmcp-host-asserted-spiffe-id": "spiffe://bank.example/yard/1" })).status,
+      200,
+      "an agent cannot say it itself",
+    );
   } finally {
     await gateway.stop();
     await records.close();
@@ -236,23 +365,51 @@ test("what a TLS proxy in front says of a client certificate reaches rules and r
 test("the host's word is a label for rules and record, and lets nobody in", async () => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-asserted-"));
   const records = await startRecordsServer();
-  const host = await startObservedHost(await deploy(join(folder, "d"), records), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: BEARER });
+  const host = await startObservedHost(await deploy(join(folder, "d"), records), {
+    CMCP_DEV_MODE: "1",
+    CMCP_BEARER_TOKEN: BEARER,
+  });
   try {
     await host.startEnclave();
-    const call = async (spiffeId: string, authorization: string | null): Promise<{ status: number; reply: RpcReply }> => {
-      const headers = { "content-type": "application/json", accept: "application/json", "x-cmcp-host-asserted-spiffe-id": spiffeId, ...(authorization === null ? {} : { authorization }) };
+    const call = async (
+      spiffeId: string,
+      authorization: string | null,
+    ): Promise<{ status: number; reply: RpcReply }> => {
+      const headers = {
+        "content-type": "application/json",
+        accept: "application/json",
+        "x-cmcp-host-asserted-spiffe-id": spiffeId,
+        ...(authorization === null ? {} : { authorization }),
+      };
       const exchange = await host.pool.open({ t: "request", method: "POST", path: "/mcp", headers });
-      await exchange.write(Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } })));
+      await exchange.write(
+        Buffer.from(
+          JSON.stringify({
+            jsonrpc: "2.0",
+            id: 1,
+            method: "tools/call",
+            params: { name: "send_message", arguments: MESSAGE },
+          }),
+        ),
+      );
       await exchange.end();
       const { status } = await exchange.head;
       const chunks: Buffer[] = [];
       for await (const chunk of exchange.body) chunks.push(Buffer.from(examine(chunk)));
       return { status, reply: JSON.parse(Buffer.concat(chunks).toString()) as RpcReply };
     };
-    for (const id of ["spiffe://bank.example/desk", "spiffe://bank.example/default", "default"]) assert.equal((await call(id, null)).status, 401, id);
+    for (const id of ["spiffe://bank.example/desk", "spiffe://bank.example/default", "default"])
+      assert.equal((await call(id, null)).status, 401, id);
     assert.equal((await call("spiffe://bank.example/desk", `Bearer ${BEARER}`)).status, 200);
-    assert.equal((await call("spiffe://bank.example/yard/1", `Bearer ${BEARER}`)).reply.error?.data?.error_code, "POLICY_DENY");
-    assert.equal((await call("spiffe://evil.example/yard/1", `Bearer ${BEARER}`)).status, 200, "not of a trust domain the configuration names");
+    assert.equal(
+      (await call("spiffe://bank.example/yard/1", `Bearer ${BEARER}`)).reply.error?.data?.error_code,
+      "POLICY_DENY",
+    );
+    assert.equal(
+      (await call("spiffe://evil.example/yard/1", `Bearer ${BEARER}`)).status,
+      200,
+      "not of a trust domain the configuration names",
+    );
     assert.equal((await call("spiffe://bank.example/yard/1?x", `Bearer ${BEARER}`)).status, 200, "not a SPIFFE ID");
   } finally {
     await host.close();
@@ -265,18 +422,48 @@ describe("a wrong identity configuration is refused, by the check and by the sta
   const [issuer] = IDENTITY.jwt;
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const cases: Record<string, readonly [object, RegExp]> = {
-    "a misspelled key": [{ ...IDENTITY, jwts: [] }, /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/],
-    "an algorithm of shared secrets": [{ ...IDENTITY, jwt: [{ ...issuer, algorithms: ["HS256"] }] }, /enclave\.identity\.jwt\.0\.algorithms/],
-    "an address to fetch keys from": [{ ...IDENTITY, jwt: [{ ...issuer, jwks_uri: "https://login.bank.example/keys" }] }, /enclave\.identity\.jwt\.0\.jwks_uri: unknown key/],
-    "a private key": [{ ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "k" }] } }] }, /enclave\.identity\.jwt\.0\.jwks\.keys\.0/],
-    "a key whose point is on no curve": [{ ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ kty: "EC", crv: "P-256", kid: "k", alg: "ES256", x: NO_POINT, y: NO_POINT }] } }] }, /key k of https:\/\/login\.bank\.example\/ is not a public key$/],
-    "a principal that is not measured": [{ ...IDENTITY, jwt: [{ ...issuer, subjects: [{ subject: "x", principal: "nobody" }] }] }, /names the principal nobody/],
+    "a misspelled key": [
+      { ...IDENTITY, jwts: [] },
+      /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/,
+    ],
+    "an algorithm of shared secrets": [
+      { ...IDENTITY, jwt: [{ ...issuer, algorithms: ["HS256"] }] },
+      /enclave\.identity\.jwt\.0\.algorithms/,
+    ],
+    "an address to fetch keys from": [
+      { ...IDENTITY, jwt: [{ ...issuer, jwks_uri: "https://login.bank.example/keys" }] },
+      /enclave\.identity\.jwt\.0\.jwks_uri: unknown key/,
+    ],
+    "a private key": [
+      { ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "k" }] } }] },
+      /enclave\.identity\.jwt\.0\.jwks\.keys\.0/,
+    ],
+    "a key whose point is on no curve": [
+      {
+        ...IDENTITY,
+        jwt: [
+          {
+            ...issuer,
+            jwks: { keys: [{ kty: "EC", crv: "P-256", kid: "k", alg: "ES256", x: NO_POINT, y: NO_POINT }] },
+          },
+        ],
+      },
+      /key k of https:\/\/login\.bank\.example\/ is not a public key$/,
+    ],
+    "a principal that is not measured": [
+      { ...IDENTITY, jwt: [{ ...issuer, subjects: [{ subject: "x", principal: "nobody" }] }] },
+      /names the principal nobody/,
+    ],
   };
   for (const [what, [identity, says]] of Object.entries(cases)) {
     test(what, async () => {
       const folder = await mkdtemp(join(tmpdir(), "cmcp-identity-refused-"));
       try {
-        const config = await deploy(join(folder, "d"), { port: 1, fingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}` }, identity);
+        const config = await deploy(
+          join(folder, "d"),
+          { port: 1, fingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}` },
+          identity,
+        );
         for (const command of ["validate-config", "start"]) {
           const run = await cmcp([command, "--config", config, "--json"], { CMCP_DEV_MODE: "1" });
           const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };

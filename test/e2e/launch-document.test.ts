@@ -23,16 +23,28 @@ test("a claim made after a reload follows from the launch document only with the
   const { key, publicKey } = signingKey();
   const server = await startRawServer("echo", (socket, { id }) => socket.write(reply(callReply(id, "echo"))));
   t.after(() => server.close());
-  const config = await deploy(at("d"), { tools: [{ name: "echo", url: server.url }], policies: ALLOW_ALL, config: "policy_reload_interval_seconds: 1\n" });
+  const config = await deploy(at("d"), {
+    tools: [{ name: "echo", url: server.url }],
+    policies: ALLOW_ALL,
+    config: "policy_reload_interval_seconds: 1\n",
+  });
   await rm(at("d/policies"), { recursive: true });
   const shelf = new BundleShelf(folder, at("d/policies"));
   await shelf.place({ version: "1.0.0", rules: ALLOW_ALL, key });
   const environment = { ...developmentEnvironment(TOKEN), CMCP_POLICY_SIGNING_KEY: publicKey };
-  const written = await cmcp(["validate-config", "--config", config, "--launch-document", at("launch.json"), "--json"], environment);
+  const written = await cmcp(
+    ["validate-config", "--config", config, "--launch-document", at("launch.json"), "--json"],
+    environment,
+  );
   assert.equal(written.code, 0, written.stdout);
   const gateway = await startGateway(config, environment);
   t.after(() => gateway.stop());
-  assert.equal(`sha256:${createHash("sha256").update(await readFile(at("launch.json"))).digest("hex")}`, gateway.launch_digest);
+  assert.equal(
+    `sha256:${createHash("sha256")
+      .update(await readFile(at("launch.json")))
+      .digest("hex")}`,
+    gateway.launch_digest,
+  );
 
   const client = clientOf(gateway, TOKEN);
   const { session_id: session } = receiptOf((await client.call("echo", "s")).body);
@@ -45,7 +57,17 @@ test("a claim made after a reload follows from the launch document only with the
 
   const platform = await platformArguments(gateway, { token: TOKEN, session, folder });
   const verify = async (...more: string[]): Promise<readonly [number, readonly string[]]> => {
-    const { code, stdout } = await cmcp(["verify", at("claim.json"), "--audit-bundle", at("bundle.json"), ...platform, "--launch-document", at("launch.json"), "--json", ...more]);
+    const { code, stdout } = await cmcp([
+      "verify",
+      at("claim.json"),
+      "--audit-bundle",
+      at("bundle.json"),
+      ...platform,
+      "--launch-document",
+      at("launch.json"),
+      "--json",
+      ...more,
+    ]);
     const { checks } = JSON.parse(stdout) as { checks: { status: string; code?: string }[] };
     return [code, checks.flatMap(({ status, code: why = "" }) => (status === "failed" ? [why] : []))];
   };

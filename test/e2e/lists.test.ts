@@ -18,19 +18,35 @@ forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resour
 forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"forbidden") unless { context.arguments has path };
 `;
 
-test("a tool that policy forbids without some argument is listed, one that it always forbids is not", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a tool that policy forbids without some argument is listed, one that it always forbids is not", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-lists-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const inputSchema = { type: "object", properties: { path: { type: "string" } } };
-  const tools = ["open", "needs-path", "forbidden"].map((name) => ({ name, url: "http://127.0.0.1:9/mcp", inputSchema }));
+  const tools = ["open", "needs-path", "forbidden"].map((name) => ({
+    name,
+    url: "http://127.0.0.1:9/mcp",
+    inputSchema,
+  }));
   const token = newToken();
-  const gateway = await startGateway(await deploy(folder, { tools, policies: POLICIES }), developmentEnvironment(token));
+  const gateway = await startGateway(
+    await deploy(folder, { tools, policies: POLICIES }),
+    developmentEnvironment(token),
+  );
   try {
     const client = clientOf(gateway, token);
     const { body } = await client.rpc("tools/list", {});
     const listed = (body.result?.["tools"] ?? []) as { name: string }[];
-    assert.deepEqual(listed.map(({ name }) => name), ["open", "needs-path"]);
-    assert.equal((await client.call("needs-path", "s")).body.error?.data?.error_code, "POLICY_DENY", "shown is not allowed");
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      ["open", "needs-path"],
+    );
+    assert.equal(
+      (await client.call("needs-path", "s")).body.error?.data?.error_code,
+      "POLICY_DENY",
+      "shown is not allowed",
+    );
   } finally {
     await gateway.stop();
   }

@@ -48,24 +48,43 @@ function unreadPipe(folder: string): number {
 
 const fullDisk = (): number => openSync("/dev/full", "w");
 
-for (const [what, open] of [["whose reader is gone", brokenPipe], ["whose reader does not read", unreadPipe], ["on a full disk", fullDisk]] as const) {
-  test(`a gateway with a log ${what} starts, serves an agent that makes it log, and stops in order`, { timeout: 60_000 * PATIENCE }, async (t) => {
+for (const [what, open] of [
+  ["whose reader is gone", brokenPipe],
+  ["whose reader does not read", unreadPipe],
+  ["on a full disk", fullDisk],
+] as const) {
+  test(`a gateway with a log ${what} starts, serves an agent that makes it log, and stops in order`, {
+    timeout: 60_000 * PATIENCE,
+  }, async (t) => {
     const folder = await temporary(t);
     const token = newToken();
     const stderr = open(folder);
     t.after(() => closeSync(stderr));
-    const gateway = await startGateway(await deploy(folder, { tools: [{ name: "down", url: "http://127.0.0.1:1/mcp" }], policies: ALLOW_ALL }), developmentEnvironment(token), { stderr });
+    const gateway = await startGateway(
+      await deploy(folder, { tools: [{ name: "down", url: "http://127.0.0.1:1/mcp" }], policies: ALLOW_ALL }),
+      developmentEnvironment(token),
+      { stderr },
+    );
     t.after(() => gateway.kill());
     const client = clientOf(gateway, token);
-    for (let n = 0; n < 3; n += 1) assert.equal((await client.call("down", "a")).body.error?.data?.error_code, "UPSTREAM_UNAVAILABLE");
+    for (let n = 0; n < 3; n += 1)
+      assert.equal((await client.call("down", "a")).body.error?.data?.error_code, "UPSTREAM_UNAVAILABLE");
     assert.equal(await gateway.stop(), 0);
   });
 }
 
 /** How a command ends whose standard output is a full disk. */
-async function unwritten(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; stderr: string }> {
+async function unwritten(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; stderr: string }> {
   const out = fullDisk();
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", out, "pipe"], timeout: 30_000 * PATIENCE, killSignal: "SIGKILL" });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", out, "pipe"],
+    timeout: 30_000 * PATIENCE,
+    killSignal: "SIGKILL",
+  });
   closeSync(out);
   assert.ok(child.stderr !== null);
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "exit") as Promise<[number | null]>]);
@@ -73,14 +92,28 @@ async function unwritten(args: readonly string[], env: Record<string, string> = 
 }
 
 test("a command whose result cannot be written says so in one line and ends with 1", async () => {
-  for (const args of [["token", "new", "alice"], ["token", "new", "alice", "--json"], ["--help"], ["no-such-command", "--json"]]) {
-    assert.deepEqual(await unwritten(args), { code: 1, stderr: "cmcp: standard output cannot be written (ENOSPC)\n" }, args.join(" "));
+  for (const args of [
+    ["token", "new", "alice"],
+    ["token", "new", "alice", "--json"],
+    ["--help"],
+    ["no-such-command", "--json"],
+  ]) {
+    assert.deepEqual(
+      await unwritten(args),
+      { code: 1, stderr: "cmcp: standard output cannot be written (ENOSPC)\n" },
+      args.join(" "),
+    );
   }
 });
 
-test("a gateway that cannot say that it is ready stops in order and ends with 1", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a gateway that cannot say that it is ready stops in order and ends with 1", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const folder = await temporary(t);
-  const { code, stderr } = await unwritten(["start", "--config", await deploy(folder, { tools: [], policies: ALLOW_ALL })], developmentEnvironment(newToken()));
+  const { code, stderr } = await unwritten(
+    ["start", "--config", await deploy(folder, { tools: [], policies: ALLOW_ALL })],
+    developmentEnvironment(newToken()),
+  );
   assert.equal(code, 1);
   assert.match(stderr, /^cmcp: standard output cannot be written \(ENOSPC\)$/m);
   assert.doesNotMatch(stderr, /did not drain|at .+:\d+/);

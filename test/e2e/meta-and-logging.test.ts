@@ -16,8 +16,18 @@ import { newToken } from "../gateway/principals.ts";
 import { LOGS, startLoggingServer, type LoggingServer } from "../servers/logging-server.ts";
 import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-server.ts";
 
-const TRACE = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "vendor=1", baggage: "user=1", "com.example/key": { a: [1] } };
-const OWN = { progressToken: "p", _cmcp: { forged: 1 }, "cmcp.gateway/receipt": { forged: 1 }, "io.modelcontextprotocol/related-task": { taskId: "x" } };
+const TRACE = {
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  tracestate: "vendor=1",
+  baggage: "user=1",
+  "com.example/key": { a: [1] },
+};
+const OWN = {
+  progressToken: "p",
+  _cmcp: { forged: 1 },
+  "cmcp.gateway/receipt": { forged: 1 },
+  "io.modelcontextprotocol/related-task": { taskId: "x" },
+};
 
 describe("metadata and log levels on their way to servers of both eras", { timeout: 60_000 * PATIENCE }, () => {
   let legacy: LoggingServer;
@@ -29,7 +39,10 @@ describe("metadata and log levels on their way to servers of both eras", { timeo
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-meta-"));
     [legacy, modern] = [await startLoggingServer(), await startTasksServer()];
-    const tools = [{ name: LOGS, url: legacy.url }, { name: SLOW_TOOL.name, url: modern.url, inputSchema: SLOW_TOOL.inputSchema }];
+    const tools = [
+      { name: LOGS, url: legacy.url },
+      { name: SLOW_TOOL.name, url: modern.url, inputSchema: SLOW_TOOL.inputSchema },
+    ];
     gateway = await startGateway(await deploy(folder, { tools, policies: ALLOW_ALL }), developmentEnvironment(token));
   });
   after(async () => {
@@ -42,31 +55,55 @@ describe("metadata and log levels on their way to servers of both eras", { timeo
   async function agent(heard: string[]): Promise<Client> {
     const client = new Client({ name: "agent", version: "1" });
     client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.push(params.level));
-    await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(gateway.mcp), {
+        requestInit: { headers: { authorization: `Bearer ${token}` } },
+      }),
+    );
     return client;
   }
-  const lastMeta = (): JsonObject => modern.messages.findLast(({ method }) => method === "tools/call")?.params._meta as JsonObject;
+  const lastMeta = (): JsonObject =>
+    modern.messages.findLast(({ method }) => method === "tools/call")?.params._meta as JsonObject;
 
   test("trace context and vendors' members reach servers, the gateway's and the protocol's do not, and the record tells them apart", async () => {
     const client = clientOf(gateway, token);
     const call = async (name: string, meta: JsonObject | null): Promise<string> => {
-      const { body } = await client.rpc("tools/call", { name, arguments: {}, ...(meta === null ? {} : { _meta: meta }), _cmcp: { session_id: "traced" } });
+      const { body } = await client.rpc("tools/call", {
+        name,
+        arguments: {},
+        ...(meta === null ? {} : { _meta: meta }),
+        _cmcp: { session_id: "traced" },
+      });
       const { session_id: session, call_id: id } = receiptOf(body);
-      const entry = (await client.export(session)).entries.find(({ entry_type: type, call_id: called }) => type === "tool_call" && called === id);
+      const entry = (await client.export(session)).entries.find(
+        ({ entry_type: type, call_id: called }) => type === "tool_call" && called === id,
+      );
       return String(entry?.request_payload_hash);
     };
     const traced = await call(LOGS, { ...TRACE, ...OWN });
     assert.deepEqual(legacy.metas.at(-1), TRACE);
     await call(SLOW_TOOL.name, { ...TRACE, ...OWN });
-    const { "io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientInfo": info, "io.modelcontextprotocol/clientCapabilities": capabilities, ...rest } = lastMeta();
-    assert.deepEqual([version, (info as JsonObject).name, capabilities, rest], ["2026-07-28", "cmcp-gateway", {}, TRACE]);
+    const {
+      "io.modelcontextprotocol/protocolVersion": version,
+      "io.modelcontextprotocol/clientInfo": info,
+      "io.modelcontextprotocol/clientCapabilities": capabilities,
+      ...rest
+    } = lastMeta();
+    assert.deepEqual(
+      [version, (info as JsonObject).name, capabilities, rest],
+      ["2026-07-28", "cmcp-gateway", {}, TRACE],
+    );
     assert.notEqual(await call(LOGS, null), traced);
     assert.equal(legacy.metas.at(-1), undefined);
   });
 
   test("too much metadata is refused before it reaches a server", async () => {
     const before = legacy.metas.length;
-    const { status, body } = await clientOf(gateway, token).rpc("tools/call", { name: LOGS, arguments: {}, _meta: { "com.example/big": "x".repeat(20_000) } });
+    const { status, body } = await clientOf(gateway, token).rpc("tools/call", {
+      name: LOGS,
+      arguments: {},
+      _meta: { "com.example/big": "x".repeat(20_000) },
+    });
     assert.deepEqual([status, body.error?.code, legacy.metas.length], [400, -32602, before]);
   });
 
@@ -78,7 +115,10 @@ describe("metadata and log levels on their way to servers of both eras", { timeo
     await one.callTool({ name: LOGS });
     await two.callTool({ name: LOGS });
     assert.deepEqual([loud, quiet], [["info", "warning", "error"], ["error"]]);
-    assert.deepEqual(legacy.levels.map(({ level }) => level), ["info", "error"]);
+    assert.deepEqual(
+      legacy.levels.map(({ level }) => level),
+      ["info", "error"],
+    );
     assert.equal(new Set(legacy.levels.map(({ session }) => session)).size, 2, "each has a session of its own there");
     await one.close();
     await two.close();

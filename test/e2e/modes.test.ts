@@ -27,7 +27,10 @@ const policies = (mode: string): string => `
   @id("any") permit (principal, action, resource == cMCP::Resource::"down");
   @id("none") forbid (principal, action, resource == cMCP::Resource::"down");`;
 
-const RESULT = { content: [{ type: "text", text: '{"name":"Ada","ssn":"078-05-1120"}' }], structuredContent: { name: "Ada", ssn: "078-05-1120" } };
+const RESULT = {
+  content: [{ type: "text", text: '{"name":"Ada","ssn":"078-05-1120"}' }],
+  structuredContent: { name: "Ada", ssn: "078-05-1120" },
+};
 
 for (const mode of ["advisory", "silent"] as const) {
   describe(`enforcement mode ${mode}`, () => {
@@ -38,10 +41,31 @@ for (const mode of ["advisory", "silent"] as const) {
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "cmcp-modes-"));
-      for (const name of OPEN_TOOLS) servers.push(await startRawServer(name, (socket, { id }) => socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id, result: RESULT })))));
-      const tools = [...OPEN_TOOLS.map((name, index) => ({ name, url: servers[index]?.url ?? "" })), { name: "down", url: `http://127.0.0.1:${await freePort()}/mcp` }];
-      const strict = { name: "strict", url: servers[0]?.url ?? "", inputSchema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"], additionalProperties: false } };
-      const config = await deploy(join(folder, "d"), { tools: [...tools, strict], policies: policies(mode), config: `attestation:\n  enforcement_mode: ${mode}\ncatalog:\n  drift_policy: warn_only\n` });
+      for (const name of OPEN_TOOLS)
+        servers.push(
+          await startRawServer(name, (socket, { id }) =>
+            socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id, result: RESULT }))),
+          ),
+        );
+      const tools = [
+        ...OPEN_TOOLS.map((name, index) => ({ name, url: servers[index]?.url ?? "" })),
+        { name: "down", url: `http://127.0.0.1:${await freePort()}/mcp` },
+      ];
+      const strict = {
+        name: "strict",
+        url: servers[0]?.url ?? "",
+        inputSchema: {
+          type: "object",
+          properties: { n: { type: "integer" } },
+          required: ["n"],
+          additionalProperties: false,
+        },
+      };
+      const config = await deploy(join(folder, "d"), {
+        tools: [...tools, strict],
+        policies: policies(mode),
+        config: `attestation:\n  enforcement_mode: ${mode}\ncatalog:\n  drift_policy: warn_only\n`,
+      });
       gateway = await startGateway(config, developmentEnvironment(TOKEN));
       client = clientOf(gateway, TOKEN);
     });
@@ -52,7 +76,10 @@ for (const mode of ["advisory", "silent"] as const) {
       await rm(folder, { recursive: true, force: true });
     });
 
-    const entryOf = async (session: string, tool: string) => (await client.export(session)).entries.find((entry) => entry.entry_type === "tool_call" && entry.tool_name === tool);
+    const entryOf = async (session: string, tool: string) =>
+      (await client.export(session)).entries.find(
+        (entry) => entry.entry_type === "tool_call" && entry.tool_name === tool,
+      );
 
     test("every kind of refusal by policy goes out, and entry, receipt and claim call it advisory_deny", async () => {
       let session = "";
@@ -70,19 +97,32 @@ for (const mode of ["advisory", "silent"] as const) {
         session = receipt.session_id;
         const entry = await entryOf(session, tool);
         assert.deepEqual([entry?.policy_decision, entry?.policy_rule_matched], ["advisory_deny", rule]);
-        assert.deepEqual([entry?.detail?.["advisory_decision"], entry?.detail?.["advisory_rule"], entry?.detail?.["advisory_code"]], [would, rule, code]);
+        assert.deepEqual(
+          [entry?.detail?.["advisory_decision"], entry?.detail?.["advisory_rule"], entry?.detail?.["advisory_code"]],
+          [would, rule, code],
+        );
       }
       assert.equal(receiptOf((await client.call("open", "all")).body).decision, "allow");
       const claim = await client.close(session);
       assert.equal(claim.trace.policy.enforcement_mode, mode);
-      assert.deepEqual(claim.trace.tool_transcript.entries.map(({ decision }) => decision), ["advisory_deny", "advisory_deny", "advisory_deny", "advisory_deny", "allow"]);
+      assert.deepEqual(
+        claim.trace.tool_transcript.entries.map(({ decision }) => decision),
+        ["advisory_deny", "advisory_deny", "advisory_deny", "advisory_deny", "allow"],
+      );
       const { tool_calls_total, tool_calls_allowed, tool_calls_denied } = claim.gateway.call_summary;
       assert.deepEqual([tool_calls_total, tool_calls_allowed, tool_calls_denied], [5, 1, 4]);
       const bundle = await client.export(session);
       assert.equal(bundle.entries[0]?.detail?.["enforcement_mode"], mode);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const verdict = await cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...(await platformArguments(gateway, { token: TOKEN, session, folder })), "--json"]);
+      const verdict = await cmcp([
+        "verify",
+        join(folder, "claim.json"),
+        "--audit-bundle",
+        join(folder, "bundle.json"),
+        ...(await platformArguments(gateway, { token: TOKEN, session, folder })),
+        "--json",
+      ]);
       assert.equal(verdict.code, 0, verdict.stdout);
     });
 
@@ -99,7 +139,10 @@ for (const mode of ["advisory", "silent"] as const) {
       assert.equal(answered.body.error?.data?.error_code, "UPSTREAM_UNAVAILABLE");
       const receipt = receiptOf(answered.body);
       const entry = await entryOf(receipt.session_id, "down");
-      assert.deepEqual([entry?.policy_decision, entry?.detail?.["advisory_decision"], entry?.detail?.["advisory_rule"]], ["fault", "deny", "none"]);
+      assert.deepEqual(
+        [entry?.policy_decision, entry?.detail?.["advisory_decision"], entry?.detail?.["advisory_rule"]],
+        ["fault", "deny", "none"],
+      );
     });
 
     test("what is not policy is refused as ever", async () => {
@@ -117,7 +160,10 @@ for (const mode of ["advisory", "silent"] as const) {
 
     test("every tool that can be called is listed, and status names the mode", async () => {
       const { body } = await client.rpc("tools/list", {});
-      assert.deepEqual((body.result?.["tools"] as { name: string }[] | undefined)?.map(({ name }) => name), [...OPEN_TOOLS, "down", "strict"]);
+      assert.deepEqual(
+        (body.result?.["tools"] as { name: string }[] | undefined)?.map(({ name }) => name),
+        [...OPEN_TOOLS, "down", "strict"],
+      );
       const status = (await client.json("/v1/status"))["policy"] as { enforcement_mode: string };
       assert.equal(status.enforcement_mode, mode);
     });
@@ -132,7 +178,14 @@ for (const mode of ["advisory", "silent"] as const) {
       // The stop of the gateway would flush any line; a later one that does appear shows that these would have.
       if (isHeard) for (const id of callIds) await logged(gateway, new RegExp(`advisory_deny.*${id}.*POLICY_DENY`));
       await gateway.stop();
-      for (const id of callIds) assert.equal(gateway.log().split("\n").filter((line) => line.includes(id)).length, isHeard ? 1 : 0);
+      for (const id of callIds)
+        assert.equal(
+          gateway
+            .log()
+            .split("\n")
+            .filter((line) => line.includes(id)).length,
+          isHeard ? 1 : 0,
+        );
       assert.equal(gateway.log().includes("advisory_deny"), isHeard);
     });
   });

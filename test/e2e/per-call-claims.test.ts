@@ -19,7 +19,10 @@ interface Reference {
 
 function referenceOf(reply: RpcReply): Reference {
   const meta = reply.result?.["_meta"] as Record<string, unknown> | undefined;
-  const found = reply.error === undefined ? meta?.[CLAIM_META_KEY] : (reply.error.data as Record<string, unknown> | undefined)?.["claim"];
+  const found =
+    reply.error === undefined
+      ? meta?.[CLAIM_META_KEY]
+      : (reply.error.data as Record<string, unknown> | undefined)?.["claim"];
   assert.ok(typeof found === "object" && found !== null, "the reply names its claim");
   return found as Reference;
 }
@@ -35,7 +38,8 @@ describe("a gateway that claims after every call", () => {
   });
   after(() => deployment.close());
 
-  const claimOf = async (agent: Agent, session: string): Promise<Claim> => JSON.parse((await agent.request(`/sessions/${session}/trace-claim`)).text) as Claim;
+  const claimOf = async (agent: Agent, session: string): Promise<Claim> =>
+    JSON.parse((await agent.request(`/sessions/${session}/trace-claim`)).text) as Claim;
 
   test("names it beside the receipt, and hands out that claim until the session goes on", async () => {
     const reply = await alice.call("send_message", MESSAGE, { label: "one" });
@@ -62,12 +66,18 @@ describe("a gateway that claims after every call", () => {
   test("numbers and links claims across sessions, per call and at close, without a gap", async () => {
     const claims: Claim[] = [];
     const sessions = [];
-    for (const [agent, label] of [[alice, "a"], [bob, "b"], [alice, "c"], [alice, "a"]] as const) {
+    for (const [agent, label] of [
+      [alice, "a"],
+      [bob, "b"],
+      [alice, "c"],
+      [alice, "a"],
+    ] as const) {
       const { session_id } = receiptOf((await agent.call("send_message", MESSAGE, { label })).body);
       claims.push(await claimOf(agent, session_id));
       sessions.push([agent, session_id] as const);
     }
-    for (const [agent, session] of sessions.slice(1)) claims.push(JSON.parse((await agent.request(`/sessions/${session}/close`, { method: "POST" })).text) as Claim);
+    for (const [agent, session] of sessions.slice(1))
+      claims.push(JSON.parse((await agent.request(`/sessions/${session}/close`, { method: "POST" })).text) as Claim);
     assert.equal(claims.length, 7);
     for (const [index, claim] of claims.entries()) {
       const before = claims[index - 1];
@@ -78,7 +88,9 @@ describe("a gateway that claims after every call", () => {
   });
 
   test("calls at the same time each get a claim that covers them", async () => {
-    const replies = await Promise.all(Array.from({ length: 8 }, () => alice.call("send_message", MESSAGE, { label: "busy" })));
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, () => alice.call("send_message", MESSAGE, { label: "busy" })),
+    );
     const references = replies.map(({ body }) => referenceOf(body));
     const session = receiptOf(replies[0]?.body ?? {}).session_id;
     const latest = references.toSorted((a, b) => a.sequence_number - b.sequence_number).at(-1);
@@ -95,7 +107,11 @@ describe("a gateway that claims after every call", () => {
     const [claimPath, bundlePath] = [join(deployment.folder, "claim.json"), join(deployment.folder, "bundle.json")];
     await writeFile(claimPath, claim.text);
     await writeFile(bundlePath, bundle.text);
-    const platform = await platformArguments(deployment.gateway, { token: deployment.tokenOf("alice"), session, folder: deployment.folder });
+    const platform = await platformArguments(deployment.gateway, {
+      token: deployment.tokenOf("alice"),
+      session,
+      folder: deployment.folder,
+    });
     const args = ["verify", claimPath, "--audit-bundle", bundlePath, ...platform];
     assert.equal((await cmcp([...args, "--eat-profile", V01])).code, 0);
     assert.equal((await cmcp(args)).code, 30, "v0.2 is expected by default, and only that is accepted then");

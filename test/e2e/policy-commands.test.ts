@@ -30,9 +30,14 @@ describe("policy commands", () => {
     assert.equal(manifest.signature, signed["signature"]);
     assert.equal((await cmcp(["policy", "hash", at("policies")])).stdout.trim(), hash);
     verifyBundleSignature({ hash, manifest }, String(publicKey));
-    const start = await cmcp(["validate-config", "--config", at("cmcp-config.yaml"), "--json"], { CMCP_DEV_MODE: "1", CMCP_POLICY_SIGNING_KEY: String(publicKey) });
+    const start = await cmcp(["validate-config", "--config", at("cmcp-config.yaml"), "--json"], {
+      CMCP_DEV_MODE: "1",
+      CMCP_POLICY_SIGNING_KEY: String(publicKey),
+    });
     assert.equal(start.code, 0, start.stdout);
-    assert.ok(readBundle({ "manifest.json": await read("manifest.json"), "schema.cedarschema": "", "a.cedar": "" }).version);
+    assert.ok(
+      readBundle({ "manifest.json": await read("manifest.json"), "schema.cedarschema": "", "a.cedar": "" }).version,
+    );
   });
 
   test("sign refuses what is no key, no bundle, or a version without an order", async () => {
@@ -56,7 +61,15 @@ describe("policy commands", () => {
   });
 
   test("schema replaces its file whole, and no folder", async () => {
-    const refused = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json"), "--out", at("policies")]);
+    const refused = await cmcp([
+      "policy",
+      "schema",
+      at("policies"),
+      "--catalog",
+      at("catalog.json"),
+      "--out",
+      at("policies"),
+    ]);
     assert.deepEqual([refused.code, /: it is not a regular file\n/.test(refused.stderr)], [64, true], refused.stderr);
   });
 
@@ -67,7 +80,10 @@ describe("policy commands", () => {
     const printed = await cmcp(["policy", "schema", at("policies"), "--catalog", at("catalog.json")]);
     assert.equal(printed.stdout, await readFile(target, "utf8"));
     assert.match(printed.stdout, /session_max_sensitivity/);
-    assert.deepEqual(json(await cmcp(["policy", "lint", at("policies"), "--catalog", at("catalog.json"), "--json"])), { ok: true, findings: [] });
+    assert.deepEqual(json(await cmcp(["policy", "lint", at("policies"), "--catalog", at("catalog.json"), "--json"])), {
+      ok: true,
+      findings: [],
+    });
   });
 
   test("lint ends with 10 where a rule does nothing, and names it", async () => {
@@ -82,7 +98,16 @@ describe("policy commands", () => {
   test("test says how a saved call is decided, by which rule and why", async () => {
     const run = async (call: object, ...more: string[]): Promise<CommandResult> => {
       await writeFile(at("call.json"), JSON.stringify(call));
-      return await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("call.json"), ...more]);
+      return await cmcp([
+        "policy",
+        "test",
+        at("policies"),
+        "--catalog",
+        at("catalog.json"),
+        "--call",
+        at("call.json"),
+        ...more,
+      ]);
     };
     const decided = async (call: object): Promise<unknown[]> => {
       const { decision, rule, cause } = json(await run(call, "--json"));
@@ -90,15 +115,38 @@ describe("policy commands", () => {
     };
     const send = { tool: "send_message", arguments: { to: "a", text: "b" } };
     assert.deepEqual(await decided(send), ["allow", "allow-messages", "policy"]);
-    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "hipaa_phi" }), ["deny", "no-messages-after-health-data", "sensitivity"]);
-    assert.deepEqual(await decided({ ...send, session_sensitivity: "hipaa_phi" }), ["deny", "no-messages-after-health-data", "sensitivity"]);
-    assert.equal((await run({ ...send, session_sensitivity: "hipaa_phi", session_max_sensitivity: "public" })).code, 64, "no session stands above its maximum");
-    assert.deepEqual(await decided({ tool: "send_message", arguments: { to: 5 } }), ["deny", "input-schema", "not-policy"]);
+    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "hipaa_phi" }), [
+      "deny",
+      "no-messages-after-health-data",
+      "sensitivity",
+    ]);
+    assert.deepEqual(await decided({ ...send, session_sensitivity: "hipaa_phi" }), [
+      "deny",
+      "no-messages-after-health-data",
+      "sensitivity",
+    ]);
+    assert.equal(
+      (await run({ ...send, session_sensitivity: "hipaa_phi", session_max_sensitivity: "public" })).code,
+      64,
+      "no session stands above its maximum",
+    );
+    assert.deepEqual(await decided({ tool: "send_message", arguments: { to: 5 } }), [
+      "deny",
+      "input-schema",
+      "not-policy",
+    ]);
     assert.deepEqual(await decided({ tool: "gone" }), ["deny", "not-in-catalog", "not-policy"]);
-    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "board", vocabulary: { board: 5 } }), ["allow", "allow-messages", "policy"]);
+    assert.deepEqual(await decided({ ...send, session_max_sensitivity: "board", vocabulary: { board: 5 } }), [
+      "allow",
+      "allow-messages",
+      "policy",
+    ]);
     const redacted = json(await run({ tool: "get_patient_record", arguments: { patient_id: "P-1" } }, "--json"));
     assert.deepEqual([redacted["decision"], redacted["redact_fields"]], ["redact", ["ssn"]]);
-    assert.match((await run({ tool: "get-env" })).stdout, /^deny\n {2}rules: {2}deny-environment\n.*\n {2}reason: .*environment/);
+    assert.match(
+      (await run({ tool: "get-env" })).stdout,
+      /^deny\n {2}rules: {2}deny-environment\n.*\n {2}reason: .*environment/,
+    );
     assert.equal((await run(send, "--expect", "allow")).code, 0);
     const other = await run(send, "--expect", "deny");
     assert.deepEqual([other.code, other.stdout.startsWith("allow (expected deny)")], [10, true]);
@@ -106,22 +154,52 @@ describe("policy commands", () => {
 
   test("test tries rules that read who the caller is, and what its workflow may call", async () => {
     await cp(at("policies"), at("who"), { recursive: true });
-    await writeFile(at("who/who.cedar"), `
+    await writeFile(
+      at("who/who.cedar"),
+      `
       @id("bearer-only") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_source == "tokenless" };
       @id("not-anna") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has user_identity && principal.user_identity == "anna" };
       @id("no-guests") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has identity_issuer && principal.identity_issuer like "https://guests.*" };
       @id("not-care") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_claims.contains("unit=care") };
       @id("not-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard" };
-      @id("not-in-workflow") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") unless { context.workflow_allowed_tools.contains("send_message") };`);
-    const written = await cmcp(["policy", "schema", at("who"), "--catalog", at("catalog.json"), "--out", at("who/schema.cedarschema")]);
+      @id("not-in-workflow") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") unless { context.workflow_allowed_tools.contains("send_message") };`,
+    );
+    const written = await cmcp([
+      "policy",
+      "schema",
+      at("who"),
+      "--catalog",
+      at("catalog.json"),
+      "--out",
+      at("who/schema.cedarschema"),
+    ]);
     assert.equal(written.code, 0, written.stderr);
     const run = async (who: object): Promise<CommandResult> => {
-      await writeFile(at("who.json"), JSON.stringify({ tool: "send_message", arguments: { to: "a", text: "b" }, ...who }));
-      return await cmcp(["policy", "test", at("who"), "--catalog", at("catalog.json"), "--call", at("who.json"), "--json"]);
+      await writeFile(
+        at("who.json"),
+        JSON.stringify({ tool: "send_message", arguments: { to: "a", text: "b" }, ...who }),
+      );
+      return await cmcp([
+        "policy",
+        "test",
+        at("who"),
+        "--catalog",
+        at("catalog.json"),
+        "--call",
+        at("who.json"),
+        "--json",
+      ]);
     };
     const rule = async (who: object): Promise<unknown> => json(await run(who))["rule"];
     const jwt = { identity_source: "jwt", identity_issuer: "https://login.example/", user_identity: "bert" };
-    for (const who of [{}, { identity_source: "bearer" }, jwt, { ...jwt, identity_claims: ["unit=fx"] }, { host_asserted_identity: "spiffe://bank.example/desk" }]) assert.equal(await rule(who), "allow-messages", JSON.stringify(who));
+    for (const who of [
+      {},
+      { identity_source: "bearer" },
+      jwt,
+      { ...jwt, identity_claims: ["unit=fx"] },
+      { host_asserted_identity: "spiffe://bank.example/desk" },
+    ])
+      assert.equal(await rule(who), "allow-messages", JSON.stringify(who));
     assert.equal(await rule({ identity_source: "tokenless" }), "bearer-only");
     assert.equal(await rule({ ...jwt, user_identity: "anna" }), "not-anna");
     assert.equal(await rule({ ...jwt, identity_issuer: "https://guests.example/" }), "no-guests");
@@ -129,17 +207,56 @@ describe("policy commands", () => {
     assert.equal(await rule({ host_asserted_identity: "spiffe://bank.example/yard" }), "not-the-yard");
     assert.equal(await rule({ workflow_allowed_tools: ["echo"] }), "not-in-workflow");
     assert.equal(await rule({ workflow_allowed_tools: ["send_message"] }), "allow-messages");
-    for (const who of [{ workflow_allowed_tools: "send_message" }, { identity_source: "password" }, { user_identity: "anna" }, { identity_claims: ["unit=care"] }, { identity_source: "jwt" }, { ...jwt, identity_claims: ["care"] }]) assert.equal((await run(who)).code, 64, JSON.stringify(who));
+    for (const who of [
+      { workflow_allowed_tools: "send_message" },
+      { identity_source: "password" },
+      { user_identity: "anna" },
+      { identity_claims: ["unit=care"] },
+      { identity_source: "jwt" },
+      { ...jwt, identity_claims: ["care"] },
+    ])
+      assert.equal((await run(who)).code, 64, JSON.stringify(who));
   });
 
   test("test refuses a call that is not of the documented form", async () => {
-    for (const text of ["{", "[]", "{}", '{"tool":"echo","tols":1}', '{"tool":"echo","session_max_sensitivity":"no-such-label"}', '{"tool":"echo","vocabulary":{"pii":9}}', '{"tool":"a","tool":"b"}']) {
+    for (const text of [
+      "{",
+      "[]",
+      "{}",
+      '{"tool":"echo","tols":1}',
+      '{"tool":"echo","session_max_sensitivity":"no-such-label"}',
+      '{"tool":"echo","vocabulary":{"pii":9}}',
+      '{"tool":"a","tool":"b"}',
+    ]) {
       await writeFile(at("bad.json"), text);
-      const run = await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("bad.json")]);
+      const run = await cmcp([
+        "policy",
+        "test",
+        at("policies"),
+        "--catalog",
+        at("catalog.json"),
+        "--call",
+        at("bad.json"),
+      ]);
       assert.ok(run.code === 64 || run.code === 10, `${text}: ${run.code} ${run.stdout}`);
       assert.match(run.stderr, /what to do:/);
     }
-    assert.equal((await cmcp(["policy", "test", at("policies"), "--catalog", at("catalog.json"), "--call", at("call.json"), "--expect", "maybe"])).code, 64);
+    assert.equal(
+      (
+        await cmcp([
+          "policy",
+          "test",
+          at("policies"),
+          "--catalog",
+          at("catalog.json"),
+          "--call",
+          at("call.json"),
+          "--expect",
+          "maybe",
+        ])
+      ).code,
+      64,
+    );
   });
 
   test("every one of them explains itself with an example and its exit codes", async () => {

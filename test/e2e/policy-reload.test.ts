@@ -21,7 +21,8 @@ import { callReply, reply, startRawServer, type RawServer } from "../servers/hos
 
 const TOKEN = "reload-token-reload-token-reload-token-re";
 const { key, publicKey } = signingKey();
-const rule = (id: string, tool: string, effect = "permit"): string => `@id("${id}") ${effect} (principal, action, resource == cMCP::Resource::"${tool}");\n`;
+const rule = (id: string, tool: string, effect = "permit"): string =>
+  `@id("${id}") ${effect} (principal, action, resource == cMCP::Resource::"${tool}");\n`;
 /** `held` may be called under the first bundle only, `late` under the later ones only. */
 const FIRST = rule("held-1", "held") + rule("late-1", "late", "forbid");
 const SECOND = rule("held-2", "held", "forbid") + rule("late-2", "late");
@@ -31,10 +32,16 @@ await probe?.stop();
 /** A machine brings its TPM, and is no other platform in development. */
 const NO_TPM = probe === null && !IN_MACHINE ? NO_SWTPM : false;
 
-for (const [surroundings, pinned] of [["production", false], ["production", true], ["development", true]] as const) {
+for (const [surroundings, pinned] of [
+  ["production", false],
+  ["production", true],
+  ["development", true],
+] as const) {
   const production = surroundings === "production";
   const onTpm = production || IN_MACHINE;
-  describe(`in ${surroundings}, a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, { skip: production ? NO_TPM : false }, () => {
+  describe(`in ${surroundings}, a gateway with a pinned signing key ${pinned ? "and a pinned hash" : "and no pinned hash"}`, {
+    skip: production ? NO_TPM : false,
+  }, () => {
     const servers: RawServer[] = [];
     const waiting: { socket: Socket; id: number | null }[] = [];
     let folder: string;
@@ -57,14 +64,37 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "cmcp-reload-"));
       const certificate = await makeServerCertificate();
-      servers.push(await startRawServer("held", (socket, { id }) => waiting.push({ socket, id }), undefined, certificate), await startRawServer("late", (socket, { id }) => socket.write(reply(callReply(id, "late"))), undefined, certificate));
-      const tools = ["held", "late"].map((name, index) => ({ name, url: servers[index]?.url ?? "", fingerprint: certificate.fingerprint }));
-      const config = await deploy(join(folder, "d"), { tools, policies: FIRST, config: `policy_reload_interval_seconds: 1\nattestation: {provider: ${onTpm ? "tpm" : "software-only"}}\n` });
+      servers.push(
+        await startRawServer("held", (socket, { id }) => waiting.push({ socket, id }), undefined, certificate),
+        await startRawServer(
+          "late",
+          (socket, { id }) => socket.write(reply(callReply(id, "late"))),
+          undefined,
+          certificate,
+        ),
+      );
+      const tools = ["held", "late"].map((name, index) => ({
+        name,
+        url: servers[index]?.url ?? "",
+        fingerprint: certificate.fingerprint,
+      }));
+      const config = await deploy(join(folder, "d"), {
+        tools,
+        policies: FIRST,
+        config: `policy_reload_interval_seconds: 1\nattestation: {provider: ${onTpm ? "tpm" : "software-only"}}\n`,
+      });
       await rm(join(folder, "d/policies"), { recursive: true });
       shelf = new BundleShelf(folder, join(folder, "d/policies"));
       firstHash = await shelf.place({ version: "1.0.0", rules: FIRST, key });
-      const env = { ...(await environment()), CMCP_POLICY_SIGNING_KEY: publicKey, ...(pinned ? { CMCP_POLICY_HASH: firstHash } : {}) };
-      const checked = await cmcp(["validate-config", "--config", config, "--launch-document", join(folder, "launch.json")], env);
+      const env = {
+        ...(await environment()),
+        CMCP_POLICY_SIGNING_KEY: publicKey,
+        ...(pinned ? { CMCP_POLICY_HASH: firstHash } : {}),
+      };
+      const checked = await cmcp(
+        ["validate-config", "--config", config, "--launch-document", join(folder, "launch.json")],
+        env,
+      );
       assert.equal(checked.code, 0, checked.stderr);
       gateway = await startGateway(config, env);
       client = clientOf(gateway, TOKEN);
@@ -77,17 +107,30 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
       await rm(folder, { recursive: true, force: true });
     });
 
-    const inForce = async (): Promise<unknown> => ((await client.json("/v1/status"))["policy"] as { bundle_hash: string }).bundle_hash;
-    const lateCall = async (label: string): Promise<string | undefined> => (await client.call("late", label)).body.error?.data?.error_code;
+    const inForce = async (): Promise<unknown> =>
+      ((await client.json("/v1/status"))["policy"] as { bundle_hash: string }).bundle_hash;
+    const lateCall = async (label: string): Promise<string | undefined> =>
+      (await client.call("late", label)).body.error?.data?.error_code;
     /** How an auditor judges a claim of a production gateway: with its evidence, the launch document, and the bundle that followed. */
-    const productionArguments = async (session: string): Promise<string[]> =>
-      [...(await tpmArguments(gateway, { token: TOKEN, session, folder }, ["report_data", "launch"])), "--launch-document", join(folder, "launch.json"), "--policy-bundle", join(folder, "d/policies")];
+    const productionArguments = async (session: string): Promise<string[]> => [
+      ...(await tpmArguments(gateway, { token: TOKEN, session, folder }, ["report_data", "launch"])),
+      "--launch-document",
+      join(folder, "launch.json"),
+      "--policy-bundle",
+      join(folder, "d/policies"),
+    ];
     let refusals = 0;
     /** The bundle now in the folder is refused with this code and one log line, and changes nothing. */
     const refusedWith = async (code: string, expected = firstHash): Promise<void> => {
       refusals += 1;
       await logged(gateway, /policy bundle refused/, refusals);
-      assert.match(gateway.log().split("\n").findLast((line) => line.includes("policy bundle refused")) ?? "", new RegExp(`"code":"${code}"`));
+      assert.match(
+        gateway
+          .log()
+          .split("\n")
+          .findLast((line) => line.includes("policy bundle refused")) ?? "",
+        new RegExp(`"code":"${code}"`),
+      );
       assert.equal(await inForce(), expected);
     };
 
@@ -107,9 +150,15 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
       await refusedWith("POLICY_BUNDLE_INVALID");
       await shelf.place({ ...good, rules: "permit (principal, action" });
       await refusedWith("POLICY_BUNDLE_INVALID");
-      await shelf.place({ ...good, rules: `permit (principal, action, resource) when { ${"(".repeat(400)}true${")".repeat(400)} };` });
+      await shelf.place({
+        ...good,
+        rules: `permit (principal, action, resource) when { ${"(".repeat(400)}true${")".repeat(400)} };`,
+      });
       await refusedWith("POLICY_BUNDLE_INVALID");
-      await shelf.place(good, (files) => (files["manifest.json"] = `{"version":"3","version":"4"${files["manifest.json"]?.slice(1)}`));
+      await shelf.place(
+        good,
+        (files) => (files["manifest.json"] = `{"version":"3","version":"4"${files["manifest.json"]?.slice(1)}`),
+      );
       await refusedWith("JSON_DUPLICATE_KEY");
       assert.equal(await lateCall("before"), "POLICY_DENY");
     });
@@ -129,11 +178,21 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
       const ended = await held;
       assert.match(JSON.stringify(ended.body.result), /at last/);
       assert.equal(receiptOf(ended.body).policy_hash, firstHash);
-      assert.equal((await client.call("held", "across")).body.error?.data?.error_code, "POLICY_DENY", "the next such call is decided anew");
+      assert.equal(
+        (await client.call("held", "across")).body.error?.data?.error_code,
+        "POLICY_DENY",
+        "the next such call is decided anew",
+      );
 
       const claim = await client.close(session);
       const bundle = await client.export(session);
-      const told = (entry: AuditEntry): unknown[] => [entry.entry_type, entry.tool_name, entry.policy_decision, entry.policy_rule_matched, entry.detail?.["policy_hash"]];
+      const told = (entry: AuditEntry): unknown[] => [
+        entry.entry_type,
+        entry.tool_name,
+        entry.policy_decision,
+        entry.policy_rule_matched,
+        entry.detail?.["policy_hash"],
+      ];
       assert.deepEqual(bundle.entries.map(told), [
         ["session_start", null, "n/a", null, firstHash],
         ["tool_call", "late", "deny", "late-1", firstHash],
@@ -149,20 +208,44 @@ for (const [surroundings, pinned] of [["production", false], ["production", true
       assert.deepEqual([claim.trace.policy.bundle_hash, claim.trace.policy.version], [secondHash, "2.0.0"]);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const platform = production ? await productionArguments(session) : await platformArguments(gateway, { token: TOKEN, session, folder });
-      const verify = (...more: string[]) => cmcp(["verify", join(folder, "claim.json"), "--audit-bundle", join(folder, "bundle.json"), ...platform, "--json", ...more]);
+      const platform = production
+        ? await productionArguments(session)
+        : await platformArguments(gateway, { token: TOKEN, session, folder });
+      const verify = (...more: string[]) =>
+        cmcp([
+          "verify",
+          join(folder, "claim.json"),
+          "--audit-bundle",
+          join(folder, "bundle.json"),
+          ...platform,
+          "--json",
+          ...more,
+        ]);
       const verdict = await verify();
       assert.equal(verdict.code, 0, verdict.stdout);
-      assert.equal((await verify("--policy-hash", secondHash)).code, 10, "a pinned policy must be the only one that decided");
+      assert.equal(
+        (await verify("--policy-hash", secondHash)).code,
+        10,
+        "a pinned policy must be the only one that decided",
+      );
     });
 
     test("reports, sessions and status name the new policy; a session that never used anything was not touched", async () => {
       const attested = await client.json("/attestation?nonce=abcdefghijklmnop");
       assert.equal((attested["binding"] as { policy_hash: string }).policy_hash, secondHash);
-      assert.deepEqual([(await client.json("/v1/status"))["development"], (await client.json("/v1/status"))["platform"]], [!production, onTpm ? "tpm2" : "software-only"]);
+      assert.deepEqual(
+        [(await client.json("/v1/status"))["development"], (await client.json("/v1/status"))["platform"]],
+        [!production, onTpm ? "tpm2" : "software-only"],
+      );
       const { session_id: session } = receiptOf((await client.call("late", "afterwards")).body);
       const { entries } = await client.export(session);
-      assert.deepEqual(entries.map((entry) => [entry.entry_type, entry.detail?.["policy_hash"]]), [["session_start", secondHash], ["tool_call", secondHash]]);
+      assert.deepEqual(
+        entries.map((entry) => [entry.entry_type, entry.detail?.["policy_hash"]]),
+        [
+          ["session_start", secondHash],
+          ["tool_call", secondHash],
+        ],
+      );
     });
 
     test("refuses the bundle before, and the same again", async () => {
@@ -189,7 +272,10 @@ describe("a gateway without reload", () => {
     await rm(join(folder, "d/policies"), { recursive: true });
     const shelf = new BundleShelf(folder, join(folder, "d/policies"));
     await shelf.place({ version: "1.0.0", rules: FIRST, key });
-    const gateway = await startGateway(config, { ...developmentEnvironment(TOKEN), CMCP_POLICY_SIGNING_KEY: publicKey });
+    const gateway = await startGateway(config, {
+      ...developmentEnvironment(TOKEN),
+      CMCP_POLICY_SIGNING_KEY: publicKey,
+    });
     await shelf.place({ version: "2.0.0", rules: SECOND, key });
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal((await clientOf(gateway, TOKEN).call("late", "x")).body.error?.data?.error_code, "POLICY_DENY");

@@ -3,7 +3,15 @@ import { randomUUID } from "node:crypto";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { receiptOf } from "../gateway/fixture.ts";
-import { eventually, newToken, startDeployment, tokenLine, type Agent, type Answer, type Deployment } from "../gateway/principals.ts";
+import {
+  eventually,
+  newToken,
+  startDeployment,
+  tokenLine,
+  type Agent,
+  type Answer,
+  type Deployment,
+} from "../gateway/principals.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { listenInBothEras } from "../gateway/listening.ts";
@@ -22,9 +30,14 @@ describe("two principals of one gateway", () => {
   after(() => deployment.close());
 
   test("each has its own sessions, named as itself in the record", async () => {
-    const [first, second] = [receiptOf((await alice.call("send_message", MESSAGE)).body), receiptOf((await bob.call("send_message", MESSAGE)).body)];
+    const [first, second] = [
+      receiptOf((await alice.call("send_message", MESSAGE)).body),
+      receiptOf((await bob.call("send_message", MESSAGE)).body),
+    ];
     assert.notEqual(first.session_id, second.session_id);
-    const bundle = JSON.parse((await alice.request(`/audit/export?session_id=${first.session_id}`)).text) as { entries: { detail: { principal?: string } }[] };
+    const bundle = JSON.parse((await alice.request(`/audit/export?session_id=${first.session_id}`)).text) as {
+      entries: { detail: { principal?: string } }[];
+    };
     assert.equal(bundle.entries[0]?.detail.principal, "alice");
   });
 
@@ -32,12 +45,18 @@ describe("two principals of one gateway", () => {
     const sessions = new Set<string>();
     for (let n = 0; n < 3; n += 1) sessions.add(receiptOf((await alice.call("send_message", MESSAGE)).body).session_id);
     assert.equal(sessions.size, 1);
-    assert.notEqual(receiptOf((await alice.call("send_message", MESSAGE, { label: "other" })).body).session_id, [...sessions][0]);
+    assert.notEqual(
+      receiptOf((await alice.call("send_message", MESSAGE, { label: "other" })).body).session_id,
+      [...sessions][0],
+    );
   });
 
   test("what one has seen is not held against the other", async () => {
     assert.equal((await bob.call("get_patient_record", { patient_id: "P-1001" })).status, 200);
-    assert.equal((await bob.call("send_message", MESSAGE)).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(
+      (await bob.call("send_message", MESSAGE)).body.error?.data?.error_code,
+      "SESSION_SENSITIVITY_POLICY_DENY",
+    );
     assert.equal((await alice.call("send_message", MESSAGE)).status, 200);
   });
 
@@ -68,11 +87,17 @@ describe("two principals of one gateway", () => {
     };
 
     test("by handle", async () => {
-      const ask = async (name: string): Promise<Answer> => await bob.post({ jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } }, { "mcp-session-id": name });
+      const ask = async (name: string): Promise<Answer> =>
+        await bob.post(
+          { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } },
+          { "mcp-session-id": name },
+        );
       await same(ask, handle, newToken());
-      const list = async (name: string): Promise<Answer> => await bob.post({ jsonrpc: "2.0", id: 7, method: "tools/list" }, { "mcp-session-id": name });
+      const list = async (name: string): Promise<Answer> =>
+        await bob.post({ jsonrpc: "2.0", id: 7, method: "tools/list" }, { "mcp-session-id": name });
       await same(list, handle, newToken());
-      const end = async (name: string): Promise<Answer> => await bob.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": name } });
+      const end = async (name: string): Promise<Answer> =>
+        await bob.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": name } });
       await same(end, handle, newToken());
     });
 
@@ -101,7 +126,9 @@ describe("two principals of one gateway", () => {
   });
 
   test("a label is private: the same word is another session for another principal", async () => {
-    const session = async (agent: Agent): Promise<string> => receiptOf((await agent.call("get_patient_record", { patient_id: "P-1001" }, { label: "shared" })).body).session_id;
+    const session = async (agent: Agent): Promise<string> =>
+      receiptOf((await agent.call("get_patient_record", { patient_id: "P-1001" }, { label: "shared" })).body)
+        .session_id;
     const [mine, theirs] = [await session(alice), await session(bob)];
     assert.notEqual(mine, theirs);
     assert.equal(await session(alice), mine);
@@ -126,14 +153,32 @@ describe("tokens", () => {
   test("that are wrong, malformed or missing are refused alike", async () => {
     const token = deployment.tokenOf("alice");
     const refusals = [];
-    for (const header of [`Bearer ${newToken()}`, `Bearer ${token.slice(1)}`, `Bearer ${token}x`, `Bearer ${token} x`, "Bearer", "Bearer ", `Basic ${token}`, token, null]) {
+    for (const header of [
+      `Bearer ${newToken()}`,
+      `Bearer ${token.slice(1)}`,
+      `Bearer ${token}x`,
+      `Bearer ${token} x`,
+      "Bearer",
+      "Bearer ",
+      `Basic ${token}`,
+      token,
+      null,
+    ]) {
       const response = await fetch(`${deployment.gateway.url}/mcp`, {
         method: "POST",
         body: JSON.stringify(list),
-        headers: { "content-type": "application/json", accept: "application/json", ...(header === null ? {} : { authorization: header }) },
+        headers: {
+          "content-type": "application/json",
+          accept: "application/json",
+          ...(header === null ? {} : { authorization: header }),
+        },
       });
       // Of an error only where a token was sent (RFC 6750 section 3.1).
-      assert.equal(response.headers.get("www-authenticate"), header?.startsWith("Bearer") === true ? 'Bearer error="invalid_token"' : "Bearer", String(header?.slice(0, 7)));
+      assert.equal(
+        response.headers.get("www-authenticate"),
+        header?.startsWith("Bearer") === true ? 'Bearer error="invalid_token"' : "Bearer",
+        String(header?.slice(0, 7)),
+      );
       refusals.push(`${response.status} ${await response.text()}`);
     }
     assert.equal(new Set(refusals).size, 1, refusals.join("\n"));
@@ -146,7 +191,12 @@ describe("tokens", () => {
     await deployment.writeTokens(tokenLine("bob", deployment.tokenOf("bob")));
     assert.equal((await alice.post(list)).status, 200, "not before the file is read again");
     await reread();
-    for (const answer of [await alice.post(list), await alice.request(`/sessions/${id}/trace-claim`), await alice.request("/v1/status")]) assert.equal(answer.status, 401);
+    for (const answer of [
+      await alice.post(list),
+      await alice.request(`/sessions/${id}/trace-claim`),
+      await alice.request("/v1/status"),
+    ])
+      assert.equal(answer.status, 401);
     assert.equal((await bob.post(list)).status, 200);
     assert.equal((await bob.request(`/sessions/${id}/trace-claim`)).status, 404);
 
@@ -154,19 +204,30 @@ describe("tokens", () => {
     await deployment.writeTokens(tokenLine("bob", deployment.tokenOf("bob")) + tokenLine("alice", fresh));
     await reread();
     assert.equal((await alice.post(list)).status, 401);
-    assert.equal(receiptOf((await deployment.agent(fresh).call("send_message", MESSAGE)).body).session_id, id, "the principal's session waited for its new token");
+    assert.equal(
+      receiptOf((await deployment.agent(fresh).call("send_message", MESSAGE)).body).session_id,
+      id,
+      "the principal's session waited for its new token",
+    );
   });
 
-  test("that are replaced end the streams they opened, in both eras, and no other", { timeout: 60_000 * PATIENCE }, async () => {
+  test("that are replaced end the streams they opened, in both eras, and no other", {
+    timeout: 60_000 * PATIENCE,
+  }, async () => {
     const kept = newToken();
     await deployment.writeTokens(tokenLine("bob", deployment.tokenOf("bob")) + tokenLine("bob", kept));
     await reread();
-    const [replaced, staying] = [await listenInBothEras(deployment.gateway, deployment.tokenOf("bob")), await listenInBothEras(deployment.gateway, kept)];
+    const [replaced, staying] = [
+      await listenInBothEras(deployment.gateway, deployment.tokenOf("bob")),
+      await listenInBothEras(deployment.gateway, kept),
+    ];
     await deployment.writeTokens(tokenLine("bob", kept) + tokenLine("bob", newToken()));
     await reread();
     assert.match(await replaced.modern.text(), /"id":7,"result":/, "the subscription ends with its result");
     await replaced.legacy.text();
-    const { load } = JSON.parse((await deployment.agent(kept).request("/v1/status")).text) as { load: { agent_streams: { open: number } } };
+    const { load } = JSON.parse((await deployment.agent(kept).request("/v1/status")).text) as {
+      load: { agent_streams: { open: number } };
+    };
     assert.equal(load.agent_streams.open, 2);
     await Promise.all([staying.modern.body?.cancel(), staying.legacy.body?.cancel()]);
   });

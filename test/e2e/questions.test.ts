@@ -31,7 +31,10 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-asking-"));
     server = await startQuestionsServer();
-    const config = await deploy(folder, { tools: ASKING_TOOLS.map((name) => ({ name, url: server.url })), policies: POLICIES });
+    const config = await deploy(folder, {
+      tools: ASKING_TOOLS.map((name) => ({ name, url: server.url })),
+      policies: POLICIES,
+    });
     await writePolicySchema(folder);
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
   });
@@ -42,7 +45,9 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
   });
 
   /** An agent that never answers, and the signals of what it was asked. */
-  async function silent(capabilities: ClientCapabilities = { elicitation: {} }): Promise<{ client: Client; asked: AbortSignal[] }> {
+  async function silent(
+    capabilities: ClientCapabilities = { elicitation: {} },
+  ): Promise<{ client: Client; asked: AbortSignal[] }> {
     const client = new Client({ name: "agent", version: "1" }, { capabilities });
     const asked: AbortSignal[] = [];
     client.setRequestHandler(ElicitRequestSchema, async (_, { signal }) => {
@@ -54,7 +59,9 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
   }
 
   const textOf = (result: unknown): string => JSON.stringify((result as { content?: unknown }).content);
-  const questionsOpen = async (): Promise<number> => ((await clientOf(gateway, TOKEN).json("/v1/status")) as { load: { questions: { open: number } } }).load.questions.open;
+  const questionsOpen = async (): Promise<number> =>
+    ((await clientOf(gateway, TOKEN).json("/v1/status")) as { load: { questions: { open: number } } }).load.questions
+      .open;
 
   for (const tool of ["takes-back", "leaves"] as const) {
     test(`goes on without the answer (${tool}): the result comes, and the agent's question is void`, async () => {
@@ -90,7 +97,10 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
   });
 
   test("is not told that it could ask an agent of the modern era, and is answered so when it does", async () => {
-    const client = new ModernClient({ name: "agent", version: "1" }, { capabilities: { elicitation: {} }, versionNegotiation: { mode: "auto" } });
+    const client = new ModernClient(
+      { name: "agent", version: "1" },
+      { capabilities: { elicitation: {} }, versionNegotiation: { mode: "auto" } },
+    );
     await client.connect(new ModernTransport(new URL(gateway.mcp), { requestInit: { headers } }));
     const before = server.got.length;
     assert.match(textOf(await client.callTool({ name: "asks-form", arguments: {} })), /-32601/);

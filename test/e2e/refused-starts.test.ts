@@ -24,10 +24,16 @@ describe("starts that are refused", () => {
   });
 
   const folder = (): string => join(root, String((count += 1)));
-  const good = (parts: Partial<Parameters<typeof deploy>[1]> = {}): Promise<string> => deploy(folder(), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, ...parts });
+  const good = (parts: Partial<Parameters<typeof deploy>[1]> = {}): Promise<string> =>
+    deploy(folder(), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, ...parts });
 
   /** `start` refuses with this code, and an action. */
-  const startRefused = async (config: string, code: string, env: Record<string, string> = DEVELOPMENT, says?: RegExp): Promise<void> => {
+  const startRefused = async (
+    config: string,
+    code: string,
+    env: Record<string, string> = DEVELOPMENT,
+    says?: RegExp,
+  ): Promise<void> => {
     const run = await cmcp(["start", "--config", config, "--json"], env);
     assert.equal(run.code, 10, run.stdout + run.stderr);
     const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string; action: string } };
@@ -36,7 +42,12 @@ describe("starts that are refused", () => {
     if (says !== undefined) assert.match(error.message, says);
   };
   /** `start` and `validate-config` both refuse, with the same code. */
-  const refused = async (config: string, code: string, env: Record<string, string> = DEVELOPMENT, says?: RegExp): Promise<void> => {
+  const refused = async (
+    config: string,
+    code: string,
+    env: Record<string, string> = DEVELOPMENT,
+    says?: RegExp,
+  ): Promise<void> => {
     await startRefused(config, code, env, says);
     const checked = await cmcp(["validate-config", "--config", config], env);
     assert.equal(checked.code, 10, checked.stdout + checked.stderr);
@@ -47,7 +58,12 @@ describe("starts that are refused", () => {
     await refused(await good({ config: "catalogue_path: x.json\n" }), "CONFIG_INVALID", DEVELOPMENT, /catalog_path/);
   });
   test("a path with ..", async () => {
-    await refused(await good({ config: "audit_db_path: ../audit.db\n" }), "CONFIG_INVALID", DEVELOPMENT, /audit_db_path/);
+    await refused(
+      await good({ config: "audit_db_path: ../audit.db\n" }),
+      "CONFIG_INVALID",
+      DEVELOPMENT,
+      /audit_db_path/,
+    );
   });
   test("a malformed pinned hash", async () => {
     await refused(await good(), "CONFIG_INVALID", { ...DEVELOPMENT, CMCP_POLICY_HASH: "sha256:zz" });
@@ -81,16 +97,30 @@ describe("starts that are refused", () => {
     });
   }
   test("hardware that this machine does not have, by name", async () => {
-    await startRefused(await good({ config: "attestation:\n  provider: azure-cvm\n" }), "ATTESTATION_PROVIDER_UNSUPPORTED");
+    await startRefused(
+      await good({ config: "attestation:\n  provider: azure-cvm\n" }),
+      "ATTESTATION_PROVIDER_UNSUPPORTED",
+    );
   });
   test("an unsigned policy bundle where a signing key is pinned, refused by the enclave", async () => {
-    await refused(await good(), "POLICY_SIGNATURE_INVALID", { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: signingKey().publicKey });
+    await refused(await good(), "POLICY_SIGNATURE_INVALID", {
+      ...DEVELOPMENT,
+      CMCP_POLICY_SIGNING_KEY: signingKey().publicKey,
+    });
   });
   test("a reload that a pinned hash would never let load anything", async () => {
-    await refused(await good({ config: "policy_reload_interval_seconds: 5\n" }), "POLICY_RELOAD_PINNED_HASH", { ...DEVELOPMENT, CMCP_POLICY_HASH: WRONG_HASH });
+    await refused(await good({ config: "policy_reload_interval_seconds: 5\n" }), "POLICY_RELOAD_PINNED_HASH", {
+      ...DEVELOPMENT,
+      CMCP_POLICY_HASH: WRONG_HASH,
+    });
   });
   test("a reload without a key that says who made a bundle", async () => {
-    await refused(await good({ config: "policy_reload_interval_seconds: 5\n" }), "CONFIG_INVALID", DEVELOPMENT, /CMCP_POLICY_SIGNING_KEY/);
+    await refused(
+      await good({ config: "policy_reload_interval_seconds: 5\n" }),
+      "CONFIG_INVALID",
+      DEVELOPMENT,
+      /CMCP_POLICY_SIGNING_KEY/,
+    );
   });
   test("a bundle whose version has no order, where another may follow", async () => {
     const { key, publicKey } = signingKey();
@@ -101,16 +131,36 @@ describe("starts that are refused", () => {
     await refused(config, "POLICY_BUNDLE_INVALID", { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: publicKey }, /version/);
   });
   test("a conformance profile that is not satisfied", async () => {
-    await refused(await good({ config: "conformance_profile: aarm\n" }), "CONFORMANCE_PROFILE_UNSATISFIED", DEVELOPMENT, /aarm/);
+    await refused(
+      await good({ config: "conformance_profile: aarm\n" }),
+      "CONFORMANCE_PROFILE_UNSATISFIED",
+      DEVELOPMENT,
+      /aarm/,
+    );
   });
   test("a sensitivity label that would change a built-in one, refused by the enclave", async () => {
-    await refused(await good({ config: "sensitivity:\n  vocabulary:\n    pii: 9\n" }), "CONFIG_INVALID", DEVELOPMENT, /pii is built in/);
+    await refused(
+      await good({ config: "sensitivity:\n  vocabulary:\n    pii: 9\n" }),
+      "CONFIG_INVALID",
+      DEVELOPMENT,
+      /pii is built in/,
+    );
   });
   test("a policy with a syntax error, naming the file", async () => {
-    await refused(await good({ policies: "permit (principal, action, resource" }), "POLICY_BUNDLE_INVALID", DEVELOPMENT, /rules\.cedar/);
+    await refused(
+      await good({ policies: "permit (principal, action, resource" }),
+      "POLICY_BUNDLE_INVALID",
+      DEVELOPMENT,
+      /rules\.cedar/,
+    );
   });
   test("a policy nested 500 deep", async () => {
-    await refused(await good({ policies: `permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };` }), "POLICY_BUNDLE_INVALID");
+    await refused(
+      await good({
+        policies: `permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };`,
+      }),
+      "POLICY_BUNDLE_INVALID",
+    );
   });
   test("an empty bundle folder", async () => {
     const config = await good();
@@ -123,11 +173,22 @@ describe("starts that are refused", () => {
     await refused(config, "POLICY_BUNDLE_INVALID");
   });
   test("two owners of one tool name, naming both", async () => {
-    const tools = [{ name: "echo", url: URL_A }, { name: "echo", url: URL_B }];
+    const tools = [
+      { name: "echo", url: URL_A },
+      { name: "echo", url: URL_B },
+    ];
     await refused(await good({ tools }), "CATALOG_TOOL_NAME_COLLISION", DEVELOPMENT, /9001[^]*9002/);
   });
   test("two tools that give one action name", async () => {
-    await refused(await good({ tools: [{ name: "read_file", url: URL_A }, { name: "ReadFile", url: URL_B }] }), "CATALOG_TOOL_NAME_COLLISION");
+    await refused(
+      await good({
+        tools: [
+          { name: "read_file", url: URL_A },
+          { name: "ReadFile", url: URL_B },
+        ],
+      }),
+      "CATALOG_TOOL_NAME_COLLISION",
+    );
   });
   test("a catalog entry whose definition was changed after approval", async () => {
     const config = await good();
@@ -136,23 +197,53 @@ describe("starts that are refused", () => {
     await refused(config, "CATALOG_INVALID");
   });
   test("a schema that would be fetched from a network", async () => {
-    await refused(await good({ tools: [{ name: "echo", url: URL_A, inputSchema: { $ref: "https://example.org/schema.json" } }] }), "CATALOG_INVALID");
+    await refused(
+      await good({ tools: [{ name: "echo", url: URL_A, inputSchema: { $ref: "https://example.org/schema.json" } }] }),
+      "CATALOG_INVALID",
+    );
   });
   test("settings of a stdio server that the catalog does not have, refused by the enclave", async () => {
-    await refused(await good({ config: "enclave: {stdio: {servers: {nope: {tasks: 3}}}}\n" }), "CONFIG_INVALID", DEVELOPMENT, /no stdio server nope/);
+    await refused(
+      await good({ config: "enclave: {stdio: {servers: {nope: {tasks: 3}}}}\n" }),
+      "CONFIG_INVALID",
+      DEVELOPMENT,
+      /no stdio server nope/,
+    );
   });
   test("a stdio server whose program is an interpreter and whose files nobody names, refused by the enclave", async () => {
     const config = await good();
     const path = join(config, "../catalog.json");
     const [entry] = JSON.parse(await readFile(path, "utf8")) as object[];
-    await writeFile(path, JSON.stringify([{ ...entry, server: { display_name: "files", transport: "stdio", spawn: { command: "node", args: ["server.js"], binary_digest: WRONG_HASH } } }]));
+    await writeFile(
+      path,
+      JSON.stringify([
+        {
+          ...entry,
+          server: {
+            display_name: "files",
+            transport: "stdio",
+            spawn: { command: "node", args: ["server.js"], binary_digest: WRONG_HASH },
+          },
+        },
+      ]),
+    );
     await refused(config, "CATALOG_INVALID", DEVELOPMENT, /measure_target/);
   });
   test("a credential that the catalog names and nobody gave, and one that no server is sent, refused by the enclave", async () => {
-    await refused(await good({ servers: [{ name: "echo", url: URL_A, credential: "ledger-token" }] }), "CREDENTIAL_NOT_PROVISIONED", DEVELOPMENT, /ledger-token/);
+    await refused(
+      await good({ servers: [{ name: "echo", url: URL_A, credential: "ledger-token" }] }),
+      "CREDENTIAL_NOT_PROVISIONED",
+      DEVELOPMENT,
+      /ledger-token/,
+    );
     const config = await good({ config: "enclave: {credentials_file: credentials}\n" });
     await writeFile(join(dirname(config), "credentials"), "ledger-token abcdefgh\n", { mode: 0o600 });
-    await refused(config, "CONFIG_INVALID", DEVELOPMENT, /no server of the catalog is sent the credential ledger-token/);
+    await refused(
+      config,
+      "CONFIG_INVALID",
+      DEVELOPMENT,
+      /no server of the catalog is sent the credential ledger-token/,
+    );
   });
   test("a missing file is named", async () => {
     await refused(join(root, "nowhere.yaml"), "CONFIG_INVALID", DEVELOPMENT, /nowhere\.yaml/);
@@ -176,11 +267,27 @@ describe("checks without starting", () => {
     ["process", ""],
   ] as const) {
     test(`validate-config answers for stdio servers in launcher ${launcher} as the enclave there would`, async () => {
-      const deployed = await deploy(join(root, launcher), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, config: yaml });
+      const deployed = await deploy(join(root, launcher), {
+        tools: [{ name: "echo", url: URL_A }],
+        policies: ALLOW_ALL,
+        config: yaml,
+      });
       const path = join(dirname(deployed), "catalog.json");
       const [entry] = JSON.parse(await readFile(path, "utf8")) as object[];
       assert.equal((await cmcp(["validate-config", "--config", deployed], DEVELOPMENT)).code, 0, "without them");
-      await writeFile(path, JSON.stringify([{ ...entry, server: { display_name: "files", transport: "stdio", spawn: { command: "node", measure_target: "/srv/files", binary_digest: WRONG_HASH } } }]));
+      await writeFile(
+        path,
+        JSON.stringify([
+          {
+            ...entry,
+            server: {
+              display_name: "files",
+              transport: "stdio",
+              spawn: { command: "node", measure_target: "/srv/files", binary_digest: WRONG_HASH },
+            },
+          },
+        ]),
+      );
       const run = await cmcp(["validate-config", "--config", deployed, "--json"], DEVELOPMENT);
       if (launcher === "process") return assert.equal(run.code, 0, run.stdout);
       const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
@@ -190,11 +297,18 @@ describe("checks without starting", () => {
   }
 
   test("validate-config warns of tools of workflows that the catalog does not have", async () => {
-    const deployed = await deploy(join(root, "workflows"), { tools: [{ name: "echo", url: URL_A }], policies: ALLOW_ALL, config: "enclave: {workflow_tools: {default: [echo, nope]}}\n" });
+    const deployed = await deploy(join(root, "workflows"), {
+      tools: [{ name: "echo", url: URL_A }],
+      policies: ALLOW_ALL,
+      config: "enclave: {workflow_tools: {default: [echo, nope]}}\n",
+    });
     const run = await cmcp(["validate-config", "--config", deployed, "--json"], DEVELOPMENT);
     assert.equal(run.code, 0, run.stdout);
     const { warnings } = JSON.parse(run.stdout) as { warnings: string[] };
-    assert.deepEqual(warnings.filter((warning) => warning.includes("workflow_tools")), ['enclave.workflow_tools: default has "nope", and no tool of the catalog is called that']);
+    assert.deepEqual(
+      warnings.filter((warning) => warning.includes("workflow_tools")),
+      ['enclave.workflow_tools: default has "nope", and no tool of the catalog is called that'],
+    );
   });
 
   test("validate-config prints the digests a deployment pins, equal to policy hash and catalog hash", async () => {
@@ -203,7 +317,14 @@ describe("checks without starting", () => {
     const facts = JSON.parse(run.stdout) as { policy_hash: string; catalog_hash: string };
     assert.equal((await cmcp(["policy", "hash", join(root, "policies")])).stdout.trim(), facts.policy_hash);
     assert.equal((await cmcp(["catalog", "hash", join(root, "catalog.json")])).stdout.trim(), facts.catalog_hash);
-    assert.equal((await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", facts.policy_hash])).code, 0);
-    assert.equal((await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", WRONG_HASH])).code, 10);
+    assert.equal(
+      (await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", facts.policy_hash]))
+        .code,
+      0,
+    );
+    assert.equal(
+      (await cmcp(["validate-bundle", "--bundle-path", join(root, "policies"), "--expected-hash", WRONG_HASH])).code,
+      10,
+    );
   });
 });

@@ -19,7 +19,11 @@ const POLICIES = `
 
 /** One tool a gateway, because what a principal has seen does not go away. */
 const WITHHELD = {
-  "a result outside the approved output schema": { code: "RESPONSE_SCHEMA_VIOLATION_STRICT", decision: "deny", outcome: "withheld" },
+  "a result outside the approved output schema": {
+    code: "RESPONSE_SCHEMA_VIOLATION_STRICT",
+    decision: "deny",
+    outcome: "withheld",
+  },
   "a server that hangs up": { code: "UPSTREAM_UNAVAILABLE", decision: "fault", outcome: "unknown" },
   "a result that is too large": { code: "RESPONSE_SIZE_EXCEEDED", decision: "deny", outcome: "withheld" },
 } as const;
@@ -35,8 +39,15 @@ for (const [what, { code, decision, outcome }] of Object.entries(WITHHELD)) {
       const secret = await startSecret(what);
       const out = await startRawServer("out", (socket, { id }) => socket.write(reply(callReply(id, "sent"))));
       servers.push(secret, out);
-      const tools = [{ name: "secret", url: secret.url, sensitivityLevel: "confidential", outputSchema: OUTPUT }, { name: "out", url: out.url }];
-      const config = await deploy(join(folder, "d"), { tools, policies: POLICIES, config: "max_response_size_bytes: 10000\ncatalog: {drift_policy: warn_only}\n" });
+      const tools = [
+        { name: "secret", url: secret.url, sensitivityLevel: "confidential", outputSchema: OUTPUT },
+        { name: "out", url: out.url },
+      ];
+      const config = await deploy(join(folder, "d"), {
+        tools,
+        policies: POLICIES,
+        config: "max_response_size_bytes: 10000\ncatalog: {drift_policy: warn_only}\n",
+      });
       gateway = await startGateway(config, developmentEnvironment(TOKEN));
       client = clientOf(gateway, TOKEN);
     });
@@ -55,16 +66,28 @@ for (const [what, { code, decision, outcome }] of Object.entries(WITHHELD)) {
       assert.equal(receipt.decision, decision);
       const { entries } = await client.export(receipt.session_id);
       const entry = entries.find(({ entry_type: type }) => type === "tool_call");
-      assert.deepEqual([entry?.policy_decision, entry?.detail?.["outcome"], entry?.detail?.["error_code"]], [decision, outcome, code]);
-      assert.deepEqual([entry?.session_sensitivity_before, entry?.session_sensitivity_after], ["public", "confidential"]);
-      for (const label of ["reading", "another"]) assert.equal((await client.call("out", label)).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY", label);
+      assert.deepEqual(
+        [entry?.policy_decision, entry?.detail?.["outcome"], entry?.detail?.["error_code"]],
+        [decision, outcome, code],
+      );
+      assert.deepEqual(
+        [entry?.session_sensitivity_before, entry?.session_sensitivity_after],
+        ["public", "confidential"],
+      );
+      for (const label of ["reading", "another"])
+        assert.equal(
+          (await client.call("out", label)).body.error?.data?.error_code,
+          "SESSION_SENSITIVITY_POLICY_DENY",
+          label,
+        );
     });
   });
 }
 
 async function startSecret(what: string): Promise<RawServer | ChangingServer> {
   if (what === "a server that hangs up") return await startRawServer("secret", (socket) => socket.destroy());
-  if (what === "a result that is too large") return await startRawServer("secret", (socket, { id }) => socket.write(reply(callReply(id, "x".repeat(12_000)))));
+  if (what === "a result that is too large")
+    return await startRawServer("secret", (socket, { id }) => socket.write(reply(callReply(id, "x".repeat(12_000)))));
   // It answers with text alone, which is no object with `found`.
   return await startChangingServer("secret");
 }

@@ -12,21 +12,39 @@ import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { startBatchingServer } from "../servers/batching-server.ts";
 
-test("a batch reaches the agent message by message where the server's version has batches, and is refused where it has none", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a batch reaches the agent message by message where the server's version has batches, and is refused where it has none", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const server = await startBatchingServer();
   t.after(() => server.close());
   const folder = await mkdtemp(join(tmpdir(), "cmcp-server-batches-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const tools = ["2025-03-26", "2025-06-18"].map((version) => ({ name: `of-${version}`, url: server.url(version), transport: "http-sse" as const }));
+  const tools = ["2025-03-26", "2025-06-18"].map((version) => ({
+    name: `of-${version}`,
+    url: server.url(version),
+    transport: "http-sse" as const,
+  }));
   const token = randomBytes(32).toString("base64url");
-  const gateway = await startGateway(await deploy(folder, { tools, policies: ALLOW_ALL, config: "catalog: {drift_policy: warn_only}\n" }), developmentEnvironment(token));
+  const gateway = await startGateway(
+    await deploy(folder, { tools, policies: ALLOW_ALL, config: "catalog: {drift_policy: warn_only}\n" }),
+    developmentEnvironment(token),
+  );
   t.after(() => gateway.stop());
   const client = new Client({ name: "agent", version: "1" });
-  await client.connect(new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(gateway.mcp), {
+      requestInit: { headers: { authorization: `Bearer ${token}` } },
+    }),
+  );
   t.after(() => client.close());
 
   const seen: number[] = [];
-  const { content } = await client.callTool({ name: "of-2025-03-26", arguments: {} }, undefined, { onprogress: ({ progress }) => seen.push(progress) });
+  const { content } = await client.callTool({ name: "of-2025-03-26", arguments: {} }, undefined, {
+    onprogress: ({ progress }) => seen.push(progress),
+  });
   assert.deepEqual([content, seen], [[{ type: "text", text: "in a batch of 2025-03-26" }], [1]]);
-  await assert.rejects(client.callTool({ name: "of-2025-06-18", arguments: {} }), (error: { data?: { error_code?: string } }) => error.data?.error_code === "UPSTREAM_PROTOCOL_ERROR");
+  await assert.rejects(
+    client.callTool({ name: "of-2025-06-18", arguments: {} }),
+    (error: { data?: { error_code?: string } }) => error.data?.error_code === "UPSTREAM_PROTOCOL_ERROR",
+  );
 });

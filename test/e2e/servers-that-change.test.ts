@@ -22,7 +22,11 @@ describe("while one server changes", () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-changing-"));
     for (const name of TOOLS) servers.set(name, await startChangingServer(name, { streams: true }));
     // No comparison gets old while this test runs: what is found here was said by the server.
-    const config = await deploy(join(folder, "d"), { tools: TOOLS.map((name) => ({ name, url: serverOf(name).url })), policies: ALLOW_ALL, config: "enclave:\n  drift_check_seconds: 86400\n  upstream_idle_timeout_ms: 5000\n" });
+    const config = await deploy(join(folder, "d"), {
+      tools: TOOLS.map((name) => ({ name, url: serverOf(name).url })),
+      policies: ALLOW_ALL,
+      config: "enclave:\n  drift_check_seconds: 86400\n  upstream_idle_timeout_ms: 5000\n",
+    });
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
     client = clientOf(gateway, TOKEN);
   });
@@ -37,9 +41,12 @@ describe("while one server changes", () => {
     assert.ok(server !== undefined);
     return server;
   };
-  const refusal = async (tool: string): Promise<string | undefined> => (await client.call(tool, tool)).body.error?.data?.error_code;
-  const steadyIsServed = async (): Promise<void> => assert.equal(await refusal("steady"), undefined, "the other server's tool is served");
-  const announced = (name: (typeof TOOLS)[number]): Promise<void> => eventually(`the gateway listens to ${name}`, () => serverOf(name).announce() > 0);
+  const refusal = async (tool: string): Promise<string | undefined> =>
+    (await client.call(tool, tool)).body.error?.data?.error_code;
+  const steadyIsServed = async (): Promise<void> =>
+    assert.equal(await refusal("steady"), undefined, "the other server's tool is served");
+  const announced = (name: (typeof TOOLS)[number]): Promise<void> =>
+    eventually(`the gateway listens to ${name}`, () => serverOf(name).announce() > 0);
 
   test("a changed tool is refused as soon as its server says that its list changed, and served again when it is what was approved", async () => {
     const server = serverOf("told");
@@ -52,7 +59,9 @@ describe("while one server changes", () => {
     assert.equal(await refusal("told"), "CATALOG_DRIFT_DETECTED");
     assert.equal(server.calls(), reached, "it is not reached");
     const { body } = await client.rpc("tools/list", {});
-    const shown = (body.result?.["tools"] as { name: string; description: string }[] | undefined)?.find(({ name }) => name === "told");
+    const shown = (body.result?.["tools"] as { name: string; description: string }[] | undefined)?.find(
+      ({ name }) => name === "told",
+    );
     assert.equal(shown?.description, "told.", "agents are shown the approved text");
     await steadyIsServed();
     server.change({});
@@ -64,7 +73,10 @@ describe("while one server changes", () => {
     assert.equal(await refusal("withdrawn"), undefined);
     serverOf("withdrawn").change(null);
     await announced("withdrawn");
-    await eventually("the withdrawn tool is refused", async () => (await refusal("withdrawn")) === "CATALOG_DRIFT_DETECTED");
+    await eventually(
+      "the withdrawn tool is refused",
+      async () => (await refusal("withdrawn")) === "CATALOG_DRIFT_DETECTED",
+    );
     await steadyIsServed();
     const { entries } = await client.export("withdrawn");
     const [drift] = entries.filter(({ entry_type: type }) => type === "catalog_drift");

@@ -35,15 +35,25 @@ describe("a session that nobody uses", () => {
       { jsonrpc: "2.0", id: 1, method: "tools/list" },
     ];
     for (const request of requests) {
-      const [expired, never] = [await alice.post(request, { "mcp-session-id": handle }), await alice.post(request, { "mcp-session-id": `${handle.slice(0, -1)}_` })];
+      const [expired, never] = [
+        await alice.post(request, { "mcp-session-id": handle }),
+        await alice.post(request, { "mcp-session-id": `${handle.slice(0, -1)}_` }),
+      ];
       assert.equal(expired.status, 404);
       assert.match(expired.text, /MCP_SESSION_UNKNOWN/);
       assert.equal(expired.text, never.text);
     }
-    assert.equal((await alice.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": handle } })).status, 404);
+    assert.equal(
+      (await alice.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": handle } })).status,
+      404,
+    );
     assert.equal(deployment.records.calls.length, reached, "nothing left");
     assert.equal((await alice.call("send_message", MESSAGE, { handle: await alice.open() })).status, 200);
-    await eventually("one that never recorded anything is forgotten too", async () => (await bob.post({ jsonrpc: "2.0", id: 1, method: "ping" }, { "mcp-session-id": theirs })).status === 404);
+    await eventually(
+      "one that never recorded anything is forgotten too",
+      async () =>
+        (await bob.post({ jsonrpc: "2.0", id: 1, method: "ping" }, { "mcp-session-id": theirs })).status === 404,
+    );
   });
 
   test("leaves what was seen in it to its principal, however often expired sessions are looked for", async () => {
@@ -54,14 +64,20 @@ describe("a session that nobody uses", () => {
       const round = receiptOf((await bob.call("send_message", MESSAGE, { label })).body).session_id;
       await eventually("a later session is closed", () => hasEnded(bob, round));
     }
-    assert.equal((await alice.call("send_message", MESSAGE, { label: "seen" })).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(
+      (await alice.call("send_message", MESSAGE, { label: "seen" })).body.error?.data?.error_code,
+      "SESSION_SENSITIVITY_POLICY_DENY",
+    );
   });
 });
 
 describe("what a principal has seen", () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, ["session_idle_seconds: 1", "sensitivity_floor_seconds: 2"]);
+    deployment = await startDeployment({ alice: null, bob: null }, [
+      "session_idle_seconds: 1",
+      "sensitivity_floor_seconds: 2",
+    ]);
   });
   after(() => deployment.close());
 
@@ -77,6 +93,9 @@ describe("what a principal has seen", () => {
     });
     assert.equal((await alice.call("send_message", MESSAGE, { label: "later" })).status, 200);
     await alice.call("get_patient_record", PATIENT, { label: "later" });
-    assert.equal((await alice.call("send_message", MESSAGE, { label: "later" })).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(
+      (await alice.call("send_message", MESSAGE, { label: "later" })).body.error?.data?.error_code,
+      "SESSION_SENSITIVITY_POLICY_DENY",
+    );
   });
 });

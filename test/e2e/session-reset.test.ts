@@ -26,7 +26,9 @@ describe("a reset", () => {
   let seen: Receipt;
   let label: string;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, [`operator_keys: [${operator.publicKey}, ${second.publicKey}]`]);
+    deployment = await startDeployment({ alice: null, bob: null }, [
+      `operator_keys: [${operator.publicKey}, ${second.publicKey}]`,
+    ]);
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });
@@ -37,16 +39,30 @@ describe("a reset", () => {
     seen = receiptOf((await alice.call("get_patient_record", PATIENT, { label })).body);
   });
 
-  const send = async (how: Parameters<Agent["call"]>[2] = { label }): Promise<string> => (await alice.call("send_message", MESSAGE, how)).body.error?.data?.error_code ?? "sent";
+  const send = async (how: Parameters<Agent["call"]>[2] = { label }): Promise<string> =>
+    (await alice.call("send_message", MESSAGE, how)).body.error?.data?.error_code ?? "sent";
   /** Posts a statement without any bearer token. */
-  const post = async (signed: SignedReset | object, session = seen.session_id): Promise<{ status: number; code: string }> => {
-    const response = await fetch(`${deployment.gateway.url}/sessions/${session}/reset`, { method: "POST", body: JSON.stringify(signed), headers: { "content-type": "application/json" } });
+  const post = async (
+    signed: SignedReset | object,
+    session = seen.session_id,
+  ): Promise<{ status: number; code: string }> => {
+    const response = await fetch(`${deployment.gateway.url}/sessions/${session}/reset`, {
+      method: "POST",
+      body: JSON.stringify(signed),
+      headers: { "content-type": "application/json" },
+    });
     const body = (await response.json()) as { error?: { code: string } };
     return { status: response.status, code: body.error?.code ?? "reset" };
   };
   /** How an auditor accepts the platform of the session. */
-  const platform = (): Promise<string[]> => platformArguments(deployment.gateway, { token: deployment.tokenOf("alice"), session: seen.session_id, folder: deployment.folder });
-  const isStillHeld = async (): Promise<void> => assert.equal(await send({ label: `${label}-probe` }), "SESSION_SENSITIVITY_POLICY_DENY");
+  const platform = (): Promise<string[]> =>
+    platformArguments(deployment.gateway, {
+      token: deployment.tokenOf("alice"),
+      session: seen.session_id,
+      folder: deployment.folder,
+    });
+  const isStillHeld = async (): Promise<void> =>
+    assert.equal(await send({ label: `${label}-probe` }), "SESSION_SENSITIVITY_POLICY_DENY");
 
   test("by an operator takes effect at once, for the session and for new ones, and stands in the record", async () => {
     assert.deepEqual(await post(operator.sign(resetAfter(seen, sequence))), { status: 200, code: "reset" });
@@ -55,33 +71,66 @@ describe("a reset", () => {
     const claim = await alice.request(`/sessions/${seen.session_id}/close`, { method: "POST" });
     const bundle = await alice.request(`/audit/export?session_id=${seen.session_id}`);
     const { entries } = JSON.parse(bundle.text) as { entries: AuditEntry[] };
-    assert.deepEqual(entries.map(({ entry_type, session_sensitivity_after }) => [entry_type, session_sensitivity_after]), [
-      ["session_start", "public"],
-      ["tool_call", "hipaa_phi"],
-      ["session_reset", "public"],
-      ["tool_call", "public"],
-      ["session_end", "public"],
-    ]);
+    assert.deepEqual(
+      entries.map(({ entry_type, session_sensitivity_after }) => [entry_type, session_sensitivity_after]),
+      [
+        ["session_start", "public"],
+        ["tool_call", "hipaa_phi"],
+        ["session_reset", "public"],
+        ["tool_call", "public"],
+        ["session_end", "public"],
+      ],
+    );
     assert.equal(entries[2]?.detail?.["operator_key"], operator.publicKey);
     assert.equal(entries[2].detail["reason"], "the record was synthetic");
-    assert.equal((JSON.parse(claim.text) as Claim).gateway.call_summary.session_max_sensitivity, "hipaa_phi", "a claim tells the highest there ever was");
+    assert.equal(
+      (JSON.parse(claim.text) as Claim).gateway.call_summary.session_max_sensitivity,
+      "hipaa_phi",
+      "a claim tells the highest there ever was",
+    );
 
-    const [claimPath, bundlePath, receiptPath] = ["claim", "bundle", "receipt"].map((name) => join(deployment.folder, `${name}.json`)) as [string, string, string];
+    const [claimPath, bundlePath, receiptPath] = ["claim", "bundle", "receipt"].map((name) =>
+      join(deployment.folder, `${name}.json`),
+    ) as [string, string, string];
     await writeFile(claimPath, claim.text);
     await writeFile(bundlePath, bundle.text);
     await writeFile(receiptPath, JSON.stringify(seen));
-    const verified = await cmcp(["verify", claimPath, "--audit-bundle", bundlePath, "--receipt", receiptPath, ...(await platform())]);
+    const verified = await cmcp([
+      "verify",
+      claimPath,
+      "--audit-bundle",
+      bundlePath,
+      "--receipt",
+      receiptPath,
+      ...(await platform()),
+    ]);
     assert.equal(verified.code, 0, verified.stdout);
     assert.match(verified.stdout, new RegExp(`passed +operator resets: 1, signed by ${operator.publicKey}`));
 
     const alone = await cmcp(["audit", "verify", bundlePath, "--receipt", receiptPath, "--allow-software-only"]);
     assert.equal(alone.code, 0, alone.stdout);
     for (const open of ["bundle signature", "claim"]) assert.match(alone.stdout, new RegExp(`not performed +${open}`));
-    assert.equal((await cmcp(["audit", "verify", bundlePath])).code, 10, "not without saying that no hardware vouches for it");
+    assert.equal(
+      (await cmcp(["audit", "verify", bundlePath])).code,
+      10,
+      "not without saying that no hardware vouches for it",
+    );
     const { trace } = JSON.parse(claim.text) as Claim;
-    const pinned = await cmcp(["audit", "verify", bundlePath, "--receipt", receiptPath, "--trusted-key", trace.cnf.jwk.x, "--allow-software-only"]);
+    const pinned = await cmcp([
+      "audit",
+      "verify",
+      bundlePath,
+      "--receipt",
+      receiptPath,
+      "--trusted-key",
+      trace.cnf.jwk.x,
+      "--allow-software-only",
+    ]);
     assert.match(pinned.stdout, /passed +bundle signature/);
-    assert.equal((await cmcp(["audit", "verify", bundlePath, "--trusted-key", operator.publicKey, "--allow-software-only"])).code, 10);
+    assert.equal(
+      (await cmcp(["audit", "verify", bundlePath, "--trusted-key", operator.publicKey, "--allow-software-only"])).code,
+      10,
+    );
     await writeFile(bundlePath, bundle.text.replace("the record was synthetic", "the record was harmless."));
     assert.equal((await cmcp(["audit", "verify", bundlePath, "--allow-software-only"])).code, 10);
   });
@@ -89,7 +138,10 @@ describe("a reset", () => {
   test("lowers nobody else, and the data seen after it counts again", async () => {
     await bob.call("get_patient_record", PATIENT);
     assert.equal((await post(operator.sign(resetAfter(seen, sequence)))).code, "reset");
-    assert.equal((await bob.call("send_message", MESSAGE)).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(
+      (await bob.call("send_message", MESSAGE)).body.error?.data?.error_code,
+      "SESSION_SENSITIVITY_POLICY_DENY",
+    );
     assert.equal(await send(), "sent");
     await alice.call("get_patient_record", PATIENT, { label });
     assert.equal(await send(), "SESSION_SENSITIVITY_POLICY_DENY");
@@ -111,9 +163,13 @@ describe("a reset", () => {
       "one operator's signature under the other's key": { ...good, key: second.publicKey },
       "another reason": { ...good, statement: { ...good.statement, reason: "other" } },
       "another sequence": { ...good, statement: { ...good.statement, sequence: sequence + 1 } },
-      "a changed signature": { ...good, signature: `${good.signature[0] === "A" ? "B" : "A"}${good.signature.slice(1)}` },
+      "a changed signature": {
+        ...good,
+        signature: `${good.signature[0] === "A" ? "B" : "A"}${good.signature.slice(1)}`,
+      },
     };
-    for (const [what, forgery] of Object.entries(forgeries)) assert.deepEqual(await post(forgery), { status: 403, code: "OPERATOR_STATEMENT_INVALID" }, what);
+    for (const [what, forgery] of Object.entries(forgeries))
+      assert.deepEqual(await post(forgery), { status: 403, code: "OPERATOR_STATEMENT_INVALID" }, what);
     await isStillHeld();
   });
 
@@ -141,7 +197,11 @@ describe("a reset", () => {
     assert.equal((await post(good)).code, "reset");
     const after = receiptOf((await alice.call("get_patient_record", PATIENT, { label })).body);
     assert.deepEqual(await post(good), { status: 409, code: "OPERATOR_STATEMENT_REPLAYED" });
-    for (const old of [sequence, sequence - 1]) assert.deepEqual(await post(operator.sign(resetAfter(after, old))), { status: 409, code: "OPERATOR_STATEMENT_REPLAYED" });
+    for (const old of [sequence, sequence - 1])
+      assert.deepEqual(await post(operator.sign(resetAfter(after, old))), {
+        status: 409,
+        code: "OPERATOR_STATEMENT_REPLAYED",
+      });
     await isStillHeld();
     assert.equal((await post(second.sign(resetAfter(after, sequence)))).code, "reset", "another operator counts alone");
   });
@@ -151,7 +211,11 @@ describe("a reset", () => {
     const later = receiptOf((await alice.call("get_patient_record", PATIENT, { label })).body);
     assert.deepEqual(await post(before), { status: 409, code: "OPERATOR_STATEMENT_STALE" });
     await isStillHeld();
-    assert.equal((await post(operator.sign(resetAfter(later, sequence)))).code, "reset", "a refused statement uses up no sequence");
+    assert.equal(
+      (await post(operator.sign(resetAfter(later, sequence)))).code,
+      "reset",
+      "a refused statement uses up no sequence",
+    );
   });
 
   test("for another session is refused there, and for a closed or unknown one", async () => {
@@ -191,7 +255,18 @@ describe("a reset", () => {
 
     test("with the latest receipt", async () => {
       await writeFile(paths.receipt, JSON.stringify(seen));
-      const args = ["session", "reset", "--url", deployment.gateway.url, "--key", paths.key, "--reason", "looked at", "--receipt", paths.receipt];
+      const args = [
+        "session",
+        "reset",
+        "--url",
+        deployment.gateway.url,
+        "--key",
+        paths.key,
+        "--reason",
+        "looked at",
+        "--receipt",
+        paths.receipt,
+      ];
       const done = await cmcp(args);
       assert.equal(done.code, 0, done.stderr);
       assert.match(done.stdout, new RegExp(`^session ${seen.session_id} reset: hipaa_phi to public, audit entry 2\n$`));
@@ -202,11 +277,29 @@ describe("a reset", () => {
     });
 
     test("with the session's id and its principal's token", async () => {
-      const args = ["session", "reset", "--url", deployment.gateway.url, "--key", paths.key, "--reason", "looked at", "--session", seen.session_id, "--token-env", "ALICE", "--json"];
+      const args = [
+        "session",
+        "reset",
+        "--url",
+        deployment.gateway.url,
+        "--key",
+        paths.key,
+        "--reason",
+        "looked at",
+        "--session",
+        seen.session_id,
+        "--token-env",
+        "ALICE",
+        "--json",
+      ];
       const done = await cmcp(args, { ALICE: deployment.tokenOf("alice") });
       assert.equal(done.code, 0, done.stdout);
       assert.equal(await send(), "sent");
-      assert.equal((await cmcp(args, { ALICE: deployment.tokenOf("bob") })).code, 10, "another principal's token finds no such session");
+      assert.equal(
+        (await cmcp(args, { ALICE: deployment.tokenOf("bob") })).code,
+        10,
+        "another principal's token finds no such session",
+      );
     });
 
     test("with a key made for it", async () => {
@@ -215,13 +308,45 @@ describe("a reset", () => {
       assert.match((JSON.parse(made.stdout) as { public_key: string }).public_key, /^[A-Za-z0-9_-]{43}$/);
       assert.equal((await cmcp(["key", "new", path])).code, 64, "it is never overwritten");
       await writeFile(paths.receipt, JSON.stringify(seen));
-      const refused = await cmcp(["session", "reset", "--url", deployment.gateway.url, "--key", path, "--reason", "x", "--receipt", paths.receipt, "--json"]);
-      assert.equal((JSON.parse(refused.stdout) as { error: { code: string } }).error.code, "OPERATOR_STATEMENT_INVALID", "a key that is not measured");
+      const refused = await cmcp([
+        "session",
+        "reset",
+        "--url",
+        deployment.gateway.url,
+        "--key",
+        path,
+        "--reason",
+        "x",
+        "--receipt",
+        paths.receipt,
+        "--json",
+      ]);
+      assert.equal(
+        (JSON.parse(refused.stdout) as { error: { code: string } }).error.code,
+        "OPERATOR_STATEMENT_INVALID",
+        "a key that is not measured",
+      );
     });
 
     test("a session is closed, and its claim kept", async () => {
-      const [path, evidence] = [join(deployment.folder, "closed.json"), join(deployment.folder, "closed-evidence.json")];
-      const args = ["session", "close", "--url", deployment.gateway.url, "--session", seen.session_id, "--token-env", "ALICE", "--out", path, "--evidence-out", evidence];
+      const [path, evidence] = [
+        join(deployment.folder, "closed.json"),
+        join(deployment.folder, "closed-evidence.json"),
+      ];
+      const args = [
+        "session",
+        "close",
+        "--url",
+        deployment.gateway.url,
+        "--session",
+        seen.session_id,
+        "--token-env",
+        "ALICE",
+        "--out",
+        path,
+        "--evidence-out",
+        evidence,
+      ];
       const done = await cmcp(args, { ALICE: deployment.tokenOf("alice") });
       // Software has no evidence that could be written beside it.
       assert.deepEqual([done.code, done.stdout], [0, IN_MACHINE ? `${path}\n${evidence}\n` : `${path}\n`]);

@@ -10,7 +10,14 @@ import type { Claim } from "@cmcp/claim";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { IN_MACHINE } from "../gateway/launcher.ts";
-import { eventually, newToken, startDeployment, tokenLine, type Agent, type Deployment } from "../gateway/principals.ts";
+import {
+  eventually,
+  newToken,
+  startDeployment,
+  tokenLine,
+  type Agent,
+  type Deployment,
+} from "../gateway/principals.ts";
 import { startObservedHost, type ObservedHost, type Reply } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
@@ -24,14 +31,18 @@ async function entriesOf(agent: Agent, session: string): Promise<AuditEntry[]> {
   return answer.status === 200 ? (JSON.parse(answer.text) as { entries: AuditEntry[] }).entries : [];
 }
 
-const isClosed = async (agent: Agent, session: string): Promise<boolean> => (await entriesOf(agent, session)).at(-1)?.entry_type === "session_end";
+const isClosed = async (agent: Agent, session: string): Promise<boolean> =>
+  (await entriesOf(agent, session)).at(-1)?.entry_type === "session_end";
 
 describe("what a principal has seen", () => {
   let deployment: Deployment;
   let alice: Agent;
   let bob: Agent;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, [`session_idle_seconds: ${IDLE_SECONDS}`, "max_sessions_per_principal: 3"]);
+    deployment = await startDeployment({ alice: null, bob: null }, [
+      `session_idle_seconds: ${IDLE_SECONDS}`,
+      "max_sessions_per_principal: 3",
+    ]);
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });
@@ -90,7 +101,10 @@ describe("what a principal has seen", () => {
   test("outlives ending the MCP session it was seen in", async () => {
     const handle = await alice.open();
     const session = receiptOf((await alice.call("get_patient_record", PATIENT, { handle })).body).session_id;
-    assert.equal((await alice.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": handle } })).status, 204);
+    assert.equal(
+      (await alice.request("/mcp", { method: "DELETE", headers: { "mcp-session-id": handle } })).status,
+      204,
+    );
     await isStillHeldAgainst({ handle: await alice.open() }, session);
   });
 
@@ -133,7 +147,14 @@ describe("a session that is being closed", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-closing-"));
     records = await startRecordsServer();
-    host = await startObservedHost(await deployQuickstart(folder, { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint }), { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
+    host = await startObservedHost(
+      await deployQuickstart(folder, {
+        everythingPort: 1,
+        recordsPort: records.port,
+        recordsFingerprint: records.fingerprint,
+      }),
+      { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN },
+    );
     await host.startEnclave();
   });
   after(async () => {
@@ -165,11 +186,19 @@ describe("a session that is being closed", () => {
   });
 
   test("is not found by its handle any more", async () => {
-    const { headers } = await host.request("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } } });
+    const { headers } = await host.request("POST", "/mcp", {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } },
+    });
     const handle = { "mcp-session-id": headers["mcp-session-id"] ?? assert.fail("a handle") };
     const session = receiptOf(JSON.parse((await post(handle)).body) as RpcReply).session_id;
     const answer = await whileClosing(session, () => post(handle));
-    assert.deepEqual([answer.status, (JSON.parse(answer.body) as RpcReply).error?.data?.error_code], [404, "MCP_SESSION_UNKNOWN"]);
+    assert.deepEqual(
+      [answer.status, (JSON.parse(answer.body) as RpcReply).error?.data?.error_code],
+      [404, "MCP_SESSION_UNKNOWN"],
+    );
   });
 });
 
@@ -189,13 +218,18 @@ describe("ten thousand sessions of one principal", () => {
       for (let n = 0; n < 10_000 / 16; n += 1) await alice.open();
     };
     const watch = async (): Promise<void> => {
-      for (let n = 0; n < 100; n += 1) assert.equal(receiptOf((await bob.call("send_message", MESSAGE, { handle })).body).session_id, session);
+      for (let n = 0; n < 100; n += 1)
+        assert.equal(receiptOf((await bob.call("send_message", MESSAGE, { handle })).body).session_id, session);
     };
     await Promise.all([watch(), ...Array.from({ length: 16 }, flood)]);
     const { sessions } = JSON.parse((await bob.request("/v1/status")).text) as { sessions: { open: number } };
     assert.equal(sessions.open, 64 + 1, "the bound of one principal, and the other's one");
     const stale = await alice.post({ jsonrpc: "2.0", id: 1, method: "tools/list" }, { "mcp-session-id": first });
     assert.equal(stale.status, 404, "the oldest made room");
-    assert.equal((await alice.call("send_message", MESSAGE, { handle: await alice.open() })).status, 200, "the newest works");
+    assert.equal(
+      (await alice.call("send_message", MESSAGE, { handle: await alice.open() })).status,
+      200,
+      "the newest works",
+    );
   });
 });

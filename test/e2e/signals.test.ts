@@ -30,7 +30,11 @@ async function serving(t: TestContext, entry: string): Promise<Serving> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-signals-"));
   const server = await startTasksServer();
   const token = newToken();
-  const gateway = await startGateway(await deploy(folder, { tools: [{ ...SLOW_TOOL, url: server.url }], policies: ALLOW_ALL }), developmentEnvironment(token), { entry });
+  const gateway = await startGateway(
+    await deploy(folder, { tools: [{ ...SLOW_TOOL, url: server.url }], policies: ALLOW_ALL }),
+    developmentEnvironment(token),
+    { entry },
+  );
   t.after(async () => {
     if (isAlive(gateway.pid)) process.kill(gateway.pid, "SIGKILL");
     await gateway.kill();
@@ -69,21 +73,27 @@ function keepSending(pid: number, names: readonly NodeJS.Signals[]): void {
   }, 2);
 }
 
-test("however many signals to stop come while it stops, it stops in order", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("however many signals to stop come while it stops, it stops in order", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const { gateway, claims } = await serving(t, CLI);
   keepSending(gateway.pid, ["SIGINT", "SIGTERM"]);
   assert.equal(await gateway.stop(), 0);
   assert.equal(claims(), SESSIONS);
 });
 
-test("a terminal's interrupt, which reaches the launching script and what it started, stops in order", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a terminal's interrupt, which reaches the launching script and what it started, stops in order", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const { gateway, claims } = await serving(t, LAUNCHER);
   process.kill(gateway.pid, "SIGINT");
   assert.equal(await gateway.stop(), 0);
   assert.equal(claims(), SESSIONS);
 });
 
-test("a service manager's signal to every process, the enclave's too, stops in order", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a service manager's signal to every process, the enclave's too, stops in order", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const { gateway, claims } = await serving(t, LAUNCHER);
   for (const pid of [gateway.enclave_pid, gateway.pid]) process.kill(pid, "SIGTERM");
   assert.equal(await gateway.stop(), 0);
@@ -91,11 +101,17 @@ test("a service manager's signal to every process, the enclave's too, stops in o
   assert.doesNotMatch(gateway.log(), /did not drain|enclave ended/);
 });
 
-test("a hangup of a gateway with nothing to read again, while it starts or later, says so and changes nothing", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a hangup of a gateway with nothing to read again, while it starts or later, says so and changes nothing", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-signals-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const config = await deploy(folder, { tools: [], policies: ALLOW_ALL });
-  const child = spawn(process.execPath, [LAUNCHER, "start", "--config", config], { env: { PATH: process.env["PATH"], ...developmentEnvironment(newToken()) }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(process.execPath, [LAUNCHER, "start", "--config", config], {
+    env: { PATH: process.env["PATH"], ...developmentEnvironment(newToken()) },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   // Both, should the script have left the gateway behind.
   const group = -(child.pid ?? 0);
   t.after(() => isAlive(group) && process.kill(group, "SIGKILL"));

@@ -26,13 +26,25 @@ const REFUSED: Readonly<Record<string, Refused>> = {
   "no method header": { changes: { headers: { "mcp-method": undefined } }, ...MISMATCH },
   "a name header that names another tool": { changes: { headers: { "mcp-name": "get_patient_record" } }, ...MISMATCH },
   "no name header": { changes: { headers: { "mcp-name": undefined } }, ...MISMATCH },
-  "a version header that names another version": { changes: { headers: { "mcp-protocol-version": "2025-11-25" } }, ...MISMATCH },
+  "a version header that names another version": {
+    changes: { headers: { "mcp-protocol-version": "2025-11-25" } },
+    ...MISMATCH,
+  },
   "no version header": { changes: { headers: { "mcp-protocol-version": undefined } }, ...MISMATCH },
-  "no envelope": { changes: { meta: { [VERSION]: undefined, [CAPABILITIES]: undefined, [INFO]: undefined } }, ...ENVELOPE },
+  "no envelope": {
+    changes: { meta: { [VERSION]: undefined, [CAPABILITIES]: undefined, [INFO]: undefined } },
+    ...ENVELOPE,
+  },
   "an envelope without its version": { changes: { meta: { [VERSION]: undefined } }, ...ENVELOPE },
   "an envelope without capabilities": { changes: { meta: { [CAPABILITIES]: undefined } }, ...ENVELOPE },
-  "an unknown version": { changes: { meta: { [VERSION]: "2099-01-01" }, headers: { "mcp-protocol-version": "2099-01-01" } }, ...UNSUPPORTED },
-  "a version of the other era in an envelope": { changes: { meta: { [VERSION]: "2025-11-25" }, headers: { "mcp-protocol-version": "2025-11-25" } }, ...ENVELOPE },
+  "an unknown version": {
+    changes: { meta: { [VERSION]: "2099-01-01" }, headers: { "mcp-protocol-version": "2099-01-01" } },
+    ...UNSUPPORTED,
+  },
+  "a version of the other era in an envelope": {
+    changes: { meta: { [VERSION]: "2025-11-25" }, headers: { "mcp-protocol-version": "2025-11-25" } },
+    ...ENVELOPE,
+  },
 };
 
 describe("stateless requests", () => {
@@ -46,22 +58,32 @@ describe("stateless requests", () => {
   });
   after(() => deployment.close());
 
-  const ask = (principal: string, method: string, params: object, changes: StatelessChanges = {}) => stateless(deployment.gateway.mcp, deployment.tokenOf(principal), method, params, changes);
+  const ask = (principal: string, method: string, params: object, changes: StatelessChanges = {}) =>
+    stateless(deployment.gateway.mcp, deployment.tokenOf(principal), method, params, changes);
   const reached = (): number => deployment.records.calls.length;
   const said = ({ body }: { body: RpcReply }): string | undefined => body.error?.data?.error_code;
   /** The other principal is served by the next request, and so is the one whose request was bad. */
   const stillServes = async (): Promise<void> => {
-    for (const principal of ["bob", "alice"]) assert.equal((await ask(principal, "tools/call", SEND)).body.error, undefined, principal);
+    for (const principal of ["bob", "alice"])
+      assert.equal((await ask(principal, "tools/call", SEND)).body.error, undefined, principal);
   };
 
   test("discover, list and call need no handshake, open no session and say what they are", async () => {
     const discovered = await ask("alice", "server/discover", {});
     assert.deepEqual([discovered.status, discovered.headers.get("mcp-session-id")], [200, null]);
     const { supportedVersions, resultType, ttlMs, cacheScope } = discovered.body.result ?? {};
-    assert.deepEqual([supportedVersions, resultType, typeof ttlMs, cacheScope], [["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"], "complete", "number", "private"]);
+    assert.deepEqual(
+      [supportedVersions, resultType, typeof ttlMs, cacheScope],
+      [["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"], "complete", "number", "private"],
+    );
     const listed = await ask("alice", "tools/list", {});
-    assert.ok((listed.body.result?.["tools"] as { name: string }[] | undefined)?.some(({ name }) => name === "send_message"));
-    assert.deepEqual([listed.body.result?.["resultType"], listed.body.result?.["ttlMs"], listed.body.result?.["cacheScope"]], ["complete", 0, "private"]);
+    assert.ok(
+      (listed.body.result?.["tools"] as { name: string }[] | undefined)?.some(({ name }) => name === "send_message"),
+    );
+    assert.deepEqual(
+      [listed.body.result?.["resultType"], listed.body.result?.["ttlMs"], listed.body.result?.["cacheScope"]],
+      ["complete", 0, "private"],
+    );
     const called = await ask("alice", "tools/call", SEND, { id: "call-1" });
     assert.deepEqual([called.status, called.body.id, called.body.result?.["resultType"]], [200, "call-1", "complete"]);
     assert.equal(receiptOf(called.body).decision, "allow");
@@ -79,8 +101,18 @@ describe("stateless requests", () => {
   }
 
   test("an unknown version is answered with those that are spoken", async () => {
-    const refused = await ask("alice", "server/discover", {}, { meta: { [VERSION]: "2099-01-01" }, headers: { "mcp-protocol-version": "2099-01-01" } });
-    assert.deepEqual((refused.body.error?.data as Record<string, unknown> | undefined)?.["supported"], ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]);
+    const refused = await ask(
+      "alice",
+      "server/discover",
+      {},
+      { meta: { [VERSION]: "2099-01-01" }, headers: { "mcp-protocol-version": "2099-01-01" } },
+    );
+    assert.deepEqual((refused.body.error?.data as Record<string, unknown> | undefined)?.["supported"], [
+      "2026-07-28",
+      "2025-11-25",
+      "2025-06-18",
+      "2025-03-26",
+    ]);
   });
 
   test("eras do not mix, in either direction", async () => {
@@ -91,31 +123,59 @@ describe("stateless requests", () => {
     const legacy = { jsonrpc: "2.0", id: 1, method: "tools/call", params: SEND };
     const underHeader = await alice.post(legacy, { "mcp-session-id": handle, "mcp-protocol-version": "2026-07-28" });
     assert.equal(underHeader.status, 400, "a session's request under the stateless version");
-    const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } } };
+    const initialize = {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } },
+    };
     const opening = await alice.post(initialize, { "mcp-protocol-version": "2026-07-28" });
     assert.equal(opening.status, 400, "initialize under the stateless version");
     assert.equal(reached(), before, "nothing left");
-    assert.equal((await alice.post({ jsonrpc: "2.0", id: 2, method: "ping" }, { "mcp-session-id": handle })).status, 200, "the session goes on");
+    assert.equal(
+      (await alice.post({ jsonrpc: "2.0", id: 2, method: "ping" }, { "mcp-session-id": handle })).status,
+      200,
+      "the session goes on",
+    );
     await stillServes();
   });
 
   test("methods of the other era, and methods nobody has, are -32601 that say so", async () => {
     for (const method of ["initialize", "ping", "logging/setLevel", "resources/subscribe", "no/such"]) {
       const refused = await ask("alice", method, {});
-      assert.deepEqual([refused.status, refused.body.error?.code, said(refused)], [404, -32601, "NOT_SUPPORTED"], method);
+      assert.deepEqual(
+        [refused.status, refused.body.error?.code, said(refused)],
+        [404, -32601, "NOT_SUPPORTED"],
+        method,
+      );
       assert.match(refused.body.error?.message ?? "", /2026-07-28/);
     }
   });
 
   test("a workflow is in the body; a header that names another is refused, and so is one the principal does not have", async () => {
     const before = reached();
-    const differing = await ask("alice", "tools/call", { ...SEND, _cmcp: { workflow_id: "claims" } }, { headers: { "x-mcp-workflow-id": "default" } });
+    const differing = await ask(
+      "alice",
+      "tools/call",
+      { ...SEND, _cmcp: { workflow_id: "claims" } },
+      { headers: { "x-mcp-workflow-id": "default" } },
+    );
     assert.deepEqual([differing.status, said(differing)], [400, "MCP_INVALID_REQUEST"]);
     const foreign = await ask("alice", "tools/call", { ...SEND, _cmcp: { workflow_id: "admin" } });
     assert.deepEqual([foreign.status, said(foreign)], [200, "WORKFLOW_NOT_ALLOWED"]);
     assert.equal(receiptOf(foreign.body).decision, "deny");
     assert.equal(reached(), before, "nothing left");
-    assert.equal((await ask("alice", "tools/call", { ...SEND, _cmcp: { workflow_id: "claims" } }, { headers: { "x-mcp-workflow-id": "claims" } })).body.error, undefined);
+    assert.equal(
+      (
+        await ask(
+          "alice",
+          "tools/call",
+          { ...SEND, _cmcp: { workflow_id: "claims" } },
+          { headers: { "x-mcp-workflow-id": "claims" } },
+        )
+      ).body.error,
+      undefined,
+    );
   });
 
   test("a wrong token is 401 in this era too", async () => {
@@ -125,10 +185,17 @@ describe("stateless requests", () => {
 
   test("what a principal has seen is held against it in both eras, whichever it saw it in", async () => {
     const patient = { name: "get_patient_record", arguments: { patient_id: "P-1001" } };
-    assert.equal((await ask("alice", "tools/call", { ...patient, _cmcp: { session_id: "stateless" } })).body.error, undefined);
+    assert.equal(
+      (await ask("alice", "tools/call", { ...patient, _cmcp: { session_id: "stateless" } })).body.error,
+      undefined,
+    );
     const before = reached();
-    for (const context of [{}, { _cmcp: { session_id: "another" } }]) assert.equal(said(await ask("alice", "tools/call", { ...SEND, ...context })), "SESSION_SENSITIVITY_POLICY_DENY");
-    assert.equal(said(await alice.call("send_message", MESSAGE, { handle: await alice.open() })), "SESSION_SENSITIVITY_POLICY_DENY");
+    for (const context of [{}, { _cmcp: { session_id: "another" } }])
+      assert.equal(said(await ask("alice", "tools/call", { ...SEND, ...context })), "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(
+      said(await alice.call("send_message", MESSAGE, { handle: await alice.open() })),
+      "SESSION_SENSITIVITY_POLICY_DENY",
+    );
     assert.equal((await bob.call("send_message", MESSAGE)).status, 200, "whoever saw nothing is unaffected");
     assert.equal((await bob.call("get_patient_record", patient.arguments, { handle: await bob.open() })).status, 200);
     assert.equal(said(await ask("bob", "tools/call", SEND)), "SESSION_SENSITIVITY_POLICY_DENY");

@@ -7,7 +7,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { ElicitRequestSchema, LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ElicitRequestSchema,
+  LoggingMessageNotificationSchema,
+  ResourceUpdatedNotificationSchema,
+} from "@modelcontextprotocol/sdk/types.js";
 import { clientOf } from "../gateway/client.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { eventually } from "../gateway/principals.ts";
@@ -64,20 +68,30 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
   async function agent(): Promise<{ client: Client; transport: StreamableHTTPClientTransport; heard: string[] }> {
     const client = new Client({ name: "agent", version: "1" }, { capabilities: { elicitation: {} } });
     const heard: string[] = [];
-    client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.push(`log ${String(params.data)}`));
+    client.setNotificationHandler(
+      LoggingMessageNotificationSchema,
+      ({ params }) => void heard.push(`log ${String(params.data)}`),
+    );
     client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.push(params.uri));
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
       heard.push(`asked ${params.message}`);
       return { action: "decline" };
     });
-    const transport = new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization: `Bearer ${token}` } } });
+    const transport = new StreamableHTTPClientTransport(new URL(gateway.mcp), {
+      requestInit: { headers: { authorization: `Bearer ${token}` } },
+    });
     await client.connect(transport);
     agents.push({ client, transport });
     return { client, transport, heard };
   }
   const load = async (): Promise<Load> => (await clientOf(gateway, token).json("/v1/status")).load as Load;
-  const text = async (client: Client, name: string): Promise<string> => JSON.stringify((await client.callTool({ name, arguments: {} })).content);
-  const codeOf = async (call: Promise<unknown>): Promise<string | undefined> => await call.then(() => "answered", (error: { data?: { error_code?: string } }) => error.data?.error_code);
+  const text = async (client: Client, name: string): Promise<string> =>
+    JSON.stringify((await client.callTool({ name, arguments: {} })).content);
+  const codeOf = async (call: Promise<unknown>): Promise<string | undefined> =>
+    await call.then(
+      () => "answered",
+      (error: { data?: { error_code?: string } }) => error.data?.error_code,
+    );
 
   test("what the server says while calls of two sessions run reaches neither, whatever each may hear and be asked", async () => {
     const [one, other] = [await agent(), await agent()];
@@ -99,7 +113,9 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     };
     /** Waits until the server knows that so much is followed and no more, and forgets what was heard meanwhile. */
     const followed = async (uris: string): Promise<void> => {
-      await eventually(`the server knows of ${uris}`, async () => (await text(one.client, "touch")).includes(`"${uris}"`));
+      await eventually(`the server knows of ${uris}`, async () =>
+        (await text(one.client, "touch")).includes(`"${uris}"`),
+      );
       one.heard.length = 0;
       other.heard.length = 0;
     };
@@ -111,7 +127,10 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     await other.client.unsubscribeResource({ uri: "test://x" });
     assert.deepEqual(await touched(), ["test://x test://y", ["test://x"], ["test://y"]]);
     assert.equal(await codeOf(other.client.callTool({ name: "crash", arguments: {} })), "UPSTREAM_UNAVAILABLE");
-    await eventually("the server runs again", async () => (await codeOf(one.client.callTool({ name: "touch", arguments: {} }))) === "answered");
+    await eventually(
+      "the server runs again",
+      async () => (await codeOf(one.client.callTool({ name: "touch", arguments: {} }))) === "answered",
+    );
     await followed("test://x test://y");
     assert.deepEqual(await touched(), ["test://x test://y", ["test://x"], ["test://y"]]);
     await other.transport.terminateSession();
@@ -135,7 +154,10 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     assert.deepEqual([requests.running, servers.requests], [0, 0]);
     await eventually("what was not read is held no more", async () => (await load()).buffered_bytes.held < 900_000);
     const next = await agent();
-    await eventually("another process answers", async () => (await codeOf(next.client.callTool({ name: "touch", arguments: {} }))) === "answered");
+    await eventually(
+      "another process answers",
+      async () => (await codeOf(next.client.callTool({ name: "touch", arguments: {} }))) === "answered",
+    );
     assert.ok(processesWith(tree).some((pid) => !pids.includes(pid)));
   });
 });

@@ -38,7 +38,10 @@ describe("stdio servers without their spawner", { timeout: 120_000 }, () => {
       assert.ok(graph.allowed, JSON.stringify(graph));
       const session = (graph.receipt as { session_id: string }).session_id;
       const { entries } = await clientOf(gateway, deployment.tokens.alice).export(session);
-      assert.deepEqual(entries.filter(({ tool_name: tool }) => tool === "read_graph").map((call) => call.evidence_class), ["spawn-unmeasured"]);
+      assert.deepEqual(
+        entries.filter(({ tool_name: tool }) => tool === "read_graph").map((call) => call.evidence_class),
+        ["spawn-unmeasured"],
+      );
       assert.notDeepEqual(processesWith(deployment.trees["server-memory"]), []);
       await agent.close();
     } finally {

@@ -64,10 +64,20 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
 
       const session = (echo.receipt as { session_id: string }).session_id;
       const { entries } = await clientOf(gateway, deployment.tokens.alice).export(session);
-      const calls = entries.flatMap(({ entry_type: type, tool_name: tool, server_identity: server, evidence_class: evidence }) => (type === "tool_call" ? [[tool, server, evidence]] : []));
+      const calls = entries.flatMap(
+        ({ entry_type: type, tool_name: tool, server_identity: server, evidence_class: evidence }) =>
+          type === "tool_call" ? [[tool, server, evidence]] : [],
+      );
       const files = ["stdio:server-filesystem", EVIDENCE];
       const memory = ["stdio:server-memory", EVIDENCE];
-      assert.deepEqual(calls.slice(-6), [["echo", `http://127.0.0.1:${everything.port}/mcp`, "hash-only"], ["write_file", ...files], ["read_text_file", ...files], ["create_entities", ...memory], ["read_graph", ...memory], ["write_file", ...files]]);
+      assert.deepEqual(calls.slice(-6), [
+        ["echo", `http://127.0.0.1:${everything.port}/mcp`, "hash-only"],
+        ["write_file", ...files],
+        ["read_text_file", ...files],
+        ["create_entities", ...memory],
+        ["read_graph", ...memory],
+        ["write_file", ...files],
+      ]);
     });
   }
 
@@ -76,9 +86,15 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
     textOf(await alice.call("create_entities", entity("merger")));
     textOf(await bob.call("create_entities", entity("picnic")));
     const [hers, his] = [textOf(await alice.call("read_graph", {})), textOf(await bob.call("read_graph", {}))];
-    assert.deepEqual([hers.includes("merger"), hers.includes("picnic"), his.includes("merger"), his.includes("picnic")], [true, false, false, true]);
+    assert.deepEqual(
+      [hers.includes("merger"), hers.includes("picnic"), his.includes("merger"), his.includes("picnic")],
+      [true, false, false, true],
+    );
     textOf(await alice.call("write_file", { path: `${deployment.scratch}-private.txt`, content: "hers" }));
-    assert.doesNotMatch(textOf(await bob.call("read_text_file", { path: `${deployment.scratch}-private.txt` })), /hers/);
+    assert.doesNotMatch(
+      textOf(await bob.call("read_text_file", { path: `${deployment.scratch}-private.txt` })),
+      /hers/,
+    );
   });
 
   test("no server outlives the gateway", async () => {
@@ -88,9 +104,15 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
   });
 
   test("a changed byte in a server's files refuses the start", async () => {
-    await appendFile(join(deployment.trees["server-memory"], "0/node_modules/@modelcontextprotocol/server-memory/dist/index.js"), "\n");
+    await appendFile(
+      join(deployment.trees["server-memory"], "0/node_modules/@modelcontextprotocol/server-memory/dist/index.js"),
+      "\n",
+    );
     const start = async (): Promise<void> => void (gateway = await startGateway(deployment.config, DEVELOPMENT));
-    await assert.rejects(start(), (thrown) => thrown instanceof StartRefused && thrown.output.includes("SPAWN_DIGEST_MISMATCH"));
+    await assert.rejects(
+      start(),
+      (thrown) => thrown instanceof StartRefused && thrown.output.includes("SPAWN_DIGEST_MISMATCH"),
+    );
     assert.deepEqual(running(), []);
   });
 });

@@ -12,13 +12,18 @@ import { listenInBothEras } from "../gateway/listening.ts";
 import { newToken } from "../gateway/principals.ts";
 import { SLOW_TOOL, startTasksServer } from "../servers/tasks-server.ts";
 
-test("a gateway that stops ends the streams agents listen on, in order and whole", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a gateway that stops ends the streams agents listen on, in order and whole", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-stopping-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const server = await startTasksServer();
   t.after(() => server.close());
   const token = newToken();
-  const gateway = await startGateway(await deploy(folder, { tools: [{ name: "slow", url: server.url }], policies: ALLOW_ALL }), developmentEnvironment(token));
+  const gateway = await startGateway(
+    await deploy(folder, { tools: [{ name: "slow", url: server.url }], policies: ALLOW_ALL }),
+    developmentEnvironment(token),
+  );
   const { legacy, modern } = await listenInBothEras(gateway, token);
   // A stream that is cut and not ended makes the reader fail.
   const [[first, second], code] = await Promise.all([Promise.all([legacy.text(), modern.text()]), gateway.stop()]);
@@ -27,15 +32,21 @@ test("a gateway that stops ends the streams agents listen on, in order and whole
   assert.match(second, /"id":7,"result":/, "the subscription ends with its result");
 });
 
-test("a gateway whose store takes no more says how many sessions have no claim, and why, and ends with 40", { timeout: 60_000 * PATIENCE }, async (t) => {
+test("a gateway whose store takes no more says how many sessions have no claim, and why, and ends with 40", {
+  timeout: 60_000 * PATIENCE,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-stopping-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const server = await startTasksServer();
   t.after(() => server.close());
   const token = newToken();
-  const gateway = await startGateway(await deploy(folder, { tools: [{ ...SLOW_TOOL, url: server.url }], policies: ALLOW_ALL }), developmentEnvironment(token));
+  const gateway = await startGateway(
+    await deploy(folder, { tools: [{ ...SLOW_TOOL, url: server.url }], policies: ALLOW_ALL }),
+    developmentEnvironment(token),
+  );
   const client = clientOf(gateway, token);
-  for (const label of ["first", "second", "closed"]) assert.equal((await client.call(SLOW_TOOL.name, label)).status, 200);
+  for (const label of ["first", "second", "closed"])
+    assert.equal((await client.call(SLOW_TOOL.name, label)).status, 200);
   await client.close("closed");
   const other = new DatabaseSync(join(folder, "audit.db"));
   t.after(() => other.close());

@@ -24,7 +24,8 @@ interface Printed {
 }
 
 const printed = ({ stdout }: CommandResult): Printed => JSON.parse(stdout) as Printed;
-const failures = (result: CommandResult): string[] => printed(result).checks.flatMap(({ name, status, code }) => (status === "failed" ? [`${name} ${code}`] : []));
+const failures = (result: CommandResult): string[] =>
+  printed(result).checks.flatMap(({ name, status, code }) => (status === "failed" ? [`${name} ${code}`] : []));
 
 /** The text with one occurrence replaced. */
 function changed(text: string, from: string, to: string): string {
@@ -42,40 +43,75 @@ describe("the record of a closed session", () => {
     await writeFile(file(name), content);
     return file(name);
   };
-  const verify = (...args: string[]) => cmcp(["verify", file("claim.json"), "--json", "--allow-software-only", ...args]);
+  const verify = (...args: string[]) =>
+    cmcp(["verify", file("claim.json"), "--json", "--allow-software-only", ...args]);
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-verify-"));
     const fixture = await startFixture();
     try {
-      const body = async (path: string, method = "GET"): Promise<string> => await (await fixture.request(path, { method })).text();
+      const body = async (path: string, method = "GET"): Promise<string> =>
+        await (await fixture.request(path, { method })).text();
       const first = receiptOf((await fixture.call("echo", { message: "x" }, "one")).body);
       const second = receiptOf((await fixture.call("get-env", {}, "one")).body);
-      const [earlier, earlierBundle] = [await body(`/sessions/${first.session_id}/trace-claim`), await body(`/audit/export?session_id=${first.session_id}`)];
+      const [earlier, earlierBundle] = [
+        await body(`/sessions/${first.session_id}/trace-claim`),
+        await body(`/audit/export?session_id=${first.session_id}`),
+      ];
       const third = receiptOf((await fixture.call("get_patient_record", { patient_id: "P-1001" }, "one")).body);
       const other = receiptOf((await fixture.call("echo", { message: "y" }, "another")).body);
-      text = { earlier, earlierBundle, claim: await body(`/sessions/${first.session_id}/close`, "POST"), bundle: await body(`/audit/export?session_id=${first.session_id}`) };
+      text = {
+        earlier,
+        earlierBundle,
+        claim: await body(`/sessions/${first.session_id}/close`, "POST"),
+        bundle: await body(`/audit/export?session_id=${first.session_id}`),
+      };
       receipts = [first, second, third, other];
     } finally {
       await fixture.close();
     }
     claim = JSON.parse(text.claim) as Claim;
-    for (const [name, content] of Object.entries({ "claim.json": text.claim, "bundle.json": text.bundle, "earlier.json": text.earlier, "earlier-bundle.json": text.earlierBundle })) await write(name, content);
+    for (const [name, content] of Object.entries({
+      "claim.json": text.claim,
+      "bundle.json": text.bundle,
+      "earlier.json": text.earlier,
+      "earlier-bundle.json": text.earlierBundle,
+    }))
+      await write(name, content);
     for (const [at, receipt] of receipts.entries()) await write(`receipt-${at}.json`, JSON.stringify(receipt));
   });
   after(async () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const pins = (): string[] => ["--policy-hash", claim.trace.policy.bundle_hash, "--catalog-hash", claim.gateway.catalog.hash, "--trusted-key", claim.trace.cnf.jwk.x, "--max-age", "600"];
-  const bundleAndReceipts = (): string[] => ["--audit-bundle", file("bundle.json"), ...[0, 1, 2].flatMap((at) => ["--receipt", file(`receipt-${at}.json`)])];
+  const pins = (): string[] => [
+    "--policy-hash",
+    claim.trace.policy.bundle_hash,
+    "--catalog-hash",
+    claim.gateway.catalog.hash,
+    "--trusted-key",
+    claim.trace.cnf.jwk.x,
+    "--max-age",
+    "600",
+  ];
+  const bundleAndReceipts = (): string[] => [
+    "--audit-bundle",
+    file("bundle.json"),
+    ...[0, 1, 2].flatMap((at) => ["--receipt", file(`receipt-${at}.json`)]),
+  ];
 
   test("0: with every pin, the bundle and every receipt, nothing is left unperformed", async () => {
     const result = await verify(...pins(), ...bundleAndReceipts());
     assert.equal(result.code, 0, result.stdout);
     const verdict = printed(result);
-    assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "closed session", "functional only"]);
-    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name }) => name), ["platform evidence", "policy of launch document", "held claims"]);
+    assert.deepEqual(
+      [verdict.outcome, verdict.completeness, verdict.assurance],
+      ["accepted", "closed session", "functional only"],
+    );
+    assert.deepEqual(
+      verdict.checks.filter(({ status }) => status !== "passed").map(({ name }) => name),
+      ["platform evidence", "policy of launch document", "held claims"],
+    );
   });
 
   test("0: in words, with what was not performed", async () => {
@@ -107,50 +143,116 @@ describe("the record of a closed session", () => {
 
   test("10: one changed byte of claim, bundle or receipt", async () => {
     const { sequence_number: number } = claim.gateway;
-    const tampered = await cmcp(["verify", await write("tampered.json", changed(text.claim, `"sequence_number":${number}`, `"sequence_number":${number + 1}`)), "--json", "--allow-software-only"]);
+    const tampered = await cmcp([
+      "verify",
+      await write(
+        "tampered.json",
+        changed(text.claim, `"sequence_number":${number}`, `"sequence_number":${number + 1}`),
+      ),
+      "--json",
+      "--allow-software-only",
+    ]);
     assert.deepEqual([tampered.code, failures(tampered)], [10, ["claim signature SIGNATURE_INVALID"]]);
-    const bundle = await verify("--audit-bundle", await write("tampered-bundle.json", changed(text.bundle, '"policy_decision":"deny"', '"policy_decision":"allow"')));
+    const bundle = await verify(
+      "--audit-bundle",
+      await write(
+        "tampered-bundle.json",
+        changed(text.bundle, '"policy_decision":"deny"', '"policy_decision":"allow"'),
+      ),
+    );
     assert.deepEqual([bundle.code, failures(bundle)], [10, ["audit chain CHAIN_BROKEN"]]);
-    const receipt = await verify("--receipt", await write("tampered-receipt.json", changed(JSON.stringify(receipts[1]), '"decision":"deny"', '"decision":"allow"')));
-    assert.deepEqual([receipt.code, failures(receipt)], [10, [`receipt ${receipts[1]?.sequence_number} signature RECEIPT_INVALID`]]);
+    const receipt = await verify(
+      "--receipt",
+      await write(
+        "tampered-receipt.json",
+        changed(JSON.stringify(receipts[1]), '"decision":"deny"', '"decision":"allow"'),
+      ),
+    );
+    assert.deepEqual(
+      [receipt.code, failures(receipt)],
+      [10, [`receipt ${receipts[1]?.sequence_number} signature RECEIPT_INVALID`]],
+    );
   });
 
   test("10: a receipt of another session", async () => {
     const result = await verify("--audit-bundle", file("bundle.json"), "--receipt", file("receipt-3.json"));
-    assert.deepEqual([result.code, failures(result)], [10, [`receipt ${receipts[3]?.sequence_number} RECEIPT_INVALID`]]);
+    assert.deepEqual(
+      [result.code, failures(result)],
+      [10, [`receipt ${receipts[3]?.sequence_number} RECEIPT_INVALID`]],
+    );
   });
 
   test("0 then 10: an earlier claim is an open prefix, and a later receipt shows what it withholds", async () => {
-    const earlier = ["verify", file("earlier.json"), "--audit-bundle", file("earlier-bundle.json"), "--json", "--allow-software-only"];
+    const earlier = [
+      "verify",
+      file("earlier.json"),
+      "--audit-bundle",
+      file("earlier-bundle.json"),
+      "--json",
+      "--allow-software-only",
+    ];
     const open = await cmcp(earlier);
     assert.deepEqual([open.code, printed(open).completeness], [0, "open prefix"]);
     const withheld = await cmcp([...earlier, "--receipt", file("receipt-2.json")]);
-    assert.deepEqual([withheld.code, failures(withheld)], [10, [`receipt ${receipts[2]?.sequence_number} CHAIN_BROKEN`]]);
+    assert.deepEqual(
+      [withheld.code, failures(withheld)],
+      [10, [`receipt ${receipts[2]?.sequence_number} CHAIN_BROKEN`]],
+    );
   });
 
   test("20: a platform this version cannot judge; 10: one without its evidence, or edited by somebody who cannot sign it", async () => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const x = publicKey.export({ format: "jwk" }).x ?? "";
     const key = Buffer.from(x, "base64url");
-    const verdictOn = async (platform: Claim["trace"]["runtime"]["platform"]): Promise<{ code: number; failures: unknown }> => {
+    const verdictOn = async (
+      platform: Claim["trace"]["runtime"]["platform"],
+    ): Promise<{ code: number; failures: unknown }> => {
       const { signature: _, ...hardware } = structuredClone(claim);
       hardware.trace.runtime.platform = platform;
-      hardware.trace.runtime.nonce = Buffer.from(sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root)).toString("base64url");
+      hardware.trace.runtime.nonce = Buffer.from(
+        sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root),
+      ).toString("base64url");
       hardware.trace.subject = subjectOf(key);
       hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
-      const verdict = await cmcp(["verify", await write(`${platform}.json`, JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))), "--json", "--allow-software-only"]);
+      const verdict = await cmcp([
+        "verify",
+        await write(`${platform}.json`, JSON.stringify(signClaim(hardware, (bytes) => sign(null, bytes, privateKey)))),
+        "--json",
+        "--allow-software-only",
+      ]);
       return { code: verdict.code, failures: failures(verdict) };
     };
     assert.deepEqual(await verdictOn("aws-nitro"), { code: 20, failures: ["platform evidence UNSUPPORTED_PROVIDER"] });
     assert.deepEqual(await verdictOn("intel-tdx"), { code: 10, failures: ["platform evidence EVIDENCE_MISSING"] });
-    const edited = await cmcp(["verify", await write("edited.json", changed(text.claim, '"platform":"software-only"', '"platform":"intel-tdx"')), "--json", "--allow-software-only"]);
-    assert.deepEqual([edited.code, failures(edited)], [10, ["claim signature SIGNATURE_INVALID", "platform evidence EVIDENCE_MISSING"]]);
+    const edited = await cmcp([
+      "verify",
+      await write("edited.json", changed(text.claim, '"platform":"software-only"', '"platform":"intel-tdx"')),
+      "--json",
+      "--allow-software-only",
+    ]);
+    assert.deepEqual(
+      [edited.code, failures(edited)],
+      [10, ["claim signature SIGNATURE_INVALID", "platform evidence EVIDENCE_MISSING"]],
+    );
   });
 
   test("30: a claim or bundle that is not one", async () => {
-    const claimFile = await cmcp(["verify", await write("short.json", text.claim.slice(0, -1)), "--json", "--allow-software-only"]);
+    const claimFile = await cmcp([
+      "verify",
+      await write("short.json", text.claim.slice(0, -1)),
+      "--json",
+      "--allow-software-only",
+    ]);
     assert.deepEqual([claimFile.code, failures(claimFile)], [30, ["claim form CLAIM_MALFORMED"]]);
-    const twice = await cmcp(["verify", await write("twice.json", changed(text.claim, '"cmcp_version":"1.0"', '"cmcp_version":"1.0","cmcp_version":"1.0"')), "--json", "--allow-software-only"]);
+    const twice = await cmcp([
+      "verify",
+      await write(
+        "twice.json",
+        changed(text.claim, '"cmcp_version":"1.0"', '"cmcp_version":"1.0","cmcp_version":"1.0"'),
+      ),
+      "--json",
+      "--allow-software-only",
+    ]);
     assert.equal(twice.code, 30);
     const bundle = await verify("--audit-bundle", file("claim.json"));
     assert.deepEqual([bundle.code, failures(bundle)], [30, ["bundle form BUNDLE_MALFORMED"]]);
@@ -167,11 +269,20 @@ describe("the record of a closed session", () => {
       [file("claim.json"), "--catalog-hash", `sha256:${"A".repeat(64)}`],
       [file("claim.json"), "--trusted-key", "AAAA"],
       [file("claim.json"), "--max-age", "-1"],
-      ...["yesterday", "12", "2026-02-30", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z"].map((at) => [file("claim.json"), "--at", at]),
+      ...["yesterday", "12", "2026-02-30", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z"].map((at) => [
+        file("claim.json"),
+        "--at",
+        at,
+      ]),
       [file("claim.json"), "--eat-profile", "x"],
       [file("claim.json"), "--allow-everything"],
       ["--receipt", file("receipt-0.json")],
-      ...[["--policy-hash", WRONG_HASH], ["--catalog-hash", WRONG_HASH], ["--max-age", "60"], ["--at", "2026-01-01T00:00:00Z"]].map((pin) => ["--audit-bundle", file("bundle.json"), ...pin]),
+      ...[
+        ["--policy-hash", WRONG_HASH],
+        ["--catalog-hash", WRONG_HASH],
+        ["--max-age", "60"],
+        ["--at", "2026-01-01T00:00:00Z"],
+      ].map((pin) => ["--audit-bundle", file("bundle.json"), ...pin]),
     ];
     for (const args of wrong) assert.equal((await cmcp(["verify", ...args])).code, 64, args.join(" "));
   });
@@ -186,15 +297,35 @@ describe("the export of a session that a crash interrupted", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-verify-crash-"));
     records = await startRecordsServer();
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: 1,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
     await listenOnAnyPort(config);
     const env = developmentEnvironment(randomBytes(32).toString("base64url"));
     const request = async (gateway: Gateway, path: string, body?: object): Promise<string> => {
       const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-      return await (await fetch(`${gateway.url}${path}`, { ...init, headers: { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"]}`, "content-type": "application/json", accept: "application/json, text/event-stream" } })).text();
+      return await (
+        await fetch(`${gateway.url}${path}`, {
+          ...init,
+          headers: {
+            authorization: `Bearer ${env["CMCP_BEARER_TOKEN"]}`,
+            "content-type": "application/json",
+            accept: "application/json, text/event-stream",
+          },
+        })
+      ).text();
     };
     const first = await startGateway(config, env);
-    const reply = JSON.parse(await request(first, "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "x" } } })) as RpcReply;
+    const reply = JSON.parse(
+      await request(first, "/mcp", {
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name: "send_message", arguments: { to: "a", text: "x" } },
+      }),
+    ) as RpcReply;
     receipt = receiptOf(reply);
     await writeFile(join(folder, "receipt.json"), JSON.stringify(receipt));
     await first.kill();
@@ -215,18 +346,44 @@ describe("the export of a session that a crash interrupted", () => {
   const verify = (path: string, ...args: string[]) => cmcp(["verify", "--audit-bundle", path, "--json", ...args]);
 
   test("0: it still verifies, and is called incomplete", async () => {
-    const result = await verify(join(folder, "export.json"), "--allow-software-only", "--trusted-key", key, "--receipt", join(folder, "receipt.json"));
+    const result = await verify(
+      join(folder, "export.json"),
+      "--allow-software-only",
+      "--trusted-key",
+      key,
+      "--receipt",
+      join(folder, "receipt.json"),
+    );
     assert.equal(result.code, 0, result.stdout);
     assert.deepEqual([printed(result).outcome, printed(result).completeness], ["accepted", "incomplete"]);
-    assert.deepEqual(printed(result).checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["claim", "not-applicable"]]);
+    assert.deepEqual(
+      printed(result)
+        .checks.filter(({ status }) => status !== "passed")
+        .map(({ name, status }) => [name, status]),
+      [["claim", "not-applicable"]],
+    );
   });
 
   test("10: without --allow-software-only, under another pinned key, or with a changed entry", async () => {
-    assert.deepEqual(failures(await verify(join(folder, "export.json"))), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
-    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--trusted-key", randomBytes(32).toString("base64url"))), ["trusted key SIGNATURE_INVALID"]);
+    assert.deepEqual(failures(await verify(join(folder, "export.json"))), [
+      "software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED",
+    ]);
+    assert.deepEqual(
+      failures(
+        await verify(
+          join(folder, "export.json"),
+          "--allow-software-only",
+          "--trusted-key",
+          randomBytes(32).toString("base64url"),
+        ),
+      ),
+      ["trusted key SIGNATURE_INVALID"],
+    );
     const held = join(folder, "changed-receipt.json");
     await writeFile(held, JSON.stringify({ ...receipt, sequence_number: 2 }));
-    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--receipt", held)), ["receipt 2 signature RECEIPT_INVALID"]);
+    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--receipt", held)), [
+      "receipt 2 signature RECEIPT_INVALID",
+    ]);
     const path = join(folder, "changed.json");
     await writeFile(path, changed(exported, '"tool_name":"send_message"', '"tool_name":"send_massage"'));
     const result = await verify(path, "--allow-software-only");

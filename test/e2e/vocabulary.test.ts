@@ -24,9 +24,18 @@ describe("a deployment's own sensitivity labels", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-vocabulary-"));
-    for (const name of ["minutes", "send", "post"]) servers.push(await startRawServer(name, (socket, { id }) => socket.write(reply(callReply(id, "done")))));
-    const tools = ["minutes", "send", "post"].map((name, index) => ({ name, url: servers[index]?.url ?? "", ...(name === "minutes" ? { sensitivityLevel: "board_minutes" } : {}) }));
-    const config = await deploy(join(folder, "d"), { tools, policies: POLICIES, config: "sensitivity:\n  vocabulary:\n    board_minutes: 4\n    memo: 1\n" });
+    for (const name of ["minutes", "send", "post"])
+      servers.push(await startRawServer(name, (socket, { id }) => socket.write(reply(callReply(id, "done")))));
+    const tools = ["minutes", "send", "post"].map((name, index) => ({
+      name,
+      url: servers[index]?.url ?? "",
+      ...(name === "minutes" ? { sensitivityLevel: "board_minutes" } : {}),
+    }));
+    const config = await deploy(join(folder, "d"), {
+      tools,
+      policies: POLICIES,
+      config: "sensitivity:\n  vocabulary:\n    board_minutes: 4\n    memo: 1\n",
+    });
     gateway = await startGateway(config, developmentEnvironment(TOKEN));
     client = clientOf(gateway, TOKEN);
   });
@@ -38,12 +47,30 @@ describe("a deployment's own sensitivity labels", () => {
   });
 
   test("rise, close the way out and stand in the claim by name and rank", async () => {
-    assert.equal((await client.call("send", "s", {}, { data_class: "memo" })).status, 200, "a lower label of the deployment closes nothing");
+    assert.equal(
+      (await client.call("send", "s", {}, { data_class: "memo" })).status,
+      200,
+      "a lower label of the deployment closes nothing",
+    );
     const { session_id: session } = receiptOf((await client.call("minutes", "s")).body);
-    for (const tool of ["send", "post"]) assert.equal((await client.call(tool, "s")).body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY", tool);
-    assert.equal((await client.call("send", "s", {}, { data_class: "no_such_label" })).body.error?.data?.error_code, "MCP_INVALID_REQUEST");
+    for (const tool of ["send", "post"])
+      assert.equal(
+        (await client.call(tool, "s")).body.error?.data?.error_code,
+        "SESSION_SENSITIVITY_POLICY_DENY",
+        tool,
+      );
+    assert.equal(
+      (await client.call("send", "s", {}, { data_class: "no_such_label" })).body.error?.data?.error_code,
+      "MCP_INVALID_REQUEST",
+    );
     const claim = await client.close(session);
-    assert.deepEqual([claim.trace.data_class, claim.gateway.call_summary.session_max_sensitivity], ["board_minutes", "board_minutes"]);
-    assert.deepEqual(claim.trace.tool_transcript.entries.map((entry) => entry.data_class), ["memo", "board_minutes", "public", "public", "public"]);
+    assert.deepEqual(
+      [claim.trace.data_class, claim.gateway.call_summary.session_max_sensitivity],
+      ["board_minutes", "board_minutes"],
+    );
+    assert.deepEqual(
+      claim.trace.tool_transcript.entries.map((entry) => entry.data_class),
+      ["memo", "board_minutes", "public", "public", "public"],
+    );
   });
 });

@@ -27,7 +27,10 @@ for (const [what, said, code, wanted] of ANSWERS) {
       const stand = join(folder, "pnpm");
       await writeFile(stand, `#!/bin/sh\ncat <<'SAID'\n${said}\nSAID\nexit ${code}\n`);
       await chmod(stand, 0o755);
-      const run = spawnSync("sh", [script], { env: { PATH: process.env["PATH"], CMCP_AUDIT_COMMAND: stand }, encoding: "utf8" });
+      const run = spawnSync("sh", [script], {
+        env: { PATH: process.env["PATH"], CMCP_AUDIT_COMMAND: stand },
+        encoding: "utf8",
+      });
       assert.equal(run.status, wanted, run.stdout + run.stderr);
       if (said !== "") assert.ok(run.stdout.includes(said));
       assert.equal(/NOT DONE\. Tried: pnpm audit --prod --audit-level=high/.test(run.stderr), wanted === 75);

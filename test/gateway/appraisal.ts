@@ -15,7 +15,11 @@ export interface Audited {
 }
 
 /** How an auditor who enrolled the TPM's key judges a session: its evidence, and an appraisal policy that demands `required`. */
-export async function tpmArguments(gateway: Gateway, { token, session, folder }: Audited, required: readonly string[]): Promise<string[]> {
+export async function tpmArguments(
+  gateway: Gateway,
+  { token, session, folder }: Audited,
+  required: readonly string[],
+): Promise<string[]> {
   const evidence = JSON.stringify(await clientOf(gateway, token).json(`/sessions/${session}/evidence`));
   const { parts } = readEvidenceFile(untrusted(new TextEncoder().encode(evidence)));
   if (parts.provider !== "tpm") throw new Error(`the evidence is of ${parts.provider}`);
@@ -28,9 +32,17 @@ export async function tpmArguments(gateway: Gateway, { token, session, folder }:
 
 /** How an auditor accepts the development gateway that a test has: for what it is, and in a machine only with evidence of the published image and of its launch. */
 export async function platformArguments(gateway: Gateway, audited: Audited): Promise<string[]> {
-  if ((await clientOf(gateway, audited.token).json("/v1/status"))["platform"] === "software-only") return ["--allow-software-only"];
+  if ((await clientOf(gateway, audited.token).json("/v1/status"))["platform"] === "software-only")
+    return ["--allow-software-only"];
   const { published } = await import("../vm/image.ts");
   const launch = gateway.launch_digest.slice("sha256:".length);
   // Which also accepts that the launch document is of a development instance.
-  return ["--allow-software-only", ...(await tpmArguments(gateway, audited, ["report_data", "measurement", "launch"])), "--measurements", published("measurements.json"), "--launch-digest", launch];
+  return [
+    "--allow-software-only",
+    ...(await tpmArguments(gateway, audited, ["report_data", "measurement", "launch"])),
+    "--measurements",
+    published("measurements.json"),
+    "--launch-digest",
+    launch,
+  ];
 }

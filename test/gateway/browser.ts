@@ -2,14 +2,24 @@
 const PLAIN_TYPES = /^(?:application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)(?:;|$)/i;
 const PLAIN_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST"]);
 /** Headers of an answer that a page may always read ("CORS-safelisted response-header name"). */
-const READABLE: ReadonlySet<string> = new Set(["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"]);
+const READABLE: ReadonlySet<string> = new Set([
+  "cache-control",
+  "content-language",
+  "content-length",
+  "content-type",
+  "expires",
+  "last-modified",
+  "pragma",
+]);
 
 function listOf(headers: Headers, name: string): readonly string[] {
   return (headers.get(name) ?? "").split(",").map((item) => item.trim());
 }
 
 function namesToAskFor(headers: Headers): string[] {
-  const names = [...headers.keys()].filter((name) => !["accept", "accept-language", "content-language", "content-type"].includes(name));
+  const names = [...headers.keys()].filter(
+    (name) => !["accept", "accept-language", "content-language", "content-type"].includes(name),
+  );
   const type = headers.get("content-type");
   return (type === null || PLAIN_TYPES.test(type) ? names : [...names, "content-type"]).toSorted();
 }
@@ -20,14 +30,20 @@ function namesToAskFor(headers: Headers): string[] {
  * @throws TypeError as a browser does, when the page may not send the request or read the answer
  */
 export function browserFetch(origin: string): (url: string | URL, init?: RequestInit) => Promise<Response> {
-  const shared = ({ headers }: Response): boolean => ["*", origin].includes(headers.get("access-control-allow-origin") ?? "");
+  const shared = ({ headers }: Response): boolean =>
+    ["*", origin].includes(headers.get("access-control-allow-origin") ?? "");
 
   async function mayAsk(url: string | URL, method: string, names: readonly string[]): Promise<void> {
-    const asking = { origin, "access-control-request-method": method, ...(names.length === 0 ? {} : { "access-control-request-headers": names.join(",") }) };
+    const asking = {
+      origin,
+      "access-control-request-method": method,
+      ...(names.length === 0 ? {} : { "access-control-request-headers": names.join(",") }),
+    };
     const answer = await fetch(url, { method: "OPTIONS", headers: asking });
     await answer.body?.cancel();
     if (!answer.ok || !shared(answer)) throw new TypeError(`the preflight of ${method} was answered ${answer.status}`);
-    if (!PLAIN_METHODS.has(method) && !listOf(answer.headers, "access-control-allow-methods").includes(method)) throw new TypeError(`${method} is not allowed`);
+    if (!PLAIN_METHODS.has(method) && !listOf(answer.headers, "access-control-allow-methods").includes(method))
+      throw new TypeError(`${method} is not allowed`);
     const allowed = listOf(answer.headers, "access-control-allow-headers").map((name) => name.toLowerCase());
     const refused = names.find((name) => !allowed.includes(name));
     if (refused !== undefined) throw new TypeError(`the header ${refused} is not allowed`);

@@ -15,9 +15,14 @@ const LONGEST_MS = 120_000;
 /** Runs `cmcp` as it is shipped. */
 export function cmcp(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env }, timeout: LONGEST_MS }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-      resolve({ code, stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", CLI, ...args],
+      { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env }, timeout: LONGEST_MS },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+        resolve({ code, stdout, stderr });
+      },
+    );
   });
 }

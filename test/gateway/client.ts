@@ -20,7 +20,11 @@ export interface Client {
 export function clientOf(gateway: Gateway, token: string): Client {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const rpc: Client["rpc"] = async (method, params) => {
-    const response = await fetch(gateway.mcp, { method: "POST", headers, body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }) });
+    const response = await fetch(gateway.mcp, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    });
     return { status: response.status, body: (await response.json()) as RpcReply };
   };
   const get = async (path: string, method = "GET"): Promise<unknown> => {
@@ -30,7 +34,8 @@ export function clientOf(gateway: Gateway, token: string): Client {
   };
   return {
     rpc,
-    call: (tool, label, args = {}, context = {}) => rpc("tools/call", { name: tool, arguments: args, _cmcp: { session_id: label, ...context } }),
+    call: (tool, label, args = {}, context = {}) =>
+      rpc("tools/call", { name: tool, arguments: args, _cmcp: { session_id: label, ...context } }),
     json: async (path) => (await get(path)) as Record<string, unknown>,
     export: async (sessionId) => auditBundleSchema.parse(await get(`/audit/export?session_id=${sessionId}`)),
     close: async (sessionId) => claimSchema.parse(await get(`/sessions/${sessionId}/close`, "POST")),
@@ -39,7 +44,11 @@ export function clientOf(gateway: Gateway, token: string): Client {
 
 /** Waits until the gateway has logged this so many times. */
 export async function logged(gateway: Gateway, pattern: RegExp, times = 1): Promise<void> {
-  const count = (): number => gateway.log().split("\n").filter((line) => pattern.test(line)).length;
+  const count = (): number =>
+    gateway
+      .log()
+      .split("\n")
+      .filter((line) => pattern.test(line)).length;
   for (const deadline = Date.now() + 15_000 * PATIENCE; count() < times; ) {
     assert.ok(Date.now() < deadline, `the gateway logged ${pattern} ${count()} times, not ${times}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

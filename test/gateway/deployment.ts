@@ -24,9 +24,12 @@ export async function deployQuickstart(folder: string, targets: CatalogTargets):
   await mkdir(folder, { recursive: true });
   await cp(join(ROOT, "examples/quickstart"), folder, { recursive: true });
   const path = join(folder, "catalog.json");
-  const text = (await readFile(path, "utf8")).replaceAll("127.0.0.1:3001", `127.0.0.1:${targets.everythingPort}`).replaceAll("127.0.0.1:3443", `127.0.0.1:${targets.recordsPort}`);
+  const text = (await readFile(path, "utf8"))
+    .replaceAll("127.0.0.1:3001", `127.0.0.1:${targets.everythingPort}`)
+    .replaceAll("127.0.0.1:3443", `127.0.0.1:${targets.recordsPort}`);
   const entries = JSON.parse(text) as CatalogEntry[];
-  for (const entry of entries) if (entry.server.url.startsWith("https:")) entry.server.tls_fingerprint = targets.recordsFingerprint;
+  for (const entry of entries)
+    if (entry.server.url.startsWith("https:")) entry.server.tls_fingerprint = targets.recordsFingerprint;
   await writeFile(path, `${JSON.stringify(entries, null, 2)}\n`);
   return join(folder, "cmcp-config.yaml");
 }
@@ -49,10 +52,19 @@ export interface ToolEntry {
 }
 
 function catalogEntry(tool: ToolEntry): JsonObject {
-  const definition: JsonObject = { description: `${tool.name}.`, input_schema: tool.inputSchema ?? { type: "object" }, ...(tool.outputSchema === undefined ? {} : { output_schema: tool.outputSchema }) };
+  const definition: JsonObject = {
+    description: `${tool.name}.`,
+    input_schema: tool.inputSchema ?? { type: "object" },
+    ...(tool.outputSchema === undefined ? {} : { output_schema: tool.outputSchema }),
+  };
   return {
     tool_name: tool.name,
-    server: { display_name: tool.name, url: tool.url, transport: tool.transport ?? "streamable-http", ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }) },
+    server: {
+      display_name: tool.name,
+      url: tool.url,
+      transport: tool.transport ?? "streamable-http",
+      ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }),
+    },
     approved_definition: definition,
     definition_hash: definitionHash(definition),
     compliance_domain: "public",
@@ -63,12 +75,27 @@ function catalogEntry(tool: ToolEntry): JsonObject {
   };
 }
 
-const MANIFEST = { version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
+const MANIFEST = {
+  version: "1.0.0",
+  authored_at: "2026-01-01T00:00:00Z",
+  author_identity: "test@example.org",
+  commit_sha: "0",
+};
 
 /** Writes a deployment of a test's own tools, policies and settings, and returns the configuration's path. */
-export async function deploy(folder: string, parts: { tools: readonly ToolEntry[]; servers?: readonly JsonObject[]; policies: string; config?: string }): Promise<string> {
+export async function deploy(
+  folder: string,
+  parts: { tools: readonly ToolEntry[]; servers?: readonly JsonObject[]; policies: string; config?: string },
+): Promise<string> {
   await mkdir(join(folder, "policies"), { recursive: true });
-  await writeFile(join(folder, "catalog.json"), JSON.stringify(parts.servers === undefined ? parts.tools.map(catalogEntry) : { entries: parts.tools.map(catalogEntry), servers: parts.servers }));
+  await writeFile(
+    join(folder, "catalog.json"),
+    JSON.stringify(
+      parts.servers === undefined
+        ? parts.tools.map(catalogEntry)
+        : { entries: parts.tools.map(catalogEntry), servers: parts.servers },
+    ),
+  );
   await writeFile(join(folder, "policies/manifest.json"), JSON.stringify(MANIFEST));
   await writeFile(join(folder, "policies/rules.cedar"), parts.policies);
   await cp(join(ROOT, "examples/quickstart/policies/schema.cedarschema"), join(folder, "policies/schema.cedarschema"));

@@ -17,7 +17,10 @@ export interface Fixture {
   /** A request to the gateway with the token. */
   request(path: string, init?: RequestInit): Promise<Response>;
   /** One plain JSON-RPC POST, as existing single-POST clients send it. */
-  post(body: object | string, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; body: RpcReply }>;
+  post(
+    body: object | string,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; headers: Headers; body: RpcReply }>;
   /** One plain tools/call in a labelled session. */
   call(name: string, args: object, label?: string): Promise<{ status: number; body: RpcReply }>;
   close(): Promise<void>;
@@ -27,7 +30,11 @@ export interface Fixture {
 export interface RpcReply {
   readonly id?: unknown;
   readonly result?: { readonly [key: string]: unknown };
-  readonly error?: { readonly code: number; readonly message: string; readonly data?: { readonly error_code?: string; readonly call_id?: string; readonly receipt?: unknown } };
+  readonly error?: {
+    readonly code: number;
+    readonly message: string;
+    readonly data?: { readonly error_code?: string; readonly call_id?: string; readonly receipt?: unknown };
+  };
 }
 
 /** Starts servers and gateway; `close` stops all of it. */
@@ -43,19 +50,40 @@ export async function startFixture(): Promise<Fixture> {
     undo.push(() => everything.close());
     const records = await startRecordsServer();
     undo.push(() => records.close());
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: everything.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: everything.port,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
     await listenOnAnyPort(config);
     const token = randomBytes(32).toString("base64url");
     const gateway = await startGateway(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
-    const request = async (path: string, init: RequestInit = {}): Promise<Response> => await fetch(`${gateway.url}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) } });
+    const request = async (path: string, init: RequestInit = {}): Promise<Response> =>
+      await fetch(`${gateway.url}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) },
+      });
     const post: Fixture["post"] = async (body, headers = {}) => {
-      const response = await request("/mcp", { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers } });
+      const response = await request("/mcp", {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+      });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as RpcReply) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === "" ? {} : (JSON.parse(text) as RpcReply),
+      };
     };
     const call: Fixture["call"] = async (name, args, label) =>
-      await post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args, ...(label === undefined ? {} : { _cmcp: { session_id: label } }) } });
+      await post({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name, arguments: args, ...(label === undefined ? {} : { _cmcp: { session_id: label } }) },
+      });
     return { gateway, records, token, folder, request, post, call, close };
   } catch (thrown) {
     await close();

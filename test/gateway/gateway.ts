@@ -48,9 +48,17 @@ export function developmentEnvironment(token: string): Record<string, string> {
 }
 
 /** Starts the gateway; without a pipe as its standard error there is no log here. @throws StartRefused when it ends before it is ready. */
-export async function startGateway(config: string, env: Record<string, string>, { entry = CLI, stderr = "pipe" }: { entry?: string; stderr?: "pipe" | number } = {}): Promise<Gateway> {
+export async function startGateway(
+  config: string,
+  env: Record<string, string>,
+  { entry = CLI, stderr = "pipe" }: { entry?: string; stderr?: "pipe" | number } = {},
+): Promise<Gateway> {
   const launch = await prepareLaunch(config, env);
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"], { env: launch.env, stdio: ["ignore", "pipe", stderr] });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--json"],
+    { env: launch.env, stdio: ["ignore", "pipe", stderr] },
+  );
   let log = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     log += text;
@@ -83,5 +91,8 @@ export async function startGateway(config: string, env: Record<string, string>, 
 async function firstLine(child: ChildProcess, exited: Promise<unknown>): Promise<{ line: string }> {
   if (child.stdout === null) throw new Error("standard output is a pipe");
   const lines = createInterface({ input: child.stdout });
-  return await Promise.race([new Promise<{ line: string }>((resolve) => lines.once("line", (line) => resolve({ line }))), exited.then(() => ({ line: "" }))]);
+  return await Promise.race([
+    new Promise<{ line: string }>((resolve) => lines.once("line", (line) => resolve({ line }))),
+    exited.then(() => ({ line: "" })),
+  ]);
 }

@@ -20,11 +20,24 @@ export function makeIssuer(url: string, kid = "2026-11"): Issuer {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return {
     url,
-    settings: (rest) => ({ issuer: url, audience: [AUDIENCE], algorithms: ["ES256"], jwks: { keys: [{ ...publicKey.export({ format: "jwk" }), kid, alg: "ES256" }] }, ...rest }),
-    token: async (subject, claims = {}, header = {}) => await sign(privateKey, { ...registered(url, subject), ...claims }, { alg: "ES256", typ: "at+jwt", kid, ...header }),
+    settings: (rest) => ({
+      issuer: url,
+      audience: [AUDIENCE],
+      algorithms: ["ES256"],
+      jwks: { keys: [{ ...publicKey.export({ format: "jwk" }), kid, alg: "ES256" }] },
+      ...rest,
+    }),
+    token: async (subject, claims = {}, header = {}) =>
+      await sign(
+        privateKey,
+        { ...registered(url, subject), ...claims },
+        { alg: "ES256", typ: "at+jwt", kid, ...header },
+      ),
     confused: (subject) => {
       const input = `${part({ alg: "HS256", typ: "at+jwt", kid })}.${part(registered(url, subject))}`;
-      return `${input}.${createHmac("sha256", publicKey.export({ format: "pem", type: "spki" })).update(input).digest("base64url")}`;
+      return `${input}.${createHmac("sha256", publicKey.export({ format: "pem", type: "spki" }))
+        .update(input)
+        .digest("base64url")}`;
     },
   };
 }

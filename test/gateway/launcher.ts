@@ -31,5 +31,8 @@ export async function prepareLaunch(config: string, env: Record<string, string>)
   const { emulatorEnvironment, useMachine } = await import("../vm/launch-settings.ts");
   if (text !== null && !/^launcher:/m.test(text)) await useMachine(config);
   const folder = await mkdtemp(join(tmpdir(), "cmcp-vm-"));
-  return { env: { ...inherited, ...(await emulatorEnvironment(folder)) }, clean: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    env: { ...inherited, ...(await emulatorEnvironment(folder)) },
+    clean: () => rm(folder, { recursive: true, force: true }),
+  };
 }

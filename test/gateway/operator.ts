@@ -13,10 +13,26 @@ export interface Operator {
 export function newOperator(): Operator {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const { x = "" } = publicKey.export({ format: "jwk" });
-  return { privateKey, publicKey: x, sign: (statement) => ({ statement, key: x, signature: toBase64Url(sign(null, resetSigningInput(statement), privateKey)) }) };
+  return {
+    privateKey,
+    publicKey: x,
+    sign: (statement) => ({
+      statement,
+      key: x,
+      signature: toBase64Url(sign(null, resetSigningInput(statement), privateKey)),
+    }),
+  };
 }
 
 /** The statement that resets the session of a receipt, right after the receipt's call. */
 export function resetAfter(receipt: Receipt, sequence: number): ResetStatement {
-  return { v: 1, purpose: "session-reset", session_id: receipt.session_id, chain_tip: receipt.entry_hash, instance: receipt.instance, sequence, reason: "the record was synthetic" };
+  return {
+    v: 1,
+    purpose: "session-reset",
+    session_id: receipt.session_id,
+    chain_tip: receipt.entry_hash,
+    instance: receipt.instance,
+    sequence,
+    reason: "the record was synthetic",
+  };
 }

@@ -30,7 +30,11 @@ export interface Agent {
   request(path: string, init?: RequestInit): Promise<Answer>;
   /** One JSON-RPC POST to `/mcp`. */
   post(body: object, headers?: Record<string, string>): Promise<Answer>;
-  call(name: string, args: object, context?: CallContext): Promise<{ readonly status: number; readonly body: RpcReply }>;
+  call(
+    name: string,
+    args: object,
+    context?: CallContext,
+  ): Promise<{ readonly status: number; readonly body: RpcReply }>;
   /** The handle of a session opened by `initialize`. */
   open(): Promise<string>;
 }
@@ -53,13 +57,18 @@ export interface Deployment {
 }
 
 /** A line of a token file. */
-export const tokenLine = (principal: string, token: string): string => `${principal} sha256:${createHash("sha256").update(token).digest("hex")}\n`;
+export const tokenLine = (principal: string, token: string): string =>
+  `${principal} sha256:${createHash("sha256").update(token).digest("hex")}\n`;
 
 /** A 256-bit token. */
 export const newToken = (): string => randomBytes(32).toString("base64url");
 
 /** Waits until `holds`, for at most `withinMs`. @throws when it does not come to hold */
-export async function eventually(what: string, holds: () => Promise<boolean> | boolean, withinMs = 20_000 * PATIENCE): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  withinMs = 20_000 * PATIENCE,
+): Promise<void> {
   const until = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > until) throw new Error(`did not happen in time: ${what}`);
@@ -71,7 +80,10 @@ export async function eventually(what: string, holds: () => Promise<boolean> | b
  * Starts a gateway whose every principal has one token.
  * @param enclave lines of the configuration's `enclave` section, beside principals and token file
  */
-export async function startDeployment(principals: Readonly<Record<string, readonly string[] | null>>, enclave: readonly string[] = []): Promise<Deployment> {
+export async function startDeployment(
+  principals: Readonly<Record<string, readonly string[] | null>>,
+  enclave: readonly string[] = [],
+): Promise<Deployment> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
@@ -81,12 +93,24 @@ export async function startDeployment(principals: Readonly<Record<string, readon
     undo.push(() => rm(folder, { recursive: true, force: true }));
     const records = await startRecordsServer();
     undo.push(() => records.close());
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: 1,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
     await listenOnAnyPort(config);
-    const listed = Object.entries(principals).map(([id, workflows]) => `    - {id: "${id}"${workflows === null ? "" : `, workflows: [${workflows.join(", ")}]`}}`);
-    await appendFile(config, ["enclave:", "  token_file: tokens", "  principals:", ...listed, ...enclave.map((line) => `  ${line}`), ""].join("\n"));
+    const listed = Object.entries(principals).map(
+      ([id, workflows]) => `    - {id: "${id}"${workflows === null ? "" : `, workflows: [${workflows.join(", ")}]`}}`,
+    );
+    await appendFile(
+      config,
+      ["enclave:", "  token_file: tokens", "  principals:", ...listed, ...enclave.map((line) => `  ${line}`), ""].join(
+        "\n",
+      ),
+    );
     const tokens = new Map(Object.keys(principals).map((id) => [id, newToken()]));
-    const writeTokens = async (lines: string): Promise<void> => await writeFile(join(folder, "deployment/tokens"), lines, { mode: 0o600 });
+    const writeTokens = async (lines: string): Promise<void> =>
+      await writeFile(join(folder, "deployment/tokens"), lines, { mode: 0o600 });
     await writeTokens([...tokens].map(([id, token]) => tokenLine(id, token)).join(""));
     let gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
     undo.push(() => gateway.stop());
@@ -126,22 +150,41 @@ function lastEnclavePid(gateway: Gateway): number {
 
 function agentOf(url: () => string, token: string): Agent {
   const request: Agent["request"] = async (path, init = {}) => {
-    const response = await fetch(`${url()}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) } });
+    const response = await fetch(`${url()}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) },
+    });
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
   const post: Agent["post"] = async (body, headers = {}) =>
-    await request("/mcp", { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers } });
+    await request("/mcp", {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    });
   return {
     request,
     post,
     call: async (name, args, { label, handle, workflow, dataClass } = {}) => {
-      const context = { ...(label === undefined ? {} : { session_id: label }), ...(workflow === undefined ? {} : { workflow_id: workflow }), ...(dataClass === undefined ? {} : { data_class: dataClass }) };
+      const context = {
+        ...(label === undefined ? {} : { session_id: label }),
+        ...(workflow === undefined ? {} : { workflow_id: workflow }),
+        ...(dataClass === undefined ? {} : { data_class: dataClass }),
+      };
       const params = { name, arguments: args, ...(Object.keys(context).length === 0 ? {} : { _cmcp: context }) };
-      const { status, text } = await post({ jsonrpc: "2.0", id: 1, method: "tools/call", params }, handle === undefined ? {} : { "mcp-session-id": handle });
+      const { status, text } = await post(
+        { jsonrpc: "2.0", id: 1, method: "tools/call", params },
+        handle === undefined ? {} : { "mcp-session-id": handle },
+      );
       return { status, body: JSON.parse(text) as RpcReply };
     },
     open: async () => {
-      const opened = await post({ jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } } });
+      const opened = await post({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "initialize",
+        params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+      });
       const handle = opened.headers.get("mcp-session-id");
       if (handle === null) throw new Error(`initialize opened no session: ${opened.status} ${opened.text}`);
       return handle;

@@ -30,12 +30,22 @@ export class BundleShelf {
   }
 
   /** Puts a bundle there, and returns its hash. `change` may spoil its files after signing. */
-  async place({ version, rules, key }: SignedBundle, change: (files: Record<string, string>) => void = () => undefined): Promise<string> {
+  async place(
+    { version, rules, key }: SignedBundle,
+    change: (files: Record<string, string>) => void = () => undefined,
+  ): Promise<string> {
     const folder = await this.#next();
-    const manifest = { version, authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
+    const manifest = {
+      version,
+      authored_at: "2026-01-01T00:00:00Z",
+      author_identity: "test@example.org",
+      commit_sha: "0",
+    };
     const files: Record<string, string> = { "rules.cedar": rules, "schema.cedarschema": "" };
     const unsigned = readBundle({ ...files, "manifest.json": JSON.stringify(manifest) });
-    files["manifest.json"] = JSON.stringify(key === null ? manifest : { ...manifest, signature: signBundle(unsigned, (bytes) => sign(null, bytes, key)) });
+    files["manifest.json"] = JSON.stringify(
+      key === null ? manifest : { ...manifest, signature: signBundle(unsigned, (bytes) => sign(null, bytes, key)) },
+    );
     change(files);
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
     await this.#show(folder);

@@ -19,7 +19,13 @@ function present<T>(members: Readonly<Record<string, T | undefined>>): Record<st
 }
 
 /** One POST of the stateless era, written by hand: no client library stands between the test and the gateway. */
-export async function stateless(mcp: string, token: string, method: string, params: object, { id = 1, headers = {}, meta = {} }: StatelessChanges = {}): Promise<{ status: number; headers: Headers; body: RpcReply }> {
+export async function stateless(
+  mcp: string,
+  token: string,
+  method: string,
+  params: object,
+  { id = 1, headers = {}, meta = {} }: StatelessChanges = {},
+): Promise<{ status: number; headers: Headers; body: RpcReply }> {
   const named = (params as { readonly name?: string }).name;
   const response = await fetch(mcp, {
     method: "POST",
@@ -32,7 +38,12 @@ export async function stateless(mcp: string, token: string, method: string, para
       "mcp-name": named,
       ...headers,
     }),
-    body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: present({ ...ENVELOPE, ...meta }) } }),
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id,
+      method,
+      params: { ...params, _meta: present({ ...ENVELOPE, ...meta }) },
+    }),
   });
   return { status: response.status, headers: response.headers, body: (await response.json()) as RpcReply };
 }

@@ -35,7 +35,11 @@ async function approvedTools(server: JsonObject, transport: Transport): Promise<
   const { tools } = await client.listTools();
   await client.close();
   return tools.map(({ name, description = "", inputSchema, outputSchema }) => {
-    const definition = { description, input_schema: inputSchema as JsonObject, ...(outputSchema === undefined ? {} : { output_schema: outputSchema as JsonObject }) };
+    const definition = {
+      description,
+      input_schema: inputSchema as JsonObject,
+      ...(outputSchema === undefined ? {} : { output_schema: outputSchema as JsonObject }),
+    };
     return {
       tool_name: name,
       server,
@@ -54,10 +58,26 @@ async function stdioServer(name: string, tree: string, args: readonly string[]):
   const package_ = `@modelcontextprotocol/${name}`;
   await mkdir(tree, { recursive: true });
   await chmod(tree, 0o755);
-  const main = join(tree, installTree(dirname(require.resolve(`${package_}/package.json`)), package_, tree), "dist/index.js");
+  const main = join(
+    tree,
+    installTree(dirname(require.resolve(`${package_}/package.json`)), package_, tree),
+    "dist/index.js",
+  );
   const digest = `sha256:${Buffer.from(treeDigest(tree)).toString("hex")}`;
-  const server = { display_name: name, transport: "stdio", spawn: { command: "node", args: [main, ...args], measure_target: tree, binary_digest: digest } };
-  return await approvedTools(server, new StdioClientTransport({ command: process.execPath, args: [main, ...args], env: { HOME: "/tmp" }, stderr: "ignore" }));
+  const server = {
+    display_name: name,
+    transport: "stdio",
+    spawn: { command: "node", args: [main, ...args], measure_target: tree, binary_digest: digest },
+  };
+  return await approvedTools(
+    server,
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [main, ...args],
+      env: { HOME: "/tmp" },
+      stderr: "ignore",
+    }),
+  );
 }
 
 /**
@@ -67,19 +87,30 @@ async function stdioServer(name: string, tree: string, args: readonly string[]):
 export async function deployThreeServers(folder: string, everythingPort: number): Promise<ThreeServers> {
   await rm(folder, { recursive: true, force: true });
   await cp(join(ROOT, "examples/several-servers"), folder, { recursive: true });
-  const trees = { "server-filesystem": join(folder, "servers/filesystem"), "server-memory": join(folder, "servers/memory") };
+  const trees = {
+    "server-filesystem": join(folder, "servers/filesystem"),
+    "server-memory": join(folder, "servers/memory"),
+  };
   const url = `http://127.0.0.1:${everythingPort}/mcp`;
   const entries = [
-    ...(await approvedTools({ display_name: "server-everything", url, transport: "streamable-http" }, new StreamableHTTPClientTransport(new URL(url)))),
+    ...(await approvedTools(
+      { display_name: "server-everything", url, transport: "streamable-http" },
+      new StreamableHTTPClientTransport(new URL(url)),
+    )),
     ...(await stdioServer("server-filesystem", trees["server-filesystem"], ["/tmp"])),
     ...(await stdioServer("server-memory", trees["server-memory"], [])),
   ];
   await writeFile(join(folder, "catalog.json"), `${JSON.stringify(entries, null, 2)}\n`);
   const tokens = { alice: newToken(), bob: newToken() };
-  await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("bob", tokens.bob), { mode: 0o600 });
+  await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("bob", tokens.bob), {
+    mode: 0o600,
+  });
   const config = join(folder, "cmcp-config.yaml");
   const scratch = `/tmp/cmcp-${newToken().slice(0, 8)}`;
-  await writeFile(config, (await readFile(config, "utf8")).replace("/tmp/cmcp-memory.jsonl", `${scratch}-memory.jsonl`));
+  await writeFile(
+    config,
+    (await readFile(config, "utf8")).replace("/tmp/cmcp-memory.jsonl", `${scratch}-memory.jsonl`),
+  );
   await listenOnAnyPort(config);
   const clean = async (): Promise<void> => {
     for await (const left of glob(`${scratch}*`)) await rm(left, { recursive: true });

@@ -19,7 +19,12 @@ import { startObservedHost, type ObservedHost, type Reply } from "./observed-hos
 const TOKEN = "crash-test-token-crash-test-token-1";
 const MAX_POINTS = 64;
 
-const sendMessage = (to: string) => ({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to, text: "x" } } });
+const sendMessage = (to: string) => ({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "tools/call",
+  params: { name: "send_message", arguments: { to, text: "x" } },
+});
 
 function storedEntries(host: ObservedHost): AuditEntry[] {
   const entries: AuditEntry[] = [];
@@ -37,7 +42,11 @@ describe("the enclave dies during a call", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-crash-"));
     records = await startRecordsServer();
-    config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: 1,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
   });
   after(async () => {
     await records.close();
@@ -45,7 +54,9 @@ describe("the enclave dies during a call", () => {
   });
 
   /** Runs one call with the enclave killed at the n-th point; `null` when the call has no such point. */
-  async function killAt(wanted: number): Promise<{ point: string; entries: AuditEntry[]; reached: number; next: Reply } | null> {
+  async function killAt(
+    wanted: number,
+  ): Promise<{ point: string; entries: AuditEntry[]; reached: number; next: Reply } | null> {
     const host = await startObservedHost(config, { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
     try {
       const first = await host.startEnclave();
@@ -87,9 +98,16 @@ describe("the enclave dies during a call", () => {
       await first.exited;
       host.observe(() => undefined);
       await host.startEnclave();
-      const left = JSON.parse((await host.request("GET", `/audit/export?session_id=${receipt.session_id}`)).body) as { incomplete: boolean; entries: AuditEntry[]; receipts: unknown[] };
+      const left = JSON.parse((await host.request("GET", `/audit/export?session_id=${receipt.session_id}`)).body) as {
+        incomplete: boolean;
+        entries: AuditEntry[];
+        receipts: unknown[];
+      };
       assert.equal(left.incomplete, true);
-      assert.deepEqual(left.entries.map((entry) => entry.entry_type), ["session_start", "tool_call"]);
+      assert.deepEqual(
+        left.entries.map((entry) => entry.entry_type),
+        ["session_start", "tool_call"],
+      );
       assert.deepEqual(left.receipts, [receipt]);
       const claim = await host.request("GET", `/sessions/${receipt.session_id}/trace-claim`);
       assert.equal(claim.status, 409);

@@ -22,7 +22,11 @@ describe("isolation of the enclave process", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-isolation-"));
     records = await startRecordsServer();
-    config = await deployQuickstart(join(folder, "d"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    config = await deployQuickstart(join(folder, "d"), {
+      everythingPort: 1,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
   });
   after(async () => {
     await records.close();
@@ -35,11 +39,26 @@ describe("isolation of the enclave process", () => {
     try {
       await host.startEnclave();
       const status = JSON.parse((await host.request("GET", "/v1/status")).body) as { isolation: string };
-      const call = JSON.parse((await host.request("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "b" } } })).body) as RpcReply;
+      const call = JSON.parse(
+        (
+          await host.request("POST", "/mcp", {
+            jsonrpc: "2.0",
+            id: 1,
+            method: "tools/call",
+            params: { name: "send_message", arguments: { to: "a", text: "b" } },
+          })
+        ).body,
+      ) as RpcReply;
       const { session_id: session } = receiptOf(call);
-      const bundle = auditBundleSchema.parse(JSON.parse((await host.request("GET", `/audit/export?session_id=${session}`)).body));
+      const bundle = auditBundleSchema.parse(
+        JSON.parse((await host.request("GET", `/audit/export?session_id=${session}`)).body),
+      );
       const claim = claimSchema.parse(JSON.parse((await host.request("POST", `/sessions/${session}/close`)).body));
-      return [status.isolation, String(bundle.entries[0]?.detail?.["isolation"]), /isolation=([a-z-]+)/.exec(claim.trace.runtime.firmware_version ?? "")?.[1] ?? ""];
+      return [
+        status.isolation,
+        String(bundle.entries[0]?.detail?.["isolation"]),
+        /isolation=([a-z-]+)/.exec(claim.trace.runtime.firmware_version ?? "")?.[1] ?? "",
+      ];
     } finally {
       await host.close();
     }

@@ -12,7 +12,20 @@ import { startRecordsServer } from "../servers/records-server.ts";
 
 /** A catalog entry of a tool over stdio. */
 function stdioEntry(entry: object, server: string, tool: string): object {
-  return { ...entry, tool_name: tool, server: { display_name: server, transport: "stdio", spawn: { command: "node", args: ["/srv/files/index.js"], measure_target: "/srv/files", binary_digest: `sha256:${"0".repeat(64)}` } } };
+  return {
+    ...entry,
+    tool_name: tool,
+    server: {
+      display_name: server,
+      transport: "stdio",
+      spawn: {
+        command: "node",
+        args: ["/srv/files/index.js"],
+        measure_target: "/srv/files",
+        binary_digest: `sha256:${"0".repeat(64)}`,
+      },
+    },
+  };
 }
 
 test("the launch is refused with the servers' names and what to do instead, and nothing is served", async (t) => {

@@ -1,6 +1,19 @@
 import { fileURLToPath } from "node:url";
 import process from "node:process";
-import { BlobStore, EnclaveLink, EgressRelay, createLog, egressAllowList, findIsolation, listenServices, makeRuntimeDirectory, startEnclaveProcess, type EnclaveProcess, type IsolationMeans, type StoredRecord } from "@cmcp/host-proxy";
+import {
+  BlobStore,
+  EnclaveLink,
+  EgressRelay,
+  createLog,
+  egressAllowList,
+  findIsolation,
+  listenServices,
+  makeRuntimeDirectory,
+  startEnclaveProcess,
+  type EnclaveProcess,
+  type IsolationMeans,
+  type StoredRecord,
+} from "@cmcp/host-proxy";
 import { examine } from "@cmcp/boundary";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { ExchangePool, unixDialer } from "@cmcp/wire";
@@ -53,11 +66,18 @@ export interface ObservedHost {
 }
 
 /** Composes a host around a deployment's configuration; `isolated: false` starts the enclave with the network in reach. */
-export async function startObservedHost(config: string, env: Record<string, string>, { isolated = true }: { isolated?: boolean } = {}): Promise<ObservedHost> {
+export async function startObservedHost(
+  config: string,
+  env: Record<string, string>,
+  { isolated = true }: { isolated?: boolean } = {},
+): Promise<ObservedHost> {
   const inputs = await readLaunchInputs(config, env);
   const log = createLog({ level: (process.env["CMCP_TEST_LOG"] ?? "silent") as "silent" });
   const store = new ObservedStore(null);
-  const relay = new ObservedRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), log);
+  const relay = new ObservedRelay(
+    egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
+    log,
+  );
   const directory = await makeRuntimeDirectory();
   const services = await listenServices(directory.servicesSocket, { relay, store, log });
   const dialer = unixDialer(directory.enclaveSocket);
@@ -69,7 +89,12 @@ export async function startObservedHost(config: string, env: Record<string, stri
     pool,
     store,
     request: async (method, path, body, extra = {}) => {
-      const headers = { authorization: `Bearer ${env["CMCP_BEARER_TOKEN"] ?? ""}`, "content-type": "application/json", accept: "application/json, text/event-stream", ...extra };
+      const headers = {
+        authorization: `Bearer ${env["CMCP_BEARER_TOKEN"] ?? ""}`,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...extra,
+      };
       const exchange = await pool.open({ t: "request", method, path, headers });
       if (body !== undefined) await exchange.write(Buffer.from(JSON.stringify(body)));
       await exchange.end();
@@ -83,7 +108,19 @@ export async function startObservedHost(config: string, env: Record<string, stri
       relay.observe = observer;
     },
     startEnclave: async () => {
-      const enclave = await startEnclaveProcess({ nodePath: process.execPath, enclave: { entry: ENTRY, readable: [fileURLToPath(new URL("../../packages/cli/dist/enclave", import.meta.url))], extraFlags: [], extraArguments: [] }, means, directory, dialer, log });
+      const enclave = await startEnclaveProcess({
+        nodePath: process.execPath,
+        enclave: {
+          entry: ENTRY,
+          readable: [fileURLToPath(new URL("../../packages/cli/dist/enclave", import.meta.url))],
+          extraFlags: [],
+          extraArguments: [],
+        },
+        means,
+        directory,
+        dialer,
+        log,
+      });
       running.add(enclave);
       link.started();
       await link.launch(inputs.document);

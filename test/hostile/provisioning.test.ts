@@ -19,7 +19,11 @@ describe("a host that provisions a serving enclave", () => {
   let host: ObservedHost;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-provisioning-"));
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: 1, recordsFingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}` });
+    const config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: 1,
+      recordsPort: 1,
+      recordsFingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}`,
+    });
     host = await startObservedHost(config, { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
     await host.startEnclave();
   });
@@ -42,13 +46,23 @@ describe("a host that provisions a serving enclave", () => {
       { principal: "default", sha256: hashOf("another") },
       { principal: "mallory", sha256: hashOf("mine") },
     ];
-    await assert.rejects(provision({ v: 1, tokens }), (thrown) => thrown instanceof CmcpError && thrown.code === "PRINCIPAL_NOT_MEASURED");
+    await assert.rejects(
+      provision({ v: 1, tokens }),
+      (thrown) => thrown instanceof CmcpError && thrown.code === "PRINCIPAL_NOT_MEASURED",
+    );
     assert.equal(await serves(), true, "the tokens before are in force, those beside the unknown principal are not");
   });
 
   test("with a message that is none changes nothing", async () => {
-    for (const bytes of [new Uint8Array(), Buffer.from("{}"), Buffer.from('{"v":1,"tokens":[],"workflows":["admin"]}')]) {
-      await assert.rejects(provision(bytes), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID");
+    for (const bytes of [
+      new Uint8Array(),
+      Buffer.from("{}"),
+      Buffer.from('{"v":1,"tokens":[],"workflows":["admin"]}'),
+    ]) {
+      await assert.rejects(
+        provision(bytes),
+        (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID",
+      );
     }
     assert.equal(await serves(), true);
   });

@@ -12,7 +12,10 @@ const folder = await mkdtemp(join(tmpdir(), "cmcp-interop-"));
 try {
   const ours = await ourRecord(join(folder, "ours"));
   const theirs = await theirRecord(join(folder, "theirs"), ours);
-  const differences = (await comparePublicVerifier(theirs, ours)) + (await compareTraceSuite(theirs, ours)) + (await comparePublishedExamples());
+  const differences =
+    (await comparePublicVerifier(theirs, ours)) +
+    (await compareTraceSuite(theirs, ours)) +
+    (await comparePublishedExamples());
   process.stdout.write(differences === 0 ? "\ninterop: no difference\n" : `\ninterop: ${differences} differences\n`);
   process.exitCode = differences === 0 ? 0 : 1;
 } finally {

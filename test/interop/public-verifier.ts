@@ -36,7 +36,16 @@ const CASES: readonly Case[] = [
   { name: "a byte of the bundle's signature changed", fails: ["audit_bundle"], bundle: /"bundle_signature":"(.)/ },
 ];
 
-const INTACT = ["schema", "signature", "trusted_public_key", "policy_bundle.hash", "tool_catalog.hash", "attestation_freshness", "audit_chain", "audit_bundle"];
+const INTACT = [
+  "schema",
+  "signature",
+  "trusted_public_key",
+  "policy_bundle.hash",
+  "tool_catalog.hash",
+  "attestation_freshness",
+  "audit_chain",
+  "audit_bundle",
+];
 
 /** What one run of the public verifier printed. */
 interface Run {
@@ -52,16 +61,43 @@ async function run(record: SessionRecord, variant: Pick<Case, "pins" | "claim" |
   await writeFile(claim, variant.claim === undefined ? record.claim : changeOneByte(record.claim, variant.claim));
   await writeFile(bundle, variant.bundle === undefined ? record.bundle : changeOneByte(record.bundle, variant.bundle));
   const { jwk } = (JSON.parse(record.claim) as { trace: { cnf: { jwk: { x: string } } } }).trace.cnf;
-  const own: Pins = { policyHash: record.policyHash, catalogHash: record.catalogHash, key: toHex(fromBase64Url(jwk.x) ?? new Uint8Array()), maxAge: "3600" };
+  const own: Pins = {
+    policyHash: record.policyHash,
+    catalogHash: record.catalogHash,
+    key: toHex(fromBase64Url(jwk.x) ?? new Uint8Array()),
+    maxAge: "3600",
+  };
   const pins = { ...own, ...variant.pins };
-  const args = ["verify", claim, "--audit-bundle", bundle, "--policy-hash", pins.policyHash, "--catalog-hash", pins.catalogHash, "--trusted-key", pins.key, `--max-age=${pins.maxAge}`];
+  const args = [
+    "verify",
+    claim,
+    "--audit-bundle",
+    bundle,
+    "--policy-hash",
+    pins.policyHash,
+    "--catalog-hash",
+    pins.catalogHash,
+    "--trusted-key",
+    pins.key,
+    `--max-age=${pins.maxAge}`,
+  ];
   const { code, stdout } = await installed("cmcp", args);
-  const checks = [...stdout.matchAll(/^\[cmcp verify\] ([^\s:]+) +(PASS|FAIL)\b/gm)].map(([, name = "", mark = ""]): [string, string] => [name, mark]);
-  return { checks: new Map(checks), result: /^\[cmcp verify\] RESULT: (.*)$/m.exec(stdout)?.[1] ?? "none", exit: `exit ${code}` };
+  const checks = [...stdout.matchAll(/^\[cmcp verify\] ([^\s:]+) +(PASS|FAIL)\b/gm)].map(
+    ([, name = "", mark = ""]): [string, string] => [name, mark],
+  );
+  return {
+    checks: new Map(checks),
+    result: /^\[cmcp verify\] RESULT: (.*)$/m.exec(stdout)?.[1] ?? "none",
+    exit: `exit ${code}`,
+  };
 }
 
 function failed({ checks }: Run): string {
-  return [...checks].filter(([, mark]) => mark === "FAIL").map(([name]) => name).toSorted().join(" ");
+  return [...checks]
+    .filter(([, mark]) => mark === "FAIL")
+    .map(([name]) => name)
+    .toSorted()
+    .join(" ");
 }
 
 function ended({ checks, result, exit }: Run): string {
@@ -77,7 +113,15 @@ export async function comparePublicVerifier(theirs: SessionRecord, ours: Session
   intact.add("exit code", theirRun.exit, ourRun.exit);
   let differences = intact.print("Public verifier on an intact record, everything pinned");
   differences += expectAll("what it can get without hardware", [
-    ["passes", INTACT.toSorted().join(" "), [...ourRun.checks].filter(([, mark]) => mark === "PASS").map(([name]) => name).toSorted().join(" ")],
+    [
+      "passes",
+      INTACT.toSorted().join(" "),
+      [...ourRun.checks]
+        .filter(([, mark]) => mark === "PASS")
+        .map(([name]) => name)
+        .toSorted()
+        .join(" "),
+    ],
     ["fails", "hardware_attestation", failed(ourRun)],
   ]);
 
@@ -86,11 +130,16 @@ export async function comparePublicVerifier(theirs: SessionRecord, ours: Session
   for (const variant of CASES) {
     const [theirRun, ourRun] = [await run(theirs, variant), await run(ours, variant)];
     alike.add(variant.name, ended(theirRun), ended(ourRun));
-    for (const [name, mark] of theirRun.checks) if (ourRun.checks.get(name) !== mark) alike.add(`${variant.name}: ${name}`, mark, ourRun.checks.get(name) ?? "absent");
-    for (const name of ourRun.checks.keys()) if (!theirRun.checks.has(name)) alike.add(`${variant.name}: ${name}`, "absent", "present");
+    for (const [name, mark] of theirRun.checks)
+      if (ourRun.checks.get(name) !== mark)
+        alike.add(`${variant.name}: ${name}`, mark, ourRun.checks.get(name) ?? "absent");
+    for (const name of ourRun.checks.keys())
+      if (!theirRun.checks.has(name)) alike.add(`${variant.name}: ${name}`, "absent", "present");
     wanted.push([variant.name, ["hardware_attestation", ...variant.fails].toSorted().join(" "), failed(ourRun)]);
   }
-  differences += alike.print("Public verifier on a record presented wrongly (checks that differ would follow their row)");
+  differences += alike.print(
+    "Public verifier on a record presented wrongly (checks that differ would follow their row)",
+  );
   return differences + expectAll("the checks that fail then", wanted);
 }
 

@@ -11,7 +11,10 @@ const LABELS = new Set(["public", "pii", "confidential", "hipaa_phi", "mnpi", "t
 /** Every published example loads here unchanged and hashes as the Python runtime hashes it. Returns the number of differences. */
 export async function comparePublishedExamples(): Promise<number> {
   const comparison = new Comparison();
-  const published = JSON.parse(await script("hashes.py", [EXAMPLES])) as Record<string, { policy: string; catalog: string }>;
+  const published = JSON.parse(await script("hashes.py", [EXAMPLES])) as Record<
+    string,
+    { policy: string; catalog: string }
+  >;
   comparison.add("examples found", "bfsi-demo minimal", Object.keys(published).join(" "));
   for (const [name, theirs] of Object.entries(published)) {
     const policies = join(EXAMPLES, name, "policies");
@@ -19,7 +22,10 @@ export async function comparePublishedExamples(): Promise<number> {
     const bundle = await cmcp(["validate-bundle", "--bundle-path", policies, "--expected-hash", theirs.policy]);
     comparison.add(`${name}: bundle loads`, "exit 0", `exit ${bundle.code}`);
     comparison.add(`${name}: policy hash`, theirs.policy, (await cmcp(["policy", "hash", policies])).stdout.trim());
-    const loaded = loadCatalog(parseJsonText(await readFile(catalog, "utf8")), { developmentMode: true, vocabulary: LABELS });
+    const loaded = loadCatalog(parseJsonText(await readFile(catalog, "utf8")), {
+      developmentMode: true,
+      vocabulary: LABELS,
+    });
     comparison.add(`${name}: catalog loads`, theirs.catalog, loaded.hash);
     comparison.add(`${name}: catalog hash`, theirs.catalog, (await cmcp(["catalog", "hash", catalog])).stdout.trim());
   }

@@ -12,10 +12,15 @@ export const EXAMPLES = join(CACHE, "examples");
 /** Runs a command of the virtual environment, with nothing of this process's environment but the path. */
 export function installed(command: string, args: readonly string[]): Promise<CommandResult> {
   return new Promise((resolve) => {
-    execFile(join(CACHE, "venv/bin", command), args, { env: { PATH: process.env["PATH"], PYTHONUTF8: "1", NO_COLOR: "1" } }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-      resolve({ code, stdout, stderr });
-    });
+    execFile(
+      join(CACHE, "venv/bin", command),
+      args,
+      { env: { PATH: process.env["PATH"], PYTHONUTF8: "1", NO_COLOR: "1" } },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+        resolve({ code, stdout, stderr });
+      },
+    );
   });
 }
 

@@ -32,7 +32,10 @@ export async function ourRecord(folder: string): Promise<SessionRecord & { reado
       return await response.text();
     };
     const claim = await text(`/sessions/${session}/close`, "POST");
-    return { ...(await written(folder, claim, await text(`/audit/export?session_id=${session}`))), traceRecord: await text(`/sessions/${session}/trace-record`) };
+    return {
+      ...(await written(folder, claim, await text(`/audit/export?session_id=${session}`))),
+      traceRecord: await text(`/sessions/${session}/trace-record`),
+    };
   } finally {
     await fixture.close();
   }
@@ -42,7 +45,11 @@ export async function ourRecord(folder: string): Promise<SessionRecord & { reado
 export async function theirRecord(folder: string, { policyHash, catalogHash }: SessionRecord): Promise<SessionRecord> {
   await mkdir(folder, { recursive: true });
   await script("make_record.py", [folder, policyHash, catalogHash]);
-  return await written(folder, await readFile(join(folder, "claim.json"), "utf8"), await readFile(join(folder, "audit-bundle.json"), "utf8"));
+  return await written(
+    folder,
+    await readFile(join(folder, "claim.json"), "utf8"),
+    await readFile(join(folder, "audit-bundle.json"), "utf8"),
+  );
 }
 
 async function written(folder: string, claim: string, bundle: string): Promise<SessionRecord> {

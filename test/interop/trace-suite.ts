@@ -31,11 +31,19 @@ async function run(folder: string, text: string): Promise<Map<string, string>> {
 }
 
 function failed(found: ReadonlyMap<string, string>): string {
-  return [...found].filter(([, status]) => status === "fail").map(([code]) => code).join(" ") || "nothing";
+  return (
+    [...found]
+      .filter(([, status]) => status === "fail")
+      .map(([code]) => code)
+      .join(" ") || "nothing"
+  );
 }
 
 /** Our Trust Record passes level 0 and fails with one changed byte; both sides' claims fall short of it alike. Returns the number of differences. */
-export async function compareTraceSuite(theirs: SessionRecord, ours: SessionRecord & { readonly traceRecord: string }): Promise<number> {
+export async function compareTraceSuite(
+  theirs: SessionRecord,
+  ours: SessionRecord & { readonly traceRecord: string },
+): Promise<number> {
   const passes = new Comparison();
   const intact = await run(ours.folder, ours.traceRecord);
   passes.add("verify exit code", "0", intact.get("verify exit code") ?? "");
@@ -45,7 +53,11 @@ export async function compareTraceSuite(theirs: SessionRecord, ours: SessionReco
   let differences = passes.print("TRACE conformance suite, level 0, on our Trust Record (theirs: what passing is)");
 
   const changed = new Comparison();
-  for (const [what, pattern] of [["call count", /"call_count":(\d)/], ["bundle hash", /"bundle_hash":"sha256:(.)/], ["signature", /"signature":"(.)/]] as const) {
+  for (const [what, pattern] of [
+    ["call count", /"call_count":(\d)/],
+    ["bundle hash", /"bundle_hash":"sha256:(.)/],
+    ["signature", /"signature":"(.)/],
+  ] as const) {
     const found = await run(ours.folder, changeOneByte(ours.traceRecord, pattern));
     changed.add(`${what}: verify exit code`, "1", found.get("verify exit code") ?? "");
     changed.add(`${what}: level 0 passed`, "false", found.get("level 0 passed") ?? "");

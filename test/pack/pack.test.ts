@@ -22,10 +22,17 @@ describe("the packed command line", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-pack-"));
     const pnpm = join(ROOT, "toolchain/node_modules/pnpm/bin/pnpm.cjs");
-    execFileSync(process.execPath, [pnpm, "pack", "--pack-destination", folder], { cwd: join(ROOT, "packages/cli"), stdio: "pipe" });
+    execFileSync(process.execPath, [pnpm, "pack", "--pack-destination", folder], {
+      cwd: join(ROOT, "packages/cli"),
+      stdio: "pipe",
+    });
     const [tarball = ""] = (await readdir(folder)).filter((file) => file.endsWith(".tgz"));
     await writeFile(join(folder, "package.json"), '{"name":"empty","private":true}');
-    execFileSync("npm", ["install", "--offline", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, tarball)], { cwd: folder, env, stdio: "pipe" });
+    execFileSync(
+      "npm",
+      ["install", "--offline", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", join(folder, tarball)],
+      { cwd: folder, env, stdio: "pipe" },
+    );
     records = await startRecordsServer();
   });
   after(async () => {
@@ -35,25 +42,44 @@ describe("the packed command line", () => {
 
   const run = (args: readonly string[]): Promise<{ code: number; stdout: string }> =>
     new Promise((resolve) => {
-      execFile(join(folder, "node_modules/.bin/cmcp"), [...args], { cwd: folder, env }, (error, stdout) => resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout }));
+      execFile(join(folder, "node_modules/.bin/cmcp"), [...args], { cwd: folder, env }, (error, stdout) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout }),
+      );
     });
 
   test("brings nothing but itself, with the licences of what is in it", async () => {
-    assert.deepEqual((await readdir(join(folder, "node_modules"))).filter((name) => !name.startsWith(".")), ["@cmcp"]);
+    assert.deepEqual(
+      (await readdir(join(folder, "node_modules"))).filter((name) => !name.startsWith(".")),
+      ["@cmcp"],
+    );
     const notices = await readFile(join(folder, "node_modules/@cmcp/cli/dist/THIRD-PARTY-NOTICES.txt"), "utf8");
-    for (const name of ["undici", "@cedar-policy/cedar-wasm", "zod", "cbor-x", "hono"]) assert.match(notices, new RegExp(`^${name} [0-9]`, "m"));
+    for (const name of ["undici", "@cedar-policy/cedar-wasm", "zod", "cbor-x", "hono"])
+      assert.match(notices, new RegExp(`^${name} [0-9]`, "m"));
     assert.match(await readFile(join(folder, "node_modules/@cmcp/cli/LICENSE"), "utf8"), /MIT License/);
   });
 
   test("starts, serves a call, and verifies its claim", async () => {
-    const config = await deployQuickstart(join(folder, "deployment"), { everythingPort: 1, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+    const config = await deployQuickstart(join(folder, "deployment"), {
+      everythingPort: 1,
+      recordsPort: records.port,
+      recordsFingerprint: records.fingerprint,
+    });
     await listenOnAnyPort(config);
-    const gateway = await startGateway(config, developmentEnvironment(TOKEN), { entry: join(folder, "node_modules/.bin/cmcp") });
+    const gateway = await startGateway(config, developmentEnvironment(TOKEN), {
+      entry: join(folder, "node_modules/.bin/cmcp"),
+    });
     const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
     try {
-      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a", text: "b" } } });
+      const body = JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name: "send_message", arguments: { to: "a", text: "b" } },
+      });
       const reply = (await (await fetch(gateway.mcp, { method: "POST", headers, body })).json()) as RpcReply;
-      const claim = await (await fetch(`${gateway.url}/sessions/${receiptOf(reply).session_id}/close`, { method: "POST", headers })).text();
+      const claim = await (
+        await fetch(`${gateway.url}/sessions/${receiptOf(reply).session_id}/close`, { method: "POST", headers })
+      ).text();
       await writeFile(join(folder, "claim.json"), claim);
     } finally {
       assert.equal(await gateway.stop(), 0, "it stops in order, through the program that started it");

@@ -28,23 +28,45 @@ const TOOLS = [TELLS, ASKS, SENDS, FAILS] as const;
 
 export const TOLD = "ssn 078-05-1120";
 
-function session(reached: string[], released: Promise<void>, opened: (id: string, transport: StreamableHTTPServerTransport) => void): StreamableHTTPServerTransport {
+function session(
+  reached: string[],
+  released: Promise<void>,
+  opened: (id: string, transport: StreamableHTTPServerTransport) => void,
+): StreamableHTTPServerTransport {
   const server = new Server({ name: "asking", version: "1" }, { capabilities: { tools: {}, logging: {} } });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS.map((name) => ({ name, description: `${name}.`, inputSchema: { type: "object" as const } })) }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: TOOLS.map((name) => ({ name, description: `${name}.`, inputSchema: { type: "object" as const } })),
+  }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { sendNotification, requestId }) => {
     reached.push(params.name);
     if (params.name === TELLS) {
       await sendNotification({ method: "notifications/message", params: { level: "warning", data: TOLD } });
       await released;
     }
-    if (params.name === FAILS) throw new McpError(ErrorCode.InvalidParams, TOLD, { ssn: TOLD, receipt: "forged", claim: { claim_hash: "forged" } });
+    if (params.name === FAILS)
+      throw new McpError(ErrorCode.InvalidParams, TOLD, {
+        ssn: TOLD,
+        receipt: "forged",
+        claim: { claim_hash: "forged" },
+      });
     if (params.name === ASKS) {
-      const answer = await server.elicitInput({ message: `what else? ${TOLD}`, requestedSchema: { type: "object", properties: { text: { type: "string" } } } }, { relatedRequestId: requestId }).catch(() => null);
+      const answer = await server
+        .elicitInput(
+          {
+            message: `what else? ${TOLD}`,
+            requestedSchema: { type: "object", properties: { text: { type: "string" } } },
+          },
+          { relatedRequestId: requestId },
+        )
+        .catch(() => null);
       reached.push(answer === null ? "refused" : `answered ${String(answer.content?.["text"])}`);
     }
     return { content: [] };
   });
-  const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({ sessionIdGenerator: randomUUID, onsessioninitialized: (id) => opened(id, transport) });
+  const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+    sessionIdGenerator: randomUUID,
+    onsessioninitialized: (id) => opened(id, transport),
+  });
   void server.connect(transport);
   return transport;
 }
@@ -55,7 +77,9 @@ export async function startAskingServer(): Promise<AskingServer> {
   const transports = new Map<string, StreamableHTTPServerTransport>();
   const http = createServer((incoming, outgoing) => {
     const id = incoming.headers["mcp-session-id"];
-    const transport = (typeof id === "string" ? transports.get(id) : undefined) ?? session(reached, released, (opened, made) => transports.set(opened, made));
+    const transport =
+      (typeof id === "string" ? transports.get(id) : undefined) ??
+      session(reached, released, (opened, made) => transports.set(opened, made));
     void transport.handleRequest(incoming, outgoing);
   });
   http.listen(0, "127.0.0.1");

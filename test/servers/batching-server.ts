@@ -18,9 +18,18 @@ interface Posted {
 function answerTo({ id, method, params }: Posted, version: string): object | null {
   if (id === undefined) return null;
   const result = (value: object): object => ({ jsonrpc: "2.0", id, result: value });
-  if (method === "initialize") return result({ protocolVersion: version, capabilities: { tools: {} }, serverInfo: { name: "batching", version: "1" } });
+  if (method === "initialize")
+    return result({
+      protocolVersion: version,
+      capabilities: { tools: {} },
+      serverInfo: { name: "batching", version: "1" },
+    });
   if (method !== "tools/call") return result({ tools: [] });
-  const progress = { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: params?._meta?.progressToken, progress: 1, total: 1 } };
+  const progress = {
+    jsonrpc: "2.0",
+    method: "notifications/progress",
+    params: { progressToken: params?._meta?.progressToken, progress: 1, total: 1 },
+  };
   return [progress, result({ content: [{ type: "text", text: `in a batch of ${version}` }] })];
 }
 
@@ -29,7 +38,9 @@ export async function startBatchingServer(): Promise<BatchingServer> {
   const server = createServer((incoming, outgoing) => {
     const [, version = "", stream] = (incoming.url ?? "").split("/");
     if (incoming.method === "GET") {
-      outgoing.writeHead(200, { "content-type": "text/event-stream" }).write(`event: endpoint\ndata: /${version}/${streams.push(outgoing) - 1}\n\n`);
+      outgoing
+        .writeHead(200, { "content-type": "text/event-stream" })
+        .write(`event: endpoint\ndata: /${version}/${streams.push(outgoing) - 1}\n\n`);
       return;
     }
     void json(incoming).then((posted) => {

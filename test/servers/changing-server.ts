@@ -26,7 +26,10 @@ interface Message {
  * Starts a minimal MCP server of the session era with one tool, described by its name and a full stop.
  * @param options.streams whether it has an event stream of its own to say things on
  */
-export async function startChangingServer(name: string, { streams = false }: { readonly streams?: boolean } = {}): Promise<ChangingServer> {
+export async function startChangingServer(
+  name: string,
+  { streams = false }: { readonly streams?: boolean } = {},
+): Promise<ChangingServer> {
   const first = { name, description: `${name}.`, inputSchema: { type: "object" } };
   let tools: object[] = [first];
   let silent = false;
@@ -42,11 +45,17 @@ export async function startChangingServer(name: string, { streams = false }: { r
 
   const answer = (message: Message, response: ServerResponse): void => {
     const send = (result: object): void => {
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
     };
     switch (message.method) {
       case "initialize":
-        return send({ protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "changing", version: "1" } });
+        return send({
+          protocolVersion: "2025-11-25",
+          capabilities: { tools: {} },
+          serverInfo: { name: "changing", version: "1" },
+        });
       case "tools/list":
         return silent ? undefined : send({ tools });
       case "tools/call":
@@ -78,7 +87,8 @@ export async function startChangingServer(name: string, { streams = false }: { r
       silent = true;
     },
     announce: () => {
-      for (const response of listeners) response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })}\n\n`);
+      for (const response of listeners)
+        response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" })}\n\n`);
       return listeners.size;
     },
     authorizations,

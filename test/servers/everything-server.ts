@@ -20,7 +20,10 @@ export interface ServerProcess {
   close(): Promise<void>;
 }
 
-const entry = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js");
+const entry = join(
+  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/package.json")),
+  "dist/index.js",
+);
 
 /** Ports tried before it is given up. */
 const MAX_PORTS = 5;
@@ -36,7 +39,10 @@ export async function startEverythingServer(): Promise<ServerProcess> {
 
 /** The server at a port; `null` when another answers there. */
 async function startAt(port: number): Promise<ServerProcess | null> {
-  const child = spawn(process.execPath, [entry, "streamableHttp"], { env: { PATH: process.env["PATH"], PORT: String(port) }, stdio: "ignore" });
+  const child = spawn(process.execPath, [entry, "streamableHttp"], {
+    env: { PATH: process.env["PATH"], PORT: String(port) },
+    stdio: "ignore",
+  });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -46,7 +52,8 @@ async function startAt(port: number): Promise<ServerProcess | null> {
       await ended;
       return null;
     } catch (thrown) {
-      if (attempt > 100 || child.exitCode !== null) throw new Error("server-everything did not start", { cause: thrown });
+      if (attempt > 100 || child.exitCode !== null)
+        throw new Error("server-everything did not start", { cause: thrown });
       await sleep(100);
     }
   }

@@ -22,7 +22,11 @@ export function reply(body: string, contentType = "application/json", extra = ""
 }
 
 function initialized(id: number | null): string {
-  const result = { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "hostile", version: "1" } };
+  const result = {
+    protocolVersion: "2025-11-25",
+    capabilities: { tools: {} },
+    serverInfo: { name: "hostile", version: "1" },
+  };
   return reply(JSON.stringify({ jsonrpc: "2.0", id, result }), "application/json", "mcp-session-id: s1\r\n");
 }
 
@@ -30,7 +34,12 @@ function initialized(id: number | null): string {
  * Answers the handshake properly, `tools/list` with one tool or with `pages`, and hands every `tools/call` to `misbehave`; over TLS when it has a certificate.
  * @param pages result of `tools/list` for a cursor
  */
-export async function startRawServer(toolName: string, misbehave: Misbehave, pages: (cursor: string | null) => object = () => ({ tools: [rawTool(toolName)] }), certificate: ServerCertificate | null = null): Promise<RawServer> {
+export async function startRawServer(
+  toolName: string,
+  misbehave: Misbehave,
+  pages: (cursor: string | null) => object = () => ({ tools: [rawTool(toolName)] }),
+  certificate: ServerCertificate | null = null,
+): Promise<RawServer> {
   const sockets = new Set<Socket>();
   const serve = (socket: Socket): void => {
     sockets.add(socket);
@@ -52,13 +61,19 @@ export async function startRawServer(toolName: string, misbehave: Misbehave, pag
         }
         const message = JSON.parse(body) as { method: string; id?: number; params?: { cursor?: string } };
         if (message.method === "initialize") socket.write(initialized(message.id ?? null));
-        else if (message.method === "tools/list") socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: pages(message.params?.cursor ?? null) })));
+        else if (message.method === "tools/list")
+          socket.write(
+            reply(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: pages(message.params?.cursor ?? null) })),
+          );
         else if (message.method === "tools/call") misbehave(socket, { method: message.method, id: message.id ?? null });
         else socket.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
       }
     });
   };
-  const server: Server = certificate === null ? createServer(serve) : createTlsServer({ cert: certificate.cert, key: certificate.key }, serve);
+  const server: Server =
+    certificate === null
+      ? createServer(serve)
+      : createTlsServer({ cert: certificate.cert, key: certificate.key }, serve);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `${certificate === null ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,

@@ -51,7 +51,14 @@ export async function startQuestionsServer(): Promise<QuestionsServer> {
       response.end();
     };
     const id = 1_000 + (questions += 1);
-    say({ id, method: "elicitation/create", params: name === "asks-url" ? { ...QUESTION, mode: "url", url: "https://tools.example/", elicitationId: "e" } : QUESTION });
+    say({
+      id,
+      method: "elicitation/create",
+      params:
+        name === "asks-url"
+          ? { ...QUESTION, mode: "url", url: "https://tools.example/", elicitationId: "e" }
+          : QUESTION,
+    });
     if (name === "leaves") return finish({ left: true });
     waiting.set(id, ({ result, error }) => finish({ result, error: error?.code }));
     if (name !== "takes-back") return;
@@ -64,10 +71,23 @@ export async function startQuestionsServer(): Promise<QuestionsServer> {
   const answer = (message: Got, response: ServerResponse): void => {
     got.push(message);
     const send = (result: object, more: object = {}): void => {
-      response.writeHead(200, { "content-type": "application/json", ...more }).end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
+      response
+        .writeHead(200, { "content-type": "application/json", ...more })
+        .end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
     };
-    if (message.method === "initialize") return send({ protocolVersion: "2025-11-25", capabilities: { tools: {}, logging: {} }, serverInfo: { name: "asking", version: "1" } }, { "mcp-session-id": `s${got.length}` });
-    if (message.method === "tools/list") return send({ tools: ASKING_TOOLS.map((name) => ({ name, description: `${name}.`, inputSchema: { type: "object" } })) });
+    if (message.method === "initialize")
+      return send(
+        {
+          protocolVersion: "2025-11-25",
+          capabilities: { tools: {}, logging: {} },
+          serverInfo: { name: "asking", version: "1" },
+        },
+        { "mcp-session-id": `s${got.length}` },
+      );
+    if (message.method === "tools/list")
+      return send({
+        tools: ASKING_TOOLS.map((name) => ({ name, description: `${name}.`, inputSchema: { type: "object" } })),
+      });
     if (message.method === "tools/call") return call(message, response);
     response.writeHead(message.method === "server/discover" ? 400 : 202).end();
     if (message.method === undefined && typeof message.id === "number") waiting.get(message.id)?.(message);

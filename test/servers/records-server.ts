@@ -38,10 +38,14 @@ function mcpServer(calls: { tool: string; arguments: object }[]): McpServer {
       return { structuredContent: record, content: [{ type: "text", text: JSON.stringify(record) }] };
     },
   );
-  server.registerTool("send_message", { description: "Sends a message outside the hospital.", inputSchema: { to: z.string(), text: z.string() } }, (args) => {
-    calls.push({ tool: "send_message", arguments: args });
-    return { content: [{ type: "text", text: `sent to ${args.to}` }] };
-  });
+  server.registerTool(
+    "send_message",
+    { description: "Sends a message outside the hospital.", inputSchema: { to: z.string(), text: z.string() } },
+    (args) => {
+      calls.push({ tool: "send_message", arguments: args });
+      return { content: [{ type: "text", text: `sent to ${args.to}` }] };
+    },
+  );
   return server;
 }
 

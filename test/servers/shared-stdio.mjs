@@ -4,7 +4,11 @@ import { createInterface } from "node:readline";
 
 const SECRET = "ssn: 123-45-6789";
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
-const tools = ["patient", "plain", "deaf", "touch", "crash"].map((name) => ({ name, description: `${name}.`, inputSchema: { type: "object" } }));
+const tools = ["patient", "plain", "deaf", "touch", "crash"].map((name) => ({
+  name,
+  description: `${name}.`,
+  inputSchema: { type: "object" },
+}));
 const resources = ["test://x", "test://y"].map((uri) => ({ uri, name: uri }));
 const followed = new Set();
 /** Calls of `patient` and `plain` that have not been answered, by tool. */
@@ -19,7 +23,11 @@ function work(name, id) {
   open.set(name, id);
   if (open.size < 2) return;
   send({ method: "notifications/message", params: { level: "info", data: `patient: ${SECRET}` } });
-  send({ id: "question", method: "elicitation/create", params: { message: `patient: ${SECRET}`, requestedSchema: { type: "object", properties: {} } } });
+  send({
+    id: "question",
+    method: "elicitation/create",
+    params: { message: `patient: ${SECRET}`, requestedSchema: { type: "object", properties: {} } },
+  });
 }
 
 const CALLS = {
@@ -34,7 +42,11 @@ const CALLS = {
 };
 
 const REQUESTS = {
-  initialize: () => ({ protocolVersion: "2025-11-25", capabilities: { tools: {}, logging: {}, resources: { subscribe: true } }, serverInfo: { name: "shared", version: "1" } }),
+  initialize: () => ({
+    protocolVersion: "2025-11-25",
+    capabilities: { tools: {}, logging: {}, resources: { subscribe: true } },
+    serverInfo: { name: "shared", version: "1" },
+  }),
   "tools/list": () => ({ tools }),
   "resources/list": () => ({ resources }),
   "logging/setLevel": () => ({}),
@@ -45,7 +57,13 @@ const REQUESTS = {
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params, error } = JSON.parse(line);
   if (id === "question") {
-    for (const [name, call] of open) answer(call, name === "patient" ? `{"${SECRET.slice(0, 3)}":"123-45-6789","ok":true}` : `asked: ${error?.code ?? "answered"}`);
+    for (const [name, call] of open)
+      answer(
+        call,
+        name === "patient"
+          ? `{"${SECRET.slice(0, 3)}":"123-45-6789","ok":true}`
+          : `asked: ${error?.code ?? "answered"}`,
+      );
     open.clear();
   } else if (method === "tools/call") {
     CALLS[params.name](id);

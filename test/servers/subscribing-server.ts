@@ -15,7 +15,12 @@ interface Message {
 /** Starts a minimal server of the session era with these resources. */
 export async function startSubscribingServer(): Promise<{ readonly url: string; close(): Promise<void> }> {
   const resultOf = ({ method, params }: Message): object | null => {
-    if (method === "initialize") return { protocolVersion: "2025-11-25", capabilities: { resources: { subscribe: true } }, serverInfo: { name: "subscribing", version: "1" } };
+    if (method === "initialize")
+      return {
+        protocolVersion: "2025-11-25",
+        capabilities: { resources: { subscribe: true } },
+        serverInfo: { name: "subscribing", version: "1" },
+      };
     if (method === "tools/list") return { tools: [] };
     if (method === "resources/list") return { resources: [GRANTED, REFUSED].map((uri) => ({ uri, name: uri })) };
     if (method === "resources/templates/list") return { resourceTemplates: [] };
@@ -31,7 +36,9 @@ export async function startSubscribingServer(): Promise<{ readonly url: string; 
       if (message.id === undefined) return response.writeHead(202).end();
       const result = resultOf(message);
       const answer = result === null ? { error: { code: -32010, message: "not this one" } } : { result };
-      return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: message.id, ...answer }));
+      return response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ jsonrpc: "2.0", id: message.id, ...answer }));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

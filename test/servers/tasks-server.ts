@@ -9,7 +9,11 @@ import type { JsonObject } from "@cmcp/boundary";
 export interface TasksServer {
   readonly url: string;
   /** Every message it got, in order. */
-  readonly messages: { readonly method: string; readonly params: JsonObject; readonly headers: IncomingMessage["headers"] }[];
+  readonly messages: {
+    readonly method: string;
+    readonly params: JsonObject;
+    readonly headers: IncomingMessage["headers"];
+  }[];
   /** What the next `tasks/get` says beside the task's identity and times; kept until it is set anew. */
   says: JsonObject;
   close(): Promise<void>;
@@ -19,27 +23,59 @@ const EXTENSION = "io.modelcontextprotocol/tasks";
 const AT = "2026-08-01T00:00:00Z";
 
 /** The tool, as the catalog is to approve it. */
-export const SLOW_TOOL: { readonly name: string; readonly inputSchema: JsonObject } = { name: "slow", inputSchema: { type: "object", properties: { topic: { type: "string" } } } };
+export const SLOW_TOOL: { readonly name: string; readonly inputSchema: JsonObject } = {
+  name: "slow",
+  inputSchema: { type: "object", properties: { topic: { type: "string" } } },
+};
 
-function answer(server: Pick<TasksServer, "says">, ids: Set<string>, method: string, params: JsonObject): { result: JsonObject } | { error: JsonObject } {
-  const capabilities = ((params._meta as JsonObject)["io.modelcontextprotocol/clientCapabilities"] as { extensions?: JsonObject }).extensions ?? {};
+function answer(
+  server: Pick<TasksServer, "says">,
+  ids: Set<string>,
+  method: string,
+  params: JsonObject,
+): { result: JsonObject } | { error: JsonObject } {
+  const capabilities =
+    ((params._meta as JsonObject)["io.modelcontextprotocol/clientCapabilities"] as { extensions?: JsonObject })
+      .extensions ?? {};
   const taskId = typeof params.taskId === "string" ? params.taskId : "";
   const unknown = { error: { code: -32602, message: "no such task" } };
   switch (method) {
     case "server/discover":
-      return { result: { supportedVersions: ["2026-07-28"], capabilities: { tools: {}, extensions: { [EXTENSION]: {} } }, ttlMs: 0, cacheScope: "private" } };
+      return {
+        result: {
+          supportedVersions: ["2026-07-28"],
+          capabilities: { tools: {}, extensions: { [EXTENSION]: {} } },
+          ttlMs: 0,
+          cacheScope: "private",
+        },
+      };
     case "tools/list":
-      return { result: { tools: [{ ...SLOW_TOOL, description: `${SLOW_TOOL.name}.` }], ttlMs: 0, cacheScope: "private" } };
+      return {
+        result: { tools: [{ ...SLOW_TOOL, description: `${SLOW_TOOL.name}.` }], ttlMs: 0, cacheScope: "private" },
+      };
     case "tools/call": {
-      if ((params.arguments as JsonObject).topic === "asks" && params.inputResponses === undefined) return { result: { resultType: "input_required", inputRequests: {}, requestState: "the server's own" } };
+      if ((params.arguments as JsonObject).topic === "asks" && params.inputResponses === undefined)
+        return { result: { resultType: "input_required", inputRequests: {}, requestState: "the server's own" } };
       if (capabilities[EXTENSION] === undefined) return { result: { content: [{ type: "text", text: "at once" }] } };
       const made = randomUUID();
       ids.add(made);
-      return { result: { resultType: "task", taskId: made, status: "working", createdAt: AT, lastUpdatedAt: AT, ttlMs: 600_000, pollIntervalMs: 10 } };
+      return {
+        result: {
+          resultType: "task",
+          taskId: made,
+          status: "working",
+          createdAt: AT,
+          lastUpdatedAt: AT,
+          ttlMs: 600_000,
+          pollIntervalMs: 10,
+        },
+      };
     }
     case "tasks/get":
       if (!ids.has(taskId)) return unknown;
-      return { result: { taskId, createdAt: AT, lastUpdatedAt: AT, ttlMs: 600_000, status: "working", ...server.says } };
+      return {
+        result: { taskId, createdAt: AT, lastUpdatedAt: AT, ttlMs: 600_000, status: "working", ...server.says },
+      };
     case "tasks/update":
     case "tasks/cancel":
       return ids.has(taskId) ? { result: {} } : unknown;
@@ -56,7 +92,13 @@ export async function startTasksServer(): Promise<TasksServer> {
       server.messages.push({ method, params, headers: incoming.headers });
       const said = answer(server, ids, method, params);
       outgoing.writeHead(200, { "content-type": "application/json" });
-      outgoing.end(JSON.stringify({ jsonrpc: "2.0", id, ..."result" in said ? { result: { resultType: "complete", ...said.result } } : said }));
+      outgoing.end(
+        JSON.stringify({
+          jsonrpc: "2.0",
+          id,
+          ...("result" in said ? { result: { resultType: "complete", ...said.result } } : said),
+        }),
+      );
     });
   });
   const server: TasksServer = {

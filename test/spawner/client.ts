@@ -8,7 +8,9 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 function transportOver(channel: StdioChannel): Transport {
   const transport: Transport = {
     start: async () => {
-      channel.onMessage((message) => transport.onmessage?.(JSON.parse(Buffer.from(examine(message)).toString("utf8")) as JSONRPCMessage));
+      channel.onMessage((message) =>
+        transport.onmessage?.(JSON.parse(Buffer.from(examine(message)).toString("utf8")) as JSONRPCMessage),
+      );
       void channel.closed.then(() => transport.onclose?.());
     },
     send: (message) => channel.send(Buffer.from(JSON.stringify(message)), new AbortController().signal),

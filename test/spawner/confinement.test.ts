@@ -86,12 +86,16 @@ for (const { by, skip } of RUNNERS) {
       assert.equal(outcome.get("raise the memory bound"), "EPERM");
       assert.equal(outcome.get("raise the stack bound"), "EPERM");
     });
-    await t.test("no memory that a process's bound does not count: shared, growing, or in mapped files beyond scratch space", () => {
-      for (const name of ["shared memory", "validated shared memory", "huge shared memory", "memory that grows"]) assert.equal(outcome.get(name), "EPERM", name);
-      assert.equal(outcome.get("private memory"), "worked");
-      assert.equal(outcome.get("mapped files ended by"), "BUS");
-      assert.equal(Number(outcome.get("mapped bytes")), BOUNDS.scratchMib * 1024 * 1024);
-    });
+    await t.test(
+      "no memory that a process's bound does not count: shared, growing, or in mapped files beyond scratch space",
+      () => {
+        for (const name of ["shared memory", "validated shared memory", "huge shared memory", "memory that grows"])
+          assert.equal(outcome.get(name), "EPERM", name);
+        assert.equal(outcome.get("private memory"), "worked");
+        assert.equal(outcome.get("mapped files ended by"), "BUS");
+        assert.equal(Number(outcome.get("mapped bytes")), BOUNDS.scratchMib * 1024 * 1024);
+      },
+    );
     await t.test("the spawner itself took no harm", async () => {
       process.kill(listening.pid, 0);
       const next = await spawner.start(0);
@@ -100,10 +104,17 @@ for (const { by, skip } of RUNNERS) {
     });
   });
 
-  test(`a server that hides what it holds in memory is ended (spawner of ${by})`, { skip, timeout: 30_000 }, async (t) => {
+  test(`a server that hides what it holds in memory is ended (spawner of ${by})`, {
+    skip,
+    timeout: 30_000,
+  }, async (t) => {
     const { tree, program } = await hostileTree(t);
     const bounds = { ...BOUNDS, memoryMib: 64 };
-    const { spawner } = await open(t, by, ["nothing", "pages", "tables"].map((what) => serverOf(tree, program, ["hoard", what], { bounds })));
+    const { spawner } = await open(
+      t,
+      by,
+      ["nothing", "pages", "tables"].map((what) => serverOf(tree, program, ["hoard", what], { bounds })),
+    );
     const honest = await spawner.start(0);
     await new Lines(honest).until((line) => line.startsWith("hoarded"));
     for (const index of [1, 2]) {
@@ -114,10 +125,19 @@ for (const { by, skip } of RUNNERS) {
     await honest.close();
   });
 
-  test(`what the processes of a server hold counts together, and what they share once (spawner of ${by})`, { skip, timeout: 30_000 }, async (t) => {
+  test(`what the processes of a server hold counts together, and what they share once (spawner of ${by})`, {
+    skip,
+    timeout: 30_000,
+  }, async (t) => {
     const { tree, program } = await hostileTree(t);
     // Each of four holds 40 MiB: within the bound of one, beyond the bound of all.
-    const { spawner } = await open(t, by, ["shared", "apart"].map((what) => serverOf(tree, program, ["hoard", what], { bounds: { ...BOUNDS, memoryMib: 64 } })));
+    const { spawner } = await open(
+      t,
+      by,
+      ["shared", "apart"].map((what) =>
+        serverOf(tree, program, ["hoard", what], { bounds: { ...BOUNDS, memoryMib: 64 } }),
+      ),
+    );
     const sharing = await spawner.start(0);
     await new Lines(sharing).until((line) => line.startsWith("hoarded"));
     const apart = await spawner.start(1);
@@ -143,7 +163,19 @@ for (const { by, skip } of RUNNERS) {
     const channel = await spawner.start(0);
     const outcome = table(await new Lines(channel).rest(channel));
     assert.equal(outcome.get("done"), "yes");
-    for (const name of ["tcp to the test", "tcp to the world", "tcp over IPv6", "unix socket of the test", "abstract unix socket", "udp", "dns by the system", "dns by packets", "listen", "interfaces", "parent's memory"]) {
+    for (const name of [
+      "tcp to the test",
+      "tcp to the world",
+      "tcp over IPv6",
+      "unix socket of the test",
+      "abstract unix socket",
+      "udp",
+      "dns by the system",
+      "dns by packets",
+      "listen",
+      "interfaces",
+      "parent's memory",
+    ]) {
       const said = outcome.get(name);
       assert.ok(said !== undefined && said !== "worked", `${name}: ${said}`);
     }

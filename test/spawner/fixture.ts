@@ -26,7 +26,8 @@ export const RUNNERS: readonly { readonly by: RunBy; readonly skip: string | fal
   const why = process.platform === "linux" ? await compileSpawner(SPAWNER) : "not Linux";
   const missing = why === null ? false : `the spawner cannot be compiled here: ${why.split("\n", 1)[0]}`;
   const isRoot = process.geteuid?.() === 0;
-  const probed = async (by: RunBy): Promise<string | false> => missing || (by === "root" && !isRoot && "only root can give servers uids of their own") || (await probe(by));
+  const probed = async (by: RunBy): Promise<string | false> =>
+    missing || (by === "root" && !isRoot && "only root can give servers uids of their own") || (await probe(by));
   return [
     { by: "root", skip: await probed("root") },
     { by: "plain user", skip: await probed("plain user") },
@@ -34,10 +35,15 @@ export const RUNNERS: readonly { readonly by: RunBy; readonly skip: string | fal
 })();
 
 /** A spawner of the user that runs the tests. */
-export const OWN = RUNNERS.find(({ by }) => by === (process.geteuid?.() === 0 ? "root" : "plain user")) ?? { by: "plain user", skip: "no spawner runs here" };
+export const OWN = RUNNERS.find(({ by }) => by === (process.geteuid?.() === 0 ? "root" : "plain user")) ?? {
+  by: "plain user",
+  skip: "no spawner runs here",
+};
 
 /** The machine's node with its libraries, as servers see it. */
-export const NODE_FILES = RUNNERS.every(({ skip }) => skip !== false) ? [] : await interpreterFiles(realpathSync(process.execPath));
+export const NODE_FILES = RUNNERS.every(({ skip }) => skip !== false)
+  ? []
+  : await interpreterFiles(realpathSync(process.execPath));
 
 function identity(by: RunBy): { uid?: number; gid?: number } {
   return by === "plain user" && process.geteuid?.() === 0 ? { uid: PLAIN_UID, gid: PLAIN_UID } : {};
@@ -54,7 +60,10 @@ export function privateFolder(by: RunBy): { readonly path: string; remove(): voi
 async function probe(by: RunBy): Promise<string | false> {
   const folder = privateFolder(by);
   try {
-    const child = spawn(SPAWNER, ["--probe", "--stage", folder.path], { ...identity(by), stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(SPAWNER, ["--probe", "--stage", folder.path], {
+      ...identity(by),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
     const [code] = (await once(child, "close")) as [number | null];
@@ -77,7 +86,11 @@ export interface Cleanup {
 }
 
 /** Starts a spawner; it and its folder go away with the test. */
-export async function listen(test: Cleanup, by: RunBy, options: { readonly peerUid?: number } = {}): Promise<Listening> {
+export async function listen(
+  test: Cleanup,
+  by: RunBy,
+  options: { readonly peerUid?: number } = {},
+): Promise<Listening> {
   const folder = privateFolder(by);
   const stage = join(folder.path, "stage");
   mkdirSync(stage, { mode: 0o700 });
@@ -85,8 +98,20 @@ export async function listen(test: Cleanup, by: RunBy, options: { readonly peerU
   if (uid !== undefined && gid !== undefined) chownSync(stage, uid, gid);
   const socket = join(folder.path, "spawn.sock");
   const peer = options.peerUid ?? (uid === undefined ? (process.geteuid?.() ?? 0) : OVERFLOW_UID);
-  const args = ["--stage", stage, "--socket", socket, "--peer-uid", String(peer), ...NODE_FILES.flatMap((path) => ["--runtime", path])];
-  const child = spawn(SPAWNER, args, { ...identity(by), stdio: ["ignore", "pipe", "inherit"], env: { HOST_SECRET: "not for servers" } });
+  const args = [
+    "--stage",
+    stage,
+    "--socket",
+    socket,
+    "--peer-uid",
+    String(peer),
+    ...NODE_FILES.flatMap((path) => ["--runtime", path]),
+  ];
+  const child = spawn(SPAWNER, args, {
+    ...identity(by),
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { HOST_SECRET: "not for servers" },
+  });
   const exited = once(child, "exit");
   test.after(async () => {
     child.kill("SIGKILL");
@@ -99,7 +124,11 @@ export async function listen(test: Cleanup, by: RunBy, options: { readonly peerU
 }
 
 /** A spawner that was given its servers. */
-export async function open(test: Cleanup, by: RunBy, servers: readonly AllowedServer[]): Promise<{ readonly spawner: Spawner; readonly listening: Listening }> {
+export async function open(
+  test: Cleanup,
+  by: RunBy,
+  servers: readonly AllowedServer[],
+): Promise<{ readonly spawner: Spawner; readonly listening: Listening }> {
   const listening = await listen(test, by);
   const spawner = await Spawner.open(listening.socket, servers);
   test.after(() => spawner.close());
@@ -115,7 +144,12 @@ export function treeFolder(test: Cleanup): string {
 }
 
 /** A server of `tree`; pinned to nothing unless `rest` says so. */
-export function serverOf(tree: string, program: string, args: readonly string[] = [], rest: Partial<AllowedServer> = {}): AllowedServer {
+export function serverOf(
+  tree: string,
+  program: string,
+  args: readonly string[] = [],
+  rest: Partial<AllowedServer> = {},
+): AllowedServer {
   return { tree, digest: null, program, args, environment: { HOME: "/tmp" }, bounds: DEFAULT_BOUNDS, ...rest };
 }
 

@@ -14,19 +14,43 @@ import { NODE_FILES, OWN, SPAWNER, privateFolder, processesWith, treeFolder } fr
 const skip = OWN.skip;
 const program = (name: string): string => fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 const FLAGS = ["--disable-warning=ExperimentalWarning"];
-const ISOLATED = ["/usr/bin/unshare", "--user", "--net", "--", process.execPath, ...FLAGS, "--permission", "--allow-fs-read=*", "--disallow-code-generation-from-strings", "--disable-proto=delete"];
+const ISOLATED = [
+  "/usr/bin/unshare",
+  "--user",
+  "--net",
+  "--",
+  process.execPath,
+  ...FLAGS,
+  "--permission",
+  "--allow-fs-read=*",
+  "--disallow-code-generation-from-strings",
+  "--disable-proto=delete",
+];
 
-test("an enclave without a network reaches the spawner, and its servers run confined", { skip: skip !== false ? skip : !existsSync("/usr/bin/unshare") && "unshare is not here" }, async (t) => {
+test("an enclave without a network reaches the spawner, and its servers run confined", {
+  skip: skip !== false ? skip : !existsSync("/usr/bin/unshare") && "unshare is not here",
+}, async (t) => {
   const folder = privateFolder(OWN.by);
   t.after(() => folder.remove());
   const tree = treeFolder(t);
-  writeFileSync(join(tree, "main.mjs"), 'process.stdout.write("uid " + process.getuid() + "\\n"); process.stdin.resume();');
+  writeFileSync(
+    join(tree, "main.mjs"),
+    'process.stdout.write("uid " + process.getuid() + "\\n"); process.stdin.resume();',
+  );
   const socket = join(folder.path, "s");
-  const running = await startSpawner({ program: SPAWNER, socket, stage: join(folder.path, "stage"), runtime: NODE_FILES, developmentMode: false });
+  const running = await startSpawner({
+    program: SPAWNER,
+    socket,
+    stage: join(folder.path, "stage"),
+    runtime: NODE_FILES,
+    developmentMode: false,
+  });
   t.after(() => running.stop());
   assert.equal(running.confinement, "confined");
   const [command = "", ...args] = ISOLATED;
-  const enclave = spawn(command, [...args, program("enclave.ts"), socket, tree], { stdio: ["ignore", "pipe", "inherit"] });
+  const enclave = spawn(command, [...args, program("enclave.ts"), socket, tree], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [said] = (await once(enclave.stdout, "data")) as [Buffer];
   assert.match(said.toString(), /^confined uid (1000|20\d{8})\n$/);
   enclave.kill("SIGKILL");
@@ -37,7 +61,9 @@ test("the spawner ends when the host is killed", { skip }, async (t) => {
   const folder = privateFolder(OWN.by);
   t.after(() => folder.remove());
   const socket = join(folder.path, "s");
-  const host = spawn(process.execPath, [...FLAGS, program("host.ts"), SPAWNER, socket, join(folder.path, "stage")], { stdio: ["ignore", "pipe", "inherit"] });
+  const host = spawn(process.execPath, [...FLAGS, program("host.ts"), SPAWNER, socket, join(folder.path, "stage")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(host.stdout, "data");
   const alive = (): number => processesWith(`--socket\0${socket}`).length;
   assert.equal(alive(), 1);
@@ -50,7 +76,13 @@ test("stop ends it, and who still waits is told", { skip }, async (t) => {
   const folder = privateFolder(OWN.by);
   t.after(() => folder.remove());
   const socket = join(folder.path, "s");
-  const running = await startSpawner({ program: SPAWNER, socket, stage: join(folder.path, "stage"), runtime: [], developmentMode: false });
+  const running = await startSpawner({
+    program: SPAWNER,
+    socket,
+    stage: join(folder.path, "stage"),
+    runtime: [],
+    developmentMode: false,
+  });
   const spawner = await Spawner.open(socket, []);
   await running.stop();
   await spawner.lost;
@@ -60,6 +92,25 @@ test("stop ends it, and who still waits is told", { skip }, async (t) => {
 test("a spawner that cannot listen is no spawner", { skip }, async (t) => {
   const folder = privateFolder(OWN.by);
   t.after(() => folder.remove());
-  await assert.rejects(startSpawner({ program: SPAWNER, socket: join(folder.path, "not", "there"), stage: join(folder.path, "stage"), runtime: [], developmentMode: true }), { code: "SPAWN_UNAVAILABLE" }, "not even in development");
-  await assert.rejects(startSpawner({ program: "/bin/false", socket: join(folder.path, "s"), stage: join(folder.path, "stage"), runtime: [], developmentMode: false }), { code: "SPAWN_UNAVAILABLE" });
+  await assert.rejects(
+    startSpawner({
+      program: SPAWNER,
+      socket: join(folder.path, "not", "there"),
+      stage: join(folder.path, "stage"),
+      runtime: [],
+      developmentMode: true,
+    }),
+    { code: "SPAWN_UNAVAILABLE" },
+    "not even in development",
+  );
+  await assert.rejects(
+    startSpawner({
+      program: "/bin/false",
+      socket: join(folder.path, "s"),
+      stage: join(folder.path, "stage"),
+      runtime: [],
+      developmentMode: false,
+    }),
+    { code: "SPAWN_UNAVAILABLE" },
+  );
 });

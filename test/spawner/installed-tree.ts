@@ -10,7 +10,9 @@ function storeFolder(installed: string, name: string): string {
 function linked(nodeModules: string): string[] {
   return readdirSync(nodeModules)
     .filter((name) => !name.startsWith("."))
-    .flatMap((name) => (name.startsWith("@") ? readdirSync(join(nodeModules, name)).map((inner) => `${name}/${inner}`) : [name]));
+    .flatMap((name) =>
+      name.startsWith("@") ? readdirSync(join(nodeModules, name)).map((inner) => `${name}/${inner}`) : [name],
+    );
 }
 
 /**

@@ -77,7 +77,9 @@ for (const { by, skip } of RUNNERS) {
     await assert.rejects(spawner.start(0), { code: "SPAWN_UNAVAILABLE" });
   });
 
-  test(`one process for each principal, another after a crash, none after the end (spawner of ${by})`, { skip }, async (t) => {
+  test(`one process for each principal, another after a crash, none after the end (spawner of ${by})`, {
+    skip,
+  }, async (t) => {
     const { tree, program } = await hostileTree(t);
     const { spawner } = await open(t, by, [serverOf(tree, program, ["linger"])]);
     const processes = new StdioProcesses((server) => spawner.start(server), { firstDelayMs: 0 });
@@ -104,13 +106,23 @@ for (const { by, skip } of RUNNERS) {
 }
 
 const first = RUNNERS.find(({ skip }) => skip === false);
-test("a connection of another user is closed without an answer", { skip: first === undefined ? "no spawner runs here" : process.geteuid?.() !== 0 && "only root can connect as somebody else" }, async (t) => {
+test("a connection of another user is closed without an answer", {
+  skip:
+    first === undefined
+      ? "no spawner runs here"
+      : process.geteuid?.() !== 0 && "only root can connect as somebody else",
+}, async (t) => {
   const listening = await listen(t, "root");
   // Permissions alone would keep strangers out; the credentials of the connection are what is tested.
   chmodSync(dirname(listening.socket), 0o755);
   chmodSync(listening.socket, 0o777);
-  const script = "require('node:net').connect(process.argv[1]).on('error',()=>{}).on('close',()=>process.exit(3)).write('cmcp-spawn-1\\0\\0\\0\\2\\0\\0')";
-  const stranger = spawn(process.execPath, ["--eval", script, "--", listening.socket], { uid: 64_322, gid: 64_322, stdio: "ignore" });
+  const script =
+    "require('node:net').connect(process.argv[1]).on('error',()=>{}).on('close',()=>process.exit(3)).write('cmcp-spawn-1\\0\\0\\0\\2\\0\\0')";
+  const stranger = spawn(process.execPath, ["--eval", script, "--", listening.socket], {
+    uid: 64_322,
+    gid: 64_322,
+    stdio: "ignore",
+  });
   assert.deepEqual(await once(stranger, "exit"), [3, null]);
   const spawner = await Spawner.open(listening.socket, []);
   assert.equal(spawner.confinement, "confined", "the enclave's place was not taken");

@@ -18,21 +18,43 @@ const skip = usable.length === 0 && (RUNNERS[0]?.skip ?? "no spawner runs here")
 const by = usable[0] ?? "plain user";
 
 async function measure(t: Cleanup, trees: readonly string[]): Promise<readonly Found[]> {
-  const { spawner } = await open(t, by, trees.map((tree) => serverOf(tree, "/none")));
+  const { spawner } = await open(
+    t,
+    by,
+    trees.map((tree) => serverOf(tree, "/none")),
+  );
   spawner.close();
   return spawner.found;
 }
 
-const name = fc.oneof(fc.string({ unit: fc.constantFrom("a", "b", ".", "-", "_", "ü", "😀", "\u0001", "\n"), minLength: 1, maxLength: 4 }), fc.constantFrom("main.mjs", "a-b", "a")).filter((text) => text !== "." && text !== "..");
-type Item = { readonly kind: "file"; readonly bytes: Uint8Array; readonly run: boolean } | { readonly kind: "link"; readonly target: string } | { readonly kind: "folder"; readonly items: Readonly<Record<string, Item>> };
+const name = fc
+  .oneof(
+    fc.string({
+      unit: fc.constantFrom("a", "b", ".", "-", "_", "ü", "😀", "\u0001", "\n"),
+      minLength: 1,
+      maxLength: 4,
+    }),
+    fc.constantFrom("main.mjs", "a-b", "a"),
+  )
+  .filter((text) => text !== "." && text !== "..");
+type Item =
+  | { readonly kind: "file"; readonly bytes: Uint8Array; readonly run: boolean }
+  | { readonly kind: "link"; readonly target: string }
+  | { readonly kind: "folder"; readonly items: Readonly<Record<string, Item>> };
 const { folder } = fc.letrec<{ folder: Item & { kind: "folder" }; item: Item }>((tie) => ({
   item: fc.oneof(
     { depthSize: "small", maxDepth: 3 },
     fc.record({ kind: fc.constant("file" as const), bytes: fc.uint8Array({ maxLength: 200 }), run: fc.boolean() }),
-    fc.record({ kind: fc.constant("link" as const), target: fc.constantFrom("a", "./a/../b", "../a", "../../a", "x/../..", "/etc", "a//b", "..") }),
+    fc.record({
+      kind: fc.constant("link" as const),
+      target: fc.constantFrom("a", "./a/../b", "../a", "../../a", "x/../..", "/etc", "a//b", ".."),
+    }),
     tie("folder"),
   ),
-  folder: fc.record({ kind: fc.constant("folder" as const), items: fc.dictionary(name, tie("item"), { maxKeys: 5, noNullPrototype: true }) }),
+  folder: fc.record({
+    kind: fc.constant("folder" as const),
+    items: fc.dictionary(name, tie("item"), { maxKeys: 5, noNullPrototype: true }),
+  }),
 }));
 
 function build(at: string, item: Item): void {
@@ -80,18 +102,50 @@ test("a tree of one file has the digest of its bytes", { skip }, async (t) => {
   const file = join(treeFolder(t), "server.js");
   writeFileSync(file, "console.log(1)\n");
   const [found] = await measure(t, [file]);
-  assert.deepEqual(found, { status: "ready", digest: new Uint8Array(createHash("sha256").update("console.log(1)\n").digest()) });
+  assert.deepEqual(found, {
+    status: "ready",
+    digest: new Uint8Array(createHash("sha256").update("console.log(1)\n").digest()),
+  });
   assert.deepEqual(new Uint8Array(treeDigest(file)), found?.digest);
 });
 
 const SPECIAL: readonly { readonly what: string; readonly make: (tree: string, t: Cleanup) => void }[] = [
   { what: "a named pipe", make: (tree) => execFileSync("mkfifo", [join(tree, "pipe")]) },
-  { what: "a set-user-ID file", make: (tree) => { writeFileSync(join(tree, "su"), ""); chmodSync(join(tree, "su"), 0o4755); } },
+  {
+    what: "a set-user-ID file",
+    make: (tree) => {
+      writeFileSync(join(tree, "su"), "");
+      chmodSync(join(tree, "su"), 0o4755);
+    },
+  },
   { what: "a link to an absolute path", make: (tree) => symlinkSync("/etc/passwd", join(tree, "l")) },
-  { what: "a link that leads out through a folder of its own", make: (tree) => { mkdirSync(join(tree, "d")); symlinkSync("../../x", join(tree, "d", "l")); } },
-  { what: "33 folders, one in the other", make: (tree) => mkdirSync(join(tree, ...Array.from({ length: 33 }, () => "d")), { recursive: true }) },
-  { what: "more bytes than the bound, in two files", make: (tree) => { for (const half of ["a", "b"]) { writeFileSync(join(tree, half), ""); truncateSync(join(tree, half), half === "a" ? 1 : 256 * 1024 * 1024); } } },
-  { what: "a Unix socket", make: (tree, t) => { const server = createServer().listen(join(tree, "s")); t.after(() => void server.close()); } },
+  {
+    what: "a link that leads out through a folder of its own",
+    make: (tree) => {
+      mkdirSync(join(tree, "d"));
+      symlinkSync("../../x", join(tree, "d", "l"));
+    },
+  },
+  {
+    what: "33 folders, one in the other",
+    make: (tree) => mkdirSync(join(tree, ...Array.from({ length: 33 }, () => "d")), { recursive: true }),
+  },
+  {
+    what: "more bytes than the bound, in two files",
+    make: (tree) => {
+      for (const half of ["a", "b"]) {
+        writeFileSync(join(tree, half), "");
+        truncateSync(join(tree, half), half === "a" ? 1 : 256 * 1024 * 1024);
+      }
+    },
+  },
+  {
+    what: "a Unix socket",
+    make: (tree, t) => {
+      const server = createServer().listen(join(tree, "s"));
+      t.after(() => void server.close());
+    },
+  },
 ];
 
 test("trees with special files, links that lead out, or over a bound are refused", { skip }, async (t) => {
@@ -132,26 +186,46 @@ for (const runner of RUNNERS) {
     writeFileSync(join(tree, "main.mjs"), SAYS("approved"));
     const digest = treeDigest(tree);
     const server = (rest: Partial<AllowedServer>): AllowedServer => serverOf(tree, "node", ["main.mjs"], rest);
-    const { spawner } = await open(t, runner.by, [server({ digest }), server({ digest: digest.map((byte, index) => (index === 31 ? byte ^ 1 : byte)) }), server({}), server({ program: "python" })]);
-    assert.deepEqual(spawner.found.map(({ status }) => status), ["ready", "digest-mismatch", "ready", "no-program"]);
+    const { spawner } = await open(t, runner.by, [
+      server({ digest }),
+      server({ digest: digest.map((byte, index) => (index === 31 ? byte ^ 1 : byte)) }),
+      server({}),
+      server({ program: "python" }),
+    ]);
+    assert.deepEqual(
+      spawner.found.map(({ status }) => status),
+      ["ready", "digest-mismatch", "ready", "no-program"],
+    );
     assert.equal(await said(spawner.start(0)), "approved");
     await assert.rejects(spawner.start(1), { code: "SPAWN_DIGEST_MISMATCH" });
     await assert.rejects(spawner.start(3), { code: "SPAWN_FAILED" });
     await assert.rejects(spawner.start(4), { code: "INTERNAL" });
     const unpinned = await spawner.start(2);
-    assert.deepEqual(new Uint8Array(unpinned.digest), new Uint8Array(digest), "what ran is known even where it was not required");
+    assert.deepEqual(
+      new Uint8Array(unpinned.digest),
+      new Uint8Array(digest),
+      "what ran is known even where it was not required",
+    );
     await unpinned.close();
   });
 
-  test(`files changed after they were measured do not run (spawner of ${runner.by})`, { skip: runner.skip }, async (t) => {
+  test(`files changed after they were measured do not run (spawner of ${runner.by})`, {
+    skip: runner.skip,
+  }, async (t) => {
     const tree = treeFolder(t);
     writeFileSync(join(tree, "main.mjs"), SAYS("approved"));
-    const { spawner, listening } = await open(t, runner.by, [serverOf(tree, "node", ["main.mjs"], { digest: treeDigest(tree) })]);
+    const { spawner, listening } = await open(t, runner.by, [
+      serverOf(tree, "node", ["main.mjs"], { digest: treeDigest(tree) }),
+    ]);
     writeFileSync(join(tree, "main.mjs"), SAYS("swapped"));
     assert.equal(await said(spawner.start(0)), "approved", "the measured copy runs");
-    await t.test("and neither does a copy that was changed", { skip: process.geteuid?.() !== 0 && "only root can get at the copy" }, async () => {
-      writeFileSync(join(`/proc/${listening.pid}/root`, listening.stage, "0/main.mjs"), SAYS("swapped"));
-      await assert.rejects(spawner.start(0), { code: "SPAWN_DIGEST_MISMATCH" });
-    });
+    await t.test(
+      "and neither does a copy that was changed",
+      { skip: process.geteuid?.() !== 0 && "only root can get at the copy" },
+      async () => {
+        writeFileSync(join(`/proc/${listening.pid}/root`, listening.stage, "0/main.mjs"), SAYS("swapped"));
+        await assert.rejects(spawner.start(0), { code: "SPAWN_DIGEST_MISMATCH" });
+      },
+    );
   });
 }

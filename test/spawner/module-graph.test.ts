@@ -5,8 +5,19 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 async function builtins(entry: string): Promise<readonly string[]> {
-  const { metafile } = await build({ bundle: true, write: false, metafile: true, platform: "node", format: "esm", logLevel: "silent", outfile: "unused.js", entryPoints: [fileURLToPath(new URL(`../../packages/spawner/src/${entry}`, import.meta.url))] });
-  const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.filter(({ external }) => external === true).map(({ path }) => path.replace(/^node:/, "")));
+  const { metafile } = await build({
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "silent",
+    outfile: "unused.js",
+    entryPoints: [fileURLToPath(new URL(`../../packages/spawner/src/${entry}`, import.meta.url))],
+  });
+  const imported = Object.values(metafile.inputs).flatMap(({ imports }) =>
+    imports.filter(({ external }) => external === true).map(({ path }) => path.replace(/^node:/, "")),
+  );
   return [...new Set(imported)].toSorted();
 }
 

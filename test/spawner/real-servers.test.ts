@@ -28,10 +28,17 @@ function installed(name: string, args: readonly string[], environment: Record<st
     server = { tree, main, digest: treeDigest(tree) };
     laidOut.set(name, server);
   }
-  return serverOf(server.tree, "node", [server.main, ...args], { digest: server.digest, environment: { HOME: "/tmp", ...environment } });
+  return serverOf(server.tree, "node", [server.main, ...args], {
+    digest: server.digest,
+    environment: { HOME: "/tmp", ...environment },
+  });
 }
 
-async function text(client: Client, name: string, args: Record<string, unknown>): Promise<{ readonly text: string; readonly isError: boolean }> {
+async function text(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<{ readonly text: string; readonly isError: boolean }> {
   const result = await client.callTool({ name, arguments: args });
   const content = result.content as readonly { readonly text?: string }[];
   return { text: content[0]?.text ?? "", isError: result.isError === true };
@@ -51,7 +58,11 @@ for (const { by, skip } of RUNNERS) {
     assert.equal((await text(client, "list_directory", { path: "/" })).isError, true);
     await client.close();
     const next = await connectClient(await spawner.start(0));
-    assert.equal((await text(next, "read_text_file", { path: "/tmp/note.txt" })).isError, true, "scratch space is new at every start");
+    assert.equal(
+      (await text(next, "read_text_file", { path: "/tmp/note.txt" })).isError,
+      true,
+      "scratch space is new at every start",
+    );
     await next.close();
   });
 
@@ -67,7 +78,9 @@ for (const { by, skip } of RUNNERS) {
         clients.set(principal, client);
         return await text(client, name, args);
       });
-    await as("alice", "create_entities", { entities: [{ name: "merger", entityType: "deal", observations: ["secret of alice"] }] });
+    await as("alice", "create_entities", {
+      entities: [{ name: "merger", entityType: "deal", observations: ["secret of alice"] }],
+    });
     assert.match((await as("alice", "read_graph", {})).text, /secret of alice/);
     assert.doesNotMatch((await as("bob", "read_graph", {})).text, /secret/);
     assert.equal(processes.size, 2);

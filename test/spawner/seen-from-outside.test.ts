@@ -11,7 +11,19 @@ import type { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_BOUNDS, Spawner, type StdioChannel } from "@cmcp/spawner";
 import { compileSpawner } from "@cmcp/spawner/host";
 import { MAGIC } from "@cmcp/spawner/protocol";
-import { OWN, RUNNERS, SPAWNER, hostileTree, listen, open, privateFolder, processesWith, serverOf, treeFolder, type Listening } from "./fixture.ts";
+import {
+  OWN,
+  RUNNERS,
+  SPAWNER,
+  hostileTree,
+  listen,
+  open,
+  privateFolder,
+  processesWith,
+  serverOf,
+  treeFolder,
+  type Listening,
+} from "./fixture.ts";
 import { Lines } from "./lines.ts";
 
 const asRoot = process.geteuid?.() !== 0 && "only root sees all of another user's process";
@@ -23,19 +35,30 @@ function limits(pid: number): Map<string, string> {
 }
 
 for (const { by, skip } of RUNNERS) {
-  test(`namespaces, bounds and mounts of a running server (spawner of ${by})`, { skip: skip !== false ? skip : asRoot }, async (t) => {
+  test(`namespaces, bounds and mounts of a running server (spawner of ${by})`, {
+    skip: skip !== false ? skip : asRoot,
+  }, async (t) => {
     const tree = treeFolder(t);
     writeFileSync(join(tree, "main.mjs"), 'process.stdout.write("up\\n"); process.stdin.resume();');
-    const { spawner, listening } = await open(t, by, [serverOf(tree, "node", [join(tree, "main.mjs")], { bounds: BOUNDS })]);
+    const { spawner, listening } = await open(t, by, [
+      serverOf(tree, "node", [join(tree, "main.mjs")], { bounds: BOUNDS }),
+    ]);
     const channel = await spawner.start(0);
     await new Lines(channel).until((line) => line === "up");
     const [pid = 0] = processesWith(join(tree, "main.mjs"));
 
     await t.test("every namespace is its own", () => {
       for (const kind of ["net", "pid", "mnt", "ipc", "uts", "cgroup", ...(by === "plain user" ? ["user"] : [])]) {
-        for (const other of [process.pid, listening.pid]) assert.notEqual(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/${other}/ns/${kind}`), kind);
+        for (const other of [process.pid, listening.pid])
+          assert.notEqual(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/${other}/ns/${kind}`), kind);
       }
-      assert.deepEqual(readFileSync(`/proc/${pid}/net/dev`, "utf8").split("\n").slice(2).map((line) => line.split(":")[0]?.trim()), ["lo", ""]);
+      assert.deepEqual(
+        readFileSync(`/proc/${pid}/net/dev`, "utf8")
+          .split("\n")
+          .slice(2)
+          .map((line) => line.split(":")[0]?.trim()),
+        ["lo", ""],
+      );
     });
     await t.test("every bound holds", () => {
       const mib = 1024 * 1024;
@@ -64,12 +87,16 @@ for (const { by, skip } of RUNNERS) {
       assert.match(status, /^CapPrm:\t0+$/m);
     });
     await t.test("nothing but scratch space can be written, nothing of it be run, no device opened elsewhere", () => {
-      const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8").trimEnd().split("\n").map((line) => line.split(" "));
+      const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(" "));
       const options = new Map(mounts.map(([, , , , place = "", flags = ""]) => [place, flags.split(",")]));
       assert.ok(options.get("/")?.includes("ro"));
       assert.ok(options.get(tree)?.includes("ro"));
       const scratch = options.get("/tmp") ?? [];
-      for (const flag of ["rw", "noexec", "nosuid", "nodev"]) assert.ok(scratch.includes(flag), `scratch space is ${flag}`);
+      for (const flag of ["rw", "noexec", "nosuid", "nodev"])
+        assert.ok(scratch.includes(flag), `scratch space is ${flag}`);
       for (const [place, flags] of options) {
         assert.ok(flags.includes("nosuid"), `${place} is nosuid`);
         assert.ok(flags.includes("ro") || place === "/tmp", `${place} is read-only`);
@@ -114,14 +141,25 @@ test("a word on the first connection after the table ends the spawner", { skip: 
   assert.deepEqual(await listening.exited, [0, null]);
 });
 
-test("a request that is not one is answered and its connection closed; one that never comes is not waited for", { skip: OWN.skip }, async (t) => {
+test("a request that is not one is answered and its connection closed; one that never comes is not waited for", {
+  skip: OWN.skip,
+}, async (t) => {
   const { listening } = await open(t, OWN.by, []);
-  for (const [request, status] of [["T\0\0", 7], ["S\0\0", 1], ["S\xff\xff", 1], ["", 7]] as const) {
+  for (const [request, status] of [
+    ["T\0\0", 7],
+    ["S\0\0", 1],
+    ["S\xff\xff", 1],
+    ["", 7],
+  ] as const) {
     const socket = raw(listening, Buffer.from(request, "latin1"));
     const chunks: Buffer[] = [];
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     await once(socket, "close");
-    assert.deepEqual(Buffer.concat(chunks), Buffer.concat([Uint8Array.of(status), Buffer.alloc(32)]), JSON.stringify(request));
+    assert.deepEqual(
+      Buffer.concat(chunks),
+      Buffer.concat([Uint8Array.of(status), Buffer.alloc(32)]),
+      JSON.stringify(request),
+    );
   }
 });
 

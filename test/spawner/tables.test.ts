@@ -17,19 +17,37 @@ const folder = mkdtempSync(join(tmpdir(), "cmcp-tables-"));
 const program = join(folder, "tables");
 before(() => {
   if (skip !== false) return;
-  execFileSync(process.env["CC"] ?? "cc", ["-std=c11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", `-I${native}`, "-o", program, fileURLToPath(new URL("programs/tables.c", import.meta.url)), join(native, "table.c")]);
+  execFileSync(process.env["CC"] ?? "cc", [
+    "-std=c11",
+    "-g",
+    "-O1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    `-I${native}`,
+    "-o",
+    program,
+    fileURLToPath(new URL("programs/tables.c", import.meta.url)),
+    join(native, "table.c"),
+  ]);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function read(tables: readonly Uint8Array[]): string[] {
-  const input = Buffer.concat(tables.flatMap((table) => { const size = Buffer.alloc(4); size.writeUInt32BE(table.byteLength); return [size, table]; }));
+  const input = Buffer.concat(
+    tables.flatMap((table) => {
+      const size = Buffer.alloc(4);
+      size.writeUInt32BE(table.byteLength);
+      return [size, table];
+    }),
+  );
   const run = spawnSync(program, { input, encoding: "utf8" });
   assert.equal(run.status, 0, run.stderr.slice(0, 2_000));
   return run.stdout.trimEnd().split("\n");
 }
 
 /** The table alone, as the C reader gets it. */
-const bodyOf = (servers: readonly AllowedServer[]): Buffer => Buffer.from(encodeTable(servers)).subarray(MAGIC.length + 4);
+const bodyOf = (servers: readonly AllowedServer[]): Buffer =>
+  Buffer.from(encodeTable(servers)).subarray(MAGIC.length + 4);
 
 const part = fc.stringMatching(/^[a-zü_-]{1,12}$/);
 const path = fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
@@ -37,15 +55,27 @@ const server: fc.Arbitrary<AllowedServer> = fc.record({
   tree: path,
   digest: fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 })),
   program: fc.oneof(path, part),
-  args: fc.array(fc.string({ maxLength: 20 }).filter((text) => !text.includes("\0")), { maxLength: 5 }),
-  environment: fc.dictionary(fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,9}$/), fc.string({ maxLength: 20 }).filter((text) => !text.includes("\0")), { maxKeys: 4 }),
+  args: fc.array(
+    fc.string({ maxLength: 20 }).filter((text) => !text.includes("\0")),
+    { maxLength: 5 },
+  ),
+  environment: fc.dictionary(
+    fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,9}$/),
+    fc.string({ maxLength: 20 }).filter((text) => !text.includes("\0")),
+    { maxKeys: 4 },
+  ),
   bounds: fc.constant(DEFAULT_BOUNDS),
 });
 
 test("every table this package writes is read whole", { skip }, () => {
   const tables = fc.sample(fc.array(server, { maxLength: 6 }), 300);
   const expected = tables.map((servers) => {
-    const texts = servers.flatMap((one) => [one.tree, one.program, ...one.args, ...Object.entries(one.environment).map(([name, value]) => `${name}=${value}`)]);
+    const texts = servers.flatMap((one) => [
+      one.tree,
+      one.program,
+      ...one.args,
+      ...Object.entries(one.environment).map(([name, value]) => `${name}=${value}`),
+    ]);
     return `${servers.length} ${texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)}`;
   });
   assert.deepEqual(read(tables.map(bodyOf)), expected);
@@ -53,29 +83,66 @@ test("every table this package writes is read whole", { skip }, () => {
 
 test("no cut, longer or changed table is read beyond its end", { skip }, () => {
   const bodies = fc.sample(fc.array(server, { minLength: 1, maxLength: 3 }), 40).map(bodyOf);
-  const cut = bodies.flatMap((body) => Array.from({ length: body.byteLength }, (_, length) => body.subarray(0, length)));
+  const cut = bodies.flatMap((body) =>
+    Array.from({ length: body.byteLength }, (_, length) => body.subarray(0, length)),
+  );
   assert.deepEqual(new Set(read(cut)), new Set(["refused"]), "a table that is cut anywhere is none");
   assert.deepEqual(new Set(read(bodies.map((body) => Buffer.concat([body, Uint8Array.of(0)])))), new Set(["refused"]));
-  const changed = fc.sample(fc.tuple(fc.constantFrom(...bodies), fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 })), 4_000).map(([body, changes]) => {
-    const copy = Buffer.from(body);
-    for (const [at, value] of changes) copy[at % copy.byteLength] = value;
-    return copy;
-  });
+  const changed = fc
+    .sample(
+      fc.tuple(
+        fc.constantFrom(...bodies),
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }),
+      ),
+      4_000,
+    )
+    .map(([body, changes]) => {
+      const copy = Buffer.from(body);
+      for (const [at, value] of changes) copy[at % copy.byteLength] = value;
+      return copy;
+    });
   assert.equal(read(changed).length, changed.length);
 });
 
-const VALID: AllowedServer = { tree: "/srv/one", digest: null, program: "node", args: [], environment: {}, bounds: DEFAULT_BOUNDS };
-const at = (body: Buffer, text: string, replaced: string): Buffer => Buffer.from(body.toString("latin1").replace(text, replaced), "latin1");
+const VALID: AllowedServer = {
+  tree: "/srv/one",
+  digest: null,
+  program: "node",
+  args: [],
+  environment: {},
+  bounds: DEFAULT_BOUNDS,
+};
+const at = (body: Buffer, text: string, replaced: string): Buffer =>
+  Buffer.from(body.toString("latin1").replace(text, replaced), "latin1");
 
 test("paths in another spelling, empty programs and bounds out of range are refused", { skip }, () => {
   const body = bodyOf([VALID]);
   assert.deepEqual(read([body]), ["1 12"]);
-  const spelled = ["/srv/../", "/srv/./x", "//rv/one", "srv/one/", "/srv//on", "/srv/on/"].map((path_) => at(body, "/srv/one", path_));
+  const spelled = ["/srv/../", "/srv/./x", "//rv/one", "srv/one/", "/srv//on", "/srv/on/"].map((path_) =>
+    at(body, "/srv/one", path_),
+  );
   const programs = [at(body, "node", "no/e"), at(body, "node", "/../"), at(body, "node", "n\0de")];
-  const bounds = [{ tasks: 0 }, { tasks: 1025 }, { memoryMib: 15 }, { memoryMib: 65_537 }, { scratchMib: 0 }, { scratchMib: 4097 }, { openFiles: 15 }, { openFiles: 4097 }, { cpuSeconds: 0 }, { cpuSeconds: 86_400 * 30 + 1 }].map((bound) => bodyOf([{ ...VALID, bounds: { ...DEFAULT_BOUNDS, ...bound } }]));
-  const variables = [at(bodyOf([{ ...VALID, environment: { AB: "cd" } }]), "AB=cd", "=Bxcd"), at(bodyOf([{ ...VALID, environment: { AB: "cd" } }]), "AB=cd", "ABxcd")];
+  const bounds = [
+    { tasks: 0 },
+    { tasks: 1025 },
+    { memoryMib: 15 },
+    { memoryMib: 65_537 },
+    { scratchMib: 0 },
+    { scratchMib: 4097 },
+    { openFiles: 15 },
+    { openFiles: 4097 },
+    { cpuSeconds: 0 },
+    { cpuSeconds: 86_400 * 30 + 1 },
+  ].map((bound) => bodyOf([{ ...VALID, bounds: { ...DEFAULT_BOUNDS, ...bound } }]));
+  const variables = [
+    at(bodyOf([{ ...VALID, environment: { AB: "cd" } }]), "AB=cd", "=Bxcd"),
+    at(bodyOf([{ ...VALID, environment: { AB: "cd" } }]), "AB=cd", "ABxcd"),
+  ];
   const pinned = Buffer.from(body);
   pinned[2] = 2;
   const all = [...spelled, ...programs, ...bounds, ...variables, pinned];
-  assert.deepEqual(read(all), all.map(() => "refused"));
+  assert.deepEqual(
+    read(all),
+    all.map(() => "refused"),
+  );
 });

@@ -7,7 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { instanceReportData, jwkThumbprint, sessionReportData, writeEvidenceFile, type InstanceBinding } from "@cmcp/attestation";
+import {
+  instanceReportData,
+  jwkThumbprint,
+  sessionReportData,
+  writeEvidenceFile,
+  type InstanceBinding,
+} from "@cmcp/attestation";
 import { auditBundleSchema, type AuditBundle } from "@cmcp/audit/schema";
 import { untrusted } from "@cmcp/boundary";
 import { preset } from "@cmcp/attestation/verify";
@@ -28,7 +34,9 @@ import { CLI, startGateway, StartRefused, type Gateway } from "../gateway/gatewa
 const TOKEN = "token-of-the-only-principal-0123456789";
 /** The command line under test; another build of it, for trying one out. */
 const ENTRY = process.env["CMCP_TEST_CLI"] ?? CLI;
-const NOTHING_MEASURED = `sha256:${createHash("sha256").update(new Uint8Array(32 * 15)).digest("hex")}`;
+const NOTHING_MEASURED = `sha256:${createHash("sha256")
+  .update(new Uint8Array(32 * 15))
+  .digest("hex")}`;
 
 /** A gateway with its TPM, and requests to it. */
 interface Attested {
@@ -38,11 +46,19 @@ interface Attested {
 }
 
 /** Runs the command line under test. */
-function cmcp(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+function cmcp(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env } }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", ENTRY, ...args],
+      { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env } },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -62,8 +78,18 @@ describe("a gateway on a TPM", () => {
   const deployment = async (attestation: string): Promise<string> => {
     deployments += 1;
     const at = join(folder, `d${deployments}`);
-    const tools = [{ name: "echo", url: `http://127.0.0.1:${server.port}/mcp`, inputSchema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] } }];
-    return await deploy(at, { tools, policies: ALLOW_ALL, config: `attestation: {provider: tpm, ${attestation}}\ncatalog: {drift_policy: warn_only}\n` });
+    const tools = [
+      {
+        name: "echo",
+        url: `http://127.0.0.1:${server.port}/mcp`,
+        inputSchema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
+      },
+    ];
+    return await deploy(at, {
+      tools,
+      policies: ALLOW_ALL,
+      config: `attestation: {provider: tpm, ${attestation}}\ncatalog: {drift_policy: warn_only}\n`,
+    });
   };
 
   const freshTpm = async (t: TestContext): Promise<Swtpm | undefined> => {
@@ -77,9 +103,17 @@ describe("a gateway on a TPM", () => {
   };
 
   const start = async (t: TestContext, config: string, swtpm: Swtpm): Promise<Attested> => {
-    const gateway = await startGateway(config, { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: swtpm.socket }, { entry: ENTRY });
+    const gateway = await startGateway(
+      config,
+      { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: swtpm.socket },
+      { entry: ENTRY },
+    );
     t.after(async () => await gateway.stop());
-    const request = async (path: string, init: RequestInit = {}): Promise<Response> => await fetch(`${gateway.url}${path}`, { ...init, headers: { authorization: `Bearer ${TOKEN}`, ...(init.headers as Record<string, string> | undefined) } });
+    const request = async (path: string, init: RequestInit = {}): Promise<Response> =>
+      await fetch(`${gateway.url}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${TOKEN}`, ...(init.headers as Record<string, string> | undefined) },
+      });
     return {
       gateway,
       json: async <T>(path: string, init?: RequestInit) => (await (await request(path, init)).json()) as T,
@@ -87,32 +121,60 @@ describe("a gateway on a TPM", () => {
         await request("/mcp", {
           method: "POST",
           headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
-          body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { message }, _cmcp: { session_id: session } } }),
+          body: JSON.stringify({
+            jsonrpc: "2.0",
+            id: 1,
+            method: "tools/call",
+            params: { name: "echo", arguments: { message }, _cmcp: { session_id: session } },
+          }),
         }),
     };
   };
 
-  const readFileOf = (value: unknown): EvidenceFile => readEvidenceFile(untrusted(new TextEncoder().encode(JSON.stringify(value))));
+  const readFileOf = (value: unknown): EvidenceFile =>
+    readEvidenceFile(untrusted(new TextEncoder().encode(JSON.stringify(value))));
 
   /** Names of the checks that failed, for a relying party that enrolled the TPM's key and expects this launch. */
   const failures = async ({ parts }: EvidenceFile, reportData: Uint8Array, launchDigest: string): Promise<string[]> => {
     assert.ok(parts.provider === "tpm");
     const { tpm } = parts;
     const key = enrolledKey(tpm.attestationKey);
-    const evidence = { quote: tpm.quote.attest, signature: tpm.quote.signature, attestationKey: tpm.attestationKey, certificates: tpm.certificates, registers: new Map([[tpm.bank, tpm.registers]]) };
-    const expected = { reportData, launchDigest: new Uint8Array(Buffer.from(launchDigest.slice("sha256:".length), "hex")) };
-    const { verified, checks } = await verifyTpm({ evidence, ...expected }, { ...STRICT_TPM_POLICY, attestation_key_sha256: [key] }, new Date(), webcrypto);
+    const evidence = {
+      quote: tpm.quote.attest,
+      signature: tpm.quote.signature,
+      attestationKey: tpm.attestationKey,
+      certificates: tpm.certificates,
+      registers: new Map([[tpm.bank, tpm.registers]]),
+    };
+    const expected = {
+      reportData,
+      launchDigest: new Uint8Array(Buffer.from(launchDigest.slice("sha256:".length), "hex")),
+    };
+    const { verified, checks } = await verifyTpm(
+      { evidence, ...expected },
+      { ...STRICT_TPM_POLICY, attestation_key_sha256: [key] },
+      new Date(),
+      webcrypto,
+    );
     assert.ok(verified !== null);
     return checks.filter(({ status }) => status === "failed").map(({ name }) => name);
   };
 
   /** How a policy names a key that was enrolled. */
-  const enrolledKey = (attestationKey: Uint8Array): string => createHash("sha256").update(parseAttestationKey(attestationKey).key.spki).digest("hex");
+  const enrolledKey = (attestationKey: Uint8Array): string =>
+    createHash("sha256").update(parseAttestationKey(attestationKey).key.spki).digest("hex");
 
   /** A policy that appraises nothing but the clock and whose key it is. */
   const authenticOf = async (attestationKey: Uint8Array): Promise<string> => {
     const path = join(folder, "clock.json");
-    await writeFile(path, JSON.stringify({ platforms: ["tpm"], required: [], tpm: { attestation_key_sha256: [enrolledKey(attestationKey)] } }));
+    await writeFile(
+      path,
+      JSON.stringify({
+        platforms: ["tpm"],
+        required: [],
+        tpm: { attestation_key_sha256: [enrolledKey(attestationKey)] },
+      }),
+    );
     return path;
   };
 
@@ -121,7 +183,10 @@ describe("a gateway on a TPM", () => {
     const swtpm = await Swtpm.start();
     assert.ok(swtpm !== null);
     t.after(async () => await swtpm.stop());
-    const evidence = await collectTpm(new Uint8Array(64), Date.now(), { open: async () => await connectTpmSocket(swtpm.socket), eventLogPath: null });
+    const evidence = await collectTpm(new Uint8Array(64), Date.now(), {
+      open: async () => await connectTpmSocket(swtpm.socket),
+      eventLogPath: null,
+    });
     const path = `${like}.stranger`;
     await writeFile(path, JSON.stringify(writeEvidenceFile(evidence)));
     return path;
@@ -145,10 +210,19 @@ describe("a gateway on a TPM", () => {
     const root = claim.gateway.audit_chain.root;
     const reportData = sessionReportData(thumbprintOf(claim), root);
     assert.deepEqual(await failures(file, reportData, gateway.launch_digest), []);
-    assert.deepEqual(await failures(file, sessionReportData(thumbprintOf(claim), "0".repeat(64)), gateway.launch_digest), ["report data"]);
+    assert.deepEqual(
+      await failures(file, sessionReportData(thumbprintOf(claim), "0".repeat(64)), gateway.launch_digest),
+      ["report data"],
+    );
     assert.deepEqual(await failures(file, reportData, `sha256:${"0".repeat(64)}`), ["launch digest"]);
     assert.equal(file.rootEntry?.["entry_hash"], root);
-    assert.equal(`sha256:${createHash("sha256").update(file.launchDocument ?? "").digest("hex")}`, gateway.launch_digest, "the launch document, byte for byte");
+    assert.equal(
+      `sha256:${createHash("sha256")
+        .update(file.launchDocument ?? "")
+        .digest("hex")}`,
+      gateway.launch_digest,
+      "the launch document, byte for byte",
+    );
     assert.equal((file.rootEntry["detail"] as Record<string, unknown>)["launch_digest"], gateway.launch_digest);
 
     const { parts } = file;
@@ -157,16 +231,42 @@ describe("a gateway on a TPM", () => {
     const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
     const policy = preset("vtpm");
     // A software TPM has neither a maker's certificate nor a firmware that logged anything.
-    const appraisal = { ...policy, tpm: { ...policy.tpm, attestation_key_sha256: [enrolled] }, required: policy.required.filter((name) => name !== "event_log") };
-    const expected = { now: new Date(), eatProfile: EAT_PROFILES[0], allowSoftwareOnly: false, appraisal, launchDigest: gateway.launch_digest.slice("sha256:".length), measurements: [claim.trace.runtime.measurement.slice("sha256:".length)] };
+    const appraisal = {
+      ...policy,
+      tpm: { ...policy.tpm, attestation_key_sha256: [enrolled] },
+      required: policy.required.filter((name) => name !== "event_log"),
+    };
+    const expected = {
+      now: new Date(),
+      eatProfile: EAT_PROFILES[0],
+      allowSoftwareOnly: false,
+      appraisal,
+      launchDigest: gateway.launch_digest.slice("sha256:".length),
+      measurements: [claim.trace.runtime.measurement.slice("sha256:".length)],
+    };
     const verdict = await verifyClaim({ claim: text(claim), evidence: text(evidence) }, expected, webcrypto);
-    assert.equal(verdict.outcome, "accepted", JSON.stringify(verdict.checks.filter(({ status }) => status !== "passed")));
-    const stranger = await verifyClaim({ claim: text(claim), evidence: text(evidence) }, { ...expected, appraisal: policy }, webcrypto);
+    assert.equal(
+      verdict.outcome,
+      "accepted",
+      JSON.stringify(verdict.checks.filter(({ status }) => status !== "passed")),
+    );
+    const stranger = await verifyClaim(
+      { claim: text(claim), evidence: text(evidence) },
+      { ...expected, appraisal: policy },
+      webcrypto,
+    );
     assert.equal(stranger.outcome, "rejected", "a key nobody certified or enrolled");
 
     // What the claim itself carries is the quote over the key's thumbprint.
-    const { raw_evidence: raw, quote_signature: signature, cert_chain: chain } = claim.gateway.attestation_evidence ?? {};
-    assert.deepEqual(new Uint8Array(parseQuote(Buffer.from(raw ?? "", "base64")).extraData), new Uint8Array(thumbprintOf(claim)));
+    const {
+      raw_evidence: raw,
+      quote_signature: signature,
+      cert_chain: chain,
+    } = claim.gateway.attestation_evidence ?? {};
+    assert.deepEqual(
+      new Uint8Array(parseQuote(Buffer.from(raw ?? "", "base64")).extraData),
+      new Uint8Array(thumbprintOf(claim)),
+    );
     assert.ok((signature ?? "").length > 0 && chain === undefined);
     assert.equal(claim.gateway.attestation_stale, false);
   });
@@ -176,10 +276,26 @@ describe("a gateway on a TPM", () => {
     if (swtpm === undefined) return;
     const { gateway, json, call } = await start(t, await deployment("validity_seconds: 3600"), swtpm);
     const closed = async (name: string): Promise<{ claim: string; evidence: string }> => {
-      const { result } = (await (await call("hello", name)).json()) as { result: { _meta: Record<string, { session_id?: string }> } };
+      const { result } = (await (await call("hello", name)).json()) as {
+        result: { _meta: Record<string, { session_id?: string }> };
+      };
       const session = Object.values(result._meta).find((meta) => meta.session_id !== undefined)?.session_id ?? "";
       const files = { claim: join(folder, `claim-${name}.json`), evidence: join(folder, `evidence-${name}.json`) };
-      const run = await cmcp(["session", "close", "--url", gateway.url, "--session", session, "--out", files.claim, "--evidence-out", files.evidence], { CMCP_BEARER_TOKEN: TOKEN });
+      const run = await cmcp(
+        [
+          "session",
+          "close",
+          "--url",
+          gateway.url,
+          "--session",
+          session,
+          "--out",
+          files.claim,
+          "--evidence-out",
+          files.evidence,
+        ],
+        { CMCP_BEARER_TOKEN: TOKEN },
+      );
       assert.deepEqual([run.code, run.stdout], [0, `${files.claim}\n${files.evidence}\n`], run.stderr);
       return files;
     };
@@ -188,19 +304,62 @@ describe("a gateway on a TPM", () => {
     const { parts } = readFileOf(instance);
     assert.ok(parts.provider === "tpm");
     const policy = join(folder, "policy.json");
-    await writeFile(policy, JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch"], tpm: { attestation_key_sha256: [enrolledKey(parts.tpm.attestationKey)] } }));
+    await writeFile(
+      policy,
+      JSON.stringify({
+        platforms: ["tpm"],
+        required: ["report_data", "launch"],
+        tpm: { attestation_key_sha256: [enrolledKey(parts.tpm.attestationKey)] },
+      }),
+    );
     const verified = async (claim: string, more: readonly string[]): Promise<number> =>
-      (await cmcp(["verify", claim, "--appraisal-policy", policy, "--launch-digest", gateway.launch_digest.slice("sha256:".length), "--allow-software-only", ...more])).code;
+      (
+        await cmcp([
+          "verify",
+          claim,
+          "--appraisal-policy",
+          policy,
+          "--launch-digest",
+          gateway.launch_digest.slice("sha256:".length),
+          "--allow-software-only",
+          ...more,
+        ])
+      ).code;
     assert.equal(await verified(first.claim, ["--evidence", first.evidence]), 0);
     assert.equal(await verified(second.claim, ["--evidence", second.evidence]), 0);
     assert.equal(await verified(first.claim, ["--evidence", second.evidence]), 10, "another session's evidence");
     assert.equal(await verified(first.claim, []), 10, "no evidence");
-    assert.equal(await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", first.evidence]), 0);
-    assert.equal(await verified(first.claim, ["--evidence", first.evidence, "--earlier-evidence", second.evidence]), 10, "the clock went back");
+    assert.equal(
+      await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", first.evidence]),
+      0,
+    );
+    assert.equal(
+      await verified(first.claim, ["--evidence", first.evidence, "--earlier-evidence", second.evidence]),
+      10,
+      "the clock went back",
+    );
     const stranger = await otherTpmEvidence(t, second.evidence);
-    assert.equal(await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", stranger]), 10, "another TPM's clock");
+    assert.equal(
+      await verified(second.claim, ["--evidence", second.evidence, "--earlier-evidence", stranger]),
+      10,
+      "another TPM's clock",
+    );
 
-    const alone = async (evidence: string, earlier: string): Promise<number> => (await cmcp(["evidence", "verify", "--platform", "tpm", "--evidence", evidence, "--earlier", earlier, "--policy", await authenticOf(parts.tpm.attestationKey)])).code;
+    const alone = async (evidence: string, earlier: string): Promise<number> =>
+      (
+        await cmcp([
+          "evidence",
+          "verify",
+          "--platform",
+          "tpm",
+          "--evidence",
+          evidence,
+          "--earlier",
+          earlier,
+          "--policy",
+          await authenticOf(parts.tpm.attestationKey),
+        ])
+      ).code;
     assert.equal(await alone(second.evidence, first.evidence), 0);
     assert.equal(await alone(first.evidence, second.evidence), 10, "the clock went back");
     assert.equal(await alone(second.evidence, stranger), 10);
@@ -211,21 +370,49 @@ describe("a gateway on a TPM", () => {
     if (swtpm === undefined) return;
     const { gateway, json } = await start(t, await deployment("validity_seconds: 3600"), swtpm);
     const nonce = "0123456789abcdef";
-    const { binding, evidence_file: evidence } = await json<{ binding: InstanceBinding; evidence_file: unknown }>(`/attestation?nonce=${nonce}`);
+    const { binding, evidence_file: evidence } = await json<{ binding: InstanceBinding; evidence_file: unknown }>(
+      `/attestation?nonce=${nonce}`,
+    );
     assert.equal(binding.nonce, nonce);
     const thumbprint = jwkThumbprint({ kty: "OKP", crv: "Ed25519", x: binding.keys["signing"] ?? "" });
-    assert.deepEqual(await failures(readFileOf(evidence), instanceReportData(thumbprint, binding), gateway.launch_digest), []);
-    assert.deepEqual(await failures(readFileOf(evidence), instanceReportData(thumbprint, { ...binding, nonce: "another-nonce-00" }), gateway.launch_digest), ["report data"]);
+    assert.deepEqual(
+      await failures(readFileOf(evidence), instanceReportData(thumbprint, binding), gateway.launch_digest),
+      [],
+    );
+    assert.deepEqual(
+      await failures(
+        readFileOf(evidence),
+        instanceReportData(thumbprint, { ...binding, nonce: "another-nonce-00" }),
+        gateway.launch_digest,
+      ),
+      ["report data"],
+    );
     const { parts } = readFileOf(evidence);
     assert.ok(parts.provider === "tpm");
     const path = join(folder, "instance.json");
     await writeFile(path, JSON.stringify(evidence));
     const policy = await authenticOf(parts.tpm.attestationKey);
     const verified = async (challenge: string): Promise<number> =>
-      (await cmcp(["evidence", "verify", "--platform", "tpm", "--evidence", path, "--policy", policy, "--launch-digest", gateway.launch_digest.slice("sha256:".length), "--report-data", Buffer.from(instanceReportData(thumbprint, { ...binding, nonce: challenge })).toString("hex")])).code;
+      (
+        await cmcp([
+          "evidence",
+          "verify",
+          "--platform",
+          "tpm",
+          "--evidence",
+          path,
+          "--policy",
+          policy,
+          "--launch-digest",
+          gateway.launch_digest.slice("sha256:".length),
+          "--report-data",
+          Buffer.from(instanceReportData(thumbprint, { ...binding, nonce: challenge })).toString("hex"),
+        ])
+      ).code;
     assert.deepEqual([await verified(nonce), await verified("another-nonce-00")], [0, 10], "with the command line");
     let refused: { error?: { code?: string } } = {};
-    for (let asked = 0; asked < 40 && refused.error === undefined; asked += 1) refused = await json(`/attestation?nonce=${nonce}`);
+    for (let asked = 0; asked < 40 && refused.error === undefined; asked += 1)
+      refused = await json(`/attestation?nonce=${nonce}`);
     assert.equal(refused.error?.code, "OVERLOADED");
   });
 
@@ -239,7 +426,10 @@ describe("a gateway on a TPM", () => {
     await again.gateway.stop();
     await writeFile(config, (await readFile(config, "utf8")).replace("3600", "3601"));
     const env = { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: swtpm.socket };
-    await assert.rejects(startGateway(config, env, { entry: ENTRY }), (thrown) => thrown instanceof StartRefused && thrown.output.includes("LAUNCH_DIGEST_MISMATCH"));
+    await assert.rejects(
+      startGateway(config, env, { entry: ENTRY }),
+      (thrown) => thrown instanceof StartRefused && thrown.output.includes("LAUNCH_DIGEST_MISMATCH"),
+    );
   });
 
   test("another measurement than the expected one stops the start", async (t) => {
@@ -247,7 +437,10 @@ describe("a gateway on a TPM", () => {
     if (swtpm === undefined) return;
     const config = await deployment(`expected_measurement: 'sha256:${"0".repeat(64)}'`);
     const env = { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: swtpm.socket };
-    await assert.rejects(startGateway(config, env, { entry: ENTRY }), (thrown) => thrown instanceof StartRefused && thrown.output.includes("EVIDENCE_MEASUREMENT_MISMATCH"));
+    await assert.rejects(
+      startGateway(config, env, { entry: ENTRY }),
+      (thrown) => thrown instanceof StartRefused && thrown.output.includes("EVIDENCE_MEASUREMENT_MISMATCH"),
+    );
   });
 
   /** Waits until something holds; the deadline only ends a test that would never pass. */
@@ -263,9 +456,14 @@ describe("a gateway on a TPM", () => {
     test(`reports are refreshed in open sessions; without them the gateway ${policy === "fail_closed" ? "stops serving" : "serves and says so"}`, async (t) => {
       const swtpm = await freshTpm(t);
       if (swtpm === undefined) return;
-      const { json, call } = await start(t, await deployment(`validity_seconds: 2, staleness_policy: ${policy}`), swtpm);
+      const { json, call } = await start(
+        t,
+        await deployment(`validity_seconds: 2, staleness_policy: ${policy}`),
+        swtpm,
+      );
       await call("first");
-      const session = async (): Promise<AuditBundle> => auditBundleSchema.parse(await json("/audit/export?session_id=s"));
+      const session = async (): Promise<AuditBundle> =>
+        auditBundleSchema.parse(await json("/audit/export?session_id=s"));
       const types = async (): Promise<string[]> => (await session()).entries.map(({ entry_type: type }) => type);
       await until(async () => (await types()).includes("attestation_refresh"));
       assert.equal((await call("the session goes on")).status, 200);

@@ -9,7 +9,16 @@ import { packageNamed } from "../../enclave-image/src/lock/lock.ts";
 import { ROOT } from "../gateway/deployment.ts";
 
 /** The program and every library it is linked with, the C library included: the machine's may be too old for it. */
-const PACKAGES = ["libc6", "libseccomp2", "libssl3t64", "libtpms0", "libzstd1", "swtpm", "swtpm-libs", "zlib1g"] as const;
+const PACKAGES = [
+  "libc6",
+  "libseccomp2",
+  "libssl3t64",
+  "libtpms0",
+  "libzstd1",
+  "swtpm",
+  "swtpm-libs",
+  "zlib1g",
+] as const;
 const PROGRAM = "usr/bin/swtpm";
 
 const target = join(ROOT, ".cache/swtpm");

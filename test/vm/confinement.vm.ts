@@ -12,7 +12,15 @@ import { guestReport } from "./report.ts";
 /** The initramfs unpacked, and what runs in it; docs say 256 MB at rest. */
 const MAX_USED = 256 * 1024 * 1024;
 /** Every file system, and whether anything in it may be changed through it. */
-const MOUNTS = { "/": "ro", "/usr": "ro", "/run": "ro", "/dev": "rw", "/proc": "rw", "/sys": "rw", "/sys/kernel/security": "rw" } as const;
+const MOUNTS = {
+  "/": "ro",
+  "/usr": "ro",
+  "/run": "ro",
+  "/dev": "rw",
+  "/proc": "rw",
+  "/sys": "rw",
+  "/sys/kernel/security": "rw",
+} as const;
 const SETTINGS = {
   "kernel/modules_disabled": "1",
   "kernel/kexec_load_disabled": "1",
@@ -33,8 +41,11 @@ const SETTINGS = {
 const INIT = join(import.meta.dirname, "../../enclave-image/native/init.c");
 
 test("every setting of PID 1 has a reason before it and is looked at here", () => {
-  const [, table = ""] = /static const char \*const settings\[\]\[2\] = \{\n(.*?)\n\t\};/s.exec(readFileSync(INIT, "utf8")) ?? [];
-  const settings = Object.fromEntries([...table.matchAll(/\{ "\/proc\/sys\/([^"]+)", "([^"]+)" \},/g)].map(([, name = "", value = ""]) => [name, value]));
+  const [, table = ""] =
+    /static const char \*const settings\[\]\[2\] = \{\n(.*?)\n\t\};/s.exec(readFileSync(INIT, "utf8")) ?? [];
+  const settings = Object.fromEntries(
+    [...table.matchAll(/\{ "\/proc\/sys\/([^"]+)", "([^"]+)" \},/g)].map(([, name = "", value = ""]) => [name, value]),
+  );
   // `kernel/panic` comes from the command line.
   const { "kernel/panic": _, ...own } = SETTINGS;
   assert.deepEqual(settings, own);
@@ -44,7 +55,11 @@ test("every setting of PID 1 has a reason before it and is looked at here", () =
 /** As the SEV-SNP image boots: the kernel sees no ACPI and one processor, though the host gives it two. */
 function withoutAcpi(machine: Machine): Machine {
   if ("unified" in machine.boot) return machine;
-  return { ...machine, processors: 2, boot: { ...machine.boot, commandLine: `acpi=off nr_cpus=1 ${machine.boot.commandLine}` } };
+  return {
+    ...machine,
+    processors: 2,
+    boot: { ...machine.boot, commandLine: `acpi=off nr_cpus=1 ${machine.boot.commandLine}` },
+  };
 }
 
 const SHAPES = [
@@ -62,7 +77,8 @@ for (const { name, shape, hostsInputs } of SHAPES) {
 
     await t.test("it is nobody: no uid 0, no group, no capability, none to be had", () => {
       assert.deepEqual(facts.user, [10001, 10001, 10001, 10001]);
-      for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) assert.equal(facts.status[set], "0000000000000000", set);
+      for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        assert.equal(facts.status[set], "0000000000000000", set);
       assert.equal(facts.status["NoNewPrivs"], "1");
       assert.equal(facts.status["Groups"]?.trim(), "");
     });
@@ -73,14 +89,27 @@ for (const { name, shape, hostsInputs } of SHAPES) {
       assert.match(facts.limits, /^Max processes +64 +64 /m);
     });
     await t.test("it is told where to listen and what the machine was started as, and nothing else", () => {
-      assert.deepEqual(facts.environment, { CMCP_ENCLAVE_LISTEN: "vsock:5000", CMCP_HOST_SERVICES: "vsock:2:6000", CMCP_VSOCK_ADDON: "/lib/cmcp/vsock.node", CMCP_IMAGE_PLATFORM: "none" });
+      assert.deepEqual(facts.environment, {
+        CMCP_ENCLAVE_LISTEN: "vsock:5000",
+        CMCP_HOST_SERVICES: "vsock:2:6000",
+        CMCP_VSOCK_ADDON: "/lib/cmcp/vsock.node",
+        CMCP_IMAGE_PLATFORM: "none",
+      });
     });
     await t.test("there is no network: no interface, no socket but vsock", () => {
       assert.deepEqual(facts.interfaces, []);
-      assert.deepEqual(facts.network, { tcp: "EAFNOSUPPORT", tcp6: "EAFNOSUPPORT", unix: "EAFNOSUPPORT", udp: "EAFNOSUPPORT" });
+      assert.deepEqual(facts.network, {
+        tcp: "EAFNOSUPPORT",
+        tcp6: "EAFNOSUPPORT",
+        unix: "EAFNOSUPPORT",
+        udp: "EAFNOSUPPORT",
+      });
     });
     await t.test("nothing can be written where files are, and no program started from elsewhere", () => {
-      assert.deepEqual(Object.fromEntries(Object.entries(facts.mounts).map(([point, { options }]) => [point, options[0]])), MOUNTS);
+      assert.deepEqual(
+        Object.fromEntries(Object.entries(facts.mounts).map(([point, { options }]) => [point, options[0]])),
+        MOUNTS,
+      );
       for (const [point, { options }] of Object.entries(facts.mounts)) {
         assert.ok(options.includes("nosuid"), point);
         if (point !== "/" && point !== "/usr") assert.ok(options.includes("noexec"), point);
@@ -89,21 +118,32 @@ for (const { name, shape, hostsInputs } of SHAPES) {
     await t.test("the kernel is closed behind it", () => {
       assert.deepEqual(facts.settings, SETTINGS);
       assert.match(facts.lockdown, /\[confidentiality\]/);
-      assert.deepEqual(facts.modules.toSorted(), ["erofs", "libcrc32c", "vmw_vsock_virtio_transport", "vmw_vsock_virtio_transport_common", "vsock"]);
+      assert.deepEqual(facts.modules.toSorted(), [
+        "erofs",
+        "libcrc32c",
+        "vmw_vsock_virtio_transport",
+        "vmw_vsock_virtio_transport_common",
+        "vsock",
+      ]);
       assert.deepEqual(facts.processes, [facts.status["Pid"]], "it sees no process but itself");
     });
-    await t.test("the host hands it no random numbers and no configuration, and without ACPI no tables and no second processor", () => {
-      assert.deepEqual(facts.hostsInputs, hostsInputs);
-      assert.equal(facts.randomSources, "none");
-      assert.equal(facts.processors, 1);
-    });
+    await t.test(
+      "the host hands it no random numbers and no configuration, and without ACPI no tables and no second processor",
+      () => {
+        assert.deepEqual(facts.hostsInputs, hostsInputs);
+        assert.equal(facts.randomSources, "none");
+        assert.equal(facts.processors, 1);
+      },
+    );
     await t.test("of the kernel's own parts, those do not start that the command line names", () => {
       assert.ok(facts.algorithms.includes("sha256"), "the list is of this kernel");
       assert.ok(!facts.algorithms.includes("jitterentropy_rng"));
     });
     await t.test("it fits into the memory that is promised", () => {
       assert.ok(facts.memory.used <= MAX_USED, `${facts.memory.used} bytes are in use`);
-      t.diagnostic(`resident ${Math.round(facts.memory.resident / 1e6)} MB, machine ${Math.round(facts.memory.used / 1e6)} MB, script after ${facts.uptime} s`);
+      t.diagnostic(
+        `resident ${Math.round(facts.memory.resident / 1e6)} MB, machine ${Math.round(facts.memory.used / 1e6)} MB, script after ${facts.uptime} s`,
+      );
     });
   });
 }

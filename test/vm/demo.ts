@@ -20,10 +20,18 @@ const startedAt = performance.now();
 const seconds = (): string => ((performance.now() - startedAt) / 1000).toFixed(1);
 /** What `cmcp verify` says first and where it failed, as lines. */
 const verdict = ({ outcome, completeness, assurance, failed, checks }: Judgement): string =>
-  [`${outcome.toUpperCase()} (${completeness}; assurance: ${assurance})`, ...checks.filter(({ name }) => ["image", "launch digest", "report data", "event log"].includes(name)).map(({ name, why }) => `  ${name}: ${why}`), ...failed.map((name) => `  FAILED ${name}`)].join("\n");
+  [
+    `${outcome.toUpperCase()} (${completeness}; assurance: ${assurance})`,
+    ...checks
+      .filter(({ name }) => ["image", "launch digest", "report data", "event log"].includes(name))
+      .map(({ name, why }) => `  ${name}: ${why}`),
+    ...failed.map((name) => `  FAILED ${name}`),
+  ].join("\n");
 
 step(1, "cmcp start boots the published image in a machine with a TPM; host and enclave meet over vsock");
-say("its configuration says launcher: qemu and where the image is; QEMU emulates every instruction, so this takes a while");
+say(
+  "its configuration says launcher: qemu and where the image is; QEMU emulates every instruction, so this takes a while",
+);
 say("kernel, initramfs and command line are out/image as it is: no console, so nothing of the guest is seen");
 try {
   const scene = await startScene(folder);
@@ -38,11 +46,17 @@ try {
     expectCall(early.allowed, "send_message is allowed in a session that has seen nothing sensitive");
     const record = await agent.call("get_patient_record", { patient_id: "P-1001" });
     show("get_patient_record P-1001", record, true);
-    expectCall(record.allowed && !JSON.stringify(record).includes("078-05-1120"), "the social security number is redacted");
+    expectCall(
+      record.allowed && !JSON.stringify(record).includes("078-05-1120"),
+      "the social security number is redacted",
+    );
     const message = await agent.call("send_message", { to: "friend@example.org", text: "guess what I read" });
     show("send_message, after it", message);
     expectCall(!message.allowed, "send_message is denied once the session has seen health data");
-    expectCall(scene.records.calls.filter(({ tool }) => tool === "send_message").length === 1, "the denied message never left the machine");
+    expectCall(
+      scene.records.calls.filter(({ tool }) => tool === "send_message").length === 1,
+      "the denied message never left the machine",
+    );
 
     step(3, "The session is closed; its claim carries a quote of the machine's TPM");
     const files = await scene.closeSession((message.receipt as { session_id: string }).session_id);
@@ -56,7 +70,10 @@ try {
     step(4, "An auditor verifies it against the published measurements.json and the launch document");
     const claimed: Claimed = { ...files, policy: "vtpm" };
     const unknown = await verified(claimed);
-    expectCall(unknown.code === 10 && unknown.failed.join() === "attestation key binding EVIDENCE_CHAIN_INVALID", "only the maker of the software TPM is unknown");
+    expectCall(
+      unknown.code === 10 && unknown.failed.join() === "attestation key binding EVIDENCE_CHAIN_INVALID",
+      "only the maker of the software TPM is unknown",
+    );
     say("everything holds but one: nobody vouches for the maker of this TPM, because this machine's owner made it");
     const policy = join(out, "policy.json");
     await writeFile(policy, enrolled(unknownKey(unknown), true));

@@ -12,7 +12,15 @@ const NATIVE = join(import.meta.dirname, "../../enclave-image/native");
 test("PID 1 goes no further on an unseeded random generator", async (t) => {
   const folder = temporaryFolder(t);
   const program = join(folder, "init");
-  writeFileSync(program, compileStatic(await toolchain(), [join(import.meta.dirname, "programs/play-entropy.c"), join(NATIVE, "seccomp.c")], folder), { mode: 0o755 });
+  writeFileSync(
+    program,
+    compileStatic(
+      await toolchain(),
+      [join(import.meta.dirname, "programs/play-entropy.c"), join(NATIVE, "seccomp.c")],
+      folder,
+    ),
+    { mode: 0o755 },
+  );
   const unseeded = spawnSync(program, ["unseeded"], { encoding: "utf8" });
   assert.deepEqual([unseeded.status, /the random generator is not seeded/.test(unseeded.stderr)], [1, true]);
   assert.equal(spawnSync(program, ["seeded"]).status, 0);

@@ -14,15 +14,55 @@ const { SIGSYS } = constants.signals;
 test("under the runtime's filter only threads, vsock and files are left", async (t) => {
   const folder = temporaryFolder(t);
   const program = join(folder, "try-filter");
-  writeFileSync(program, compileStatic(await toolchain(), [join(import.meta.dirname, "programs/try-filter.c"), join(import.meta.dirname, "../../enclave-image/native/seccomp.c")], folder), { mode: 0o755 });
+  writeFileSync(
+    program,
+    compileStatic(
+      await toolchain(),
+      [
+        join(import.meta.dirname, "programs/try-filter.c"),
+        join(import.meta.dirname, "../../enclave-image/native/seccomp.c"),
+      ],
+      folder,
+    ),
+    { mode: 0o755 },
+  );
   const { stdout, status } = spawnSync(program, { encoding: "utf8" });
   assert.equal(status, 0);
-  const answers = Object.fromEntries(stdout.trim().split("\n").map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
-  const absent = ["ptrace", "process-vm-readv", "mount", "unshare", "setns", "bpf", "io-uring", "userfaultfd", "perf", "keyctl", "kexec", "module", "reboot", "setuid", "chmod", "unlink", "socketpair", "vfork"];
+  const answers = Object.fromEntries(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
+  );
+  const absent = [
+    "ptrace",
+    "process-vm-readv",
+    "mount",
+    "unshare",
+    "setns",
+    "bpf",
+    "io-uring",
+    "userfaultfd",
+    "perf",
+    "keyctl",
+    "kexec",
+    "module",
+    "reboot",
+    "setuid",
+    "chmod",
+    "unlink",
+    "socketpair",
+    "vfork",
+  ];
   assert.deepEqual(answers, {
     "x32 signal": SIGSYS,
     "i386 signal": SIGSYS,
-    ...Object.fromEntries(["socket-inet", "socket-inet6", "socket-unix", "socket-packet", "socket-netlink-audit"].map((name) => [name, EAFNOSUPPORT])),
+    ...Object.fromEntries(
+      ["socket-inet", "socket-inet6", "socket-unix", "socket-packet", "socket-netlink-audit"].map((name) => [
+        name,
+        EAFNOSUPPORT,
+      ]),
+    ),
     "socket-netlink-route": 0,
     fork: EPERM,
     thread: 0,

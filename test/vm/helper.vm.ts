@@ -18,16 +18,24 @@ test("the helper and the processor's guest devices", async (t) => {
     return { status, stdout, stderr: stderr.toString() };
   };
 
-  await t.test("the key of SEV-SNP is asked for with the level and the committed TCB of this guest's own report", () => {
-    const { status, stdout } = helper("answers", "snp-key");
-    assert.deepEqual([status, [...stdout]], [0, Array.from({ length: 32 }, (_, index) => 0x40 + index)]);
-  });
+  await t.test(
+    "the key of SEV-SNP is asked for with the level and the committed TCB of this guest's own report",
+    () => {
+      const { status, stdout } = helper("answers", "snp-key");
+      assert.deepEqual([status, [...stdout]], [0, Array.from({ length: 32 }, (_, index) => 0x40 + index)]);
+    },
+  );
   await t.test("the TDREPORT is made for nobody and handed out whole", () => {
     const { status, stdout } = helper("answers", "tdx-report");
     assert.deepEqual([status, [...stdout]], [0, Array.from({ length: 1024 }, (_, index) => index & 0xff)]);
   });
   await t.test("refused, answered with a status, or asked for what there is not, it prints nothing and fails", () => {
-    for (const [play, request, message, code] of [["refuses", "snp-key", /firmware refused/, 1], ["status", "snp-key", /answered with a status/, 1], ["refuses", "tdx-report", /TDX module refused/, 1], ["answers", "keys", /usage/, 2]] as const) {
+    for (const [play, request, message, code] of [
+      ["refuses", "snp-key", /firmware refused/, 1],
+      ["status", "snp-key", /answered with a status/, 1],
+      ["refuses", "tdx-report", /TDX module refused/, 1],
+      ["answers", "keys", /usage/, 2],
+    ] as const) {
       const { status, stdout, stderr } = helper(play, request);
       assert.deepEqual([status, stdout.length], [code, 0], `${play} ${request}`);
       assert.match(stderr, message);
@@ -35,8 +43,15 @@ test("the helper and the processor's guest devices", async (t) => {
   });
   await t.test("without a device it says which is missing", async () => {
     const own = join(folder, "own");
-    writeFileSync(own, compileStatic(await toolchain(), [join(import.meta.dirname, "../../enclave-image/native/helper.c")], folder), { mode: 0o755 });
-    for (const [request, device] of [["snp-key", "/dev/sev-guest"], ["tdx-report", "/dev/tdx_guest"]] as const) {
+    writeFileSync(
+      own,
+      compileStatic(await toolchain(), [join(import.meta.dirname, "../../enclave-image/native/helper.c")], folder),
+      { mode: 0o755 },
+    );
+    for (const [request, device] of [
+      ["snp-key", "/dev/sev-guest"],
+      ["tdx-report", "/dev/tdx_guest"],
+    ] as const) {
       const { status, stdout, stderr } = spawnSync(own, [request]);
       assert.deepEqual([status, stdout.length, stderr.toString().includes(device)], [1, 0, true]);
     }

@@ -55,7 +55,8 @@ function machineOf(platform: Platform, initramfs: string, words: string): Machin
   return {
     platform,
     boot: { kernel: published("vmlinuz"), initramfs, commandLine: words },
-    firmware: platform === "vtpm" ? { code: published("OVMF_CODE_4M.fd"), variables: published("OVMF_VARS_4M.fd") } : null,
+    firmware:
+      platform === "vtpm" ? { code: published("OVMF_CODE_4M.fd"), variables: published("OVMF_VARS_4M.fd") } : null,
     memoryMegabytes: 512,
     processors: 1,
     processorModel: PROCESSOR,
@@ -71,10 +72,17 @@ export function temporaryFolder(t: Pick<TestContext, "after">): string {
 }
 
 /** Starts a machine under emulation and stops it after the test; what it printed goes with a failure. */
-export async function started(t: Pick<TestContext, "after" | "diagnostic">, machine: Machine, folder: string): Promise<EnclaveMachine> {
+export async function started(
+  t: Pick<TestContext, "after" | "diagnostic">,
+  machine: Machine,
+  folder: string,
+): Promise<EnclaveMachine> {
   const { log, text } = memoryLog();
   try {
-    const running = await startMachine({ machine, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+    const running = await startMachine(
+      { machine, programs: await programs(), vsock: { kind: "daemon" }, folder, log },
+      ["tcg"],
+    );
     t.after(() => running.stop());
     return running;
   } catch (thrown) {

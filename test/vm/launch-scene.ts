@@ -18,8 +18,13 @@ export const ENTRY = fileURLToPath(new URL("../../packages/cli/src/main.ts", imp
 export async function debugImage(folder: string): Promise<string> {
   const image = join(folder, "image");
   await mkdir(image);
-  for (const name of ["vmlinuz", "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"]) await symlink(published(name), join(image, name));
-  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "../../../packages/enclave/src/main.ts" } }, join(image, "initramfs.cpio.zst"));
+  for (const name of ["vmlinuz", "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"])
+    await symlink(published(name), join(image, name));
+  await writeOverlaid(
+    published("initramfs.cpio.zst"),
+    { scripts: { "enclave.cjs": "../../../packages/enclave/src/main.ts" } },
+    join(image, "initramfs.cpio.zst"),
+  );
   await writeFile(join(image, "cmdline-vtpm"), commandLine("vtpm", "debug"));
   return image;
 }
@@ -40,7 +45,9 @@ export function processesWith(text: string): number[] {
 
 /** What QEMU says about an object's properties. */
 export async function propertiesOf(object: string): Promise<readonly string[]> {
-  const { qemu: [program, ...args] } = await programs();
+  const {
+    qemu: [program, ...args],
+  } = await programs();
   const { stdout } = spawnSync(program, [...args, "-object", `${object},help`], { encoding: "utf8" });
   return [...stdout.matchAll(/^ {2}([a-z0-9-]+)=/gm)].map(([, name = ""]) => name);
 }

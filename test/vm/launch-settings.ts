@@ -17,7 +17,11 @@ export async function emulatorPath(folder: string): Promise<string> {
   const path = join(folder, "bin");
   await mkdir(path);
   const { qemu, vsockDaemon, swtpm, dataFolders } = await programs();
-  const commands = { "qemu-system-x86_64": [...qemu, ...dataFolders.flatMap((data) => ["-L", data])], "vhost-device-vsock": vsockDaemon, swtpm };
+  const commands = {
+    "qemu-system-x86_64": [...qemu, ...dataFolders.flatMap((data) => ["-L", data])],
+    "vhost-device-vsock": vsockDaemon,
+    swtpm,
+  };
   for (const [name, words] of Object.entries(commands)) {
     await writeFile(join(path, name), `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
     await chmod(join(path, name), 0o755);

@@ -60,8 +60,17 @@ async function deployment(t: TestContext, launcher: string): Promise<Deployment>
   });
   t.after(() => server.close());
   await mkdir(join(folder, "d"));
-  const config = await deploy(join(folder, "d"), { tools: [{ name: "echo", url: server.url }], policies: ALLOW_ALL, config: `attestation: {provider: tpm}\n${launcher}` });
-  return { folder, config, environment: { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, PATH: shared.path, TMPDIR: shared.folder }, hanging: () => (asked = Promise.withResolvers<void>()).promise };
+  const config = await deploy(join(folder, "d"), {
+    tools: [{ name: "echo", url: server.url }],
+    policies: ALLOW_ALL,
+    config: `attestation: {provider: tpm}\n${launcher}`,
+  });
+  return {
+    folder,
+    config,
+    environment: { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN, PATH: shared.path, TMPDIR: shared.folder },
+    hanging: () => (asked = Promise.withResolvers<void>()).promise,
+  };
 }
 
 /** Process ids of the programs of this file's machines: each is told a path in their folder. */
@@ -88,11 +97,15 @@ async function gatewayOf(t: TestContext, { config, environment }: Deployment): P
 }
 
 async function logged(log: () => string, text: string, times = 1): Promise<void> {
-  for (const deadline = Date.now() + UP_MS; log().split(text).length <= times; await delay(100)) assert.ok(Date.now() < deadline, `${text} was not logged ${times} times`);
+  for (const deadline = Date.now() + UP_MS; log().split(text).length <= times; await delay(100))
+    assert.ok(Date.now() < deadline, `${text} was not logged ${times} times`);
 }
 
 async function refusalOf(starting: Promise<Gateway>): Promise<{ code: string | undefined; exit: number | null }> {
-  const thrown: unknown = await starting.then((gateway) => gateway.stop(), (error: unknown) => error);
+  const thrown: unknown = await starting.then(
+    (gateway) => gateway.stop(),
+    (error: unknown) => error,
+  );
   assert.ok(thrown instanceof StartRefused, "the start was refused");
   return { code: /"code":"([A-Z_]+)"/.exec(thrown.output)?.[1], exit: thrown.exitCode };
 }
@@ -101,7 +114,10 @@ test("cmcp start boots the image, answers through it, and survives the machine's
   const deployed = await deployment(t, qemu());
   const gateway = await gatewayOf(t, deployed);
   const ready = gateway as Gateway & Record<string, unknown>;
-  assert.deepEqual([ready["launcher"], ready["isolation"], ready["measured_by"], ready["bearer_principals"]], ["qemu", "machine", "host-tpm", "host-asserted"]);
+  assert.deepEqual(
+    [ready["launcher"], ready["isolation"], ready["measured_by"], ready["bearer_principals"]],
+    ["qemu", "machine", "host-tpm", "host-asserted"],
+  );
   const client = clientOf(gateway, TOKEN);
   const status = await client.json("/v1/status");
   assert.equal(status["isolation"], "network-namespace", "the enclave sees no network");
@@ -155,7 +171,11 @@ test("a machine somebody else started is served, by one gateway at a time, and l
 });
 
 /** A host in this process, whose machine is given up as soon as it is not to be reached. */
-async function hostOf(t: TestContext, deployed: Deployment, launch?: Uint8Array): Promise<{ host: Host; log: () => string }> {
+async function hostOf(
+  t: TestContext,
+  deployed: Deployment,
+  launch?: Uint8Array,
+): Promise<{ host: Host; log: () => string }> {
   const inputs = await readLaunchInputs(deployed.config, deployed.environment);
   const { log, text } = memoryLog();
   const host = await startHost({
@@ -193,7 +213,9 @@ test("a vsock daemon that stalls costs the machine, not the gateway", async (t) 
   await up;
   assert.match(log(), /can be reached no more/);
   assert.notEqual(host.enclavePid, first);
-  const answer = await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  const answer = await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
   assert.equal(answer.status, 200);
   assert.ok(!existsSync(`/proc/${daemon}`));
 });
@@ -201,10 +223,18 @@ test("a vsock daemon that stalls costs the machine, not the gateway", async (t) 
 test("agents that go away while a stream is opened for them cost nobody the machine", async (t) => {
   const { host, log } = await hostOf(t, await deployment(t, qemu()));
   const first = host.enclavePid;
-  const ask = async (signal: AbortSignal): Promise<number> => (await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, { headers: { authorization: `Bearer ${TOKEN}` }, signal })).status;
+  const ask = async (signal: AbortSignal): Promise<number> =>
+    (
+      await fetch(`http://127.0.0.1:${host.address.port}/v1/status`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+        signal,
+      })
+    ).status;
   let gone = 0;
   for (let round = 0; round < IMPATIENT.rounds; round += 1) {
-    await Promise.all(Array.from({ length: IMPATIENT.agents }, (_, agent) => ask(AbortSignal.timeout(agent)).catch(() => (gone += 1))));
+    await Promise.all(
+      Array.from({ length: IMPATIENT.agents }, (_, agent) => ask(AbortSignal.timeout(agent)).catch(() => (gone += 1))),
+    );
   }
   assert.ok(gone > IMPATIENT.rounds, `${gone} went away`);
   // So many at once are more than the guest takes up at once.
@@ -229,7 +259,10 @@ test("a document that asks for no hardware is refused by a machine with a TPM: i
   const config = join(deployed.folder, "d/software.yaml");
   writeFileSync(config, "attestation: {provider: software-only}\n");
   const { document } = await readLaunchInputs(config, deployed.environment);
-  await assert.rejects(hostOf(t, deployed, document), { code: "ATTESTATION_PROVIDER_UNSUPPORTED", message: /software-only is not what this image was started as: its command line says vtpm/ });
+  await assert.rejects(hostOf(t, deployed, document), {
+    code: "ATTESTATION_PROVIDER_UNSUPPORTED",
+    message: /software-only is not what this image was started as: its command line says vtpm/,
+  });
   assert.deepEqual([programsOfMachines(), runtimeFolders()], [[], []]);
 });
 
@@ -238,29 +271,52 @@ test("nothing is served before the launch document, which may be late and comes 
   const quiet = memoryLog().log;
   const store = new BlobStore(null);
   t.after(() => store.close());
-  const services = await listenServices(hybridVsockSocket(join(folder, "vsock"), SERVICES_PORT), { relay: new EgressRelay(egressAllowList([]), quiet), store, log: quiet });
+  const services = await listenServices(hybridVsockSocket(join(folder, "vsock"), SERVICES_PORT), {
+    relay: new EgressRelay(egressAllowList([]), quiet),
+    store,
+    log: quiet,
+  });
   t.after(() => services.close());
   const machine = await started(t, debugMachine("vtpm", join(shared.image, "initramfs.cpio.zst")), folder);
   const pool = new ExchangePool(machine.dialer, { maxStreams: 2 });
   t.after(() => pool.close());
-  const { document, provision } = await readLaunchInputs((await deployment(t, qemu())).config, { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
+  const { document, provision } = await readLaunchInputs((await deployment(t, qemu())).config, {
+    CMCP_DEV_MODE: "1",
+    CMCP_BEARER_TOKEN: TOKEN,
+  });
   const send = async (opening: Opening, body: Uint8Array): Promise<number> => {
     const exchange = await pool.open(opening);
     const sent = exchange.write(body).then(() => exchange.end());
-    const { status } = await Promise.race([exchange.head, sent.then(() => exchange.head, () => exchange.head)]);
+    const { status } = await Promise.race([
+      exchange.head,
+      sent.then(
+        () => exchange.head,
+        () => exchange.head,
+      ),
+    ]);
     return status;
   };
-  const request: Opening = { t: "request", method: "GET", path: "/v1/status", headers: { authorization: `Bearer ${TOKEN}` } };
+  const request: Opening = {
+    t: "request",
+    method: "GET",
+    path: "/v1/status",
+    headers: { authorization: `Bearer ${TOKEN}` },
+  };
   await assert.rejects(send(request, new Uint8Array(1)), { code: "PHASE_VIOLATION" });
   await assert.rejects(send({ t: "provision" }, provision), { code: "PHASE_VIOLATION" });
   assert.equal(await send({ t: "launch" }, document), 200);
   await assert.rejects(send({ t: "launch" }, document), { code: "PHASE_VIOLATION" });
   assert.equal(await send({ t: "provision" }, provision), 200);
-  assert.deepEqual(await machine.stop(), { exitCode: 0, exitSignal: undefined }, "QEMU ends in order when it is told to");
+  assert.deepEqual(
+    await machine.stop(),
+    { exitCode: 0, exitSignal: undefined },
+    "QEMU ends in order when it is told to",
+  );
 });
 
 test("the locked QEMU knows every property a SEV-SNP machine is started with", async () => {
   const known = await propertiesOf("sev-snp-guest");
   // cbitpos and reduced-phys-bits belong to each object and are not listed.
-  for (const name of ["policy", "kernel-hashes", "host-data"]) assert.ok(known.includes(name), `${name} of ${known.join()}`);
+  for (const name of ["policy", "kernel-hashes", "host-data"])
+    assert.ok(known.includes(name), `${name} of ${known.join()}`);
 });

@@ -25,7 +25,11 @@ export const machineTarget: Target = {
 
 async function withPlayedProcessor(played: PlayedProcessor, folder: string): Promise<Machine> {
   const initramfs = join(folder, "initramfs");
-  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: {}, files: { "/app/enclave.cjs": await playedScript(played) } }, initramfs);
+  await writeOverlaid(
+    published("initramfs.cpio.zst"),
+    { scripts: {}, files: { "/app/enclave.cjs": await playedScript(played) } },
+    initramfs,
+  );
   return debugMachine("none", initramfs);
 }
 
@@ -33,7 +37,12 @@ async function withPlayedProcessor(played: PlayedProcessor, folder: string): Pro
  * A place whose enclave is a machine under emulation.
  * @param printed hears every line of the machine's serial port
  */
-export function placeOf(machine: Machine, folder: string, owner: Pick<Owner, "diagnostic">, printed: (line: string) => void = () => undefined): Place {
+export function placeOf(
+  machine: Machine,
+  folder: string,
+  owner: Pick<Owner, "diagnostic">,
+  printed: (line: string) => void = () => undefined,
+): Place {
   return {
     dialer: hybridVsockDialer(join(folder, "vsock"), ENCLAVE_PORT),
     services: servicesAddress(VSOCK, folder),
@@ -54,6 +63,9 @@ export function placeOf(machine: Machine, folder: string, owner: Pick<Owner, "di
 
 /** The serial port's lines in the log of a machine. */
 function linesOf(log: string): string[] {
-  const said = log.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as { stream?: string; line?: string });
+  const said = log
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { stream?: string; line?: string });
   return said.flatMap(({ stream, line }) => (stream === "stdout" && line !== undefined ? [line] : []));
 }

@@ -35,14 +35,20 @@ function withCommandLine(machine: Machine, change: (words: string) => string): M
 
 /** Children of this process by a part of their command line. */
 function children(part: string): number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      // The parent is the field after the state (proc_pid_stat(5)).
-      return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(part);
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // The parent is the field after the state (proc_pid_stat(5)).
+        return (
+          readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(process.pid) &&
+          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(part)
+        );
+      } catch {
+        return false;
+      }
+    });
 }
 
 async function ask(pool: ExchangePool, path: string): Promise<OutgoingExchange> {
@@ -57,7 +63,10 @@ async function sizeOf(exchange: OutgoingExchange): Promise<number> {
   return size;
 }
 
-for (const { name, shape } of [{ name: "by ACPI", shape: (words: string) => words }, { name: "by a reset where there is no ACPI", shape: (words: string) => `acpi=off nr_cpus=1 ${words}` }]) {
+for (const { name, shape } of [
+  { name: "by ACPI", shape: (words: string) => words },
+  { name: "by a reset where there is no ACPI", shape: (words: string) => `acpi=off nr_cpus=1 ${words}` },
+]) {
   test(`a runtime that ends during a call ends the machine, ${name}`, async (t) => {
     const { folder, machine: description } = await leaving(t);
     const machine = await started(t, withCommandLine(description, shape), folder);
@@ -95,7 +104,10 @@ test("dials that are given up, while the guest begins to listen and after, leave
     await dialling.then((stream) => stream.destroy()).catch((thrown) => assert.ok(thrown instanceof CmcpError));
   };
   const { log, text } = memoryLog();
-  const booting = startMachine({ machine: description, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+  const booting = startMachine(
+    { machine: description, programs: await programs(), vsock: { kind: "daemon" }, folder, log },
+    ["tcg"],
+  );
   const over = new AbortController();
   const served = booting.finally(() => over.abort());
   // PID 1 mounts it once vsock works; before that nobody may dial.
@@ -123,14 +135,18 @@ test("two machines at once do not meet", async (t) => {
 /** Starts what cannot serve and returns what it printed. */
 async function refused(machine: Machine, folder: string): Promise<string> {
   const { log, text } = memoryLog();
-  await assert.rejects(startMachine({ machine, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]), { code: "ENCLAVE_UNAVAILABLE" });
+  await assert.rejects(
+    startMachine({ machine, programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]),
+    { code: "ENCLAVE_UNAVAILABLE" },
+  );
   assert.deepEqual(children("cmcp-vm-"), []);
   return text();
 }
 
 test("PID 1 starts nothing on a machine that is not what the command line says", async (t) => {
   const { folder, machine } = await leaving(t);
-  const on = (platform: string): Machine => withCommandLine(machine, (words) => words.replace("cmcp.platform=none", `cmcp.platform=${platform}`));
+  const on = (platform: string): Machine =>
+    withCommandLine(machine, (words) => words.replace("cmcp.platform=none", `cmcp.platform=${platform}`));
   assert.match(await refused(on("sev-snp"), folder), /the processor gave no answer/);
   assert.match(await refused(on("tdx"), folder), /the processor gave no answer/);
   assert.match(await refused(on("vtpm"), folder), /tpmrm0/);
@@ -142,7 +158,10 @@ test("a kernel out of memory panics, and a panic is the end of the machine", asy
   const initramfs = join(folder, "initramfs");
   await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "exhausts.ts" } }, initramfs);
   const { log, text } = memoryLog();
-  const machine = await startMachine({ machine: debugMachine("none", initramfs), programs: await programs(), vsock: { kind: "daemon" }, folder, log }, ["tcg"]);
+  const machine = await startMachine(
+    { machine: debugMachine("none", initramfs), programs: await programs(), vsock: { kind: "daemon" }, folder, log },
+    ["tcg"],
+  );
   t.after(() => machine.stop());
   const stream = await machine.dialer.dial(AbortSignal.timeout(STALLED_MS));
   stream.on("error", () => undefined).write("now");
@@ -155,6 +174,10 @@ test("a kernel out of memory panics, and a panic is the end of the machine", asy
 test("an initramfs larger than the machine's memory ends in an error, not in half a guest", async (t) => {
   const folder = temporaryFolder(t);
   const initramfs = join(folder, "initramfs");
-  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: {}, files: { "/app/ballast": randomFillSync(Buffer.alloc(TOO_LARGE)) } }, initramfs);
+  await writeOverlaid(
+    published("initramfs.cpio.zst"),
+    { scripts: {}, files: { "/app/ballast": randomFillSync(Buffer.alloc(TOO_LARGE)) } },
+    initramfs,
+  );
   await refused(debugMachine("none", initramfs), folder);
 });

@@ -15,7 +15,9 @@ import { writeOverlaid } from "./overlay.ts";
 import { guestReport } from "./report.ts";
 
 /** The published initramfs with a script that reads the registers. */
-async function reading(t: TestContext): Promise<{ folder: string; initramfs: string; machine: Machine; commandLine: string }> {
+async function reading(
+  t: TestContext,
+): Promise<{ folder: string; initramfs: string; machine: Machine; commandLine: string }> {
   const folder = temporaryFolder(t);
   const initramfs = join(folder, "initramfs");
   await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "pcrs.ts" } }, initramfs);
@@ -25,14 +27,36 @@ async function reading(t: TestContext): Promise<{ folder: string; initramfs: str
 }
 
 /** Boots and compares every register that a measurement names. */
-async function compare(t: TestContext, machine: Machine, folder: string, files: { initramfs: string; commandLine: string; uki?: string }): Promise<void> {
-  const { accepted } = await measureImage({ name: "debug", version: "0", kernel: published("vmlinuz"), initrd: files.initramfs, tpm: { commandLine: files.commandLine }, ...(files.uki === undefined ? {} : { uki: files.uki }) });
+async function compare(
+  t: TestContext,
+  machine: Machine,
+  folder: string,
+  files: { initramfs: string; commandLine: string; uki?: string },
+): Promise<void> {
+  const { accepted } = await measureImage({
+    name: "debug",
+    version: "0",
+    kernel: published("vmlinuz"),
+    initrd: files.initramfs,
+    tpm: { commandLine: files.commandLine },
+    ...(files.uki === undefined ? {} : { uki: files.uki }),
+  });
   const boot = files.uki === undefined ? "kernel" : "uki";
-  const predicted = new Map(accepted.flatMap((launch) => (launch.platform === "tpm" && launch.shape.bank === "sha256" && launch.shape.boot === boot ? Object.entries(launch.registers) : [])));
+  const predicted = new Map(
+    accepted.flatMap((launch) =>
+      launch.platform === "tpm" && launch.shape.bank === "sha256" && launch.shape.boot === boot
+        ? Object.entries(launch.registers)
+        : [],
+    ),
+  );
   const running = await started(t, machine, folder);
   const found = (await guestReport(running.dialer)) as Record<string, string>;
   assert.deepEqual(Object.keys(found), ["pcr4", "pcr9", "pcr11", "pcr12"]);
-  for (const [register, value] of Object.entries(found)) assert.ok(predicted.get(register)?.includes(value), `${register} is ${value}, predicted ${String(predicted.get(register))}`);
+  for (const [register, value] of Object.entries(found))
+    assert.ok(
+      predicted.get(register)?.includes(value),
+      `${register} is ${value}, predicted ${String(predicted.get(register))}`,
+    );
 }
 
 test("the registers of a machine started with kernel, initramfs and command line are predicted", async (t) => {

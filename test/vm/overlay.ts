@@ -16,7 +16,14 @@ export async function writeOverlaid(initramfs: string, overlay: Overlay, output:
   const published = readFileSync(initramfs);
   const files = new Map(Object.entries(overlay.files ?? {}).map(([path, data]) => [path.slice(1), data]));
   for (const [name, source] of Object.entries(overlay.scripts)) files.set(`app/${name}`, await bundle(source));
-  const folders = new Set([...files.keys()].flatMap((path) => path.split("/").slice(0, -1).map((_, depth, parts) => parts.slice(0, depth + 1).join("/"))));
+  const folders = new Set(
+    [...files.keys()].flatMap((path) =>
+      path
+        .split("/")
+        .slice(0, -1)
+        .map((_, depth, parts) => parts.slice(0, depth + 1).join("/")),
+    ),
+  );
   const members: CpioMember[] = [
     ...[...folders].map((path): CpioMember => ({ kind: "directory", path, mode: 0o555 })),
     ...[...files].map(([path, data]): CpioMember => ({ kind: "file", path, mode: 0o444, data })),
@@ -26,7 +33,12 @@ export async function writeOverlaid(initramfs: string, overlay: Overlay, output:
 }
 
 async function bundle(source: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...ENCLAVE_SCRIPT, entryPoints: [join(import.meta.dirname, "guest", source)], outdir: import.meta.dirname, write: false });
+  const { outputFiles } = await build({
+    ...ENCLAVE_SCRIPT,
+    entryPoints: [join(import.meta.dirname, "guest", source)],
+    outdir: import.meta.dirname,
+    write: false,
+  });
   const [file] = outputFiles;
   if (file === undefined) throw new Error(`nothing came of ${source}`);
   return file.contents;

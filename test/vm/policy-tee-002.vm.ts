@@ -2,4 +2,8 @@
 import { policyTee002 } from "../conformance/policy-tee/policy-tee-002.ts";
 import { machineTarget } from "./machine-target.ts";
 
-policyTee002(machineTarget, { "sev-snp": ["policy", "schema", "a document for software, in development"], tdx: ["catalog", "configuration", "no document"], tpm: ["policy", "configuration"] });
+policyTee002(machineTarget, {
+  "sev-snp": ["policy", "schema", "a document for software, in development"],
+  tdx: ["catalog", "configuration", "no document"],
+  tpm: ["policy", "configuration"],
+});

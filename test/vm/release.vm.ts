@@ -19,10 +19,26 @@ test("stdio servers are refused by name before anything is served, and nothing i
   const config = await deployRecords(join(folder, "deployment"), records, "tpm");
   const path = join(dirname(config), "catalog.json");
   const [entry, ...entries] = JSON.parse(await readFile(path, "utf8")) as { server: object }[];
-  const stdio = { ...entry, server: { display_name: "files", transport: "stdio", spawn: { command: "node", args: ["/srv/files/index.js"], measure_target: "/srv/files", binary_digest: `sha256:${"0".repeat(64)}` } } };
+  const stdio = {
+    ...entry,
+    server: {
+      display_name: "files",
+      transport: "stdio",
+      spawn: {
+        command: "node",
+        args: ["/srv/files/index.js"],
+        measure_target: "/srv/files",
+        binary_digest: `sha256:${"0".repeat(64)}`,
+      },
+    },
+  };
   await writeFile(path, JSON.stringify([stdio, ...entries]));
   const printed: string[] = [];
-  const host = await composeHost(t, placeOf(releaseMachine(), temporaryFolder(t), t, (line) => printed.push(line)), config);
+  const host = await composeHost(
+    t,
+    placeOf(releaseMachine(), temporaryFolder(t), t, (line) => printed.push(line)),
+    config,
+  );
   await assert.rejects(host.launch(host.document), { code: "SPAWN_NOT_OFFERED", message: /stdio servers: files$/ });
   await assert.rejects(host.serve(), { code: "PHASE_VIOLATION" });
   await host.close();

@@ -48,16 +48,24 @@ export async function startScene(folder: string, { image, deployment }: Tamperin
     const { document } = await readLaunchInputs(config, ENVIRONMENT);
     await deployment?.(join(folder, "deployment"));
     await useMachine(config, image === undefined ? IMAGE : await changedImage(folder, image));
-    const gateway = await startGateway(config, { ...ENVIRONMENT, ...(await emulatorEnvironment(folder)) }, { entry: ENTRY });
+    const gateway = await startGateway(
+      config,
+      { ...ENVIRONMENT, ...(await emulatorEnvironment(folder)) },
+      { entry: ENTRY },
+    );
     undo.push(() => gateway.stop());
-    const request = async (path: string, method?: "GET" | "POST"): Promise<string> => await requested(`${gateway.url}${path}`, method);
+    const request = async (path: string, method?: "GET" | "POST"): Promise<string> =>
+      await requested(`${gateway.url}${path}`, method);
     return {
       url: gateway.url,
       pid: gateway.enclave_pid,
       config,
       records,
       close,
-      closeSession: async (session) => ({ ...(await closeSession({ request, document }, session, folder)), measurements: published("measurements.json") }),
+      closeSession: async (session) => ({
+        ...(await closeSession({ request, document }, session, folder)),
+        measurements: published("measurements.json"),
+      }),
     };
   } catch (thrown) {
     await close();

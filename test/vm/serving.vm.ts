@@ -18,7 +18,11 @@ test("a call goes through a machine to a real server and back, and its claim car
   assert.deepEqual(decided, [true, true, false]);
   assert.match(JSON.stringify(outcomes[1]), /Type 2 diabetes/);
   assert.doesNotMatch(JSON.stringify(outcomes), /078-05-1120/);
-  assert.deepEqual(scene.records.calls.map(({ tool }) => tool), ["send_message", "get_patient_record"], "what was denied never left the machine");
+  assert.deepEqual(
+    scene.records.calls.map(({ tool }) => tool),
+    ["send_message", "get_patient_record"],
+    "what was denied never left the machine",
+  );
   const console = (await readFile(join(dirname(scene.config), "console.log"), "utf8")).split("\n");
   assert.deepEqual(spoken(console), [], "the image says nothing to its host");
   assert.ok(console.length > 1, "what the firmware prints was seen");
@@ -30,14 +34,19 @@ test("a call goes through a machine to a real server and back, and its claim car
   });
   const policy = join(folder, "appraisal-policy.json");
   await writeFile(policy, enrolled(unknownKey(unknown), true));
-  await t.test("with that key given, the claim is accepted for the published measurements and this launch document", async () => {
-    const { code, assurance, failed } = await verified({ ...claimed, policy });
-    assert.deepEqual([code, assurance, failed], [0, "host-trusted", []]);
-  });
+  await t.test(
+    "with that key given, the claim is accepted for the published measurements and this launch document",
+    async () => {
+      const { code, assurance, failed } = await verified({ ...claimed, policy });
+      assert.deepEqual([code, assurance, failed], [0, "host-trusted", []]);
+    },
+  );
 });
 
 // The policy's is tried by POLICY-TEE-002.
-for (const [what, { expected, ...tampering }] of Object.entries(TAMPERINGS).filter(([, tampering]) => "image" in tampering)) {
+for (const [what, { expected, ...tampering }] of Object.entries(TAMPERINGS).filter(
+  ([, tampering]) => "image" in tampering,
+)) {
   test(`a machine with one byte of ${what} changed serves, and its claim is rejected where it should be`, async (t) => {
     const folder = temporaryFolder(t);
     const scene = await startScene(folder, tampering);

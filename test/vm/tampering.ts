@@ -14,7 +14,11 @@ interface FoundTampering extends Tampering {
   readonly expected: readonly string[];
 }
 
-const otherImage = (part: string): readonly string[] => ["image EVIDENCE_MEASUREMENT_MISMATCH", `image: ${part} EVIDENCE_MEASUREMENT_MISMATCH`, "required: measurement EVIDENCE_POLICY_VIOLATION"];
+const otherImage = (part: string): readonly string[] => [
+  "image EVIDENCE_MEASUREMENT_MISMATCH",
+  `image: ${part} EVIDENCE_MEASUREMENT_MISMATCH`,
+  "required: measurement EVIDENCE_POLICY_VIOLATION",
+];
 
 /** One byte that root on the host changes, in each of the three places where an operator's word stands. The machine serves all the same. */
 export const TAMPERINGS = {

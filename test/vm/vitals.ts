@@ -27,7 +27,8 @@ export async function askVitals(folder: string): Promise<Vitals> {
     try {
       return (await guestReport(dialer)) as Vitals;
     } catch (thrown) {
-      if (!(thrown instanceof CmcpError && thrown.code === "WIRE_UNREACHABLE") || attempt === MAX_ATTEMPTS) throw thrown;
+      if (!(thrown instanceof CmcpError && thrown.code === "WIRE_UNREACHABLE") || attempt === MAX_ATTEMPTS)
+        throw thrown;
       await delay(ATTEMPT_MS);
     }
   }

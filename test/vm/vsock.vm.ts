@@ -11,7 +11,11 @@ import { guestReport } from "./report.ts";
 test("vsock in the guest", async (t) => {
   const folder = temporaryFolder(t);
   const initramfs = join(folder, "initramfs");
-  await writeOverlaid(published("initramfs.cpio.zst"), { scripts: { "enclave.cjs": "vsock.ts", "worker.cjs": "worker.ts" }, files: await loopbackFiles() }, initramfs);
+  await writeOverlaid(
+    published("initramfs.cpio.zst"),
+    { scripts: { "enclave.cjs": "vsock.ts", "worker.cjs": "worker.ts" }, files: await loopbackFiles() },
+    initramfs,
+  );
   const machine = await started(t, debugMachine("none", initramfs), folder);
   const outcomes = (await guestReport(machine.dialer)) as Outcome[];
   assert.ok(outcomes.length >= 16, `${outcomes.length} checks were run`);

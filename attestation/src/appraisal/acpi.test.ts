@@ -15,7 +15,14 @@ const certificates = [key.der, machine.signing.VCEK.der, machine.root.der];
 /** What a verdict says of ACPI for a genuine report of an image that was launched so. */
 async function noted(launch: MeasuredLaunch): Promise<string | undefined> {
   const policy = { ...preset("strict"), sev_snp: machine.policy(), required: ["measurement" as const] };
-  const { outcome, checks } = await verifyEvidence("sev-snp", { evidence: report, certificates, collateral: [] }, policy, { image: () => ({ name: "image", ...launch }) }, NOW, webcrypto);
+  const { outcome, checks } = await verifyEvidence(
+    "sev-snp",
+    { evidence: report, certificates, collateral: [] },
+    policy,
+    { image: () => ({ name: "image", ...launch }) },
+    NOW,
+    webcrypto,
+  );
   assert.equal(outcome, "verified", "a warning rejects nothing");
   const check = checks.find(({ name }) => name === "ACPI unconstrained");
   assert.ok(check === undefined || check.status === "not-performed");
@@ -23,12 +30,27 @@ async function noted(launch: MeasuredLaunch): Promise<string | undefined> {
 }
 
 test("an image of one processor that boots with acpi=off leaves nothing to ACPI", async () => {
-  for (const commandLine of ["acpi=off", "quiet acpi=off panic=-1", 'x="a b"\tacpi=off -- acpi=force']) assert.equal(await noted({ commandLine, vcpus: 1 }), undefined, commandLine);
+  for (const commandLine of ["acpi=off", "quiet acpi=off panic=-1", 'x="a b"\tacpi=off -- acpi=force'])
+    assert.equal(await noted({ commandLine, vcpus: 1 }), undefined, commandLine);
 });
 
 test("any other command line, number of processors, or none measured, is said", async () => {
-  for (const commandLine of ["", "quiet", "acpi=offset", "xacpi=off", 'x="acpi=off"', 'x="y acpi=off z"', 'x="y acpi=off', "quiet -- acpi=off", "acpi=off acpi=force"]) {
-    assert.match((await noted({ commandLine, vcpus: 1 })) ?? "", /^warning: the measured command line has no acpi=off:/, commandLine);
+  for (const commandLine of [
+    "",
+    "quiet",
+    "acpi=offset",
+    "xacpi=off",
+    'x="acpi=off"',
+    'x="y acpi=off z"',
+    'x="y acpi=off',
+    "quiet -- acpi=off",
+    "acpi=off acpi=force",
+  ]) {
+    assert.match(
+      (await noted({ commandLine, vcpus: 1 })) ?? "",
+      /^warning: the measured command line has no acpi=off:/,
+      commandLine,
+    );
   }
   assert.match((await noted({ commandLine: null, vcpus: 1 })) ?? "", /no command line is measured/);
   assert.match((await noted({ commandLine: "acpi=off", vcpus: 2 })) ?? "", /: 2 processors/);

@@ -25,8 +25,18 @@ function turnsAcpiOff(commandLine: string): boolean {
  */
 export function noteAcpi(recorder: CheckRecorder, { commandLine, vcpus }: MeasuredLaunch): void {
   const reasons = [
-    ...(commandLine === null ? ["no command line is measured"] : turnsAcpiOff(commandLine) ? [] : ["the measured command line has no acpi=off"]),
-    ...(vcpus === 1 ? [] : [vcpus === null ? "no number of processors is measured" : `${vcpus} processors are measured, not one`]),
+    ...(commandLine === null
+      ? ["no command line is measured"]
+      : turnsAcpiOff(commandLine)
+        ? []
+        : ["the measured command line has no acpi=off"]),
+    ...(vcpus === 1
+      ? []
+      : [vcpus === null ? "no number of processors is measured" : `${vcpus} processors are measured, not one`]),
   ];
-  if (reasons.length > 0) recorder.notPerformed("ACPI unconstrained", `warning: ${reasons.join(", and ")}: tables of the host hold code the kernel may run, and nothing measures or judges them`);
+  if (reasons.length > 0)
+    recorder.notPerformed(
+      "ACPI unconstrained",
+      `warning: ${reasons.join(", and ")}: tables of the host hold code the kernel may run, and nothing measures or judges them`,
+    );
 }

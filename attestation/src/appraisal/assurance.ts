@@ -7,7 +7,12 @@ import type { AppraisalPolicy, EvidencePlatform } from "./policy.ts";
  */
 export type Assurance = "hardware" | "hardware-paravisor" | "host-trusted" | "authentic" | "none";
 
-const LEVELS: Readonly<Record<EvidencePlatform, Assurance>> = { "sev-snp": "hardware", tdx: "hardware", tpm: "host-trusted", "azure-cvm": "hardware-paravisor" };
+const LEVELS: Readonly<Record<EvidencePlatform, Assurance>> = {
+  "sev-snp": "hardware",
+  tdx: "hardware",
+  tpm: "host-trusted",
+  "azure-cvm": "hardware-paravisor",
+};
 
 /** True when a platform's part of a policy appraises nothing. */
 export function isAuthenticityOnly(platform: EvidencePlatform, policy: AppraisalPolicy): boolean {

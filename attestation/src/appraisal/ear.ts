@@ -2,7 +2,12 @@ import { toHex, type JsonObject } from "@cmcp/boundary";
 import type { EvidenceVerdict, VerifiedEvidence } from "./verify-evidence.ts";
 
 /** Trustworthiness tiers of AR4SI (draft-ietf-rats-ar4si): affirming, warning, contraindicated. */
-const TIER = { verified: "affirming", authentic: "warning", rejected: "contraindicated", malformed: "contraindicated" } as const;
+const TIER = {
+  verified: "affirming",
+  authentic: "warning",
+  rejected: "contraindicated",
+  malformed: "contraindicated",
+} as const;
 
 /** The value that stands for the image on its platform. */
 function measurementOf(verified: VerifiedEvidence): Uint8Array {
@@ -24,8 +29,14 @@ export function attestationResult(verdict: EvidenceVerdict, policyId: string): J
       [platform]: {
         "ear.status": status,
         "ear.appraisal-policy-id": policyId,
-        "ear.veraison.annotated-evidence": verified === null ? {} : { assurance, measurement: toHex(measurementOf(verified)) },
-        "cmcp.checks": checks.map(({ name, status: ended, code, why }) => ({ name, status: ended, ...(code === undefined ? {} : { code }), why })),
+        "ear.veraison.annotated-evidence":
+          verified === null ? {} : { assurance, measurement: toHex(measurementOf(verified)) },
+        "cmcp.checks": checks.map(({ name, status: ended, code, why }) => ({
+          name,
+          status: ended,
+          ...(code === undefined ? {} : { code }),
+          why,
+        })),
       },
     },
   };

@@ -11,13 +11,29 @@ import { verifyEvidence, type EvidenceVerdict } from "./verify-evidence.ts";
 
 const [KEY, OTHER, STRANGER] = [sampleKey("ecdsa"), sampleKey("ecdsa"), sampleKey("ecdsa")];
 const STRICT = preset("strict");
-const POLICY: AppraisalPolicy = { ...STRICT, required: [], tpm: { ...STRICT.tpm, attestation_key_sha256: [KEY, OTHER].map(({ spki }) => sha256Hex(spki)) } };
+const POLICY: AppraisalPolicy = {
+  ...STRICT,
+  required: [],
+  tpm: { ...STRICT.tpm, attestation_key_sha256: [KEY, OTHER].map(({ spki }) => sha256Hex(spki)) },
+};
 const AT = new Date(0);
 
-async function verdict(key: SampleKey, wish: QuoteWish, policy: AppraisalPolicy, earlier?: EvidenceVerdict): Promise<EvidenceVerdict> {
+async function verdict(
+  key: SampleKey,
+  wish: QuoteWish,
+  policy: AppraisalPolicy,
+  earlier?: EvidenceVerdict,
+): Promise<EvidenceVerdict> {
   const values = new Map(QUOTED_REGISTERS.map((register) => [register, new Uint8Array(32)]));
   const evidence = new TextEncoder().encode(JSON.stringify(evidenceDocument(sampleEvidence(key, values, wish))));
-  return await verifyEvidence("tpm", { evidence, certificates: [], collateral: [] }, policy, earlier === undefined ? {} : { earlier }, AT, webcrypto);
+  return await verifyEvidence(
+    "tpm",
+    { evidence, certificates: [], collateral: [] },
+    policy,
+    earlier === undefined ? {} : { earlier },
+    AT,
+    webcrypto,
+  );
 }
 
 /** What a quote at clock 1000 after 3 resets is worth after this one. */
@@ -41,6 +57,13 @@ test("the earlier quote's state is not asked for, its signature and key are", as
 
 test("evidence without a clock cannot be put in order", async () => {
   const earlier = await verdict(KEY, {}, POLICY);
-  const { checks } = await verifyEvidence("sev-snp", { evidence: new Uint8Array(1184), certificates: [], collateral: [] }, STRICT, { earlier }, AT, webcrypto);
+  const { checks } = await verifyEvidence(
+    "sev-snp",
+    { evidence: new Uint8Array(1184), certificates: [], collateral: [] },
+    STRICT,
+    { earlier },
+    AT,
+    webcrypto,
+  );
   assert.ok(!checks.some(({ name }) => name === "clock order"));
 });

@@ -8,7 +8,12 @@ import type { EvidenceVerdict, VerifiedEvidence } from "./verify-evidence.ts";
  * trust anchors, and nothing appraised, for what the machine was then is not asked.
  */
 export function policyForEarlier(policy: AppraisalPolicy): AppraisalPolicy {
-  return { ...policy, required: [], tpm: { ...policy.tpm, authenticity_only: true }, azure_cvm: { ...policy.azure_cvm, authenticity_only: true } };
+  return {
+    ...policy,
+    required: [],
+    tpm: { ...policy.tpm, authenticity_only: true },
+    azure_cvm: { ...policy.azure_cvm, authenticity_only: true },
+  };
 }
 
 type WithClock = Extract<VerifiedEvidence, { readonly platform: "tpm2" | "azure-cvm" }>;
@@ -30,7 +35,17 @@ export function checkEarlier(recorder: CheckRecorder, verified: VerifiedEvidence
   if (now === null) return recorder.notApplicable(check, "evidence of this platform has no clock");
   if (before === null) {
     const failed = earlier.checks.find(({ status }) => status === "failed");
-    return recorder.fail(check, failed?.code ?? "EVIDENCE_MALFORMED", failed === undefined ? "it has no clock" : `${failed.name}: ${failed.why}`);
+    return recorder.fail(
+      check,
+      failed?.code ?? "EVIDENCE_MALFORMED",
+      failed === undefined ? "it has no clock" : `${failed.name}: ${failed.why}`,
+    );
   }
-  recorder.require(check, now.attestationKeySha256 === before.attestationKeySha256, "EVIDENCE_POLICY_VIOLATION", "authentic, and quoted with the same attestation key", "it was quoted with another attestation key");
+  recorder.require(
+    check,
+    now.attestationKeySha256 === before.attestationKeySha256,
+    "EVIDENCE_POLICY_VIOLATION",
+    "authentic, and quoted with the same attestation key",
+    "it was quoted with another attestation key",
+  );
 }

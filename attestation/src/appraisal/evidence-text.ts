@@ -12,7 +12,10 @@ const HEX = /^(?:0x)?([0-9a-fA-F\s]+)$/;
 const BASE64 = /^[A-Za-z0-9+/_\s-]+={0,2}$/;
 
 /** Members of a JSON answer that hold a report or quote as text. JSON of a TPM or of Azure has forms of its own. */
-const MEMBERS: Readonly<Partial<Record<EvidencePlatform, readonly string[]>>> = { "sev-snp": ["report", "attestation_report"], tdx: ["quote", "td_quote"] };
+const MEMBERS: Readonly<Partial<Record<EvidencePlatform, readonly string[]>>> = {
+  "sev-snp": ["report", "attestation_report"],
+  tdx: ["quote", "td_quote"],
+};
 
 /**
  * A report or quote in bytes, however it was handed on: as it is, as text in hex or base64, or as such text in a
@@ -20,7 +23,8 @@ const MEMBERS: Readonly<Partial<Record<EvidencePlatform, readonly string[]>>> = 
  */
 export function evidenceBytes(platform: EvidencePlatform, file: Uint8Array): Uint8Array {
   const names = MEMBERS[platform];
-  if (file.find((byte) => byte > 0x20) === OPENING_BRACE) return names === undefined ? file : (fromMember(names, file) ?? file);
+  if (file.find((byte) => byte > 0x20) === OPENING_BRACE)
+    return names === undefined ? file : (fromMember(names, file) ?? file);
   return file.length <= MAX_TEXT_BYTES ? (fromText(new TextDecoder("latin1").decode(file)) ?? file) : file;
 }
 
@@ -41,7 +45,9 @@ function fromText(given: string): Uint8Array | null {
 function fromMember(names: readonly string[], file: Uint8Array): Uint8Array | null {
   try {
     const value = parseJson(untrusted(file), LIMITS);
-    const text = isJsonObject(value) ? names.map((name) => value[name]).find((member) => typeof member === "string") : undefined;
+    const text = isJsonObject(value)
+      ? names.map((name) => value[name]).find((member) => typeof member === "string")
+      : undefined;
     return typeof text === "string" ? fromText(text) : null;
   } catch {
     // Not JSON; the parser of the platform says so.

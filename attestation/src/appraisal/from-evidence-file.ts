@@ -11,16 +11,23 @@ const OPENING_BRACE = 0x7b;
 
 /** True for bytes that say they are an evidence file. */
 export function looksLikeEvidenceFile(bytes: Uint8Array): boolean {
-  return bytes.find((byte) => byte > 0x20) === OPENING_BRACE && new TextDecoder("latin1").decode(bytes.subarray(0, MAX_LOOKED_THROUGH)).includes(FORMAT);
+  return (
+    bytes.find((byte) => byte > 0x20) === OPENING_BRACE &&
+    new TextDecoder("latin1").decode(bytes.subarray(0, MAX_LOOKED_THROUGH)).includes(FORMAT)
+  );
 }
 
 /**
  * What an evidence file and the files beside it hold; an event log beside it stands in for its own.
  * @throws CmcpError `EVIDENCE_MALFORMED`, also for a file of another platform
  */
-export function partsOfEvidenceFile(platform: EvidencePlatform, { evidence, certificates, collateral, eventLog }: EvidenceFiles): EndorsedParts {
+export function partsOfEvidenceFile(
+  platform: EvidencePlatform,
+  { evidence, certificates, collateral, eventLog }: EvidenceFiles,
+): EndorsedParts {
   const file = readEvidenceFile(untrusted(evidence));
-  if (file.parts.provider !== platform) throw new CmcpError("EVIDENCE_MALFORMED", `evidence file: it is of ${file.parts.provider}, not of ${platform}`);
+  if (file.parts.provider !== platform)
+    throw new CmcpError("EVIDENCE_MALFORMED", `evidence file: it is of ${file.parts.provider}, not of ${platform}`);
   const parts = eventLog === undefined ? file.parts : withEventLog(file.parts, eventLog);
   return withCertificates({ parts, collateral: [...file.collateral, ...collateral] }, certificates);
 }

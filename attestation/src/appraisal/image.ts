@@ -27,15 +27,22 @@ export interface OtherPart {
 }
 
 /** What the registers are of, or what of the machine is of no accepted image, as far as the registers tell the parts apart. */
-export type ImageMatcher = (registers: MeasuredRegisters) => AcceptedImage | { readonly otherParts: readonly OtherPart[] };
+export type ImageMatcher = (
+  registers: MeasuredRegisters,
+) => AcceptedImage | { readonly otherParts: readonly OtherPart[] };
 
 /** Registers of a TPM that the start of an image measures into. */
 const TPM_REGISTERS: readonly number[] = [4, 9, 11, 12];
 
 function tpmRegisters({ registers, logged }: ShownByQuote): MeasuredRegisters {
   const proven = registers?.get(BANKS.sha256.id) ?? registers?.get(BANKS.sha384.id);
-  const named = <T>(of: (index: number) => T): Record<string, T> => Object.fromEntries(TPM_REGISTERS.map((index) => [`pcr${index}`, of(index)]));
-  return { platform: "tpm", values: named((index) => toHex(proven?.get(index) ?? new Uint8Array())), logged: logged === null ? {} : named((index) => (logged.get(index) ?? []).map(toHex)) };
+  const named = <T>(of: (index: number) => T): Record<string, T> =>
+    Object.fromEntries(TPM_REGISTERS.map((index) => [`pcr${index}`, of(index)]));
+  return {
+    platform: "tpm",
+    values: named((index) => toHex(proven?.get(index) ?? new Uint8Array())),
+    logged: logged === null ? {} : named((index) => (logged.get(index) ?? []).map(toHex)),
+  };
 }
 
 /** The registers that say what was started, read from verified bytes only. On Azure the virtual TPM's: the processor measures the paravisor. */
@@ -44,7 +51,15 @@ function registersOf(verified: VerifiedEvidence): MeasuredRegisters {
     case "sev-snp":
       return { platform: "sev-snp", values: { measurement: toHex(verified.measurement) }, logged: {} };
     case "intel-tdx":
-      return { platform: "tdx", values: { mrtd: toHex(verified.mrTd), rtmr1: toHex(verified.rtmrs[1] ?? new Uint8Array()), rtmr2: toHex(verified.rtmrs[2] ?? new Uint8Array()) }, logged: {} };
+      return {
+        platform: "tdx",
+        values: {
+          mrtd: toHex(verified.mrTd),
+          rtmr1: toHex(verified.rtmrs[1] ?? new Uint8Array()),
+          rtmr2: toHex(verified.rtmrs[2] ?? new Uint8Array()),
+        },
+        logged: {},
+      };
     case "tpm2":
     case "azure-cvm":
       return tpmRegisters(verified);
@@ -58,7 +73,9 @@ function registersOf(verified: VerifiedEvidence): MeasuredRegisters {
 export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, image: ImageMatcher): boolean {
   const registers = registersOf(verified);
   const found = image(registers);
-  const values = Object.entries(registers.values).map(([name, value]) => `${name} ${value || "not given"}`).join(", ");
+  const values = Object.entries(registers.values)
+    .map(([name, value]) => `${name} ${value || "not given"}`)
+    .join(", ");
   if ("otherParts" in found) {
     recorder.fail("image", "EVIDENCE_MEASUREMENT_MISMATCH", `the registers are of no accepted image: ${values}`);
     for (const { part, why } of found.otherParts) recorder.fail(`image: ${part}`, "EVIDENCE_MEASUREMENT_MISMATCH", why);

@@ -8,7 +8,10 @@ function check(value: unknown, what: string): AppraisalPolicy {
   const parsed = appraisalPolicySchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new CmcpError("APPRAISAL_POLICY_INVALID", `${what}: ${issue?.path.map(String).join(".") || "document"}: ${issue?.message ?? "not valid"}`);
+  throw new CmcpError(
+    "APPRAISAL_POLICY_INVALID",
+    `${what}: ${issue?.path.map(String).join(".") || "document"}: ${issue?.message ?? "not valid"}`,
+  );
 }
 
 export function isPreset(name: string): name is PresetName {
@@ -26,7 +29,11 @@ export function parseAppraisalPolicy(bytes: Untrusted<Uint8Array>): AppraisalPol
   try {
     value = parseJson(bytes, LIMITS);
   } catch (thrown) {
-    throw new CmcpError("APPRAISAL_POLICY_INVALID", `the policy is not strict JSON: ${asCmcpError(thrown, "JSON_SYNTAX", "unreadable").message}`, { cause: thrown });
+    throw new CmcpError(
+      "APPRAISAL_POLICY_INVALID",
+      `the policy is not strict JSON: ${asCmcpError(thrown, "JSON_SYNTAX", "unreadable").message}`,
+      { cause: thrown },
+    );
   }
   return check(value, "the policy");
 }

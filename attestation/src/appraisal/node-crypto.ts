@@ -19,7 +19,9 @@ export const nodeCrypto: VerifierCrypto = {
     digest(algorithm, data) {
       const name = MADE_AT_ONCE.get(typeof algorithm === "string" ? algorithm : algorithm.name);
       if (name === undefined) return subtle.digest(algorithm, data);
-      const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+      const bytes = ArrayBuffer.isView(data)
+        ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+        : new Uint8Array(data);
       return Promise.resolve(Uint8Array.from(createHash(name).update(bytes).digest()).buffer);
     },
     importKey: subtle.importKey.bind(subtle),

@@ -6,12 +6,31 @@ import { MAX_CERTIFICATES } from "../tpm/evidence.ts";
 import type { TpmEvidence } from "../tpm/evidence.ts";
 
 /** A TPM's evidence as its verifier takes it: the quote over all of report data, and what is beside it. */
-export function tpmEvidenceOf({ quote, attestationKey, certificates, bank, registers, eventLog }: TpmParts): TpmEvidence {
-  return { quote: quote.attest, signature: quote.signature, attestationKey, certificates, registers: new Map([[bank, registers]]), ...(eventLog === null ? {} : { eventLog }) };
+export function tpmEvidenceOf({
+  quote,
+  attestationKey,
+  certificates,
+  bank,
+  registers,
+  eventLog,
+}: TpmParts): TpmEvidence {
+  return {
+    quote: quote.attest,
+    signature: quote.signature,
+    attestationKey,
+    certificates,
+    registers: new Map([[bank, registers]]),
+    ...(eventLog === null ? {} : { eventLog }),
+  };
 }
 
 /** An Azure machine's evidence as its verifier takes it. */
-export function azureEvidenceOf({ hclReport, tdQuote, certificates, tpm }: Extract<EvidenceParts, { readonly provider: "azure-cvm" }>): AzureCvmEvidence {
+export function azureEvidenceOf({
+  hclReport,
+  tdQuote,
+  certificates,
+  tpm,
+}: Extract<EvidenceParts, { readonly provider: "azure-cvm" }>): AzureCvmEvidence {
   return { ...tpmEvidenceOf(tpm), paravisor: { hclReport }, certificates, ...(tdQuote === null ? {} : { tdQuote }) };
 }
 
@@ -34,14 +53,24 @@ export function withCertificates({ parts, collateral }: EndorsedParts, given: re
     case "sev-snp":
       return { parts: { ...parts, certificates: [...parts.certificates, ...given] }, collateral };
     case "azure-cvm":
-      return parts.tdQuote === null ? { parts: { ...parts, certificates: [...parts.certificates, ...given] }, collateral } : { parts, collateral: [...collateral, ...given] };
+      return parts.tdQuote === null
+        ? { parts: { ...parts, certificates: [...parts.certificates, ...given] }, collateral }
+        : { parts, collateral: [...collateral, ...given] };
     case "tdx":
       return { parts, collateral: [...collateral, ...given] };
     case "tpm":
-      return { parts: { ...parts, tpm: { ...parts.tpm, certificates: [...parts.tpm.certificates, ...given.flatMap(derCertificates)] } }, collateral };
+      return {
+        parts: {
+          ...parts,
+          tpm: { ...parts.tpm, certificates: [...parts.tpm.certificates, ...given.flatMap(derCertificates)] },
+        },
+        collateral,
+      };
   }
 }
 
 function derCertificates(file: Uint8Array): Uint8Array[] {
-  return looksLikePem(file) ? parsePemCertificates(file, MAX_CERTIFICATES).map(({ raw }) => raw) : [Certificate.parse(file).raw];
+  return looksLikePem(file)
+    ? parsePemCertificates(file, MAX_CERTIFICATES).map(({ raw }) => raw)
+    : [Certificate.parse(file).raw];
 }

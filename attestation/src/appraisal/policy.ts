@@ -13,12 +13,19 @@ export type EvidencePlatform = (typeof EVIDENCE_PLATFORMS)[number];
 export const appraisalPolicySchema = z.strictObject({
   version: z.literal(1).default(1).describe("Version of this format."),
   description: z.string().max(1024).optional().describe("For readers."),
-  platforms: z.array(z.enum(EVIDENCE_PLATFORMS)).min(1).max(EVIDENCE_PLATFORMS.length).default([...EVIDENCE_PLATFORMS]).describe("Platforms that are accepted at all."),
+  platforms: z
+    .array(z.enum(EVIDENCE_PLATFORMS))
+    .min(1)
+    .max(EVIDENCE_PLATFORMS.length)
+    .default([...EVIDENCE_PLATFORMS])
+    .describe("Platforms that are accepted at all."),
   required: z
     .array(z.enum(REQUIREMENTS))
     .max(REQUIREMENTS.length)
     .default(["report_data", "measurement", "tcb"])
-    .describe("Checks that must have been made and passed; where one could not be made, the evidence is not verified. What fails is never accepted, required or not."),
+    .describe(
+      "Checks that must have been made and passed; where one could not be made, the evidence is not verified. What fails is never accepted, required or not.",
+    ),
   sev_snp: sevSnpPolicySchema.prefault({}).describe("SEV-SNP reports."),
   tdx: tdxPolicySchema.prefault({}).describe("TDX quotes."),
   tpm: tpmPolicySchema.prefault({}).describe("TPM 2.0 quotes."),

@@ -23,9 +23,13 @@ const MAX_CERTIFICATES = 16;
 /** Everything that can be shown, in the order it is tried: the stricter form first. */
 const READERS = {
   "evidence-file": (bytes: Uint8Array) => describeEvidenceFile(readEvidenceFile(untrusted(bytes))),
-  "sev-snp": (bytes: Uint8Array) => describeSnpReport(parseSnpReport(splitExtendedReport(evidenceBytes("sev-snp", bytes)).report)),
+  "sev-snp": (bytes: Uint8Array) =>
+    describeSnpReport(parseSnpReport(splitExtendedReport(evidenceBytes("sev-snp", bytes)).report)),
   tdx: (bytes: Uint8Array) => describeTdxQuote(parseQuote(evidenceBytes("tdx", bytes))),
-  certificates: (bytes: Uint8Array) => (looksLikePem(bytes) ? parsePemCertificates(bytes, MAX_CERTIFICATES) : [Certificate.parse(bytes)]).flatMap(describeCertificate),
+  certificates: (bytes: Uint8Array) =>
+    (looksLikePem(bytes) ? parsePemCertificates(bytes, MAX_CERTIFICATES) : [Certificate.parse(bytes)]).flatMap(
+      describeCertificate,
+    ),
   "revocation-list": (bytes: Uint8Array) => describeRevocationList(RevocationList.parse(bytes)),
   "event-log": (bytes: Uint8Array) => describeEventLog(parseEventLog(bytes), "pcr"),
   "cc-event-log": (bytes: Uint8Array) => describeEventLog(parseEventLog(bytes), "cc"),

@@ -33,13 +33,21 @@ function vcekQuery(product: Product, tcb: ReturnType<typeof readTcb>): string {
 function forSnp(evidence: Uint8Array, product: Product | undefined): readonly VendorRequest[] {
   const { unverified: report } = parseSnpReport(evidence);
   const line = report.cpuid === null ? product : productOfCpuid(report.cpuid);
-  if (line === undefined) throw new CmcpError("USAGE", "the report does not say which processor it is of; give --product");
+  if (line === undefined)
+    throw new CmcpError("USAGE", "the report does not say which processor it is of; give --product");
   const { signer } = readKeyInfo(report.keyInfo);
   const kind = signer === "VLEK" ? "vlek" : "vcek";
   const own: VendorRequest[] =
     kind === "vlek"
       ? []
-      : [{ vendor: "amd", path: `/vcek/v1/${line}/${toHex(report.chipId.subarray(0, chipIdBytes(line)))}?${vcekQuery(line, readTcb(report.reportedTcb, line))}`, file: "vcek.der", is: "certificate" }];
+      : [
+          {
+            vendor: "amd",
+            path: `/vcek/v1/${line}/${toHex(report.chipId.subarray(0, chipIdBytes(line)))}?${vcekQuery(line, readTcb(report.reportedTcb, line))}`,
+            file: "vcek.der",
+            is: "certificate",
+          },
+        ];
   return [
     ...own,
     { vendor: "amd", path: `/${kind}/v1/${line}/cert_chain`, file: "amd-chain.pem", is: "certificate" },
@@ -49,15 +57,37 @@ function forSnp(evidence: Uint8Array, product: Product | undefined): readonly Ve
 
 function forTdx(evidence: Uint8Array): readonly VendorRequest[] {
   const { certification } = parseQuote(evidence);
-  if (certification.type !== CERTIFICATION_PCK_CHAIN) throw new CmcpError("EVIDENCE_CHAIN_INVALID", "the quote carries no PCK certificate, which says whose collateral is needed");
+  if (certification.type !== CERTIFICATION_PCK_CHAIN)
+    throw new CmcpError(
+      "EVIDENCE_CHAIN_INVALID",
+      "the quote carries no PCK certificate, which says whose collateral is needed",
+    );
   const [leaf] = parsePemCertificates(certification.data, MAX_CERTIFICATES);
   if (leaf === undefined) throw new CmcpError("EVIDENCE_CHAIN_INVALID", "the quote carries no PCK certificate");
   const { fmspc } = pckPlatform(leaf);
   const ca = leaf.issuerText.includes("Platform") ? "platform" : "processor";
   return [
-    { vendor: "intel", path: `/tdx/certification/v4/tcb?fmspc=${fmspc}`, file: "tcb-info.json", issuerChain: { header: "tcb-info-issuer-chain", file: "tcb-info-chain.pem" }, is: "collateral" },
-    { vendor: "intel", path: "/tdx/certification/v4/qe/identity", file: "qe-identity.json", issuerChain: { header: "sgx-enclave-identity-issuer-chain", file: "qe-identity-chain.pem" }, is: "collateral" },
-    { vendor: "intel", path: `/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`, file: "pck.crl", issuerChain: { header: "sgx-pck-crl-issuer-chain", file: "pck-crl-chain.pem" }, is: "collateral" },
+    {
+      vendor: "intel",
+      path: `/tdx/certification/v4/tcb?fmspc=${fmspc}`,
+      file: "tcb-info.json",
+      issuerChain: { header: "tcb-info-issuer-chain", file: "tcb-info-chain.pem" },
+      is: "collateral",
+    },
+    {
+      vendor: "intel",
+      path: "/tdx/certification/v4/qe/identity",
+      file: "qe-identity.json",
+      issuerChain: { header: "sgx-enclave-identity-issuer-chain", file: "qe-identity-chain.pem" },
+      is: "collateral",
+    },
+    {
+      vendor: "intel",
+      path: `/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`,
+      file: "pck.crl",
+      issuerChain: { header: "sgx-pck-crl-issuer-chain", file: "pck-crl-chain.pem" },
+      is: "collateral",
+    },
     { vendor: "intel-certificates", path: "/IntelSGXRootCA.der", file: "root.crl", is: "collateral" },
   ];
 }
@@ -67,7 +97,11 @@ function forTdx(evidence: Uint8Array): readonly VendorRequest[] {
  * here; a wrong answer fails when it is.
  * @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_CHAIN_INVALID`, `USAGE`
  */
-export function vendorRequests(platform: "sev-snp" | "tdx", evidence: Uint8Array, product?: Product): readonly VendorRequest[] {
+export function vendorRequests(
+  platform: "sev-snp" | "tdx",
+  evidence: Uint8Array,
+  product?: Product,
+): readonly VendorRequest[] {
   const bytes = evidenceBytes(platform, evidence);
   return platform === "sev-snp" ? forSnp(splitExtendedReport(bytes).report, product) : forTdx(bytes);
 }
@@ -83,7 +117,9 @@ export function vendorRequestsFor(parts: EvidenceParts, product?: Product): read
     case "tdx":
       return forTdx(parts.quote);
     case "azure-cvm":
-      return parts.tdQuote === null ? forSnp(parseHclReport(parts.hclReport).hardwareReport, product) : forTdx(parts.tdQuote);
+      return parts.tdQuote === null
+        ? forSnp(parseHclReport(parts.hclReport).hardwareReport, product)
+        : forTdx(parts.tdQuote);
     case "tpm":
     case "software-only":
       throw new CmcpError("USAGE", `evidence of ${parts.provider} carries what it needs; no vendor's service has more`);

@@ -62,43 +62,122 @@ export interface EvidenceVerdict {
 const MALFORMED: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED"];
 
 /** Verifies evidence files offline at a point in time. Never throws for what the evidence contains. */
-export async function verifyEvidence(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+export async function verifyEvidence(
+  platform: EvidencePlatform,
+  files: EvidenceFiles,
+  policy: AppraisalPolicy,
+  expected: EvidenceExpectations,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceVerdict> {
   return conclude(platform, await byFiles(platform, files, policy, expected, at, crypto), policy, expected, at);
 }
 
 /** As {@link verifyEvidence}, for evidence as an evidence file has it. `software-only` is no evidence and is not for here. */
-export async function verifyEvidenceParts(given: EndorsedParts, policy: AppraisalPolicy, expected: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceVerdict> {
+export async function verifyEvidenceParts(
+  given: EndorsedParts,
+  policy: AppraisalPolicy,
+  expected: EvidenceExpectations,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceVerdict> {
   return conclude(given.parts.provider, await byParts(given, policy, expected, at, crypto), policy, expected, at);
 }
 
-function conclude(platform: EvidencePlatform, { verified, checks }: EvidenceResult<VerifiedEvidence>, policy: AppraisalPolicy, { image, earlier }: EvidenceExpectations, at: Date): EvidenceVerdict {
+function conclude(
+  platform: EvidencePlatform,
+  { verified, checks }: EvidenceResult<VerifiedEvidence>,
+  policy: AppraisalPolicy,
+  { image, earlier }: EvidenceExpectations,
+  at: Date,
+): EvidenceVerdict {
   const recorder = new CheckRecorder();
-  const accepted = recorder.require("platform", policy.platforms.includes(platform), "EVIDENCE_POLICY_VIOLATION", `${platform} is accepted`, `the policy accepts ${policy.platforms.join(", ")}`);
+  const accepted = recorder.require(
+    "platform",
+    policy.platforms.includes(platform),
+    "EVIDENCE_POLICY_VIOLATION",
+    `${platform} is accepted`,
+    `the policy accepts ${policy.platforms.join(", ")}`,
+  );
   recorder.include(checks);
-  const ofImage = verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy) ? checkImage(recorder, verified, image) : false;
+  const ofImage =
+    verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy)
+      ? checkImage(recorder, verified, image)
+      : false;
   if (verified !== null && earlier !== undefined) checkEarlier(recorder, verified, earlier);
   const required = ofImage ? policy.required.filter((name) => name !== "measurement") : policy.required;
-  for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks)) recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
-  const outcome = accepted && verified !== null && recorder.clean ? "verified" : verified === null && recorder.checks.some(({ status, code }) => status === "failed" && MALFORMED.includes(code)) ? "malformed" : "rejected";
-  return { platform, outcome, assurance: outcome === "verified" ? assuranceOf(platform, policy) : "none", at, verified, checks: recorder.checks };
+  for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks))
+    recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
+  const outcome =
+    accepted && verified !== null && recorder.clean
+      ? "verified"
+      : verified === null && recorder.checks.some(({ status, code }) => status === "failed" && MALFORMED.includes(code))
+        ? "malformed"
+        : "rejected";
+  return {
+    platform,
+    outcome,
+    assurance: outcome === "verified" ? assuranceOf(platform, policy) : "none",
+    at,
+    verified,
+    checks: recorder.checks,
+  };
 }
 
-async function byParts({ parts, collateral }: EndorsedParts, policy: AppraisalPolicy, expectations: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+async function byParts(
+  { parts, collateral }: EndorsedParts,
+  policy: AppraisalPolicy,
+  expectations: EvidenceExpectations,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedEvidence>> {
   const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
   switch (parts.provider) {
     case "sev-snp":
-      return await verifySevSnp({ report: parts.report, certificates: parts.certificates, revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+      return await verifySevSnp(
+        { report: parts.report, certificates: parts.certificates, revocationLists: collateral, ...expected },
+        policy.sev_snp,
+        at,
+        crypto,
+      );
     case "tdx":
-      return await verifyTdx({ quote: parts.quote, collateral, ...(parts.eventLog === null ? {} : { eventLog: parts.eventLog }), ...expected }, policy.tdx, at, crypto);
+      return await verifyTdx(
+        {
+          quote: parts.quote,
+          collateral,
+          ...(parts.eventLog === null ? {} : { eventLog: parts.eventLog }),
+          ...expected,
+        },
+        policy.tdx,
+        at,
+        crypto,
+      );
     case "tpm":
-      return await verifyTpm({ evidence: tpmEvidenceOf(parts.tpm), revocationLists: collateral, ...expected }, policy.tpm, at, crypto);
+      return await verifyTpm(
+        { evidence: tpmEvidenceOf(parts.tpm), revocationLists: collateral, ...expected },
+        policy.tpm,
+        at,
+        crypto,
+      );
     case "azure-cvm":
-      return await verifyAzureCvm({ evidence: azureEvidenceOf(parts), ...(parts.tdQuote === null ? { revocationLists: collateral } : { collateral }), ...expected }, policy.azure_cvm, at, crypto);
+      return await verifyAzureCvm(
+        {
+          evidence: azureEvidenceOf(parts),
+          ...(parts.tdQuote === null ? { revocationLists: collateral } : { collateral }),
+          ...expected,
+        },
+        policy.azure_cvm,
+        at,
+        crypto,
+      );
   }
 }
 
 /** Reads a document that may be unreadable; what it throws becomes the one check of the result. */
-async function reading<T>(read: () => T, verify: (evidence: T) => Promise<EvidenceResult<VerifiedEvidence>>): Promise<EvidenceResult<VerifiedEvidence>> {
+async function reading<T>(
+  read: () => T,
+  verify: (evidence: T) => Promise<EvidenceResult<VerifiedEvidence>>,
+): Promise<EvidenceResult<VerifiedEvidence>> {
   let evidence: T;
   try {
     evidence = read();
@@ -109,18 +188,39 @@ async function reading<T>(read: () => T, verify: (evidence: T) => Promise<Eviden
   return await verify(evidence);
 }
 
-async function byFiles(platform: EvidencePlatform, files: EvidenceFiles, policy: AppraisalPolicy, expectations: EvidenceExpectations, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedEvidence>> {
+async function byFiles(
+  platform: EvidencePlatform,
+  files: EvidenceFiles,
+  policy: AppraisalPolicy,
+  expectations: EvidenceExpectations,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedEvidence>> {
   const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
-  if (looksLikeEvidenceFile(files.evidence)) return await reading(() => partsOfEvidenceFile(platform, files), (given) => byParts(given, policy, expectations, at, crypto));
+  if (looksLikeEvidenceFile(files.evidence))
+    return await reading(
+      () => partsOfEvidenceFile(platform, files),
+      (given) => byParts(given, policy, expectations, at, crypto),
+    );
   const { evidence, certificates, collateral, eventLog } = files;
   const log = eventLog === undefined ? {} : { eventLog };
   switch (platform) {
     case "sev-snp": {
       const { report, certificates: beside } = splitExtendedReport(evidenceBytes(platform, evidence));
-      return await verifySevSnp({ report, certificates: [...beside, ...certificates], revocationLists: collateral, ...expected }, policy.sev_snp, at, crypto);
+      return await verifySevSnp(
+        { report, certificates: [...beside, ...certificates], revocationLists: collateral, ...expected },
+        policy.sev_snp,
+        at,
+        crypto,
+      );
     }
     case "tdx":
-      return await verifyTdx({ quote: evidenceBytes(platform, evidence), collateral: [...collateral, ...certificates], ...log, ...expected }, policy.tdx, at, crypto);
+      return await verifyTdx(
+        { quote: evidenceBytes(platform, evidence), collateral: [...collateral, ...certificates], ...log, ...expected },
+        policy.tdx,
+        at,
+        crypto,
+      );
     case "tpm":
       return await reading(
         () => ({ ...readTpmEvidence(evidenceBytes(platform, evidence), certificates), ...log }),
@@ -129,7 +229,17 @@ async function byFiles(platform: EvidencePlatform, files: EvidenceFiles, policy:
     case "azure-cvm":
       return await reading(
         () => ({ ...readAzureCvmEvidence(evidenceBytes(platform, evidence), certificates), ...log }),
-        (read) => verifyAzureCvm({ evidence: read, ...(read.tdQuote === undefined ? { revocationLists: collateral } : { collateral }), ...expected }, policy.azure_cvm, at, crypto),
+        (read) =>
+          verifyAzureCvm(
+            {
+              evidence: read,
+              ...(read.tdQuote === undefined ? { revocationLists: collateral } : { collateral }),
+              ...expected,
+            },
+            policy.azure_cvm,
+            at,
+            crypto,
+          ),
       );
   }
 }

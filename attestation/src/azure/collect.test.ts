@@ -32,7 +32,10 @@ const REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => 255 - index);
 const CORPUS = "evidence/azure";
 
 /** The metadata service, answering as the test says; every request is noted. */
-async function serveMetadata(t: TestContext, answer: (request: IncomingMessage, body: Buffer, response: ServerResponse) => void): Promise<{ metadata: MetadataService; seen: string[] }> {
+async function serveMetadata(
+  t: TestContext,
+  answer: (request: IncomingMessage, body: Buffer, response: ServerResponse) => void,
+): Promise<{ metadata: MetadataService; seen: string[] }> {
   const seen: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -48,9 +51,13 @@ async function serveMetadata(t: TestContext, answer: (request: IncomingMessage, 
   return { metadata: metadataOver(() => Promise.resolve(connect(port, "127.0.0.1")), 2000), seen };
 }
 
-const metadataOf = (t: TestContext, body: string | Buffer, status = 200) => serveMetadata(t, (_request, _body, response) => response.writeHead(status).end(body));
+const metadataOf = (t: TestContext, body: string | Buffer, status = 200) =>
+  serveMetadata(t, (_request, _body, response) => response.writeHead(status).end(body));
 
-async function azureTpm(t: TestContext, hclReport: () => Uint8Array): Promise<Pick<AzureSource, "open" | "eventLogPath"> | undefined> {
+async function azureTpm(
+  t: TestContext,
+  hclReport: () => Uint8Array,
+): Promise<Pick<AzureSource, "open" | "eventLogPath"> | undefined> {
   const swtpm = await Swtpm.start();
   if (swtpm === null) {
     t.skip(NO_SWTPM);
@@ -65,7 +72,10 @@ async function azureTpm(t: TestContext, hclReport: () => Uint8Array): Promise<Pi
   return { open: async () => withNvIndex(await swtpm.connect(), HCL_REPORT_INDEX, hclReport()), eventLogPath: null };
 }
 
-const pemBlocks = (bytes: Uint8Array): string[] => Buffer.from(bytes).toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
+const pemBlocks = (bytes: Uint8Array): string[] =>
+  Buffer.from(bytes)
+    .toString()
+    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
 
 test("SEV-SNP: the paravisor's report, the certificates of the chip and the key's quotes", async (t) => {
   let hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
@@ -76,7 +86,9 @@ test("SEV-SNP: the paravisor's report, the certificates of the chip and the key'
   const [vcek = "", ...above] = pemBlocks(certificates);
   const { metadata, seen } = await serveMetadata(t, (request, _body, response) => {
     assert.equal(request.headers["metadata"], "true");
-    response.end(JSON.stringify({ vcekCert: vcek, tcbm: "1", certificateChain: above.join(""), cacheControl: "86400" }));
+    response.end(
+      JSON.stringify({ vcekCert: vcek, tcbm: "1", certificateChain: above.join(""), cacheControl: "86400" }),
+    );
   });
   const collector = new AzureCollector({ ...tpm, metadata });
   const evidence = await collector.collect(REPORT_DATA, 3);
@@ -85,7 +97,10 @@ test("SEV-SNP: the paravisor's report, the certificates of the chip and the key'
   const { parts } = evidence;
   assert.ok(parts.provider === "azure-cvm");
   assert.deepEqual(parts.hclReport, hcl);
-  assert.deepEqual(parts.certificates.map((bytes) => Buffer.from(bytes).toString()), [vcek, above.join("")]);
+  assert.deepEqual(
+    parts.certificates.map((bytes) => Buffer.from(bytes).toString()),
+    [vcek, above.join("")],
+  );
   assert.equal(parts.tdQuote, null);
   assert.deepEqual(parseQuote(parts.tpm.quote.attest).extraData, new Uint8Array(tpmQualifyingData(REPORT_DATA)));
   assert.deepEqual(parseQuote(parts.tpm.keyQuote.attest).extraData, REPORT_DATA.slice(0, 32));
@@ -119,7 +134,9 @@ test("TDX: the quote comes for the paravisor's TDREPORT", async (t) => {
 async function reportNaming(machine: Machine, chipKey: Issued, attestationKey: Uint8Array): Promise<Uint8Array> {
   const { key } = parseAttestationKey(attestationKey);
   const jwk = createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" }).export({ format: "jwk" });
-  const runtimeData = Buffer.from(JSON.stringify({ keys: [{ kid: "HCLAkPub", key_ops: ["sign"], ...jwk }], "user-data": "00".repeat(64) }));
+  const runtimeData = Buffer.from(
+    JSON.stringify({ keys: [{ kid: "HCLAkPub", key_ops: ["sign"], ...jwk }], "user-data": "00".repeat(64) }),
+  );
   const bound = Buffer.concat([createHash("sha256").update(runtimeData).digest(), Buffer.alloc(32)]);
   const report = await signedReport(machine.product, chipKey, { fields: [[AT.reportData, new Uint8Array(bound)]] });
   const header = Buffer.alloc(32);
@@ -127,7 +144,8 @@ async function reportNaming(machine: Machine, chipKey: Issued, attestationKey: U
   header.writeUInt32LE(1, 4);
   header.writeUInt32LE(32 + report.length + 20 + runtimeData.length, 8);
   const runtimeHeader = Buffer.alloc(20);
-  for (const [index, value] of [20 + runtimeData.length, 1, 2, 1, runtimeData.length].entries()) runtimeHeader.writeUInt32LE(value, index * 4);
+  for (const [index, value] of [20 + runtimeData.length, 1, 2, 1, runtimeData.length].entries())
+    runtimeHeader.writeUInt32LE(value, index * 4);
   return new Uint8Array(Buffer.concat([header, report, runtimeHeader, runtimeData]));
 }
 
@@ -142,12 +160,24 @@ test("what is collected the verifier accepts, from the chip's key to the report 
   const launchDigest = new Uint8Array(32).fill(3);
   await measureLaunch(device, launchDigest);
   await device.close();
-  const pem = (der: Uint8Array): string => `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`;
-  const { metadata } = await metadataOf(t, JSON.stringify({ vcekCert: pem(chipKey.der), certificateChain: pem(machine.signing.VCEK.der) + pem(machine.root.der) }));
+  const pem = (der: Uint8Array): string =>
+    `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const { metadata } = await metadataOf(
+    t,
+    JSON.stringify({
+      vcekCert: pem(chipKey.der),
+      certificateChain: pem(machine.signing.VCEK.der) + pem(machine.root.der),
+    }),
+  );
   const { parts } = await new AzureCollector({ ...tpm, metadata }).collect(REPORT_DATA, 3);
   assert.ok(parts.provider === "azure-cvm");
   const verify = async (reportData: Uint8Array, digest: Uint8Array): Promise<string[]> => {
-    const { verified, checks } = await verifyAzureCvm({ evidence: azureEvidenceOfParts(parts), reportData, launchDigest: digest }, { ...STRICT_AZURE_CVM_POLICY, sev_snp: machine.policy() }, NOW, webcrypto);
+    const { verified, checks } = await verifyAzureCvm(
+      { evidence: azureEvidenceOfParts(parts), reportData, launchDigest: digest },
+      { ...STRICT_AZURE_CVM_POLICY, sev_snp: machine.policy() },
+      NOW,
+      webcrypto,
+    );
     assert.ok(verified !== null, JSON.stringify(checks.filter(({ status }) => status === "failed")));
     return checks.filter(({ status }) => status === "failed").map(({ name }) => name);
   };
@@ -160,25 +190,45 @@ test("a virtual TPM without the paravisor's report or key, or with a report that
   const { metadata } = await metadataOf(t, "{}");
   const empty = await azureTpm(t, () => new Uint8Array(2600));
   if (empty === undefined) return;
-  await assert.rejects(new AzureCollector({ ...empty, metadata }).collect(REPORT_DATA, 0), { ...UNAVAILABLE, message: /HCLA/ });
+  await assert.rejects(new AzureCollector({ ...empty, metadata }).collect(REPORT_DATA, 0), {
+    ...UNAVAILABLE,
+    message: /HCLA/,
+  });
   const bare = await Swtpm.start();
   assert.ok(bare !== null);
   t.after(async () => await bare.stop());
-  await assert.rejects(new AzureCollector({ open: async () => await bare.connect(), eventLogPath: null, metadata }).collect(REPORT_DATA, 0), UNAVAILABLE);
+  await assert.rejects(
+    new AzureCollector({ open: async () => await bare.connect(), eventLogPath: null, metadata }).collect(
+      REPORT_DATA,
+      0,
+    ),
+    UNAVAILABLE,
+  );
 });
 
 test("answers of the metadata service that are no answers are refused, whatever they are", async (t) => {
   const request = { method: "GET", path: "/metadata/THIM/amd/certification", headers: {}, body: null } as const;
   const { metadata } = await metadataOf(t, Buffer.alloc(MAX_ANSWER_BYTES + 1));
   await assert.rejects(metadata(request), { ...UNAVAILABLE, message: /more than/ });
-  const silent = await serveMetadata(t, (_request, _body, response) => setTimeout(() => response.end(), 10_000).unref());
+  const silent = await serveMetadata(t, (_request, _body, response) =>
+    setTimeout(() => response.end(), 10_000).unref(),
+  );
   await assert.rejects(silent.metadata(request), UNAVAILABLE);
-  await assert.rejects(metadataOver(() => Promise.reject(new Error("no relay")))(request), { ...UNAVAILABLE, message: /cannot be reached/ });
+  await assert.rejects(metadataOver(() => Promise.reject(new Error("no relay")))(request), {
+    ...UNAVAILABLE,
+    message: /cannot be reached/,
+  });
   const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
   if (hcl === null) return t.skip(NO_SHARED_FOLDER);
   const tpm = await azureTpm(t, () => hcl);
   if (tpm === undefined) return;
-  for (const [body, status] of [["", 200], ["[]", 200], ['{"vcekCert":""}', 200], ['{"vcekCert":"a","certificateChain":"b"}', 404], ['{"vcekCert":1,"certificateChain":2}', 200]] as const) {
+  for (const [body, status] of [
+    ["", 200],
+    ["[]", 200],
+    ['{"vcekCert":""}', 200],
+    ['{"vcekCert":"a","certificateChain":"b"}', 404],
+    ['{"vcekCert":1,"certificateChain":2}', 200],
+  ] as const) {
     const { metadata } = await metadataOf(t, body, status);
     await assert.rejects(new AzureCollector({ ...tpm, metadata }).collect(REPORT_DATA, 0), UNAVAILABLE, body);
   }

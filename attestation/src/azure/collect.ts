@@ -41,7 +41,10 @@ export class AzureCollector {
    * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
    */
   async collect(reportData: Uint8Array, now: number): Promise<Evidence> {
-    const { hclReport, tpm } = await withTpm(this.#source, async (device) => await readVirtualTpm(device, reportData, this.#source.eventLogPath));
+    const { hclReport, tpm } = await withTpm(
+      this.#source,
+      async (device) => await readVirtualTpm(device, reportData, this.#source.eventLogPath),
+    );
     const parsed = readPlatform("the paravisor's report", () => parseHclReport(hclReport));
     const endorsements = await this.#endorse(parsed);
     return {
@@ -53,10 +56,13 @@ export class AzureCollector {
   }
 
   async #endorse({ kind, hardwareReport }: HclReport): Promise<Endorsements> {
-    if (this.#endorsed !== null && bytesEqual(this.#endorsed.hardwareReport, hardwareReport)) return this.#endorsed.endorsements;
+    if (this.#endorsed !== null && bytesEqual(this.#endorsed.hardwareReport, hardwareReport))
+      return this.#endorsed.endorsements;
     const { metadata } = this.#source;
     const endorsements =
-      kind === "tdx" ? { tdQuote: await fetchTdQuote(metadata, hardwareReport), certificates: [] } : { tdQuote: null, certificates: await fetchAmdCertificates(metadata) };
+      kind === "tdx"
+        ? { tdQuote: await fetchTdQuote(metadata, hardwareReport), certificates: [] }
+        : { tdQuote: null, certificates: await fetchAmdCertificates(metadata) };
     this.#endorsed = { hardwareReport: hardwareReport.slice(), endorsements };
     return endorsements;
   }
@@ -73,18 +79,33 @@ async function readVirtualTpm(device: Tpm, reportData: Uint8Array, eventLogPath:
 export async function readParavisor(tpm: Tpm): Promise<{ readonly platform: Platform; readonly measurement: string }> {
   const hclReport = await readNv(tpm, HCL_REPORT_INDEX);
   const { kind, hardwareReport } = readPlatform("the paravisor's report", () => parseHclReport(hclReport));
-  if (kind === "tdx") return { platform: "intel-tdx", measurement: `sha384:${toHex(launchOfTdReport(hardwareReport).mrTd)}` };
+  if (kind === "tdx")
+    return { platform: "intel-tdx", measurement: `sha384:${toHex(launchOfTdReport(hardwareReport).mrTd)}` };
   const { measurement } = readPlatform("the hardware report", () => parseSnpReport(hardwareReport).unverified);
   return { platform: "azure-cvm-sev-snp", measurement: `sha384:${toHex(measurement)}` };
 }
 
 /** The paravisor's measurement: what was started inside is in the virtual TPM's registers. */
-function describe({ kind, hardwareReport }: HclReport, { tdQuote }: Endorsements): { platform: Platform; measurement: string; firmware: string } {
+function describe(
+  { kind, hardwareReport }: HclReport,
+  { tdQuote }: Endorsements,
+): { platform: Platform; measurement: string; firmware: string } {
   if (kind === "sev-snp") {
-    const { measurement, currentVersion, reportedTcb } = readPlatform("the hardware report", () => parseSnpReport(hardwareReport).unverified);
+    const { measurement, currentVersion, reportedTcb } = readPlatform(
+      "the hardware report",
+      () => parseSnpReport(hardwareReport).unverified,
+    );
     const { major, minor, build } = currentVersion;
-    return { platform: "azure-cvm-sev-snp", measurement: `sha384:${toHex(measurement)}`, firmware: `SEV-SNP firmware ${major}.${minor}.${build}, TCB ${toHex(reportedTcb)}, Azure paravisor` };
+    return {
+      platform: "azure-cvm-sev-snp",
+      measurement: `sha384:${toHex(measurement)}`,
+      firmware: `SEV-SNP firmware ${major}.${minor}.${build}, TCB ${toHex(reportedTcb)}, Azure paravisor`,
+    };
   }
   const { claimed, version } = readPlatform("the TDX quote", () => parseQuote(tdQuote ?? new Uint8Array()));
-  return { platform: "intel-tdx", measurement: `sha384:${toHex(claimed.mrTd)}`, firmware: `TDX module ${claimed.teeTcbSvn[1]}.${claimed.teeTcbSvn[0]}, quote v${version}, Azure paravisor` };
+  return {
+    platform: "intel-tdx",
+    measurement: `sha384:${toHex(claimed.mrTd)}`,
+    firmware: `TDX module ${claimed.teeTcbSvn[1]}.${claimed.teeTcbSvn[0]}, quote v${version}, Azure paravisor`,
+  };
 }

@@ -13,7 +13,9 @@ export function describeAzureCvmEvidence(evidence: AzureCvmEvidence): readonly R
   const { paravisor, tdQuote, certificates: _, ...vtpm } = evidence;
   return [
     ...readRows("paravisor", () => paravisorRows(paravisor)),
-    ...(tdQuote === undefined ? [] : readRows("paravisor quote", () => labelled(describeTdxQuote(parseQuote(tdQuote))))),
+    ...(tdQuote === undefined
+      ? []
+      : readRows("paravisor quote", () => labelled(describeTdxQuote(parseQuote(tdQuote))))),
     ...describeTpmEvidence(vtpm),
   ];
 }
@@ -23,17 +25,29 @@ function labelled(rows: readonly Row[]): readonly Row[] {
 }
 
 function paravisorRows(paravisor: AzureCvmEvidence["paravisor"]): readonly Row[] {
-  if ("snpReport" in paravisor) return [...labelled(describeSnpReport(parseSnpReport(paravisor.snpReport))), ...runtimeRows(paravisor.runtimeData)];
+  if ("snpReport" in paravisor)
+    return [...labelled(describeSnpReport(parseSnpReport(paravisor.snpReport))), ...runtimeRows(paravisor.runtimeData)];
   const { kind, hardwareReport, runtimeHash, runtimeData } = parseHclReport(paravisor.hclReport);
-  const hardware = kind === "sev-snp" ? labelled(describeSnpReport(parseSnpReport(hardwareReport))) : [{ label: "paravisor TDREPORT", value: `${hardwareReport.length} bytes, not signed` }];
-  return [{ label: "paravisor hardware", value: kind }, ...hardware, { label: "runtime data", value: `${runtimeData.length} bytes, bound by ${runtimeHash}` }, ...runtimeRows(runtimeData)];
+  const hardware =
+    kind === "sev-snp"
+      ? labelled(describeSnpReport(parseSnpReport(hardwareReport)))
+      : [{ label: "paravisor TDREPORT", value: `${hardwareReport.length} bytes, not signed` }];
+  return [
+    { label: "paravisor hardware", value: kind },
+    ...hardware,
+    { label: "runtime data", value: `${runtimeData.length} bytes, bound by ${runtimeHash}` },
+    ...runtimeRows(runtimeData),
+  ];
 }
 
 function runtimeRows(runtimeData: Uint8Array): readonly Row[] {
   return readRows("runtime data", () => {
     const { attestationKey, userData } = parseRuntimeData(runtimeData);
     return [
-      { label: "runtime attestation key", value: attestationKey.kind === "rsa" ? `RSA ${attestationKey.modulusBytes * 8}` : attestationKey.curve },
+      {
+        label: "runtime attestation key",
+        value: attestationKey.kind === "rsa" ? `RSA ${attestationKey.modulusBytes * 8}` : attestationKey.curve,
+      },
       { label: "runtime user data", value: /^0*$/.test(userData) ? "none" : userData },
     ];
   });

@@ -27,8 +27,14 @@ function bundle(t: TestContext, name: string): (GenuineBundle & { readonly hclRe
   return { ...found, hclReport: found.evidence.paravisor.hclReport };
 }
 
-async function nothingCanChange({ evidence, reportData, at }: GenuineBundle, bytes: Uint8Array, region: readonly [number, number], change: Change): Promise<void> {
-  const verify = async (changed: Uint8Array) => await verifyAzureCvm({ evidence: change(evidence, changed), reportData }, STRICT_AZURE_CVM_POLICY, at, webcrypto);
+async function nothingCanChange(
+  { evidence, reportData, at }: GenuineBundle,
+  bytes: Uint8Array,
+  region: readonly [number, number],
+  change: Change,
+): Promise<void> {
+  const verify = async (changed: Uint8Array) =>
+    await verifyAzureCvm({ evidence: change(evidence, changed), reportData }, STRICT_AZURE_CVM_POLICY, at, webcrypto);
   assert.ok((await verify(bytes)).verified !== null, "as it is, it is authentic");
   await everyBit(bytes, region, async (changed, bit) => {
     const { verified, checks } = await verify(changed);
@@ -37,7 +43,8 @@ async function nothingCanChange({ evidence, reportData, at }: GenuineBundle, byt
 }
 
 /** The end of the runtime data, without the zeros that fill its place. */
-const runtimeEnd = (hclReport: Uint8Array): number => RUNTIME_DATA + new DataView(Uint8Array.from(hclReport).buffer).getUint32(RUNTIME_DATA - 4, true);
+const runtimeEnd = (hclReport: Uint8Array): number =>
+  RUNTIME_DATA + new DataView(Uint8Array.from(hclReport).buffer).getUint32(RUNTIME_DATA - 4, true);
 
 test("no bit of an SEV-SNP machine's report and runtime data can be flipped", async (t) => {
   const genuine = bundle(t, "SNP, numbered form");

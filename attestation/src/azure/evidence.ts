@@ -3,7 +3,9 @@ import type { RegisterValues } from "../tpm/evidence.ts";
 /** Evidence of an Azure confidential VM, byte for byte as somebody handed it over. */
 export interface AzureCvmEvidence {
   /** The paravisor's report; or, of its parts, the SEV-SNP report and the runtime data. */
-  readonly paravisor: { readonly hclReport: Uint8Array } | { readonly snpReport: Uint8Array; readonly runtimeData: Uint8Array };
+  readonly paravisor:
+    | { readonly hclReport: Uint8Array }
+    | { readonly snpReport: Uint8Array; readonly runtimeData: Uint8Array };
   /** DCAP quote over the TDREPORT, where the hardware is TDX. */
   readonly tdQuote?: Uint8Array;
   /** Certificates of the processor's key, DER or PEM. */

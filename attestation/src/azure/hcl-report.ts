@@ -68,7 +68,8 @@ export function parseHclReport(bytes: Uint8Array): HclReport {
   if (runtimeHash === undefined) throw malformed("the runtime data is bound by an unknown hash");
   const runtimeLength = reader.u32();
   reader.skip(requestBytes - REQUEST_DATA_START_BYTES);
-  if (dataLength !== requestBytes + runtimeLength || length !== HEADER_BYTES + HARDWARE_REPORT_BYTES + dataLength) throw malformed("the lengths contradict each other");
+  if (dataLength !== requestBytes + runtimeLength || length !== HEADER_BYTES + HARDWARE_REPORT_BYTES + dataLength)
+    throw malformed("the lengths contradict each other");
   const runtimeData = reader.take(runtimeLength);
   if (!isZero(reader.take(reader.remaining))) throw malformed("there is more than the lengths say");
   return { kind, hardwareReport: kind === "tdx" ? room.subarray(0, TDREPORT_BYTES) : room, runtimeHash, runtimeData };

@@ -7,8 +7,14 @@ import type { AzureCvmEvidence } from "./evidence.ts";
 /** A log of 1 MiB in base64, or reports as arrays of numbers, and what goes with it. */
 const LIMITS: JsonLimits = { maxBytes: 4 * 1024 * 1024, maxDepth: 8, maxItems: 60_000 };
 
-const base64 = z.string().min(1).max(2 * 1024 * 1024);
-const hexBytes = z.string().regex(/^(?:[0-9a-fA-F]{2})+$/).max(4096);
+const base64 = z
+  .string()
+  .min(1)
+  .max(2 * 1024 * 1024);
+const hexBytes = z
+  .string()
+  .regex(/^(?:[0-9a-fA-F]{2})+$/)
+  .max(4096);
 const bytes = z.array(z.int().min(0).max(255)).max(16_384);
 
 /** The form of this project, described in SPEC.md of the tpm folder. */
@@ -24,7 +30,15 @@ const own = z.strictObject({
 });
 
 /** What the first cMCP gateways collect: the SEV-SNP report and runtime data apart, without register values. */
-const firstGateways = z.strictObject({ v: z.literal(1), snp_report: base64, runtime_data: base64, quote_msg: base64, quote_sig: base64, ak_pub_pem: z.string().max(4096), vcek_chain_pem: base64 });
+const firstGateways = z.strictObject({
+  v: z.literal(1),
+  snp_report: base64,
+  runtime_data: base64,
+  quote_msg: base64,
+  quote_sig: base64,
+  ak_pub_pem: z.string().max(4096),
+  vcek_chain_pem: base64,
+});
 
 /** What Confidential Containers attesters send, numbered from 1; quotes in hex. */
 const hexQuote = z.strictObject({ message: hexBytes, signature: hexBytes, pcrs: z.array(hexBytes.length(64)).max(24) });
@@ -85,7 +99,10 @@ function hexOf(text: string): Uint8Array {
 
 function fromFirstGateways(data: z.infer<typeof firstGateways>): AzureCvmEvidence {
   return {
-    paravisor: { snpReport: fromBase64(data.snp_report, "snp_report"), runtimeData: fromBase64(data.runtime_data, "runtime_data") },
+    paravisor: {
+      snpReport: fromBase64(data.snp_report, "snp_report"),
+      runtimeData: fromBase64(data.runtime_data, "runtime_data"),
+    },
     certificates: [fromBase64(data.vcek_chain_pem, "vcek_chain_pem")],
     quote: fromBase64(data.quote_msg, "quote_msg"),
     signature: fromBase64(data.quote_sig, "quote_sig"),

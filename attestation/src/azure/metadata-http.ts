@@ -10,7 +10,10 @@ const DEADLINE_MS = 30_000;
  * The metadata service over a byte stream that somebody else opens, because the enclave has no sockets: one request,
  * one stream. @param dial opens a stream to METADATA_HOST and METADATA_PORT
  */
-export function metadataOver(dial: (signal: AbortSignal) => Promise<Duplex>, deadlineMs: number = DEADLINE_MS): MetadataService {
+export function metadataOver(
+  dial: (signal: AbortSignal) => Promise<Duplex>,
+  deadlineMs: number = DEADLINE_MS,
+): MetadataService {
   return async (asked) => {
     const signal = AbortSignal.timeout(deadlineMs);
     let stream: Duplex | undefined;
@@ -26,10 +29,21 @@ export function metadataOver(dial: (signal: AbortSignal) => Promise<Duplex>, dea
   };
 }
 
-function send({ method, path, headers, body }: MetadataRequest, stream: Duplex, signal: AbortSignal): Promise<IncomingMessage> {
+function send(
+  { method, path, headers, body }: MetadataRequest,
+  stream: Duplex,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const length = body === null ? {} : { "content-length": body.length };
-    const outgoing = request({ host: METADATA_HOST, method, path, headers: { ...headers, ...length, connection: "close" }, createConnection: () => stream, signal });
+    const outgoing = request({
+      host: METADATA_HOST,
+      method,
+      path,
+      headers: { ...headers, ...length, connection: "close" },
+      createConnection: () => stream,
+      signal,
+    });
     outgoing.once("response", resolve);
     outgoing.once("error", reject);
     outgoing.end(body ?? undefined);
@@ -41,7 +55,11 @@ async function readBody(response: AsyncIterable<Uint8Array>): Promise<Uint8Array
   let length = 0;
   for await (const chunk of response) {
     length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `the instance metadata service answered with more than ${MAX_ANSWER_BYTES} bytes`);
+    if (length > MAX_ANSWER_BYTES)
+      throw new CmcpError(
+        "ATTESTATION_REPORT_UNAVAILABLE",
+        `the instance metadata service answered with more than ${MAX_ANSWER_BYTES} bytes`,
+      );
     chunks.push(chunk);
   }
   return new Uint8Array(Buffer.concat(chunks));

@@ -22,7 +22,9 @@ export interface MetadataRequest {
 }
 
 /** Sends one request to {@link METADATA_HOST} and refuses an answer of more than {@link MAX_ANSWER_BYTES}. */
-export type MetadataService = (request: MetadataRequest) => Promise<{ readonly status: number; readonly body: Uint8Array }>;
+export type MetadataService = (
+  request: MetadataRequest,
+) => Promise<{ readonly status: number; readonly body: Uint8Array }>;
 
 const quoteAnswer = z.object({ quote: z.string().min(1) });
 const certificationAnswer = z.object({ vcekCert: z.string().min(1), certificateChain: z.string().min(1) });
@@ -30,7 +32,12 @@ const certificationAnswer = z.object({ vcekCert: z.string().min(1), certificateC
 /** The TDX quote over a TDREPORT, from the host's quoting service. The host could hand out any; its signatures tell. */
 export async function fetchTdQuote(ask: MetadataService, tdReport: Uint8Array): Promise<Uint8Array> {
   const body = new TextEncoder().encode(JSON.stringify({ report: toBase64Url(tdReport) }));
-  const { quote } = await answer(ask, { method: "POST", path: QUOTE_PATH, headers: { "content-type": "application/json" }, body }, quoteAnswer, "TDX quote");
+  const { quote } = await answer(
+    ask,
+    { method: "POST", path: QUOTE_PATH, headers: { "content-type": "application/json" }, body },
+    quoteAnswer,
+    "TDX quote",
+  );
   const bytes = fromBase64Url(quote.replaceAll("=", ""));
   if (bytes === undefined) throw unavailable("TDX quote", "not base64url");
   return bytes;
@@ -38,18 +45,32 @@ export async function fetchTdQuote(ask: MetadataService, tdReport: Uint8Array): 
 
 /** The PEM certificates of the chip's VCEK and of AMD above it, from the host's cache. */
 export async function fetchAmdCertificates(ask: MetadataService): Promise<Uint8Array[]> {
-  const found = await answer(ask, { method: "GET", path: CERTIFICATION_PATH, headers: { Metadata: "true" }, body: null }, certificationAnswer, "AMD certificates");
+  const found = await answer(
+    ask,
+    { method: "GET", path: CERTIFICATION_PATH, headers: { Metadata: "true" }, body: null },
+    certificationAnswer,
+    "AMD certificates",
+  );
   return [found.vcekCert, found.certificateChain].map((pem) => new TextEncoder().encode(pem));
 }
 
-async function answer<T>(ask: MetadataService, request: MetadataRequest, shape: z.ZodType<T>, what: string): Promise<T> {
+async function answer<T>(
+  ask: MetadataService,
+  request: MetadataRequest,
+  shape: z.ZodType<T>,
+  what: string,
+): Promise<T> {
   const { status, body } = await ask(request);
   if (status !== 200) throw unavailable(what, `status ${status}`);
   let value: unknown;
   try {
     value = parseJson(untrusted(body), LIMITS);
   } catch (thrown) {
-    throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `the instance metadata service's answer about the ${what} is no JSON`, { cause: thrown });
+    throw new CmcpError(
+      "ATTESTATION_REPORT_UNAVAILABLE",
+      `the instance metadata service's answer about the ${what} is no JSON`,
+      { cause: thrown },
+    );
   }
   const parsed = shape.safeParse(value);
   if (!parsed.success) throw unavailable(what, "an answer of another form");

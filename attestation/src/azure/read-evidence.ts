@@ -18,15 +18,25 @@ const TDX_QUOTE_VERSIONS: readonly number[] = [4, 5];
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */
 export function readAzureCvmEvidence(file: Uint8Array, attachments: readonly Uint8Array[] = []): AzureCvmEvidence {
-  if (attachments.length > MAX_ATTACHMENTS) throw new CmcpError("EVIDENCE_MALFORMED", `Azure evidence: ${attachments.length} attached files, more than ${MAX_ATTACHMENTS}`);
+  if (attachments.length > MAX_ATTACHMENTS)
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `Azure evidence: ${attachments.length} attached files, more than ${MAX_ATTACHMENTS}`,
+    );
   const first = file.find((byte) => byte > 0x20);
   if (first === OPENING_BRACE) return attachments.reduce(attach, readAzureJson(untrusted(file)));
-  if (!looksLikeHclReport(file)) throw new CmcpError("EVIDENCE_MALFORMED", "Azure evidence: neither JSON nor a report of the paravisor");
-  return attachments.reduce<AzureCvmEvidence>(attach, { paravisor: { hclReport: file }, certificates: [], registers: new Map() });
+  if (!looksLikeHclReport(file))
+    throw new CmcpError("EVIDENCE_MALFORMED", "Azure evidence: neither JSON nor a report of the paravisor");
+  return attachments.reduce<AzureCvmEvidence>(attach, {
+    paravisor: { hclReport: file },
+    certificates: [],
+    registers: new Map(),
+  });
 }
 
 function attach(evidence: AzureCvmEvidence, bytes: Uint8Array): AzureCvmEvidence {
-  if (TDX_QUOTE_VERSIONS.includes(bytes[0] ?? 0) && bytes[1] === 0 && bytes[2] === 2 && bytes[3] === 0) return { ...evidence, tdQuote: once(evidence.tdQuote, bytes, "TDX quotes") };
+  if (TDX_QUOTE_VERSIONS.includes(bytes[0] ?? 0) && bytes[1] === 0 && bytes[2] === 2 && bytes[3] === 0)
+    return { ...evidence, tdQuote: once(evidence.tdQuote, bytes, "TDX quotes") };
   const stored = readStoredQuote(bytes);
   if (stored !== null) return { ...evidence, ...stored, quote: once(evidence.quote, stored.quote, "quotes") };
   if (looksLikeQuote(bytes)) return { ...evidence, quote: once(evidence.quote, bytes, "quotes") };

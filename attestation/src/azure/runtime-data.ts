@@ -7,11 +7,34 @@ const LIMITS: JsonLimits = { maxBytes: 16 * 1024, maxDepth: 6, maxItems: 256 };
 /** Key identifier of the virtual TPM's attestation key. */
 const ATTESTATION_KEY_ID = "HCLAkPub";
 /** AlgorithmIdentifier of rsaEncryption (RFC 3279 section 2.3.1). */
-const RSA_ENCRYPTION = Uint8Array.of(0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00);
+const RSA_ENCRYPTION = Uint8Array.of(
+  0x30,
+  0x0d,
+  0x06,
+  0x09,
+  0x2a,
+  0x86,
+  0x48,
+  0x86,
+  0xf7,
+  0x0d,
+  0x01,
+  0x01,
+  0x01,
+  0x05,
+  0x00,
+);
 
 const number = z.string().min(1).max(1024);
 const key = z.looseObject({ kid: z.string().max(64), kty: z.literal("RSA"), e: number, n: number });
-const schema = z.looseObject({ keys: z.array(key).min(1).max(8), "user-data": z.string().regex(/^(?:[0-9a-fA-F]{2})*$/).max(256).optional() });
+const schema = z.looseObject({
+  keys: z.array(key).min(1).max(8),
+  "user-data": z
+    .string()
+    .regex(/^(?:[0-9a-fA-F]{2})*$/)
+    .max(256)
+    .optional(),
+});
 
 /** The runtime data of a paravisor, as far as a verifier needs it. */
 export interface RuntimeData {
@@ -26,7 +49,8 @@ export function parseRuntimeData(bytes: Uint8Array): RuntimeData {
   const parsed = schema.safeParse(parse(bytes));
   if (!parsed.success) throw malformed(parsed.error.issues[0]?.message ?? "another form");
   const [only, ...others] = parsed.data.keys.filter(({ kid }) => kid === ATTESTATION_KEY_ID);
-  if (only === undefined || others.length > 0) throw malformed(`${others.length === 0 ? "no" : "more than one"} key ${ATTESTATION_KEY_ID}`);
+  if (only === undefined || others.length > 0)
+    throw malformed(`${others.length === 0 ? "no" : "more than one"} key ${ATTESTATION_KEY_ID}`);
   return { attestationKey: rsaKey(only.n, only.e), userData: parsed.data["user-data"] ?? "" };
 }
 
@@ -47,5 +71,10 @@ function rsaKey(n: string, e: string): VerifyingKey {
   const modulus = fromBase64Url(n);
   const exponent = fromBase64Url(e);
   if (modulus === undefined || exponent === undefined) throw malformed("a number of the key is not base64url");
-  return verifyingKey(derSequence(RSA_ENCRYPTION, derElement(0x03, Uint8Array.of(0), derSequence(derInteger(modulus), derInteger(exponent)))));
+  return verifyingKey(
+    derSequence(
+      RSA_ENCRYPTION,
+      derElement(0x03, Uint8Array.of(0), derSequence(derInteger(modulus), derInteger(exponent))),
+    ),
+  );
 }

@@ -30,7 +30,9 @@ export interface AzureCvmInput extends QuoteExpectations {
 declare const verified: unique symbol;
 
 /** What the hardware vouches for: the paravisor. */
-export type VerifiedParavisor = { readonly kind: "sev-snp"; readonly report: VerifiedSnpReport } | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
+export type VerifiedParavisor =
+  | { readonly kind: "sev-snp"; readonly report: VerifiedSnpReport }
+  | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
 
 /** Evidence whose whole chain holds. Only {@link verifyAzureCvm} makes one. */
 export interface VerifiedAzureCvm extends ShownByQuote {
@@ -59,7 +61,12 @@ const HARDWARE_MEASUREMENT_DIGITS = 96;
  *
  * Expected measurements of 48 bytes are of the paravisor, shorter ones of the registers.
  */
-export async function verifyAzureCvm(input: AzureCvmInput, policy: AzureCvmPolicy, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedAzureCvm>> {
+export async function verifyAzureCvm(
+  input: AzureCvmInput,
+  policy: AzureCvmPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedAzureCvm>> {
   const recorder = new CheckRecorder();
   const authentic = await authenticate(recorder, input, policy, at, crypto);
   if (authentic === null) {
@@ -70,20 +77,39 @@ export async function verifyAzureCvm(input: AzureCvmInput, policy: AzureCvmPolic
   const fixed = { ...facts, measurement: quote.pcrDigest, qualifyingData: quote.extraData, clockInfo: quote.clockInfo };
   const measurements = (input.measurements ?? []).filter(({ length }) => length !== HARDWARE_MEASUREMENT_DIGITS);
   const appraisal = new CheckRecorder();
-  const shown = await appraiseQuote(crypto, appraisal, quote, signature, input.evidence, policy.vtpm, { ...input, measurements });
-  if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
+  const shown = await appraiseQuote(crypto, appraisal, quote, signature, input.evidence, policy.vtpm, {
+    ...input,
+    measurements,
+  });
+  if (policy.authenticity_only)
+    for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
-  return { verified: brand({ ...fixed, ...(policy.authenticity_only ? { registers: null, logged: null } : shown) }), checks: recorder.checks };
+  return {
+    verified: brand({ ...fixed, ...(policy.authenticity_only ? { registers: null, logged: null } : shown) }),
+    checks: recorder.checks,
+  };
 }
 
 function brand(facts: Omit<VerifiedAzureCvm, typeof verified | "platform" | "assurance">): VerifiedAzureCvm {
-  return { platform: "azure-cvm", assurance: "hardware for the paravisor; the image by the word of the paravisor's virtual TPM", ...facts } as VerifiedAzureCvm;
+  return {
+    platform: "azure-cvm",
+    assurance: "hardware for the paravisor; the image by the word of the paravisor's virtual TPM",
+    ...facts,
+  } as VerifiedAzureCvm;
 }
 
 /** Processor → paravisor's report → runtime data → attestation key → quote. `null` when a link does not hold. */
-async function authenticate(recorder: CheckRecorder, input: AzureCvmInput, policy: AzureCvmPolicy, at: Date, crypto: VerifierCrypto) {
+async function authenticate(
+  recorder: CheckRecorder,
+  input: AzureCvmInput,
+  policy: AzureCvmPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+) {
   const { evidence } = input;
-  const hcl = recorder.attempt("HCL report format", "EVIDENCE_MALFORMED", "a paravisor's report", () => readHclReport(evidence.paravisor));
+  const hcl = recorder.attempt("HCL report format", "EVIDENCE_MALFORMED", "a paravisor's report", () =>
+    readHclReport(evidence.paravisor),
+  );
   if (hcl === null) return null;
   const paravisor = await verifyHardware(recorder, hcl, input, policy, at, crypto);
   if (paravisor === null) return null;
@@ -91,37 +117,86 @@ async function authenticate(recorder: CheckRecorder, input: AzureCvmInput, polic
   const runtime = readKey(recorder, hcl.runtimeData, evidence.attestationKey);
   const quote = readQuote(recorder, evidence.quote);
   if (!bound || runtime === null || quote === null) return null;
-  const signature = await checkQuoteSignature(crypto, recorder, quote, evidence.signature, { key: runtime.attestationKey, area: runtime.area });
+  const signature = await checkQuoteSignature(crypto, recorder, quote, evidence.signature, {
+    key: runtime.attestationKey,
+    area: runtime.area,
+  });
   if (signature === null) return null;
-  return { paravisor, quote, signature, userData: runtime.userData, attestationKeySha256: toHex(await hash(crypto, "sha256", runtime.attestationKey.spki)) };
+  return {
+    paravisor,
+    quote,
+    signature,
+    userData: runtime.userData,
+    attestationKeySha256: toHex(await hash(crypto, "sha256", runtime.attestationKey.spki)),
+  };
 }
 
 function readQuote(recorder: CheckRecorder, bytes: Uint8Array | undefined): ParsedQuote | null {
-  if (bytes !== undefined) return recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () => parseQuote(Uint8Array.from(bytes)));
-  recorder.fail("quote signature", "EVIDENCE_SIGNATURE_INVALID", "the quote of the virtual TPM was not given: nothing is said of the image");
+  if (bytes !== undefined)
+    return recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
+      parseQuote(Uint8Array.from(bytes)),
+    );
+  recorder.fail(
+    "quote signature",
+    "EVIDENCE_SIGNATURE_INVALID",
+    "the quote of the virtual TPM was not given: nothing is said of the image",
+  );
   return null;
 }
 
 function readHclReport(paravisor: AzureCvmEvidence["paravisor"]): HclReport {
   if ("hclReport" in paravisor) return parseHclReport(Uint8Array.from(paravisor.hclReport));
-  return { kind: "sev-snp", hardwareReport: Uint8Array.from(paravisor.snpReport), runtimeHash: "SHA-256", runtimeData: Uint8Array.from(paravisor.runtimeData) };
+  return {
+    kind: "sev-snp",
+    hardwareReport: Uint8Array.from(paravisor.snpReport),
+    runtimeHash: "SHA-256",
+    runtimeData: Uint8Array.from(paravisor.runtimeData),
+  };
 }
 
-async function verifyHardware(recorder: CheckRecorder, hcl: HclReport, { evidence, revocationLists, collateral, measurements }: AzureCvmInput, policy: AzureCvmPolicy, at: Date, crypto: VerifierCrypto): Promise<VerifiedParavisor | null> {
+async function verifyHardware(
+  recorder: CheckRecorder,
+  hcl: HclReport,
+  { evidence, revocationLists, collateral, measurements }: AzureCvmInput,
+  policy: AzureCvmPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<VerifiedParavisor | null> {
   const expected = (measurements ?? []).filter(({ length }) => length === HARDWARE_MEASUREMENT_DIGITS);
-  const expectations = { reportData: await boundReportData(crypto, hcl), ...(expected.length === 0 ? {} : { measurements: expected }) };
+  const expectations = {
+    reportData: await boundReportData(crypto, hcl),
+    ...(expected.length === 0 ? {} : { measurements: expected }),
+  };
   if (hcl.kind === "sev-snp") {
     const lists = revocationLists === undefined ? {} : { revocationLists };
-    const snp = await verifySevSnp({ report: hcl.hardwareReport, certificates: evidence.certificates, ...lists, ...expectations }, { ...policy.sev_snp, authenticity_only: policy.authenticity_only || policy.sev_snp.authenticity_only }, at, crypto);
+    const snp = await verifySevSnp(
+      { report: hcl.hardwareReport, certificates: evidence.certificates, ...lists, ...expectations },
+      { ...policy.sev_snp, authenticity_only: policy.authenticity_only || policy.sev_snp.authenticity_only },
+      at,
+      crypto,
+    );
     recorder.include(snp.checks.map(prefixed));
     return snp.verified === null ? null : { kind: "sev-snp", report: snp.verified };
   }
   if (evidence.tdQuote === undefined) {
-    recorder.fail("paravisor quote", "EVIDENCE_SIGNATURE_INVALID", "a TDREPORT is not signed, and the quote over it was not given");
+    recorder.fail(
+      "paravisor quote",
+      "EVIDENCE_SIGNATURE_INVALID",
+      "a TDREPORT is not signed, and the quote over it was not given",
+    );
     return null;
   }
   const given = collateral === undefined ? {} : { collateral };
-  const tdx = await verifyTdx({ quote: evidence.tdQuote, ...given, ...expectations }, { ...policy.tdx, event_log: STRICT_TDX_POLICY.event_log, authenticity_only: policy.authenticity_only || policy.tdx.authenticity_only }, at, crypto);
+  const tdx = await verifyTdx(
+    { quote: evidence.tdQuote, ...given, ...expectations },
+    {
+      ...policy.tdx,
+      event_log: STRICT_TDX_POLICY.event_log,
+      authenticity_only: policy.authenticity_only || policy.tdx.authenticity_only,
+    },
+    at,
+    crypto,
+  );
   recorder.include(tdx.checks.map(prefixed));
   return tdx.verified === null ? null : { kind: "tdx", quote: tdx.verified };
 }
@@ -130,7 +205,8 @@ async function verifyHardware(recorder: CheckRecorder, hcl: HclReport, { evidenc
 const OF_THE_VIRTUAL_TPM: readonly string[] = ["launch digest", "launch document", "event log"];
 
 function prefixed({ name, status, why, ...rest }: Check): Check {
-  if (status === "not-performed" && OF_THE_VIRTUAL_TPM.includes(name)) return { name: `paravisor ${name}`, status: "not-applicable", why: "the virtual TPM carries it" };
+  if (status === "not-performed" && OF_THE_VIRTUAL_TPM.includes(name))
+    return { name: `paravisor ${name}`, status: "not-applicable", why: "the virtual TPM carries it" };
   return { name: `paravisor ${name}`, status, why, ...rest };
 }
 
@@ -141,10 +217,21 @@ async function boundReportData(crypto: VerifierCrypto, { runtimeHash, runtimeDat
   return reportData;
 }
 
-async function checkBinding(crypto: VerifierCrypto, recorder: CheckRecorder, paravisor: VerifiedParavisor, hcl: HclReport): Promise<boolean> {
+async function checkBinding(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  paravisor: VerifiedParavisor,
+  hcl: HclReport,
+): Promise<boolean> {
   const reportData = paravisor.kind === "sev-snp" ? paravisor.report.reportData : paravisor.quote.reportData;
   const holds = bytesEqual(reportData, await boundReportData(crypto, hcl));
-  return recorder.require("runtime data binding", holds, "EVIDENCE_REPORT_DATA_MISMATCH", `the hardware's report data is the ${hcl.runtimeHash} of the runtime data`, `the hardware's report data is not the ${hcl.runtimeHash} of the runtime data followed by zeros`);
+  return recorder.require(
+    "runtime data binding",
+    holds,
+    "EVIDENCE_REPORT_DATA_MISMATCH",
+    `the hardware's report data is the ${hcl.runtimeHash} of the runtime data`,
+    `the hardware's report data is not the ${hcl.runtimeHash} of the runtime data followed by zeros`,
+  );
 }
 
 interface NamedKey extends RuntimeData {
@@ -158,7 +245,16 @@ function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8A
     const runtime = parseRuntimeData(runtimeData);
     const beside = given === undefined ? null : parseAttestationKey(given);
     const same = beside === null || bytesEqual(beside.key.spki, runtime.attestationKey.spki);
-    if (!recorder.require(check, same, "EVIDENCE_CHAIN_INVALID", "HCLAkPub of the runtime data", "the key given beside the runtime data is another than HCLAkPub")) return null;
+    if (
+      !recorder.require(
+        check,
+        same,
+        "EVIDENCE_CHAIN_INVALID",
+        "HCLAkPub of the runtime data",
+        "the key given beside the runtime data is another than HCLAkPub",
+      )
+    )
+      return null;
     const area = beside?.area ?? null;
     checkRestrictions(recorder, area);
     return { ...runtime, area };

@@ -12,17 +12,23 @@ test("each certificate is found under its kind, whatever else the host adds", ()
     [GUID.ask, Uint8Array.from([4])],
     [GUID.ark, new Uint8Array()],
   ]);
-  assert.deepEqual([...parseCertificateTable(table)], [
-    ["vcek", Uint8Array.from([1, 2, 3])],
-    ["ask", Uint8Array.from([4])],
-  ]);
+  assert.deepEqual(
+    [...parseCertificateTable(table)],
+    [
+      ["vcek", Uint8Array.from([1, 2, 3])],
+      ["ask", Uint8Array.from([4])],
+    ],
+  );
   assert.equal(parseCertificateTable(new Uint8Array()).size, 0);
   assert.equal(parseCertificateTable(new Uint8Array(24)).size, 0);
 });
 
 test("a host may write GUIDs in the byte order of UEFI", () => {
   const vcek = "8d75da63-64e6-6445-adc5-f4b93be8accd";
-  assert.deepEqual([...parseCertificateTable(certificateTable([[vcek, Uint8Array.of(7)]]))], [["vcek", Uint8Array.of(7)]]);
+  assert.deepEqual(
+    [...parseCertificateTable(certificateTable([[vcek, Uint8Array.of(7)]]))],
+    [["vcek", Uint8Array.of(7)]],
+  );
 });
 
 test("a table that leads out of itself, has no end or no bound is refused", () => {
@@ -39,7 +45,12 @@ test("a table that leads out of itself, has no end or no bound is refused", () =
 });
 
 test("any bytes are a table or a typed refusal", () => {
-  const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.tuple(fc.nat(177), fc.nat(255)).map(([at, value]) => certificateTable([[GUID.vlek, new Uint8Array(130)]]).with(at, value)));
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc
+      .tuple(fc.nat(177), fc.nat(255))
+      .map(([at, value]) => certificateTable([[GUID.vlek, new Uint8Array(130)]]).with(at, value)),
+  );
   fc.assert(
     fc.property(bytes, (table) => {
       try {

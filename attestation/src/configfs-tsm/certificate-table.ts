@@ -37,7 +37,8 @@ export function parseCertificateTable(table: Uint8Array): Map<CertificateKind, U
     if (isZero(guid)) return found;
     const kind = KINDS.get(toHex(guid)) ?? KINDS.get(toHex(swapped(guid)));
     if (kind === undefined || length === 0) continue;
-    if (length > MAX_CERTIFICATE_BYTES || offset + length > table.length) throw new CmcpError("EVIDENCE_MALFORMED", "the certificate table points outside itself");
+    if (length > MAX_CERTIFICATE_BYTES || offset + length > table.length)
+      throw new CmcpError("EVIDENCE_MALFORMED", "the certificate table points outside itself");
     found.set(kind, table.slice(offset, offset + length));
   }
   throw new CmcpError("EVIDENCE_MALFORMED", `the certificate table has more than ${MAX_ENTRIES} entries`);
@@ -45,5 +46,10 @@ export function parseCertificateTable(table: Uint8Array): Map<CertificateKind, U
 
 /** A GUID with its first three fields the other way round: the byte order of UEFI, which some hosts write. */
 function swapped(guid: Uint8Array): Uint8Array {
-  return Uint8Array.of(...guid.subarray(0, 4).toReversed(), ...guid.subarray(4, 6).toReversed(), ...guid.subarray(6, 8).toReversed(), ...guid.subarray(8));
+  return Uint8Array.of(
+    ...guid.subarray(0, 4).toReversed(),
+    ...guid.subarray(4, 6).toReversed(),
+    ...guid.subarray(6, 8).toReversed(),
+    ...guid.subarray(8),
+  );
 }

@@ -11,8 +11,13 @@ import { PlayedKernel, systemError, type TsmDriver } from "./testing/kernel.ts";
 
 const UNAVAILABLE = { code: "ATTESTATION_REPORT_UNAVAILABLE" };
 const REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => index);
-const echo: TsmDriver = { provider: "sev_guest", privilegeFloor: 0, report: (inblob, level) => ({ outblob: Uint8Array.from([level, ...inblob]), auxblob: Uint8Array.from([7]) }) };
-const ask = async (kernel: PlayedKernel, provider: "sev_guest" | "tdx_guest" = "sev_guest") => await readTsmReport({ provider, folder: kernel.folder, files: kernel }, REPORT_DATA);
+const echo: TsmDriver = {
+  provider: "sev_guest",
+  privilegeFloor: 0,
+  report: (inblob, level) => ({ outblob: Uint8Array.from([level, ...inblob]), auxblob: Uint8Array.from([7]) }),
+};
+const ask = async (kernel: PlayedKernel, provider: "sev_guest" | "tdx_guest" = "sev_guest") =>
+  await readTsmReport({ provider, folder: kernel.folder, files: kernel }, REPORT_DATA);
 
 test("a report is asked for with 64 bytes in one write, in a folder of its own that is removed", async () => {
   const kernel = new PlayedKernel(echo);
@@ -29,7 +34,12 @@ test("a folder that was made beforehand is used again and again and stays", asyn
   await kernel.makeDirectory(join(kernel.folder, DELEGATED_ENTRY));
   for (const first of [1, 2]) {
     const reportData = REPORT_DATA.with(0, first);
-    assert.deepEqual((await readTsmReport({ provider: "sev_guest", folder: kernel.folder, files: kernel }, reportData)).outblob.slice(1), reportData);
+    assert.deepEqual(
+      (await readTsmReport({ provider: "sev_guest", folder: kernel.folder, files: kernel }, reportData)).outblob.slice(
+        1,
+      ),
+      reportData,
+    );
   }
   assert.deepEqual([...kernel.entries.keys()], [DELEGATED_ENTRY]);
   kernel.before = (operation) => {
@@ -44,7 +54,10 @@ test("a folder that was made beforehand is used again and again and stays", asyn
 test("TDX has neither certificates nor levels, and neither is asked for", async () => {
   const kernel = new PlayedKernel({ provider: "tdx_guest", report: (inblob) => ({ outblob: inblob }) });
   assert.deepEqual(await ask(kernel, "tdx_guest"), { outblob: REPORT_DATA, auxblob: null });
-  assert.deepEqual(kernel.operations.filter((operation) => /auxblob|priv/.test(operation)), []);
+  assert.deepEqual(
+    kernel.operations.filter((operation) => /auxblob|priv/.test(operation)),
+    [],
+  );
 });
 
 test("below a paravisor the lowest level allowed is asked for", async () => {
@@ -72,8 +85,16 @@ test("input that somebody else changed meanwhile is noticed, whenever it was", a
 
 test("report data the kernel did not take is noticed, though its write seemed to succeed", async () => {
   const kernel = new PlayedKernel(echo);
-  const deaf = new Proxy(kernel, { get: (target, name) => (name === "write" ? () => Promise.resolve() : Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)) });
-  await assert.rejects(readTsmReport({ provider: "sev_guest", folder: kernel.folder, files: deaf }, REPORT_DATA), { ...UNAVAILABLE, message: /did not take/ });
+  const deaf = new Proxy(kernel, {
+    get: (target, name) =>
+      name === "write"
+        ? () => Promise.resolve()
+        : (Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)),
+  });
+  await assert.rejects(readTsmReport({ provider: "sev_guest", folder: kernel.folder, files: deaf }, REPORT_DATA), {
+    ...UNAVAILABLE,
+    message: /did not take/,
+  });
 });
 
 test("a busy kernel is asked again, and not for ever", async () => {
@@ -100,18 +121,31 @@ test("what the kernel refuses is said with its reason, and the folder is removed
   });
   await assert.rejects(ask(refusing), { ...UNAVAILABLE, message: /outblob cannot be read \(EIO\)/ });
   assert.equal(refusing.entries.size, 0);
-  await assert.rejects(readTsmReport({ provider: "sev_guest", folder: "/elsewhere", files: new PlayedKernel(echo) }, REPORT_DATA), { ...UNAVAILABLE, message: /ENOENT/ });
+  await assert.rejects(
+    readTsmReport({ provider: "sev_guest", folder: "/elsewhere", files: new PlayedKernel(echo) }, REPORT_DATA),
+    { ...UNAVAILABLE, message: /ENOENT/ },
+  );
   await assert.rejects(readTsmReport({ provider: "sev_guest" }, REPORT_DATA), UNAVAILABLE);
 });
 
 test("report data of another length is never written", async () => {
-  for (const length of [0, 32, 63, 65]) await assert.rejects(readTsmReport({ provider: "sev_guest", files: new PlayedKernel(echo) }, new Uint8Array(length)), { code: "INTERNAL" });
+  for (const length of [0, 32, 63, 65])
+    await assert.rejects(
+      readTsmReport({ provider: "sev_guest", files: new PlayedKernel(echo) }, new Uint8Array(length)),
+      { code: "INTERNAL" },
+    );
 });
 
 test("a report or certificate table larger than its bound is refused", async () => {
   const huge = new Uint8Array(MAX_OUTBLOB_BYTES + 1);
-  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: huge }) })), { ...UNAVAILABLE, message: /outblob is larger/ });
-  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: REPORT_DATA, auxblob: huge }) })), { ...UNAVAILABLE, message: /auxblob is larger/ });
+  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: huge }) })), {
+    ...UNAVAILABLE,
+    message: /outblob is larger/,
+  });
+  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: REPORT_DATA, auxblob: huge }) })), {
+    ...UNAVAILABLE,
+    message: /auxblob is larger/,
+  });
 });
 
 const folder = mkdtempSync(join(tmpdir(), "cmcp-tsm-"));

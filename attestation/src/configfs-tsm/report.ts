@@ -50,7 +50,8 @@ export interface TsmReport {
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
  */
 export async function readTsmReport(source: TsmSource, reportData: Uint8Array): Promise<TsmReport> {
-  if (reportData.length !== REPORT_DATA_BYTES) throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
+  if (reportData.length !== REPORT_DATA_BYTES)
+    throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
   const { provider, folder = TSM_REPORT_FOLDER, files = kernelFiles } = source;
   const entry = await openEntry(files, folder);
   try {
@@ -61,10 +62,12 @@ export async function readTsmReport(source: TsmSource, reportData: Uint8Array): 
     await entry.write("inblob", reportData);
     generation += 1;
     // A binary attribute is taken over when it is closed, and the kernel has no way to say there that it refused.
-    if (Number(await entry.text("generation")) !== generation) throw unavailable("the kernel did not take the report data");
+    if (Number(await entry.text("generation")) !== generation)
+      throw unavailable("the kernel did not take the report data");
     const outblob = await entry.read("outblob", MAX_OUTBLOB_BYTES);
     const auxblob = provider === "sev_guest" ? await entry.read("auxblob", MAX_AUXBLOB_BYTES) : null;
-    if (Number(await entry.text("generation")) !== generation) throw unavailable("the report's input changed while it was read");
+    if (Number(await entry.text("generation")) !== generation)
+      throw unavailable("the report's input changed while it was read");
     return { outblob, auxblob };
   } finally {
     await entry.close();
@@ -115,15 +118,22 @@ class Entry {
   }
 
   async close(): Promise<void> {
-    if (this.#own) await attempt("the report's folder cannot be removed", async () => await this.#files.removeDirectory(this.#path));
+    if (this.#own)
+      await attempt("the report's folder cannot be removed", async () => await this.#files.removeDirectory(this.#path));
   }
 
   async write(attribute: string, bytes: Uint8Array): Promise<void> {
-    await attempt(`${attribute} cannot be written`, async () => await this.#files.write(join(this.#path, attribute), bytes));
+    await attempt(
+      `${attribute} cannot be written`,
+      async () => await this.#files.write(join(this.#path, attribute), bytes),
+    );
   }
 
   async read(attribute: string, limit: number): Promise<Uint8Array> {
-    const content = await attempt(`${attribute} cannot be read`, async () => await this.#files.read(join(this.#path, attribute), limit));
+    const content = await attempt(
+      `${attribute} cannot be read`,
+      async () => await this.#files.read(join(this.#path, attribute), limit),
+    );
     if (content.length > limit) throw unavailable(`${attribute} is larger than ${limit} bytes`);
     return content;
   }
@@ -140,7 +150,8 @@ async function attempt<T>(what: string, step: () => Promise<T>): Promise<T> {
       return await step();
     } catch (thrown) {
       const code = codeOf(thrown);
-      if (!BUSY.has(code) || retries === MAX_RETRIES) throw asCmcpError(thrown, "ATTESTATION_REPORT_UNAVAILABLE", `${what} (${code})`);
+      if (!BUSY.has(code) || retries === MAX_RETRIES)
+        throw asCmcpError(thrown, "ATTESTATION_REPORT_UNAVAILABLE", `${what} (${code})`);
       await delay(RETRY_MS);
     }
   }

@@ -17,7 +17,12 @@ function secureBoot(value: Uint8Array, measured?: Uint8Array): SampleEvent {
   const name = Buffer.from("SecureBoot", "utf16le");
   const header = Buffer.from("61dfe48bca93d211aa0d00e098032b8c0a000000000000000000000000000000", "hex");
   header.writeUInt32LE(value.length, 24);
-  return { register: 7, type: 0x80000001, data: Buffer.concat([header, name, value]), ...(measured === undefined ? {} : { measured }) };
+  return {
+    register: 7,
+    type: 0x80000001,
+    data: Buffer.concat([header, name, value]),
+    ...(measured === undefined ? {} : { measured }),
+  };
 }
 
 test("genuine logs have one separator in each of PCR 0 to 7", async (t) => {
@@ -26,7 +31,10 @@ test("genuine logs have one separator in each of PCR 0 to 7", async (t) => {
     if (bytes === null) return t.skip(NO_SHARED_FOLDER);
     const { separators } = await bootEvents(webcrypto, parseEventLog(bytes), "sha256", "pcr");
     // That laptop measures an empty Boot Guard record, whose digest is the separator's; by digests alone the two cannot be told apart.
-    const expected = separators.map(({ register }) => ({ register, state: register === 0 && genuine.path === "glinux-alex.bin" ? "repeated" : "once" }));
+    const expected = separators.map(({ register }) => ({
+      register,
+      state: register === 0 && genuine.path === "glinux-alex.bin" ? "repeated" : "once",
+    }));
     assert.deepEqual(separators, expected, genuine.path);
   }
 });
@@ -48,19 +56,32 @@ test("genuine logs say how boot services ended and whether secure boot was on", 
 test("firmware that measures both separators into RTMR0 is told from firmware that does not", async (t) => {
   const good = sharedFile("evidence/intel/eventlogs/gcp-cos113-ccel.bin");
   // OVMF before edk2-stable202411, genuine: edk2 commit efaf8931bb mended it.
-  const defective = ["BAD-dupe-separator.bin", "trustee-CCEL_data_ovmf.bin"].map((name) => sharedFile(`evidence/intel/eventlogs/${name}`)).filter((log) => log !== null);
+  const defective = ["BAD-dupe-separator.bin", "trustee-CCEL_data_ovmf.bin"]
+    .map((name) => sharedFile(`evidence/intel/eventlogs/${name}`))
+    .filter((log) => log !== null);
   if (good === null || defective.length < 2) return t.skip(NO_SHARED_FOLDER);
   const once = await bootEvents(webcrypto, parseEventLog(good), "sha384", "cc");
-  assert.deepEqual(once, { separators: [{ register: 1, state: "once" }, { register: 2, state: "once" }], exitBootServices: "returned", secureBoot: "disabled" });
+  assert.deepEqual(once, {
+    separators: [
+      { register: 1, state: "once" },
+      { register: 2, state: "once" },
+    ],
+    exitBootServices: "returned",
+    secureBoot: "disabled",
+  });
   for (const log of defective) {
     const { separators } = await bootEvents(webcrypto, parseEventLog(log), "sha384", "cc");
-    assert.deepEqual(separators, [{ register: 1, state: "repeated" }, { register: 2, state: "absent" }]);
+    assert.deepEqual(separators, [
+      { register: 1, state: "repeated" },
+      { register: 2, state: "absent" },
+    ]);
   }
 });
 
 test("a separator counts by its digest, whatever the log calls it", async () => {
   const [first = { register: 0, type: 4, data: ZEROS }] = SEPARATORS;
-  const stateOf = async (...events: readonly SampleEvent[]): Promise<string | undefined> => (await examine(events)).separators[0]?.state;
+  const stateOf = async (...events: readonly SampleEvent[]): Promise<string | undefined> =>
+    (await examine(events)).separators[0]?.state;
   assert.equal(await stateOf(first), "once");
   assert.equal(await stateOf({ ...first, data: new Uint8Array(4).fill(0xff) }), "once");
   assert.equal(await stateOf(), "absent");
@@ -81,7 +102,15 @@ test("boot services have ended only when the success follows the call", async ()
   assert.equal((await examine([invoked])).exitBootServices, "invoked");
   assert.equal((await examine([returned, invoked])).exitBootServices, "invoked");
   assert.equal((await examine([invoked, returned])).exitBootServices, "returned");
-  assert.equal((await examine([{ ...invoked, register: 4 }, { ...returned, register: 4 }])).exitBootServices, "absent");
+  assert.equal(
+    (
+      await examine([
+        { ...invoked, register: 4 },
+        { ...returned, register: 4 },
+      ])
+    ).exitBootServices,
+    "absent",
+  );
   assert.equal((await examine([{ ...invoked, measured: Buffer.from("other") }])).exitBootServices, "absent");
 });
 

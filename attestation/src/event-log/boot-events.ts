@@ -30,7 +30,9 @@ const INVOKED = ascii.encode("Exit Boot Services Invocation");
 const RETURNED = ascii.encode("Exit Boot Services Returned with Success");
 
 /** Registers that get a separator, the one that sees the end of boot services, and the one of secure boot. */
-const PLACES: Readonly<Record<RegisterKind, { readonly separators: readonly number[]; readonly exit: number; readonly secureBoot: number }>> = {
+const PLACES: Readonly<
+  Record<RegisterKind, { readonly separators: readonly number[]; readonly exit: number; readonly secureBoot: number }>
+> = {
   pcr: { separators: [0, 1, 2, 3, 4, 5, 6, 7], exit: 5, secureBoot: 7 },
   // UEFI 38.4.1: PCR 1 and 7 go to register 1 (RTMR0), PCR 2 to 6 to register 2 (RTMR1).
   cc: { separators: [1, 2], exit: 2, secureBoot: 1 },
@@ -41,7 +43,12 @@ const PLACES: Readonly<Record<RegisterKind, { readonly separators: readonly numb
  * are not measured, and whoever holds the log can write others. Throws `EVIDENCE_EVENT_LOG_MISMATCH` when an
  * event lacks a digest of the bank.
  */
-export async function bootEvents(crypto: VerifierCrypto, log: EventLog, bank: Bank, kind: RegisterKind): Promise<BootEvents> {
+export async function bootEvents(
+  crypto: VerifierCrypto,
+  log: EventLog,
+  bank: Bank,
+  kind: RegisterKind,
+): Promise<BootEvents> {
   const places = PLACES[kind];
   const measured = log.events.filter(({ type }) => type !== EV_NO_ACTION);
   const known = await digestsOf(crypto, bank);
@@ -64,7 +71,9 @@ interface KnownDigests {
 }
 
 async function digestsOf(crypto: VerifierCrypto, bank: Bank): Promise<KnownDigests> {
-  const [zeros = "", ones = "", error = "", invoked = "", returned = ""] = await Promise.all([...SEPARATOR_DATA, SEPARATOR_ERROR, INVOKED, RETURNED].map(async (data) => toHex(await hash(crypto, bank, data))));
+  const [zeros = "", ones = "", error = "", invoked = "", returned = ""] = await Promise.all(
+    [...SEPARATOR_DATA, SEPARATOR_ERROR, INVOKED, RETURNED].map(async (data) => toHex(await hash(crypto, bank, data))),
+  );
   return { separators: [zeros, ones], error, invoked, returned };
 }
 
@@ -83,8 +92,15 @@ function isSeparatorDigest(event: LogEvent, bank: Bank, known: KnownDigests): bo
 }
 
 /** Secure boot as firmware measured it: one variable, its data covered by its digest, before the separator. */
-async function secureBootState(crypto: VerifierCrypto, events: readonly LogEvent[], bank: Bank, known: KnownDigests): Promise<BootEvents["secureBoot"]> {
-  const variables = events.filter(({ type, data }) => type === EV_EFI_VARIABLE_DRIVER_CONFIG && isSecureBoot(readVariable(data)));
+async function secureBootState(
+  crypto: VerifierCrypto,
+  events: readonly LogEvent[],
+  bank: Bank,
+  known: KnownDigests,
+): Promise<BootEvents["secureBoot"]> {
+  const variables = events.filter(
+    ({ type, data }) => type === EV_EFI_VARIABLE_DRIVER_CONFIG && isSecureBoot(readVariable(data)),
+  );
   const [event] = variables;
   const value = event === undefined ? undefined : readVariable(event.data)?.data;
   if (event === undefined || value === undefined || variables.length > 1) return "unknown";

@@ -20,7 +20,12 @@ test("a genuine log reads as its events", (t) => {
 });
 
 test("registers of a confidential VM have their own names", () => {
-  const log = parseEventLog(buildLog([{ register: 0, type: 3, data: "a" }, { register: 1, type: 0xa, data: "ACPI DATA\0" }]));
+  const log = parseEventLog(
+    buildLog([
+      { register: 0, type: 3, data: "a" },
+      { register: 1, type: 0xa, data: "ACPI DATA\0" },
+    ]),
+  );
   assert.deepEqual(describeEventLog(log, "cc").slice(1), [
     { label: "0 MRTD EV_NO_ACTION", value: "a" },
     { label: "1 RTMR0 EV_PLATFORM_CONFIG_FLAGS", value: "ACPI DATA" },
@@ -29,11 +34,15 @@ test("registers of a confidential VM have their own names", () => {
 
 test("whatever is in a log, its description is short printable text", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(1, 4, 0x80000001, 0x80000002, 0x12345678), (data, type) => {
-      for (const { value } of describeEventLog(parseEventLog(buildLog([{ register: 1, type, data }])), "pcr")) {
-        assert.match(value, /^[\x20-\x7e…]*$/);
-        assert.ok(value.length < 400);
-      }
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.constantFrom(1, 4, 0x80000001, 0x80000002, 0x12345678),
+      (data, type) => {
+        for (const { value } of describeEventLog(parseEventLog(buildLog([{ register: 1, type, data }])), "pcr")) {
+          assert.match(value, /^[\x20-\x7e…]*$/);
+          assert.ok(value.length < 400);
+        }
+      },
+    ),
   );
 });

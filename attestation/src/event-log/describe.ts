@@ -1,6 +1,13 @@
 import { toHex } from "@cmcp/boundary";
 import { parseEfiVariable } from "./efi-variable.ts";
-import { EV_EFI_VARIABLE_AUTHORITY, EV_EFI_VARIABLE_BOOT, EV_EFI_VARIABLE_BOOT2, EV_EFI_VARIABLE_DRIVER_CONFIG, EV_SEPARATOR, eventTypeName } from "./event-type.ts";
+import {
+  EV_EFI_VARIABLE_AUTHORITY,
+  EV_EFI_VARIABLE_BOOT,
+  EV_EFI_VARIABLE_BOOT2,
+  EV_EFI_VARIABLE_DRIVER_CONFIG,
+  EV_SEPARATOR,
+  eventTypeName,
+} from "./event-type.ts";
 import { NO_REGISTER, type EventLog, type LogEvent } from "./parse.ts";
 import type { RegisterKind } from "./replay.ts";
 
@@ -11,13 +18,24 @@ export interface Row {
 }
 
 const MAX_TEXT = 160;
-const VARIABLE_TYPES: readonly number[] = [EV_EFI_VARIABLE_DRIVER_CONFIG, EV_EFI_VARIABLE_BOOT, EV_EFI_VARIABLE_BOOT2, EV_EFI_VARIABLE_AUTHORITY];
+const VARIABLE_TYPES: readonly number[] = [
+  EV_EFI_VARIABLE_DRIVER_CONFIG,
+  EV_EFI_VARIABLE_BOOT,
+  EV_EFI_VARIABLE_BOOT2,
+  EV_EFI_VARIABLE_AUTHORITY,
+];
 
 /** The log for a person to read, event by event. It shows what the log says, not what was verified. */
 export function describeEventLog(log: EventLog, kind: RegisterKind): readonly Row[] {
   const banks = log.algorithms.map(({ name }) => name).join(", ");
   const header: Row = { label: "event log", value: `${log.events.length} events, digests ${banks}` };
-  return [header, ...log.events.map((event) => ({ label: `${event.number} ${registerName(event.register, kind)} ${eventTypeName(event.type)}`, value: eventText(event) }))];
+  return [
+    header,
+    ...log.events.map((event) => ({
+      label: `${event.number} ${registerName(event.register, kind)} ${eventTypeName(event.type)}`,
+      value: eventText(event),
+    })),
+  ];
 }
 
 function registerName(register: number, kind: RegisterKind): string {

@@ -20,10 +20,12 @@ export function parseEfiVariable(bytes: Uint8Array): EfiVariable {
   const vendor = readGuid(reader);
   const nameUnits = reader.u64();
   const dataLength = reader.u64();
-  if (nameUnits > BigInt(MAX_NAME_UNITS)) throw new CmcpError("EVIDENCE_MALFORMED", "EFI variable: the name is too long");
+  if (nameUnits > BigInt(MAX_NAME_UNITS))
+    throw new CmcpError("EVIDENCE_MALFORMED", "EFI variable: the name is too long");
   let name = "";
   for (let unit = 0; unit < Number(nameUnits); unit += 1) name += String.fromCharCode(reader.u16());
-  if (dataLength > BigInt(reader.remaining)) throw new CmcpError("EVIDENCE_MALFORMED", "EFI variable: the data is longer than the event");
+  if (dataLength > BigInt(reader.remaining))
+    throw new CmcpError("EVIDENCE_MALFORMED", "EFI variable: the data is longer than the event");
   const data = reader.take(Number(dataLength));
   reader.end();
   return { vendor, name, data };

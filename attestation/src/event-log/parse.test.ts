@@ -3,7 +3,14 @@ import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
-import { MAX_EVENT_BYTES, MAX_EVENT_DIGESTS, MAX_LOG_BYTES, MAX_LOG_EVENTS, NO_REGISTER, parseEventLog } from "./parse.ts";
+import {
+  MAX_EVENT_BYTES,
+  MAX_EVENT_DIGESTS,
+  MAX_LOG_BYTES,
+  MAX_LOG_EVENTS,
+  NO_REGISTER,
+  parseEventLog,
+} from "./parse.ts";
 import { agileEvent, buildLog, SEPARATORS, specIdHeader } from "./testing/build-log.ts";
 import { GENUINE_LOGS, genuineLog } from "./testing/genuine.ts";
 
@@ -24,7 +31,10 @@ test("a log without a header is read as SHA-1 events", (t) => {
   const bytes = genuineLog({ path: "debian-10.bin" });
   if (bytes === null) return t.skip(NO_SHARED_FOLDER);
   const log = parseEventLog(bytes);
-  assert.deepEqual(log.algorithms.map(({ name }) => name), ["sha1"]);
+  assert.deepEqual(
+    log.algorithms.map(({ name }) => name),
+    ["sha1"],
+  );
   assert.equal(log.events.length, 25);
   assert.equal(log.events[0]?.digests.get(4)?.length, 20);
 });
@@ -40,7 +50,8 @@ test("a confidential VM's log is read up to the unused memory after it", (t) => 
 test("zeros or ones after the last event are unused memory, whatever their number", () => {
   const log = buildLog([EVENT]);
   for (const filler of [0, 0xff]) {
-    for (const length of [1, 7, 8, 64]) assert.equal(parseEventLog(Buffer.concat([log, Buffer.alloc(length, filler)])).events.length, 1);
+    for (const length of [1, 7, 8, 64])
+      assert.equal(parseEventLog(Buffer.concat([log, Buffer.alloc(length, filler)])).events.length, 1);
   }
   assert.throws(() => parseEventLog(Buffer.concat([log, Buffer.alloc(64, 0xee)])), MALFORMED(/register/));
 });
@@ -48,21 +59,36 @@ test("zeros or ones after the last event are unused memory, whatever their numbe
 test("nothing at all is no log", () => {
   assert.throws(() => parseEventLog(new Uint8Array()), MALFORMED(/truncated/));
   assert.throws(() => parseEventLog(new Uint8Array(64)), MALFORMED(/nothing was logged/));
-  assert.throws(() => parseEventLog(Buffer.concat([Buffer.from("CCEL"), Buffer.alloc(52, 1)])), MALFORMED(/ACPI table/));
+  assert.throws(
+    () => parseEventLog(Buffer.concat([Buffer.from("CCEL"), Buffer.alloc(52, 1)])),
+    MALFORMED(/ACPI table/),
+  );
 });
 
 test("a log over a limit is refused", () => {
   assert.throws(() => parseEventLog(new Uint8Array(MAX_LOG_BYTES + 1).fill(1)), MALFORMED(/more than 1048576/));
-  const many = Buffer.concat([specIdHeader([[0xb, 32]]), ...Array.from({ length: MAX_LOG_EVENTS + 1 }, () => agileEvent(EVENT, ["sha256"]))]);
+  const many = Buffer.concat([
+    specIdHeader([[0xb, 32]]),
+    ...Array.from({ length: MAX_LOG_EVENTS + 1 }, () => agileEvent(EVENT, ["sha256"])),
+  ]);
   assert.throws(() => parseEventLog(many), MALFORMED(/more than 4096 events/));
   assert.equal(parseEventLog(buildLog([{ ...EVENT, data: new Uint8Array(MAX_EVENT_BYTES) }])).events.length, 1);
-  assert.throws(() => parseEventLog(buildLog([{ ...EVENT, data: new Uint8Array(MAX_EVENT_BYTES + 1) }])), MALFORMED(/an event of 131073 bytes/));
+  assert.throws(
+    () => parseEventLog(buildLog([{ ...EVENT, data: new Uint8Array(MAX_EVENT_BYTES + 1) }])),
+    MALFORMED(/an event of 131073 bytes/),
+  );
 });
 
 test("an event must name a register that exists, and each algorithm once", () => {
   assert.throws(() => parseEventLog(buildLog([{ ...EVENT, register: 24 }])), MALFORMED(/register 24 does not exist/));
-  assert.throws(() => parseEventLog(Buffer.concat([specIdHeader([[0xb, 32]]), agileEvent(EVENT, ["sha256", "sha256"])])), MALFORMED(/two sha256 digests/));
-  assert.throws(() => parseEventLog(Buffer.concat([specIdHeader([[0xb, 32]]), agileEvent(EVENT, ["sha384"])])), MALFORMED(/the header does not name/));
+  assert.throws(
+    () => parseEventLog(Buffer.concat([specIdHeader([[0xb, 32]]), agileEvent(EVENT, ["sha256", "sha256"])])),
+    MALFORMED(/two sha256 digests/),
+  );
+  assert.throws(
+    () => parseEventLog(Buffer.concat([specIdHeader([[0xb, 32]]), agileEvent(EVENT, ["sha384"])])),
+    MALFORMED(/the header does not name/),
+  );
   const crowded = agileEvent(EVENT, []);
   crowded.writeUInt32LE(MAX_EVENT_DIGESTS + 1, 8);
   assert.throws(() => parseEventLog(Buffer.concat([specIdHeader([[0xb, 32]]), crowded])), MALFORMED(/has 9 digests/));
@@ -71,8 +97,14 @@ test("an event must name a register that exists, and each algorithm once", () =>
 test("only an event that extends nothing may name no register", () => {
   const event = { register: NO_REGISTER, data: "trust point" };
   const log = parseEventLog(buildLog([{ ...event, type: 3 }, EVENT]));
-  assert.deepEqual(log.events.map(({ register }) => register), [NO_REGISTER, EVENT.register]);
-  assert.throws(() => parseEventLog(buildLog([{ ...event, type: 4 }])), MALFORMED(/register 4294967295 does not exist/));
+  assert.deepEqual(
+    log.events.map(({ register }) => register),
+    [NO_REGISTER, EVENT.register],
+  );
+  assert.throws(
+    () => parseEventLog(buildLog([{ ...event, type: 4 }])),
+    MALFORMED(/register 4294967295 does not exist/),
+  );
 });
 
 test("a header must be of version 2 and give each algorithm its size, once", () => {
@@ -80,9 +112,24 @@ test("a header must be of version 2 and give each algorithm its size, once", () 
   later[32 + 21] = 3;
   assert.throws(() => parseEventLog(later), MALFORMED(/not of version 2/));
   assert.throws(() => parseEventLog(specIdHeader([])), MALFORMED(/names 0 algorithms/));
-  assert.throws(() => parseEventLog(specIdHeader(Array.from({ length: MAX_EVENT_DIGESTS + 1 }, (_, index) => [0x100 + index, 8] as const))), MALFORMED(/names 9 algorithms/));
+  assert.throws(
+    () =>
+      parseEventLog(
+        specIdHeader(Array.from({ length: MAX_EVENT_DIGESTS + 1 }, (_, index) => [0x100 + index, 8] as const)),
+      ),
+    MALFORMED(/names 9 algorithms/),
+  );
   assert.throws(() => parseEventLog(specIdHeader([[0xb, 20]])), MALFORMED(/sha256 a size of 20/));
-  assert.throws(() => parseEventLog(specIdHeader([[0xb, 32], [0xb, 32]])), MALFORMED(/an algorithm twice/));
+  assert.throws(
+    () =>
+      parseEventLog(
+        specIdHeader([
+          [0xb, 32],
+          [0xb, 32],
+        ]),
+      ),
+    MALFORMED(/an algorithm twice/),
+  );
   assert.throws(() => parseEventLog(specIdHeader([[0x999, 65]])), MALFORMED(/a digest of 65 bytes/));
   assert.throws(() => parseEventLog(specIdHeader([[0x999, 0]])), MALFORMED(/a digest of 0 bytes/));
   assert.equal(parseEventLog(specIdHeader([[0x999, 16]])).algorithms[0]?.name, "0x0999");

@@ -52,14 +52,17 @@ function malformed(why: string): CmcpError {
 export function parseEventLog(bytes: Uint8Array): EventLog {
   if (bytes.length > MAX_LOG_BYTES) throw malformed(`${bytes.length} bytes, more than ${MAX_LOG_BYTES}`);
   if (isPadding(bytes, 0)) throw malformed("nothing was logged");
-  if (CCEL_TABLE.every((byte, index) => bytes[index] === byte)) throw malformed("this is the ACPI table that says where the log is, not the log");
+  if (CCEL_TABLE.every((byte, index) => bytes[index] === byte))
+    throw malformed("this is the ACPI table that says where the log is, not the log");
   const reader = new ByteReader(bytes, "event log", "little");
   const first = readSha1Event(reader, 0);
   const algorithms = specIdAlgorithms(first);
   const events: LogEvent[] = algorithms === null ? [first] : [];
   while (reader.remaining > 0 && !isPadding(bytes, reader.offset)) {
     if (events.length === MAX_LOG_EVENTS) throw malformed(`more than ${MAX_LOG_EVENTS} events`);
-    events.push(algorithms === null ? readSha1Event(reader, events.length) : readAgileEvent(reader, algorithms, events.length));
+    events.push(
+      algorithms === null ? readSha1Event(reader, events.length) : readAgileEvent(reader, algorithms, events.length),
+    );
   }
   return { algorithms: algorithms ?? [{ id: SHA1_ID, name: "sha1", size: 20 }], events };
 }
@@ -67,7 +70,8 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
 /** The event's digest in a bank. Throws `EVIDENCE_EVENT_LOG_MISMATCH` when it has none. */
 export function bankDigest(event: LogEvent, bank: Bank): Uint8Array {
   const digest = event.digests.get(BANKS[bank].id);
-  if (digest === undefined) throw new CmcpError("EVIDENCE_EVENT_LOG_MISMATCH", `event ${event.number} of the log has no ${bank} digest`);
+  if (digest === undefined)
+    throw new CmcpError("EVIDENCE_EVENT_LOG_MISMATCH", `event ${event.number} of the log has no ${bank} digest`);
   return digest;
 }
 
@@ -93,7 +97,8 @@ function readAgileEvent(reader: ByteReader, algorithms: readonly HashAlgorithm[]
   for (let index = 0; index < count; index += 1) {
     const id = reader.u16();
     const algorithm = algorithms.find((candidate) => candidate.id === id);
-    if (algorithm === undefined) throw malformed(`event ${number} has a digest of an algorithm that the header does not name`);
+    if (algorithm === undefined)
+      throw malformed(`event ${number} has a digest of an algorithm that the header does not name`);
     if (digests.has(id)) throw malformed(`event ${number} has two ${algorithm.name} digests`);
     digests.set(id, reader.take(algorithm.size));
   }
@@ -103,7 +108,8 @@ function readAgileEvent(reader: ByteReader, algorithms: readonly HashAlgorithm[]
 function readPlace(reader: ByteReader): Pick<LogEvent, "register" | "type"> {
   const register = reader.u32();
   const type = reader.u32();
-  if (register > MAX_REGISTER && !(register === NO_REGISTER && type === EV_NO_ACTION)) throw malformed(`register ${register} does not exist`);
+  if (register > MAX_REGISTER && !(register === NO_REGISTER && type === EV_NO_ACTION))
+    throw malformed(`register ${register} does not exist`);
   return { register, type };
 }
 
@@ -137,7 +143,8 @@ function readAlgorithm(reader: ByteReader, before: readonly HashAlgorithm[]): Ha
   if (before.some((algorithm) => algorithm.id === id)) throw malformed("the header names an algorithm twice");
   const known = hashAlgorithm(id);
   // The sizes in the header drive how every later event is read, so a wrong one would shift the whole log.
-  if (known !== undefined && known.size !== size) throw malformed(`the header gives ${known.name} a size of ${size} bytes`);
+  if (known !== undefined && known.size !== size)
+    throw malformed(`the header gives ${known.name} a size of ${size} bytes`);
   if (size === 0 || size > 64) throw malformed(`the header names a digest of ${size} bytes`);
   return known ?? { id, name: `0x${id.toString(16).padStart(4, "0")}`, size };
 }

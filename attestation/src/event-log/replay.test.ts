@@ -11,7 +11,11 @@ import { GENUINE_LOGS, genuineLog } from "./testing/genuine.ts";
 
 const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash("sha256").update(Buffer.concat(parts)).digest();
 const NO_ACTION = 3;
-const locality = (value: number): SampleEvent => ({ register: 0, type: NO_ACTION, data: Buffer.concat([Buffer.from("StartupLocality\0"), Buffer.of(value)]) });
+const locality = (value: number): SampleEvent => ({
+  register: 0,
+  type: NO_ACTION,
+  data: Buffer.concat([Buffer.from("StartupLocality\0"), Buffer.of(value)]),
+});
 
 test("every genuine log replays to the registers its machine had", async (t) => {
   for (const genuine of GENUINE_LOGS) {
@@ -44,8 +48,13 @@ test("one changed digest changes its register and no other", async () => {
       const at = event + 14 + (bit >> 3);
       changed[at] = (changed[at] ?? 0) ^ (1 << (bit & 7));
       const after = await replay(webcrypto, parseEventLog(changed), "sha256", "pcr");
-      const moved = [...after].filter(([number, { value }]) => toHex(value) !== toHex(before.get(number)?.value ?? new Uint8Array()));
-      assert.deepEqual(moved.map(([number]) => number), [register]);
+      const moved = [...after].filter(
+        ([number, { value }]) => toHex(value) !== toHex(before.get(number)?.value ?? new Uint8Array()),
+      );
+      assert.deepEqual(
+        moved.map(([number]) => number),
+        [register],
+      );
     }),
     { numRuns: 60 },
   );
@@ -59,7 +68,10 @@ test("EV_NO_ACTION extends nothing", async () => {
 test("PCR 0 starts from the locality of the startup, the dynamic PCRs from all ones", async () => {
   const event = { register: 0, type: 8, data: "version" };
   const registers = await replay(webcrypto, parseEventLog(buildLog([locality(3), event])), "sha256", "pcr");
-  assert.deepEqual(registers.get(0), { value: new Uint8Array(sha256(Buffer.concat([Buffer.alloc(31), Buffer.of(3)]), sha256(Buffer.from("version")))), extended: 1 });
+  assert.deepEqual(registers.get(0), {
+    value: new Uint8Array(sha256(Buffer.concat([Buffer.alloc(31), Buffer.of(3)]), sha256(Buffer.from("version")))),
+    extended: 1,
+  });
   for (const register of [17, 22]) assert.deepEqual(registers.get(register)?.value, new Uint8Array(32).fill(0xff));
   for (const register of [1, 16, 23]) assert.deepEqual(registers.get(register)?.value, new Uint8Array(32));
 });
@@ -68,16 +80,27 @@ test("a startup locality that contradicts itself is refused", () => {
   assert.equal(startupLocality(parseEventLog(buildLog(SEPARATORS))), 0);
   for (const value of [0, 3, 4]) assert.equal(startupLocality(parseEventLog(buildLog([locality(value)]))), value);
   for (const events of [[locality(3), locality(3)], [locality(2)], [SEPARATORS[0] ?? locality(1), locality(3)]]) {
-    assert.throws(() => startupLocality(parseEventLog(buildLog(events))), { code: "EVIDENCE_MALFORMED", message: /localit/ });
+    assert.throws(() => startupLocality(parseEventLog(buildLog(events))), {
+      code: "EVIDENCE_MALFORMED",
+      message: /localit/,
+    });
   }
 });
 
 test("a log without digests of the bank, or for a register that nothing can extend, does not replay", async (t) => {
-  await assert.rejects(replay(webcrypto, parseEventLog(buildLog(SEPARATORS)), "sha384", "pcr"), { code: "EVIDENCE_EVENT_LOG_MISMATCH" });
+  await assert.rejects(replay(webcrypto, parseEventLog(buildLog(SEPARATORS)), "sha384", "pcr"), {
+    code: "EVIDENCE_EVENT_LOG_MISMATCH",
+  });
   const launch = { register: 0, type: 8, data: "x" };
-  await assert.rejects(replay(webcrypto, parseEventLog(buildLog([launch])), "sha256", "cc"), { code: "EVIDENCE_EVENT_LOG_MISMATCH" });
-  await assert.rejects(replay(webcrypto, parseEventLog(buildLog([{ ...launch, register: 5 }])), "sha256", "cc"), { code: "EVIDENCE_EVENT_LOG_MISMATCH" });
+  await assert.rejects(replay(webcrypto, parseEventLog(buildLog([launch])), "sha256", "cc"), {
+    code: "EVIDENCE_EVENT_LOG_MISMATCH",
+  });
+  await assert.rejects(replay(webcrypto, parseEventLog(buildLog([{ ...launch, register: 5 }])), "sha256", "cc"), {
+    code: "EVIDENCE_EVENT_LOG_MISMATCH",
+  });
   const sha1 = genuineLog({ path: "debian-10.bin" });
   if (sha1 === null) return t.skip(NO_SHARED_FOLDER);
-  await assert.rejects(replay(webcrypto, parseEventLog(sha1), "sha256", "pcr"), { code: "EVIDENCE_EVENT_LOG_MISMATCH" });
+  await assert.rejects(replay(webcrypto, parseEventLog(sha1), "sha256", "pcr"), {
+    code: "EVIDENCE_EVENT_LOG_MISMATCH",
+  });
 });

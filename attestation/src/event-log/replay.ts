@@ -36,12 +36,24 @@ export interface ReplayedRegister {
  * @throws CmcpError `EVIDENCE_EVENT_LOG_MISMATCH` when an event lacks a digest of the bank or names a register
  * that nothing can extend, `EVIDENCE_MALFORMED` for a startup locality that contradicts itself.
  */
-export async function replay(crypto: VerifierCrypto, log: EventLog, bank: Bank, kind: RegisterKind): Promise<ReadonlyMap<number, ReplayedRegister>> {
+export async function replay(
+  crypto: VerifierCrypto,
+  log: EventLog,
+  bank: Bank,
+  kind: RegisterKind,
+): Promise<ReadonlyMap<number, ReplayedRegister>> {
   const digests = digestsByRegister(log, bank, kind);
   const locality = kind === "pcr" ? startupLocality(log) : 0;
   // The registers do not depend on each other, and every digest waits for a thread: side by side is several times faster.
-  const values = await Promise.all([...digests].map(([register, list]) => extendAll(crypto, bank, initialValue(register, kind, bank, locality), list)));
-  return new Map([...digests].map(([register, list], index) => [register, { value: values[index] ?? new Uint8Array(), extended: list.length }]));
+  const values = await Promise.all(
+    [...digests].map(([register, list]) => extendAll(crypto, bank, initialValue(register, kind, bank, locality), list)),
+  );
+  return new Map(
+    [...digests].map(([register, list], index) => [
+      register,
+      { value: values[index] ?? new Uint8Array(), extended: list.length },
+    ]),
+  );
 }
 
 /** What extended the PCRs of a log. It is shown by nothing but a {@link replay} that holds. @throws CmcpError as {@link replay} */
@@ -51,11 +63,20 @@ export function loggedDigests(log: EventLog, bank: Bank): LoggedDigests {
 
 function digestsByRegister(log: EventLog, bank: Bank, kind: RegisterKind): Map<number, Uint8Array[]> {
   const digests = new Map<number, Uint8Array[]>();
-  for (let register = kind === "pcr" ? 0 : CC_FIRST; register <= (kind === "pcr" ? PCR_COUNT - 1 : CC_LAST); register += 1) digests.set(register, []);
+  for (
+    let register = kind === "pcr" ? 0 : CC_FIRST;
+    register <= (kind === "pcr" ? PCR_COUNT - 1 : CC_LAST);
+    register += 1
+  )
+    digests.set(register, []);
   for (const event of log.events) {
     if (event.type === EV_NO_ACTION) continue;
     const of = digests.get(event.register);
-    if (of === undefined) throw new CmcpError("EVIDENCE_EVENT_LOG_MISMATCH", `event ${event.number} of the log extends register ${event.register}, which does not exist`);
+    if (of === undefined)
+      throw new CmcpError(
+        "EVIDENCE_EVENT_LOG_MISMATCH",
+        `event ${event.number} of the log extends register ${event.register}, which does not exist`,
+      );
     of.push(bankDigest(event, bank));
   }
   return digests;
@@ -70,15 +91,24 @@ export function startupLocality(log: EventLog): number {
   const [event] = stated;
   if (event === undefined) return 0;
   if (stated.length > 1) throw new CmcpError("EVIDENCE_MALFORMED", "event log: two startup localities");
-  const before = log.events.some(({ number, register, type }) => number < event.number && register === 0 && type !== EV_NO_ACTION);
-  if (before) throw new CmcpError("EVIDENCE_MALFORMED", "event log: a startup locality after the first measurement of PCR 0");
+  const before = log.events.some(
+    ({ number, register, type }) => number < event.number && register === 0 && type !== EV_NO_ACTION,
+  );
+  if (before)
+    throw new CmcpError("EVIDENCE_MALFORMED", "event log: a startup locality after the first measurement of PCR 0");
   const locality = event.data[STARTUP_LOCALITY.length] ?? 0;
-  if (locality !== 0 && locality !== 3 && locality !== 4) throw new CmcpError("EVIDENCE_MALFORMED", `event log: a TPM cannot start from locality ${locality}`);
+  if (locality !== 0 && locality !== 3 && locality !== 4)
+    throw new CmcpError("EVIDENCE_MALFORMED", `event log: a TPM cannot start from locality ${locality}`);
   return locality;
 }
 
 function isStartupLocality({ register, type, data }: LogEvent): boolean {
-  return type === EV_NO_ACTION && register === 0 && data.length === STARTUP_LOCALITY.length + 1 && String.fromCharCode(...data.subarray(0, -1)) === STARTUP_LOCALITY;
+  return (
+    type === EV_NO_ACTION &&
+    register === 0 &&
+    data.length === STARTUP_LOCALITY.length + 1 &&
+    String.fromCharCode(...data.subarray(0, -1)) === STARTUP_LOCALITY
+  );
 }
 
 /** The value of a register that nothing extended. */
@@ -90,7 +120,12 @@ function initialValue(register: number, kind: RegisterKind, bank: Bank, locality
   return value;
 }
 
-async function extendAll(crypto: VerifierCrypto, bank: Bank, initial: Uint8Array, digests: readonly Uint8Array[]): Promise<Uint8Array> {
+async function extendAll(
+  crypto: VerifierCrypto,
+  bank: Bank,
+  initial: Uint8Array,
+  digests: readonly Uint8Array[],
+): Promise<Uint8Array> {
   let value = initial;
   for (const digest of digests) value = await hash(crypto, bank, value, digest);
   return value;

@@ -18,9 +18,17 @@ export interface VendorAnswers {
  * @throws CmcpError `EVIDENCE_MALFORMED` for certificates that cannot be read, and for more than a file has room for
  */
 export function completeEvidence(file: EvidenceJson, answers: VendorAnswers): EvidenceJson {
-  const completed = { ...file, collateral: answers.collateral.map(toBase64), ...("certificates" in file ? { certificates: merged(file.certificates, answers.certificates) } : {}) };
+  const completed = {
+    ...file,
+    collateral: answers.collateral.map(toBase64),
+    ...("certificates" in file ? { certificates: merged(file.certificates, answers.certificates) } : {}),
+  };
   const parsed = evidenceFileSchema.safeParse(completed);
-  if (!parsed.success) throw new CmcpError("EVIDENCE_MALFORMED", `evidence file: no room for what was answered at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  if (!parsed.success)
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `evidence file: no room for what was answered at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+    );
   return parsed.data;
 }
 
@@ -28,6 +36,8 @@ function merged(present: readonly string[], answered: readonly Uint8Array[]): st
   if (answered.length === 0) return [...present];
   const added = readCertificates(answered);
   const keys = new Set(added.map(({ spki }) => toHex(spki)));
-  const kept = readCertificates(present.map((text) => fromBase64(text, "certificates"))).filter(({ spki }) => !keys.has(toHex(spki)));
+  const kept = readCertificates(present.map((text) => fromBase64(text, "certificates"))).filter(
+    ({ spki }) => !keys.has(toHex(spki)),
+  );
   return [...added, ...kept].map(({ raw }) => toBase64(raw));
 }

@@ -35,10 +35,16 @@ function partsRows(parts: EvidenceParts): readonly Row[] {
     case "software-only":
       return [];
     case "sev-snp":
-      return [...readRows("report", () => describeSnpReport(parseSnpReport(parts.report))), ...certificateRows(parts.certificates)];
+      return [
+        ...readRows("report", () => describeSnpReport(parseSnpReport(parts.report))),
+        ...certificateRows(parts.certificates),
+      ];
     case "tdx": {
       const { eventLog } = parts;
-      return [...readRows("quote", () => describeTdxQuote(parseQuote(parts.quote))), ...(eventLog === null ? [] : readRows("event log", () => describeEventLog(parseEventLog(eventLog), "cc")))];
+      return [
+        ...readRows("quote", () => describeTdxQuote(parseQuote(parts.quote))),
+        ...(eventLog === null ? [] : readRows("event log", () => describeEventLog(parseEventLog(eventLog), "cc"))),
+      ];
     }
     case "tpm":
       return describeTpmEvidence(tpmEvidenceOf(parts.tpm));
@@ -48,5 +54,10 @@ function partsRows(parts: EvidenceParts): readonly Row[] {
 }
 
 function certificateRows(certificates: readonly Uint8Array[]): readonly Row[] {
-  return readRows("certificates", () => readCertificates(certificates).map(({ subjectText, issuerText, notAfter }) => ({ label: "certificate", value: `${subjectText}, issued by ${issuerText}, until ${notAfter.toISOString()}` })));
+  return readRows("certificates", () =>
+    readCertificates(certificates).map(({ subjectText, issuerText, notAfter }) => ({
+      label: "certificate",
+      value: `${subjectText}, issued by ${issuerText}, until ${notAfter.toISOString()}`,
+    })),
+  );
 }

@@ -30,13 +30,26 @@ const PARTS: readonly EvidenceParts[] = [
   { provider: "azure-cvm", hclReport: bytes(2600, 1), tdQuote: null, certificates: [bytes(2, 2)], tpm },
   { provider: "azure-cvm", hclReport: bytes(2600, 1), tdQuote: bytes(5000, 3), certificates: [], tpm },
 ];
-const evidence = (parts: EvidenceParts): Evidence => ({ platform: "tpm2", measurement: `sha256:${"0".repeat(64)}`, reportData: bytes(64, 0xfe), firmware: "f", generatedAt: 1_790_000_000_000, parts });
-const file = (value: unknown): ReturnType<typeof readEvidenceFile> => readEvidenceFile(untrusted(new TextEncoder().encode(JSON.stringify(value))));
+const evidence = (parts: EvidenceParts): Evidence => ({
+  platform: "tpm2",
+  measurement: `sha256:${"0".repeat(64)}`,
+  reportData: bytes(64, 0xfe),
+  firmware: "f",
+  generatedAt: 1_790_000_000_000,
+  parts,
+});
+const file = (value: unknown): ReturnType<typeof readEvidenceFile> =>
+  readEvidenceFile(untrusted(new TextEncoder().encode(JSON.stringify(value))));
 const MALFORMED = { code: "EVIDENCE_MALFORMED" };
 
 test("what is written is read back, part for part", () => {
   for (const parts of PARTS) {
-    const context = { binding: { nonce: "n" }, rootEntry: { sequence_number: 0 }, launchDocument: bytes(10, 1), collateral: [bytes(3, 1)] };
+    const context = {
+      binding: { nonce: "n" },
+      rootEntry: { sequence_number: 0 },
+      launchDocument: bytes(10, 1),
+      collateral: [bytes(3, 1)],
+    };
     const read = file(writeEvidenceFile(evidence(parts), context));
     assert.deepEqual(read, {
       platform: "tpm2",
@@ -69,7 +82,14 @@ test("without the quote for older verifiers the TPM part is what the TPM verifie
 
 test("base64 is that of RFC 4648 section 10", () => {
   const text = new TextEncoder();
-  for (const [plain, encoded] of [["", ""], ["f", "Zg=="], ["fo", "Zm8="], ["foo", "Zm9v"], ["foob", "Zm9vYg=="]] as const) assert.equal(toBase64(text.encode(plain)), encoded);
+  for (const [plain, encoded] of [
+    ["", ""],
+    ["f", "Zg=="],
+    ["fo", "Zm8="],
+    ["foo", "Zm9v"],
+    ["foob", "Zm9vYg=="],
+  ] as const)
+    assert.equal(toBase64(text.encode(plain)), encoded);
   assert.equal(toBase64(Uint8Array.from([0xfb, 0xff])), "+/8=");
 });
 
@@ -94,13 +114,24 @@ test("a file with a member too many, too few or of another kind is refused", () 
     { ...good, event_log: null },
   ];
   for (const value of refused) assert.throws(() => file(value), MALFORMED, JSON.stringify(value).slice(0, 80));
-  assert.throws(() => readEvidenceFile(untrusted(new TextEncoder().encode('{"format":"cmcp-evidence-v1","format":"cmcp-evidence-v1"}'))), MALFORMED);
-  assert.throws(() => writeEvidenceFile({ ...evidence({ provider: "tdx", quote: new Uint8Array(), eventLog: null }) }), { code: "INTERNAL" });
+  assert.throws(
+    () =>
+      readEvidenceFile(
+        untrusted(new TextEncoder().encode('{"format":"cmcp-evidence-v1","format":"cmcp-evidence-v1"}')),
+      ),
+    MALFORMED,
+  );
+  assert.throws(
+    () => writeEvidenceFile({ ...evidence({ provider: "tdx", quote: new Uint8Array(), eventLog: null }) }),
+    { code: "INTERNAL" },
+  );
 });
 
 test("any file is evidence or a typed refusal", () => {
   const written = PARTS.map((parts) => JSON.stringify(writeEvidenceFile(evidence(parts))));
-  const mutated = fc.tuple(fc.constantFrom(...written), fc.nat(), fc.string({ minLength: 1, maxLength: 3 })).map(([text, at, piece]) => text.slice(0, at % text.length) + piece + text.slice((at % text.length) + 1));
+  const mutated = fc
+    .tuple(fc.constantFrom(...written), fc.nat(), fc.string({ minLength: 1, maxLength: 3 }))
+    .map(([text, at, piece]) => text.slice(0, at % text.length) + piece + text.slice((at % text.length) + 1));
   fc.assert(
     fc.property(fc.oneof(mutated, fc.json(), fc.string()), (text) => {
       try {

@@ -63,24 +63,46 @@ function readParts(json: EvidenceJson): EvidenceParts {
     case "software-only":
       return { provider: json.provider };
     case "sev-snp":
-      return { provider: json.provider, report: fromBase64(json.report, "report"), certificates: each(json.certificates) };
+      return {
+        provider: json.provider,
+        report: fromBase64(json.report, "report"),
+        certificates: each(json.certificates),
+      };
     case "tdx":
-      return { provider: json.provider, quote: fromBase64(json.quote, "quote"), eventLog: optional(json.event_log, "event_log") };
+      return {
+        provider: json.provider,
+        quote: fromBase64(json.quote, "quote"),
+        eventLog: optional(json.event_log, "event_log"),
+      };
     case "tpm":
       return { provider: json.provider, tpm: readTpm(json.tpm) };
     case "azure-cvm":
-      return { provider: json.provider, hclReport: fromBase64(json.report, "report"), tdQuote: optional(json.quote, "quote"), certificates: each(json.certificates), tpm: readTpm(json.tpm) };
+      return {
+        provider: json.provider,
+        hclReport: fromBase64(json.report, "report"),
+        tdQuote: optional(json.quote, "quote"),
+        certificates: each(json.certificates),
+        tpm: readTpm(json.tpm),
+      };
   }
 }
 
 function readTpm(json: TpmJson): TpmParts {
   return {
     quote: { attest: fromBase64(json.quote, "tpm.quote"), signature: fromBase64(json.signature, "tpm.signature") },
-    keyQuote: { attest: fromBase64(json.key_quote, "tpm.key_quote"), signature: fromBase64(json.key_signature, "tpm.key_signature") },
+    keyQuote: {
+      attest: fromBase64(json.key_quote, "tpm.key_quote"),
+      signature: fromBase64(json.key_signature, "tpm.key_signature"),
+    },
     attestationKey: fromBase64(json.ak_public, "tpm.ak_public"),
     certificates: each(json.ak_certificates),
     bank: BANKS.sha256.id,
-    registers: new Map(Object.entries(json.pcrs.sha256).map(([register, value]) => [Number(register), fromHex(value) ?? new Uint8Array()])),
+    registers: new Map(
+      Object.entries(json.pcrs.sha256).map(([register, value]) => [
+        Number(register),
+        fromHex(value) ?? new Uint8Array(),
+      ]),
+    ),
     eventLog: optional(json.event_log, "tpm.event_log"),
   };
 }

@@ -4,7 +4,9 @@ import { MAX_FILES, MAX_LAUNCH_DOCUMENT_PART, MAX_PART } from "./limits.ts";
 
 const bytes = z.string().min(1).max(MAX_PART);
 const files = z.array(bytes).max(MAX_FILES);
-const object = z.custom<JsonObject>((value) => typeof value === "object" && value !== null && !Array.isArray(value), { error: "must be an object" });
+const object = z.custom<JsonObject>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
+  error: "must be an object",
+});
 const register = z.string().regex(/^(?:[0-9]|1[0-9]|2[0-3])$/);
 
 const tpm = z.strictObject({
@@ -36,7 +38,14 @@ export const evidenceFileSchema = z.discriminatedUnion("provider", [
   z.strictObject({ ...common, provider: z.literal("sev-snp"), report: bytes, certificates: files }),
   z.strictObject({ ...common, provider: z.literal("tdx"), quote: bytes, event_log: bytes.optional() }),
   z.strictObject({ ...common, provider: z.literal("tpm"), tpm }),
-  z.strictObject({ ...common, provider: z.literal("azure-cvm"), report: bytes, quote: bytes.optional(), certificates: files, tpm }),
+  z.strictObject({
+    ...common,
+    provider: z.literal("azure-cvm"),
+    report: bytes,
+    quote: bytes.optional(),
+    certificates: files,
+    tpm,
+  }),
 ]);
 
 export type EvidenceJson = z.infer<typeof evidenceFileSchema>;

@@ -19,7 +19,10 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /** Evidence as `evidence.json` (SPEC.md). Throws `INTERNAL` for evidence no reader would take. */
-export function writeEvidenceFile(evidence: Evidence, { binding, rootEntry, launchDocument, collateral }: EvidenceContext = {}): EvidenceJson {
+export function writeEvidenceFile(
+  evidence: Evidence,
+  { binding, rootEntry, launchDocument, collateral }: EvidenceContext = {},
+): EvidenceJson {
   const file = {
     format: "cmcp-evidence-v1",
     platform: evidence.platform,
@@ -32,7 +35,11 @@ export function writeEvidenceFile(evidence: Evidence, { binding, rootEntry, laun
     ...(launchDocument === undefined ? {} : { launch_document: toBase64(launchDocument) }),
   };
   const parsed = evidenceFileSchema.safeParse(file);
-  if (!parsed.success) throw new CmcpError("INTERNAL", `evidence is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  if (!parsed.success)
+    throw new CmcpError(
+      "INTERNAL",
+      `evidence is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+    );
   return parsed.data;
 }
 
@@ -41,13 +48,23 @@ function writeParts(parts: EvidenceParts): object {
     case "software-only":
       return parts;
     case "sev-snp":
-      return { provider: parts.provider, report: toBase64(parts.report), certificates: parts.certificates.map(toBase64) };
+      return {
+        provider: parts.provider,
+        report: toBase64(parts.report),
+        certificates: parts.certificates.map(toBase64),
+      };
     case "tdx":
       return { provider: parts.provider, quote: toBase64(parts.quote), ...optional("event_log", parts.eventLog) };
     case "tpm":
       return { provider: parts.provider, tpm: writeTpm(parts.tpm) };
     case "azure-cvm":
-      return { provider: parts.provider, report: toBase64(parts.hclReport), ...optional("quote", parts.tdQuote), certificates: parts.certificates.map(toBase64), tpm: writeTpm(parts.tpm) };
+      return {
+        provider: parts.provider,
+        report: toBase64(parts.hclReport),
+        ...optional("quote", parts.tdQuote),
+        certificates: parts.certificates.map(toBase64),
+        tpm: writeTpm(parts.tpm),
+      };
   }
 }
 

@@ -7,7 +7,10 @@ const BYTES = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 1
 
 test("integers are read in the order asked for", () => {
   const little = new ByteReader(BYTES, "sample", "little");
-  assert.deepEqual([little.u8(), little.u16(), little.u32(), little.u64(), little.offset, little.remaining], [1, 0x0302, 0x07060504, 0x0f0e0d0c0b0a0908n, 15, 1]);
+  assert.deepEqual(
+    [little.u8(), little.u16(), little.u32(), little.u64(), little.offset, little.remaining],
+    [1, 0x0302, 0x07060504, 0x0f0e0d0c0b0a0908n, 15, 1],
+  );
   const big = new ByteReader(BYTES, "sample", "big");
   assert.deepEqual([big.u8(), big.u16(), big.u32(), big.u64()], [1, 0x0203, 0x04050607, 0x08090a0b0c0d0e0fn]);
 });
@@ -23,13 +26,16 @@ test("a reader of a view reads the view and not what lies around it", () => {
 });
 
 test("no read goes past the end, whatever lengths are asked for", () => {
-  const lengths = fc.array(fc.oneof(fc.integer({ min: -2, max: 12 }), fc.constant(1.5), fc.constant(2 ** 40)), { maxLength: 12 });
+  const lengths = fc.array(fc.oneof(fc.integer({ min: -2, max: 12 }), fc.constant(1.5), fc.constant(2 ** 40)), {
+    maxLength: 12,
+  });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), lengths, (bytes, wanted) => {
       const reader = new ByteReader(bytes, "sample", "little");
       for (const length of wanted) {
         const before = reader.offset;
-        if (Number.isInteger(length) && length >= 0 && length <= reader.remaining) assert.deepEqual(reader.take(length), bytes.subarray(before, before + length));
+        if (Number.isInteger(length) && length >= 0 && length <= reader.remaining)
+          assert.deepEqual(reader.take(length), bytes.subarray(before, before + length));
         else assert.throws(() => reader.take(length), { code: "EVIDENCE_MALFORMED" });
         assert.equal(reader.offset + reader.remaining, bytes.length);
       }
@@ -39,6 +45,7 @@ test("no read goes past the end, whatever lengths are asked for", () => {
 
 test("bytes are equal when length and content are", () => {
   assert.ok(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 2)));
-  for (const other of [Uint8Array.of(1), Uint8Array.of(1, 2, 0), Uint8Array.of(1, 3)]) assert.ok(!bytesEqual(Uint8Array.of(1, 2), other));
+  for (const other of [Uint8Array.of(1), Uint8Array.of(1, 2, 0), Uint8Array.of(1, 3)])
+    assert.ok(!bytesEqual(Uint8Array.of(1, 2), other));
   assert.ok(isZero(new Uint8Array(9)) && !isZero(Uint8Array.of(0, 1)));
 });

@@ -58,12 +58,16 @@ export class ByteReader {
 
   /** Throws `EVIDENCE_MALFORMED` when bytes remain. */
   end(): void {
-    if (this.remaining !== 0) throw new CmcpError("EVIDENCE_MALFORMED", `${this.#what}: ${this.remaining} bytes too many`);
+    if (this.remaining !== 0)
+      throw new CmcpError("EVIDENCE_MALFORMED", `${this.#what}: ${this.remaining} bytes too many`);
   }
 
   #advance(length: number): number {
     if (!Number.isSafeInteger(length) || length < 0 || length > this.remaining) {
-      throw new CmcpError("EVIDENCE_MALFORMED", `${this.#what} is truncated: ${length} bytes wanted at ${this.#offset}, ${this.remaining} there`);
+      throw new CmcpError(
+        "EVIDENCE_MALFORMED",
+        `${this.#what} is truncated: ${length} bytes wanted at ${this.#offset}, ${this.remaining} there`,
+      );
     }
     const start = this.#offset;
     this.#offset += length;

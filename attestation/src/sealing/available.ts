@@ -24,7 +24,9 @@ export async function sealingOf(provider: Provider, access: SealingAccess): Prom
   switch (provider) {
     case "sev-snp": {
       if (access.derivedKey === null) return none("the image left no derived key");
-      return derivedKeysAreSound(await readLocalSnpReport(access.tsm)) ? snpSecret(access.derivedKey) : none("derived keys of this processor are not relied on");
+      return derivedKeysAreSound(await readLocalSnpReport(access.tsm))
+        ? snpSecret(access.derivedKey)
+        : none("derived keys of this processor are not relied on");
     }
     case "azure-cvm":
       return tpmSecret({ open: access.openTpm });

@@ -31,7 +31,11 @@ export interface SealBinding {
 export async function seal(platform: PlatformSecret, binding: SealBinding, value: Uint8Array): Promise<Uint8Array> {
   if (value.length > MAX_SEALED_BYTES) throw new CmcpError("INTERNAL", `at most ${MAX_SEALED_BYTES} bytes are sealed`);
   const { secret, recipe } = await platform.make();
-  const header = Buffer.concat([MAGIC, Uint8Array.from([VERSION, PLATFORM_SECRET_KINDS[platform.kind], recipe.length >> 8, recipe.length & 0xff]), recipe]);
+  const header = Buffer.concat([
+    MAGIC,
+    Uint8Array.from([VERSION, PLATFORM_SECRET_KINDS[platform.kind], recipe.length >> 8, recipe.length & 0xff]),
+    recipe,
+  ]);
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, sealingKey(secret, binding), nonce).setAAD(header);
   return new Uint8Array(Buffer.concat([header, nonce, cipher.update(value), cipher.final(), cipher.getAuthTag()]));
@@ -43,12 +47,18 @@ export async function seal(platform: PlatformSecret, binding: SealBinding, value
  *
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when the platform cannot be asked.
  */
-export async function unseal(platform: PlatformSecret, binding: SealBinding, blob: Uint8Array): Promise<Uint8Array | null> {
+export async function unseal(
+  platform: PlatformSecret,
+  binding: SealBinding,
+  blob: Uint8Array,
+): Promise<Uint8Array | null> {
   const parsed = parseBlob(blob, PLATFORM_SECRET_KINDS[platform.kind]);
   if (parsed === null) return null;
   const secret = await platform.again(parsed.recipe);
   if (secret === null) return null;
-  const decipher = createDecipheriv(CIPHER, sealingKey(secret, binding), parsed.nonce).setAAD(parsed.header).setAuthTag(parsed.tag);
+  const decipher = createDecipheriv(CIPHER, sealingKey(secret, binding), parsed.nonce)
+    .setAAD(parsed.header)
+    .setAuthTag(parsed.tag);
   try {
     return new Uint8Array(Buffer.concat([decipher.update(parsed.ciphertext), decipher.final()]));
   } catch {
@@ -60,7 +70,9 @@ export async function unseal(platform: PlatformSecret, binding: SealBinding, blo
 /** HKDF-SHA-256 (RFC 5869) of the platform's secret, bound to launch digest and purpose. */
 function sealingKey(secret: Uint8Array, { launchDigest, purpose }: SealBinding): Uint8Array {
   if (launchDigest.length !== 32) throw new CmcpError("INTERNAL", "a launch digest is 32 bytes");
-  return new Uint8Array(hkdfSync("sha256", secret, SALT, Buffer.concat([launchDigest, Buffer.from(purpose)]), KEY_BYTES));
+  return new Uint8Array(
+    hkdfSync("sha256", secret, SALT, Buffer.concat([launchDigest, Buffer.from(purpose)]), KEY_BYTES),
+  );
 }
 
 interface ParsedBlob {
@@ -75,11 +87,18 @@ function parseBlob(blob: Uint8Array, kind: number): ParsedBlob | null {
   if (blob.length > MAX_BLOB_BYTES) return null;
   const reader = new ByteReader(blob, "sealed blob", "big");
   try {
-    if (!Buffer.from(reader.take(MAGIC.length)).equals(MAGIC) || reader.u8() !== VERSION || reader.u8() !== kind) return null;
+    if (!Buffer.from(reader.take(MAGIC.length)).equals(MAGIC) || reader.u8() !== VERSION || reader.u8() !== kind)
+      return null;
     const recipe = reader.take(reader.u16());
     const header = blob.subarray(0, reader.offset);
     const nonce = reader.take(NONCE_BYTES);
-    return { header, recipe, nonce, ciphertext: reader.take(reader.remaining - TAG_BYTES), tag: reader.take(TAG_BYTES) };
+    return {
+      header,
+      recipe,
+      nonce,
+      ciphertext: reader.take(reader.remaining - TAG_BYTES),
+      tag: reader.take(TAG_BYTES),
+    };
   } catch {
     // Truncated: nothing of ours.
     return null;

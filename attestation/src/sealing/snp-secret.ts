@@ -18,7 +18,8 @@ export type DerivedKey = () => Promise<Uint8Array>;
 export function snpSecret(derivedKey: DerivedKey): PlatformSecret {
   const key = async (): Promise<Uint8Array> => {
     const bytes = await derivedKey();
-    if (bytes.length !== DERIVED_KEY_BYTES || isZero(bytes)) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the firmware gave no derived key");
+    if (bytes.length !== DERIVED_KEY_BYTES || isZero(bytes))
+      throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the firmware gave no derived key");
     return bytes;
   };
   return {

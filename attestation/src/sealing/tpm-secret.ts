@@ -16,7 +16,18 @@ const SECRET_BYTES = 32;
 /** The registers that must be as they were: what was measured before the gateway ran, the launch with them. */
 const SELECTION: PcrSelection = { bank: ALGORITHM.sha256, registers: QUOTED_REGISTERS };
 /** What a TPM says of a blob that is not its own, or whose registers differ now. */
-const NOT_HERE: ReadonlySet<number> = new Set([RESPONSE.policyFail, RESPONSE.integrity, RESPONSE.size, RESPONSE.value, RESPONSE.binding, RESPONSE.attributes, RESPONSE.type, RESPONSE.insufficient, RESPONSE.hash, RESPONSE.scheme]);
+const NOT_HERE: ReadonlySet<number> = new Set([
+  RESPONSE.policyFail,
+  RESPONSE.integrity,
+  RESPONSE.size,
+  RESPONSE.value,
+  RESPONSE.binding,
+  RESPONSE.attributes,
+  RESPONSE.type,
+  RESPONSE.insufficient,
+  RESPONSE.hash,
+  RESPONSE.scheme,
+]);
 
 /**
  * A random secret that a TPM keeps under a policy of register values (TPM2_PolicyPCR): it opens while all of them are
@@ -29,14 +40,20 @@ export function tpmSecret(source: Pick<TpmSource, "open">): PlatformSecret {
       await withTpm(source, async (tpm) => {
         const secret = new Uint8Array(randomBytes(SECRET_BYTES));
         const policy = pcrPolicyDigest(SELECTION, pcrDigest(await readPcrs(tpm, SELECTION)));
-        const wrapped = await withStorageKey(tpm, async (parent) => await create(tpm, parent, sealedDataTemplate(policy), secret));
+        const wrapped = await withStorageKey(
+          tpm,
+          async (parent) => await create(tpm, parent, sealedDataTemplate(policy), secret),
+        );
         return { secret, recipe: new CommandWriter().sized(wrapped.privateArea).sized(wrapped.publicArea).done() };
       }),
     again: async (recipe) => {
       const wrapped = readRecipe(recipe);
       if (wrapped === null) return null;
       try {
-        return await withTpm(source, async (tpm) => await withStorageKey(tpm, async (parent) => await open(tpm, parent, wrapped)));
+        return await withTpm(
+          source,
+          async (tpm) => await withStorageKey(tpm, async (parent) => await open(tpm, parent, wrapped)),
+        );
       } catch (thrown) {
         if (thrown instanceof TpmResponseError && NOT_HERE.has(thrown.responseCode)) return null;
         throw thrown;
@@ -60,7 +77,8 @@ async function open(tpm: Tpm, parent: number, wrapped: WrappedObject): Promise<U
         async (session) => {
           await policyPcr(tpm, session, SELECTION);
           const secret = await unseal(tpm, object, session);
-          if (secret.length !== SECRET_BYTES) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM opened a secret of another length");
+          if (secret.length !== SECRET_BYTES)
+            throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM opened a secret of another length");
           return secret;
         },
       ),

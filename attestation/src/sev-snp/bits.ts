@@ -44,7 +44,9 @@ export function unknownPlatformInfoBits(platformInfo: bigint): number[] {
 }
 
 function unknownBits(value: bigint, from: number, known: readonly number[]): number[] {
-  return Array.from({ length: 64 - from }, (_, index) => from + index).filter((bit) => hasBit(value, bit) && !known.includes(bit));
+  return Array.from({ length: 64 - from }, (_, index) => from + index).filter(
+    (bit) => hasBit(value, bit) && !known.includes(bit),
+  );
 }
 
 /** Major and minor number of the firmware interface the guest's owner asked for at least. */

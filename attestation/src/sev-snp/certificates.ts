@@ -19,7 +19,8 @@ const SEQUENCE = 0x30;
  * @throws CmcpError `EVIDENCE_MALFORMED`.
  */
 export function readCertificates(inputs: readonly Uint8Array[]): Certificate[] {
-  if (inputs.length > MAX_INPUTS) throw new CmcpError("EVIDENCE_MALFORMED", `${inputs.length} certificate inputs, limit ${MAX_INPUTS}`);
+  if (inputs.length > MAX_INPUTS)
+    throw new CmcpError("EVIDENCE_MALFORMED", `${inputs.length} certificate inputs, limit ${MAX_INPUTS}`);
   return inputs.flatMap((input) => {
     if (looksLikePem(input)) return parsePemCertificates(input, MAX_CERTIFICATES);
     // Before DER, whose first byte is the digit 0 that hex may begin with.
@@ -30,14 +31,19 @@ export function readCertificates(inputs: readonly Uint8Array[]): Certificate[] {
 
 function ofTable(input: Uint8Array): Certificate[] {
   const entries = readTable(input);
-  return [...entries.values()].flatMap((entry) => (looksLikePem(entry) ? parsePemCertificates(entry, MAX_CERTIFICATES) : [Certificate.parse(entry)]));
+  return [...entries.values()].flatMap((entry) =>
+    looksLikePem(entry) ? parsePemCertificates(entry, MAX_CERTIFICATES) : [Certificate.parse(entry)],
+  );
 }
 
 function readTable(input: Uint8Array): ReturnType<typeof parseCertificateTable> {
   try {
     return parseCertificateTable(input);
   } catch (thrown) {
-    throw new CmcpError("EVIDENCE_MALFORMED", `a file of certificates is neither DER, PEM, hex, base64 nor a host's table: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`);
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `a file of certificates is neither DER, PEM, hex, base64 nor a host's table: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`,
+    );
   }
 }
 
@@ -45,6 +51,8 @@ let amd: readonly Certificate[] | undefined;
 
 /** AMD's own signing and root certificates, read once. */
 export function amdCertificates(): readonly Certificate[] {
-  amd ??= AMD_CERTIFICATES.map((text) => Certificate.parse(Uint8Array.from(atob(text), (character) => character.charCodeAt(0))));
+  amd ??= AMD_CERTIFICATES.map((text) =>
+    Certificate.parse(Uint8Array.from(atob(text), (character) => character.charCodeAt(0))),
+  );
   return amd;
 }

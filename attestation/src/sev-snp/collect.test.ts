@@ -35,16 +35,27 @@ test("what is collected is what the verifier accepts as authentic", async (t) =>
   const reportData = report.slice(REPORT_DATA, REPORT_DATA + 64);
   const evidence = await collectSevSnp(reportData, 5, handingOut(report, certificateTable([[GUID.vcek, vcek]])));
   assert.equal(evidence.platform, "amd-sev-snp");
-  assert.equal(evidence.measurement, "sha384:5b0ce64ad1c1f6375dbda5f760b98526ca1bcf91b8195091afc28e7b024251d68fe32e05af34048d6607678cd23283ff");
+  assert.equal(
+    evidence.measurement,
+    "sha384:5b0ce64ad1c1f6375dbda5f760b98526ca1bcf91b8195091afc28e7b024251d68fe32e05af34048d6607678cd23283ff",
+  );
   assert.deepEqual(evidence.reportData, reportData);
   assert.equal(evidence.generatedAt, 5);
   assert.match(evidence.firmware, /^SEV-SNP firmware 1\.\d+\.\d+, TCB [0-9a-f]{16}$/);
   assert.deepEqual(evidence.parts, { provider: "sev-snp", report, certificates: [vcek] });
   const { parts } = evidence;
   assert.ok(parts.provider === "sev-snp");
-  const result = await verifySevSnp({ ...parts, reportData, measurements: [evidence.measurement.slice(7)] }, sevSnpPolicySchema.parse({}), new Date("2026-09-01T00:00:00Z"), webcrypto);
+  const result = await verifySevSnp(
+    { ...parts, reportData, measurements: [evidence.measurement.slice(7)] },
+    sevSnpPolicySchema.parse({}),
+    new Date("2026-09-01T00:00:00Z"),
+    webcrypto,
+  );
   assert.ok(result.verified !== null);
-  assert.deepEqual(result.checks.filter(({ name, status }) => status !== "passed" && /report data|measurement/.test(name)), []);
+  assert.deepEqual(
+    result.checks.filter(({ name, status }) => status !== "passed" && /report data|measurement/.test(name)),
+    [],
+  );
 });
 
 test("a report longer than 1184 bytes is cut, and one for other report data refused", async (t) => {
@@ -53,9 +64,15 @@ test("a report longer than 1184 bytes is cut, and one for other report data refu
   const reportData = found.report.slice(REPORT_DATA, REPORT_DATA + 64);
   const { parts } = await collectSevSnp(reportData, 0, handingOut(Uint8Array.from([...found.report, 1, 2, 3])));
   assert.deepEqual(parts, { provider: "sev-snp", report: found.report, certificates: [] });
-  await assert.rejects(collectSevSnp(reportData.with(63, 1), 0, handingOut(found.report)), { ...UNAVAILABLE, message: /other report data/ });
+  await assert.rejects(collectSevSnp(reportData.with(63, 1), 0, handingOut(found.report)), {
+    ...UNAVAILABLE,
+    message: /other report data/,
+  });
   await assert.rejects(collectSevSnp(reportData, 0, handingOut(found.report.slice(0, 1183))), UNAVAILABLE);
-  await assert.rejects(collectSevSnp(reportData, 0, handingOut(found.report, new Uint8Array(23))), { ...UNAVAILABLE, message: /certificate table/ });
+  await assert.rejects(collectSevSnp(reportData, 0, handingOut(found.report, new Uint8Array(23))), {
+    ...UNAVAILABLE,
+    message: /certificate table/,
+  });
 });
 
 test("a local report is one made for nobody, with the launch carrier in it", async (t) => {

@@ -53,7 +53,8 @@ async function readSnpReport(reportData: Uint8Array, source: SnpSource): Promise
   // Some kernels hand out the whole response buffer; the report is its beginning.
   const report = outblob.slice(0, REPORT_BYTES);
   const fields = readPlatform("the report", () => parseSnpReport(report).unverified);
-  if (!bytesEqual(fields.reportData, reportData)) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the report carries other report data than was asked for");
+  if (!bytesEqual(fields.reportData, reportData))
+    throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the report carries other report data than was asked for");
   const table = readPlatform("the host's certificate table", () => parseCertificateTable(auxblob ?? new Uint8Array()));
   return { report, certificates: LEAF_FIRST.flatMap((kind) => table.get(kind) ?? []), fields };
 }

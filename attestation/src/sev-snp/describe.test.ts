@@ -25,5 +25,8 @@ test("a provider's report and an old one show what they lack", { skip }, () => {
   const vlek = rows("milan-v3-vlek-decdab949a");
   assert.deepEqual([vlek["chip"], vlek["signed by"], vlek["VMPL"], vlek["ID key"]], ["masked", "VLEK", "1", "none"]);
   const old = rows("milan-v2-vcek-377e6241d3");
-  assert.deepEqual([old["processor"], old["mitigations"], old["guest policy"]], ["not in this version", "not in this version", "0xb0000: ABI 0.0, smt, debug"]);
+  assert.deepEqual(
+    [old["processor"], old["mitigations"], old["guest policy"]],
+    ["not in this version", "not in this version", "0xb0000: ABI 0.0, smt, debug"],
+  );
 });

@@ -60,7 +60,13 @@ export function readEndorsementKey(certificate: Certificate): EndorsementKey {
   if (product === undefined) throw malformed("names a product that is not known");
   const part = (oid: string): number => integer(certificate, oid);
   const turin = product === "Turin" ? { fmc: part(OID.fmc) } : {};
-  const tcb: TcbVersion = { ...turin, bootloader: part(OID.bootloader), tee: part(OID.tee), snp: part(OID.snp), microcode: part(OID.microcode) };
+  const tcb: TcbVersion = {
+    ...turin,
+    bootloader: part(OID.bootloader),
+    tee: part(OID.tee),
+    snp: part(OID.snp),
+    microcode: part(OID.microcode),
+  };
   if (kind === "VLEK") {
     if (certificate.extension(OID.hwId) !== undefined) throw malformed("is a VLEK's with the identity of a chip");
     return { kind, product, productName, tcb, cspId: ia5String(certificate, OID.cspId) };

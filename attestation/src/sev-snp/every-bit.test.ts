@@ -23,7 +23,8 @@ for (const [name, certificate, day] of SAMPLES) {
   test(`no bit of ${name} can be flipped, signed or signature`, { skip }, async () => {
     const report = sharedFile(`evidence/amd/reports/${name}.report.bin`) ?? new Uint8Array();
     const certificates = [sharedFile(`evidence/amd/certs/${certificate}.der`) ?? new Uint8Array()];
-    const verify = async (changed: Uint8Array) => await verifySevSnp({ report: changed, certificates }, AUTHENTICITY, new Date(day), webcrypto);
+    const verify = async (changed: Uint8Array) =>
+      await verifySevSnp({ report: changed, certificates }, AUTHENTICITY, new Date(day), webcrypto);
     assert.ok((await verify(report)).verified !== null, "as it is, it is authentic");
     await everyBit(report, [0, REPORT_BYTES], async (changed, bit) => {
       const { verified, checks } = await verify(changed);

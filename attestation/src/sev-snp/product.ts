@@ -18,13 +18,25 @@ interface ProductFacts {
 // Processor families and models: AMD revision guides. Bergamo and Siena are of Genoa's line.
 const FACTS: Readonly<Record<Product, ProductFacts>> = {
   Milan: { family: 0x19, models: [[0x00, 0x0f]], names: ["Milan"], chipIdBytes: 64 },
-  Genoa: { family: 0x19, models: [[0x10, 0x1f], [0xa0, 0xaf]], names: ["Genoa", "Bergamo", "Siena"], chipIdBytes: 64 },
+  Genoa: {
+    family: 0x19,
+    models: [
+      [0x10, 0x1f],
+      [0xa0, 0xaf],
+    ],
+    names: ["Genoa", "Bergamo", "Siena"],
+    chipIdBytes: 64,
+  },
   Turin: { family: 0x1a, models: [[0x00, 0x1f]], names: ["Turin"], chipIdBytes: 8 },
 };
 
 /** The product line of a processor; `undefined` for one that is not known. */
 export function productOfCpuid({ family, model }: Cpuid): Product | undefined {
-  return PRODUCTS.find((product) => FACTS[product].family === family && FACTS[product].models.some(([first, last]) => model >= first && model <= last));
+  return PRODUCTS.find(
+    (product) =>
+      FACTS[product].family === family &&
+      FACTS[product].models.some(([first, last]) => model >= first && model <= last),
+  );
 }
 
 /** The product line a certificate's product name is of, `Milan-B0` for example. */

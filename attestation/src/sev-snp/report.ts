@@ -76,7 +76,8 @@ export interface ParsedSnpReport {
  */
 export function parseSnpReport(input: Uint8Array): ParsedSnpReport {
   const bytes = Uint8Array.from(input.length === RESPONSE_BYTES ? reportOfResponse(input) : input);
-  if (bytes.length !== REPORT_BYTES) throw new CmcpError("EVIDENCE_MALFORMED", `a SEV-SNP report is ${REPORT_BYTES} bytes, not ${bytes.length}`);
+  if (bytes.length !== REPORT_BYTES)
+    throw new CmcpError("EVIDENCE_MALFORMED", `a SEV-SNP report is ${REPORT_BYTES} bytes, not ${bytes.length}`);
   const signed = bytes.subarray(0, SIGNED_BYTES);
   return { unverified: readFields(signed), signed, signature: bytes.subarray(SIGNED_BYTES) };
 }
@@ -86,7 +87,11 @@ function reportOfResponse(input: Uint8Array): Uint8Array {
   const reader = new ByteReader(input, "a SEV-SNP report response", "little");
   const plain = reader.u32() === 0 && reader.u32() === REPORT_BYTES && isZero(reader.take(RESPONSE_HEADER_BYTES - 8));
   const report = reader.take(REPORT_BYTES);
-  if (!plain || !isZero(reader.take(reader.remaining))) throw new CmcpError("EVIDENCE_MALFORMED", "a SEV-SNP report response with an error status or more than one report in it");
+  if (!plain || !isZero(reader.take(reader.remaining)))
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      "a SEV-SNP report response with an error status or more than one report in it",
+    );
   return report;
 }
 
@@ -94,7 +99,8 @@ function reportOfResponse(input: Uint8Array): Uint8Array {
 function readFields(signed: Uint8Array): SnpReportFields {
   const reader = new ByteReader(signed, "a SEV-SNP report", "little");
   const version = reader.u32();
-  if (!VERSIONS.has(version)) throw new CmcpError("EVIDENCE_MALFORMED", `SEV-SNP report version ${version}; 2 to 5 are known`);
+  if (!VERSIONS.has(version))
+    throw new CmcpError("EVIDENCE_MALFORMED", `SEV-SNP report version ${version}; 2 to 5 are known`);
   const guestSvn = reader.u32();
   const policy = reader.u64();
   const familyId = reader.take(16);

@@ -9,7 +9,8 @@ declare const verified: unique symbol;
  * A report whose signature, endorsement key and certificates were verified up to a pinned root. Only
  * `verifySevSnp` makes one. That it is authentic does not say that it is acceptable.
  */
-export interface VerifiedSnpReport extends Omit<SnpReportFields, "keyInfo" | "currentTcb" | "reportedTcb" | "committedTcb" | "launchTcb"> {
+export interface VerifiedSnpReport
+  extends Omit<SnpReportFields, "keyInfo" | "currentTcb" | "reportedTcb" | "committedTcb" | "launchTcb"> {
   readonly [verified]: true;
   readonly platform: "sev-snp";
   readonly product: Product;

@@ -41,7 +41,12 @@ const MAX_ENDORSEMENT_KEYS = 4;
  *
  * @param at the time of verification; certificates and lists have to be valid at it.
  */
-export async function verifySevSnp(input: SnpInput, policy: SevSnpPolicy, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedSnpReport>> {
+export async function verifySevSnp(
+  input: SnpInput,
+  policy: SevSnpPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedSnpReport>> {
   const recorder = new CheckRecorder();
   const verified = await authenticate(recorder, input, policy, at, crypto);
   if (verified === null) {
@@ -55,23 +60,48 @@ export async function verifySevSnp(input: SnpInput, policy: SevSnpPolicy, at: Da
   appraiseTcb(appraisal, verified, policy);
   appraiseIdBlock(appraisal, verified, policy);
   appraiseLaunch(appraisal, verified, policy, input);
-  if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
+  if (policy.authenticity_only)
+    for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
   return { verified, checks: recorder.checks };
 }
 
-async function authenticate(recorder: CheckRecorder, input: SnpInput, policy: SevSnpPolicy, at: Date, crypto: VerifierCrypto): Promise<VerifiedSnpReport | null> {
-  const parsed = recorder.attempt("report form", "EVIDENCE_MALFORMED", "a report of a known version", () => parseSnpReport(input.report));
-  const given = recorder.attempt("certificate form", "EVIDENCE_MALFORMED", "every certificate given is readable", () => readCertificates(input.certificates));
+async function authenticate(
+  recorder: CheckRecorder,
+  input: SnpInput,
+  policy: SevSnpPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<VerifiedSnpReport | null> {
+  const parsed = recorder.attempt("report form", "EVIDENCE_MALFORMED", "a report of a known version", () =>
+    parseSnpReport(input.report),
+  );
+  const given = recorder.attempt("certificate form", "EVIDENCE_MALFORMED", "every certificate given is readable", () =>
+    readCertificates(input.certificates),
+  );
   const lists = readLists(recorder, input.revocationLists ?? []);
   if (parsed === null || given === null || lists === null) return null;
   const signature = signatureOf(recorder, parsed);
   const leaf = selectKey(recorder, parsed, given, policy);
   if (signature === null || leaf === null) return null;
   const signer = await signingCertificate(recorder, crypto, parsed, leaf, signature);
-  const endorsement = recorder.attempt("endorsement key", "EVIDENCE_MALFORMED", "AMD's extensions are complete", () => readEndorsementKey(signer.certificate));
-  const anchors = policy.trust_anchors.map(({ product, certificate_sha256 }) => ({ name: `ARK-${product}`, certificateSha256: certificate_sha256 }));
-  const path = await checkChain(crypto, recorder, { name: leaf.kind, leaf: signer.certificate, intermediates: [...given, ...amdCertificates()], anchors, at, lists, staleLists: policy.stale_lists, listedBy: "root" });
+  const endorsement = recorder.attempt("endorsement key", "EVIDENCE_MALFORMED", "AMD's extensions are complete", () =>
+    readEndorsementKey(signer.certificate),
+  );
+  const anchors = policy.trust_anchors.map(({ product, certificate_sha256 }) => ({
+    name: `ARK-${product}`,
+    certificateSha256: certificate_sha256,
+  }));
+  const path = await checkChain(crypto, recorder, {
+    name: leaf.kind,
+    leaf: signer.certificate,
+    intermediates: [...given, ...amdCertificates()],
+    anchors,
+    at,
+    lists,
+    staleLists: policy.stale_lists,
+    listedBy: "root",
+  });
   if (!signer.verifies || endorsement === null || path === null) return null;
   const product = await productOf(recorder, crypto, parsed, endorsement, path, policy);
   if (product === null || !endorses(recorder, parsed, endorsement, product)) return null;
@@ -81,16 +111,31 @@ async function authenticate(recorder: CheckRecorder, input: SnpInput, policy: Se
 function readLists(recorder: CheckRecorder, inputs: readonly Uint8Array[]): RevocationList[] | null {
   if (inputs.length === 0) return [];
   if (inputs.length > MAX_LISTS) {
-    recorder.fail("revocation list form", "EVIDENCE_COLLATERAL_INVALID", `${inputs.length} revocation lists, limit ${MAX_LISTS}`);
+    recorder.fail(
+      "revocation list form",
+      "EVIDENCE_COLLATERAL_INVALID",
+      `${inputs.length} revocation lists, limit ${MAX_LISTS}`,
+    );
     return null;
   }
-  return recorder.attempt("revocation list form", "EVIDENCE_COLLATERAL_INVALID", "every revocation list given is readable", () => inputs.map((bytes) => RevocationList.parse(bytes)));
+  return recorder.attempt(
+    "revocation list form",
+    "EVIDENCE_COLLATERAL_INVALID",
+    "every revocation list given is readable",
+    () => inputs.map((bytes) => RevocationList.parse(bytes)),
+  );
 }
 
 function signatureOf(recorder: CheckRecorder, parsed: ParsedSnpReport): Uint8Array | null {
   const signature = readSignature(parsed);
   const problem = "problem" in signature ? signature.problem : "";
-  recorder.require("signature form", !("problem" in signature), "EVIDENCE_SIGNATURE_INVALID", "ECDSA P-384 with SHA-384", problem);
+  recorder.require(
+    "signature form",
+    !("problem" in signature),
+    "EVIDENCE_SIGNATURE_INVALID",
+    "ECDSA P-384 with SHA-384",
+    problem,
+  );
   return "problem" in signature ? null : signature;
 }
 
@@ -100,21 +145,51 @@ interface Candidates {
 }
 
 /** The certificates that can be of the key the report names as its signer. */
-function selectKey(recorder: CheckRecorder, { unverified }: ParsedSnpReport, given: readonly Certificate[], policy: SevSnpPolicy): Candidates | null {
+function selectKey(
+  recorder: CheckRecorder,
+  { unverified }: ParsedSnpReport,
+  given: readonly Certificate[],
+  policy: SevSnpPolicy,
+): Candidates | null {
   const { signer, maskChipKey } = readKeyInfo(unverified.keyInfo);
   const signs = (signer === "VCEK" || signer === "VLEK") && !maskChipKey;
-  recorder.require("signing key", signs, "EVIDENCE_SIGNATURE_INVALID", `the report names a ${signer}`, maskChipKey ? "the report says that the chip's key is masked" : "the report names no key that could have signed it");
+  recorder.require(
+    "signing key",
+    signs,
+    "EVIDENCE_SIGNATURE_INVALID",
+    `the report names a ${signer}`,
+    maskChipKey ? "the report says that the chip's key is masked" : "the report names no key that could have signed it",
+  );
   if ((signer !== "VCEK" && signer !== "VLEK") || !signs) return null;
   const [first, ...others] = given.filter((certificate) => endorsementKeyKind(certificate) === signer);
-  if (first !== undefined && others.length < MAX_ENDORSEMENT_KEYS) return { kind: signer, certificates: [first, ...others] };
-  recorder.fail(`${signer} chain`, "EVIDENCE_CHAIN_INVALID", first === undefined ? `no ${signer} certificate was given` : `more than ${MAX_ENDORSEMENT_KEYS} ${signer} certificates`);
+  if (first !== undefined && others.length < MAX_ENDORSEMENT_KEYS)
+    return { kind: signer, certificates: [first, ...others] };
+  recorder.fail(
+    `${signer} chain`,
+    "EVIDENCE_CHAIN_INVALID",
+    first === undefined
+      ? `no ${signer} certificate was given`
+      : `more than ${MAX_ENDORSEMENT_KEYS} ${signer} certificates`,
+  );
   // Such a report can have no certificate that fits, so the reason is told here.
-  if (signer === "VCEK" && isZero(unverified.chipId) && policy.chips.masked === "forbidden" && !policy.authenticity_only) recorder.fail("chip", "EVIDENCE_POLICY_VIOLATION", "CHIP_ID is masked or was removed");
+  if (
+    signer === "VCEK" &&
+    isZero(unverified.chipId) &&
+    policy.chips.masked === "forbidden" &&
+    !policy.authenticity_only
+  )
+    recorder.fail("chip", "EVIDENCE_POLICY_VIOLATION", "CHIP_ID is masked or was removed");
   return null;
 }
 
 /** The certificate whose key made the signature; when none did, the first. */
-async function signingCertificate(recorder: CheckRecorder, crypto: VerifierCrypto, { signed }: ParsedSnpReport, { kind, certificates }: Candidates, signature: Uint8Array): Promise<{ readonly certificate: Certificate; readonly verifies: boolean }> {
+async function signingCertificate(
+  recorder: CheckRecorder,
+  crypto: VerifierCrypto,
+  { signed }: ParsedSnpReport,
+  { kind, certificates }: Candidates,
+  signature: Uint8Array,
+): Promise<{ readonly certificate: Certificate; readonly verifies: boolean }> {
   for (const certificate of certificates) {
     if (!(await verifyReportSignature(crypto, certificate.spki, signed, signature))) continue;
     recorder.require("signature", true, "EVIDENCE_SIGNATURE_INVALID", `made by the ${kind} over all signed bytes`, "");
@@ -125,21 +200,49 @@ async function signingCertificate(recorder: CheckRecorder, crypto: VerifierCrypt
 }
 
 /** The product the pinned root is of, when signing key, certificate and processor are of it too. */
-async function productOf(recorder: CheckRecorder, crypto: VerifierCrypto, { unverified }: ParsedSnpReport, { kind, product, productName }: EndorsementKey, path: readonly Certificate[], policy: SevSnpPolicy): Promise<Product | null> {
+async function productOf(
+  recorder: CheckRecorder,
+  crypto: VerifierCrypto,
+  { unverified }: ParsedSnpReport,
+  { kind, product, productName }: EndorsementKey,
+  path: readonly Certificate[],
+  policy: SevSnpPolicy,
+): Promise<Product | null> {
   const [, signingKey, root] = path;
   const rootHash = root && (await sha256Hex(crypto, root.raw));
-  const rightRoot = policy.trust_anchors.some((anchor) => anchor.certificate_sha256 === rootHash && anchor.product === product);
+  const rightRoot = policy.trust_anchors.some(
+    (anchor) => anchor.certificate_sha256 === rootHash && anchor.product === product,
+  );
   const rightChain = rightRoot && signingKey?.commonName === signingKeyName(kind, product);
   const processor = unverified.cpuid === null ? product : productOfCpuid(unverified.cpuid);
   const holds = rightChain && processor === product;
-  recorder.require("product", holds, "EVIDENCE_CHAIN_INVALID", `${productName} in certificate${unverified.cpuid === null ? " and chain" : ", chain and processor"}`, rightChain ? `the certificate is for ${productName}, the processor is ${processor ?? "not known"}` : `the chain is not the one of a ${kind} for ${productName}`);
+  recorder.require(
+    "product",
+    holds,
+    "EVIDENCE_CHAIN_INVALID",
+    `${productName} in certificate${unverified.cpuid === null ? " and chain" : ", chain and processor"}`,
+    rightChain
+      ? `the certificate is for ${productName}, the processor is ${processor ?? "not known"}`
+      : `the chain is not the one of a ${kind} for ${productName}`,
+  );
   return holds ? product : null;
 }
 
 /** Whether the key is the one for this chip at this TCB: AMD derives a VCEK from both. */
-function endorses(recorder: CheckRecorder, { unverified }: ParsedSnpReport, { kind, tcb, hwId }: EndorsementKey, product: Product): boolean {
+function endorses(
+  recorder: CheckRecorder,
+  { unverified }: ParsedSnpReport,
+  { kind, tcb, hwId }: EndorsementKey,
+  product: Product,
+): boolean {
   const reported = readTcb(unverified.reportedTcb, product);
-  const sameTcb = recorder.require("endorsed TCB", tcbEqual(tcb, reported), "EVIDENCE_CHAIN_INVALID", `the ${kind} is for ${tcbText(tcb)}`, `the ${kind} is for ${tcbText(tcb)}, the report says ${tcbText(reported)}`);
+  const sameTcb = recorder.require(
+    "endorsed TCB",
+    tcbEqual(tcb, reported),
+    "EVIDENCE_CHAIN_INVALID",
+    `the ${kind} is for ${tcbText(tcb)}`,
+    `the ${kind} is for ${tcbText(tcb)}, the report says ${tcbText(reported)}`,
+  );
   if (hwId === undefined) {
     recorder.notApplicable("endorsed chip", "a VLEK is of no particular chip");
     return sameTcb;
@@ -150,10 +253,22 @@ function endorses(recorder: CheckRecorder, { unverified }: ParsedSnpReport, { ki
   }
   const used = chipIdBytes(product);
   const sameChip = bytesEqual(hwId, unverified.chipId.subarray(0, used)) && isZero(unverified.chipId.subarray(used));
-  return recorder.require("endorsed chip", sameChip, "EVIDENCE_CHAIN_INVALID", "the VCEK is of the chip the report names", "the VCEK is of another chip than the report names") && sameTcb;
+  return (
+    recorder.require(
+      "endorsed chip",
+      sameChip,
+      "EVIDENCE_CHAIN_INVALID",
+      "the VCEK is of the chip the report names",
+      "the VCEK is of another chip than the report names",
+    ) && sameTcb
+  );
 }
 
-function verifiedReport({ unverified }: ParsedSnpReport, endorsementKey: EndorsementKey, product: Product): VerifiedSnpReport {
+function verifiedReport(
+  { unverified }: ParsedSnpReport,
+  endorsementKey: EndorsementKey,
+  product: Product,
+): VerifiedSnpReport {
   const { keyInfo, currentTcb, reportedTcb, committedTcb, launchTcb, ...fields } = unverified;
   return {
     ...fields,

@@ -11,7 +11,8 @@ import { SOFTWARE_FIRMWARE, SOFTWARE_MEASUREMENT } from "./constants.ts";
  * @param now milliseconds since the epoch.
  */
 export function collectSoftware(reportData: Uint8Array, now: number): Evidence {
-  if (reportData.length !== REPORT_DATA_BYTES) throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
+  if (reportData.length !== REPORT_DATA_BYTES)
+    throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
   return {
     platform: "software-only",
     measurement: SOFTWARE_MEASUREMENT,

@@ -20,7 +20,8 @@ test("a software report carries its report data, measures nothing and says that 
 });
 
 test("report data of another length is refused", () => {
-  for (const length of [0, 32, 63, 65]) assert.throws(() => collectSoftware(new Uint8Array(length), 0), { code: "INTERNAL" });
+  for (const length of [0, 32, 63, 65])
+    assert.throws(() => collectSoftware(new Uint8Array(length), 0), { code: "INTERNAL" });
 });
 
 test("what was collected verifies, and its type says that it assures nothing", () => {
@@ -30,7 +31,11 @@ test("what was collected verifies, and its type says that it assures nothing", (
 });
 
 test("a software statement that looks like more than it is is refused with its reason", () => {
-  const good: SoftwareStatement = { measurement: `sha256:${"0".repeat(64)}`, firmware: "software-only", hasEvidence: false };
+  const good: SoftwareStatement = {
+    measurement: `sha256:${"0".repeat(64)}`,
+    firmware: "software-only",
+    hasEvidence: false,
+  };
   const refused: readonly (readonly [Partial<SoftwareStatement>, RegExp])[] = [
     [{ measurement: `sha256:${"1".repeat(64)}` }, /measurement/],
     [{ measurement: `sha384:${"0".repeat(96)}` }, /measurement/],

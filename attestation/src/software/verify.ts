@@ -21,7 +21,8 @@ export interface SoftwareStatement {
 
 /** Checks that a software-only statement does not look like more than it is; the reason when it does. */
 export function verifySoftware(statement: SoftwareStatement): VerifiedSoftwareReport | { readonly why: string } {
-  if (statement.measurement !== SOFTWARE_MEASUREMENT) return { why: "software-only measures nothing, yet a measurement is given" };
+  if (statement.measurement !== SOFTWARE_MEASUREMENT)
+    return { why: "software-only measures nothing, yet a measurement is given" };
   if (statement.firmware !== SOFTWARE_FIRMWARE) return { why: "the firmware text does not say that this is software" };
   if (statement.hasEvidence) return { why: "software-only has no evidence, yet some is given" };
   return { platform: "software-only", assurance: "none", measurement: statement.measurement } as VerifiedSoftwareReport;

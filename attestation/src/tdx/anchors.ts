@@ -14,5 +14,8 @@ export const INTEL_TD_QE_PRODUCT = 2;
 
 /** The pinned roots as trust anchors of a path. */
 export function sgxRootAnchors(spkiSha256: readonly string[]): TrustAnchor[] {
-  return spkiSha256.map((hash) => ({ name: hash === INTEL_SGX_ROOT_CA_SPKI_SHA256 ? "Intel SGX Root CA" : `root key ${hash}`, spkiSha256: hash }));
+  return spkiSha256.map((hash) => ({
+    name: hash === INTEL_SGX_ROOT_CA_SPKI_SHA256 ? "Intel SGX Root CA" : `root key ${hash}`,
+    spkiSha256: hash,
+  }));
 }

@@ -37,14 +37,34 @@ const ENCLAVE_DEBUG = 0x02;
  *
  * @returns `null` unless all of them hold. Expired or revoked certificates are failed checks, not `null`.
  */
-export async function authenticate(crypto: VerifierCrypto, recorder: CheckRecorder, quote: TdxQuote, collateral: TdxCollateral, policy: TdxPolicy, at: Date): Promise<AuthenticTdxQuote | null> {
+export async function authenticate(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  quote: TdxQuote,
+  collateral: TdxCollateral,
+  policy: TdxPolicy,
+  at: Date,
+): Promise<AuthenticTdxQuote | null> {
   const signed = await verifyP256(crypto, { point: quote.attestationKey }, quote.signature, quote.signed);
-  const steps = [recorder.require("quote signature", signed, "EVIDENCE_SIGNATURE_INVALID", "the attestation key signed header and TD report", "the attestation key did not sign these bytes")];
+  const steps = [
+    recorder.require(
+      "quote signature",
+      signed,
+      "EVIDENCE_SIGNATURE_INVALID",
+      "the attestation key signed header and TD report",
+      "the attestation key did not sign these bytes",
+    ),
+  ];
   const qe = readQeReport(quote.qeReport);
   steps.push(await checkKeyBinding(crypto, recorder, quote, qe));
   const leaf = await checkPck(crypto, recorder, quote, collateral, policy, at);
   steps.push(checkQuotingEnclave(recorder, qe, policy));
-  const pck = leaf === null ? null : recorder.attempt("PCK platform", "EVIDENCE_CHAIN_INVALID", "the PCK certificate names its platform", () => platformOf(leaf));
+  const pck =
+    leaf === null
+      ? null
+      : recorder.attempt("PCK platform", "EVIDENCE_CHAIN_INVALID", "the PCK certificate names its platform", () =>
+          platformOf(leaf),
+        );
   if (pck === null || steps.includes(false)) return null;
   return { ...quote.claimed, platform: "intel-tdx", quoteVersion: quote.version, qe, pck } as AuthenticTdxQuote;
 }
@@ -55,11 +75,23 @@ function platformOf(leaf: Certificate): PckPlatform {
   return pckPlatform(leaf);
 }
 
-async function checkKeyBinding(crypto: VerifierCrypto, recorder: CheckRecorder, quote: TdxQuote, qe: QeReport): Promise<boolean> {
+async function checkKeyBinding(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  quote: TdxQuote,
+  qe: QeReport,
+): Promise<boolean> {
   const bound = Uint8Array.of(...quote.attestationKey, ...quote.qeAuthenticationData);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bound));
-  const holds = bytesEqual(qe.reportData.subarray(0, digest.length), digest) && isZero(qe.reportData.subarray(digest.length));
-  return recorder.require("attestation key binding", holds, "EVIDENCE_SIGNATURE_INVALID", "the quoting enclave reports this attestation key", "the quoting enclave reports another attestation key");
+  const holds =
+    bytesEqual(qe.reportData.subarray(0, digest.length), digest) && isZero(qe.reportData.subarray(digest.length));
+  return recorder.require(
+    "attestation key binding",
+    holds,
+    "EVIDENCE_SIGNATURE_INVALID",
+    "the quoting enclave reports this attestation key",
+    "the quoting enclave reports another attestation key",
+  );
 }
 
 /**
@@ -69,17 +101,42 @@ async function checkKeyBinding(crypto: VerifierCrypto, recorder: CheckRecorder, 
 function checkQuotingEnclave(recorder: CheckRecorder, qe: QeReport, policy: TdxPolicy): boolean {
   const signer = toHex(qe.mrSigner);
   const debug = ((qe.attributes[0] ?? 0) & ENCLAVE_DEBUG) !== 0;
-  const why = !policy.quoting_enclave_signers.includes(signer) ? `an enclave signed by ${signer} made the quote` : qe.isvProdId !== INTEL_TD_QE_PRODUCT ? `product ${qe.isvProdId} is not TDX's quoting enclave` : debug ? "the quoting enclave runs under debug" : "";
-  return recorder.require("quoting enclave", why === "", "EVIDENCE_SIGNATURE_INVALID", `made by TDX's quoting enclave, version ${qe.isvSvn}`, why);
+  const why = !policy.quoting_enclave_signers.includes(signer)
+    ? `an enclave signed by ${signer} made the quote`
+    : qe.isvProdId !== INTEL_TD_QE_PRODUCT
+      ? `product ${qe.isvProdId} is not TDX's quoting enclave`
+      : debug
+        ? "the quoting enclave runs under debug"
+        : "";
+  return recorder.require(
+    "quoting enclave",
+    why === "",
+    "EVIDENCE_SIGNATURE_INVALID",
+    `made by TDX's quoting enclave, version ${qe.isvSvn}`,
+    why,
+  );
 }
 
 /** @returns the PCK certificate when it signed the quoting enclave's report and its chain leads to a pinned root. */
-async function checkPck(crypto: VerifierCrypto, recorder: CheckRecorder, quote: TdxQuote, collateral: TdxCollateral, policy: TdxPolicy, at: Date): Promise<Certificate | null> {
+async function checkPck(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  quote: TdxQuote,
+  collateral: TdxCollateral,
+  policy: TdxPolicy,
+  at: Date,
+): Promise<Certificate | null> {
   const chain = pckChain(recorder, quote, collateral);
   const leaf = chain?.find(isPck) ?? chain?.[0];
   if (chain === null || leaf === undefined) return null;
   const signed = await verifyP256(crypto, { spki: leaf.spki }, quote.qeReportSignature, quote.qeReport);
-  recorder.require("quoting enclave signature", signed, "EVIDENCE_SIGNATURE_INVALID", "the PCK signed the quoting enclave's report", "the PCK did not sign the quoting enclave's report");
+  recorder.require(
+    "quoting enclave signature",
+    signed,
+    "EVIDENCE_SIGNATURE_INVALID",
+    "the PCK signed the quoting enclave's report",
+    "the PCK did not sign the quoting enclave's report",
+  );
   const path = await checkChain(crypto, recorder, {
     name: "PCK",
     leaf,
@@ -102,6 +159,9 @@ function pckChain(recorder: CheckRecorder, quote: TdxQuote, collateral: TdxColla
   return recorder.attempt("PCK certificates", "EVIDENCE_CHAIN_INVALID", "a PCK certificate chain was given", () => {
     if (type === CERTIFICATION_PCK_CHAIN) return parsePemCertificates(data, MAX_PCK_CHAIN);
     if (collateral.pckChain.length > 0) return collateral.pckChain;
-    throw new CmcpError("EVIDENCE_CHAIN_INVALID", `the quote names its PCK by certification data of type ${type} and no PCK certificate chain was given`);
+    throw new CmcpError(
+      "EVIDENCE_CHAIN_INVALID",
+      `the quote names its PCK by certification data of type ${type} and no PCK certificate chain was given`,
+    );
   });
 }

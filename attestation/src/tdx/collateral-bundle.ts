@@ -55,7 +55,11 @@ function invalid(why: string): CmcpError {
   return new CmcpError("EVIDENCE_COLLATERAL_INVALID", why);
 }
 
-function documentsOf(text: string, members: Members, { bare, answer, answerText }: (typeof DOCUMENTS)[number]): (SignedDocument | null)[] {
+function documentsOf(
+  text: string,
+  members: Members,
+  { bare, answer, answerText }: (typeof DOCUMENTS)[number],
+): (SignedDocument | null)[] {
   const own = textOf(members, bare);
   const signature = textOf(members, `${bare}_signature`);
   const inText = textOf(members, answerText);

@@ -13,7 +13,19 @@ import { makeCollateral, pck, pem, platformCa, qeIdentity, root, tcbInfo, tcbSig
 const skip = sharedFolder() === null ? NO_SHARED_FOLDER : false;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
-const counts = ({ tcbInfo, qeIdentity, revocationLists, certificates, pckChain }: TdxCollateral): readonly unknown[] => [tcbInfo !== null, qeIdentity !== null, revocationLists.length, certificates.length, pckChain.length];
+const counts = ({
+  tcbInfo,
+  qeIdentity,
+  revocationLists,
+  certificates,
+  pckChain,
+}: TdxCollateral): readonly unknown[] => [
+  tcbInfo !== null,
+  qeIdentity !== null,
+  revocationLists.length,
+  certificates.length,
+  pckChain.length,
+];
 const refused = (files: readonly Uint8Array[], message: RegExp): void => {
   assert.throws(() => parseCollateral(files), { code: "EVIDENCE_COLLATERAL_INVALID", message });
 };
@@ -35,7 +47,8 @@ test("genuine collateral is read in every form of the corpus", { skip }, () => {
     if (found.tcbInfo !== null) assert.equal(parseTcbInfo(found.tcbInfo.bytes).id, "TDX");
     if (found.qeIdentity !== null) assert.equal(parseQeIdentity(found.qeIdentity.bytes).id, "TD_QE");
   }
-  for (const set of Object.values(COLLATERAL)) assert.deepEqual(counts(parseCollateral(collateralFiles(set))).slice(0, 2), [true, true]);
+  for (const set of Object.values(COLLATERAL))
+    assert.deepEqual(counts(parseCollateral(collateralFiles(set))).slice(0, 2), [true, true]);
 });
 
 const bundle = await makeCollateral();
@@ -44,7 +57,12 @@ const answer = (name: string, body: string): string => `{ "${name}" : ${body} ,\
 
 test("what Intel signed is kept in the bytes it came in", () => {
   const spaced = info.replaceAll(":", " : ").replace("TDX", "\\u0054DX");
-  for (const form of [answer("tcbInfo", spaced), JSON.stringify({ tcb_info_json: answer("tcbInfo", spaced) }), JSON.stringify({ tcb_info: answer("tcbInfo", spaced) }), JSON.stringify({ tcb_info: spaced, tcb_info_signature: "AB".repeat(64) })]) {
+  for (const form of [
+    answer("tcbInfo", spaced),
+    JSON.stringify({ tcb_info_json: answer("tcbInfo", spaced) }),
+    JSON.stringify({ tcb_info: answer("tcbInfo", spaced) }),
+    JSON.stringify({ tcb_info: spaced, tcb_info_signature: "AB".repeat(64) }),
+  ]) {
     const { tcbInfo: found } = parseCollateral([utf8(form)]);
     assert.deepEqual([text(found?.bytes), found?.signature], [spaced, new Uint8Array(64).fill(0xab)]);
   }
@@ -53,27 +71,75 @@ test("what Intel signed is kept in the bytes it came in", () => {
 test("revocation lists and certificates come as DER, PEM, hex and base64, alone and in a bundle", async () => {
   const list = await issueList(root);
   const listPem = `-----BEGIN X509 CRL-----\n${Buffer.from(list).toString("base64")}\n-----END X509 CRL-----\n`;
-  for (const form of [list, utf8(toHex(list)), utf8(`0x${toHex(list)}`), utf8(JSON.stringify({ pck_crl: `0x${toHex(list)}` })), utf8(`${toHex(list).toUpperCase()}\n`), utf8(`${Buffer.from(list).toString("base64")}\n`), utf8(listPem), utf8(listPem.replaceAll("\n", "\r\n")), utf8(JSON.stringify({ root_ca_crl: listPem })), utf8(JSON.stringify({ pck_crl: toHex(list) })), utf8(JSON.stringify({ pck_crl: Buffer.from(list).toString("base64") }))]) {
+  for (const form of [
+    list,
+    utf8(toHex(list)),
+    utf8(`0x${toHex(list)}`),
+    utf8(JSON.stringify({ pck_crl: `0x${toHex(list)}` })),
+    utf8(`${toHex(list).toUpperCase()}\n`),
+    utf8(`${Buffer.from(list).toString("base64")}\n`),
+    utf8(listPem),
+    utf8(listPem.replaceAll("\n", "\r\n")),
+    utf8(JSON.stringify({ root_ca_crl: listPem })),
+    utf8(JSON.stringify({ pck_crl: toHex(list) })),
+    utf8(JSON.stringify({ pck_crl: Buffer.from(list).toString("base64") })),
+  ]) {
     const { revocationLists } = parseCollateral([form]);
-    assert.deepEqual(revocationLists.map(({ raw }) => raw), [list]);
+    assert.deepEqual(
+      revocationLists.map(({ raw }) => raw),
+      [list],
+    );
   }
-  for (const form of [root.der, utf8(toHex(root.der)), utf8(`0x${toHex(root.der)}\n`), utf8(pem(root)), utf8(encodeURIComponent(pem(root)))]) assert.deepEqual(parseCollateral([form]).certificates.map(({ raw }) => raw), [root.der]);
-  const chain = parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: pem(pck, platformCa, root), issuer_chain: pem(tcbSigner, root) }))]);
+  for (const form of [
+    root.der,
+    utf8(toHex(root.der)),
+    utf8(`0x${toHex(root.der)}\n`),
+    utf8(pem(root)),
+    utf8(encodeURIComponent(pem(root))),
+  ])
+    assert.deepEqual(
+      parseCollateral([form]).certificates.map(({ raw }) => raw),
+      [root.der],
+    );
+  const chain = parseCollateral([
+    utf8(JSON.stringify({ pck_certificate_chain: pem(pck, platformCa, root), issuer_chain: pem(tcbSigner, root) })),
+  ]);
   assert.deepEqual(counts(chain), [false, false, 0, 2, 3]);
 });
 
 test("an issuer chain is read as a header has it, alone and in a bundle, and a + of base64 stays one", async () => {
   // In base64 this name has a + of its own, wherever it begins; without one nothing would show that it stays.
-  const signer = await issue({ subject: "CN=>>>>>>>>>>>>", serial: "09", ca: false, uses: SIGNS_DATA, keys: await ecKeys("P-256") }, root);
+  const signer = await issue(
+    { subject: "CN=>>>>>>>>>>>>", serial: "09", ca: false, uses: SIGNS_DATA, keys: await ecKeys("P-256") },
+    root,
+  );
   const plain = pem(signer, root);
   assert.match(plain, /\+/);
   const percent = encodeURIComponent(plain);
   const form = new URLSearchParams({ "": plain }).toString().slice(1);
   assert.match(form, /^-----BEGIN\+CERTIFICATE-----%0A[^+]+-----END\+CERTIFICATE-----%0A-----BEGIN\+/);
-  const linesOnly = plain.replaceAll("BEGIN CERTIFICATE", "BEGIN+CERTIFICATE").replaceAll("END CERTIFICATE", "END+CERTIFICATE");
-  for (const chain of [percent, form, form.replaceAll("%2B", "+"), percent.replaceAll("%2B", "+"), linesOnly, `${form}\n`, percent.replace("END%20", "END+")]) {
-    for (const file of [chain, JSON.stringify({ tcb_info_issuer_chain: chain }), JSON.stringify({ issuer_chain: `${chain}\0` })]) {
-      assert.deepEqual(parseCollateral([utf8(file)]).certificates.map(({ raw }) => raw), [signer.der, root.der], file.slice(0, 80));
+  const linesOnly = plain
+    .replaceAll("BEGIN CERTIFICATE", "BEGIN+CERTIFICATE")
+    .replaceAll("END CERTIFICATE", "END+CERTIFICATE");
+  for (const chain of [
+    percent,
+    form,
+    form.replaceAll("%2B", "+"),
+    percent.replaceAll("%2B", "+"),
+    linesOnly,
+    `${form}\n`,
+    percent.replace("END%20", "END+"),
+  ]) {
+    for (const file of [
+      chain,
+      JSON.stringify({ tcb_info_issuer_chain: chain }),
+      JSON.stringify({ issuer_chain: `${chain}\0` }),
+    ]) {
+      assert.deepEqual(
+        parseCollateral([utf8(file)]).certificates.map(({ raw }) => raw),
+        [signer.der, root.der],
+        file.slice(0, 80),
+      );
     }
     assert.equal(parseCollateral([utf8(JSON.stringify({ pck_certificate_chain: chain }))]).pckChain.length, 2);
   }
@@ -90,25 +156,52 @@ test("texts of a bundle may end as C strings do, and what was signed is without 
   for (const end of ["\0", "\0\0"]) {
     const ended = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, value + end]));
     assert.deepEqual(parseCollateral([utf8(JSON.stringify(ended))]), plain);
-    assert.deepEqual(counts(parseCollateral([utf8(JSON.stringify({ tcb_info_json: answer("tcbInfo", info) + end }))])), [true, false, 0, 0, 0]);
+    assert.deepEqual(
+      counts(parseCollateral([utf8(JSON.stringify({ tcb_info_json: answer("tcbInfo", info) + end }))])),
+      [true, false, 0, 0, 0],
+    );
   }
-  for (const name of ["pck_crl", "root_ca_crl", "tcb_info_signature"]) refused([await makeCollateral({ members: { [name]: `\0${members[name] ?? ""}` } })], /neither PEM, hex|not 64 bytes/);
+  for (const name of ["pck_crl", "root_ca_crl", "tcb_info_signature"])
+    refused(
+      [await makeCollateral({ members: { [name]: `\0${members[name] ?? ""}` } })],
+      /neither PEM, hex|not 64 bytes/,
+    );
 });
 
 test("parts may come in files of their own, each document once", () => {
   const identity = utf8(answer("enclaveIdentity", JSON.stringify(qeIdentity())));
-  assert.deepEqual(counts(parseCollateral([utf8(answer("tcbInfo", info)), identity, utf8(pem(tcbSigner, root))])), [true, true, 0, 2, 0]);
+  assert.deepEqual(counts(parseCollateral([utf8(answer("tcbInfo", info)), identity, utf8(pem(tcbSigner, root))])), [
+    true,
+    true,
+    0,
+    2,
+    0,
+  ]);
   assert.deepEqual(counts(parseCollateral([])), [false, false, 0, 0, 0]);
-  assert.deepEqual(counts(parseCollateral([utf8(`\ufeff${answer("tcbInfo", info)}`)])), [true, false, 0, 0, 0], "behind a byte order mark");
+  assert.deepEqual(
+    counts(parseCollateral([utf8(`\ufeff${answer("tcbInfo", info)}`)])),
+    [true, false, 0, 0, 0],
+    "behind a byte order mark",
+  );
   refused([utf8("-----BEGIN%20CERTIFICATE-----%zz")], /percent-encoded/);
   refused([bundle, identity], /enclaveIdentity is given twice/);
   refused([utf8(answer("tcbInfo", info)), utf8(answer("tcbInfo", info))], /tcbInfo is given twice/);
-  refused([utf8(JSON.stringify({ tcb_info: info, tcb_info_signature: "ab".repeat(64), tcb_info_json: answer("tcbInfo", info) }))], /tcbInfo is given twice/);
+  refused(
+    [
+      utf8(
+        JSON.stringify({ tcb_info: info, tcb_info_signature: "ab".repeat(64), tcb_info_json: answer("tcbInfo", info) }),
+      ),
+    ],
+    /tcbInfo is given twice/,
+  );
 });
 
 test("a certificate that is given many times counts once", () => {
   const chains = Array.from({ length: MAX_COLLATERAL_FILES }, () => utf8(pem(tcbSigner, platformCa, root)));
-  assert.deepEqual(parseCollateral(chains).certificates.map(({ subjectText }) => subjectText), [tcbSigner.name, platformCa.name, root.name]);
+  assert.deepEqual(
+    parseCollateral(chains).certificates.map(({ subjectText }) => subjectText),
+    [tcbSigner.name, platformCa.name, root.name],
+  );
 });
 
 test("duplicate keys are refused, in the bundle and in what it holds as text", () => {
@@ -135,16 +228,21 @@ test("what is no collateral, or too much of it, is refused", async () => {
   refused([await sample({ pck_crl: "00" })], /revocation list/);
   refused([await sample({ pck_crl_issuer_chain: "" })], /without a certificate/);
   refused([utf8(pem(...Array.from({ length: 9 }, () => root)))], /9 PEM blocks/);
-  refused(Array.from({ length: MAX_COLLATERAL_FILES + 1 }, () => root.der), /limit/);
+  refused(
+    Array.from({ length: MAX_COLLATERAL_FILES + 1 }, () => root.der),
+    /limit/,
+  );
   refused([new Uint8Array(MAX_COLLATERAL_BYTES + 1)], /limit/);
 });
 
 test("no bytes make the reader throw anything but its own error", () => {
-  const mutated = fc.array(fc.tuple(fc.nat(bundle.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }).map((changes) => {
-    const copy = Uint8Array.from(bundle);
-    for (const [offset, value] of changes) copy[offset] = value;
-    return copy;
-  });
+  const mutated = fc
+    .array(fc.tuple(fc.nat(bundle.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+    .map((changes) => {
+      const copy = Uint8Array.from(bundle);
+      for (const [offset, value] of changes) copy[offset] = value;
+      return copy;
+    });
   fc.assert(
     fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 300 }), fc.json().map(utf8)), (bytes) => {
       try {
@@ -158,7 +256,12 @@ test("no bytes make the reader throw anything but its own error", () => {
 });
 
 test("a document of another kind, version or shape is refused once its bytes are read", () => {
-  const documents: readonly (readonly [parse: (bytes: Uint8Array) => unknown, make: (other: object) => object, other: object, where: RegExp])[] = [
+  const documents: readonly (readonly [
+    parse: (bytes: Uint8Array) => unknown,
+    make: (other: object) => object,
+    other: object,
+    where: RegExp,
+  ])[] = [
     [parseTcbInfo, tcbInfo, { id: "SGX" }, /at id/],
     [parseTcbInfo, tcbInfo, { version: 2 }, /at version/],
     [parseTcbInfo, tcbInfo, { tcbType: 1 }, /at tcbType/],
@@ -170,13 +273,34 @@ test("a document of another kind, version or shape is refused once its bytes are
     [parseTcbInfo, tcbInfo, { tcbEvaluationDataNumber: 1.5 }, /at tcbEvaluationDataNumber/],
     [parseTcbInfo, tcbInfo, { tdxModule: undefined }, /at tdxModule/],
     [parseTcbInfo, tcbInfo, { tcbLevels: [] }, /at tcbLevels/],
-    [parseTcbInfo, tcbInfo, { tcbLevels: [{ tcb: { sgxtcbcomponents: [], pcesvn: 1, tdxtcbcomponents: [] }, tcbDate: "2025-01-01T00:00:00Z", tcbStatus: "UpToDate" }] }, /at tcbLevels\.0\.tcb\.sgxtcbcomponents/],
+    [
+      parseTcbInfo,
+      tcbInfo,
+      {
+        tcbLevels: [
+          {
+            tcb: { sgxtcbcomponents: [], pcesvn: 1, tdxtcbcomponents: [] },
+            tcbDate: "2025-01-01T00:00:00Z",
+            tcbStatus: "UpToDate",
+          },
+        ],
+      },
+      /at tcbLevels\.0\.tcb\.sgxtcbcomponents/,
+    ],
     [parseQeIdentity, qeIdentity, { id: "QE" }, /at id/],
     [parseQeIdentity, qeIdentity, { version: 1 }, /at version/],
     [parseQeIdentity, qeIdentity, { mrsigner: "00" }, /at mrsigner/],
     [parseQeIdentity, qeIdentity, { attributesMask: "x".repeat(32) }, /at attributesMask/],
-    [parseQeIdentity, qeIdentity, { tcbLevels: [{ tcb: { isvsvn: 1 }, tcbDate: "2025-01-01T00:00:00Z", tcbStatus: "Fine" }] }, /at tcbLevels\.0\.tcbStatus/],
+    [
+      parseQeIdentity,
+      qeIdentity,
+      { tcbLevels: [{ tcb: { isvsvn: 1 }, tcbDate: "2025-01-01T00:00:00Z", tcbStatus: "Fine" }] },
+      /at tcbLevels\.0\.tcbStatus/,
+    ],
   ];
-  for (const [parse, make, other, message] of documents) assert.throws(() => parse(utf8(JSON.stringify(make(other)))), { code: "EVIDENCE_COLLATERAL_INVALID", message });
-  assert.throws(() => parseTcbInfo(utf8(info.replace('"id":"TDX"', '"id":"TDX","id":"TDX"'))), { code: "JSON_DUPLICATE_KEY" });
+  for (const [parse, make, other, message] of documents)
+    assert.throws(() => parse(utf8(JSON.stringify(make(other)))), { code: "EVIDENCE_COLLATERAL_INVALID", message });
+  assert.throws(() => parseTcbInfo(utf8(info.replace('"id":"TDX"', '"id":"TDX","id":"TDX"'))), {
+    code: "JSON_DUPLICATE_KEY",
+  });
 });

@@ -63,7 +63,8 @@ function invalid(why: string): CmcpError {
 const SEQUENCE = 0x30;
 
 function readFile(file: Uint8Array, found: TdxCollateral): void {
-  if (file.length > MAX_COLLATERAL_BYTES) throw invalid(`a file of ${file.length} bytes, limit ${MAX_COLLATERAL_BYTES}`);
+  if (file.length > MAX_COLLATERAL_BYTES)
+    throw invalid(`a file of ${file.length} bytes, limit ${MAX_COLLATERAL_BYTES}`);
   // Before DER, whose first byte is the digit 0 that hex may begin with.
   const der = derOfText(file, MAX_COLLATERAL_BYTES);
   if (der !== null || file[0] === SEQUENCE) return readDer(der ?? file, found);

@@ -25,7 +25,8 @@ export async function collectTdx(reportData: Uint8Array, now: number, source: Td
   const { eventLogPath = CCEL_PATH, ...tsm } = source;
   const { outblob } = await readTsmReport({ ...tsm, provider: "tdx_guest" }, reportData);
   const { version, claimed } = readPlatform("the quote", () => parseQuote(outblob));
-  if (!bytesEqual(claimed.reportData, reportData)) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the quote carries other report data than was asked for");
+  if (!bytesEqual(claimed.reportData, reportData))
+    throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the quote carries other report data than was asked for");
   return {
     platform: "intel-tdx",
     measurement: `sha384:${toHex(claimed.mrTd)}`,

@@ -56,14 +56,21 @@ function qeRows(quote: TdxQuote): Row[] {
 
 function pckRows({ certification }: TdxQuote): Row[] {
   const label = "PCK";
-  if (certification.type !== CERTIFICATION_PCK_CHAIN) return [{ label, value: `named by certification data of type ${certification.type}, no certificates` }];
+  if (certification.type !== CERTIFICATION_PCK_CHAIN)
+    return [{ label, value: `named by certification data of type ${certification.type}, no certificates` }];
   try {
     const chain = parsePemCertificates(certification.data, MAX_PCK_CHAIN);
-    const certificates = chain.map((one, index) => ({ label: `certificate ${index + 1}`, value: `${one.subjectText}; ${one.notBefore.toISOString()} to ${one.notAfter.toISOString()}` }));
+    const certificates = chain.map((one, index) => ({
+      label: `certificate ${index + 1}`,
+      value: `${one.subjectText}; ${one.notBefore.toISOString()} to ${one.notAfter.toISOString()}`,
+    }));
     const [leaf] = chain;
     if (leaf === undefined) return certificates;
     const { fmspc, pceId, pceSvn, components } = pckPlatform(leaf);
-    return [...certificates, { label, value: `FMSPC ${fmspc}, PCEID ${pceId}, PCESVN ${pceSvn}, SGX TCB components ${components.join(" ")}` }];
+    return [
+      ...certificates,
+      { label, value: `FMSPC ${fmspc}, PCEID ${pceId}, PCESVN ${pceSvn}, SGX TCB components ${components.join(" ")}` },
+    ];
   } catch {
     // What cannot be read is shown as such; verification says why.
     return [{ label, value: `${certification.data.length} bytes that are no chain of PCK certificates` }];
@@ -71,19 +78,46 @@ function pckRows({ certification }: TdxQuote): Row[] {
 }
 
 /** Collateral for a person to read: what each part is about and when it holds. Nothing of it is verified. */
-export function describeTdxCollateral({ tcbInfo, qeIdentity, revocationLists, certificates, pckChain }: TdxCollateral): readonly Row[] {
+export function describeTdxCollateral({
+  tcbInfo,
+  qeIdentity,
+  revocationLists,
+  certificates,
+  pckChain,
+}: TdxCollateral): readonly Row[] {
   const span = (from: Date, to: Date): string => `${from.toISOString()} to ${to.toISOString()}`;
   const rows: Row[] = [];
   if (tcbInfo !== null) {
     const info = parseTcbInfo(tcbInfo.bytes);
-    rows.push({ label: "TCB info", value: `FMSPC ${info.fmspc}, evaluation ${info.tcbEvaluationDataNumber}; ${span(info.issueDate, info.nextUpdate)}` });
-    rows.push(...info.tcbLevels.map(({ tcb, tcbStatus, tcbDate, advisoryIDs }) => ({ label: "TCB level", value: `${tcbStatus} of ${tcbDate.toISOString().slice(0, 10)}: SGX ${tcb.sgxtcbcomponents.join(" ")}, PCESVN ${tcb.pcesvn}, TDX ${tcb.tdxtcbcomponents.join(" ")}${advisoryIDs.length > 0 ? `; ${advisoryIDs.join(", ")}` : ""}` })));
+    rows.push({
+      label: "TCB info",
+      value: `FMSPC ${info.fmspc}, evaluation ${info.tcbEvaluationDataNumber}; ${span(info.issueDate, info.nextUpdate)}`,
+    });
+    rows.push(
+      ...info.tcbLevels.map(({ tcb, tcbStatus, tcbDate, advisoryIDs }) => ({
+        label: "TCB level",
+        value: `${tcbStatus} of ${tcbDate.toISOString().slice(0, 10)}: SGX ${tcb.sgxtcbcomponents.join(" ")}, PCESVN ${tcb.pcesvn}, TDX ${tcb.tdxtcbcomponents.join(" ")}${advisoryIDs.length > 0 ? `; ${advisoryIDs.join(", ")}` : ""}`,
+      })),
+    );
   }
   if (qeIdentity !== null) {
     const identity = parseQeIdentity(qeIdentity.bytes);
-    rows.push({ label: "QE identity", value: `product ${identity.isvprodid}, evaluation ${identity.tcbEvaluationDataNumber}; ${span(identity.issueDate, identity.nextUpdate)}` });
+    rows.push({
+      label: "QE identity",
+      value: `product ${identity.isvprodid}, evaluation ${identity.tcbEvaluationDataNumber}; ${span(identity.issueDate, identity.nextUpdate)}`,
+    });
   }
-  rows.push(...revocationLists.map((list) => ({ label: "revocation list", value: `${list.issuerText}, ${list.size} entries; ${span(list.thisUpdate, list.nextUpdate)}` })));
-  rows.push(...[...certificates, ...pckChain].map((one) => ({ label: "certificate", value: `${one.subjectText}; ${span(one.notBefore, one.notAfter)}` })));
+  rows.push(
+    ...revocationLists.map((list) => ({
+      label: "revocation list",
+      value: `${list.issuerText}, ${list.size} entries; ${span(list.thisUpdate, list.nextUpdate)}`,
+    })),
+  );
+  rows.push(
+    ...[...certificates, ...pckChain].map((one) => ({
+      label: "certificate",
+      value: `${one.subjectText}; ${span(one.notBefore, one.notAfter)}`,
+    })),
+  );
   return rows;
 }

@@ -16,8 +16,15 @@ const FIRMWARE_RTMRS = 3;
  * OVMF before edk2-stable202411 measures the separator of PCR 2 to 6 into RTMR0, which then has two, and none into RTMR1
  * (edk2 commit efaf8931bb). Its logs replay and are genuine; a policy for such firmware asks for no separators.
  */
-export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecorder, { rtmrs }: AuthenticTdxQuote, bytes: Uint8Array | undefined, policy: TdxPolicy["event_log"]): Promise<void> {
-  if (bytes === undefined) return recorder.notPerformed("event log", "no event log was given: what the RTMRs are made of is not shown");
+export async function checkEventLog(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  { rtmrs }: AuthenticTdxQuote,
+  bytes: Uint8Array | undefined,
+  policy: TdxPolicy["event_log"],
+): Promise<void> {
+  if (bytes === undefined)
+    return recorder.notPerformed("event log", "no event log was given: what the RTMRs are made of is not shown");
   const log = recorder.attempt("event log format", "EVIDENCE_MALFORMED", "a TCG event log", () => parseEventLog(bytes));
   if (log === null) return;
   try {
@@ -27,7 +34,16 @@ export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecor
       const counts = index < FIRMWARE_RTMRS || (register?.extended ?? 0) > 0;
       return !counts || (register !== undefined && bytesEqual(register.value, value)) ? [] : [`RTMR${index}`];
     });
-    if (!recorder.require("event log", different.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", `${log.events.length} events lead to the signed RTMRs`, `the events do not lead to the signed ${different.join(", ")}`)) return;
+    if (
+      !recorder.require(
+        "event log",
+        different.length === 0,
+        "EVIDENCE_EVENT_LOG_MISMATCH",
+        `${log.events.length} events lead to the signed RTMRs`,
+        `the events do not lead to the signed ${different.join(", ")}`,
+      )
+    )
+      return;
     appraiseSeparators(recorder, await bootEvents(crypto, log, "sha384", "cc"), policy);
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "EVIDENCE_EVENT_LOG_MISMATCH", "the event log cannot be replayed");
@@ -38,7 +54,14 @@ export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecor
 function appraiseSeparators(recorder: CheckRecorder, { separators }: BootEvents, policy: TdxPolicy["event_log"]): void {
   const states = separators.map(({ register, state }) => ({ rtmr: register - 1, state }));
   const shown = (some: typeof states): string => some.map(({ rtmr, state }) => `RTMR${rtmr} ${state}`).join(", ");
-  if (policy.separators.length === 0) return recorder.notPerformed("event log separators", `separator: ${shown(states)}; the policy does not ask`);
+  if (policy.separators.length === 0)
+    return recorder.notPerformed("event log separators", `separator: ${shown(states)}; the policy does not ask`);
   const wrong = states.filter(({ rtmr, state }) => policy.separators.includes(rtmr) && state !== "once");
-  recorder.require("event log separators", wrong.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", `one separator in each of RTMR ${policy.separators.join(", ")}`, `separator: ${shown(wrong)}`);
+  recorder.require(
+    "event log separators",
+    wrong.length === 0,
+    "EVIDENCE_EVENT_LOG_MISMATCH",
+    `one separator in each of RTMR ${policy.separators.join(", ")}`,
+    `separator: ${shown(wrong)}`,
+  );
 }

@@ -22,9 +22,13 @@ const QUOTES: readonly QuoteName[] = ["v4-b0c06f000000-f1c8503301", "v5-90c06f00
 for (const name of QUOTES) {
   test(`no bit of ${name} before its certificates can be flipped`, { skip }, async () => {
     const quote = genuineQuote(name);
-    const verify = async (changed: Uint8Array) => (await verifyTdx({ quote: changed }, AUTHENTICITY, AT, webcrypto)).verified;
+    const verify = async (changed: Uint8Array) =>
+      (await verifyTdx({ quote: changed }, AUTHENTICITY, AT, webcrypto)).verified;
     assert.ok((await verify(quote)) !== null, "as it is, it is authentic");
-    for (const [region, first, end] of regions(parseQuote(quote))) await everyBit(quote, [first, end], async (changed, bit) => assert.equal(await verify(changed), null, `${region}, bit ${bit}`));
+    for (const [region, first, end] of regions(parseQuote(quote)))
+      await everyBit(quote, [first, end], async (changed, bit) =>
+        assert.equal(await verify(changed), null, `${region}, bit ${bit}`),
+      );
   });
 }
 
@@ -35,13 +39,20 @@ function signedText(file: Uint8Array, member: string): readonly [Region, Region]
   const text = Buffer.from(file).toString("latin1");
   const body = text.indexOf(`"${member}":`) + member.length + 3;
   const signature = text.lastIndexOf('"signature":"') + '"signature":"'.length;
-  return [[body, text.lastIndexOf(',"signature"')], [signature, signature + 128]];
+  return [
+    [body, text.lastIndexOf(',"signature"')],
+    [signature, signature + 128],
+  ];
 }
 
 /** The documents by themselves: through a whole verification each bit would pay for the quote's signatures too. */
 const DOCUMENTS = [
   { member: "tcbInfo", kind: { name: "TCB info", parse: parseTcbInfo }, of: (found: TdxCollateral) => found.tcbInfo },
-  { member: "enclaveIdentity", kind: { name: "QE identity", parse: parseQeIdentity }, of: (found: TdxCollateral) => found.qeIdentity },
+  {
+    member: "enclaveIdentity",
+    kind: { name: "QE identity", parse: parseQeIdentity },
+    of: (found: TdxCollateral) => found.qeIdentity,
+  },
 ] as const;
 
 for (const { member, kind, of } of DOCUMENTS) {
@@ -50,8 +61,15 @@ for (const { member, kind, of } of DOCUMENTS) {
     const [file, certificates] = partition(collateralFiles(set), member);
     const failed = async (changed: Uint8Array): Promise<readonly string[]> => {
       const recorder = new CheckRecorder();
-      const collateral = recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "", () => parseCollateral([changed, ...certificates]));
-      if (collateral !== null) await verifyDocument<DatedDocument>({ crypto: webcrypto, recorder, collateral, policy: AUTHENTICITY, at: set.at }, kind, of(collateral));
+      const collateral = recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "", () =>
+        parseCollateral([changed, ...certificates]),
+      );
+      if (collateral !== null)
+        await verifyDocument<DatedDocument>(
+          { crypto: webcrypto, recorder, collateral, policy: AUTHENTICITY, at: set.at },
+          kind,
+          of(collateral),
+        );
       return recorder.checks.filter(({ status }) => status === "failed").map(({ name }) => name);
     };
     assert.deepEqual(await failed(file), [], "as it is, it holds");
@@ -61,7 +79,10 @@ for (const { member, kind, of } of DOCUMENTS) {
         // Hex may be written with letters of either size: the same signature.
         if (region === signature && sameButForCase(changed, file)) return;
         const names = await failed(changed);
-        assert.ok(names.some((name) => name.endsWith("signature") || name === "collateral format"), `bit ${bit}: ${names.join()}`);
+        assert.ok(
+          names.some((name) => name.endsWith("signature") || name === "collateral format"),
+          `bit ${bit}: ${names.join()}`,
+        );
       });
     }
   });

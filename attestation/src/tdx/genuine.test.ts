@@ -9,7 +9,17 @@ import { parseCollateral } from "./collateral.ts";
 import { describeTdxCollateral, describeTdxQuote } from "./describe.ts";
 import { STRICT_TDX_POLICY, tdxPolicySchema } from "./policy.ts";
 import { parseQuote } from "./quote.ts";
-import { COLLATERAL, collateralFiles, corpusFile, genuineQuote, QUOTES, regions, UNTRUSTED, type CollateralSet, type QuoteName } from "./testing/corpus.ts";
+import {
+  COLLATERAL,
+  collateralFiles,
+  corpusFile,
+  genuineQuote,
+  QUOTES,
+  regions,
+  UNTRUSTED,
+  type CollateralSet,
+  type QuoteName,
+} from "./testing/corpus.ts";
 import { verifyTdx, type TdxInput } from "./verify.ts";
 
 const skip = sharedFolder() === null ? NO_SHARED_FOLDER : false;
@@ -18,12 +28,16 @@ const AT = new Date("2026-08-20T00:00:00Z");
 const AUTHENTICITY = tdxPolicySchema.parse({ authenticity_only: true });
 
 const verify = (input: TdxInput, policy = STRICT_TDX_POLICY, at = AT) => verifyTdx(input, policy, at, webcrypto);
-const failures = ({ checks }: Awaited<ReturnType<typeof verify>>): Readonly<Record<string, string | undefined>> => Object.fromEntries(checks.filter(({ status }) => status === "failed").map(({ name, code }) => [name, code]));
+const failures = ({ checks }: Awaited<ReturnType<typeof verify>>): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(checks.filter(({ status }) => status === "failed").map(({ name, code }) => [name, code]));
 
 /** Quotes that no policy of this project accepts as they are, and why. */
 const REJECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, string>>>>> = {
   "v4-10806f070000-3f49cfeb29-preprod-root": { "PCK chain": "EVIDENCE_ROOT_NOT_TRUSTED" },
-  "v4-nofmspc-aa2cafadb3-other": { "PCK certificates": "EVIDENCE_CHAIN_INVALID", "quoting enclave": "EVIDENCE_SIGNATURE_INVALID" },
+  "v4-nofmspc-aa2cafadb3-other": {
+    "PCK certificates": "EVIDENCE_CHAIN_INVALID",
+    "quoting enclave": "EVIDENCE_SIGNATURE_INVALID",
+  },
   "v4-50806f000000-12b401a88a-DEBUG": { debug: "EVIDENCE_DEBUG" },
 };
 
@@ -37,7 +51,9 @@ const UNEXPECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, str
   "v4-b0c06f000000-32f070134b": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH" },
 };
 
-test("every genuine quote is authentic, but for the one without a PCK chain and the one under another root", { skip }, async () => {
+test("every genuine quote is authentic, but for the one without a PCK chain and the one under another root", {
+  skip,
+}, async () => {
   for (const name of QUOTES) {
     const result = await verify({ quote: genuineQuote(name) }, AUTHENTICITY);
     assert.equal(result.verified !== null, !UNTRUSTED.includes(name), name);
@@ -46,17 +62,35 @@ test("every genuine quote is authentic, but for the one without a PCK chain and 
 });
 
 test("the strict default refuses what has to be refused, and what nobody expected", { skip }, async () => {
-  for (const name of QUOTES) assert.deepEqual(failures(await verify({ quote: genuineQuote(name) })), { ...REJECTED[name], ...UNEXPECTED[name] }, name);
+  for (const name of QUOTES)
+    assert.deepEqual(
+      failures(await verify({ quote: genuineQuote(name) })),
+      { ...REJECTED[name], ...UNEXPECTED[name] },
+      name,
+    );
 });
 
 test("every genuine quote passes when what it carries is expected", { skip }, async () => {
   for (const name of QUOTES.filter((one) => REJECTED[one] === undefined)) {
     const quote = genuineQuote(name);
     const { claimed } = parseQuote(quote);
-    const wish: z.input<typeof tdxPolicySchema> = { required_attributes: [], rtmr0: [toHex(claimed.rtmrs[0])], rtmr1: [toHex(claimed.rtmrs[1])], rtmr2: [toHex(claimed.rtmrs[2])], rtmr3: toHex(claimed.rtmrs[3]) };
-    const result = await verify({ quote, reportData: claimed.reportData, launchDigest: claimed.mrConfigId, measurements: [toHex(claimed.mrTd)] }, tdxPolicySchema.parse(wish));
+    const wish: z.input<typeof tdxPolicySchema> = {
+      required_attributes: [],
+      rtmr0: [toHex(claimed.rtmrs[0])],
+      rtmr1: [toHex(claimed.rtmrs[1])],
+      rtmr2: [toHex(claimed.rtmrs[2])],
+      rtmr3: toHex(claimed.rtmrs[3]),
+    };
+    const result = await verify(
+      { quote, reportData: claimed.reportData, launchDigest: claimed.mrConfigId, measurements: [toHex(claimed.mrTd)] },
+      tdxPolicySchema.parse(wish),
+    );
     assert.deepEqual(failures(result), {}, name);
-    assert.deepEqual(result.checks.filter(({ status }) => status === "not-performed").map(({ name: check }) => check), ["PCK revocation", "TCB info", "QE identity", "TCB status", "event log"], name);
+    assert.deepEqual(
+      result.checks.filter(({ status }) => status === "not-performed").map(({ name: check }) => check),
+      ["PCK revocation", "TCB info", "QE identity", "TCB status", "event log"],
+      name,
+    );
   }
 });
 
@@ -88,25 +122,75 @@ test("genuine collateral verifies, and gives each platform its status", { skip }
   for (const [set, name, status] of STATUSES) {
     const result = await verify({ quote: genuineQuote(name), collateral: collateralFiles(set) }, policy, set.at);
     assert.equal(result.verified?.tcb?.status ?? "below", status, name);
-    assert.deepEqual(failures(result), { ...(status === "UpToDate" ? {} : { "TCB status": "EVIDENCE_TCB_NOT_ACCEPTED" }), ...REJECTED[name], ...UNEXPECTED[name] }, name);
+    assert.deepEqual(
+      failures(result),
+      {
+        ...(status === "UpToDate" ? {} : { "TCB status": "EVIDENCE_TCB_NOT_ACCEPTED" }),
+        ...REJECTED[name],
+        ...UNEXPECTED[name],
+      },
+      name,
+    );
   }
 });
 
 test("collateral has one time and one platform", { skip }, async () => {
   const quote = genuineQuote("v4-b0c06f000000-f1c8503301");
-  const late = failures(await verify({ quote, collateral: collateralFiles(COLLATERAL["2025-06 b0c06f"]) }, STRICT_TDX_POLICY, COLLATERAL["2026-08 b0c06f"].at));
-  assert.deepEqual(late, { "PCK revocation": "EVIDENCE_EXPIRED", "TCB info signer revocation": "EVIDENCE_EXPIRED", "QE identity signer revocation": "EVIDENCE_EXPIRED", "TCB info freshness": "EVIDENCE_EXPIRED", "QE identity freshness": "EVIDENCE_EXPIRED" });
-  const foreign = failures(await verify({ quote, collateral: collateralFiles(COLLATERAL["2026-02 90c06f"]) }, STRICT_TDX_POLICY, COLLATERAL["2026-02 90c06f"].at));
+  const late = failures(
+    await verify(
+      { quote, collateral: collateralFiles(COLLATERAL["2025-06 b0c06f"]) },
+      STRICT_TDX_POLICY,
+      COLLATERAL["2026-08 b0c06f"].at,
+    ),
+  );
+  assert.deepEqual(late, {
+    "PCK revocation": "EVIDENCE_EXPIRED",
+    "TCB info signer revocation": "EVIDENCE_EXPIRED",
+    "QE identity signer revocation": "EVIDENCE_EXPIRED",
+    "TCB info freshness": "EVIDENCE_EXPIRED",
+    "QE identity freshness": "EVIDENCE_EXPIRED",
+  });
+  const foreign = failures(
+    await verify(
+      { quote, collateral: collateralFiles(COLLATERAL["2026-02 90c06f"]) },
+      STRICT_TDX_POLICY,
+      COLLATERAL["2026-02 90c06f"].at,
+    ),
+  );
   assert.deepEqual(foreign, { "TCB info platform": "EVIDENCE_COLLATERAL_INVALID" });
 });
 
 /** Fields of a TD report: offset and length. */
-const FIELDS: readonly (readonly [offset: number, length: number])[] = [[0, 16], [16, 48], [64, 48], [112, 8], [120, 8], [128, 8], [136, 48], [184, 48], [232, 48], [280, 48], [328, 48], [376, 48], [424, 48], [472, 48], [520, 64]];
+const FIELDS: readonly (readonly [offset: number, length: number])[] = [
+  [0, 16],
+  [16, 48],
+  [64, 48],
+  [112, 8],
+  [120, 8],
+  [128, 8],
+  [136, 48],
+  [184, 48],
+  [232, 48],
+  [280, 48],
+  [328, 48],
+  [376, 48],
+  [424, 48],
+  [472, 48],
+  [520, 64],
+];
 
 test("no field of one genuine quote can be put into another", { skip }, async () => {
   const into = genuineQuote("v4-b0c06f000000-0c699dd453");
   const from = genuineQuote("v4-90c06f000000-cbdb5b2f12");
-  const parts = [...FIELDS.map(([offset, length]) => [48 + offset, length] as const), [28, 20], ...regions(parseQuote(into)).map(([, start, end]) => [start, end - start] as const), [636, 64], [700, 64], [770, 384], [1154, 64]] as const;
+  const parts = [
+    ...FIELDS.map(([offset, length]) => [48 + offset, length] as const),
+    [28, 20],
+    ...regions(parseQuote(into)).map(([, start, end]) => [start, end - start] as const),
+    [636, 64],
+    [700, 64],
+    [770, 384],
+    [1154, 64],
+  ] as const;
   let swapped = 0;
   for (const [offset, length] of parts) {
     const part = from.subarray(offset, offset + length);
@@ -126,7 +210,9 @@ test("the PCK chain of another platform does not make a quote authentic", { skip
   assert.equal(other.length, certification.data.length);
   const quote = Uint8Array.from(into);
   quote.set(other, into.length - other.length);
-  assert.deepEqual(failures(await verify({ quote }, AUTHENTICITY)), { "quoting enclave signature": "EVIDENCE_SIGNATURE_INVALID" });
+  assert.deepEqual(failures(await verify({ quote }, AUTHENTICITY)), {
+    "quoting enclave signature": "EVIDENCE_SIGNATURE_INVALID",
+  });
 });
 
 /** A quote of version 4 with other certification data in the place of its PCK chain. */
@@ -139,27 +225,48 @@ function withChain(quote: Uint8Array, data: Uint8Array): Uint8Array {
   return Uint8Array.from(changed);
 }
 
-test("the PCK chain is read however its text is laid out, and completed from what is given beside", { skip }, async () => {
+test("the PCK chain is read however its text is laid out, and completed from what is given beside", {
+  skip,
+}, async () => {
   const quote = genuineQuote("v4-b0c06f000000-f1c8503301");
   const text = Buffer.from(parseQuote(quote).certification.data).toString("latin1").replace(/\0+$/, "");
   const blocks = text.match(/-----BEGIN [^]*?-----END CERTIFICATE-----/g) ?? [];
   const [leaf = "", ...authorities] = blocks;
   assert.equal(authorities.length, 2);
-  for (const layout of [text, `${text}${"\0".repeat(40)}`, text.replaceAll("\n", "\r\n"), blocks.toReversed().join("\n"), [leaf, ...blocks].join("\n")]) {
+  for (const layout of [
+    text,
+    `${text}${"\0".repeat(40)}`,
+    text.replaceAll("\n", "\r\n"),
+    blocks.toReversed().join("\n"),
+    [leaf, ...blocks].join("\n"),
+  ]) {
     assert.deepEqual(failures(await verify({ quote: withChain(quote, Buffer.from(layout)) }, AUTHENTICITY)), {});
   }
   const alone = withChain(quote, Buffer.from(leaf));
   assert.deepEqual(failures(await verify({ quote: alone }, AUTHENTICITY)), { "PCK chain": "EVIDENCE_CHAIN_INVALID" });
-  assert.deepEqual(failures(await verify({ quote: alone, collateral: [Buffer.from(authorities.join("\n"))] }, AUTHENTICITY)), {});
+  assert.deepEqual(
+    failures(await verify({ quote: alone, collateral: [Buffer.from(authorities.join("\n"))] }, AUTHENTICITY)),
+    {},
+  );
   const headless = withChain(quote, Buffer.from(authorities.join("\n")));
-  assert.equal(failures(await verify({ quote: headless }, AUTHENTICITY))["quoting enclave signature"], "EVIDENCE_SIGNATURE_INVALID");
+  assert.equal(
+    failures(await verify({ quote: headless }, AUTHENTICITY))["quoting enclave signature"],
+    "EVIDENCE_SIGNATURE_INVALID",
+  );
 });
 
 test("another nonce moves no measurement", { skip }, async () => {
-  const [first, second] = await Promise.all((["v4-00806f050000-4e36432be3", "v4-00806f050000-270cbbefea"] as const).map(async (name) => (await verify({ quote: genuineQuote(name) })).verified));
+  const [first, second] = await Promise.all(
+    (["v4-00806f050000-4e36432be3", "v4-00806f050000-270cbbefea"] as const).map(
+      async (name) => (await verify({ quote: genuineQuote(name) })).verified,
+    ),
+  );
   assert.ok(first && second);
   assert.notDeepEqual(first.reportData, second.reportData);
-  assert.deepEqual([first.mrTd, ...first.rtmrs, first.mrConfigId, first.tdAttributes], [second.mrTd, ...second.rtmrs, second.mrConfigId, second.tdAttributes]);
+  assert.deepEqual(
+    [first.mrTd, ...first.rtmrs, first.mrConfigId, first.tdAttributes],
+    [second.mrTd, ...second.rtmrs, second.mrConfigId, second.tdAttributes],
+  );
 });
 
 const WITH_LOG = "v4-00806f050000-00b2526ab1";
@@ -169,17 +276,33 @@ test("a genuine event log leads to the signed RTMRs, and a changed one does not"
   const eventLog = corpusFile("eventlogs/gcp-cos113-ccel.bin");
   const result = await verify({ quote, eventLog });
   assert.deepEqual(failures(result), {});
-  assert.deepEqual(result.checks.filter(({ name }) => name.startsWith("event log")).map(({ name, status }) => `${name}: ${status}`), ["event log format: passed", "event log: passed", "event log separators: passed"]);
+  assert.deepEqual(
+    result.checks.filter(({ name }) => name.startsWith("event log")).map(({ name, status }) => `${name}: ${status}`),
+    ["event log format: passed", "event log: passed", "event log separators: passed"],
+  );
   const mismatch = { "event log": "EVIDENCE_EVENT_LOG_MISMATCH" };
-  assert.deepEqual(failures(await verify({ quote, eventLog: corpusFile("eventlogs/BAD-dupe-separator.bin") })), mismatch);
-  assert.deepEqual(failures(await verify({ quote, eventLog: corpusFile("eventlogs/trustee-CCEL_data_ovmf.bin") })), mismatch);
-  assert.deepEqual(failures(await verify({ quote, eventLog: new Uint8Array(9) })), { "event log format": "EVIDENCE_MALFORMED" });
+  assert.deepEqual(
+    failures(await verify({ quote, eventLog: corpusFile("eventlogs/BAD-dupe-separator.bin") })),
+    mismatch,
+  );
+  assert.deepEqual(
+    failures(await verify({ quote, eventLog: corpusFile("eventlogs/trustee-CCEL_data_ovmf.bin") })),
+    mismatch,
+  );
+  assert.deepEqual(failures(await verify({ quote, eventLog: new Uint8Array(9) })), {
+    "event log format": "EVIDENCE_MALFORMED",
+  });
   assert.deepEqual(failures(await verify({ quote: genuineQuote("v4-00806f050000-c39a3a2526"), eventLog })), mismatch);
 });
 
 test("a quote is shown field by field, whatever its chain is", { skip }, () => {
-  const rows = Object.fromEntries(describeTdxQuote(parseQuote(genuineQuote("v5-90c06f000000-cf77a6e91e"))).map(({ label, value }) => [label, value]));
-  assert.deepEqual([rows["quote"], rows["TD attributes"], rows["MRSERVICETD"], rows["MRTD"]?.slice(0, 8)], ["TDX, version 5, TD report 1.5", "SEPT_VE_DISABLE", "zero", "7348651a"]);
+  const rows = Object.fromEntries(
+    describeTdxQuote(parseQuote(genuineQuote("v5-90c06f000000-cf77a6e91e"))).map(({ label, value }) => [label, value]),
+  );
+  assert.deepEqual(
+    [rows["quote"], rows["TD attributes"], rows["MRSERVICETD"], rows["MRTD"]?.slice(0, 8)],
+    ["TDX, version 5, TD report 1.5", "SEPT_VE_DISABLE", "zero", "7348651a"],
+  );
   assert.match(rows["PCK"] ?? "", /^FMSPC 90c06f000000, PCEID 0000, PCESVN 13/);
   const debug = describeTdxQuote(parseQuote(genuineQuote("v4-50806f000000-12b401a88a-DEBUG")));
   assert.equal(debug.find(({ label }) => label === "TD attributes")?.value, "DEBUG, SEPT_VE_DISABLE");
@@ -189,8 +312,21 @@ test("a quote is shown field by field, whatever its chain is", { skip }, () => {
 
 test("collateral is shown with what it is about and when it holds", { skip }, () => {
   const rows = describeTdxCollateral(parseCollateral(collateralFiles(COLLATERAL["2026-08 b0c06f"])));
-  assert.deepEqual(rows.map(({ label }) => label), ["TCB info", ...Array.from({ length: 4 }, () => "TCB level"), "QE identity", "revocation list", "revocation list", ...Array.from({ length: 6 }, () => "certificate")]);
-  assert.equal(rows[0]?.value, "FMSPC b0c06f000000, evaluation 20; 2026-08-13T10:45:38.000Z to 2026-09-12T10:45:38.000Z");
+  assert.deepEqual(
+    rows.map(({ label }) => label),
+    [
+      "TCB info",
+      ...Array.from({ length: 4 }, () => "TCB level"),
+      "QE identity",
+      "revocation list",
+      "revocation list",
+      ...Array.from({ length: 6 }, () => "certificate"),
+    ],
+  );
+  assert.equal(
+    rows[0]?.value,
+    "FMSPC b0c06f000000, evaluation 20; 2026-08-13T10:45:38.000Z to 2026-09-12T10:45:38.000Z",
+  );
 });
 
 test("whatever is done to genuine bytes, verification ends in recorded failures", { skip }, async () => {
@@ -198,13 +334,26 @@ test("whatever is done to genuine bytes, verification ends in recorded failures"
   const files = collateralFiles(COLLATERAL["2026-02 90c06f"]);
   const log = corpusFile("eventlogs/dstack-ccel.bin");
   const mutate = (bytes: Uint8Array): fc.Arbitrary<Uint8Array> =>
-    fc.tuple(fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 6 }), fc.nat(bytes.length), fc.boolean()).map(([changes, cut, shorten]) => {
-      const copy = Uint8Array.from(bytes);
-      for (const [offset, value] of changes) copy[offset] = value;
-      return shorten ? copy.subarray(0, cut) : copy;
-    });
+    fc
+      .tuple(
+        fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 6 }),
+        fc.nat(bytes.length),
+        fc.boolean(),
+      )
+      .map(([changes, cut, shorten]) => {
+        const copy = Uint8Array.from(bytes);
+        for (const [offset, value] of changes) copy[offset] = value;
+        return shorten ? copy.subarray(0, cut) : copy;
+      });
   const random = fc.uint8Array({ maxLength: 600 });
-  const input = fc.record({ quote: fc.oneof(mutate(quote), random), collateral: fc.array(fc.oneof(random, ...files.map(mutate)), { maxLength: 2 }), eventLog: fc.oneof(mutate(log), random), reportData: random, launchDigest: random, measurements: fc.array(fc.string(), { maxLength: 2 }) });
+  const input = fc.record({
+    quote: fc.oneof(mutate(quote), random),
+    collateral: fc.array(fc.oneof(random, ...files.map(mutate)), { maxLength: 2 }),
+    eventLog: fc.oneof(mutate(log), random),
+    reportData: random,
+    launchDigest: random,
+    measurements: fc.array(fc.string(), { maxLength: 2 }),
+  });
   await fc.assert(
     fc.asyncProperty(input, async (one) => {
       const { checks } = await verify(one);

@@ -9,7 +9,15 @@ const members = (text: string) => jsonMembers(text, DEFAULT_JSON_LIMITS);
 test("a member's text is what was written, not what it would be written as", () => {
   const text = '{ "a" : {"z":1.0, "y" : [ "}\\"," , {} ] } ,\n"b":"\\u007b", "c":-0 ,"d":[]}';
   const found = members(text);
-  assert.deepEqual([...found].map(([key, { text: own }]) => [key, own]), [["a", '{"z":1.0, "y" : [ "}\\"," , {} ] }'], ["b", '"\\u007b"'], ["c", "-0"], ["d", "[]"]]);
+  assert.deepEqual(
+    [...found].map(([key, { text: own }]) => [key, own]),
+    [
+      ["a", '{"z":1.0, "y" : [ "}\\"," , {} ] }'],
+      ["b", '"\\u007b"'],
+      ["c", "-0"],
+      ["d", "[]"],
+    ],
+  );
   assert.deepEqual(found.get("a")?.value, { z: 1, y: ['}",', {}] });
 });
 
@@ -19,7 +27,15 @@ test("keys are read as JSON reads them", () => {
 });
 
 test("what the strict parser refuses is refused, and anything but an object", () => {
-  for (const [text, code] of [['{"a":1,"a":2}', "JSON_DUPLICATE_KEY"], ['{"a":{"b":1,"b":1}}', "JSON_DUPLICATE_KEY"], ['{"tcbInfo":1,"\\u0074cbInfo":2}', "JSON_DUPLICATE_KEY"], ["[1]", "JSON_SYNTAX"], ['"a"', "JSON_SYNTAX"], ['{"a":1} {', "JSON_SYNTAX"], ['\ufeff{"a":1}', "JSON_SYNTAX"]] as const) {
+  for (const [text, code] of [
+    ['{"a":1,"a":2}', "JSON_DUPLICATE_KEY"],
+    ['{"a":{"b":1,"b":1}}', "JSON_DUPLICATE_KEY"],
+    ['{"tcbInfo":1,"\\u0074cbInfo":2}', "JSON_DUPLICATE_KEY"],
+    ["[1]", "JSON_SYNTAX"],
+    ['"a"', "JSON_SYNTAX"],
+    ['{"a":1} {', "JSON_SYNTAX"],
+    ['\ufeff{"a":1}', "JSON_SYNTAX"],
+  ] as const) {
     assert.throws(() => members(text), { code }, text);
   }
 });

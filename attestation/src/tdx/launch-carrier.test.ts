@@ -26,10 +26,19 @@ test("the registers come from the kernel where it has them, and then from nowher
 
 test("on an older kernel they come from a local TDREPORT, and from nowhere else", async (t) => {
   const nowhere = join(folder, "nowhere");
-  await assert.rejects(readTdLaunch(async () => await readLocalTdReport(folder), nowhere), { ...UNAVAILABLE, message: /local-report/ });
+  await assert.rejects(
+    readTdLaunch(async () => await readLocalTdReport(folder), nowhere),
+    { ...UNAVAILABLE, message: /local-report/ },
+  );
   writeFileSync(join(folder, "local-report"), new Uint8Array(1023));
-  await assert.rejects(readTdLaunch(async () => await readLocalTdReport(folder), nowhere), UNAVAILABLE);
-  await assert.rejects(readTdLaunch(() => Promise.resolve(new Uint8Array(1023)), nowhere), UNAVAILABLE);
+  await assert.rejects(
+    readTdLaunch(async () => await readLocalTdReport(folder), nowhere),
+    UNAVAILABLE,
+  );
+  await assert.rejects(
+    readTdLaunch(() => Promise.resolve(new Uint8Array(1023)), nowhere),
+    UNAVAILABLE,
+  );
   const hcl = sharedFile("evidence/azure/trustee-az-tdx-vtpm/hcl-report.bin");
   const quote = sharedFile("evidence/azure/trustee-az-tdx-vtpm/td-quote.bin");
   if (hcl === null || quote === null) return t.skip(NO_SHARED_FOLDER);
@@ -38,5 +47,8 @@ test("on an older kernel they come from a local TDREPORT, and from nowhere else"
   report.fill(5, 576, 624);
   const inQuote = 48 + 136;
   writeFileSync(join(folder, "local-report"), report);
-  assert.deepEqual(await readTdLaunch(async () => await readLocalTdReport(folder), nowhere), { mrTd: quote.slice(inQuote, inQuote + 48), mrConfigId: new Uint8Array(48).fill(5) });
+  assert.deepEqual(await readTdLaunch(async () => await readLocalTdReport(folder), nowhere), {
+    mrTd: quote.slice(inQuote, inQuote + 48),
+    mrConfigId: new Uint8Array(48).fill(5),
+  });
 });

@@ -26,7 +26,8 @@ export interface TdLaunch {
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
  */
 export async function readTdLaunch(tdReport: TdReportSource, folder: string = TDX_MEASUREMENTS): Promise<TdLaunch> {
-  const register = async (name: string): Promise<Uint8Array> => exactly(await readBounded(`${folder}/${name}`, REGISTER_BYTES), REGISTER_BYTES, name);
+  const register = async (name: string): Promise<Uint8Array> =>
+    exactly(await readBounded(`${folder}/${name}`, REGISTER_BYTES), REGISTER_BYTES, name);
   if (thisMachine.exists(folder)) {
     try {
       return { mrTd: await register("mrtd:sha384"), mrConfigId: await register("mrconfigid") };

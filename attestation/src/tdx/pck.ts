@@ -39,7 +39,12 @@ export function pckPlatform(certificate: Certificate): PckPlatform {
   outer.end();
   const tcb = readFields(required(fields, TCB).enter(TAG.sequence));
   const components = Array.from({ length: COMPONENTS }, (_, index) => svn(tcb, `${TCB}.${index + 1}`, 0xff));
-  return { components, pceSvn: svn(tcb, PCESVN, 0xffff), pceId: octets(fields, PCEID, 2), fmspc: octets(fields, FMSPC, 6) };
+  return {
+    components,
+    pceSvn: svn(tcb, PCESVN, 0xffff),
+    pceId: octets(fields, PCEID, 2),
+    fmspc: octets(fields, FMSPC, 6),
+  };
 }
 
 /** SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, value }; each value as a reader of its own. */

@@ -22,12 +22,32 @@ test("the default is strict", () => {
 });
 
 test("every key says what it does", () => {
-  const shapes = [tdxPolicySchema.shape, tdxPolicySchema.shape.tcb.unwrap().shape, tdxPolicySchema.shape.event_log.unwrap().shape];
-  for (const shape of shapes) for (const [key, schema] of Object.entries(shape)) assert.ok((schema.description ?? "").length > 20, key);
+  const shapes = [
+    tdxPolicySchema.shape,
+    tdxPolicySchema.shape.tcb.unwrap().shape,
+    tdxPolicySchema.shape.event_log.unwrap().shape,
+  ];
+  for (const shape of shapes)
+    for (const [key, schema] of Object.entries(shape)) assert.ok((schema.description ?? "").length > 20, key);
 });
 
 test("an unknown key, a value of another length and an empty list of anchors are refused", () => {
-  for (const wrong of [{ allow_debug: true }, { tcb: { grace: 3 } }, { rtmr3: "00" }, { rtmr3: "0".repeat(95) + "G" }, { mrowner: "A".repeat(96) }, { trust_anchors: [] }, { measurements: ["aa"] }, { required_attributes: ["DEBUG"] }, { tcb: { accepted_statuses: [] } }, { tcb: { accepted_statuses: [{ status: "Fine" }] } }, { stale_lists: "ignore" }, { event_log: { separators: [2] } }, { event_log: { separators: "any" } }, { event_log: { exit_boot_services: true } }]) {
+  for (const wrong of [
+    { allow_debug: true },
+    { tcb: { grace: 3 } },
+    { rtmr3: "00" },
+    { rtmr3: "0".repeat(95) + "G" },
+    { mrowner: "A".repeat(96) },
+    { trust_anchors: [] },
+    { measurements: ["aa"] },
+    { required_attributes: ["DEBUG"] },
+    { tcb: { accepted_statuses: [] } },
+    { tcb: { accepted_statuses: [{ status: "Fine" }] } },
+    { stale_lists: "ignore" },
+    { event_log: { separators: [2] } },
+    { event_log: { separators: "any" } },
+    { event_log: { exit_boot_services: true } },
+  ]) {
     assert.equal(tdxPolicySchema.safeParse(wrong).success, false, JSON.stringify(wrong));
   }
 });

@@ -2,7 +2,13 @@ import * as z from "zod";
 import { hexBytes, instant, readDocument } from "./tcb-info.ts";
 
 /** Statuses the quoting enclave's levels may have; whatever is not current counts as out of date. */
-const QE_STATUSES = ["UpToDate", "ConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded", "Revoked"] as const;
+const QE_STATUSES = [
+  "UpToDate",
+  "ConfigurationNeeded",
+  "OutOfDate",
+  "OutOfDateConfigurationNeeded",
+  "Revoked",
+] as const;
 
 const MAX_LEVELS = 256;
 

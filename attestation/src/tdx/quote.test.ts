@@ -17,7 +17,9 @@ interface IndexEntry {
 }
 
 test("every genuine quote reads as another implementation read it", { skip }, () => {
-  const index = JSON.parse(new TextDecoder().decode(sharedFile("evidence/intel/INDEX.json") ?? new Uint8Array())) as readonly IndexEntry[];
+  const index = JSON.parse(
+    new TextDecoder().decode(sharedFile("evidence/intel/INDEX.json") ?? new Uint8Array()),
+  ) as readonly IndexEntry[];
   assert.ok(index.length >= 17);
   for (const { file, fields } of index) {
     const quote = parseQuote(corpusFile(`quotes/${file}`));
@@ -68,13 +70,17 @@ const patched = (bytes: Uint8Array, offset: number, ...values: readonly number[]
 
 test("version 5 carries a report of TDX 1.0 or 1.5, version 4 one of 1.0", async () => {
   assert.deepEqual([parseQuote(v4).reportVersion, parseQuote(v4).claimed.mrServiceTd], ["1.0", null]);
-  assert.deepEqual([parseQuote(v5).reportVersion, parseQuote(v5).claimed.mrServiceTd], ["1.5", new Uint8Array(48).fill(9)]);
+  assert.deepEqual(
+    [parseQuote(v5).reportVersion, parseQuote(v5).claimed.mrServiceTd],
+    ["1.5", new Uint8Array(48).fill(9)],
+  );
   const v5of10 = parseQuote(await makeQuote({ version: 5, bodyType: 2 }));
   assert.deepEqual([v5of10.version, v5of10.reportVersion, v5of10.signed.length], [5, "1.0", 638]);
 });
 
 test("zero bytes may follow a quote, nothing else, up to the largest buffer of a guest driver", () => {
-  const padded = (length: number, last = 0): Uint8Array => patched(Uint8Array.from([...v4, ...new Uint8Array(length - v4.length)]), length - 1, last);
+  const padded = (length: number, last = 0): Uint8Array =>
+    patched(Uint8Array.from([...v4, ...new Uint8Array(length - v4.length)]), length - 1, last);
   assert.deepEqual(parseQuote(padded(MAX_QUOTE_FILE_BYTES)).signature, parseQuote(v4).signature);
   refused(padded(MAX_QUOTE_BYTES, 1), /other than zero follow/);
   refused(padded(v4.length + 1, 1), /other than zero follow/);
@@ -82,9 +88,17 @@ test("zero bytes may follow a quote, nothing else, up to the largest buffer of a
 });
 
 test("a quote as a DICE token is refused by name", () => {
-  for (const start of [[0xd2, 0x84], [0xd8, 0x3d, 0xd2], [0x84, 0x43]]) refused(Uint8Array.from([...start, ...new Uint8Array(600)]), /DICE token \(CBOR Web Token\)/);
+  for (const start of [
+    [0xd2, 0x84],
+    [0xd8, 0x3d, 0xd2],
+    [0x84, 0x43],
+  ])
+    refused(Uint8Array.from([...start, ...new Uint8Array(600)]), /DICE token \(CBOR Web Token\)/);
   refused(new Uint8Array(MAX_QUOTE_BYTES + 1).fill(0xa5), /DICE token \(CBOR Web Token\)/);
-  refused(patched(Uint8Array.from([...v4, ...new Uint8Array(MAX_QUOTE_BYTES)]), 632, 0, 0x20), /more than 8192 bytes is no DCAP quote/);
+  refused(
+    patched(Uint8Array.from([...v4, ...new Uint8Array(MAX_QUOTE_BYTES)]), 632, 0, 0x20),
+    /more than 8192 bytes is no DCAP quote/,
+  );
 });
 
 test("headers of other quotes are refused by name", () => {
@@ -125,16 +139,19 @@ test("no byte may hide between the parts of the signature data", () => {
 });
 
 test("every truncation is refused", () => {
-  for (const quote of [v4, v5]) for (let length = 0; length < quote.length; length += 1) refused(quote.subarray(0, length), /./);
+  for (const quote of [v4, v5])
+    for (let length = 0; length < quote.length; length += 1) refused(quote.subarray(0, length), /./);
 });
 
 test("no bytes make the parser throw anything but its own error", () => {
   const random = fc.uint8Array({ maxLength: 2000 });
-  const mutated = fc.tuple(fc.constantFrom(v4, v5), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }), fc.nat()).map(([quote, changes, cut]) => {
-    const copy = Uint8Array.from(quote);
-    for (const [offset, value] of changes) copy[offset % copy.length] = value;
-    return copy.subarray(0, cut % (copy.length + 1) || copy.length);
-  });
+  const mutated = fc
+    .tuple(fc.constantFrom(v4, v5), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }), fc.nat())
+    .map(([quote, changes, cut]) => {
+      const copy = Uint8Array.from(quote);
+      for (const [offset, value] of changes) copy[offset % copy.length] = value;
+      return copy.subarray(0, cut % (copy.length + 1) || copy.length);
+    });
   fc.assert(
     fc.property(fc.oneof(random, mutated), (bytes) => {
       try {

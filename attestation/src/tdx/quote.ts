@@ -55,15 +55,20 @@ function malformed(why: string): CmcpError {
  * @throws CmcpError `EVIDENCE_MALFORMED`; quotes in the form of a DICE token are refused by name.
  */
 export function parseQuote(bytes: Uint8Array): TdxQuote {
-  if (bytes.length > MAX_QUOTE_FILE_BYTES) throw malformed(`a quote of ${bytes.length} bytes, limit ${MAX_QUOTE_FILE_BYTES}`);
-  if (looksLikeToken(bytes)) throw malformed("a TDX quote as a DICE token (CBOR Web Token); only DCAP quotes of version 4 and 5 are verified here");
+  if (bytes.length > MAX_QUOTE_FILE_BYTES)
+    throw malformed(`a quote of ${bytes.length} bytes, limit ${MAX_QUOTE_FILE_BYTES}`);
+  if (looksLikeToken(bytes))
+    throw malformed(
+      "a TDX quote as a DICE token (CBOR Web Token); only DCAP quotes of version 4 and 5 are verified here",
+    );
   const reader = new ByteReader(bytes, "the quote", "little");
   const { version, userData } = readHeader(reader);
   const reportVersion = version === 4 ? "1.0" : readBodyDescriptor(reader);
   const claimed = readTdReport(reader.take(TD_REPORT_BYTES[reportVersion]), reportVersion);
   const signed = bytes.subarray(0, reader.offset);
   const length = reader.u32();
-  if (reader.offset + length > MAX_QUOTE_BYTES) throw malformed(`a quote of more than ${MAX_QUOTE_BYTES} bytes is no DCAP quote`);
+  if (reader.offset + length > MAX_QUOTE_BYTES)
+    throw malformed(`a quote of more than ${MAX_QUOTE_BYTES} bytes is no DCAP quote`);
   const signatureData = readSignatureData(reader.take(length));
   if (!isZero(reader.take(reader.remaining))) throw malformed("bytes other than zero follow the quote");
   return { version, reportVersion, userData, claimed, signed, ...signatureData };
@@ -72,7 +77,12 @@ export function parseQuote(bytes: Uint8Array): TdxQuote {
 /** CBOR tags 18 (COSE_Sign1) and 61 (CWT), or an untagged array of four; no DCAP quote begins with them. */
 function looksLikeToken(bytes: Uint8Array): boolean {
   const [first, second] = bytes;
-  return first === 0xd2 || first === 0x84 || (first === 0xd8 && second === 61) || (bytes.length > MAX_QUOTE_BYTES && first !== 4 && first !== 5);
+  return (
+    first === 0xd2 ||
+    first === 0x84 ||
+    (first === 0xd8 && second === 61) ||
+    (bytes.length > MAX_QUOTE_BYTES && first !== 4 && first !== 5)
+  );
 }
 
 function readHeader(reader: ByteReader): { version: 4 | 5; userData: Uint8Array } {
@@ -91,13 +101,17 @@ function readHeader(reader: ByteReader): { version: 4 | 5; userData: Uint8Array 
 function readBodyDescriptor(reader: ByteReader): TdReportVersion {
   const type = reader.u16();
   const version = BODY_VERSIONS[type];
-  if (version === undefined) throw malformed(`a quote body of type ${type}; only TD reports of TDX 1.0 (type 2) and 1.5 (type 3) are read here`);
+  if (version === undefined)
+    throw malformed(`a quote body of type ${type}; only TD reports of TDX 1.0 (type 2) and 1.5 (type 3) are read here`);
   const size = reader.u32();
   if (size !== TD_REPORT_BYTES[version]) throw malformed(`a TD report ${version} of ${size} bytes`);
   return version;
 }
 
-type SignatureData = Pick<TdxQuote, "signature" | "attestationKey" | "qeReport" | "qeReportSignature" | "qeAuthenticationData" | "certification">;
+type SignatureData = Pick<
+  TdxQuote,
+  "signature" | "attestationKey" | "qeReport" | "qeReportSignature" | "qeAuthenticationData" | "certification"
+>;
 
 // Every length inside has to use up exactly what is around it: bytes nobody reads could mean something to somebody else.
 function readSignatureData(bytes: Uint8Array): SignatureData {
@@ -105,7 +119,8 @@ function readSignatureData(bytes: Uint8Array): SignatureData {
   const signature = reader.take(SIGNATURE_BYTES);
   const attestationKey = reader.take(KEY_BYTES);
   const type = reader.u16();
-  if (type !== CERTIFICATION_QE_REPORT) throw malformed(`certification data of type ${type} where the quoting enclave's report (6) is due`);
+  if (type !== CERTIFICATION_QE_REPORT)
+    throw malformed(`certification data of type ${type} where the quoting enclave's report (6) is due`);
   const inner = new ByteReader(reader.take(reader.u32()), "the quote's certification data", "little");
   reader.end();
   const qeReport = inner.take(QE_REPORT_BYTES);

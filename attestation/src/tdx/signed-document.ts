@@ -41,7 +41,11 @@ const SIGNER_PATH = 2;
  *
  * @returns the document when its signature holds; what else is wrong with it is a failed check.
  */
-export async function verifyDocument<T extends DatedDocument>(context: CollateralContext, kind: DocumentKind<T>, document: SignedDocument | null): Promise<T | null> {
+export async function verifyDocument<T extends DatedDocument>(
+  context: CollateralContext,
+  kind: DocumentKind<T>,
+  document: SignedDocument | null,
+): Promise<T | null> {
   const { recorder, policy, at } = context;
   const { name } = kind;
   if (document === null) {
@@ -49,39 +53,84 @@ export async function verifyDocument<T extends DatedDocument>(context: Collatera
     return null;
   }
   if (!(await checkSigner(context, name, document))) return null;
-  const content = recorder.attempt(`${name} format`, "EVIDENCE_COLLATERAL_INVALID", "read from the signed bytes", () => kind.parse(document.bytes));
+  const content = recorder.attempt(`${name} format`, "EVIDENCE_COLLATERAL_INVALID", "read from the signed bytes", () =>
+    kind.parse(document.bytes),
+  );
   if (content === null) return null;
   const { issueDate, nextUpdate, tcbEvaluationDataNumber } = content;
   const span = `issued ${issueDate.toISOString()}, next update ${nextUpdate.toISOString()}`;
-  recorder.require(`${name} freshness`, at >= issueDate && at <= nextUpdate, "EVIDENCE_EXPIRED", span, `${span}: stale at ${at.toISOString()}`);
+  recorder.require(
+    `${name} freshness`,
+    at >= issueDate && at <= nextUpdate,
+    "EVIDENCE_EXPIRED",
+    span,
+    `${span}: stale at ${at.toISOString()}`,
+  );
   const { minimum_evaluation_number: minimum } = policy.tcb;
   const number = `TCB evaluation ${tcbEvaluationDataNumber}`;
-  recorder.require(`${name} evaluation`, tcbEvaluationDataNumber >= minimum, "EVIDENCE_COLLATERAL_INVALID", number, `${number} is below ${minimum}`);
+  recorder.require(
+    `${name} evaluation`,
+    tcbEvaluationDataNumber >= minimum,
+    "EVIDENCE_COLLATERAL_INVALID",
+    number,
+    `${number} is below ${minimum}`,
+  );
   return content;
 }
 
-async function checkSigner({ crypto, recorder, collateral, policy, at }: CollateralContext, name: string, document: SignedDocument): Promise<boolean> {
+async function checkSigner(
+  { crypto, recorder, collateral, policy, at }: CollateralContext,
+  name: string,
+  document: SignedDocument,
+): Promise<boolean> {
   const candidates = collateral.certificates.filter(maySign);
   if (candidates.length === 0) {
     recorder.notPerformed(`${name} signature`, "absent: no TCB signing certificate was given");
     return false;
   }
   const leaf = await findSigner(crypto, candidates, document, at);
-  recorder.require(`${name} signature`, leaf !== null, "EVIDENCE_COLLATERAL_INVALID", "signed by a TCB signing certificate", "no TCB signing certificate that was given signed these bytes");
+  recorder.require(
+    `${name} signature`,
+    leaf !== null,
+    "EVIDENCE_COLLATERAL_INVALID",
+    "signed by a TCB signing certificate",
+    "no TCB signing certificate that was given signed these bytes",
+  );
   if (leaf === null) return false;
   const anchors = sgxRootAnchors(policy.trust_anchors);
-  const path = await checkChain(crypto, recorder, { name: `${name} signer`, leaf, intermediates: collateral.certificates, anchors, at, lists: collateral.revocationLists, staleLists: policy.stale_lists });
+  const path = await checkChain(crypto, recorder, {
+    name: `${name} signer`,
+    leaf,
+    intermediates: collateral.certificates,
+    anchors,
+    at,
+    lists: collateral.revocationLists,
+    staleLists: policy.stale_lists,
+  });
   if (path === null) return false;
-  return recorder.require(`${name} signer issuer`, path.length === SIGNER_PATH, "EVIDENCE_CHAIN_INVALID", "the root itself issued it", "the root did not issue it itself");
+  return recorder.require(
+    `${name} signer issuer`,
+    path.length === SIGNER_PATH,
+    "EVIDENCE_CHAIN_INVALID",
+    "the root itself issued it",
+    "the root did not issue it itself",
+  );
 }
 
 /** A PCK certificate signs reports and an authority signs certificates: neither may sign collateral. */
 function maySign(certificate: Certificate): boolean {
-  return !certificate.isCa && certificate.extension(SGX_EXTENSION) === undefined && certificate.commonName === SIGNER_NAME;
+  return (
+    !certificate.isCa && certificate.extension(SGX_EXTENSION) === undefined && certificate.commonName === SIGNER_NAME
+  );
 }
 
 /** Renewed signing certificates share one key: one that is valid at the time comes first. */
-async function findSigner(crypto: VerifierCrypto, candidates: readonly Certificate[], document: SignedDocument, at: Date): Promise<Certificate | null> {
+async function findSigner(
+  crypto: VerifierCrypto,
+  candidates: readonly Certificate[],
+  document: SignedDocument,
+  at: Date,
+): Promise<Certificate | null> {
   const valid = ({ notBefore, notAfter }: Certificate): boolean => at >= notBefore && at <= notAfter;
   for (const leaf of [...candidates.filter(valid), ...candidates.filter((one) => !valid(one))]) {
     if (await verifyP256(crypto, { spki: leaf.spki }, document.signature, document.bytes)) return leaf;

@@ -36,7 +36,11 @@ export interface TcbSubject extends Pick<TdReport, "teeTcbSvn" | "teeTcbSvn2"> {
  * Finds the level of every part and converges their statuses; `below` names a part that is below every level. A TDX 1.5
  * report has two lists of security versions, from the TD's launch and of now, and both have to be at a level.
  */
-export function convergeTcb(info: TcbInfo, identity: QeIdentity, { teeTcbSvn, teeTcbSvn2, pck, qe }: TcbSubject): TcbAppraisal | { readonly below: string } {
+export function convergeTcb(
+  info: TcbInfo,
+  identity: QeIdentity,
+  { teeTcbSvn, teeTcbSvn2, pck, qe }: TcbSubject,
+): TcbAppraisal | { readonly below: string } {
   const launched = matchSvn(info, pck, teeTcbSvn);
   if ("below" in launched) return launched;
   const current = teeTcbSvn2 === null || bytesEqual(teeTcbSvn, teeTcbSvn2) ? null : matchSvn(info, pck, teeTcbSvn2);
@@ -44,11 +48,21 @@ export function convergeTcb(info: TcbInfo, identity: QeIdentity, { teeTcbSvn, te
   const qeLevel = matchQe(identity, qe.isvSvn);
   if (qeLevel === null) return { below: "the quoting enclave" };
 
-  const qeStatus: ComponentStatus = qeLevel.tcbStatus === "UpToDate" || qeLevel.tcbStatus === "Revoked" ? qeLevel.tcbStatus : "OutOfDate";
+  const qeStatus: ComponentStatus =
+    qeLevel.tcbStatus === "UpToDate" || qeLevel.tcbStatus === "Revoked" ? qeLevel.tcbStatus : "OutOfDate";
   const atLaunch = converge(launched.status, qeStatus);
   const parts: TcbPart[] = [
     ...launched.parts,
-    ...(current === null ? [] : [{ part: "TDX module that runs now", status: current.status, tcbDate: oldestDate(current.parts), advisoryIds: current.parts.flatMap(({ advisoryIds }) => advisoryIds) } as const]),
+    ...(current === null
+      ? []
+      : [
+          {
+            part: "TDX module that runs now",
+            status: current.status,
+            tcbDate: oldestDate(current.parts),
+            advisoryIds: current.parts.flatMap(({ advisoryIds }) => advisoryIds),
+          } as const,
+        ]),
     { part: "quoting enclave", status: qeStatus, tcbDate: qeLevel.tcbDate, advisoryIds: qeLevel.advisoryIDs },
   ];
   return {
@@ -61,16 +75,30 @@ export function convergeTcb(info: TcbInfo, identity: QeIdentity, { teeTcbSvn, te
 }
 
 /** The levels of platform and TDX module by one list of TDX security versions. */
-function matchSvn(info: TcbInfo, pck: PckPlatform, teeTcbSvn: Uint8Array): { readonly status: TcbStatus; readonly parts: readonly TcbPart[] } | { readonly below: string } {
+function matchSvn(
+  info: TcbInfo,
+  pck: PckPlatform,
+  teeTcbSvn: Uint8Array,
+): { readonly status: TcbStatus; readonly parts: readonly TcbPart[] } | { readonly below: string } {
   const level = matchPlatform(info, pck, teeTcbSvn);
   if (level === null) return { below: "the platform" };
-  const platform: TcbPart = { part: "platform", status: level.tcbStatus, tcbDate: level.tcbDate, advisoryIds: level.advisoryIDs };
+  const platform: TcbPart = {
+    part: "platform",
+    status: level.tcbStatus,
+    tcbDate: level.tcbDate,
+    advisoryIds: level.advisoryIDs,
+  };
   const found = moduleOf(info, teeTcbSvn);
   if (found === null) return { below: "the TDX module" };
   if (found.identity === null) return { status: platform.status, parts: [platform] };
   const own = matchModule(found.identity, teeTcbSvn);
   if (own === null) return { below: "the TDX module" };
-  const module: TcbPart = { part: "TDX module", status: own.tcbStatus, tcbDate: own.tcbDate, advisoryIds: own.advisoryIDs };
+  const module: TcbPart = {
+    part: "TDX module",
+    status: own.tcbStatus,
+    tcbDate: own.tcbDate,
+    advisoryIds: own.advisoryIDs,
+  };
   return { status: converge(level.tcbStatus, own.tcbStatus), parts: [platform, module] };
 }
 

@@ -34,7 +34,9 @@ export const hexBytes = (length: number) =>
     });
 
 const advisories = z.array(z.string().max(64)).max(MAX_LIST).default([]);
-const components = z.array(z.object({ svn: z.int().min(0).max(0xff) }).transform(({ svn }) => svn)).length(TCB_COMPONENTS);
+const components = z
+  .array(z.object({ svn: z.int().min(0).max(0xff) }).transform(({ svn }) => svn))
+  .length(TCB_COMPONENTS);
 
 const moduleSchema = { mrsigner: hexBytes(48), attributes: hexBytes(8), attributesMask: hexBytes(8) };
 
@@ -42,7 +44,14 @@ const moduleIdentity = z.object({
   id: z.string().max(16),
   ...moduleSchema,
   tcbLevels: z
-    .array(z.object({ tcb: z.object({ isvsvn: z.int().min(0).max(0xff) }), tcbDate: instant, tcbStatus: z.enum(["UpToDate", "OutOfDate", "Revoked"]), advisoryIDs: advisories }))
+    .array(
+      z.object({
+        tcb: z.object({ isvsvn: z.int().min(0).max(0xff) }),
+        tcbDate: instant,
+        tcbStatus: z.enum(["UpToDate", "OutOfDate", "Revoked"]),
+        advisoryIDs: advisories,
+      }),
+    )
     .min(1)
     .max(MAX_LIST),
 });
@@ -60,8 +69,14 @@ const tcbInfoSchema = z.object({
   version: z.literal(3),
   issueDate: instant,
   nextUpdate: instant,
-  fmspc: z.string().regex(/^[0-9a-fA-F]{12}$/).toLowerCase(),
-  pceId: z.string().regex(/^[0-9a-fA-F]{4}$/).toLowerCase(),
+  fmspc: z
+    .string()
+    .regex(/^[0-9a-fA-F]{12}$/)
+    .toLowerCase(),
+  pceId: z
+    .string()
+    .regex(/^[0-9a-fA-F]{4}$/)
+    .toLowerCase(),
   tcbType: z.literal(0),
   tcbEvaluationDataNumber: z.int().min(0),
   tdxModule: z.object(moduleSchema),
@@ -84,5 +99,8 @@ export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: s
   const result = schema.safeParse(parseJson(untrusted(bytes), DOCUMENT_LIMITS));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new CmcpError("EVIDENCE_COLLATERAL_INVALID", `${what} is not as Intel documents it at ${issue?.path.join(".") ?? "its top"}`);
+  throw new CmcpError(
+    "EVIDENCE_COLLATERAL_INVALID",
+    `${what} is not as Intel documents it at ${issue?.path.join(".") ?? "its top"}`,
+  );
 }

@@ -33,7 +33,9 @@ export function matchPlatform(info: TcbInfo, platform: PckPlatform, teeTcbSvn: U
   // A module with a version of its own has its own levels; its two numbers count there.
   const from = (teeTcbSvn[MODULE_VERSION] ?? 0) > 0 ? MICROCODE_SVN : MODULE_SVN;
   const fits = ({ tcb }: TcbLevel): boolean =>
-    reaches(platform.components, tcb.sgxtcbcomponents) && platform.pceSvn >= tcb.pcesvn && reaches(teeTcbSvn, tcb.tdxtcbcomponents, from);
+    reaches(platform.components, tcb.sgxtcbcomponents) &&
+    platform.pceSvn >= tcb.pcesvn &&
+    reaches(teeTcbSvn, tcb.tdxtcbcomponents, from);
   return sortedLevels(info.tcbLevels).find(fits) ?? null;
 }
 
@@ -43,7 +45,10 @@ function identityOf(info: TcbInfo, version: number): TdxModuleIdentity | undefin
 }
 
 /** Which module the quote was made under: the one without a version, an identity, or none that Intel knows. */
-export function moduleOf(info: TcbInfo, teeTcbSvn: Uint8Array): { readonly module: TdxModule; readonly identity: TdxModuleIdentity | null } | null {
+export function moduleOf(
+  info: TcbInfo,
+  teeTcbSvn: Uint8Array,
+): { readonly module: TdxModule; readonly identity: TdxModuleIdentity | null } | null {
   const version = teeTcbSvn[MODULE_VERSION] ?? 0;
   if (version === 0) return { module: info.tdxModule, identity: null };
   const identity = identityOf(info, version);
@@ -56,11 +61,16 @@ interface IsvLevel {
 
 /** The highest level at or below a security version number. */
 function levelAt<Level extends IsvLevel>(levels: readonly Level[], isvSvn: number): Level | null {
-  return levels.toSorted((left, right) => right.tcb.isvsvn - left.tcb.isvsvn).find(({ tcb }) => isvSvn >= tcb.isvsvn) ?? null;
+  return (
+    levels.toSorted((left, right) => right.tcb.isvsvn - left.tcb.isvsvn).find(({ tcb }) => isvSvn >= tcb.isvsvn) ?? null
+  );
 }
 
 /** The module's level by its security version number; `null` when it is below all. */
-export function matchModule(identity: TdxModuleIdentity, teeTcbSvn: Uint8Array): TdxModuleIdentity["tcbLevels"][number] | null {
+export function matchModule(
+  identity: TdxModuleIdentity,
+  teeTcbSvn: Uint8Array,
+): TdxModuleIdentity["tcbLevels"][number] | null {
   return levelAt(identity.tcbLevels, teeTcbSvn[MODULE_SVN] ?? 0);
 }
 

@@ -27,7 +27,8 @@ test("a revoked component revokes, a current one changes nothing", () => {
 });
 
 test("converging never makes anything better", () => {
-  const worst = (status: (typeof TCB_STATUSES)[number]): number => (status === "Revoked" ? 2 : isCurrent(status) ? 0 : 1);
+  const worst = (status: (typeof TCB_STATUSES)[number]): number =>
+    status === "Revoked" ? 2 : isCurrent(status) ? 0 : 1;
   for (const status of TCB_STATUSES) {
     for (const component of ["UpToDate", "OutOfDate", "Revoked"] as const) {
       const result = converge(status, component);

@@ -30,7 +30,12 @@ export function needsConfiguration(status: TcbStatus): boolean {
   return CONFIGURATION.has(status);
 }
 
-const CURRENT: ReadonlySet<TcbStatus> = new Set<TcbStatus>(["UpToDate", "SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded"]);
+const CURRENT: ReadonlySet<TcbStatus> = new Set<TcbStatus>([
+  "UpToDate",
+  "SWHardeningNeeded",
+  "ConfigurationNeeded",
+  "ConfigurationAndSWHardeningNeeded",
+]);
 
 /** True when the level's firmware is the newest, whatever hardening or configuration it still asks for. */
 export function isCurrent(status: TcbStatus): boolean {
@@ -41,7 +46,10 @@ export function isCurrent(status: TcbStatus): boolean {
  * The status of a platform together with one of its components, TDX module or quoting enclave: the worse one wins
  * (Intel TDX DCAP quote verification, converging of TCB statuses).
  */
-export function converge<Status extends TcbStatus>(platform: Status, component: ComponentStatus): Status | "OutOfDate" | "OutOfDateConfigurationNeeded" | "Revoked" {
+export function converge<Status extends TcbStatus>(
+  platform: Status,
+  component: ComponentStatus,
+): Status | "OutOfDate" | "OutOfDateConfigurationNeeded" | "Revoked" {
   if (component === "Revoked") return "Revoked";
   if (component === "UpToDate" || !isCurrent(platform)) return platform;
   return needsConfiguration(platform) ? "OutOfDateConfigurationNeeded" : "OutOfDate";
@@ -58,5 +66,7 @@ export function converge<Status extends TcbStatus>(platform: Status, component: 
 export function convergeRelaunch(launched: TcbStatus, current: TcbStatus): TcbStatus {
   if (!isCurrent(current)) return converge(launched, current === "Revoked" ? "Revoked" : "OutOfDate");
   if (launched !== "OutOfDate" && launched !== "OutOfDateConfigurationNeeded") return launched;
-  return needsConfiguration(launched) || needsConfiguration(current) ? "RelaunchAdvisedConfigurationNeeded" : "RelaunchAdvised";
+  return needsConfiguration(launched) || needsConfiguration(current)
+    ? "RelaunchAdvisedConfigurationNeeded"
+    : "RelaunchAdvised";
 }

@@ -26,7 +26,13 @@ export interface VerifiedTdxQuote extends AuthenticTdxQuote {
   readonly tcb: TcbAppraisal | null;
 }
 
-const NO_COLLATERAL: TdxCollateral = { tcbInfo: null, qeIdentity: null, revocationLists: [], certificates: [], pckChain: [] };
+const NO_COLLATERAL: TdxCollateral = {
+  tcbInfo: null,
+  qeIdentity: null,
+  revocationLists: [],
+  certificates: [],
+  pckChain: [],
+};
 
 /**
  * Verifies a TDX quote at a point in time and appraises it by a policy. Never throws for anything in the evidence:
@@ -34,23 +40,40 @@ const NO_COLLATERAL: TdxCollateral = { tcbInfo: null, qeIdentity: null, revocati
  *
  * Source: Intel TDX DCAP Quoting Library API, appendix A.3; quote verification of Intel SGX/TDX DCAP.
  */
-export async function verifyTdx(input: TdxInput, policy: TdxPolicy, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedTdxQuote>> {
+export async function verifyTdx(
+  input: TdxInput,
+  policy: TdxPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedTdxQuote>> {
   const recorder = new CheckRecorder();
   const bytes = Uint8Array.from(input.quote);
-  const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TDX quote of version 4 or 5", () => parseQuote(bytes));
+  const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TDX quote of version 4 or 5", () =>
+    parseQuote(bytes),
+  );
   const given = input.collateral ?? [];
-  const collateral = given.length === 0 ? NO_COLLATERAL : recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "collateral was read", () => parseCollateral(given));
-  const authentic = quote === null ? null : await authenticate(crypto, recorder, quote, collateral ?? NO_COLLATERAL, policy, at);
+  const collateral =
+    given.length === 0
+      ? NO_COLLATERAL
+      : recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "collateral was read", () =>
+          parseCollateral(given),
+        );
+  const authentic =
+    quote === null ? null : await authenticate(crypto, recorder, quote, collateral ?? NO_COLLATERAL, policy, at);
   if (authentic === null) {
     recorder.notPerformed("appraisal", "nothing in a quote that is not authentic means anything");
     return { verified: null, checks: recorder.checks };
   }
   const appraisal = new CheckRecorder();
   appraiseDebug(appraisal, authentic);
-  const tcb = await appraiseTcb({ crypto, recorder: appraisal, collateral: collateral ?? NO_COLLATERAL, policy, at }, authentic);
+  const tcb = await appraiseTcb(
+    { crypto, recorder: appraisal, collateral: collateral ?? NO_COLLATERAL, policy, at },
+    authentic,
+  );
   appraiseTd(appraisal, authentic, policy, input);
   await checkEventLog(crypto, appraisal, authentic, input.eventLog, policy.event_log);
-  if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
+  if (policy.authenticity_only)
+    for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
   return { verified: { ...authentic, tcb: policy.authenticity_only ? null : tcb }, checks: recorder.checks };
 }

@@ -6,7 +6,8 @@ x509.cryptoProvider.set(webcrypto);
 
 type KeyPair = webcrypto.CryptoKeyPair;
 /** An extension for a test certificate or list: object identifier, critical, content of its OCTET STRING. */
-export const extension = (oid: string, critical: boolean, value: Uint8Array): x509.Extension => new x509.Extension(oid, critical, Uint8Array.from(value));
+export const extension = (oid: string, critical: boolean, value: Uint8Array): x509.Extension =>
+  new x509.Extension(oid, critical, Uint8Array.from(value));
 
 /** Validity of everything made here unless said otherwise. */
 export const FROM = new Date("2025-01-01T00:00:00Z");
@@ -66,7 +67,6 @@ export async function issue(wish: CertificateWish, by?: Issued): Promise<Issued>
   });
   return { der: new Uint8Array(certificate.rawData), name: wish.subject, keys };
 }
-
 
 /** What a test revocation list is to be. */
 export interface ListWish {

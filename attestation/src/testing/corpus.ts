@@ -16,7 +16,8 @@ export function corpusCertificates(): readonly CorpusItem[] {
   const folder = sharedFolder();
   if (folder === null) return [];
   const found = new Map<string, CorpusItem>();
-  const add = (file: string, bytes: Uint8Array): void => void found.set(Buffer.from(bytes).toString("base64"), { file, der: Uint8Array.from(bytes) });
+  const add = (file: string, bytes: Uint8Array): void =>
+    void found.set(Buffer.from(bytes).toString("base64"), { file, der: Uint8Array.from(bytes) });
   for (const entry of readdirSync(join(folder, "evidence"), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath, entry.name).slice(folder.length + 1);
@@ -24,7 +25,8 @@ export function corpusCertificates(): readonly CorpusItem[] {
     if (file.endsWith(".der") || file.endsWith("pckcrl")) add(file, bytes);
     const text = Buffer.from(bytes).toString("latin1").replaceAll(String.raw`\n`, "\n");
     for (const [, body = ""] of text.matchAll(PEM)) add(file, Buffer.from(body, "base64"));
-    for (const [, hex = ""] of text.matchAll(/"(?:root_ca_crl|pck_crl)"\s*:\s*"([0-9a-fA-F]+)"/g)) add(file, fromHex(hex) ?? new Uint8Array());
+    for (const [, hex = ""] of text.matchAll(/"(?:root_ca_crl|pck_crl)"\s*:\s*"([0-9a-fA-F]+)"/g))
+      add(file, fromHex(hex) ?? new Uint8Array());
   }
   return [...found.values()];
 }

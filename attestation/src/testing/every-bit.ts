@@ -8,7 +8,11 @@ export function flipBit(bytes: Uint8Array, bit: number): Uint8Array<ArrayBuffer>
 }
 
 /** Runs a check for the copy of these bytes with each single bit of the region flipped; first byte and the one behind the last. */
-export async function everyBit(bytes: Uint8Array, [first, end]: readonly [number, number], check: (changed: Uint8Array<ArrayBuffer>, bit: number) => Promise<void>): Promise<void> {
+export async function everyBit(
+  bytes: Uint8Array,
+  [first, end]: readonly [number, number],
+  check: (changed: Uint8Array<ArrayBuffer>, bit: number) => Promise<void>,
+): Promise<void> {
   for (let bit = first * 8; bit < end * 8; bit += AT_ONCE) {
     const bits = Array.from({ length: Math.min(AT_ONCE, end * 8 - bit) }, (_, index) => bit + index);
     await Promise.all(bits.map(async (one) => await check(flipBit(bytes, one), one)));

@@ -33,11 +33,25 @@ export interface ShownByQuote {
 }
 
 /** Appraises a quote whose signature holds, and the registers and log beside it. */
-export async function appraiseQuote(crypto: VerifierCrypto, recorder: CheckRecorder, quote: ParsedQuote, signature: ParsedSignature, evidence: Pick<TpmEvidence, "registers" | "eventLog">, policy: QuotePolicy, expected: QuoteExpectations): Promise<ShownByQuote> {
+export async function appraiseQuote(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  quote: ParsedQuote,
+  signature: ParsedSignature,
+  evidence: Pick<TpmEvidence, "registers" | "eventLog">,
+  policy: QuotePolicy,
+  expected: QuoteExpectations,
+): Promise<ShownByQuote> {
   await checkQualifyingData(crypto, recorder, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);
   const banks = checkSelection(recorder, quote.selections, policy) ?? [];
-  const proven = await checkRegisters(crypto, recorder, quote.selections, { hash: signature.hash, pcrDigest: quote.pcrDigest }, evidence.registers);
+  const proven = await checkRegisters(
+    crypto,
+    recorder,
+    quote.selections,
+    { hash: signature.hash, pcrDigest: quote.pcrDigest },
+    evidence.registers,
+  );
   checkMeasurement(recorder, quote.pcrDigest, [expected.measurements ?? [], policy.measurements]);
   checkRegisterValues(recorder, banks, proven ?? new Map(), policy);
   await checkLaunchDigest(crypto, recorder, banks, proven, expected.launchDigest);
@@ -48,7 +62,17 @@ export async function appraiseQuote(crypto: VerifierCrypto, recorder: CheckRecor
 function checkMeasurement(recorder: CheckRecorder, pcrDigest: Uint8Array, lists: readonly (readonly string[])[]): void {
   const digest = toHex(pcrDigest);
   const given = lists.filter((list) => list.length > 0);
-  if (given.length === 0) return recorder.notPerformed("measurement", `no accepted measurement was given; the digest over the registers is ${digest}`);
+  if (given.length === 0)
+    return recorder.notPerformed(
+      "measurement",
+      `no accepted measurement was given; the digest over the registers is ${digest}`,
+    );
   const accepted = given.every((list) => list.some((one) => one.toLowerCase() === digest));
-  recorder.require("measurement", accepted, "EVIDENCE_MEASUREMENT_MISMATCH", digest, `${digest} is not an accepted measurement`);
+  recorder.require(
+    "measurement",
+    accepted,
+    "EVIDENCE_MEASUREMENT_MISMATCH",
+    digest,
+    `${digest} is not an accepted measurement`,
+  );
 }

@@ -32,7 +32,10 @@ test("what is no quote of a TPM is refused", () => {
   assert.throws(() => parseQuote(sampleAttest({ type: 0x8017 })), MALFORMED(/another kind/));
   assert.throws(() => parseQuote(sampleAttest({ safe: 2 })), MALFORMED(/neither yes nor no/));
   assert.throws(() => parseQuote(sampleAttest({ extraData: Buffer.alloc(67) })), MALFORMED(/a field of 67 bytes/));
-  assert.throws(() => parseQuote(sampleAttest({ selections: Array.from({ length: 17 }, () => [0xb, [0]] as const) })), MALFORMED(/17 selections/));
+  assert.throws(
+    () => parseQuote(sampleAttest({ selections: Array.from({ length: 17 }, () => [0xb, [0]] as const) })),
+    MALFORMED(/17 selections/),
+  );
   assert.throws(() => parseQuote(Buffer.concat([sampleAttest({}), Buffer.of(0)])), MALFORMED(/bytes too many/));
   assert.throws(() => parseQuote(Buffer.alloc(MAX_QUOTE_BYTES + 1)), MALFORMED(/more than 2048/));
   assert.throws(() => parseQuote(new Uint8Array()), MALFORMED(/truncated/));
@@ -42,7 +45,13 @@ test("what is no quote of a TPM is refused", () => {
 });
 
 test("random bytes and cut or changed quotes are parsed or refused, never anything else", () => {
-  const quote = sampleAttest({ extraData: Buffer.alloc(32, 1), selections: [[0xb, [0, 7, 23]], [0xc, [8]]] });
+  const quote = sampleAttest({
+    extraData: Buffer.alloc(32, 1),
+    selections: [
+      [0xb, [0, 7, 23]],
+      [0xc, [8]],
+    ],
+  });
   const settled = (bytes: Uint8Array): void => {
     try {
       assert.ok(parseQuote(bytes).signed.length > 0);
@@ -52,11 +61,16 @@ test("random bytes and cut or changed quotes are parsed or refused, never anythi
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), settled));
   fc.assert(
-    fc.property(fc.nat(quote.length - 1), fc.integer({ min: 0, max: 255 }), fc.nat(quote.length), (at, byte, length) => {
-      const changed = Uint8Array.from(quote);
-      changed[at] = byte;
-      settled(changed);
-      settled(changed.subarray(0, length));
-    }),
+    fc.property(
+      fc.nat(quote.length - 1),
+      fc.integer({ min: 0, max: 255 }),
+      fc.nat(quote.length),
+      (at, byte, length) => {
+        const changed = Uint8Array.from(quote);
+        changed[at] = byte;
+        settled(changed);
+        settled(changed.subarray(0, length));
+      },
+    ),
   );
 });

@@ -64,7 +64,12 @@ export function parseQuote(bytes: Uint8Array): ParsedQuote {
   if (reader.u16() !== ST_ATTEST_QUOTE) throw malformed("another kind of attestation than a quote");
   const qualifiedSigner = sized(reader);
   const extraData = sized(reader);
-  const clockInfo = { clock: reader.u64(), resetCount: reader.u32(), restartCount: reader.u32(), safe: yesNo(reader.u8()) };
+  const clockInfo = {
+    clock: reader.u64(),
+    resetCount: reader.u32(),
+    restartCount: reader.u32(),
+    safe: yesNo(reader.u8()),
+  };
   const firmwareVersion = reader.u64();
   const selections = readSelections(reader);
   const pcrDigest = sized(reader);
@@ -74,7 +79,8 @@ export function parseQuote(bytes: Uint8Array): ParsedQuote {
 
 /** True for bytes that begin as a quote does, bare or with its length before it. */
 export function looksLikeQuote(bytes: Uint8Array): boolean {
-  const begins = (at: number): boolean => bytes.length >= at + 4 && new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0) === GENERATED;
+  const begins = (at: number): boolean =>
+    bytes.length >= at + 4 && new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0) === GENERATED;
   return begins(0) || begins(2);
 }
 
@@ -116,6 +122,7 @@ function readSelections(reader: ByteReader): readonly PcrSelection[] {
 /** Part 2, section 10.6.1: bit n of byte m stands for register 8·m + n. */
 export function registersOf(bitmap: Uint8Array): readonly number[] {
   const registers: number[] = [];
-  for (const [byte, bits] of bitmap.entries()) for (let bit = 0; bit < 8; bit += 1) if (((bits >> bit) & 1) === 1) registers.push(8 * byte + bit);
+  for (const [byte, bits] of bitmap.entries())
+    for (let bit = 0; bit < 8; bit += 1) if (((bits >> bit) & 1) === 1) registers.push(8 * byte + bit);
   return registers;
 }

@@ -2,10 +2,26 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import type { Check } from "../appraisal/check.ts";
-import { CA_USES, FROM, issue, issueList, NOW, SIGNS_DATA, type CertificateWish, type Issued } from "../testing/authority.ts";
+import {
+  CA_USES,
+  FROM,
+  issue,
+  issueList,
+  NOW,
+  SIGNS_DATA,
+  type CertificateWish,
+  type Issued,
+} from "../testing/authority.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import { STRICT_TPM_POLICY } from "./policy.ts";
-import { ATTESTATION_KEY_ATTRIBUTES, sampleEvidence, sampleKey, samplePublicArea, sha256Hex, type SampleKey } from "./testing/sample-quote.ts";
+import {
+  ATTESTATION_KEY_ATTRIBUTES,
+  sampleEvidence,
+  sampleKey,
+  samplePublicArea,
+  sha256Hex,
+  type SampleKey,
+} from "./testing/sample-quote.ts";
 import { verifyTpm } from "./verify.ts";
 
 const KEY = sampleKey("ecdsa");
@@ -29,13 +45,24 @@ async function certify(root: Issued, wish: Partial<CertificateWish> = {}): Promi
   return (await issue({ subject: "CN=key", uses: SIGNS_DATA, keys: await keysOf(KEY), ...wish }, root)).der;
 }
 
-async function checksOf(evidence: Partial<TpmEvidence>, roots: readonly string[], lists: readonly Uint8Array[] = [], at: Date = NOW): Promise<{ readonly authentic: boolean; readonly checks: readonly Check[] }> {
+async function checksOf(
+  evidence: Partial<TpmEvidence>,
+  roots: readonly string[],
+  lists: readonly Uint8Array[] = [],
+  at: Date = NOW,
+): Promise<{ readonly authentic: boolean; readonly checks: readonly Check[] }> {
   const policy = { ...STRICT_TPM_POLICY, root_key_sha256: [...roots], selections: [[0]] };
-  const { verified, checks } = await verifyTpm({ evidence: { ...sampleEvidence(KEY, VALUES), ...evidence }, revocationLists: lists }, policy, at, webcrypto);
+  const { verified, checks } = await verifyTpm(
+    { evidence: { ...sampleEvidence(KEY, VALUES), ...evidence }, revocationLists: lists },
+    policy,
+    at,
+    webcrypto,
+  );
   return { authentic: verified !== null, checks };
 }
 
-const failures = (checks: readonly Check[]): string[] => checks.filter(({ status }) => status === "failed").map(({ name, code }) => `${name}: ${code ?? ""}`);
+const failures = (checks: readonly Check[]): string[] =>
+  checks.filter(({ status }) => status === "failed").map(({ name, code }) => `${name}: ${code ?? ""}`);
 
 test("a key whose certificate leads to a pinned root is bound", async () => {
   const { root, spki } = await authority();
@@ -81,14 +108,26 @@ test("a certificate for something else than an attestation key binds nothing", a
 test("a revoked or expired certificate is reported", async () => {
   const { root, spki } = await authority();
   const certificates = [await certify(root, { serial: "1234" }), root.der];
-  const listed = async (serials: readonly string[], at: Date = NOW): Promise<string[]> => failures((await checksOf({ certificates }, [spki], [await issueList(root, { serials })], at)).checks);
+  const listed = async (serials: readonly string[], at: Date = NOW): Promise<string[]> =>
+    failures((await checksOf({ certificates }, [spki], [await issueList(root, { serials })], at)).checks);
   assert.deepEqual(await listed([]), []);
   assert.deepEqual(await listed(["1234"]), ["attestation key revocation: EVIDENCE_REVOKED"]);
   const unreadable = await checksOf({ certificates }, [spki], [Uint8Array.of(0x30, 0)]);
   assert.ok(!unreadable.authentic);
   assert.deepEqual(failures(unreadable.checks), ["revocation list format: EVIDENCE_COLLATERAL_INVALID"]);
   const list = await issueList(root);
-  assert.deepEqual(failures((await checksOf({ certificates }, [spki], Array.from({ length: 9 }, () => list))).checks), ["revocation list format: EVIDENCE_COLLATERAL_INVALID"]);
+  assert.deepEqual(
+    failures(
+      (
+        await checksOf(
+          { certificates },
+          [spki],
+          Array.from({ length: 9 }, () => list),
+        )
+      ).checks,
+    ),
+    ["revocation list format: EVIDENCE_COLLATERAL_INVALID"],
+  );
   const late = new Date(FROM.getTime() - 1);
   assert.ok((await listed([], late)).includes("attestation key validity: EVIDENCE_EXPIRED"));
 });
@@ -101,14 +140,22 @@ test("a public area must be that of a restricted signing key made in the TPM", a
   };
   assert.deepEqual(await outcome(ATTESTATION_KEY_ATTRIBUTES), []);
   // fixedTPM, fixedParent, sensitiveDataOrigin, restricted, sign; and decrypt, which must not be set.
-  for (const bit of [1, 4, 5, 16, 17, 18]) assert.deepEqual(await outcome(ATTESTATION_KEY_ATTRIBUTES ^ (1 << bit)), ["attestation key restrictions: EVIDENCE_POLICY_VIOLATION"], `bit ${bit}`);
+  for (const bit of [1, 4, 5, 16, 17, 18])
+    assert.deepEqual(
+      await outcome(ATTESTATION_KEY_ATTRIBUTES ^ (1 << bit)),
+      ["attestation key restrictions: EVIDENCE_POLICY_VIOLATION"],
+      `bit ${bit}`,
+    );
 });
 
 test("a key signs by the scheme it was made for, and by no other", async () => {
   const rsa = sampleKey("rsassa");
   const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [sha256Hex(rsa.spki)], selections: [[0]] };
   const outcome = async (made: SampleKey, signs: SampleKey): Promise<string[]> => {
-    const evidence = { ...sampleEvidence(signs, VALUES), attestationKey: samplePublicArea(made, ATTESTATION_KEY_ATTRIBUTES) };
+    const evidence = {
+      ...sampleEvidence(signs, VALUES),
+      attestationKey: samplePublicArea(made, ATTESTATION_KEY_ATTRIBUTES),
+    };
     return failures((await verifyTpm({ evidence }, policy, NOW, webcrypto)).checks);
   };
   assert.deepEqual(await outcome(rsa, rsa), []);

@@ -40,12 +40,19 @@ async function freshTpm(t: TestContext): Promise<(Swtpm & { source: TpmSource })
 }
 
 /** Verifies as a relying party does that enrolled the key before: no root certifies one that a software TPM made. */
-async function verified(evidence: Evidence, which: "quote" | "keyQuote", reportData: Uint8Array): Promise<{ checks: readonly Check[]; failed: string[]; accepted: boolean }> {
+async function verified(
+  evidence: Evidence,
+  which: "quote" | "keyQuote",
+  reportData: Uint8Array,
+): Promise<{ checks: readonly Check[]; failed: string[]; accepted: boolean }> {
   const { parts } = evidence;
   assert.ok(parts.provider === "tpm");
   const { tpm } = parts;
   const { key } = parseAttestationKey(tpm.attestationKey);
-  const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [createHash("sha256").update(key.spki).digest("hex")] };
+  const policy = {
+    ...STRICT_TPM_POLICY,
+    attestation_key_sha256: [createHash("sha256").update(key.spki).digest("hex")],
+  };
   const { verified, checks } = await verifyTpm(
     {
       evidence: {
@@ -64,7 +71,11 @@ async function verified(evidence: Evidence, which: "quote" | "keyQuote", reportD
     new Date(NOW),
     webcrypto,
   );
-  return { checks, failed: checks.filter(({ status }) => status === "failed").map(({ name }) => name), accepted: verified !== null };
+  return {
+    checks,
+    failed: checks.filter(({ status }) => status === "failed").map(({ name }) => name),
+    accepted: verified !== null,
+  };
 }
 
 test("what is collected the verifier accepts: both quotes, the launch register and the event log", async (t) => {
@@ -90,7 +101,8 @@ test("what is collected the verifier accepts: both quotes, the launch register a
   assert.deepEqual(full.failed, []);
   assert.ok(full.accepted);
   const passed = full.checks.filter(({ status }) => status === "passed").map(({ name }) => name);
-  for (const name of ["report data", "PCR selection", "PCR digest", "launch digest", "measurement"]) assert.ok(passed.includes(name), name);
+  for (const name of ["report data", "PCR selection", "PCR digest", "launch digest", "measurement"])
+    assert.ok(passed.includes(name), name);
   const thumbprint = await verified(evidence, "keyQuote", REPORT_DATA.slice(0, 32));
   assert.deepEqual(thumbprint.failed, []);
 
@@ -102,8 +114,16 @@ test("the measurement is the digest of the quoted registers and does not move wi
   const swtpm = await freshTpm(t);
   if (swtpm === undefined) return;
   const first = await collectTpm(REPORT_DATA, NOW, { ...swtpm.source, eventLogPath: join(folder, "none") });
-  const second = await collectTpm(REPORT_DATA.with(0, 99), NOW, { ...swtpm.source, eventLogPath: join(folder, "none") });
-  assert.equal(first.measurement, `sha256:${createHash("sha256").update(new Uint8Array(32 * 15)).digest("hex")}`);
+  const second = await collectTpm(REPORT_DATA.with(0, 99), NOW, {
+    ...swtpm.source,
+    eventLogPath: join(folder, "none"),
+  });
+  assert.equal(
+    first.measurement,
+    `sha256:${createHash("sha256")
+      .update(new Uint8Array(32 * 15))
+      .digest("hex")}`,
+  );
   assert.equal(second.measurement, first.measurement);
   assert.ok(first.parts.provider === "tpm" && first.parts.tpm.eventLog === null);
   await assert.rejects(collectTpm(REPORT_DATA.subarray(1), NOW, swtpm.source), { code: "INTERNAL" });
@@ -150,5 +170,8 @@ test("registers that change between reading and quoting are read again, and not 
   const digest = toHex(evidence.parts.tpm.quote.attest.slice(-32));
   assert.equal(evidence.measurement, `sha256:${digest}`);
   assert.equal(toHex(evidence.parts.tpm.keyQuote.attest.slice(-32)), digest);
-  await assert.rejects(collectTpm(REPORT_DATA, NOW, meddling(99)), { code: "ATTESTATION_REPORT_UNAVAILABLE", message: /changed/ });
+  await assert.rejects(collectTpm(REPORT_DATA, NOW, meddling(99)), {
+    code: "ATTESTATION_REPORT_UNAVAILABLE",
+    message: /changed/,
+  });
 });

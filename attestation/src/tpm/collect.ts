@@ -43,7 +43,10 @@ export async function withTpm<T>(source: Pick<TpmSource, "open">, work: (tpm: Tp
 }
 
 /** Runs `work` with an attestation key that is released afterwards. */
-export async function withAttestationKey<T>(load: () => Promise<AttestationKey>, work: (key: AttestationKey) => Promise<T>): Promise<T> {
+export async function withAttestationKey<T>(
+  load: () => Promise<AttestationKey>,
+  work: (key: AttestationKey) => Promise<T>,
+): Promise<T> {
   const key = await load();
   try {
     return await work(key);
@@ -62,7 +65,10 @@ export async function withAttestationKey<T>(load: () => Promise<AttestationKey>,
 export async function collectTpm(reportData: Uint8Array, now: number, source: TpmSource): Promise<Evidence> {
   return await withTpm(source, async (tpm) => {
     const firmware = await describeTpm(tpm);
-    const parts = await withAttestationKey(async () => await loadAttestationKey(tpm), async (key) => await quoteRegisters(tpm, key, reportData, source.eventLogPath));
+    const parts = await withAttestationKey(
+      async () => await loadAttestationKey(tpm),
+      async (key) => await quoteRegisters(tpm, key, reportData, source.eventLogPath),
+    );
     return {
       platform: "tpm2",
       measurement: `sha256:${toHex(pcrDigest(parts.registers))}`,
@@ -84,8 +90,14 @@ export async function measureImage(tpm: Tpm): Promise<string> {
 }
 
 /** Both quotes over {@link QUOTED_REGISTERS} with the values they are over. */
-export async function quoteRegisters(tpm: Tpm, key: AttestationKey, reportData: Uint8Array, eventLogPath: string | null): Promise<TpmParts> {
-  if (reportData.length !== REPORT_DATA_BYTES) throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
+export async function quoteRegisters(
+  tpm: Tpm,
+  key: AttestationKey,
+  reportData: Uint8Array,
+  eventLogPath: string | null,
+): Promise<TpmParts> {
+  if (reportData.length !== REPORT_DATA_BYTES)
+    throw new CmcpError("INTERNAL", `report_data is ${REPORT_DATA_BYTES} bytes`);
   const selection = { bank: ALGORITHM.sha256, registers: QUOTED_REGISTERS };
   for (let reading = 0; reading < MAX_READINGS; reading += 1) {
     const registers = await readPcrs(tpm, selection);
@@ -93,7 +105,15 @@ export async function quoteRegisters(tpm: Tpm, key: AttestationKey, reportData: 
     const keyQuote = await quote(tpm, key.handle, reportData.subarray(0, REPORT_DATA_BYTES / 2), selection);
     const digest = pcrDigest(registers);
     if (![full, keyQuote].every(({ attest }) => bytesEqual(attest.subarray(-digest.length), digest))) continue;
-    return { quote: full, keyQuote, attestationKey: key.publicArea, certificates: key.certificates, bank: selection.bank, registers, eventLog: eventLogPath === null ? null : await readEventLog(eventLogPath) };
+    return {
+      quote: full,
+      keyQuote,
+      attestationKey: key.publicArea,
+      certificates: key.certificates,
+      bank: selection.bank,
+      registers,
+      eventLog: eventLogPath === null ? null : await readEventLog(eventLogPath),
+    };
   }
   throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM's registers changed each time they were quoted");
 }

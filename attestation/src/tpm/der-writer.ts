@@ -1,7 +1,8 @@
 /** One DER element of a tag and its content, given in parts (X.690 section 8.1). */
 export function derElement(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const header = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
+  const header =
+    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   const element = new Uint8Array(header.length + length);
   element.set(header);
   let offset = header.length;

@@ -8,13 +8,25 @@ import { parseAttestationKey } from "./public-key.ts";
 
 /** TPM evidence for a person to read. It shows what the bytes say, not what was verified; what cannot be read says why. */
 export function describeTpmEvidence(evidence: Partial<TpmEvidence>): readonly Row[] {
-  const { quote, signature, attestationKey, certificates = [], registers = new Map<number, ReadonlyMap<number, Uint8Array>>(), eventLog } = evidence;
+  const {
+    quote,
+    signature,
+    attestationKey,
+    certificates = [],
+    registers = new Map<number, ReadonlyMap<number, Uint8Array>>(),
+    eventLog,
+  } = evidence;
   return [
     ...(quote === undefined ? [] : readRows("quote", () => quoteRows(parseQuote(quote)))),
     { label: "signature", value: signature === undefined ? "none" : toHex(signature) },
     ...(attestationKey === undefined ? [] : readRows("attestation key", () => describeAttestationKey(attestationKey))),
     ...certificates.flatMap((der) => readRows("certificate", () => certificateRows(Certificate.parse(der)))),
-    ...[...registers].flatMap(([bankId, values]) => [...values].map(([register, value]) => ({ label: `PCR ${register} ${bankName(bankId)}, as given`, value: toHex(value) }))),
+    ...[...registers].flatMap(([bankId, values]) =>
+      [...values].map(([register, value]) => ({
+        label: `PCR ${register} ${bankName(bankId)}, as given`,
+        value: toHex(value),
+      })),
+    ),
     ...(eventLog === undefined ? [] : readRows("event log", () => describeEventLog(parseEventLog(eventLog), "pcr"))),
   ];
 }
@@ -28,12 +40,25 @@ export function readRows(label: string, rows: () => readonly Row[]): readonly Ro
   }
 }
 
-function quoteRows({ qualifiedSigner, extraData, clockInfo, firmwareVersion, selections, pcrDigest }: ParsedQuote): readonly Row[] {
+function quoteRows({
+  qualifiedSigner,
+  extraData,
+  clockInfo,
+  firmwareVersion,
+  selections,
+  pcrDigest,
+}: ParsedQuote): readonly Row[] {
   return [
     { label: "qualifying data", value: toHex(extraData) || "none" },
-    { label: "clock", value: `${clockInfo.clock} ms, ${clockInfo.resetCount} resets, ${clockInfo.restartCount} restarts, ${clockInfo.safe ? "safe" : "not safe"}` },
+    {
+      label: "clock",
+      value: `${clockInfo.clock} ms, ${clockInfo.resetCount} resets, ${clockInfo.restartCount} restarts, ${clockInfo.safe ? "safe" : "not safe"}`,
+    },
     { label: "firmware version", value: firmwareVersion.toString(16).padStart(16, "0") },
-    ...selections.map(({ bankId, registers }) => ({ label: `quoted PCRs ${bankName(bankId)}`, value: registers.join(" ") || "none" })),
+    ...selections.map(({ bankId, registers }) => ({
+      label: `quoted PCRs ${bankName(bankId)}`,
+      value: registers.join(" ") || "none",
+    })),
     { label: "digest over the PCRs", value: toHex(pcrDigest) },
     { label: "qualified signer", value: toHex(qualifiedSigner) },
   ];
@@ -54,5 +79,10 @@ export function describeAttestationKey(bytes: Uint8Array): readonly Row[] {
 }
 
 function certificateRows(certificate: Certificate): readonly Row[] {
-  return [{ label: "certificate", value: `${certificate.subjectText || "no name"}, issued by ${certificate.issuerText}, ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}` }];
+  return [
+    {
+      label: "certificate",
+      value: `${certificate.subjectText || "no name"}, issued by ${certificate.issuerText}, ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}`,
+    },
+  ];
 }

@@ -2,7 +2,15 @@ import { asCmcpError } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import { BANKS } from "../event-log/hash-algorithm.ts";
-import { bootEvents, loggedDigests, parseEventLog, replay, type BootEvents, type EventLog, type LoggedDigests } from "../event-log/index.ts";
+import {
+  bootEvents,
+  loggedDigests,
+  parseEventLog,
+  replay,
+  type BootEvents,
+  type EventLog,
+  type LoggedDigests,
+} from "../event-log/index.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import type { QuotePolicy } from "./policy.ts";
 import type { ProvenRegisters } from "./registers.ts";
@@ -13,7 +21,14 @@ import type { QuotedBank } from "./selection.ts";
  * Events are looked at only once the replay holds: before, a log is a story.
  * @returns the digests that went into the registers, of the first quoted bank; `null` when nothing shows them
  */
-export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecorder, banks: readonly QuotedBank[], proven: ProvenRegisters | null, bytes: Uint8Array | undefined, policy: QuotePolicy["event_log"]): Promise<LoggedDigests | null> {
+export async function checkEventLog(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  banks: readonly QuotedBank[],
+  proven: ProvenRegisters | null,
+  bytes: Uint8Array | undefined,
+  policy: QuotePolicy["event_log"],
+): Promise<LoggedDigests | null> {
   const check = "event log";
   const [first] = banks;
   const notPerformed = (why: string): null => {
@@ -36,22 +51,55 @@ export async function checkEventLog(crypto: VerifierCrypto, recorder: CheckRecor
   }
 }
 
-async function checkReplay(crypto: VerifierCrypto, recorder: CheckRecorder, log: EventLog, { bank, registers }: QuotedBank, proven: ProvenRegisters, policy: QuotePolicy["event_log"]): Promise<boolean> {
+async function checkReplay(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  log: EventLog,
+  { bank, registers }: QuotedBank,
+  proven: ProvenRegisters,
+  policy: QuotePolicy["event_log"],
+): Promise<boolean> {
   const replayed = await replay(crypto, log, bank, "pcr");
   const compared = registers.filter((register) => !policy.extended_later.includes(register));
-  const different = compared.filter((register) => !bytesEqual(replayed.get(register)?.value ?? new Uint8Array(), proven.get(BANKS[bank].id)?.get(register) ?? new Uint8Array()));
+  const different = compared.filter(
+    (register) =>
+      !bytesEqual(
+        replayed.get(register)?.value ?? new Uint8Array(),
+        proven.get(BANKS[bank].id)?.get(register) ?? new Uint8Array(),
+      ),
+  );
   const left = registers.length - compared.length;
   const passed = `${log.events.length} events lead to ${compared.length} quoted ${bank} registers${left === 0 ? "" : `; ${left} that the running system extends were not compared`}`;
-  return recorder.require("event log", different.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", passed, `the events do not lead to the quoted ${bank} PCR ${different.join(", ")}`);
+  return recorder.require(
+    "event log",
+    different.length === 0,
+    "EVIDENCE_EVENT_LOG_MISMATCH",
+    passed,
+    `the events do not lead to the quoted ${bank} PCR ${different.join(", ")}`,
+  );
 }
 
-function appraiseBoot(recorder: CheckRecorder, { separators, exitBootServices, secureBoot }: BootEvents, policy: QuotePolicy["event_log"]): void {
-  const wrong = separators.filter(({ register, state }) => policy.separators.includes(register) && state !== "once").map(({ register, state }) => `PCR ${register} ${state}`);
-  recorder.require("event log separators", wrong.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", `one separator in each of PCR ${policy.separators.join(", ")}`, `separator: ${wrong.join(", ")}`);
+function appraiseBoot(
+  recorder: CheckRecorder,
+  { separators, exitBootServices, secureBoot }: BootEvents,
+  policy: QuotePolicy["event_log"],
+): void {
+  const wrong = separators
+    .filter(({ register, state }) => policy.separators.includes(register) && state !== "once")
+    .map(({ register, state }) => `PCR ${register} ${state}`);
+  recorder.require(
+    "event log separators",
+    wrong.length === 0,
+    "EVIDENCE_EVENT_LOG_MISMATCH",
+    `one separator in each of PCR ${policy.separators.join(", ")}`,
+    `separator: ${wrong.join(", ")}`,
+  );
   const end = `exit of boot services: ${exitBootServices}`;
-  if (policy.exit_boot_services) recorder.require("boot services", exitBootServices === "returned", "EVIDENCE_EVENT_LOG_MISMATCH", end, end);
+  if (policy.exit_boot_services)
+    recorder.require("boot services", exitBootServices === "returned", "EVIDENCE_EVENT_LOG_MISMATCH", end, end);
   else recorder.notPerformed("boot services", `${end}; the policy does not ask`);
   const secure = `secure boot: ${secureBoot}`;
-  if (policy.secure_boot === "required") recorder.require("secure boot", secureBoot === "enabled", "EVIDENCE_POLICY_VIOLATION", secure, secure);
+  if (policy.secure_boot === "required")
+    recorder.require("secure boot", secureBoot === "enabled", "EVIDENCE_POLICY_VIOLATION", secure, secure);
   else recorder.notPerformed("secure boot", `${secure}; the policy does not ask`);
 }

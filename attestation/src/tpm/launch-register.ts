@@ -24,7 +24,11 @@ export function launchExtensions(bank: Bank, launchDigest: Uint8Array): readonly
 }
 
 /** The register's value in a bank once the launch digest and the cap were extended into it after a restart. */
-export async function launchRegisterValue(crypto: VerifierCrypto, bank: Bank, launchDigest: Uint8Array): Promise<Uint8Array> {
+export async function launchRegisterValue(
+  crypto: VerifierCrypto,
+  bank: Bank,
+  launchDigest: Uint8Array,
+): Promise<Uint8Array> {
   const [launch, cap] = launchExtensions(bank, launchDigest);
   const once = await hash(crypto, bank, new Uint8Array(BANKS[bank].size), launch);
   return await hash(crypto, bank, once, cap);

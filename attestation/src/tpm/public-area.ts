@@ -3,14 +3,42 @@ import { ByteReader } from "../layout/reader.ts";
 import { derElement, derInteger, derSequence } from "./der-writer.ts";
 
 /** TPM_ALG_ID values a signing key's public area can hold (part 2, section 6.3). */
-const ALG = { rsa: 0x0001, null: 0x0010, rsassa: 0x0014, rsaes: 0x0015, rsapss: 0x0016, oaep: 0x0017, ecdsa: 0x0018, ecdaa: 0x001a, sm2: 0x001b, ecSchnorr: 0x001c, ecc: 0x0023 } as const;
+const ALG = {
+  rsa: 0x0001,
+  null: 0x0010,
+  rsassa: 0x0014,
+  rsaes: 0x0015,
+  rsapss: 0x0016,
+  oaep: 0x0017,
+  ecdsa: 0x0018,
+  ecdaa: 0x001a,
+  sm2: 0x001b,
+  ecSchnorr: 0x001c,
+  ecc: 0x0023,
+} as const;
 /** TPM_ECC_CURVE (part 2, section 6.4). */
 const CURVES: ReadonlyMap<number, { readonly oid: Uint8Array; readonly bytes: number }> = new Map([
   [0x0003, { oid: Uint8Array.of(0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07), bytes: 32 }],
   [0x0004, { oid: Uint8Array.of(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22), bytes: 48 }],
 ]);
 /** AlgorithmIdentifier of rsaEncryption, and the object identifier of id-ecPublicKey (RFC 3279 section 2.3). */
-const RSA_ENCRYPTION = Uint8Array.of(0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00);
+const RSA_ENCRYPTION = Uint8Array.of(
+  0x30,
+  0x0d,
+  0x06,
+  0x09,
+  0x2a,
+  0x86,
+  0x48,
+  0x86,
+  0xf7,
+  0x0d,
+  0x01,
+  0x01,
+  0x01,
+  0x05,
+  0x00,
+);
 const EC_PUBLIC_KEY = Uint8Array.of(0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01);
 
 const MAX_POLICY_BYTES = 64;
@@ -58,7 +86,14 @@ function malformed(why: string): CmcpError {
 
 function objectAttributes(bits: number): ObjectAttributes {
   const bit = (number: number): boolean => ((bits >>> number) & 1) === 1;
-  return { fixedTpm: bit(1), fixedParent: bit(4), sensitiveDataOrigin: bit(5), restricted: bit(16), decrypt: bit(17), sign: bit(18) };
+  return {
+    fixedTpm: bit(1),
+    fixedParent: bit(4),
+    sensitiveDataOrigin: bit(5),
+    restricted: bit(16),
+    decrypt: bit(17),
+    sign: bit(18),
+  };
 }
 
 function sized(reader: ByteReader, limit: number): Uint8Array {
@@ -76,7 +111,8 @@ function skipSymmetric(reader: ByteReader): void {
 function readScheme(reader: ByteReader): PublicArea["scheme"] {
   const id = reader.u16();
   if (id === ALG.null || id === ALG.rsaes) return null;
-  if (![ALG.rsassa, ALG.rsapss, ALG.oaep, ALG.ecdsa, ALG.ecdaa, ALG.sm2, ALG.ecSchnorr].some((known) => known === id)) throw malformed("an unknown scheme");
+  if (![ALG.rsassa, ALG.rsapss, ALG.oaep, ALG.ecdsa, ALG.ecdaa, ALG.sm2, ALG.ecSchnorr].some((known) => known === id))
+    throw malformed("an unknown scheme");
   const hashId = reader.u16();
   if (id === ALG.ecdaa) reader.skip(2);
   return { id, hashId };

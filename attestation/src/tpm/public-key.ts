@@ -12,7 +12,10 @@ const MAX_KEY_BYTES = 4096;
 const MIN_RSA_BITS = 2048;
 
 /** A key that can verify a quote's signature. */
-export type VerifyingKey = { readonly spki: Uint8Array } & ({ readonly kind: "rsa"; readonly modulusBytes: number } | { readonly kind: "ec"; readonly curve: "P-256" | "P-384" });
+export type VerifyingKey = { readonly spki: Uint8Array } & (
+  | { readonly kind: "rsa"; readonly modulusBytes: number }
+  | { readonly kind: "ec"; readonly curve: "P-256" | "P-384" }
+);
 
 /** An attestation key as evidence gives it. */
 export interface ParsedAttestationKey {
@@ -27,7 +30,8 @@ export interface ParsedAttestationKey {
  * @throws CmcpError `EVIDENCE_MALFORMED` for anything else, `EVIDENCE_POLICY_VIOLATION` for a key that is too weak.
  */
 export function parseAttestationKey(bytes: Uint8Array): ParsedAttestationKey {
-  if (bytes.length > MAX_KEY_BYTES) throw new CmcpError("EVIDENCE_MALFORMED", `attestation key: ${bytes.length} bytes, more than ${MAX_KEY_BYTES}`);
+  if (bytes.length > MAX_KEY_BYTES)
+    throw new CmcpError("EVIDENCE_MALFORMED", `attestation key: ${bytes.length} bytes, more than ${MAX_KEY_BYTES}`);
   if (bytes[0] === TAG.sequence) return { key: verifyingKey(bytes), area: null };
   if (looksLikePem(bytes)) {
     const [spki] = pemBlocks(bytes, "PUBLIC KEY", { blocks: 1, bytes: MAX_KEY_BYTES });
@@ -43,10 +47,15 @@ export function parseAttestationKey(bytes: Uint8Array): ParsedAttestationKey {
 export function verifyingKey(spki: Uint8Array): VerifyingKey {
   const kind = keyKind(spki);
   if (kind.kind === "ec") return { spki, ...kind };
-  if (kind.kind === "unsupported") throw new CmcpError("EVIDENCE_MALFORMED", "attestation key: neither RSA nor ECC over P-256 or P-384");
+  if (kind.kind === "unsupported")
+    throw new CmcpError("EVIDENCE_MALFORMED", "attestation key: neither RSA nor ECC over P-256 or P-384");
   const modulus = rsaModulus(spki);
   const bits = 8 * modulus.length - Math.clz32(modulus[0] ?? 0) + 24;
-  if (bits < MIN_RSA_BITS) throw new CmcpError("EVIDENCE_POLICY_VIOLATION", `attestation key: RSA of ${bits} bits, fewer than ${MIN_RSA_BITS}`);
+  if (bits < MIN_RSA_BITS)
+    throw new CmcpError(
+      "EVIDENCE_POLICY_VIOLATION",
+      `attestation key: RSA of ${bits} bits, fewer than ${MIN_RSA_BITS}`,
+    );
   return { spki, kind: "rsa", modulusBytes: modulus.length };
 }
 

@@ -9,17 +9,41 @@ import type { QualifyingForm } from "./policy.ts";
 const PURPOSE = new TextEncoder().encode("cmcp-tpm-v1");
 
 /** Qualifying data that binds report_data in one of the accepted forms. */
-async function qualifyingData(crypto: VerifierCrypto, form: QualifyingForm, reportData: Uint8Array): Promise<Uint8Array> {
+async function qualifyingData(
+  crypto: VerifierCrypto,
+  form: QualifyingForm,
+  reportData: Uint8Array,
+): Promise<Uint8Array> {
   if (form === "exact") return reportData;
-  return form === "sha256" ? await hash(crypto, "sha256", reportData) : await hash(crypto, "sha256", PURPOSE, reportData);
+  return form === "sha256"
+    ? await hash(crypto, "sha256", reportData)
+    : await hash(crypto, "sha256", PURPOSE, reportData);
 }
 
 /** Checks that the quote was made for the expected report data. @param reportData 64 bytes; another nonce only in the form `exact`. */
-export async function checkQualifyingData(crypto: VerifierCrypto, recorder: CheckRecorder, extraData: Uint8Array, reportData: Uint8Array | undefined, forms: readonly QualifyingForm[]): Promise<void> {
+export async function checkQualifyingData(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  extraData: Uint8Array,
+  reportData: Uint8Array | undefined,
+  forms: readonly QualifyingForm[],
+): Promise<void> {
   const check = "report data";
-  if (reportData === undefined) return recorder.notPerformed(check, "no report data was expected: whom the evidence was made for is not shown");
-  if (reportData.length === 0) return recorder.fail(check, "EVIDENCE_REPORT_DATA_MISMATCH", "the expected report data is empty, which any quote without a challenge has");
+  if (reportData === undefined)
+    return recorder.notPerformed(check, "no report data was expected: whom the evidence was made for is not shown");
+  if (reportData.length === 0)
+    return recorder.fail(
+      check,
+      "EVIDENCE_REPORT_DATA_MISMATCH",
+      "the expected report data is empty, which any quote without a challenge has",
+    );
   const expected = await Promise.all(forms.map(async (form) => await qualifyingData(crypto, form, reportData)));
   const form = forms[expected.findIndex((one) => bytesEqual(one, extraData))];
-  recorder.require(check, form !== undefined, "EVIDENCE_REPORT_DATA_MISMATCH", `the qualifying data is the expected report data (${form ?? ""})`, `the quote carries ${toHex(extraData) || "nothing"}`);
+  recorder.require(
+    check,
+    form !== undefined,
+    "EVIDENCE_REPORT_DATA_MISMATCH",
+    `the qualifying data is the expected report data (${form ?? ""})`,
+    `the quote carries ${toHex(extraData) || "nothing"}`,
+  );
 }

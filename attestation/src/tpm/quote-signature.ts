@@ -10,7 +10,13 @@ import { parseSignature, verifySignature, type ParsedSignature } from "./signatu
 const SCHEME_IDS = { rsassa: 0x0014, rsapss: 0x0016, ecdsa: 0x0018 } as const;
 
 /** Checks that the key signed the quote, by the scheme the key is made for. Records `quote signature`; `null` when it did not. */
-export async function checkQuoteSignature(crypto: VerifierCrypto, recorder: CheckRecorder, quote: ParsedQuote, bytes: Uint8Array | undefined, { key, area }: Pick<BoundKey, "key" | "area">): Promise<ParsedSignature | null> {
+export async function checkQuoteSignature(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  quote: ParsedQuote,
+  bytes: Uint8Array | undefined,
+  { key, area }: Pick<BoundKey, "key" | "area">,
+): Promise<ParsedSignature | null> {
   const check = "quote signature";
   if (bytes === undefined) {
     recorder.fail(check, "EVIDENCE_SIGNATURE_INVALID", "the quote has no signature");
@@ -20,7 +26,15 @@ export async function checkQuoteSignature(crypto: VerifierCrypto, recorder: Chec
     const signature = parseSignature(bytes, key, quote.pcrDigest.length);
     const holds = fitsScheme(signature, area) && (await verifySignature(crypto, key, signature, quote.signed));
     const passed = `${signature.schemes.join(" or ")} with ${signature.hash}, by the attestation key`;
-    return recorder.require(check, holds, "EVIDENCE_SIGNATURE_INVALID", passed, "the attestation key did not sign this quote") ? signature : null;
+    return recorder.require(
+      check,
+      holds,
+      "EVIDENCE_SIGNATURE_INVALID",
+      passed,
+      "the attestation key did not sign this quote",
+    )
+      ? signature
+      : null;
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "EVIDENCE_MALFORMED", "the signature cannot be read");
     recorder.fail(check, code, message);

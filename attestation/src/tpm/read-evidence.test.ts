@@ -11,10 +11,20 @@ import { parseAttestationKey } from "./public-key.ts";
 import { readTpmEvidence } from "./read-evidence.ts";
 import { evidenceDocument } from "./testing/evidence-document.ts";
 import { tpmFile } from "./testing/genuine.ts";
-import { ATTESTATION_KEY_ATTRIBUTES, plainSignature, sampleEvidence, sampleKey, samplePublicArea, sized } from "./testing/sample-quote.ts";
+import {
+  ATTESTATION_KEY_ATTRIBUTES,
+  plainSignature,
+  sampleEvidence,
+  sampleKey,
+  samplePublicArea,
+  sized,
+} from "./testing/sample-quote.ts";
 
 const KEY = sampleKey("ecdsa");
-const VALUES = new Map([[0, new Uint8Array(32).fill(1)], [15, new Uint8Array(32).fill(2)]]);
+const VALUES = new Map([
+  [0, new Uint8Array(32).fill(1)],
+  [15, new Uint8Array(32).fill(2)],
+]);
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const MALFORMED = (message: RegExp) => ({ code: "EVIDENCE_MALFORMED", message });
 
@@ -22,7 +32,18 @@ test("the JSON form of evidence is read back as it was written", async () => {
   const { der } = await issue({ subject: "CN=key" });
   const evidence: TpmEvidence = { ...sampleEvidence(KEY, VALUES), certificates: [der], eventLog: buildLog(SEPARATORS) };
   const read = readTpmEvidence(json(evidenceDocument(evidence)));
-  const plain = (of: TpmEvidence): unknown => ({ ...of, certificates: of.certificates.map(toHex), quote: toHex(of.quote), signature: toHex(of.signature ?? new Uint8Array()), attestationKey: toHex(of.attestationKey ?? new Uint8Array()), eventLog: toHex(of.eventLog ?? new Uint8Array()), registers: [...of.registers].map(([bank, values]) => [bank, [...values].map(([register, value]) => [register, toHex(value)])]) });
+  const plain = (of: TpmEvidence): unknown => ({
+    ...of,
+    certificates: of.certificates.map(toHex),
+    quote: toHex(of.quote),
+    signature: toHex(of.signature ?? new Uint8Array()),
+    attestationKey: toHex(of.attestationKey ?? new Uint8Array()),
+    eventLog: toHex(of.eventLog ?? new Uint8Array()),
+    registers: [...of.registers].map(([bank, values]) => [
+      bank,
+      [...values].map(([register, value]) => [register, toHex(value)]),
+    ]),
+  });
   assert.deepEqual(plain(read), plain(evidence));
 });
 
@@ -31,8 +52,14 @@ test("JSON of another form is refused with what is wrong", () => {
   assert.throws(() => readTpmEvidence(json({ ...document, extra: 1 })), MALFORMED(/Unrecognized key/));
   assert.throws(() => readTpmEvidence(json({ ...document, quote: "*" })), MALFORMED(/quote is not base64/));
   assert.throws(() => readTpmEvidence(json({ ...document, pcrs: { sha256: { 24: "00" } } })), MALFORMED(/pcrs/));
-  assert.throws(() => readTpmEvidence(json({ ...document, pcrs: { sha1: { 0: "00".repeat(20) } } })), MALFORMED(/pcrs/));
-  assert.throws(() => readTpmEvidence(json({ ...document, pcrs: { sha384: { 0: "00".repeat(32) } } })), MALFORMED(/not 48 bytes/));
+  assert.throws(
+    () => readTpmEvidence(json({ ...document, pcrs: { sha1: { 0: "00".repeat(20) } } })),
+    MALFORMED(/pcrs/),
+  );
+  assert.throws(
+    () => readTpmEvidence(json({ ...document, pcrs: { sha384: { 0: "00".repeat(32) } } })),
+    MALFORMED(/not 48 bytes/),
+  );
   assert.throws(() => readTpmEvidence(Buffer.from('{"quote":"AA","quote":"AA"}')), MALFORMED(/duplicate|twice|key/i));
   assert.throws(() => readTpmEvidence(Buffer.from("{")), MALFORMED(/expected a string/));
 });
@@ -55,22 +82,41 @@ test("a go-tpm-tools attestation with a part given twice, or without a quote, is
 
 test("the PCR file of tpm2-tools is read in the order of its selection", (t) => {
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
-  const { registers } = readTpmEvidence(tpmFile("azure-trusted-launch-cmcp/quote.msg"), [tpmFile("azure-trusted-launch-cmcp/pcrs.bin")]);
+  const { registers } = readTpmEvidence(tpmFile("azure-trusted-launch-cmcp/quote.msg"), [
+    tpmFile("azure-trusted-launch-cmcp/pcrs.bin"),
+  ]);
   const values = registers.get(0x0b);
   assert.deepEqual([...(values?.keys() ?? [])], [0, 1, 2, 3, 4, 5, 6, 7]);
-  assert.equal(toHex(values?.get(0) ?? new Uint8Array()), "8849319b4a72d4cfea4829364fffce925f59d3285bbde74878f3dbc3a6c85380");
+  assert.equal(
+    toHex(values?.get(0) ?? new Uint8Array()),
+    "8849319b4a72d4cfea4829364fffce925f59d3285bbde74878f3dbc3a6c85380",
+  );
 });
 
 test("an attached file is told by its bytes", async () => {
   const { quote } = sampleEvidence(KEY, VALUES);
   const kindOf = (bytes: Uint8Array): string => {
     const { signature, attestationKey, certificates, eventLog } = readTpmEvidence(quote, [bytes]);
-    return signature === undefined ? (attestationKey === undefined ? (eventLog === undefined ? `${certificates.length} certificates` : "log") : "key") : "signature";
+    return signature === undefined
+      ? attestationKey === undefined
+        ? eventLog === undefined
+          ? `${certificates.length} certificates`
+          : "log"
+        : "key"
+      : "signature";
   };
   const rsa = sampleKey("rsassa");
   const { der } = await issue({ subject: "CN=key" });
-  const pem = (label: string, bytes: Uint8Array): Uint8Array => Buffer.from(`-----BEGIN ${label}-----\n${Buffer.from(bytes).toString("base64")}\n-----END ${label}-----\n`);
-  for (const bytes of [plainSignature(KEY, quote), sign("sha256", quote, KEY.privateKey), plainSignature(rsa, quote), sampleEvidence(KEY, VALUES).signature ?? new Uint8Array(), sampleEvidence(rsa, VALUES).signature ?? new Uint8Array()]) assert.equal(kindOf(bytes), "signature");
+  const pem = (label: string, bytes: Uint8Array): Uint8Array =>
+    Buffer.from(`-----BEGIN ${label}-----\n${Buffer.from(bytes).toString("base64")}\n-----END ${label}-----\n`);
+  for (const bytes of [
+    plainSignature(KEY, quote),
+    sign("sha256", quote, KEY.privateKey),
+    plainSignature(rsa, quote),
+    sampleEvidence(KEY, VALUES).signature ?? new Uint8Array(),
+    sampleEvidence(rsa, VALUES).signature ?? new Uint8Array(),
+  ])
+    assert.equal(kindOf(bytes), "signature");
   for (const key of [KEY, rsa]) {
     const area = samplePublicArea(key, ATTESTATION_KEY_ATTRIBUTES);
     for (const bytes of [key.spki, pem("PUBLIC KEY", key.spki), area, sized(area)]) assert.equal(kindOf(bytes), "key");
@@ -85,10 +131,15 @@ test("a certificate is taken out of the NV index it stands in, and of nothing el
   const { quote } = sampleEvidence(KEY, VALUES);
   const { der } = await issue({ subject: "CN=key" });
   const index = Uint8Array.from([...der, ...new Uint8Array(4096 - der.length)]);
-  const pem = (bytes: Uint8Array): Uint8Array => Buffer.from(`-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString("base64")}\n-----END CERTIFICATE-----\n`);
-  for (const bytes of [der, index, pem(index), Buffer.concat([pem(index), new Uint8Array(3)])]) assert.deepEqual(readTpmEvidence(quote, [bytes]).certificates, [der]);
+  const pem = (bytes: Uint8Array): Uint8Array =>
+    Buffer.from(`-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString("base64")}\n-----END CERTIFICATE-----\n`);
+  for (const bytes of [der, index, pem(index), Buffer.concat([pem(index), new Uint8Array(3)])])
+    assert.deepEqual(readTpmEvidence(quote, [bytes]).certificates, [der]);
   assert.deepEqual(readTpmEvidence(quote, [Buffer.concat([pem(index), pem(der)])]).certificates, [der, der]);
-  assert.deepEqual(readTpmEvidence(quote, [Uint8Array.from([...KEY.spki, ...new Uint8Array(400)])]).attestationKey, Uint8Array.from(KEY.spki));
+  assert.deepEqual(
+    readTpmEvidence(quote, [Uint8Array.from([...KEY.spki, ...new Uint8Array(400)])]).attestationKey,
+    Uint8Array.from(KEY.spki),
+  );
   const other = index.with(4095, 1);
   assert.throws(() => readTpmEvidence(quote, [pem(other)]), MALFORMED(/bytes too many/));
   assert.throws(() => readTpmEvidence(quote, [pem(index.subarray(0, der.length - 1))]), MALFORMED(/truncated/));
@@ -101,7 +152,14 @@ test("a thing is attached once, and not too many", () => {
   const { quote, signature = new Uint8Array() } = sampleEvidence(KEY, VALUES);
   assert.throws(() => readTpmEvidence(quote, [signature, signature]), MALFORMED(/two of signature/));
   assert.throws(() => readTpmEvidence(quote, [KEY.spki, KEY.spki]), MALFORMED(/two of attestationKey/));
-  assert.throws(() => readTpmEvidence(quote, Array.from({ length: MAX_ATTACHMENTS + 1 }, () => signature)), MALFORMED(/17 attached files/));
+  assert.throws(
+    () =>
+      readTpmEvidence(
+        quote,
+        Array.from({ length: MAX_ATTACHMENTS + 1 }, () => signature),
+      ),
+    MALFORMED(/17 attached files/),
+  );
 });
 
 test("a PCR file is attached once, and its parts must fit", (t) => {
@@ -121,14 +179,18 @@ test("a PCR file is attached once, and its parts must fit", (t) => {
 });
 
 test("what begins as no form of evidence is refused at once", () => {
-  for (const bytes of [new Uint8Array(), Uint8Array.of(0xff, 0x54, 0x43), Buffer.from("HCLA"), buildLog(SEPARATORS)]) assert.throws(() => readTpmEvidence(bytes), MALFORMED(/neither JSON/));
+  for (const bytes of [new Uint8Array(), Uint8Array.of(0xff, 0x54, 0x43), Buffer.from("HCLA"), buildLog(SEPARATORS)])
+    assert.throws(() => readTpmEvidence(bytes), MALFORMED(/neither JSON/));
   const { quote } = sampleEvidence(KEY, VALUES);
   for (const bytes of [quote, sized(quote)]) assert.deepEqual(readTpmEvidence(bytes).quote, bytes);
 });
 
 test("too many certificates are refused", async () => {
   const { der } = await issue({ subject: "CN=key" });
-  const document = evidenceDocument({ ...sampleEvidence(KEY, VALUES), certificates: Array.from({ length: 16 }, () => der) });
+  const document = evidenceDocument({
+    ...sampleEvidence(KEY, VALUES),
+    certificates: Array.from({ length: 16 }, () => der),
+  });
   assert.equal(readTpmEvidence(json(document)).certificates.length, 16);
   assert.throws(() => readTpmEvidence(json(document), [der]), MALFORMED(/17 certificates/));
 });

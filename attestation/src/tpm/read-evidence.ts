@@ -17,9 +17,20 @@ const PROTOBUF_FIRST_FIELD = 0x0a;
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */
 export function readTpmEvidence(file: Uint8Array, attachments: readonly Uint8Array[] = []): TpmEvidence {
-  if (attachments.length > MAX_ATTACHMENTS) throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${attachments.length} attached files, more than ${MAX_ATTACHMENTS}`);
-  const evidence = attachments.reduce<TpmEvidence>((found, attachment) => ({ ...found, ...readAttachment(found, attachment) }), readMain(file));
-  if (evidence.certificates.length > MAX_CERTIFICATES) throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${evidence.certificates.length} certificates, more than ${MAX_CERTIFICATES}`);
+  if (attachments.length > MAX_ATTACHMENTS)
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `TPM evidence: ${attachments.length} attached files, more than ${MAX_ATTACHMENTS}`,
+    );
+  const evidence = attachments.reduce<TpmEvidence>(
+    (found, attachment) => ({ ...found, ...readAttachment(found, attachment) }),
+    readMain(file),
+  );
+  if (evidence.certificates.length > MAX_CERTIFICATES)
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `TPM evidence: ${evidence.certificates.length} certificates, more than ${MAX_CERTIFICATES}`,
+    );
   return evidence;
 }
 
@@ -29,6 +40,10 @@ function readMain(file: Uint8Array): TpmEvidence {
   const first = file.find((byte) => byte > 0x20);
   if (first === OPENING_BRACE && file[0] !== PROTOBUF_FIRST_FIELD) return readJsonEvidence(untrusted(file));
   if (file[0] === PROTOBUF_FIRST_FIELD) return readGoTpmToolsAttestation(file);
-  if (!looksLikeQuote(file)) throw new CmcpError("EVIDENCE_MALFORMED", "TPM evidence: neither JSON, nor an attestation of go-tpm-tools, nor a quote");
+  if (!looksLikeQuote(file))
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      "TPM evidence: neither JSON, nor an attestation of go-tpm-tools, nor a quote",
+    );
   return { quote: file, certificates: [], registers: new Map() };
 }

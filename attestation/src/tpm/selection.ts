@@ -13,10 +13,25 @@ export interface QuotedBank {
  * Checks that the quote is over exactly one of the accepted sets of registers, in accepted banks, each once. A quote
  * over nothing, or over a bank of SHA-1, is as well signed as any other. `null` when it is not.
  */
-export function checkSelection(recorder: CheckRecorder, selections: readonly PcrSelection[], policy: QuotePolicy): readonly QuotedBank[] | null {
+export function checkSelection(
+  recorder: CheckRecorder,
+  selections: readonly PcrSelection[],
+  policy: QuotePolicy,
+): readonly QuotedBank[] | null {
   const wrong = problem(selections, policy);
-  const said = selections.map(({ bankId, registers }) => `${bankName(bankId)}: ${registers.join(" ") || "none"}`).join("; ") || "no registers";
-  if (!recorder.require("PCR selection", wrong === undefined, "EVIDENCE_POLICY_VIOLATION", said, `${wrong ?? ""} (${said})`)) return null;
+  const said =
+    selections.map(({ bankId, registers }) => `${bankName(bankId)}: ${registers.join(" ") || "none"}`).join("; ") ||
+    "no registers";
+  if (
+    !recorder.require(
+      "PCR selection",
+      wrong === undefined,
+      "EVIDENCE_POLICY_VIOLATION",
+      said,
+      `${wrong ?? ""} (${said})`,
+    )
+  )
+    return null;
   return selections.map(({ bankId, registers }) => ({ bank: bankOf(bankId, "the quote"), registers }));
 }
 

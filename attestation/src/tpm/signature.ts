@@ -49,7 +49,8 @@ function malformed(why: string): CmcpError {
 }
 
 function plainSignature(bytes: Uint8Array, key: VerifyingKey): Pick<ParsedSignature, "schemes" | "value"> | undefined {
-  if (key.kind === "rsa") return bytes.length === key.modulusBytes ? { schemes: ["rsassa", "rsapss"], value: bytes } : undefined;
+  if (key.kind === "rsa")
+    return bytes.length === key.modulusBytes ? { schemes: ["rsassa", "rsapss"], value: bytes } : undefined;
   if (bytes.length === 2 * FIELD_BYTES[key.curve]) return { schemes: ["ecdsa"], value: bytes };
   const value = bytes[0] === 0x30 ? ecdsaSignature(bytes, key.curve) : undefined;
   return value === undefined ? undefined : { schemes: ["ecdsa"], value };
@@ -57,7 +58,10 @@ function plainSignature(bytes: Uint8Array, key: VerifyingKey): Pick<ParsedSignat
 
 function hashOfLength(bytes: number): Bank {
   for (const bank of ["sha256", "sha384", "sha512"] as const) if (BANKS[bank].size === bytes) return bank;
-  throw new CmcpError("EVIDENCE_POLICY_VIOLATION", `the quote's digest of ${bytes} bytes is not by sha256, sha384 or sha512`);
+  throw new CmcpError(
+    "EVIDENCE_POLICY_VIOLATION",
+    `the quote's digest of ${bytes} bytes is not by sha256, sha384 or sha512`,
+  );
 }
 
 /** TPMS_SIGNATURE_ECC (part 2, section 11.3.2): r and s, each without leading zeros or padded. */
@@ -72,13 +76,19 @@ function joinedNumbers(reader: ByteReader, width: number): Uint8Array {
 }
 
 /** True when the key made the signature over these bytes. */
-export async function verifySignature(crypto: VerifierCrypto, key: VerifyingKey, signature: ParsedSignature, signed: Uint8Array): Promise<boolean> {
+export async function verifySignature(
+  crypto: VerifierCrypto,
+  key: VerifyingKey,
+  signature: ParsedSignature,
+  signed: Uint8Array,
+): Promise<boolean> {
   const hash = BANKS[signature.hash].subtle;
   for (const algorithm of algorithms(key, signature)) {
     const parameters = { ...algorithm, hash };
     try {
       const imported = await crypto.subtle.importKey("spki", Uint8Array.from(key.spki), parameters, false, ["verify"]);
-      if (await crypto.subtle.verify(parameters, imported, Uint8Array.from(signature.value), Uint8Array.from(signed))) return true;
+      if (await crypto.subtle.verify(parameters, imported, Uint8Array.from(signature.value), Uint8Array.from(signed)))
+        return true;
     } catch {
       // WebCrypto throws for points off the curve and keys it cannot import; nothing verifies under those.
     }
@@ -87,7 +97,10 @@ export async function verifySignature(crypto: VerifierCrypto, key: VerifyingKey,
 }
 
 /** What to try, as WebCrypto names it. */
-function algorithms(key: VerifyingKey, { schemes, hash }: ParsedSignature): readonly ({ readonly name: string } & Record<string, string | number>)[] {
+function algorithms(
+  key: VerifyingKey,
+  { schemes, hash }: ParsedSignature,
+): readonly ({ readonly name: string } & Record<string, string | number>)[] {
   if (key.kind === "ec") return [{ name: "ECDSA", namedCurve: key.curve }];
   const digest = BANKS[hash].size;
   // Part 1, appendix B.7: the salt is as long as the digest, and in earlier TPMs as long as the key allows.

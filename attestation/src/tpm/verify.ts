@@ -44,33 +44,55 @@ export interface VerifiedTpm extends ShownByQuote {
  *
  * Source: TPM 2.0 Library part 1, section 31 (attestation keys), part 2, section 10.12 (attestation structures).
  */
-export async function verifyTpm(input: TpmInput, policy: TpmPolicy, at: Date, crypto: VerifierCrypto): Promise<EvidenceResult<VerifiedTpm>> {
+export async function verifyTpm(
+  input: TpmInput,
+  policy: TpmPolicy,
+  at: Date,
+  crypto: VerifierCrypto,
+): Promise<EvidenceResult<VerifiedTpm>> {
   const recorder = new CheckRecorder();
   const { evidence } = input;
-  const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () => parseQuote(Uint8Array.from(evidence.quote)));
+  const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
+    parseQuote(Uint8Array.from(evidence.quote)),
+  );
   const lists = readLists(recorder, input.revocationLists ?? []);
   const bound = lists === null ? null : await bindAttestationKey(crypto, recorder, { evidence, lists, policy, at });
-  const signature = quote === null || bound === null ? null : await checkQuoteSignature(crypto, recorder, quote, evidence.signature, bound);
+  const signature =
+    quote === null || bound === null
+      ? null
+      : await checkQuoteSignature(crypto, recorder, quote, evidence.signature, bound);
   if (quote === null || bound === null || signature === null || !bound.trusted) {
     recorder.notPerformed("appraisal", "nothing in a quote that is not authentic means anything");
     return { verified: null, checks: recorder.checks };
   }
   const appraisal = new CheckRecorder();
   const shown = await appraiseQuote(crypto, appraisal, quote, signature, evidence, policy, input);
-  if (policy.authenticity_only) for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
+  if (policy.authenticity_only)
+    for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
-  return { verified: await brand(crypto, quote, bound, policy.authenticity_only ? { registers: null, logged: null } : shown), checks: recorder.checks };
+  return {
+    verified: await brand(crypto, quote, bound, policy.authenticity_only ? { registers: null, logged: null } : shown),
+    checks: recorder.checks,
+  };
 }
 
 function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): readonly RevocationList[] | null {
   if (given.length === 0) return [];
   const check = "revocation list format";
-  if (given.length <= MAX_LISTS) return recorder.attempt(check, "EVIDENCE_COLLATERAL_INVALID", "every list was read", () => given.map((bytes) => RevocationList.parse(bytes)));
+  if (given.length <= MAX_LISTS)
+    return recorder.attempt(check, "EVIDENCE_COLLATERAL_INVALID", "every list was read", () =>
+      given.map((bytes) => RevocationList.parse(bytes)),
+    );
   recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `${given.length} revocation lists, more than ${MAX_LISTS}`);
   return null;
 }
 
-async function brand(crypto: VerifierCrypto, quote: ParsedQuote, bound: BoundKey, shown: ShownByQuote): Promise<VerifiedTpm> {
+async function brand(
+  crypto: VerifierCrypto,
+  quote: ParsedQuote,
+  bound: BoundKey,
+  shown: ShownByQuote,
+): Promise<VerifiedTpm> {
   return {
     platform: "tpm2",
     assurance: "as trustworthy as whoever made and runs the TPM",

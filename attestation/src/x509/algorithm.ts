@@ -82,11 +82,17 @@ function maskHash(reader: DerReader): HashName | undefined {
 }
 
 /** What a public key is for, as far as verification here goes. */
-export type KeyKind = { readonly kind: "rsa" } | { readonly kind: "ec"; readonly curve: "P-256" | "P-384" } | { readonly kind: "unsupported" };
+export type KeyKind =
+  | { readonly kind: "rsa" }
+  | { readonly kind: "ec"; readonly curve: "P-256" | "P-384" }
+  | { readonly kind: "unsupported" };
 
 const RSA_KEY = "1.2.840.113549.1.1.1";
 const EC_KEY = "1.2.840.10045.2.1";
-const CURVES: Readonly<Record<string, "P-256" | "P-384">> = { "06082a8648ce3d030107": "P-256", "06052b81040022": "P-384" };
+const CURVES: Readonly<Record<string, "P-256" | "P-384">> = {
+  "06082a8648ce3d030107": "P-256",
+  "06052b81040022": "P-384",
+};
 
 /** Reads the algorithm of a SubjectPublicKeyInfo (RFC 5480 section 2, RFC 3279 section 2.3.1). */
 export function keyKind(spki: Uint8Array): KeyKind {

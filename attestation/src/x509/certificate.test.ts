@@ -42,13 +42,19 @@ test("every genuine certificate and list of the corpus is read, and as Node read
     assert.deepEqual([certificate.notBefore, certificate.notAfter], [node.validFromDate, node.validToDate], file);
     assert.deepEqual(Buffer.from(certificate.spki), node.publicKey.export({ type: "spki", format: "der" }), file);
     assert.equal(certificate.isCa, node.ca, file);
-    assert.equal(certificate.subjectText.split(", ").find((part) => part.startsWith("CN=")), (node.subject ?? "").split("\n").find((part) => part.startsWith("CN=")), file);
+    assert.equal(
+      certificate.subjectText.split(", ").find((part) => part.startsWith("CN=")),
+      (node.subject ?? "").split("\n").find((part) => part.startsWith("CN=")),
+      file,
+    );
     assert.deepEqual(certificate.unknownCritical, [], file);
   }
   assert.ok(lists >= 6);
 });
 
-test("every certificate and list whose issuer is in the corpus verifies under it, and a changed one does not", { skip }, async () => {
+test("every certificate and list whose issuer is in the corpus verifies under it, and a changed one does not", {
+  skip,
+}, async () => {
   const certificates = parsed((der) => Certificate.parse(der));
   const signed = [...certificates, ...parsed((der) => RevocationList.parse(der))];
   let verified = 0;
@@ -59,7 +65,10 @@ test("every certificate and list whose issuer is in the corpus verifies under it
       verified += 1;
       const tbs = Uint8Array.from(one.tbs);
       tbs[tbs.length >> 1] = (tbs[tbs.length >> 1] ?? 0) ^ 1;
-      assert.equal(await verifySignedBy(webcrypto, { algorithm: one.algorithm, signature: one.signature, tbs }, spki), false);
+      assert.equal(
+        await verifySignedBy(webcrypto, { algorithm: one.algorithm, signature: one.signature, tbs }, spki),
+        false,
+      );
     }
   }
   assert.ok(verified >= 50, `${verified} verified`);
@@ -71,7 +80,10 @@ test("PEM text is read with text around it and NUL padding behind it", { skip },
   const pem = sharedFile(arkFile) ?? new Uint8Array();
   const noisy = Uint8Array.from([...Buffer.from("Bag Attributes\n"), ...pem, 0, 0, 0]);
   const found = parsePemCertificates(noisy, 2);
-  assert.deepEqual(found.map(({ subjectText }) => /CN=(.*)$/.exec(subjectText)?.[1]), ["SEV-Milan", "ARK-Milan"]);
+  assert.deepEqual(
+    found.map(({ subjectText }) => /CN=(.*)$/.exec(subjectText)?.[1]),
+    ["SEV-Milan", "ARK-Milan"],
+  );
   const text = Buffer.from(pem).toString("latin1");
   const refused: readonly (readonly [string, RegExp])[] = [
     ["", /without a certificate/],
@@ -82,30 +94,44 @@ test("PEM text is read with text around it and NUL padding behind it", { skip },
     [text.repeat(2), /4 PEM blocks, limit 2/],
     [" ".repeat(200_000), /limit/],
   ];
-  for (const [changed, message] of refused) assert.throws(() => parsePemCertificates(Buffer.from(changed, "latin1"), 2), { code: "EVIDENCE_MALFORMED", message });
+  for (const [changed, message] of refused)
+    assert.throws(() => parsePemCertificates(Buffer.from(changed, "latin1"), 2), {
+      code: "EVIDENCE_MALFORMED",
+      message,
+    });
 });
 
 test("zeros that are no padding take no longer for each", () => {
   const file = Buffer.from(`-----BEGIN CERTIFICATE-----${"\0".repeat(1_000_000)}x`);
   // In a context of its own, whose end comes from outside: nothing in it would be asked before the search is over.
-  const parse = (): unknown => runInNewContext("parse()", { parse: () => parsePemCertificates(file, 16) }, { timeout: 20_000 });
+  const parse = (): unknown =>
+    runInNewContext("parse()", { parse: () => parsePemCertificates(file, 16) }, { timeout: 20_000 });
   assert.throws(parse, { code: "EVIDENCE_MALFORMED", message: /not complete/ });
 });
 
 test("what two readers could take differently is refused", async () => {
   const twice = [extension("1.2.3.4", false, Uint8Array.of(5, 0)), extension("1.2.3.4", false, Uint8Array.of(5, 0))];
   const doubled = await issue({ subject: "CN=doubled", extensions: twice });
-  assert.throws(() => Certificate.parse(doubled.der), { code: "EVIDENCE_MALFORMED", message: /extension 1\.2\.3\.4 twice/ });
+  assert.throws(() => Certificate.parse(doubled.der), {
+    code: "EVIDENCE_MALFORMED",
+    message: /extension 1\.2\.3\.4 twice/,
+  });
 
   const { der } = await issue({ subject: "CN=sound", ca: true, pathLength: 0, uses: CA_USES });
   const sound = Certificate.parse(der);
   assert.deepEqual([sound.isCa, sound.pathLength, [...(sound.keyUsage ?? [])]], [true, 0, ["keyCertSign", "cRLSign"]]);
-  assert.throws(() => Certificate.parse(Uint8Array.from([...der, 0])), { code: "EVIDENCE_MALFORMED", message: /bytes too many/ });
+  assert.throws(() => Certificate.parse(Uint8Array.from([...der, 0])), {
+    code: "EVIDENCE_MALFORMED",
+    message: /bytes too many/,
+  });
   const inside = Uint8Array.from([...der, 5, 0]);
   assert.equal(inside[1], 0x82);
   new DataView(inside.buffer).setUint16(2, inside.length - 4);
   assert.throws(() => Certificate.parse(inside), { code: "EVIDENCE_MALFORMED", message: /bytes too many/ });
-  assert.throws(() => Certificate.parse(new Uint8Array(MAX_CERTIFICATE_BYTES + 1)), { code: "EVIDENCE_MALFORMED", message: /limit/ });
+  assert.throws(() => Certificate.parse(new Uint8Array(MAX_CERTIFICATE_BYTES + 1)), {
+    code: "EVIDENCE_MALFORMED",
+    message: /limit/,
+  });
 
   const algorithm = Buffer.from("06082a8648ce3d040303", "hex");
   const outside = Uint8Array.from(der);
@@ -127,14 +153,20 @@ test("a name is shown without control characters", async () => {
 
 test("no bytes make the reader throw anything but its one error", async () => {
   const { der } = await issue({ subject: "CN=sound", ca: true, uses: CA_USES });
-  const mutated = fc.tuple(fc.nat(der.length - 1), fc.integer({ min: 1, max: 255 }), fc.nat(der.length)).map(([at, mask, cut]) => {
-    const bytes = Uint8Array.from(der);
-    bytes[at] = (bytes[at] ?? 0) ^ mask;
-    return cut % 4 === 0 ? bytes.subarray(0, cut) : bytes;
-  });
+  const mutated = fc
+    .tuple(fc.nat(der.length - 1), fc.integer({ min: 1, max: 255 }), fc.nat(der.length))
+    .map(([at, mask, cut]) => {
+      const bytes = Uint8Array.from(der);
+      bytes[at] = (bytes[at] ?? 0) ^ mask;
+      return cut % 4 === 0 ? bytes.subarray(0, cut) : bytes;
+    });
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), mutated), (bytes) => {
-      for (const parse of [(input: Uint8Array) => Certificate.parse(input).subjectText, (input: Uint8Array) => RevocationList.parse(input).issuerText, (input: Uint8Array) => parsePemCertificates(input, 3)]) {
+      for (const parse of [
+        (input: Uint8Array) => Certificate.parse(input).subjectText,
+        (input: Uint8Array) => RevocationList.parse(input).issuerText,
+        (input: Uint8Array) => parsePemCertificates(input, 3),
+      ]) {
         try {
           parse(bytes);
         } catch (thrown) {

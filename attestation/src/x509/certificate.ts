@@ -2,7 +2,14 @@ import { CmcpError, toHex } from "@cmcp/boundary";
 import type { SignatureAlgorithm } from "./algorithm.ts";
 import { contextTag, DerReader, TAG } from "./der.ts";
 import { readEnvelope } from "./envelope.ts";
-import { basicConstraints, extendedKeyUses, keyUses, readExtensions, type Extension, type KeyUse } from "./extension.ts";
+import {
+  basicConstraints,
+  extendedKeyUses,
+  keyUses,
+  readExtensions,
+  type Extension,
+  type KeyUse,
+} from "./extension.ts";
 import { readName } from "./name.ts";
 import type { Signed } from "./signature.ts";
 import { integerBytes, smallInteger, timeValue } from "./value.ts";
@@ -86,7 +93,9 @@ export class Certificate implements Signed {
     this.pathLength = constraints?.pathLength;
     this.keyUsage = this.#read(KEY_USAGE, keyUses);
     this.extendedKeyUsage = this.#read(EXTENDED_KEY_USAGE, extendedKeyUses);
-    this.unknownCritical = [...this.#extensions.values()].filter(({ oid, critical }) => critical && !UNDERSTOOD.has(oid)).map(({ oid }) => oid);
+    this.unknownCritical = [...this.#extensions.values()]
+      .filter(({ oid, critical }) => critical && !UNDERSTOOD.has(oid))
+      .map(({ oid }) => oid);
   }
 
   /**
@@ -95,7 +104,8 @@ export class Certificate implements Signed {
    * @throws CmcpError `EVIDENCE_MALFORMED`.
    */
   static parse(der: Uint8Array): Certificate {
-    if (der.length > MAX_CERTIFICATE_BYTES) throw new CmcpError("EVIDENCE_MALFORMED", `a certificate is ${der.length} bytes, limit ${MAX_CERTIFICATE_BYTES}`);
+    if (der.length > MAX_CERTIFICATE_BYTES)
+      throw new CmcpError("EVIDENCE_MALFORMED", `a certificate is ${der.length} bytes, limit ${MAX_CERTIFICATE_BYTES}`);
     return new Certificate(Uint8Array.from(der));
   }
 

@@ -2,7 +2,21 @@ import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { CheckRecorder, type Check } from "../appraisal/check.ts";
-import { CA_USES, ecKeys, extension, FROM, issue, issueList, NOW, SIGNS_CERTIFICATES, SIGNS_DATA, UNTIL, type CertificateWish, type Issued, type ListWish } from "../testing/authority.ts";
+import {
+  CA_USES,
+  ecKeys,
+  extension,
+  FROM,
+  issue,
+  issueList,
+  NOW,
+  SIGNS_CERTIFICATES,
+  SIGNS_DATA,
+  UNTIL,
+  type CertificateWish,
+  type Issued,
+  type ListWish,
+} from "../testing/authority.ts";
 import { Certificate } from "./certificate.ts";
 import { checkChain, type ChainInput, type TrustAnchor } from "./chain.ts";
 import { RevocationList } from "./revocation-list.ts";
@@ -18,20 +32,45 @@ const leaf = await issue({ subject: "CN=leaf", serial: "03" }, middle);
 const byCertificate: TrustAnchor = { name: "the root", certificateSha256: sha256(root.der) };
 const byKey: TrustAnchor = { name: "the root", spkiSha256: sha256(parse(root).spki) };
 
-type Change = Partial<Omit<ChainInput, "leaf" | "intermediates">> & { readonly leaf?: Issued; readonly between?: readonly Issued[] };
+type Change = Partial<Omit<ChainInput, "leaf" | "intermediates">> & {
+  readonly leaf?: Issued;
+  readonly between?: readonly Issued[];
+};
 
-async function run({ leaf: end = leaf, between = [middle, root], ...change }: Change = {}): Promise<{ readonly length: number | undefined; readonly failed: readonly (string | undefined)[]; readonly checks: readonly Check[] }> {
+async function run({ leaf: end = leaf, between = [middle, root], ...change }: Change = {}): Promise<{
+  readonly length: number | undefined;
+  readonly failed: readonly (string | undefined)[];
+  readonly checks: readonly Check[];
+}> {
   const recorder = new CheckRecorder();
-  const path = await checkChain(webcrypto, recorder, { name: "AK", leaf: parse(end), intermediates: between.map(parse), anchors: [byCertificate], at: NOW, ...change });
-  return { length: path?.length, failed: recorder.checks.filter(({ status }) => status === "failed").map(({ code }) => code), checks: recorder.checks };
+  const path = await checkChain(webcrypto, recorder, {
+    name: "AK",
+    leaf: parse(end),
+    intermediates: between.map(parse),
+    anchors: [byCertificate],
+    at: NOW,
+    ...change,
+  });
+  return {
+    length: path?.length,
+    failed: recorder.checks.filter(({ status }) => status === "failed").map(({ code }) => code),
+    checks: recorder.checks,
+  };
 }
 
 test("a sound path holds under a pinned certificate or a pinned key, in any order of the certificates", async () => {
   for (const anchors of [[byCertificate], [byKey]]) {
-    for (const between of [[middle, root], [root, middle], [leaf, root, middle, middle]]) {
+    for (const between of [
+      [middle, root],
+      [root, middle],
+      [leaf, root, middle, middle],
+    ]) {
       const { length, failed, checks } = await run({ anchors, between });
       assert.deepEqual([length, failed], [3, []]);
-      assert.deepEqual(checks.map(({ name, status }) => `${name}: ${status}`), ["AK chain: passed", "AK validity: passed", "AK revocation: not-performed"]);
+      assert.deepEqual(
+        checks.map(({ name, status }) => `${name}: ${status}`),
+        ["AK chain: passed", "AK validity: passed", "AK revocation: not-performed"],
+      );
     }
   }
 });
@@ -56,7 +95,9 @@ test("a chain to any other root is refused, whatever it calls itself", async () 
 test("a certificate that only has the pinned key, but another's signature, is no anchor", async () => {
   const stranger = await issue({ subject: "CN=stranger", ...CA });
   const borrowed = await issue({ subject: "CN=root", ...CA, keys: root.keys }, stranger);
-  assert.deepEqual((await run({ anchors: [byKey], between: [middle, borrowed, stranger] })).failed, ["EVIDENCE_ROOT_NOT_TRUSTED"]);
+  assert.deepEqual((await run({ anchors: [byKey], between: [middle, borrowed, stranger] })).failed, [
+    "EVIDENCE_ROOT_NOT_TRUSTED",
+  ]);
   assert.deepEqual((await run({ anchors: [byKey], between: [middle, borrowed] })).failed, ["EVIDENCE_CHAIN_INVALID"]);
   assert.deepEqual((await run({ between: [middle, borrowed, stranger, root] })).failed, []);
 });
@@ -64,7 +105,10 @@ test("a certificate that only has the pinned key, but another's signature, is no
 test("each thing an issuer must be is required of it", async () => {
   const unfit = async (wish: Partial<CertificateWish>, message: RegExp): Promise<void> => {
     const authority = await issue({ subject: "CN=unfit", ...wish }, root);
-    const { failed, checks } = await run({ leaf: await issue({ subject: "CN=leaf" }, authority), between: [authority, root] });
+    const { failed, checks } = await run({
+      leaf: await issue({ subject: "CN=leaf" }, authority),
+      between: [authority, root],
+    });
     assert.deepEqual(failed, ["EVIDENCE_CHAIN_INVALID"]);
     assert.match(checks[0]?.why ?? "", message);
   };
@@ -76,7 +120,10 @@ test("each thing an issuer must be is required of it", async () => {
 
 test("a path length is kept to", async () => {
   const low = await issue({ subject: "CN=low", ...CA }, middle);
-  const { failed, checks } = await run({ leaf: await issue({ subject: "CN=leaf" }, low), between: [low, middle, root] });
+  const { failed, checks } = await run({
+    leaf: await issue({ subject: "CN=leaf" }, low),
+    between: [low, middle, root],
+  });
   assert.deepEqual(failed, ["EVIDENCE_CHAIN_INVALID"]);
   assert.match(checks[0]?.why ?? "", /allows 0 authorities/);
 });
@@ -84,8 +131,11 @@ test("a path length is kept to", async () => {
 test("the length of a path and the certificates looked at are bounded", async () => {
   let last = root;
   const between = [root];
-  for (let index = 0; index < 6; index += 1) between.push((last = await issue({ subject: `CN=ca ${index}`, ...CA }, last)));
-  assert.deepEqual((await run({ leaf: await issue({ subject: "CN=leaf" }, last), between })).failed, ["EVIDENCE_CHAIN_INVALID"]);
+  for (let index = 0; index < 6; index += 1)
+    between.push((last = await issue({ subject: `CN=ca ${index}`, ...CA }, last)));
+  assert.deepEqual((await run({ leaf: await issue({ subject: "CN=leaf" }, last), between })).failed, [
+    "EVIDENCE_CHAIN_INVALID",
+  ]);
   const crowd = await Promise.all(Array.from({ length: 17 }, () => issue({ subject: "CN=middle", ...CA }, root)));
   assert.match((await run({ between: [...crowd, root] })).checks[0]?.why ?? "", /more than 16/);
 });
@@ -104,11 +154,23 @@ test("every certificate must be valid at the time, to the second", async () => {
 });
 
 test("of two certificates with one name and key the one valid at the time is taken", async () => {
-  const old = await issue({ subject: "CN=middle", serial: "09", ...CA, keys: middle.keys, until: new Date("2025-06-01T00:00:00Z") }, root);
-  for (const between of [[old, middle, root], [middle, old, root]]) assert.deepEqual((await run({ between })).failed, []);
+  const old = await issue(
+    { subject: "CN=middle", serial: "09", ...CA, keys: middle.keys, until: new Date("2025-06-01T00:00:00Z") },
+    root,
+  );
+  for (const between of [
+    [old, middle, root],
+    [middle, old, root],
+  ])
+    assert.deepEqual((await run({ between })).failed, []);
 });
 
-async function revocation(rootList: ListWish | null, middleList: ListWish | null, staleLists: "fail" | "accept" = "fail", signer = middle): Promise<Check | undefined> {
+async function revocation(
+  rootList: ListWish | null,
+  middleList: ListWish | null,
+  staleLists: "fail" | "accept" = "fail",
+  signer = middle,
+): Promise<Check | undefined> {
   const lists: RevocationList[] = [];
   if (rootList !== null) lists.push(RevocationList.parse(await issueList(root, rootList)));
   if (middleList !== null) lists.push(RevocationList.parse(await issueList(signer, middleList)));
@@ -138,14 +200,21 @@ test("a list signed by another, or by a key not meant for lists, is refused", as
   assert.equal((await revocation({}, {}, "fail", stranger))?.code, "EVIDENCE_COLLATERAL_INVALID");
   const signsOnly = await issue({ subject: "CN=middle", ca: true, uses: SIGNS_CERTIFICATES, keys: middle.keys }, root);
   const under = await issue({ subject: "CN=leaf" }, signsOnly);
-  const { checks } = await run({ leaf: under, between: [signsOnly, root], lists: [RevocationList.parse(await issueList(root)), RevocationList.parse(await issueList(signsOnly))] });
+  const { checks } = await run({
+    leaf: under,
+    between: [signsOnly, root],
+    lists: [RevocationList.parse(await issueList(root)), RevocationList.parse(await issueList(signsOnly))],
+  });
   assert.equal(checks.at(-1)?.code, "EVIDENCE_COLLATERAL_INVALID");
 });
 
 test("lists of a part, indirect lists and delta lists are refused", async () => {
   const whole = extension("2.5.29.28", true, Uint8Array.from(Buffer.from("3006a004a0028200", "hex")));
   assert.equal(RevocationList.parse(await issueList(root, { extensions: [whole] })).size, 0);
-  const refused = [extension("2.5.29.28", true, Uint8Array.from(Buffer.from("30038401ff", "hex"))), extension("2.5.29.27", true, Uint8Array.of(2, 1, 1))];
+  const refused = [
+    extension("2.5.29.28", true, Uint8Array.from(Buffer.from("30038401ff", "hex"))),
+    extension("2.5.29.27", true, Uint8Array.of(2, 1, 1)),
+  ];
   for (const part of refused) {
     const list = await issueList(root, { extensions: [part] });
     assert.throws(() => RevocationList.parse(list), { code: "EVIDENCE_MALFORMED", message: /critical extension/ });
@@ -156,10 +225,28 @@ test("a list is read from PEM, hex, with 0x before it too, and base64 as from DE
   const der = await issueList(root, { serials: ["7f", "00ff"] });
   const pem = `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64")}\n-----END X509 CRL-----\n`;
   const lines = (text: string): Buffer => Buffer.from(`${text.replaceAll(/(.{64})/g, "$1\n")}\n`);
-  for (const bytes of [der, Buffer.from(pem), lines(Buffer.from(der).toString("hex")), lines(`0x${Buffer.from(der).toString("hex")}`), lines(Buffer.from(der).toString("base64"))]) {
+  for (const bytes of [
+    der,
+    Buffer.from(pem),
+    lines(Buffer.from(der).toString("hex")),
+    lines(`0x${Buffer.from(der).toString("hex")}`),
+    lines(Buffer.from(der).toString("base64")),
+  ]) {
     const list = RevocationList.parse(bytes);
     assert.deepEqual([list.size, list.revokes("7f"), list.revokes("00ff"), list.revokes("ff")], [2, true, true, false]);
   }
-  for (const bytes of [Buffer.from(pem.repeat(2)), Buffer.from("text"), Buffer.from("MIIB*"), Buffer.from("30820"), Buffer.from("0x"), Buffer.from("0x30820"), Buffer.from(`0x0x${Buffer.from(der).toString("hex")}`)]) assert.throws(() => RevocationList.parse(bytes), { code: "EVIDENCE_MALFORMED" });
-  assert.throws(() => RevocationList.parse(new Uint8Array(1024 * 1024 + 1)), { code: "EVIDENCE_MALFORMED", message: /above 1048576 bytes/ });
+  for (const bytes of [
+    Buffer.from(pem.repeat(2)),
+    Buffer.from("text"),
+    Buffer.from("MIIB*"),
+    Buffer.from("30820"),
+    Buffer.from("0x"),
+    Buffer.from("0x30820"),
+    Buffer.from(`0x0x${Buffer.from(der).toString("hex")}`),
+  ])
+    assert.throws(() => RevocationList.parse(bytes), { code: "EVIDENCE_MALFORMED" });
+  assert.throws(() => RevocationList.parse(new Uint8Array(1024 * 1024 + 1)), {
+    code: "EVIDENCE_MALFORMED",
+    message: /above 1048576 bytes/,
+  });
 });

@@ -8,7 +8,10 @@ import type { RevocationList } from "./revocation-list.ts";
 import { verifySignedBy } from "./signature.ts";
 
 /** A pinned root: by the SHA-256 of its whole certificate, or of its SubjectPublicKeyInfo; lowercase hex. */
-export type TrustAnchor = { readonly name: string } & ({ readonly certificateSha256: string } | { readonly spkiSha256: string });
+export type TrustAnchor = { readonly name: string } & (
+  | { readonly certificateSha256: string }
+  | { readonly spkiSha256: string }
+);
 
 /** Certificates of a path, leaf and root included. */
 const MAX_PATH = 6;
@@ -38,18 +41,46 @@ export interface ChainInput {
  * @returns the path, leaf first, when its signatures, names and uses lead to an anchor; else `null`. A path that is
  * expired or revoked is returned, with its check failed.
  */
-export async function checkChain(crypto: VerifierCrypto, recorder: CheckRecorder, input: ChainInput): Promise<Certificate[] | null> {
+export async function checkChain(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  input: ChainInput,
+): Promise<Certificate[] | null> {
   const { name, leaf, at } = input;
   const found = await buildPath(crypto, input);
   const check = `${name} chain`;
   if ("untrusted" in found) recorder.fail(check, "EVIDENCE_ROOT_NOT_TRUSTED", found.untrusted);
   else if ("problem" in found) recorder.fail(check, "EVIDENCE_CHAIN_INVALID", found.problem);
-  else recorder.require(check, true, "EVIDENCE_CHAIN_INVALID", `${found.path.length} certificates from ${leaf.subjectText} to ${found.anchor.name}`, "");
+  else
+    recorder.require(
+      check,
+      true,
+      "EVIDENCE_CHAIN_INVALID",
+      `${found.path.length} certificates from ${leaf.subjectText} to ${found.anchor.name}`,
+      "",
+    );
   if (!("path" in found)) return null;
   const outside = found.path.find(({ notBefore, notAfter }) => at < notBefore || at > notAfter);
-  const when = outside === undefined ? "" : `${outside.subjectText} is valid from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}, not at ${at.toISOString()}`;
-  recorder.require(`${name} validity`, outside === undefined, "EVIDENCE_EXPIRED", `every certificate is valid at ${at.toISOString()}`, when);
-  await checkRevocation(crypto, recorder, `${name} revocation`, listed(found.path, input.listedBy ?? "issuer"), input.lists ?? [], at, input.staleLists ?? "fail");
+  const when =
+    outside === undefined
+      ? ""
+      : `${outside.subjectText} is valid from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}, not at ${at.toISOString()}`;
+  recorder.require(
+    `${name} validity`,
+    outside === undefined,
+    "EVIDENCE_EXPIRED",
+    `every certificate is valid at ${at.toISOString()}`,
+    when,
+  );
+  await checkRevocation(
+    crypto,
+    recorder,
+    `${name} revocation`,
+    listed(found.path, input.listedBy ?? "issuer"),
+    input.lists ?? [],
+    at,
+    input.staleLists ?? "fail",
+  );
   return found.path;
 }
 
@@ -57,21 +88,30 @@ function listed(path: readonly Certificate[], by: "issuer" | "root"): Listed[] {
   return path.slice(0, -1).flatMap((certificate, index) => {
     const authority = by === "root" ? path.at(-1) : path[index + 1];
     // A serial number of zero, which AMD gives every endorsement key, names no certificate in another's list.
-    return authority === undefined || (by === "root" && /^0+$/.test(certificate.serialHex)) ? [] : [{ certificate, by: authority }];
+    return authority === undefined || (by === "root" && /^0+$/.test(certificate.serialHex))
+      ? []
+      : [{ certificate, by: authority }];
   });
 }
 
-type Found = { readonly path: Certificate[]; readonly anchor: TrustAnchor } | { readonly problem: string } | { readonly untrusted: string };
+type Found =
+  | { readonly path: Certificate[]; readonly anchor: TrustAnchor }
+  | { readonly problem: string }
+  | { readonly untrusted: string };
 
 async function buildPath(crypto: VerifierCrypto, { leaf, intermediates, anchors, at }: ChainInput): Promise<Found> {
   const path = [leaf];
   for (;;) {
     const current = path.at(-1) ?? leaf;
-    if (current.unknownCritical.length > 0) return { problem: `${current.subjectText} has critical extension ${current.unknownCritical.join(", ")}, which is not understood` };
+    if (current.unknownCritical.length > 0)
+      return {
+        problem: `${current.subjectText} has critical extension ${current.unknownCritical.join(", ")}, which is not understood`,
+      };
     const issuer = await findIssuer(crypto, current, [current, ...intermediates], anchors, at);
     if ("problem" in issuer) return issuer;
     const { certificate, anchor } = issuer;
-    if (bytesEqual(certificate.raw, current.raw)) return { untrusted: `the chain ends in ${current.subjectText}, which is not a trust anchor` };
+    if (bytesEqual(certificate.raw, current.raw))
+      return { untrusted: `the chain ends in ${current.subjectText}, which is not a trust anchor` };
     const unfit = unfitIssuer(certificate, path.length - 1);
     if (unfit !== undefined) return { problem: unfit };
     if (path.length === MAX_PATH) return { problem: `more than ${MAX_PATH} certificates` };
@@ -80,7 +120,11 @@ async function buildPath(crypto: VerifierCrypto, { leaf, intermediates, anchors,
   }
 }
 
-async function anchorOf(crypto: VerifierCrypto, certificate: Certificate, anchors: readonly TrustAnchor[]): Promise<TrustAnchor | undefined> {
+async function anchorOf(
+  crypto: VerifierCrypto,
+  certificate: Certificate,
+  anchors: readonly TrustAnchor[],
+): Promise<TrustAnchor | undefined> {
   let hash: string | undefined;
   let keyHash: string | undefined;
   for (const anchor of anchors) {
@@ -103,8 +147,17 @@ export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array): Prom
 
 type Issuer = { readonly certificate: Certificate; readonly anchor?: TrustAnchor } | { readonly problem: string };
 
-async function findIssuer(crypto: VerifierCrypto, of: Certificate, candidates: readonly Certificate[], anchors: readonly TrustAnchor[], at: Date): Promise<Issuer> {
-  const named = candidates.filter(({ subject, raw }, index) => bytesEqual(subject, of.issuer) && candidates.findIndex((other) => bytesEqual(other.raw, raw)) === index);
+async function findIssuer(
+  crypto: VerifierCrypto,
+  of: Certificate,
+  candidates: readonly Certificate[],
+  anchors: readonly TrustAnchor[],
+  at: Date,
+): Promise<Issuer> {
+  const named = candidates.filter(
+    ({ subject, raw }, index) =>
+      bytesEqual(subject, of.issuer) && candidates.findIndex((other) => bytesEqual(other.raw, raw)) === index,
+  );
   if (named.length === 0) return { problem: `no certificate of ${of.issuerText}, which issued ${of.subjectText}` };
   if (named.length > MAX_CANDIDATES) return { problem: `more than ${MAX_CANDIDATES} certificates of ${of.issuerText}` };
   // Renewed and cross-signed certificates share name and key: an anchor comes first, then one valid at the time.
@@ -116,13 +169,17 @@ async function findIssuer(crypto: VerifierCrypto, of: Certificate, candidates: r
     if (anchor !== undefined) return { certificate, anchor };
     best ??= certificate;
   }
-  return best === undefined ? { problem: `${of.subjectText} is not signed by ${of.issuerText}` } : { certificate: best };
+  return best === undefined
+    ? { problem: `${of.subjectText} is not signed by ${of.issuerText}` }
+    : { certificate: best };
 }
 
 /** Why a certificate may not issue one that has `below` CA certificates under it; `undefined` when it may. */
 function unfitIssuer(issuer: Certificate, below: number): string | undefined {
   if (!issuer.isCa) return `${issuer.subjectText} is not a certificate authority`;
-  if (issuer.keyUsage !== undefined && !issuer.keyUsage.has("keyCertSign")) return `the key of ${issuer.subjectText} is not for signing certificates`;
-  if (issuer.pathLength !== undefined && below > issuer.pathLength) return `${issuer.subjectText} allows ${issuer.pathLength} authorities below it, the chain has ${below}`;
+  if (issuer.keyUsage !== undefined && !issuer.keyUsage.has("keyCertSign"))
+    return `the key of ${issuer.subjectText} is not for signing certificates`;
+  if (issuer.pathLength !== undefined && below > issuer.pathLength)
+    return `${issuer.subjectText} allows ${issuer.pathLength} authorities below it, the chain has ${below}`;
   return undefined;
 }

@@ -12,7 +12,11 @@ export function describeCertificate(certificate: Certificate): readonly Row[] {
     { label: "issuer", value: certificate.issuerText },
     { label: "serial", value: certificate.serialHex },
     { label: "valid", value: `${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}` },
-    { label: "signature", value: algorithm.kind === "unsupported" ? `unsupported, ${algorithm.oid}` : `${algorithm.kind} with ${algorithm.hash}` },
+    {
+      label: "signature",
+      value:
+        algorithm.kind === "unsupported" ? `unsupported, ${algorithm.oid}` : `${algorithm.kind} with ${algorithm.hash}`,
+    },
     { label: "authority", value: certificate.isCa ? `yes${limit}` : "no" },
     { label: "key usage", value: keyUsage === undefined ? "any" : [...keyUsage].join(", ") },
     { label: "public key", value: toHex(certificate.spki) },

@@ -26,5 +26,11 @@ export function readEnvelope(raw: Uint8Array, what: string): Envelope {
   const repeatAlgorithm = (): void => {
     if (!bytesEqual(fields.next(TAG.sequence).whole, named)) throw fields.malformed("names two signature algorithms");
   };
-  return { tbs: tbs.whole, algorithm: signatureAlgorithm(new DerReader(named, "a signature algorithm")), signature, fields, repeatAlgorithm };
+  return {
+    tbs: tbs.whole,
+    algorithm: signatureAlgorithm(new DerReader(named, "a signature algorithm")),
+    signature,
+    fields,
+    repeatAlgorithm,
+  };
 }

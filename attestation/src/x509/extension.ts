@@ -48,7 +48,17 @@ export function basicConstraints(value: Uint8Array): BasicConstraints {
 }
 
 /** Uses of a key, in the order of their bits (RFC 5280 section 4.2.1.3). */
-const USES = ["digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly", "decipherOnly"] as const;
+const USES = [
+  "digitalSignature",
+  "nonRepudiation",
+  "keyEncipherment",
+  "dataEncipherment",
+  "keyAgreement",
+  "keyCertSign",
+  "cRLSign",
+  "encipherOnly",
+  "decipherOnly",
+] as const;
 
 export type KeyUse = (typeof USES)[number];
 

@@ -23,13 +23,17 @@ const BEGIN = /-----BEGIN /g;
  * @throws CmcpError `EVIDENCE_MALFORMED` for too many bytes or blocks, another label, or anything that is not base64.
  */
 export function pemBlocks(bytes: Uint8Array, label: string, limits: PemLimits): Uint8Array<ArrayBuffer>[] {
-  if (bytes.length > limits.bytes) throw new CmcpError("EVIDENCE_MALFORMED", `PEM text is ${bytes.length} bytes, limit ${limits.bytes}`);
+  if (bytes.length > limits.bytes)
+    throw new CmcpError("EVIDENCE_MALFORMED", `PEM text is ${bytes.length} bytes, limit ${limits.bytes}`);
   const text = new TextDecoder("latin1").decode(withoutPadding(bytes));
   const blocks = [...text.matchAll(BLOCK)];
-  if (blocks.length !== [...text.matchAll(BEGIN)].length) throw new CmcpError("EVIDENCE_MALFORMED", "a PEM block is not complete");
-  if (blocks.length > limits.blocks) throw new CmcpError("EVIDENCE_MALFORMED", `${blocks.length} PEM blocks, limit ${limits.blocks}`);
+  if (blocks.length !== [...text.matchAll(BEGIN)].length)
+    throw new CmcpError("EVIDENCE_MALFORMED", "a PEM block is not complete");
+  if (blocks.length > limits.blocks)
+    throw new CmcpError("EVIDENCE_MALFORMED", `${blocks.length} PEM blocks, limit ${limits.blocks}`);
   return blocks.map(([, found = "", body = ""]) => {
-    if (found !== label) throw new CmcpError("EVIDENCE_MALFORMED", `a PEM block where a ${label} is due is something else`);
+    if (found !== label)
+      throw new CmcpError("EVIDENCE_MALFORMED", `a PEM block where a ${label} is due is something else`);
     return fromBase64(body.replaceAll(/\s/g, ""));
   });
 }
@@ -58,5 +62,8 @@ export function parsePemCertificates(bytes: Uint8Array, max: number): Certificat
 
 /** True when the bytes are text with a PEM block, as opposed to DER. */
 export function looksLikePem(bytes: Uint8Array): boolean {
-  return bytes[0] !== SEQUENCE && new TextDecoder("latin1").decode(bytes.subarray(0, MAX_PREAMBLE_BYTES)).includes("-----BEGIN ");
+  return (
+    bytes[0] !== SEQUENCE &&
+    new TextDecoder("latin1").decode(bytes.subarray(0, MAX_PREAMBLE_BYTES)).includes("-----BEGIN ")
+  );
 }

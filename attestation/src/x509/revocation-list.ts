@@ -56,8 +56,11 @@ export class RevocationList implements Signed {
    * @throws CmcpError `EVIDENCE_MALFORMED`.
    */
   static parse(bytes: Uint8Array): RevocationList {
-    const der = looksLikePem(bytes) ? pemBlocks(bytes, "X509 CRL", { blocks: 1, bytes: 2 * MAX_LIST_BYTES })[0] : (derOfText(bytes, MAX_LIST_BYTES) ?? bytes);
-    if (der === undefined || der.length > MAX_LIST_BYTES) throw new CmcpError("EVIDENCE_MALFORMED", `no revocation list, or one above ${MAX_LIST_BYTES} bytes`);
+    const der = looksLikePem(bytes)
+      ? pemBlocks(bytes, "X509 CRL", { blocks: 1, bytes: 2 * MAX_LIST_BYTES })[0]
+      : (derOfText(bytes, MAX_LIST_BYTES) ?? bytes);
+    if (der === undefined || der.length > MAX_LIST_BYTES)
+      throw new CmcpError("EVIDENCE_MALFORMED", `no revocation list, or one above ${MAX_LIST_BYTES} bytes`);
     return new RevocationList(Uint8Array.from(der));
   }
 
@@ -76,7 +79,9 @@ export class RevocationList implements Signed {
       const entry = entries.enter(TAG.sequence);
       this.#serials.add(toHex(integerBytes(entry)));
       timeValue(entry.next());
-      if (!entry.empty) for (const { oid, critical } of readExtensions(entry).values()) if (critical) throw entries.malformed(`has an entry with critical extension ${oid}`);
+      if (!entry.empty)
+        for (const { oid, critical } of readExtensions(entry).values())
+          if (critical) throw entries.malformed(`has an entry with critical extension ${oid}`);
       entry.end();
     }
   }
@@ -85,7 +90,8 @@ export class RevocationList implements Signed {
 function refuseParts(content: Uint8Array): void {
   const reader = new DerReader(content, "a revocation list");
   for (const { oid, critical, value } of readExtensions(reader).values()) {
-    if (critical && !(oid === ISSUING_DISTRIBUTION_POINT && isWholeList(value))) throw reader.malformed(`has critical extension ${oid}`);
+    if (critical && !(oid === ISSUING_DISTRIBUTION_POINT && isWholeList(value)))
+      throw reader.malformed(`has critical extension ${oid}`);
   }
   reader.end();
 }

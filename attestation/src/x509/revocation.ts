@@ -19,23 +19,43 @@ export interface Listed {
  * sign, and one that does not cover the time fail; without a list of an authority the check is not performed and
  * says of which. Records one check.
  */
-export async function checkRevocation(crypto: VerifierCrypto, recorder: CheckRecorder, check: string, listed: readonly Listed[], lists: readonly RevocationList[], at: Date, staleLists: StaleLists): Promise<void> {
+export async function checkRevocation(
+  crypto: VerifierCrypto,
+  recorder: CheckRecorder,
+  check: string,
+  listed: readonly Listed[],
+  lists: readonly RevocationList[],
+  at: Date,
+  staleLists: StaleLists,
+): Promise<void> {
   const unlisted = new Set<string>();
   const stale = new Set<string>();
   for (const { certificate, by } of listed) {
     const own = lists.filter((list) => bytesEqual(list.issuer, by.subject));
     if (own.length === 0) unlisted.add(by.subjectText);
     for (const list of own) {
-      if (!mayList(by) || !(await verifySignedBy(crypto, list, by.spki))) return recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `a revocation list in the name of ${by.subjectText} is not signed by it`);
+      if (!mayList(by) || !(await verifySignedBy(crypto, list, by.spki)))
+        return recorder.fail(
+          check,
+          "EVIDENCE_COLLATERAL_INVALID",
+          `a revocation list in the name of ${by.subjectText} is not signed by it`,
+        );
     }
     // An outdated list still tells what was revoked by then.
-    if (own.some((list) => list.revokes(certificate.serialHex))) return recorder.fail(check, "EVIDENCE_REVOKED", `${certificate.subjectText}, serial number ${certificate.serialHex}, is revoked by ${by.subjectText}`);
-    if (own.length > 0 && !own.some(({ thisUpdate, nextUpdate }) => at >= thisUpdate && at <= nextUpdate)) stale.add(by.subjectText);
+    if (own.some((list) => list.revokes(certificate.serialHex)))
+      return recorder.fail(
+        check,
+        "EVIDENCE_REVOKED",
+        `${certificate.subjectText}, serial number ${certificate.serialHex}, is revoked by ${by.subjectText}`,
+      );
+    if (own.length > 0 && !own.some(({ thisUpdate, nextUpdate }) => at >= thisUpdate && at <= nextUpdate))
+      stale.add(by.subjectText);
   }
   const outdated = `the revocation list of ${[...stale].join(" and ")} does not cover ${at.toISOString()}`;
   if (stale.size > 0 && staleLists === "fail") recorder.fail(check, "EVIDENCE_EXPIRED", outdated);
   else if (stale.size > 0) recorder.notPerformed(check, `stale: ${outdated}`);
-  else if (unlisted.size > 0) recorder.notPerformed(check, `absent: no revocation list of ${[...unlisted].join(" and ")} was given`);
+  else if (unlisted.size > 0)
+    recorder.notPerformed(check, `absent: no revocation list of ${[...unlisted].join(" and ")} was given`);
   else recorder.require(check, true, "EVIDENCE_REVOKED", `${listed.length} certificates, none on its list`, "");
 }
 

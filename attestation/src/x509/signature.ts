@@ -50,12 +50,32 @@ export async function verifySignedBy(crypto: VerifierCrypto, signed: Signed, iss
     if (algorithm.kind === "ecdsa") {
       const signature = key.kind === "ec" ? ecdsaSignature(signed.signature, key.curve) : undefined;
       if (key.kind !== "ec" || signature === undefined) return false;
-      const imported = await crypto.subtle.importKey("spki", Uint8Array.from(issuerSpki), { name: "ECDSA", namedCurve: key.curve }, false, ["verify"]);
-      return await crypto.subtle.verify({ name: "ECDSA", hash: algorithm.hash }, imported, signature, Uint8Array.from(signed.tbs));
+      const imported = await crypto.subtle.importKey(
+        "spki",
+        Uint8Array.from(issuerSpki),
+        { name: "ECDSA", namedCurve: key.curve },
+        false,
+        ["verify"],
+      );
+      return await crypto.subtle.verify(
+        { name: "ECDSA", hash: algorithm.hash },
+        imported,
+        signature,
+        Uint8Array.from(signed.tbs),
+      );
     }
     if (key.kind !== "rsa") return false;
-    const scheme = algorithm.kind === "rsa-pss" ? { name: "RSA-PSS", saltLength: algorithm.saltLength } : { name: "RSASSA-PKCS1-v1_5" };
-    const imported = await crypto.subtle.importKey("spki", Uint8Array.from(issuerSpki), { name: scheme.name, hash: algorithm.hash }, false, ["verify"]);
+    const scheme =
+      algorithm.kind === "rsa-pss"
+        ? { name: "RSA-PSS", saltLength: algorithm.saltLength }
+        : { name: "RSASSA-PKCS1-v1_5" };
+    const imported = await crypto.subtle.importKey(
+      "spki",
+      Uint8Array.from(issuerSpki),
+      { name: scheme.name, hash: algorithm.hash },
+      false,
+      ["verify"],
+    );
     return await crypto.subtle.verify(scheme, imported, Uint8Array.from(signed.signature), Uint8Array.from(signed.tbs));
   } catch {
     // WebCrypto throws for keys it cannot import; nothing verifies under those.

@@ -10,7 +10,8 @@ export function integerBytes(reader: DerReader, tag: number = TAG.integer): Uint
   const { content } = reader.next(tag);
   const [first, second] = content;
   if (first === undefined) throw reader.malformed("has an integer of no bytes");
-  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) throw reader.malformed("has an integer that is not the shortest");
+  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)))
+    throw reader.malformed("has an integer that is not the shortest");
   return content;
 }
 
@@ -32,7 +33,8 @@ const MAX_OID_BYTES = 32;
 
 /** Dotted text of an OBJECT IDENTIFIER (X.690 8.19). */
 export function oidText(content: Uint8Array): string {
-  if (content.length === 0 || content.length > MAX_OID_BYTES) throw malformed("an object identifier is empty or too long");
+  if (content.length === 0 || content.length > MAX_OID_BYTES)
+    throw malformed("an object identifier is empty or too long");
   const arcs: number[] = [];
   let arc = 0;
   let started = false;
@@ -61,7 +63,10 @@ export function bitStringBytes(element: DerElement): Uint8Array {
   return element.content.subarray(1);
 }
 
-const DIGITS = { [TAG.utcTime]: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, [TAG.generalizedTime]: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ } as const;
+const DIGITS = {
+  [TAG.utcTime]: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
+  [TAG.generalizedTime]: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
+} as const;
 
 /** UTCTime or GeneralizedTime in the one form RFC 5280 section 4.1.2.5 allows. */
 export function timeValue(element: DerElement): Date {
@@ -73,6 +78,7 @@ export function timeValue(element: DerElement): Date {
   const century = tag === TAG.generalizedTime ? 0 : year < 50 ? 2000 : 1900;
   const time = new Date(Date.UTC(century + year, month - 1, day, hour, minute, second));
   // Date.UTC takes the 31st of a month with 30 days for the 1st of the next.
-  if (time.getUTCMonth() !== month - 1 || time.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) throw malformed("a time is not a date of the calendar");
+  if (time.getUTCMonth() !== month - 1 || time.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
+    throw malformed("a time is not a date of the calendar");
   return time;
 }

@@ -17,8 +17,20 @@ export function readAr(bytes: Uint8Array): ArMember[] {
   for (let at = MAGIC.length; at < bytes.length; ) {
     const size = Number(text.toString("latin1", at + 48, at + 58).trimEnd());
     const start = at + HEADER_BYTES;
-    if (text.toString("latin1", at + 58, start) !== "`\n" || !Number.isSafeInteger(size) || size < 0 || start + size > bytes.length) throw malformed("ar", "a damaged member");
-    members.push({ name: text.toString("latin1", at, at + 16).trimEnd().replace(/\/$/, ""), data: bytes.subarray(start, start + size) });
+    if (
+      text.toString("latin1", at + 58, start) !== "`\n" ||
+      !Number.isSafeInteger(size) ||
+      size < 0 ||
+      start + size > bytes.length
+    )
+      throw malformed("ar", "a damaged member");
+    members.push({
+      name: text
+        .toString("latin1", at, at + 16)
+        .trimEnd()
+        .replace(/\/$/, ""),
+      data: bytes.subarray(start, start + size),
+    });
     // Members begin at even offsets.
     at = start + size + (size % 2);
   }

@@ -48,7 +48,16 @@ test("files, folders and links of GNU tar, long names included", () => {
 test("a package is unpacked into a folder, a later entry over an earlier one", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-unpack-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  unpack(readDeb(ar({ "debian-binary": Buffer.from("2.0\n"), "control.tar.xz": new Uint8Array(3), "data.tar.xz": sample("a tar archive") })), folder);
+  unpack(
+    readDeb(
+      ar({
+        "debian-binary": Buffer.from("2.0\n"),
+        "control.tar.xz": new Uint8Array(3),
+        "data.tar.xz": sample("a tar archive"),
+      }),
+    ),
+    folder,
+  );
   assert.equal(readFileSync(join(folder, "dir/a"), "utf8"), "hello");
   assert.equal(readlinkSync(join(folder, "dir/link")), "a");
   assert.equal(statSync(join(folder, "dir/sub/b")).mode & 0o777, 0o755);
@@ -74,14 +83,31 @@ function withHeader(change: (header: Buffer) => void): Uint8Array {
   const header = bytes.subarray(0, 512);
   change(header);
   header.fill(" ", 148, 156);
-  header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  header.write(
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+  );
   return bytes;
 }
 
 test("a name that leaves the archive, and a device, are refused", () => {
-  for (const name of ["/etc/passwd", "../up", "a/../../b"]) assert.throws(() => readTar(withHeader((header) => header.write(`${name}\0`, 0))), { code: "IMAGE_INPUT_INVALID", message: /leaves/ }, name);
-  assert.throws(() => readTar(withHeader((header) => header.write("3", 156))), { code: "IMAGE_INPUT_INVALID", message: /neither/ });
-  assert.throws(() => readTar(withHeader((header) => header.write("77777777777\0", 124))), { code: "IMAGE_INPUT_INVALID", message: /ends early/ });
+  for (const name of ["/etc/passwd", "../up", "a/../../b"])
+    assert.throws(
+      () => readTar(withHeader((header) => header.write(`${name}\0`, 0))),
+      { code: "IMAGE_INPUT_INVALID", message: /leaves/ },
+      name,
+    );
+  assert.throws(() => readTar(withHeader((header) => header.write("3", 156))), {
+    code: "IMAGE_INPUT_INVALID",
+    message: /neither/,
+  });
+  assert.throws(() => readTar(withHeader((header) => header.write("77777777777\0", 124))), {
+    code: "IMAGE_INPUT_INVALID",
+    message: /ends early/,
+  });
   assert.throws(() => readTar(tar.subarray(0, 512)), { code: "IMAGE_INPUT_INVALID", message: /end is missing/ });
 });
 

@@ -4,8 +4,14 @@ import * as fc from "fast-check";
 import { writeCpio, type CpioMember } from "./cpio.ts";
 import { readCpio } from "./testing/read-cpio.ts";
 
-const member = fc.record({ path: fc.stringMatching(/^[a-z]{1,8}(\/[a-z]{1,8}){0,3}$/), mode: fc.constantFrom(0o444, 0o555), data: fc.uint8Array({ maxLength: 40 }) });
-const members = fc.uniqueArray(member, { selector: ({ path }) => path, maxLength: 12 }).map((all) => all.map(({ path, mode, data }): CpioMember => ({ kind: "file", path, mode, data })));
+const member = fc.record({
+  path: fc.stringMatching(/^[a-z]{1,8}(\/[a-z]{1,8}){0,3}$/),
+  mode: fc.constantFrom(0o444, 0o555),
+  data: fc.uint8Array({ maxLength: 40 }),
+});
+const members = fc
+  .uniqueArray(member, { selector: ({ path }) => path, maxLength: 12 })
+  .map((all) => all.map(({ path, mode, data }): CpioMember => ({ kind: "file", path, mode, data })));
 
 test("what is written is read again, sorted, owned by root, without a date", () => {
   fc.assert(
@@ -35,9 +41,15 @@ test("the order in which members are given does not show", () => {
 });
 
 test("the bytes of a small archive are those of the format", () => {
-  const text = Buffer.from(writeCpio([{ kind: "directory", path: "d", mode: 0o555 }, { kind: "file", path: "d/f", mode: 0o444, data: Buffer.from("xyz") }])).toString("latin1");
+  const text = Buffer.from(
+    writeCpio([
+      { kind: "directory", path: "d", mode: 0o555 },
+      { kind: "file", path: "d/f", mode: 0o444, data: Buffer.from("xyz") },
+    ]),
+  ).toString("latin1");
   // inode, mode, uid, gid, links, mtime, size, four of devices, length of the name, check
-  const header = (...fields: readonly number[]): string => `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
+  const header = (...fields: readonly number[]): string =>
+    `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
   const directory = `${header(1, 0o040555, 0, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0)}d\0`;
   const file = `${header(2, 0o100444, 0, 0, 1, 0, 3, 0, 0, 0, 0, 4, 0)}d/f\0\0\0xyz\0`;
   const trailer = `${header(0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0)}TRAILER!!!\0`;

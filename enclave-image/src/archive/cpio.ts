@@ -1,5 +1,8 @@
 /** One member of an initramfs: a folder, or a file with its bytes. Permission bits are octal as in `chmod`. */
-export type CpioMember = { readonly path: string; readonly mode: number } & ({ readonly kind: "directory" } | { readonly kind: "file"; readonly data: Uint8Array });
+export type CpioMember = { readonly path: string; readonly mode: number } & (
+  | { readonly kind: "directory" }
+  | { readonly kind: "file"; readonly data: Uint8Array }
+);
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
@@ -16,7 +19,11 @@ export function writeCpio(members: readonly CpioMember[]): Uint8Array {
   for (const [index, member] of sorted.entries()) {
     const data = member.kind === "file" ? member.data : new Uint8Array(0);
     const mode = member.mode | (member.kind === "file" ? S_IFREG : S_IFDIR);
-    parts.push(header({ inode: index + 1, mode, links: member.kind === "file" ? 1 : 2, size: data.length, name: member.path }), data, padding(data.length));
+    parts.push(
+      header({ inode: index + 1, mode, links: member.kind === "file" ? 1 : 2, size: data.length, name: member.path }),
+      data,
+      padding(data.length),
+    );
   }
   parts.push(header({ inode: 0, mode: 0, links: 1, size: 0, name: TRAILER }));
   return Buffer.concat(parts);

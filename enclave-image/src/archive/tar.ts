@@ -36,7 +36,13 @@ export function readTar(bytes: Uint8Array): TarEntry[] {
       else longTarget = name;
       continue;
     }
-    const entry = toEntry(type, longName ?? ustarName(header), longTarget ?? text(header, 157, 100), octal(header, 100, 8) & 0o7777, data);
+    const entry = toEntry(
+      type,
+      longName ?? ustarName(header),
+      longTarget ?? text(header, 157, 100),
+      octal(header, 100, 8) & 0o7777,
+      data,
+    );
     if (entry !== null) entries.push(entry);
     longName = undefined;
     longTarget = undefined;

@@ -14,7 +14,11 @@ interface Argument {
 
 /** Every word of the kernel command lines, in their order, and why it is there. */
 export const ARGUMENTS: readonly Argument[] = [
-  { text: "console=null", editions: ["release"], reason: "no console: nothing of the guest is printed for the host, and nothing is read from it" },
+  {
+    text: "console=null",
+    editions: ["release"],
+    reason: "no console: nothing of the guest is printed for the host, and nothing is read from it",
+  },
   { text: "8250.nr_uarts=0", editions: ["release"], reason: "serial ports are the host's; none is driven" },
   { text: "console=ttyS0", editions: ["debug"], reason: "what the kernel and PID 1 say can be read while developing" },
   { text: "panic=-1", reason: "a kernel panic resets the machine at once, which the VMM takes as its end" },
@@ -29,17 +33,43 @@ export const ARGUMENTS: readonly Argument[] = [
   { text: "vsyscall=none", reason: "no code at a fixed address" },
   { text: "debugfs=off", reason: "kernel surface that nothing uses" },
   { text: "ipv6.disable=1", reason: "kernel surface that nothing uses; the only sockets are vsock" },
-  { text: "initcall_blacklist=crypto_kdf108_init,init_encrypted,jent_mod_init", reason: "nothing uses them, and each holds the start up: the first two until the initramfs is unpacked, the third with a test of its own; random numbers come from the processor" },
-  { text: "cryptomgr.notests", reason: "the kernel tries all of its ciphers on known answers as it starts, which takes half a second of an emulated start; the enclave has its own, and a module whose signature a wrong one reads does not load" },
-  { text: "no_timer_check", reason: "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics" },
-  { text: "rootfstype=ramfs", reason: "the kernel mounts no file system that lies in a file of a tmpfs, which the root would else be, and Node is in one" },
+  {
+    text: "initcall_blacklist=crypto_kdf108_init,init_encrypted,jent_mod_init",
+    reason:
+      "nothing uses them, and each holds the start up: the first two until the initramfs is unpacked, the third with a test of its own; random numbers come from the processor",
+  },
+  {
+    text: "cryptomgr.notests",
+    reason:
+      "the kernel tries all of its ciphers on known answers as it starts, which takes half a second of an emulated start; the enclave has its own, and a module whose signature a wrong one reads does not load",
+  },
+  {
+    text: "no_timer_check",
+    reason:
+      "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics",
+  },
+  {
+    text: "rootfstype=ramfs",
+    reason:
+      "the kernel mounts no file system that lies in a file of a tmpfs, which the root would else be, and Node is in one",
+  },
   { text: "efi=noruntime", reason: "firmware code is not called after the kernel has started" },
-  { text: "acpi=off", platforms: ["sev-snp"], reason: "ACPI tables come from the host, run in ring 0 and are outside the SEV-SNP launch digest" },
-  { text: "nr_cpus=1", platforms: ["sev-snp"], reason: "without ACPI the kernel knows of one processor only; more would be ignored, and said so" },
+  {
+    text: "acpi=off",
+    platforms: ["sev-snp"],
+    reason: "ACPI tables come from the host, run in ring 0 and are outside the SEV-SNP launch digest",
+  },
+  {
+    text: "nr_cpus=1",
+    platforms: ["sev-snp"],
+    reason: "without ACPI the kernel knows of one processor only; more would be ignored, and said so",
+  },
 ];
 
 /** The kernel command line of one platform and edition. */
 export function commandLine(platform: Platform, edition: Edition): string {
-  const words = ARGUMENTS.filter(({ platforms, editions }) => (platforms?.includes(platform) ?? true) && (editions?.includes(edition) ?? true));
+  const words = ARGUMENTS.filter(
+    ({ platforms, editions }) => (platforms?.includes(platform) ?? true) && (editions?.includes(edition) ?? true),
+  );
   return [...words.map(({ text }) => text), `cmcp.platform=${platform}`].join(" ");
 }

@@ -22,11 +22,16 @@ mkdirSync(join(context, "packages"), { recursive: true });
 // The toolchain's packages as a root file system, with Node and the folders a process expects.
 const root = join(context, "root");
 await Toolchain.unpacked(packagesOf(lock, "runtime", "toolchain"), cache, root);
-for (const name of ["bin", "lib", "lib64"]) if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
+for (const name of ["bin", "lib", "lib64"])
+  if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
 for (const name of ["tmp", "root"]) mkdirSync(join(root, name));
 copyFileSync(join(nodePackage, "bin/node"), join(root, "usr/bin/node"));
-for (const entry of built) copyFileSync(cache.pathOf(entry), join(context, "packages", `${entry.name}_${entry.sha256}.deb`));
+for (const entry of built)
+  copyFileSync(cache.pathOf(entry), join(context, "packages", `${entry.name}_${entry.sha256}.deb`));
 copySources(join(context, "src"));
-cpSync(join(ROOT, "toolchain/node_modules"), join(context, "src/toolchain/node_modules"), { recursive: true, verbatimSymlinks: true });
+cpSync(join(ROOT, "toolchain/node_modules"), join(context, "src/toolchain/node_modules"), {
+  recursive: true,
+  verbatimSymlinks: true,
+});
 cpSync(join(ROOT, ".cache/pnpm-store"), join(context, "store"), { recursive: true });
 process.stdout.write(`${context}\n`);

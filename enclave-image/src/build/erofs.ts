@@ -30,7 +30,16 @@ export function packErofs(toolchain: Toolchain, members: readonly CpioMember[], 
     chmodSync(path, member.mode);
   }
   chmodSync(tree, 0o755);
-  const options = [`-z${COMPRESSION}`, `-C${CLUSTER}`, "-T0", "--all-root", "-x-1", "-U00000000-0000-0000-0000-000000000000", "--workers=4", "--quiet"];
+  const options = [
+    `-z${COMPRESSION}`,
+    `-C${CLUSTER}`,
+    "-T0",
+    "--all-root",
+    "-x-1",
+    "-U00000000-0000-0000-0000-000000000000",
+    "--workers=4",
+    "--quiet",
+  ];
   toolchain.run("usr/bin/mkfs.erofs", [...options, image, tree], { cwd: work });
   return readFileSync(image);
 }

@@ -13,7 +13,12 @@ const FIRMWARE: Readonly<Record<string, { readonly package: string; readonly pat
 };
 
 /** One file of a locked package. @throws CmcpError `IMAGE_INPUT_INVALID` when the package does not have it */
-export async function packageFile(lock: InputLock, cache: PackageCache, name: string, path: string): Promise<Uint8Array> {
+export async function packageFile(
+  lock: InputLock,
+  cache: PackageCache,
+  name: string,
+  path: string,
+): Promise<Uint8Array> {
   const found = readDeb(await cache.get(packageNamed(lock, name))).find((entry) => entry.path === path);
   if (found?.kind !== "file") throw new CmcpError("IMAGE_INPUT_INVALID", `${name} has no file ${path}`);
   return found.data;
@@ -22,6 +27,7 @@ export async function packageFile(lock: InputLock, cache: PackageCache, name: st
 /** Every firmware, by output name. */
 export async function readFirmware(lock: InputLock, cache: PackageCache): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
-  for (const [name, { package: from, path }] of Object.entries(FIRMWARE)) found.set(name, await packageFile(lock, cache, from, path));
+  for (const [name, { package: from, path }] of Object.entries(FIRMWARE))
+    found.set(name, await packageFile(lock, cache, from, path));
   return found;
 }

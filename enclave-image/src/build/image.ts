@@ -45,7 +45,11 @@ export interface BuildFolders {
  * @throws CmcpError `IMAGE_…` naming the input or program at fault; `output` then stays as it was
  */
 export async function buildImage(folders: BuildFolders, key: KeyObject | null): Promise<Manifest> {
-  if (process.platform !== "linux" || process.arch !== "x64") throw new CmcpError("IMAGE_BUILD_FAILED", "the image is built with programs for x86-64 Linux; this machine is another");
+  if (process.platform !== "linux" || process.arch !== "x64")
+    throw new CmcpError(
+      "IMAGE_BUILD_FAILED",
+      "the image is built with programs for x86-64 Linux; this machine is another",
+    );
   const { lock, cache } = openInputs(folders.cache);
   const work = `${folders.output}.${process.pid}`;
   const parts = join(work, "parts");
@@ -55,22 +59,38 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   try {
     for (const folder of [parts, finished]) mkdirSync(folder, { recursive: true });
     const { kernel, toolchain } = await prepare(progress, lock, cache, folders, join(work, "toolchain"));
-    const native = await progress.step("compiles PID 1, the helper and the vsock addon", () => buildNative(toolchain, folders.nodePackage, join(parts, "native")));
-    const node = await progress.step("strips Node", () => strip(toolchain, join(folders.nodePackage, "bin/node"), parts));
+    const native = await progress.step("compiles PID 1, the helper and the vsock addon", () =>
+      buildNative(toolchain, folders.nodePackage, join(parts, "native")),
+    );
+    const node = await progress.step("strips Node", () =>
+      strip(toolchain, join(folders.nodePackage, "bin/node"), parts),
+    );
     const inUsr = nodeFiles(node);
-    const nodeImage = await progress.step("packs Node into a file system of its own", () => packErofs(toolchain, inUsr, parts));
-    const root = rootFiles({ kernel, native, nodeImage, libraries: join(toolchain.root, "usr/lib/x86_64-linux-gnu"), bundle: folders.bundle });
+    const nodeImage = await progress.step("packs Node into a file system of its own", () =>
+      packErofs(toolchain, inUsr, parts),
+    );
+    const root = rootFiles({
+      kernel,
+      native,
+      nodeImage,
+      libraries: join(toolchain.root, "usr/lib/x86_64-linux-gnu"),
+      bundle: folders.bundle,
+    });
     const everything = [...root, ...inUsr.map((member) => ({ ...member, path: `usr/${member.path}` }))];
     const initramfs = await progress.step("packs the initramfs", () => packInitramfs(toolchain, root, parts));
     const stub = await packageFile(lock, cache, "systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
-    const uki = await progress.step("assembles the unified kernel image", () => buildUki(toolchain, { kernel, initramfs, commandLine: commandLine("vtpm", "release"), stub }, parts));
+    const uki = await progress.step("assembles the unified kernel image", () =>
+      buildUki(toolchain, { kernel, initramfs, commandLine: commandLine("vtpm", "release"), stub }, parts),
+    );
     return await progress.step("writes firmware, bill of materials, measurements and manifest", async () => {
       const outputs = new Map<string, Uint8Array>([
         ["vmlinuz", kernel.image],
         ["initramfs.cpio.zst", readFileSync(initramfs)],
         ["cmcp-vtpm.efi", uki],
         ...(await readFirmware(lock, cache)),
-        ...RELEASE_PLATFORMS.map((platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const),
+        ...RELEASE_PLATFORMS.map(
+          (platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const,
+        ),
         ["files.json", Buffer.from(`${JSON.stringify(fileTable(everything), null, 2)}\n`)],
         ["sbom.cdx.json", Buffer.from(imageSbom(lock, bundled, everything))],
       ]);
@@ -84,14 +104,24 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   }
 }
 
-async function prepare(progress: Progress, lock: InputLock, cache: PackageCache, folders: BuildFolders, root: string): Promise<{ kernel: Kernel; toolchain: Toolchain }> {
+async function prepare(
+  progress: Progress,
+  lock: InputLock,
+  cache: PackageCache,
+  folders: BuildFolders,
+  root: string,
+): Promise<{ kernel: Kernel; toolchain: Toolchain }> {
   const needed = lock.packages.filter(({ group }) => group !== "emulator");
   await progress.step(`fetches ${needed.length} packages of the lock file and compares their hashes`, async () => {
     checkNodePackage(folders.nodePackage, lock);
     for (const entry of needed) await cache.get(entry);
   });
-  const toolchain = await progress.step("unpacks the toolchain", () => Toolchain.unpacked(packagesOf(lock, "runtime", "toolchain"), cache, root));
-  const kernel = await progress.step("takes the kernel and its modules out of their package", async () => readKernel(await cache.get(packageNamed(lock, "linux-image-cloud-amd64"))));
+  const toolchain = await progress.step("unpacks the toolchain", () =>
+    Toolchain.unpacked(packagesOf(lock, "runtime", "toolchain"), cache, root),
+  );
+  const kernel = await progress.step("takes the kernel and its modules out of their package", async () =>
+    readKernel(await cache.get(packageNamed(lock, "linux-image-cloud-amd64"))),
+  );
   return { kernel, toolchain };
 }
 
@@ -110,7 +140,8 @@ function packInitramfs(toolchain: Toolchain, root: readonly CpioMember[], work: 
   // With any number of workers zstd cuts its input in the same places, so the bytes do not depend on the machine.
   toolchain.run("usr/bin/zstd", ["-9", "-T4", "--quiet", "-o", packed, archive], { cwd: work });
   const { length } = readFileSync(packed);
-  if (length > MAX_INITRAMFS) throw new CmcpError("IMAGE_BUILD_FAILED", `the initramfs has ${length} bytes, ${MAX_INITRAMFS} are allowed`);
+  if (length > MAX_INITRAMFS)
+    throw new CmcpError("IMAGE_BUILD_FAILED", `the initramfs has ${length} bytes, ${MAX_INITRAMFS} are allowed`);
   return packed;
 }
 

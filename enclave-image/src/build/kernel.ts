@@ -38,10 +38,13 @@ export interface Kernel {
 
 /** Takes kernel and modules out of Debian's package. @throws CmcpError `IMAGE_INPUT_INVALID` when one is missing */
 export function readKernel(deb: Uint8Array): Kernel {
-  const files = new Map(readDeb(deb).flatMap((entry) => (entry.kind === "file" ? [[entry.path, entry.data] as const] : [])));
+  const files = new Map(
+    readDeb(deb).flatMap((entry) => (entry.kind === "file" ? [[entry.path, entry.data] as const] : [])),
+  );
   const path = [...files.keys()].find((name) => name.startsWith("boot/vmlinuz-"));
   const image = path === undefined ? undefined : files.get(path);
-  if (path === undefined || image === undefined) throw new CmcpError("IMAGE_INPUT_INVALID", "the kernel's package has no kernel");
+  if (path === undefined || image === undefined)
+    throw new CmcpError("IMAGE_INPUT_INVALID", "the kernel's package has no kernel");
   const release = path.slice("boot/vmlinuz-".length);
   const modules = MODULES.map(({ path, platforms }): KernelModule => {
     const packed = files.get(`usr/lib/modules/${release}/${path}.xz`);
@@ -55,10 +58,18 @@ export function readKernel(deb: Uint8Array): Kernel {
 /** PID 1 resolves no dependencies: whatever a module names must be before it, and on the same platforms. */
 export function assertOrder(modules: readonly KernelModule[]): void {
   for (const [index, { name, platforms, data }] of modules.entries()) {
-    const covers = (earlier: KernelModule): boolean => earlier.platforms === "all" || (platforms !== "all" && platforms.every((platform) => earlier.platforms.includes(platform)));
-    const loaded = new Set(modules.slice(0, index).filter(covers).map((earlier) => earlier.name.replaceAll("-", "_")));
+    const covers = (earlier: KernelModule): boolean =>
+      earlier.platforms === "all" ||
+      (platforms !== "all" && platforms.every((platform) => earlier.platforms.includes(platform)));
+    const loaded = new Set(
+      modules
+        .slice(0, index)
+        .filter(covers)
+        .map((earlier) => earlier.name.replaceAll("-", "_")),
+    );
     for (const needed of dependencies(data)) {
-      if (!loaded.has(needed)) throw new CmcpError("IMAGE_INPUT_INVALID", `module ${name} needs ${needed}, which is not loaded before it`);
+      if (!loaded.has(needed))
+        throw new CmcpError("IMAGE_INPUT_INVALID", `module ${name} needs ${needed}, which is not loaded before it`);
     }
   }
 }
@@ -66,11 +77,16 @@ export function assertOrder(modules: readonly KernelModule[]): void {
 /** The `depends=` line of a module's `.modinfo` section: module names between commas. */
 function dependencies(module: Uint8Array): string[] {
   const text = Buffer.from(module.buffer, module.byteOffset, module.byteLength).toString("latin1");
-  return (/\0depends=([^\0]*)\0/.exec(text)?.[1] ?? "").split(",").filter((name) => name !== "").map((name) => name.replaceAll("-", "_"));
+  return (/\0depends=([^\0]*)\0/.exec(text)?.[1] ?? "")
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => name.replaceAll("-", "_"));
 }
 
 /** The list PID 1 reads: a line for each platform that loads a module, in order. */
 export function moduleList(modules: readonly KernelModule[]): string {
-  const lines = modules.flatMap(({ name, platforms }) => (platforms === "all" ? ["all"] : platforms).map((platform) => `${platform} /lib/modules/${name}.ko`));
+  const lines = modules.flatMap(({ name, platforms }) =>
+    (platforms === "all" ? ["all"] : platforms).map((platform) => `${platform} /lib/modules/${name}.ko`),
+  );
   return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,14 @@
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { CmcpError, canonicalBytes, fromBase64Url, parseJson, toBase64Url, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import {
+  CmcpError,
+  canonicalBytes,
+  fromBase64Url,
+  parseJson,
+  toBase64Url,
+  type JsonLimits,
+  type Untrusted,
+} from "@cmcp/boundary";
 import * as z from "zod";
 
 /** Before the manifest's bytes in what is signed, so that the signature means nothing elsewhere. */
@@ -24,7 +32,9 @@ const manifestSchema = z.strictObject({
   inputs: sha256,
   /** `uname -r` of the kernel. */
   kernel: z.string().min(1).max(200),
-  files: z.record(fileName, z.strictObject({ sha256, /** Bytes. */ size: z.int().min(0).max(MAX_FILE_BYTES) })).refine((files) => Object.keys(files).length <= MAX_FILES),
+  files: z
+    .record(fileName, z.strictObject({ sha256, /** Bytes. */ size: z.int().min(0).max(MAX_FILE_BYTES) }))
+    .refine((files) => Object.keys(files).length <= MAX_FILES),
 });
 const signatureSchema = z.strictObject({ key: z.string().max(64), signature: z.string().max(128) });
 
@@ -38,7 +48,11 @@ export type FileDigest = Manifest["files"][string];
 /** Reads a manifest that somebody published. @throws CmcpError `JSON_…`, `IMAGE_MANIFEST_INVALID` */
 export function parseManifest(bytes: Untrusted<Uint8Array>): Manifest {
   const parsed = manifestSchema.safeParse(parseJson(bytes, LIMITS));
-  if (!parsed.success) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${MANIFEST} is not of the documented form at ${parsed.error.issues[0]?.path.join(".") || "its top"}`);
+  if (!parsed.success)
+    throw new CmcpError(
+      "IMAGE_MANIFEST_INVALID",
+      `${MANIFEST} is not of the documented form at ${parsed.error.issues[0]?.path.join(".") || "its top"}`,
+    );
   return parsed.data;
 }
 
@@ -55,7 +69,12 @@ export function digestOf(bytes: Uint8Array): FileDigest {
 
 /** The manifest's bytes, RFC 8785: equal builds give equal ones. */
 export function manifestBytes(manifest: Manifest): Uint8Array {
-  return canonicalBytes({ version: manifest.version, inputs: manifest.inputs, kernel: manifest.kernel, files: Object.fromEntries(Object.entries(manifest.files).map(([name, file]) => [name, { ...file }])) });
+  return canonicalBytes({
+    version: manifest.version,
+    inputs: manifest.inputs,
+    kernel: manifest.kernel,
+    files: Object.fromEntries(Object.entries(manifest.files).map(([name, file]) => [name, { ...file }])),
+  });
 }
 
 /** Reads the operator's Ed25519 key, PKCS #8 PEM. @throws CmcpError `USAGE` */

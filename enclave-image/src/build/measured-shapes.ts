@@ -11,7 +11,9 @@ const SNP_MODELS = ["EPYC-v4", "EPYC-Milan", "EPYC-Genoa"] as const;
 /** SEV features of a guest as KVM starts it: SNP active (AMD APM volume 2, SEV_FEATURES bit 0). */
 const SNP_FEATURES = 0x1n;
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 /** How the outputs in `folder` are meant to be started, for computing what they then measure as. */
 export function measuredShapes(folder: string): ImageInputs {
@@ -23,7 +25,13 @@ export function measuredShapes(folder: string): ImageInputs {
     initrd: path("initramfs.cpio.zst"),
     uki: path("cmcp-vtpm.efi"),
     // One processor, because the command line lets the kernel see one only.
-    sevSnp: { firmware: path("OVMF.amdsev.fd"), commandLine: commandLine("sev-snp", "release"), vcpus: [1], vcpuTypes: SNP_MODELS, guestFeatures: [SNP_FEATURES] },
+    sevSnp: {
+      firmware: path("OVMF.amdsev.fd"),
+      commandLine: commandLine("sev-snp", "release"),
+      vcpus: [1],
+      vcpuTypes: SNP_MODELS,
+      guestFeatures: [SNP_FEATURES],
+    },
     tdx: { firmware: path("OVMF.fd"), commandLine: commandLine("tdx", "release") },
     tpm: { commandLine: commandLine("vtpm", "release") },
   };

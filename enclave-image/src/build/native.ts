@@ -10,11 +10,33 @@ const GCC = "usr/lib/gcc/x86_64-linux-gnu/14";
 const LIBC = "usr/lib/x86_64-linux-gnu";
 
 const CFLAGS = [
-  "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror",
-  "-fstack-protector-strong", "-fstack-clash-protection", "-fcf-protection=full", "-fno-strict-aliasing", "-ftrivial-auto-var-init=zero",
+  "-std=gnu17",
+  "-O2",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-fstack-protector-strong",
+  "-fstack-clash-protection",
+  "-fcf-protection=full",
+  "-fno-strict-aliasing",
+  "-ftrivial-auto-var-init=zero",
   "-D_FORTIFY_SOURCE=3",
 ] as const;
-const LDFLAGS = ["-m", "elf_x86_64", "--strip-all", "--build-id=none", "--hash-style=gnu", "-z", "relro", "-z", "now", "-z", "noexecstack", "-z", "separate-code"] as const;
+const LDFLAGS = [
+  "-m",
+  "elf_x86_64",
+  "--strip-all",
+  "--build-id=none",
+  "--hash-style=gnu",
+  "-z",
+  "relro",
+  "-z",
+  "now",
+  "-z",
+  "noexecstack",
+  "-z",
+  "separate-code",
+] as const;
 
 /** The programs the image holds beside Node, as bytes. */
 export interface NativePrograms {
@@ -38,8 +60,15 @@ function compile(toolchain: Toolchain, work: string, source: string, flags: read
   mkdirSync(work, { recursive: true });
   const name = basename(source, ".c");
   const [assembly, object] = [join(work, `${name}.s`), join(work, `${name}.o`)];
-  const headers = [`${GCC}/include`, "usr/include/x86_64-linux-gnu", "usr/include"].flatMap((folder) => ["-isystem", join(toolchain.root, folder)]);
-  toolchain.run("usr/libexec/gcc/x86_64-linux-gnu/14/cc1", ["-quiet", "-nostdinc", ...headers, ...CFLAGS, ...flags, basename(source), "-o", assembly], { cwd: dirname(source) });
+  const headers = [`${GCC}/include`, "usr/include/x86_64-linux-gnu", "usr/include"].flatMap((folder) => [
+    "-isystem",
+    join(toolchain.root, folder),
+  ]);
+  toolchain.run(
+    "usr/libexec/gcc/x86_64-linux-gnu/14/cc1",
+    ["-quiet", "-nostdinc", ...headers, ...CFLAGS, ...flags, basename(source), "-o", assembly],
+    { cwd: dirname(source) },
+  );
   toolchain.run("usr/bin/x86_64-linux-gnu-as", ["--64", "-o", object, assembly], { cwd: work });
   return object;
 }
@@ -49,16 +78,48 @@ export function compileStatic(toolchain: Toolchain, sources: readonly string[], 
   const objects = sources.map((source) => compile(toolchain, work, source, ["-fPIE"]));
   const [libc, gcc] = [join(toolchain.root, LIBC), join(toolchain.root, GCC)];
   const start = [join(libc, "rcrt1.o"), join(libc, "crti.o"), join(gcc, "crtbeginS.o")];
-  const libraries = ["--start-group", join(gcc, "libgcc.a"), join(gcc, "libgcc_eh.a"), join(libc, "libc.a"), "--end-group"];
-  return link(toolchain, work, "program", ["-static", "-pie", "--no-dynamic-linker", "-z", "text", ...start, ...objects, ...libraries, join(gcc, "crtendS.o"), join(libc, "crtn.o")]);
+  const libraries = [
+    "--start-group",
+    join(gcc, "libgcc.a"),
+    join(gcc, "libgcc_eh.a"),
+    join(libc, "libc.a"),
+    "--end-group",
+  ];
+  return link(toolchain, work, "program", [
+    "-static",
+    "-pie",
+    "--no-dynamic-linker",
+    "-z",
+    "text",
+    ...start,
+    ...objects,
+    ...libraries,
+    join(gcc, "crtendS.o"),
+    join(libc, "crtn.o"),
+  ]);
 }
 
 /** A shared object. What it takes from Node-API and libuv, the program that loads it has. */
 function compileAddon(toolchain: Toolchain, source: string, nodePackage: string, work: string): Uint8Array {
-  const object = compile(toolchain, work, source, ["-fPIC", "-DNAPI_VERSION=8", "-isystem", join(nodePackage, "include/node")]);
+  const object = compile(toolchain, work, source, [
+    "-fPIC",
+    "-DNAPI_VERSION=8",
+    "-isystem",
+    join(nodePackage, "include/node"),
+  ]);
   const [libc, gcc] = [join(toolchain.root, LIBC), join(toolchain.root, GCC)];
   const start = [join(libc, "crti.o"), join(gcc, "crtbeginS.o")];
-  return link(toolchain, work, "addon", ["-shared", "-soname", "vsock.node", ...start, object, join(libc, "libc.so.6"), join(gcc, "libgcc.a"), join(gcc, "crtendS.o"), join(libc, "crtn.o")]);
+  return link(toolchain, work, "addon", [
+    "-shared",
+    "-soname",
+    "vsock.node",
+    ...start,
+    object,
+    join(libc, "libc.so.6"),
+    join(gcc, "libgcc.a"),
+    join(gcc, "crtendS.o"),
+    join(libc, "crtn.o"),
+  ]);
 }
 
 function link(toolchain: Toolchain, work: string, name: string, args: readonly string[]): Uint8Array {

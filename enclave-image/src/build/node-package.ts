@@ -6,7 +6,9 @@ import type { InputLock } from "../lock/lock.ts";
 
 /** SHA-256 of the program in the npm package that holds Node. */
 export function binaryDigest(folder: string): string {
-  return createHash("sha256").update(readFileSync(join(folder, "bin/node"))).digest("hex");
+  return createHash("sha256")
+    .update(readFileSync(join(folder, "bin/node")))
+    .digest("hex");
 }
 
 /** SHA-256 over path, NUL, length as text, NUL and bytes of every C header of the package, sorted by path. */
@@ -27,11 +29,18 @@ export function checkNodePackage(folder: string, lock: InputLock): void {
   try {
     found = { binary: binaryDigest(folder), headers: headersDigest(folder) };
   } catch (cause) {
-    throw new CmcpError("IMAGE_INPUT_UNAVAILABLE", `${lock.node.name}@${lock.node.version} is not installed at ${folder}; run make setup on x86-64 Linux`, { cause });
+    throw new CmcpError(
+      "IMAGE_INPUT_UNAVAILABLE",
+      `${lock.node.name}@${lock.node.version} is not installed at ${folder}; run make setup on x86-64 Linux`,
+      { cause },
+    );
   }
   for (const part of ["binary", "headers"] as const) {
     if (found[part] !== lock.node[part]) {
-      throw new CmcpError("IMAGE_INPUT_MISMATCH", `the ${part} of ${lock.node.name}@${lock.node.version} hash to ${found[part]}, the lock file says ${lock.node[part]}`);
+      throw new CmcpError(
+        "IMAGE_INPUT_MISMATCH",
+        `the ${part} of ${lock.node.name}@${lock.node.version} hash to ${found[part]}, the lock file says ${lock.node[part]}`,
+      );
     }
   }
 }

@@ -8,7 +8,12 @@ import * as fc from "fast-check";
 import { firstDifference, requireSame } from "./compare.ts";
 import { digestOf, isSignedBy, manifestBytes, readSigningKey, signManifest, type Manifest } from "./manifest.ts";
 
-const manifest: Manifest = { version: 1, inputs: "ab".repeat(32), kernel: "6.12", files: { vmlinuz: digestOf(Buffer.from("k")), "initramfs.cpio.zst": digestOf(Buffer.from("i")) } };
+const manifest: Manifest = {
+  version: 1,
+  inputs: "ab".repeat(32),
+  kernel: "6.12",
+  files: { vmlinuz: digestOf(Buffer.from("k")), "initramfs.cpio.zst": digestOf(Buffer.from("i")) },
+};
 
 test("a manifest is one text, whatever order its files were written in", () => {
   const turned = { ...manifest, files: Object.fromEntries(Object.entries(manifest.files).toReversed()) };
@@ -39,12 +44,18 @@ test("a key of another kind, or none, is refused", (t) => {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "key.pem");
   assert.throws(() => readSigningKey(path), { code: "USAGE" });
-  writeFileSync(path, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }));
+  writeFileSync(
+    path,
+    generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }),
+  );
   assert.throws(() => readSigningKey(path), { code: "USAGE", message: /not Ed25519/ });
 });
 
 test("two builds are the same only when every file of either is", () => {
-  const a = new Map([["x", Buffer.from("123")], ["y", Buffer.from("456")]]);
+  const a = new Map([
+    ["x", Buffer.from("123")],
+    ["y", Buffer.from("456")],
+  ]);
   assert.equal(firstDifference(a, new Map(a)), null);
   assert.equal(firstDifference(new Map(), new Map()), "nothing was built");
   assert.equal(firstDifference(a, new Map([["x", Buffer.from("123")]])), "only one build has y");

@@ -13,11 +13,18 @@ import { MEASUREMENTS, measuredShapes } from "./measured-shapes.ts";
  * @param kernel `uname -r` of the kernel among them
  * @throws CmcpError `MEASURE_INPUT_INVALID`, `MEASURE_NOT_PREDICTABLE`
  */
-export async function publish(folder: string, outputs: ReadonlyMap<string, Uint8Array>, kernel: string, key: KeyObject | null): Promise<Manifest> {
+export async function publish(
+  folder: string,
+  outputs: ReadonlyMap<string, Uint8Array>,
+  kernel: string,
+  key: KeyObject | null,
+): Promise<Manifest> {
   for (const [name, bytes] of outputs) writeFileSync(join(folder, name), bytes);
   await writeMeasurements(measuredShapes(folder), join(folder, MEASUREMENTS));
   const names = [...outputs.keys(), MEASUREMENTS];
-  const files: Manifest["files"] = Object.fromEntries(names.map((name) => [name, digestOf(readFileSync(join(folder, name)))]));
+  const files: Manifest["files"] = Object.fromEntries(
+    names.map((name) => [name, digestOf(readFileSync(join(folder, name)))]),
+  );
   const inputs = createHash("sha256").update(readFileSync(LOCK_PATH)).digest("hex");
   const manifest: Manifest = { version: 1, inputs, kernel, files };
   const bytes = manifestBytes(manifest);

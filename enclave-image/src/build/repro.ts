@@ -11,11 +11,19 @@ import { ROOT, copySources } from "./sources.ts";
 /** What differs between the two builds beside place and time; none of it may show. */
 const CIRCUMSTANCES = [
   { folder: "a", environment: { TZ: "Pacific/Kiritimati", LANG: "C", HOME: "/nonexistent" }, umask: "022" },
-  { folder: "somewhere/else/with a space", environment: { TZ: "America/Lima", LANG: "tr_TR.UTF-8", HOME: "/tmp" }, umask: "077" },
+  {
+    folder: "somewhere/else/with a space",
+    environment: { TZ: "America/Lima", LANG: "tr_TR.UTF-8", HOME: "/tmp" },
+    umask: "077",
+  },
 ] as const;
 
 function run(command: string, cwd: string, environment: Readonly<Record<string, string>>, umask: string): void {
-  const done = spawnSync("/bin/sh", ["-c", `umask ${umask}; exec ${command}`], { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: "inherit" });
+  const done = spawnSync("/bin/sh", ["-c", `umask ${umask}; exec ${command}`], {
+    cwd,
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: "inherit",
+  });
   if (done.status !== 0) throw new Error(`${command} failed in ${cwd}`);
 }
 
@@ -47,7 +55,9 @@ try {
   mkdirSync(join(ROOT, ".cache/image/packages"), { recursive: true });
   // Both copies first, so that a change to the sources meanwhile is in both or in neither.
   for (const { folder } of CIRCUMSTANCES) prepare(join(place, folder));
-  const [first, second] = CIRCUMSTANCES.map((circumstances) => filesIn(buildIn(join(place, circumstances.folder), circumstances)));
+  const [first, second] = CIRCUMSTANCES.map((circumstances) =>
+    filesIn(buildIn(join(place, circumstances.folder), circumstances)),
+  );
   requireSame(first ?? new Map(), second ?? new Map());
   process.stdout.write(`image-repro: two builds, ${first?.size ?? 0} files each, are the same byte for byte\n`);
 } catch (thrown) {

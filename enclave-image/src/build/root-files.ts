@@ -5,11 +5,33 @@ import { moduleList, type Kernel } from "./kernel.ts";
 import type { NativePrograms } from "./native.ts";
 
 /** The shared libraries Node is linked with. */
-const LIBRARIES = ["libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libstdc++.so.6"] as const;
+const LIBRARIES = [
+  "libc.so.6",
+  "libdl.so.2",
+  "libgcc_s.so.1",
+  "libm.so.6",
+  "libpthread.so.0",
+  "libstdc++.so.6",
+] as const;
 /** What `make build` bundles for the enclave. */
 const BUNDLE = ["enclave.cjs", "policy-worker.cjs", "cedar_wasm_bg.wasm"] as const;
 /** Mount points, and the folders of the files. */
-const FOLDERS = ["app", "bin", "dev", "etc", "etc/cmcp", "lib", "lib/cmcp", "lib/modules", "lib/x86_64-linux-gnu", "lib64", "proc", "run", "sys", "usr"] as const;
+const FOLDERS = [
+  "app",
+  "bin",
+  "dev",
+  "etc",
+  "etc/cmcp",
+  "lib",
+  "lib/cmcp",
+  "lib/modules",
+  "lib/x86_64-linux-gnu",
+  "lib64",
+  "proc",
+  "run",
+  "sys",
+  "usr",
+] as const;
 
 /** Where the parts of the image's root come from. */
 export interface RootParts {

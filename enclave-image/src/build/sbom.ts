@@ -11,7 +11,9 @@ const SHA256 = "SHA-256";
  * included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal text.
  */
 export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], members: readonly CpioMember[]): string {
-  const packages = lock.packages.filter(({ group }) => group !== "emulator").map((entry) => debianComponent(entry, lock.snapshot));
+  const packages = lock.packages
+    .filter(({ group }) => group !== "emulator")
+    .map((entry) => debianComponent(entry, lock.snapshot));
   const files = members.flatMap((member) => (member.kind === "file" ? [fileComponent(member.path, member.data)] : []));
   return `${canonicalText({
     bomFormat: "CycloneDX",
@@ -19,7 +21,15 @@ export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], m
     version: 1,
     metadata: { component: { type: "operating-system", name: "cmcp-enclave-image", "bom-ref": "image" } },
     components: [...packages, nodeComponent(lock.node), ...bundled.map(bundledComponent), ...files],
-    dependencies: [{ ref: "image", dependsOn: [...lock.packages.filter(isShipped).map(packageReference), ...[lock.node, ...bundled].map(npmReference)] }],
+    dependencies: [
+      {
+        ref: "image",
+        dependsOn: [
+          ...lock.packages.filter(isShipped).map(packageReference),
+          ...[lock.node, ...bundled].map(npmReference),
+        ],
+      },
+    ],
   })}\n`;
 }
 
@@ -42,7 +52,9 @@ function debianComponent(entry: LockedPackage, snapshot: string): JsonObject {
     description: entry.why,
     scope: isShipped(entry) ? "required" : "excluded",
     hashes: [{ alg: SHA256, content: entry.sha256 }],
-    externalReferences: [{ type: "distribution", url: `https://snapshot.debian.org/archive/${entry.archive}/${snapshot}/${entry.path}` }],
+    externalReferences: [
+      { type: "distribution", url: `https://snapshot.debian.org/archive/${entry.archive}/${snapshot}/${entry.path}` },
+    ],
   };
 }
 
@@ -72,10 +84,17 @@ function nodeComponent(node: InputLock["node"]): JsonObject {
 
 function bundledComponent(entry: BundledPackage): JsonObject {
   // One name of SPDX's list, or an expression over several.
-  const licence = /^[A-Za-z0-9.+-]+$/.test(entry.licence) ? { license: { id: entry.licence } } : { expression: entry.licence };
+  const licence = /^[A-Za-z0-9.+-]+$/.test(entry.licence)
+    ? { license: { id: entry.licence } }
+    : { expression: entry.licence };
   return { ...npmComponent("library", entry), licenses: [licence] };
 }
 
 function fileComponent(path: string, data: Uint8Array): JsonObject {
-  return { type: "file", "bom-ref": `file:${path}`, name: `/${path}`, hashes: [{ alg: SHA256, content: createHash("sha256").update(data).digest("hex") }] };
+  return {
+    type: "file",
+    "bom-ref": `file:${path}`,
+    name: `/${path}`,
+    hashes: [{ alg: SHA256, content: createHash("sha256").update(data).digest("hex") }],
+  };
 }

@@ -11,5 +11,6 @@ const NOT_SOURCES = new Set(["node_modules", ".cache", ".git", "out", "dist"]);
 export function copySources(folder: string): void {
   const isSource = (path: string): boolean => !NOT_SOURCES.has(basename(path));
   // One by one, because a folder cannot be copied into one of its own, which the caches are.
-  for (const name of readdirSync(ROOT).filter(isSource)) cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: isSource });
+  for (const name of readdirSync(ROOT).filter(isSource))
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: isSource });
 }

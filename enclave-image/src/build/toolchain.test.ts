@@ -8,7 +8,17 @@ import { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 import { Toolchain } from "./toolchain.ts";
 
-const ABSENT: LockedPackage = { name: "absent", group: "toolchain", suite: "trixie", why: "nobody has it", version: "1", archive: "debian", path: "pool/main/a/absent/absent_1.deb", size: 1, sha256: "0".repeat(64) };
+const ABSENT: LockedPackage = {
+  name: "absent",
+  group: "toolchain",
+  suite: "trixie",
+  why: "nobody has it",
+  version: "1",
+  archive: "debian",
+  path: "pool/main/a/absent/absent_1.deb",
+  size: 1,
+  sha256: "0".repeat(64),
+};
 
 function places(t: TestContext): { cache: PackageCache; folder: string } {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-toolchain-"));
@@ -23,7 +33,10 @@ test("what a build is made with is unpacked for it: a folder that is there, with
   assert.deepEqual([made.root, readdirSync(root)], [root, []]);
   mkdirSync(join(root, "usr"));
   writeFileSync(join(root, "usr/cc1"), "another compiler");
-  await assert.rejects(Toolchain.unpacked([], cache, root), { code: "IMAGE_BUILD_FAILED", message: /deep\/root cannot be made/ });
+  await assert.rejects(Toolchain.unpacked([], cache, root), {
+    code: "IMAGE_BUILD_FAILED",
+    message: /deep\/root cannot be made/,
+  });
   assert.ok(existsSync(join(root, "usr/cc1")), "it is not this build's to remove either");
 });
 

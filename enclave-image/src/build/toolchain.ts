@@ -54,7 +54,13 @@ export class Toolchain {
 
   /** Command line that runs a program of the packages, to be followed by the program's own arguments. */
   command(program: string): [string, ...string[]] {
-    return [join(this.root, "usr/lib64/ld-linux-x86-64.so.2"), "--inhibit-cache", "--library-path", this.libraries, join(this.root, program)];
+    return [
+      join(this.root, "usr/lib64/ld-linux-x86-64.so.2"),
+      "--inhibit-cache",
+      "--library-path",
+      this.libraries,
+      join(this.root, program),
+    ];
   }
 
   /**
@@ -62,7 +68,11 @@ export class Toolchain {
    *
    * @throws CmcpError `IMAGE_BUILD_FAILED` with what it printed, when it fails or needs a library of the machine
    */
-  run(program: string, args: readonly string[], options: { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> } = {}): Uint8Array {
+  run(
+    program: string,
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> } = {},
+  ): Uint8Array {
     this.#assertOwnLibraries(program);
     return this.#spawn(program, args, options);
   }
@@ -70,18 +80,35 @@ export class Toolchain {
   /** The loader falls back to the machine's folders for a library it does not find; nothing of them may get into a build. */
   #assertOwnLibraries(program: string): void {
     const [loader, ...rest] = this.command(program);
-    const listed = spawnSync(loader, [...rest.slice(0, -1), "--list", join(this.root, program)], { env: {}, encoding: "utf8" });
-    const foreign = [...listed.stdout.matchAll(/^\t(\S+) => (.+)$/gm)].filter(([, , path]) => path?.startsWith(`${this.root}/`) !== true);
+    const listed = spawnSync(loader, [...rest.slice(0, -1), "--list", join(this.root, program)], {
+      env: {},
+      encoding: "utf8",
+    });
+    const foreign = [...listed.stdout.matchAll(/^\t(\S+) => (.+)$/gm)].filter(
+      ([, , path]) => path?.startsWith(`${this.root}/`) !== true,
+    );
     if (listed.status !== 0 || foreign.length > 0) {
       const names = foreign.map(([, name]) => name).join(", ");
-      throw new CmcpError("IMAGE_BUILD_FAILED", `${program} needs libraries that no package of the lock file brings: ${names === "" ? listed.stderr.trim() : names}`);
+      throw new CmcpError(
+        "IMAGE_BUILD_FAILED",
+        `${program} needs libraries that no package of the lock file brings: ${names === "" ? listed.stderr.trim() : names}`,
+      );
     }
   }
 
-  #spawn(program: string, args: readonly string[], options: { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> }): Uint8Array {
+  #spawn(
+    program: string,
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> },
+  ): Uint8Array {
     const [loader, ...rest] = this.command(program);
     const env = { LC_ALL: "C", TZ: "UTC", SOURCE_DATE_EPOCH: "0", ...options.environment };
-    const done = spawnSync(loader, [...rest, ...args], { cwd: options.cwd ?? this.root, env, maxBuffer: MAX_OUTPUT, timeout: MAX_RUN_MS });
+    const done = spawnSync(loader, [...rest, ...args], {
+      cwd: options.cwd ?? this.root,
+      env,
+      maxBuffer: MAX_OUTPUT,
+      timeout: MAX_RUN_MS,
+    });
     if (done.status !== 0) {
       const why = done.error?.message ?? `${done.stderr.toString()}${done.stdout.toString("utf8", 0, 4096)}`.trim();
       throw new CmcpError("IMAGE_BUILD_FAILED", `${program} failed: ${why}`);

@@ -32,7 +32,15 @@ export function buildUki(toolchain: Toolchain, parts: UkiParts, work: string): U
     // Told, because ukify would otherwise look for it in the kernel with tools of the machine.
     `--uname=${parts.kernel.release}`,
   ];
-  const environment = { PYTHONHOME: join(toolchain.root, "usr"), PYTHONPATH: join(toolchain.root, "usr/lib/python3/dist-packages"), PYTHONHASHSEED: "0" };
-  toolchain.run("usr/bin/python3.13", ["-S", "-B", join(toolchain.root, "usr/bin/ukify"), "build", "--efi-arch=x64", ...inputs, `--output=${output}`], { cwd: work, environment });
+  const environment = {
+    PYTHONHOME: join(toolchain.root, "usr"),
+    PYTHONPATH: join(toolchain.root, "usr/lib/python3/dist-packages"),
+    PYTHONHASHSEED: "0",
+  };
+  toolchain.run(
+    "usr/bin/python3.13",
+    ["-S", "-B", join(toolchain.root, "usr/bin/ukify"), "build", "--efi-arch=x64", ...inputs, `--output=${output}`],
+    { cwd: work, environment },
+  );
   return readFileSync(output);
 }

@@ -1,7 +1,15 @@
 import { lstatSync, readFileSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { digestOf, isSignedBy, MANIFEST, parseManifest, parseManifestSignature, SIGNATURE, type Manifest } from "./manifest.ts";
+import {
+  digestOf,
+  isSignedBy,
+  MANIFEST,
+  parseManifest,
+  parseManifestSignature,
+  SIGNATURE,
+  type Manifest,
+} from "./manifest.ts";
 
 /** Bytes of a manifest or signature that are read at most; their parser allows less. */
 const MAX_MANIFEST = 1024 * 1024;
@@ -19,22 +27,29 @@ export function verifyImage(folder: string, trusted: string | null): Manifest {
   const manifest = parseManifest(untrusted(bytes));
   for (const [name, { sha256, size }] of Object.entries(manifest.files)) {
     const found = statOf(folder, name);
-    if (found.size !== size) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has ${found.size} bytes, the manifest says ${size}`);
+    if (found.size !== size)
+      throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has ${found.size} bytes, the manifest says ${size}`);
     const digest = digestOf(readFileSync(join(folder, name))).sha256;
-    if (digest !== sha256) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has SHA-256 ${digest}, the manifest says ${sha256}`);
+    if (digest !== sha256)
+      throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has SHA-256 ${digest}, the manifest says ${sha256}`);
   }
-  const stray = readdirSync(folder).find((name) => name !== MANIFEST && name !== SIGNATURE && !Object.hasOwn(manifest.files, name));
-  if (stray !== undefined) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${JSON.stringify(stray)} is not in the manifest`);
+  const stray = readdirSync(folder).find(
+    (name) => name !== MANIFEST && name !== SIGNATURE && !Object.hasOwn(manifest.files, name),
+  );
+  if (stray !== undefined)
+    throw new CmcpError("IMAGE_MANIFEST_INVALID", `${JSON.stringify(stray)} is not in the manifest`);
   return manifest;
 }
 
 function verifySignature(folder: string, manifest: Uint8Array, trusted: string): void {
   const signature = parseManifestSignature(untrusted(readBounded(folder, SIGNATURE)));
-  if (!isSignedBy(manifest, signature, trusted)) throw new CmcpError("IMAGE_SIGNATURE_INVALID", `${SIGNATURE} is not a signature of the manifest by ${trusted}`);
+  if (!isSignedBy(manifest, signature, trusted))
+    throw new CmcpError("IMAGE_SIGNATURE_INVALID", `${SIGNATURE} is not a signature of the manifest by ${trusted}`);
 }
 
 function readBounded(folder: string, name: string): Uint8Array {
-  if (statOf(folder, name).size > MAX_MANIFEST) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has more than ${MAX_MANIFEST} bytes`);
+  if (statOf(folder, name).size > MAX_MANIFEST)
+    throw new CmcpError("IMAGE_MANIFEST_INVALID", `${name} has more than ${MAX_MANIFEST} bytes`);
   return readFileSync(join(folder, name));
 }
 

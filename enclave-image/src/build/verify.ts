@@ -12,14 +12,24 @@ function joined(args: readonly string[]): string[] {
 }
 
 try {
-  const { values, positionals } = parseArgs({ args: joined(process.argv.slice(2)), options: { key: { type: "string" } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    args: joined(process.argv.slice(2)),
+    options: { key: { type: "string" } },
+    allowPositionals: true,
+  });
   const [folder] = positionals;
   const key = values.key ?? null;
   if (folder === undefined || positionals.length > 1) throw new CmcpError("USAGE", "one FOLDER is needed");
   if (key !== null && fromBase64Url(key)?.length !== 32) throw new CmcpError("USAGE", "--key is base64url of 32 bytes");
   const { files, inputs, kernel } = verifyImage(folder, key);
-  process.stdout.write(`${Object.keys(files).length} files are those of the manifest; kernel ${kernel}, lock file ${inputs}\n`);
-  process.stdout.write(key === null ? "its signature was not looked at: --key takes the publisher's key\n" : `the manifest is signed by ${key}\n`);
+  process.stdout.write(
+    `${Object.keys(files).length} files are those of the manifest; kernel ${kernel}, lock file ${inputs}\n`,
+  );
+  process.stdout.write(
+    key === null
+      ? "its signature was not looked at: --key takes the publisher's key\n"
+      : `the manifest is signed by ${key}\n`,
+  );
 } catch (thrown) {
   if (!(thrown instanceof Error)) throw thrown;
   const { code, message, action } = thrown instanceof CmcpError ? thrown : new CmcpError("USAGE", thrown.message);

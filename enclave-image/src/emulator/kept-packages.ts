@@ -11,8 +11,14 @@ import type { LockedPackage } from "../lock/lock.ts";
  *
  * @throws CmcpError as {@link Toolchain.unpacked}
  */
-export async function keptPackages(packages: readonly LockedPackage[], cache: PackageCache, folder: string): Promise<Toolchain> {
-  const digest = createHash("sha256").update(packages.map(({ sha256 }) => sha256).join("\n")).digest("hex");
+export async function keptPackages(
+  packages: readonly LockedPackage[],
+  cache: PackageCache,
+  folder: string,
+): Promise<Toolchain> {
+  const digest = createHash("sha256")
+    .update(packages.map(({ sha256 }) => sha256).join("\n"))
+    .digest("hex");
   const root = join(folder, `root-${digest.slice(0, 16)}`);
   if (existsSync(root)) return new Toolchain(root);
   const partial = `${root}.${process.pid}`;

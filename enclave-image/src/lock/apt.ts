@@ -17,9 +17,14 @@ export class PrivateApt {
     for (const name of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(folder, name), { recursive: true });
     const mirrors = configuredMirrors();
     const debian = mirrors.find((mirror) => mirror.endsWith("/debian")) ?? "http://deb.debian.org/debian";
-    const security = mirrors.find((mirror) => mirror.endsWith("/debian-security")) ?? "http://deb.debian.org/debian-security";
-    const line = (mirror: string, suite: string): string => `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} ${suite} main\n`;
-    writeFileSync(join(folder, "sources.list"), [line(debian, "trixie"), line(security, "trixie-security"), line(debian, "sid")].join(""));
+    const security =
+      mirrors.find((mirror) => mirror.endsWith("/debian-security")) ?? "http://deb.debian.org/debian-security";
+    const line = (mirror: string, suite: string): string =>
+      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} ${suite} main\n`;
+    writeFileSync(
+      join(folder, "sources.list"),
+      [line(debian, "trixie"), line(security, "trixie-security"), line(debian, "sid")].join(""),
+    );
     writeFileSync(join(folder, "status"), "");
     // Without this the newest of all suites would be taken, which is always sid.
     writeFileSync(join(folder, "preferences"), "Package: *\nPin: release n=sid\nPin-Priority: 100\n");
@@ -33,7 +38,12 @@ export class PrivateApt {
       "Dir::Etc::preferencesparts": "/dev/null",
       "APT::Architecture": "amd64",
     };
-    writeFileSync(join(folder, "apt.conf"), Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`).join(""));
+    writeFileSync(
+      join(folder, "apt.conf"),
+      Object.entries(settings)
+        .map(([name, value]) => `${name} "${value}";\n`)
+        .join(""),
+    );
     this.#environment = { ...process.env, APT_CONFIG: join(folder, "apt.conf"), LC_ALL: "C" };
     this.#run("apt-get", "update", "--quiet=2");
   }
@@ -50,17 +60,28 @@ export class PrivateApt {
     const wanted = packages.map(({ name, suite }) => (suite === "sid" ? `${name}/sid` : name));
     const found = new Map<string, Found>();
     for (const line of this.#run("apt-get", "download", "--print-uris", ...wanted).split("\n")) {
-      const [, archive, path = "", file = "", size, sha256] = /^'https?:\/\/\S*\/(debian|debian-security)\/(pool\/\S+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line) ?? [];
+      const [, archive, path = "", file = "", size, sha256] =
+        /^'https?:\/\/\S*\/(debian|debian-security)\/(pool\/\S+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line) ?? [];
       if (sha256 === undefined) continue;
       const [name = "", version = ""] = file.split("_");
-      found.set(name, { version: decodeURIComponent(version), archive: archive === "debian" ? "debian" : "debian-security", path, size: Number(size), sha256 });
+      found.set(name, {
+        version: decodeURIComponent(version),
+        archive: archive === "debian" ? "debian" : "debian-security",
+        path,
+        size: Number(size),
+        sha256,
+      });
     }
     return found;
   }
 
   #run(command: string, ...args: string[]): string {
     try {
-      return execFileSync(command, args, { env: this.#environment, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+      return execFileSync(command, args, {
+        env: this.#environment,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
     } catch (thrown) {
       const said = thrown instanceof Error && "stderr" in thrown ? String(thrown.stderr).trim() : "it is not installed";
       throw new CmcpError("IMAGE_INPUT_UNAVAILABLE", `${command} ${args.join(" ")}: ${said}`);

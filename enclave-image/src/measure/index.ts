@@ -1,9 +1,24 @@
 export type { HashAlgorithm } from "./bytes/digest.ts";
 export type { DigestPair } from "./boot/event.ts";
-export { kernelProgram, kernelVariants, ukiVariants, type BootVariants, type KernelFiles, type KernelProgram } from "./boot/variants.ts";
+export {
+  kernelProgram,
+  kernelVariants,
+  ukiVariants,
+  type BootVariants,
+  type KernelFiles,
+  type KernelProgram,
+} from "./boot/variants.ts";
 export { MAX_FIRMWARE } from "./firmware/firmware.ts";
 export { digestInput, MAX_INITRD, readInput, type FileDigest } from "./input/file.ts";
-export { acceptedLaunch, MEASUREMENTS_FORMAT, measurementsSchema, parseMeasurements, type AcceptedLaunch, type MeasuredPlatform, type Measurements } from "./measurements.ts";
+export {
+  acceptedLaunch,
+  MEASUREMENTS_FORMAT,
+  measurementsSchema,
+  parseMeasurements,
+  type AcceptedLaunch,
+  type MeasuredPlatform,
+  type Measurements,
+} from "./measurements.ts";
 export { MAX_PE } from "./pe/image.ts";
 export type { Prediction, RegisterPrediction, RegisterValue } from "./prediction.ts";
 export { cpuSignature, cpuTypeSignature, CPU_TYPE_NAMES } from "./sev-snp/cpu-signature.ts";

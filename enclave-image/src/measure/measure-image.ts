@@ -60,32 +60,66 @@ interface DigestedFile extends FileDigest {
 
 async function load(path: string, role: ImageFile["role"], max: number): Promise<LoadedFile> {
   const content = await readInput(path, role, max);
-  return { content, file: { name: basename(path), role, sha256: toHex(digestOf("sha256", content)), bytes: content.length } };
+  return {
+    content,
+    file: { name: basename(path), role, sha256: toHex(digestOf("sha256", content)), bytes: content.length },
+  };
 }
 
 async function digestFile(path: string, role: ImageFile["role"], max: number): Promise<DigestedFile> {
   const digested = await digestInput(path, role, max);
-  return { ...digested, file: { name: basename(path), role, sha256: toHex(digested.digest.sha256), bytes: digested.bytes } };
+  return {
+    ...digested,
+    file: { name: basename(path), role, sha256: toHex(digested.digest.sha256), bytes: digested.bytes },
+  };
 }
 
-function sevSnpEntries({ commandLine, vcpus, vcpuTypes, guestFeatures }: SevSnpShapes, firmware: LoadedFile, kernel: LoadedFile, initrd: DigestedFile): AcceptedLaunch[] {
+function sevSnpEntries(
+  { commandLine, vcpus, vcpuTypes, guestFeatures }: SevSnpShapes,
+  firmware: LoadedFile,
+  kernel: LoadedFile,
+  initrd: DigestedFile,
+): AcceptedLaunch[] {
   const hashes = { kernel: Buffer.from(kernel.file.sha256, "hex"), initrd: initrd.digest.sha256, commandLine };
   // The firmware's own pages are most of the work, and the same in every shape.
-  const start = { firmware: firmware.content, firmwareDigest: Buffer.from(snpFirmwareDigest(firmware.content), "hex"), kernel: hashes, vmm: "QEMU" } as const;
+  const start = {
+    firmware: firmware.content,
+    firmwareDigest: Buffer.from(snpFirmwareDigest(firmware.content), "hex"),
+    kernel: hashes,
+    vmm: "QEMU",
+  } as const;
   const files = [firmware.file.name, kernel.file.name, initrd.file.name];
   const entry = (count: number, type: string, features: bigint): AcceptedLaunch => {
     const cpuSignature = cpuTypeSignature(type);
     const measurement = snpLaunchDigest({ ...start, vcpus: count, cpuSignature, features });
-    const shape = { vmm: start.vmm, vcpus: count, vcpu_type: type, vcpu_sig: `0x${cpuSignature.toString(16)}`, guest_features: `0x${features.toString(16)}` };
+    const shape = {
+      vmm: start.vmm,
+      vcpus: count,
+      vcpu_type: type,
+      vcpu_sig: `0x${cpuSignature.toString(16)}`,
+      guest_features: `0x${features.toString(16)}`,
+    };
     return { platform: "sev-snp", shape, command_line: commandLine, files, registers: { measurement: [measurement] } };
   };
-  return vcpus.flatMap((count) => vcpuTypes.flatMap((type) => guestFeatures.map((features) => entry(count, type, features))));
+  return vcpus.flatMap((count) =>
+    vcpuTypes.flatMap((type) => guestFeatures.map((features) => entry(count, type, features))),
+  );
 }
 
 function tdxEntry(firmware: LoadedFile, { boot, commandLine, files, variants }: Boot): AcceptedLaunch {
   const prediction = predictTdx(firmware.content, variants, {});
-  const registers = { mrtd: predictedValues(prediction, "mrtd"), rtmr1: predictedValues(prediction, "rtmr1"), rtmr2: predictedValues(prediction, "rtmr2") };
-  return { platform: "tdx", shape: { boot }, command_line: commandLine, files: [firmware.file.name, ...files], registers };
+  const registers = {
+    mrtd: predictedValues(prediction, "mrtd"),
+    rtmr1: predictedValues(prediction, "rtmr1"),
+    rtmr2: predictedValues(prediction, "rtmr2"),
+  };
+  return {
+    platform: "tdx",
+    shape: { boot },
+    command_line: commandLine,
+    files: [firmware.file.name, ...files],
+    registers,
+  };
 }
 
 function tpmEntry({ boot, commandLine, files, variants }: Boot, bank: HashAlgorithm): AcceptedLaunch {
@@ -103,7 +137,14 @@ export async function measureImage({ name, version, sevSnp, tdx, tpm, ...paths }
   const kernel = await load(paths.kernel, "kernel", MAX_PE);
   const initrd = await digestFile(paths.initrd, "initrd", MAX_INITRD);
   const uki = paths.uki === undefined ? [] : [await load(paths.uki, "uki", MAX_PE)];
-  const unified = uki.map(({ content, file }): Boot => ({ boot: "uki", commandLine: null, files: [file.name], variants: ukiVariants(content, "") }));
+  const unified = uki.map(
+    ({ content, file }): Boot => ({
+      boot: "uki",
+      commandLine: null,
+      files: [file.name],
+      variants: ukiVariants(content, ""),
+    }),
+  );
   const program = kernelProgram(kernel.content);
   const direct = (commandLine: string): Boot => {
     const variants = kernelVariants({ kernel: program, initrd, commandLine }, undefined);

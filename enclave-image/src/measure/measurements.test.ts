@@ -7,15 +7,36 @@ import { acceptedLaunch, parseMeasurements, type AcceptedLaunch, type Measuremen
 const digest = (digit: string, bytes = 48): string => digit.repeat(bytes * 2);
 const launched = { command_line: "acpi=off", files: ["vmlinuz"] };
 
-const SNP: AcceptedLaunch = { platform: "sev-snp", shape: { vmm: "QEMU", vcpus: 1, vcpu_type: "EPYC-v4", vcpu_sig: "0x800f12", guest_features: "0x1" }, ...launched, registers: { measurement: [digest("a")] } };
-const TDX: AcceptedLaunch = { platform: "tdx", shape: { boot: "kernel" }, ...launched, registers: { mrtd: [digest("1"), digest("2")], rtmr1: [digest("3")], rtmr2: [digest("4")] } };
-const TPM: AcceptedLaunch = { platform: "tpm", shape: { boot: "uki", bank: "sha256" }, command_line: null, files: ["uki.efi"], registers: { pcr4: [digest("5", 32)], pcr9: [digest("6", 32)], pcr11: [digest("7", 32)], pcr12: [digest("0", 32)] } };
+const SNP: AcceptedLaunch = {
+  platform: "sev-snp",
+  shape: { vmm: "QEMU", vcpus: 1, vcpu_type: "EPYC-v4", vcpu_sig: "0x800f12", guest_features: "0x1" },
+  ...launched,
+  registers: { measurement: [digest("a")] },
+};
+const TDX: AcceptedLaunch = {
+  platform: "tdx",
+  shape: { boot: "kernel" },
+  ...launched,
+  registers: { mrtd: [digest("1"), digest("2")], rtmr1: [digest("3")], rtmr2: [digest("4")] },
+};
+const TPM: AcceptedLaunch = {
+  platform: "tpm",
+  shape: { boot: "uki", bank: "sha256" },
+  command_line: null,
+  files: ["uki.efi"],
+  registers: { pcr4: [digest("5", 32)], pcr9: [digest("6", 32)], pcr11: [digest("7", 32)], pcr12: [digest("0", 32)] },
+};
 const DOCUMENT: Measurements = {
   format: "cmcp-measurements-v1",
-  image: { name: "image", version: "1", files: [{ name: "vmlinuz", role: "kernel", sha256: digest("b", 32), bytes: 5 }] },
+  image: {
+    name: "image",
+    version: "1",
+    files: [{ name: "vmlinuz", role: "kernel", sha256: digest("b", 32), bytes: 5 }],
+  },
   accepted: [SNP, TDX, TPM],
 };
-const parse = (value: unknown): Measurements => parseMeasurements(untrusted(Buffer.from(typeof value === "string" ? value : JSON.stringify(value))));
+const parse = (value: unknown): Measurements =>
+  parseMeasurements(untrusted(Buffer.from(typeof value === "string" ? value : JSON.stringify(value))));
 
 test("a file that was written is read again", () => {
   assert.deepEqual(parse(DOCUMENT), DOCUMENT);
@@ -25,7 +46,15 @@ test("evidence is accepted when every register has one of an entry's values", ()
   assert.equal(acceptedLaunch(DOCUMENT, "sev-snp", { measurement: digest("a") }), SNP);
   const tdx = { mrtd: digest("2"), rtmr1: digest("3"), rtmr2: digest("4"), rtmr0: digest("9") };
   assert.equal(acceptedLaunch(DOCUMENT, "tdx", tdx), TDX);
-  assert.equal(acceptedLaunch(DOCUMENT, "tpm", { pcr4: digest("5", 32), pcr9: digest("6", 32), pcr11: digest("7", 32), pcr12: digest("0", 32) }), TPM);
+  assert.equal(
+    acceptedLaunch(DOCUMENT, "tpm", {
+      pcr4: digest("5", 32),
+      pcr9: digest("6", 32),
+      pcr11: digest("7", 32),
+      pcr12: digest("0", 32),
+    }),
+    TPM,
+  );
 });
 
 test("evidence is not accepted when a register has another value, is missing, or is of another platform", () => {
@@ -50,7 +79,10 @@ const REFUSED: Readonly<Record<string, unknown>> = {
   "an upper-case digest": { ...DOCUMENT, accepted: [{ ...SNP, registers: { measurement: [digest("A")] } }] },
   "a short digest": { ...DOCUMENT, accepted: [{ ...SNP, registers: { measurement: [digest("a", 32)] } }] },
   "a PCR of another bank": { ...DOCUMENT, accepted: [{ ...TPM, shape: { boot: "uki", bank: "sha384" } }] },
-  "too many values": { ...DOCUMENT, accepted: [{ ...SNP, registers: { measurement: Array.from({ length: 33 }, () => digest("a")) } }] },
+  "too many values": {
+    ...DOCUMENT,
+    accepted: [{ ...SNP, registers: { measurement: Array.from({ length: 33 }, () => digest("a")) } }],
+  },
   "too many entries": { ...DOCUMENT, accepted: Array.from({ length: 1025 }, () => SNP) },
   "no processor": { ...DOCUMENT, accepted: [{ ...SNP, shape: { ...SNP.shape, vcpus: 0 } }] },
 };

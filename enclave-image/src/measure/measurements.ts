@@ -45,7 +45,13 @@ const tpmEntry = z
     ...launched,
     registers: z.strictObject({ pcr4: pcr, pcr9: pcr, pcr11: pcr, pcr12: pcr }),
   })
-  .refine(({ shape, registers }) => Object.values(registers).flat().every((value) => value.length === HEX_DIGITS[shape.bank]), "a value is not of its bank");
+  .refine(
+    ({ shape, registers }) =>
+      Object.values(registers)
+        .flat()
+        .every((value) => value.length === HEX_DIGITS[shape.bank]),
+    "a value is not of its bank",
+  );
 
 /** Schema of the file. */
 export const measurementsSchema = z.strictObject({
@@ -53,7 +59,11 @@ export const measurementsSchema = z.strictObject({
   image: z.strictObject({
     name,
     version: name,
-    files: z.array(z.strictObject({ name, role: z.enum(["firmware", "kernel", "initrd", "uki"]), sha256, bytes: z.int().min(0) })).max(MAX_FILES),
+    files: z
+      .array(
+        z.strictObject({ name, role: z.enum(["firmware", "kernel", "initrd", "uki"]), sha256, bytes: z.int().min(0) }),
+      )
+      .max(MAX_FILES),
   }),
   accepted: z.array(z.discriminatedUnion("platform", [sevSnpEntry, tdxEntry, tpmEntry])).max(MAX_ENTRIES),
 });
@@ -68,8 +78,17 @@ export type MeasuredPlatform = AcceptedLaunch["platform"];
 export function checkMeasurements(value: unknown): Measurements {
   const parsed = measurementsSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const where = (parsed.error.issues[0]?.path ?? []).map((step) => String(step).slice(0, 64).replace(/[^\x20-\x7e]/g, "?")).join(".");
-  throw new CmcpError("MEASURE_INPUT_INVALID", `measurements: ${where === "" ? "the file" : where} is not as the format says`);
+  const where = (parsed.error.issues[0]?.path ?? [])
+    .map((step) =>
+      String(step)
+        .slice(0, 64)
+        .replace(/[^\x20-\x7e]/g, "?"),
+    )
+    .join(".");
+  throw new CmcpError(
+    "MEASURE_INPUT_INVALID",
+    `measurements: ${where === "" ? "the file" : where} is not as the format says`,
+  );
 }
 
 /** Reads `measurements.json`. @throws CmcpError `MEASURE_INPUT_INVALID` */
@@ -78,7 +97,11 @@ export function parseMeasurements(input: Untrusted<Uint8Array>): Measurements {
     return checkMeasurements(parseJson(input, LIMITS));
   } catch (thrown) {
     if (thrown instanceof CmcpError && thrown.code === "MEASURE_INPUT_INVALID") throw thrown;
-    throw new CmcpError("MEASURE_INPUT_INVALID", `measurements: ${thrown instanceof CmcpError ? thrown.message : "not JSON"}`, { cause: thrown });
+    throw new CmcpError(
+      "MEASURE_INPUT_INVALID",
+      `measurements: ${thrown instanceof CmcpError ? thrown.message : "not JSON"}`,
+      { cause: thrown },
+    );
   }
 }
 
@@ -88,8 +111,15 @@ export function parseMeasurements(input: Untrusted<Uint8Array>): Measurements {
  * @param values lowercase hex by the entry's register names; those of one bank when the platform is `tpm`
  * @returns `null` when there is none: something else was started, or started in another shape
  */
-export function acceptedLaunch(measurements: Measurements, platform: MeasuredPlatform, values: Readonly<Record<string, string>>): AcceptedLaunch | null {
-  const holds = (entry: AcceptedLaunch): boolean => Object.entries<readonly string[]>(entry.registers).every(([register, accepted]) => accepted.includes(values[register] ?? ""));
+export function acceptedLaunch(
+  measurements: Measurements,
+  platform: MeasuredPlatform,
+  values: Readonly<Record<string, string>>,
+): AcceptedLaunch | null {
+  const holds = (entry: AcceptedLaunch): boolean =>
+    Object.entries<readonly string[]>(entry.registers).every(([register, accepted]) =>
+      accepted.includes(values[register] ?? ""),
+    );
   return measurements.accepted.find((entry) => entry.platform === platform && holds(entry)) ?? null;
 }
 

@@ -12,19 +12,36 @@ const MEASUREMENTS: Measurements = checkMeasurements({
   format: "cmcp-measurements-v1",
   image: { name: "image", version: "1", files: [{ name: "initramfs", role: "initrd", sha256: INITRD, bytes: 1 }] },
   accepted: [
-    { platform: "tpm", shape: { boot: "uki", bank: "sha256" }, command_line: null, files: ["initramfs"], registers: { pcr4: [hex("uki")], pcr9: [hex("9")], pcr11: [hex("11")], pcr12: [hex("12")] } },
-    { platform: "tpm", shape: { boot: "kernel", bank: "sha256" }, command_line: "console=null panic=-1", files: ["initramfs"], registers: { pcr4: [KERNEL], pcr9: [hex("both")], pcr11: ["0".repeat(64)], pcr12: ["0".repeat(64)] } },
+    {
+      platform: "tpm",
+      shape: { boot: "uki", bank: "sha256" },
+      command_line: null,
+      files: ["initramfs"],
+      registers: { pcr4: [hex("uki")], pcr9: [hex("9")], pcr11: [hex("11")], pcr12: [hex("12")] },
+    },
+    {
+      platform: "tpm",
+      shape: { boot: "kernel", bank: "sha256" },
+      command_line: "console=null panic=-1",
+      files: ["initramfs"],
+      registers: { pcr4: [KERNEL], pcr9: [hex("both")], pcr11: ["0".repeat(64)], pcr12: ["0".repeat(64)] },
+    },
   ],
 });
 const values = { pcr4: KERNEL, pcr9: hex("another"), pcr11: "0".repeat(64), pcr12: "0".repeat(64) };
-const partsOf = (logged: readonly string[] | null, change: Partial<typeof values> = {}): string[] => otherParts(MEASUREMENTS, { ...values, ...change }, logged === null ? {} : { pcr9: logged }).map(({ part }) => part);
+const partsOf = (logged: readonly string[] | null, change: Partial<typeof values> = {}): string[] =>
+  otherParts(MEASUREMENTS, { ...values, ...change }, logged === null ? {} : { pcr9: logged }).map(({ part }) => part);
 const OPTIONS = optionsOf("console=null panic=-1");
 
 test("each part of a machine is told from the others", () => {
   assert.deepEqual(partsOf([optionsOf("console=null panic=-2"), INITRD]), ["command line"]);
   assert.deepEqual(partsOf([OPTIONS, hex("another initrd")]), ["initramfs"]);
   assert.deepEqual(partsOf([optionsOf("x"), hex("y")], { pcr4: hex("z") }), ["kernel", "command line", "initramfs"]);
-  assert.deepEqual(partsOf([OPTIONS, INITRD, hex("something else too")]), [], "the register differs, no part of it does");
+  assert.deepEqual(
+    partsOf([OPTIONS, INITRD, hex("something else too")]),
+    [],
+    "the register differs, no part of it does",
+  );
 });
 
 test("without a log only the kernel can be told, and of a unified image nothing", () => {

@@ -19,18 +19,35 @@ const NOTHING = /^0*$/;
  * @param logged what a replayed event log says went into them; without it only kernels are told apart
  * @returns nothing for a unified kernel image, which is measured as a whole
  */
-export function otherParts({ accepted, image }: Measurements, values: Readonly<Record<string, string>>, logged: Readonly<Record<string, readonly string[]>>): OtherPart[] {
-  const launches = accepted.flatMap((entry) => (entry.platform === "tpm" && entry.shape.boot === "kernel" && entry.registers.pcr4[0]?.length === values["pcr4"]?.length ? [entry] : []));
+export function otherParts(
+  { accepted, image }: Measurements,
+  values: Readonly<Record<string, string>>,
+  logged: Readonly<Record<string, readonly string[]>>,
+): OtherPart[] {
+  const launches = accepted.flatMap((entry) =>
+    entry.platform === "tpm" &&
+    entry.shape.boot === "kernel" &&
+    entry.registers.pcr4[0]?.length === values["pcr4"]?.length
+      ? [entry]
+      : [],
+  );
   if (launches.length === 0 || !NOTHING.test(values["pcr11"] ?? "")) return [];
   const found: OtherPart[] = [];
-  if (!launches.some(({ registers }) => registers.pcr4.includes(values["pcr4"] ?? ""))) found.push({ part: "kernel", why: `PCR 4 is ${values["pcr4"]}, which is of no accepted kernel` });
+  if (!launches.some(({ registers }) => registers.pcr4.includes(values["pcr4"] ?? "")))
+    found.push({ part: "kernel", why: `PCR 4 is ${values["pcr4"]}, which is of no accepted kernel` });
   const { pcr9 } = logged;
   if (pcr9 === undefined) return found;
   const bank = launches[0]?.shape.bank ?? "sha256";
-  const options = launches.flatMap(({ command_line: commandLine }) => (commandLine === null ? [] : INITRD_ARGUMENTS.map((initrdArgument) => loadOptions({ commandLine, initrd: digestPair(), initrdArgument }))));
+  const options = launches.flatMap(({ command_line: commandLine }) =>
+    commandLine === null
+      ? []
+      : INITRD_ARGUMENTS.map((initrdArgument) => loadOptions({ commandLine, initrd: digestPair(), initrdArgument })),
+  );
   const commandLines = options.map((text) => Buffer.from(digestPair(utf16WithNul(text))[bank]).toString("hex"));
-  if (!pcr9.some((digest) => commandLines.includes(digest))) found.push({ part: "command line", why: "the boot stub measured another command line than an accepted one" });
+  if (!pcr9.some((digest) => commandLines.includes(digest)))
+    found.push({ part: "command line", why: "the boot stub measured another command line than an accepted one" });
   const initramfs = image.files.filter(({ role }) => role === "initrd").map((file) => file.sha256);
-  if (bank === "sha256" && initramfs.length > 0 && !pcr9.some((digest) => initramfs.includes(digest))) found.push({ part: "initramfs", why: `the boot stub measured another initramfs than ${initramfs.join(", ")}` });
+  if (bank === "sha256" && initramfs.length > 0 && !pcr9.some((digest) => initramfs.includes(digest)))
+    found.push({ part: "initramfs", why: `the boot stub measured another initramfs than ${initramfs.join(", ")}` });
   return found;
 }

@@ -23,13 +23,19 @@ export interface Prediction {
 }
 
 /** Values of one register over the ways of starting an image, each value once. One that all ways lead to is always it. */
-export function valuesOver<T extends { readonly when: string }>(variants: readonly T[], valueOf: (variant: T) => string): readonly RegisterValue[] {
+export function valuesOver<T extends { readonly when: string }>(
+  variants: readonly T[],
+  valueOf: (variant: T) => string,
+): readonly RegisterValue[] {
   const whens = new Map<string, string[]>();
   for (const variant of variants) {
     const value = valueOf(variant);
     whens.set(value, [...(whens.get(value) ?? []), variant.when]);
   }
-  return [...whens].map(([value, when]) => ({ value, when: whens.size === 1 && variants.length > 1 ? "" : when.filter((text) => text !== "").join("; or ") }));
+  return [...whens].map(([value, when]) => ({
+    value,
+    when: whens.size === 1 && variants.length > 1 ? "" : when.filter((text) => text !== "").join("; or "),
+  }));
 }
 
 /** The values of one register that was predicted. */

@@ -23,8 +23,25 @@ await test("an IPv6 address is the same with and without the brackets of a URL",
 });
 
 await test("what is not host:port is refused", () => {
-  for (const entry of ["", "a", "a:", ":1", "a:0", "a:65536", "a:01", "a:1:2", "::1:443", "*:443", "a b:1", "http://a:1", "a:1/x", "a:1\n"]) {
+  for (const entry of [
+    "",
+    "a",
+    "a:",
+    ":1",
+    "a:0",
+    "a:65536",
+    "a:01",
+    "a:1:2",
+    "::1:443",
+    "*:443",
+    "a b:1",
+    "http://a:1",
+    "a:1/x",
+    "a:1\n",
+  ]) {
     assert.throws(() => egressAllowList([entry]), { code: "CONFIG_INVALID" }, entry);
   }
-  assert.throws(() => egressAllowList(Array.from({ length: MAX_ADDRESSES + 1 }, () => "a:1")), { code: "CONFIG_INVALID" });
+  assert.throws(() => egressAllowList(Array.from({ length: MAX_ADDRESSES + 1 }, () => "a:1")), {
+    code: "CONFIG_INVALID",
+  });
 });

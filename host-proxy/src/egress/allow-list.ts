@@ -14,7 +14,8 @@ export interface EgressAllowList {
  * @throws CONFIG_INVALID for an entry that is not an address
  */
 export function egressAllowList(entries: readonly string[]): EgressAllowList {
-  if (entries.length > MAX_ADDRESSES) throw new CmcpError("CONFIG_INVALID", `more than ${MAX_ADDRESSES} egress addresses`);
+  if (entries.length > MAX_ADDRESSES)
+    throw new CmcpError("CONFIG_INVALID", `more than ${MAX_ADDRESSES} egress addresses`);
   const allowed = new Set(entries.map(parseEntry));
   return { has: (host, port) => allowed.has(address(host, port)) };
 }
@@ -23,7 +24,8 @@ function parseEntry(entry: string): string {
   const found = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})$/.exec(entry);
   const [, host, digits] = found ?? [];
   const port = Number(digits);
-  if (host === undefined || port > 65_535) throw new CmcpError("CONFIG_INVALID", `egress address "${entry}" is not host:port`);
+  if (host === undefined || port > 65_535)
+    throw new CmcpError("CONFIG_INVALID", `egress address "${entry}" is not host:port`);
   return address(host, port);
 }
 

@@ -25,9 +25,13 @@ export function connectUpstream(host: string, port: number, waitMs: number, sign
       settle();
       resolve(socket);
     };
-    const failed = (cause: Error): void => refuse(new CmcpError("UPSTREAM_UNAVAILABLE", `cannot connect to ${host}:${port}`, { cause }));
+    const failed = (cause: Error): void =>
+      refuse(new CmcpError("UPSTREAM_UNAVAILABLE", `cannot connect to ${host}:${port}`, { cause }));
     const cancelled = (): void => refuse(new CmcpError("REQUEST_CANCELLED", "the enclave gave up the connection"));
-    const timer = setTimeout(() => refuse(new CmcpError("UPSTREAM_TIMEOUT", `no connection to ${host}:${port} within ${waitMs} ms`)), waitMs);
+    const timer = setTimeout(
+      () => refuse(new CmcpError("UPSTREAM_TIMEOUT", `no connection to ${host}:${port} within ${waitMs} ms`)),
+      waitMs,
+    );
     socket.once("connect", connected).once("error", failed);
     if (signal.aborted) cancelled();
     else signal.addEventListener("abort", cancelled, { once: true });

@@ -221,7 +221,10 @@ await test("a tool server that does not read holds the enclave back, and is give
   await exchange.head;
   let stalled = false;
   for (let sent = 0; sent < 4_096 && !stalled; sent += 1) {
-    stalled = await Promise.race([exchange.write(Buffer.alloc(32_768)).then(() => false), new Promise<boolean>((resolve) => setTimeout(resolve, 300, true))]);
+    stalled = await Promise.race([
+      exchange.write(Buffer.alloc(32_768)).then(() => false),
+      new Promise<boolean>((resolve) => setTimeout(resolve, 300, true)),
+    ]);
   }
   assert.ok(stalled, "128 MiB were taken for a server that reads nothing");
   assert.ok(relay.counters.bytesUp < 64 * 1024 * 1024);

@@ -78,7 +78,9 @@ export class EgressRelay {
     this.#counters.connected += 1;
     const abandoned = (): void => void socket.destroy();
     exchange.signal.addEventListener("abort", abandoned, { once: true });
-    socket.setTimeout(this.#limits.idleMs, () => socket.destroy(new CmcpError("UPSTREAM_TIMEOUT", `no bytes for ${this.#limits.idleMs} ms`)));
+    socket.setTimeout(this.#limits.idleMs, () =>
+      socket.destroy(new CmcpError("UPSTREAM_TIMEOUT", `no bytes for ${this.#limits.idleMs} ms`)),
+    );
     const broken = brokenConnection(socket);
     try {
       if (exchange.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the enclave gave up the connection");

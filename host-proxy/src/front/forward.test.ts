@@ -16,7 +16,13 @@ await test("a request becomes one exchange: method, path and query, allow-listed
     {
       method: "POST",
       path: "/mcp?a=%20b",
-      headers: { Authorization: "Bearer abc", "Content-Type": "application/json", Cookie: "s=1", "X-Forwarded-For": "1.2.3.4", "MCP-Session-Id": "s1" },
+      headers: {
+        Authorization: "Bearer abc",
+        "Content-Type": "application/json",
+        Cookie: "s=1",
+        "X-Forwarded-For": "1.2.3.4",
+        "MCP-Session-Id": "s1",
+      },
     },
     '{"x":1}',
   );
@@ -37,13 +43,42 @@ await test("every forwarded path reaches the enclave, and no other does", async 
     exchanges += 1;
     return echo(exchange);
   });
-  const forwarded = ["/mcp", "/readyz", "/v1/status", "/attestation?nonce=1", "/audit/export?session_id=1", "/sessions/0a-B/close", "/sessions/1/trace-claim", "/sessions/1/trace-record", "/sessions/1/evidence", "/sessions/1/reset", "/catalog/exception", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource/team/v1.2/mcp"];
+  const forwarded = [
+    "/mcp",
+    "/readyz",
+    "/v1/status",
+    "/attestation?nonce=1",
+    "/audit/export?session_id=1",
+    "/sessions/0a-B/close",
+    "/sessions/1/trace-claim",
+    "/sessions/1/trace-record",
+    "/sessions/1/evidence",
+    "/sessions/1/reset",
+    "/catalog/exception",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/team/v1.2/mcp",
+  ];
   for (const path of forwarded) {
     const answer = await send(port, { path });
     assert.deepEqual([answer.status, (json(answer.text) as { path: string }).path], [200, path]);
   }
   assert.equal(exchanges, forwarded.length);
-  for (const path of ["/", "/mcp/", "/MCP", "/mcp/x", "/sessions/a/b/close", "/sessions//close", "/sessions/a%2e/close", "/metrics", "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/../mcp", "/.well-known/oauth-protected-resource/a/..", "/.well-known/oauth-protected-resource/a//b"]) {
+  for (const path of [
+    "/",
+    "/mcp/",
+    "/MCP",
+    "/mcp/x",
+    "/sessions/a/b/close",
+    "/sessions//close",
+    "/sessions/a%2e/close",
+    "/metrics",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-protected-resource/",
+    "/.well-known/oauth-protected-resource/../mcp",
+    "/.well-known/oauth-protected-resource/a/..",
+    "/.well-known/oauth-protected-resource/a//b",
+  ]) {
     const answer = await send(port, { path });
     assert.equal(answer.status, 404, path);
     assert.equal((json(answer.text) as { error: { code: string } }).error.code, "NOT_FOUND");
@@ -54,7 +89,15 @@ await test("every forwarded path reaches the enclave, and no other does", async 
 await test("a response body is streamed, not collected", async (t) => {
   const second = Promise.withResolvers<undefined>();
   const { port } = await startFrontHarness(t, async (exchange) => {
-    await exchange.respond({ status: 200, headers: { "content-type": "text/event-stream", connection: "close", "transfer-encoding": "gzip", "mcp-session-id": "abc" } });
+    await exchange.respond({
+      status: 200,
+      headers: {
+        "content-type": "text/event-stream",
+        connection: "close",
+        "transfer-encoding": "gzip",
+        "mcp-session-id": "abc",
+      },
+    });
     await exchange.write(Buffer.from("data: 1\n\n"));
     await second.promise;
     await exchange.write(Buffer.from("data: 2\n\n"));
@@ -98,7 +141,13 @@ await test("what the enclave did not take of a body does not stand before the co
   const answer = Promise.withResolvers<{ status: number; headers: Record<string, string> }>();
   const { link, port } = await startFrontHarness(t, echo);
   // An exchange that takes nothing after its first bytes, as one does whose handler works on them.
-  t.mock.method(link, "open", async () => ({ head: answer.promise, body: { whole: () => [] }, write: () => new Promise<void>(() => undefined), end: async () => undefined, abort: () => undefined }));
+  t.mock.method(link, "open", async () => ({
+    head: answer.promise,
+    body: { whole: () => [] },
+    write: () => new Promise<void>(() => undefined),
+    end: async () => undefined,
+    abort: () => undefined,
+  }));
   const socket = connect(port, "127.0.0.1").setEncoding("latin1");
   const received: string[] = [];
   socket.on("data", (part: string) => received.push(part));
@@ -136,9 +185,18 @@ await test("the enclave's errors become typed JSON: JSON-RPC on /mcp, plain else
   });
   const mcp = await send(port, MCP, "{}");
   assert.equal(mcp.status, 503);
-  assert.deepEqual((json(mcp.text) as { error: { data: { error_code: string } } }).error.data.error_code, "NOT_PROVISIONED");
+  assert.deepEqual(
+    (json(mcp.text) as { error: { data: { error_code: string } } }).error.data.error_code,
+    "NOT_PROVISIONED",
+  );
   const status = await send(port, { path: "/v1/status" });
-  assert.deepEqual(json(status.text), { error: { code: "NOT_PROVISIONED", message: "not provisioned yet", action: "wait until the operator has provisioned the gateway" } });
+  assert.deepEqual(json(status.text), {
+    error: {
+      code: "NOT_PROVISIONED",
+      message: "not provisioned yet",
+      action: "wait until the operator has provisioned the gateway",
+    },
+  });
 });
 
 await test("an enclave that closes the stream mid-frame is ENCLAVE_UNAVAILABLE, and the next good request works", async (t) => {
@@ -174,12 +232,16 @@ await test("without an enclave, requests are answered 503 and /mcp stays JSON-RP
   await link.lost();
   const answer = await send(port, { path: "/readyz" });
   assert.equal(answer.status, 503);
-  assert.deepEqual(json(answer.text), { error: { code: "ENCLAVE_UNAVAILABLE", message: "the enclave is down", action: "retry; the gateway is restarting" } });
+  assert.deepEqual(json(answer.text), {
+    error: { code: "ENCLAVE_UNAVAILABLE", message: "the enclave is down", action: "retry; the gateway is restarting" },
+  });
   assert.match((await send(port, MCP, "{}")).text, /"error_code":"ENCLAVE_UNAVAILABLE"/);
 });
 
 await test("an enclave that never answers is given up", async (t) => {
-  const { port } = await startFrontHarness(t, async (exchange) => void (await once(exchange.signal, "abort")), { answerMs: 50 });
+  const { port } = await startFrontHarness(t, async (exchange) => void (await once(exchange.signal, "abort")), {
+    answerMs: 50,
+  });
   const answer = await send(port, MCP, "{}");
   assert.equal(answer.status, 503);
   assert.match(answer.text, /no progress within 50 ms/);
@@ -248,10 +310,15 @@ await test("an early answer is delivered although the agent still sends", async 
 
 await test("the log holds no body, header value, query or path parameter, at any level", async (t) => {
   const { port, log } = await startFrontHarness(t, async (exchange) => {
-    if (exchange.opening.t === "request" && exchange.opening.path.startsWith("/mcp?fail")) await exchange.fail("TEE_FAULT", "failed");
+    if (exchange.opening.t === "request" && exchange.opening.path.startsWith("/mcp?fail"))
+      await exchange.fail("TEE_FAULT", "failed");
     else await echo(exchange);
   });
-  const headers = { authorization: "Bearer secret-token", "mcp-session-id": "secret-session", origin: "https://secret-origin" };
+  const headers = {
+    authorization: "Bearer secret-token",
+    "mcp-session-id": "secret-session",
+    origin: "https://secret-origin",
+  };
   await send(port, { method: "POST", path: "/mcp?q=secret-query", headers }, "secret-body");
   await send(port, { method: "POST", path: "/mcp?fail=secret-query", headers }, "secret-body");
   await send(port, { method: "POST", path: "/sessions/secret-id/close", headers }, "secret-body");

@@ -45,7 +45,10 @@ export async function forward(request: RoutedRequest, forwarding: Forwarding): P
   try {
     await converse(request, forwarding, gone.signal);
   } catch (thrown) {
-    const error = gone.signal.aborted || incoming.errored !== null ? new CmcpError("REQUEST_CANCELLED", "the agent went away") : linkError(thrown);
+    const error =
+      gone.signal.aborted || incoming.errored !== null
+        ? new CmcpError("REQUEST_CANCELLED", "the agent went away")
+        : linkError(thrown);
     code = error.code;
     if (outgoing.headersSent || outgoing.destroyed) outgoing.destroy();
     else sendError(incoming, outgoing, error, route);
@@ -57,7 +60,11 @@ export async function forward(request: RoutedRequest, forwarding: Forwarding): P
   else forwarding.log.debug("request", line);
 }
 
-async function converse(request: RoutedRequest, { link, limits, identityHeader }: Forwarding, gone: AbortSignal): Promise<void> {
+async function converse(
+  request: RoutedRequest,
+  { link, limits, identityHeader }: Forwarding,
+  gone: AbortSignal,
+): Promise<void> {
   const exchange = await link.open(requestOpening(request.incoming, request.path, limits, identityHeader), gone);
   try {
     const upload = sendBody(request.incoming, exchange, limits.bodyBytes);
@@ -70,12 +77,22 @@ async function converse(request: RoutedRequest, { link, limits, identityHeader }
   }
 }
 
-async function sendResponse(request: RoutedRequest, head: ResponseHead, exchange: OutgoingExchange, limits: FrontLimits, gone: AbortSignal): Promise<void> {
+async function sendResponse(
+  request: RoutedRequest,
+  head: ResponseHead,
+  exchange: OutgoingExchange,
+  limits: FrontLimits,
+  gone: AbortSignal,
+): Promise<void> {
   const { incoming, outgoing } = request;
   // An answer before the whole body has come ends the connection, as the rest cannot be told from a next request's.
   const early = !incoming.complete;
   const whole = early ? null : exchange.body.whole();
-  outgoing.writeHead(head.status, { ...responseHeaders(head.headers), ...(early && { connection: "close" }), ...(whole !== null && lengthOf(head, whole)) });
+  outgoing.writeHead(head.status, {
+    ...responseHeaders(head.headers),
+    ...(early && { connection: "close" }),
+    ...(whole !== null && lengthOf(head, whole)),
+  });
   if (whole === null && head.headers["content-type"]?.startsWith("text/event-stream") === true) outgoing.flushHeaders();
   for await (const part of whole ?? exchange.body) {
     if (!outgoing.write(examine(part))) await within(limits.stallMs, drained(outgoing, gone));

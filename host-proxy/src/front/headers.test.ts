@@ -4,7 +4,10 @@ import { CmcpError } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { FORWARDED_HEADERS, forwardedHeaders, responseHeaders } from "./headers.ts";
 
-const name = fc.oneof(fc.constantFrom(...FORWARDED_HEADERS, "Authorization", "ACCEPT", "cookie", "__proto__", "constructor"), fc.stringMatching(/^[a-z-]{1,12}$/));
+const name = fc.oneof(
+  fc.constantFrom(...FORWARDED_HEADERS, "Authorization", "ACCEPT", "cookie", "__proto__", "constructor"),
+  fc.stringMatching(/^[a-z-]{1,12}$/),
+);
 const value = fc.oneof(fc.stringMatching(/^[ -~]{0,40}$/), fc.string({ unit: "binary", maxLength: 10 }));
 
 await test("what is forwarded was sent, once and on the list, in bounded ASCII; or the request is refused", () => {
@@ -18,7 +21,10 @@ await test("what is forwarded was sent, once and on the list, in bounded ASCII; 
         return;
       }
       const listed = fields.filter(([field]) => FORWARDED_HEADERS.has(field.toLowerCase()));
-      assert.deepEqual(Object.keys(forwarded).sort(), [...new Set(listed.map(([field]) => field.toLowerCase()))].sort());
+      assert.deepEqual(
+        Object.keys(forwarded).sort(),
+        [...new Set(listed.map(([field]) => field.toLowerCase()))].sort(),
+      );
       for (const [field, content] of Object.entries(forwarded)) {
         const sent = listed.filter(([other]) => other.toLowerCase() === field).map(([, other]) => other);
         assert.equal(content, sent.join(", "));
@@ -31,8 +37,17 @@ await test("what is forwarded was sent, once and on the list, in bounded ASCII; 
 });
 
 await test("response headers that frame the hop are dropped, the rest is passed", () => {
-  assert.deepEqual(responseHeaders({ "content-type": "a/b", connection: "close", "Transfer-Encoding": "chunked", upgrade: "x", "mcp-session-id": "1" }), {
-    "content-type": "a/b",
-    "mcp-session-id": "1",
-  });
+  assert.deepEqual(
+    responseHeaders({
+      "content-type": "a/b",
+      connection: "close",
+      "Transfer-Encoding": "chunked",
+      upgrade: "x",
+      "mcp-session-id": "1",
+    }),
+    {
+      "content-type": "a/b",
+      "mcp-session-id": "1",
+    },
+  );
 });

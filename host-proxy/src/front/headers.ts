@@ -17,7 +17,15 @@ export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Headers that frame this hop (RFC 9110 section 7.6.1): HTTP on this side is the host's own. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 // RFC 9110 section 5.5 without obs-text: a byte above 0x7e has no agreed character.
 const FIELD_VALUE = /^[\t\x20-\x7e]*$/;
@@ -42,8 +50,10 @@ export function forwardedHeaders(rawHeaders: readonly string[], valueBytes: numb
       if (name !== "accept") throw new CmcpError("MCP_INVALID_REQUEST", `header ${name} was sent more than once`);
       value = `${earlier}, ${value}`;
     }
-    if (value.length > valueBytes) throw new CmcpError("MCP_INVALID_REQUEST", `header ${name} is longer than ${valueBytes} bytes`);
-    if (!FIELD_VALUE.test(value)) throw new CmcpError("MCP_INVALID_REQUEST", `header ${name} holds bytes outside ASCII`);
+    if (value.length > valueBytes)
+      throw new CmcpError("MCP_INVALID_REQUEST", `header ${name} is longer than ${valueBytes} bytes`);
+    if (!FIELD_VALUE.test(value))
+      throw new CmcpError("MCP_INVALID_REQUEST", `header ${name} holds bytes outside ASCII`);
     forwarded[name] = value;
   }
   return forwarded;

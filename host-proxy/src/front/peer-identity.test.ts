@@ -15,14 +15,27 @@ test("without a proxy's header configured, or with nothing in it, the host says 
 
 test("what the configured header says becomes the host's word", () => {
   assert.deepEqual(assertedIdentity(["Accept", "x", "X-Spiffe-Id", ID], "x-spiffe-id"), ASSERTED);
-  for (const value of [`URI=${ID}`, `By=spiffe://x;Hash=ab;Subject="CN=a,OU=\\"b;URI=c\\"";URI=${ID};DNS=a`, `Hash=ab;uri="${ID}"`]) assert.deepEqual(assertedIdentity([XFCC, value], XFCC), ASSERTED, value);
+  for (const value of [
+    `URI=${ID}`,
+    `By=spiffe://x;Hash=ab;Subject="CN=a,OU=\\"b;URI=c\\"";URI=${ID};DNS=a`,
+    `Hash=ab;uri="${ID}"`,
+  ])
+    assert.deepEqual(assertedIdentity([XFCC, value], XFCC), ASSERTED, value);
 });
 
 test("what says more than one thing is refused, never chosen from", () => {
-  for (const raw of [[XFCC, `URI=${ID},URI=${ID}`], [XFCC, `Hash=ab,URI=${ID}`], [XFCC, `URI=${ID};URI=spiffe://other`], [XFCC, "Hash=ab"], [XFCC, `URI=${ID}`, XFCC, `URI=${ID}`], [XFCC, ""]]) {
+  for (const raw of [
+    [XFCC, `URI=${ID},URI=${ID}`],
+    [XFCC, `Hash=ab,URI=${ID}`],
+    [XFCC, `URI=${ID};URI=spiffe://other`],
+    [XFCC, "Hash=ab"],
+    [XFCC, `URI=${ID}`, XFCC, `URI=${ID}`],
+    [XFCC, ""],
+  ]) {
     assert.throws(() => assertedIdentity(raw, XFCC), { code: "MCP_INVALID_REQUEST" }, raw.join(" "));
   }
-  for (const value of ["x".repeat(8_193), "spiffe://\u00fc"]) assert.throws(() => assertedIdentity(["x-spiffe-id", value], "x-spiffe-id"), { code: "MCP_INVALID_REQUEST" });
+  for (const value of ["x".repeat(8_193), "spiffe://\u00fc"])
+    assert.throws(() => assertedIdentity(["x-spiffe-id", value], "x-spiffe-id"), { code: "MCP_INVALID_REQUEST" });
 });
 
 test("anything is read or refused by its code", () => {
@@ -39,5 +52,6 @@ test("anything is read or refused by its code", () => {
 
 test("the header has a name, and one that agents' requests do not use", () => {
   assert.equal(peerIdentityHeader("X-Forwarded-Client-Cert"), XFCC);
-  for (const name of ["", "a b", "authorization", "Mcp-Session-Id", "X-Cmcp-Host-Asserted-Spiffe-Id", "x".repeat(65)]) assert.throws(() => peerIdentityHeader(name), { code: "CONFIG_INVALID" });
+  for (const name of ["", "a b", "authorization", "Mcp-Session-Id", "X-Cmcp-Host-Asserted-Spiffe-Id", "x".repeat(65)])
+    assert.throws(() => peerIdentityHeader(name), { code: "CONFIG_INVALID" });
 });

@@ -13,7 +13,8 @@ const MAX_VALUE = 8_192;
  */
 export function peerIdentityHeader(name: string): string {
   const lower = name.toLowerCase();
-  if (!/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(lower) || lower === ASSERTED || FORWARDED_HEADERS.has(lower)) throw new CmcpError("CONFIG_INVALID", "CMCP_PEER_IDENTITY_HEADER must name a header of the proxy's own");
+  if (!/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(lower) || lower === ASSERTED || FORWARDED_HEADERS.has(lower))
+    throw new CmcpError("CONFIG_INVALID", "CMCP_PEER_IDENTITY_HEADER must name a header of the proxy's own");
   return lower;
 }
 
@@ -52,6 +53,7 @@ export function assertedIdentity(rawHeaders: readonly string[], header: string |
   const [value] = values;
   if (value === undefined) return {};
   if (values.length > 1) throw refused(header, "was sent more than once");
-  if (value.length > MAX_VALUE || !/^[\x20-\x7e]*$/.test(value)) throw refused(header, "is too long, or holds bytes outside ASCII");
+  if (value.length > MAX_VALUE || !/^[\x20-\x7e]*$/.test(value))
+    throw refused(header, "is too long, or holds bytes outside ASCII");
   return { [ASSERTED]: header === FORWARDED_CLIENT_CERT ? uriOf(value) : value };
 }

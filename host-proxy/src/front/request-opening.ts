@@ -16,13 +16,28 @@ const REQUEST_TARGET = /^\/[\x21-\x7e]*$/;
  * @param identityHeader see {@link assertedIdentity}
  * @throws METHOD_NOT_ALLOWED, MCP_PAYLOAD_TOO_LARGE (declared length), MCP_INVALID_REQUEST
  */
-export function requestOpening(incoming: IncomingMessage, path: string, limits: FrontLimits, identityHeader?: string): Extract<Opening, { t: "request" }> {
+export function requestOpening(
+  incoming: IncomingMessage,
+  path: string,
+  limits: FrontLimits,
+  identityHeader?: string,
+): Extract<Opening, { t: "request" }> {
   const { method = "", url = "", rawHeaders } = incoming;
   if (!FORWARDED_METHODS.has(method)) throw new CmcpError("METHOD_NOT_ALLOWED", "the method is not supported");
-  if (url.length > limits.targetBytes) throw new CmcpError("MCP_INVALID_REQUEST", `path and query exceed ${limits.targetBytes} bytes`);
-  if (!REQUEST_TARGET.test(url) || url.split("?", 1)[0] !== path) throw new CmcpError("MCP_INVALID_REQUEST", "the request target is not a plain path and query");
+  if (url.length > limits.targetBytes)
+    throw new CmcpError("MCP_INVALID_REQUEST", `path and query exceed ${limits.targetBytes} bytes`);
+  if (!REQUEST_TARGET.test(url) || url.split("?", 1)[0] !== path)
+    throw new CmcpError("MCP_INVALID_REQUEST", "the request target is not a plain path and query");
   if (Number(incoming.headers["content-length"] ?? 0) > limits.bodyBytes) throw payloadTooLarge(limits.bodyBytes);
-  return { t: "request", method, path: url, headers: { ...forwardedHeaders(rawHeaders, limits.headerValueBytes), ...assertedIdentity(rawHeaders, identityHeader) } };
+  return {
+    t: "request",
+    method,
+    path: url,
+    headers: {
+      ...forwardedHeaders(rawHeaders, limits.headerValueBytes),
+      ...assertedIdentity(rawHeaders, identityHeader),
+    },
+  };
 }
 
 /** The refusal of a body over `limit` bytes. */

@@ -34,13 +34,18 @@ await test("a target that needs normalising to match is refused, not normalised"
 await test("a request whose Host is no host is refused, on the route of calls too", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const host of ["a/b", "a@b", "h:99999", "h h"]) {
-    assert.match(await raw(port, `POST /mcp HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`), /^HTTP\/1\.1 400 /, host);
+    assert.match(
+      await raw(port, `POST /mcp HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`),
+      /^HTTP\/1\.1 400 /,
+      host,
+    );
   }
 });
 
 await test("methods outside the list are refused here", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
-  for (const method of ["PUT", "PATCH", "TRACE", "HEAD"]) assert.equal((await send(port, { path: "/mcp", method })).status, 405, method);
+  for (const method of ["PUT", "PATCH", "TRACE", "HEAD"])
+    assert.equal((await send(port, { path: "/mcp", method })).status, 405, method);
 });
 
 await test("health is answered by the host and says whether it reaches the enclave", async (t) => {
@@ -53,7 +58,15 @@ await test("health is answered by the host and says whether it reaches the encla
 await test("a repeated header is refused unless it is a list", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   const head = "POST /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n";
-  for (const name of ["Authorization", "Content-Type", "Origin", "Mcp-Session-Id", "MCP-Protocol-Version", "Mcp-Name", "X-MCP-Workflow-ID"]) {
+  for (const name of [
+    "Authorization",
+    "Content-Type",
+    "Origin",
+    "Mcp-Session-Id",
+    "MCP-Protocol-Version",
+    "Mcp-Name",
+    "X-MCP-Workflow-ID",
+  ]) {
     const answer = await raw(port, `${head}${name}: a\r\n${name.toLowerCase()}: b\r\n\r\n`);
     assert.match(answer, /^HTTP\/1\.1 400 [^]*more than once/, name);
   }
@@ -62,8 +75,19 @@ await test("a repeated header is refused unless it is a list", async (t) => {
 });
 
 await test("a page's preflight reaches the enclave whole, and the answer's words about origins reach the page", async (t) => {
-  const asked = { origin: "https://app.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization,mcp-method" };
-  const answered = { "access-control-allow-origin": "https://app.example", "access-control-allow-methods": "POST", "access-control-allow-headers": "authorization", "access-control-max-age": "7200", "access-control-expose-headers": "mcp-session-id", vary: "Origin" };
+  const asked = {
+    origin: "https://app.example",
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,mcp-method",
+  };
+  const answered = {
+    "access-control-allow-origin": "https://app.example",
+    "access-control-allow-methods": "POST",
+    "access-control-allow-headers": "authorization",
+    "access-control-max-age": "7200",
+    "access-control-expose-headers": "mcp-session-id",
+    vary: "Origin",
+  };
   const { port } = await startFrontHarness(t, async (exchange) => {
     const { opening } = exchange;
     assert.deepEqual(opening.t === "request" && [opening.method, opening.headers], ["OPTIONS", asked]);
@@ -78,9 +102,21 @@ await test("a page's preflight reaches the enclave whole, and the answer's words
 await test("what the host refuses by itself says nothing of origins, which are the enclave's to let in", async (t) => {
   const { port, link } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   await link.lost();
-  for (const [method, expected] of [["POST", 503], ["OPTIONS", 503], ["PUT", 405]] as const) {
-    const { status, headers } = await send(port, { method, path: "/mcp", headers: { origin: "https://app.example", "access-control-request-method": "POST" } });
-    assert.deepEqual([status, Object.keys(headers).filter((name) => name === "vary" || name.startsWith("access-control-"))], [expected, []], method);
+  for (const [method, expected] of [
+    ["POST", 503],
+    ["OPTIONS", 503],
+    ["PUT", 405],
+  ] as const) {
+    const { status, headers } = await send(port, {
+      method,
+      path: "/mcp",
+      headers: { origin: "https://app.example", "access-control-request-method": "POST" },
+    });
+    assert.deepEqual(
+      [status, Object.keys(headers).filter((name) => name === "vary" || name.startsWith("access-control-"))],
+      [expected, []],
+      method,
+    );
   }
 });
 
@@ -88,7 +124,10 @@ await test("header values are bounded ASCII", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   const head = "POST /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n";
   assert.match(await raw(port, `${head}Authorization: Bearer \u00e9\r\n\r\n`), /^HTTP\/1\.1 400 [^]*outside ASCII/);
-  assert.match(await raw(port, `${head}Authorization: ${"a".repeat(9_000)}\r\n\r\n`), /^HTTP\/1\.1 400 [^]*longer than 8192 bytes/);
+  assert.match(
+    await raw(port, `${head}Authorization: ${"a".repeat(9_000)}\r\n\r\n`),
+    /^HTTP\/1\.1 400 [^]*longer than 8192 bytes/,
+  );
 });
 
 await test("oversized and too many headers are refused, and the next request works", async (t) => {
@@ -110,7 +149,11 @@ await test("a declared length over the cap is refused before any of the body has
   assert.deepEqual(json(body), {
     jsonrpc: "2.0",
     id: null,
-    error: { code: -32000, message: "the request body exceeds 1000 bytes", data: { error_code: "MCP_PAYLOAD_TOO_LARGE", action: "send a smaller request" } },
+    error: {
+      code: -32000,
+      message: "the request body exceeds 1000 bytes",
+      data: { error_code: "MCP_PAYLOAD_TOO_LARGE", action: "send a smaller request" },
+    },
   });
   outgoing.once("error", () => undefined).destroy();
 });
@@ -174,7 +217,11 @@ await test("connections over the limit are closed", async (t) => {
 await test("conflicting lengths are not forwarded (request smuggling)", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const framing of ["Content-Length: 3\r\nTransfer-Encoding: chunked", "Content-Length: 3\r\nContent-Length: 4"]) {
-    assert.match(await raw(port, `POST /mcp HTTP/1.1\r\nHost: h\r\n${framing}\r\n\r\n0\r\n\r\n`), /^HTTP\/1\.1 400 /, framing);
+    assert.match(
+      await raw(port, `POST /mcp HTTP/1.1\r\nHost: h\r\n${framing}\r\n\r\n0\r\n\r\n`),
+      /^HTTP\/1\.1 400 /,
+      framing,
+    );
   }
 });
 

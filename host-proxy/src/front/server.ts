@@ -40,7 +40,8 @@ export async function startFront(listen: { host: string; port: number }, forward
   const listener = getRequestListener(app.fetch, {
     hostname: listen.host,
     overrideGlobalObjects: false,
-    errorHandler: () => jsonError(new CmcpError("MCP_INVALID_REQUEST", "the request target or Host header is invalid"), ""),
+    errorHandler: () =>
+      jsonError(new CmcpError("MCP_INVALID_REQUEST", "the request target or Host header is invalid"), ""),
   });
   const server = createServer(
     {
@@ -73,12 +74,16 @@ function isCall({ method, url, headers }: IncomingMessage): boolean {
 }
 
 function jsonError(error: CmcpError, route: string): Response {
-  return new Response(errorBody(error, route), { status: error.httpStatus, headers: { "content-type": "application/json" } });
+  return new Response(errorBody(error, route), {
+    status: error.httpStatus,
+    headers: { "content-type": "application/json" },
+  });
 }
 
 function listening(server: Server, listen: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => reject(new CmcpError("LISTEN_ADDRESS_UNAVAILABLE", `cannot listen on ${listen.host}:${listen.port}`, { cause }));
+    const failed = (cause: Error): void =>
+      reject(new CmcpError("LISTEN_ADDRESS_UNAVAILABLE", `cannot listen on ${listen.host}:${listen.port}`, { cause }));
     server.once("error", failed).listen(listen.port, listen.host, () => {
       server.off("error", failed);
       resolve();

@@ -50,7 +50,9 @@ export function startChild([program = "", ...args]: readonly string[], options: 
   if (child.stderr !== null) logOutput(child.stderr, "stderr", options.log);
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", () => resolve({ exitCode: undefined, exitSignal: undefined }));
-    child.once("exit", (exitCode, exitSignal) => resolve({ exitCode: exitCode ?? undefined, exitSignal: exitSignal ?? undefined }));
+    child.once("exit", (exitCode, exitSignal) =>
+      resolve({ exitCode: exitCode ?? undefined, exitSignal: exitSignal ?? undefined }),
+    );
   });
   const { pid } = child;
   if (pid === undefined) return null;

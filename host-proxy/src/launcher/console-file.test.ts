@@ -38,10 +38,14 @@ test("nothing a guest prints reaches a terminal as a command", (t) => {
 });
 
 test("a path that cannot be written, or holds something else, is refused by name and left alone", (t) => {
-  assert.throws(() => openConsoleFile("/nonexistent/console.log"), { code: "LAUNCH_MACHINE_INVALID", message: /\/nonexistent\/console\.log cannot be written/ });
+  assert.throws(() => openConsoleFile("/nonexistent/console.log"), {
+    code: "LAUNCH_MACHINE_INVALID",
+    message: /\/nonexistent\/console\.log cannot be written/,
+  });
   const folder = temporaryDirectory(t);
   mkdirSync(join(folder, "kept"));
   symlinkSync(join(folder, "kept"), join(folder, "link"));
-  for (const name of ["kept", "link"]) assert.throws(() => openConsoleFile(join(folder, name)), { code: "LAUNCH_MACHINE_INVALID" });
+  for (const name of ["kept", "link"])
+    assert.throws(() => openConsoleFile(join(folder, name)), { code: "LAUNCH_MACHINE_INVALID" });
   assert.deepEqual(readdirSync(folder).sort(), ["kept", "link"]);
 });

@@ -16,7 +16,10 @@ export interface ConsoleFile {
  * @throws CmcpError `LAUNCH_MACHINE_INVALID` when the file cannot be written
  */
 export function openConsoleFile(path: string, limit: number = CONSOLE_BYTES): ConsoleFile {
-  const unusable = (cause?: unknown): CmcpError => new CmcpError("LAUNCH_MACHINE_INVALID", `the console file ${path} cannot be written, or is no plain file`, { cause });
+  const unusable = (cause?: unknown): CmcpError =>
+    new CmcpError("LAUNCH_MACHINE_INVALID", `the console file ${path} cannot be written, or is no plain file`, {
+      cause,
+    });
   try {
     const before = lstatSync(path, { throwIfNoEntry: false });
     // Moving a folder or a device out of the way could break more than a log.

@@ -21,11 +21,16 @@ export interface DialEnds {
 }
 
 /** Whether an enclave can be dialled in time. */
-export async function dialable(dialer: Dialer, { ms, everyMs, attemptMs }: DialPatience, { begin, ended, signal }: DialEnds): Promise<boolean> {
+export async function dialable(
+  dialer: Dialer,
+  { ms, everyMs, attemptMs }: DialPatience,
+  { begin, ended, signal }: DialEnds,
+): Promise<boolean> {
   const gone = new AbortController();
   const waiting = AbortSignal.any([AbortSignal.timeout(ms), gone.signal, ...(signal === undefined ? [] : [signal])]);
   void ended?.then(() => gone.abort());
-  if (begin !== undefined && !waiting.aborted) await Promise.race([begin, new Promise((resolve) => waiting.addEventListener("abort", resolve, { once: true }))]);
+  if (begin !== undefined && !waiting.aborted)
+    await Promise.race([begin, new Promise((resolve) => waiting.addEventListener("abort", resolve, { once: true }))]);
   while (!waiting.aborted) {
     try {
       (await dialer.dial(AbortSignal.any([waiting, AbortSignal.timeout(attemptMs)]))).destroy();

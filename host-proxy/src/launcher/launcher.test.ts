@@ -13,7 +13,8 @@ import { startEnclaveProcess, type EnclaveProcess } from "./process/process.ts";
 import { makeRuntimeDirectory } from "./runtime-directory.ts";
 
 /** Listens; `dialled` resolves with the first connection, before which no process that is to start may end. */
-const LISTEN = 'const { promise: dialled, resolve: accept } = Promise.withResolvers(); require("node:net").createServer(accept).listen(process.env.CMCP_ENCLAVE_LISTEN);';
+const LISTEN =
+  'const { promise: dialled, resolve: accept } = Promise.withResolvers(); require("node:net").createServer(accept).listen(process.env.CMCP_ENCLAVE_LISTEN);';
 
 interface Started {
   readonly process: EnclaveProcess;
@@ -43,7 +44,11 @@ async function start(t: TestContext, source: string, means?: IsolationMeans): Pr
 /** The lines the process printed, once it has ended. */
 async function printed({ process, log }: Started): Promise<string[]> {
   await process.exited;
-  const lines = (): { msg: string; line?: string }[] => log().trimEnd().split("\n").map((line) => JSON.parse(line) as { msg: string; line?: string });
+  const lines = (): { msg: string; line?: string }[] =>
+    log()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { msg: string; line?: string });
   while (!log().includes("END")) await new Promise((resolve) => setTimeout(resolve, 5));
   return lines().flatMap(({ line }) => (line === undefined ? [] : [line]));
 }
@@ -76,7 +81,8 @@ await test("the process has two variables, its arguments, no code generation, no
 
 await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (t) => {
   const means = await findIsolation(true);
-  if (means.isolation === "none") return t.skip("user namespaces are forbidden here: the process cannot be kept from the network");
+  if (means.isolation === "none")
+    return t.skip("user namespaces are forbidden here: the process cannot be kept from the network");
   const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
@@ -108,7 +114,8 @@ await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (
   const lines = await printed(started);
   assert.equal(lines.length, 9);
   assert.equal(lines[0], "interfaces []");
-  for (const line of lines.slice(1, -1)) assert.match(line, / (ENETUNREACH|ECONNREFUSED|EAI_AGAIN|ENOTFOUND|EADDRNOTAVAIL)$/);
+  for (const line of lines.slice(1, -1))
+    assert.match(line, / (ENETUNREACH|ECONNREFUSED|EAI_AGAIN|ENOTFOUND|EADDRNOTAVAIL)$/);
 });
 
 await test("without network isolation it starts only in development", async () => {
@@ -177,7 +184,9 @@ await test("the process does not outlive a host that is killed", async (t) => {
     const started = await startEnclaveProcess({ nodePath: process.execPath, enclave, means, directory, dialer: unixDialer(directory.enclaveSocket), log: createLog({ level: "silent" }) });
     process.stdout.write(JSON.stringify({ pid: started.pid, path: directory.path }));
     setInterval(() => {}, 1000);`;
-  const host = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
+  const host = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [output] = (await once(host.stdout, "data")) as [Buffer];
   const { pid, path } = JSON.parse(output.toString()) as { pid: number; path: string };
   t.after(() => rmSync(path, { recursive: true, force: true }));

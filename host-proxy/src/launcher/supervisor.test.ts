@@ -22,7 +22,15 @@ await test("a restart whose launch fails is tried again with growing delays unti
   const seen: string[] = [];
   const supervisor = new EnclaveSupervisor(
     {
-      start: () => startEnclaveProcess({ nodePath: process.execPath, enclave, means: { isolation: "none", prefix: [] }, directory, dialer: unixDialer(directory.enclaveSocket), log }),
+      start: () =>
+        startEnclaveProcess({
+          nodePath: process.execPath,
+          enclave,
+          means: { isolation: "none", prefix: [] },
+          directory,
+          dialer: unixDialer(directory.enclaveSocket),
+          log,
+        }),
       up: async () => {
         launches += 1;
         seen.push("up");
@@ -58,7 +66,14 @@ await test("a first launch that fails is the caller's, and is not tried again", 
     {
       start: () => {
         starts += 1;
-        return startEnclaveProcess({ nodePath: process.execPath, enclave, means: { isolation: "none", prefix: [] }, directory, dialer: unixDialer(directory.enclaveSocket), log });
+        return startEnclaveProcess({
+          nodePath: process.execPath,
+          enclave,
+          means: { isolation: "none", prefix: [] },
+          directory,
+          dialer: unixDialer(directory.enclaveSocket),
+          log,
+        });
       },
       up: () => Promise.reject(new CmcpError("POLICY_HASH_MISMATCH", "refused")),
       down: () => Promise.resolve(),

@@ -100,7 +100,9 @@ export class EnclaveSupervisor {
     try {
       return await this.#bringUp();
     } catch (thrown) {
-      this.#log.error("enclave restart failed", { code: asCmcpError(thrown, "ENCLAVE_UNAVAILABLE", "restart failed").code });
+      this.#log.error("enclave restart failed", {
+        code: asCmcpError(thrown, "ENCLAVE_UNAVAILABLE", "restart failed").code,
+      });
       return undefined;
     }
   }

@@ -45,7 +45,16 @@ await test("what the enclave could not close is in its answer to drain; an answe
     answer = JSON.stringify({ unclosed_sessions: count });
     assert.equal(await made.drain(), count);
   }
-  for (answer of ["", "{}", "[]", "2", '{"unclosed_sessions":-1}', '{"unclosed_sessions":0.5}', '{"unclosed_sessions":"0"}']) await assert.rejects(made.drain(), { code: "TEE_FAULT" }, answer);
+  for (answer of [
+    "",
+    "{}",
+    "[]",
+    "2",
+    '{"unclosed_sessions":-1}',
+    '{"unclosed_sessions":0.5}',
+    '{"unclosed_sessions":"0"}',
+  ])
+    await assert.rejects(made.drain(), { code: "TEE_FAULT" }, answer);
 });
 
 await test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {
@@ -53,7 +62,10 @@ await test("the enclave's refusal passes with its own code, even before it has r
     await exchange.fail("LAUNCH_DOCUMENT_INVALID", "not canonical");
   });
   made.started();
-  await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "not canonical" });
+  await assert.rejects(made.launch(new Uint8Array(3_000_000)), {
+    code: "LAUNCH_DOCUMENT_INVALID",
+    message: "not canonical",
+  });
 });
 
 for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const) {
@@ -62,8 +74,14 @@ for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const)
       await exchange.fail(code, "a control message is larger than 9 bytes");
     });
     made.started();
-    await assert.rejects(made.launch(new Uint8Array(3_000_000)), { code: "LAUNCH_DOCUMENT_INVALID", message: "the launch document is too large" });
-    await assert.rejects(made.reload(new Uint8Array(3_000_000)), { code: "POLICY_BUNDLE_INVALID", message: "the policy bundle is too large" });
+    await assert.rejects(made.launch(new Uint8Array(3_000_000)), {
+      code: "LAUNCH_DOCUMENT_INVALID",
+      message: "the launch document is too large",
+    });
+    await assert.rejects(made.reload(new Uint8Array(3_000_000)), {
+      code: "POLICY_BUNDLE_INVALID",
+      message: "the policy bundle is too large",
+    });
   });
 }
 
@@ -79,9 +97,15 @@ await test("an answer of another status, or without bound, is a fault; no answer
     await exchange.end();
   });
   made.started();
-  await assert.rejects(made.launch(Buffer.from("status")), { code: "TEE_FAULT", message: "the enclave answered launch with status 201" });
+  await assert.rejects(made.launch(Buffer.from("status")), {
+    code: "TEE_FAULT",
+    message: "the enclave answered launch with status 201",
+  });
   await assert.rejects(made.launch(Buffer.from("endless")), { code: "TEE_FAULT" });
-  await assert.rejects(made.launch(Buffer.from("silent")), { code: "ENCLAVE_UNAVAILABLE", message: "the enclave did not answer launch within 100 ms" });
+  await assert.rejects(made.launch(Buffer.from("silent")), {
+    code: "ENCLAVE_UNAVAILABLE",
+    message: "the enclave did not answer launch within 100 ms",
+  });
 });
 
 await test("requests are opened only while the link is up", async (t) => {

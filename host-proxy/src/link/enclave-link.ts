@@ -20,7 +20,13 @@ export interface LinkLimits {
   readonly drainMs: number;
 }
 
-export const LINK_LIMITS: LinkLimits = { streams: 512, launchMs: 60_000, provisionMs: 30_000, reloadMs: 60_000, drainMs: 10_000 };
+export const LINK_LIMITS: LinkLimits = {
+  streams: 512,
+  launchMs: 60_000,
+  provisionMs: 30_000,
+  reloadMs: 60_000,
+  drainMs: 10_000,
+};
 
 /** Bytes of the enclave's answer to a control message. */
 export const CONTROL_REPLY_BYTES = 64 * 1024;
@@ -73,7 +79,8 @@ export class EnclaveLink {
    * @throws ENCLAVE_UNAVAILABLE unless the link is up, or when the enclave cannot be reached
    */
   async open(opening: Extract<Opening, { t: "request" }>, signal: AbortSignal): Promise<OutgoingExchange> {
-    if (this.#pool === undefined || this.#state !== "up") throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave is ${this.#state}`);
+    if (this.#pool === undefined || this.#state !== "up")
+      throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave is ${this.#state}`);
     try {
       return await this.#pool.open(opening, signal);
     } catch (thrown) {
@@ -86,7 +93,11 @@ export class EnclaveLink {
    * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
    */
   async launch(document: Uint8Array): Promise<Uint8Array> {
-    return await refusedAs("LAUNCH_DOCUMENT_INVALID", "the launch document is too large", this.#control({ t: "launch" }, document, this.#limits.launchMs));
+    return await refusedAs(
+      "LAUNCH_DOCUMENT_INVALID",
+      "the launch document is too large",
+      this.#control({ t: "launch" }, document, this.#limits.launchMs),
+    );
   }
 
   /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */
@@ -99,7 +110,11 @@ export class EnclaveLink {
    * @throws CmcpError `POLICY_BUNDLE_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
    */
   async reload(bundle: Uint8Array): Promise<Uint8Array> {
-    return await refusedAs("POLICY_BUNDLE_INVALID", "the policy bundle is too large", this.#control({ t: "reload" }, bundle, this.#limits.reloadMs));
+    return await refusedAs(
+      "POLICY_BUNDLE_INVALID",
+      "the policy bundle is too large",
+      this.#control({ t: "reload" }, bundle, this.#limits.reloadMs),
+    );
   }
 
   /** Asks the enclave to finish what it has begun; resolves when it has, with how many sessions it could not close. */
@@ -113,7 +128,10 @@ export class EnclaveLink {
     try {
       return await converse(this.#pool, opening, document, expired);
     } catch (thrown) {
-      if (expired.aborted) throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave did not answer ${opening.t} within ${waitMs} ms`, { cause: thrown });
+      if (expired.aborted)
+        throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave did not answer ${opening.t} within ${waitMs} ms`, {
+          cause: thrown,
+        });
       throw linkError(thrown);
     }
   }
@@ -130,7 +148,12 @@ async function refusedAs(code: ErrorCode, message: string, answer: Promise<Uint8
   }
 }
 
-async function converse(pool: ExchangePool, opening: Opening, document: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+async function converse(
+  pool: ExchangePool,
+  opening: Opening,
+  document: Uint8Array,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const exchange = await pool.open(opening, signal);
   const send = async (): Promise<void> => {
     if (document.length > 0) await exchange.write(document);
@@ -139,8 +162,15 @@ async function converse(pool: ExchangePool, opening: Opening, document: Uint8Arr
   try {
     const sent = send();
     // An enclave that refuses early stops reading; its refusal says more than our failed write.
-    const head = await Promise.race([exchange.head, sent.then(() => exchange.head, () => exchange.head)]);
-    if (head.status !== 200) throw new CmcpError("TEE_FAULT", `the enclave answered ${opening.t} with status ${head.status}`);
+    const head = await Promise.race([
+      exchange.head,
+      sent.then(
+        () => exchange.head,
+        () => exchange.head,
+      ),
+    ]);
+    if (head.status !== 200)
+      throw new CmcpError("TEE_FAULT", `the enclave answered ${opening.t} with status ${head.status}`);
     const reply = await collect(exchange.body, CONTROL_REPLY_BYTES);
     await sent;
     return reply;

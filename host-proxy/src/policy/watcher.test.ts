@@ -8,7 +8,12 @@ import { ATTEMPTS, PolicyWatcher } from "./watcher.ts";
 /** A watcher with a source and an enclave that a test can turn; `times` is how often the enclave still gives the answer. */
 function watching(attempts = ATTEMPTS) {
   const { log, text } = memoryLog();
-  const at = { found: "first" as string | CmcpError, answer: null as ErrorCode | null, times: Infinity, state: "up" as LinkState };
+  const at = {
+    found: "first" as string | CmcpError,
+    answer: null as ErrorCode | null,
+    times: Infinity,
+    state: "up" as LinkState,
+  };
   const given: string[] = [];
   const link = {
     get state() {
@@ -17,12 +22,23 @@ function watching(attempts = ATTEMPTS) {
     reload: (bundle: Uint8Array): Promise<Uint8Array> => {
       given.push(Buffer.from(bundle).toString());
       at.times -= at.answer === null ? 0 : 1;
-      return at.answer === null || at.times < 0 ? Promise.resolve(new Uint8Array()) : Promise.reject(new CmcpError(at.answer, "no"));
+      return at.answer === null || at.times < 0
+        ? Promise.resolve(new Uint8Array())
+        : Promise.reject(new CmcpError(at.answer, "no"));
     },
   };
-  const read = (): Promise<Uint8Array> => (typeof at.found === "string" ? Promise.resolve(Buffer.from(at.found)) : Promise.reject(at.found));
-  const lines = (word: string): number => text().split("\n").filter((line) => line.includes(word)).length;
-  return { at, given, lines, watcher: new PolicyWatcher({ first: Buffer.from("first"), everyMs: 1_000_000, read }, link, log, attempts) };
+  const read = (): Promise<Uint8Array> =>
+    typeof at.found === "string" ? Promise.resolve(Buffer.from(at.found)) : Promise.reject(at.found);
+  const lines = (word: string): number =>
+    text()
+      .split("\n")
+      .filter((line) => line.includes(word)).length;
+  return {
+    at,
+    given,
+    lines,
+    watcher: new PolicyWatcher({ first: Buffer.from("first"), everyMs: 1_000_000, read }, link, log, attempts),
+  };
 }
 
 /** Lets time pass, as far as a test says, and whatever was due be done. */
@@ -42,7 +58,13 @@ test("the enclave is given what appears, once, and never what it was launched wi
   assert.deepEqual([given, lines("policy reloaded")], [["second"], 1]);
 });
 
-for (const answer of ["POLICY_SIGNATURE_INVALID", "POLICY_VERSION_NOT_HIGHER", "POLICY_BUNDLE_INVALID", "JSON_DUPLICATE_KEY", "NOT_SUPPORTED"] as const) {
+for (const answer of [
+  "POLICY_SIGNATURE_INVALID",
+  "POLICY_VERSION_NOT_HIGHER",
+  "POLICY_BUNDLE_INVALID",
+  "JSON_DUPLICATE_KEY",
+  "NOT_SUPPORTED",
+] as const) {
   test(`a bundle the enclave refuses with ${answer} is given once and logged once by its code`, async (t) => {
     const pass = passing(t);
     const { at, given, lines, watcher } = watching();
@@ -58,7 +80,17 @@ for (const answer of ["POLICY_SIGNATURE_INVALID", "POLICY_VERSION_NOT_HIGHER", "
   });
 }
 
-for (const answer of ["ATTESTATION_REPORT_UNAVAILABLE", "OVERLOADED", "TEE_FAULT", "WIRE_IDLE_TIMEOUT", "WIRE_CLOSED", "ENCLAVE_UNAVAILABLE", "AUDIT_STORE_UNAVAILABLE", "PHASE_VIOLATION", "INTERNAL"] as const) {
+for (const answer of [
+  "ATTESTATION_REPORT_UNAVAILABLE",
+  "OVERLOADED",
+  "TEE_FAULT",
+  "WIRE_IDLE_TIMEOUT",
+  "WIRE_CLOSED",
+  "ENCLAVE_UNAVAILABLE",
+  "AUDIT_STORE_UNAVAILABLE",
+  "PHASE_VIOLATION",
+  "INTERNAL",
+] as const) {
   test(`${answer} says nothing about a bundle: it is given again after growing pauses, however often one looks, until it is judged`, async (t) => {
     const pass = passing(t);
     const { at, given, lines, watcher } = watching();

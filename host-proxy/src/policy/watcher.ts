@@ -52,7 +52,12 @@ export class PolicyWatcher {
   #looking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(source: PolicySource, link: Pick<EnclaveLink, "state" | "reload">, log: Log, attempts: Attempts = ATTEMPTS) {
+  constructor(
+    source: PolicySource,
+    link: Pick<EnclaveLink, "state" | "reload">,
+    log: Log,
+    attempts: Attempts = ATTEMPTS,
+  ) {
     this.#source = source;
     this.#link = link;
     this.#log = log;
@@ -121,7 +126,10 @@ export class PolicyWatcher {
       this.#unreadable = false;
       return found;
     } catch (thrown) {
-      if (!this.#unreadable) this.#log.warn("policy bundle not read", { code: asCmcpError(thrown, "INTERNAL", "the bundle could not be read").code });
+      if (!this.#unreadable)
+        this.#log.warn("policy bundle not read", {
+          code: asCmcpError(thrown, "INTERNAL", "the bundle could not be read").code,
+        });
       this.#unreadable = true;
       return null;
     }
@@ -154,7 +162,8 @@ export class PolicyWatcher {
 
   #giveAgain(bundle: Uint8Array, { code }: CmcpError): void {
     const before = this.#unjudged;
-    const delayMs = before !== null && same(bundle, before.bundle) ? this.#longer(before.delayMs) : this.#attempts.firstMs;
+    const delayMs =
+      before !== null && same(bundle, before.bundle) ? this.#longer(before.delayMs) : this.#attempts.firstMs;
     this.#forgetUnjudged();
     this.#unjudged = { bundle, delayMs, timer: null };
     this.#wait(this.#unjudged);

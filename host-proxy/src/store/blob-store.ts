@@ -16,7 +16,8 @@ const BATCH_BYTES = 256 * 1024;
  * disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of each session in the
  * index: with SQLite's 2 MiB every call reads one back.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
+const PRAGMAS =
+  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
@@ -82,8 +83,13 @@ export class BlobStore {
    *   record of such a number; AUDIT_STORE_UNAVAILABLE when the file cannot be written, or has no such number
    */
   append(instance: string, seq: number, records: readonly StoredRecord[]): void {
-    if (records.some(({ body }) => body.length > RECORD_BYTES)) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `a record exceeds ${RECORD_BYTES} bytes`);
-    if (seq + records.length > RECORDS_OF_INSTANCE) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store numbers ${RECORDS_OF_INSTANCE} records of an instance`);
+    if (records.some(({ body }) => body.length > RECORD_BYTES))
+      throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `a record exceeds ${RECORD_BYTES} bytes`);
+    if (seq + records.length > RECORDS_OF_INSTANCE)
+      throw new CmcpError(
+        "AUDIT_STORE_UNAVAILABLE",
+        `the audit store numbers ${RECORDS_OF_INSTANCE} records of an instance`,
+      );
     try {
       this.#begin.run();
       try {
@@ -107,7 +113,12 @@ export class BlobStore {
     } catch (thrown) {
       const failure = storeError(thrown);
       const row = failure.code === "AUDIT_STORE_MISMATCH" ? this.#held.get(position) : undefined;
-      const held = row !== undefined && row["session"] === session && row["kind"] === kind && row["body"] instanceof Uint8Array && Buffer.compare(row["body"], body) === 0;
+      const held =
+        row !== undefined &&
+        row["session"] === session &&
+        row["kind"] === kind &&
+        row["body"] instanceof Uint8Array &&
+        Buffer.compare(row["body"], body) === 0;
       if (!held) throw failure;
     }
   }
@@ -131,14 +142,17 @@ export class BlobStore {
     try {
       const first = filter.instance === undefined ? 0 : this.#firstPosition(filter.instance);
       if (first === undefined) return;
-      const last = integer(this.#last.get(filter.instance === undefined ? Number.MAX_SAFE_INTEGER : first + RECORDS_OF_INSTANCE)?.["last"]);
+      const last = integer(
+        this.#last.get(filter.instance === undefined ? Number.MAX_SAFE_INTEGER : first + RECORDS_OF_INSTANCE)?.["last"],
+      );
       const { statement, values } = this.#scanStatement(filter);
       let after = first - 1;
       for (;;) {
         const bodies: Uint8Array[] = [];
         let bytes = 0;
         for (const { position, body } of statement.iterate(last, after, ...values)) {
-          if (!(body instanceof Uint8Array)) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store holds a row without a body");
+          if (!(body instanceof Uint8Array))
+            throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store holds a row without a body");
           after = integer(position);
           bodies.push(body);
           bytes += body.length;
@@ -192,12 +206,14 @@ function prepareTables(database: DatabaseSync): void {
   const pragma = (name: string): number => integer(database.prepare(`PRAGMA ${name}`).get()?.[name]);
   const tables = integer(database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"]);
   const known = pragma("application_id") === APPLICATION_ID && pragma("user_version") === SCHEMA_VERSION;
-  if (tables > 0 && !known) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the file is not an audit store of this version");
+  if (tables > 0 && !known)
+    throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the file is not an audit store of this version");
   database.exec(PRAGMAS);
   if (tables === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
 }
 
 function integer(value: unknown): number {
-  if (typeof value !== "number") throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store holds a value of another type");
+  if (typeof value !== "number")
+    throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store holds a value of another type");
   return value;
 }

@@ -47,7 +47,11 @@ await test("the log is moved while others append, begins anew, and is gone with 
   assert.equal(count(store), appended);
   await thread?.close();
   store.close();
-  assert.deepEqual([existsSync(`${path}-wal`), existsSync(`${path}-shm`)], [false, false], "the file alone is the whole store");
+  assert.deepEqual(
+    [existsSync(`${path}-wal`), existsSync(`${path}-shm`)],
+    [false, false],
+    "the file alone is the whole store",
+  );
   const again = new BlobStore(path);
   assert.equal(count(again), appended);
   again.close();
@@ -68,7 +72,9 @@ await test("a process that dies while its log is moved has lost nothing", async 
   for (const ms of [150, 400, 700]) {
     rmSync(path, { force: true });
     for (const end of ["-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
-    const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
     await once(child.stdout, "data");
@@ -89,7 +95,11 @@ await test("a thread that fails says so, and is asked for nothing more", async (
   // The thread holds no process.
   const held = setInterval(() => undefined, 1_000);
   t.after(() => clearInterval(held));
-  const thread = new LogThread(join(temporaryDirectory(t), "nowhere", "audit.db"), () => assert.fail("it moved something"), failed.resolve);
+  const thread = new LogThread(
+    join(temporaryDirectory(t), "nowhere", "audit.db"),
+    () => assert.fail("it moved something"),
+    failed.resolve,
+  );
   await failed.promise;
   thread.appended(1_000_000);
   await thread.close();

@@ -24,7 +24,12 @@ export class LogThread {
    * @param failed called when the thread ends by itself
    */
   constructor(path: string, moved: () => void, failed: () => void) {
-    this.#worker = new Worker(ENTRY, { workerData: { path }, env: {}, execArgv: ["--disable-warning=ExperimentalWarning"], trackUnmanagedFds: false });
+    this.#worker = new Worker(ENTRY, {
+      workerData: { path },
+      env: {},
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      trackUnmanagedFds: false,
+    });
     this.#worker.on("message", () => {
       this.#idle = true;
       moved();

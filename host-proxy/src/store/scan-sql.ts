@@ -19,6 +19,10 @@ export function scanSql({ session, kind }: Pick<RecordFilter, "session" | "kind"
   if (kind !== undefined) conditions.push("kind = ?");
   // An index that holds some kinds only is used where SQLite is told that no other is asked for.
   if (kind !== undefined && kind !== "intent" && session !== undefined) conditions.push("kind <> 'intent'");
-  else if (kind !== undefined && kind !== "intent" && kind !== "entry") conditions.push("kind NOT IN ('intent', 'entry')");
-  return { sql: `SELECT position, body FROM records WHERE ${conditions.join(" AND ")} ORDER BY position`, values: [session, kind].filter((value) => value !== undefined) };
+  else if (kind !== undefined && kind !== "intent" && kind !== "entry")
+    conditions.push("kind NOT IN ('intent', 'entry')");
+  return {
+    sql: `SELECT position, body FROM records WHERE ${conditions.join(" AND ")} ORDER BY position`,
+    values: [session, kind].filter((value) => value !== undefined),
+  };
 }

@@ -9,7 +9,13 @@ const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_NOTADB = 26;
 
 /** Why a store fails, in fixed words: SQLite's own may name files. */
-export type StoreFailure = "the disk is full" | "it is read-only" | "it cannot be opened" | "it is not a database" | "another process holds it" | "input or output error";
+export type StoreFailure =
+  | "the disk is full"
+  | "it is read-only"
+  | "it cannot be opened"
+  | "it is not a database"
+  | "another process holds it"
+  | "input or output error";
 
 const REASONS: Readonly<Record<number, StoreFailure>> = {
   [SQLITE_BUSY]: "another process holds it",
@@ -23,7 +29,10 @@ const REASONS: Readonly<Record<number, StoreFailure>> = {
 export function storeError(thrown: unknown): CmcpError {
   if (thrown instanceof CmcpError) return thrown;
   const code = resultCode(thrown);
-  if (code === SQLITE_CONSTRAINT_PRIMARYKEY) return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", { cause: thrown });
+  if (code === SQLITE_CONSTRAINT_PRIMARYKEY)
+    return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", {
+      cause: thrown,
+    });
   return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${reasonOf(code)}`, { cause: thrown });
 }
 
@@ -51,7 +60,11 @@ const OPENING: Readonly<Record<string, string>> = {
 export function openingError(path: string, thrown: unknown): CmcpError {
   const { code, message } = storeError(thrown);
   const reason = thrown instanceof Error && "code" in thrown ? OPENING[String(thrown.code)] : undefined;
-  return new CmcpError(code, `${path}: ${reason === undefined ? message : `the audit store cannot be opened: ${reason}`}`, { cause: thrown });
+  return new CmcpError(
+    code,
+    `${path}: ${reason === undefined ? message : `the audit store cannot be opened: ${reason}`}`,
+    { cause: thrown },
+  );
 }
 
 // Extended codes carry the primary one in their low byte. A failed system call is the opening of the file.

@@ -6,7 +6,11 @@ import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
 const APPEND_BYTES = RECORD_BYTES + 1024 * 1024;
 
 /** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is. */
-export async function serveAppend(store: BlobStore, exchange: IncomingExchange, { instance, seq }: Extract<Opening, { t: "append" }>): Promise<void> {
+export async function serveAppend(
+  store: BlobStore,
+  exchange: IncomingExchange,
+  { instance, seq }: Extract<Opening, { t: "append" }>,
+): Promise<void> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const part of exchange.body) {
@@ -16,13 +20,21 @@ export async function serveAppend(store: BlobStore, exchange: IncomingExchange, 
     chunks.push(chunk);
   }
   const records = decodeRecords(untrusted(Buffer.concat(chunks)));
-  store.append(instance, seq, records.map(({ session, kind, bytes }) => ({ session, kind, body: bytes })));
+  store.append(
+    instance,
+    seq,
+    records.map(({ session, kind, bytes }) => ({ session, kind, body: bytes })),
+  );
   await exchange.respond({ status: 200, headers: {} });
   await exchange.end();
 }
 
 /** Serves a `scan`: status 200, then every matching record as u32 big-endian length and bytes. */
-export async function serveScan(store: BlobStore, exchange: IncomingExchange, filter: Extract<Opening, { t: "scan" }>): Promise<void> {
+export async function serveScan(
+  store: BlobStore,
+  exchange: IncomingExchange,
+  filter: Extract<Opening, { t: "scan" }>,
+): Promise<void> {
   const batches = store.scan(filter);
   // The first batch is read before the head is sent: a store that cannot be read is an error, not an empty answer.
   let batch = batches.next();

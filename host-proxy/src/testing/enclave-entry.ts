@@ -22,7 +22,8 @@ async function accept(exchange: IncomingExchange): Promise<void> {
   for await (const part of exchange.body) chunks.push(examine(part));
   const body = Buffer.concat(chunks).toString();
   if (opening.t !== "request") {
-    if (body === "bad" || (opening.t === "drain" && received["provision"] === "refuse to drain")) throw Object.assign(new Error(), { name: "refused" });
+    if (body === "bad" || (opening.t === "drain" && received["provision"] === "refuse to drain"))
+      throw Object.assign(new Error(), { name: "refused" });
     if (opening.t === "provision") unreported = Number(/^refuse (\d+)/.exec(body)?.[1] ?? 0);
     if (opening.t === "reload" && unreported > 0) {
       unreported -= 1;
@@ -43,7 +44,10 @@ async function accept(exchange: IncomingExchange): Promise<void> {
     await stored.end();
     await stored.head;
   }
-  return await answer(exchange, JSON.stringify({ received, environment: Object.keys(process.env).sort(), pid: process.pid }));
+  return await answer(
+    exchange,
+    JSON.stringify({ received, environment: Object.keys(process.env).sort(), pid: process.pid }),
+  );
 }
 
 void listenUnix(process.env["CMCP_ENCLAVE_LISTEN"] ?? "", (stream) => serveStream(stream, accept));

@@ -20,7 +20,11 @@ export interface FrontHarness {
   readonly streams: ByteStream[];
 }
 
-export async function startFrontHarness(test: TestContext, accept: (exchange: IncomingExchange) => Promise<void>, limits: Partial<FrontLimits> = {}): Promise<FrontHarness> {
+export async function startFrontHarness(
+  test: TestContext,
+  accept: (exchange: IncomingExchange) => Promise<void>,
+  limits: Partial<FrontLimits> = {},
+): Promise<FrontHarness> {
   const path = join(temporaryDirectory(test), "enclave.sock");
   const streams: ByteStream[] = [];
   const listener = await listenUnix(path, (stream) => {
@@ -31,7 +35,10 @@ export async function startFrontHarness(test: TestContext, accept: (exchange: In
   link.started();
   link.ready();
   const { log, text: written } = memoryLog();
-  const front = await startFront({ host: "127.0.0.1", port: 0 }, { link, limits: { ...FRONT_LIMITS, drainMs: 500, ...limits }, log });
+  const front = await startFront(
+    { host: "127.0.0.1", port: 0 },
+    { link, limits: { ...FRONT_LIMITS, drainMs: 500, ...limits }, log },
+  );
   test.after(async () => {
     await link.lost();
     await front.close();
@@ -56,10 +63,17 @@ export async function echo(exchange: IncomingExchange): Promise<void> {
 }
 
 /** One HTTP request without anything a client library would add or repair. */
-export function send(port: number, options: RequestOptions, body?: string | Buffer): Promise<{ status: number; headers: IncomingMessage["headers"]; text: string }> {
+export function send(
+  port: number,
+  options: RequestOptions,
+  body?: string | Buffer,
+): Promise<{ status: number; headers: IncomingMessage["headers"]; text: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: "127.0.0.1", port, agent: false, ...options }, (incoming) => {
-      text(incoming).then((answer) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: answer }), reject);
+      text(incoming).then(
+        (answer) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: answer }),
+        reject,
+      );
     });
     outgoing.once("error", reject).end(body);
   });

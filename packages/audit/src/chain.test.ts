@@ -20,7 +20,8 @@ test("entries are numbered from 0, linked by hash, and each an own id; the chain
   assert.equal(chain.tip, "genesis");
   assert.throws(() => chain.root, internal);
   const entries: AuditEntry[] = [chain.append({ entry_type: "session_start", detail: { a: 1 } })];
-  for (let index = 0; index < 3; index += 1) entries.push(chain.append({ entry_type: "tool_call", call_id: `c${index}` }));
+  for (let index = 0; index < 3; index += 1)
+    entries.push(chain.append({ entry_type: "tool_call", call_id: `c${index}` }));
   entries.push(chain.append({ entry_type: "session_end" }));
   let previous = "genesis";
   for (const [index, entry] of entries.entries()) {
@@ -42,7 +43,9 @@ test("within one chain time never goes back, whatever the clock does", () => {
     fc.property(fc.array(fc.integer({ min: 0, max: 4_000_000_000_000 }), { minLength: 1, maxLength: 20 }), (clock) => {
       let tick = 0;
       const chain = new SessionChain(SESSION, () => clock[tick++] ?? 0);
-      const times = clock.map((_, index) => Date.parse(chain.append({ entry_type: index === 0 ? "session_start" : "tool_call" }).timestamp_utc));
+      const times = clock.map((_, index) =>
+        Date.parse(chain.append({ entry_type: index === 0 ? "session_start" : "tool_call" }).timestamp_utc),
+      );
       for (const [index, time] of times.entries()) assert.equal(time, Math.max(...clock.slice(0, index + 1)));
     }),
     { numRuns: 50 },
@@ -55,7 +58,8 @@ test("session_start is the first entry and no other, and nothing follows session
   const chain = started();
   assert.throws(() => chain.append({ entry_type: "session_start" }), internal);
   chain.append({ entry_type: "session_end" });
-  for (const entry_type of ["session_end", "session_start", "tool_call", "fault"] as const) assert.throws(() => chain.append({ entry_type }), internal);
+  for (const entry_type of ["session_end", "session_start", "tool_call", "fault"] as const)
+    assert.throws(() => chain.append({ entry_type }), internal);
   assert.equal(chain.length, 2);
   assert.equal(chain.room, 0);
 });
@@ -65,7 +69,9 @@ test("an entry no verifier would accept leaves the chain as it was", () => {
   const before = [chain.root, chain.tip, chain.length, chain.closed];
   assert.throws(() => chain.append({ entry_type: "tool_call", tool_name: "x".repeat(MAX_ENTRY_TEXT + 1) }), internal);
   assert.throws(() => chain.append({ entry_type: "session_end", latency_us: -1 }), internal);
-  assert.throws(() => chain.append({ entry_type: "tool_call", tool_name: "\ud800" }), { code: "JSON_NOT_CANONICALIZABLE" });
+  assert.throws(() => chain.append({ entry_type: "tool_call", tool_name: "\ud800" }), {
+    code: "JSON_NOT_CANONICALIZABLE",
+  });
   assert.throws(() => new SessionChain("not-a-uuid").append({ entry_type: "session_start" }), internal);
   assert.deepEqual([chain.root, chain.tip, chain.length, chain.closed], before);
 });

@@ -10,7 +10,13 @@ const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 function recordOfEntry(): { bytes: Untrusted<Uint8Array>; text: string } {
   const instance = new WritingInstance();
   instance.start(SESSION, { principal: "agent" });
-  instance.entry(SESSION, { entry_type: "tool_call", call_id: "c", policy_decision: "allow", tool_name: 'a "quoted" tool, "receipt": "entry_hash":"x",', detail: { policy_hash: POLICY } });
+  instance.entry(SESSION, {
+    entry_type: "tool_call",
+    call_id: "c",
+    policy_decision: "allow",
+    tool_name: 'a "quoted" tool, "receipt": "entry_hash":"x",',
+    detail: { policy_hash: POLICY },
+  });
   const bytes = instance.records.at(-1) ?? untrusted(new Uint8Array(0));
   return { bytes, text: Buffer.from(examine(bytes)).toString() };
 }

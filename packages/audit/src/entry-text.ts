@@ -20,7 +20,9 @@ export function entryTextOf(record: string): string | null {
 
 /** SHA-256 of an entry's text without the hash it names, in lowercase hex: that hash, where the text is as it was written. */
 export function entryTextHash(entry: string, named: string): string {
-  return createHash("sha256").update(entry.replace(`"entry_hash":"${named}",`, "")).digest("hex");
+  return createHash("sha256")
+    .update(entry.replace(`"entry_hash":"${named}",`, ""))
+    .digest("hex");
 }
 
 /** An entry that hashes to what it says it does. It is what was written where its chain ends in a known hash; until then nothing of it is checked. */

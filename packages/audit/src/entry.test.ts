@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SessionChain } from "./chain.ts";
-import { auditEntrySchema, callDetailSchema, entryHashInput, MAX_DETAIL_MEMBERS, MAX_ENTRY_TEXT, rootDetailSchema, type AuditEntry } from "./entry.ts";
+import {
+  auditEntrySchema,
+  callDetailSchema,
+  entryHashInput,
+  MAX_DETAIL_MEMBERS,
+  MAX_ENTRY_TEXT,
+  rootDetailSchema,
+  type AuditEntry,
+} from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
 import { CATALOG, POLICY } from "./testing/instance.ts";
 
@@ -20,7 +28,14 @@ test("every field is present, and null where it does not apply", () => {
 
 test("a field nobody documented is refused", () => {
   assert.ok(!accepted({ extra: null }));
-  const evidence = { issuer: "i", issuer_key_id: "0".repeat(64), signature: "s", evidence_hash: POLICY, evidence_type: "opaque-receipt", linked_call_id: "c" };
+  const evidence = {
+    issuer: "i",
+    issuer_key_id: "0".repeat(64),
+    signature: "s",
+    evidence_hash: POLICY,
+    evidence_type: "opaque-receipt",
+    linked_call_id: "c",
+  };
   assert.ok(accepted({ external_execution_evidence: evidence }));
   assert.ok(!accepted({ external_execution_evidence: { ...evidence, extra: 1 } }));
   assert.ok(!accepted({ external_execution_evidence: { ...evidence, evidence_hash: "md5:0" } }));
@@ -50,11 +65,20 @@ test("words outside the vocabulary, ids, times and hashes of another form are re
 test("texts and details are bounded and flat", () => {
   assert.ok(accepted({ tool_name: "x".repeat(MAX_ENTRY_TEXT) }));
   assert.ok(!accepted({ tool_name: "x".repeat(MAX_ENTRY_TEXT + 1) }));
-  const members = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
+  const members = (count: number): object =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
   assert.ok(accepted({ detail: members(MAX_DETAIL_MEMBERS) }));
   assert.ok(!accepted({ detail: members(MAX_DETAIL_MEMBERS + 1) }));
   assert.ok(accepted({ detail: { a: 1, b: "x" } }));
-  for (const detail of [{ a: { b: 1 } }, { a: [1] }, { a: null }, { a: true }, { a: "x".repeat(MAX_ENTRY_TEXT + 1) }, { ["k".repeat(129)]: 1 }, "text"]) {
+  for (const detail of [
+    { a: { b: 1 } },
+    { a: [1] },
+    { a: null },
+    { a: true },
+    { a: "x".repeat(MAX_ENTRY_TEXT + 1) },
+    { ["k".repeat(129)]: 1 },
+    "text",
+  ]) {
     assert.ok(!accepted({ detail }));
   }
 });
@@ -68,12 +92,21 @@ test("the hash covers every field but itself", () => {
 });
 
 test("a root entry names what the session runs under, a call the policy that decided it", () => {
-  const root = { policy_hash: POLICY, catalog_hash: CATALOG, enforcement_mode: "enforcing", launch_digest: POLICY, channel: "plain", isolation: "none", principal: "p" };
+  const root = {
+    policy_hash: POLICY,
+    catalog_hash: CATALOG,
+    enforcement_mode: "enforcing",
+    launch_digest: POLICY,
+    channel: "plain",
+    isolation: "none",
+    principal: "p",
+  };
   assert.ok(rootDetailSchema.safeParse(root).success);
   for (const field of ["policy_hash", "catalog_hash", "enforcement_mode", "launch_digest", "channel", "isolation"]) {
     const { [field]: _, ...rest } = root as Record<string, unknown>;
     assert.ok(!rootDetailSchema.safeParse(rest).success, `without ${field}`);
-    if (field !== "launch_digest") assert.ok(!rootDetailSchema.safeParse({ ...root, [field]: "other" }).success, `another ${field}`);
+    if (field !== "launch_digest")
+      assert.ok(!rootDetailSchema.safeParse({ ...root, [field]: "other" }).success, `another ${field}`);
   }
   assert.ok(callDetailSchema.safeParse({ policy_hash: POLICY, more: 1 }).success);
   assert.ok(!callDetailSchema.safeParse({ compliance_domain: "pii" }).success);

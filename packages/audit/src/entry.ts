@@ -35,7 +35,14 @@ export const ENTRY_TYPES = [
 export const DECISIONS = ["allow", "deny", "redact", "advisory_deny", "step_up", "defer", "fault", "n/a"] as const;
 
 /** What response inspection found. */
-export const INSPECTION_RESULTS = ["pass", "injection_detected", "schema_violation", "surplus_stripped", "size_exceeded", "n/a"] as const;
+export const INSPECTION_RESULTS = [
+  "pass",
+  "injection_detected",
+  "schema_violation",
+  "surplus_stripped",
+  "size_exceeded",
+  "n/a",
+] as const;
 
 /** How the identity of the server that answered was established. */
 export const EVIDENCE_CLASSES = ["hash-only", "tls-pinned", "spawn-measured", "spawn-unmeasured", "attested"] as const;
@@ -89,7 +96,9 @@ export type AuditDecision = (typeof DECISIONS)[number];
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /** The bytes whose SHA-256, in lowercase hex, is the entry's `entry_hash`: canonical JSON of everything else. */
-export function entryHashInput(entry: Omit<AuditEntry, "entry_hash"> & { entry_hash?: string }): Uint8Array<ArrayBuffer> {
+export function entryHashInput(
+  entry: Omit<AuditEntry, "entry_hash"> & { entry_hash?: string },
+): Uint8Array<ArrayBuffer> {
   const { entry_hash: _, ...body } = entry;
   return canonicalBytes(body);
 }

@@ -10,7 +10,11 @@ import { receiptSchema } from "./receipt.ts";
 export const incompleteSessionSchema = z.strictObject({
   session_id: z.uuid(),
   incomplete: z.literal(true),
-  signing_key: z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string().regex(/^[A-Za-z0-9_-]{43}$/) }),
+  signing_key: z.strictObject({
+    kty: z.literal("OKP"),
+    crv: z.literal("Ed25519"),
+    x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  }),
   entries: z.array(auditEntrySchema).min(1).max(MAX_BUNDLE_ENTRIES),
   receipts: z.array(receiptSchema).max(MAX_BUNDLE_ENTRIES),
 });

@@ -15,23 +15,43 @@ const key = publicKeyOf(instance.jwk);
 instance.start(SESSION);
 instance.intent(SESSION, "call-1");
 instance.call(SESSION, "call-1");
-instance.write({ kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { cmcp_version: "1.0", nested: [1, null] } } });
+instance.write({
+  kind: "claim",
+  body: {
+    session_id: SESSION,
+    sequence_number: 1,
+    claim_hash: POLICY,
+    claim: { cmcp_version: "1.0", nested: [1, null] },
+  },
+});
 
 test("every kind of record reads back as written, numbered from 0, and verifies under its instance's key alone", () => {
   const other = publicKeyOf(new WritingInstance().jwk);
   for (const [seq, { bytes, statement }] of instance.journal.entries()) {
     const record = decodeRecord(untrusted(bytes));
-    assert.deepEqual([record.seq, record.instance, record.kind, record.body], [seq, instance.name, statement.kind, statement.body]);
+    assert.deepEqual(
+      [record.seq, record.instance, record.kind, record.body],
+      [seq, instance.name, statement.kind, statement.body],
+    );
     assert.ok(isAuthentic(record, key));
     assert.ok(!isAuthentic(record, other));
   }
-  assert.deepEqual(instance.journal.map(({ statement }) => statement.kind), ["instance", "entry", "intent", "entry", "claim"]);
+  assert.deepEqual(
+    instance.journal.map(({ statement }) => statement.kind),
+    ["instance", "entry", "intent", "entry", "claim"],
+  );
 });
 
 test("whatever of a record is changed, it no longer verifies", () => {
   for (const { bytes } of instance.journal) {
     const record = decodeRecord(untrusted(bytes));
-    const changes = [{ ...record, seq: record.seq + 1 }, { ...record, instance: "x".repeat(43) }, ...["", "!", `${record.signature.value.startsWith("A") ? "B" : "A"}${record.signature.value.slice(1)}`].map((value) => ({ ...record, signature: { ...record.signature, value } }))];
+    const changes = [
+      { ...record, seq: record.seq + 1 },
+      { ...record, instance: "x".repeat(43) },
+      ...["", "!", `${record.signature.value.startsWith("A") ? "B" : "A"}${record.signature.value.slice(1)}`].map(
+        (value) => ({ ...record, signature: { ...record.signature, value } }),
+      ),
+    ];
     for (const changed of changes) assert.ok(!isAuthentic(changed, key));
     for (const field of Object.keys(record.body)) {
       const changed = { ...record, body: { ...record.body, [field]: "changed" } } as typeof record;
@@ -44,14 +64,26 @@ test("a signature made without the journal's domain is not a record's", () => {
   const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
   const { signature: _, ...unsigned } = record;
   for (const bare of [canonicalBytes(unsigned), Buffer.from(leafHash(canonicalBytes(unsigned)), "base64url")]) {
-    assert.ok(!isAuthentic({ ...record, signature: { ...record.signature, value: Buffer.from(instance.sign(bare)).toString("base64url") } }, key));
+    assert.ok(
+      !isAuthentic(
+        {
+          ...record,
+          signature: { ...record.signature, value: Buffer.from(instance.sign(bare)).toString("base64url") },
+        },
+        key,
+      ),
+    );
   }
 });
 
 test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMATCH", () => {
   const samples = instance.journal.map(({ bytes }) => bytes);
   const damaged = fc
-    .tuple(fc.constantFrom(...samples), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), fc.nat(2000))
+    .tuple(
+      fc.constantFrom(...samples),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.nat(2000),
+    )
     .map(([bytes, flips, cut]) => {
       const copy = Uint8Array.from(bytes.subarray(0, Math.max(1, bytes.length - (cut % 5 === 0 ? cut : 0))));
       for (const [at, value] of flips) copy[at % copy.length] = value;
@@ -62,7 +94,10 @@ test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMA
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 64 }), json, damaged), (bytes) => {
       try {
         const record = decodeRecord(untrusted(bytes));
-        assert.equal(isAuthentic(record, key), samples.some((sample) => Buffer.compare(sample, canonicalBytes(record)) === 0));
+        assert.equal(
+          isAuthentic(record, key),
+          samples.some((sample) => Buffer.compare(sample, canonicalBytes(record)) === 0),
+        );
       } catch (thrown) {
         assert.ok(thrown instanceof CmcpError && thrown.code === "AUDIT_STORE_MISMATCH");
       }
@@ -73,18 +108,50 @@ test("bytes of any kind are a record of the documented form or AUDIT_STORE_MISMA
 
 test("records of another version, kind or shape are refused", () => {
   const record = decodeRecord(untrusted(instance.journal[2]?.bytes ?? new Uint8Array()));
-  const changes: object[] = [{ v: "cmcp-journal-v1" }, { kind: "note" }, { kind: "claim" }, { seq: -1 }, { seq: 1.5 }, { extra: 1 }, { instance: "short" }, { signature: "" }, ...[{ size: 0 }, { size: 257 }, { index: -1 }, { index: 0.5 }, { path: ["short"] }, { path: Array.from({ length: 9 }, () => "A".repeat(43)) }, { extra: 1 }].map((change) => ({ signature: { ...record.signature, ...change } })), { body: { ...record.body, extra: 1 } }, { body: {} }];
+  const changes: object[] = [
+    { v: "cmcp-journal-v1" },
+    { kind: "note" },
+    { kind: "claim" },
+    { seq: -1 },
+    { seq: 1.5 },
+    { extra: 1 },
+    { instance: "short" },
+    { signature: "" },
+    ...[
+      { size: 0 },
+      { size: 257 },
+      { index: -1 },
+      { index: 0.5 },
+      { path: ["short"] },
+      { path: Array.from({ length: 9 }, () => "A".repeat(43)) },
+      { extra: 1 },
+    ].map((change) => ({ signature: { ...record.signature, ...change } })),
+    { body: { ...record.body, extra: 1 } },
+    { body: {} },
+  ];
   for (const change of changes) {
-    assert.throws(() => decodeRecord(untrusted(canonicalBytes({ ...record, ...change }))), { code: "AUDIT_STORE_MISMATCH" }, JSON.stringify(change));
+    assert.throws(
+      () => decodeRecord(untrusted(canonicalBytes({ ...record, ...change }))),
+      { code: "AUDIT_STORE_MISMATCH" },
+      JSON.stringify(change),
+    );
   }
 });
 
 test("a record larger than a reader takes is neither read nor written, nor is one nobody could read back", () => {
-  assert.throws(() => decodeRecord(untrusted(new Uint8Array(MAX_RECORD_BYTES + 1).fill(0x20))), { code: "AUDIT_STORE_MISMATCH" });
+  assert.throws(() => decodeRecord(untrusted(new Uint8Array(MAX_RECORD_BYTES + 1).fill(0x20))), {
+    code: "AUDIT_STORE_MISMATCH",
+  });
   const write = (statement: JournalStatement): Uint8Array => encodeRecord(statement, instance.name, 0, instance.sign);
-  const claim = (text: string): JournalStatement => ({ kind: "claim", body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { text } } });
+  const claim = (text: string): JournalStatement => ({
+    kind: "claim",
+    body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { text } },
+  });
   assert.throws(() => write(claim("x".repeat(MAX_RECORD_BYTES))), { code: "INTERNAL" });
-  assert.throws(() => write({ kind: "claim", body: { session_id: SESSION, sequence_number: 0, claim_hash: POLICY, claim: {} } }), { code: "INTERNAL" });
+  assert.throws(
+    () => write({ kind: "claim", body: { session_id: SESSION, sequence_number: 0, claim_hash: POLICY, claim: {} } }),
+    { code: "INTERNAL" },
+  );
   assert.throws(() => encodeRecord(claim(""), "not a thumbprint", 0, instance.sign), { code: "INTERNAL" });
   assert.throws(() => encodeRecord(claim(""), instance.name, -1, instance.sign), { code: "INTERNAL" });
 });
@@ -108,8 +175,19 @@ test("any 43 characters of base64url are read as a key or refused with a code, a
 function placesBeside(signature: JournalRecord["signature"]): JournalRecord["signature"][] {
   if (!("receipt_place" in signature) || signature.receipt_place === undefined) return [];
   const { receipt_place: place, ...without } = signature;
-  const places = [{ ...place, index: place.index + 1 }, { ...place, index: signature.index, path: signature.path }, { ...place, path: [...place.path, "A".repeat(43)] }, { ...place, path: place.path.slice(1) }, { ...place, path: place.path.toReversed() }];
-  return [without, ...places.map((other) => ({ ...signature, receipt_place: other })).filter((other) => JSON.stringify(other) !== JSON.stringify(signature))];
+  const places = [
+    { ...place, index: place.index + 1 },
+    { ...place, index: signature.index, path: signature.path },
+    { ...place, path: [...place.path, "A".repeat(43)] },
+    { ...place, path: place.path.slice(1) },
+    { ...place, path: place.path.toReversed() },
+  ];
+  return [
+    without,
+    ...places
+      .map((other) => ({ ...signature, receipt_place: other }))
+      .filter((other) => JSON.stringify(other) !== JSON.stringify(signature)),
+  ];
 }
 
 test("each of the records signed together is believed without the others, at its own place alone", () => {
@@ -122,9 +200,15 @@ test("each of the records signed together is believed without the others, at its
       for (const changed of [
         ...others,
         ...others.map(({ value }) => ({ ...signature, value })).filter(({ value }) => value !== signature.value),
-        ...others.map(({ path }) => ({ ...signature, path })).filter(({ path }) => String(path) !== String(signature.path)),
-        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, index })).filter(({ index }) => index !== signature.index),
-        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, size: index + 1 })).filter((other) => other.size !== signature.size),
+        ...others
+          .map(({ path }) => ({ ...signature, path }))
+          .filter(({ path }) => String(path) !== String(signature.path)),
+        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, index })).filter(
+          ({ index }) => index !== signature.index,
+        ),
+        ...Array.from({ length: 8 }, (_, index) => ({ ...signature, size: index + 1 })).filter(
+          (other) => other.size !== signature.size,
+        ),
         { ...signature, path: [...signature.path, "A".repeat(43)] },
         { ...signature, path: signature.path.slice(1) },
         { ...signature, path: ["!", ...signature.path.slice(1)] },
@@ -137,8 +221,12 @@ test("each of the records signed together is believed without the others, at its
 });
 
 test("as many records as are signed together fit their bounds", () => {
-  const entry = instance.chain(SESSION).append({ entry_type: "tool_call", call_id: "call-2", policy_decision: "allow", detail: { policy_hash: POLICY } });
-  const statements = Array.from({ length: MAX_SIGNED_TOGETHER / 2 }, (_, seq) => unsigned({ kind: "entry", body: { entry, receipt: "plain" } }, instance.name, seq));
+  const entry = instance
+    .chain(SESSION)
+    .append({ entry_type: "tool_call", call_id: "call-2", policy_decision: "allow", detail: { policy_hash: POLICY } });
+  const statements = Array.from({ length: MAX_SIGNED_TOGETHER / 2 }, (_, seq) =>
+    unsigned({ kind: "entry", body: { entry, receipt: "plain" } }, instance.name, seq),
+  );
   for (const [seq, { record: bytes, receipt }] of signTogether(statements, instance.sign).entries()) {
     assert.ok(bytes.length - (statements[seq]?.record.length ?? 0) < 1536);
     const record = decodeRecord(untrusted(bytes));
@@ -158,7 +246,12 @@ test("an entry's record says of a receipt what there is of one: its place where 
     { ...call, signature: without },
     { ...call, body: { ...call.body, receipt: null } },
     { ...started, signature: { ...started.signature, receipt_place: place } },
-    { ...started, signature: { ...started.signature, receipt_place: place }, body: { ...started.body, receipt: "plain" } },
+    {
+      ...started,
+      signature: { ...started.signature, receipt_place: place },
+      body: { ...started.body, receipt: "plain" },
+    },
   ];
-  for (const record of refused) assert.throws(() => decodeRecord(untrusted(canonicalBytes(record))), { code: "AUDIT_STORE_MISMATCH" });
+  for (const record of refused)
+    assert.throws(() => decodeRecord(untrusted(canonicalBytes(record))), { code: "AUDIT_STORE_MISMATCH" });
 });

@@ -1,5 +1,13 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { asCmcpError, canonicalText, CmcpError, type CanonicalObject, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import {
+  asCmcpError,
+  canonicalText,
+  CmcpError,
+  type CanonicalObject,
+  parseJson,
+  type JsonLimits,
+  type Untrusted,
+} from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
@@ -57,7 +65,10 @@ const intentBody = z.strictObject({
 /** An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else in a receipt is in the entry. */
 const entryBody = z
   .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
-  .refine(({ entry, receipt }) => receipt === null || decidedIn(entry) !== null, "only a decided tool call has a receipt");
+  .refine(
+    ({ entry, receipt }) => receipt === null || decidedIn(entry) !== null,
+    "only a decided tool call has a receipt",
+  );
 
 /** What goes with the claim of a closed session because its instance alone can make it: later ones answer with it. */
 const endBody = z.strictObject({
@@ -89,8 +100,16 @@ const envelope = {
 };
 
 const entryRecord = z
-  .strictObject({ ...envelope, kind: z.literal("entry"), body: entryBody, signature: treeSignatureSchema.extend({ receipt_place: treePlaceSchema.optional() }) })
-  .refine(({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined), "a receipt has a place, and nothing else has");
+  .strictObject({
+    ...envelope,
+    kind: z.literal("entry"),
+    body: entryBody,
+    signature: treeSignatureSchema.extend({ receipt_place: treePlaceSchema.optional() }),
+  })
+  .refine(
+    ({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined),
+    "a receipt has a place, and nothing else has",
+  );
 
 const recordSchema = z.discriminatedUnion("kind", [
   z.strictObject({ ...envelope, kind: z.literal("instance"), body: instanceBody }),
@@ -102,18 +121,30 @@ const recordSchema = z.discriminatedUnion("kind", [
 /** One record the host stores for the enclave, signed so that nobody else can have written it. */
 export type JournalRecord = z.infer<typeof recordSchema>;
 /** What a record says, before it is numbered and signed. */
-export type JournalStatement = { [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body"> }[JournalRecord["kind"]];
+export type JournalStatement = {
+  [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body">;
+}[JournalRecord["kind"]];
 /** The same of an entry or a claim that is written already. */
 export type WrittenStatement =
-  | { readonly kind: "entry"; readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null } }
-  | { readonly kind: "claim"; readonly body: Omit<z.infer<typeof claimBody>, "claim"> & { readonly claim: CanonicalObject } };
+  | {
+      readonly kind: "entry";
+      readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
+    }
+  | {
+      readonly kind: "claim";
+      readonly body: Omit<z.infer<typeof claimBody>, "claim"> & { readonly claim: CanonicalObject };
+    };
 /** A call that was about to leave. */
 export type Intent = z.infer<typeof intentBody>;
 /** Who an instance was. */
 export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
-export function unsignedRecord(statement: JournalStatement | WrittenStatement, instance: string, seq: number): Uint8Array<ArrayBuffer> {
+export function unsignedRecord(
+  statement: JournalStatement | WrittenStatement,
+  instance: string,
+  seq: number,
+): Uint8Array<ArrayBuffer> {
   const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
   // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it: they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") {
@@ -121,14 +152,18 @@ export function unsignedRecord(statement: JournalStatement | WrittenStatement, i
     requireReadable({ ...unsigned, body, signature: { index: 0, path: [], size: 1, value: "" } });
   }
   const bytes = Buffer.from(canonicalText(unsigned));
-  if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM) throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
+  if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM)
+    throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
   return bytes;
 }
 
 function requireReadable(record: object): void {
   const parsed = recordSchema.safeParse(record);
   if (parsed.success) return;
-  throw new CmcpError("INTERNAL", `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  throw new CmcpError(
+    "INTERNAL",
+    `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+  );
 }
 
 /**
@@ -140,7 +175,9 @@ export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
     const parsed = recordSchema.safeParse(parseJson(bytes, RECORD_LIMITS));
     if (parsed.success) return parsed.data;
   } catch (thrown) {
-    throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not strict JSON", { cause: asCmcpError(thrown, "JSON_SYNTAX", "") });
+    throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not strict JSON", {
+      cause: asCmcpError(thrown, "JSON_SYNTAX", ""),
+    });
   }
   throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
 }

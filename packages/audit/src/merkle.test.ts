@@ -5,7 +5,9 @@ import * as fc from "fast-check";
 import { isHash, leafHash, rootOf, treeOf } from "./merkle.ts";
 
 /** Leaves and heads of the reference implementation of Certificate Transparency: the tree over the first n of these. */
-const LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"].map((hex) => Buffer.from(hex, "hex"));
+const LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"].map(
+  (hex) => Buffer.from(hex, "hex"),
+);
 const ROOTS = [
   "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
   "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -17,10 +19,13 @@ const ROOTS = [
   "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ];
 
-const leaves = fc.array(fc.uint8Array({ maxLength: 8 }), { minLength: 1, maxLength: 40 }).map((all) => all.map(leafHash));
+const leaves = fc
+  .array(fc.uint8Array({ maxLength: 8 }), { minLength: 1, maxLength: 40 })
+  .map((all) => all.map(leafHash));
 
 test("heads are those of the published trees", () => {
-  for (const [index, root] of ROOTS.entries()) assert.equal(Buffer.from(treeOf(LEAVES.slice(0, index + 1).map(leafHash)).root, "base64url").toString("hex"), root);
+  for (const [index, root] of ROOTS.entries())
+    assert.equal(Buffer.from(treeOf(LEAVES.slice(0, index + 1).map(leafHash)).root, "base64url").toString("hex"), root);
 });
 
 test("every leaf's path leads to the head, from its own place and under its own number alone", () => {
@@ -33,7 +38,9 @@ test("every leaf's path leads to the head, from its own place and under its own 
         assert.deepEqual(rootOf(leaf, at, hashes.length, path), root);
         const elsewhere = rootOf(leaf, index, hashes.length, path);
         if (index !== at) assert.ok(elsewhere !== root || hashes[index] === leaf);
-        for (const other of [[...path, leaf], path.slice(1), path.slice(0, -1)].filter(({ length }) => length !== path.length)) {
+        for (const other of [[...path, leaf], path.slice(1), path.slice(0, -1)].filter(
+          ({ length }) => length !== path.length,
+        )) {
           assert.notEqual(rootOf(leaf, at, hashes.length, other), root);
         }
         assert.doesNotThrow(() => rootOf(leaf, index, size, path));
@@ -54,6 +61,15 @@ test("a node is no leaf", () => {
 test("a hash is written in one way, and nothing else is one", () => {
   const hash = leafHash(new Uint8Array());
   assert.ok(isHash(hash));
-  for (const text of ["", "A".repeat(42), "A".repeat(44), `${hash}=`, `${hash.slice(0, -1)}1`, ` ${hash}`, `${"A".repeat(42)}/`]) assert.ok(!isHash(text), text);
+  for (const text of [
+    "",
+    "A".repeat(42),
+    "A".repeat(44),
+    `${hash}=`,
+    `${hash.slice(0, -1)}1`,
+    ` ${hash}`,
+    `${"A".repeat(42)}/`,
+  ])
+    assert.ok(!isHash(text), text);
   assert.throws(() => rootOf(hash, 0, 2, ["A".repeat(42)]), TypeError);
 });

@@ -29,7 +29,8 @@ export function planRecovery(instances: readonly RecoveredInstance[], policyHash
   const answered = new Set<string>();
   for (const { sessions } of instances) {
     for (const { answers } of sessions.values()) {
-      for (const callId of answers?.callIds ?? []) answered.add(JSON.stringify([answers?.instance, answers?.session, callId]));
+      for (const callId of answers?.callIds ?? [])
+        answered.add(JSON.stringify([answers?.instance, answers?.session, callId]));
     }
   }
   const steps: RecoveryStep[] = [];
@@ -40,7 +41,11 @@ export function planRecovery(instances: readonly RecoveredInstance[], policyHash
         const key = JSON.stringify([instance, session.sessionId, id]);
         return !answered.has(key) && answered.add(key);
       });
-      if (open.length > 0) steps.push({ rootDetail: rootDetail(instance, session, open), faults: open.map((intent) => faultOf(session, intent, policyHash)) });
+      if (open.length > 0)
+        steps.push({
+          rootDetail: rootDetail(instance, session, open),
+          faults: open.map((intent) => faultOf(session, intent, policyHash)),
+        });
     }
   }
   return steps;

@@ -13,8 +13,14 @@ const text = fc.constantFrom("", "x", "x".repeat(MAX_ENTRY_TEXT), "x".repeat(MAX
 const nullable = fc.option(text);
 const time = fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
 const detail = fc.oneof(
-  fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("k".repeat(128), "k".repeat(129))), fc.oneof(text, fc.double(), fc.integer()), { noNullPrototype: true }),
-  fc.integer({ min: MAX_DETAIL_MEMBERS - 1, max: MAX_DETAIL_MEMBERS + 1 }).map((count) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]))),
+  fc.dictionary(
+    fc.oneof(fc.string(), fc.constantFrom("k".repeat(128), "k".repeat(129))),
+    fc.oneof(text, fc.double(), fc.integer()),
+    { noNullPrototype: true },
+  ),
+  fc
+    .integer({ min: MAX_DETAIL_MEMBERS - 1, max: MAX_DETAIL_MEMBERS + 1 })
+    .map((count) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]))),
 );
 const evidence = fc.record({
   issuer: text,
@@ -72,7 +78,16 @@ test("each member by itself is found and named", () => {
     { detail: { a: Number.NaN } },
     { detail: { ["k".repeat(129)]: 1 } },
     { detail: Object.fromEntries(Array.from({ length: MAX_DETAIL_MEMBERS + 1 }, (_, index) => [`k${index}`, index])) },
-    { external_execution_evidence: { issuer: long, issuer_key_id: "0".repeat(64), signature: "s", evidence_hash: POLICY, evidence_type: "opaque-receipt", linked_call_id: "c" } },
+    {
+      external_execution_evidence: {
+        issuer: long,
+        issuer_key_id: "0".repeat(64),
+        signature: "s",
+        evidence_hash: POLICY,
+        evidence_type: "opaque-receipt",
+        linked_call_id: "c",
+      },
+    },
   ];
   for (const change of bad) {
     assert.equal(unreadableMember({ ...good, ...change }), Object.keys(change)[0]);

@@ -1,4 +1,10 @@
-import { executionEvidenceSchema, MAX_DETAIL_MEMBERS, MAX_DETAIL_NAME, MAX_ENTRY_TEXT, type AuditEntry } from "./entry.ts";
+import {
+  executionEvidenceSchema,
+  MAX_DETAIL_MEMBERS,
+  MAX_DETAIL_NAME,
+  MAX_ENTRY_TEXT,
+  type AuditEntry,
+} from "./entry.ts";
 
 /** Years beyond 9999 are written with a sign (ECMA-262 section 21.4.1.32), which no reader takes. */
 const TIME = /^[0-9]{4}-/;
@@ -7,7 +13,10 @@ type Detail = NonNullable<AuditEntry["detail"]>;
 
 function isReadableDetail(detail: Detail): boolean {
   const names = Object.keys(detail);
-  return names.length <= MAX_DETAIL_MEMBERS && names.every((name) => name.length <= MAX_DETAIL_NAME && isReadableValue(detail[name]));
+  return (
+    names.length <= MAX_DETAIL_MEMBERS &&
+    names.every((name) => name.length <= MAX_DETAIL_NAME && isReadableValue(detail[name]))
+  );
 }
 
 function isReadableValue(value: Detail[string] | undefined): boolean {
@@ -24,8 +33,13 @@ export function unreadableMember(entry: AuditEntry): string | null {
     if (typeof value === "string" && value.length > MAX_ENTRY_TEXT) return name;
   }
   if (!TIME.test(entry.timestamp_utc)) return "timestamp_utc";
-  if (entry.latency_us !== null && !(Number.isSafeInteger(entry.latency_us) && entry.latency_us >= 0)) return "latency_us";
+  if (entry.latency_us !== null && !(Number.isSafeInteger(entry.latency_us) && entry.latency_us >= 0))
+    return "latency_us";
   if (entry.detail !== null && !isReadableDetail(entry.detail)) return "detail";
-  if (entry.external_execution_evidence !== null && !executionEvidenceSchema.safeParse(entry.external_execution_evidence).success) return "external_execution_evidence";
+  if (
+    entry.external_execution_evidence !== null &&
+    !executionEvidenceSchema.safeParse(entry.external_execution_evidence).success
+  )
+    return "external_execution_evidence";
   return null;
 }

@@ -13,7 +13,10 @@ const instance = new WritingInstance();
 const key = publicKeyOf(instance.jwk);
 const root = instance.start(SESSION);
 const call = instance.call(SESSION, "call-1");
-const [signed] = signTogether([unsigned({ kind: "entry", body: { entry: call, receipt: "plain" } }, instance.name, 2)], instance.sign);
+const [signed] = signTogether(
+  [unsigned({ kind: "entry", body: { entry: call, receipt: "plain" } }, instance.name, 2)],
+  instance.sign,
+);
 assert.ok(signed?.receipt != null);
 const { receipt } = signed;
 
@@ -22,8 +25,17 @@ const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash("sha256")
 /** By hashing and verifying alone: the receipt is the second of two leaves, after its record. */
 function verifies(said: Receipt): boolean {
   const { path, value } = said.signature;
-  const head = sha256(Uint8Array.of(1), fromBase64Url(path[0] ?? "") ?? new Uint8Array(), sha256(Uint8Array.of(0), receiptLeaf(said)));
-  return verify(null, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]), key, fromBase64Url(value) ?? new Uint8Array());
+  const head = sha256(
+    Uint8Array.of(1),
+    fromBase64Url(path[0] ?? "") ?? new Uint8Array(),
+    sha256(Uint8Array.of(0), receiptLeaf(said)),
+  );
+  return verify(
+    null,
+    Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]),
+    key,
+    fromBase64Url(value) ?? new Uint8Array(),
+  );
 }
 
 test("a receipt says where in the chain one decision stands, and no field of it can be changed", () => {
@@ -54,8 +66,15 @@ test("a receipt's leaf is separated from every record's by its beginning", () =>
 });
 
 test("only a decided tool call has a receipt", () => {
-  const without: Partial<AuditEntry>[] = [{ entry_type: "fault" }, { call_id: null }, { policy_decision: null }, { detail: null }, { detail: { policy_hash: "none" } }];
-  for (const change of without) assert.throws(() => receiptOf({ ...call, ...change }, instance.name, "plain"), { code: "INTERNAL" });
+  const without: Partial<AuditEntry>[] = [
+    { entry_type: "fault" },
+    { call_id: null },
+    { policy_decision: null },
+    { detail: null },
+    { detail: { policy_hash: "none" } },
+  ];
+  for (const change of without)
+    assert.throws(() => receiptOf({ ...call, ...change }, instance.name, "plain"), { code: "INTERNAL" });
 });
 
 test("a receipt with an unknown, missing or ill-formed field is refused, and the largest fits its bound", () => {
@@ -64,8 +83,33 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
     const { [field]: _, ...rest } = receipt as Record<string, unknown>;
     assert.ok(!receiptSchema.safeParse(rest).success, `without ${field}`);
   }
-  for (const change of [{ v: "cmcp-receipt-v1" }, { signature: "A".repeat(86) }, { instance: "x" }, { sequence_number: 0 }, { decision: "maybe" }, { channel: "open" }, { time_source: "trusted" }, { prev_entry_hash: "genesis" }, { policy_hash: "a" }]) {
+  for (const change of [
+    { v: "cmcp-receipt-v1" },
+    { signature: "A".repeat(86) },
+    { instance: "x" },
+    { sequence_number: 0 },
+    { decision: "maybe" },
+    { channel: "open" },
+    { time_source: "trusted" },
+    { prev_entry_hash: "genesis" },
+    { policy_hash: "a" },
+  ]) {
     assert.ok(!receiptSchema.safeParse({ ...receipt, ...change }).success, JSON.stringify(change));
   }
-  assert.ok(canonicalText({ ...receipt, call_id: "\u{10ffff}".repeat(128), sequence_number: Number.MAX_SAFE_INTEGER, decision: "advisory_deny", signature: { index: 255, path: Array.from({ length: 8 }, () => "A".repeat(43)), size: 256, value: "A".repeat(86) } }).length * 3 < MAX_RECEIPT_BYTES);
+  assert.ok(
+    canonicalText({
+      ...receipt,
+      call_id: "\u{10ffff}".repeat(128),
+      sequence_number: Number.MAX_SAFE_INTEGER,
+      decision: "advisory_deny",
+      signature: {
+        index: 255,
+        path: Array.from({ length: 8 }, () => "A".repeat(43)),
+        size: 256,
+        value: "A".repeat(86),
+      },
+    }).length *
+      3 <
+      MAX_RECEIPT_BYTES,
+  );
 });

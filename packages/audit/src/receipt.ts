@@ -72,7 +72,14 @@ export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt[
 /** What a receipt says of the decision an entry records; `null` for an entry that has none. */
 export function decidedIn(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "decision" | "policy_hash"> | null {
   const policyHash = entry.detail?.["policy_hash"];
-  if (entry.entry_type !== "tool_call" || entry.call_id === null || entry.policy_decision === null || typeof policyHash !== "string" || !POLICY_HASH.test(policyHash)) return null;
+  if (
+    entry.entry_type !== "tool_call" ||
+    entry.call_id === null ||
+    entry.policy_decision === null ||
+    typeof policyHash !== "string" ||
+    !POLICY_HASH.test(policyHash)
+  )
+    return null;
   return { call_id: entry.call_id, decision: entry.policy_decision, policy_hash: policyHash };
 }
 

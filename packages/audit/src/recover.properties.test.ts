@@ -10,10 +10,17 @@ import { recover, type RecoveredInstance } from "./recover.ts";
 import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
 import { UntouchedReader } from "./untouched.ts";
 
-const SESSIONS = ["0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90", "5a1d9d3c-3f49-4c0e-8d50-6f5f2b7f1a11", "9a3a3f0e-61a2-4f2f-9a3b-0d4d7d0c2c55"];
+const SESSIONS = [
+  "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90",
+  "5a1d9d3c-3f49-4c0e-8d50-6f5f2b7f1a11",
+  "9a3a3f0e-61a2-4f2f-9a3b-0d4d7d0c2c55",
+];
 
 type Act = readonly [session: number, act: "intent" | "settle" | "deny" | "end"];
-const acts = fc.array(fc.tuple(fc.nat(SESSIONS.length - 1), fc.constantFrom<Act[1]>("intent", "intent", "settle", "settle", "deny", "end")), { minLength: 1, maxLength: 25 });
+const acts = fc.array(
+  fc.tuple(fc.nat(SESSIONS.length - 1), fc.constantFrom<Act[1]>("intent", "intent", "settle", "settle", "deny", "end")),
+  { minLength: 1, maxLength: 25 },
+);
 
 /** What an enclave would have written: intents before sends, an entry for what settled, nothing after an end. */
 function written(script: readonly Act[]): WritingInstance {
@@ -42,7 +49,11 @@ interface Harm {
   readonly with: number;
 }
 const harms = fc.array(
-  fc.record({ kind: fc.constantFrom<Harm["kind"]>("cut", "drop", "repeat", "garbage", "replay", "forge", "swap", "flip"), at: fc.nat(), with: fc.nat() }),
+  fc.record({
+    kind: fc.constantFrom<Harm["kind"]>("cut", "drop", "repeat", "garbage", "replay", "forge", "swap", "flip"),
+    at: fc.nat(),
+    with: fc.nat(),
+  }),
   { maxLength: 4 },
 );
 
@@ -53,7 +64,8 @@ interface Item {
   readonly seq: number;
 }
 
-const itemsOf = (instance: WritingInstance): Item[] => instance.journal.map(({ bytes }, seq) => ({ bytes, of: instance, seq }));
+const itemsOf = (instance: WritingInstance): Item[] =>
+  instance.journal.map(({ bytes }, seq) => ({ bytes, of: instance, seq }));
 const junk = (bytes: Uint8Array<ArrayBuffer>): Item => ({ bytes, of: null, seq: -1 });
 
 /** What a hostile store makes of a journal; `foreign` is the journal of another instance. */
@@ -87,13 +99,19 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array<ArrayBuffer> {
 
 /** The record with one digit of its text and its signature exchanged: of the right form, signed by nobody. */
 function forged(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const text = Buffer.from(bytes).toString().replace(/"value":"[^"]*"(?=[^]*$)/g, `"value":"${"A".repeat(86)}"`);
+  const text = Buffer.from(bytes)
+    .toString()
+    .replace(/"value":"[^"]*"(?=[^]*$)/g, `"value":"${"A".repeat(86)}"`);
   return new TextEncoder().encode(text.replace('"seq":', '"seq":1'));
 }
 
 /** The record under another number, which its signature does not cover any more. */
 function numbered(bytes: Uint8Array, number: number): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(Buffer.from(bytes).toString().replace(/"seq":\d+/, `"seq":${number}`));
+  return new TextEncoder().encode(
+    Buffer.from(bytes)
+      .toString()
+      .replace(/"seq":\d+/, `"seq":${number}`),
+  );
 }
 
 function records(items: readonly Item[]): Untrusted<Uint8Array>[] {
@@ -101,7 +119,9 @@ function records(items: readonly Item[]): Untrusted<Uint8Array>[] {
 }
 
 function entriesOf(instance: WritingInstance, session: string): AuditEntry[] {
-  return instance.journal.flatMap(({ statement }) => (statement.kind === "entry" && statement.body.entry.session_id === session ? [statement.body.entry] : []));
+  return instance.journal.flatMap(({ statement }) =>
+    statement.kind === "entry" && statement.body.entry.session_id === session ? [statement.body.entry] : [],
+  );
 }
 
 /** Whose journal is being read: of whoever's first record arrives first. */
@@ -128,11 +148,18 @@ function assertPrefixes({ sessions }: RecoveredInstance, owner: WritingInstance)
   }
 }
 
-const faultsOf = (steps: readonly RecoveryStep[]): string[] => steps.flatMap(({ rootDetail, faults }) => faults.map((fault) => `${rootDetail.recovered_session} ${fault.call_id}`)).sort();
+const faultsOf = (steps: readonly RecoveryStep[]): string[] =>
+  steps
+    .flatMap(({ rootDetail, faults }) => faults.map((fault) => `${rootDetail.recovered_session} ${fault.call_id}`))
+    .sort();
 const named = ({ session_id: session, call_id: id }: Intent): string => `${session} ${id}`;
 
 test("whatever the store does, what is believed of a session is a prefix of what was written, and every open call of it is answered exactly once", () => {
-  const foreign = written([[0, "intent"], [0, "settle"], [1, "intent"]]);
+  const foreign = written([
+    [0, "intent"],
+    [0, "settle"],
+    [1, "intent"],
+  ]);
   fc.assert(
     fc.property(acts, harms, (script, schedule) => {
       const items = harmed(written(script), foreign, schedule);
@@ -142,35 +169,77 @@ test("whatever the store does, what is believed of a session is a prefix of what
       if (found === null || owner === null) return;
       const statements = arriving(owner, items);
       assertPrefixes(found, owner);
-      const settled = new Set(statements.flatMap((statement) => (statement.kind === "entry" ? [statement.body.entry.call_id] : [])));
-      const open = statements.flatMap((statement) => (statement.kind === "intent" && found.sessions.has(statement.body.session_id) && !settled.has(statement.body.call_id) ? [statement.body] : []));
-      assert.deepEqual([...found.sessions.values()].flatMap(({ openIntents }) => openIntents.map(named)).sort(), open.map(named).sort());
-      assert.deepEqual(faultsOf(planRecovery([found, found], POLICY)), open.map(named).sort(), "a journal shown twice is answered once");
-      assert.equal(found.gapless, items.every(({ of, seq }, index) => of === owner && seq === index), "gapless says that this is the journal's beginning, whole and in order");
+      const settled = new Set(
+        statements.flatMap((statement) => (statement.kind === "entry" ? [statement.body.entry.call_id] : [])),
+      );
+      const open = statements.flatMap((statement) =>
+        statement.kind === "intent" &&
+        found.sessions.has(statement.body.session_id) &&
+        !settled.has(statement.body.call_id)
+          ? [statement.body]
+          : [],
+      );
+      assert.deepEqual(
+        [...found.sessions.values()].flatMap(({ openIntents }) => openIntents.map(named)).sort(),
+        open.map(named).sort(),
+      );
+      assert.deepEqual(
+        faultsOf(planRecovery([found, found], POLICY)),
+        open.map(named).sort(),
+        "a journal shown twice is answered once",
+      );
+      assert.equal(
+        found.gapless,
+        items.every(({ of, seq }, index) => of === owner && seq === index),
+        "gapless says that this is the journal's beginning, whole and in order",
+      );
     }),
     { numRuns: 300 },
   );
 });
 
 test("with few signatures too: what is believed was written, an open call is one without an entry, and what was left as it was is believed", () => {
-  const foreign = written([[0, "intent"], [0, "settle"], [1, "intent"]]);
+  const foreign = written([
+    [0, "intent"],
+    [0, "settle"],
+    [1, "intent"],
+  ]);
   fc.assert(
-    fc.property(acts, harms, fc.array(fc.tuple(fc.nat(), fc.nat(9)), { maxLength: 2 }), (script, schedule, renumbered) => {
-      let items = harmed(written(script), foreign, schedule);
-      const owner = ownerOf(items);
-      for (const [at, number] of renumbered) items = items.map((item, index) => (index === at % items.length ? { ...item, bytes: numbered(item.bytes, number) } : item));
-      const reader = new UntouchedReader(thumbprint);
-      for (const record of records(items)) reader.add(record);
-      const found = reader.finish();
-      if (schedule.length === 0 && renumbered.length === 0) assert.ok(found !== null);
-      if (found === null || owner === null) return assert.ok(found === null);
-      assertPrefixes(found, owner);
-      const shown = new Set(items.flatMap(({ of, seq }) => (of === owner ? [owner.journal[seq]?.statement] : [])));
-      // The chain proves an entry whose record was harmed outside of its text.
-      const settled = new Set([...found.sessions].flatMap(([session, { length }]) => entriesOf(owner, session).slice(0, length).map(({ call_id: id }) => id)));
-      const open = [...shown].flatMap((statement) => (statement?.kind === "intent" && !settled.has(statement.body.call_id) ? [statement.body] : []));
-      assert.deepEqual([...found.sessions.values()].flatMap(({ openIntents }) => openIntents.map(named)).sort(), open.map(named).sort());
-    }),
+    fc.property(
+      acts,
+      harms,
+      fc.array(fc.tuple(fc.nat(), fc.nat(9)), { maxLength: 2 }),
+      (script, schedule, renumbered) => {
+        let items = harmed(written(script), foreign, schedule);
+        const owner = ownerOf(items);
+        for (const [at, number] of renumbered)
+          items = items.map((item, index) =>
+            index === at % items.length ? { ...item, bytes: numbered(item.bytes, number) } : item,
+          );
+        const reader = new UntouchedReader(thumbprint);
+        for (const record of records(items)) reader.add(record);
+        const found = reader.finish();
+        if (schedule.length === 0 && renumbered.length === 0) assert.ok(found !== null);
+        if (found === null || owner === null) return assert.ok(found === null);
+        assertPrefixes(found, owner);
+        const shown = new Set(items.flatMap(({ of, seq }) => (of === owner ? [owner.journal[seq]?.statement] : [])));
+        // The chain proves an entry whose record was harmed outside of its text.
+        const settled = new Set(
+          [...found.sessions].flatMap(([session, { length }]) =>
+            entriesOf(owner, session)
+              .slice(0, length)
+              .map(({ call_id: id }) => id),
+          ),
+        );
+        const open = [...shown].flatMap((statement) =>
+          statement?.kind === "intent" && !settled.has(statement.body.call_id) ? [statement.body] : [],
+        );
+        assert.deepEqual(
+          [...found.sessions.values()].flatMap(({ openIntents }) => openIntents.map(named)).sort(),
+          open.map(named).sort(),
+        );
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -183,7 +252,9 @@ test("of a journal that only ends early, everything before the end is believed",
       const found = recover(instance.records.slice(0, kept.length), thumbprint);
       assert.ok(found !== null && found.gapless && found.refused === 0);
       for (const session of SESSIONS) {
-        const entries = kept.filter(({ statement }) => statement.kind === "entry" && statement.body.entry.session_id === session);
+        const entries = kept.filter(
+          ({ statement }) => statement.kind === "entry" && statement.body.entry.session_id === session,
+        );
         assert.equal(found.sessions.get(session)?.length ?? 0, entries.length);
       }
     }),
@@ -209,14 +280,20 @@ test("a recovery that is itself interrupted is finished by the next one, and no 
     fc.property(acts, fc.array(fc.nat(12), { maxLength: 3 }), (script, cuts) => {
       const boots = [written(script)];
       const answers: string[] = [];
-      const plan = (): RecoveryStep[] => planRecovery(boots.flatMap((boot) => recover(boot.records, thumbprint) ?? []), POLICY);
+      const plan = (): RecoveryStep[] =>
+        planRecovery(
+          boots.flatMap((boot) => recover(boot.records, thumbprint) ?? []),
+          POLICY,
+        );
       const open = faultsOf(plan());
       for (const most of [...cuts, Number.POSITIVE_INFINITY]) {
         const boot = recovery(plan(), most);
         boots.push(boot);
         for (const { statement } of boot.journal) {
           if (statement.kind === "entry" && statement.body.entry.entry_type === "tool_call") {
-            answers.push(`${String(statement.body.entry.detail?.["recovered_session"])} ${String(statement.body.entry.call_id)}`);
+            answers.push(
+              `${String(statement.body.entry.detail?.["recovered_session"])} ${String(statement.body.entry.call_id)}`,
+            );
           }
         }
       }

@@ -19,7 +19,11 @@ function established(records: Iterable<Untrusted<Uint8Array>>): RecoveredInstanc
 }
 
 /** The instance's records with one more of its own making, under any number. */
-function and(instance: WritingInstance, statement: JournalStatement, seq = instance.journal.length): Untrusted<Uint8Array>[] {
+function and(
+  instance: WritingInstance,
+  statement: JournalStatement,
+  seq = instance.journal.length,
+): Untrusted<Uint8Array>[] {
   return [...instance.records, untrusted(encodeRecord(statement, instance.name, seq, instance.sign))];
 }
 
@@ -30,11 +34,20 @@ test("a whole journal establishes its sessions, their tips, the open calls in or
   instance.intent(A, "done");
   const second = instance.intent(A, "open-1");
   const third = instance.intent(A, "open-2");
-  const tip = instance.entry(A, { entry_type: "tool_call", call_id: "done", policy_decision: "redact", session_sensitivity_after: "pii", detail: { policy_hash: POLICY } });
+  const tip = instance.entry(A, {
+    entry_type: "tool_call",
+    call_id: "done",
+    policy_decision: "redact",
+    session_sensitivity_after: "pii",
+    detail: { policy_hash: POLICY },
+  });
   const end = instance.end(B);
   instance.write({ kind: "claim", body: { session_id: B, sequence_number: 7, claim_hash: POLICY, claim: {} } });
   const found = established(instance.records);
-  assert.deepEqual([found.instance, found.jwk, found.refused, found.gapless, found.lastClaimSequence], [instance.name, instance.jwk, 0, true, 7]);
+  assert.deepEqual(
+    [found.instance, found.jwk, found.refused, found.gapless, found.lastClaimSequence],
+    [instance.name, instance.jwk, 0, true, 7],
+  );
   assert.deepEqual(found.sessions.get(A), {
     sessionId: A,
     root: root.entry_hash,
@@ -50,7 +63,10 @@ test("a whole journal establishes its sessions, their tips, the open calls in or
     answers: null,
   });
   const closed = found.sessions.get(B);
-  assert.deepEqual([closed?.tip, closed?.closed, closed?.claimHash, closed?.openIntents], [end.entry_hash, true, POLICY, []]);
+  assert.deepEqual(
+    [closed?.tip, closed?.closed, closed?.claimHash, closed?.openIntents],
+    [end.entry_hash, true, POLICY, []],
+  );
   assert.deepEqual([closed?.principal, closed?.sensitivity], [null, null]);
 });
 
@@ -59,9 +75,16 @@ test("without a first record that verifies nothing is believed", () => {
   instance.start(A);
   assert.equal(recover([], thumbprint), null);
   assert.equal(recover(instance.records.slice(1), thumbprint), null);
-  const body = { jwk: instance.jwk, gateway_version: "0.1.0", policy_hash: POLICY, catalog_hash: POLICY, boot_time: "2026-08-01T00:00:00Z" };
+  const body = {
+    jwk: instance.jwk,
+    gateway_version: "0.1.0",
+    policy_hash: POLICY,
+    catalog_hash: POLICY,
+    boot_time: "2026-08-01T00:00:00Z",
+  };
   const other = new WritingInstance();
-  const first = (name: string, seq: number, sign: WritingInstance["sign"]): Untrusted<Uint8Array> => untrusted(encodeRecord({ kind: "instance", body }, name, seq, sign));
+  const first = (name: string, seq: number, sign: WritingInstance["sign"]): Untrusted<Uint8Array> =>
+    untrusted(encodeRecord({ kind: "instance", body }, name, seq, sign));
   assert.equal(recover([first(instance.name, 1, instance.sign)], thumbprint), null, "not numbered 0");
   assert.equal(recover([first(instance.name, 0, other.sign)], thumbprint), null, "signed by another key");
   assert.equal(recover([first(other.name, 0, instance.sign)], thumbprint), null, "named after another key");
@@ -102,7 +125,10 @@ test("a missing entry ends what is believed of its session and leaves the others
   const found = established(instance.records.filter((_, seq) => seq !== 4));
   assert.deepEqual([found.sessions.get(A)?.tip, found.sessions.get(A)?.length], [root.entry_hash, 1]);
   assert.deepEqual([found.sessions.get(B)?.tip, found.sessions.get(B)?.length], [tip.entry_hash, 2]);
-  assert.deepEqual(found.sessions.get(A)?.openIntents.map(({ call_id: id }) => id), ["lost"]);
+  assert.deepEqual(
+    found.sessions.get(A)?.openIntents.map(({ call_id: id }) => id),
+    ["lost"],
+  );
   assert.equal(found.gapless, false);
 });
 
@@ -129,7 +155,12 @@ test("what the instance's own key would have to sign wrongly is refused all the 
   const instance = new WritingInstance();
   instance.start(A);
   const chain = instance.chain(A);
-  const good = chain.append({ entry_type: "tool_call", call_id: "c", policy_decision: "allow", detail: { policy_hash: POLICY } });
+  const good = chain.append({
+    entry_type: "tool_call",
+    call_id: "c",
+    policy_decision: "allow",
+    detail: { policy_hash: POLICY },
+  });
   const rehash = (change: Partial<AuditEntry>): AuditEntry => {
     const changed = { ...good, ...change };
     return { ...changed, entry_hash: sha256Hex(entryHashInput(changed)) };
@@ -142,15 +173,31 @@ test("what the instance's own key would have to sign wrongly is refused all the 
     entryOf(rehash({ session_id: B })),
     entryOf(rehash({ session_id: B, sequence_number: 0, prev_entry_hash: "genesis" })),
     entryOf(rehash({ session_id: B, entry_type: "session_start" })),
-    { kind: "instance", body: { jwk: instance.jwk, gateway_version: "2", policy_hash: POLICY, catalog_hash: POLICY, boot_time: "2026-08-01T00:00:00Z" } },
+    {
+      kind: "instance",
+      body: {
+        jwk: instance.jwk,
+        gateway_version: "2",
+        policy_hash: POLICY,
+        catalog_hash: POLICY,
+        boot_time: "2026-08-01T00:00:00Z",
+      },
+    },
     { kind: "claim", body: { session_id: B, sequence_number: 1, claim_hash: POLICY, claim: {} } },
   ];
   for (const [index, statement] of refused.entries()) {
     const found = established(and(instance, statement));
     assert.equal(found.refused, 1, `statement ${index}`);
-    assert.deepEqual([...found.sessions.values()].map(({ sessionId, length }) => [sessionId, length]), [[A, 1]], `statement ${index}`);
+    assert.deepEqual(
+      [...found.sessions.values()].map(({ sessionId, length }) => [sessionId, length]),
+      [[A, 1]],
+      `statement ${index}`,
+    );
   }
-  assert.equal(established(and(instance, { kind: "entry", body: { entry: good, receipt: "plain" } })).sessions.get(A)?.length, 2);
+  assert.equal(
+    established(and(instance, { kind: "entry", body: { entry: good, receipt: "plain" } })).sessions.get(A)?.length,
+    2,
+  );
 });
 
 test("an intent counts once, in a session that has begun and not ended", () => {
@@ -165,7 +212,11 @@ test("an intent counts once, in a session that has begun and not ended", () => {
   const after = { entry_type: "fault", call_id: "late" } as const;
   const entry = new WritingInstance().chain(A);
   entry.append({ entry_type: "session_start" });
-  assert.equal(established(and(instance, { kind: "entry", body: { entry: entry.append(after), receipt: null } })).sessions.get(A)?.length, 2);
+  assert.equal(
+    established(and(instance, { kind: "entry", body: { entry: entry.append(after), receipt: null } })).sessions.get(A)
+      ?.length,
+    2,
+  );
 });
 
 test("sessions beyond the bound are reported, not believed", () => {
@@ -204,7 +255,10 @@ test("a plan names the interrupted session, its tip and its open calls, and give
     recovered_length: 1,
     recovered_intents_hash: sha256Hex(canonicalBytes(intents)),
   });
-  assert.deepEqual(step?.faults.map((fault) => fault.call_id), ["one", "two"]);
+  assert.deepEqual(
+    step?.faults.map((fault) => fault.call_id),
+    ["one", "two"],
+  );
   assert.deepEqual(step?.faults[0], {
     entry_type: "tool_call",
     call_id: "one",
@@ -217,7 +271,13 @@ test("a plan names the interrupted session, its tip and its open calls, and give
     session_sensitivity_before: "pii",
     session_sensitivity_after: "pii",
     response_inspection_result: "n/a",
-    detail: { outcome: "unknown", policy_hash: NEW_POLICY, recovered_policy_hash: POLICY, recovered_session: A, recovered_tip_before: instance.chain(A).tip },
+    detail: {
+      outcome: "unknown",
+      policy_hash: NEW_POLICY,
+      recovered_policy_hash: POLICY,
+      recovered_session: A,
+      recovered_tip_before: instance.chain(A).tip,
+    },
   });
   assert.deepEqual(planRecovery([], NEW_POLICY), []);
 });
@@ -235,8 +295,17 @@ test("a call of one session is not answered by the same call id of another sessi
   const recovery = "9a3a3f0e-61a2-4f2f-9a3b-0d4d7d0c2c55";
   third.start(recovery, { recovered_instance: first.name, recovered_session: A });
   third.call(recovery, "same");
-  const steps = planRecovery([first, second, third].map(({ records }) => established(records)), NEW_POLICY);
-  assert.deepEqual(steps.map(({ rootDetail }) => [rootDetail.recovered_instance, rootDetail.recovered_session]), [[first.name, B], [second.name, A]]);
+  const steps = planRecovery(
+    [first, second, third].map(({ records }) => established(records)),
+    NEW_POLICY,
+  );
+  assert.deepEqual(
+    steps.map(({ rootDetail }) => [rootDetail.recovered_instance, rootDetail.recovered_session]),
+    [
+      [first.name, B],
+      [second.name, A],
+    ],
+  );
 });
 
 test("an operator's reset supersedes all that its session and closed ones had seen, what open ones only inherited, and nothing of another principal's", () => {
@@ -245,14 +314,26 @@ test("an operator's reset supersedes all that its session and closed ones had se
   for (const session of [A, B, D]) instance.start(session, { principal: "agent-1" });
   instance.start(C, { principal: "agent-2" });
   const call = (session: string, id: string, after: string, shown: string, sent = true): void =>
-    void instance.entry(session, { entry_type: "tool_call", call_id: id, policy_decision: "allow", session_sensitivity_after: after, effective_data_class: shown, detail: { policy_hash: POLICY, ...(sent ? { compliance_domain: "x" } : {}) } });
+    void instance.entry(session, {
+      entry_type: "tool_call",
+      call_id: id,
+      policy_decision: "allow",
+      session_sensitivity_after: after,
+      effective_data_class: shown,
+      detail: { policy_hash: POLICY, ...(sent ? { compliance_domain: "x" } : {}) },
+    });
   for (const session of [A, C, D]) call(session, `c-${session}`, "hipaa_phi", "hipaa_phi");
   call(B, "own", "hipaa_phi", "pii");
   call(B, "refused", "hipaa_phi", "mnpi", false);
   instance.end(D);
-  const held = (): unknown => [A, B, C, D].map((session) => [...(established(instance.records).sessions.get(session)?.seen ?? [])]);
+  const held = (): unknown =>
+    [A, B, C, D].map((session) => [...(established(instance.records).sessions.get(session)?.seen ?? [])]);
   assert.deepEqual(held(), [["hipaa_phi"], ["hipaa_phi"], ["hipaa_phi"], ["hipaa_phi"]]);
-  instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
+  instance.entry(A, {
+    entry_type: "session_reset",
+    session_sensitivity_before: "hipaa_phi",
+    session_sensitivity_after: "public",
+  });
   assert.deepEqual([...established(instance.records).resetPrincipals], ["agent-1"]);
   assert.deepEqual(held(), [["public"], ["public", "pii"], ["hipaa_phi"], ["public"]]);
   call(B, "later", "confidential", "confidential");

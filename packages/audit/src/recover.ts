@@ -2,7 +2,14 @@ import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
-import { decodeRecord, publicKeyOf, type Intent, type InstanceFacts, type JournalRecord, type SigningJwk } from "./journal.ts";
+import {
+  decodeRecord,
+  publicKeyOf,
+  type Intent,
+  type InstanceFacts,
+  type JournalRecord,
+  type SigningJwk,
+} from "./journal.ts";
 import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
@@ -171,7 +178,8 @@ export class JournalReader {
       return false;
     }
     // The domain is named where the call may have reached its server.
-    if (entry.effective_data_class !== null && entry.detail?.["compliance_domain"] !== undefined) state.own.add(entry.effective_data_class);
+    if (entry.effective_data_class !== null && entry.detail?.["compliance_domain"] !== undefined)
+      state.own.add(entry.effective_data_class);
     if (entry.entry_type === "session_reset") this.#reset(state, entry.session_sensitivity_after);
     return true;
   }
@@ -199,7 +207,10 @@ export class JournalReader {
 }
 
 /** {@link JournalReader} over records already in memory. */
-export function recover(records: Iterable<Untrusted<Uint8Array>>, thumbprint: (jwk: SigningJwk) => string): RecoveredInstance | null {
+export function recover(
+  records: Iterable<Untrusted<Uint8Array>>,
+  thumbprint: (jwk: SigningJwk) => string,
+): RecoveredInstance | null {
   const reader = new JournalReader(thumbprint);
   for (const record of records) reader.add(record);
   return reader.finish();

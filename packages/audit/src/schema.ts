@@ -16,8 +16,26 @@ export {
 } from "./entry.ts";
 export { policyDetailSchema, policyLoadDetailSchema } from "./policy-detail.ts";
 export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
-export { MAX_RECEIPT_BYTES, RECEIPT_META_KEY, RECEIPT_VERSION, receiptLeaf, receiptOf, receiptSchema, type Receipt, type ReceiptBody } from "./receipt.ts";
+export {
+  MAX_RECEIPT_BYTES,
+  RECEIPT_META_KEY,
+  RECEIPT_VERSION,
+  receiptLeaf,
+  receiptOf,
+  receiptSchema,
+  type Receipt,
+  type ReceiptBody,
+} from "./receipt.ts";
 export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature } from "./tree-signature.ts";
 export { leafInput, nodeInput, sidesOf } from "./merkle-path.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
-export { MAX_RESET_BYTES, MAX_RESET_REASON, resetDetailSchema, resetSigningInput, resetStatementSchema, signedResetSchema, type ResetStatement, type SignedReset } from "./reset.ts";
+export {
+  MAX_RESET_BYTES,
+  MAX_RESET_REASON,
+  resetDetailSchema,
+  resetSigningInput,
+  resetStatementSchema,
+  signedResetSchema,
+  type ResetStatement,
+  type SignedReset,
+} from "./reset.ts";

@@ -22,11 +22,33 @@ export interface SessionState {
 /** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
 export function stateFrom(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
-  return { root: entry.entry_hash, tip: "genesis", length: 0, closed: false, claimHash: null, principal: principalOf(entry), sensitivity: null, seen: new Set(), own: new Set(), lastTime: entry.timestamp_utc, intents: new Map(), answers: answersOf(entry) };
+  return {
+    root: entry.entry_hash,
+    tip: "genesis",
+    length: 0,
+    closed: false,
+    claimHash: null,
+    principal: principalOf(entry),
+    sensitivity: null,
+    seen: new Set(),
+    own: new Set(),
+    lastTime: entry.timestamp_utc,
+    intents: new Map(),
+    answers: answersOf(entry),
+  };
 }
 
 /** What an entry is in its chain, and what it changes for its session. */
-export type Link = Pick<AuditEntry, "session_id" | "sequence_number" | "timestamp_utc" | "call_id" | "session_sensitivity_after" | "prev_entry_hash" | "entry_hash"> & { readonly entry_type: string };
+export type Link = Pick<
+  AuditEntry,
+  | "session_id"
+  | "sequence_number"
+  | "timestamp_utc"
+  | "call_id"
+  | "session_sensitivity_after"
+  | "prev_entry_hash"
+  | "entry_hash"
+> & { readonly entry_type: string };
 
 /** Takes the entry that comes next in the chain. False, and nothing changed, for one that does not. */
 export function advance(state: SessionState, entry: Link): boolean {

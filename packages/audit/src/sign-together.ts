@@ -29,7 +29,9 @@ export interface SignedStatement {
  * @param statements at least one, of {@link MAX_SIGNED_TOGETHER} records and receipts at most
  */
 export function signTogether(statements: readonly Statement[], sign: Sign): SignedStatement[] {
-  const leaves = statements.flatMap(({ record, receipt }) => (receipt === null ? [leafHash(record)] : [leafHash(record), leafHash(receiptLeaf(receipt))]));
+  const leaves = statements.flatMap(({ record, receipt }) =>
+    receipt === null ? [leafHash(record)] : [leafHash(record), leafHash(receiptLeaf(receipt))],
+  );
   const { root, paths } = treeOf(leaves);
   const size = leaves.length;
   const value = toBase64Url(sign(treeSigningInput(size, Buffer.from(root, "base64url"))));
@@ -69,7 +71,9 @@ function withMember(record: Uint8Array, member: string): Uint8Array<ArrayBuffer>
 export function receiptIn(record: JournalRecord): Receipt | null {
   if (record.kind !== "entry" || record.body.receipt === null) return null;
   const { receipt_place: place, size, value } = record.signature;
-  return place === undefined ? null : { ...receiptOf(record.body.entry, record.instance, record.body.receipt), signature: { ...place, size, value } };
+  return place === undefined
+    ? null
+    : { ...receiptOf(record.body.entry, record.instance, record.body.receipt), signature: { ...place, size, value } };
 }
 
 /** True when the record, and the receipt it may have, were signed by this key. */
@@ -77,7 +81,12 @@ export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
   const { signature, ...unsigned } = record;
   const value = fromBase64Url(signature.value);
   const root = headOf(canonicalBytes(unsigned), signature, signature.size);
-  if (value === undefined || root === undefined || !verify(null, treeSigningInput(signature.size, Buffer.from(root, "base64url")), key, value)) return false;
+  if (
+    value === undefined ||
+    root === undefined ||
+    !verify(null, treeSigningInput(signature.size, Buffer.from(root, "base64url")), key, value)
+  )
+    return false;
   if (record.kind !== "entry" || record.body.receipt === null) return true;
   const receipt = receiptIn(record);
   return receipt !== null && headOf(receiptLeaf(receipt), receipt.signature, signature.size) === root;

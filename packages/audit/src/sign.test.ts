@@ -26,9 +26,18 @@ function bundleOf(entries: readonly AuditEntry[]): AuditBundle {
 test("an export holds the session's entries, signed over their digest", () => {
   const bundle = bundleOf([root, call]);
   assert.deepEqual(bundle.entries, [root, call]);
-  const digest = createHash("sha256").update(canonicalText([root, call])).digest();
+  const digest = createHash("sha256")
+    .update(canonicalText([root, call]))
+    .digest();
   assert.ok(verifies(digest, bundle.bundle_signature));
-  assert.ok(!verifies(createHash("sha256").update(bundleHashInput([call, root])).digest(), bundle.bundle_signature));
+  assert.ok(
+    !verifies(
+      createHash("sha256")
+        .update(bundleHashInput([call, root]))
+        .digest(),
+      bundle.bundle_signature,
+    ),
+  );
 });
 
 test("a long export comes in pieces, and is the same text", () => {
@@ -57,9 +66,20 @@ test("an export is never empty and never longer than a verifier reads", () => {
 });
 
 test("an incomplete export says so, names its key and has no place for a signature", () => {
-  const left = { session_id: SESSION, incomplete: true, signing_key: instance.jwk, entries: [root, call], receipts: [] };
+  const left = {
+    session_id: SESSION,
+    incomplete: true,
+    signing_key: instance.jwk,
+    entries: [root, call],
+    receipts: [],
+  };
   assert.ok(incompleteSessionSchema.safeParse(left).success);
-  for (const change of [{ incomplete: false }, { bundle_signature: "x" }, { entries: [] }, { signing_key: { ...instance.jwk, d: "x" } }]) {
+  for (const change of [
+    { incomplete: false },
+    { bundle_signature: "x" },
+    { entries: [] },
+    { signing_key: { ...instance.jwk, d: "x" } },
+  ]) {
     assert.ok(!incompleteSessionSchema.safeParse({ ...left, ...change }).success, JSON.stringify(change));
   }
 });

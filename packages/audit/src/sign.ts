@@ -16,7 +16,11 @@ const ENTRIES_A_PIECE = 256;
  * @param sign is given what {@link bundleSignature} signs
  * @throws CmcpError `INTERNAL` for none, or more than `MAX_BUNDLE_ENTRIES`
  */
-export function* bundleText(sessionId: string, entries: readonly AuditEntry[], sign: Sign): Generator<string, void, void> {
+export function* bundleText(
+  sessionId: string,
+  entries: readonly AuditEntry[],
+  sign: Sign,
+): Generator<string, void, void> {
   yield `{"session_id":${JSON.stringify(sessionId)},"entries":`;
   const digest = createHash("sha256");
   for (const piece of entriesText(entries)) {

@@ -23,7 +23,14 @@ function written(): WritingInstance {
   instance.start(A, { principal: "agent-1" });
   instance.start(B, { principal: "agent-2", recovered_instance: "i", recovered_session: A });
   instance.intent(A, "recorded");
-  instance.entry(A, { entry_type: "tool_call", call_id: "recorded", policy_decision: "allow", session_sensitivity_after: "hipaa_phi", tool_name: 'a "quoted" tool, "receipt":', detail: { policy_hash: POLICY } });
+  instance.entry(A, {
+    entry_type: "tool_call",
+    call_id: "recorded",
+    policy_decision: "allow",
+    session_sensitivity_after: "hipaa_phi",
+    tool_name: 'a "quoted" tool, "receipt":',
+    detail: { policy_hash: POLICY },
+  });
   instance.intent(A, "open");
   instance.call(B, "another");
   instance.call(A, "last");
@@ -38,7 +45,11 @@ function and(instance: WritingInstance, statement: JournalStatement, name = inst
 }
 
 /** The instance's records with the text of one rewritten by the host, who cannot sign. */
-function rewritten(instance: WritingInstance, index: number, rewrite: (text: string) => string): Untrusted<Uint8Array>[] {
+function rewritten(
+  instance: WritingInstance,
+  index: number,
+  rewrite: (text: string) => string,
+): Untrusted<Uint8Array>[] {
   return instance.records.map((record, at) => {
     if (at !== index) return record;
     const text = Buffer.from(examine(record)).toString();
@@ -55,7 +66,10 @@ test("an untouched journal gives what all its signatures give, open calls and an
   assert.deepEqual({ ...quick, gapless: true }, full);
   assert.equal(quick.gapless, false, "numbers were not proven");
   assert.equal(quick.sessions.get(A)?.sensitivity, "hipaa_phi");
-  assert.deepEqual(quick.sessions.get(A)?.openIntents.map(({ call_id: id }) => id), ["open"]);
+  assert.deepEqual(
+    quick.sessions.get(A)?.openIntents.map(({ call_id: id }) => id),
+    ["open"],
+  );
 });
 
 test("a journal that ends early is believed up to its end", () => {
@@ -76,19 +90,42 @@ test("nothing is established from what the host changed", () => {
     "an entry twice": [...instance.records, ...instance.records.slice(4, 5)],
     "a session begun twice": [...instance.records, ...instance.records.slice(1, 2)],
     "a record larger than any": rewritten(instance, 4, (text) => text + " ".repeat(MAX_RECORD_BYTES)),
-    "a claim under another instance's name": and(instance, { kind: "claim", body: { session_id: A, sequence_number: 4, claim_hash: POLICY, claim: {} } }, other.name),
-    "a call of a session without entries": and(instance, { kind: "intent", body: { ...instance.intent(A, "extra"), session_id: C } }),
+    "a claim under another instance's name": and(
+      instance,
+      { kind: "claim", body: { session_id: A, sequence_number: 4, claim_hash: POLICY, claim: {} } },
+      other.name,
+    ),
+    "a call of a session without entries": and(instance, {
+      kind: "intent",
+      body: { ...instance.intent(A, "extra"), session_id: C },
+    }),
     "an entry of another instance": [...instance.records, ...other.records.slice(1, 2)],
-    "a last entry that nobody signed": rewritten(instance, 7, (text) => text.replace(/"value":"[^"]*"\},"v"/, `"value":"${"A".repeat(86)}"},"v"`)),
-    "an open call that nobody signed": rewritten(instance, 5, (text) => text.replace('"tool_name":"echo"', '"tool_name":"other"')),
+    "a last entry that nobody signed": rewritten(instance, 7, (text) =>
+      text.replace(/"value":"[^"]*"\},"v"/, `"value":"${"A".repeat(86)}"},"v"`),
+    ),
+    "an open call that nobody signed": rewritten(instance, 5, (text) =>
+      text.replace('"tool_name":"echo"', '"tool_name":"other"'),
+    ),
     "an open call of an ended session": rewritten(instance, 5, (text) => text.replace(A, B)),
-    "an intent behind its entry": [...instance.records.slice(0, 3), ...instance.records.slice(4), ...instance.records.slice(3, 4)],
+    "an intent behind its entry": [
+      ...instance.records.slice(0, 3),
+      ...instance.records.slice(4),
+      ...instance.records.slice(3, 4),
+    ],
     "an intent twice": [...instance.records, ...instance.records.slice(5, 6)],
-    "a claim that nobody signed": rewritten(instance, 9, (text) => text.replace('"sequence_number":3', '"sequence_number":4')),
+    "a claim that nobody signed": rewritten(instance, 9, (text) =>
+      text.replace('"sequence_number":3', '"sequence_number":4'),
+    ),
     "a claim of no session": [...instance.records.slice(0, 1), ...instance.records.slice(9)],
-    "another sensitivity": rewritten(instance, 4, (text) => text.replace('"session_sensitivity_after":"hipaa_phi"', '"session_sensitivity_after":"public"')),
+    "another sensitivity": rewritten(instance, 4, (text) =>
+      text.replace('"session_sensitivity_after":"hipaa_phi"', '"session_sensitivity_after":"public"'),
+    ),
     "another principal": rewritten(instance, 1, (text) => text.replace("agent-1", "agent-2")),
-    "another call": rewritten(instance, 4, (text) => text.replace('"call_id":"recorded","decision"', '"call_id":"open","decision"').replace('"call_id":"recorded","detail"', '"call_id":"open","detail"')),
+    "another call": rewritten(instance, 4, (text) =>
+      text
+        .replace('"call_id":"recorded","decision"', '"call_id":"open","decision"')
+        .replace('"call_id":"recorded","detail"', '"call_id":"open","detail"'),
+    ),
     garbage: [...instance.records, untrusted(new Uint8Array([0xff]))],
     "an entry that is no JSON": rewritten(instance, 4, (text) => text.replace('"workflow_id":', '"workflow_id":,')),
   };
@@ -98,7 +135,11 @@ test("nothing is established from what the host changed", () => {
 test("a second entry in one record, which only one of two readers would see, changes nothing", () => {
   const instance = written();
   const forged = (text: string): string => {
-    const entry = JSON.stringify({ ...(JSON.parse(text) as { body: { entry: object } }).body.entry, session_sensitivity_after: "public", call_id: "open" });
+    const entry = JSON.stringify({
+      ...(JSON.parse(text) as { body: { entry: object } }).body.entry,
+      session_sensitivity_after: "public",
+      call_id: "open",
+    });
     return text.replace(/,"receipt":(.*)$/, (rest) => rest.replace(/\},"instance"/, `,"entry":${entry}},"instance"`));
   };
   const found = quickly(rewritten(instance, 4, forged));
@@ -107,7 +148,11 @@ test("a second entry in one record, which only one of two readers would see, cha
 
 test("an entry that names its hash elsewhere than the instance did is not believed", () => {
   const instance = written();
-  const moved = rewritten(instance, 4, (text) => text.replace(/("entry_hash":"[0-9a-f]{64}",)/, "").replace('"detail":{', (detail) => `${detail}${/"entry_hash":"[0-9a-f]{64}",/.exec(text)?.[0] ?? ""}`));
+  const moved = rewritten(instance, 4, (text) =>
+    text
+      .replace(/("entry_hash":"[0-9a-f]{64}",)/, "")
+      .replace('"detail":{', (detail) => `${detail}${/"entry_hash":"[0-9a-f]{64}",/.exec(text)?.[0] ?? ""}`),
+  );
   assert.equal(quickly(moved), null);
 });
 
@@ -115,7 +160,11 @@ test("after an operator's reset, and with more calls than are remembered, every 
   const instance = written();
   assert.equal(quickly(instance.records, 2), null);
   assert.notEqual(quickly(instance.records, 3), null);
-  instance.entry(A, { entry_type: "session_reset", session_sensitivity_before: "hipaa_phi", session_sensitivity_after: "public" });
+  instance.entry(A, {
+    entry_type: "session_reset",
+    session_sensitivity_before: "hipaa_phi",
+    session_sensitivity_after: "public",
+  });
   assert.equal(quickly(instance.records), null);
 });
 
@@ -126,7 +175,11 @@ test("records signed together are read as those signed one by one, whichever of 
     assert.deepEqual(quickly(together), quickly(instance.records), `${size} together`);
     for (let left = 0; left < together.length; left += 1) {
       const [some, single] = [together, instance.records].map((records) => records.filter((_, at) => at !== left));
-      assert.deepEqual([quickly(some ?? []), recover(some ?? [], thumbprint)], [quickly(single ?? []), recover(single ?? [], thumbprint)], `${size} together without ${left}`);
+      assert.deepEqual(
+        [quickly(some ?? []), recover(some ?? [], thumbprint)],
+        [quickly(single ?? []), recover(single ?? [], thumbprint)],
+        `${size} together without ${left}`,
+      );
     }
   }
 });

@@ -79,7 +79,16 @@ export class UntouchedReader {
       return null;
     }
     const { facts, instance } = identity;
-    return { jwk: facts.jwk, instance, facts, sessions: recoveredSessions(this.#sessions), resetPrincipals: new Set(), lastClaimSequence: this.#lastClaimSequence, refused: 0, gapless: false };
+    return {
+      jwk: facts.jwk,
+      instance,
+      facts,
+      sessions: recoveredSessions(this.#sessions),
+      resetPrincipals: new Set(),
+      lastClaimSequence: this.#lastClaimSequence,
+      refused: 0,
+      gapless: false,
+    };
   }
 
   #accept(bytes: Untrusted<Uint8Array>): boolean {
@@ -120,7 +129,12 @@ export class UntouchedReader {
   /** Begins a session. What a reset lowers depends on the order of records, which only their own signatures prove. */
   #first(bytes: Untrusted<Uint8Array>): Link | null {
     const record = decodeRecord(bytes);
-    if (record.kind !== "entry" || this.#sessions.size >= MAX_RECOVERED_SESSIONS || this.#sessions.has(record.body.entry.session_id)) return null;
+    if (
+      record.kind !== "entry" ||
+      this.#sessions.size >= MAX_RECOVERED_SESSIONS ||
+      this.#sessions.has(record.body.entry.session_id)
+    )
+      return null;
     const { entry } = record.body;
     const state = stateFrom(entry);
     if (state === null) return null;

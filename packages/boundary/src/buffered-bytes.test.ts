@@ -7,7 +7,11 @@ const MAX = 1_000;
 /** Whose the shares are: two of each holder's. */
 const HOLDERS = ["a", "b", "c", "a", "b", "c"];
 
-const step = record({ act: constantFrom("take", "take", "give", "keep", "free"), n: nat(HOLDERS.length - 1), bytes: nat(700) });
+const step = record({
+  act: constantFrom("take", "take", "give", "keep", "free"),
+  n: nat(HOLDERS.length - 1),
+  bytes: nat(700),
+});
 
 /** What is left of `held` after something was given back. */
 function left(act: string, held: number, bytes: number): number {
@@ -36,7 +40,10 @@ await test("what is held is what was taken and not given, never more than the bo
           share[act](bytes);
           held[n] = left(act, held[n] ?? 0, bytes);
         }
-        assert.equal(buffered.held, held.reduce((sum, one) => sum + one, 0));
+        assert.equal(
+          buffered.held,
+          held.reduce((sum, one) => sum + one, 0),
+        );
         assert.ok(buffered.held < MAX);
         const newcomer = buffered.share("newcomer");
         newcomer.take(Math.floor((MAX - buffered.held) / 2));

@@ -30,7 +30,8 @@ export class BufferedBytes {
   /** @throws CmcpError `OVERLOADED` for more than the holder may have; less is never refused */
   #move(holder: string, bytes: number): void {
     const own = (this.#holders.get(holder) ?? 0) + bytes;
-    if (bytes > 0 && own > this.max - (this.#held + bytes)) throw new CmcpError("OVERLOADED", "more bytes wait in the gateway than it holds at one time");
+    if (bytes > 0 && own > this.max - (this.#held + bytes))
+      throw new CmcpError("OVERLOADED", "more bytes wait in the gateway than it holds at one time");
     this.#held += bytes;
     if (own === 0) this.#holders.delete(holder);
     else this.#holders.set(holder, own);

@@ -12,8 +12,14 @@ const fact = (http: number | null, action: string): CodeFacts => ({ http, action
 export const ERROR_CODES = {
   // Image
   IMAGE_INPUT_INVALID: fact(null, "restore the input as the lock file pins it"),
-  IMAGE_INPUT_UNAVAILABLE: fact(null, "check the network; if the archive dropped the version, refresh the lock file with make image-lock"),
-  IMAGE_INPUT_MISMATCH: fact(null, "do not build from it: fetch it from another source, or refresh the lock file with make image-lock and review the change"),
+  IMAGE_INPUT_UNAVAILABLE: fact(
+    null,
+    "check the network; if the archive dropped the version, refresh the lock file with make image-lock",
+  ),
+  IMAGE_INPUT_MISMATCH: fact(
+    null,
+    "do not build from it: fetch it from another source, or refresh the lock file with make image-lock and review the change",
+  ),
   IMAGE_BUILD_FAILED: fact(null, "correct what the message names and build again"),
   IMAGE_NOT_REPRODUCIBLE: fact(null, "do not publish the image: find what made the two builds differ"),
   IMAGE_MANIFEST_INVALID: fact(null, "do not use the image: these are not the files that were published"),
@@ -31,7 +37,10 @@ export const ERROR_CODES = {
   LISTEN_ADDRESS_REFUSED: fact(null, "set CMCP_BEARER_TOKEN, or listen on a loopback address"),
   LISTEN_ADDRESS_UNAVAILABLE: fact(null, "free the address, or listen on another"),
   LAUNCH_PROGRAM_MISSING: fact(null, "install what the message names"),
-  LAUNCH_HARDWARE_MISSING: fact(null, "start on a host that has what the message names, or set attestation.provider and qemu.accelerator to what this one has"),
+  LAUNCH_HARDWARE_MISSING: fact(
+    null,
+    "start on a host that has what the message names, or set attestation.provider and qemu.accelerator to what this one has",
+  ),
   LAUNCH_VSOCK_IN_USE: fact(null, "stop the other gateway, or give this one a guest of its own"),
   LAUNCH_MACHINE_INVALID: fact(null, "correct the machine's description as the message says"),
   ISOLATION_UNAVAILABLE: fact(null, "allow user namespaces on this host, or start with CMCP_DEV_MODE=1"),
@@ -49,7 +58,10 @@ export const ERROR_CODES = {
   CATALOG_INVALID: fact(null, "correct the catalog as the message says"),
   CATALOG_HASH_MISMATCH: fact(null, "deploy the catalog whose hash is pinned, or pin this one"),
   CATALOG_TOOL_NAME_COLLISION: fact(null, "rename or remove one of the two entries"),
-  CATALOG_NAME_COLLISION: fact(null, "rename or remove one of the two servers, resources or prompts that the message names"),
+  CATALOG_NAME_COLLISION: fact(
+    null,
+    "rename or remove one of the two servers, resources or prompts that the message names",
+  ),
   CATALOG_RESTART_REQUIRED: fact(null, "restart to load a changed catalog"),
   CATALOG_DRIFT_DETECTED: fact(409, "have the tool's new definition reviewed and approved"),
   // Requests
@@ -76,7 +88,10 @@ export const ERROR_CODES = {
   PROMPT_NOT_IN_CATALOG: fact(404, "get only prompts that prompts/list names"),
   TOOL_NOT_IN_CATALOG: fact(403, "call a tool from tools/list"),
   POLICY_DENY: fact(403, "do not retry unchanged; policy does not allow this call"),
-  SESSION_SENSITIVITY_POLICY_DENY: fact(403, "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can reset that"),
+  SESSION_SENSITIVITY_POLICY_DENY: fact(
+    403,
+    "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can reset that",
+  ),
   SESSION_RESET_REQUIRED: fact(428, "ask an operator to reset the session"),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
   OVERLOADED: fact(503, "retry later"),
@@ -91,21 +106,45 @@ export const ERROR_CODES = {
   CURSOR_INVALID: fact(400, "list from the first page again"),
   TASK_UNKNOWN: fact(400, "call the tool again; tasks end with their time, their session and the gateway's process"),
   TASK_NOT_SUPPORTED: fact(501, "call the tool in the way the message says"),
-  UPSTREAM_INPUT_REQUIRED: fact(502, "do not use this call; the tool asks for further input, which this version does not pass on"),
-  CREDENTIAL_NOT_PROVISIONED: fact(503, "put the credential that the catalog names into enclave.credentials_file and send the gateway SIGHUP"),
-  SPAWN_UNAVAILABLE: fact(null, "compile the spawner and allow it its namespaces on this machine, or start with CMCP_DEV_MODE=1"),
-  SPAWN_NOT_OFFERED: fact(null, "run the server beside the gateway and put it into the catalog as an HTTP server (transport streamable-http), or run the enclave as a process"),
-  SPAWN_NOT_PINNED: fact(null, "record the digest of the stdio server's files in the catalog, or set attestation.allow_unmeasured_spawn"),
+  UPSTREAM_INPUT_REQUIRED: fact(
+    502,
+    "do not use this call; the tool asks for further input, which this version does not pass on",
+  ),
+  CREDENTIAL_NOT_PROVISIONED: fact(
+    503,
+    "put the credential that the catalog names into enclave.credentials_file and send the gateway SIGHUP",
+  ),
+  SPAWN_UNAVAILABLE: fact(
+    null,
+    "compile the spawner and allow it its namespaces on this machine, or start with CMCP_DEV_MODE=1",
+  ),
+  SPAWN_NOT_OFFERED: fact(
+    null,
+    "run the server beside the gateway and put it into the catalog as an HTTP server (transport streamable-http), or run the enclave as a process",
+  ),
+  SPAWN_NOT_PINNED: fact(
+    null,
+    "record the digest of the stdio server's files in the catalog, or set attestation.allow_unmeasured_spawn",
+  ),
   SPAWN_DIGEST_MISMATCH: fact(502, "stop: the stdio server's files are not the approved ones; have it investigated"),
-  SPAWN_TREE_REFUSED: fact(502, "give the stdio server a readable folder of plain files, with links that stay inside, within the documented bounds"),
-  SPAWN_FAILED: fact(502, "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement"),
+  SPAWN_TREE_REFUSED: fact(
+    502,
+    "give the stdio server a readable folder of plain files, with links that stay inside, within the documented bounds",
+  ),
+  SPAWN_FAILED: fact(
+    502,
+    "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement",
+  ),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data"),
   RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export"),
-  GATEWAY_ANSWER_INVALID: fact(null, "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page in between"),
+  GATEWAY_ANSWER_INVALID: fact(
+    null,
+    "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page in between",
+  ),
   ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting"),
   AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry"),
   AUDIT_RECORD_TOO_LARGE: fact(500, "report this as a bug; audit records are bounded below the store's limit"),
@@ -159,9 +198,15 @@ export const ERROR_CODES = {
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
   // Measurement
   MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),
-  MEASURE_NOT_PREDICTABLE: fact(null, "leave out what the message names; its measurement does not follow from the bytes given"),
+  MEASURE_NOT_PREDICTABLE: fact(
+    null,
+    "leave out what the message names; its measurement does not follow from the bytes given",
+  ),
   // Evidence
-  EVIDENCE_MISSING: fact(null, "give the evidence file that travels beside the claim; a software-only claim has none, and meets nothing that is asked of it"),
+  EVIDENCE_MISSING: fact(
+    null,
+    "give the evidence file that travels beside the claim; a software-only claim has none, and meets nothing that is asked of it",
+  ),
   EVIDENCE_MALFORMED: fact(null, "reject: this is not evidence of the named platform"),
   EVIDENCE_SIGNATURE_INVALID: fact(null, "reject: the evidence was changed, or signed by another key"),
   EVIDENCE_CHAIN_INVALID: fact(null, "supply the certificates that lead from the evidence to the vendor's root"),
@@ -170,7 +215,10 @@ export const ERROR_CODES = {
   EVIDENCE_REVOKED: fact(null, "reject: the vendor or the operator revoked this key or chip"),
   EVIDENCE_COLLATERAL_INVALID: fact(null, "fetch the vendor's collateral for this platform again"),
   EVIDENCE_COLLATERAL_UNAVAILABLE: fact(null, "check the network and the service, then fetch again"),
-  EVIDENCE_TCB_NOT_ACCEPTED: fact(null, "update the platform's firmware, or accept this status in the appraisal policy"),
+  EVIDENCE_TCB_NOT_ACCEPTED: fact(
+    null,
+    "update the platform's firmware, or accept this status in the appraisal policy",
+  ),
   EVIDENCE_DEBUG: fact(null, "reject: the host can read and change a guest with debugging on"),
   EVIDENCE_POLICY_VIOLATION: fact(null, "reject, or accept the named property in the appraisal policy"),
   EVIDENCE_MEASUREMENT_MISMATCH: fact(null, "reject: something other than the expected image was started"),

@@ -31,8 +31,10 @@ test("RFC 4648 section 10 vectors, in the URL alphabet and without padding", () 
 });
 
 test("text that is not the one encoding of some bytes is undefined", () => {
-  for (const text of ["0", "0g", "zz", " 00", "00 ", "0x00", "\u0661\u0661"]) assert.equal(fromHex(text), undefined, text);
-  for (const text of ["A", "AAAAA", "AA==", "Zg=", "+/8", "-_9", "Zh", "A A", "AA\n", "\u00e9\u00e9"]) assert.equal(fromBase64Url(text), undefined, text);
+  for (const text of ["0", "0g", "zz", " 00", "00 ", "0x00", "\u0661\u0661"])
+    assert.equal(fromHex(text), undefined, text);
+  for (const text of ["A", "AAAAA", "AA==", "Zg=", "+/8", "-_9", "Zh", "A A", "AA\n", "\u00e9\u00e9"])
+    assert.equal(fromBase64Url(text), undefined, text);
 });
 
 test("base64url decodes at most one text to the same bytes", () => {

@@ -8,7 +8,11 @@ export class CmcpError extends Error {
   readonly code: ErrorCode;
   readonly detail: Readonly<Record<string, string | number>>;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; detail?: Record<string, string | number> } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; detail?: Record<string, string | number> } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "CmcpError";
     this.code = code;

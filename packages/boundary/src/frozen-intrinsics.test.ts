@@ -9,7 +9,17 @@ const MODULE = fileURLToPath(new URL("./frozen-intrinsics.ts", import.meta.url))
 
 /** What an expression gives in a process of its own, where the module was loaded first or these flags were given. */
 function inProcess(flags: readonly string[], expression: string): unknown {
-  const output = execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", "--disable-proto=delete", ...flags, "--eval", `"use strict"; process.stdout.write(JSON.stringify(${expression}))`], { encoding: "utf8" });
+  const output = execFileSync(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      "--disable-proto=delete",
+      ...flags,
+      "--eval",
+      `"use strict"; process.stdout.write(JSON.stringify(${expression}))`,
+    ],
+    { encoding: "utf8" },
+  );
   return JSON.parse(output);
 }
 
@@ -51,11 +61,15 @@ test("nothing of it would be frozen otherwise", () => {
 });
 
 test("every global that Node's own flag freezes is frozen", () => {
-  const names = "Object.getOwnPropertyNames(globalThis).filter((name) => { const { value } = Object.getOwnPropertyDescriptor(globalThis, name); return (typeof value === 'object' || typeof value === 'function') && value !== null && Object.isFrozen(value); })";
+  const names =
+    "Object.getOwnPropertyNames(globalThis).filter((name) => { const { value } = Object.getOwnPropertyDescriptor(globalThis, name); return (typeof value === 'object' || typeof value === 'function') && value !== null && Object.isFrozen(value); })";
   const flagged = inProcess(["--frozen-intrinsics"], names) as string[];
   assert.ok(flagged.includes("setTimeout") && flagged.includes("Array"));
   const ours = new Set(frozen(names) as string[]);
-  assert.deepEqual(flagged.filter((name) => !ours.has(name)), []);
+  assert.deepEqual(
+    flagged.filter((name) => !ours.has(name)),
+    [],
+  );
 });
 
 const ATTEMPTS = [
@@ -74,7 +88,10 @@ const ATTEMPTS = [
 
 for (const attempt of ATTEMPTS) {
   test(`${attempt} throws`, () => {
-    assert.equal(frozen(`(() => { try { ${attempt}; return "done"; } catch (error) { return error.constructor.name; } })()`), "TypeError");
+    assert.equal(
+      frozen(`(() => { try { ${attempt}; return "done"; } catch (error) { return error.constructor.name; } })()`),
+      "TypeError",
+    );
   });
 }
 
@@ -86,5 +103,12 @@ test("objects take members of their own by the name of an inherited one", () => 
     return [error.name, error.message, Object.keys(map), JSON.stringify(map), String(new Old()), call.bind];
   })()`;
   const keys = ["constructor", "toString", "hasOwnProperty", "valueOf"];
-  assert.deepEqual(frozen(made), ["Named", "again", keys, JSON.stringify(Object.fromEntries(keys.map((key) => [key, key]))), "old", "bound"]);
+  assert.deepEqual(frozen(made), [
+    "Named",
+    "again",
+    keys,
+    JSON.stringify(Object.fromEntries(keys.map((key) => [key, key]))),
+    "old",
+    "bound",
+  ]);
 });

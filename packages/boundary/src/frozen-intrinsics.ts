@@ -7,30 +7,120 @@
 import "./no-code-from-strings.ts";
 
 /** What Node gives besides the language and other code calls by its global name. */
-const HOST_GLOBALS = ["console", "setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "clearImmediate", "queueMicrotask", "structuredClone", "atob", "btoa"] as const;
+const HOST_GLOBALS = [
+  "console",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "clearTimeout",
+  "clearInterval",
+  "clearImmediate",
+  "queueMicrotask",
+  "structuredClone",
+  "atob",
+  "btoa",
+] as const;
 /** What the language gives, by its global name (ECMA-262 section 19, ECMA-402, WebAssembly). */
 const LANGUAGE_GLOBALS = [
-  "AggregateError", "Array", "ArrayBuffer", "AsyncDisposableStack", "Atomics", "BigInt", "BigInt64Array", "BigUint64Array", "Boolean", "DataView", "Date", "DisposableStack",
-  "Error", "EvalError", "FinalizationRegistry", "Float16Array", "Float32Array", "Float64Array", "Function", "Int16Array", "Int32Array", "Int8Array", "Intl", "Iterator", "JSON", "Map", "Math", "Number",
-  "Object", "Promise", "Proxy", "RangeError", "ReferenceError", "Reflect", "RegExp", "Set", "SharedArrayBuffer", "String", "SuppressedError", "Symbol", "SyntaxError", "TypeError",
-  "URIError", "Uint16Array", "Uint32Array", "Uint8Array", "Uint8ClampedArray", "WeakMap", "WeakRef", "WeakSet", "WebAssembly",
-  "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "eval", "isFinite", "isNaN", "parseFloat", "parseInt", "unescape",
+  "AggregateError",
+  "Array",
+  "ArrayBuffer",
+  "AsyncDisposableStack",
+  "Atomics",
+  "BigInt",
+  "BigInt64Array",
+  "BigUint64Array",
+  "Boolean",
+  "DataView",
+  "Date",
+  "DisposableStack",
+  "Error",
+  "EvalError",
+  "FinalizationRegistry",
+  "Float16Array",
+  "Float32Array",
+  "Float64Array",
+  "Function",
+  "Int16Array",
+  "Int32Array",
+  "Int8Array",
+  "Intl",
+  "Iterator",
+  "JSON",
+  "Map",
+  "Math",
+  "Number",
+  "Object",
+  "Promise",
+  "Proxy",
+  "RangeError",
+  "ReferenceError",
+  "Reflect",
+  "RegExp",
+  "Set",
+  "SharedArrayBuffer",
+  "String",
+  "SuppressedError",
+  "Symbol",
+  "SyntaxError",
+  "TypeError",
+  "URIError",
+  "Uint16Array",
+  "Uint32Array",
+  "Uint8Array",
+  "Uint8ClampedArray",
+  "WeakMap",
+  "WeakRef",
+  "WeakSet",
+  "WebAssembly",
+  "decodeURI",
+  "decodeURIComponent",
+  "encodeURI",
+  "encodeURIComponent",
+  "escape",
+  "eval",
+  "isFinite",
+  "isNaN",
+  "parseFloat",
+  "parseInt",
+  "unescape",
 ] as const;
 
 /**
  * Whose members code elsewhere gives objects of its own by assignment: `error.name = …`, or a map's key that happens to
  * be `constructor`. A frozen value would make that assignment throw, so these members take it through a setter.
  */
-const OVERRIDDEN: readonly object[] = [Object, Function, Error, AggregateError, EvalError, RangeError, ReferenceError, SuppressedError, SyntaxError, TypeError, URIError].map((constructor) => constructor.prototype);
+const OVERRIDDEN: readonly object[] = [
+  Object,
+  Function,
+  Error,
+  AggregateError,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SuppressedError,
+  SyntaxError,
+  TypeError,
+  URIError,
+].map((constructor) => constructor.prototype);
 
 /** Objects that no global names. */
 function unnamed(): unknown[] {
   function* generator(): Generator<undefined> {}
   async function* asyncGenerator(): AsyncGenerator<undefined> {}
   const instances: object[] = [
-    generator, asyncGenerator, async () => {}, generator(), asyncGenerator(),
-    [].values(), ""[Symbol.iterator](), new Map().values(), new Set().values(), "".matchAll(/./g),
-    Iterator.from({ next: () => ({ done: true, value: undefined }) }), [].values().map(String),
+    generator,
+    asyncGenerator,
+    async () => {},
+    generator(),
+    asyncGenerator(),
+    [].values(),
+    ""[Symbol.iterator](),
+    new Map().values(),
+    new Set().values(),
+    "".matchAll(/./g),
+    Iterator.from({ next: () => ({ done: true, value: undefined }) }),
+    [].values().map(String),
   ];
   return instances.map((instance) => Reflect.getPrototypeOf(instance));
 }
@@ -64,11 +154,18 @@ function freezeFrom(roots: readonly unknown[]): void {
     add(Reflect.getPrototypeOf(object));
     const overridden = OVERRIDDEN.includes(object);
     for (const key of Reflect.ownKeys(object)) {
-      const { value, enumerable = false, configurable = false, get, set } = Reflect.getOwnPropertyDescriptor(object, key) ?? {};
+      const {
+        value,
+        enumerable = false,
+        configurable = false,
+        get,
+        set,
+      } = Reflect.getOwnPropertyDescriptor(object, key) ?? {};
       add(value);
       add(get);
       add(set);
-      if (overridden && configurable && value !== undefined) for (const accessor of settable(object, key, value, enumerable)) add(accessor);
+      if (overridden && configurable && value !== undefined)
+        for (const accessor of settable(object, key, value, enumerable)) add(accessor);
     }
   }
   for (const object of found) Object.freeze(object);

@@ -9,7 +9,13 @@ const MODULE = fileURLToPath(new URL("./frozen-intrinsics.ts", import.meta.url))
 /** What an expression gives, or the name of what it throws, in a process of its own. */
 function inProcess(flags: readonly string[], expression: string): unknown {
   const said = `(() => { try { return ${expression}; } catch (error) { return error.constructor.name; } })()`;
-  return JSON.parse(execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, "--eval", `process.stdout.write(JSON.stringify(${said}))`], { encoding: "utf8" }));
+  return JSON.parse(
+    execFileSync(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", ...flags, "--eval", `process.stdout.write(JSON.stringify(${said}))`],
+      { encoding: "utf8" },
+    ),
+  );
 }
 
 const ATTEMPTS = [
@@ -35,6 +41,7 @@ for (const attempt of ATTEMPTS) {
 }
 
 test("functions are what they were to whoever asks", () => {
-  const asked = '[(() => 1) instanceof Function, (async () => 1) instanceof Function, (() => 1).constructor === Function, Object.getPrototypeOf(() => 1) === Function.prototype, Function.name, (async () => 1).constructor.name, (() => 7).call(null)]';
+  const asked =
+    "[(() => 1) instanceof Function, (async () => 1) instanceof Function, (() => 1).constructor === Function, Object.getPrototypeOf(() => 1) === Function.prototype, Function.name, (async () => 1).constructor.name, (() => 7).call(null)]";
   assert.deepEqual(inProcess(["--require", MODULE], asked), inProcess([], asked));
 });

@@ -20,7 +20,16 @@ export interface Approved {
   readonly inspectionMode?: "buffered" | "async";
 }
 
-const DOMAINS: ReadonlySet<string> = new Set(["hipaa_phi", "pci_data", "mnpi", "pii", "trade_secret", "internal", "external", "public"]);
+const DOMAINS: ReadonlySet<string> = new Set([
+  "hipaa_phi",
+  "pci_data",
+  "mnpi",
+  "pii",
+  "trade_secret",
+  "internal",
+  "external",
+  "public",
+]);
 
 /**
  * How an entry is classed.
@@ -28,12 +37,18 @@ const DOMAINS: ReadonlySet<string> = new Set(["hipaa_phi", "pci_data", "mnpi", "
  * @param what - how messages name the entry
  * @throws CmcpError `CATALOG_INVALID` for a domain or label that nothing knows.
  */
-export function classOf(entry: Approval, vocabulary: { has(label: string): boolean }, what: string): Omit<Approved, "server" | "driftDigest"> {
+export function classOf(
+  entry: Approval,
+  vocabulary: { has(label: string): boolean },
+  what: string,
+): Omit<Approved, "server" | "driftDigest"> {
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
   };
-  if (!DOMAINS.has(entry.compliance_domain)) refuse(`compliance_domain ${entry.compliance_domain} is not one of ${[...DOMAINS].join(" ")}`);
-  if (!vocabulary.has(entry.sensitivity_level)) refuse(`sensitivity_level ${entry.sensitivity_level} is not in the sensitivity vocabulary`);
+  if (!DOMAINS.has(entry.compliance_domain))
+    refuse(`compliance_domain ${entry.compliance_domain} is not one of ${[...DOMAINS].join(" ")}`);
+  if (!vocabulary.has(entry.sensitivity_level))
+    refuse(`sensitivity_level ${entry.sensitivity_level} is not in the sensitivity vocabulary`);
   return {
     definitionHash: entry.definition_hash,
     complianceDomain: entry.compliance_domain,

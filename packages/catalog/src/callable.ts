@@ -12,5 +12,9 @@ export function isCallable({ server }: Pick<Approved, "server">): boolean {
 
 /** @throws CmcpError `NOT_SUPPORTED` when the tool's server has a transport this version cannot call. */
 export function requireCallable(tool: CatalogTool): void {
-  if (!isCallable(tool)) throw new CmcpError("NOT_SUPPORTED", `tool ${tool.toolName} is on a server this version cannot call: over https it needs a tls_fingerprint`);
+  if (!isCallable(tool))
+    throw new CmcpError(
+      "NOT_SUPPORTED",
+      `tool ${tool.toolName} is on a server this version cannot call: over https it needs a tls_fingerprint`,
+    );
 }

@@ -8,7 +8,12 @@ import type { Catalog } from "./load.ts";
 export function requireCredentials({ servers }: Pick<Catalog, "servers">, brought: ReadonlySet<string>): void {
   const wanted = new Set(servers.flatMap(({ settings }) => settings?.credential ?? []));
   const missing = [...wanted].find((name) => !brought.has(name));
-  if (missing !== undefined) throw new CmcpError("CREDENTIAL_NOT_PROVISIONED", `the catalog names the credential ${missing}, which was not provisioned`);
+  if (missing !== undefined)
+    throw new CmcpError(
+      "CREDENTIAL_NOT_PROVISIONED",
+      `the catalog names the credential ${missing}, which was not provisioned`,
+    );
   const unknown = [...brought].find((name) => !wanted.has(name));
-  if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `no server of the catalog is sent the credential ${unknown}`);
+  if (unknown !== undefined)
+    throw new CmcpError("CONFIG_INVALID", `no server of the catalog is sent the credential ${unknown}`);
 }

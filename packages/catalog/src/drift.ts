@@ -12,7 +12,12 @@ function liveToolDigest(tool: JsonObject): string | null {
   const description: JsonValue = tool["description"] ?? "";
   const inputSchema: JsonValue = tool["inputSchema"] ?? {};
   const outputSchema: JsonValue = tool["outputSchema"] ?? null;
-  if (typeof description !== "string" || !isJsonObject(inputSchema) || (outputSchema !== null && !isJsonObject(outputSchema))) return null;
+  if (
+    typeof description !== "string" ||
+    !isJsonObject(inputSchema) ||
+    (outputSchema !== null && !isJsonObject(outputSchema))
+  )
+    return null;
   return driftDigest({ description, inputSchema, outputSchema });
 }
 
@@ -23,14 +28,25 @@ function isOptionalText(value: JsonValue): value is string | null {
 /** Drift digest of a live resource or template; `null` when its definition cannot be read as one. */
 function liveResourceDigest(resource: JsonObject): string | null {
   const { name, title = null, description = "", mimeType = null } = resource;
-  if (typeof name !== "string" || !isOptionalText(title) || typeof description !== "string" || !isOptionalText(mimeType)) return null;
+  if (
+    typeof name !== "string" ||
+    !isOptionalText(title) ||
+    typeof description !== "string" ||
+    !isOptionalText(mimeType)
+  )
+    return null;
   return resourceDriftDigest({ name, title, description, mimeType });
 }
 
 function liveArgument(value: JsonValue): PromptArgument | null {
   if (!isJsonObject(value)) return null;
   const { name, title = null, description = "", required = false } = value;
-  return typeof name === "string" && isOptionalText(title) && typeof description === "string" && typeof required === "boolean" ? { name, title, description, required } : null;
+  return typeof name === "string" &&
+    isOptionalText(title) &&
+    typeof description === "string" &&
+    typeof required === "boolean"
+    ? { name, title, description, required }
+    : null;
 }
 
 /** Drift digest of a live prompt; `null` when its definition cannot be read as one. */
@@ -43,7 +59,13 @@ function livePromptDigest(prompt: JsonObject): string | null {
 }
 
 /** What is listed twice counts by its worst listing, and what the catalog does not have is nobody's business here: it cannot be asked for. */
-function driftOf<Item extends { readonly driftDigest: string }>(approved: Iterable<Item>, live: readonly JsonObject[], key: string, nameOf: (item: Item) => string, digest: (one: JsonObject) => string | null): ReadonlyMap<string, Drift> {
+function driftOf<Item extends { readonly driftDigest: string }>(
+  approved: Iterable<Item>,
+  live: readonly JsonObject[],
+  key: string,
+  nameOf: (item: Item) => string,
+  digest: (one: JsonObject) => string | null,
+): ReadonlyMap<string, Drift> {
   const listings = Map.groupBy(live, (one) => one[key]);
   const found = new Map<string, Drift>();
   for (const item of approved) {
@@ -64,14 +86,33 @@ export function findDrift(approved: Iterable<CatalogTool>, live: readonly JsonOb
  * Holds a server's live `resources/list` and `resources/templates/list` to the resources approved of it. A
  * resource that is not listed but fits an approved template is withdrawn all the same: it was approved as listed.
  */
-export function findResourceDrift(approved: Iterable<CatalogResource>, resources: readonly JsonObject[], templates: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+export function findResourceDrift(
+  approved: Iterable<CatalogResource>,
+  resources: readonly JsonObject[],
+  templates: readonly JsonObject[],
+): ReadonlyMap<string, Drift> {
   const all = [...approved];
-  const fixed = driftOf(all.filter(({ template }) => template === null), resources, "uri", ({ id }) => id, liveResourceDigest);
-  const patterns = driftOf(all.filter(({ template }) => template !== null), templates, "uriTemplate", ({ id }) => id, liveResourceDigest);
+  const fixed = driftOf(
+    all.filter(({ template }) => template === null),
+    resources,
+    "uri",
+    ({ id }) => id,
+    liveResourceDigest,
+  );
+  const patterns = driftOf(
+    all.filter(({ template }) => template !== null),
+    templates,
+    "uriTemplate",
+    ({ id }) => id,
+    liveResourceDigest,
+  );
   return new Map([...fixed, ...patterns]);
 }
 
 /** Holds a server's live `prompts/list` to the prompts approved of it. */
-export function findPromptDrift(approved: Iterable<CatalogPrompt>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
+export function findPromptDrift(
+  approved: Iterable<CatalogPrompt>,
+  live: readonly JsonObject[],
+): ReadonlyMap<string, Drift> {
   return driftOf(approved, live, "name", ({ promptName }) => promptName, livePromptDigest);
 }

@@ -17,7 +17,14 @@ void test("hashes are those the existing implementation computes", () => {
   assert.equal(catalogHash([entry("post_note"), LEDGER]), EXISTING.catalog);
   assert.equal(definitionHash(NOTE_DEFINITION), EXISTING.note);
   assert.equal(definitionHash(LEDGER_DEFINITION), EXISTING.ledger);
-  assert.equal(driftDigest({ description: "Posts a note.", inputSchema: { type: "object", properties: { text: { type: "string" } } }, outputSchema: null }), EXISTING.noteDrift);
+  assert.equal(
+    driftDigest({
+      description: "Posts a note.",
+      inputSchema: { type: "object", properties: { text: { type: "string" } } },
+      outputSchema: null,
+    }),
+    EXISTING.noteDrift,
+  );
 });
 
 void test("an object with entries hashes as its array", () => {
@@ -29,7 +36,9 @@ void test("the catalog hash does not depend on the order of entries or keys", ()
   const wanted = catalogHash(entries);
   fc.assert(
     fc.property(fc.shuffledSubarray(entries, { minLength: entries.length }), fc.boolean(), (shuffled, reverse) => {
-      const rekeyed = shuffled.map((each) => Object.fromEntries(reverse ? Object.entries(each).toReversed() : Object.entries(each)));
+      const rekeyed = shuffled.map((each) =>
+        Object.fromEntries(reverse ? Object.entries(each).toReversed() : Object.entries(each)),
+      );
       assert.equal(catalogHash(rekeyed), wanted);
     }),
   );
@@ -38,15 +47,22 @@ void test("the catalog hash does not depend on the order of entries or keys", ()
 void test("any change of an entry changes the catalog hash", () => {
   const wanted = catalogHash([entry("a"), entry("b")]);
   fc.assert(
-    fc.property(fc.constantFrom("approved_by", "added_at", "compliance_domain", "sensitivity_level"), fc.string({ minLength: 1 }), (key, value) => {
-      fc.pre(entry("a")[key] !== value);
-      assert.notEqual(catalogHash([entry("a", { [key]: value }), entry("b")]), wanted);
-    }),
+    fc.property(
+      fc.constantFrom("approved_by", "added_at", "compliance_domain", "sensitivity_level"),
+      fc.string({ minLength: 1 }),
+      (key, value) => {
+        fc.pre(entry("a")[key] !== value);
+        assert.notEqual(catalogHash([entry("a", { [key]: value }), entry("b")]), wanted);
+      },
+    ),
   );
 });
 
 void test("what is not a list of named entries has no hash", () => {
   for (const raw of [null, "x", {}, { entries: [], more: 1 }, [1], [{ tool_name: 5 }]]) {
-    assert.throws(() => catalogHash(raw), (thrown) => thrown instanceof CmcpError && thrown.code === "CATALOG_INVALID");
+    assert.throws(
+      () => catalogHash(raw),
+      (thrown) => thrown instanceof CmcpError && thrown.code === "CATALOG_INVALID",
+    );
   }
 });

@@ -33,7 +33,9 @@ export function driftDigest(definition: ToolDefinition): string {
 /** Entries in the order of what names them. @throws CmcpError `CATALOG_INVALID` for one without a name */
 function sorted(entries: readonly JsonValue[], ...names: readonly string[]): JsonValue[] {
   const keyed = entries.map((entry) => {
-    const key = names.map((name) => (isJsonObject(entry) ? entry[name] : undefined)).find((value) => value !== undefined);
+    const key = names
+      .map((name) => (isJsonObject(entry) ? entry[name] : undefined))
+      .find((value) => value !== undefined);
     if (typeof key !== "string") throw new CmcpError("CATALOG_INVALID", `a catalog entry has no ${names.join(" or ")}`);
     return { key, entry };
   });
@@ -64,5 +66,6 @@ export function catalogHash(raw: JsonValue): string {
 
 /** @param pinned `sha256:` and hex; `null` where none is pinned. @throws CmcpError `CATALOG_HASH_MISMATCH` */
 export function requireCatalogHash(hash: string, pinned: string | null): void {
-  if (pinned !== null && pinned !== hash) throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${hash}, pinned is ${pinned}`);
+  if (pinned !== null && pinned !== hash)
+    throw new CmcpError("CATALOG_HASH_MISMATCH", `the catalog hashes to ${hash}, pinned is ${pinned}`);
 }

@@ -8,18 +8,39 @@ const PRIMITIVES: readonly JsonValue[] = ["string", "integer", "boolean"];
 
 /** Keywords of JSON Schema 2020-12 (and the older `definitions`, `additionalItems`) whose value holds schemas. */
 const IN_MAPS: readonly string[] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
-const IN_PLACE: readonly string[] = ["items", "additionalItems", "prefixItems", "contains", "additionalProperties", "unevaluatedItems", "unevaluatedProperties", "propertyNames", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
+const IN_PLACE: readonly string[] = [
+  "items",
+  "additionalItems",
+  "prefixItems",
+  "contains",
+  "additionalProperties",
+  "unevaluatedItems",
+  "unevaluatedProperties",
+  "propertyNames",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "not",
+  "if",
+  "then",
+  "else",
+];
 
 /** Subschemas of a schema, each with whether a chain of `properties` alone leads to it. */
-function* subschemas(schema: JsonObject, reachable: boolean): Generator<{ readonly schema: JsonObject; readonly reachable: boolean }> {
+function* subschemas(
+  schema: JsonObject,
+  reachable: boolean,
+): Generator<{ readonly schema: JsonObject; readonly reachable: boolean }> {
   for (const keyword of IN_MAPS) {
     const map = schema[keyword];
     if (!isJsonObject(map)) continue;
-    for (const member of Object.values(map)) if (isJsonObject(member)) yield { schema: member, reachable: reachable && keyword === "properties" };
+    for (const member of Object.values(map))
+      if (isJsonObject(member)) yield { schema: member, reachable: reachable && keyword === "properties" };
   }
   for (const keyword of IN_PLACE) {
     const value = schema[keyword];
-    for (const member of Array.isArray(value) ? value : [value]) if (isJsonObject(member)) yield { schema: member, reachable: false };
+    for (const member of Array.isArray(value) ? value : [value])
+      if (isJsonObject(member)) yield { schema: member, reachable: false };
   }
 }
 
@@ -38,7 +59,8 @@ export function headerMarksProblem(inputSchema: JsonObject): string | null {
     if (mark === undefined) continue;
     if (!reachable) return `${MARK} stands where no chain of properties leads`;
     if (typeof mark !== "string" || !TOKEN.test(mark)) return `${MARK} is not the name of a header`;
-    if (!PRIMITIVES.includes(schema.type ?? null)) return `${MARK} marks something else than a string, an integer or a boolean`;
+    if (!PRIMITIVES.includes(schema.type ?? null))
+      return `${MARK} marks something else than a string, an integer or a boolean`;
     if (seen.has(mark.toLowerCase())) return `${MARK} stands twice with one name`;
     seen.add(mark.toLowerCase());
   }

@@ -12,4 +12,13 @@ export { type CatalogServer, type RemoteServer, type ServerSettings, type StdioS
 export type { CatalogTool } from "./tool.ts";
 export { actionName } from "./tool-name.ts";
 export { findDrift, findPromptDrift, findResourceDrift, type Drift } from "./drift.ts";
-export { describeFinding, scanCatalog, scanTools, visibleText, type Finding, type FindingKind, type ScannedTool, type Severity } from "./scan/index.ts";
+export {
+  describeFinding,
+  scanCatalog,
+  scanTools,
+  visibleText,
+  type Finding,
+  type FindingKind,
+  type ScannedTool,
+  type Severity,
+} from "./scan/index.ts";

@@ -53,22 +53,38 @@ void test("defaults are the careful ones", () => {
 
 void test("two owners of one tool name are refused, both named", () => {
   const other = server({ display_name: "Impostor", url: "https://other.example/mcp" });
-  refused([entry("a"), entry("a", { server: other })], "CATALOG_TOOL_NAME_COLLISION", /^tool name a stands twice: offered by Ledger \(https:\/\/ledger\.bank\.example:8443\/mcp\).*Impostor \(https:\/\/other\.example\/mcp\)/);
+  refused(
+    [entry("a"), entry("a", { server: other })],
+    "CATALOG_TOOL_NAME_COLLISION",
+    /^tool name a stands twice: offered by Ledger \(https:\/\/ledger\.bank\.example:8443\/mcp\).*Impostor \(https:\/\/other\.example\/mcp\)/,
+  );
 });
 
 void test("two tools that give one action name are refused", () => {
-  refused([entry("read_file"), entry("ReadFile")], "CATALOG_TOOL_NAME_COLLISION", /read_file and ReadFile both give the Cedar action ReadFile/);
+  refused(
+    [entry("read_file"), entry("ReadFile")],
+    "CATALOG_TOOL_NAME_COLLISION",
+    /read_file and ReadFile both give the Cedar action ReadFile/,
+  );
   fc.assert(
-    fc.property(fc.array(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 1, maxLength: 3 }), fc.constantFrom("_", "__"), (parts, glue) => {
-      const [plain, variant] = [parts.join("_"), `${parts.join(glue)}_`];
-      assert.equal(actionName(plain), actionName(variant));
-      refused([entry(plain), entry(variant)], "CATALOG_TOOL_NAME_COLLISION", /both give the Cedar action/);
-    }),
+    fc.property(
+      fc.array(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 1, maxLength: 3 }),
+      fc.constantFrom("_", "__"),
+      (parts, glue) => {
+        const [plain, variant] = [parts.join("_"), `${parts.join(glue)}_`];
+        assert.equal(actionName(plain), actionName(variant));
+        refused([entry(plain), entry(variant)], "CATALOG_TOOL_NAME_COLLISION", /both give the Cedar action/);
+      },
+    ),
   );
 });
 
 void test("a definition hash that is not the definition's is refused", () => {
-  refused([entry("a", { definition_hash: LEDGER.definition_hash ?? null })], "CATALOG_INVALID", /entry a: definition_hash does not match approved_definition, whose hash is sha256:740a95e1/);
+  refused(
+    [entry("a", { definition_hash: LEDGER.definition_hash ?? null })],
+    "CATALOG_INVALID",
+    /entry a: definition_hash does not match approved_definition, whose hash is sha256:740a95e1/,
+  );
 });
 
 void test("the shape is strict", () => {
@@ -80,19 +96,32 @@ void test("the shape is strict", () => {
   refused([entry("a".repeat(129))], "CATALOG_INVALID", /tool_name/);
   refused([entry("a", { added_at: "yesterday" })], "CATALOG_INVALID", /added_at/);
   refused([entry("a", { compliance_domain: "secret" })], "CATALOG_INVALID", /compliance_domain secret is not one of/);
-  refused([entry("a", { sensitivity_level: "cosmic" })], "CATALOG_INVALID", /sensitivity_level cosmic is not in the sensitivity vocabulary/);
+  refused(
+    [entry("a", { sensitivity_level: "cosmic" })],
+    "CATALOG_INVALID",
+    /sensitivity_level cosmic is not in the sensitivity vocabulary/,
+  );
   refused({ tools: [] }, "CATALOG_INVALID", /an array of entries/);
   refused([5], "CATALOG_INVALID", /entry #0/);
 });
 
 void test("size and depth are bounded", () => {
   const deep = (levels: number): JsonObject => (levels === 0 ? {} : { items: deep(levels - 1) });
-  const withSchema = (input_schema: JsonObject): JsonObject => entry("a", { approved_definition: { description: "", input_schema } });
+  const withSchema = (input_schema: JsonObject): JsonObject =>
+    entry("a", { approved_definition: { description: "", input_schema } });
   refused([withSchema(deep(33))], "CATALOG_INVALID", /nested deeper than 32/);
   assert.equal(only(withSchema(deep(31))).toolName, "a");
   refused([withSchema({ enum: ["x".repeat(256 * 1024)] })], "CATALOG_INVALID", /over 262144 bytes/);
-  refused([entry("a", { approved_definition: { description: "x".repeat(16_385), input_schema: {} } })], "CATALOG_INVALID", /description/);
-  refused(Array.from({ length: 10_001 }, () => null), "CATALOG_INVALID", /at most 10000 entries/);
+  refused(
+    [entry("a", { approved_definition: { description: "x".repeat(16_385), input_schema: {} } })],
+    "CATALOG_INVALID",
+    /description/,
+  );
+  refused(
+    Array.from({ length: 10_001 }, () => null),
+    "CATALOG_INVALID",
+    /at most 10000 entries/,
+  );
 });
 
 void test("what would promise an unmade check is refused by name", () => {
@@ -103,22 +132,41 @@ void test("what would promise an unmade check is refused by name", () => {
     [{ catalog_exception: true }, /`catalog_exception`/],
   ];
   for (const [rest, message] of cases) refused([entry("a", rest)], "CONFIG_NOT_SUPPORTED", message, DEVELOPMENT);
-  const harmless = entry("a", { server: server({ spiffe_id: null, rotation_mode: "key-pinned" }), catalog_exception: false });
+  const harmless = entry("a", {
+    server: server({ spiffe_id: null, rotation_mode: "key-pinned" }),
+    catalog_exception: false,
+  });
   assert.equal(only(harmless).toolName, "a");
 });
 
 void test("a stdio server is known by its name and held to one command line and one digest", () => {
-  const spawn = { command: "node", args: ["/srv/notes/main.js"], measure_target: "/srv/notes", binary_digest: `sha256:${"ab".repeat(32)}` };
-  const stdio = (rest: JsonObject = {}, changed: JsonObject = {}): JsonObject => ({ server: { display_name: "notes", transport: "stdio", spawn: { ...spawn, ...changed }, ...rest } });
+  const spawn = {
+    command: "node",
+    args: ["/srv/notes/main.js"],
+    measure_target: "/srv/notes",
+    binary_digest: `sha256:${"ab".repeat(32)}`,
+  };
+  const stdio = (rest: JsonObject = {}, changed: JsonObject = {}): JsonObject => ({
+    server: { display_name: "notes", transport: "stdio", spawn: { ...spawn, ...changed }, ...rest },
+  });
   const { server: measured } = only(entry("a", stdio()));
-  assert.deepEqual(measured, { identity: "stdio:notes", name: "notes", displayName: "notes", transport: "stdio", spawn, evidenceClass: "spawn-measured" });
+  assert.deepEqual(measured, {
+    identity: "stdio:notes",
+    name: "notes",
+    displayName: "notes",
+    transport: "stdio",
+    spawn,
+    evidenceClass: "spawn-measured",
+  });
   const unmeasured = loadCatalog([entry("a", stdio({}, { binary_digest: null }))], PRODUCTION);
   assert.equal(unmeasured.servers[0]?.evidenceClass, "spawn-unmeasured");
   assert.match(unmeasured.warnings.join(), /stdio:notes has no binary_digest/);
   refused([entry("a", { server: { display_name: "notes", transport: "stdio" } })], "CATALOG_INVALID", /needs `spawn`/);
-  for (const rest of [{ url: "https://notes.example/mcp" }, { tls_fingerprint: PIN }]) refused([entry("a", stdio(rest))], "CATALOG_INVALID", /neither url nor tls_fingerprint/);
+  for (const rest of [{ url: "https://notes.example/mcp" }, { tls_fingerprint: PIN }])
+    refused([entry("a", stdio(rest))], "CATALOG_INVALID", /neither url nor tls_fingerprint/);
   refused([entry("a", { server: server({ spawn }) })], "CATALOG_INVALID", /`spawn` is for stdio servers/);
-  for (const changed of [{ args: ["/srv/notes/other.js"] }, { binary_digest: null }]) refused([entry("a", stdio()), entry("b", stdio({}, changed))], "CATALOG_INVALID", /different pins or transports/);
+  for (const changed of [{ args: ["/srv/notes/other.js"] }, { binary_digest: null }])
+    refused([entry("a", stdio()), entry("b", stdio({}, changed))], "CATALOG_INVALID", /different pins or transports/);
 });
 
 void test("a fingerprint on an https URL pins the server's key", () => {
@@ -129,7 +177,11 @@ void test("a fingerprint on an https URL pins the server's key", () => {
   assert.ok(pinned.pin?.every((byte) => byte === 0xab));
   const { server: unpadded } = only(entry("a", { server: server({ tls_fingerprint: PIN.replace("=", "") }) }));
   assert.deepEqual(unpadded.transport === "stdio" ? null : unpadded.pin, pinned.pin);
-  refused([entry("a", { server: server({ tls_fingerprint: PIN.replace("6s=", "6t=") }) })], "CATALOG_INVALID", /canonical base64 of 32 bytes/);
+  refused(
+    [entry("a", { server: server({ tls_fingerprint: PIN.replace("6s=", "6t=") }) })],
+    "CATALOG_INVALID",
+    /canonical base64 of 32 bytes/,
+  );
   refused([entry("a", { server: server({ tls_fingerprint: "SHA256:q6ur" }) })], "CATALOG_INVALID", /tls_fingerprint/);
 });
 
@@ -151,13 +203,23 @@ void test("an unpinned server is for development only, with a warning", () => {
 });
 
 void test("a server URL is http or https without credentials or fragment", () => {
-  for (const url of ["ftp://x.example/", "file:///etc/passwd", "https://u:p@x.example/", "https://x.example/#f", "no url"]) {
+  for (const url of [
+    "ftp://x.example/",
+    "file:///etc/passwd",
+    "https://u:p@x.example/",
+    "https://x.example/#f",
+    "no url",
+  ]) {
     refused([entry("a", { server: server({ url }) })], "CATALOG_INVALID", /server\.url/, DEVELOPMENT);
   }
 });
 
 void test("one server cannot have two keys", () => {
-  refused([entry("a"), entry("b", { server: server({ tls_fingerprint: PIN.replace("q6ur", "q6us") }) })], "CATALOG_INVALID", /two different pins/);
+  refused(
+    [entry("a"), entry("b", { server: server({ tls_fingerprint: PIN.replace("q6ur", "q6us") }) })],
+    "CATALOG_INVALID",
+    /two different pins/,
+  );
 });
 
 void test("an http-sse entry loads, hashes and can be called; what has no pinned key over https cannot", () => {
@@ -170,5 +232,8 @@ void test("an http-sse entry loads, hashes and can be called; what has no pinned
   const unpinned = [...loadCatalog([entry("a", { server: bare })], DEVELOPMENT).tools.values()][0];
   assert.ok(unpinned !== undefined);
   assert.equal(isCallable(unpinned), false);
-  assert.throws(() => requireCallable(unpinned), (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED");
+  assert.throws(
+    () => requireCallable(unpinned),
+    (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED",
+  );
 });

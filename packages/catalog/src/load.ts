@@ -32,10 +32,17 @@ export interface CatalogOptions {
 }
 
 function collision(tool: CatalogTool, other: CatalogTool, what: string): CmcpError {
-  return new CmcpError("CATALOG_TOOL_NAME_COLLISION", `${what}: offered by ${tool.server.displayName} (${tool.server.identity}) and ${other.server.displayName} (${other.server.identity})`);
+  return new CmcpError(
+    "CATALOG_TOOL_NAME_COLLISION",
+    `${what}: offered by ${tool.server.displayName} (${tool.server.identity}) and ${other.server.displayName} (${other.server.identity})`,
+  );
 }
 
-function readTools(raw: readonly JsonValue[], servers: ServerRegister, options: CatalogOptions): ReadonlyMap<string, CatalogTool> {
+function readTools(
+  raw: readonly JsonValue[],
+  servers: ServerRegister,
+  options: CatalogOptions,
+): ReadonlyMap<string, CatalogTool> {
   const tools = new Map<string, CatalogTool>();
   const actions = new Map<string, CatalogTool>();
   for (const [index, entry] of raw.entries()) {
@@ -43,17 +50,30 @@ function readTools(raw: readonly JsonValue[], servers: ServerRegister, options: 
     const sameName = tools.get(tool.toolName);
     if (sameName !== undefined) throw collision(sameName, tool, `tool name ${tool.toolName} stands twice`);
     const sameAction = actions.get(tool.actionName);
-    if (sameAction !== undefined) throw collision(sameAction, tool, `tools ${sameAction.toolName} and ${tool.toolName} both give the Cedar action ${tool.actionName}`);
+    if (sameAction !== undefined)
+      throw collision(
+        sameAction,
+        tool,
+        `tools ${sameAction.toolName} and ${tool.toolName} both give the Cedar action ${tool.actionName}`,
+      );
     actions.set(tool.actionName, tool);
     tools.set(tool.toolName, { ...tool, server: servers.of(tool.server) });
   }
   return tools;
 }
 
-function readResources(raw: readonly JsonValue[], servers: ServerRegister, options: CatalogOptions): ReadonlyMap<string, CatalogResource> {
+function readResources(
+  raw: readonly JsonValue[],
+  servers: ServerRegister,
+  options: CatalogOptions,
+): ReadonlyMap<string, CatalogResource> {
   const resources = raw.map((entry, index) => readResource(entry, index, servers, options));
   const templates = resources.filter(({ template }) => template !== null).length;
-  if (templates > MAX_TEMPLATES) throw new CmcpError("CATALOG_INVALID", `a catalog has at most ${MAX_TEMPLATES} resource templates; this one has ${templates}`);
+  if (templates > MAX_TEMPLATES)
+    throw new CmcpError(
+      "CATALOG_INVALID",
+      `a catalog has at most ${MAX_TEMPLATES} resource templates; this one has ${templates}`,
+    );
   return checkResources(resources);
 }
 
@@ -61,16 +81,24 @@ function readResources(raw: readonly JsonValue[], servers: ServerRegister, optio
 function markWarnings(tools: ReadonlyMap<string, CatalogTool>): readonly string[] {
   return [...tools.values()].flatMap(({ toolName, inputSchema }) => {
     const problem = headerMarksProblem(inputSchema);
-    return problem === null ? [] : [`tool ${toolName}: ${problem}: a server of MCP 2026-07-28 cannot be called with it`];
+    return problem === null
+      ? []
+      : [`tool ${toolName}: ${problem}: a server of MCP 2026-07-28 cannot be called with it`];
   });
 }
 
 /** What the scanner says of the approved texts. Outside development nothing grave may reach a model. @throws CmcpError `CATALOG_INVALID` */
-function scanWarnings(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, developmentMode: boolean): readonly string[] {
+function scanWarnings(
+  catalog: Pick<Catalog, "tools" | "resources" | "prompts">,
+  developmentMode: boolean,
+): readonly string[] {
   const findings = scanApproved(catalog);
   const grave = findings.find(({ severity }) => severity === "high");
   if (grave !== undefined && !developmentMode) {
-    throw new CmcpError("CATALOG_INVALID", `the scan of approved definitions found ${describeFinding(grave)}; cmcp catalog scan lists everything`);
+    throw new CmcpError(
+      "CATALOG_INVALID",
+      `the scan of approved definitions found ${describeFinding(grave)}; cmcp catalog scan lists everything`,
+    );
   }
   return findings.map(describeFinding);
 }
@@ -92,5 +120,14 @@ export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
     prompts: readPrompts(document.prompts ?? [], servers, options),
   };
   const list = servers.all();
-  return { hash: catalogHash(raw), ...offered, servers: list, warnings: [...list.flatMap(serverWarnings), ...markWarnings(offered.tools), ...scanWarnings(offered, options.developmentMode)] };
+  return {
+    hash: catalogHash(raw),
+    ...offered,
+    servers: list,
+    warnings: [
+      ...list.flatMap(serverWarnings),
+      ...markWarnings(offered.tools),
+      ...scanWarnings(offered, options.developmentMode),
+    ],
+  };
 }

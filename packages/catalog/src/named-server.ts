@@ -7,7 +7,9 @@ import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
 import { readServer, sameServer, type CatalogServer } from "./server.ts";
 
 const named = z.strictObject({
-  name: visibleName.max(64).regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, underscores and hyphens"),
+  name: visibleName
+    .max(64)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, underscores and hyphens"),
   display_name: z.string().min(1).max(256).optional(),
   url: z.string().min(1).max(2_048).optional(),
   tls_fingerprint: fingerprint.optional(),
@@ -17,12 +19,18 @@ const named = z.strictObject({
   // The name of a secret that is provisioned; a catalog is measured and published, so no secret has a place in it.
   credential: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be the name of a provisioned secret: lower case letters, digits, hyphens and underscores")
+    .regex(
+      /^[a-z0-9][a-z0-9_-]{0,63}$/,
+      "must be the name of a provisioned secret: lower case letters, digits, hyphens and underscores",
+    )
     .optional(),
 });
 
 function collision(what: string, left: CatalogServer, right: CatalogServer): CmcpError {
-  return new CmcpError("CATALOG_NAME_COLLISION", `${what}: ${left.displayName} (${left.identity}) and ${right.displayName} (${right.identity})`);
+  return new CmcpError(
+    "CATALOG_NAME_COLLISION",
+    `${what}: ${left.displayName} (${left.identity}) and ${right.displayName} (${right.identity})`,
+  );
 }
 
 /** Where a server is; a URL however it is written. */
@@ -35,17 +43,35 @@ function addressOf(server: CatalogServer): string {
  *
  * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers; `CONFIG_NOT_SUPPORTED` for settings refused by name.
  */
-export function readNamedServers(raw: readonly JsonValue[], developmentMode: boolean): ReadonlyMap<string, CatalogServer> {
+export function readNamedServers(
+  raw: readonly JsonValue[],
+  developmentMode: boolean,
+): ReadonlyMap<string, CatalogServer> {
   const byName = new Map<string, CatalogServer>();
   const byAddress = new Map<string, CatalogServer>();
   for (const [index, entry] of raw.entries()) {
     const label = isJsonObject(entry) && typeof entry.name === "string" ? entry.name.slice(0, 64) : `#${index}`;
-    const { name, display_name: displayName = name, era, credential = null, ...rest } = readShape(named, entry, `catalog server ${label}`);
+    const {
+      name,
+      display_name: displayName = name,
+      era,
+      credential = null,
+      ...rest
+    } = readShape(named, entry, `catalog server ${label}`);
     refuseUnsupportedSettings({ name, era, credential }, rest.transport);
-    const server = { ...readServer(`catalog server ${name}`, { ...rest, display_name: displayName, rotation_mode: "key-pinned" }, developmentMode), name, settings: { name, era, credential } };
+    const server = {
+      ...readServer(
+        `catalog server ${name}`,
+        { ...rest, display_name: displayName, rotation_mode: "key-pinned" },
+        developmentMode,
+      ),
+      name,
+      settings: { name, era, credential },
+    };
     const [sameName, sameAddress] = [byName.get(name), byAddress.get(addressOf(server))];
     if (sameName !== undefined) throw collision(`server name ${name} stands twice`, sameName, server);
-    if (sameAddress !== undefined) throw collision(`one server has two names, ${sameAddress.settings?.name} and ${name}`, sameAddress, server);
+    if (sameAddress !== undefined)
+      throw collision(`one server has two names, ${sameAddress.settings?.name} and ${name}`, sameAddress, server);
     byName.set(name, server);
     byAddress.set(addressOf(server), server);
   }
@@ -65,14 +91,19 @@ export class ServerRegister {
   /** The server an entry refers to by name. @throws CmcpError `CATALOG_INVALID` */
   named(name: string, what: string): CatalogServer {
     const server = this.#byName.get(name);
-    if (server === undefined) throw new CmcpError("CATALOG_INVALID", `${what}: server ${name} is not in the catalog's servers`);
+    if (server === undefined)
+      throw new CmcpError("CATALOG_INVALID", `${what}: server ${name} is not in the catalog's servers`);
     return server;
   }
 
   /** The one object for a server that a tool entry brings along. @throws CmcpError `CATALOG_INVALID` when it differs from what is known of it */
   of(server: CatalogServer): CatalogServer {
     const known = this.#byIdentity.get(server.identity) ?? server;
-    if (!sameServer(known, server)) throw new CmcpError("CATALOG_INVALID", `server ${server.identity} stands in the catalog with two different pins or transports`);
+    if (!sameServer(known, server))
+      throw new CmcpError(
+        "CATALOG_INVALID",
+        `server ${server.identity} stands in the catalog with two different pins or transports`,
+      );
     this.#byIdentity.set(server.identity, known);
     return known;
   }

@@ -45,9 +45,15 @@ export type CatalogServer = RemoteServer | StdioServer;
 
 /** Whether two entries describe one server alike: same transport, same key, same files and command line. */
 export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
-  if (left.transport === "stdio") return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
+  if (left.transport === "stdio")
+    return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
   if (right.transport === "stdio") return false;
-  return left.transport === right.transport && (left.pin === null ? right.pin === null : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]));
+  return (
+    left.transport === right.transport &&
+    (left.pin === null
+      ? right.pin === null
+      : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]))
+  );
 }
 
 /** `null` for a fingerprint that stands for "not recorded yet": one character repeated, as template catalogs have it. */
@@ -67,10 +73,21 @@ function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
   return url;
 }
 
-function readStdioServer({ display_name: displayName, url, tls_fingerprint: fingerprint, spawn }: EntryServer, refuse: (why: string) => never): StdioServer {
+function readStdioServer(
+  { display_name: displayName, url, tls_fingerprint: fingerprint, spawn }: EntryServer,
+  refuse: (why: string) => never,
+): StdioServer {
   if (spawn === undefined) return refuse("a stdio server needs `spawn`");
-  if (url !== undefined || fingerprint !== undefined) return refuse("a stdio server has neither url nor tls_fingerprint");
-  return { identity: `stdio:${displayName}`, name: displayName, displayName, transport: "stdio", spawn, evidenceClass: spawn.binary_digest == null ? "spawn-unmeasured" : "spawn-measured" };
+  if (url !== undefined || fingerprint !== undefined)
+    return refuse("a stdio server has neither url nor tls_fingerprint");
+  return {
+    identity: `stdio:${displayName}`,
+    name: displayName,
+    displayName,
+    transport: "stdio",
+    spawn,
+    evidenceClass: spawn.binary_digest == null ? "spawn-unmeasured" : "spawn-measured",
+  };
 }
 
 /**
@@ -111,12 +128,19 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** What an operator should know about a server that loads. */
 export function serverWarnings(server: CatalogServer): readonly string[] {
-  if (server.transport === "stdio") return server.evidenceClass === "spawn-measured" ? [] : [`server ${server.identity} has no binary_digest: nothing tells which files run`];
+  if (server.transport === "stdio")
+    return server.evidenceClass === "spawn-measured"
+      ? []
+      : [`server ${server.identity} has no binary_digest: nothing tells which files run`];
   const warnings: string[] = [];
   if (server.url.protocol === "http:") {
-    warnings.push(`server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`);
+    warnings.push(
+      `server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`,
+    );
   } else if (server.pin === null) {
-    warnings.push(`server ${server.identity} has no pinned key: its tools cannot be called until a tls_fingerprint is recorded`);
+    warnings.push(
+      `server ${server.identity} has no pinned key: its tools cannot be called until a tls_fingerprint is recorded`,
+    );
   }
   return warnings;
 }

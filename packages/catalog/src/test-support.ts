@@ -15,10 +15,19 @@ export const LEDGER_DEFINITION: JsonObject = {
   input_schema: { type: "object", required: ["row"], properties: { row: { type: "integer", minimum: 0 } } },
   output_schema: { type: "object", properties: { amount: { type: "number" } } },
 };
-export const NOTE_DEFINITION: JsonObject = { description: "Posts a note.", input_schema: { type: "object", properties: { text: { type: "string" } } } };
+export const NOTE_DEFINITION: JsonObject = {
+  description: "Posts a note.",
+  input_schema: { type: "object", properties: { text: { type: "string" } } },
+};
 
 export function server(rest: JsonObject = {}): JsonObject {
-  return { display_name: "Ledger", url: "https://ledger.bank.example:8443/mcp", tls_fingerprint: PIN, transport: "streamable-http", ...rest };
+  return {
+    display_name: "Ledger",
+    url: "https://ledger.bank.example:8443/mcp",
+    tls_fingerprint: PIN,
+    transport: "streamable-http",
+    ...rest,
+  };
 }
 
 export function entry(toolName: string, rest: JsonObject = {}): JsonObject {
@@ -37,7 +46,11 @@ export function entry(toolName: string, rest: JsonObject = {}): JsonObject {
   };
 }
 
-export const LEDGER = entry("ledger.read", { approved_definition: LEDGER_DEFINITION, compliance_domain: "mnpi", sensitivity_level: "mnpi" });
+export const LEDGER = entry("ledger.read", {
+  approved_definition: LEDGER_DEFINITION,
+  compliance_domain: "mnpi",
+  sensitivity_level: "mnpi",
+});
 
 /** A catalog document with sections: one named server, `ledger`, unless `rest` says otherwise. */
 export function document(rest: JsonObject = {}): JsonObject {
@@ -62,11 +75,18 @@ function described(definition: JsonObject, rest: JsonObject): JsonObject {
 }
 
 export function resource(uri: string, rest: JsonObject = {}): JsonObject {
-  const definition = (rest.approved_definition ?? { name: "rows", description: "Rows of a ledger.", mime_type: "text/csv" }) as JsonObject;
+  const definition = (rest.approved_definition ?? {
+    name: "rows",
+    description: "Rows of a ledger.",
+    mime_type: "text/csv",
+  }) as JsonObject;
   return { ...(uri.includes("{") ? { uri_template: uri } : { uri }), ...described(definition, rest) };
 }
 
 export function prompt(name: string, rest: JsonObject = {}): JsonObject {
-  const definition = (rest.approved_definition ?? { description: "Summarises a ledger.", arguments: [{ name: "year", required: true }] }) as JsonObject;
+  const definition = (rest.approved_definition ?? {
+    description: "Summarises a ledger.",
+    arguments: [{ name: "year", required: true }],
+  }) as JsonObject;
   return { prompt_name: name, ...described(definition, rest) };
 }

@@ -22,7 +22,11 @@ export interface CatalogTool extends Approved {
 export function readTool(raw: JsonValue, index: number, options: CatalogOptions): CatalogTool {
   const entry = readEntry(raw, index);
   const what = `catalog entry ${entry.tool_name}`;
-  const approved = { description: entry.approved_definition.description, inputSchema: entry.approved_definition.input_schema, outputSchema: entry.approved_definition.output_schema ?? null };
+  const approved = {
+    description: entry.approved_definition.description,
+    inputSchema: entry.approved_definition.input_schema,
+    outputSchema: entry.approved_definition.output_schema ?? null,
+  };
   return {
     ...approved,
     ...classOf(entry, options.vocabulary, what),

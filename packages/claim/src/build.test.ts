@@ -7,7 +7,11 @@ import { keyIdOf, subjectOf } from "./key-names.ts";
 import { call, CATALOG, entriesOf, inputOf, jwk, POLICY, SESSION } from "./testing/session.ts";
 
 const entries = entriesOf(
-  call("get_record", "redact", { session_sensitivity_after: "hipaa_phi", effective_data_class: "hipaa_phi", detail: { policy_hash: POLICY, compliance_domain: "hipaa_phi" } }),
+  call("get_record", "redact", {
+    session_sensitivity_after: "hipaa_phi",
+    effective_data_class: "hipaa_phi",
+    detail: { policy_hash: POLICY, compliance_domain: "hipaa_phi" },
+  }),
   call("echo", "allow", { effective_data_class: "public" }),
 );
 const root = entries[0]?.entry_hash;
@@ -68,18 +72,31 @@ test("an optional part stands in the claim when there is one, and its member is 
   const claim = buildClaim({
     ...base,
     previousClaimHash: POLICY,
-    session: { ...base.session, edgesRepresent: "order of calls", crossBoundaryEvents: [{ from: "hipaa_phi", to: "public", at: 2 }] },
+    session: {
+      ...base.session,
+      edgesRepresent: "order of calls",
+      crossBoundaryEvents: [{ from: "hipaa_phi", to: "public", at: 2 }],
+    },
     catalog: { hash: CATALOG, driftDetected: true, exceptions: [{ tool_name: "echo" }] },
   });
   assert.equal(claim.gateway.prev_claim_hash, POLICY);
-  assert.deepEqual(claim.gateway.call_summary.call_graph_summary, { compliance_domains_touched: ["hipaa_phi"], cross_boundary_events: [{ from: "hipaa_phi", to: "public", at: 2 }], edges_represent: "order of calls" });
-  assert.deepEqual([claim.gateway.catalog.drift_detected, claim.gateway.catalog_exceptions], [true, [{ tool_name: "echo" }]]);
+  assert.deepEqual(claim.gateway.call_summary.call_graph_summary, {
+    compliance_domains_touched: ["hipaa_phi"],
+    cross_boundary_events: [{ from: "hipaa_phi", to: "public", at: 2 }],
+    edges_represent: "order of calls",
+  });
+  assert.deepEqual(
+    [claim.gateway.catalog.drift_detected, claim.gateway.catalog_exceptions],
+    [true, [{ tool_name: "echo" }]],
+  );
 });
 
 test("modes are written in the claim's words, and either profile can be issued", () => {
-  const modeOf = (mode: ClaimInput["policy"]["mode"]): string => buildClaim(inputOf(entries, { policy: { hash: POLICY, version: "1", mode } })).trace.policy.enforcement_mode;
+  const modeOf = (mode: ClaimInput["policy"]["mode"]): string =>
+    buildClaim(inputOf(entries, { policy: { hash: POLICY, version: "1", mode } })).trace.policy.enforcement_mode;
   assert.deepEqual([modeOf("enforcing"), modeOf("advisory"), modeOf("silent")], ["enforce", "advisory", "silent"]);
-  for (const eatProfile of EAT_PROFILES) assert.equal(buildClaim(inputOf(entries, { eatProfile })).trace.eat_profile, eatProfile);
+  for (const eatProfile of EAT_PROFILES)
+    assert.equal(buildClaim(inputOf(entries, { eatProfile })).trace.eat_profile, eatProfile);
 });
 
 test("a report is stale once its validity has passed, not before", () => {
@@ -106,7 +123,8 @@ test("parts that do not make a readable claim are refused before anything is sig
     { attestation: { ...base.attestation, reportData: new Uint8Array(63) } },
     { attestation: { ...base.attestation, firmware: "x".repeat(5000) } },
   ];
-  for (const change of refused) assert.throws(() => buildClaim({ ...base, ...change }), { code: "INTERNAL" }, JSON.stringify(change));
+  for (const change of refused)
+    assert.throws(() => buildClaim({ ...base, ...change }), { code: "INTERNAL" }, JSON.stringify(change));
 });
 
 test("key names follow from the key's first bytes", () => {

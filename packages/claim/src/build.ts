@@ -81,7 +81,11 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
     },
   };
   const parsed = claimSchema.safeParse({ ...claim, signature: "" });
-  if (!parsed.success) throw new CmcpError("INTERNAL", `a claim is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  if (!parsed.success)
+    throw new CmcpError(
+      "INTERNAL",
+      `a claim is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+    );
   const { signature: _, ...unsigned } = parsed.data;
   return unsigned;
 }

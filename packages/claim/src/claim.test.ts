@@ -9,11 +9,17 @@ const claim = signClaim(buildClaim(inputOf(entriesOf(call("echo", "allow")))), s
 const accepted = (value: unknown): boolean => claimSchema.safeParse(value).success;
 
 /** Every object of a claim, each rebuilt with `change` applied to it alone. */
-function objectsChanged(value: unknown, change: (object: Record<string, unknown>) => Record<string, unknown>[]): unknown[] {
-  if (Array.isArray(value)) return value.flatMap((item, index) => objectsChanged(item, change).map((changed) => value.with(index, changed)));
+function objectsChanged(
+  value: unknown,
+  change: (object: Record<string, unknown>) => Record<string, unknown>[],
+): unknown[] {
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => objectsChanged(item, change).map((changed) => value.with(index, changed)));
   if (typeof value !== "object" || value === null) return [];
   const object = value as Record<string, unknown>;
-  const below = Object.entries(object).flatMap(([key, member]) => objectsChanged(member, change).map((changed) => ({ ...object, [key]: changed })));
+  const below = Object.entries(object).flatMap(([key, member]) =>
+    objectsChanged(member, change).map((changed) => ({ ...object, [key]: changed })),
+  );
   return [...change(object), ...below];
 }
 
@@ -24,11 +30,14 @@ test("nothing may be added to a claim, at any depth", () => {
 });
 
 test("nothing a claim requires may be left out, and an absent optional is absent, not null", () => {
-  const without = objectsChanged(claim, (object) => Object.keys(object).map((key) => Object.fromEntries(Object.entries(object).filter(([name]) => name !== key))));
+  const without = objectsChanged(claim, (object) =>
+    Object.keys(object).map((key) => Object.fromEntries(Object.entries(object).filter(([name]) => name !== key))),
+  );
   assert.ok(without.length > 40);
   for (const value of without) assert.ok(!accepted(value), JSON.stringify(value));
   const optional = ["prev_claim_hash", "call_log_summary", "agent_identity", "attestation_evidence"] as const;
-  for (const member of optional) assert.ok(!accepted({ ...claim, gateway: { ...claim.gateway, [member]: null } }), member);
+  for (const member of optional)
+    assert.ok(!accepted({ ...claim, gateway: { ...claim.gateway, [member]: null } }), member);
 });
 
 test("the optional parts are read in their documented form", () => {
@@ -49,7 +58,12 @@ test("the optional parts are read in their documented form", () => {
     attestation_evidence: { raw_evidence: "AA", quote_signature: "AA", cert_chain: "PEM", ek_cert_chain: "PEM" },
   };
   assert.ok(accepted({ ...claim, gateway }));
-  assert.ok(!accepted({ ...claim, gateway: { ...gateway, agent_identity: { ...gateway.agent_identity, issuer: "https://example.org" } } }));
+  assert.ok(
+    !accepted({
+      ...claim,
+      gateway: { ...gateway, agent_identity: { ...gateway.agent_identity, issuer: "https://example.org" } },
+    }),
+  );
   assert.ok(!accepted({ ...claim, gateway: { ...gateway, attestation_evidence: { collateral: "AA" } } }));
 });
 

@@ -17,7 +17,10 @@ const count = z.int().nonnegative();
 const digest = z.string().regex(/^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96})$/);
 const sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
-const spiffe = z.string().max(2048).regex(/^spiffe:\/\/[^/\s]+\/\S+$/);
+const spiffe = z
+  .string()
+  .max(2048)
+  .regex(/^spiffe:\/\/[^/\s]+\/\S+$/);
 
 const transcriptEntry = z.strictObject({
   tool_name: text,
@@ -116,7 +119,12 @@ const gateway = z.strictObject({
 });
 
 /** The claim as it travels. Nothing may be added to it: an unknown member is refused. */
-export const claimSchema = z.strictObject({ cmcp_version: z.literal(CMCP_VERSION), trace, gateway, signature: z.string().max(128) });
+export const claimSchema = z.strictObject({
+  cmcp_version: z.literal(CMCP_VERSION),
+  trace,
+  gateway,
+  signature: z.string().max(128),
+});
 /** A signed claim about one session. */
 export type Claim = z.infer<typeof claimSchema>;
 /** A claim before it is signed. */

@@ -19,5 +19,9 @@ export function parseFirmwareText(text: string): (Surroundings & { readonly firm
   const match = PATTERN.exec(text);
   const [, firmware, isolation, channel] = match ?? [];
   if (firmware === undefined) return undefined;
-  return { firmware, isolation: isolation === "none" ? "none" : "network-namespace", channel: channel === "plain" ? "plain" : "sealed" };
+  return {
+    firmware,
+    isolation: isolation === "none" ? "none" : "network-namespace",
+    channel: channel === "plain" ? "plain" : "sealed",
+  };
 }

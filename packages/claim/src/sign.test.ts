@@ -42,7 +42,11 @@ test("no value in a claim can be changed without breaking its signature", () => 
 });
 
 test("the order of members does not matter to the signature or the hash", () => {
-  const reversed = JSON.parse(JSON.stringify(claim), (_, value: unknown) => (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).toReversed()) : value)) as typeof claim;
+  const reversed = JSON.parse(JSON.stringify(claim), (_, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toReversed())
+      : value,
+  ) as typeof claim;
   assert.notEqual(JSON.stringify(reversed), JSON.stringify(claim));
   assert.ok(isSignedBy(jwk, claimSigningInput(reversed), reversed.signature));
   assert.equal(claimHash(reversed), claimHash(claim));

@@ -36,14 +36,37 @@ import { buildClaim } from "./build.ts";
 import { CLAIM_META_KEY, claimSchema, CMCP_VERSION, EAT_PROFILES } from "./claim.ts";
 import { claimHash, signClaim } from "./sign.ts";
 import { isSignedBy } from "./testing/session.ts";
-import { buildTraceRecord, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL, signTraceRecord, traceRecordSchema } from "./trace-record.ts";
+import {
+  buildTraceRecord,
+  MODEL_NOT_ASSERTED,
+  NO_SELF_APPRAISAL,
+  signTraceRecord,
+  traceRecordSchema,
+} from "./trace-record.ts";
 
 const spec = await readFile(new URL("../SPEC.md", import.meta.url), "utf8");
-const blocks = new Map(Array.from(spec.matchAll(/^```json ([a-z-]+)\n([^]*?)\n```$/gm), ([, name = "", json = ""]): [string, JsonValue] => [name, parseJsonText(json)]));
+const blocks = new Map(
+  Array.from(spec.matchAll(/^```json ([a-z-]+)\n([^]*?)\n```$/gm), ([, name = "", json = ""]): [string, JsonValue] => [
+    name,
+    parseJsonText(json),
+  ]),
+);
 
-const key = z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), d: z.string(), x: z.string() }).parse(blocks.get("key"));
+const key = z
+  .strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), d: z.string(), x: z.string() })
+  .parse(blocks.get("key"));
 const derived = z
-  .strictObject({ thumbprint: z.string(), request: z.json(), response: z.json(), root: z.string(), tip: z.string(), report_data: z.string(), bundle_signature: z.string(), claim_hash: z.string(), build_digest: z.string() })
+  .strictObject({
+    thumbprint: z.string(),
+    request: z.json(),
+    response: z.json(),
+    root: z.string(),
+    tip: z.string(),
+    report_data: z.string(),
+    bundle_signature: z.string(),
+    claim_hash: z.string(),
+    build_digest: z.string(),
+  })
   .parse(blocks.get("derived"));
 const entries = z.array(auditEntrySchema).parse(blocks.get("entries"));
 const receipt = receiptSchema.parse(blocks.get("receipt"));
@@ -67,20 +90,42 @@ test("the example follows from what the page says, by hashing and signing alone"
     previous = hash;
   }
   assert.deepEqual([derived.root, derived.tip], [first.entry_hash, previous]);
-  assert.equal(call.request_payload_hash, `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.request))).toString("hex")}`);
-  assert.equal(call.response_payload_hash, `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.response))).toString("hex")}`);
-  assert.equal(derived.report_data, thumbprint.toString("hex") + sha256(Buffer.from(derived.root, "hex")).toString("hex"));
+  assert.equal(
+    call.request_payload_hash,
+    `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.request))).toString("hex")}`,
+  );
+  assert.equal(
+    call.response_payload_hash,
+    `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.response))).toString("hex")}`,
+  );
+  assert.equal(
+    derived.report_data,
+    thumbprint.toString("hex") + sha256(Buffer.from(derived.root, "hex")).toString("hex"),
+  );
   assert.equal(claim.trace.runtime.nonce, toBase64Url(Buffer.from(derived.report_data, "hex")));
   assert.ok(isSignedBy(key, sha256(canonicalText(entries)), derived.bundle_signature));
-  for (const { signature, ...body } of [claim, record]) assert.ok(isSignedBy(key, Buffer.from(canonicalText(body)), signature));
+  for (const { signature, ...body } of [claim, record])
+    assert.ok(isSignedBy(key, Buffer.from(canonicalText(body)), signature));
   const { signature: proof, ...said } = receipt;
-  const recordLeaf = sha256(`\0${canonicalText({ v: "cmcp-journal-v2", instance: derived.thumbprint, seq: 3, kind: "entry", body: { entry: call, receipt: "plain" } })}`);
+  const recordLeaf = sha256(
+    `\0${canonicalText({ v: "cmcp-journal-v2", instance: derived.thumbprint, seq: 3, kind: "entry", body: { entry: call, receipt: "plain" } })}`,
+  );
   assert.deepEqual([proof.index, proof.size, proof.path], [1, 2, [toBase64Url(recordLeaf)]]);
-  const head = sha256(Buffer.concat([Uint8Array.of(1), recordLeaf, sha256(`\0cmcp-receipt-v2|${canonicalText(said)}`)]));
-  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]), proof.value));
-  const { signature, ...leaf } = z.looseObject({ signature: z.strictObject({ index: z.literal(0), path: z.tuple([]), size: z.literal(1), value: z.string() }) }).parse(blocks.get("journal-record"));
+  const head = sha256(
+    Buffer.concat([Uint8Array.of(1), recordLeaf, sha256(`\0cmcp-receipt-v2|${canonicalText(said)}`)]),
+  );
+  assert.ok(
+    isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]), proof.value),
+  );
+  const { signature, ...leaf } = z
+    .looseObject({
+      signature: z.strictObject({ index: z.literal(0), path: z.tuple([]), size: z.literal(1), value: z.string() }),
+    })
+    .parse(blocks.get("journal-record"));
   const alone = sha256(`\0${canonicalText(leaf)}`);
-  assert.ok(isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 1), alone]), signature.value));
+  assert.ok(
+    isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 1), alone]), signature.value),
+  );
   assert.equal(derived.claim_hash, `sha256:${sha256(canonicalText(claim)).toString("hex")}`);
 });
 
@@ -95,21 +140,49 @@ test("the example is what this implementation makes of the same facts", () => {
     entries,
     policy: { hash: trace.policy.bundle_hash, version: trace.policy.version, mode: "enforcing" },
     catalog: { hash: gateway.catalog.hash, driftDetected: false, exceptions: [] },
-    attestation: { platform: "software-only", measurement: trace.runtime.measurement, reportData: Buffer.from(derived.report_data, "hex"), firmware: "software-only", generatedAt: Date.parse(gateway.attestation_generated_at), validitySeconds: 86_400 },
+    attestation: {
+      platform: "software-only",
+      measurement: trace.runtime.measurement,
+      reportData: Buffer.from(derived.report_data, "hex"),
+      firmware: "software-only",
+      generatedAt: Date.parse(gateway.attestation_generated_at),
+      validitySeconds: 86_400,
+    },
     surroundings: { isolation: "network-namespace", channel: "plain" },
     sequenceNumber: 1,
   });
   assert.deepEqual(signClaim(built, signWithKey), claim);
   assert.equal(claimHash(claim), derived.claim_hash);
-  assert.deepEqual(signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey), record);
-  const [recorded] = signTogether([{ record: unsignedRecord({ kind: "entry", body: { entry: call, receipt: "plain" } }, derived.thumbprint, 3), receipt: receiptOf(call, derived.thumbprint, "plain") }], signWithKey);
+  assert.deepEqual(
+    signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey),
+    record,
+  );
+  const [recorded] = signTogether(
+    [
+      {
+        record: unsignedRecord({ kind: "entry", body: { entry: call, receipt: "plain" } }, derived.thumbprint, 3),
+        receipt: receiptOf(call, derived.thumbprint, "plain"),
+      },
+    ],
+    signWithKey,
+  );
   assert.deepEqual(recorded?.receipt, receipt);
-  assert.ok([...bundleText(gateway.session_id, entries, signWithKey)].at(-1)?.includes(`"${derived.bundle_signature}"`));
+  assert.ok(
+    [...bundleText(gateway.session_id, entries, signWithKey)].at(-1)?.includes(`"${derived.bundle_signature}"`),
+  );
   assert.ok(rootDetailSchema.safeParse(first.detail).success);
-  const stored = decodeRecord(untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))));
+  const stored = decodeRecord(
+    untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))),
+  );
   assert.equal(stored.kind, "intent");
-  const made = signTogether([{ record: unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq), receipt: null }], signWithKey);
-  assert.deepEqual(made.map(({ record: bytes }) => decodeRecord(untrusted(bytes))), [stored]);
+  const made = signTogether(
+    [{ record: unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq), receipt: null }],
+    signWithKey,
+  );
+  assert.deepEqual(
+    made.map(({ record: bytes }) => decodeRecord(untrusted(bytes))),
+    [stored],
+  );
 });
 
 /** Names of all members a schema knows, at every depth. */
@@ -118,7 +191,12 @@ function members(schema: unknown): string[] {
   const walk = (value: unknown): string[] => {
     if (typeof value !== "object" || value === null) return [];
     const properties: unknown = (value as Record<string, unknown>)["properties"];
-    const own = typeof properties === "object" && properties !== null && !("type" in properties && typeof properties.type === "string") ? Object.keys(properties) : [];
+    const own =
+      typeof properties === "object" &&
+      properties !== null &&
+      !("type" in properties && typeof properties.type === "string")
+        ? Object.keys(properties)
+        : [];
     return [...own, ...Object.values(value).flatMap(walk)];
   };
   return walk(json);
@@ -126,13 +204,46 @@ function members(schema: unknown): string[] {
 
 test("the page names every member, word and bound of the formats", () => {
   const said = spec.slice(0, spec.indexOf("## 13."));
-  const words = new Set(Array.from(said.matchAll(/`([^`]+)`/g), ([, code = ""]) => code).flatMap((code) => [code, ...(code.match(/[A-Za-z_0-9]+/g) ?? [])]));
-  const named = [claimSchema, auditEntrySchema, auditBundleSchema, receiptSchema, incompleteSessionSchema, traceRecordSchema, resetStatementSchema, resetDetailSchema].flatMap(members);
+  const words = new Set(
+    Array.from(said.matchAll(/`([^`]+)`/g), ([, code = ""]) => code).flatMap((code) => [
+      code,
+      ...(code.match(/[A-Za-z_0-9]+/g) ?? []),
+    ]),
+  );
+  const named = [
+    claimSchema,
+    auditEntrySchema,
+    auditBundleSchema,
+    receiptSchema,
+    incompleteSessionSchema,
+    traceRecordSchema,
+    resetStatementSchema,
+    resetDetailSchema,
+  ].flatMap(members);
   assert.ok(named.length > 120);
-  const vocabulary = [...ENTRY_TYPES, ...DECISIONS, ...INSPECTION_RESULTS, ...EVIDENCE_CLASSES, ...EAT_PROFILES, CMCP_VERSION, RECEIPT_VERSION, JOURNAL_VERSION, TREE_VERSION, MODEL_NOT_ASSERTED, NO_SELF_APPRAISAL];
+  const vocabulary = [
+    ...ENTRY_TYPES,
+    ...DECISIONS,
+    ...INSPECTION_RESULTS,
+    ...EVIDENCE_CLASSES,
+    ...EAT_PROFILES,
+    CMCP_VERSION,
+    RECEIPT_VERSION,
+    JOURNAL_VERSION,
+    TREE_VERSION,
+    MODEL_NOT_ASSERTED,
+    NO_SELF_APPRAISAL,
+  ];
   assert.deepEqual([...new Set([...named, ...vocabulary].filter((name) => !words.has(name)))], []);
   for (const metaKey of [RECEIPT_META_KEY, CLAIM_META_KEY]) assert.ok(said.includes(`_meta["${metaKey}"]`));
-  for (const [name, value] of Object.entries({ MAX_ENTRY_TEXT, MAX_DETAIL_MEMBERS, MAX_BUNDLE_ENTRIES, MAX_RECEIPT_BYTES, MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER })) {
+  for (const [name, value] of Object.entries({
+    MAX_ENTRY_TEXT,
+    MAX_DETAIL_MEMBERS,
+    MAX_BUNDLE_ENTRIES,
+    MAX_RECEIPT_BYTES,
+    MAX_RECORD_BYTES,
+    MAX_SIGNED_TOGETHER,
+  })) {
     assert.match(said, new RegExp(`\\(\`${name}\`\\)[^|]*\\| ${value} \\|`));
   }
 });

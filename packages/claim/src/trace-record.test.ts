@@ -7,7 +7,8 @@ import { signClaim } from "./sign.ts";
 import { call, entriesOf, inputOf, isSignedBy, jwk, POLICY, signWithKey } from "./testing/session.ts";
 import { buildTraceRecord, signTraceRecord, traceRecordSchema, traceRecordSigningInput } from "./trace-record.ts";
 
-const claimUnder = (eatProfile: Claim["trace"]["eat_profile"]): Claim => signClaim(buildClaim(inputOf(entriesOf(call("echo", "allow"), call("env", "deny")), { eatProfile })), signWithKey);
+const claimUnder = (eatProfile: Claim["trace"]["eat_profile"]): Claim =>
+  signClaim(buildClaim(inputOf(entriesOf(call("echo", "allow"), call("env", "deny")), { eatProfile })), signWithKey);
 const claim = claimUnder("tag:agentrust-io.com,2026:trace-v0.2");
 const buildDigest = `sha256:${"d".repeat(64)}`;
 const record = signTraceRecord(buildTraceRecord(claim, { buildDigest }), signWithKey);
@@ -34,11 +35,15 @@ test("a record is signed over the canonical JSON of everything but its signature
   const { signature, ...body } = record;
   assert.equal(Buffer.from(traceRecordSigningInput(record)).toString(), canonicalText(body));
   assert.ok(isSignedBy(jwk, traceRecordSigningInput(record), signature));
-  for (const field of Object.keys(body)) assert.ok(!isSignedBy(jwk, traceRecordSigningInput({ ...record, [field]: "changed" }), signature), field);
+  for (const field of Object.keys(body))
+    assert.ok(!isSignedBy(jwk, traceRecordSigningInput({ ...record, [field]: "changed" }), signature), field);
 });
 
 test("a record is a v0.2 record, whichever profile its claim was issued under", () => {
-  assert.equal(buildTraceRecord(claimUnder("tag:agentrust.io,2026:trace-v0.1"), { buildDigest }).eat_profile, "tag:agentrust-io.com,2026:trace-v0.2");
+  assert.equal(
+    buildTraceRecord(claimUnder("tag:agentrust.io,2026:trace-v0.1"), { buildDigest }).eat_profile,
+    "tag:agentrust-io.com,2026:trace-v0.2",
+  );
   assert.ok(!traceRecordSchema.safeParse({ ...record, eat_profile: "tag:agentrust.io,2026:trace-v0.1" }).success);
 });
 
@@ -61,9 +66,11 @@ test("a record has exactly the documented members, in the documented form", () =
     { tool_transcript: claim.trace.tool_transcript },
     { runtime: { ...record.runtime, rim_uri: "https://example.org" } },
   ];
-  for (const change of refused) assert.ok(!traceRecordSchema.safeParse({ ...record, ...change }).success, JSON.stringify(change));
+  for (const change of refused)
+    assert.ok(!traceRecordSchema.safeParse({ ...record, ...change }).success, JSON.stringify(change));
 });
 
 test("a digest of another form makes no record", () => {
-  for (const digest of ["", "d".repeat(64), `sha384:${"d".repeat(64)}`]) assert.throws(() => buildTraceRecord(claim, { buildDigest: digest }), { code: "INTERNAL" });
+  for (const digest of ["", "d".repeat(64), `sha384:${"d".repeat(64)}`])
+    assert.throws(() => buildTraceRecord(claim, { buildDigest: digest }), { code: "INTERNAL" });
 });

@@ -61,7 +61,10 @@ export function buildTraceRecord(claim: Claim, { buildDigest }: { readonly build
     cnf: trace.cnf,
   });
   if (parsed.success) return parsed.data;
-  throw new CmcpError("INTERNAL", `a trace record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`);
+  throw new CmcpError(
+    "INTERNAL",
+    `a trace record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+  );
 }
 
 /** The bytes a Trust Record's signature is made over: the canonical JSON of everything but the signature. */

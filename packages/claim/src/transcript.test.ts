@@ -10,12 +10,28 @@ assert.ok(template !== undefined);
 
 const entry = fc
   .record({
-    entry_type: fc.constantFrom<AuditEntry["entry_type"]>("tool_call", "tool_call", "tool_call", "session_start", "session_end", "fault", "egress_denied"),
+    entry_type: fc.constantFrom<AuditEntry["entry_type"]>(
+      "tool_call",
+      "tool_call",
+      "tool_call",
+      "session_start",
+      "session_end",
+      "fault",
+      "egress_denied",
+    ),
     tool_name: fc.constantFrom(null, "a", "b", "Z", "ä"),
     policy_decision: fc.constantFrom(null, ...DECISIONS),
     effective_data_class: fc.constantFrom(null, "public", "pii"),
     session_sensitivity_after: fc.constantFrom(null, "public", "pii", "hipaa_phi"),
-    detail: fc.constantFrom<AuditEntry["detail"]>(null, {}, { compliance_domain: "pii" }, { compliance_domain: "mnpi" }, { compliance_domain: 3 }, { session_max_sensitivity: "mnpi" }, { session_max_sensitivity: 3 }),
+    detail: fc.constantFrom<AuditEntry["detail"]>(
+      null,
+      {},
+      { compliance_domain: "pii" },
+      { compliance_domain: "mnpi" },
+      { compliance_domain: 3 },
+      { session_max_sensitivity: "mnpi" },
+      { session_max_sensitivity: 3 },
+    ),
   })
   .map((fields): AuditEntry => ({ ...template, ...fields }));
 
@@ -30,21 +46,39 @@ test("the fold counts what a recount of the entries counts", () => {
     fc.property(fc.array(entry, { maxLength: 30 }), (entries) => {
       const facts = folded(entries);
       const calls = entries.filter((one) => one.entry_type === "tool_call");
-      const count = (...decisions: (string | null)[]): number => calls.filter((one) => decisions.includes(one.policy_decision)).length;
+      const count = (...decisions: (string | null)[]): number =>
+        calls.filter((one) => decisions.includes(one.policy_decision)).length;
       assert.equal(facts.total, calls.length);
       assert.equal(facts.allowed, count("allow"));
       assert.equal(facts.denied, count("deny", "advisory_deny"));
       assert.equal(facts.faulted, count("fault"));
-      assert.deepEqual(facts.toolsInvoked, ["Z", "a", "b", "ä"].filter((name) => calls.some((one) => one.tool_name === name)));
-      assert.deepEqual(facts.complianceDomains, ["mnpi", "pii"].filter((domain) => calls.some((one) => one.detail?.["compliance_domain"] === domain)));
-      const said = entries.map((one) => (typeof one.detail?.["session_max_sensitivity"] === "string" ? one.detail["session_max_sensitivity"] : one.session_sensitivity_after));
+      assert.deepEqual(
+        facts.toolsInvoked,
+        ["Z", "a", "b", "ä"].filter((name) => calls.some((one) => one.tool_name === name)),
+      );
+      assert.deepEqual(
+        facts.complianceDomains,
+        ["mnpi", "pii"].filter((domain) => calls.some((one) => one.detail?.["compliance_domain"] === domain)),
+      );
+      const said = entries.map((one) =>
+        typeof one.detail?.["session_max_sensitivity"] === "string"
+          ? one.detail["session_max_sensitivity"]
+          : one.session_sensitivity_after,
+      );
       assert.equal(facts.maxSensitivity, said.findLast((label) => label !== null) ?? "public");
       const named = calls.filter((one) => one.tool_name !== null);
-      assert.deepEqual(facts.transcript.map((one) => one.tool_name), named.map((one) => one.tool_name));
+      assert.deepEqual(
+        facts.transcript.map((one) => one.tool_name),
+        named.map((one) => one.tool_name),
+      );
       for (const [index, one] of named.entries()) {
         const { data_class: dataClass, decision } = facts.transcript[index] ?? {};
         assert.equal(dataClass, one.effective_data_class ?? "unknown");
-        assert.ok(decision === one.policy_decision || (decision === "deny" && ["step_up", "defer"].includes(one.policy_decision ?? "")) || (decision === "n/a" && one.policy_decision === null));
+        assert.ok(
+          decision === one.policy_decision ||
+            (decision === "deny" && ["step_up", "defer"].includes(one.policy_decision ?? "")) ||
+            (decision === "n/a" && one.policy_decision === null),
+        );
       }
     }),
     { numRuns: 300 },
@@ -52,15 +86,36 @@ test("the fold counts what a recount of the entries counts", () => {
 });
 
 test("a call that waits for a human was not let through", () => {
-  assert.deepEqual(DECISIONS.map(claimDecision), ["allow", "deny", "redact", "advisory_deny", "deny", "deny", "fault", "n/a"]);
+  assert.deepEqual(DECISIONS.map(claimDecision), [
+    "allow",
+    "deny",
+    "redact",
+    "advisory_deny",
+    "deny",
+    "deny",
+    "fault",
+    "n/a",
+  ]);
   assert.equal(claimDecision(null), "n/a");
 });
 
 test("a session without calls is public and empty", () => {
-  assert.deepEqual(folded([]), { transcript: [], total: 0, allowed: 0, denied: 0, faulted: 0, toolsInvoked: [], complianceDomains: [], maxSensitivity: "public" });
+  assert.deepEqual(folded([]), {
+    transcript: [],
+    total: 0,
+    allowed: 0,
+    denied: 0,
+    faulted: 0,
+    toolsInvoked: [],
+    complianceDomains: [],
+    maxSensitivity: "public",
+  });
 });
 
 test("a call of no known tool is counted, and stands in no list of names", () => {
   const facts = folded(entriesOf(call(null, "deny", { detail: { policy_hash: POLICY, compliance_domain: "pii" } })));
-  assert.deepEqual([facts.total, facts.denied, facts.transcript, facts.toolsInvoked, facts.complianceDomains], [1, 1, [], [], ["pii"]]);
+  assert.deepEqual(
+    [facts.total, facts.denied, facts.transcript, facts.toolsInvoked, facts.complianceDomains],
+    [1, 1, [], [], ["pii"]],
+  );
 });

@@ -43,7 +43,8 @@ export class CallFold {
 
   add(entry: AuditEntry): void {
     const highest = entry.detail?.["session_max_sensitivity"];
-    this.#maxSensitivity = typeof highest === "string" ? highest : (entry.session_sensitivity_after ?? this.#maxSensitivity);
+    this.#maxSensitivity =
+      typeof highest === "string" ? highest : (entry.session_sensitivity_after ?? this.#maxSensitivity);
     if (entry.entry_type !== "tool_call") return;
     this.#total += 1;
     // A redacted call is in the total alone, and so are step_up and defer: existing verifiers count exactly these.

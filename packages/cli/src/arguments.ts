@@ -11,7 +11,13 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
  */
 export function readArguments<T extends Options>(args: readonly string[], options: T, takes?: string) {
   const { values, positionals, tokens } = parsed(args, options);
-  if (positionals.length > (takes === undefined ? 0 : 1)) throw new CmcpError("USAGE", takes === undefined ? "all that the command takes is named by options, and something else was given" : `one ${takes} at a time`);
+  if (positionals.length > (takes === undefined ? 0 : 1))
+    throw new CmcpError(
+      "USAGE",
+      takes === undefined
+        ? "all that the command takes is named by options, and something else was given"
+        : `one ${takes} at a time`,
+    );
   const given = new Set<string>();
   for (const token of tokens) {
     if (token.kind !== "option" || token.value === undefined || options[token.name]?.multiple === true) continue;
@@ -25,7 +31,9 @@ function parsed<T extends Options>(args: readonly string[], options: T) {
   try {
     return parseArgs({ args: joined(args, options), options, allowPositionals: true, strict: true, tokens: true });
   } catch (thrown) {
-    throw new CmcpError("USAGE", thrown instanceof Error ? thrown.message : "the arguments were not understood", { cause: thrown });
+    throw new CmcpError("USAGE", thrown instanceof Error ? thrown.message : "the arguments were not understood", {
+      cause: thrown,
+    });
   }
 }
 

@@ -17,4 +17,12 @@ export interface Command {
 }
 
 /** Exit codes of all commands; which of them a command has is in its help. */
-export const EXIT = { ok: 0, internal: 1, rejected: 10, unsupported: 20, malformed: 30, undrained: 40, usage: 64 } as const;
+export const EXIT = {
+  ok: 0,
+  internal: 1,
+  rejected: 10,
+  unsupported: 20,
+  malformed: 30,
+  undrained: 40,
+  usage: 64,
+} as const;

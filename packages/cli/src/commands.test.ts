@@ -16,8 +16,10 @@ test("every command of the overview is found by its words, with what follows the
 });
 
 test("words that every object knows name nothing", () => {
-  for (const word of ["constructor", "toString", "__proto__", "hasOwnProperty", "", " ", "no-such"]) assert.deepEqual(commandOf([word]), { is: "nothing" }, word);
-  for (const word of ["constructor", "__proto__"]) assert.deepEqual(commandOf(["policy", word]), { is: "group", group: "policy", rest: [word] });
+  for (const word of ["constructor", "toString", "__proto__", "hasOwnProperty", "", " ", "no-such"])
+    assert.deepEqual(commandOf([word]), { is: "nothing" }, word);
+  for (const word of ["constructor", "__proto__"])
+    assert.deepEqual(commandOf(["policy", word]), { is: "group", group: "policy", rest: [word] });
 });
 
 test("the first word of several commands is their group, which lists them and no other", () => {
@@ -26,7 +28,10 @@ test("the first word of several commands is their group, which lists them and no
   for (const group of groups) {
     assert.deepEqual(commandOf([group, "--help"]), { is: "group", group, rest: ["--help"] });
     const text = groupOverview(group);
-    assert.deepEqual([...text.matchAll(LINE)].map(([, name]) => name), NAMES.filter((name) => name.startsWith(`${group} `)));
+    assert.deepEqual(
+      [...text.matchAll(LINE)].map(([, name]) => name),
+      NAMES.filter((name) => name.startsWith(`${group} `)),
+    );
     assert.match(text, new RegExp(`^Usage: cmcp ${group} COMMAND\n`));
   }
 });

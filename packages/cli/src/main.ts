@@ -15,7 +15,15 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
   try {
     return await run(args, terminal);
   } catch (thrown) {
-    return reportError(asCmcpError(thrown, "INTERNAL", `the command failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`), args.includes("--json"), terminal);
+    return reportError(
+      asCmcpError(
+        thrown,
+        "INTERNAL",
+        `the command failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      ),
+      args.includes("--json"),
+      terminal,
+    );
   }
 }
 
@@ -31,7 +39,8 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
     case "group": {
       const { group, rest } = named;
       const help = rest.some((word) => HELP.includes(word));
-      if (!help && rest.length > 0) throw new CmcpError("USAGE", `there is no such command of ${group}; cmcp ${group} --help lists them`);
+      if (!help && rest.length > 0)
+        throw new CmcpError("USAGE", `there is no such command of ${group}; cmcp ${group} --help lists them`);
       terminal.out.write(groupOverview(group));
       return help ? EXIT.ok : EXIT.usage;
     }

@@ -21,13 +21,26 @@ const file = (name: string): string => join(folder, name);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmcp-malformed-"));
   const receipt = canonicalBytes(receipts[0] ?? {});
-  for (const [name, bytes] of Object.entries({ claim: canonicalBytes(claim), bundle: canonicalBytes(bundle), receipt, cut: receipt.slice(0, -9), empty: new Uint8Array(), text: Buffer.from("{]") })) await writeFile(file(name), bytes);
+  for (const [name, bytes] of Object.entries({
+    claim: canonicalBytes(claim),
+    bundle: canonicalBytes(bundle),
+    receipt,
+    cut: receipt.slice(0, -9),
+    empty: new Uint8Array(),
+    text: Buffer.from("{]"),
+  }))
+    await writeFile(file(name), bytes);
 });
 after(() => rm(folder, { recursive: true }));
 
 async function cmcp(...args: string[]): Promise<{ code: number | string | null | undefined; out: string }> {
   return await new Promise((resolve) => {
-    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args, "--json"], { env: { PATH: process.env["PATH"] } }, (error, out) => resolve({ code: error === null ? 0 : error.code, out }));
+    execFile(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", CLI, ...args, "--json"],
+      { env: { PATH: process.env["PATH"] } },
+      (error, out) => resolve({ code: error === null ? 0 : error.code, out }),
+    );
   });
 }
 
@@ -36,14 +49,20 @@ test("a receipt or an evidence file that broke off is malformed, beside a record
   const alone = ["audit", "verify", file("bundle"), "--allow-software-only"];
   for (const command of [record, alone]) {
     assert.equal((await cmcp(...command, "--receipt", file("receipt"))).code, 0);
-    for (const name of ["empty", "cut"]) assert.equal((await cmcp(...command, "--receipt", file(name))).code, 30, `${command[0]} ${name}`);
+    for (const name of ["empty", "cut"])
+      assert.equal((await cmcp(...command, "--receipt", file(name))).code, 30, `${command[0]} ${name}`);
   }
   assert.equal((await cmcp(...record, "--evidence", file("empty"))).code, 30);
 });
 
 test("evidence that is none ends show and fetch with 30, and what a service answers with 10", async (t) => {
   for (const name of ["empty", "text", "claim"]) {
-    const commands = [["evidence", "show", file(name)], ["evidence", "show", file(name), "--as", "collateral"], ["evidence", "fetch", "--into", file(name)], ["evidence", "fetch", "--platform", "tdx", "--evidence", file(name), "--out", file("out")]];
+    const commands = [
+      ["evidence", "show", file(name)],
+      ["evidence", "show", file(name), "--as", "collateral"],
+      ["evidence", "fetch", "--into", file(name)],
+      ["evidence", "fetch", "--platform", "tdx", "--evidence", file(name), "--out", file("out")],
+    ];
     for (const command of commands) {
       const { code, out } = await cmcp(...command);
       assert.equal(code, 30, `${command.join(" ")}: ${out}`);
@@ -52,8 +71,31 @@ test("evidence that is none ends show and fetch with 30, and what a service answ
   }
   const machine = await Machine.make("Genoa");
   const report = Buffer.from(await signedReport("Genoa", await machine.key())).toString("base64");
-  await writeFile(file("evidence"), JSON.stringify({ format: "cmcp-evidence-v1", provider: "sev-snp", platform: "amd-sev-snp", report_data: Buffer.alloc(64).toString("base64"), generated_at: "2026-01-01T00:00:00Z", report, certificates: [] }));
+  await writeFile(
+    file("evidence"),
+    JSON.stringify({
+      format: "cmcp-evidence-v1",
+      provider: "sev-snp",
+      platform: "amd-sev-snp",
+      report_data: Buffer.alloc(64).toString("base64"),
+      generated_at: "2026-01-01T00:00:00Z",
+      report,
+      certificates: [],
+    }),
+  );
   const { service, asked } = await replay(t, () => ({ body: "no certificate" }));
-  const { code, out } = await cmcp("evidence", "fetch", "--into", file("evidence"), "--product", "Genoa", "--service", service);
-  assert.deepEqual([code, asked.length > 0, (JSON.parse(out) as { error: { code: string } }).error.code], [10, true, "EVIDENCE_MALFORMED"]);
+  const { code, out } = await cmcp(
+    "evidence",
+    "fetch",
+    "--into",
+    file("evidence"),
+    "--product",
+    "Genoa",
+    "--service",
+    service,
+  );
+  assert.deepEqual(
+    [code, asked.length > 0, (JSON.parse(out) as { error: { code: string } }).error.code],
+    [10, true, "EVIDENCE_MALFORMED"],
+  );
 });

@@ -14,7 +14,8 @@ export function readGivenEvidence<T>(read: () => T): T {
   try {
     return read();
   } catch (thrown) {
-    if (thrown instanceof CmcpError && NO_EVIDENCE.includes(thrown.code)) throw new MalformedInput(thrown.code, thrown.message, { cause: thrown });
+    if (thrown instanceof CmcpError && NO_EVIDENCE.includes(thrown.code))
+      throw new MalformedInput(thrown.code, thrown.message, { cause: thrown });
     throw thrown;
   }
 }

@@ -13,7 +13,10 @@ import { readAtMost, readFileOf, readSmallFile } from "./read-file.ts";
 const folder = await mkdtemp(join(tmpdir(), "cmcp-read-"));
 after(() => rm(folder, { recursive: true }));
 
-const refused = (why: RegExp) => (thrown: unknown): boolean => thrown instanceof CmcpError && thrown.code === "USAGE" && why.test(thrown.message);
+const refused =
+  (why: RegExp) =>
+  (thrown: unknown): boolean =>
+    thrown instanceof CmcpError && thrown.code === "USAGE" && why.test(thrown.message);
 
 test("a file is read whole up to its limit, and not beyond", async () => {
   const path = join(folder, "file");
@@ -24,7 +27,10 @@ test("a file is read whole up to its limit, and not beyond", async () => {
 
 test("what is large for its kind is refused", async () => {
   const path = join(folder, "large");
-  for (const [read, max] of [[readFileOf, 32], [readSmallFile, 4]] as const) {
+  for (const [read, max] of [
+    [readFileOf, 32],
+    [readSmallFile, 4],
+  ] as const) {
     await writeFile(path, "");
     await truncate(path, max * 1024 * 1024 + 1);
     await assert.rejects(read(path), refused(/is larger than/));
@@ -39,28 +45,64 @@ function noFiles(): readonly string[] {
 }
 
 test("a device, a pipe, a folder and no file are refused, without waiting", { timeout: 10_000 }, async () => {
-  for (const path of noFiles()) await assert.rejects(readFileOf(path), refused(/is not a regular file|does not exist/), path);
+  for (const path of noFiles())
+    await assert.rejects(readFileOf(path), refused(/is not a regular file|does not exist/), path);
 });
 
 /** Every option and argument that names a file to read, by command. */
 const TAKES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "validate-config": [["--config", "@"]],
   start: [["--config", "@"]],
-  verify: [["@"], ...["audit-bundle", "receipt", "held-claim", "evidence", "certs", "collateral", "earlier-evidence", "launch-document", "measurements"].map((option) => ["FILE", `--${option}`, "@"]), ["FILE", "--appraisal-policy", "@"], ["--audit-bundle", "@"]],
+  verify: [
+    ["@"],
+    ...[
+      "audit-bundle",
+      "receipt",
+      "held-claim",
+      "evidence",
+      "certs",
+      "collateral",
+      "earlier-evidence",
+      "launch-document",
+      "measurements",
+    ].map((option) => ["FILE", `--${option}`, "@"]),
+    ["FILE", "--appraisal-policy", "@"],
+    ["--audit-bundle", "@"],
+  ],
   "audit verify": [["@"], ["FILE", "--receipt", "@"]],
   "session reset": [["--url", "http://127.0.0.1:1", "--reason", "x", "--key", "@", "--receipt", "FILE"]],
   "policy sign": [["POLICIES", "--key", "@"]],
   "policy schema": [["POLICIES", "--catalog", "@"]],
   "policy lint": [["POLICIES", "--catalog", "@"]],
-  "policy test": [["POLICIES", "--catalog", "FILE", "--call", "@"], ["POLICIES", "--call", "CALL", "--catalog", "@"]],
+  "policy test": [
+    ["POLICIES", "--catalog", "FILE", "--call", "@"],
+    ["POLICIES", "--call", "CALL", "--catalog", "@"],
+  ],
   "catalog hash": [["@"]],
   "catalog scan": [["@"]],
-  "evidence verify": [["--platform", "tdx", "--evidence", "@"], ...["certs", "collateral", "event-log", "earlier", "measurements"].map((option) => ["--platform", "tdx", "--evidence", "FILE", `--${option}`, "@"])],
+  "evidence verify": [
+    ["--platform", "tdx", "--evidence", "@"],
+    ...["certs", "collateral", "event-log", "earlier", "measurements"].map((option) => [
+      "--platform",
+      "tdx",
+      "--evidence",
+      "FILE",
+      `--${option}`,
+      "@",
+    ]),
+  ],
   "evidence show": [["@"]],
-  "evidence fetch": [["--platform", "tdx", "--out", "OUT", "--evidence", "@"], ["--into", "@"]],
+  "evidence fetch": [
+    ["--platform", "tdx", "--out", "OUT", "--evidence", "@"],
+    ["--into", "@"],
+  ],
   "measure sev-snp": [["--vcpus", "1", "--vcpu-type", "EPYC-v4", "--ovmf", "@"]],
   "measure tdx": [["--ovmf", "@"]],
-  "measure tpm": [["--kernel", "@"], ["--uki", "@"], ["--launch-document", "@"]],
+  "measure tpm": [
+    ["--kernel", "@"],
+    ["--uki", "@"],
+    ["--launch-document", "@"],
+  ],
   "measure stdio": [["@"]],
   "measure id-block": [["--measurement", "00".repeat(48), "--idkey", "@"]],
 };
@@ -77,8 +119,18 @@ for (const [name, forms] of Object.entries(TAKES)) {
     const terminal = { out: new PassThrough().resume(), err: new PassThrough().resume(), colour: false };
     for (const form of forms) {
       for (const path of noFiles().slice(0, 2)) {
-        const args = form.map((word) => ({ "@": path, FILE: file, CALL: join(folder, "call"), POLICIES: policies, OUT: join(folder, "out") })[word] ?? word);
-        await assert.rejects(command.run(args, terminal), (thrown) => thrown instanceof CmcpError && /regular file|is not a file|missing or cannot be read/.test(thrown.message), args.join(" "));
+        const args = form.map(
+          (word) =>
+            ({ "@": path, FILE: file, CALL: join(folder, "call"), POLICIES: policies, OUT: join(folder, "out") })[
+              word
+            ] ?? word,
+        );
+        await assert.rejects(
+          command.run(args, terminal),
+          (thrown) =>
+            thrown instanceof CmcpError && /regular file|is not a file|missing or cannot be read/.test(thrown.message),
+          args.join(" "),
+        );
       }
     }
   });
@@ -89,6 +141,9 @@ test("no command reads a file in another way", async () => {
   for await (const path of glob("**/*.ts", { cwd: sources })) {
     // That one opens what is not there yet, to write it.
     if (/\.test\.ts$|testing\/|^create-file\.ts$/.test(path)) continue;
-    for (const [line] of (await readFile(join(sources, path), "utf8")).matchAll(/^import .* from "node:fs(?:\/promises)?";$/gm)) assert.doesNotMatch(line, /\b(?:readFile|readFileSync|open|openSync|createReadStream)\b/, path);
+    for (const [line] of (await readFile(join(sources, path), "utf8")).matchAll(
+      /^import .* from "node:fs(?:\/promises)?";$/gm,
+    ))
+      assert.doesNotMatch(line, /\b(?:readFile|readFileSync|open|openSync|createReadStream)\b/, path);
   }
 });

@@ -30,8 +30,14 @@ test("of a link it is the file that is replaced, and keeps its mode; the link st
   await chmod(file, 0o640);
   await symlink(file, link);
   await replaceFile(link, "new");
-  assert.deepEqual([await readFile(file, "utf8"), (await stat(file)).mode & 0o777, (await lstat(link)).isSymbolicLink()], ["new", 0o640, true]);
-  assert.deepEqual([(await readdir(folder)).toSorted(), await readdir(join(folder, "elsewhere"))], [["elsewhere", "link"], ["file"]]);
+  assert.deepEqual(
+    [await readFile(file, "utf8"), (await stat(file)).mode & 0o777, (await lstat(link)).isSymbolicLink()],
+    ["new", 0o640, true],
+  );
+  assert.deepEqual(
+    [(await readdir(folder)).toSorted(), await readdir(join(folder, "elsewhere"))],
+    [["elsewhere", "link"], ["file"]],
+  );
 });
 
 test("what cannot be written says why, and leaves everything as it was", async (t) => {
@@ -50,7 +56,11 @@ test("what cannot be written says why, and leaves everything as it was", async (
     "nowhere/file": /: the folder it is to be in does not exist$/,
     "file/below": /: what it is to be in is no folder$/,
   };
-  for (const [name, message] of Object.entries(refused)) await assert.rejects(replaceFile(join(folder, name), "text"), { code: "USAGE", message }, name);
+  for (const [name, message] of Object.entries(refused))
+    await assert.rejects(replaceFile(join(folder, name), "text"), { code: "USAGE", message }, name);
   assert.deepEqual((await readdir(folder)).toSorted(), ["circle", "file", "link", "pipe", "taken"]);
-  assert.deepEqual([(await lstat(join(folder, "pipe"))).isFIFO(), (await lstat(join(folder, "link"))).isSymbolicLink()], [true, true]);
+  assert.deepEqual(
+    [(await lstat(join(folder, "pipe"))).isFIFO(), (await lstat(join(folder, "link"))).isSymbolicLink()],
+    [true, true],
+  );
 });

@@ -24,7 +24,8 @@ async function targetOf(path: string): Promise<Target> {
   const led = await unlessAbsent(realpath(path));
   if (led === null) {
     // A link to nothing: what it names was not there to be replaced, and nobody said that it may be made.
-    if ((await unlessAbsent(lstat(path))) !== null) throw new CmcpError("USAGE", `cannot write ${path}: it is a link to nothing`);
+    if ((await unlessAbsent(lstat(path))) !== null)
+      throw new CmcpError("USAGE", `cannot write ${path}: it is a link to nothing`);
     return { path, mode: NEW_FILE_MODE };
   }
   const found = await stat(led);
@@ -43,7 +44,9 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
 }
 
 /** {@link replaceFile} for files that are of use only together: all are written beside their places before the first is moved. */
-export async function replaceFiles(files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[]): Promise<void> {
+export async function replaceFiles(
+  files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[],
+): Promise<void> {
   const written: { beside: string; place: string }[] = [];
   let at = "";
   try {

@@ -36,7 +36,11 @@ test("no more run than may, and principals take turns for what becomes free", as
   assert.deepEqual([first.started, many[0]?.started, few.started, admission.running], [true, false, false, 1]);
   await first.end();
   await many[0]?.end();
-  assert.deepEqual([many[1]?.started, few.started], [false, true], "one request of another principal is not behind all of the first");
+  assert.deepEqual(
+    [many[1]?.started, few.started],
+    [false, true],
+    "one request of another principal is not behind all of the first",
+  );
   await few.end();
   assert.equal(many[1]?.started, true);
 });
@@ -70,23 +74,29 @@ test("who goes away while waiting does not run and takes no place", async () => 
 
 test("whatever comes and fails, everything runs once and nothing stays counted", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ principal: fc.constantFrom("a", "b", "c"), fails: fc.boolean(), turns: fc.nat(3) }), { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (requests, maxRunning) => {
-      const admission = new Admission({ maxRunning, maxPerPrincipal: 1_000 });
-      let ran = 0;
-      let most = 0;
-      const all = requests.map(({ principal, fails, turns }) =>
-        admission.run(principal, forever, async () => {
-          ran += 1;
-          most = Math.max(most, admission.running);
-          for (let count = 0; count < turns; count += 1) await turn();
-          if (fails) throw new Error("failed");
-        }),
-      );
-      await Promise.allSettled(all);
-      assert.equal(ran, requests.length);
-      assert.ok(most <= maxRunning);
-      assert.equal(admission.running, 0);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.record({ principal: fc.constantFrom("a", "b", "c"), fails: fc.boolean(), turns: fc.nat(3) }), {
+        maxLength: 40,
+      }),
+      fc.integer({ min: 1, max: 4 }),
+      async (requests, maxRunning) => {
+        const admission = new Admission({ maxRunning, maxPerPrincipal: 1_000 });
+        let ran = 0;
+        let most = 0;
+        const all = requests.map(({ principal, fails, turns }) =>
+          admission.run(principal, forever, async () => {
+            ran += 1;
+            most = Math.max(most, admission.running);
+            for (let count = 0; count < turns; count += 1) await turn();
+            if (fails) throw new Error("failed");
+          }),
+        );
+        await Promise.allSettled(all);
+        assert.equal(ran, requests.length);
+        assert.ok(most <= maxRunning);
+        assert.equal(admission.running, 0);
+      },
+    ),
     { numRuns: 50 },
   );
 });
@@ -133,7 +143,11 @@ test("a request whose agent is asked takes no place of those that run, and waits
   const answer = asking.ask();
   const other = new Held(admission, "b");
   await turn();
-  assert.deepEqual([other.started, admission.running, admission.questions], [true, 1, 1], "another principal runs while the question is open");
+  assert.deepEqual(
+    [other.started, admission.running, admission.questions],
+    [true, 1, 1],
+    "another principal runs while the question is open",
+  );
   let goesOn = false;
   const answered = answer().then(() => (goesOn = true));
   await turn();
@@ -169,9 +183,15 @@ test("questions have bounds of their own, one for each principal and one for all
   const [one, two] = [new Asking(admission, "a"), new Asking(admission, "b")];
   await turn();
   const open = [one.ask(), one.ask()];
-  await assert.rejects(one.aside(async () => undefined), { code: "OVERLOADED" });
+  await assert.rejects(
+    one.aside(async () => undefined),
+    { code: "OVERLOADED" },
+  );
   open.push(two.ask());
-  await assert.rejects(two.aside(async () => undefined), { code: "OVERLOADED" });
+  await assert.rejects(
+    two.aside(async () => undefined),
+    { code: "OVERLOADED" },
+  );
   for (const answer of open) await answer();
   await two.ask()();
   await Promise.all([one.end(), two.end()]);
@@ -186,7 +206,9 @@ test("of all places of questions a principal has no more than stay free beside i
     await turn();
     const before = admission.questions;
     for (let more = true; more; ) {
-      const asked = asking.aside(() => new Promise<never>(() => undefined)).catch((error: { code?: string }) => error.code);
+      const asked = asking
+        .aside(() => new Promise<never>(() => undefined))
+        .catch((error: { code?: string }) => error.code);
       more = (await Promise.race([asked, turn()])) !== "OVERLOADED";
     }
     taken.push(admission.questions - before);
@@ -205,36 +227,55 @@ test("questions that outlive their requests are still their principal's", async 
   }
   const third = new Asking(admission, "a");
   await turn();
-  await assert.rejects(third.aside(async () => undefined), { code: "OVERLOADED" });
+  await assert.rejects(
+    third.aside(async () => undefined),
+    { code: "OVERLOADED" },
+  );
   for (const answer of answers) await answer();
   await third.ask()();
   await third.end();
-  await assert.rejects(third.aside(async () => undefined), { code: "REQUEST_CANCELLED" }, "none begins after its request");
+  await assert.rejects(
+    third.aside(async () => undefined),
+    { code: "REQUEST_CANCELLED" },
+    "none begins after its request",
+  );
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
 test("however questions overlap, fail and outlive their request, nothing stays counted", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ principal: fc.constantFrom("a", "b"), questions: fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean(), awaited: fc.boolean() }), { maxLength: 4 }) }), { maxLength: 12 }), fc.integer({ min: 1, max: 3 }), async (requests, maxRunning) => {
-      const admission = new Admission({ maxRunning });
-      const asides: Promise<unknown>[] = [];
-      const all = requests.map(({ principal, questions }) =>
-        admission.run(principal, forever, async (aside) => {
-          for (const { turns, fails, awaited } of questions) {
-            const asked = aside(async () => {
-              for (let count = 0; count < turns; count += 1) await turn();
-              if (fails) throw new Error("refused");
-            });
-            asides.push(asked);
-            asked.catch(() => undefined);
-            if (awaited) await asked.catch(() => undefined);
-          }
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          principal: fc.constantFrom("a", "b"),
+          questions: fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean(), awaited: fc.boolean() }), {
+            maxLength: 4,
+          }),
         }),
-      );
-      await Promise.allSettled(all);
-      await Promise.allSettled(asides);
-      assert.deepEqual([admission.running, admission.questions, admission.waiting], [0, 0, 0]);
-    }),
+        { maxLength: 12 },
+      ),
+      fc.integer({ min: 1, max: 3 }),
+      async (requests, maxRunning) => {
+        const admission = new Admission({ maxRunning });
+        const asides: Promise<unknown>[] = [];
+        const all = requests.map(({ principal, questions }) =>
+          admission.run(principal, forever, async (aside) => {
+            for (const { turns, fails, awaited } of questions) {
+              const asked = aside(async () => {
+                for (let count = 0; count < turns; count += 1) await turn();
+                if (fails) throw new Error("refused");
+              });
+              asides.push(asked);
+              asked.catch(() => undefined);
+              if (awaited) await asked.catch(() => undefined);
+            }
+          }),
+        );
+        await Promise.allSettled(all);
+        await Promise.allSettled(asides);
+        assert.deepEqual([admission.running, admission.questions, admission.waiting], [0, 0, 0]);
+      },
+    ),
     { numRuns: 100 },
   );
 });

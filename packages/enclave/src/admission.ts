@@ -16,7 +16,12 @@ export interface AdmissionLimits {
 }
 
 /** 256 requests run; a principal has 128 of its own, running or waiting. 128 questions are open, 32 of one principal at most. */
-export const DEFAULT_ADMISSION: AdmissionLimits = { maxRunning: 256, maxPerPrincipal: 128, maxQuestions: 128, maxQuestionsPerPrincipal: 32 };
+export const DEFAULT_ADMISSION: AdmissionLimits = {
+  maxRunning: 256,
+  maxPerPrincipal: 128,
+  maxQuestions: 128,
+  maxQuestionsPerPrincipal: 32,
+};
 
 /** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
 export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
@@ -77,12 +82,16 @@ export class Admission {
    */
   async run<T>(principalId: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
     const principal = this.#principals.get(principalId) ?? { count: 0, questions: 0, waiting: new Set() };
-    if (principal.count >= this.#limits.maxPerPrincipal) throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
+    if (principal.count >= this.#limits.maxPerPrincipal)
+      throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
     this.#principals.set(principalId, principal);
     principal.count += 1;
     try {
       await this.#enter(principal, signal);
-      const place = new RunningPlace(() => this.#enter(principal, signal), () => this.#leave());
+      const place = new RunningPlace(
+        () => this.#enter(principal, signal),
+        () => this.#leave(),
+      );
       const aside: Aside = async (answer) => {
         this.#question(principal, 1);
         try {
@@ -122,7 +131,11 @@ export class Admission {
   /** @throws CmcpError `OVERLOADED` for one question more than may be open */
   #question(principal: Principal, change: 1 | -1): void {
     const { maxQuestions, maxQuestionsPerPrincipal } = this.#limits;
-    if (change === 1 && principal.questions >= Math.min(maxQuestionsPerPrincipal, maxQuestions - this.#questions)) throw new CmcpError("OVERLOADED", `a principal may have ${maxQuestionsPerPrincipal} questions to answer, and fewer while many are open`);
+    if (change === 1 && principal.questions >= Math.min(maxQuestionsPerPrincipal, maxQuestions - this.#questions))
+      throw new CmcpError(
+        "OVERLOADED",
+        `a principal may have ${maxQuestionsPerPrincipal} questions to answer, and fewer while many are open`,
+      );
     this.#questions += change;
     principal.questions += change;
   }

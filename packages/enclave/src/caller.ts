@@ -1,4 +1,10 @@
-import { hostAssertedLabels, type Authenticated, type HostAsserted, type IdentitySource, type PeerIdentity } from "@cmcp/identity";
+import {
+  hostAssertedLabels,
+  type Authenticated,
+  type HostAsserted,
+  type IdentitySource,
+  type PeerIdentity,
+} from "@cmcp/identity";
 import type { RequestFacts } from "@cmcp/policy";
 
 /** Who is calling, as far as the gateway could establish; made anew for each request. */
@@ -12,7 +18,11 @@ export class Caller {
   /** Hex SHA-256 of the provisioned token it came with; `null` without one. For no record. */
   readonly tokenHash: string | null;
 
-  constructor(who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated, asserted: HostAsserted<PeerIdentity> | null, tokenHash: string | null = null) {
+  constructor(
+    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated,
+    asserted: HostAsserted<PeerIdentity> | null,
+    tokenHash: string | null = null,
+  ) {
     this.principalId = who.principalId;
     this.source = who.source;
     this.proven = who.source === "jwt" ? who : null;
@@ -34,7 +44,9 @@ export function principalFacts({ principalId, source, proven, asserted }: Caller
 
 /** Each projected claim as `name=value`, a set's members one by one. A name holds no `=`, so no value can pass for another claim. */
 function claimTexts({ claims }: Authenticated): readonly string[] {
-  return [...claims].flatMap(([name, value]) => (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`));
+  return [...claims].flatMap(([name, value]) =>
+    (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`),
+  );
 }
 
 /** What the record says of a caller beside its principal. */

@@ -24,12 +24,20 @@ const EVENTS = { "content-type": "text/event-stream" };
 interface Message {
   readonly id?: number;
   readonly method: string;
-  readonly params: { readonly notifications?: { readonly resourceSubscriptions?: readonly string[] }; readonly uri?: string };
+  readonly params: {
+    readonly notifications?: { readonly resourceSubscriptions?: readonly string[] };
+    readonly uri?: string;
+  };
 }
 
 /** A server that tells every other millisecond of every resource it was asked about, on the streams that are there. */
 class TellingServer {
-  readonly #server = createServer((request, response) => void text(request).then((body) => (request.method === "GET" ? this.#attend(response) : this.#answer(JSON.parse(body || "{}") as Message, response))));
+  readonly #server = createServer(
+    (request, response) =>
+      void text(request).then((body) =>
+        request.method === "GET" ? this.#attend(response) : this.#answer(JSON.parse(body || "{}") as Message, response),
+      ),
+  );
   readonly #era: Era;
   /** Of each stream, what tells on it. */
   readonly #streams = new Map<ServerResponse, () => void>();
@@ -73,12 +81,25 @@ class TellingServer {
       return void this.#tell(response, about, () => notifications?.resourceSubscriptions ?? [], { notifications });
     }
     if (method === "resources/subscribe" && params.uri !== undefined) this.#subscribed.add(params.uri);
-    const result = method === "initialize" ? { protocolVersion: "2025-11-25", capabilities: { resources: { subscribe: true } }, serverInfo: { name: "telling", version: "1" } } : {};
+    const result =
+      method === "initialize"
+        ? {
+            protocolVersion: "2025-11-25",
+            capabilities: { resources: { subscribe: true } },
+            serverInfo: { name: "telling", version: "1" },
+          }
+        : {};
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id, result }));
   }
 
-  async #tell(response: ServerResponse, about: object, uris: () => readonly string[], acknowledged?: object): Promise<void> {
-    const say = (method: string, params: object): boolean => response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method, params: { ...params, ...about } })}\n\n`);
+  async #tell(
+    response: ServerResponse,
+    about: object,
+    uris: () => readonly string[],
+    acknowledged?: object,
+  ): Promise<void> {
+    const say = (method: string, params: object): boolean =>
+      response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method, params: { ...params, ...about } })}\n\n`);
     response.writeHead(200, EVENTS).flushHeaders();
     await delay(SLOW_MS);
     if (response.destroyed) return;
@@ -89,21 +110,44 @@ class TellingServer {
 }
 
 for (const era of ["modern", "legacy"] as const) {
-  test(`while a session follows more and more at a ${era} server, there is no moment at which it could not be told, and it is told of all`, { timeout: 30_000 }, async (t) => {
+  test(`while a session follows more and more at a ${era} server, there is no moment at which it could not be told, and it is told of all`, {
+    timeout: 30_000,
+  }, async (t) => {
     const told = new TellingServer(era);
     const url = await told.listen(t);
     const stdio = { close: async () => undefined } as unknown as StdioServers;
-    const upstreams = new Upstreams(async (host, port) => connect(port, host), stdio, {} as unknown as Credentials, new BufferedBytes(), {});
+    const upstreams = new Upstreams(
+      async (host, port) => connect(port, host),
+      stdio,
+      {} as unknown as Credentials,
+      new BufferedBytes(),
+      {},
+    );
     t.after(() => upstreams.close());
     const heard = new Set<string>();
-    const core = { upstreams, listeners: { resourceUpdated: (_: string, uri: string) => void heard.add(uri) } } as unknown as Core;
+    const core = {
+      upstreams,
+      listeners: { resourceUpdated: (_: string, uri: string) => void heard.add(uri) },
+    } as unknown as Core;
     const subscriptions = new Subscriptions(() => core);
-    const server = { identity: url.href, transport: "streamable-http", url, pin: null, settings: { era, credential: null } } as unknown as CatalogServer;
+    const server = {
+      identity: url.href,
+      transport: "streamable-http",
+      url,
+      pin: null,
+      settings: { era, credential: null },
+    } as unknown as CatalogServer;
     const session = { id: "s", principalId: "alice" };
     const recorded = { session } as unknown as RecordedSession;
     const uris = Array.from({ length: 8 }, (_, n) => `a:${n}`);
     for (const uri of uris) {
-      await upstreams.subscribe(server, session, { method: "resources/subscribe", params: { uri } }, subscriptions.of(recorded, server), silentPeer(AbortSignal.timeout(10_000)));
+      await upstreams.subscribe(
+        server,
+        session,
+        { method: "resources/subscribe", params: { uri } },
+        subscriptions.of(recorded, server),
+        silentPeer(AbortSignal.timeout(10_000)),
+      );
       subscriptions.add(recorded, server, uri);
       // The first is waited for; from then on somebody can always be told.
       for (; !heard.has("a:0"); told.silent = 0) await delay(1);

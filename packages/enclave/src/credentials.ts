@@ -24,7 +24,10 @@ export class Credentials {
   /** @throws CmcpError `CREDENTIAL_NOT_PROVISIONED` before any was */
   value(name: string): string {
     const value = this.#byName.get(name);
-    if (value === undefined) throw new CmcpError("CREDENTIAL_NOT_PROVISIONED", `the credential ${name} was not provisioned`, { detail: { sent: 0 } });
+    if (value === undefined)
+      throw new CmcpError("CREDENTIAL_NOT_PROVISIONED", `the credential ${name} was not provisioned`, {
+        detail: { sent: 0 },
+      });
     return value;
   }
 }

@@ -12,13 +12,21 @@ const { catalog, tool } = lookupCatalog();
 const LOOKUP: Subject = { kind: "tool", tool };
 
 /** A monitor of a server whose every list is answered when the test says so. */
-function monitored(maxAgeMs = 300_000, now?: () => number): { monitor: DriftMonitor; asked: PromiseWithResolvers<JsonObject[]>[] } {
+function monitored(
+  maxAgeMs = 300_000,
+  now?: () => number,
+): { monitor: DriftMonitor; asked: PromiseWithResolvers<JsonObject[]>[] } {
   const asked: PromiseWithResolvers<JsonObject[]>[] = [];
-  const monitor = new DriftMonitor(catalog, () => {
-    const answer = Promise.withResolvers<JsonObject[]>();
-    asked.push(answer);
-    return answer.promise;
-  }, maxAgeMs, now);
+  const monitor = new DriftMonitor(
+    catalog,
+    () => {
+      const answer = Promise.withResolvers<JsonObject[]>();
+      asked.push(answer);
+      return answer.promise;
+    },
+    maxAgeMs,
+    now,
+  );
   return { monitor, asked };
 }
 
@@ -63,7 +71,10 @@ test("a list that fails is nobody's verdict: nothing was sent, and the next call
   const { monitor, asked } = monitored();
   const failing = monitor.of(LOOKUP);
   asked[0]?.reject(new CmcpError("UPSTREAM_TIMEOUT", "silent"));
-  await assert.rejects(failing, (thrown) => thrown instanceof CmcpError && thrown.code === "UPSTREAM_TIMEOUT" && thrown.detail["sent"] === 0);
+  await assert.rejects(
+    failing,
+    (thrown) => thrown instanceof CmcpError && thrown.code === "UPSTREAM_TIMEOUT" && thrown.detail["sent"] === 0,
+  );
   const next = monitor.of(LOOKUP);
   asked[1]?.resolve([]);
   assert.equal(await next, "withdrawn");

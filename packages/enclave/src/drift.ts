@@ -1,6 +1,14 @@
 import { performance } from "node:perf_hooks";
 import { asCmcpError, CmcpError, type JsonObject } from "@cmcp/boundary";
-import { findDrift, findPromptDrift, findResourceDrift, type Catalog, type CatalogServer, type CatalogTool, type Drift } from "@cmcp/catalog";
+import {
+  findDrift,
+  findPromptDrift,
+  findResourceDrift,
+  type Catalog,
+  type CatalogServer,
+  type CatalogTool,
+  type Drift,
+} from "@cmcp/catalog";
 import type { ListKind, TaskSupport } from "@cmcp/mcp";
 import { approvedOf, nameOf, type Subject } from "./call/subject.ts";
 import { taskSupportOf } from "./task-support.ts";
@@ -45,7 +53,12 @@ export class DriftMonitor {
   readonly #now: () => number;
 
   /** @param now monotonic milliseconds: the host does not set this clock */
-  constructor(catalog: Pick<Catalog, "tools" | "resources" | "prompts">, list: List, maxAgeMs: number, now = () => performance.now()) {
+  constructor(
+    catalog: Pick<Catalog, "tools" | "resources" | "prompts">,
+    list: List,
+    maxAgeMs: number,
+    now = () => performance.now(),
+  ) {
     this.#now = now;
     this.#catalog = catalog;
     this.#list = list;
@@ -60,7 +73,8 @@ export class DriftMonitor {
     const { server } = approvedOf(subject);
     const key = keyOf(server, subject.kind);
     const known = this.#listings.get(key);
-    const fresh = known !== undefined && known.at >= (this.#due.get(key) ?? known.at) && this.#now() - known.at < this.#maxAgeMs;
+    const fresh =
+      known !== undefined && known.at >= (this.#due.get(key) ?? known.at) && this.#now() - known.at < this.#maxAgeMs;
     const listing = fresh ? known : await this.#refresh(server, subject.kind);
     return listing.drift.get(nameOf(subject)) ?? null;
   }
@@ -81,7 +95,8 @@ export class DriftMonitor {
   /** An agent was shown the approved: before it is used, what the servers list is compared again, unless that was done a moment ago. */
   shown(kind: Kind): void {
     const now = this.#now();
-    for (const [key, { at }] of this.#listings) if (key.startsWith(`${kind} `) && now - at >= SETTLED_MS) this.#due.set(key, now);
+    for (const [key, { at }] of this.#listings)
+      if (key.startsWith(`${kind} `) && now - at >= SETTLED_MS) this.#due.set(key, now);
   }
 
   /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
@@ -120,7 +135,8 @@ export class DriftMonitor {
   }
 
   async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Compared> {
-    const of = <Item extends { readonly server: CatalogServer }>(items: Iterable<Item>): Item[] => [...items].filter((item) => item.server.identity === server.identity);
+    const of = <Item extends { readonly server: CatalogServer }>(items: Iterable<Item>): Item[] =>
+      [...items].filter((item) => item.server.identity === server.identity);
     const { tools, resources, prompts } = this.#catalog;
     switch (kind) {
       case "tool": {
@@ -128,12 +144,29 @@ export class DriftMonitor {
         return { drift: findDrift(of(tools.values()), listed), tasks: taskSupportOf(listed) };
       }
       case "prompt":
-        return { drift: findPromptDrift(of(prompts.values()), await this.#list(server, "prompts", signal)), tasks: NO_TASKS };
+        return {
+          drift: findPromptDrift(of(prompts.values()), await this.#list(server, "prompts", signal)),
+          tasks: NO_TASKS,
+        };
       case "resource": {
         const approved = of(resources.values());
         // A server that has no templates may not know the method.
-        const wanted = async (listed: ListKind, some: boolean): Promise<JsonObject[]> => (some ? await this.#list(server, listed, signal) : []);
-        return { drift: findResourceDrift(approved, await wanted("resources", approved.some(({ template }) => template === null)), await wanted("templates", approved.some(({ template }) => template !== null))), tasks: NO_TASKS };
+        const wanted = async (listed: ListKind, some: boolean): Promise<JsonObject[]> =>
+          some ? await this.#list(server, listed, signal) : [];
+        return {
+          drift: findResourceDrift(
+            approved,
+            await wanted(
+              "resources",
+              approved.some(({ template }) => template === null),
+            ),
+            await wanted(
+              "templates",
+              approved.some(({ template }) => template !== null),
+            ),
+          ),
+          tasks: NO_TASKS,
+        };
       }
     }
   }

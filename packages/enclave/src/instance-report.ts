@@ -1,5 +1,11 @@
 import { toBase64Url, type JsonObject } from "@cmcp/boundary";
-import { instanceReportData, writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/attestation";
+import {
+  instanceReportData,
+  writeEvidenceFile,
+  type Evidence,
+  type EvidenceJson,
+  type InstanceBinding,
+} from "@cmcp/attestation";
 import type { Core } from "./core.ts";
 
 /** What a report of this instance commits to, beside the policy. */
@@ -8,7 +14,13 @@ export type Reported = Pick<Core, "identity" | "key" | "catalog" | "config" | "l
 /** A platform report over what this instance answers for, with what its report_data was made of. */
 export interface InstanceReport {
   readonly binding: InstanceBinding;
-  readonly evidence: { readonly platform: string; readonly measurement: string; readonly firmware: string; readonly report_data: string; readonly generated_at: string };
+  readonly evidence: {
+    readonly platform: string;
+    readonly measurement: string;
+    readonly firmware: string;
+    readonly report_data: string;
+    readonly generated_at: string;
+  };
   /** The identity's signature over this instance's key; where the platform keeps an identity. */
   readonly identity_signature?: string;
   /** What the platform signed, as an evidence file; nothing for software-only, which signs nothing. */
@@ -21,7 +33,12 @@ export interface InstanceReport {
  * @param collect how to ask, on behalf of whom
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
  */
-export async function instanceReport(reported: Reported, policyHash: string, nonce: string, collect: (reportData: Uint8Array) => Promise<Evidence>): Promise<InstanceReport> {
+export async function instanceReport(
+  reported: Reported,
+  policyHash: string,
+  nonce: string,
+  collect: (reportData: Uint8Array) => Promise<Evidence>,
+): Promise<InstanceReport> {
   const { identity, key, catalog, config, launchDigest } = reported;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
@@ -36,8 +53,20 @@ export async function instanceReport(reported: Reported, policyHash: string, non
   const { platform, measurement, firmware, reportData, generatedAt, parts } = evidence;
   return {
     binding,
-    evidence: { platform, measurement, firmware, report_data: toBase64Url(reportData), generated_at: new Date(generatedAt).toISOString() },
+    evidence: {
+      platform,
+      measurement,
+      firmware,
+      report_data: toBase64Url(reportData),
+      generated_at: new Date(generatedAt).toISOString(),
+    },
     ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(key.thumbprint)) }),
-    ...(parts.provider === "software-only" ? {} : { evidence_file: writeEvidenceFile(evidence, { binding: { ...binding, keys: { ...binding.keys } } satisfies JsonObject }) }),
+    ...(parts.provider === "software-only"
+      ? {}
+      : {
+          evidence_file: writeEvidenceFile(evidence, {
+            binding: { ...binding, keys: { ...binding.keys } } satisfies JsonObject,
+          }),
+        }),
   };
 }

@@ -4,7 +4,12 @@ import type { ListenFilter } from "@cmcp/mcp";
 import { Listeners, MAX_LISTENERS } from "./listeners.ts";
 import type { RecordedSession } from "./record/recorded-session.ts";
 
-const everything: ListenFilter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
+const everything: ListenFilter = {
+  toolsListChanged: true,
+  promptsListChanged: true,
+  resourcesListChanged: true,
+  resourceSubscriptions: null,
+};
 
 function sessionOf(principalId: string, id = principalId): RecordedSession {
   return { session: { id, principalId, inUse: 0 } } as RecordedSession;
@@ -22,7 +27,8 @@ test("a principal has so many streams, all principals together too; each that le
   add("bob");
   first?.abort();
   add("alice");
-  for (let principal = 0; listeners.size < MAX_LISTENERS; principal += 1) for (let stream = 0; stream < 32 && listeners.size < MAX_LISTENERS; stream += 1) add(`p${principal}`);
+  for (let principal = 0; listeners.size < MAX_LISTENERS; principal += 1)
+    for (let stream = 0; stream < 32 && listeners.size < MAX_LISTENERS; stream += 1) add(`p${principal}`);
   assert.throws(() => add("carol"), { code: "OVERLOADED" });
 });
 
@@ -40,12 +46,24 @@ test("a session that is listened to is in use until its stream ends; one that en
 test("each stream hears what it asked for, of resources only its own session's", () => {
   const listeners = new Listeners();
   const heard: string[] = [];
-  const add = (name: string, filter: Partial<ListenFilter>, session = name): void => listeners.add({ recorded: sessionOf(name, session), filter: { ...everything, ...filter }, notify: (method) => void heard.push(`${name} ${method}`) }, new AbortController().signal);
+  const add = (name: string, filter: Partial<ListenFilter>, session = name): void =>
+    listeners.add(
+      {
+        recorded: sessionOf(name, session),
+        filter: { ...everything, ...filter },
+        notify: (method) => void heard.push(`${name} ${method}`),
+      },
+      new AbortController().signal,
+    );
   add("all", {});
   add("no-tools", { toolsListChanged: false });
   add("one-uri", { resourceSubscriptions: ["a:1"] });
   listeners.listChanged("tools");
   listeners.resourceUpdated("one-uri", "a:2");
   listeners.resourceUpdated("one-uri", "a:1");
-  assert.deepEqual(heard, ["all notifications/tools/list_changed", "one-uri notifications/tools/list_changed", "one-uri notifications/resources/updated"]);
+  assert.deepEqual(heard, [
+    "all notifications/tools/list_changed",
+    "one-uri notifications/tools/list_changed",
+    "one-uri notifications/resources/updated",
+  ]);
 });

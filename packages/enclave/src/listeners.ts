@@ -32,7 +32,8 @@ export class Listeners {
   add(listener: Listener, signal: AbortSignal): void {
     const { principalId } = listener.recorded.session;
     const own = [...this.#all].filter(({ recorded }) => recorded.session.principalId === principalId).length;
-    if (this.#all.size >= MAX_LISTENERS || own >= MAX_PER_PRINCIPAL) throw new CmcpError("OVERLOADED", `a principal may listen on ${MAX_PER_PRINCIPAL} streams at a time`);
+    if (this.#all.size >= MAX_LISTENERS || own >= MAX_PER_PRINCIPAL)
+      throw new CmcpError("OVERLOADED", `a principal may listen on ${MAX_PER_PRINCIPAL} streams at a time`);
     if (signal.aborted) return;
     this.#all.add(listener);
     // A session that is listened to is in use.
@@ -55,7 +56,11 @@ export class Listeners {
   /** Tells one session's streams that follow it of a resource that changed. */
   resourceUpdated(session: string, uri: string): void {
     for (const { recorded, filter, notify } of this.#all) {
-      if (recorded.session.id === session && (filter.resourceSubscriptions === null || filter.resourceSubscriptions.includes(uri))) notify("notifications/resources/updated", { uri });
+      if (
+        recorded.session.id === session &&
+        (filter.resourceSubscriptions === null || filter.resourceSubscriptions.includes(uri))
+      )
+        notify("notifications/resources/updated", { uri });
     }
   }
 }

@@ -10,7 +10,12 @@ import { MAX_FOLLOWED_STREAMS } from "./subscriptions.ts";
 export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: Core): JsonObject {
   const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
   return {
-    requests: { running: admission.running, waiting: admission.waiting, max_running: maxRunning, max_per_principal: maxPerPrincipal },
+    requests: {
+      running: admission.running,
+      waiting: admission.waiting,
+      max_running: maxRunning,
+      max_per_principal: maxPerPrincipal,
+    },
     questions: { open: admission.questions, max: maxQuestions },
     agent_streams: { open: listeners.size, max: MAX_LISTENERS },
     followed_resources: subscriptions.size,

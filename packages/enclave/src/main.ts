@@ -36,7 +36,9 @@ async function main(): Promise<void> {
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });
-  await listenAt(required("CMCP_ENCLAVE_LISTEN"), addon, (stream) => serveStream(stream, (exchange) => enclave.accept(exchange)));
+  await listenAt(required("CMCP_ENCLAVE_LISTEN"), addon, (stream) =>
+    serveStream(stream, (exchange) => enclave.accept(exchange)),
+  );
 }
 
 void main();

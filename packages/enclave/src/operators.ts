@@ -9,13 +9,18 @@ export class Operators {
 
   /** @param keys Ed25519 public keys, base64url of 32 bytes */
   constructor(keys: readonly string[]) {
-    this.#keys = new Map(keys.map((x) => [x, createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })]));
+    this.#keys = new Map(
+      keys.map((x) => [x, createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })]),
+    );
   }
 
   /** @throws CmcpError `OPERATOR_STATEMENT_INVALID` unless a measured key signed the statement */
   authenticate({ key, signature, statement }: SignedReset): void {
     const known = this.#keys.get(key);
-    if (known === undefined || !verify(null, resetSigningInput(statement), known, fromBase64Url(signature) ?? new Uint8Array())) {
+    if (
+      known === undefined ||
+      !verify(null, resetSigningInput(statement), known, fromBase64Url(signature) ?? new Uint8Array())
+    ) {
       throw new CmcpError("OPERATOR_STATEMENT_INVALID", "no operator of this gateway signed the statement");
     }
   }
@@ -23,7 +28,10 @@ export class Operators {
   /** @throws CmcpError `OPERATOR_STATEMENT_REPLAYED` unless the key has counted further than in any statement that took effect */
   assertNew({ key, statement }: SignedReset): void {
     if (statement.sequence <= (this.#lastSequence.get(key) ?? 0)) {
-      throw new CmcpError("OPERATOR_STATEMENT_REPLAYED", "a statement of this key with the same or a higher sequence has taken effect already");
+      throw new CmcpError(
+        "OPERATOR_STATEMENT_REPLAYED",
+        "a statement of this key with the same or a higher sequence has taken effect already",
+      );
     }
   }
 

@@ -15,20 +15,41 @@ const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const signingKey = publicKey.export({ format: "jwk" }).x ?? "";
 
 function filesOf(version: string): Record<string, string> {
-  const manifest = { version, authored_at: "2026-01-01T00:00:00Z", author_identity: "test@example.org", commit_sha: "0" };
-  const files = { "manifest.json": JSON.stringify(manifest), "rules.cedar": "permit (principal, action, resource);", "schema.cedarschema": "" };
+  const manifest = {
+    version,
+    authored_at: "2026-01-01T00:00:00Z",
+    author_identity: "test@example.org",
+    commit_sha: "0",
+  };
+  const files = {
+    "manifest.json": JSON.stringify(manifest),
+    "rules.cedar": "permit (principal, action, resource);",
+    "schema.cedarschema": "",
+  };
   const signature = signBundle(readBundle(files), (bytes) => sign(null, bytes, privateKey));
   return { ...files, "manifest.json": JSON.stringify({ ...manifest, signature }) };
 }
 
 const messageOf = (version: string) => untrusted<Uint8Array>(buildPolicyReload(filesOf(version)));
 const first = await compilePolicy(readBundle(filesOf("1.0")), { tools: new Map() }, { workerUrl });
-const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): Policies => new Policies(first, { signingKey, reloadable: true, workerUrl, ...terms });
+const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): Policies =>
+  new Policies(first, { signingKey, reloadable: true, workerUrl, ...terms });
 
 /** As much of an enclave as a reload touches while no session is open. */
 function core(attest: Core["attest"] = (reportData) => Promise.resolve(collectSoftware(reportData, Date.now()))): Core {
   const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const parts = { config, catalog: { hash: "sha256:00", tools: new Map() }, key: new SigningKey(), launchDigest: "sha256:00", journal: { assertWritable: () => undefined }, sessions: { openSessions: () => [] }, listeners: new Listeners(), freshness: { renew: () => undefined }, identity: null, attest };
+  const parts = {
+    config,
+    catalog: { hash: "sha256:00", tools: new Map() },
+    key: new SigningKey(),
+    launchDigest: "sha256:00",
+    journal: { assertWritable: () => undefined },
+    sessions: { openSessions: () => [] },
+    listeners: new Listeners(),
+    freshness: { renew: () => undefined },
+    identity: null,
+    attest,
+  };
   return parts as unknown as Core;
 }
 
@@ -60,7 +81,10 @@ test("the bundle in force, given again, is answered as it was and changes nothin
 test("of two reloads at one time the second is held to what the first put in force", async () => {
   const held = policies();
   const at = core();
-  const [higher, lower] = await Promise.allSettled([held.reload(at, messageOf("3.0")), held.reload(at, messageOf("2.0"))]);
+  const [higher, lower] = await Promise.allSettled([
+    held.reload(at, messageOf("3.0")),
+    held.reload(at, messageOf("2.0")),
+  ]);
   assert.deepEqual([higher.status, lower.status, held.current.bundle.version], ["fulfilled", "rejected", "3.0"]);
   await held.reload(at, messageOf("3.1"));
   assert.equal(held.current.bundle.version, "3.1", "a refused one does not stop those after it");
@@ -68,6 +92,12 @@ test("of two reloads at one time the second is held to what the first put in for
 
 test("without a report nothing is put in force", async () => {
   const held = policies();
-  await assert.rejects(held.reload(core(() => Promise.reject(new Error("no device"))), messageOf("2.0")), /no device/);
+  await assert.rejects(
+    held.reload(
+      core(() => Promise.reject(new Error("no device"))),
+      messageOf("2.0"),
+    ),
+    /no device/,
+  );
   assert.equal(held.current, first);
 });

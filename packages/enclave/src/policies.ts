@@ -1,6 +1,12 @@
 import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { parsePolicyReload } from "@cmcp/launch";
-import { compilePolicy, readBundle, requireHigherVersion, verifyBundleSignature, type CompiledPolicy } from "@cmcp/policy";
+import {
+  compilePolicy,
+  readBundle,
+  requireHigherVersion,
+  verifyBundleSignature,
+  type CompiledPolicy,
+} from "@cmcp/policy";
 import type { Core } from "./core.ts";
 import { instanceReport, type InstanceReport } from "./instance-report.ts";
 import { record, type Recorded } from "./record/recorder.ts";
@@ -44,11 +50,13 @@ export class Policies {
 
   async #replace(core: Core, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
     const { signingKey, reloadable, workerUrl } = this.#terms;
-    if (!reloadable || signingKey === null) throw new CmcpError("NOT_SUPPORTED", "the launch document allows no other policy bundle");
+    if (!reloadable || signingKey === null)
+      throw new CmcpError("NOT_SUPPORTED", "the launch document allows no other policy bundle");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
     verifyBundleSignature(bundle, signingKey);
     // The host gives it again where the answer was lost.
-    if (bundle.hash === this.#current.bundle.hash) return await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
+    if (bundle.hash === this.#current.bundle.hash)
+      return await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     core.journal.assertWritable();
     const next = await compilePolicy(bundle, core.catalog, { workerUrl });
@@ -78,7 +86,15 @@ export class Policies {
       if (recorded.started === null || recorded.ended) continue;
       // No call can be added to a session without room for this entry, so nothing there needs it.
       if (recorded.chain.room === 0) core.sessions.setAside(recorded);
-      else stored.push(record(core, recorded, { entry_type: "policy_load", policy_decision: "n/a", response_inspection_result: "n/a", detail }).stored);
+      else
+        stored.push(
+          record(core, recorded, {
+            entry_type: "policy_load",
+            policy_decision: "n/a",
+            response_inspection_result: "n/a",
+            detail,
+          }).stored,
+        );
     }
     // An entry the host is slow to take is retried by the journal; the chain has it already.
     await Promise.allSettled(stored);

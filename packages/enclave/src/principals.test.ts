@@ -45,14 +45,27 @@ function jwt(sub: string, claims: object = {}): string {
 const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 /** Principals at a time the test sets, `identity` absent for none that JWTs could be of. */
-async function principals(t: TestContext, identity: Record<string, unknown> = IDENTITY, provision: Partial<Provision> | null = {}): Promise<{ who: Principals; at: (ms: number) => void }> {
+async function principals(
+  t: TestContext,
+  identity: Record<string, unknown> = IDENTITY,
+  provision: Partial<Provision> | null = {},
+): Promise<{ who: Principals; at: (ms: number) => void }> {
   let wall = START;
   t.mock.method(Date, "now", () => wall);
   const clock = new Clock();
   const settings = identitySchema.parse(identity);
-  const authenticator = settings.jwt.length === 0 ? null : await JwtAuthenticator.of(settings.jwt, () => clock.now().getTime());
+  const authenticator =
+    settings.jwt.length === 0 ? null : await JwtAuthenticator.of(settings.jwt, () => clock.now().getTime());
   const who = new Principals(MEASURED, authenticator);
-  if (provision !== null) who.provision({ v: 1, tokens: [{ principal: "default", sha256: sha256("secret") }, { principal: "desk", sha256: sha256("a.b.c") }], ...provision });
+  if (provision !== null)
+    who.provision({
+      v: 1,
+      tokens: [
+        { principal: "default", sha256: sha256("secret") },
+        { principal: "desk", sha256: sha256("a.b.c") },
+      ],
+      ...provision,
+    });
   return {
     who,
     at: (ms) => {
@@ -65,28 +78,52 @@ const enter = (who: Principals, token: string): Promise<Caller> => who.authentic
 
 test("nobody is let in before tokens are provisioned, JWTs not either", async (t) => {
   const { who } = await principals(t, IDENTITY, null);
-  for (const header of [null, "Bearer secret", `Bearer ${jwt("anna")}`]) await assert.rejects(who.authenticate(header, null), { code: "NOT_PROVISIONED" });
+  for (const header of [null, "Bearer secret", `Bearer ${jwt("anna")}`])
+    await assert.rejects(who.authenticate(header, null), { code: "NOT_PROVISIONED" });
 });
 
 test("a provisioned token is found first, whatever it looks like; a JWT is one only where issuers are measured", async (t) => {
   const { who } = await principals(t);
-  for (const [token, id, source] of [["secret", "default", "bearer"], ["a.b.c", "desk", "bearer"], [jwt("anna"), "desk", "jwt"], [jwt("carl"), "staff:carl", "jwt"]] as const) {
+  for (const [token, id, source] of [
+    ["secret", "default", "bearer"],
+    ["a.b.c", "desk", "bearer"],
+    [jwt("anna"), "desk", "jwt"],
+    [jwt("carl"), "staff:carl", "jwt"],
+  ] as const) {
     const caller = await enter(who, token);
     assert.deepEqual([caller.principalId, caller.source], [id, source]);
   }
-  await assert.rejects(enter((await principals(t, {})).who, jwt("anna")), { code: "UNAUTHENTICATED", message: "the bearer token is missing or not known" });
+  await assert.rejects(enter((await principals(t, {})).who, jwt("anna")), {
+    code: "UNAUTHENTICATED",
+    message: "the bearer token is missing or not known",
+  });
 });
 
 test("a refusal says whether a token was sent at all", async (t) => {
   const { who } = await principals(t);
-  const reason = async (header: string | null): Promise<unknown> => await who.authenticate(header, null).then(() => assert.fail("let in"), (thrown: CmcpError) => [thrown.code, thrown.detail["reason"] === "missing"]);
-  for (const header of [null, "", "Basic secret", "secret", "Bearers secret"]) assert.deepEqual(await reason(header), ["UNAUTHENTICATED", true], String(header));
-  for (const header of ["Bearer", "Bearer ", "Bearer secret x", "bearer wrong", `Bearer ${"x".repeat(8193)}`, `Bearer ${jwt("anna").slice(0, -4)}AAAA`]) assert.deepEqual(await reason(header), ["UNAUTHENTICATED", false], header.slice(0, 20));
+  const reason = async (header: string | null): Promise<unknown> =>
+    await who.authenticate(header, null).then(
+      () => assert.fail("let in"),
+      (thrown: CmcpError) => [thrown.code, thrown.detail["reason"] === "missing"],
+    );
+  for (const header of [null, "", "Basic secret", "secret", "Bearers secret"])
+    assert.deepEqual(await reason(header), ["UNAUTHENTICATED", true], String(header));
+  for (const header of [
+    "Bearer",
+    "Bearer ",
+    "Bearer secret x",
+    "bearer wrong",
+    `Bearer ${"x".repeat(8193)}`,
+    `Bearer ${jwt("anna").slice(0, -4)}AAAA`,
+  ])
+    assert.deepEqual(await reason(header), ["UNAUTHENTICATED", false], header.slice(0, 20));
 });
 
 test("a token over the bound is none, even one that was provisioned", async (t) => {
   const [longest, over] = ["y".repeat(8192), "y".repeat(8193)];
-  const { who } = await principals(t, IDENTITY, { tokens: [longest, over].map((token) => ({ principal: "default", sha256: sha256(token) })) });
+  const { who } = await principals(t, IDENTITY, {
+    tokens: [longest, over].map((token) => ({ principal: "default", sha256: sha256(token) })),
+  });
   await enter(who, longest);
   await assert.rejects(enter(who, over), { code: "UNAUTHENTICATED" });
 });
@@ -130,15 +167,32 @@ test("a host that sets the clock back, or stops it, brings no expired token back
 });
 
 test("what let a caller in counts until it ends: a JWT with its time, whatever the host's clock says then, a token with the next provision message", async (t) => {
-  const { who, at } = await principals(t, IDENTITY, { tokens: [{ principal: "desk", sha256: sha256("secret") }, { principal: "desk", sha256: sha256("a.b.c") }], tokenless: true });
-  const [minute, kept, moved, nobody] = [await enter(who, jwt("anna")), await enter(who, "secret"), await enter(who, "a.b.c"), await who.authenticate(null, null)];
+  const { who, at } = await principals(t, IDENTITY, {
+    tokens: [
+      { principal: "desk", sha256: sha256("secret") },
+      { principal: "desk", sha256: sha256("a.b.c") },
+    ],
+    tokenless: true,
+  });
+  const [minute, kept, moved, nobody] = [
+    await enter(who, jwt("anna")),
+    await enter(who, "secret"),
+    await enter(who, "a.b.c"),
+    await who.authenticate(null, null),
+  ];
   const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.stillCounts(caller));
   at(START + 59_999);
   assert.deepEqual(counting(), [true, true, true, true]);
   at(START + 60_000);
   assert.deepEqual(counting(), [false, true, true, true]);
   at(START);
-  who.provision({ v: 1, tokens: [{ principal: "desk", sha256: sha256("secret") }, { principal: "default", sha256: sha256("a.b.c") }] });
+  who.provision({
+    v: 1,
+    tokens: [
+      { principal: "desk", sha256: sha256("secret") },
+      { principal: "default", sha256: sha256("a.b.c") },
+    ],
+  });
   assert.deepEqual(counting(), [false, true, false, false]);
   who.provision({ v: 1, tokens: [] });
   assert.deepEqual(counting(), [false, false, false, false]);
@@ -149,7 +203,8 @@ test("a clock that is set back before the start comes no further back than the p
   let authored = "2026-11-01T09:00:00Z";
   const clock = new TokenClock(new Clock(), () => ({ bundle: { manifest: { authored_at: authored } } }));
   assert.equal(clock.now(), Date.UTC(2026, 10, 1, 9));
-  for (authored of ["2026-10-01T00:00:00Z", "yesterday", ""]) assert.equal(clock.now(), Date.UTC(2026, 10, 1, 9), authored);
+  for (authored of ["2026-10-01T00:00:00Z", "yesterday", ""])
+    assert.equal(clock.now(), Date.UTC(2026, 10, 1, 9), authored);
   authored = "2026-11-20T01:00:00+01:00";
   assert.equal(clock.now(), Date.UTC(2026, 10, 20));
   t.mock.method(Date, "now", () => START);
@@ -159,10 +214,19 @@ test("a clock that is set back before the start comes no further back than the p
 test("rules and record see who it was, a claim's members one by one", async (t) => {
   const { who } = await principals(t);
   const caller = await enter(who, jwt("anna", { groups: ["a", "b=c"], level: 3, secret: "x" }));
-  assert.deepEqual(principalFacts(caller), { id: "desk", identitySource: "jwt", identityClaims: ["groups=a", "groups=b=c", "level=3"], identityIssuer: ISSUER, userIdentity: "anna" });
+  assert.deepEqual(principalFacts(caller), {
+    id: "desk",
+    identitySource: "jwt",
+    identityClaims: ["groups=a", "groups=b=c", "level=3"],
+    identityIssuer: ISSUER,
+    userIdentity: "anna",
+  });
   assert.deepEqual(callerDetail(caller), { identity_source: "jwt", identity_issuer: ISSUER, identity_subject: "anna" });
   const bearer = await enter(who, "secret");
-  assert.deepEqual([principalFacts(bearer), callerDetail(bearer)], [{ id: "default", identitySource: "bearer", identityClaims: [] }, { identity_source: "bearer" }]);
+  assert.deepEqual(
+    [principalFacts(bearer), callerDetail(bearer)],
+    [{ id: "default", identitySource: "bearer", identityClaims: [] }, { identity_source: "bearer" }],
+  );
 });
 
 test("the host's word stands beside what was proved and changes nothing of it", async (t) => {
@@ -172,7 +236,12 @@ test("the host's word stands beside what was proved and changes nothing of it", 
   for (const token of ["secret", jwt("anna")]) {
     const [without, beside] = [await enter(who, token), await who.authenticate(`Bearer ${token}`, word)];
     assert.deepEqual(principalFacts(beside), { ...principalFacts(without), hostAssertedIdentity: spiffeId });
-    assert.deepEqual(callerDetail(beside), { ...callerDetail(without), host_asserted_source: "host-asserted", host_asserted_spiffe_id: spiffeId, host_asserted_trust_domain: "bank.example" });
+    assert.deepEqual(callerDetail(beside), {
+      ...callerDetail(without),
+      host_asserted_source: "host-asserted",
+      host_asserted_spiffe_id: spiffeId,
+      host_asserted_trust_domain: "bank.example",
+    });
   }
   await assert.rejects(who.authenticate(null, word), { code: "UNAUTHENTICATED" });
 });

@@ -30,9 +30,14 @@ export class Principals {
    * @throws CmcpError `LISTEN_ADDRESS_REFUSED`, `PRINCIPAL_NOT_MEASURED`
    */
   assertAcceptable(message: Provision, development: boolean): void {
-    if (message.tokenless === true && !development) throw new CmcpError("LISTEN_ADDRESS_REFUSED", "without a bearer token the gateway serves in development only");
+    if (message.tokenless === true && !development)
+      throw new CmcpError("LISTEN_ADDRESS_REFUSED", "without a bearer token the gateway serves in development only");
     const named = message.tokenless === true ? [DEFAULT_PRINCIPAL] : message.tokens.map(({ principal }) => principal);
-    if (named.some((id) => !this.#workflows.has(id))) throw new CmcpError("PRINCIPAL_NOT_MEASURED", "the provision message names a principal that the launch document does not list");
+    if (named.some((id) => !this.#workflows.has(id)))
+      throw new CmcpError(
+        "PRINCIPAL_NOT_MEASURED",
+        "the provision message names a principal that the launch document does not list",
+      );
   }
 
   /** Takes an acceptable provision message in place of the one before. Until the first, every agent request is refused. */
@@ -64,8 +69,10 @@ export class Principals {
    * @throws CmcpError `NOT_PROVISIONED`; `UNAUTHENTICATED`, with the reason `missing` where no bearer token was sent
    */
   async authenticate(authorization: string | null, asserted: HostAsserted<PeerIdentity> | null): Promise<Caller> {
-    if (this.#byTokenHash === null) throw new CmcpError("NOT_PROVISIONED", "the gateway has not been given its tokens yet");
-    if (this.#tokenless && authorization === null) return new Caller({ principalId: DEFAULT_PRINCIPAL, source: "tokenless" }, asserted);
+    if (this.#byTokenHash === null)
+      throw new CmcpError("NOT_PROVISIONED", "the gateway has not been given its tokens yet");
+    if (this.#tokenless && authorization === null)
+      return new Caller({ principalId: DEFAULT_PRINCIPAL, source: "tokenless" }, asserted);
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token !== undefined && token.length <= MAX_TOKEN) {
       const tokenHash = hash("sha256", token, "hex");
@@ -74,6 +81,8 @@ export class Principals {
       if (this.#jwt !== null && looksLikeJwt(token)) return new Caller(await this.#jwt.authenticate(token), asserted);
     }
     const missing = !/^Bearer(?: |$)/i.test(authorization ?? "");
-    throw new CmcpError("UNAUTHENTICATED", "the bearer token is missing or not known", { detail: missing ? { reason: "missing" } : {} });
+    throw new CmcpError("UNAUTHENTICATED", "the bearer token is missing or not known", {
+      detail: missing ? { reason: "missing" } : {},
+    });
   }
 }

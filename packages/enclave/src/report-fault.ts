@@ -8,6 +8,10 @@ export function reportFault(thrown: unknown): void {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
   const kind = cause instanceof Error ? cause.name : typeof cause;
   const stack = cause instanceof Error ? (cause.stack ?? "") : "";
-  const positions = stack.split("\n").filter((line) => /^\s+at /.test(line)).slice(0, 6).map((line) => line.trim().slice(0, 160));
+  const positions = stack
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 6)
+    .map((line) => line.trim().slice(0, 160));
   process.stderr.write(`${JSON.stringify({ event: "fault", kind, positions })}\n`);
 }

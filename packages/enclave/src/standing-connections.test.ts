@@ -23,13 +23,18 @@ async function serve(t: TestContext): Promise<{ url: URL; streams: Map<string, S
       const id = String((opened += 1));
       streams.set(id, response);
       response.once("close", () => streams.delete(id));
-      response.writeHead(200, { "content-type": "text/event-stream" }).write(`event: endpoint\ndata: /messages?stream=${id}\n\n`);
+      response
+        .writeHead(200, { "content-type": "text/event-stream" })
+        .write(`event: endpoint\ndata: /messages?stream=${id}\n\n`);
       return;
     }
     response.writeHead(202).end();
     void text(request).then((body) => {
       const { id, method } = JSON.parse(body) as { id?: number; method: string };
-      const result = method === "initialize" ? { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "old", version: "1" } } : {};
+      const result =
+        method === "initialize"
+          ? { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "old", version: "1" } }
+          : {};
       const stream = new URL(request.url ?? "", "http://server").searchParams.get("stream") ?? "";
       if (id !== undefined) streams.get(stream)?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id, result })}\n\n`);
     });
@@ -43,7 +48,9 @@ async function serve(t: TestContext): Promise<{ url: URL; streams: Map<string, S
   return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/sse`), streams };
 }
 
-test("idle sessions of all http-sse servers together hold no more connections than leave the relay room for messages", { timeout: 60_000 }, async (t) => {
+test("idle sessions of all http-sse servers together hold no more connections than leave the relay room for messages", {
+  timeout: 60_000,
+}, async (t) => {
   const servers = [await serve(t), await serve(t)];
   const dial = async (host: string, port: number): Promise<ReturnType<typeof connect>> => connect(port, host);
   const stdio = { close: async () => undefined } as unknown as StdioServers;
@@ -52,8 +59,14 @@ test("idle sessions of all http-sse servers together hold no more connections th
   for (let session = 0; session < STANDING + 10; session += 1) {
     const { url } = servers[session % 2] ?? assert.fail();
     const server = { identity: url.href, transport: "http-sse", url, pin: null } as unknown as CatalogServer;
-    await upstreams.request(server, { id: `s${session}`, principalId: "alice" }, { method: "tools/call", params: { name: "tool", arguments: {} } }, silentPeer(AbortSignal.timeout(30_000)));
+    await upstreams.request(
+      server,
+      { id: `s${session}`, principalId: "alice" },
+      { method: "tools/call", params: { name: "tool", arguments: {} } },
+      silentPeer(AbortSignal.timeout(30_000)),
+    );
   }
   assert.equal(upstreams.load.streams, STANDING);
-  while (servers.reduce((sum, { streams }) => sum + streams.size, 0) > STANDING) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (servers.reduce((sum, { streams }) => sum + streams.size, 0) > STANDING)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 });

@@ -4,7 +4,12 @@ import { Caller } from "./caller.ts";
 import { StandingStreams } from "./standing-streams.ts";
 
 /** Streams whose callers count while they are in `counted`. */
-function start(): { streams: StandingStreams; counted: Set<Caller>; ended: string[]; open: (name: string) => { caller: Caller; left: AbortController } } {
+function start(): {
+  streams: StandingStreams;
+  counted: Set<Caller>;
+  ended: string[];
+  open: (name: string) => { caller: Caller; left: AbortController };
+} {
   const counted = new Set<Caller>();
   const ended: string[] = [];
   const streams = new StandingStreams((caller) => counted.has(caller));

@@ -5,9 +5,11 @@ import type { Core } from "./core.ts";
 import type { RecordedSession } from "./record/recorded-session.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-const serverOf = (identity: string, transport: CatalogServer["transport"] = "streamable-http"): CatalogServer => ({ identity, transport }) as CatalogServer;
+const serverOf = (identity: string, transport: CatalogServer["transport"] = "streamable-http"): CatalogServer =>
+  ({ identity, transport }) as CatalogServer;
 const server = serverOf("server");
-const sessionOf = (id: string, principalId = "alice"): RecordedSession => ({ session: { id, principalId } }) as RecordedSession;
+const sessionOf = (id: string, principalId = "alice"): RecordedSession =>
+  ({ session: { id, principalId } }) as RecordedSession;
 
 /** A stream to a server, as the server's side has it. */
 interface Stream {
@@ -19,16 +21,39 @@ interface Stream {
 }
 
 /** Follows nothing anywhere, and keeps what was asked of servers. */
-function start(way: "a stream each" | "one stream" = "a stream each"): { streams: Stream[]; subscriptions: Subscriptions; followed: (readonly string[])[]; left: string[]; said: ((uri: string) => void)[]; updated: string[] } {
+function start(way: "a stream each" | "one stream" = "a stream each"): {
+  streams: Stream[];
+  subscriptions: Subscriptions;
+  followed: (readonly string[])[];
+  left: string[];
+  said: ((uri: string) => void)[];
+  updated: string[];
+} {
   const streams: Stream[] = [];
-  const [followed, left, said, updated]: [(readonly string[])[], string[], ((uri: string) => void)[], string[]] = [[], [], [], []];
+  const [followed, left, said, updated]: [(readonly string[])[], string[], ((uri: string) => void)[], string[]] = [
+    [],
+    [],
+    [],
+    [],
+  ];
   const core = {
     upstreams: {
       tellsOnOneStream: () => way === "one stream",
-      follow: async (_: unknown, __: unknown, uris: () => readonly string[], notified: (method: string, params: { uri: string }) => void, signal: AbortSignal) => {
+      follow: async (
+        _: unknown,
+        __: unknown,
+        uris: () => readonly string[],
+        notified: (method: string, params: { uri: string }) => void,
+        signal: AbortSignal,
+      ) => {
         followed.push(uris());
         said.push((uri) => notified("notifications/resources/updated", { uri }));
-        const stream: Stream = { uris, signal, acknowledge: () => notified("notifications/subscriptions/acknowledged", { uri: "" }), refuse: () => undefined };
+        const stream: Stream = {
+          uris,
+          signal,
+          acknowledge: () => notified("notifications/subscriptions/acknowledged", { uri: "" }),
+          refuse: () => undefined,
+        };
         streams.push(stream);
         await new Promise<void>((resolve) => {
           stream.refuse = resolve;
@@ -56,11 +81,17 @@ test("a session follows so many resources, and no flood of one takes another's",
 test("a principal's sessions follow on so many streams of servers, and all together on so many, which leaves others room for calls", () => {
   const { subscriptions } = start();
   for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`s${n % 8}`), serverOf(`server ${n >> 3}`), "a:1");
-  assert.throws(() => subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1"), { code: "OVERLOADED", message: /a principal's sessions may follow resources on 32 streams/ });
+  assert.throws(() => subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1"), {
+    code: "OVERLOADED",
+    message: /a principal's sessions may follow resources on 32 streams/,
+  });
   subscriptions.add(sessionOf("s0"), serverOf("server 0"), "a:2");
   subscriptions.add(sessionOf("s0"), serverOf("a child", "stdio"), "a:1");
   for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`t${n}`, "bob"), serverOf("old", "http-sse"), "a:1");
-  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), { code: "OVERLOADED", message: /on 64 streams/ });
+  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), {
+    code: "OVERLOADED",
+    message: /on 64 streams/,
+  });
   assert.equal(subscriptions.streams, 64);
   subscriptions.remove(sessionOf("s7"), serverOf("server 3"), "a:1");
   subscriptions.forget("t0");
@@ -112,7 +143,8 @@ test("a server is heard on what it was asked about and nothing else", () => {
   assert.deepEqual(updated, ["a:1"]);
 });
 
-const open = (streams: readonly Stream[]): number[] => streams.flatMap(({ signal }, index) => (signal.aborted ? [] : [index]));
+const open = (streams: readonly Stream[]): number[] =>
+  streams.flatMap(({ signal }, index) => (signal.aborted ? [] : [index]));
 
 test("a server on HTTP tells on the stream before until it tells on the one that has taken its place", () => {
   const { subscriptions, streams, said, updated } = start();

@@ -40,7 +40,9 @@ export class Subscriptions {
 
   /** Resources followed by all sessions together. */
   get size(): number {
-    return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).reduce((sum, { uris }) => sum + uris.size, 0);
+    return [...this.#sessions.values()]
+      .flatMap((servers) => [...servers.values()])
+      .reduce((sum, { uris }) => sum + uris.size, 0);
   }
 
   /** Streams to servers on the network: each is a connection of the host's relay while something is followed on it. */
@@ -83,11 +85,17 @@ export class Subscriptions {
   #reasons({ session }: RecordedSession, server: CatalogServer, uri: string): Reasons {
     const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
     const open = servers.get(server.identity);
-    const followed = open ?? { server, principalId: session.principalId, uris: new Map<string, Reasons>(), streams: [] };
+    const followed = open ?? {
+      server,
+      principalId: session.principalId,
+      uris: new Map<string, Reasons>(),
+      streams: [],
+    };
     const known = followed.uris.get(uri);
     if (known !== undefined) return known;
     if (open === undefined) this.#requireRoom(server, session.principalId);
-    if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED) throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
+    if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED)
+      throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
     const reasons: Reasons = { subscribed: false, streams: new Set() };
     followed.uris.set(uri, reasons);
     servers.set(server.identity, followed);
@@ -100,14 +108,20 @@ export class Subscriptions {
   #requireRoom(server: CatalogServer, principalId: string): void {
     if (server.transport === "stdio") return;
     const open = this.#networked();
-    if (open.length >= MAX_FOLLOWED_STREAMS) throw new CmcpError("OVERLOADED", `servers tell of resources on ${MAX_FOLLOWED_STREAMS} streams at a time`);
+    if (open.length >= MAX_FOLLOWED_STREAMS)
+      throw new CmcpError("OVERLOADED", `servers tell of resources on ${MAX_FOLLOWED_STREAMS} streams at a time`);
     if (open.filter((stream) => stream.principalId === principalId).length >= MAX_STREAMS_PER_PRINCIPAL) {
-      throw new CmcpError("OVERLOADED", `a principal's sessions may follow resources on ${MAX_STREAMS_PER_PRINCIPAL} streams of servers at a time`);
+      throw new CmcpError(
+        "OVERLOADED",
+        `a principal's sessions may follow resources on ${MAX_STREAMS_PER_PRINCIPAL} streams of servers at a time`,
+      );
     }
   }
 
   #networked(): Followed[] {
-    return [...this.#sessions.values()].flatMap((servers) => [...servers.values()]).filter(({ server }) => server.transport !== "stdio");
+    return [...this.#sessions.values()]
+      .flatMap((servers) => [...servers.values()])
+      .filter(({ server }) => server.transport !== "stdio");
   }
 
   /** Takes a reason back; without any the resource is followed no more. */
@@ -144,7 +158,8 @@ export class Subscriptions {
         (method, params) => {
           if (method === SUBSCRIPTION_ACKNOWLEDGED && streams[1] === stream) end(streams.splice(0, 1));
           // A server may only speak of what it was asked about.
-          if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri)) listeners.resourceUpdated(session.id, params.uri);
+          if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri))
+            listeners.resourceUpdated(session.id, params.uri);
         },
         stream.signal,
       )

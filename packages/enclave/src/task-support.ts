@@ -13,13 +13,18 @@ export function taskSupportOf(listed: readonly JsonObject[]): ReadonlyMap<string
   return new Map(
     listed.flatMap(({ name, execution }) => {
       const support = isJsonObject(execution) ? execution.taskSupport : undefined;
-      return typeof name === "string" && (support === "optional" || support === "required") ? [[name, support] as const] : [];
+      return typeof name === "string" && (support === "optional" || support === "required")
+        ? [[name, support] as const]
+        : [];
     }),
   );
 }
 
 /** The same for tools that agents are shown. A server that was never asked is asked now; one that is slow is not waited for, and never twice. */
-export async function offeredAsTasks(core: Core, shown: readonly JsonObject[]): Promise<ReadonlyMap<string, TaskSupport>> {
+export async function offeredAsTasks(
+  core: Core,
+  shown: readonly JsonObject[],
+): Promise<ReadonlyMap<string, TaskSupport>> {
   const tools = shown.flatMap(({ name }) => (typeof name === "string" ? core.catalog.tools.get(name) : null) ?? []);
   const servers = new Map(tools.map(({ server }) => [server.identity, server]));
   const late = Promise.withResolvers<void>();

@@ -30,8 +30,12 @@ test("a server over a channel, which is of the legacy era, is not told that it c
       const message = JSON.parse(body) as Message;
       said.push(message);
       response.writeHead(202).end();
-      const result = message.method === "initialize" ? { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "s", version: "1" } } : {};
-      if (message.id !== undefined) stream?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result })}\n\n`);
+      const result =
+        message.method === "initialize"
+          ? { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "s", version: "1" } }
+          : {};
+      if (message.id !== undefined)
+        stream?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result })}\n\n`);
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -48,10 +52,26 @@ test("a server over a channel, which is of the legacy era, is not told that it c
     server.closeAllConnections();
     server.close();
   });
-  const target = { identity: "s", transport: "http-sse", url: new URL(`http://127.0.0.1:${port}/sse`), pin: null } as unknown as CatalogServer;
+  const target = {
+    identity: "s",
+    transport: "http-sse",
+    url: new URL(`http://127.0.0.1:${port}/sse`),
+    pin: null,
+  } as unknown as CatalogServer;
   const agent: Peer = { ...silentPeer(new AbortController().signal), capabilities: { elicitation: {} } };
-  for (const [id, input] of [["asked at once", "ask"], ["asked by the answer", "retry"]] as const) {
-    await upstreams.request(target, { id, principalId: "alice" }, { method: "tools/call", params: { name: "tool", arguments: {} } }, { ...agent, input });
+  for (const [id, input] of [
+    ["asked at once", "ask"],
+    ["asked by the answer", "retry"],
+  ] as const) {
+    await upstreams.request(
+      target,
+      { id, principalId: "alice" },
+      { method: "tools/call", params: { name: "tool", arguments: {} } },
+      { ...agent, input },
+    );
   }
-  assert.deepEqual(said.filter(({ method }) => method === "initialize").map(({ params }) => params?.capabilities), [{ elicitation: {} }, {}]);
+  assert.deepEqual(
+    said.filter(({ method }) => method === "initialize").map(({ params }) => params?.capabilities),
+    [{ elicitation: {} }, {}],
+  );
 });

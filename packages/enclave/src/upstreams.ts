@@ -1,7 +1,22 @@
 import type { Duplex } from "node:stream";
 import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
-import { ChannelClient, StandingPlaces, UpstreamClient, httpSse, legacyPeer, type Upstream, type ListKind, type Notified, type Peer, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamOptions, type UpstreamRequest } from "@cmcp/mcp";
+import {
+  ChannelClient,
+  StandingPlaces,
+  UpstreamClient,
+  httpSse,
+  legacyPeer,
+  type Upstream,
+  type ListKind,
+  type Notified,
+  type Peer,
+  type UpstreamAnswer,
+  type UpstreamLimits,
+  type UpstreamLoad,
+  type UpstreamOptions,
+  type UpstreamRequest,
+} from "@cmcp/mcp";
 import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
@@ -42,7 +57,13 @@ export class Upstreams {
   readonly #credentials: Credentials;
   readonly #buffered: BufferedBytes;
 
-  constructor(dial: Dial, stdio: StdioServers, credentials: Credentials, buffered: BufferedBytes, limits: Partial<UpstreamLimits>) {
+  constructor(
+    dial: Dial,
+    stdio: StdioServers,
+    credentials: Credentials,
+    buffered: BufferedBytes,
+    limits: Partial<UpstreamLimits>,
+  ) {
     this.#credentials = credentials;
     this.#buffered = buffered;
     this.#dial = dial;
@@ -58,9 +79,18 @@ export class Upstreams {
   }
 
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
-  async request(server: CatalogServer, session: OnBehalfOf, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
+  async request(
+    server: CatalogServer,
+    session: OnBehalfOf,
+    request: UpstreamRequest,
+    peer: Peer,
+  ): Promise<UpstreamAnswer> {
     // Channels are of the legacy era alone; over HTTP the client knows which era it meets.
-    return await this.#client(server).request(keyOf(server, session), request, server.transport === "streamable-http" ? peer : legacyPeer(peer));
+    return await this.#client(server).request(
+      keyOf(server, session),
+      request,
+      server.transport === "streamable-http" ? peer : legacyPeer(peer),
+    );
   }
 
   /** What a server lists now, read in a session of the gateway's own. */
@@ -70,14 +100,25 @@ export class Upstreams {
 
   /** Hears from a server that one of its lists changed, until the client is closed. Never throws. */
   async watch(server: CatalogServer, notified: Notified): Promise<void> {
-    await this.#client(server).listen(keyOf(server, null), { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] }, notified, this.#closing.signal);
+    await this.#client(server).listen(
+      keyOf(server, null),
+      { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] },
+      notified,
+      this.#closing.signal,
+    );
   }
 
   /**
    * Asks a server to tell one session of a resource, beside those it {@link follow}s there already.
    * @throws CmcpError the server's refusal as `UPSTREAM_CALL_REFUSED`; as {@link request}
    */
-  async subscribe(server: CatalogServer, session: OnBehalfOf, request: UpstreamRequest, followed: readonly string[], peer: Peer): Promise<void> {
+  async subscribe(
+    server: CatalogServer,
+    session: OnBehalfOf,
+    request: UpstreamRequest,
+    followed: readonly string[],
+    peer: Peer,
+  ): Promise<void> {
     const client = this.#client(server);
     if (client instanceof UpstreamClient) await client.subscribe(keyOf(server, session), request, followed, peer);
     else await client.request(keyOf(server, session), request, peer);
@@ -90,10 +131,28 @@ export class Upstreams {
   }
 
   /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(server: CatalogServer, session: OnBehalfOf, uris: () => readonly string[], notified: Notified, signal: AbortSignal): Promise<void> {
+  async follow(
+    server: CatalogServer,
+    session: OnBehalfOf,
+    uris: () => readonly string[],
+    notified: Notified,
+    signal: AbortSignal,
+  ): Promise<void> {
     // What is followed then, whenever a stream has to be opened again.
-    const filter = { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, get resourceSubscriptions() { return uris(); } };
-    await this.#client(server).listen(keyOf(server, session), filter, notified, AbortSignal.any([signal, this.#closing.signal]));
+    const filter = {
+      toolsListChanged: false,
+      promptsListChanged: false,
+      resourcesListChanged: false,
+      get resourceSubscriptions() {
+        return uris();
+      },
+    };
+    await this.#client(server).listen(
+      keyOf(server, session),
+      filter,
+      notified,
+      AbortSignal.any([signal, this.#closing.signal]),
+    );
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
@@ -132,8 +191,23 @@ export class Upstreams {
 
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
-    if (server.transport === "stdio") return new StdioUpstream({ processes: this.#stdio.processes, index: this.#stdio.indexOf(server), clientInfo, limits: this.#limits });
-    const options: UpstreamOptions = { url: server.url, dial: this.#dial, tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin }, clientInfo, limits: this.#limits, buffered: this.#buffered, ...eraOf(server), ...this.#credentialOf(server) };
+    if (server.transport === "stdio")
+      return new StdioUpstream({
+        processes: this.#stdio.processes,
+        index: this.#stdio.indexOf(server),
+        clientInfo,
+        limits: this.#limits,
+      });
+    const options: UpstreamOptions = {
+      url: server.url,
+      dial: this.#dial,
+      tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin },
+      clientInfo,
+      limits: this.#limits,
+      buffered: this.#buffered,
+      ...eraOf(server),
+      ...this.#credentialOf(server),
+    };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
     return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits, standing: this.#standing });

@@ -9,19 +9,31 @@ import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import { ExchangePool, listenUnix, serveStream, unixDialer, type OutgoingExchange } from "@cmcp/wire";
 import { answer } from "./wire-handler.ts";
 
-async function asked(t: TestContext, buffered: BufferedBytes, handle: (request: HttpRequest) => Promise<HttpResponse>, pieces: readonly string[] = []): Promise<OutgoingExchange> {
+async function asked(
+  t: TestContext,
+  buffered: BufferedBytes,
+  handle: (request: HttpRequest) => Promise<HttpResponse>,
+  pieces: readonly string[] = [],
+): Promise<OutgoingExchange> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-handler-"));
-  const listener = await listenUnix(join(folder, "s"), (stream) => serveStream(stream, async (exchange) => {
-    assert.ok(exchange.opening.t === "request");
-    await answer(exchange, exchange.opening, handle, buffered);
-  }));
+  const listener = await listenUnix(join(folder, "s"), (stream) =>
+    serveStream(stream, async (exchange) => {
+      assert.ok(exchange.opening.t === "request");
+      await answer(exchange, exchange.opening, handle, buffered);
+    }),
+  );
   const pool = new ExchangePool(unixDialer(join(folder, "s")), { maxStreams: 1 });
   t.after(async () => {
     await pool.close();
     await listener.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const exchange = await pool.open({ t: "request", method: pieces.length === 0 ? "GET" : "POST", path: "/", headers: {} });
+  const exchange = await pool.open({
+    t: "request",
+    method: pieces.length === 0 ? "GET" : "POST",
+    path: "/",
+    headers: {},
+  });
   for (const piece of pieces) await exchange.write(Buffer.from(piece));
   if (pieces.at(-1) !== MORE) await exchange.end();
   return exchange;
@@ -32,22 +44,37 @@ const MORE = "and more";
 const textOf = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString();
 
 test("a body that is there is read at once, and then it is read", async (t) => {
-  const exchange = await asked(t, new BufferedBytes(), async (request) => {
-    let whole = request.whole?.() ?? null;
-    for (; whole === null; whole = request.whole?.() ?? null) await new Promise((resolve) => setImmediate(resolve));
-    const rest: Uint8Array[] = [];
-    for await (const chunk of request.body ?? []) rest.push(chunk);
-    return { status: 200, headers: { body: textOf(whole), rest: `${rest.length}` }, body: null };
-  }, ["one ", "two"]);
+  const exchange = await asked(
+    t,
+    new BufferedBytes(),
+    async (request) => {
+      let whole = request.whole?.() ?? null;
+      for (; whole === null; whole = request.whole?.() ?? null) await new Promise((resolve) => setImmediate(resolve));
+      const rest: Uint8Array[] = [];
+      for await (const chunk of request.body ?? []) rest.push(chunk);
+      return { status: 200, headers: { body: textOf(whole), rest: `${rest.length}` }, body: null };
+    },
+    ["one ", "two"],
+  );
   assert.deepEqual((await exchange.head).headers, { body: "one two", rest: "0" });
 });
 
 test("a body whose end has not come is read as it comes", async (t) => {
-  const exchange = await asked(t, new BufferedBytes(), async (request) => {
-    const whole = request.whole?.() ?? null;
-    for await (const chunk of request.body ?? []) return { status: 200, headers: { whole: whole === null ? "not yet" : "all", first: textOf([chunk]) }, body: null };
-    throw new Error("the body ended");
-  }, [MORE]);
+  const exchange = await asked(
+    t,
+    new BufferedBytes(),
+    async (request) => {
+      const whole = request.whole?.() ?? null;
+      for await (const chunk of request.body ?? [])
+        return {
+          status: 200,
+          headers: { whole: whole === null ? "not yet" : "all", first: textOf([chunk]) },
+          body: null,
+        };
+      throw new Error("the body ended");
+    },
+    [MORE],
+  );
   assert.deepEqual((await exchange.head).headers, { whole: "not yet", first: MORE });
 });
 

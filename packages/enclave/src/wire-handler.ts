@@ -1,4 +1,12 @@
-import { CmcpError, asCmcpError, examine, untrusted, type BufferShare, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
+import {
+  CmcpError,
+  asCmcpError,
+  examine,
+  untrusted,
+  type BufferShare,
+  type BufferedBytes,
+  type Untrusted,
+} from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse, RequestHeaders } from "@cmcp/mcp";
 import { reportFault } from "./report-fault.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
@@ -20,7 +28,11 @@ class WireHeaders implements RequestHeaders {
 export const REQUEST_ORIGIN = "http://enclave.invalid";
 
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
-function toRequest({ method, path, headers }: Extract<Opening, { t: "request" }>, { body, signal }: IncomingExchange, buffered: BufferShare): HttpRequest {
+function toRequest(
+  { method, path, headers }: Extract<Opening, { t: "request" }>,
+  { body, signal }: IncomingExchange,
+  buffered: BufferShare,
+): HttpRequest {
   const hasBody = method !== "GET" && method !== "HEAD";
   return {
     method,
@@ -41,7 +53,12 @@ async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
 const NOBODY = "nobody";
 
 /** Runs a handler behind one wire exchange. What the gateway holds of it is counted in `buffered` until it is over. */
-export async function answer(exchange: IncomingExchange, opening: Extract<Opening, { t: "request" }>, handle: (request: HttpRequest) => Promise<HttpResponse>, buffered: BufferedBytes): Promise<void> {
+export async function answer(
+  exchange: IncomingExchange,
+  opening: Extract<Opening, { t: "request" }>,
+  handle: (request: HttpRequest) => Promise<HttpResponse>,
+  buffered: BufferedBytes,
+): Promise<void> {
   const share = buffered.share(NOBODY);
   try {
     const response = await responseOf(toRequest(opening, exchange, share), handle);
@@ -59,7 +76,10 @@ export async function answer(exchange: IncomingExchange, opening: Extract<Openin
   }
 }
 
-async function responseOf(request: HttpRequest, handle: (request: HttpRequest) => Promise<HttpResponse>): Promise<HttpResponse | CmcpError> {
+async function responseOf(
+  request: HttpRequest,
+  handle: (request: HttpRequest) => Promise<HttpResponse>,
+): Promise<HttpResponse | CmcpError> {
   try {
     return await handle(request);
   } catch (thrown) {
@@ -76,7 +96,8 @@ export async function readWhole(exchange: IncomingExchange, maxBytes: number): P
   for await (const chunk of exchange.body) {
     const bytes = examine(chunk);
     size += bytes.byteLength;
-    if (size > maxBytes) throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a control message is larger than ${maxBytes} bytes`);
+    if (size > maxBytes)
+      throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a control message is larger than ${maxBytes} bytes`);
     chunks.push(bytes);
   }
   return untrusted(new Uint8Array(Buffer.concat(chunks)));

@@ -1,5 +1,11 @@
 export type { Authenticated, IdentitySource } from "./authenticated.ts";
-export { hostAssertedLabels, readHostAsserted, type HostAsserted, type HostAssertedLabels, type PeerIdentity } from "./host/asserted.ts";
+export {
+  hostAssertedLabels,
+  readHostAsserted,
+  type HostAsserted,
+  type HostAssertedLabels,
+  type PeerIdentity,
+} from "./host/asserted.ts";
 export { JwtAuthenticator } from "./jwt/authenticator.ts";
 export { looksLikeJwt } from "./jwt/compact.ts";
 export { requirePrincipals } from "./principals.ts";

@@ -13,9 +13,12 @@ export function requirePrincipals({ jwt }: IdentitySettings, principals: Readonl
   const prefixes = jwt.flatMap(({ any_subject: any }) => (any == null ? [] : [any.prefix]));
   for (const { issuer, subjects } of jwt) {
     const unknown = subjects.find(({ principal }) => !principals.has(principal));
-    if (unknown !== undefined) refuse(`${issuer} names the principal ${unknown.principal}, which is not in enclave.principals`);
+    if (unknown !== undefined)
+      refuse(`${issuer} names the principal ${unknown.principal}, which is not in enclave.principals`);
   }
   for (const prefix of prefixes) {
-    for (const principal of principals) if (principal.startsWith(prefix)) refuse(`the principal ${principal} begins with the any_subject prefix ${prefix}`);
+    for (const principal of principals)
+      if (principal.startsWith(prefix))
+        refuse(`the principal ${principal} begins with the any_subject prefix ${prefix}`);
   }
 }

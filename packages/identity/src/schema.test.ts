@@ -9,10 +9,20 @@ const ES256 = testKey("ES256");
 const RS256 = testKey("RS256");
 
 function refuses(rest: Record<string, unknown>, path: string, keys: readonly TestKey[] = [ES256]): void {
-  assert.throws(() => settings(keys, rest), (error: { issues: { path: PropertyKey[] }[] }) => {
-    assert.ok(error.issues.some((issue) => ["jwt", "0", ...path.split(".")].join(".").startsWith(issue.path.join(".")) || issue.path.join(".").includes(path)), JSON.stringify(error.issues));
-    return true;
-  });
+  assert.throws(
+    () => settings(keys, rest),
+    (error: { issues: { path: PropertyKey[] }[] }) => {
+      assert.ok(
+        error.issues.some(
+          (issue) =>
+            ["jwt", "0", ...path.split(".")].join(".").startsWith(issue.path.join(".")) ||
+            issue.path.join(".").includes(path),
+        ),
+        JSON.stringify(error.issues),
+      );
+      return true;
+    },
+  );
 }
 
 test("defaults: nobody, and nothing to say", () => {
@@ -30,10 +40,23 @@ test("what could let in more than was meant is refused when the configuration is
   refuses({ max_lifetime_seconds: 86_400 * 8 }, "max_lifetime_seconds");
   refuses({ types: ["logout+jwt"] }, "types");
   refuses({ jwks_uri: "https://login.bank.example/keys" }, "");
-  refuses({ subjects: [{ subject: "a", principal: "x" }, { subject: "a", principal: "y" }] }, "subjects");
+  refuses(
+    {
+      subjects: [
+        { subject: "a", principal: "x" },
+        { subject: "a", principal: "y" },
+      ],
+    },
+    "subjects",
+  );
   refuses({ any_subject: { prefix: "" } }, "any_subject");
   refuses({ claims: { "No-Name": { claim: "x", kind: "text" } } }, "claims");
-  refuses({ claims: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`c${index}`, { claim: "x", kind: "text" }])) }, "claims");
+  refuses(
+    {
+      claims: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`c${index}`, { claim: "x", kind: "text" }])),
+    },
+    "claims",
+  );
 });
 
 test("keys are public, of one algorithm, of sound sizes, each with a kid of its own", () => {
@@ -51,16 +74,23 @@ test("keys are public, of one algorithm, of sound sizes, each with a kid of its 
   refuses({ ...keys(publicJwk(RS256)), algorithms: ["ES256"] }, "jwks");
   const small = publicJwk({ ...generateKeyPairSync("rsa", { modulusLength: 1_024 }), kid: "k", alg: "RS256" });
   refuses({ ...keys(small), algorithms: ["RS256"] }, "jwks");
-  refuses({ ...keys({ ...publicJwk(RS256), n: Buffer.alloc(513, 0x7f).toString("base64url") }), algorithms: ["RS256"] }, "jwks");
+  refuses(
+    { ...keys({ ...publicJwk(RS256), n: Buffer.alloc(513, 0x7f).toString("base64url") }), algorithms: ["RS256"] },
+    "jwks",
+  );
   refuses({ ...keys({ ...publicJwk(RS256), e: "Aw" }), algorithms: ["RS256"] }, "jwks");
   refuses({ ...keys({ ...publicJwk(RS256), alg: undefined }), algorithms: ["RS256", "PS256"] }, "jwks");
-  settings([RS256], { ...keys({ ...publicJwk(RS256), alg: undefined, x5c: ["MIIB"], use: "sig" }), algorithms: ["RS256"] });
+  settings([RS256], {
+    ...keys({ ...publicJwk(RS256), alg: undefined, x5c: ["MIIB"], use: "sig" }),
+    algorithms: ["RS256"],
+  });
 });
 
 test("jwt needs the resource, issuers are distinct, prefixes do not overlap", () => {
   const one = settings([ES256]).jwt[0];
   assert.ok(one !== undefined);
-  const accepts = (jwt: readonly unknown[], resource: string | undefined = "https://a.example/mcp"): boolean => identitySchema.safeParse({ ...(resource === undefined ? {} : { resource }), jwt }).success;
+  const accepts = (jwt: readonly unknown[], resource: string | undefined = "https://a.example/mcp"): boolean =>
+    identitySchema.safeParse({ ...(resource === undefined ? {} : { resource }), jwt }).success;
   assert.equal(accepts([one]), true);
   assert.equal(identitySchema.safeParse({ jwt: [one] }).success, false);
   assert.equal(accepts([one, one]), false);

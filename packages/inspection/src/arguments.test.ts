@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import type { JsonObject, JsonValue } from "@cmcp/boundary";
-import { inspectArguments, MAX_MATCHED_LENGTH, MAX_MATCHED_NAME, MAX_SUBSCHEMAS, MAX_UNIQUE_ITEMS, prepareSchemas, type InspectedTool } from "./index.ts";
+import {
+  inspectArguments,
+  MAX_MATCHED_LENGTH,
+  MAX_MATCHED_NAME,
+  MAX_SUBSCHEMAS,
+  MAX_UNIQUE_ITEMS,
+  prepareSchemas,
+  type InspectedTool,
+} from "./index.ts";
 
 const tool = (inputSchema: JsonObject): InspectedTool => ({ toolName: "t", inputSchema, outputSchema: null });
 const accepts = (schema: JsonObject, args: JsonObject): boolean => inspectArguments(tool(schema), args).ok;
@@ -11,7 +19,12 @@ const why = (schema: JsonObject, args: JsonObject): string => {
   return checked.ok ? "" : checked.why;
 };
 const refused = (schema: JsonObject, message: RegExp): void => {
-  assert.throws(() => prepareSchemas(tool(schema)), (thrown) => thrown instanceof Error && "code" in thrown && thrown.code === "CATALOG_INVALID" && message.test(thrown.message), JSON.stringify(schema).slice(0, 200));
+  assert.throws(
+    () => prepareSchemas(tool(schema)),
+    (thrown) =>
+      thrown instanceof Error && "code" in thrown && thrown.code === "CATALOG_INVALID" && message.test(thrown.message),
+    JSON.stringify(schema).slice(0, 200),
+  );
 };
 const property = (schema: JsonValue): JsonObject => ({ type: "object", properties: { a: schema } });
 
@@ -19,13 +32,29 @@ void describe("arguments against the approved input schema", () => {
   void it("are held to types, required, closed objects, enums, ranges and references", () => {
     const schema: JsonObject = {
       type: "object",
-      properties: { path: { type: "string", minLength: 1 }, mode: { enum: ["r", "w"] }, n: { type: "integer", minimum: 0 }, item: { $ref: "#/$defs/item" }, tuple: { prefixItems: [{ type: "string" }], items: false } },
+      properties: {
+        path: { type: "string", minLength: 1 },
+        mode: { enum: ["r", "w"] },
+        n: { type: "integer", minimum: 0 },
+        item: { $ref: "#/$defs/item" },
+        tuple: { prefixItems: [{ type: "string" }], items: false },
+      },
       required: ["path"],
       additionalProperties: false,
       $defs: { item: { type: "object", required: ["id"] } },
     };
     assert.ok(accepts(schema, { path: "a", mode: "r", n: 1, item: { id: 1 }, tuple: ["x"] }));
-    for (const bad of [{}, { path: 1 }, { path: "" }, { path: "a", mode: "x" }, { path: "a", n: -1 }, { path: "a", n: 1.5 }, { path: "a", item: {} }, { path: "a", tuple: ["x", 1] }, { path: "a", b: 1 }]) {
+    for (const bad of [
+      {},
+      { path: 1 },
+      { path: "" },
+      { path: "a", mode: "x" },
+      { path: "a", n: -1 },
+      { path: "a", n: 1.5 },
+      { path: "a", item: {} },
+      { path: "a", tuple: ["x", 1] },
+      { path: "a", b: 1 },
+    ]) {
       assert.equal(accepts(schema, bad), false, JSON.stringify(bad));
     }
   });
@@ -34,8 +63,18 @@ void describe("arguments against the approved input schema", () => {
     const secret = "4111-1111-1111-1111";
     assert.equal(why(property({ type: "string", pattern: "^a$" }), { a: secret }), "schema #/properties/a/pattern");
     assert.equal(why({ additionalProperties: false }, { [secret]: 1 }), "schema #/additionalProperties");
-    for (const schema of [property({ const: "x" }), property({ maximum: 1 }), property({ maxLength: 1 }), { additionalProperties: false }, { propertyNames: { maxLength: 1 } }, { maxProperties: 0 }, { unevaluatedProperties: false }, { patternProperties: { "^4": false } }]) {
-      for (const args of [{ a: secret }, { [secret]: secret }, { a: 4111111111111111 }]) assert.equal(why(schema, args).includes("4111"), false);
+    for (const schema of [
+      property({ const: "x" }),
+      property({ maximum: 1 }),
+      property({ maxLength: 1 }),
+      { additionalProperties: false },
+      { propertyNames: { maxLength: 1 } },
+      { maxProperties: 0 },
+      { unevaluatedProperties: false },
+      { patternProperties: { "^4": false } },
+    ]) {
+      for (const args of [{ a: secret }, { [secret]: secret }, { a: 4111111111111111 }])
+        assert.equal(why(schema, args).includes("4111"), false);
     }
   });
 
@@ -43,9 +82,18 @@ void describe("arguments against the approved input schema", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 8 }), fc.nat(9), (text, bound) => {
         const { length } = Array.from(text);
-        assert.equal(why(property({ minLength: bound }), { a: text }), length < bound ? "schema #/properties/a/minLength" : "");
-        assert.equal(why(property({ maxLength: bound }), { a: text }), length > bound ? "schema #/properties/a/maxLength" : "");
-        assert.equal(accepts(property({ minLength: 2, maxLength: bound }), { a: text }), length >= 2 && length <= bound);
+        assert.equal(
+          why(property({ minLength: bound }), { a: text }),
+          length < bound ? "schema #/properties/a/minLength" : "",
+        );
+        assert.equal(
+          why(property({ maxLength: bound }), { a: text }),
+          length > bound ? "schema #/properties/a/maxLength" : "",
+        );
+        assert.equal(
+          accepts(property({ minLength: 2, maxLength: bound }), { a: text }),
+          length >= 2 && length <= bound,
+        );
       }),
       { numRuns: 1000 },
     );
@@ -59,10 +107,23 @@ void describe("arguments against the approved input schema", () => {
 
   void it("meet a schema as its dialect says, 2020-12 where none is named", () => {
     const beside = { $ref: "#/definitions/s", maxLength: 1 };
-    const schema = (dialect: JsonObject): JsonObject => ({ ...dialect, ...property(beside), definitions: { s: { type: "string" } } });
+    const schema = (dialect: JsonObject): JsonObject => ({
+      ...dialect,
+      ...property(beside),
+      definitions: { s: { type: "string" } },
+    });
     assert.equal(accepts(schema({}), { a: "long" }), false);
     assert.equal(accepts(schema({ $schema: "http://json-schema.org/draft-07/schema#" }), { a: "long" }), true);
-    assert.equal(accepts({ $schema: "http://json-schema.org/draft-07/schema#", ...property({ items: [{ type: "string" }], additionalItems: false }) }, { a: ["x", 1] }), false);
+    assert.equal(
+      accepts(
+        {
+          $schema: "http://json-schema.org/draft-07/schema#",
+          ...property({ items: [{ type: "string" }], additionalItems: false }),
+        },
+        { a: ["x", 1] },
+      ),
+      false,
+    );
     assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { a: 1 }), false);
     assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { c: 1 }), false);
     assert.equal(accepts({ dependencies: { a: ["b"], c: { required: ["d"] } } }, { a: 1, b: 1, c: 1, d: 1 }), true);
@@ -71,14 +132,21 @@ void describe("arguments against the approved input schema", () => {
 
   void it("may hold any property name that objects inherit", () => {
     for (const name of ["constructor", "toString", "hasOwnProperty", "valueOf"]) {
-      assert.equal(accepts({ properties: { [name]: { type: "string" } }, additionalProperties: false }, { [name]: "x" }), true);
+      assert.equal(
+        accepts({ properties: { [name]: { type: "string" } }, additionalProperties: false }, { [name]: "x" }),
+        true,
+      );
       assert.equal(accepts({ required: [name] }, {}), false);
       assert.equal(accepts({ additionalProperties: false }, { [name]: 1 }), false);
     }
   });
 
   void it("and the schema stay as they were", () => {
-    const schema = Object.freeze({ type: "object", properties: Object.freeze({ a: Object.freeze({ $ref: "#/$defs/s" }) }), $defs: Object.freeze({ s: Object.freeze({ type: "string" }) }) }) as unknown as JsonObject;
+    const schema = Object.freeze({
+      type: "object",
+      properties: Object.freeze({ a: Object.freeze({ $ref: "#/$defs/s" }) }),
+      $defs: Object.freeze({ s: Object.freeze({ type: "string" }) }),
+    }) as unknown as JsonObject;
     const before = JSON.stringify(schema);
     assert.ok(accepts(schema, Object.freeze({ a: "x" })));
     assert.equal(JSON.stringify(schema), before);
@@ -88,7 +156,8 @@ void describe("arguments against the approved input schema", () => {
 void describe("bounds on what a check costs", () => {
   void it("do not try patterns and formats on long strings", () => {
     const long = "a".repeat(MAX_MATCHED_LENGTH + 1);
-    for (const schema of [{ pattern: "^a+$" }, { format: "json-pointer" }]) assert.equal(accepts(property(schema), { a: long }), false);
+    for (const schema of [{ pattern: "^a+$" }, { format: "json-pointer" }])
+      assert.equal(accepts(property(schema), { a: long }), false);
     assert.equal(accepts(property({ pattern: "^a+$" }), { a: long.slice(1) }), true);
     assert.equal(accepts(property({ pattern: "^a+$" }), { a: 5 }), true);
     assert.equal(accepts(property({ type: "string" }), { a: long }), true);
@@ -106,25 +175,71 @@ void describe("bounds on what a check costs", () => {
   });
 
   void it("end a schema that refers to itself, as a refusal", () => {
-    for (const schema of [{ $ref: "#" }, { allOf: [{ $ref: "#" }] }, { properties: { a: { $ref: "#/properties/b" }, b: { $ref: "#/properties/a" } } }]) assert.equal(accepts(schema, { a: 1 }), false);
-    assert.equal(accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { a: {} } } }), true);
-    assert.equal(accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { b: {} } } }), false);
+    for (const schema of [
+      { $ref: "#" },
+      { allOf: [{ $ref: "#" }] },
+      { properties: { a: { $ref: "#/properties/b" }, b: { $ref: "#/properties/a" } } },
+    ])
+      assert.equal(accepts(schema, { a: 1 }), false);
+    assert.equal(
+      accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { a: {} } } }),
+      true,
+    );
+    assert.equal(
+      accepts({ properties: { a: { $ref: "#" } }, additionalProperties: false }, { a: { a: { b: {} } } }),
+      false,
+    );
   });
 
   void it("refuse patterns that backtrack without end", () => {
-    for (const pattern of ["^(a+)+$", "(a*)*b", "(a|a)*b", "(a|aa)+$", "(.*a){20}", "^(\\w+\\s?)*$", "([a-z]+)*\\d", "(x+x+)+y", "(?:a|b|ab)*c", "((a|b)*|c)*d"]) {
+    for (const pattern of [
+      "^(a+)+$",
+      "(a*)*b",
+      "(a|a)*b",
+      "(a|aa)+$",
+      "(.*a){20}",
+      "^(\\w+\\s?)*$",
+      "([a-z]+)*\\d",
+      "(x+x+)+y",
+      "(?:a|b|ab)*c",
+      "((a|b)*|c)*d",
+    ]) {
       refused(property({ pattern }), /pattern: .*backtrack/);
       refused({ patternProperties: { [pattern]: true } }, /backtrack/);
     }
   });
 
   void it("refuse patterns too involved to judge", () => {
-    for (const pattern of ["(a)\\1", "(?<x>a)\\k<x>", `(${"abc|".repeat(60)}z)*`, "a".repeat(201), "a".repeat(1025), `${"(".repeat(20)}${"){12}".repeat(20)}`, `${"(".repeat(70)}a${")".repeat(70)}`]) refused(property({ pattern }), /too involved|longer than/);
+    for (const pattern of [
+      "(a)\\1",
+      "(?<x>a)\\k<x>",
+      `(${"abc|".repeat(60)}z)*`,
+      "a".repeat(201),
+      "a".repeat(1025),
+      `${"(".repeat(20)}${"){12}".repeat(20)}`,
+      `${"(".repeat(70)}a${")".repeat(70)}`,
+    ])
+      refused(property({ pattern }), /too involved|longer than/);
     refused(property({ pattern: `[${"a".repeat(1100)}]` }), /longer than/);
   });
 
   void it("take the patterns people write", () => {
-    for (const pattern of ["^[a-z]+(-[a-z]+)*$", "^\\d{3}-\\d{2}-\\d{4}$", "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\.[A-Za-z]{2,}$", "^(GET|POST|PUT)$", "^(?:\\d{1,3}\\.){3}\\d{1,3}$", "^#?([a-f0-9]{6}|[a-f0-9]{3})$", "^\\S+$", "^(/[^/]+)+$", "^\\p{L}[\\p{L}\\p{N} ]*$", "^(?!-)[a-z-]{1,63}$", "^[0-9]{4}(-[0-9]{2}){0,2}$", "", "^.*\\.txt$", "^https?://"]) {
+    for (const pattern of [
+      "^[a-z]+(-[a-z]+)*$",
+      "^\\d{3}-\\d{2}-\\d{4}$",
+      "^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\.[A-Za-z]{2,}$",
+      "^(GET|POST|PUT)$",
+      "^(?:\\d{1,3}\\.){3}\\d{1,3}$",
+      "^#?([a-f0-9]{6}|[a-f0-9]{3})$",
+      "^\\S+$",
+      "^(/[^/]+)+$",
+      "^\\p{L}[\\p{L}\\p{N} ]*$",
+      "^(?!-)[a-z-]{1,63}$",
+      "^[0-9]{4}(-[0-9]{2}){0,2}$",
+      "",
+      "^.*\\.txt$",
+      "^https?://",
+    ]) {
       prepareSchemas(tool(property({ pattern })));
     }
   });
@@ -148,7 +263,18 @@ void describe("schemas that cannot be followed exactly", () => {
   });
 
   void it("are refused when a keyword has a value of the wrong kind", () => {
-    for (const keyword of [{ type: "strng" }, { type: [] }, { required: "a" }, { enum: "a" }, { minLength: "1" }, { minLength: -1 }, { maximum: "1" }, { multipleOf: 0 }, { dependentRequired: { a: "b" } }]) refused(property(keyword), /wrong kind/);
+    for (const keyword of [
+      { type: "strng" },
+      { type: [] },
+      { required: "a" },
+      { enum: "a" },
+      { minLength: "1" },
+      { minLength: -1 },
+      { maximum: "1" },
+      { multipleOf: 0 },
+      { dependentRequired: { a: "b" } },
+    ])
+      refused(property(keyword), /wrong kind/);
   });
 
   void it("are refused when too large or too deep", () => {
@@ -159,13 +285,50 @@ void describe("schemas that cannot be followed exactly", () => {
   });
 
   void it("may carry annotations of any shape", () => {
-    prepareSchemas(tool({ $id: "https://example.org/root", title: 1, valueOf: 1, constructor: 1, default: { $ref: "x" }, examples: [{ $ref: "x" }], "x-vendor": { $ref: "http://x", $id: 5 }, description: "d", properties: { $ref: { type: "string" }, id: { type: "string" }, $id: true } }));
+    prepareSchemas(
+      tool({
+        $id: "https://example.org/root",
+        title: 1,
+        valueOf: 1,
+        constructor: 1,
+        default: { $ref: "x" },
+        examples: [{ $ref: "x" }],
+        "x-vendor": { $ref: "http://x", $id: 5 },
+        description: "d",
+        properties: { $ref: { type: "string" }, id: { type: "string" }, $id: true },
+      }),
+    );
   });
 
   void it("of any shape end in a refusal or an answer", () => {
-    const keyword = fc.constantFrom("type", "properties", "items", "allOf", "$ref", "required", "pattern", "$defs", "enum", "if", "else", "dependencies", "additionalProperties", "$schema", "$anchor", "uniqueItems", "format", "id");
+    const keyword = fc.constantFrom(
+      "type",
+      "properties",
+      "items",
+      "allOf",
+      "$ref",
+      "required",
+      "pattern",
+      "$defs",
+      "enum",
+      "if",
+      "else",
+      "dependencies",
+      "additionalProperties",
+      "$schema",
+      "$anchor",
+      "uniqueItems",
+      "format",
+      "id",
+    );
     const schema = fc.letrec<{ s: JsonValue }>((tie) => ({
-      s: fc.oneof({ maxDepth: 4 }, fc.constantFrom<JsonValue>(true, false, null, 1, "string", "#", "#/properties/a", "a", []), fc.array(tie("s"), { maxLength: 3 }), fc.dictionary(keyword, tie("s"), { maxKeys: 4, noNullPrototype: true }), fc.dictionary(fc.constantFrom("a", "b"), tie("s"), { noNullPrototype: true })),
+      s: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom<JsonValue>(true, false, null, 1, "string", "#", "#/properties/a", "a", []),
+        fc.array(tie("s"), { maxLength: 3 }),
+        fc.dictionary(keyword, tie("s"), { maxKeys: 4, noNullPrototype: true }),
+        fc.dictionary(fc.constantFrom("a", "b"), tie("s"), { noNullPrototype: true }),
+      ),
     })).s;
     fc.assert(
       fc.property(schema, (inputSchema) => {

@@ -9,15 +9,56 @@ const SECRET = "the-secret-value";
 
 /** Data in which fields called ssn hold, and others sometimes repeat, one value. */
 const data = fc.letrec<{ v: JsonValue; o: JsonObject }>((tie) => ({
-  v: fc.oneof({ maxDepth: 4 }, fc.constantFrom<JsonValue>(null, true, 0, 1, "x", "plain text", SECRET, `see ${SECRET}`, JSON.stringify({ ssn: SECRET, a: 1 }), `ssn: ${SECRET}`), fc.array(tie("v"), { maxLength: 3 }), tie("o")),
-  o: fc.dictionary(fc.constantFrom(...NAMES), tie("v"), { maxKeys: 4, noNullPrototype: true }).map((object) => ("ssn" in object ? { ...object, ssn: SECRET } : object)),
+  v: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom<JsonValue>(
+      null,
+      true,
+      0,
+      1,
+      "x",
+      "plain text",
+      SECRET,
+      `see ${SECRET}`,
+      JSON.stringify({ ssn: SECRET, a: 1 }),
+      `ssn: ${SECRET}`,
+    ),
+    fc.array(tie("v"), { maxLength: 3 }),
+    tie("o"),
+  ),
+  o: fc
+    .dictionary(fc.constantFrom(...NAMES), tie("v"), { maxKeys: 4, noNullPrototype: true })
+    .map((object) => ("ssn" in object ? { ...object, ssn: SECRET } : object)),
 }));
 const block = fc.oneof(
   data.v.map((value) => ({ type: "text", text: JSON.stringify(value) })),
-  fc.constantFrom<JsonObject>({ type: "text", text: `my ssn is ${SECRET}` }, { type: "text", text: `{"ssn":"${SECRET}","ssn":1}` }, { type: "text", text: `{"_cmcp":1,"_cmcp":"${SECRET}"}` }, { type: "resource", resource: { uri: "a:", text: `{"_cmcp":1,"a":"${SECRET}"}` } }, { type: "image", data: "AA==", mimeType: "image/png" }),
+  fc.constantFrom<JsonObject>(
+    { type: "text", text: `my ssn is ${SECRET}` },
+    { type: "text", text: `{"ssn":"${SECRET}","ssn":1}` },
+    { type: "text", text: `{"_cmcp":1,"_cmcp":"${SECRET}"}` },
+    { type: "resource", resource: { uri: "a:", text: `{"_cmcp":1,"a":"${SECRET}"}` } },
+    { type: "image", data: "AA==", mimeType: "image/png" },
+  ),
 );
-const anyResult: fc.Arbitrary<JsonObject> = fc.record({ content: fc.array(block, { maxLength: 3 }), structuredContent: data.o, isError: fc.boolean(), _meta: data.o, surplus: data.v }, { requiredKeys: ["content"], noNullPrototype: true });
-const outputSchema = fc.constantFrom<JsonObject | null>(null, { type: "object" }, { properties: { a: {}, nested: { $ref: "#" }, ssn: {} } }, { properties: { a: { type: "string" }, b: { type: "array", items: { properties: { a: {} } } } }, additionalProperties: false });
+const anyResult: fc.Arbitrary<JsonObject> = fc.record(
+  {
+    content: fc.array(block, { maxLength: 3 }),
+    structuredContent: data.o,
+    isError: fc.boolean(),
+    _meta: data.o,
+    surplus: data.v,
+  },
+  { requiredKeys: ["content"], noNullPrototype: true },
+);
+const outputSchema = fc.constantFrom<JsonObject | null>(
+  null,
+  { type: "object" },
+  { properties: { a: {}, nested: { $ref: "#" }, ssn: {} } },
+  {
+    properties: { a: { type: "string" }, b: { type: "array", items: { properties: { a: {} } } } },
+    additionalProperties: false,
+  },
+);
 const rules = fc.subarray(["ssn", "nested.a", "b"]);
 
 /** Whether a text is another, or empty, or JSON that can be had from the other's JSON by leaving things out. */
@@ -40,11 +81,18 @@ function isWithin(part: JsonValue, whole: JsonValue): boolean {
       return at <= whole.length;
     });
   }
-  if (isJsonObject(part) && isJsonObject(whole)) return Object.entries(part).every(([name, member]) => Object.hasOwn(whole, name) && isWithin(member, whole[name] ?? null));
+  if (isJsonObject(part) && isJsonObject(whole))
+    return Object.entries(part).every(
+      ([name, member]) => Object.hasOwn(whole, name) && isWithin(member, whole[name] ?? null),
+    );
   return typeof part === "string" && typeof whole === "string" ? isTextWithin(part, whole) : part === whole;
 }
 
-const inspect = (schema: JsonObject | null, result: JsonObject, redactFields: readonly string[]): InspectedResult => inspectResult({ toolName: "t", inputSchema: {}, outputSchema: schema }, result, { maxBytes: 1_000_000, redactFields });
+const inspect = (schema: JsonObject | null, result: JsonObject, redactFields: readonly string[]): InspectedResult =>
+  inspectResult({ toolName: "t", inputSchema: {}, outputSchema: schema }, result, {
+    maxBytes: 1_000_000,
+    redactFields,
+  });
 
 void describe("whatever a tool returns", () => {
   void it("is delivered only in part or whole, and the input is left as it was", () => {
@@ -55,7 +103,10 @@ void describe("whatever a tool returns", () => {
         assert.deepEqual(result, before);
         if (inspected.result === null) return;
         assert.ok(isWithin(inspected.result, before), JSON.stringify([before, inspected.result]));
-        assert.equal(inspected.outcome === "pass" && inspected.redacted === 0, JSON.stringify(inspected.result) === JSON.stringify(before));
+        assert.equal(
+          inspected.outcome === "pass" && inspected.redacted === 0,
+          JSON.stringify(inspected.result) === JSON.stringify(before),
+        );
       }),
       { numRuns: 1000 },
     );
@@ -65,7 +116,11 @@ void describe("whatever a tool returns", () => {
     assert.ok(SECRET.length >= MIN_ECHO_LENGTH);
     fc.assert(
       fc.property(outputSchema, anyResult, (schema, result) => {
-        const delivered = JSON.stringify(inspect(schema, { ...result, structuredContent: { a: result["structuredContent"] ?? "x", ssn: SECRET } }, ["ssn"]).result);
+        const delivered = JSON.stringify(
+          inspect(schema, { ...result, structuredContent: { a: result["structuredContent"] ?? "x", ssn: SECRET } }, [
+            "ssn",
+          ]).result,
+        );
         assert.doesNotMatch(delivered, /ssn\\*"\s*:/i);
         assert.equal(delivered.includes(SECRET), false);
       }),
@@ -90,7 +145,11 @@ void describe("whatever a tool returns", () => {
   void it("keeps text and structured content equal where they were", () => {
     fc.assert(
       fc.property(outputSchema, data.o, rules, (schema, value, fields) => {
-        const { result } = inspect(schema, { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: value }, fields);
+        const { result } = inspect(
+          schema,
+          { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: value },
+          fields,
+        );
         if (result === null) return;
         const [first] = Array.isArray(result["content"]) ? result["content"] : [];
         assert.ok(isJsonObject(first) && typeof first["text"] === "string");

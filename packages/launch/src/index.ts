@@ -8,4 +8,10 @@ export { MAX_CONFIG_LENGTH } from "./config/yaml.ts";
 export { buildLaunchDocument, launchDigest, parseLaunchDocument } from "./document/document.ts";
 export { buildPolicyReload, parsePolicyReload, type PolicyReload } from "./document/reload.ts";
 export { buildProvision, MAX_PROVISIONED_TOKENS, parseProvision, type Provision } from "./document/provision.ts";
-export { isBundlePath, MAX_BUNDLE_FILE, MAX_BUNDLE_FILES, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./document/schema.ts";
+export {
+  isBundlePath,
+  MAX_BUNDLE_FILE,
+  MAX_BUNDLE_FILES,
+  MAX_LAUNCH_DOCUMENT,
+  type LaunchDocument,
+} from "./document/schema.ts";

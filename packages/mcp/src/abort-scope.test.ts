@@ -30,12 +30,19 @@ test("a released scope leaves nothing at its signal", () => {
 
 test("that work is over is heard whenever it was asked for, and nothing listens before somebody does", () => {
   const within = new AbortController();
-  const [asked, late, unasked] = [new WorkOver(within.signal), new WorkOver(within.signal), new WorkOver(within.signal)];
+  const [asked, late, unasked] = [
+    new WorkOver(within.signal),
+    new WorkOver(within.signal),
+    new WorkOver(within.signal),
+  ];
   const { signal } = asked;
   assert.equal(signal, asked.signal);
   assert.deepEqual([signal.aborted, getEventListeners(within.signal, "abort").length], [false, 1]);
   for (const over of [asked, late, unasked]) over.end();
-  assert.deepEqual([signal.aborted, late.signal.aborted, getEventListeners(within.signal, "abort").length], [true, true, 0]);
+  assert.deepEqual(
+    [signal.aborted, late.signal.aborted, getEventListeners(within.signal, "abort").length],
+    [true, true, 0],
+  );
 });
 
 test("work is over once what it is within is", () => {

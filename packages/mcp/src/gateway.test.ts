@@ -33,7 +33,10 @@ async function startEverything(): Promise<number> {
     const port = Number(probe.url.port);
     probe.server.close();
     await once(probe.server, "close");
-    const child = spawn(process.execPath, [everything, "streamableHttp"], { env: { PORT: String(port) }, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [everything, "streamableHttp"], {
+      env: { PORT: String(port) },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     closers.push(() => child.kill());
     for await (const line of createInterface(child.stderr)) if (line.includes("listening")) return port;
   }
@@ -41,7 +44,13 @@ async function startEverything(): Promise<number> {
 }
 
 async function throughUpstream(call: AgentRequest, session: TestSession, signal: AbortSignal): Promise<Reply> {
-  if (call.name === "denied") return { ok: false, code: "POLICY_DENY", message: "policy does not allow this call", data: { call_id: "c-1", error_code: "POLICY_DENY" } };
+  if (call.name === "denied")
+    return {
+      ok: false,
+      code: "POLICY_DENY",
+      message: "policy does not allow this call",
+      data: { call_id: "c-1", error_code: "POLICY_DENY" },
+    };
   try {
     const tools = gateway.tools as unknown as readonly ToolDefinition[];
     const tool = tools.find(({ name }) => name === call.name) ?? toolNamed(call.name);
@@ -53,7 +62,10 @@ async function throughUpstream(call: AgentRequest, session: TestSession, signal:
 }
 
 interface Agent {
-  readonly callTool: (call: { name: string; arguments?: Record<string, unknown> }, signal?: AbortSignal) => Promise<unknown>;
+  readonly callTool: (
+    call: { name: string; arguments?: Record<string, unknown> },
+    signal?: AbortSignal,
+  ) => Promise<unknown>;
   readonly listTools: () => Promise<{ tools: { name: string }[] }>;
   /** What only the legacy era has: a ping, and a session to end. */
   readonly session: { readonly ping: () => Promise<unknown>; readonly terminate: () => Promise<void> } | null;
@@ -121,7 +133,9 @@ async function throughGateway(connectAgent: () => Promise<Agent>): Promise<void>
   const agent = await connectAgent();
   await agent.session?.ping();
   assert.ok((await agent.listTools()).tools.some((tool) => tool.name === "echo"));
-  assert.deepEqual(contentOf(await agent.callTool({ name: "echo", arguments: { message: "grüße" } })), [{ type: "text", text: "Echo: grüße" }]);
+  assert.deepEqual(contentOf(await agent.callTool({ name: "echo", arguments: { message: "grüße" } })), [
+    { type: "text", text: "Echo: grüße" },
+  ]);
   await assert.rejects(agent.callTool({ name: "denied" }), (error: Error & { code?: unknown; data?: unknown }) => {
     assert.deepEqual([error.code, error.data], [-32000, { call_id: "c-1", error_code: "POLICY_DENY" }]);
     return true;
@@ -129,14 +143,18 @@ async function throughGateway(connectAgent: () => Promise<Agent>): Promise<void>
 
   const going = new AbortController();
   const made = gateway.calls.length;
-  const slow = assert.rejects(agent.callTool({ name: "trigger-long-running-operation", arguments: { duration: 30, steps: 2 } }, going.signal));
+  const slow = assert.rejects(
+    agent.callTool({ name: "trigger-long-running-operation", arguments: { duration: 30, steps: 2 } }, going.signal),
+  );
   while (gateway.calls.length === made) await new Promise((resolve) => setImmediate(resolve));
   going.abort();
   await slow;
   const cancelled = gateway.calls[made]?.signal;
   if (cancelled?.aborted === false) await once(cancelled, "abort");
 
-  assert.deepEqual(contentOf(await agent.callTool({ name: "get-sum", arguments: { a: 2, b: 40 } })), [{ type: "text", text: "The sum of 2 and 40 is 42." }]);
+  assert.deepEqual(contentOf(await agent.callTool({ name: "get-sum", arguments: { a: 2, b: 40 } })), [
+    { type: "text", text: "The sum of 2 and 40 is 42." },
+  ]);
   const before = gateway.ended.length;
   await agent.session?.terminate();
   await agent.close();
@@ -164,33 +182,59 @@ await test("agents of both eras through the gateway to servers of both", async (
   const toModern = connectUpstream(modern.url);
   const toLegacy = connectUpstream(new URL(`http://127.0.0.1:${await startEverything()}/mcp`));
 
-  for (const [server, client] of [["a modern server", toModern], ["server-everything, a legacy one", toLegacy]] as const) {
+  for (const [server, client] of [
+    ["a modern server", toModern],
+    ["server-everything, a legacy one", toLegacy],
+  ] as const) {
     await useUpstream(client);
     for (const [name, connectAgent] of Object.entries(agents)) {
-      await t.test(`${name} to ${server}: connects, lists, calls, is denied and cancels`, () => throughGateway(connectAgent));
+      await t.test(`${name} to ${server}: connects, lists, calls, is denied and cancels`, () =>
+        throughGateway(connectAgent),
+      );
     }
   }
 
-  await t.test("a call cancelled by its agent is cancelled at the modern server, which was never asked for a session", async () => {
-    assert.equal(modernServer.running.length, Object.keys(agents).length);
-    for (const signal of modernServer.running) if (!signal.aborted) await once(signal, "abort");
-    assert.ok(modernServer.headers.every((headers) => headers.get("mcp-protocol-version") === "2026-07-28" && !headers.has("mcp-session-id")));
-  });
+  await t.test(
+    "a call cancelled by its agent is cancelled at the modern server, which was never asked for a session",
+    async () => {
+      assert.equal(modernServer.running.length, Object.keys(agents).length);
+      for (const signal of modernServer.running) if (!signal.aborted) await once(signal, "abort");
+      assert.ok(
+        modernServer.headers.every(
+          (headers) => headers.get("mcp-protocol-version") === "2026-07-28" && !headers.has("mcp-session-id"),
+        ),
+      );
+    },
+  );
 
   await t.test("what only a modern server does reaches agents of both eras as each can take it", async () => {
     await useUpstream(toModern);
     const schemaOf = gateway.tools as unknown as readonly ToolDefinition[];
     const inputSchema = schemaOf.find((tool) => tool.name === "by-region")?.inputSchema ?? {};
     assert.match(JSON.stringify(inputSchema), /x-mcp-header/);
-    assert.deepEqual(await toModern.callTool("s", { name: "by-region", inputSchema }, { region: "größe" }, forever).then(contentOf), [{ type: "text", text: "größe" }]);
+    assert.deepEqual(
+      await toModern.callTool("s", { name: "by-region", inputSchema }, { region: "größe" }, forever).then(contentOf),
+      [{ type: "text", text: "größe" }],
+    );
     const unmirrored = toModern.callTool("s", toolNamed("by-region"), { region: "eu" }, forever);
-    await assert.rejects(unmirrored, (error: CmcpError) => error.code === "UPSTREAM_CALL_REFUSED" && error.detail.rpc_code === -32020);
+    await assert.rejects(
+      unmirrored,
+      (error: CmcpError) => error.code === "UPSTREAM_CALL_REFUSED" && error.detail.rpc_code === -32020,
+    );
     for (const mode of ["legacy", "auto"] as const) {
       const agent = await connectV2(mode);
       await agent.listTools();
       const listed = (await agent.callTool({ name: "list" })) as { content: unknown; structuredContent?: unknown };
-      assert.deepEqual([listed.content, listed.structuredContent], mode === "legacy" ? [[{ type: "text", text: "[1,2]" }], undefined] : [[{ type: "text", text: "[1,2]" }], [1, 2]]);
-      await assert.rejects(agent.callTool({ name: "asks" }), (error: Error & { data?: { error_code?: unknown } }) => error.data?.error_code === "UPSTREAM_INPUT_REQUIRED");
+      assert.deepEqual(
+        [listed.content, listed.structuredContent],
+        mode === "legacy"
+          ? [[{ type: "text", text: "[1,2]" }], undefined]
+          : [[{ type: "text", text: "[1,2]" }], [1, 2]],
+      );
+      await assert.rejects(
+        agent.callTool({ name: "asks" }),
+        (error: Error & { data?: { error_code?: unknown } }) => error.data?.error_code === "UPSTREAM_INPUT_REQUIRED",
+      );
       await agent.close();
     }
   });
@@ -198,11 +242,16 @@ await test("agents of both eras through the gateway to servers of both", async (
   await t.test("a refusal of the era itself reaches the official client with its code and data", async () => {
     const client = new ClientV2({ name: "agent", version: "1" }, { versionNegotiation: { mode: "auto" } });
     await client.connect(new TransportV2(url));
-    await assert.rejects(client.callTool({ name: "echo", arguments: {}, _cmcp: { other: 1 } } as { name: string }), (error: Error & { code?: unknown; data?: { error_code?: unknown } }) => {
-      assert.deepEqual([error.code, error.data?.error_code], [-32602, "MCP_INVALID_REQUEST"]);
-      return true;
+    await assert.rejects(
+      client.callTool({ name: "echo", arguments: {}, _cmcp: { other: 1 } } as { name: string }),
+      (error: Error & { code?: unknown; data?: { error_code?: unknown } }) => {
+        assert.deepEqual([error.code, error.data?.error_code], [-32602, "MCP_INVALID_REQUEST"]);
+        return true;
+      },
+    );
+    await client.callTool({ name: "echo", arguments: { message: "x" }, _cmcp: { session_id: "mine" } } as {
+      name: string;
     });
-    await client.callTool({ name: "echo", arguments: { message: "x" }, _cmcp: { session_id: "mine" } } as { name: string });
     assert.equal(gateway.calls.at(-1)?.session.id, "alice/mine");
     await client.close();
   });
@@ -213,18 +262,34 @@ await test("agents of both eras through the gateway to servers of both", async (
       fetch(url, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: toolName, arguments: { message: "hi" }, _cmcp: { session_id: "s", workflow_id: "w" } } }),
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "tools/call",
+          params: { name: toolName, arguments: { message: "hi" }, _cmcp: { session_id: "s", workflow_id: "w" } },
+        }),
       });
     const answered = await post("echo");
-    assert.deepEqual(await answered.json(), { jsonrpc: "2.0", id: 1, result: { content: [{ type: "text", text: "Echo: hi" }] } });
+    assert.deepEqual(await answered.json(), {
+      jsonrpc: "2.0",
+      id: 1,
+      result: { content: [{ type: "text", text: "Echo: hi" }] },
+    });
     const denied = await post("denied");
     assert.equal(denied.status, 403);
   });
 
   await t.test("what server-everything sends and large arguments come through whole", async () => {
     const message = "ß".repeat(200_000);
-    assert.deepEqual(await upstream.callTool("large", toolNamed("echo"), { message }, forever), { content: [{ type: "text", text: `Echo: ${message}` }] });
-    const structured = await upstream.callTool("large", toolNamed("get-structured-content"), { location: "Chicago" }, forever);
+    assert.deepEqual(await upstream.callTool("large", toolNamed("echo"), { message }, forever), {
+      content: [{ type: "text", text: `Echo: ${message}` }],
+    });
+    const structured = await upstream.callTool(
+      "large",
+      toolNamed("get-structured-content"),
+      { location: "Chicago" },
+      forever,
+    );
     assert.equal(typeof structured.structuredContent, "object");
     await upstream.closeSession("large");
   });

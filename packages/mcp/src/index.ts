@@ -40,5 +40,17 @@ export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
 export type { Notified } from "./upstream/listening.ts";
 export { readPiece } from "./upstream/piece.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
-export { DEFAULT_UPSTREAM_LIMITS, type Dial, type UpstreamLimits, type UpstreamOptions, type UpstreamTls } from "./upstream/options.ts";
-export { LEGACY_VERSIONS, MODERN_VERSION, NEWEST_LEGACY_VERSION, SUPPORTED_VERSIONS, type LegacyVersion } from "./versions.ts";
+export {
+  DEFAULT_UPSTREAM_LIMITS,
+  type Dial,
+  type UpstreamLimits,
+  type UpstreamOptions,
+  type UpstreamTls,
+} from "./upstream/options.ts";
+export {
+  LEGACY_VERSIONS,
+  MODERN_VERSION,
+  NEWEST_LEGACY_VERSION,
+  SUPPORTED_VERSIONS,
+  type LegacyVersion,
+} from "./versions.ts";

@@ -4,7 +4,10 @@ import * as fc from "fast-check";
 import { LOG_LEVELS, logLevel, mostVerbose, reaches } from "./log-level.ts";
 
 test("who named a level hears it and what is more severe; who named none hears all", () => {
-  assert.deepEqual(LOG_LEVELS.map((level) => reaches(level, "warning")), [false, false, false, true, true, true, true, true]);
+  assert.deepEqual(
+    LOG_LEVELS.map((level) => reaches(level, "warning")),
+    [false, false, false, true, true, true, true, true],
+  );
   assert.ok(LOG_LEVELS.every((level) => reaches(level, null)));
   assert.deepEqual([reaches("chatty", "debug"), reaches(1, "debug"), reaches("chatty", null)], [false, false, true]);
   assert.deepEqual([logLevel("info"), logLevel("INFO"), logLevel(undefined)], ["info", undefined, undefined]);
@@ -13,10 +16,17 @@ test("who named a level hears it and what is more severe; who named none hears a
 test("the most verbose of several lets through what any of them hears, and is one of them", () => {
   assert.equal(mostVerbose([]), undefined);
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...LOG_LEVELS), { minLength: 1 }), fc.constantFrom(...LOG_LEVELS), (wanted, said) => {
-      const level = mostVerbose(wanted);
-      assert.ok(level !== undefined && wanted.includes(level));
-      assert.equal(reaches(said, level), wanted.some((least) => reaches(said, least)));
-    }),
+    fc.property(
+      fc.array(fc.constantFrom(...LOG_LEVELS), { minLength: 1 }),
+      fc.constantFrom(...LOG_LEVELS),
+      (wanted, said) => {
+        const level = mostVerbose(wanted);
+        assert.ok(level !== undefined && wanted.includes(level));
+        assert.equal(
+          reaches(said, level),
+          wanted.some((least) => reaches(said, least)),
+        );
+      },
+    ),
   );
 });

@@ -55,4 +55,8 @@ export function readingPeer(signal: AbortSignal): Peer {
 export type UpstreamAnswer =
   | { readonly kind: "complete"; readonly result: JsonObject }
   | { readonly kind: "task"; readonly task: JsonObject }
-  | { readonly kind: "input_required"; readonly inputRequests: JsonObject | null; readonly requestState: string | null };
+  | {
+      readonly kind: "input_required";
+      readonly inputRequests: JsonObject | null;
+      readonly requestState: string | null;
+    };

@@ -8,8 +8,14 @@ import type { CompileAnswer } from "./compile/worker.ts";
 
 /** Parsed before the candidate comes: what the engine's parser runs for the first time, V8 compiles first. */
 const SAMPLE: CompileInput = {
-  files: [["sample.cedar", '@id("sample") permit (principal == cMCP::Principal::"a", action == cMCP::Action::"call_tool", resource) when { context.sample == "a" };']],
-  schemaText: 'namespace cMCP { entity Principal; entity Resource = { tool_name: String }; action call_tool appliesTo { principal: Principal, resource: Resource, context: { sample: String } }; }',
+  files: [
+    [
+      "sample.cedar",
+      '@id("sample") permit (principal == cMCP::Principal::"a", action == cMCP::Action::"call_tool", resource) when { context.sample == "a" };',
+    ],
+  ],
+  schemaText:
+    "namespace cMCP { entity Principal; entity Resource = { tool_name: String }; action call_tool appliesTo { principal: Principal, resource: Resource, context: { sample: String } }; }",
   catalog: { tools: [], resources: [], prompts: [] },
 };
 
@@ -17,7 +23,11 @@ function answer(input: CompileInput): CompileAnswer {
   try {
     return { ok: true, plan: planBundle(input) };
   } catch (thrown) {
-    const error = asCmcpError(thrown, "POLICY_BUNDLE_INVALID", "the policy engine failed on this bundle; simplify its rules");
+    const error = asCmcpError(
+      thrown,
+      "POLICY_BUNDLE_INVALID",
+      "the policy engine failed on this bundle; simplify its rules",
+    );
     return { ok: false, code: error.code, message: error.message };
   }
 }

@@ -22,11 +22,18 @@ void test("the quickstart bundle decides as its rules say, without warnings", as
   const tools = ["echo", "get-sum", "get-env", "get_patient_record", "send_message", "other"].map((name) => tool(name));
   const policy = await compilePolicy(await bundleIn(QUICKSTART), catalogOf(...tools), { workerUrl: WORKER });
   assert.deepEqual([policy.shape, policy.warnings], ["call_tool", []]);
-  const decide = (name: string, sessionMaxSensitivity = "public") => policy.decide(call({}, { tool: tool(name), sessionMaxSensitivity }));
-  assert.deepEqual(["echo", "get-sum", "get-env", "other", "send_message"].map((name) => decide(name).decision), ["allow", "allow", "deny", "deny", "allow"]);
+  const decide = (name: string, sessionMaxSensitivity = "public") =>
+    policy.decide(call({}, { tool: tool(name), sessionMaxSensitivity }));
+  assert.deepEqual(
+    ["echo", "get-sum", "get-env", "other", "send_message"].map((name) => decide(name).decision),
+    ["allow", "allow", "deny", "deny", "allow"],
+  );
   assert.deepEqual(decide("get_patient_record").redactFields, ["ssn"]);
   assert.deepEqual([decide("get-env").rule, decide("other").rule], ["deny-environment", "default-deny"]);
-  assert.deepEqual([decide("send_message", "hipaa_phi").rule, decide("send_message", "hipaa_phi").cause], ["no-messages-after-health-data", "sensitivity"]);
+  assert.deepEqual(
+    [decide("send_message", "hipaa_phi").rule, decide("send_message", "hipaa_phi").cause],
+    ["no-messages-after-health-data", "sensitivity"],
+  );
   assert.match(decide("get-env").reason ?? "", /environment/);
 });
 
@@ -34,14 +41,22 @@ void test("the quickstart bundle has the hash it always had, and denies what it 
   const bundle = await bundleIn(QUICKSTART);
   assert.equal(bundle.hash, "sha256:131aef09bd50ef5777469aa336f963ff80236bf06d4229a7c09012823bfff84f");
   const policy = await compilePolicy(bundle, catalogOf(tool("echo")), { workerUrl: WORKER });
-  for (const facts of [onResource("read_resource", resource("x://a")), onResource("list_resource", resource("x://a")), onPrompt("get_prompt", prompt("p")), call({}, { tool: tool("echo"), action: "ask_client", requestMethod: "elicitation/create" })]) {
+  for (const facts of [
+    onResource("read_resource", resource("x://a")),
+    onResource("list_resource", resource("x://a")),
+    onPrompt("get_prompt", prompt("p")),
+    call({}, { tool: tool("echo"), action: "ask_client", requestMethod: "elicitation/create" }),
+  ]) {
     assert.equal(policy.decide(facts).rule, "default-deny");
   }
 });
 
 void test("the bundle for resources and prompts decides as its rules say, without warnings", async () => {
   const folder = join(EXAMPLES, "resources-and-prompts");
-  const catalog = loadCatalog(parseJsonText(await readFile(join(folder, "catalog.json"), "utf8")), { developmentMode: true, vocabulary: { has: () => true } });
+  const catalog = loadCatalog(parseJsonText(await readFile(join(folder, "catalog.json"), "utf8")), {
+    developmentMode: true,
+    vocabulary: { has: () => true },
+  });
   const bundle = await bundleIn(join(folder, "policies"));
   assert.deepEqual(lintBundle(bundle, catalog), []);
   const policy = await compilePolicy(bundle, catalog, { workerUrl: WORKER });
@@ -50,14 +65,48 @@ void test("the bundle for resources and prompts decides as its rules say, withou
   const promptOf = (name: string) => catalog.prompts.get(name) ?? assert.fail(name);
   const document = (name: string) => resourceOf(`demo://resource/static/document/${name}.md`);
   const template = (kind: string) => resourceOf(`demo://resource/dynamic/${kind}/{resourceId}`);
-  const numbered = (kind: string, id: string) => onResource("read_resource", template(kind), { resource: asked(template(kind), `demo://resource/dynamic/${kind}/${id}`) });
+  const numbered = (kind: string, id: string) =>
+    onResource("read_resource", template(kind), {
+      resource: asked(template(kind), `demo://resource/dynamic/${kind}/${id}`),
+    });
   const rule = (facts: Parameters<typeof policy.decide>[0]): string => policy.decide(facts).rule;
-  assert.deepEqual([rule(onResource("read_resource", document("features"))), rule(onResource("list_resource", document("architecture"))), rule(onResource("read_resource", document("architecture")))], ["documents", "documents", "internal-documents-stay-inside"]);
+  assert.deepEqual(
+    [
+      rule(onResource("read_resource", document("features"))),
+      rule(onResource("list_resource", document("architecture"))),
+      rule(onResource("read_resource", document("architecture"))),
+    ],
+    ["documents", "documents", "internal-documents-stay-inside"],
+  );
   assert.equal(rule(onResource("read_resource", document("architecture"), { workflowId: "inside" })), "documents");
-  assert.deepEqual([rule(numbered("text", "2")), rule(numbered("text", "4")), rule(numbered("blob", "2"))], ["numbered-texts", "only-the-first-three", "default-deny"]);
-  assert.deepEqual([rule(onPrompt("get_prompt", promptOf("args-prompt"), { city: "Oslo" })), rule(onPrompt("get_prompt", prompt("other")))], ["prompts", "default-deny"]);
+  assert.deepEqual(
+    [rule(numbered("text", "2")), rule(numbered("text", "4")), rule(numbered("blob", "2"))],
+    ["numbered-texts", "only-the-first-three", "default-deny"],
+  );
+  assert.deepEqual(
+    [
+      rule(onPrompt("get_prompt", promptOf("args-prompt"), { city: "Oslo" })),
+      rule(onPrompt("get_prompt", prompt("other"))),
+    ],
+    ["prompts", "default-deny"],
+  );
   const completion = { argumentName: "resourceId", known: {} };
-  assert.deepEqual([rule(onPrompt("complete", promptOf("resource-prompt"), {}, { completion })), rule(onPrompt("complete", promptOf("args-prompt"), {}, { completion })), rule(onResource("complete", template("text"), { completion })), rule(onResource("complete", template("blob"), { completion }))], ["completion", "default-deny", "completion", "default-deny"]);
-  const asking = (requestMethod: string) => call({}, { tool: catalog.tools.get("trigger-elicitation-request") ?? assert.fail(), action: "ask_client", requestMethod });
-  assert.deepEqual([rule(asking("elicitation/create")), rule(asking("sampling/createMessage"))], ["questions-to-the-user", "default-deny"]);
+  assert.deepEqual(
+    [
+      rule(onPrompt("complete", promptOf("resource-prompt"), {}, { completion })),
+      rule(onPrompt("complete", promptOf("args-prompt"), {}, { completion })),
+      rule(onResource("complete", template("text"), { completion })),
+      rule(onResource("complete", template("blob"), { completion })),
+    ],
+    ["completion", "default-deny", "completion", "default-deny"],
+  );
+  const asking = (requestMethod: string) =>
+    call(
+      {},
+      { tool: catalog.tools.get("trigger-elicitation-request") ?? assert.fail(), action: "ask_client", requestMethod },
+    );
+  assert.deepEqual(
+    [rule(asking("elicitation/create")), rule(asking("sampling/createMessage"))],
+    ["questions-to-the-user", "default-deny"],
+  );
 });

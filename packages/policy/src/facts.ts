@@ -155,7 +155,10 @@ export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
 ]);
 
 /** Attributes of a prompt's entity. */
-export const PROMPT_FACTS: FactTable = new Map<string, Fact>([["prompt_name", text((facts) => ("prompt" in facts ? facts.prompt.promptName : undefined))], ...APPROVED]);
+export const PROMPT_FACTS: FactTable = new Map<string, Fact>([
+  ["prompt_name", text((facts) => ("prompt" in facts ? facts.prompt.promptName : undefined))],
+  ...APPROVED,
+]);
 
 /** Attributes of the context, `arguments` apart. `sensitivity_level` is the rank older bundles read there. */
 export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
@@ -177,9 +180,17 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
   ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
   ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  ["argument_name", { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: "complete" }],
+  [
+    "argument_name",
+    { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: "complete" },
+  ],
   ["request_method", { ...text((facts) => facts.requestMethod), on: "ask_client" }],
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
-export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set(["session_sensitivity", "session_max_sensitivity", "sensitivity_level_int", "sensitivity_level"]);
+export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "session_sensitivity",
+  "session_max_sensitivity",
+  "sensitivity_level_int",
+  "sensitivity_level",
+]);

@@ -1,4 +1,14 @@
-export { bundleHash, compareVersions, readBundle, requireHigherVersion, requirePinned, signBundle, verifyBundleSignature, type BundleFiles, type PolicyBundle } from "./bundle/index.ts";
+export {
+  bundleHash,
+  compareVersions,
+  readBundle,
+  requireHigherVersion,
+  requirePinned,
+  signBundle,
+  verifyBundleSignature,
+  type BundleFiles,
+  type PolicyBundle,
+} from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
 export type { BundleShape, CompiledPolicy } from "./compiled.ts";
 export type { CallFacts, Completion, GovernedFacts, PromptFacts, RequestFacts, ResourceFacts } from "./facts.ts";

@@ -1,6 +1,12 @@
 /** Bundles, tools and calls for this package's tests. */
 import type { JsonObject } from "@cmcp/boundary";
-import { UriTemplate, type AskedResource, type CatalogPrompt, type CatalogResource, type CatalogTool } from "@cmcp/catalog";
+import {
+  UriTemplate,
+  type AskedResource,
+  type CatalogPrompt,
+  type CatalogResource,
+  type CatalogTool,
+} from "@cmcp/catalog";
 import { readBundle, type PolicyBundle } from "./bundle/index.ts";
 import { compilePolicy } from "./compile/compile.ts";
 import type { CompiledPolicy } from "./compiled.ts";
@@ -9,7 +15,12 @@ import type { CallFacts, PromptFacts, RequestFacts, ResourceFacts } from "./fact
 
 export const WORKER = new URL("./compile-worker.ts", import.meta.url);
 
-export const MANIFEST = { version: "1.2.0", authored_at: "2026-10-01T08:30:00Z", author_identity: "policy@bank.example", commit_sha: "0f9d3c1" };
+export const MANIFEST = {
+  version: "1.2.0",
+  authored_at: "2026-10-01T08:30:00Z",
+  author_identity: "policy@bank.example",
+  commit_sha: "0f9d3c1",
+};
 
 /** A normative schema whose context holds `context` and whose arguments are `args`, both in Cedar schema text. */
 export function schemaText(args = "", context = "session_max_sensitivity: String"): string {
@@ -22,7 +33,16 @@ export function bundleOf(cedar: string, schema = schemaText(), manifest: JsonObj
 }
 
 const APPROVED = {
-  server: { identity: "https://tools.example/mcp", name: "Tools", displayName: "Tools", url: new URL("https://tools.example/mcp"), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  server: {
+    identity: "https://tools.example/mcp",
+    name: "Tools",
+    displayName: "Tools",
+    url: new URL("https://tools.example/mcp"),
+    transport: "streamable-http",
+    pin: null,
+    rotationMode: "key-pinned",
+    evidenceClass: "hash-only",
+  },
   description: "Something approved.",
   definitionHash: "sha256:00",
   driftDigest: "sha256:00",
@@ -33,11 +53,18 @@ const APPROVED = {
   destinationClass: "external",
 } as const;
 
-export function tool(toolName: string, inputSchema: JsonObject = { type: "object" }, rest: Partial<CatalogTool> = {}): CatalogTool {
+export function tool(
+  toolName: string,
+  inputSchema: JsonObject = { type: "object" },
+  rest: Partial<CatalogTool> = {},
+): CatalogTool {
   return {
     ...APPROVED,
     toolName,
-    actionName: toolName.split("_").map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join(""),
+    actionName: toolName
+      .split("_")
+      .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+      .join(""),
     inputSchema,
     outputSchema: null,
     toolCategory: "unclassified",
@@ -47,7 +74,15 @@ export function tool(toolName: string, inputSchema: JsonObject = { type: "object
 
 /** A resource of this URI, or a template. */
 export function resource(id: string, rest: Partial<CatalogResource> = {}): CatalogResource {
-  return { ...APPROVED, id, template: id.includes("{") ? new UriTemplate(id, "resource") : null, name: id, title: null, mimeType: null, ...rest };
+  return {
+    ...APPROVED,
+    id,
+    template: id.includes("{") ? new UriTemplate(id, "resource") : null,
+    name: id,
+    title: null,
+    mimeType: null,
+    ...rest,
+  };
 }
 
 /** A resource as asked for by its own URI, or by one that fits its template. */
@@ -56,8 +91,18 @@ export function asked(of: CatalogResource, uri = of.id): AskedResource {
 }
 
 /** A prompt whose arguments are all required. */
-export function prompt(promptName: string, names: readonly string[] = [], rest: Partial<CatalogPrompt> = {}): CatalogPrompt {
-  return { ...APPROVED, promptName, title: null, arguments: names.map((name) => ({ name, title: null, description: "", required: true })), ...rest };
+export function prompt(
+  promptName: string,
+  names: readonly string[] = [],
+  rest: Partial<CatalogPrompt> = {},
+): CatalogPrompt {
+  return {
+    ...APPROVED,
+    promptName,
+    title: null,
+    arguments: names.map((name) => ({ name, title: null, description: "", required: true })),
+    ...rest,
+  };
 }
 
 const path: JsonObject = { path: { type: "string" } };
@@ -69,11 +114,23 @@ export function catalogOf(...tools: readonly CatalogTool[]): { tools: ReadonlyMa
 }
 
 /** A catalog with resources and prompts beside its tools. */
-export function catalogWith(resources: readonly CatalogResource[], prompts: readonly CatalogPrompt[], tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL]): PolicyCatalog {
-  return { ...catalogOf(...tools), resources: new Map(resources.map((each) => [each.id, each])), prompts: new Map(prompts.map((each) => [each.promptName, each])) };
+export function catalogWith(
+  resources: readonly CatalogResource[],
+  prompts: readonly CatalogPrompt[],
+  tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL],
+): PolicyCatalog {
+  return {
+    ...catalogOf(...tools),
+    resources: new Map(resources.map((each) => [each.id, each])),
+    prompts: new Map(prompts.map((each) => [each.promptName, each])),
+  };
 }
 
-export async function compile(cedar: string, schema?: string, tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL]): Promise<CompiledPolicy> {
+export async function compile(
+  cedar: string,
+  schema?: string,
+  tools: readonly CatalogTool[] = [READ_FILE, SEND_MAIL],
+): Promise<CompiledPolicy> {
   return await compilePolicy(bundleOf(cedar, schema), catalogOf(...tools), { workerUrl: WORKER });
 }
 
@@ -97,11 +154,20 @@ export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): Call
   return { ...REQUEST, tool: READ_FILE, arguments: args, ...rest };
 }
 
-export function onResource(action: ResourceFacts["action"], of: CatalogResource, rest: Partial<ResourceFacts> = {}): ResourceFacts {
+export function onResource(
+  action: ResourceFacts["action"],
+  of: CatalogResource,
+  rest: Partial<ResourceFacts> = {},
+): ResourceFacts {
   return { ...REQUEST, action, resource: asked(of), ...rest };
 }
 
-export function onPrompt(action: PromptFacts["action"], of: CatalogPrompt, args: JsonObject = {}, rest: Partial<PromptFacts> = {}): PromptFacts {
+export function onPrompt(
+  action: PromptFacts["action"],
+  of: CatalogPrompt,
+  args: JsonObject = {},
+  rest: Partial<PromptFacts> = {},
+): PromptFacts {
   return { ...REQUEST, action, prompt: of, arguments: args, ...rest };
 }
 

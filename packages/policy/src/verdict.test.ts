@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verdictOf, type Rule } from "./verdict.ts";
 
-const rule = (label: string, rest: Partial<Rule> = {}): Rule => ({ label, effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false, ...rest });
+const rule = (label: string, rest: Partial<Rule> = {}): Rule => ({
+  label,
+  effect: "permit",
+  reason: null,
+  advice: null,
+  redactFields: [],
+  readsSensitivity: false,
+  ...rest,
+});
 const RULES = new Map([
   ["p1", rule("allow")],
   ["p2", rule("allow-redacted", { redactFields: ["ssn", "dob"], reason: "needed in part" })],
@@ -12,11 +20,24 @@ const RULES = new Map([
   ["f3", rule("later", { effect: "forbid", advice: "defer" })],
   ["f4", rule("ask", { effect: "forbid", advice: "step_up" })],
 ]);
-const answer = (decision: "allow" | "deny", reason: readonly string[], errors: readonly unknown[] = []) => verdictOf({ decision, diagnostics: { reason, errors } }, RULES);
+const answer = (decision: "allow" | "deny", reason: readonly string[], errors: readonly unknown[] = []) =>
+  verdictOf({ decision, diagnostics: { reason, errors } }, RULES);
 
 void test("an allow names its permits, and redacts what any of them redacts", () => {
-  assert.deepEqual(answer("allow", ["p1"]), { decision: "allow", rule: "allow", cause: "policy", reason: null, redactFields: [] });
-  assert.deepEqual(answer("allow", ["p1", "p2"]), { decision: "redact", rule: "allow,allow-redacted", cause: "policy", reason: "needed in part", redactFields: ["dob", "ssn"] });
+  assert.deepEqual(answer("allow", ["p1"]), {
+    decision: "allow",
+    rule: "allow",
+    cause: "policy",
+    reason: null,
+    redactFields: [],
+  });
+  assert.deepEqual(answer("allow", ["p1", "p2"]), {
+    decision: "redact",
+    rule: "allow,allow-redacted",
+    cause: "policy",
+    reason: "needed in part",
+    redactFields: ["dob", "ssn"],
+  });
 });
 
 void test("an allow without a determining permit denies", () => {
@@ -26,7 +47,13 @@ void test("an allow without a determining permit denies", () => {
 });
 
 void test("an allow with any evaluation error denies", () => {
-  assert.deepEqual(answer("allow", ["p1"], [{}]), { decision: "deny", rule: "evaluation-error", cause: "error", reason: null, redactFields: [] });
+  assert.deepEqual(answer("allow", ["p1"], [{}]), {
+    decision: "deny",
+    rule: "evaluation-error",
+    cause: "error",
+    reason: null,
+    redactFields: [],
+  });
 });
 
 void test("a rule the gateway does not know denies", () => {
@@ -39,7 +66,13 @@ void test("a permit that asks for a further decision does not allow, whatever ot
 });
 
 void test("a deny without a rule is the default", () => {
-  assert.deepEqual(answer("deny", []), { decision: "deny", rule: "default-deny", cause: "no-policy", reason: null, redactFields: [] });
+  assert.deepEqual(answer("deny", []), {
+    decision: "deny",
+    rule: "default-deny",
+    cause: "no-policy",
+    reason: null,
+    redactFields: [],
+  });
 });
 
 void test("a deny is for sensitivity only when every forbid that made it reads sensitivity", () => {
@@ -56,7 +89,9 @@ void test("advice of forbids holds only where they agree", () => {
 });
 
 void test("a long list of rules is shortened, not the verdict", () => {
-  const many = new Map(Array.from({ length: 20 }, (_, index) => [`f${index}`, rule(`no-${index}`, { effect: "forbid" })]));
+  const many = new Map(
+    Array.from({ length: 20 }, (_, index) => [`f${index}`, rule(`no-${index}`, { effect: "forbid" })]),
+  );
   const verdict = verdictOf({ decision: "deny", diagnostics: { reason: [...many.keys()], errors: [] } }, many);
   assert.match(verdict.rule, /^no-0,no-1,.*,\+12$/);
 });

@@ -29,7 +29,13 @@ export interface Verdict {
 }
 
 /** Fixed words that stand in `rule` when no rule of the bundle decided. */
-export type FixedRule = "default-deny" | "evaluation-error" | "engine-failure" | "allow-without-reason" | "request-invalid" | "context-bound";
+export type FixedRule =
+  | "default-deny"
+  | "evaluation-error"
+  | "engine-failure"
+  | "allow-without-reason"
+  | "request-invalid"
+  | "context-bound";
 
 /** A deny no rule of the bundle made. */
 export function fixedDeny(rule: FixedRule, cause: VerdictCause): Verdict {
@@ -63,7 +69,9 @@ const MAX_LABELS = 8;
 
 function labelled(rules: readonly Rule[]): string {
   const labels = rules.map((rule) => rule.label).sort();
-  return labels.length > MAX_LABELS ? `${labels.slice(0, MAX_LABELS).join(",")},+${labels.length - MAX_LABELS}` : labels.join(",");
+  return labels.length > MAX_LABELS
+    ? `${labels.slice(0, MAX_LABELS).join(",")},+${labels.length - MAX_LABELS}`
+    : labels.join(",");
 }
 
 /** The advice all rules agree on; where they differ there is none, so that no approval lifts another rule's deny. */
@@ -85,9 +93,13 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
     if (rule === undefined) return fixedDeny("engine-failure", "fault");
     determining.push(rule);
   }
-  const common = { rule: labelled(determining), reason: determining.find((rule) => rule.reason !== null)?.reason ?? null };
+  const common = {
+    rule: labelled(determining),
+    reason: determining.find((rule) => rule.reason !== null)?.reason ?? null,
+  };
   if (response.decision === "allow") {
-    if (determining.length === 0 || determining.some((rule) => rule.effect !== "permit")) return fixedDeny("allow-without-reason", "fault");
+    if (determining.length === 0 || determining.some((rule) => rule.effect !== "permit"))
+      return fixedDeny("allow-without-reason", "fault");
     // A permit that asks for a further decision does not allow by itself, whatever other permits say.
     const asking = determining.find((rule) => rule.advice !== null);
     if (asking?.advice) return { ...common, decision: asking.advice, cause: "policy", redactFields: [] };

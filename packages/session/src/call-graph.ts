@@ -39,13 +39,24 @@ export class CallGraph {
   }
 
   /** Adds a call that reached its server. @throws CmcpError `INTERNAL` for an unknown domain */
-  add(call: { readonly callId: string; readonly toolName: string; readonly domain: string; readonly sequenceNumber: number }): void {
+  add(call: {
+    readonly callId: string;
+    readonly toolName: string;
+    readonly domain: string;
+    readonly sequenceNumber: number;
+  }): void {
     const from = this.#crossedFrom(call.domain);
     this.#domains.add(call.domain);
     if (from === undefined) return;
     this.#crossings += 1;
     if (this.#events.length >= MAX_CROSS_BOUNDARY_EVENTS) return;
-    this.#events.push({ from_domain: from, to_domain: call.domain, call_id: call.callId, tool_name: call.toolName, sequence_number: call.sequenceNumber });
+    this.#events.push({
+      from_domain: from,
+      to_domain: call.domain,
+      call_id: call.callId,
+      tool_name: call.toolName,
+      sequence_number: call.sequenceNumber,
+    });
   }
 
   /** The most sensitive other domain seen, if what it holds is not public and at least as sensitive as `domain`. */

@@ -1,20 +1,41 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MAX_CROSS_BOUNDARY_EVENTS, SessionTable, Vocabulary, recordCall, sensitivityOfTool, summarize, type CallRecord, type Session } from "./index.ts";
+import {
+  MAX_CROSS_BOUNDARY_EVENTS,
+  SessionTable,
+  Vocabulary,
+  recordCall,
+  sensitivityOfTool,
+  summarize,
+  type CallRecord,
+  type Session,
+} from "./index.ts";
 
 const vocabulary = new Vocabulary();
-const open = (): Session => new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10, idleMs: 1000, floorMs: 1000 }).openHandle("a");
-const tool = (complianceDomain: string, sensitivityLevel = "public", toolName = `tool_${complianceDomain}`) => ({ toolName, complianceDomain, sensitivityLevel });
+const open = (): Session =>
+  new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10, idleMs: 1000, floorMs: 1000 }).openHandle("a");
+const tool = (complianceDomain: string, sensitivityLevel = "public", toolName = `tool_${complianceDomain}`) => ({
+  toolName,
+  complianceDomain,
+  sensitivityLevel,
+});
 let calls = 0;
 function call(session: Session, domain: string, rest: Partial<CallRecord> = {}): ReturnType<typeof recordCall> {
   calls += 1;
-  return recordCall(vocabulary, session, { callId: `call-${calls}`, tool: tool(domain), decision: "allow", sent: true, ...rest });
+  return recordCall(vocabulary, session, {
+    callId: `call-${calls}`,
+    tool: tool(domain),
+    decision: "allow",
+    sent: true,
+    ...rest,
+  });
 }
 
 void describe("recording a call", () => {
   void it("counts every decision in the one place it belongs", () => {
     const session = open();
-    for (const decision of ["allow", "redact", "deny", "step_up", "defer", "fault"] as const) call(session, "external", { decision });
+    for (const decision of ["allow", "redact", "deny", "step_up", "defer", "fault"] as const)
+      call(session, "external", { decision });
     const { tool_calls_total, tool_calls_allowed, tool_calls_denied, tool_calls_faulted } = summarize(session);
     assert.deepEqual([tool_calls_total, tool_calls_allowed, tool_calls_denied, tool_calls_faulted], [6, 2, 3, 1]);
   });
@@ -57,7 +78,10 @@ void describe("recording a call", () => {
 });
 
 void describe("crossing between compliance domains", () => {
-  const crossings = (session: Session): string[] => summarize(session).call_graph_summary.cross_boundary_events.map(({ from_domain, to_domain }) => `${from_domain}>${to_domain}`);
+  const crossings = (session: Session): string[] =>
+    summarize(session).call_graph_summary.cross_boundary_events.map(
+      ({ from_domain, to_domain }) => `${from_domain}>${to_domain}`,
+    );
 
   void it("is an event when data at least as sensitive had been seen elsewhere, however long ago", () => {
     const session = open();
@@ -82,7 +106,15 @@ void describe("crossing between compliance domains", () => {
     const session = open();
     call(session, "pii");
     call(session, "external", { callId: "the-call" });
-    assert.deepEqual(session.crossBoundaryEvents, [{ from_domain: "pii", to_domain: "external", call_id: "the-call", tool_name: "tool_external", sequence_number: 1 }]);
+    assert.deepEqual(session.crossBoundaryEvents, [
+      {
+        from_domain: "pii",
+        to_domain: "external",
+        call_id: "the-call",
+        tool_name: "tool_external",
+        sequence_number: 1,
+      },
+    ]);
   });
 
   void it("keeps a bounded list and says how many there were", () => {

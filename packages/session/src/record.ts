@@ -68,7 +68,12 @@ export function recordCall(vocabulary: Vocabulary, session: Session, call: CallR
   session[COUNTER[call.decision]] += 1;
   if (reached !== null) {
     session.toolsInvoked.add(reached.toolName);
-    session.callGraph.add({ callId: call.callId, toolName: reached.toolName, domain: reached.complianceDomain, sequenceNumber });
+    session.callGraph.add({
+      callId: call.callId,
+      toolName: reached.toolName,
+      domain: reached.complianceDomain,
+      sequenceNumber,
+    });
   }
   if (level !== null) session.raise(level);
   return { before, after: session.sensitivity };
@@ -92,7 +97,9 @@ export interface CallSummary {
 function edgesRepresent(session: Session): string {
   const { crossings, events } = session.callGraph;
   const meaning = "order of calls, not flow of data: a call reached to_domain after from_domain had been reached";
-  return crossings > events.length ? `${meaning}; the first ${events.length} of ${crossings} crossings are listed` : meaning;
+  return crossings > events.length
+    ? `${meaning}; the first ${events.length} of ${crossings} crossings are listed`
+    : meaning;
 }
 
 /** The session's calls in the claim's form; a copy. */

@@ -2,12 +2,27 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { fromBase64Url } from "@cmcp/boundary";
-import { HANDLE_BYTES, MAX_LABEL_LENGTH, MAX_PRINCIPALS, SessionTable, Vocabulary, recordCall, type Session, type SessionTableOptions } from "./index.ts";
+import {
+  HANDLE_BYTES,
+  MAX_LABEL_LENGTH,
+  MAX_PRINCIPALS,
+  SessionTable,
+  Vocabulary,
+  recordCall,
+  type Session,
+  type SessionTableOptions,
+} from "./index.ts";
 
 const vocabulary = new Vocabulary();
-const table = (limits: Partial<SessionTableOptions> = {}): SessionTable => new SessionTable({ vocabulary, maxSessions: 100, maxPerPrincipal: 10, idleMs: 1000, floorMs: 10_000, ...limits });
+const table = (limits: Partial<SessionTableOptions> = {}): SessionTable =>
+  new SessionTable({ vocabulary, maxSessions: 100, maxPerPrincipal: 10, idleMs: 1000, floorMs: 10_000, ...limits });
 const see = (session: Session, domain: string): void => {
-  recordCall(vocabulary, session, { callId: "c", tool: { toolName: "t", complianceDomain: domain, sensitivityLevel: "public" }, decision: "allow", sent: true });
+  recordCall(vocabulary, session, {
+    callId: "c",
+    tool: { toolName: "t", complianceDomain: domain, sensitivityLevel: "public" },
+    decision: "allow",
+    sent: true,
+  });
 };
 
 void describe("finding sessions", () => {
@@ -63,7 +78,8 @@ void describe("finding sessions", () => {
   });
 
   void it("refuses an empty or over-long label", () => {
-    for (const label of ["", "x".repeat(MAX_LABEL_LENGTH + 1)]) assert.throws(() => table().byLabel("a", label), { code: "MCP_INVALID_REQUEST" });
+    for (const label of ["", "x".repeat(MAX_LABEL_LENGTH + 1)])
+      assert.throws(() => table().byLabel("a", label), { code: "MCP_INVALID_REQUEST" });
   });
 });
 
@@ -238,7 +254,12 @@ void describe("sensitivity cannot be laundered", () => {
   });
 
   void it("never falls and never reaches another principal, whatever is opened, seen and closed", () => {
-    const step = fc.record({ who: fc.constantFrom("a", "b"), what: fc.constantFrom("open", "label", "close", "see"), domain: fc.constantFrom("external", "pii", "internal", "mnpi"), pick: fc.nat(20) });
+    const step = fc.record({
+      who: fc.constantFrom("a", "b"),
+      what: fc.constantFrom("open", "label", "close", "see"),
+      domain: fc.constantFrom("external", "pii", "internal", "mnpi"),
+      pick: fc.nat(20),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const sessions = table({ maxSessions: 1000, maxPerPrincipal: 1000 });
@@ -267,7 +288,10 @@ void describe("an operator's reset", () => {
     const session = sessions.byLabel("a", "x");
     see(session, "hipaa_phi");
     assert.deepEqual(sessions.reset(session), { before: "hipaa_phi", after: "public" });
-    assert.deepEqual([session.sensitivity, session.maxSensitivity, session.highestSensitivity], ["public", "public", "hipaa_phi"]);
+    assert.deepEqual(
+      [session.sensitivity, session.maxSensitivity, session.highestSensitivity],
+      ["public", "public", "hipaa_phi"],
+    );
     assert.equal(sessions.openHandle("a").maxSensitivity, "public");
     see(session, "pii");
     assert.deepEqual([session.maxSensitivity, session.highestSensitivity], ["pii", "hipaa_phi"]);
@@ -276,7 +300,11 @@ void describe("an operator's reset", () => {
 
   void it("leaves other principals alone, and the principal's other open sessions their maximum", () => {
     const sessions = table();
-    const [one, other, foreign] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other"), sessions.byLabel("b", "one")];
+    const [one, other, foreign] = [
+      sessions.byLabel("a", "one"),
+      sessions.byLabel("a", "other"),
+      sessions.byLabel("b", "one"),
+    ];
     see(foreign, "mnpi");
     see(one, "hipaa_phi");
     sessions.reset(one);
@@ -286,13 +314,21 @@ void describe("an operator's reset", () => {
 
   void it("does not cover what the other open sessions hold: closed, they hold it against the principal again", () => {
     const sessions = table();
-    const [one, other, bystander] = [sessions.byLabel("a", "one"), sessions.byLabel("a", "other"), sessions.byLabel("a", "bystander")];
+    const [one, other, bystander] = [
+      sessions.byLabel("a", "one"),
+      sessions.byLabel("a", "other"),
+      sessions.byLabel("a", "bystander"),
+    ];
     see(one, "mnpi");
     see(other, "hipaa_phi");
     sessions.reset(one);
     assert.equal(bystander.maxSensitivity, "hipaa_phi");
     sessions.close(bystander);
-    assert.equal(sessions.byLabel("a", "before").maxSensitivity, "public", "what was only inherited is the operator's to forgive");
+    assert.equal(
+      sessions.byLabel("a", "before").maxSensitivity,
+      "public",
+      "what was only inherited is the operator's to forgive",
+    );
     sessions.close(other);
     assert.equal(sessions.sensitivityOf("a"), "hipaa_phi");
     assert.equal(sessions.openHandle("a").maxSensitivity, "hipaa_phi");

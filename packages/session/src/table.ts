@@ -88,7 +88,8 @@ export class SessionTable {
       if (session.inUse === 0 && session.state === "open") found.push(session);
     }
     for (const principal of this.#principals.values()) {
-      if (principal.sessions.size === 0 && now - principal.seenAt >= this.#options.floorMs) this.#principals.delete(principal.id);
+      if (principal.sessions.size === 0 && now - principal.seenAt >= this.#options.floorMs)
+        this.#principals.delete(principal.id);
     }
     return found;
   }
@@ -185,7 +186,13 @@ export class SessionTable {
     }
     const usedAt = this.#monotonic();
     principal.seenAt = usedAt;
-    const identity = { usedAt, id: (newId ?? (() => crypto.randomUUID()))(), handle: newHandle(), label, openedAt: (now ?? Date.now)() };
+    const identity = {
+      usedAt,
+      id: (newId ?? (() => crypto.randomUUID()))(),
+      handle: newHandle(),
+      label,
+      openedAt: (now ?? Date.now)(),
+    };
     if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "a session id was given out twice");
     const session = new Session(identity, principal, vocabulary);
     this.#byId.set(session.id, session);
@@ -198,7 +205,8 @@ export class SessionTable {
     const known = this.#principals.get(id);
     if (known !== undefined) return known;
     // Forgetting a principal to make room would forget what it has seen.
-    if (this.#principals.size >= MAX_PRINCIPALS) throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
+    if (this.#principals.size >= MAX_PRINCIPALS)
+      throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
     const principal = new PrincipalState(id, this.#options.vocabulary, (raised) => this.#remember(raised));
     this.#principals.set(id, principal);
     return principal;

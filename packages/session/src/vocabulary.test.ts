@@ -56,12 +56,15 @@ void describe("the order of sensitivity labels", () => {
   });
 
   void it("refuses to change a built-in label, even to the rank it has", () => {
-    for (const [name, rank] of Object.entries(SENSITIVITY_RANKS)) assert.throws(() => new Vocabulary({ [name]: rank }), { code: "CONFIG_INVALID" });
+    for (const [name, rank] of Object.entries(SENSITIVITY_RANKS))
+      assert.throws(() => new Vocabulary({ [name]: rank }), { code: "CONFIG_INVALID" });
   });
 
   void it("refuses malformed labels, ranks and too many of them", () => {
-    for (const rank of [-1, 1.5, Number.NaN, MAX_RANK + 1]) assert.throws(() => new Vocabulary({ added: rank }), { code: "CONFIG_INVALID" });
-    for (const name of ["", "Upper", "a b", "-a", "a".repeat(65)]) assert.throws(() => new Vocabulary({ [name]: 1 }), { code: "CONFIG_INVALID" });
+    for (const rank of [-1, 1.5, Number.NaN, MAX_RANK + 1])
+      assert.throws(() => new Vocabulary({ added: rank }), { code: "CONFIG_INVALID" });
+    for (const name of ["", "Upper", "a b", "-a", "a".repeat(65)])
+      assert.throws(() => new Vocabulary({ [name]: 1 }), { code: "CONFIG_INVALID" });
     const many = Object.fromEntries(Array.from({ length: MAX_EXTRA_LABELS + 1 }, (_, index) => [`l${index}`, 1]));
     assert.throws(() => new Vocabulary(many), { code: "CONFIG_INVALID" });
   });
@@ -69,11 +72,24 @@ void describe("the order of sensitivity labels", () => {
 
 void describe("floors of compliance domains", () => {
   void it("are the published ones", () => {
-    assert.deepEqual({ ...DOMAIN_FLOORS }, { hipaa_phi: "hipaa_phi", pci_data: "confidential", mnpi: "mnpi", pii: "pii", trade_secret: "trade_secret", internal: "confidential", external: "public", public: "public" });
+    assert.deepEqual(
+      { ...DOMAIN_FLOORS },
+      {
+        hipaa_phi: "hipaa_phi",
+        pci_data: "confidential",
+        mnpi: "mnpi",
+        pii: "pii",
+        trade_secret: "trade_secret",
+        internal: "confidential",
+        external: "public",
+        public: "public",
+      },
+    );
     for (const [domain, floor] of Object.entries(DOMAIN_FLOORS)) assert.equal(vocabulary.floorOfDomain(domain), floor);
   });
 
   void it("do not exist for an unknown domain", () => {
-    for (const domain of ["phi", "constructor", ""]) assert.throws(() => vocabulary.floorOfDomain(domain), { code: "INTERNAL" });
+    for (const domain of ["phi", "constructor", ""])
+      assert.throws(() => vocabulary.floorOfDomain(domain), { code: "INTERNAL" });
   });
 });

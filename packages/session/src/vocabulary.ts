@@ -36,7 +36,10 @@ function checkExtra(label: string, rank: number): void {
     throw new CmcpError("CONFIG_INVALID", `sensitivity label ${label} is built in; its rank cannot be changed`);
   }
   if (!LABEL.test(label)) {
-    throw new CmcpError("CONFIG_INVALID", "a sensitivity label is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit");
+    throw new CmcpError(
+      "CONFIG_INVALID",
+      "a sensitivity label is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit",
+    );
   }
   if (!Number.isInteger(rank) || rank < 0 || rank > MAX_RANK) {
     throw new CmcpError("CONFIG_INVALID", `sensitivity label ${label} needs an integer rank from 0 to ${MAX_RANK}`);
@@ -59,7 +62,8 @@ export class Vocabulary {
    */
   constructor(extra: Readonly<Record<string, number>> = {}) {
     const added = Object.entries(extra);
-    if (added.length > MAX_EXTRA_LABELS) throw new CmcpError("CONFIG_INVALID", `more than ${MAX_EXTRA_LABELS} sensitivity labels added`);
+    if (added.length > MAX_EXTRA_LABELS)
+      throw new CmcpError("CONFIG_INVALID", `more than ${MAX_EXTRA_LABELS} sensitivity labels added`);
     for (const [label, rank] of added) checkExtra(label, rank);
     this.#ranks = new Map([...Object.entries(SENSITIVITY_RANKS), ...added]);
   }

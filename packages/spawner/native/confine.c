@@ -58,10 +58,14 @@ static int show(const char *root, const char *from, const char *as, uint64_t fla
   char place[MAX_PATH];
   struct stat facts;
   if (stat(from, &facts) || make_place(root, as, S_ISDIR(facts.st_mode), place)) return -1;
-  return mount(from, place, NULL, MS_BIND | MS_REC, NULL) || set_flags(place, flags | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, AT_RECURSIVE) ? -1 : 0;
+  return mount(from, place, NULL, MS_BIND | MS_REC, NULL) ||
+                 set_flags(place, flags | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, AT_RECURSIVE)
+             ? -1
+             : 0;
 }
 
-/* Makes the server's whole view of files and goes there: libraries and interpreter, its tree, two devices, scratch space. */
+/* Makes the server's whole view of files and goes there: libraries and interpreter, its tree, two devices, scratch
+ * space. */
 static int enter_view(const struct machine *machine, const struct entry *entry, unsigned index, uid_t owner) {
   /* Not /dev/zero: mapped, it is memory that no bound counts. */
   static const char *const devices[] = {"/dev/null", "/dev/urandom"};
@@ -70,8 +74,10 @@ static int enter_view(const struct machine *machine, const struct entry *entry, 
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
   if (mount("view", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=4096,mode=0755")) return -1;
   /* First, so that a tree may lie below /tmp. */
-  snprintf(options, sizeof options, "size=%um,nr_inodes=16384,mode=0700,uid=%u,gid=%u", entry->scratch_mib, owner, owner);
-  if (make_place(root, "/tmp", 1, path) || mount("scratch", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)) return -1;
+  snprintf(options, sizeof options, "size=%um,nr_inodes=16384,mode=0700,uid=%u,gid=%u", entry->scratch_mib, owner,
+           owner);
+  if (make_place(root, "/tmp", 1, path) || mount("scratch", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options))
+    return -1;
   for (unsigned i = 0; i < machine->runtimes; i++)
     if (show(root, machine->runtime[i], machine->runtime[i], MOUNT_ATTR_NODEV)) return -1;
   machine_copy_path(machine, index, path);
@@ -89,16 +95,20 @@ static int bound(int resource, uint64_t most) {
 }
 
 static int set_bounds(const struct entry *entry) {
-  return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) || bound(RLIMIT_STACK, STACK) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
-         bound(RLIMIT_NOFILE, entry->files) || bound(RLIMIT_CPU, entry->cpu_seconds) || bound(RLIMIT_CORE, 0) || bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) ||
-         setpriority(PRIO_PROCESS, 0, NICE);
+  return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) ||
+         bound(RLIMIT_STACK, STACK) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
+         bound(RLIMIT_NOFILE, entry->files) || bound(RLIMIT_CPU, entry->cpu_seconds) || bound(RLIMIT_CORE, 0) ||
+         bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) || setpriority(PRIO_PROCESS, 0, NICE);
 }
 
 /* No capability, now or through any program that is started. */
 static int drop_privilege(const struct machine *machine, uid_t uid) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2] = {{0}};
-  if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)) return -1;
+  if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
+                                   SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+                                   SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED))
+    return -1;
   for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
     if (prctl(PR_CAPBSET_DROP, capability)) return -1;
   if (machine->privileged && (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))) return -1;
@@ -114,7 +124,8 @@ int confine(const struct machine *machine, const struct entry *entry, unsigned i
   if (write_text("/proc/self/oom_score_adj", "1000")) return NOT_CONFINED;
   if (enter_view(machine, entry, index, owner)) return NOT_CONFINED;
   if (tree_measure(entry->tree, NULL, digest) || memcmp(digest, entry->measured, DIGEST)) return DIGEST_MISMATCH;
-  if (sethostname("server", 6) || setsid() < 0 || set_bounds(entry) || drop_privilege(machine, uid)) return NOT_CONFINED;
+  if (sethostname("server", 6) || setsid() < 0 || set_bounds(entry) || drop_privilege(machine, uid))
+    return NOT_CONFINED;
   if (chdir(entry->tree) && (errno != ENOTDIR || chdir("/tmp"))) return NOT_CONFINED;
   /* Changing ids cleared it. The broker's end is this process's end. */
   return prctl(PR_SET_PDEATHSIG, 9) ? NOT_CONFINED : READY;

@@ -43,5 +43,6 @@ void machine_copy_path(const struct machine *machine, unsigned index, char path[
 }
 
 int machine_clone_flags(const struct machine *machine) {
-  return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (machine->privileged ? 0 : CLONE_NEWUSER);
+  return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+         (machine->privileged ? 0 : CLONE_NEWUSER);
 }

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Beyond the bound, for what an honest process holds that the kernel's does not count: its stack, code it made, relocated data. */
+/* Beyond the bound, for what an honest process holds that the kernel's does not count: its stack, code it made,
+ * relocated data. */
 #define SLACK_KIB (32u << 10)
 /* Processes of one server that are looked at; more than it may have. */
 #define MAX_PROCESSES 2048
@@ -23,7 +24,8 @@ static ssize_t read_text(int processes, const char *path, char *into, size_t siz
   int from = openat(processes, path, O_RDONLY | O_CLOEXEC);
   size_t length = 0;
   if (from < 0) return -1;
-  for (ssize_t got; length < size - 1 && (got = read(from, into + length, size - 1 - length)) > 0;) length += (size_t)got;
+  for (ssize_t got; length < size - 1 && (got = read(from, into + length, size - 1 - length)) > 0;)
+    length += (size_t)got;
   into[length] = 0;
   close(from);
   return (ssize_t)length;
@@ -49,7 +51,8 @@ static uint64_t held(int processes, pid_t pid) {
   return kib(text, "\nRssAnon:") + kib(text, "\nVmSwap:") + kib(text, "\nVmPTE:");
 }
 
-/* The same, where of a page that a fork left to several each holds its part. A process that may not be looked into so closely counts in full. */
+/* The same, where of a page that a fork left to several each holds its part. A process that may not be looked into so
+ * closely counts in full. */
 static uint64_t held_in_part(int processes, pid_t pid) {
   char text[8192], pages[8192];
   if (read_about(processes, pid, "status", text, sizeof text) < 0) return 0;

@@ -48,7 +48,9 @@ static void fail(const char *what) {
   exit(1);
 }
 
-pid_t fork_with(int flags, int *pidfd) { return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0); }
+pid_t fork_with(int flags, int *pidfd) {
+  return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
+}
 
 static int receive(int from, void *into, size_t length, int seconds) {
   struct timeval limit = {seconds, 0};
@@ -64,12 +66,14 @@ static int reply(int to, int status, const uint8_t digest[DIGEST]) {
   return send(to, message, sizeof message, MSG_NOSIGNAL) == sizeof message ? 0 : -1;
 }
 
-/* The program's own process. The connection takes the place of standard input and output; what it writes to standard error is dropped. */
+/* The program's own process. The connection takes the place of standard input and output; what it writes to standard
+ * error is dropped. */
 static void run_program(const struct entry *entry) {
   int null = open("/dev/null", O_WRONLY);
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
-  if (null < 0 || dup2(null, 2) < 0 || dup2(CONNECTION, 0) < 0 || dup2(CONNECTION, 1) < 0 || close_range(3, ~0u, 0)) _exit(126);
+  if (null < 0 || dup2(null, 2) < 0 || dup2(CONNECTION, 0) < 0 || dup2(CONNECTION, 1) < 0 || close_range(3, ~0u, 0))
+    _exit(126);
   if (filter_install() || reply(1, READY, entry->measured)) _exit(126);
   execve(entry->argv[0], entry->argv, entry->envp);
   _exit(127);
@@ -94,13 +98,17 @@ static void watch_over(int program, const struct watch *watch, uint32_t memory_m
 static void serve_child(const struct machine *machine, int connection, uid_t uid) {
   static const uint8_t nothing[DIGEST];
   uint8_t request[3];
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(connection, CONNECTION) < 0 || close_range(CONNECTION + 1, ~0u, 0)) _exit(1);
-  if (receive(CONNECTION, request, sizeof request, REQUEST_SECONDS) || request[0] != START) _exit(reply(CONNECTION, MALFORMED, nothing));
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(connection, CONNECTION) < 0 || close_range(CONNECTION + 1, ~0u, 0))
+    _exit(1);
+  if (receive(CONNECTION, request, sizeof request, REQUEST_SECONDS) || request[0] != START)
+    _exit(reply(CONNECTION, MALFORMED, nothing));
   unsigned index = (unsigned)request[1] << 8 | request[2];
   if (index >= table.count) _exit(reply(CONNECTION, NO_ENTRY, nothing));
   const struct entry *entry = &table.entries[index];
   struct watch watch;
-  int status = entry->status != READY ? entry->status : memory_watch(&watch) ? NOT_CONFINED : confine(machine, entry, index, uid);
+  int status = entry->status != READY ? entry->status
+               : memory_watch(&watch) ? NOT_CONFINED
+                                      : confine(machine, entry, index, uid);
   if (status != READY) _exit(reply(CONNECTION, status, entry->measured));
   int program = -1;
   pid_t pid = fork_with(0, &program);
@@ -129,14 +137,16 @@ static int take_table(const struct machine *machine, int control) {
   if (receive(control, head, sizeof head, TABLE_SECONDS) || memcmp(head, MAGIC, sizeof MAGIC - 1)) return -1;
   uint8_t *size = head + sizeof MAGIC - 1;
   uint32_t length = (uint32_t)size[0] << 24 | (uint32_t)size[1] << 16 | (uint32_t)size[2] << 8 | size[3];
-  if (length > MAX_TABLE || receive(control, bytes, length, TABLE_SECONDS) || table_read(&table, bytes, length)) return -1;
+  if (length > MAX_TABLE || receive(control, bytes, length, TABLE_SECONDS) || table_read(&table, bytes, length))
+    return -1;
   umask(0);
   for (unsigned i = 0; i < table.count; i++) {
     struct entry *entry = &table.entries[i];
     char copy[MAX_PATH];
     machine_copy_path(machine, i, copy);
     entry->status = (uint8_t)tree_measure(entry->tree, copy, entry->measured);
-    if (entry->status == READY && entry->pinned && memcmp(entry->measured, entry->expected, DIGEST)) entry->status = DIGEST_MISMATCH;
+    if (entry->status == READY && entry->pinned && memcmp(entry->measured, entry->expected, DIGEST))
+      entry->status = DIGEST_MISMATCH;
     if (entry->status == READY) entry->status = (uint8_t)find_program(machine, entry);
     *at++ = entry->status;
     memcpy(at, entry->measured, DIGEST);
@@ -230,7 +240,8 @@ static void serve(const struct machine *machine, int listener, int control, uid_
 
 /* Tries everything a start does, with an empty tree. */
 static int probe(const struct machine *machine) {
-  static struct entry entry = {.tasks = 8, .memory_mib = 64, .scratch_mib = 1, .files = 64, .cpu_seconds = 10, .tree = "/probe"};
+  static struct entry entry = {
+      .tasks = 8, .memory_mib = 64, .scratch_mib = 1, .files = 64, .cpu_seconds = 10, .tree = "/probe"};
   char source[MAX_PATH], copy[MAX_PATH];
   snprintf(source, sizeof source, "%s/empty", machine->stage);
   machine_copy_path(machine, 0, copy);
@@ -256,15 +267,22 @@ int main(int argc, char **argv) {
   int probing = 0;
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-    if (!strcmp(argv[i], "--probe")) probing = 1;
-    else if (value && !strcmp(argv[i], "--socket")) path = argv[++i];
-    else if (value && !strcmp(argv[i], "--stage")) machine.stage = argv[++i];
-    else if (value && !strcmp(argv[i], "--peer-uid")) peer = (uid_t)strtoul(argv[++i], NULL, 10);
-    else if (value && !strcmp(argv[i], "--runtime") && machine.runtimes < MAX_RUNTIME) machine.runtime[machine.runtimes++] = argv[++i];
-    else machine.stage = NULL, i = argc;
+    if (!strcmp(argv[i], "--probe"))
+      probing = 1;
+    else if (value && !strcmp(argv[i], "--socket"))
+      path = argv[++i];
+    else if (value && !strcmp(argv[i], "--stage"))
+      machine.stage = argv[++i];
+    else if (value && !strcmp(argv[i], "--peer-uid"))
+      peer = (uid_t)strtoul(argv[++i], NULL, 10);
+    else if (value && !strcmp(argv[i], "--runtime") && machine.runtimes < MAX_RUNTIME)
+      machine.runtime[machine.runtimes++] = argv[++i];
+    else
+      machine.stage = NULL, i = argc;
   }
   if (!machine.stage || strlen(machine.stage) > MAX_PATH / 4 || !(probing || path)) {
-    fprintf(stderr, "usage: cmcp-spawn --stage EMPTY-FOLDER (--probe | --socket PATH [--peer-uid N]) [--runtime PATH]...\n");
+    fprintf(stderr,
+            "usage: cmcp-spawn --stage EMPTY-FOLDER (--probe | --socket PATH [--peer-uid N]) [--runtime PATH]...\n");
     return 64;
   }
   /* Who started it must not be outlived. */

@@ -20,7 +20,17 @@
 #define DIGEST 32
 
 /* Statuses of an entry and of a start; SPEC.md, "Statuses". */
-enum status { READY = 0, NO_ENTRY, DIGEST_MISMATCH, TREE_REFUSED, TREE_UNREADABLE, NOT_CONFINED, BUSY, MALFORMED, NO_PROGRAM };
+enum status {
+  READY = 0,
+  NO_ENTRY,
+  DIGEST_MISMATCH,
+  TREE_REFUSED,
+  TREE_UNREADABLE,
+  NOT_CONFINED,
+  BUSY,
+  MALFORMED,
+  NO_PROGRAM
+};
 
 /* One server the launch document allows. Strings point into the table's bytes. */
 struct entry {
@@ -79,7 +89,8 @@ struct watch {
   pid_t self;
 };
 
-/* Begins to watch the descendants of the calling process; before it enters its view, where they cannot be seen. 0 or -1. */
+/* Begins to watch the descendants of the calling process; before it enters its view, where they cannot be seen. 0 or
+ * -1. */
 int memory_watch(struct watch *watch);
 /* Whether they hold more than so many MiB together. */
 int memory_exceeded(const struct watch *watch, uint32_t most_mib);

@@ -17,7 +17,8 @@ static uint32_t number(struct reader *from, int bytes) {
 /* A text of u16 length, made a C string in place by moving it over its own length. */
 static char *text(struct reader *from) {
   uint32_t length = number(from, 2);
-  if (from->failed || (uint32_t)(from->end - from->at) < length || memchr(from->at, 0, length)) return from->failed = 1, NULL;
+  if (from->failed || (uint32_t)(from->end - from->at) < length || memchr(from->at, 0, length))
+    return from->failed = 1, NULL;
   char *start = (char *)from->at - 2;
   memmove(start, from->at, length);
   start[length] = 0;
@@ -58,11 +59,16 @@ static int read_entry(struct reader *from, struct entry *entry) {
   entry->cpu_seconds = number(from, 4);
   entry->tree = text(from);
   if (from->failed || !is_plain(entry->tree)) return -1;
-  if (texts(from, entry->argv, MAX_ARGS) < 1 || entry->argv[0][0] == 0 || (strchr(entry->argv[0], '/') && !is_plain(entry->argv[0]))) return -1;
+  if (texts(from, entry->argv, MAX_ARGS) < 1 || entry->argv[0][0] == 0 ||
+      (strchr(entry->argv[0], '/') && !is_plain(entry->argv[0])))
+    return -1;
   if (texts(from, entry->envp, MAX_ENV) < 0) return -1;
   for (char **variable = entry->envp; *variable; variable++)
     if (**variable == '=' || !strchr(*variable, '=')) return -1;
-  return within(entry->tasks, 1, 1024) && within(entry->memory_mib, 16, 65536) && within(entry->scratch_mib, 1, 4096) && within(entry->files, 16, 4096) && within(entry->cpu_seconds, 1, 86400 * 30) ? 0 : -1;
+  return within(entry->tasks, 1, 1024) && within(entry->memory_mib, 16, 65536) && within(entry->scratch_mib, 1, 4096) &&
+                 within(entry->files, 16, 4096) && within(entry->cpu_seconds, 1, 86400 * 30)
+             ? 0
+             : -1;
 }
 
 int table_read(struct table *table, uint8_t *bytes, size_t length) {

@@ -60,7 +60,8 @@ static int add_content(struct walk *walk, int from, uint64_t size, int to) {
 /* A copy keeps of the mode what the digest covers: whether the owner may execute. */
 static mode_t copied_mode(const struct stat *facts) { return facts->st_mode & S_IXUSR ? 0555 : 0444; }
 
-static int add_file(struct walk *walk, int parent, const char *name, int copy_parent, const char *copy_name, int whole) {
+static int add_file(struct walk *walk, int parent, const char *name, int copy_parent, const char *copy_name,
+                    int whole) {
   struct stat facts;
   int status = TREE_UNREADABLE, to = -1;
   int from = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -128,8 +129,10 @@ static int list(int folder, char ***names, unsigned *count, unsigned *items) {
     } else {
       if (*count == room) {
         char **more = realloc(*names, (room = room ? room * 2 : 64) * sizeof *more);
-        if (!more) status = TREE_UNREADABLE;
-        else *names = more;
+        if (!more)
+          status = TREE_UNREADABLE;
+        else
+          *names = more;
       }
       if (status == READY && !((*names)[*count] = strdup(item->d_name))) status = TREE_UNREADABLE;
       if (status == READY) ++*count;
@@ -151,7 +154,9 @@ static int add_item(struct walk *walk, int parent, const char *name, int copy, i
   if (!S_ISDIR(facts.st_mode) || depth + 1 > MAX_TREE_DEPTH) return TREE_REFUSED;
   int below = -1, folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   int status = folder < 0 ? TREE_UNREADABLE : READY;
-  if (status == READY && copy >= 0 && (mkdirat(copy, name, 0700) || (below = openat(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)) status = TREE_UNREADABLE;
+  if (status == READY && copy >= 0 &&
+      (mkdirat(copy, name, 0700) || (below = openat(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0))
+    status = TREE_UNREADABLE;
   if (status == READY) {
     add_header(walk, 'd');
     status = add_folder(walk, folder, below, depth + 1);
@@ -197,7 +202,9 @@ int tree_measure(const char *path, const char *copy, uint8_t digest[DIGEST]) {
     status = add_file(&walk, AT_FDCWD, real, AT_FDCWD, copy, 1);
   } else {
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), below = -1;
-    status = folder < 0 || (copy && (mkdir(copy, 0700) || (below = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)) ? TREE_UNREADABLE : READY;
+    status = folder < 0 || (copy && (mkdir(copy, 0700) || (below = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0))
+                 ? TREE_UNREADABLE
+                 : READY;
     sha256_add(&walk.hash, domain, sizeof domain - 1);
     if (status == READY) status = add_folder(&walk, folder, below, 0);
     if (status == READY && copy && fchmod(below, 0555)) status = TREE_UNREADABLE;

@@ -5,7 +5,12 @@ import { stdioSchema } from "./schema.ts";
 import { DEFAULT_BOUNDS, spawnEvidence } from "./server.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}`;
-const SPAWN: CatalogSpawn = { command: "node", args: ["dist/index.js", "/tmp"], binary_digest: DIGEST, measure_target: "/srv/files" };
+const SPAWN: CatalogSpawn = {
+  command: "node",
+  args: ["dist/index.js", "/tmp"],
+  binary_digest: DIGEST,
+  measure_target: "/srv/files",
+};
 const CLOSED = { allowUnmeasured: false };
 
 test("an entry of a catalog becomes what the spawner is told", () => {
@@ -17,11 +22,26 @@ test("an entry of a catalog becomes what the spawner is told", () => {
     environment: { HOME: "/tmp", TMPDIR: "/tmp", PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" },
     bounds: DEFAULT_BOUNDS,
   });
-  assert.equal(allowServer("one", { command: "/srv/one", binary_digest: DIGEST }, CLOSED).tree, "/srv/one", "without a target the program is all there is");
+  assert.equal(
+    allowServer("one", { command: "/srv/one", binary_digest: DIGEST }, CLOSED).tree,
+    "/srv/one",
+    "without a target the program is all there is",
+  );
 });
 
 test("its settings are those the configuration has for it", () => {
-  const { servers } = stdioSchema.parse({ servers: { files: { environment: { MEMORY_FILE_PATH: "/tmp/m" }, tasks: 10, memory_mib: 600, scratch_mib: 2, open_files: 32, cpu_seconds: 60 } } });
+  const { servers } = stdioSchema.parse({
+    servers: {
+      files: {
+        environment: { MEMORY_FILE_PATH: "/tmp/m" },
+        tasks: 10,
+        memory_mib: 600,
+        scratch_mib: 2,
+        open_files: 32,
+        cpu_seconds: 60,
+      },
+    },
+  });
   const allowed = allowServer("files", SPAWN, { ...CLOSED, settings: servers.files });
   assert.equal(allowed.environment.MEMORY_FILE_PATH, "/tmp/m");
   assert.deepEqual(allowed.bounds, { tasks: 10, memoryMib: 600, scratchMib: 2, openFiles: 32, cpuSeconds: 60 });
@@ -31,11 +51,18 @@ test("without a digest a server runs only where the configuration says so", () =
   const { binary_digest: _, ...unpinned } = SPAWN;
   assert.throws(() => allowServer("files", unpinned, CLOSED), { code: "SPAWN_NOT_PINNED" });
   assert.equal(allowServer("files", unpinned, { allowUnmeasured: true }).digest, null);
-  assert.notEqual(allowServer("files", SPAWN, { allowUnmeasured: true }).digest, null, "one that is there still counts");
+  assert.notEqual(
+    allowServer("files", SPAWN, { allowUnmeasured: true }).digest,
+    null,
+    "one that is there still counts",
+  );
 });
 
 test("the digest of an interpreter pins nothing and is refused", () => {
-  assert.throws(() => allowServer("files", { command: "node", args: ["/srv/x.js"], binary_digest: DIGEST }, CLOSED), { code: "CATALOG_INVALID", message: /names an interpreter/ });
+  assert.throws(() => allowServer("files", { command: "node", args: ["/srv/x.js"], binary_digest: DIGEST }, CLOSED), {
+    code: "CATALOG_INVALID",
+    message: /names an interpreter/,
+  });
 });
 
 const WRONG: readonly CatalogSpawn[] = [
@@ -51,7 +78,12 @@ const WRONG: readonly CatalogSpawn[] = [
 ];
 
 test("anything but plain absolute paths and a SHA-256 is refused", () => {
-  for (const spawn of WRONG) assert.throws(() => allowServer("files", spawn, { allowUnmeasured: true }), { code: "CATALOG_INVALID" }, JSON.stringify(spawn));
+  for (const spawn of WRONG)
+    assert.throws(
+      () => allowServer("files", spawn, { allowUnmeasured: true }),
+      { code: "CATALOG_INVALID" },
+      JSON.stringify(spawn),
+    );
 });
 
 test("only a required digest and a confined process make spawn-measured", () => {
@@ -62,7 +94,16 @@ test("only a required digest and a confined process make spawn-measured", () => 
 });
 
 test("the configuration refuses what the spawner would", () => {
-  for (const wrong of [{ tasks: 0 }, { memory_mib: 15 }, { scratch_mib: 4097 }, { open_files: 8 }, { cpu_seconds: 0 }, { environment: { "A=B": "c" } }, { environment: { A: "\0" } }, { network: true }]) {
+  for (const wrong of [
+    { tasks: 0 },
+    { memory_mib: 15 },
+    { scratch_mib: 4097 },
+    { open_files: 8 },
+    { cpu_seconds: 0 },
+    { environment: { "A=B": "c" } },
+    { environment: { A: "\0" } },
+    { network: true },
+  ]) {
     assert.equal(stdioSchema.safeParse({ servers: { files: wrong } }).success, false, JSON.stringify(wrong));
   }
   assert.equal(stdioSchema.safeParse({ max_processes: 129 }).success, false, "more than the spawner runs");
@@ -70,7 +111,11 @@ test("the configuration refuses what the spawner would", () => {
 
 test("a server that is called like a member of every object has the default settings, and settings of no server are refused", () => {
   const server = { name: "constructor", spawn: SPAWN };
-  assert.deepEqual(allowServers([server], { allowUnmeasured: false, settings: {} }), [allowServer("constructor", SPAWN, CLOSED)]);
+  assert.deepEqual(allowServers([server], { allowUnmeasured: false, settings: {} }), [
+    allowServer("constructor", SPAWN, CLOSED),
+  ]);
   const { servers } = stdioSchema.parse({ servers: { files: {} } });
-  assert.throws(() => allowServers([server], { allowUnmeasured: false, settings: servers }), { code: "CONFIG_INVALID" });
+  assert.throws(() => allowServers([server], { allowUnmeasured: false, settings: servers }), {
+    code: "CONFIG_INVALID",
+  });
 });

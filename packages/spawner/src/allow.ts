@@ -21,7 +21,12 @@ export interface AllowOptions {
 
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
 /** The same for every server on every machine. */
-const ENVIRONMENT: Readonly<Record<string, string>> = { HOME: "/tmp", TMPDIR: "/tmp", PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" };
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  HOME: "/tmp",
+  TMPDIR: "/tmp",
+  PATH: "/usr/local/bin:/usr/bin:/bin",
+  LANG: "C.UTF-8",
+};
 
 /**
  * The server a catalog entry stands for. Its tree is `measure_target`, else `command`; `binary_digest` is the digest of
@@ -29,27 +34,50 @@ const ENVIRONMENT: Readonly<Record<string, string>> = { HOME: "/tmp", TMPDIR: "/
  * @param name of the server, for messages
  * @throws CmcpError `CATALOG_INVALID`; `SPAWN_NOT_PINNED` without a digest where that is not allowed
  */
-export function allowServer(name: string, spawn: CatalogSpawn, { allowUnmeasured, settings = defaultServerSettings() }: AllowOptions): AllowedServer {
+export function allowServer(
+  name: string,
+  spawn: CatalogSpawn,
+  { allowUnmeasured, settings = defaultServerSettings() }: AllowOptions,
+): AllowedServer {
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `stdio server ${name}: ${why}`);
   };
   const { command, args, binary_digest: digest, measure_target: target } = spawn;
-  if (!command.startsWith("/") && target == null) refuse("`command` names an interpreter, so `measure_target` must name the folder with the server's files");
-  if (command.includes("/") && !isPlainPath(command)) refuse("`command` must be a name or an absolute path without '.' and '..'");
+  if (!command.startsWith("/") && target == null)
+    refuse("`command` names an interpreter, so `measure_target` must name the folder with the server's files");
+  if (command.includes("/") && !isPlainPath(command))
+    refuse("`command` must be a name or an absolute path without '.' and '..'");
   const tree = target ?? command;
   if (!isPlainPath(tree)) refuse("`measure_target` must be an absolute path without '.' and '..'");
-  if (digest == null && !allowUnmeasured) throw new CmcpError("SPAWN_NOT_PINNED", `stdio server ${name}: the catalog records no binary_digest of ${tree}`);
+  if (digest == null && !allowUnmeasured)
+    throw new CmcpError("SPAWN_NOT_PINNED", `stdio server ${name}: the catalog records no binary_digest of ${tree}`);
   const bytes = digest == null ? null : (fromHex(DIGEST.exec(digest)?.[1] ?? "") ?? null);
   if (digest != null && bytes?.byteLength !== 32) refuse("`binary_digest` must be sha256: and 64 lowercase hex digits");
-  return { tree, digest: bytes, program: command, args: args ?? [], environment: { ...ENVIRONMENT, ...settings.environment }, bounds: boundsOf(settings) };
+  return {
+    tree,
+    digest: bytes,
+    program: command,
+    args: args ?? [],
+    environment: { ...ENVIRONMENT, ...settings.environment },
+    bounds: boundsOf(settings),
+  };
 }
 
 /**
  * The servers that a catalog's stdio servers stand for, in their order, each with the settings that the configuration has for it.
  * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, and as {@link allowServer}
  */
-export function allowServers(servers: readonly { readonly name: string; readonly spawn: CatalogSpawn }[], { allowUnmeasured, settings }: Pick<AllowOptions, "allowUnmeasured"> & { readonly settings: StdioSettings["servers"] }): readonly AllowedServer[] {
+export function allowServers(
+  servers: readonly { readonly name: string; readonly spawn: CatalogSpawn }[],
+  {
+    allowUnmeasured,
+    settings,
+  }: Pick<AllowOptions, "allowUnmeasured"> & { readonly settings: StdioSettings["servers"] },
+): readonly AllowedServer[] {
   const unknown = Object.keys(settings).find((name) => !servers.some((server) => server.name === name));
-  if (unknown !== undefined) throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
-  return servers.map(({ name, spawn }) => allowServer(name, spawn, { allowUnmeasured, settings: Object.hasOwn(settings, name) ? settings[name] : undefined }));
+  if (unknown !== undefined)
+    throw new CmcpError("CONFIG_INVALID", `enclave.stdio.servers: the catalog has no stdio server ${unknown}`);
+  return servers.map(({ name, spawn }) =>
+    allowServer(name, spawn, { allowUnmeasured, settings: Object.hasOwn(settings, name) ? settings[name] : undefined }),
+  );
 }

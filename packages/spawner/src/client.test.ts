@@ -6,7 +6,14 @@ import { Spawner } from "./client.ts";
 import { DEFAULT_BOUNDS, type AllowedServer } from "./server.ts";
 import { socketPath } from "./testing/socket-pair.ts";
 
-const SERVER: AllowedServer = { tree: "/srv/one", digest: null, program: "node", args: [], environment: {}, bounds: DEFAULT_BOUNDS };
+const SERVER: AllowedServer = {
+  tree: "/srv/one",
+  digest: null,
+  program: "node",
+  args: [],
+  environment: {},
+  bounds: DEFAULT_BOUNDS,
+};
 const FOUND = Buffer.alloc(33);
 
 /** A spawner whose answers the test gives: to the first connection, then to every further one. */
@@ -34,7 +41,10 @@ test("what was found for each server, and how it is confined", async (t) => {
   const spawner = await Spawner.open(await answering(t, table(FOUND, digest)), [SERVER, SERVER]);
   t.after(() => spawner.close());
   assert.equal(spawner.confinement, "confined");
-  assert.deepEqual(spawner.found, [{ status: "ready", digest: new Uint8Array(32) }, { status: "digest-mismatch", digest: new Uint8Array(32).fill(7) }]);
+  assert.deepEqual(spawner.found, [
+    { status: "ready", digest: new Uint8Array(32) },
+    { status: "digest-mismatch", digest: new Uint8Array(32).fill(7) },
+  ]);
 });
 
 const ANSWERS: readonly { readonly what: string; readonly bytes: Uint8Array | null }[] = [
@@ -46,22 +56,41 @@ const ANSWERS: readonly { readonly what: string; readonly bytes: Uint8Array | nu
 ];
 
 test("an answer that is not one is none", async (t) => {
-  for (const { what, bytes } of ANSWERS) await assert.rejects(Spawner.open(await answering(t, bytes), [SERVER]), { code: "SPAWN_UNAVAILABLE" }, what);
+  for (const { what, bytes } of ANSWERS)
+    await assert.rejects(Spawner.open(await answering(t, bytes), [SERVER]), { code: "SPAWN_UNAVAILABLE" }, what);
   await assert.rejects(Spawner.open(socketPath(t), [SERVER]), { code: "SPAWN_UNAVAILABLE" }, "nobody listens");
 });
 
-const STATUSES: readonly (readonly [number, string])[] = [[1, "INTERNAL"], [2, "SPAWN_DIGEST_MISMATCH"], [3, "SPAWN_TREE_REFUSED"], [4, "SPAWN_TREE_REFUSED"], [5, "SPAWN_FAILED"], [6, "OVERLOADED"], [7, "INTERNAL"], [8, "SPAWN_FAILED"]];
+const STATUSES: readonly (readonly [number, string])[] = [
+  [1, "INTERNAL"],
+  [2, "SPAWN_DIGEST_MISMATCH"],
+  [3, "SPAWN_TREE_REFUSED"],
+  [4, "SPAWN_TREE_REFUSED"],
+  [5, "SPAWN_FAILED"],
+  [6, "OVERLOADED"],
+  [7, "INTERNAL"],
+  [8, "SPAWN_FAILED"],
+];
 
 test("a start that was refused says why, and that nothing was sent", async (t) => {
   for (const [status, code] of STATUSES) {
-    const spawner = await Spawner.open(await answering(t, table(FOUND), Buffer.concat([Uint8Array.of(status), Buffer.alloc(32)])), [SERVER]);
-    await assert.rejects(spawner.start(0), (error: { code: string; detail: { sent: number } }) => error.code === code && error.detail.sent === 0, String(status));
+    const spawner = await Spawner.open(
+      await answering(t, table(FOUND), Buffer.concat([Uint8Array.of(status), Buffer.alloc(32)])),
+      [SERVER],
+    );
+    await assert.rejects(
+      spawner.start(0),
+      (error: { code: string; detail: { sent: number } }) => error.code === code && error.detail.sent === 0,
+      String(status),
+    );
     spawner.close();
   }
 });
 
 test("what the server says right after it started is not lost", async (t) => {
-  const spawner = await Spawner.open(await answering(t, table(FOUND), Buffer.concat([FOUND, Buffer.from("first\n")])), [SERVER]);
+  const spawner = await Spawner.open(await answering(t, table(FOUND), Buffer.concat([FOUND, Buffer.from("first\n")])), [
+    SERVER,
+  ]);
   t.after(() => spawner.close());
   const channel = await spawner.start(0);
   const line = await new Promise<unknown>((resolve) => channel.onMessage(resolve));
@@ -81,8 +110,25 @@ test("what a table cannot hold is not sent", async () => {
     { environment: { "A=B": "x" } },
     { environment: { A: "\0" } },
   ];
-  for (const rest of wrong) await assert.rejects(Spawner.open("/nowhere", [{ ...SERVER, ...rest }]), { code: "CONFIG_INVALID" }, JSON.stringify(rest).slice(0, 80));
-  await assert.rejects(Spawner.open("/nowhere", Array.from({ length: 65 }, () => SERVER)), { code: "CONFIG_INVALID" });
+  for (const rest of wrong)
+    await assert.rejects(
+      Spawner.open("/nowhere", [{ ...SERVER, ...rest }]),
+      { code: "CONFIG_INVALID" },
+      JSON.stringify(rest).slice(0, 80),
+    );
+  await assert.rejects(
+    Spawner.open(
+      "/nowhere",
+      Array.from({ length: 65 }, () => SERVER),
+    ),
+    { code: "CONFIG_INVALID" },
+  );
   const large = { ...SERVER, args: ["x".repeat(60_000)] };
-  await assert.rejects(Spawner.open("/nowhere", Array.from({ length: 5 }, () => large)), { code: "CONFIG_INVALID" });
+  await assert.rejects(
+    Spawner.open(
+      "/nowhere",
+      Array.from({ length: 5 }, () => large),
+    ),
+    { code: "CONFIG_INVALID" },
+  );
 });

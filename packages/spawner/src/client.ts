@@ -23,7 +23,13 @@ async function dial(path: string, signal: AbortSignal): Promise<Socket> {
 }
 
 /** One connection: sends a request, reads the answer of known length, and hands over the socket. */
-async function exchange<T>(path: string, request: Uint8Array, length: number, ms: number, read: (bytes: Uint8Array) => T): Promise<{ readonly socket: Socket; readonly answer: T }> {
+async function exchange<T>(
+  path: string,
+  request: Uint8Array,
+  length: number,
+  ms: number,
+  read: (bytes: Uint8Array) => T,
+): Promise<{ readonly socket: Socket; readonly answer: T }> {
   const late = AbortSignal.timeout(ms);
   const socket = await dial(path, late);
   try {
@@ -31,7 +37,11 @@ async function exchange<T>(path: string, request: Uint8Array, length: number, ms
     return { socket, answer: read(await readExactly(socket, length, late)) };
   } catch (thrown) {
     socket.destroy();
-    throw asCmcpError(thrown, "SPAWN_UNAVAILABLE", late.aborted ? `the spawner did not answer within ${ms} ms` : "the connection to the spawner was lost");
+    throw asCmcpError(
+      thrown,
+      "SPAWN_UNAVAILABLE",
+      late.aborted ? `the spawner did not answer within ${ms} ms` : "the connection to the spawner was lost",
+    );
   }
 }
 
@@ -54,7 +64,11 @@ export class Spawner {
   readonly #path: string;
   readonly #control: Socket;
 
-  private constructor(path: string, control: Socket, answer: { readonly confinement: Confinement; readonly found: readonly Found[] }) {
+  private constructor(
+    path: string,
+    control: Socket,
+    answer: { readonly confinement: Confinement; readonly found: readonly Found[] },
+  ) {
     this.#path = path;
     this.#control = control;
     this.confinement = answer.confinement;
@@ -73,7 +87,13 @@ export class Spawner {
    * @throws CmcpError `SPAWN_UNAVAILABLE`; `CONFIG_INVALID` for servers a table cannot hold
    */
   static async open(path: string, servers: readonly AllowedServer[]): Promise<Spawner> {
-    const { socket, answer } = await exchange(path, encodeTable(servers), tableAnswerBytes(servers.length), TABLE_MS, (bytes) => decodeTableAnswer(bytes, servers.length));
+    const { socket, answer } = await exchange(
+      path,
+      encodeTable(servers),
+      tableAnswerBytes(servers.length),
+      TABLE_MS,
+      (bytes) => decodeTableAnswer(bytes, servers.length),
+    );
     return new Spawner(path, socket, answer);
   }
 

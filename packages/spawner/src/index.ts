@@ -8,4 +8,11 @@ export { StdioProcesses, type TrustIdentity } from "./process/processes.ts";
 export type { Found } from "./protocol/decode.ts";
 export type { Status } from "./protocol/status.ts";
 export { stdioSchema, type StdioServerSettings, type StdioSettings } from "./schema.ts";
-export { DEFAULT_BOUNDS, spawnEvidence, type AllowedServer, type Confinement, type ServerBounds, type SpawnEvidence } from "./server.ts";
+export {
+  DEFAULT_BOUNDS,
+  spawnEvidence,
+  type AllowedServer,
+  type Confinement,
+  type ServerBounds,
+  type SpawnEvidence,
+} from "./server.ts";

@@ -11,7 +11,13 @@ const MAX_NAMED = 8;
  */
 export function requireSpawner(servers: readonly { readonly name: string }[], offered: boolean): void {
   if (offered || servers.length === 0) return;
-  const named = servers.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
+  const named = servers
+    .slice(0, MAX_NAMED)
+    .map(({ name }) => name)
+    .join(", ");
   const more = servers.length > MAX_NAMED ? ` and ${servers.length - MAX_NAMED} more` : "";
-  throw new CmcpError("SPAWN_NOT_OFFERED", `this enclave has no spawner beside it, as in an image, so it cannot run stdio servers: ${named}${more}`);
+  throw new CmcpError(
+    "SPAWN_NOT_OFFERED",
+    `this enclave has no spawner beside it, as in an image, so it cannot run stdio servers: ${named}${more}`,
+  );
 }

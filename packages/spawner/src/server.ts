@@ -13,7 +13,13 @@ export interface ServerBounds {
 }
 
 /** 64 tasks, 1 GiB each, 64 MiB of scratch space, 256 descriptors, one hour of processor time. */
-export const DEFAULT_BOUNDS: ServerBounds = { tasks: 64, memoryMib: 1024, scratchMib: 64, openFiles: 256, cpuSeconds: 3600 };
+export const DEFAULT_BOUNDS: ServerBounds = {
+  tasks: 64,
+  memoryMib: 1024,
+  scratchMib: 64,
+  openFiles: 256,
+  cpuSeconds: 3600,
+};
 
 /** A stdio server that may be started: an entry of the table the spawner is given once. */
 export interface AllowedServer {

@@ -3,7 +3,12 @@ import type { ErrorCode } from "@cmcp/boundary";
 import type { Outcome } from "./verdict.ts";
 
 /** A file that cannot be read says nothing, for or against: it may have been cut short on its way. */
-const MALFORMED: readonly ErrorCode[] = ["CLAIM_MALFORMED", "BUNDLE_MALFORMED", "RECEIPT_MALFORMED", "EVIDENCE_MALFORMED"];
+const MALFORMED: readonly ErrorCode[] = [
+  "CLAIM_MALFORMED",
+  "BUNDLE_MALFORMED",
+  "RECEIPT_MALFORMED",
+  "EVIDENCE_MALFORMED",
+];
 
 /** The checks of one verification and the outcome they add up to. */
 export class Checklist extends CheckRecorder {

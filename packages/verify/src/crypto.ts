@@ -23,12 +23,22 @@ export function canBeEd25519(signature: string): boolean {
 }
 
 /** Checks an Ed25519 signature (RFC 8032). Key and signature are unpadded base64url; anything ill-formed does not verify. */
-export async function verifyEd25519(crypto: VerifierCrypto, publicKey: string, signature: string, message: Uint8Array<ArrayBuffer>): Promise<boolean> {
+export async function verifyEd25519(
+  crypto: VerifierCrypto,
+  publicKey: string,
+  signature: string,
+  message: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
   const key = fromBase64Url(publicKey);
   const bytes = fromBase64Url(signature);
   if (key?.length !== 32 || bytes?.length !== 64) return false;
   try {
-    return await crypto.subtle.verify("Ed25519", await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]), bytes, message);
+    return await crypto.subtle.verify(
+      "Ed25519",
+      await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]),
+      bytes,
+      message,
+    );
   } catch {
     // A point that is not on the curve is refused by some platforms at import: no signature verifies under it.
     return false;

@@ -13,8 +13,18 @@ import { verifyClaim } from "./verify-claim.ts";
 import { verifyIncomplete } from "./verify-incomplete.ts";
 
 const { claim, bundle, receipts, instance, entries } = recordOf();
-const files = { claim: canonicalBytes(claim), bundle: canonicalBytes(bundle), receipt: canonicalBytes(receipts[2] ?? {}) };
-const incomplete = canonicalBytes({ session_id: claim.gateway.session_id, incomplete: true, signing_key: instance.jwk, entries: entries.slice(0, -1), receipts });
+const files = {
+  claim: canonicalBytes(claim),
+  bundle: canonicalBytes(bundle),
+  receipt: canonicalBytes(receipts[2] ?? {}),
+};
+const incomplete = canonicalBytes({
+  session_id: claim.gateway.session_id,
+  incomplete: true,
+  signing_key: instance.jwk,
+  entries: entries.slice(0, -1),
+  receipts,
+});
 
 const judge = async (changed: Partial<typeof files>): Promise<Outcome> => {
   const { receipt, ...rest } = { ...files, ...changed };
@@ -37,12 +47,15 @@ test("the files are accepted as they are", async () => {
 
 for (const name of ["claim", "receipt"] as const) {
   test(`every byte of the ${name}`, async () => {
-    for (let at = 0; at < files[name].length; at += 1) notAccepted(await judge({ [name]: changed(files[name], at, 1) }));
+    for (let at = 0; at < files[name].length; at += 1)
+      notAccepted(await judge({ [name]: changed(files[name], at, 1) }));
   });
 }
 
 test("any byte of any file, changed to any other", async () => {
-  const places = fc.constantFrom("claim", "bundle", "receipt").chain((name) => fc.tuple(fc.constant(name), fc.nat(files[name].length - 1), fc.integer({ min: 1, max: 255 })));
+  const places = fc
+    .constantFrom("claim", "bundle", "receipt")
+    .chain((name) => fc.tuple(fc.constant(name), fc.nat(files[name].length - 1), fc.integer({ min: 1, max: 255 })));
   await fc.assert(
     fc.asyncProperty(places, async ([name, at, by]) => {
       notAccepted(await judge({ [name]: changed(files[name], at, by) }));
@@ -63,6 +76,11 @@ test("any byte of an incomplete session's export, changed to any other", async (
 
 test("any file cut short", async () => {
   for (const name of ["claim", "bundle", "receipt"] as const) {
-    await fc.assert(fc.asyncProperty(fc.nat(files[name].length - 1), async (length) => notAccepted(await judge({ [name]: files[name].slice(0, length) }))), { numRuns: 50 });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(files[name].length - 1), async (length) =>
+        notAccepted(await judge({ [name]: files[name].slice(0, length) })),
+      ),
+      { numRuns: 50 },
+    );
   }
 });

@@ -4,7 +4,15 @@ export type { ExpectedLaunch, LaunchTerms } from "./claim/launch-terms.ts";
 export { CLOCK_SKEW_SECONDS, type Expectations } from "./expectations.ts";
 export { MAX_BUNDLE_BYTES } from "./parse.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
-export { OUTCOME_EXIT, type Check, type CheckStatus, type Completeness, type Origin, type Outcome, type Verdict } from "./verdict.ts";
+export {
+  OUTCOME_EXIT,
+  type Check,
+  type CheckStatus,
+  type Completeness,
+  type Origin,
+  type Outcome,
+  type Verdict,
+} from "./verdict.ts";
 export { verifyBundle, type BundleRecord } from "./verify-bundle.ts";
 export { verifyClaim, type ClaimRecord } from "./verify-claim.ts";
 export { verifyIncomplete, type IncompleteRecord } from "./verify-incomplete.ts";

@@ -1,5 +1,13 @@
 import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits } from "@cmcp/boundary";
-import { MAX_RECEIPT_BYTES, auditBundleSchema, incompleteSessionSchema, receiptSchema, type AuditBundle, type IncompleteSession, type Receipt } from "@cmcp/audit/schema";
+import {
+  MAX_RECEIPT_BYTES,
+  auditBundleSchema,
+  incompleteSessionSchema,
+  receiptSchema,
+  type AuditBundle,
+  type IncompleteSession,
+  type Receipt,
+} from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
@@ -9,7 +17,9 @@ const BUNDLE_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, max
 const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 };
 
 interface Shape<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly { path: readonly PropertyKey[] }[] } };
+  safeParse(
+    value: unknown,
+  ): { success: true; data: T } | { success: false; error: { issues: readonly { path: readonly PropertyKey[] }[] } };
 }
 
 function read<T>(bytes: Uint8Array, limits: JsonLimits, shape: Shape<T>, code: ErrorCode, what: string): T {
@@ -17,11 +27,18 @@ function read<T>(bytes: Uint8Array, limits: JsonLimits, shape: Shape<T>, code: E
   try {
     value = parseJson(untrusted(bytes), limits);
   } catch (thrown) {
-    throw new CmcpError(code, `the ${what} is not strict JSON: ${thrown instanceof CmcpError ? thrown.message : "unreadable"}`, { cause: thrown });
+    throw new CmcpError(
+      code,
+      `the ${what} is not strict JSON: ${thrown instanceof CmcpError ? thrown.message : "unreadable"}`,
+      { cause: thrown },
+    );
   }
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new CmcpError(code, `the ${what} does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`);
+  throw new CmcpError(
+    code,
+    `the ${what} does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`,
+  );
 }
 
 /** @throws CmcpError `CLAIM_MALFORMED` */

@@ -29,4 +29,7 @@ export interface Verdict {
 }
 
 /** Exit code of a command that verified. */
-export const OUTCOME_EXIT = { accepted: 0, rejected: 10, unsupported: 20, malformed: 30 } as const satisfies Record<Outcome, number>;
+export const OUTCOME_EXIT = { accepted: 0, rejected: 10, unsupported: 20, malformed: 30 } as const satisfies Record<
+  Outcome,
+  number
+>;

@@ -5,7 +5,19 @@ import { EAT_PROFILES, type Claim } from "@cmcp/claim/schema";
 import { sessionReportData } from "@cmcp/attestation";
 import { webcrypto } from "node:crypto";
 import { Instance } from "./testing/instance.ts";
-import { altered, CATALOG_HASH, claimOf, entriesOf, EXPECTED, failures, ISSUED_AT, judge, OTHER_HASH, POLICY_HASH, recordOf } from "./testing/session.ts";
+import {
+  altered,
+  CATALOG_HASH,
+  claimOf,
+  entriesOf,
+  EXPECTED,
+  failures,
+  ISSUED_AT,
+  judge,
+  OTHER_HASH,
+  POLICY_HASH,
+  recordOf,
+} from "./testing/session.ts";
 import { verifyClaim } from "./verify-claim.ts";
 
 const record = recordOf();
@@ -27,14 +39,52 @@ describe("an intact record", () => {
     assert.equal(verdict.signingKey, instance.jwk.x);
     const receipts = [1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]);
     const passed = [
-      "claim form", "bundle form", "receipt form", "receipt form", "receipt form", "receipt form", "receipt form",
-      "claim signature", "key names", "trusted key", "key bound by report data", "chain root bound by report data",
-      "software-only accepted", "profile", "policy hash", "catalog hash", "issue time", "age", "attestation freshness",
-      "bundle's session", "audit chain", "bundle signature", "transcript", "call summary", "drift", "catalog in root entry",
-      "mode, isolation and channel in root entry", "policy in force", "policy of every decision", ...receipts,
+      "claim form",
+      "bundle form",
+      "receipt form",
+      "receipt form",
+      "receipt form",
+      "receipt form",
+      "receipt form",
+      "claim signature",
+      "key names",
+      "trusted key",
+      "key bound by report data",
+      "chain root bound by report data",
+      "software-only accepted",
+      "profile",
+      "policy hash",
+      "catalog hash",
+      "issue time",
+      "age",
+      "attestation freshness",
+      "bundle's session",
+      "audit chain",
+      "bundle signature",
+      "transcript",
+      "call summary",
+      "drift",
+      "catalog in root entry",
+      "mode, isolation and channel in root entry",
+      "policy in force",
+      "policy of every decision",
+      ...receipts,
     ];
-    assert.deepEqual(verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name).toSorted(), passed.toSorted());
-    assert.deepEqual(verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]), [["platform evidence", "not-applicable"], ["policy of launch document", "not-performed"], ["held claims", "not-performed"]]);
+    assert.deepEqual(
+      verdict.checks
+        .filter(({ status }) => status === "passed")
+        .map(({ name }) => name)
+        .toSorted(),
+      passed.toSorted(),
+    );
+    assert.deepEqual(
+      verdict.checks.filter(({ status }) => status !== "passed").map(({ name, status }) => [name, status]),
+      [
+        ["platform evidence", "not-applicable"],
+        ["policy of launch document", "not-performed"],
+        ["held claims", "not-performed"],
+      ],
+    );
   });
 
   test("without pins, bundle and receipts says what was not performed", async () => {
@@ -42,7 +92,19 @@ describe("an intact record", () => {
     assert.equal(verdict.origin, "not proven");
     assert.equal(verdict.outcome, "accepted");
     assert.equal(verdict.completeness, "unknown");
-    assert.deepEqual(verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name), ["trusted key", "policy hash", "catalog hash", "age", "policy of launch document", "audit chain", "receipts", "held claims"]);
+    assert.deepEqual(
+      verdict.checks.filter(({ status }) => status === "not-performed").map(({ name }) => name),
+      [
+        "trusted key",
+        "policy hash",
+        "catalog hash",
+        "age",
+        "policy of launch document",
+        "audit chain",
+        "receipts",
+        "held claims",
+      ],
+    );
   });
 
   test("of a session that is still open is accepted as an open prefix", async () => {
@@ -69,11 +131,16 @@ describe("a host that changes a claim and cannot sign", () => {
   }
 
   test("a signature by another key does not hold", async () => {
-    assert.deepEqual(failures(await judge({ claim: { ...another.claim(claim) } })), ["claim signature SIGNATURE_INVALID"]);
+    assert.deepEqual(failures(await judge({ claim: { ...another.claim(claim) } })), [
+      "claim signature SIGNATURE_INVALID",
+    ]);
   });
 
   test("a signature that is no signature does not hold", async () => {
-    for (const signature of ["", "AA", `${claim.signature}A`, "!".repeat(86)]) assert.deepEqual(failures(await judge({ claim: { ...claim, signature } })), ["claim signature SIGNATURE_INVALID"]);
+    for (const signature of ["", "AA", `${claim.signature}A`, "!".repeat(86)])
+      assert.deepEqual(failures(await judge({ claim: { ...claim, signature } })), [
+        "claim signature SIGNATURE_INVALID",
+      ]);
   });
 });
 
@@ -84,9 +151,18 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     return toBase64Url(bytes);
   };
   const cases: Record<string, [(draft: Claim) => void, string[]]> = {
-    "another policy": [(draft) => (draft.trace.policy.bundle_hash = OTHER_HASH), ["policy in force POLICY_HASH_MISMATCH"]],
-    "another catalog": [(draft) => (draft.gateway.catalog.hash = OTHER_HASH), ["catalog in root entry CATALOG_HASH_MISMATCH"]],
-    "another root": [(draft) => (draft.gateway.audit_chain.root = "0".repeat(64)), ["chain root bound by report data CHAIN_ROOT_NOT_BOUND", "audit chain CHAIN_BROKEN"]],
+    "another policy": [
+      (draft) => (draft.trace.policy.bundle_hash = OTHER_HASH),
+      ["policy in force POLICY_HASH_MISMATCH"],
+    ],
+    "another catalog": [
+      (draft) => (draft.gateway.catalog.hash = OTHER_HASH),
+      ["catalog in root entry CATALOG_HASH_MISMATCH"],
+    ],
+    "another root": [
+      (draft) => (draft.gateway.audit_chain.root = "0".repeat(64)),
+      ["chain root bound by report data CHAIN_ROOT_NOT_BOUND", "audit chain CHAIN_BROKEN"],
+    ],
     "another root, bound by its report": [
       (draft) => {
         draft.gateway.audit_chain.root = "0".repeat(64);
@@ -96,27 +172,89 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     ],
     "another tip": [(draft) => (draft.gateway.audit_chain.tip = "0".repeat(64)), ["audit chain CHAIN_BROKEN"]],
     "another length": [(draft) => (draft.gateway.audit_chain.length += 1), ["audit chain CHAIN_BROKEN"]],
-    "another session": [(draft) => (draft.gateway.session_id = "11111111-1111-4111-8111-111111111111"), ["bundle's session CHAIN_BROKEN"]],
-    "the nonce's first half": [(draft) => (draft.trace.runtime.nonce = half(0)), ["key bound by report data PUBLIC_KEY_NOT_BOUND"]],
-    "the nonce's second half": [(draft) => (draft.trace.runtime.nonce = half(32)), ["chain root bound by report data CHAIN_ROOT_NOT_BOUND"]],
+    "another session": [
+      (draft) => (draft.gateway.session_id = "11111111-1111-4111-8111-111111111111"),
+      ["bundle's session CHAIN_BROKEN"],
+    ],
+    "the nonce's first half": [
+      (draft) => (draft.trace.runtime.nonce = half(0)),
+      ["key bound by report data PUBLIC_KEY_NOT_BOUND"],
+    ],
+    "the nonce's second half": [
+      (draft) => (draft.trace.runtime.nonce = half(32)),
+      ["chain root bound by report data CHAIN_ROOT_NOT_BOUND"],
+    ],
     "another kid": [(draft) => (draft.trace.cnf.jwk.kid = "cmcp-00000000"), ["key names SIGNATURE_INVALID"]],
-    "another subject": [(draft) => (draft.trace.subject = "spiffe://cmcp.gateway/tee/0000000000000000"), ["key names SIGNATURE_INVALID"]],
-    "a decision in the transcript": [(draft) => draft.trace.tool_transcript.entries.splice(1, 1, { tool_name: "get-env", data_class: "public", decision: "allow" }), ["transcript CLAIM_INCONSISTENT"]],
-    "a call missing from the transcript": [(draft) => draft.trace.tool_transcript.entries.splice(1, 1), ["transcript CLAIM_INCONSISTENT"]],
-    "the transcript's count": [(draft) => (draft.trace.tool_transcript.call_count = 4), ["transcript CLAIM_INCONSISTENT"]],
-    "the transcript's hash": [(draft) => (draft.trace.tool_transcript.hash = OTHER_HASH), ["transcript CLAIM_INCONSISTENT"]],
-    "calls in total": [(draft) => (draft.gateway.call_summary.tool_calls_total = 4), ["call summary CLAIM_INCONSISTENT"]],
-    "calls allowed": [(draft) => (draft.gateway.call_summary.tool_calls_allowed = 2), ["call summary CLAIM_INCONSISTENT"]],
-    "calls denied": [(draft) => (draft.gateway.call_summary.tool_calls_denied = 0), ["call summary CLAIM_INCONSISTENT"]],
-    "calls that failed": [(draft) => (draft.gateway.call_summary.tool_calls_faulted = 0), ["call summary CLAIM_INCONSISTENT"]],
-    "the tools invoked": [(draft) => draft.gateway.call_summary.tools_invoked.pop(), ["call summary CLAIM_INCONSISTENT"]],
-    "the highest sensitivity": [(draft) => (draft.gateway.call_summary.session_max_sensitivity = "public"), ["call summary CLAIM_INCONSISTENT"]],
-    "the domains touched": [(draft) => draft.gateway.call_summary.call_graph_summary.compliance_domains_touched.pop(), ["call summary CLAIM_INCONSISTENT"]],
-    "drift that nothing recorded": [(draft) => (draft.gateway.catalog.drift_detected = true), ["drift CLAIM_INCONSISTENT"]],
+    "another subject": [
+      (draft) => (draft.trace.subject = "spiffe://cmcp.gateway/tee/0000000000000000"),
+      ["key names SIGNATURE_INVALID"],
+    ],
+    "a decision in the transcript": [
+      (draft) =>
+        draft.trace.tool_transcript.entries.splice(1, 1, {
+          tool_name: "get-env",
+          data_class: "public",
+          decision: "allow",
+        }),
+      ["transcript CLAIM_INCONSISTENT"],
+    ],
+    "a call missing from the transcript": [
+      (draft) => draft.trace.tool_transcript.entries.splice(1, 1),
+      ["transcript CLAIM_INCONSISTENT"],
+    ],
+    "the transcript's count": [
+      (draft) => (draft.trace.tool_transcript.call_count = 4),
+      ["transcript CLAIM_INCONSISTENT"],
+    ],
+    "the transcript's hash": [
+      (draft) => (draft.trace.tool_transcript.hash = OTHER_HASH),
+      ["transcript CLAIM_INCONSISTENT"],
+    ],
+    "calls in total": [
+      (draft) => (draft.gateway.call_summary.tool_calls_total = 4),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "calls allowed": [
+      (draft) => (draft.gateway.call_summary.tool_calls_allowed = 2),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "calls denied": [
+      (draft) => (draft.gateway.call_summary.tool_calls_denied = 0),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "calls that failed": [
+      (draft) => (draft.gateway.call_summary.tool_calls_faulted = 0),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "the tools invoked": [
+      (draft) => draft.gateway.call_summary.tools_invoked.pop(),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "the highest sensitivity": [
+      (draft) => (draft.gateway.call_summary.session_max_sensitivity = "public"),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "the domains touched": [
+      (draft) => draft.gateway.call_summary.call_graph_summary.compliance_domains_touched.pop(),
+      ["call summary CLAIM_INCONSISTENT"],
+    ],
+    "drift that nothing recorded": [
+      (draft) => (draft.gateway.catalog.drift_detected = true),
+      ["drift CLAIM_INCONSISTENT"],
+    ],
     "the data class": [(draft) => (draft.trace.data_class = "public"), ["call summary CLAIM_INCONSISTENT"]],
-    "the mode": [(draft) => (draft.trace.policy.enforcement_mode = "advisory"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
-    "the isolation": [(draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=none; channel=plain"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
-    "the channel": [(draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=network-namespace; channel=sealed"), ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"]],
+    "the mode": [
+      (draft) => (draft.trace.policy.enforcement_mode = "advisory"),
+      ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"],
+    ],
+    "the isolation": [
+      (draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=none; channel=plain"),
+      ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"],
+    ],
+    "the channel": [
+      (draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=network-namespace; channel=sealed"),
+      ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"],
+    ],
   };
   for (const [what, [change, expected]] of Object.entries(cases)) {
     test(what, async () => {
@@ -134,7 +272,9 @@ describe("a claim that its own key signed and that contradicts itself or the bun
   });
 
   test("a claim of another key over the same entries does not carry their bundle", async () => {
-    assert.deepEqual(failures(await judge({ claim: claimOf(another, record.entries), bundle })), ["bundle signature SIGNATURE_INVALID"]);
+    assert.deepEqual(failures(await judge({ claim: claimOf(another, record.entries), bundle })), [
+      "bundle signature SIGNATURE_INVALID",
+    ]);
   });
 });
 
@@ -148,12 +288,18 @@ describe("the platform", () => {
   test("hardware without its evidence is rejected; a platform nobody here can verify is unsupported, and what is wrong besides rejects", async () => {
     for (const platform of ["intel-tdx", "amd-sev-snp", "tpm2", "azure-cvm-sev-snp"] as const) {
       const bare = await judge({ claim: resigned((draft) => (draft.trace.runtime.platform = platform)), bundle });
-      assert.deepEqual([bare.outcome, bare.assurance, failures(bare)], ["rejected", "none established", ["platform evidence EVIDENCE_MISSING"]]);
+      assert.deepEqual(
+        [bare.outcome, bare.assurance, failures(bare)],
+        ["rejected", "none established", ["platform evidence EVIDENCE_MISSING"]],
+      );
     }
     for (const platform of ["aws-nitro"] as const) {
       const hardware = resigned((draft) => (draft.trace.runtime.platform = platform));
       const verdict = await judge({ claim: hardware, bundle });
-      assert.deepEqual([verdict.outcome, failures(verdict)], ["unsupported", ["platform evidence UNSUPPORTED_PROVIDER"]]);
+      assert.deepEqual(
+        [verdict.outcome, failures(verdict)],
+        ["unsupported", ["platform evidence UNSUPPORTED_PROVIDER"]],
+      );
       assert.equal((await judge({ claim: another.claim(hardware), bundle })).outcome, "rejected");
     }
   });
@@ -163,7 +309,8 @@ describe("the platform", () => {
     "a longer measurement": (draft) => (draft.trace.runtime.measurement = `sha384:${"0".repeat(96)}`),
     evidence: (draft) => (draft.gateway.attestation_evidence = { raw_evidence: "AA" }),
     "empty evidence": (draft) => (draft.gateway.attestation_evidence = {}),
-    "a hardware firmware text": (draft) => (draft.trace.runtime.firmware_version = "tdx-module 1.5; isolation=network-namespace; channel=plain"),
+    "a hardware firmware text": (draft) =>
+      (draft.trace.runtime.firmware_version = "tdx-module 1.5; isolation=network-namespace; channel=plain"),
     "another firmware text": (draft) => (draft.trace.runtime.firmware_version = "software-only"),
   };
   for (const [what, change] of Object.entries(posing)) {
@@ -177,7 +324,9 @@ describe("the platform", () => {
 describe("pins and time", () => {
   test("another policy, catalog or key than the pinned one", async () => {
     assert.deepEqual(failures(await judge(record, { policyHash: OTHER_HASH })), ["policy hash POLICY_HASH_MISMATCH"]);
-    assert.deepEqual(failures(await judge(record, { catalogHash: OTHER_HASH })), ["catalog hash CATALOG_HASH_MISMATCH"]);
+    assert.deepEqual(failures(await judge(record, { catalogHash: OTHER_HASH })), [
+      "catalog hash CATALOG_HASH_MISMATCH",
+    ]);
     assert.deepEqual(failures(await judge(record, { trustedKey: another.jwk.x })), ["trusted key SIGNATURE_INVALID"]);
   });
 
@@ -198,7 +347,10 @@ describe("pins and time", () => {
   });
 
   test("a report that was stale when the claim was made", async () => {
-    assert.deepEqual(failures(await judge({ claim: resigned((draft) => (draft.gateway.attestation_stale = true)), bundle })), ["attestation freshness ATTESTATION_STALE"]);
+    assert.deepEqual(
+      failures(await judge({ claim: resigned((draft) => (draft.gateway.attestation_stale = true)), bundle })),
+      ["attestation freshness ATTESTATION_STALE"],
+    );
   });
 });
 
@@ -213,23 +365,41 @@ describe("files that are not the documented form", () => {
     "an unknown member": text.replace('"cmcp_version":"1.0"', '"cmcp_version":"1.0","appraisal":{}'),
     "an unknown version": text.replace('"cmcp_version":"1.0"', '"cmcp_version":"2.0"'),
     "an unknown profile": text.replace(EAT_PROFILES[0], "tag:example.org,2026:x"),
-    "nested too deep": text.replace('"cross_boundary_events":[]', `"cross_boundary_events":${"[".repeat(40)}${"]".repeat(40)}`),
+    "nested too deep": text.replace(
+      '"cross_boundary_events":[]',
+      `"cross_boundary_events":${"[".repeat(40)}${"]".repeat(40)}`,
+    ),
   };
   for (const [what, file] of Object.entries(malformed)) {
     test(`a claim that is ${what}`, async () => {
       assert.notEqual(file, text, "the text was changed");
-      const verdict = await verifyClaim({ claim: new TextEncoder().encode(file), bundle: canonicalBytes(bundle) }, EXPECTED, webcrypto);
+      const verdict = await verifyClaim(
+        { claim: new TextEncoder().encode(file), bundle: canonicalBytes(bundle) },
+        EXPECTED,
+        webcrypto,
+      );
       assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["claim form CLAIM_MALFORMED"]]);
       assert.deepEqual([verdict.completeness, verdict.session, verdict.signingKey], ["unknown", null, null]);
     });
   }
 
   test("a bundle or receipt with a duplicate key", async () => {
-    const twice = (value: object, key: string) => new TextEncoder().encode(new TextDecoder().decode(canonicalBytes(value)).replace(`"${key}":`, `"${key}":"x","${key}":`));
+    const twice = (value: object, key: string) =>
+      new TextEncoder().encode(
+        new TextDecoder().decode(canonicalBytes(value)).replace(`"${key}":`, `"${key}":"x","${key}":`),
+      );
     const [receipt = {}] = record.receipts;
-    const broken = await verifyClaim({ claim: canonicalBytes(claim), bundle: twice(bundle, "bundle_signature") }, EXPECTED, webcrypto);
+    const broken = await verifyClaim(
+      { claim: canonicalBytes(claim), bundle: twice(bundle, "bundle_signature") },
+      EXPECTED,
+      webcrypto,
+    );
     assert.deepEqual([broken.outcome, failures(broken)], ["malformed", ["bundle form BUNDLE_MALFORMED"]]);
-    const verdict = await verifyClaim({ claim: canonicalBytes(claim), receipts: [twice(receipt, "decision")] }, EXPECTED, webcrypto);
+    const verdict = await verifyClaim(
+      { claim: canonicalBytes(claim), receipts: [twice(receipt, "decision")] },
+      EXPECTED,
+      webcrypto,
+    );
     assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["receipt form RECEIPT_MALFORMED"]]);
   });
 });

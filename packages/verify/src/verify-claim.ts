@@ -30,12 +30,23 @@ export interface ClaimRecord extends EvidenceRecord {
 /**
  * Verifies a claim offline. Never throws for what the record holds: every finding is a check of the verdict.
  */
-export async function verifyClaim(record: ClaimRecord, expected: Expectations, crypto: VerifierCrypto): Promise<Verdict> {
+export async function verifyClaim(
+  record: ClaimRecord,
+  expected: Expectations,
+  crypto: VerifierCrypto,
+): Promise<Verdict> {
   const list = new Checklist();
-  const claim = list.attempt("claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () => parseClaim(record.claim));
+  const claim = list.attempt("claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () =>
+    parseClaim(record.claim),
+  );
   const { bundle: given } = record;
-  const bundle = given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
-  const receipts = (record.receipts ?? []).map((bytes) => list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes)));
+  const bundle =
+    given === undefined
+      ? null
+      : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
+  const receipts = (record.receipts ?? []).map((bytes) =>
+    list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes)),
+  );
   if (claim === null) return verdict(list, null, null, false, "none", expected);
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
@@ -60,7 +71,13 @@ interface Platform {
   readonly shown: boolean;
 }
 
-async function checkPlatform(crypto: VerifierCrypto, claim: Claim, record: ClaimRecord, expected: Expectations, list: Checklist): Promise<Platform> {
+async function checkPlatform(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  record: ClaimRecord,
+  expected: Expectations,
+  list: Checklist,
+): Promise<Platform> {
   await checkDigestOfDocument(crypto, expected, list);
   if (claim.trace.runtime.platform === "software-only") {
     checkSoftware(claim, expected, list);
@@ -74,16 +91,38 @@ async function checkPlatform(crypto: VerifierCrypto, claim: Claim, record: Claim
   return { assurance: await checkHardware(crypto, claim, given, launched, list), launched, shown: true };
 }
 
-async function checkReceipts(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, receipts: readonly (Receipt | null)[], list: Checklist): Promise<void> {
-  if (receipts.length === 0) list.notPerformed("receipts", "no receipt was given (--receipt): what was withheld from the record cannot be found");
+async function checkReceipts(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  bundle: AuditBundle | null,
+  receipts: readonly (Receipt | null)[],
+  list: Checklist,
+): Promise<void> {
+  if (receipts.length === 0)
+    list.notPerformed(
+      "receipts",
+      "no receipt was given (--receipt): what was withheld from the record cannot be found",
+    );
   const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries: bundle?.entries ?? null };
   for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
 }
 
-async function checkHeldClaims(crypto: VerifierCrypto, claim: Claim, bundle: AuditBundle | null, given: readonly Uint8Array[], list: Checklist): Promise<void> {
-  if (given.length === 0) list.notPerformed("held claims", "no other claim was given (--held-claim): whether there is a second history is not looked at");
+async function checkHeldClaims(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  bundle: AuditBundle | null,
+  given: readonly Uint8Array[],
+  list: Checklist,
+): Promise<void> {
+  if (given.length === 0)
+    list.notPerformed(
+      "held claims",
+      "no other claim was given (--held-claim): whether there is a second history is not looked at",
+    );
   for (const bytes of given) {
-    const held = list.attempt("held claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () => parseClaim(bytes));
+    const held = list.attempt("held claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () =>
+      parseClaim(bytes),
+    );
     if (held !== null) await checkHeldClaim(crypto, claim, held, bundle?.entries ?? null, list);
   }
 }
@@ -91,11 +130,25 @@ async function checkHeldClaims(crypto: VerifierCrypto, claim: Claim, bundle: Aud
 /** What shows who made an accepted claim; its own key is anybody's. */
 function originOf(assurance: PlatformAssurance, { trustedKey }: Pick<Expectations, "trustedKey">): Origin {
   if (trustedKey !== undefined) return "trusted key";
-  return assurance === "none" || assurance === "functional only" || assurance === "authentic" ? "not proven" : "platform evidence";
+  return assurance === "none" || assurance === "functional only" || assurance === "authentic"
+    ? "not proven"
+    : "platform evidence";
 }
 
-function verdict(list: Checklist, claim: Claim | null, bundle: AuditBundle | null, signed: boolean, assurance: PlatformAssurance, expected: Expectations): Verdict {
-  const completeness: Completeness = bundle === null || claim === null ? "unknown" : bundle.entries.at(-1)?.entry_type === "session_end" ? "closed session" : "open prefix";
+function verdict(
+  list: Checklist,
+  claim: Claim | null,
+  bundle: AuditBundle | null,
+  signed: boolean,
+  assurance: PlatformAssurance,
+  expected: Expectations,
+): Verdict {
+  const completeness: Completeness =
+    bundle === null || claim === null
+      ? "unknown"
+      : bundle.entries.at(-1)?.entry_type === "session_end"
+        ? "closed session"
+        : "open prefix";
   const outcome = list.outcome();
   return {
     outcome,

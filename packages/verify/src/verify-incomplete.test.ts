@@ -10,38 +10,79 @@ import { verifyIncomplete } from "./verify-incomplete.ts";
 const instance = new Instance();
 const another = new Instance();
 const entries = entriesOf(instance, false);
-const left: IncompleteSession = { session_id: entries[0]?.session_id ?? "", incomplete: true, signing_key: { kty: "OKP", crv: "Ed25519", x: instance.jwk.x }, entries, receipts: instance.receiptsOf(entries) };
+const left: IncompleteSession = {
+  session_id: entries[0]?.session_id ?? "",
+  incomplete: true,
+  signing_key: { kty: "OKP", crv: "Ed25519", x: instance.jwk.x },
+  entries,
+  receipts: instance.receiptsOf(entries),
+};
 
-const judge = (session: object, expected: { trustedKey?: string; allowSoftwareOnly?: boolean } = {}, receipts: readonly object[] = []) =>
-  verifyIncomplete({ export: canonicalBytes(session), receipts: receipts.map((receipt) => canonicalBytes(receipt)) }, { allowSoftwareOnly: true, ...expected }, webcrypto);
+const judge = (
+  session: object,
+  expected: { trustedKey?: string; allowSoftwareOnly?: boolean } = {},
+  receipts: readonly object[] = [],
+) =>
+  verifyIncomplete(
+    { export: canonicalBytes(session), receipts: receipts.map((receipt) => canonicalBytes(receipt)) },
+    { allowSoftwareOnly: true, ...expected },
+    webcrypto,
+  );
 const found = async (session: object) => failures(await judge(session));
 
 test("what an interrupted session left is accepted and called incomplete", async () => {
   const verdict = await judge(left, { trustedKey: instance.jwk.x });
-  assert.deepEqual([verdict.outcome, verdict.completeness, verdict.assurance], ["accepted", "incomplete", "functional only"]);
-  assert.deepEqual([verdict.origin, verdict.session, verdict.signingKey], ["trusted key", left.session_id, instance.jwk.x]);
+  assert.deepEqual(
+    [verdict.outcome, verdict.completeness, verdict.assurance],
+    ["accepted", "incomplete", "functional only"],
+  );
+  assert.deepEqual(
+    [verdict.origin, verdict.session, verdict.signingKey],
+    ["trusted key", left.session_id, instance.jwk.x],
+  );
   const passed = verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name);
-  assert.deepEqual(passed, ["export form", "audit chain", ...[1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]), "a receipt for every call", "something is signed", "trusted key", "software-only accepted"]);
+  assert.deepEqual(passed, [
+    "export form",
+    "audit chain",
+    ...[1, 2, 3, 4, 5].flatMap((at) => [`receipt ${at} signature`, `receipt ${at}`]),
+    "a receipt for every call",
+    "something is signed",
+    "trusted key",
+    "software-only accepted",
+  ]);
 });
 
 test("without a pinned key, or with another one, it says so", async () => {
   const unpinned = await judge(left);
-  assert.deepEqual([unpinned.outcome, unpinned.origin, unpinned.checks.find(({ name }) => name === "trusted key")?.status], ["accepted", "not proven", "not-performed"]);
+  assert.deepEqual(
+    [unpinned.outcome, unpinned.origin, unpinned.checks.find(({ name }) => name === "trusted key")?.status],
+    ["accepted", "not proven", "not-performed"],
+  );
   assert.deepEqual(failures(await judge(left, { trustedKey: another.jwk.x })), ["trusted key SIGNATURE_INVALID"]);
 });
 
 test("it too has no hardware evidence, and is accepted only when asked for", async () => {
-  assert.deepEqual(failures(await judge(left, { allowSoftwareOnly: false })), ["software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED"]);
+  assert.deepEqual(failures(await judge(left, { allowSoftwareOnly: false })), [
+    "software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED",
+  ]);
 });
 
 describe("a host that changes what is left", () => {
   test("an entry under its old hash", async () => {
-    assert.deepEqual(await found(altered(left, ({ entries: [, call] }) => Object.assign(call ?? {}, { latency_us: 1 }))), ["audit chain CHAIN_BROKEN"]);
+    assert.deepEqual(
+      await found(altered(left, ({ entries: [, call] }) => Object.assign(call ?? {}, { latency_us: 1 }))),
+      ["audit chain CHAIN_BROKEN"],
+    );
   });
 
   test("an entry, linked and hashed again", async () => {
-    const rewritten = relink(entries.map((entry, index) => (index === 2 ? { ...entry, policy_decision: "allow" as const } : entry)));
-    assert.deepEqual(await found({ ...left, entries: rewritten }), [2, 3, 4, 5].map((at) => `receipt ${at} CHAIN_BROKEN`));
+    const rewritten = relink(
+      entries.map((entry, index) => (index === 2 ? { ...entry, policy_decision: "allow" as const } : entry)),
+    );
+    assert.deepEqual(
+      await found({ ...left, entries: rewritten }),
+      [2, 3, 4, 5].map((at) => `receipt ${at} CHAIN_BROKEN`),
+    );
   });
 
   test("a forged call in place of one that has a receipt, with another's receipt given twice", async () => {
@@ -51,27 +92,39 @@ describe("a host that changes what is left", () => {
   });
 
   test("a call without its receipt", async () => {
-    assert.deepEqual(await found({ ...left, receipts: left.receipts.slice(1) }), ["a receipt for every call RECEIPT_INVALID"]);
+    assert.deepEqual(await found({ ...left, receipts: left.receipts.slice(1) }), [
+      "a receipt for every call RECEIPT_INVALID",
+    ]);
   });
 
   test("a receipt given twice", async () => {
-    assert.deepEqual(await found({ ...left, receipts: [...left.receipts, left.receipts[0]] }), ["a receipt for every call RECEIPT_INVALID"]);
+    assert.deepEqual(await found({ ...left, receipts: [...left.receipts, left.receipts[0]] }), [
+      "a receipt for every call RECEIPT_INVALID",
+    ]);
   });
 
   test("entries that nothing signs", async () => {
-    const verdict = await judge({ ...left, entries: entries.slice(0, 1), receipts: [] }, { trustedKey: instance.jwk.x });
+    const verdict = await judge(
+      { ...left, entries: entries.slice(0, 1), receipts: [] },
+      { trustedKey: instance.jwk.x },
+    );
     assert.deepEqual([verdict.outcome, failures(verdict)], ["rejected", ["something is signed RECEIPT_INVALID"]]);
     assert.deepEqual([verdict.session, verdict.signingKey], [null, null], "an unsigned name is nobody's");
   });
 
   test("another key than the receipts were signed with", async () => {
     const verdict = await judge({ ...left, signing_key: { ...left.signing_key, x: another.jwk.x } });
-    assert.deepEqual(failures(verdict), [1, 2, 3, 4, 5].map((at) => `receipt ${at} signature RECEIPT_INVALID`));
+    assert.deepEqual(
+      failures(verdict),
+      [1, 2, 3, 4, 5].map((at) => `receipt ${at} signature RECEIPT_INVALID`),
+    );
     assert.equal(verdict.signingKey, null);
   });
 
   test("one receipt of several, changed: no key is named for the whole", async () => {
-    const verdict = await judge(altered(left, ({ receipts }) => Object.assign(receipts[0] ?? {}, { decision: "deny" })));
+    const verdict = await judge(
+      altered(left, ({ receipts }) => Object.assign(receipts[0] ?? {}, { decision: "deny" })),
+    );
     assert.deepEqual(failures(verdict), ["receipt 1 signature RECEIPT_INVALID"]);
     assert.deepEqual([verdict.session, verdict.signingKey], [null, null]);
   });
@@ -90,18 +143,32 @@ describe("receipts that somebody kept", () => {
   });
 
   test("one of another key, or that is none", async () => {
-    assert.deepEqual(failures(await judge(left, {}, another.receiptsOf(entries).slice(0, 1))), ["receipt 1 signature RECEIPT_INVALID"]);
+    assert.deepEqual(failures(await judge(left, {}, another.receiptsOf(entries).slice(0, 1))), [
+      "receipt 1 signature RECEIPT_INVALID",
+    ]);
     assert.deepEqual(failures(await judge(left, {}, [{}])), ["receipt form RECEIPT_MALFORMED"]);
   });
 });
 
 test("entries after the last receipt are named as signed by nothing", async () => {
   const closed = entriesOf(instance);
-  const session = { ...left, session_id: closed[0]?.session_id, entries: closed, receipts: instance.receiptsOf(closed) };
+  const session = {
+    ...left,
+    session_id: closed[0]?.session_id,
+    entries: closed,
+    receipts: instance.receiptsOf(closed),
+  };
   const verdict = await judge(session);
   assert.equal(verdict.outcome, "accepted");
-  assert.match(verdict.checks.find(({ name, status }) => name === "entries after the last receipt" && status === "not-performed")?.why ?? "", /^1 at the end/);
-  assert.ok(!(await judge(left)).checks.some(({ name }) => name === "entries after the last receipt"), "not where the last entry has a receipt");
+  assert.match(
+    verdict.checks.find(({ name, status }) => name === "entries after the last receipt" && status === "not-performed")
+      ?.why ?? "",
+    /^1 at the end/,
+  );
+  assert.ok(
+    !(await judge(left)).checks.some(({ name }) => name === "entries after the last receipt"),
+    "not where the last entry has a receipt",
+  );
 });
 
 describe("files that are not the documented form", () => {
@@ -116,7 +183,10 @@ describe("files that are not the documented form", () => {
   for (const [what, file] of Object.entries(malformed)) {
     test(what, async () => {
       const verdict = await verifyIncomplete({ export: new TextEncoder().encode(file) }, EXPECTED, webcrypto);
-      assert.deepEqual([verdict.outcome, verdict.completeness, failures(verdict)], ["malformed", "unknown", ["export form BUNDLE_MALFORMED"]]);
+      assert.deepEqual(
+        [verdict.outcome, verdict.completeness, failures(verdict)],
+        ["malformed", "unknown", ["export form BUNDLE_MALFORMED"]],
+      );
     });
   }
 });

@@ -17,7 +17,11 @@ const another = new Instance();
 
 function files(parts: { claim?: object; bundle?: object; receipts?: readonly object[] } = {}): ClaimRecord {
   const whole = { claim, bundle, receipts, ...parts };
-  return { claim: canonicalBytes(whole.claim), bundle: canonicalBytes(whole.bundle), receipts: whole.receipts.map((receipt) => canonicalBytes(receipt)) };
+  return {
+    claim: canonicalBytes(whole.claim),
+    bundle: canonicalBytes(whole.bundle),
+    receipts: whole.receipts.map((receipt) => canonicalBytes(receipt)),
+  };
 }
 
 const withKey = (x: string): Claim => altered(claim, (draft) => (draft.trace.cnf.jwk.x = x));
@@ -31,8 +35,14 @@ const RECORDS: Record<string, [ClaimRecord, string]> = {
   "bundle of another key": [files({ bundle: another.bundle(entries) }), "rejected"],
   "entries reordered": [files({ bundle: instance.bundle(reordered) }), "rejected"],
   "receipt changed": [files({ receipts: [{ ...receipts[0], decision: "deny" }] }), "rejected"],
-  "a key that is no point of the curve": [files({ claim: withKey(toBase64Url(new Uint8Array(32).fill(255))) }), "rejected"],
-  "a key of small order": [files({ claim: withKey(toBase64Url(Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0)))) }), "rejected"],
+  "a key that is no point of the curve": [
+    files({ claim: withKey(toBase64Url(new Uint8Array(32).fill(255))) }),
+    "rejected",
+  ],
+  "a key of small order": [
+    files({ claim: withKey(toBase64Url(Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0)))) }),
+    "rejected",
+  ],
   "not a claim": [files({ claim: {} }), "malformed"],
 };
 
@@ -45,7 +55,13 @@ for (const [what, [files, outcome]] of Object.entries(RECORDS)) {
 }
 
 test("the same verdict with both on what a crash left", async () => {
-  const bytes = canonicalBytes({ session_id: claim.gateway.session_id, incomplete: true, signing_key: instance.jwk, entries, receipts });
+  const bytes = canonicalBytes({
+    session_id: claim.gateway.session_id,
+    incomplete: true,
+    signing_key: instance.jwk,
+    entries,
+    receipts,
+  });
   const verdict = await verifyIncomplete({ export: bytes }, EXPECTED, webcrypto);
   assert.equal(verdict.outcome, "accepted");
   assert.deepEqual(await verifyIncomplete({ export: bytes }, EXPECTED, peculiar), verdict);

@@ -80,7 +80,8 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
     }
     if (this.#ending?.error !== undefined) return Promise.reject(this.#ending.error);
     if (this.#ending !== undefined || this.#discarding) return Promise.resolve({ done: true, value: undefined });
-    if (this.#reader !== undefined) return Promise.reject(new CmcpError("WIRE_UNEXPECTED_FRAME", "a body has one reader"));
+    if (this.#reader !== undefined)
+      return Promise.reject(new CmcpError("WIRE_UNEXPECTED_FRAME", "a body has one reader"));
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });

@@ -23,7 +23,8 @@ function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Uint8Array.from(value);
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Map) return new Map([...value].map(([key, member]) => [key, plain(member)]));
-  if (typeof value === "object" && value !== null) return new Map(Object.entries(value).map(([key, member]) => [key, plain(member)]));
+  if (typeof value === "object" && value !== null)
+    return new Map(Object.entries(value).map(([key, member]) => [key, plain(member)]));
   return value;
 }
 
@@ -46,7 +47,12 @@ function inProfile(value: unknown, depth: number, count: { items: number }): boo
   if (Array.isArray(value)) return depth < MAX_DEPTH && value.every((item) => inProfile(item, depth + 1, count));
   if (!(value instanceof Map) || depth >= MAX_DEPTH) return false;
   return [...value].every(([key, member]) => {
-    return typeof key === "string" && key !== "__proto__" && inProfile(key, depth, count) && inProfile(member, depth + 1, count);
+    return (
+      typeof key === "string" &&
+      key !== "__proto__" &&
+      inProfile(key, depth, count) &&
+      inProfile(member, depth + 1, count)
+    );
   });
 }
 
@@ -68,7 +74,11 @@ function oracle(bytes: Uint8Array): unknown {
 function agrees(bytes: Uint8Array): boolean {
   const mine = ours(bytes);
   const theirs = oracle(bytes);
-  assert.equal(mine === undefined, theirs === undefined, `${Buffer.from(bytes).toString("hex")}: ${mine === undefined ? "only cborg" : "only we"} accept`);
+  assert.equal(
+    mine === undefined,
+    theirs === undefined,
+    `${Buffer.from(bytes).toString("hex")}: ${mine === undefined ? "only cborg" : "only we"} accept`,
+  );
   if (mine !== undefined) assert.deepEqual(plain(mine), plain(theirs));
   return mine !== undefined;
 }
@@ -94,7 +104,14 @@ test("agrees with cborg strict on generated input", () => {
 });
 
 test("agrees with cborg strict on values beyond the profile", () => {
-  const beyond = fc.anything({ withMap: false, withDate: false, withBigInt: false, withNullPrototype: false, withTypedArray: false, maxDepth: 4 });
+  const beyond = fc.anything({
+    withMap: false,
+    withDate: false,
+    withBigInt: false,
+    withNullPrototype: false,
+    withTypedArray: false,
+    maxDepth: 4,
+  });
   fc.assert(
     fc.property(fc.dictionary(fc.string({ maxLength: 4 }), beyond), (map) => {
       let bytes: Uint8Array;
@@ -111,7 +128,11 @@ test("agrees with cborg strict on values beyond the profile", () => {
 });
 
 test("agrees with cborg strict on mutated input", () => {
-  const mutation = fc.record({ at: fc.nat(), byte: fc.nat(255), how: fc.constantFrom("set", "insert", "delete", "swap") });
+  const mutation = fc.record({
+    at: fc.nat(),
+    byte: fc.nat(255),
+    how: fc.constantFrom("set", "insert", "delete", "swap"),
+  });
   let accepted = 0;
   let rejected = 0;
   fc.assert(
@@ -129,7 +150,10 @@ test("agrees with cborg strict on mutated input", () => {
     }),
     { numRuns: 5000 },
   );
-  assert.ok(accepted > 100 && rejected > 1000, `both verdicts are exercised: ${accepted} accepted, ${rejected} rejected`);
+  assert.ok(
+    accepted > 100 && rejected > 1000,
+    `both verdicts are exercised: ${accepted} accepted, ${rejected} rejected`,
+  );
 });
 
 test("agrees with cborg strict on arbitrary bytes after a map header", () => {

@@ -12,7 +12,11 @@ export interface WireMap {
 }
 
 // cbor-x reads `int64AsNumber` and `useTag259ForMaps`, but its types lack them.
-const decoderOptions: Options & { int64AsNumber: true } = { useRecords: false, mapsAsObjects: true, int64AsNumber: true };
+const decoderOptions: Options & { int64AsNumber: true } = {
+  useRecords: false,
+  mapsAsObjects: true,
+  int64AsNumber: true,
+};
 const encoderOptions: Options & { useTag259ForMaps: false } = {
   useRecords: false,
   mapsAsObjects: true,
@@ -31,7 +35,8 @@ const encoder = new Encoder(encoderOptions);
  */
 export function decodeMap(payload: Untrusted<Uint8Array>): WireMap {
   const bytes = examine(payload);
-  if (bytes.length > MAX_FRAME_BYTES) throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame is larger than ${MAX_FRAME_BYTES} bytes`);
+  if (bytes.length > MAX_FRAME_BYTES)
+    throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame is larger than ${MAX_FRAME_BYTES} bytes`);
   scanProfile(bytes);
   // A view of its own: the decoder leaves a property on the array it is given.
   return decoder.decode(bytes.subarray()) as WireMap;
@@ -45,7 +50,8 @@ export function decodeMap(payload: Untrusted<Uint8Array>): WireMap {
  */
 export function encodeMap(map: WireMap): Uint8Array {
   const bytes = encoder.encode(sortedMap(map, 1));
-  if (bytes.length > MAX_FRAME_BYTES) throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame would be larger than ${MAX_FRAME_BYTES} bytes`);
+  if (bytes.length > MAX_FRAME_BYTES)
+    throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame would be larger than ${MAX_FRAME_BYTES} bytes`);
   return bytes;
 }
 
@@ -54,7 +60,8 @@ type Encodable = number | bigint | string | boolean | null | Uint8Array | readon
 function encodable(value: WireValue, depth: number): Encodable {
   if (typeof value === "string") return wellFormed(value);
   if (typeof value === "number") {
-    if (!Number.isSafeInteger(value) || value < 0) throw new CmcpError("WIRE_MALFORMED", "a number is not an integer from 0 to 2^53-1");
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new CmcpError("WIRE_MALFORMED", "a number is not an integer from 0 to 2^53-1");
     // cbor-x writes numbers above 32 bits as floats, and bigints as integers.
     return value > 0xffff_ffff ? BigInt(value) : value + 0;
   }
@@ -63,7 +70,8 @@ function encodable(value: WireValue, depth: number): Encodable {
   if (depth >= MAX_DEPTH) throw new CmcpError("WIRE_TOO_DEEP", `nested deeper than ${MAX_DEPTH}`);
   if (isArray(value)) return value.map((item) => encodable(item, depth + 1));
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw new CmcpError("WIRE_MALFORMED", "an object is not a plain record");
+  if (prototype !== Object.prototype && prototype !== null)
+    throw new CmcpError("WIRE_MALFORMED", "an object is not a plain record");
   return sortedMap(value, depth + 1);
 }
 
@@ -83,7 +91,8 @@ function sortedMap(map: WireMap, depth: number): Map<string, Encodable> {
 }
 
 function wellFormed(text: string): string {
-  if (!text.isWellFormed() || text.startsWith("\ufeff")) throw new CmcpError("WIRE_INVALID_UTF8", "text has a lone surrogate or starts with a byte order mark");
+  if (!text.isWellFormed() || text.startsWith("\ufeff"))
+    throw new CmcpError("WIRE_INVALID_UTF8", "text has a lone surrogate or starts with a byte order mark");
   return text;
 }
 

@@ -63,7 +63,15 @@ test("from source: no native addon, no code from strings", async (t) => {
 test("bundled as CommonJS: no native addon, no code from strings, no entry of cbor-x but one", async (t) => {
   const at = await folder(t);
   const bundle = join(at, "bundle.cjs");
-  const { metafile } = await build({ entryPoints: [index], bundle: true, platform: "node", format: "cjs", outfile: bundle, metafile: true, logLevel: "silent" });
+  const { metafile } = await build({
+    entryPoints: [index],
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    outfile: bundle,
+    metafile: true,
+    logLevel: "silent",
+  });
   const inputs = Object.keys(metafile.inputs).filter((path) => path.includes("cbor"));
   assert.deepEqual(
     inputs.map((path) => path.replace(/.*\/node_modules\//, "")),

@@ -49,7 +49,10 @@ test("what a handler throws becomes an error frame without its text, unless it i
   const typed = await pool.open({ t: "launch" });
   await assert.rejects(typed.head, { code: "PHASE_VIOLATION", message: "already launched" });
   const untyped = await pool.open({ t: "drain" });
-  await assert.rejects(untyped.head, (error: CmcpError) => error.code === "INTERNAL" && !error.message.includes("secret"));
+  await assert.rejects(
+    untyped.head,
+    (error: CmcpError) => error.code === "INTERNAL" && !error.message.includes("secret"),
+  );
   const silent = await pool.open(request);
   await assert.rejects(silent.head, { code: "INTERNAL" });
   assert.deepEqual(
@@ -57,7 +60,10 @@ test("what a handler throws becomes an error frame without its text, unless it i
     ["PHASE_VIOLATION", "INTERNAL", "INTERNAL"],
   );
   const [, untypedFault] = faults;
-  assert.ok(untypedFault?.cause instanceof Error && untypedFault.cause.message === "secret detail", "what it was stays on this side");
+  assert.ok(
+    untypedFault?.cause instanceof Error && untypedFault.cause.message === "secret detail",
+    "what it was stays on this side",
+  );
 });
 
 test("an error message is cut to its limit and made printable", async (t) => {
@@ -65,7 +71,10 @@ test("an error message is cut to its limit and made printable", async (t) => {
     await exchange.fail("INTERNAL", `\ufeffline\r\nbreak \ud800 ${"a".repeat(2000)}`);
   });
   const exchange = await pool.open(request);
-  await assert.rejects(exchange.head, (error: Error) => error.message.length === MAX_ERROR_MESSAGE && error.message.startsWith(" line  break \ufffd aaa"));
+  await assert.rejects(
+    exchange.head,
+    (error: Error) => error.message.length === MAX_ERROR_MESSAGE && error.message.startsWith(" line  break \ufffd aaa"),
+  );
 });
 
 test("an error code this version does not know is WIRE_MALFORMED", async (t) => {
@@ -80,8 +89,16 @@ test("abort is seen by the responder as its signal, its body and its writes", as
   const { pool, faults } = await served(t, async (exchange) => {
     await exchange.respond({ status: 200, headers: {} });
     await once(exchange.signal, "abort");
-    const outcomes = await Promise.allSettled([collect(exchange.body), exchange.write(Buffer.from("a")), exchange.end(), exchange.fail("INTERNAL", "")]);
-    seen.resolve([exchange.signal.reason, ...outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason : outcome.value))]);
+    const outcomes = await Promise.allSettled([
+      collect(exchange.body),
+      exchange.write(Buffer.from("a")),
+      exchange.end(),
+      exchange.fail("INTERNAL", ""),
+    ]);
+    seen.resolve([
+      exchange.signal.reason,
+      ...outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason : outcome.value)),
+    ]);
   });
   const exchange = await pool.open(request);
   await exchange.head;

@@ -31,7 +31,9 @@ test("opening, body and end leave in one write, from a plain callback too", asyn
   await one();
   await turn();
   assert.equal(chunks.length, 1);
-  far.write(Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), encodeFrame({ t: "end", x: 1 })]));
+  far.write(
+    Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), encodeFrame({ t: "end", x: 1 })]),
+  );
   await turn();
   await new Promise<void>((resolve, reject) => {
     setImmediate(() => {
@@ -81,7 +83,13 @@ test("a body left unread does not stop the next exchange of its stream", async (
   const bodies = Array.from({ length: 200 }, () => encodeFrame({ t: "body", x: 1, data: Uint8Array.of(1) }));
   const first = await pool.open(request);
   await first.end();
-  far.write(Buffer.concat([encodeFrame({ t: "response", x: 1, status: 200, headers: {} }), ...bodies, encodeFrame({ t: "end", x: 1 })]));
+  far.write(
+    Buffer.concat([
+      encodeFrame({ t: "response", x: 1, status: 200, headers: {} }),
+      ...bodies,
+      encodeFrame({ t: "end", x: 1 }),
+    ]),
+  );
   await first.head;
   const second = await pool.open(request);
   far.write(encodeFrame({ t: "response", x: 2, status: 204, headers: {} }));

@@ -96,11 +96,19 @@ test("bodies of many frames keep their order and content, written in one call or
 test("misuse of an exchange rejects and sends nothing", async (t) => {
   const misused = Promise.withResolvers<PromiseSettledResult<void>[]>();
   const { pool } = await served(t, async (exchange) => {
-    const before = await Promise.allSettled([exchange.write(Buffer.from("a")), exchange.end(), exchange.respond({ status: 99, headers: {} })]);
+    const before = await Promise.allSettled([
+      exchange.write(Buffer.from("a")),
+      exchange.end(),
+      exchange.respond({ status: 99, headers: {} }),
+    ]);
     await exchange.respond({ status: 200, headers: {} });
     const twice = await Promise.allSettled([exchange.respond({ status: 500, headers: {} })]);
     await exchange.end();
-    const after = await Promise.allSettled([exchange.write(Buffer.from("a")), exchange.end(), exchange.fail("INTERNAL", "late")]);
+    const after = await Promise.allSettled([
+      exchange.write(Buffer.from("a")),
+      exchange.end(),
+      exchange.fail("INTERNAL", "late"),
+    ]);
     misused.resolve([...before, ...twice, ...after]);
   });
   const exchange = await pool.open(request);
@@ -109,8 +117,15 @@ test("misuse of an exchange rejects and sends nothing", async (t) => {
   assert.equal((await collect(exchange.body)).length, 0);
   await assert.rejects(exchange.write(Buffer.from("a")), { code: "WIRE_UNEXPECTED_FRAME" });
   await exchange.end();
-  const codes = (await misused.promise).map((result) => (result.status === "rejected" ? (result.reason as CmcpError).code : "fulfilled"));
-  assert.deepEqual(codes, ["WIRE_UNEXPECTED_FRAME", "WIRE_UNEXPECTED_FRAME", "WIRE_MALFORMED", ...Array.from({ length: 4 }, () => "WIRE_UNEXPECTED_FRAME")]);
+  const codes = (await misused.promise).map((result) =>
+    result.status === "rejected" ? (result.reason as CmcpError).code : "fulfilled",
+  );
+  assert.deepEqual(codes, [
+    "WIRE_UNEXPECTED_FRAME",
+    "WIRE_UNEXPECTED_FRAME",
+    "WIRE_MALFORMED",
+    ...Array.from({ length: 4 }, () => "WIRE_UNEXPECTED_FRAME"),
+  ]);
 });
 
 test("a body has one reader", async (t) => {

@@ -53,7 +53,9 @@ export class BodyMeter {
   count(bytes: number): void {
     this.#bytes += bytes;
     this.#frames += 1;
-    if (this.#bytes > this.#limit.bytes) throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body is larger than ${this.#limit.bytes} bytes`);
-    if (this.#frames > this.#limit.frames) throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body has more than ${this.#limit.frames} frames`);
+    if (this.#bytes > this.#limit.bytes)
+      throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body is larger than ${this.#limit.bytes} bytes`);
+    if (this.#frames > this.#limit.frames)
+      throw new CmcpError("WIRE_EXCHANGE_TOO_LARGE", `a body has more than ${this.#limit.frames} frames`);
   }
 }

@@ -4,7 +4,17 @@ import { CmcpError, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { encodeMap, type WireMap } from "./codec.ts";
 import { decodeFrame, encodeFrame, type Frame } from "./frame.ts";
-import { MAX_DATA_BYTES, MAX_ERROR_MESSAGE, MAX_HEADERS, MAX_HEADERS_BYTES, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_IDENTIFIER, MAX_PATH, MAX_WIRE_FRAME_BYTES } from "./limits.ts";
+import {
+  MAX_DATA_BYTES,
+  MAX_ERROR_MESSAGE,
+  MAX_HEADERS,
+  MAX_HEADERS_BYTES,
+  MAX_HEADER_NAME,
+  MAX_HEADER_VALUE,
+  MAX_IDENTIFIER,
+  MAX_PATH,
+  MAX_WIRE_FRAME_BYTES,
+} from "./limits.ts";
 import { frame } from "./testing/arbitrary.ts";
 
 const received = (map: WireMap): Frame => decodeFrame(untrusted(encodeMap(map)));
@@ -17,7 +27,10 @@ test("every frame is read back as it was written", () => {
     fc.property(frame, (each) => {
       const wire = encodeFrame(each);
       assert.ok(wire.length <= MAX_WIRE_FRAME_BYTES);
-      assert.deepEqual(JSON.stringify(decodeFrame(untrusted(wire.subarray(4))), bytesAsHex), JSON.stringify(received({ ...each }), bytesAsHex));
+      assert.deepEqual(
+        JSON.stringify(decodeFrame(untrusted(wire.subarray(4))), bytesAsHex),
+        JSON.stringify(received({ ...each }), bytesAsHex),
+      );
       assert.equal(Buffer.compare(encodeFrame(decodeFrame(untrusted(wire.subarray(4)))), wire), 0);
     }),
     { numRuns: 500 },
@@ -87,8 +100,17 @@ const outside: readonly { what: string; map: WireMap }[] = [
   { what: "a field value outside Latin-1", map: { ...request, headers: { a: "\u0100" } } },
   { what: "a field value too long", map: { ...request, headers: { a: "a".repeat(MAX_HEADER_VALUE + 1) } } },
   { what: "a field value that is a number", map: { ...request, headers: { a: 1 } } },
-  { what: "too many fields", map: { ...request, headers: Object.fromEntries(Array.from({ length: MAX_HEADERS + 1 }, (_, index) => [`h${index}`, ""])) } },
-  { what: "too many field bytes", map: { ...request, headers: { a: "a".repeat(MAX_HEADERS_BYTES / 2), b: "b".repeat(MAX_HEADERS_BYTES / 2 - 1) } } },
+  {
+    what: "too many fields",
+    map: {
+      ...request,
+      headers: Object.fromEntries(Array.from({ length: MAX_HEADERS + 1 }, (_, index) => [`h${index}`, ""])),
+    },
+  },
+  {
+    what: "too many field bytes",
+    map: { ...request, headers: { a: "a".repeat(MAX_HEADERS_BYTES / 2), b: "b".repeat(MAX_HEADERS_BYTES / 2 - 1) } },
+  },
   { what: "a host with a slash", map: { t: "egress", x: 1, host: "a/b", port: 1 } },
   { what: "an upper-case host", map: { t: "egress", x: 1, host: "A.example", port: 1 } },
   { what: "an empty host", map: { t: "egress", x: 1, host: "", port: 1 } },
@@ -105,7 +127,10 @@ const outside: readonly { what: string; map: WireMap }[] = [
   { what: "a body as text", map: { t: "body", x: 1, data: "a" } },
   { what: "an error code in lower case", map: { t: "error", x: 1, code: "internal", message: "" } },
   { what: "an error message with a line break", map: { t: "error", x: 1, code: "INTERNAL", message: "a\nb" } },
-  { what: "an error message too long", map: { t: "error", x: 1, code: "INTERNAL", message: "a".repeat(MAX_ERROR_MESSAGE + 1) } },
+  {
+    what: "an error message too long",
+    map: { t: "error", x: 1, code: "INTERNAL", message: "a".repeat(MAX_ERROR_MESSAGE + 1) },
+  },
 ];
 
 for (const { what, map } of outside) {
@@ -117,7 +142,10 @@ for (const { what, map } of outside) {
 test("the limits themselves pass", () => {
   received({ ...request, method: "A".repeat(16), path: `/${"a".repeat(MAX_PATH - 1)}` });
   received({ ...request, headers: { ["a".repeat(MAX_HEADER_NAME)]: "a".repeat(MAX_HEADER_VALUE) } });
-  received({ ...request, headers: Object.fromEntries(Array.from({ length: MAX_HEADERS }, (_, index) => [`h${index}`, ""])) });
+  received({
+    ...request,
+    headers: Object.fromEntries(Array.from({ length: MAX_HEADERS }, (_, index) => [`h${index}`, ""])),
+  });
   received({ ...request, headers: { a: "a".repeat(MAX_HEADERS_BYTES / 2), b: "b".repeat(MAX_HEADERS_BYTES / 2 - 2) } });
   received({ t: "egress", x: 0xffff_ffff, host: "[::1]", port: 65_535 });
   received({ ...append, seq: Number.MAX_SAFE_INTEGER });
@@ -127,7 +155,11 @@ test("the limits themselves pass", () => {
 });
 
 test("the largest request head fits one frame", () => {
-  const headers = Object.fromEntries([["a", "a".repeat(MAX_HEADER_VALUE)], ["b", "b".repeat(MAX_HEADERS_BYTES - MAX_HEADER_VALUE - 2 - 4 * 62)], ...Array.from({ length: 62 }, (_, index) => [`h${100 + index}`, ""])]);
+  const headers = Object.fromEntries([
+    ["a", "a".repeat(MAX_HEADER_VALUE)],
+    ["b", "b".repeat(MAX_HEADERS_BYTES - MAX_HEADER_VALUE - 2 - 4 * 62)],
+    ...Array.from({ length: 62 }, (_, index) => [`h${100 + index}`, ""]),
+  ]);
   const wire = encodeFrame({ ...request, method: "A".repeat(16), path: `/${"a".repeat(MAX_PATH - 1)}`, headers });
   assert.ok(wire.length <= MAX_WIRE_FRAME_BYTES);
 });

@@ -1,7 +1,13 @@
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { decodeMap, encodeMap, type WireMap } from "./codec.ts";
 import { LENGTH_PREFIX_BYTES, MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER } from "./limits.ts";
-import { decodePlainFrame, encodeBareResponse, encodeBodyFrame, encodeEndFrame, type BareResponse } from "./plain-frame.ts";
+import {
+  decodePlainFrame,
+  encodeBareResponse,
+  encodeBodyFrame,
+  encodeEndFrame,
+  type BareResponse,
+} from "./plain-frame.ts";
 import { misshapen, OPENINGS } from "./shape.ts";
 
 /** Header fields; names are lower case. */

@@ -25,17 +25,21 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
 
 test("any chunking of the same bytes gives the same frames", () => {
   fc.assert(
-    fc.property(fc.array(frame, { minLength: 1, maxLength: 6 }), fc.array(fc.nat(200_000), { maxLength: 20 }), (frames, points) => {
-      const wire = Buffer.concat(frames.map((each) => encodeFrame(each)));
-      const whole = split([wire]);
-      assert.equal(whole.payloads.length, frames.length);
-      assert.deepEqual(split(cut(wire, points)), whole);
-      if (wire.length < 4096) assert.deepEqual(split(Array.from(wire, (byte) => Uint8Array.of(byte))), whole);
-      assert.deepEqual(
-        whole.payloads.map((payload) => encodeFrame(decodeFrame(untrusted(Buffer.from(payload, "hex")))).toString()),
-        frames.map((each) => encodeFrame(each).toString()),
-      );
-    }),
+    fc.property(
+      fc.array(frame, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.nat(200_000), { maxLength: 20 }),
+      (frames, points) => {
+        const wire = Buffer.concat(frames.map((each) => encodeFrame(each)));
+        const whole = split([wire]);
+        assert.equal(whole.payloads.length, frames.length);
+        assert.deepEqual(split(cut(wire, points)), whole);
+        if (wire.length < 4096) assert.deepEqual(split(Array.from(wire, (byte) => Uint8Array.of(byte))), whole);
+        assert.deepEqual(
+          whole.payloads.map((payload) => encodeFrame(decodeFrame(untrusted(Buffer.from(payload, "hex")))).toString()),
+          frames.map((each) => encodeFrame(each).toString()),
+        );
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -75,9 +79,12 @@ test("an absurd length is rejected at its last prefix byte, before any payload a
     const ignore = (): void => undefined;
     framer.push(untrusted(prefix.subarray(0, 3)), ignore);
     const before = process.memoryUsage().arrayBuffers;
-    assert.throws(() => {
-      framer.push(untrusted(prefix.subarray(3)), ignore);
-    }, { code: "WIRE_FRAME_TOO_LARGE" });
+    assert.throws(
+      () => {
+        framer.push(untrusted(prefix.subarray(3)), ignore);
+      },
+      { code: "WIRE_FRAME_TOO_LARGE" },
+    );
     assert.ok(process.memoryUsage().arrayBuffers - before < 1024 * 1024);
   }
 });

@@ -54,12 +54,18 @@ export class Framer {
 
   #length(): number {
     const length = this.#prefix.readUInt32BE(0);
-    if (length > MAX_FRAME_BYTES) throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame claims ${length} bytes, limit ${MAX_FRAME_BYTES}`);
+    if (length > MAX_FRAME_BYTES)
+      throw new CmcpError("WIRE_FRAME_TOO_LARGE", `a frame claims ${length} bytes, limit ${MAX_FRAME_BYTES}`);
     if (length === 0) throw new CmcpError("WIRE_MALFORMED", "a frame is empty");
     return length;
   }
 
-  #fillPayload(bytes: Uint8Array, at: number, length: number, onPayload: (payload: Untrusted<Uint8Array>) => void): number {
+  #fillPayload(
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    onPayload: (payload: Untrusted<Uint8Array>) => void,
+  ): number {
     const payload = (this.#payload ??= new Uint8Array(length));
     const take = Math.min(length - this.#payloadFilled, bytes.length - at);
     payload.set(bytes.subarray(at, at + take), this.#payloadFilled);

@@ -67,7 +67,8 @@ export class Incoming implements IncomingExchange {
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    if (this.#local === "head") return Promise.reject(new CmcpError("WIRE_UNEXPECTED_FRAME", "a body goes after its response"));
+    if (this.#local === "head")
+      return Promise.reject(new CmcpError("WIRE_UNEXPECTED_FRAME", "a body goes after its response"));
     return this.#sender.write(chunk);
   }
 

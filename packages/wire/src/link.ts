@@ -67,7 +67,9 @@ export class FrameLink {
       this.close(new CmcpError("WIRE_CLOSED", "the stream broke", { cause }));
     });
     const ended = (): void => {
-      const where = this.#framer.atBoundary ? "the peer closed the stream" : "the peer closed the stream inside a frame";
+      const where = this.#framer.atBoundary
+        ? "the peer closed the stream"
+        : "the peer closed the stream inside a frame";
       this.close(new CmcpError("WIRE_CLOSED", where));
     };
     stream.on("end", ended);
@@ -171,7 +173,8 @@ export class FrameLink {
   #flush(): void {
     if (this.#pending.length === 0 || this.#closed !== undefined) return;
     const [first] = this.#pending;
-    const wire = this.#pending.length === 1 && first !== undefined ? first : Buffer.concat(this.#pending, this.#pendingBytes);
+    const wire =
+      this.#pending.length === 1 && first !== undefined ? first : Buffer.concat(this.#pending, this.#pendingBytes);
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#idle?.refresh();

@@ -79,7 +79,10 @@ export class Outgoing implements OutgoingExchange {
       this.body.finish();
       this.#settle();
     } else {
-      throw new CmcpError("WIRE_UNEXPECTED_FRAME", `${frame.t} where ${this.#remote === "head" ? "a response" : "a body"} is due`);
+      throw new CmcpError(
+        "WIRE_UNEXPECTED_FRAME",
+        `${frame.t} where ${this.#remote === "head" ? "a response" : "a body"} is due`,
+      );
     }
   }
 

@@ -71,7 +71,11 @@ export function encodeBareResponse(exchange: number): Uint8Array {
 }
 
 /** A head at `at`: its argument and what follows it; `null` unless it is of that major type, in shortest form and below 2^32. */
-function readHead(bytes: Uint8Array, at: number, major: number): { readonly argument: number; readonly next: number } | null {
+function readHead(
+  bytes: Uint8Array,
+  at: number,
+  major: number,
+): { readonly argument: number; readonly next: number } | null {
   const initial = bytes[at] ?? 0xff;
   const information = initial & 0x1f;
   if ((initial & 0xe0) !== major || information > 26) return null;
@@ -90,7 +94,9 @@ function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean 
 }
 
 /** The frame if these are exactly the bytes of a `body`, an `end` or a bare `response`; `null` for everything else. `data` is a view of `bytes`. */
-export function decodePlainFrame(bytes: Uint8Array): { t: "body"; x: number; data: Uint8Array } | { t: "end"; x: number } | BareResponse | null {
+export function decodePlainFrame(
+  bytes: Uint8Array,
+): { t: "body"; x: number; data: Uint8Array } | { t: "end"; x: number } | BareResponse | null {
   if (bytes.length > MAX_FRAME_BYTES) return null;
   const head = PLAIN_HEADS.find((known) => startsWith(bytes, 0, known));
   if (head === undefined) return null;
@@ -98,9 +104,18 @@ export function decodePlainFrame(bytes: Uint8Array): { t: "body"; x: number; dat
   if (exchange === null || exchange.argument < 1 || exchange.argument > MAX_EXCHANGE_NUMBER) return null;
   const x = exchange.argument;
   if (head === END_HEAD) return exchange.next === bytes.length ? { t: "end", x } : null;
-  if (head === BARE_HEAD) return exchange.next + BARE_REST.length === bytes.length && startsWith(bytes, exchange.next, BARE_REST) ? { t: "response", x, status: 200, headers: {} } : null;
+  if (head === BARE_HEAD)
+    return exchange.next + BARE_REST.length === bytes.length && startsWith(bytes, exchange.next, BARE_REST)
+      ? { t: "response", x, status: 200, headers: {} }
+      : null;
   if (!startsWith(bytes, exchange.next, BODY_DATA)) return null;
   const data = readHead(bytes, exchange.next + BODY_DATA.length, BYTES);
-  if (data === null || data.argument < 1 || data.argument > MAX_DATA_BYTES || data.next + data.argument !== bytes.length) return null;
+  if (
+    data === null ||
+    data.argument < 1 ||
+    data.argument > MAX_DATA_BYTES ||
+    data.next + data.argument !== bytes.length
+  )
+    return null;
   return { t: "body", x, data: bytes.subarray(data.next) };
 }

@@ -27,13 +27,23 @@ test("a stream is used again only after both sides sent end", async (t) => {
   const second = await pool.open(drain);
   const two = await peer();
   await second.end();
-  assert.deepEqual([await two.next(), await two.next()], [{ t: "drain", x: 1 }, { t: "end", x: 1 }]);
+  assert.deepEqual(
+    [await two.next(), await two.next()],
+    [
+      { t: "drain", x: 1 },
+      { t: "end", x: 1 },
+    ],
+  );
   two.send({ t: "response", x: 1, status: 200, headers: {} });
   await second.head;
 
   await pool.open(drain);
   const three = await peer();
-  assert.deepEqual(await three.next(), { t: "drain", x: 1 }, "the first has no end from us, the second none from the peer");
+  assert.deepEqual(
+    await three.next(),
+    { t: "drain", x: 1 },
+    "the first has no end from us, the second none from the peer",
+  );
 
   two.send({ t: "end", x: 1 });
   await collect(second.body);
@@ -66,7 +76,10 @@ test("no more streams than the bound are open, and those who wait are served in 
   );
   assert.equal(streams(), 3);
   assert.ok(most <= 3);
-  assert.deepEqual(order, [...order].sort((a, b) => a - b));
+  assert.deepEqual(
+    order,
+    [...order].sort((a, b) => a - b),
+  );
 });
 
 test("a stream that breaks makes room for one who waits", async (t) => {
@@ -205,7 +218,8 @@ test("a stream that breaks right after it became free is not handed to one who w
 test("one who waits does not wait for a stream that could not be opened", async (t) => {
   const pool = new ExchangePool(unixDialer(await socketPath(t)), { maxStreams: 1 });
   const both = await Promise.allSettled([pool.open(drain), pool.open(drain)]);
-  for (const result of both) assert.equal(result.status === "rejected" && (result.reason as { code: string }).code, "WIRE_UNREACHABLE");
+  for (const result of both)
+    assert.equal(result.status === "rejected" && (result.reason as { code: string }).code, "WIRE_UNREACHABLE");
   await pool.close();
 });
 
@@ -229,5 +243,9 @@ test("a signal reaches the dialer, and counts even if the dialer ignores it", as
   await assert.rejects(pool.open(drain, cancel.signal), { code: "REQUEST_CANCELLED" });
   assert.equal(seen?.aborted, true);
   await pool.open(drain);
-  assert.deepEqual(await (await peer()).next(), { t: "drain", x: 1 }, "its stream was kept, and nothing was sent on it before");
+  assert.deepEqual(
+    await (await peer()).next(),
+    { t: "drain", x: 1 },
+    "its stream was kept, and nothing was sent on it before",
+  );
 });

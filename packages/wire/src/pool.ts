@@ -48,7 +48,8 @@ export class ExchangePool {
       if (signal?.aborted === true) throw cancelled();
       const free = this.#free.pop();
       if (free !== undefined) return this.#start(free, opening, signal);
-      if (this.#streams.size + this.#dialing < this.#maxStreams) return this.#start(await this.#dial(signal), opening, signal);
+      if (this.#streams.size + this.#dialing < this.#maxStreams)
+        return this.#start(await this.#dial(signal), opening, signal);
       const handed = await this.#wait(signal);
       if (handed !== undefined && !handed.closed) return this.#start(handed, opening, signal);
     }
@@ -123,7 +124,8 @@ export class ExchangePool {
   }
 
   async #wait(signal: AbortSignal | undefined): Promise<OpenerStream | undefined> {
-    if (this.#waiters.size >= MAX_POOL_WAITERS) throw new CmcpError("OVERLOADED", "too many exchanges wait for a stream");
+    if (this.#waiters.size >= MAX_POOL_WAITERS)
+      throw new CmcpError("OVERLOADED", "too many exchanges wait for a stream");
     const { promise, resolve, reject } = Promise.withResolvers<OpenerStream | undefined>();
     const waiter: Waiter = {
       resolve: (stream) => {

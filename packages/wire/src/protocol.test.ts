@@ -49,13 +49,19 @@ for (const { what, frames, x } of fromOpener) {
     const raw = await rawOpener(t, path);
     raw.send(...frames);
     const last = await raw.next();
-    assert.deepEqual(last === "closed" ? last : { ...last, message: "" }, { t: "error", x, code: "WIRE_UNEXPECTED_FRAME", message: "" });
+    assert.deepEqual(last === "closed" ? last : { ...last, message: "" }, {
+      t: "error",
+      x,
+      code: "WIRE_UNEXPECTED_FRAME",
+      message: "",
+    });
     assert.equal(await raw.next(), "closed");
     assert.deepEqual(
       faults.map((fault) => fault.code),
       ["WIRE_UNEXPECTED_FRAME"],
     );
-    if (frames[0]?.t === "launch" && frames[0].x === 1) assert.equal((reason as CmcpError).code, "WIRE_UNEXPECTED_FRAME");
+    if (frames[0]?.t === "launch" && frames[0].x === 1)
+      assert.equal((reason as CmcpError).code, "WIRE_UNEXPECTED_FRAME");
   });
 }
 
@@ -159,7 +165,10 @@ const fromResponder: readonly { what: string; frames: readonly Frame[] }[] = [
   { what: "a body of another exchange", frames: [response(1), body(2)] },
   { what: "an error of another exchange", frames: [{ t: "error", x: 2, code: "INTERNAL", message: "" }] },
   { what: "a body after the end", frames: [response(1), end(1), body(1)] },
-  { what: "an error after the end", frames: [response(1), end(1), { t: "error", x: 1, code: "INTERNAL", message: "" }] },
+  {
+    what: "an error after the end",
+    frames: [response(1), end(1), { t: "error", x: 1, code: "INTERNAL", message: "" }],
+  },
 ];
 
 for (const { what, frames } of fromResponder) {

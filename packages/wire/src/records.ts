@@ -14,13 +14,15 @@ export const MAX_APPENDED_RECORDS = 256;
 const IDENTIFIER = /^[A-Za-z0-9._:-]+$/;
 
 function identifierBytes(text: string): Buffer {
-  if (text.length > MAX_IDENTIFIER || !IDENTIFIER.test(text)) throw new CmcpError("WIRE_MALFORMED", "a record's session or kind is not an identifier");
+  if (text.length > MAX_IDENTIFIER || !IDENTIFIER.test(text))
+    throw new CmcpError("WIRE_MALFORMED", "a record's session or kind is not an identifier");
   return Buffer.from(text, "latin1");
 }
 
 /** Body of an `append` exchange: for each record `u8 length ‖ kind ‖ u8 length ‖ session ‖ u32be length ‖ bytes`. @throws CmcpError `WIRE_MALFORMED` */
 export function encodeRecords(records: readonly WireRecord[]): Uint8Array {
-  if (records.length === 0 || records.length > MAX_APPENDED_RECORDS) throw new CmcpError("WIRE_MALFORMED", `1 to ${MAX_APPENDED_RECORDS} records are appended at once`);
+  if (records.length === 0 || records.length > MAX_APPENDED_RECORDS)
+    throw new CmcpError("WIRE_MALFORMED", `1 to ${MAX_APPENDED_RECORDS} records are appended at once`);
   const parts: Uint8Array[] = [];
   for (const { session, kind, bytes } of records) {
     const [kindBytes, sessionBytes] = [identifierBytes(kind), identifierBytes(session)];
@@ -47,12 +49,14 @@ export function decodeRecords(input: Untrusted<Uint8Array>): WireRecord[] {
   };
   const identifier = (): string => {
     const text = take(take(1).readUInt8()).toString("latin1");
-    if (text.length > MAX_IDENTIFIER || !IDENTIFIER.test(text)) throw new CmcpError("WIRE_MALFORMED", "a record's session or kind is not an identifier");
+    if (text.length > MAX_IDENTIFIER || !IDENTIFIER.test(text))
+      throw new CmcpError("WIRE_MALFORMED", "a record's session or kind is not an identifier");
     return text;
   };
   const records: WireRecord[] = [];
   while (at < body.length) {
-    if (records.length >= MAX_APPENDED_RECORDS) throw new CmcpError("WIRE_MALFORMED", `more than ${MAX_APPENDED_RECORDS} records in one body`);
+    if (records.length >= MAX_APPENDED_RECORDS)
+      throw new CmcpError("WIRE_MALFORMED", `more than ${MAX_APPENDED_RECORDS} records in one body`);
     const kind = identifier();
     const session = identifier();
     records.push({ kind, session, bytes: take(take(4).readUInt32BE()) });

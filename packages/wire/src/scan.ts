@@ -101,7 +101,8 @@ class Scanner {
 
   #simple(information: number): void {
     if (information >= FALSE && information <= NULL) return;
-    if (information >= FLOAT_16 && information <= FLOAT_64) this.#fail("WIRE_FLOAT_FORBIDDEN", "a floating-point number");
+    if (information >= FLOAT_16 && information <= FLOAT_64)
+      this.#fail("WIRE_FLOAT_FORBIDDEN", "a floating-point number");
     if (information === INDEFINITE) this.#fail("WIRE_INDEFINITE_LENGTH", "a break");
     this.#fail("WIRE_SIMPLE_FORBIDDEN", "a simple value other than true, false and null");
   }

@@ -19,7 +19,11 @@ export interface ServeOptions {
  * failed it; what it throws before that becomes an error frame. A peer that breaks the protocol gets an error
  * frame and a closed stream.
  */
-export function serveStream(stream: ByteStream, accept: (exchange: IncomingExchange) => Promise<void>, options: ServeOptions = {}): void {
+export function serveStream(
+  stream: ByteStream,
+  accept: (exchange: IncomingExchange) => Promise<void>,
+  options: ServeOptions = {},
+): void {
   const responder = new ResponderStream(stream, accept, options);
   responder.start();
 }
@@ -89,7 +93,12 @@ class ResponderStream {
     const exchange = this.#current;
     if (exchange !== undefined && !exchange.answered) exchange.sendError(error.code, error.message);
     else if (exchange === undefined && error.code !== "WIRE_IDLE_TIMEOUT") {
-      this.#link.send({ t: "error", x: Math.min(this.#last + 1, MAX_EXCHANGE_NUMBER), code: error.code, message: errorText(error.message) });
+      this.#link.send({
+        t: "error",
+        x: Math.min(this.#last + 1, MAX_EXCHANGE_NUMBER),
+        code: error.code,
+        message: errorText(error.message),
+      });
     }
     if (exchange !== undefined || error.code !== "WIRE_IDLE_TIMEOUT") this.#options.onFault?.(error);
     this.#current = undefined;

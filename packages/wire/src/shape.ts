@@ -1,4 +1,14 @@
-import { MAX_DATA_BYTES, MAX_ERROR_MESSAGE, MAX_EXCHANGE_NUMBER, MAX_HEADERS, MAX_HEADERS_BYTES, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_IDENTIFIER, MAX_PATH } from "./limits.ts";
+import {
+  MAX_DATA_BYTES,
+  MAX_ERROR_MESSAGE,
+  MAX_EXCHANGE_NUMBER,
+  MAX_HEADERS,
+  MAX_HEADERS_BYTES,
+  MAX_HEADER_NAME,
+  MAX_HEADER_VALUE,
+  MAX_IDENTIFIER,
+  MAX_PATH,
+} from "./limits.ts";
 
 /** Whether one member of a frame has its documented form. */
 type Member = (value: unknown) => boolean;
@@ -36,7 +46,10 @@ const headers: Member = (value) => {
 };
 
 function shape(required: Readonly<Record<string, Member>>, optional: Readonly<Record<string, Member>> = {}): Shape {
-  return { required: new Map(Object.entries({ x: integer(1, MAX_EXCHANGE_NUMBER), ...required })), optional: new Map(Object.entries(optional)) };
+  return {
+    required: new Map(Object.entries({ x: integer(1, MAX_EXCHANGE_NUMBER), ...required })),
+    optional: new Map(Object.entries(optional)),
+  };
 }
 
 /** What may open an exchange, by `t`. */

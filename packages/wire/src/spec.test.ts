@@ -7,7 +7,8 @@ import { Framer } from "./framer.ts";
 import * as limits from "./limits.ts";
 
 const spec = await readFile(new URL("../SPEC.md", import.meta.url), "utf8");
-const blocks = (kind: string): string[] => [...spec.matchAll(new RegExp(`\`\`\`${kind}\\n([^\`]*)\`\`\``, "g"))].map((match) => match[1] ?? "");
+const blocks = (kind: string): string[] =>
+  [...spec.matchAll(new RegExp(`\`\`\`${kind}\\n([^\`]*)\`\`\``, "g"))].map((match) => match[1] ?? "");
 
 function readWire(bytes: Uint8Array): Frame[] {
   const frames: Frame[] = [];
@@ -41,7 +42,19 @@ test("the refused examples are refused with their codes", () => {
 });
 
 test("the numbers of the page are the code's", () => {
-  const { MAX_FRAME_BYTES, MAX_DATA_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_HEADERS, MAX_HEADERS_BYTES, MAX_HEADER_NAME, MAX_HEADER_VALUE, MAX_PATH, MAX_IDENTIFIER, MAX_ERROR_MESSAGE } = limits;
+  const {
+    MAX_FRAME_BYTES,
+    MAX_DATA_BYTES,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_HEADERS,
+    MAX_HEADERS_BYTES,
+    MAX_HEADER_NAME,
+    MAX_HEADER_VALUE,
+    MAX_PATH,
+    MAX_IDENTIFIER,
+    MAX_ERROR_MESSAGE,
+  } = limits;
   for (const stated of [
     `1 … ${MAX_FRAME_BYTES} (MAX_FRAME_BYTES)`,
     `1–${MAX_DATA_BYTES} bytes (\`MAX_DATA_BYTES\`)`,

@@ -1,11 +1,20 @@
 import { Connection, requestBytes, type Answer } from "./connection.ts";
 
 const VERSION = "2025-11-25";
-const INITIALIZE = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: VERSION, capabilities: {}, clientInfo: { name: "bench", version: "1.0.0" } } });
+const INITIALIZE = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: VERSION, capabilities: {}, clientInfo: { name: "bench", version: "1.0.0" } },
+});
 const INITIALIZED = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
 
 function headersOf(token: string): Record<string, string> {
-  return { "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${token}` };
+  return {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+    authorization: `Bearer ${token}`,
+  };
 }
 
 /** An MCP client on one connection that sends the same call again and again. */

@@ -10,8 +10,16 @@ export interface Answer {
 const HEAD_END = "\r\n\r\n";
 
 /** The bytes of one keep-alive request to `/mcp`. */
-export function requestBytes(method: "POST" | "DELETE", headers: Readonly<Record<string, string>>, body: string): Buffer {
-  const fields = Object.entries({ host: "127.0.0.1", "content-length": String(Buffer.byteLength(body)), ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+export function requestBytes(
+  method: "POST" | "DELETE",
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Buffer {
+  const fields = Object.entries({
+    host: "127.0.0.1",
+    "content-length": String(Buffer.byteLength(body)),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(`${method} /mcp HTTP/1.1\r\n${fields.join("")}\r\n${body}`);
 }
 
@@ -67,9 +75,14 @@ function parse(bytes: Buffer): Answer | undefined {
   const end = bytes.indexOf(HEAD_END);
   if (end < 0) return undefined;
   const [statusLine = "", ...lines] = bytes.toString("latin1", 0, end).split("\r\n");
-  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
   const start = end + HEAD_END.length;
-  const body = headers.get("transfer-encoding") === "chunked" ? unchunk(bytes, start) : sized(bytes, start, Number(headers.get("content-length") ?? 0));
+  const body =
+    headers.get("transfer-encoding") === "chunked"
+      ? unchunk(bytes, start)
+      : sized(bytes, start, Number(headers.get("content-length") ?? 0));
   return body === undefined ? undefined : { status: Number(statusLine.slice(9, 12)), headers, body };
 }
 

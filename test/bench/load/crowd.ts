@@ -9,8 +9,15 @@ export async function crowd({ port, token, sessions, callsEach, connections, too
   const bodies = tools.map((tool) => callBody(tool));
   const lines = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)));
   const clients = lines.map((connection, line) => {
-    const own = Array.from({ length: sessions }, (_, session) => session).filter((session) => session % connections === line);
-    return own.map((session) => new Client(connection, token, bodies[session % tools.length] ?? "", { [UPSTREAM_HEADER]: String(session % tools.length) }));
+    const own = Array.from({ length: sessions }, (_, session) => session).filter(
+      (session) => session % connections === line,
+    );
+    return own.map(
+      (session) =>
+        new Client(connection, token, bodies[session % tools.length] ?? "", {
+          [UPSTREAM_HEADER]: String(session % tools.length),
+        }),
+    );
   });
   const work = async (own: readonly Client[]): Promise<void> => {
     for (const client of own) await client.initialize();
@@ -24,9 +31,11 @@ export async function crowd({ port, token, sessions, callsEach, connections, too
   const started = performance.now();
   await Promise.all(clients.map(work));
   const elapsed = performance.now() - started;
-  await Promise.all(clients.map(async (own) => {
-    for (const client of own) await client.end();
-  }));
+  await Promise.all(
+    clients.map(async (own) => {
+      for (const client of own) await client.end();
+    }),
+  );
   for (const line of lines) line.close();
   const calls = sessions * callsEach;
   return { calls, perSecond: (calls * 1000) / elapsed };

@@ -22,7 +22,9 @@ async function loop(client: Client, until: number, latencies: number[] | null): 
 /** Calls on every connection, one call at a time each, first to warm up, then measured. */
 export async function measure(job: Job): Promise<Measured> {
   const body = callBody();
-  const clients = await Promise.all(Array.from({ length: job.connections }, () => Client.connect(job.port, job.token, body)));
+  const clients = await Promise.all(
+    Array.from({ length: job.connections }, () => Client.connect(job.port, job.token, body)),
+  );
   await Promise.all(clients.map((client) => client.initialize()));
   const warm = performance.now() + job.warmMs;
   await Promise.all(clients.map((client) => loop(client, warm, null)));
@@ -34,5 +36,11 @@ export async function measure(job: Job): Promise<Measured> {
   const cpu = (await cpuMs(job.pids)) - cpuBefore;
   await Promise.all(clients.map((client) => client.close()));
   const sorted = Float64Array.from(latencies).sort();
-  return { calls: sorted.length, perSecond: (sorted.length * 1000) / elapsed, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), cpuPerCall: (cpu * 1000) / sorted.length };
+  return {
+    calls: sorted.length,
+    perSecond: (sorted.length * 1000) / elapsed,
+    p50: percentile(sorted, 0.5),
+    p99: percentile(sorted, 0.99),
+    cpuPerCall: (cpu * 1000) / sorted.length,
+  };
 }

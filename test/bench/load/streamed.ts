@@ -51,28 +51,52 @@ class EventCount {
 }
 
 /** Sends one call and reads its streamed answer. */
-export function readStream(agent: Agent, port: number, headers: Readonly<Record<string, string>>, body: string, expected: number): Reading {
+export function readStream(
+  agent: Agent,
+  port: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  expected: number,
+): Reading {
   const begun = Promise.withResolvers<void>();
   const done = Promise.withResolvers<Streamed>();
   const count = new EventCount();
   const sent = performance.now();
   let firstByteMs = Number.NaN;
   const settle = (why: string | null): void => {
-    const missing = count.finished ? `${count.events} of ${expected} events` : `no result, ${count.events} of ${expected} events`;
+    const missing = count.finished
+      ? `${count.events} of ${expected} events`
+      : `no result, ${count.events} of ${expected} events`;
     const whole = count.finished && count.events === expected && count.fault === null;
     begun.resolve();
-    done.resolve({ firstByteMs, begunAt: sent + firstByteMs, endedAt: performance.now(), events: count.events, broken: whole ? null : (why ?? count.fault ?? missing) });
-  };
-  const outgoing = request({ agent, host: "127.0.0.1", port, path: "/mcp", method: "POST", headers: { ...headers, "content-length": Buffer.byteLength(body) } }, (response) => {
-    response.setEncoding("utf8");
-    response.on("data", (text: string) => {
-      if (Number.isNaN(firstByteMs)) firstByteMs = performance.now() - sent;
-      begun.resolve();
-      count.take(response.headers["content-type"]?.startsWith("text/event-stream") === true ? text : `${text}\n\n`);
+    done.resolve({
+      firstByteMs,
+      begunAt: sent + firstByteMs,
+      endedAt: performance.now(),
+      events: count.events,
+      broken: whole ? null : (why ?? count.fault ?? missing),
     });
-    response.once("end", () => settle(null));
-    response.once("error", () => settle("the connection broke"));
-  });
+  };
+  const outgoing = request(
+    {
+      agent,
+      host: "127.0.0.1",
+      port,
+      path: "/mcp",
+      method: "POST",
+      headers: { ...headers, "content-length": Buffer.byteLength(body) },
+    },
+    (response) => {
+      response.setEncoding("utf8");
+      response.on("data", (text: string) => {
+        if (Number.isNaN(firstByteMs)) firstByteMs = performance.now() - sent;
+        begun.resolve();
+        count.take(response.headers["content-type"]?.startsWith("text/event-stream") === true ? text : `${text}\n\n`);
+      });
+      response.once("end", () => settle(null));
+      response.once("error", () => settle("the connection broke"));
+    },
+  );
   outgoing.once("error", () => settle("the request failed"));
   outgoing.setNoDelay(true);
   outgoing.end(body);

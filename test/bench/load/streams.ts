@@ -32,7 +32,13 @@ async function opened({ port, tokens, pace }: Streams): Promise<Opened> {
     sessions.push(client.headers);
     connection.close();
   }
-  return { agent, port, sessions, open: (index) => readStream(agent, port, sessions[index % sessions.length] ?? {}, streamBody(pace, index), pace.events) };
+  return {
+    agent,
+    port,
+    sessions,
+    open: (index) =>
+      readStream(agent, port, sessions[index % sessions.length] ?? {}, streamBody(pace, index), pace.events),
+  };
 }
 
 /** Ends the sessions, on connections of their own: those that opened them would have been idle for too long. */
@@ -46,14 +52,26 @@ async function end({ agent, port, sessions }: Opened): Promise<void> {
 }
 
 function mostOpen(streams: readonly Streamed[]): number {
-  return Math.max(0, ...streams.map(({ begunAt }) => streams.filter((other) => other.begunAt <= begunAt && other.endedAt > begunAt).length));
+  return Math.max(
+    0,
+    ...streams.map(
+      ({ begunAt }) => streams.filter((other) => other.begunAt <= begunAt && other.endedAt > begunAt).length,
+    ),
+  );
 }
 
 function summary(streams: readonly Streamed[]): StreamsRead {
   const times = streams.map(({ firstByteMs }) => firstByteMs).toSorted((left, right) => left - right);
   const broken: Record<string, number> = {};
   for (const { broken: why } of streams) if (why !== null) broken[why] = (broken[why] ?? 0) + 1;
-  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), whole: streams.filter((stream) => stream.broken === null).length, events: streams.reduce((sum, { events }) => sum + events, 0), mostOpen: mostOpen(streams), broken };
+  return {
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    whole: streams.filter((stream) => stream.broken === null).length,
+    events: streams.reduce((sum, { events }) => sum + events, 0),
+    mostOpen: mostOpen(streams),
+    broken,
+  };
 }
 
 /** Reads streams one after the other. */

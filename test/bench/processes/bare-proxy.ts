@@ -12,7 +12,10 @@ const HOP_BY_HOP: readonly string[] = ["connection", "keep-alive", "transfer-enc
 const CONNECTIONS = 256;
 
 const { upstreams, ca } = argument() as { upstreams: readonly string[]; ca?: string };
-const pools = upstreams.map((upstream) => new Pool(upstream, { connections: CONNECTIONS, pipelining: 1, ...(ca === undefined ? {} : { connect: { ca } }) }));
+const pools = upstreams.map(
+  (upstream) =>
+    new Pool(upstream, { connections: CONNECTIONS, pipelining: 1, ...(ca === undefined ? {} : { connect: { ca } }) }),
+);
 
 function endToEnd(fields: Iterable<[string, string | string[] | undefined]>): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -27,7 +30,12 @@ app.all("/mcp", async (context) => {
   const body = raw.body as unknown as Readable | null;
   const pool = pools[Number(raw.headers.get(UPSTREAM_HEADER) ?? 0)];
   if (pool === undefined) return new Response(null, { status: 404 });
-  const answer = await pool.request({ method: raw.method === "DELETE" ? "DELETE" : "POST", path: "/mcp", headers: endToEnd(raw.headers), body });
+  const answer = await pool.request({
+    method: raw.method === "DELETE" ? "DELETE" : "POST",
+    path: "/mcp",
+    headers: endToEnd(raw.headers),
+    body,
+  });
   return new Response(answer.body, { status: answer.statusCode, headers: endToEnd(Object.entries(answer.headers)) });
 });
 serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => say({ port }));

@@ -18,7 +18,10 @@ export class Child {
   /** Starts a module beside this one with one JSON argument. */
   static start(module: string, argument: object, env: Record<string, string> = {}): Child {
     const path = fileURLToPath(new URL(module, import.meta.url));
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", path, JSON.stringify(argument)], { stdio: ["pipe", "pipe", "inherit"], env: { PATH: process.env["PATH"], ...env } });
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", path, JSON.stringify(argument)], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { PATH: process.env["PATH"], ...env },
+    });
     return new Child(child, createInterface({ input: child.stdout }));
   }
 

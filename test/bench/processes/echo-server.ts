@@ -20,7 +20,13 @@ function answerTo(call: Call, tool: string): object {
     case "tools/call":
       return { result: { content: [{ type: "text", text: call.params?.arguments?.text ?? "" }] } };
     case "initialize":
-      return { result: { protocolVersion: call.params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "echo", version: "1.0.0" } } };
+      return {
+        result: {
+          protocolVersion: call.params?.protocolVersion,
+          capabilities: { tools: {} },
+          serverInfo: { name: "echo", version: "1.0.0" },
+        },
+      };
     case "tools/list":
       return { result: { tools: [{ name: tool, description: `${tool}.`, inputSchema: INPUT_SCHEMA }] } };
     case undefined:
@@ -41,7 +47,9 @@ function reply(response: ServerResponse, body: string, tool: string): void {
   }
   const text = JSON.stringify({ jsonrpc: "2.0", id: call.id, ...answerTo(call, tool) });
   const session = call.method === "initialize" ? { "mcp-session-id": randomUUID() } : {};
-  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...session }).end(text);
+  response
+    .writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...session })
+    .end(text);
 }
 
 function serving(tool: string): RequestListener {
@@ -55,7 +63,10 @@ function serving(tool: string): RequestListener {
 const { cert, key, tools = [TOOL] } = argument() as { cert?: string; key?: string; tools?: readonly string[] };
 const ports: number[] = [];
 for (const tool of tools) {
-  const server = cert === undefined || key === undefined ? createServer(serving(tool)) : createTlsServer({ cert, key }, serving(tool));
+  const server =
+    cert === undefined || key === undefined
+      ? createServer(serving(tool))
+      : createTlsServer({ cert, key }, serving(tool));
   server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -9,7 +9,11 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 
 function post(session: inspector.Session, method: string): Promise<object> {
-  return new Promise((resolve, reject) => session.post(method, (error: Error | null, result?: object) => (error === null ? resolve(result ?? {}) : reject(error))));
+  return new Promise((resolve, reject) =>
+    session.post(method, (error: Error | null, result?: object) =>
+      error === null ? resolve(result ?? {}) : reject(error),
+    ),
+  );
 }
 
 async function reply(session: inspector.Session, question: string): Promise<object> {

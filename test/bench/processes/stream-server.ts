@@ -45,9 +45,15 @@ function answer(response: ServerResponse, call: Call): void {
   }
   const opening = call.method === "initialize";
   const result = opening
-    ? { protocolVersion: call.params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "counter", version: "1.0.0" } }
+    ? {
+        protocolVersion: call.params?.protocolVersion,
+        capabilities: { tools: {} },
+        serverInfo: { name: "counter", version: "1.0.0" },
+      }
     : { tools: [{ name: STREAM_TOOL, description: `${STREAM_TOOL}.`, inputSchema: STREAM_SCHEMA }] };
-  response.writeHead(200, { "content-type": "application/json", ...(opening ? { "mcp-session-id": randomUUID() } : {}) }).end(JSON.stringify({ jsonrpc: "2.0", id: call.id, result }));
+  response
+    .writeHead(200, { "content-type": "application/json", ...(opening ? { "mcp-session-id": randomUUID() } : {}) })
+    .end(JSON.stringify({ jsonrpc: "2.0", id: call.id, result }));
 }
 
 const server = createServer((request, response) => {

@@ -41,11 +41,25 @@ async function sectionsOf(path: string): Promise<readonly Taken[]> {
  * Puts a section into the results of the commit, in place of an earlier one of its title, and returns the file's path.
  * @param order titles in the order of the report
  */
-export async function keep(folder: string, machine: Machine, mode: string, title: string, rows: readonly Row[], order: readonly string[]): Promise<string> {
+export async function keep(
+  folder: string,
+  machine: Machine,
+  mode: string,
+  title: string,
+  rows: readonly Row[],
+  order: readonly string[],
+): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = await fileOf(folder, machine.commit, mode);
-  const taken: Taken = { title, takenAt: new Date().toISOString(), loadAfter: Number((loadavg()[0] ?? 0).toFixed(2)), rows };
-  const sections = [...(await sectionsOf(path)).filter((section) => section.title !== title), taken].toSorted((left, right) => order.indexOf(left.title) - order.indexOf(right.title));
+  const taken: Taken = {
+    title,
+    takenAt: new Date().toISOString(),
+    loadAfter: Number((loadavg()[0] ?? 0).toFixed(2)),
+    rows,
+  };
+  const sections = [...(await sectionsOf(path)).filter((section) => section.title !== title), taken].toSorted(
+    (left, right) => order.indexOf(left.title) - order.indexOf(right.title),
+  );
   const results: Results = { date: taken.takenAt.slice(0, 10), mode, machine, sections };
   await writeFile(`${path}.tmp`, `${JSON.stringify(results, null, 2)}\n`);
   await rename(`${path}.tmp`, path);

@@ -33,7 +33,14 @@ export function notMeasured(what: string, why: string): Row {
 
 /** A measurement that could not be finished, and why. */
 export function failed(what: string, thrown: unknown): Row {
-  return { what, value: null, unit: "", target: null, met: false, detail: `failed: ${thrown instanceof Error ? thrown.message : "unknown"}` };
+  return {
+    what,
+    value: null,
+    unit: "",
+    target: null,
+    met: false,
+    detail: `failed: ${thrown instanceof Error ? thrown.message : "unknown"}`,
+  };
 }
 
 /** Whether a row is one of {@link failed}. */

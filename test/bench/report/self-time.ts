@@ -1,6 +1,9 @@
 /** A profile as V8 gives it; times in microseconds. */
 export interface CpuProfile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number } }[];
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -14,7 +17,9 @@ export class SourceMap {
   readonly #starts: readonly { readonly line: number; readonly file: string }[];
 
   constructor(bundle: string) {
-    this.#starts = bundle.split("\n").flatMap((text, line) => (/^\/\/ \S+\.(?:ts|js|mjs|cjs)$/.test(text) ? [{ line, file: text.slice(3) }] : []));
+    this.#starts = bundle
+      .split("\n")
+      .flatMap((text, line) => (/^\/\/ \S+\.(?:ts|js|mjs|cjs)$/.test(text) ? [{ line, file: text.slice(3) }] : []));
   }
 
   fileAt(line: number): string {
@@ -23,8 +28,14 @@ export class SourceMap {
 }
 
 function placeOf(frame: CpuProfile["nodes"][number]["callFrame"], sources: SourceMap): string {
-  const file = frame.url.endsWith("/enclave.cjs") ? sources.fileAt(frame.lineNumber) : frame.url.startsWith("wasm") ? "wasm" : frame.url;
-  const short = file.replace(/^.*node_modules\/\.pnpm\/[^/]+\/node_modules\//, "").replace(/^file:\/\/.*?\/(packages|host-proxy|test)\//, "$1/");
+  const file = frame.url.endsWith("/enclave.cjs")
+    ? sources.fileAt(frame.lineNumber)
+    : frame.url.startsWith("wasm")
+      ? "wasm"
+      : frame.url;
+  const short = file
+    .replace(/^.*node_modules\/\.pnpm\/[^/]+\/node_modules\//, "")
+    .replace(/^file:\/\/.*?\/(packages|host-proxy|test)\//, "$1/");
   // Functions of the policy engine have numbers for names, which say nothing.
   return short === "wasm" ? "wasm" : `${short}:${frame.functionName === "" ? "(anonymous)" : frame.functionName}`;
 }
@@ -43,5 +54,11 @@ export function topCosts(profile: CpuProfile, calls: number, sources: SourceMap)
     busy += time;
   }
   const lines = [...costs].toSorted((left, right) => right[1] - left[1]).slice(0, SHOWN);
-  return [`  ${(busy / calls).toFixed(0).padStart(7)} µs/call in all`, ...lines.map(([place, time]) => `  ${(time / calls).toFixed(1).padStart(7)} µs/call  ${((time * 100) / busy).toFixed(1).padStart(4)} %  ${place}`)].join("\n");
+  return [
+    `  ${(busy / calls).toFixed(0).padStart(7)} µs/call in all`,
+    ...lines.map(
+      ([place, time]) =>
+        `  ${(time / calls).toFixed(1).padStart(7)} µs/call  ${((time * 100) / busy).toFixed(1).padStart(4)} %  ${place}`,
+    ),
+  ].join("\n");
 }

@@ -13,6 +13,8 @@ function verdict(row: Row): string {
 export function table(title: string, rows: readonly Row[]): string {
   const cells = rows.map((row) => [row.what, shown(row), row.target ?? "", verdict(row), row.detail]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...cells.map((line) => (line[column] ?? "").length)));
-  const lines = cells.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
+  const lines = cells.map((line) =>
+    `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
+  );
   return `${title}\n${lines.join("\n")}\n`;
 }

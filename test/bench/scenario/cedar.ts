@@ -19,7 +19,16 @@ const URL_OF_TOOL = "https://tools.example/mcp";
 export const CATALOG_TOOL: CatalogTool = {
   toolName: TOOL,
   actionName: "EchoText",
-  server: { identity: URL_OF_TOOL, name: "Echo", displayName: "Echo", url: new URL(URL_OF_TOOL), transport: "streamable-http", pin: null, rotationMode: "key-pinned", evidenceClass: "hash-only" },
+  server: {
+    identity: URL_OF_TOOL,
+    name: "Echo",
+    displayName: "Echo",
+    url: new URL(URL_OF_TOOL),
+    transport: "streamable-http",
+    pin: null,
+    rotationMode: "key-pinned",
+    evidenceClass: "hash-only",
+  },
   description: "Echoes text.",
   inputSchema: INPUT_SCHEMA,
   outputSchema: null,
@@ -55,7 +64,12 @@ function facts(principalId: string): CallFacts {
 
 async function compiled(count: number): Promise<CompiledPolicy> {
   const schema = await readFile(join(ROOT, "examples/quickstart/policies/schema.cedarschema"), "utf8");
-  const manifest = JSON.stringify({ version: "1.0.0", authored_at: "2026-01-01T00:00:00Z", author_identity: "bench@example.org", commit_sha: "0" });
+  const manifest = JSON.stringify({
+    version: "1.0.0",
+    authored_at: "2026-01-01T00:00:00Z",
+    author_identity: "bench@example.org",
+    commit_sha: "0",
+  });
   const bundle = readBundle({ "manifest.json": manifest, "rules.cedar": rules(count), "schema.cedarschema": schema });
   return await compilePolicy(bundle, { tools: new Map([[TOOL, CATALOG_TOOL]]) }, { workerUrl: WORKER });
 }
@@ -68,7 +82,8 @@ export async function decision(count: number, asked: "anew" | "again"): Promise<
   const policy = await compiled(count);
   const same = facts(randomUUID());
   return () => {
-    if (policy.decide(asked === "again" ? same : facts(randomUUID())).decision !== "allow") throw new Error("the measured call is not allowed");
+    if (policy.decide(asked === "again" ? same : facts(randomUUID())).decision !== "allow")
+      throw new Error("the measured call is not allowed");
   };
 }
 
@@ -85,8 +100,15 @@ export async function cedar({ plan }: Bench): Promise<Row[]> {
   const first = figures[0]?.taken ?? Number.NaN;
   const last = figures.at(-1)?.taken ?? Number.NaN;
   return [
-    ...figures.map(({ count, taken }) => figure(`decision, ${count} rules`, taken, "µs", "all but one name other tools")),
-    figure(`decision, ${RULES} rules, asked again`, again, "µs", "what rules can read is as before: the engine's answer is known"),
+    ...figures.map(({ count, taken }) =>
+      figure(`decision, ${count} rules`, taken, "µs", "all but one name other tools"),
+    ),
+    figure(
+      `decision, ${RULES} rules, asked again`,
+      again,
+      "µs",
+      "what rules can read is as before: the engine's answer is known",
+    ),
     atMost("growth from 10 to 1 000 rules", last / first, TARGETS.cedarGrowth, "×", "in-process, exported functions"),
   ];
 }

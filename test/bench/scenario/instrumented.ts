@@ -25,7 +25,11 @@ export interface Instrumented {
 export async function withInstrumented<T>(setup: Setup, work: (gateway: Instrumented) => Promise<T>): Promise<T> {
   const folder = dirname(setup.config);
   const probes = { enclave: join(folder, "enclave.probe"), host: join(folder, "host.probe") };
-  const host = Child.start("./instrumented-host.ts", { config: setup.config, socket: probes.enclave, hostSocket: probes.host }, setup.environment);
+  const host = Child.start(
+    "./instrumented-host.ts",
+    { config: setup.config, socket: probes.enclave, hostSocket: probes.host },
+    setup.environment,
+  );
   try {
     const { port, enclavePid } = await host.next<{ port: number; enclavePid: number }>();
     const look = async (): Promise<Look> => {

@@ -23,7 +23,13 @@ function tally(counts: Readonly<Record<string, number>>): string {
 }
 
 function drift(what: string, before: number, after: number, bound: number): Row {
-  return atMost(what, Math.abs(after / before - 1) * 100, bound * 100, "%", `${(before / MEBI).toFixed(1)} to ${(after / MEBI).toFixed(1)} MiB`);
+  return atMost(
+    what,
+    Math.abs(after / before - 1) * 100,
+    bound * 100,
+    "%",
+    `${(before / MEBI).toFixed(1)} to ${(after / MEBI).toFixed(1)} MiB`,
+  );
 }
 
 /**
@@ -32,13 +38,21 @@ function drift(what: string, before: number, after: number, bound: number): Row 
  * by the bench's own host with a probe loaded before it.
  */
 export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> {
-  const setup = await setUp({ enclave: [`max_sessions: ${KEPT}`, `max_sessions_per_principal: ${KEPT}`, `session_idle_seconds: ${IDLE_SECONDS}`] });
+  const setup = await setUp({
+    enclave: [`max_sessions: ${KEPT}`, `max_sessions_per_principal: ${KEPT}`, `session_idle_seconds: ${IDLE_SECONDS}`],
+  });
   const [token] = setup.tokens;
   return await withInstrumented(setup, async ({ port, look }) => {
     const { from, to, withinMs } = plan.memory;
     const until = performance.now() + withinMs + CODE_AGES_MS;
     const abandon = async (sessions: number, shareOfTime: number): Promise<Abandoned> => {
-      const seen = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions, withinMs: (until - performance.now()) * shareOfTime });
+      const seen = await order<Abandoned>(generator, {
+        kind: "abandon",
+        port,
+        token,
+        sessions,
+        withinMs: (until - performance.now()) * shareOfTime,
+      });
       await noSessionOpen(port, token);
       return seen;
     };
@@ -55,7 +69,12 @@ export async function memory({ setUp, generator, plan }: Bench): Promise<Row[]> 
     return [
       drift(`heap after collection, ${range}`, before.heap, after.heap, TARGETS.heapDrift),
       drift(`resident memory, ${range}`, before.rss, after.rss, TARGETS.rssDrift),
-      figure("sessions opened and abandoned", seen.opened, "", `of ${to - from}${seen.calls < to - from ? `, as many as were done within ${withinMs / 1000} s` : ""}; ${KEPT} kept at a time; refused: ${tally(seen.refused)}`),
+      figure(
+        "sessions opened and abandoned",
+        seen.opened,
+        "",
+        `of ${to - from}${seen.calls < to - from ? `, as many as were done within ${withinMs / 1000} s` : ""}; ${KEPT} kept at a time; refused: ${tally(seen.refused)}`,
+      ),
       figure("calls in or beside them", seen.calls, "", `refused: ${tally(seen.callsRefused)}`),
     ];
   });

@@ -20,12 +20,30 @@ export async function profile({ setUp, generator }: Bench, output: Writable): Pr
   await withInstrumented(setup, async ({ port, probes }) => {
     const sources = new SourceMap(await readFile(join(dirname(CLI), "enclave/enclave.cjs"), "utf8"));
     for (const connections of CONNECTIONS) {
-      await order<Measured>(generator, { kind: "measure", port, token, connections, warmMs: WARM_MS, measureMs: 100, pids: [] });
+      await order<Measured>(generator, {
+        kind: "measure",
+        port,
+        token,
+        connections,
+        warmMs: WARM_MS,
+        measureMs: 100,
+        pids: [],
+      });
       for (const socket of Object.values(probes)) await askProbe(socket, "profile");
-      const { calls } = await order<Measured>(generator, { kind: "measure", port, token, connections, warmMs: 0, measureMs: PROFILED_MS, pids: [] });
+      const { calls } = await order<Measured>(generator, {
+        kind: "measure",
+        port,
+        token,
+        connections,
+        warmMs: 0,
+        measureMs: PROFILED_MS,
+        pids: [],
+      });
       for (const [side, socket] of Object.entries(probes)) {
         const taken = await askProbe<{ profile: CpuProfile }>(socket, "stop");
-        output.write(`${side}, ${connections} connections, ${calls} calls\n${topCosts(taken.profile, calls, sources)}\n`);
+        output.write(
+          `${side}, ${connections} connections, ${calls} calls\n${topCosts(taken.profile, calls, sources)}\n`,
+        );
       }
     }
   });

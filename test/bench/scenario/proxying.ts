@@ -21,13 +21,48 @@ function rowsOf(name: string, connections: number, taken: readonly Pair[]): Row[
   const label = (what: string): string => `${name}, ${connections} conn: ${what}`;
   const latency =
     connections === 1
-      ? [atMost(label("added p50"), p50, TARGETS.addedP50Ms, "ms", each((one) => one.p50, "ms")), atMost(label("added p99"), p99, TARGETS.addedP99Ms, "ms", each((one) => one.p99, "ms"))]
-      : [figure(label("added p50"), p50, "ms", each((one) => one.p50, "ms")), figure(label("added p99"), p99, "ms", each((one) => one.p99, "ms"))];
+      ? [
+          atMost(
+            label("added p50"),
+            p50,
+            TARGETS.addedP50Ms,
+            "ms",
+            each((one) => one.p50, "ms"),
+          ),
+          atMost(
+            label("added p99"),
+            p99,
+            TARGETS.addedP99Ms,
+            "ms",
+            each((one) => one.p99, "ms"),
+          ),
+        ]
+      : [
+          figure(
+            label("added p50"),
+            p50,
+            "ms",
+            each((one) => one.p50, "ms"),
+          ),
+          figure(
+            label("added p99"),
+            p99,
+            "ms",
+            each((one) => one.p99, "ms"),
+          ),
+        ];
   const throughput = each((one) => one.perSecond, "calls/s");
   return [
     ...latency,
-    connections === 1 ? figure(label("throughput of bare"), share, "", throughput) : atLeast(label("throughput of bare"), share, TARGETS.throughputShare, "", throughput),
-    figure(label("CPU of bare"), of((pair) => pair.gateway.cpuPerCall / pair.bare.cpuPerCall), "×", each((one) => one.cpuPerCall, "µs/call")),
+    connections === 1
+      ? figure(label("throughput of bare"), share, "", throughput)
+      : atLeast(label("throughput of bare"), share, TARGETS.throughputShare, "", throughput),
+    figure(
+      label("CPU of bare"),
+      of((pair) => pair.gateway.cpuPerCall / pair.bare.cpuPerCall),
+      "×",
+      each((one) => one.cpuPerCall, "µs/call"),
+    ),
   ];
 }
 
@@ -36,9 +71,20 @@ export async function proxying({ setUp, generator, plan }: Bench, kind: Upstream
   const setup = await setUp({ kind });
   const [token] = setup.tokens;
   return await withSides(setup, async (sides) => {
-    const sample = async (side: Side, connections: number, warmMs: number, measureMs: number): Promise<Measured> => await order<Measured>(generator, { kind: "measure", token, connections, warmMs, measureMs, ...side });
+    const sample = async (side: Side, connections: number, warmMs: number, measureMs: number): Promise<Measured> =>
+      await order<Measured>(generator, { kind: "measure", token, connections, warmMs, measureMs, ...side });
     const [fresh] = await pairs(sides, 1, (side) => sample(side, 32, 0, plan.measureMs));
-    const rows: Row[] = fresh === undefined ? [] : [figure(`${kind}, 32 conn: throughput of bare, just started`, fresh.gateway.perSecond / fresh.bare.perSecond, "", `bare ${fresh.bare.perSecond.toPrecision(3)}, gateway ${fresh.gateway.perSecond.toPrecision(3)} calls/s; V8 has compiled little of it yet`)];
+    const rows: Row[] =
+      fresh === undefined
+        ? []
+        : [
+            figure(
+              `${kind}, 32 conn: throughput of bare, just started`,
+              fresh.gateway.perSecond / fresh.bare.perSecond,
+              "",
+              `bare ${fresh.bare.perSecond.toPrecision(3)}, gateway ${fresh.gateway.perSecond.toPrecision(3)} calls/s; V8 has compiled little of it yet`,
+            ),
+          ];
     // Compiled code differs from interpreted by far more than anything measured here, and the gateway has more of it.
     for (const side of [sides.bare, sides.gateway]) await sample(side, 8, plan.firstWarmMs, 100);
     for (const connections of CONNECTIONS) {

@@ -31,7 +31,15 @@ async function commandStart({ config, environment }: Setup): Promise<number> {
 async function record({ generator, plan }: Bench, { config, environment, tokens: [token] }: Setup): Promise<number> {
   const gateway = await startGateway(config, environment);
   try {
-    const { calls } = await order<Measured>(generator, { kind: "measure", port: Number(new URL(gateway.url).port), token, connections: 32, warmMs: 0, measureMs: plan.recordMs, pids: [] });
+    const { calls } = await order<Measured>(generator, {
+      kind: "measure",
+      port: Number(new URL(gateway.url).port),
+      token,
+      connections: 32,
+      warmMs: 0,
+      measureMs: plan.recordMs,
+      pids: [],
+    });
     return calls;
   } finally {
     await gateway.stop();
@@ -51,6 +59,11 @@ export async function ready(bench: Bench): Promise<Row[]> {
   return [
     atMost("enclave ready", median(enclave), TARGETS.readyMs, "ms", "process start to provisioned, 10 rules"),
     figure("cmcp start ready", median(command), "ms", "the command's start to its ready line"),
-    figure("cmcp start ready, after calls", await commandStart(setup), "ms", `reads and verifies the record of ${calls} calls`),
+    figure(
+      "cmcp start ready, after calls",
+      await commandStart(setup),
+      "ms",
+      `reads and verifies the record of ${calls} calls`,
+    ),
   ];
 }

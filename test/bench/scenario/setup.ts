@@ -44,30 +44,50 @@ export interface Setup {
 /** Rules of every measured gateway. */
 export const RULES = 10;
 
-async function principalsOf(folder: string, count: number): Promise<Pick<Setup, "environment" | "tokens"> & { readonly lines: readonly string[] }> {
+async function principalsOf(
+  folder: string,
+  count: number,
+): Promise<Pick<Setup, "environment" | "tokens"> & { readonly lines: readonly string[] }> {
   if (count === 1) {
     const token = randomBytes(32).toString("base64url");
     return { environment: developmentEnvironment(token), tokens: [token], lines: [] };
   }
   const first = newToken();
   const tokens: [string, ...string[]] = [first, ...Array.from({ length: count - 1 }, newToken)];
-  await writeFile(join(folder, "tokens"), tokens.map((token, index) => tokenLine(`agent-${index}`, token)).join(""), { mode: 0o600 });
-  return { environment: { CMCP_DEV_MODE: "1" }, tokens, lines: ["token_file: tokens", "principals:", ...tokens.map((_, index) => `  - {id: "agent-${index}"}`)] };
+  await writeFile(join(folder, "tokens"), tokens.map((token, index) => tokenLine(`agent-${index}`, token)).join(""), {
+    mode: 0o600,
+  });
+  return {
+    environment: { CMCP_DEV_MODE: "1" },
+    tokens,
+    lines: ["token_file: tokens", "principals:", ...tokens.map((_, index) => `  - {id: "agent-${index}"}`)],
+  };
 }
 
 /** Starts the tool servers and writes a deployment for them. */
-export async function setUp(folder: string, { kind = "plain", server = "echo", tools = [TOOL], principals = 1, enclave = [] }: SetupWish): Promise<Setup> {
+export async function setUp(
+  folder: string,
+  { kind = "plain", server = "echo", tools = [TOOL], principals = 1, enclave = [] }: SetupWish,
+): Promise<Setup> {
   await mkdir(folder, { recursive: true });
   const { cert, key, fingerprint } = await makeServerCertificate();
   const secure = kind === "tls-pinned";
-  const servers = server === "stream" ? Child.start("./stream-server.ts", {}) : Child.start("./echo-server.ts", { tools, ...(secure ? { cert, key } : {}) });
+  const servers =
+    server === "stream"
+      ? Child.start("./stream-server.ts", {})
+      : Child.start("./echo-server.ts", { tools, ...(secure ? { cert, key } : {}) });
   const { ports } = await servers.next<{ ports: readonly number[] }>();
   const upstreams = ports.map((port) => `${secure ? "https" : "http"}://127.0.0.1:${port}`);
   const names = server === "stream" ? [STREAM_TOOL] : tools;
   const { lines, ...callers } = await principalsOf(folder, principals);
   const section = [...lines, ...enclave].map((line) => `  ${line}\n`).join("");
   const config = await deploy(folder, {
-    tools: names.map((name, index) => ({ name, url: `${upstreams[index]}/mcp`, inputSchema: server === "stream" ? STREAM_SCHEMA : INPUT_SCHEMA, ...(secure ? { fingerprint } : {}) })),
+    tools: names.map((name, index) => ({
+      name,
+      url: `${upstreams[index]}/mcp`,
+      inputSchema: server === "stream" ? STREAM_SCHEMA : INPUT_SCHEMA,
+      ...(secure ? { fingerprint } : {}),
+    })),
     policies: rules(RULES, names),
     config: `audit_db_path: audit.db\n${section === "" ? "" : `enclave:\n${section}`}`,
   });

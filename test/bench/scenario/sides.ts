@@ -21,7 +21,10 @@ export async function withSides<T>(setup: Setup, work: (sides: Sides) => Promise
     const { port } = await proxy.next<{ port: number }>();
     const started = await startGateway(setup.config, setup.environment);
     try {
-      return await work({ bare: { port, pids: [proxy.pid] }, gateway: { port: Number(new URL(started.url).port), pids: [started.pid, started.enclave_pid] } });
+      return await work({
+        bare: { port, pids: [proxy.pid] },
+        gateway: { port: Number(new URL(started.url).port), pids: [started.pid, started.enclave_pid] },
+      });
     } finally {
       await started.stop();
     }
@@ -31,7 +34,11 @@ export async function withSides<T>(setup: Setup, work: (sides: Sides) => Promise
 }
 
 /** Measures both sides in turn, the first of each round changing, so that what else the machine does falls on both. */
-export async function pairs<T>({ bare, gateway }: Sides, rounds: number, sample: (side: Side) => Promise<T>): Promise<{ readonly bare: T; readonly gateway: T }[]> {
+export async function pairs<T>(
+  { bare, gateway }: Sides,
+  rounds: number,
+  sample: (side: Side) => Promise<T>,
+): Promise<{ readonly bare: T; readonly gateway: T }[]> {
   const taken: { bare: T; gateway: T }[] = [];
   for (let round = 0; round < rounds; round += 1) {
     if (round % 2 === 0) {

@@ -70,7 +70,12 @@ class Chains {
 }
 
 async function exchange(pool: ExchangePool, body: Uint8Array): Promise<number> {
-  const opened = await pool.open({ t: "request", method: "POST", path: "/mcp", headers: { "content-type": "application/json" } });
+  const opened = await pool.open({
+    t: "request",
+    method: "POST",
+    path: "/mcp",
+    headers: { "content-type": "application/json" },
+  });
   await opened.write(body);
   await opened.end();
   await opened.head;
@@ -111,29 +116,89 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
   const store = new BlobStore(join(folder, "stages.db"));
   const frames = await framesOver(join(folder, "stages.sock"));
   const http = await bareRoundTrip(body);
-  const client = new UpstreamClient({ url: new URL(`${bare.upstreams[0]}/mcp`), dial: (host, port) => Promise.resolve(connect({ host, port, noDelay: true })), tls: { mode: "none" }, clientInfo: { name: "bench", version: "1.0.0" } });
+  const client = new UpstreamClient({
+    url: new URL(`${bare.upstreams[0]}/mcp`),
+    dial: (host, port) => Promise.resolve(connect({ host, port, noDelay: true })),
+    tls: { mode: "none" },
+    clientInfo: { name: "bench", version: "1.0.0" },
+  });
   const chains = new Chains();
   const entry = chains.next();
   const intent: JournalStatement = {
     kind: "intent",
-    body: { call_id: randomUUID(), session_id: entry.session_id, tool_name: TOOL, server_identity: CATALOG_TOOL.server.identity, workflow_id: "default", request_hash: HASH, policy_hash: HASH, session_sensitivity: "public", tip_before: entry.entry_hash },
+    body: {
+      call_id: randomUUID(),
+      session_id: entry.session_id,
+      tool_name: TOOL,
+      server_identity: CATALOG_TOOL.server.identity,
+      workflow_id: "default",
+      request_hash: HASH,
+      policy_hash: HASH,
+      session_sensitivity: "public",
+      tip_before: entry.entry_hash,
+    },
   };
   let sequence = 0;
   const append = (statement: JournalStatement): void => {
     sequence += 1;
-    store.append(INSTANCE, sequence, [{ session: entry.session_id, kind: statement.kind, body: unsignedRecord(statement, INSTANCE, sequence) }]);
+    store.append(INSTANCE, sequence, [
+      { session: entry.session_id, kind: statement.kind, body: unsignedRecord(statement, INSTANCE, sequence) },
+    ]);
   };
   const signal = new AbortController().signal;
   const list: readonly Stage[] = [
     { name: "HTTP", times: 1, work: http.work, detail: "one 2 KB exchange with a node:http server, both ends" },
-    { name: "frames", times: 3, work: () => exchange(frames.pool, body), detail: "one 2 KB exchange over a Unix socket, both ends" },
-    { name: "parse", times: 1, work: () => readMessage(parseJson(untrusted(body))), detail: "strict JSON and JSON-RPC of the request" },
-    { name: "Cedar", times: 1, work: await decision(RULES, "again"), detail: `decision under ${RULES} rules, asked again for its principal` },
-    { name: "journal", times: 1, work: () => (append(intent), append({ kind: "entry", body: { entry, receipt: "plain" } })), detail: "two records encoded and stored, unsigned, without their frames" },
-    { name: "upstream", times: 1, work: () => client.callTool("bench", { name: TOOL, inputSchema: CATALOG_TOOL.inputSchema }, args, signal), detail: "upstream client on a direct connection, server included" },
-    { name: "inspection", times: 1, work: () => [inspectArguments(CATALOG_TOOL, args), inspectResult(CATALOG_TOOL, result, { maxBytes: 2_097_152, redactFields: [] })], detail: "arguments and result" },
-    { name: "audit", times: 1, work: () => [chains.next(), canonicalHash(args), canonicalHash(result)], detail: "one chain entry, hashes of request and result" },
-    { name: "sign", times: 2, work: () => sign(body.subarray(0, 512)), detail: "Ed25519: the intent, and the entry with its receipt, where no others go with them" },
+    {
+      name: "frames",
+      times: 3,
+      work: () => exchange(frames.pool, body),
+      detail: "one 2 KB exchange over a Unix socket, both ends",
+    },
+    {
+      name: "parse",
+      times: 1,
+      work: () => readMessage(parseJson(untrusted(body))),
+      detail: "strict JSON and JSON-RPC of the request",
+    },
+    {
+      name: "Cedar",
+      times: 1,
+      work: await decision(RULES, "again"),
+      detail: `decision under ${RULES} rules, asked again for its principal`,
+    },
+    {
+      name: "journal",
+      times: 1,
+      work: () => (append(intent), append({ kind: "entry", body: { entry, receipt: "plain" } })),
+      detail: "two records encoded and stored, unsigned, without their frames",
+    },
+    {
+      name: "upstream",
+      times: 1,
+      work: () => client.callTool("bench", { name: TOOL, inputSchema: CATALOG_TOOL.inputSchema }, args, signal),
+      detail: "upstream client on a direct connection, server included",
+    },
+    {
+      name: "inspection",
+      times: 1,
+      work: () => [
+        inspectArguments(CATALOG_TOOL, args),
+        inspectResult(CATALOG_TOOL, result, { maxBytes: 2_097_152, redactFields: [] }),
+      ],
+      detail: "arguments and result",
+    },
+    {
+      name: "audit",
+      times: 1,
+      work: () => [chains.next(), canonicalHash(args), canonicalHash(result)],
+      detail: "one chain entry, hashes of request and result",
+    },
+    {
+      name: "sign",
+      times: 2,
+      work: () => sign(body.subarray(0, 512)),
+      detail: "Ed25519: the intent, and the entry with its receipt, where no others go with them",
+    },
   ];
   try {
     const rows: Row[] = [];
@@ -141,7 +206,9 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     for (const { name, times, work, detail } of list) {
       const taken = await microseconds(work, plan.stageMs);
       sum += taken * times;
-      rows.push(figure(name, taken * times, "µs", times === 1 ? detail : `${times} × ${taken.toFixed(0)} µs: ${detail}`));
+      rows.push(
+        figure(name, taken * times, "µs", times === 1 ? detail : `${times} × ${taken.toFixed(0)} µs: ${detail}`),
+      );
     }
     return [...rows, figure("sum", sum, "µs", "of all stages")];
   } finally {

@@ -13,7 +13,10 @@ export interface AgentScenario {
   readonly imported: Imported;
 }
 
-function scenario(run: Run, { answers = false, imported = [] }: { readonly answers?: boolean; readonly imported?: Imported } = {}): AgentScenario {
+function scenario(
+  run: Run,
+  { answers = false, imported = [] }: { readonly answers?: boolean; readonly imported?: Imported } = {},
+): AgentScenario {
   return { run, answers, imported };
 }
 
@@ -39,7 +42,8 @@ async function listing(client: Client): Promise<void> {
 
 async function callEverythingListed(client: Client): Promise<void> {
   const { tools } = await client.listTools();
-  for (const { name, inputSchema } of tools) await call(client, name, Object.fromEntries((inputSchema.required ?? []).map((argument) => [argument, "value"])));
+  for (const { name, inputSchema } of tools)
+    await call(client, name, Object.fromEntries((inputSchema.required ?? []).map((argument) => [argument, "value"])));
 }
 
 async function useEverythingListed(client: Client): Promise<void> {

@@ -1,6 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BlobStore, EgressRelay, EnclaveLink, FRONT_LIMITS, createLog, egressAllowList, listenServices, startFront, type EnclaveProcess } from "@cmcp/host-proxy";
+import {
+  BlobStore,
+  EgressRelay,
+  EnclaveLink,
+  FRONT_LIMITS,
+  createLog,
+  egressAllowList,
+  listenServices,
+  startFront,
+  type EnclaveProcess,
+} from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { ExchangePool } from "@cmcp/wire";
 import { TOKEN } from "./deployment.ts";
@@ -35,7 +45,13 @@ const ENVIRONMENT = { CMCP_BEARER_TOKEN: TOKEN } as const;
  * Starts the host's services and an enclave for a deployment. Everything ends with `owner`, or before, when it is closed.
  * @param record what the host keeps, where more than one enclave is fed with it; the caller closes it
  */
-export async function composeHost(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT, record?: BlobStore): Promise<ComposedHost> {
+export async function composeHost(
+  owner: Pick<Owner, "after">,
+  place: Place,
+  config: string,
+  environment: Readonly<Record<string, string>> = ENVIRONMENT,
+  record?: BlobStore,
+): Promise<ComposedHost> {
   const inputs = await readLaunchInputs(config, environment);
   const quiet = createLog({ level: "silent" });
   const undo: (() => Promise<unknown>)[] = [];
@@ -45,7 +61,10 @@ export async function composeHost(owner: Pick<Owner, "after">, place: Place, con
   owner.after(close);
   const store = record ?? new BlobStore(null);
   if (record === undefined) undo.push(async () => store.close());
-  const relay = new EgressRelay(egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)), quiet);
+  const relay = new EgressRelay(
+    egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
+    quiet,
+  );
   const services = await listenServices(place.services, { relay, store, log: quiet });
   undo.push(() => services.close());
   const enclave = await place.start();
@@ -83,7 +102,13 @@ export async function requested(url: string, method: "GET" | "POST" = "GET"): Pr
 }
 
 /** Starts an enclave, launches it with the deployment's document as it is on disk, and serves. */
-export async function serveComposed(owner: Pick<Owner, "after">, place: Place, config: string, environment: Readonly<Record<string, string>> = ENVIRONMENT, record?: BlobStore): Promise<ComposedHost & Gateway> {
+export async function serveComposed(
+  owner: Pick<Owner, "after">,
+  place: Place,
+  config: string,
+  environment: Readonly<Record<string, string>> = ENVIRONMENT,
+  record?: BlobStore,
+): Promise<ComposedHost & Gateway> {
   const host = await composeHost(owner, place, config, environment, record);
   await host.launch(host.document);
   return { ...host, ...(await host.serve()) };
@@ -98,7 +123,11 @@ export interface SessionRecords {
 }
 
 /** Closes a session and writes what its relying party gets into a folder that is there. */
-export async function closeSession({ request, document }: Pick<ComposedHost & Gateway, "request" | "document">, session: string, folder: string): Promise<SessionRecords> {
+export async function closeSession(
+  { request, document }: Pick<ComposedHost & Gateway, "request" | "document">,
+  session: string,
+  folder: string,
+): Promise<SessionRecords> {
   const written = async (name: string, content: string | Uint8Array): Promise<string> => {
     await writeFile(join(folder, name), content);
     return join(folder, name);

@@ -23,7 +23,12 @@ export async function decisions(mcp: string): Promise<Decisions> {
     const outcomes: CallOutcome[] = [];
     for (const [tool, args] of CALLS) outcomes.push(await agent.call(tool, args));
     const receipts = outcomes.map(receiptOf);
-    return { decided: outcomes.map(({ allowed }) => allowed), policies: receipts.map((receipt) => receipt.policy_hash), outcomes, session: receipts[0]?.session_id ?? "" };
+    return {
+      decided: outcomes.map(({ allowed }) => allowed),
+      policies: receipts.map((receipt) => receipt.policy_hash),
+      outcomes,
+      session: receipts[0]?.session_id ?? "",
+    };
   } finally {
     await agent.close();
   }

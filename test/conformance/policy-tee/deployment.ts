@@ -10,12 +10,23 @@ export const TOKEN = "token-of-the-only-principal-0123456789";
  * The quickstart deployment as it is outside development, in front of a real server with a pinned key.
  * @returns the configuration's path
  */
-export async function deployRecords(folder: string, records: RecordsServer, provider: "tpm" | "sev-snp" | "tdx"): Promise<string> {
-  const config = await deployQuickstart(folder, { everythingPort: records.port, recordsPort: records.port, recordsFingerprint: records.fingerprint });
+export async function deployRecords(
+  folder: string,
+  records: RecordsServer,
+  provider: "tpm" | "sev-snp" | "tdx",
+): Promise<string> {
+  const config = await deployQuickstart(folder, {
+    everythingPort: records.port,
+    recordsPort: records.port,
+    recordsFingerprint: records.fingerprint,
+  });
   await listenOnAnyPort(config);
   await onlyPinned(join(dirname(config), "catalog.json"));
   const text = await readFile(config, "utf8");
-  await writeFile(config, `${text.replace("provider: auto", `provider: ${provider}`)}enclave: {session_idle_seconds: 900}\n`);
+  await writeFile(
+    config,
+    `${text.replace("provider: auto", `provider: ${provider}`)}enclave: {session_idle_seconds: 900}\n`,
+  );
   return config;
 }
 

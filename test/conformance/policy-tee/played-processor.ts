@@ -8,7 +8,12 @@ import { ROOT } from "../../gateway/deployment.ts";
 import type { PlayedProcessor } from "./target.ts";
 
 /** The modules by which the enclave reaches its processor. */
-const REPLACED = ["attestation/src/configfs-tsm/files.ts", "attestation/src/local-files.ts", "attestation/src/machine.ts", "attestation/src/read-event-log.ts"].map((path) => join(ROOT, path));
+const REPLACED = [
+  "attestation/src/configfs-tsm/files.ts",
+  "attestation/src/local-files.ts",
+  "attestation/src/machine.ts",
+  "attestation/src/read-event-log.ts",
+].map((path) => join(ROOT, path));
 const STAND_IN = join(import.meta.dirname, "played/processor.ts");
 
 /** The enclave's script as it is built for shipping, but for the modules by which it reaches its processor. */
@@ -38,12 +43,17 @@ export async function playedScript(played: PlayedProcessor): Promise<Uint8Array>
     ],
   });
   const [file] = outputFiles;
-  if (file === undefined || replaced.size !== REPLACED.length) throw new Error(`of the enclave's ways to its processor only ${[...replaced].join(", ")} were found`);
+  if (file === undefined || replaced.size !== REPLACED.length)
+    throw new Error(`of the enclave's ways to its processor only ${[...replaced].join(", ")} were found`);
   return file.contents;
 }
 
 /** The shipped enclave with a played processor, in a folder of its own. @returns the entry's path */
-export async function playedEnclave(t: Pick<TestContext, "after">, shipped: string, played: PlayedProcessor): Promise<string> {
+export async function playedEnclave(
+  t: Pick<TestContext, "after">,
+  shipped: string,
+  played: PlayedProcessor,
+): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-played-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await cp(shipped, folder, { recursive: true });

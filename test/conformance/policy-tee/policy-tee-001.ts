@@ -23,7 +23,11 @@ const PERMIT_ALL = '@id("all")\npermit (principal, action, resource);\n';
 const DECIDES = /(^|\/)packages\/(policy|catalog|session|inspection|audit|claim|mcp|enclave|verify)\/|cedar/;
 
 /** Starts `cmcp` for a deployment whose provider is `tpm`; `null` where this machine cannot, and then the test is skipped. */
-export type StartCommand = (t: TestContext, config: string, environment: Record<string, string>) => Promise<Gateway | null>;
+export type StartCommand = (
+  t: TestContext,
+  config: string,
+  environment: Record<string, string>,
+) => Promise<Gateway | null>;
 
 /** POLICY-TEE-001, of the host by itself: what the whole command loads. */
 export function policyTee001Host(name: Target["name"], start: StartCommand): void {
@@ -33,13 +37,23 @@ export function policyTee001Host(name: Target["name"], start: StartCommand): voi
     const records = await startRecordsServer();
     t.after(() => records.close());
     const log = join(folder, "modules");
-    const gateway = await start(t, await deployRecords(join(folder, "deployment"), records, "tpm"), { CMCP_BEARER_TOKEN: TOKEN, ...loggingModules(log) });
+    const gateway = await start(t, await deployRecords(join(folder, "deployment"), records, "tpm"), {
+      CMCP_BEARER_TOKEN: TOKEN,
+      ...loggingModules(log),
+    });
     if (gateway === null) return;
     t.after(() => gateway.stop());
     assert.deepEqual((await decisions(gateway.mcp)).decided, [true, true, false]);
     const sources = await loadedSources(log);
-    for (const folder of ["host-proxy/", "packages/launch/"]) assert.ok(sources.some((path) => path.startsWith(folder)), `what the process loaded of ${folder} was seen`);
-    assert.deepEqual(sources.filter((path) => DECIDES.test(path)), []);
+    for (const folder of ["host-proxy/", "packages/launch/"])
+      assert.ok(
+        sources.some((path) => path.startsWith(folder)),
+        `what the process loaded of ${folder} was seen`,
+      );
+    assert.deepEqual(
+      sources.filter((path) => DECIDES.test(path)),
+      [],
+    );
   });
 }
 
@@ -65,7 +79,8 @@ export function policyTee001(target: Target): void {
         const { decided, policies } = await decisions(host.mcp);
         return { decided: [...decided], policies };
       };
-      for (const name of ["everyday.cedar", "records.cedar"]) await writeFile(join(deployment, "policies", name), PERMIT_ALL);
+      for (const name of ["everyday.cedar", "records.cedar"])
+        await writeFile(join(deployment, "policies", name), PERMIT_ALL);
       await writeFile(join(deployment, "catalog.json"), "[]");
       assert.deepEqual(await again(), later);
       await rm(deployment, { recursive: true });
@@ -93,11 +108,13 @@ export function policyTee001(target: Target): void {
     await t.test("every decision is signed with the key that the evidence binds", async () => {
       const receipts = first.outcomes.map(receiptOf);
       const judge = await relyingParty(target, await closeSession(host, first.session, folder), folder);
-      const paths = await Promise.all(receipts.map(async (receipt, index) => {
-        const path = join(folder, `receipt-${index}.json`);
-        await writeFile(path, JSON.stringify(receipt));
-        return path;
-      }));
+      const paths = await Promise.all(
+        receipts.map(async (receipt, index) => {
+          const path = join(folder, `receipt-${index}.json`);
+          await writeFile(path, JSON.stringify(receipt));
+          return path;
+        }),
+      );
       const { outcome, completeness, failed } = await judge({ receipts: paths });
       assert.deepEqual([outcome, completeness, failed], ["accepted", "closed session", []]);
     });

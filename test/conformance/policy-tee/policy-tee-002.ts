@@ -49,7 +49,10 @@ async function changed({ config }: Deployed, part: Part): Promise<() => Promise<
 
 /** Bytes that root hands over instead of the deployment's document, and their refusal by a machine that was launched for just them. */
 const OTHERS = {
-  "a document for software, in development": { bytes: forSoftware, refusal: { code: "ATTESTATION_PROVIDER_UNSUPPORTED", message: /not what this image was started as/ } },
+  "a document for software, in development": {
+    bytes: forSoftware,
+    refusal: { code: "ATTESTATION_PROVIDER_UNSUPPORTED", message: /not what this image was started as/ },
+  },
   "no document": { bytes: () => Promise.resolve(Buffer.from("{}")), refusal: { code: "LAUNCH_DOCUMENT_INVALID" } },
 } as const;
 type Other = keyof typeof OTHERS;
@@ -61,7 +64,10 @@ export type Trial = Part | Other;
 /** The deployment's document, but that it asks for no hardware: the weakest that a host could write. */
 async function forSoftware({ config }: Deployed): Promise<Uint8Array> {
   const other = join(dirname(config), "software.yaml");
-  await writeFile(other, (await readFile(config, "utf8")).replace(/provider: (sev-snp|tdx)/, "provider: software-only"));
+  await writeFile(
+    other,
+    (await readFile(config, "utf8")).replace(/provider: (sev-snp|tdx)/, "provider: software-only"),
+  );
   return (await readLaunchInputs(other, { CMCP_BEARER_TOKEN: TOKEN, CMCP_DEV_MODE: "1" })).document;
 }
 
@@ -80,11 +86,21 @@ function isOther(trial: Trial): trial is Other {
 
 /** What the verifier finds wrong with any other document than the one it expects: beside the evidence, in the root entry, in PCR 15, in the chain. */
 const NOT_BOUND = [
-  "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND", "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND", "launch digest EVIDENCE_LAUNCH_NOT_BOUND", "required: launch EVIDENCE_POLICY_VIOLATION", "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND",
+  "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND",
+  "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND",
+  "launch digest EVIDENCE_LAUNCH_NOT_BOUND",
+  "required: launch EVIDENCE_POLICY_VIOLATION",
+  "launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND",
 ];
 const OTHER_POLICY = "required: policy of launch document POLICY_BUNDLE_MISSING";
 /** What it finds wrong besides, by what was changed. */
-const OWN_CHECK: Readonly<Record<Part, readonly string[]>> = { policy: [OTHER_POLICY], schema: [OTHER_POLICY], manifest: [OTHER_POLICY], catalog: ["catalog of launch document CATALOG_HASH_MISMATCH"], configuration: [] };
+const OWN_CHECK: Readonly<Record<Part, readonly string[]>> = {
+  policy: [OTHER_POLICY],
+  schema: [OTHER_POLICY],
+  manifest: [OTHER_POLICY],
+  catalog: ["catalog of launch document CATALOG_HASH_MISMATCH"],
+  configuration: [],
+};
 
 /** What the verifier finds wrong with what ran on a TPM with one byte of a part changed: name and code of each check. */
 export function foundChanged(part: Part): readonly string[] {
@@ -99,8 +115,14 @@ interface Trials {
 }
 
 /** POLICY-TEE-002: the bundle is measured before it is used. */
-export function policyTee002(target: Target, trials: Trials = { "sev-snp": EVERYTHING, tdx: EVERYTHING, tpm: PARTS }): void {
-  for (const [platform, algorithm, carrier] of [["sev-snp", "sha256", "HOST_DATA"], ["tdx", "sha384", "MRCONFIGID"]] as const) {
+export function policyTee002(
+  target: Target,
+  trials: Trials = { "sev-snp": EVERYTHING, tdx: EVERYTHING, tpm: PARTS },
+): void {
+  for (const [platform, algorithm, carrier] of [
+    ["sev-snp", "sha256", "HOST_DATA"],
+    ["tdx", "sha384", "MRCONFIGID"],
+  ] as const) {
     test(`POLICY-TEE-002 (${target.name}): launched for one document, the enclave refuses any other by ${carrier} and serves nothing`, async (t) => {
       const deployment = await deployed(t, platform);
       const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });

@@ -14,7 +14,10 @@ import { relyingParty } from "./relying-party.ts";
 import type { Target } from "./target.ts";
 
 interface Claim {
-  readonly trace: { readonly policy: { readonly bundle_hash: string }; readonly cnf: { readonly jwk: { readonly x: string } } };
+  readonly trace: {
+    readonly policy: { readonly bundle_hash: string };
+    readonly cnf: { readonly jwk: { readonly x: string } };
+  };
   readonly gateway: { readonly audit_chain: { readonly root: string } };
 }
 interface Evidence {
@@ -24,7 +27,8 @@ interface Evidence {
 
 const OTHER_HASH = `sha256:${"5".repeat(64)}`;
 const NOT_ROOT = "root entry in evidence CHAIN_ROOT_NOT_BOUND";
-const sha256 = (...parts: readonly (string | Uint8Array)[]): Buffer => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
+const sha256 = (...parts: readonly (string | Uint8Array)[]): Buffer =>
+  parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
 
 /** The qualifying data of a TPM quote (TPM 2.0 part 2, TPMS_ATTEST: magic, type, qualifiedSigner, extraData). */
 function qualifyingData(attest: Buffer): Buffer {
@@ -50,26 +54,57 @@ export function policyTee003(target: Target): void {
     const anothers = join(folder, "anothers-evidence.json");
     await writeFile(anothers, await host.request(`/sessions/${second.session}/evidence`));
     const judge = await relyingParty(target, files, folder);
-    const text = { claim: await readFile(files.claim, "utf8"), evidence: await readFile(files.evidence, "utf8"), bundle: await readFile(files.bundle, "utf8") };
+    const text = {
+      claim: await readFile(files.claim, "utf8"),
+      evidence: await readFile(files.evidence, "utf8"),
+      bundle: await readFile(files.bundle, "utf8"),
+    };
 
-    await t.test("claim, root entry and the bytes that the hardware signed have one hash: that of the bundle on the operator's desk", async () => {
-      const claim = JSON.parse(text.claim) as Claim;
-      const { root_entry: rootEntry, tpm } = JSON.parse(text.evidence) as Evidence;
-      assert.deepEqual([claim.trace.policy.bundle_hash, rootEntry.detail.policy_hash], [own, own]);
-      assert.equal(rootEntry.entry_hash, claim.gateway.audit_chain.root);
-      const thumbprint = sha256(`{"crv":"Ed25519","kty":"OKP","x":"${claim.trace.cnf.jwk.x}"}`);
-      const bound = sha256("cmcp-tpm-v1", thumbprint, sha256(Buffer.from(rootEntry.entry_hash, "hex")));
-      assert.equal(qualifyingData(Buffer.from(tpm.quote, "base64")).toString("hex"), bound.toString("hex"));
-      assert.deepEqual((await judge({ policyHash: own })).failed, [], "and the verifier finds the same");
-    });
+    await t.test(
+      "claim, root entry and the bytes that the hardware signed have one hash: that of the bundle on the operator's desk",
+      async () => {
+        const claim = JSON.parse(text.claim) as Claim;
+        const { root_entry: rootEntry, tpm } = JSON.parse(text.evidence) as Evidence;
+        assert.deepEqual([claim.trace.policy.bundle_hash, rootEntry.detail.policy_hash], [own, own]);
+        assert.equal(rootEntry.entry_hash, claim.gateway.audit_chain.root);
+        const thumbprint = sha256(`{"crv":"Ed25519","kty":"OKP","x":"${claim.trace.cnf.jwk.x}"}`);
+        const bound = sha256("cmcp-tpm-v1", thumbprint, sha256(Buffer.from(rootEntry.entry_hash, "hex")));
+        assert.equal(qualifyingData(Buffer.from(tpm.quote, "base64")).toString("hex"), bound.toString("hex"));
+        assert.deepEqual((await judge({ policyHash: own })).failed, [], "and the verifier finds the same");
+      },
+    );
 
     /** Each edit of the host, and what the verifier finds: nothing is found by another check alone. */
     const edits: readonly [string, keyof typeof text, (text: string) => string, readonly string[]][] = [
-      ["the claim's policy hash", "claim", (json) => json.replace(own, OTHER_HASH), ["claim signature SIGNATURE_INVALID", "required: policy of launch document POLICY_BUNDLE_MISSING", "policy in force POLICY_HASH_MISMATCH"]],
-      ["a deny in the chain", "bundle", (json) => json.replace('"policy_decision":"deny"', '"policy_decision":"allow"'), ["audit chain CHAIN_BROKEN"]],
-      ["the policy hash of the chain's root entry", "bundle", (json) => json.replace(own, OTHER_HASH), ["audit chain CHAIN_BROKEN"]],
+      [
+        "the claim's policy hash",
+        "claim",
+        (json) => json.replace(own, OTHER_HASH),
+        [
+          "claim signature SIGNATURE_INVALID",
+          "required: policy of launch document POLICY_BUNDLE_MISSING",
+          "policy in force POLICY_HASH_MISMATCH",
+        ],
+      ],
+      [
+        "a deny in the chain",
+        "bundle",
+        (json) => json.replace('"policy_decision":"deny"', '"policy_decision":"allow"'),
+        ["audit chain CHAIN_BROKEN"],
+      ],
+      [
+        "the policy hash of the chain's root entry",
+        "bundle",
+        (json) => json.replace(own, OTHER_HASH),
+        ["audit chain CHAIN_BROKEN"],
+      ],
       ["the root entry beside the evidence", "evidence", (json) => json.replace(own, OTHER_HASH), [NOT_ROOT]],
-      ["a byte that the TPM signed", "evidence", (json) => flipped(json), ["quote signature EVIDENCE_SIGNATURE_INVALID"]],
+      [
+        "a byte that the TPM signed",
+        "evidence",
+        (json) => flipped(json),
+        ["quote signature EVIDENCE_SIGNATURE_INVALID"],
+      ],
     ];
     for (const [what, file, edit, expected] of edits) {
       await t.test(`edited by the host: ${what}`, async () => {
@@ -83,7 +118,18 @@ export function policyTee003(target: Target): void {
     }
     await t.test("replaced by the host: the evidence of another session", async () => {
       const { outcome, failed } = await judge({ evidence: anothers });
-      assert.deepEqual([outcome, failed], ["rejected", [NOT_ROOT, "report data in evidence file EVIDENCE_REPORT_DATA_MISMATCH", "report data EVIDENCE_REPORT_DATA_MISMATCH", "required: report data EVIDENCE_POLICY_VIOLATION"]]);
+      assert.deepEqual(
+        [outcome, failed],
+        [
+          "rejected",
+          [
+            NOT_ROOT,
+            "report data in evidence file EVIDENCE_REPORT_DATA_MISMATCH",
+            "report data EVIDENCE_REPORT_DATA_MISMATCH",
+            "required: report data EVIDENCE_POLICY_VIOLATION",
+          ],
+        ],
+      );
     });
   });
 }

@@ -12,7 +12,11 @@ import { decisions } from "./decisions.ts";
 import { deployRecords, TOKEN } from "./deployment.ts";
 import type { Place, Target } from "./target.ts";
 
-const HEADERS = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", accept: "application/json, text/event-stream" } as const;
+const HEADERS = {
+  authorization: `Bearer ${TOKEN}`,
+  "content-type": "application/json",
+  accept: "application/json, text/event-stream",
+} as const;
 const REQUEST = { t: "request", x: 1, method: "POST", path: "/mcp", headers: HEADERS } as const;
 /** What an enclave might be told by a host that wishes to decide. */
 const CLAIMED_DECISION = { decision: "allow", policy_decision: "allow", "x-cmcp-decision": "allow" } as const;
@@ -21,7 +25,19 @@ const CLAIMED_DECISION = { decision: "allow", policy_decision: "allow", "x-cmcp-
 const REFUSED_MS = 60_000;
 
 /** A call that the policy forbids once the principal has seen a record. */
-const denied = (session: string): Buffer => Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: { to: "a@example.org", text: "smuggled" }, _cmcp: { session_id: session } } }));
+const denied = (session: string): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: {
+        name: "send_message",
+        arguments: { to: "a@example.org", text: "smuggled" },
+        _cmcp: { session_id: session },
+      },
+    }),
+  );
 
 function frame(map: WireMap): Buffer {
   const body = encodeMap(map);
@@ -61,7 +77,10 @@ export function policyTee004(target: Target): void {
     const reached = records.calls.length;
 
     /** An agent's request as this host chooses to forward it. */
-    const forwarded = async (opening: Extract<Opening, { t: "request" }>, body: Uint8Array): Promise<{ status: number; text: string }> => {
+    const forwarded = async (
+      opening: Extract<Opening, { t: "request" }>,
+      body: Uint8Array,
+    ): Promise<{ status: number; text: string }> => {
       const exchange = await host.pool.open(opening);
       await exchange.write(body);
       await exchange.end();
@@ -72,26 +91,64 @@ export function policyTee004(target: Target): void {
     };
 
     await t.test("a frame that claims a decision, or is one, is rejected and its stream closed", async () => {
-      for (const [name, value] of Object.entries(CLAIMED_DECISION)) assert.match(await refusalOf(place, frame({ ...REQUEST, [name]: value })), /^WIRE_/, name);
-      for (const kind of ["decision", "allow", "response"]) assert.match(await refusalOf(place, frame({ t: kind, x: 1, status: 200, headers: {} })), /^WIRE_/, kind);
+      for (const [name, value] of Object.entries(CLAIMED_DECISION))
+        assert.match(await refusalOf(place, frame({ ...REQUEST, [name]: value })), /^WIRE_/, name);
+      for (const kind of ["decision", "allow", "response"])
+        assert.match(await refusalOf(place, frame({ t: kind, x: 1, status: 200, headers: {} })), /^WIRE_/, kind);
     });
     await t.test("headers of its own change nothing", async () => {
-      const { text } = await forwarded({ ...REQUEST, headers: { ...HEADERS, "x-cmcp-decision": "allow", "x-cmcp-principal": "admin", "x-forwarded-user": "admin", "cmcp-policy": "permit" } }, denied("s1"));
+      const { text } = await forwarded(
+        {
+          ...REQUEST,
+          headers: {
+            ...HEADERS,
+            "x-cmcp-decision": "allow",
+            "x-cmcp-principal": "admin",
+            "x-forwarded-user": "admin",
+            "cmcp-policy": "permit",
+          },
+        },
+        denied("s1"),
+      );
       assert.match(text, /POLICY_DENY/);
     });
     await t.test("a denied request sent again and again is denied again and again, each with an entry", async () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => forwarded(REQUEST, denied("s1"))));
       for (const { text } of answers) assert.match(text, /POLICY_DENY/);
-      assert.equal(new Set(answers.map(({ text }) => /"entry_hash":"([0-9a-f]{64})"/.exec(text)?.[1])).size, answers.length, "each has a receipt of its own");
+      assert.equal(
+        new Set(answers.map(({ text }) => /"entry_hash":"([0-9a-f]{64})"/.exec(text)?.[1])).size,
+        answers.length,
+        "each has a receipt of its own",
+      );
     });
     await t.test("an allowed request rewritten into a denied one is decided as what it is", async () => {
-      const allowed = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "get_patient_record", arguments: { patient_id: "P-1001" }, _cmcp: { session_id: "s2" } } }));
-      const rewritten = Buffer.from(allowed.toString().replace("get_patient_record", "send_message").replace('"patient_id":"P-1001"', '"to":"a@example.org","text":"smuggled"'));
+      const allowed = Buffer.from(
+        JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "tools/call",
+          params: { name: "get_patient_record", arguments: { patient_id: "P-1001" }, _cmcp: { session_id: "s2" } },
+        }),
+      );
+      const rewritten = Buffer.from(
+        allowed
+          .toString()
+          .replace("get_patient_record", "send_message")
+          .replace('"patient_id":"P-1001"', '"to":"a@example.org","text":"smuggled"'),
+      );
       assert.match((await forwarded(REQUEST, rewritten)).text, /POLICY_DENY/);
     });
     await t.test("what only the enclave may ask of the host, the host cannot ask of the enclave", async () => {
-      for (const opening of [{ t: "egress", host: "127.0.0.1", port: records.port }, { t: "append", instance: "x", seq: 0 }, { t: "scan" }] as const satisfies readonly Opening[]) {
-        await assert.rejects(async () => await (await host.pool.open(opening)).head, { code: "WIRE_UNEXPECTED_FRAME" }, opening.t);
+      for (const opening of [
+        { t: "egress", host: "127.0.0.1", port: records.port },
+        { t: "append", instance: "x", seq: 0 },
+        { t: "scan" },
+      ] as const satisfies readonly Opening[]) {
+        await assert.rejects(
+          async () => await (await host.pool.open(opening)).head,
+          { code: "WIRE_UNEXPECTED_FRAME" },
+          opening.t,
+        );
       }
     });
     await t.test("agents cannot reach the egress relay", async () => {

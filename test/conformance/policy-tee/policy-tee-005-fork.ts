@@ -41,7 +41,10 @@ export function policyTee005Fork(target: Target): void {
     const exported = await write("exported.json", await fork.request(`/audit/export?session_id=${id}`));
     const late = receiptOf(await agent.call("get_patient_record", { patient_id: "P-1001" }));
     await agent.close();
-    const [earlyFile, lateFile] = [await write("early.json", JSON.stringify(early)), await write("late.json", JSON.stringify(late))];
+    const [earlyFile, lateFile] = [
+      await write("early.json", JSON.stringify(early)),
+      await write("late.json", JSON.stringify(late)),
+    ];
 
     await t.test("the second instance lets nobody begin again: what was seen before counts", async () => {
       assert.deepEqual((await decisions(fork.mcp)).decided, [false, true, false]);
@@ -51,17 +54,23 @@ export function policyTee005Fork(target: Target): void {
       const { outcome, failed } = await verifiedIncomplete(exported, [earlyFile, lateFile]);
       assert.deepEqual([outcome, failed], ["rejected", [`receipt ${late.sequence_number} CHAIN_BROKEN`]]);
     });
-    await t.test("its own record is complete in itself, and contradicts the claim and the receipts that were kept", async () => {
-      const { session } = await decisions(fork.mcp);
-      await mkdir(join(folder, "fork"));
-      const files = await closeSession(fork, session, join(folder, "fork"));
-      const judge = await relyingParty(target, files, join(folder, "fork"));
-      assert.deepEqual((await judge()).failed, []);
-      const { sequence_number: number } = (JSON.parse(await kept.request(`/sessions/${id}/trace-claim`)) as Claim).gateway;
-      assert.equal(number, 2);
-      assert.deepEqual((await judge({ heldClaims: [held] })).failed, ["held claim 1 CHAIN_BROKEN"]);
-      assert.deepEqual((await judge({ receipts: [earlyFile] })).failed, [`receipt ${early.sequence_number} signature RECEIPT_INVALID`]);
-    });
+    await t.test(
+      "its own record is complete in itself, and contradicts the claim and the receipts that were kept",
+      async () => {
+        const { session } = await decisions(fork.mcp);
+        await mkdir(join(folder, "fork"));
+        const files = await closeSession(fork, session, join(folder, "fork"));
+        const judge = await relyingParty(target, files, join(folder, "fork"));
+        assert.deepEqual((await judge()).failed, []);
+        const { sequence_number: number } = (JSON.parse(await kept.request(`/sessions/${id}/trace-claim`)) as Claim)
+          .gateway;
+        assert.equal(number, 2);
+        assert.deepEqual((await judge({ heldClaims: [held] })).failed, ["held claim 1 CHAIN_BROKEN"]);
+        assert.deepEqual((await judge({ receipts: [earlyFile] })).failed, [
+          `receipt ${early.sequence_number} signature RECEIPT_INVALID`,
+        ]);
+      },
+    );
     await t.test("the first instance's record goes on from the claim and the receipts that were kept", async () => {
       await mkdir(join(folder, "kept"));
       const files = await closeSession(kept, id, join(folder, "kept"));

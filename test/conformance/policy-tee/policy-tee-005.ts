@@ -33,7 +33,9 @@ export function policyTee005(target: Target): void {
       return join(folder, name);
     };
     const receipts = session.outcomes.map(receiptOf);
-    const kept = await Promise.all(receipts.map((receipt, index) => write(`receipt-${index}.json`, JSON.stringify(receipt))));
+    const kept = await Promise.all(
+      receipts.map((receipt, index) => write(`receipt-${index}.json`, JSON.stringify(receipt))),
+    );
     const openRecords = async (id: string): Promise<Pick<SessionRecords, "claim" | "evidence" | "bundle">> => ({
       claim: await write("open-claim.json", await host.request(`/sessions/${id}/trace-claim`)),
       evidence: await write("open-evidence.json", await host.request(`/sessions/${id}/evidence`)),
@@ -43,11 +45,17 @@ export function policyTee005(target: Target): void {
     const judge = await relyingParty(target, files, folder);
     const bundle = JSON.parse(await readFile(files.bundle, "utf8")) as Bundle;
 
-    await t.test("allowed, redacted and denied alike, under the key that the report binds; the session is closed", async () => {
-      assert.deepEqual(receipts.map(({ decision }) => decision), ["allow", "redact", "deny"]);
-      const { outcome, completeness, failed } = await judge({ receipts: kept });
-      assert.deepEqual([outcome, completeness, failed], ["accepted", "closed session", []]);
-    });
+    await t.test(
+      "allowed, redacted and denied alike, under the key that the report binds; the session is closed",
+      async () => {
+        assert.deepEqual(
+          receipts.map(({ decision }) => decision),
+          ["allow", "redact", "deny"],
+        );
+        const { outcome, completeness, failed } = await judge({ receipts: kept });
+        assert.deepEqual([outcome, completeness, failed], ["accepted", "closed session", []]);
+      },
+    );
     await t.test("a claim made while the session was open says so", async () => {
       const { outcome, completeness } = await judge(await openRecords(other.session));
       assert.deepEqual([outcome, completeness], ["accepted", "open prefix"]);
@@ -60,13 +68,24 @@ export function policyTee005(target: Target): void {
     };
     const altered = (receipt: Receipt | undefined): string => JSON.stringify({ ...receipt, decision: "allow" });
     await t.test("an altered receipt, and one of another session", async () => {
-      await rejected({ receipts: [await write("altered.json", altered(receipts[2]))] }, /^receipt \d+ signature RECEIPT_INVALID$/);
-      await rejected({ receipts: [await write("others.json", JSON.stringify(other.outcomes.map(receiptOf)[0]))] }, /^receipt \d+ RECEIPT_INVALID$/);
+      await rejected(
+        { receipts: [await write("altered.json", altered(receipts[2]))] },
+        /^receipt \d+ signature RECEIPT_INVALID$/,
+      );
+      await rejected(
+        { receipts: [await write("others.json", JSON.stringify(other.outcomes.map(receiptOf)[0]))] },
+        /^receipt \d+ RECEIPT_INVALID$/,
+      );
     });
     await t.test("entries in another order, left out, or cut off", async () => {
       const [root, first, second, ...rest] = bundle.entries;
-      const edited = async (name: string, entries: readonly (object | undefined)[]): Promise<string> => await write(`${name}.json`, JSON.stringify({ ...bundle, entries }));
-      for (const [name, entries] of [["swapped", [root, second, first, ...rest]], ["left-out", [root, second, ...rest]], ["cut-off", bundle.entries.slice(0, -1)]] as const) {
+      const edited = async (name: string, entries: readonly (object | undefined)[]): Promise<string> =>
+        await write(`${name}.json`, JSON.stringify({ ...bundle, entries }));
+      for (const [name, entries] of [
+        ["swapped", [root, second, first, ...rest]],
+        ["left-out", [root, second, ...rest]],
+        ["cut-off", bundle.entries.slice(0, -1)],
+      ] as const) {
         await rejected({ bundle: await edited(name, entries) }, /^audit chain CHAIN_BROKEN$/);
       }
     });
@@ -77,7 +96,10 @@ export function policyTee005(target: Target): void {
       assert.equal((await judge(earlier)).outcome, "accepted");
       const later = receiptOf(await agent.call("send_message", { to: "a@example.org", text: "late" }));
       await agent.close();
-      await rejected({ ...earlier, receipts: [await write("later.json", JSON.stringify(later))] }, /^receipt \d+ CHAIN_BROKEN$/);
+      await rejected(
+        { ...earlier, receipts: [await write("later.json", JSON.stringify(later))] },
+        /^receipt \d+ CHAIN_BROKEN$/,
+      );
     });
   });
 }

@@ -39,38 +39,81 @@ export interface Judgement {
 }
 
 /** Runs `cmcp verify` from its sources. */
-export async function verified({ claim, evidence, launchDocument, policy, measurements, bundle, receipts = [], heldClaims = [], policyHash }: Claimed): Promise<Judgement> {
-  const option = (name: string, value: string | null | undefined): string[] => (value === null || value === undefined ? [] : [name, value]);
+export async function verified({
+  claim,
+  evidence,
+  launchDocument,
+  policy,
+  measurements,
+  bundle,
+  receipts = [],
+  heldClaims = [],
+  policyHash,
+}: Claimed): Promise<Judgement> {
+  const option = (name: string, value: string | null | undefined): string[] =>
+    value === null || value === undefined ? [] : [name, value];
   return await judged([
-    claim, "--evidence", evidence, "--appraisal-policy", policy, "--launch-document", launchDocument,
-    ...option("--measurements", measurements), ...option("--audit-bundle", bundle), ...option("--policy-hash", policyHash), ...receipts.flatMap((receipt) => ["--receipt", receipt]), ...heldClaims.flatMap((held) => ["--held-claim", held]),
+    claim,
+    "--evidence",
+    evidence,
+    "--appraisal-policy",
+    policy,
+    "--launch-document",
+    launchDocument,
+    ...option("--measurements", measurements),
+    ...option("--audit-bundle", bundle),
+    ...option("--policy-hash", policyHash),
+    ...receipts.flatMap((receipt) => ["--receipt", receipt]),
+    ...heldClaims.flatMap((held) => ["--held-claim", held]),
   ]);
 }
 
 /** Runs `cmcp verify` on what a session left that a crash is said to have interrupted. */
 export async function verifiedIncomplete(exported: string, receipts: readonly string[]): Promise<Judgement> {
-  return await judged(["--audit-bundle", exported, "--allow-software-only", ...receipts.flatMap((receipt) => ["--receipt", receipt])]);
+  return await judged([
+    "--audit-bundle",
+    exported,
+    "--allow-software-only",
+    ...receipts.flatMap((receipt) => ["--receipt", receipt]),
+  ]);
 }
 
 async function judged(args: readonly string[]): Promise<Judgement> {
   const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "verify", "--json", ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1" } }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout: out, stderr: err });
-    });
+    execFile(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", MAIN, "verify", "--json", ...args],
+      { env: { PATH: process.env["PATH"], NO_COLOR: "1" } },
+      (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout: out, stderr: err });
+      },
+    );
   });
   if (stdout === "") throw new Error(`cmcp verify ended with ${code}: ${stderr}`);
   const verdict = JSON.parse(stdout) as Omit<Judgement, "code" | "failed">;
-  return { ...verdict, code, failed: verdict.checks.filter(({ status }) => status === "failed").map((check) => `${check.name} ${check.code ?? ""}`) };
+  return {
+    ...verdict,
+    code,
+    failed: verdict.checks
+      .filter(({ status }) => status === "failed")
+      .map((check) => `${check.name} ${check.code ?? ""}`),
+  };
 }
 
 /** The digest of the TPM key that a verifier did not know. */
 export function unknownKey({ checks }: Judgement): string {
-  const key = checks.map(({ why }) => /does not name the key ([0-9a-f]{64})/.exec(why)?.[1]).find((found) => found !== undefined);
+  const key = checks
+    .map(({ why }) => /does not name the key ([0-9a-f]{64})/.exec(why)?.[1])
+    .find((found) => found !== undefined);
   if (key === undefined) throw new Error(JSON.stringify(checks));
   return key;
 }
 
 /** An appraisal policy that takes that one TPM; `measured` where it demands an accepted image. */
 export function enrolled(key: string, measured: boolean): string {
-  return JSON.stringify({ platforms: ["tpm"], required: ["report_data", "launch", ...(measured ? ["measurement"] : [])], tpm: { attestation_key_sha256: [key] } });
+  return JSON.stringify({
+    platforms: ["tpm"],
+    required: ["report_data", "launch", ...(measured ? ["measurement"] : [])],
+    tpm: { attestation_key_sha256: [key] },
+  });
 }

@@ -15,7 +15,12 @@ function redPixel(): string {
   const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]);
   const row = deflateSync(Buffer.from([0, 255, 0, 0]));
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, pngChunk("IHDR", header), pngChunk("IDAT", row), pngChunk("IEND", Buffer.alloc(0))]).toString("base64");
+  return Buffer.concat([
+    signature,
+    pngChunk("IHDR", header),
+    pngChunk("IDAT", row),
+    pngChunk("IEND", Buffer.alloc(0)),
+  ]).toString("base64");
 }
 
 /** A mono 8-bit 8 kHz WAV of eight silent samples, base64. */
@@ -56,12 +61,20 @@ export function audio(): { type: "audio"; data: string; mimeType: string } {
 }
 
 /** A content block with a text resource in it. */
-export function embedded(uri: string, mimeType: string, value: string): { type: "resource"; resource: { uri: string; mimeType: string; text: string } } {
+export function embedded(
+  uri: string,
+  mimeType: string,
+  value: string,
+): { type: "resource"; resource: { uri: string; mimeType: string; text: string } } {
   return { type: "resource", resource: { uri, mimeType, text: value } };
 }
 
 /** A text resource's contents. */
-export function textContents(uri: string, mimeType: string, value: string): { uri: string; mimeType: string; text: string } {
+export function textContents(
+  uri: string,
+  mimeType: string,
+  value: string,
+): { uri: string; mimeType: string; text: string } {
   return { uri, mimeType, text: value };
 }
 

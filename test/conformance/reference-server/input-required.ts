@@ -19,7 +19,10 @@ type State = RequestStateCodec<{ round: string }>;
 type Answer = CallToolResult | InputRequiredResult;
 
 function ask(message: string, properties: ElicitRequestFormParams["requestedSchema"]["properties"]): InputRequest {
-  return inputRequired.elicit({ message, requestedSchema: { type: "object", properties, required: Object.keys(properties) } });
+  return inputRequired.elicit({
+    message,
+    requestedSchema: { type: "object", properties, required: Object.keys(properties) },
+  });
 }
 
 function sample(prompt: string, maxTokens: number): InputRequest {
@@ -39,12 +42,16 @@ function elicits({ mcpReq }: ServerContext): Answer {
 
 function samples({ mcpReq }: ServerContext): Answer {
   const answer = inputResponse(mcpReq.inputResponses, "capital_question");
-  return answer.kind === "sampling" ? done(JSON.stringify(answer.result.content)) : inputRequired({ inputRequests: { capital_question: sample("What is the capital of France?", 100) } });
+  return answer.kind === "sampling"
+    ? done(JSON.stringify(answer.result.content))
+    : inputRequired({ inputRequests: { capital_question: sample("What is the capital of France?", 100) } });
 }
 
 function listsRoots({ mcpReq }: ServerContext): Answer {
   const answer = inputResponse(mcpReq.inputResponses, "client_roots");
-  return answer.kind === "roots" ? done(answer.roots.map(({ uri }) => uri).join(" ")) : inputRequired({ inputRequests: { client_roots: inputRequired.listRoots() } });
+  return answer.kind === "roots"
+    ? done(answer.roots.map(({ uri }) => uri).join(" "))
+    : inputRequired({ inputRequests: { client_roots: inputRequired.listRoots() } });
 }
 
 /** Asks for a confirmation with a state, and takes it only together with that state. */
@@ -53,7 +60,10 @@ async function confirms(context: ServerContext, state: State): Promise<Answer> {
   const confirmed = acceptedContent(mcpReq.inputResponses, "confirm") !== undefined;
   if (confirmed && mcpReq.requestState<{ round: string }>()?.round === "confirm") return done("state-ok");
   const requestState = await state.mint({ round: "confirm" }, context);
-  return inputRequired({ inputRequests: { confirm: ask("Please confirm", { ok: { type: "boolean" } }) }, requestState });
+  return inputRequired({
+    inputRequests: { confirm: ask("Please confirm", { ok: { type: "boolean" } }) },
+    requestState,
+  });
 }
 
 async function asksThrice(context: ServerContext, state: State): Promise<Answer> {
@@ -61,8 +71,13 @@ async function asksThrice(context: ServerContext, state: State): Promise<Answer>
   const name = acceptedContent(inputResponses, "user_name")?.["name"];
   const greeting = inputResponse(inputResponses, "greeting");
   const roots = inputResponse(inputResponses, "client_roots");
-  if (typeof name === "string" && greeting.kind === "sampling" && roots.kind === "roots") return done(`${name}, ${roots.roots.length} roots`);
-  const inputRequests = { ...NAME, greeting: sample("Generate a greeting", 50), client_roots: inputRequired.listRoots() };
+  if (typeof name === "string" && greeting.kind === "sampling" && roots.kind === "roots")
+    return done(`${name}, ${roots.roots.length} roots`);
+  const inputRequests = {
+    ...NAME,
+    greeting: sample("Generate a greeting", 50),
+    client_roots: inputRequired.listRoots(),
+  };
   return inputRequired({ inputRequests, requestState: await state.mint({ round: "all" }, context) });
 }
 
@@ -70,11 +85,18 @@ async function asksThrice(context: ServerContext, state: State): Promise<Answer>
 async function asksTwice(context: ServerContext, state: State): Promise<Answer> {
   const { mcpReq } = context;
   const round = mcpReq.requestState<{ round: string }>()?.round;
-  if (round === "step2" && acceptedContent(mcpReq.inputResponses, "step2") !== undefined) return done("both steps answered");
+  if (round === "step2" && acceptedContent(mcpReq.inputResponses, "step2") !== undefined)
+    return done("both steps answered");
   if (round === "step1" && acceptedContent(mcpReq.inputResponses, "step1") !== undefined) {
-    return inputRequired({ inputRequests: { step2: ask("Step 2: What is your favorite color?", { color: { type: "string" } }) }, requestState: await state.mint({ round: "step2" }, context) });
+    return inputRequired({
+      inputRequests: { step2: ask("Step 2: What is your favorite color?", { color: { type: "string" } }) },
+      requestState: await state.mint({ round: "step2" }, context),
+    });
   }
-  return inputRequired({ inputRequests: { step1: ask("Step 1: What is your name?", { name: { type: "string" } }) }, requestState: await state.mint({ round: "step1" }, context) });
+  return inputRequired({
+    inputRequests: { step1: ask("Step 1: What is your name?", { name: { type: "string" } }) },
+    requestState: await state.mint({ round: "step1" }, context),
+  });
 }
 
 /** What the client of a request says it can do; the SDK has checked the envelope and publishes no type of its members. */
@@ -89,13 +111,17 @@ function asksWhatItMay({ mcpReq }: ServerContext): Answer {
   const inputRequests: Record<string, InputRequest> = {};
   if (declared?.sampling !== undefined) inputRequests["greeting"] = sample("Generate a greeting", 50);
   if (declared?.elicitation !== undefined) Object.assign(inputRequests, NAME);
-  if (Object.keys(inputRequests).length === 0 || mcpReq.inputResponses !== undefined) return done("nothing more to ask");
+  if (Object.keys(inputRequests).length === 0 || mcpReq.inputResponses !== undefined)
+    return done("nothing more to ask");
   return inputRequired({ inputRequests });
 }
 
 /** Reports progress and then asks, so that both travel on the response stream and nothing else does. */
 async function streamsAndAsks(context: ServerContext): Promise<Answer> {
-  await context.mcpReq.notify({ method: "notifications/progress", params: { progressToken: context.mcpReq._meta?.progressToken ?? "streaming", progress: 1, total: 2 } });
+  await context.mcpReq.notify({
+    method: "notifications/progress",
+    params: { progressToken: context.mcpReq._meta?.progressToken ?? "streaming", progress: 1, total: 2 },
+  });
   return elicits(context);
 }
 
@@ -109,15 +135,27 @@ export function registerInputTools(server: McpServer, state: State): void {
   // Asks without looking: the SDK refuses in its stead when the client did not say it can sample.
   tool("test_missing_capability", "Needs a client that can sample.", samples);
   tool("test_input_required_result_list_roots", "Asks for roots.", listsRoots);
-  tool("test_input_required_result_request_state", "Asks for a confirmation, with a state.", (context) => confirms(context, state));
-  tool("test_input_required_result_tampered_state", "Takes no other state than its own.", (context) => confirms(context, state));
-  tool("test_input_required_result_multiple_inputs", "Asks three things at once.", (context) => asksThrice(context, state));
+  tool("test_input_required_result_request_state", "Asks for a confirmation, with a state.", (context) =>
+    confirms(context, state),
+  );
+  tool("test_input_required_result_tampered_state", "Takes no other state than its own.", (context) =>
+    confirms(context, state),
+  );
+  tool("test_input_required_result_multiple_inputs", "Asks three things at once.", (context) =>
+    asksThrice(context, state),
+  );
   tool("test_input_required_result_multi_round", "Asks twice.", (context) => asksTwice(context, state));
   tool("test_input_required_result_capabilities", "Asks only what the client can answer.", asksWhatItMay);
   tool("test_streaming_elicitation", "Reports progress, then asks.", streamsAndAsks);
-  server.registerPrompt("test_input_required_result_prompt", { description: "A prompt that asks for its context." }, ({ mcpReq }) => {
-    const context = acceptedContent(mcpReq.inputResponses, "user_context")?.["context"];
-    if (typeof context === "string") return { messages: [{ role: "user", content: text(context) }] };
-    return inputRequired({ inputRequests: { user_context: ask("What context should the prompt use?", { context: { type: "string" } }) } });
-  });
+  server.registerPrompt(
+    "test_input_required_result_prompt",
+    { description: "A prompt that asks for its context." },
+    ({ mcpReq }) => {
+      const context = acceptedContent(mcpReq.inputResponses, "user_context")?.["context"];
+      if (typeof context === "string") return { messages: [{ role: "user", content: text(context) }] };
+      return inputRequired({
+        inputRequests: { user_context: ask("What context should the prompt use?", { context: { type: "string" } }) },
+      });
+    },
+  );
 }

@@ -14,11 +14,15 @@ export class MemoryEvents implements EventStore {
     return this.#events[Number(eventId)]?.streamId;
   }
 
-  async replayEventsAfter(lastEventId: string, { send }: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> }): Promise<string> {
+  async replayEventsAfter(
+    lastEventId: string,
+    { send }: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> },
+  ): Promise<string> {
     const streamId = this.#events[Number(lastEventId)]?.streamId ?? "";
     for (const [index, event] of this.#events.entries()) {
       // The event that only gave the stream an id carries no message.
-      if (index > Number(lastEventId) && event.streamId === streamId && "jsonrpc" in event.message) await send(String(index), event.message);
+      if (index > Number(lastEventId) && event.streamId === streamId && "jsonrpc" in event.message)
+        await send(String(index), event.message);
     }
     return streamId;
   }

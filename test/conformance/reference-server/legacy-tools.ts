@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
-import { CreateMessageResultSchema, ElicitResultSchema, type ElicitRequestFormParams, type ServerNotification, type ServerRequest } from "@modelcontextprotocol/sdk/types.js";
+import {
+  CreateMessageResultSchema,
+  ElicitResultSchema,
+  type ElicitRequestFormParams,
+  type ServerNotification,
+  type ServerRequest,
+} from "@modelcontextprotocol/sdk/types.js";
 import { text } from "./content.ts";
 import type { Running, SharedTool, ToolResult } from "./tools.ts";
 
@@ -21,8 +27,15 @@ function oneText(argument: string): LegacyTool["inputSchema"] {
   return { type: "object", properties: { [argument]: { type: "string" } }, required: [argument] };
 }
 
-async function elicit(running: LegacyRunning, message: string, requestedSchema: ElicitRequestFormParams["requestedSchema"]): Promise<string> {
-  const { action, content } = await running.send({ method: "elicitation/create", params: { mode: "form", message, requestedSchema } }, ElicitResultSchema);
+async function elicit(
+  running: LegacyRunning,
+  message: string,
+  requestedSchema: ElicitRequestFormParams["requestedSchema"],
+): Promise<string> {
+  const { action, content } = await running.send(
+    { method: "elicitation/create", params: { mode: "form", message, requestedSchema } },
+    ElicitResultSchema,
+  );
   return `action=${action}, content=${JSON.stringify(content ?? {})}`;
 }
 
@@ -42,10 +55,30 @@ const CHOICES: ElicitRequestFormParams["requestedSchema"] = {
   type: "object",
   properties: {
     untitledSingle: { type: "string", enum: ["option1", "option2", "option3"] },
-    titledSingle: { type: "string", oneOf: [{ const: "value1", title: "First Option" }, { const: "value2", title: "Second Option" }, { const: "value3", title: "Third Option" }] },
-    legacyEnum: { type: "string", enum: ["opt1", "opt2", "opt3"], enumNames: ["Option One", "Option Two", "Option Three"] },
+    titledSingle: {
+      type: "string",
+      oneOf: [
+        { const: "value1", title: "First Option" },
+        { const: "value2", title: "Second Option" },
+        { const: "value3", title: "Third Option" },
+      ],
+    },
+    legacyEnum: {
+      type: "string",
+      enum: ["opt1", "opt2", "opt3"],
+      enumNames: ["Option One", "Option Two", "Option Three"],
+    },
     untitledMulti: { type: "array", items: { type: "string", enum: ["option1", "option2", "option3"] } },
-    titledMulti: { type: "array", items: { anyOf: [{ const: "value1", title: "First Choice" }, { const: "value2", title: "Second Choice" }, { const: "value3", title: "Third Choice" }] } },
+    titledMulti: {
+      type: "array",
+      items: {
+        anyOf: [
+          { const: "value1", title: "First Choice" },
+          { const: "value2", title: "Second Choice" },
+          { const: "value3", title: "Third Choice" },
+        ],
+      },
+    },
   },
 };
 
@@ -66,21 +99,34 @@ export const LEGACY_TOOLS: readonly LegacyTool[] = [
     description: "Asks the client's user for a name and an address.",
     inputSchema: oneText("message"),
     run: async (running, { message }) => {
-      const properties = { username: { type: "string" as const, description: "User's response" }, email: { type: "string" as const, description: "User's email address" } };
-      return { content: [text(`User response: ${await elicit(running, String(message), { type: "object", properties, required: ["username", "email"] })}`)] };
+      const properties = {
+        username: { type: "string" as const, description: "User's response" },
+        email: { type: "string" as const, description: "User's email address" },
+      };
+      return {
+        content: [
+          text(
+            `User response: ${await elicit(running, String(message), { type: "object", properties, required: ["username", "email"] })}`,
+          ),
+        ],
+      };
     },
   },
   {
     name: "test_elicitation_sep1034_defaults",
     description: "Asks with default values.",
     inputSchema: NO_ARGUMENTS,
-    run: async (running) => ({ content: [text(`Elicitation completed: ${await elicit(running, "Please review", DEFAULTS)}`)] }),
+    run: async (running) => ({
+      content: [text(`Elicitation completed: ${await elicit(running, "Please review", DEFAULTS)}`)],
+    }),
   },
   {
     name: "test_elicitation_sep1330_enums",
     description: "Asks with every kind of choice.",
     inputSchema: NO_ARGUMENTS,
-    run: async (running) => ({ content: [text(`Elicitation completed: ${await elicit(running, "Please choose", CHOICES)}`)] }),
+    run: async (running) => ({
+      content: [text(`Elicitation completed: ${await elicit(running, "Please choose", CHOICES)}`)],
+    }),
   },
   {
     name: "test_reconnection",

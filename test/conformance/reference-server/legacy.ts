@@ -39,9 +39,11 @@ function invalid(message: string, data?: object): McpError {
 function running(extra: Extra, level: () => LoggingLevel): LegacyRunning {
   return {
     progressToken: extra._meta?.progressToken,
-    progress: (progressToken, progress, total) => extra.sendNotification({ method: "notifications/progress", params: { progressToken, progress, total } }),
+    progress: (progressToken, progress, total) =>
+      extra.sendNotification({ method: "notifications/progress", params: { progressToken, progress, total } }),
     log: async (data) => {
-      if (LEVELS.indexOf("info") >= LEVELS.indexOf(level())) await extra.sendNotification({ method: "notifications/message", params: { level: "info", data } });
+      if (LEVELS.indexOf("info") >= LEVELS.indexOf(level()))
+        await extra.sendNotification({ method: "notifications/message", params: { level: "info", data } });
     },
     send: extra.sendRequest,
     ...(extra.closeSSEStream === undefined ? {} : { closeStream: extra.closeSSEStream }),
@@ -49,7 +51,9 @@ function running(extra: Extra, level: () => LoggingLevel): LegacyRunning {
 }
 
 function handleTools(server: Server, level: () => LoggingLevel): void {
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS.map(({ name, description, inputSchema }) => ({ name, description, inputSchema: { ...inputSchema } })) }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: TOOLS.map(({ name, description, inputSchema }) => ({ name, description, inputSchema: { ...inputSchema } })),
+  }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = TOOLS.find(({ name }) => name === params.name);
     if (tool === undefined) throw invalid(`Unknown tool: ${params.name}`);
@@ -59,11 +63,14 @@ function handleTools(server: Server, level: () => LoggingLevel): void {
 
 function handleResources(server: Server): void {
   const subscribed = new Set<string>();
-  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: RESOURCES.map(({ name, uri, description, mimeType }) => ({ name, uri, description, mimeType })) }));
+  server.setRequestHandler(ListResourcesRequestSchema, () => ({
+    resources: RESOURCES.map(({ name, uri, description, mimeType }) => ({ name, uri, description, mimeType })),
+  }));
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [TEMPLATE] }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => {
     const [, id] = /^test:\/\/template\/([^/]+)\/data$/.exec(uri) ?? [];
-    const contents = id === undefined ? RESOURCES.find((resource) => resource.uri === uri)?.read() : templateContents(uri, id);
+    const contents =
+      id === undefined ? RESOURCES.find((resource) => resource.uri === uri)?.read() : templateContents(uri, id);
     if (contents === undefined) throw invalid("Resource not found", { uri });
     return { contents: [contents] };
   });
@@ -78,19 +85,30 @@ function handleResources(server: Server): void {
 }
 
 function handlePrompts(server: Server): void {
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: PROMPTS.map(({ name, description, arguments: args }) => ({ name, description, arguments: [...args] })) }));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({
+    prompts: PROMPTS.map(({ name, description, arguments: args }) => ({ name, description, arguments: [...args] })),
+  }));
   server.setRequestHandler(GetPromptRequestSchema, ({ params }) => {
     const prompt = PROMPTS.find(({ name }) => name === params.name);
     const args = params.arguments ?? {};
     const missing = prompt?.arguments.find(({ name }) => args[name] === undefined);
-    if (prompt === undefined || missing !== undefined) throw invalid(prompt === undefined ? `Unknown prompt: ${params.name}` : `Missing argument ${missing?.name}`);
+    if (prompt === undefined || missing !== undefined)
+      throw invalid(prompt === undefined ? `Unknown prompt: ${params.name}` : `Missing argument ${missing?.name}`);
     return { messages: prompt.get(args).map((content) => ({ role: "user" as const, content })) };
   });
-  server.setRequestHandler(CompleteRequestSchema, ({ params }) => ({ completion: { values: complete(params.argument.value), hasMore: false } }));
+  server.setRequestHandler(CompleteRequestSchema, ({ params }) => ({
+    completion: { values: complete(params.argument.value), hasMore: false },
+  }));
 }
 
 function newServer(): Server {
-  const capabilities = { tools: { listChanged: true }, resources: { subscribe: true, listChanged: true }, prompts: { listChanged: true }, completions: {}, logging: {} };
+  const capabilities = {
+    tools: { listChanged: true },
+    resources: { subscribe: true, listChanged: true },
+    prompts: { listChanged: true },
+    completions: {},
+    logging: {},
+  };
   const server = new Server({ name: "reference-server", version: "1.0.0" }, { capabilities });
   let level: LoggingLevel = "info";
   server.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
@@ -113,7 +131,10 @@ export class LegacyReferenceServer {
     if (id === null) return await (await this.#newSession()).handleRequest(request);
     const session = this.#sessions.get(id);
     if (session !== undefined) return await session.handleRequest(request);
-    return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32001, message: "Session not found" } }, { status: 404 });
+    return Response.json(
+      { jsonrpc: "2.0", id: null, error: { code: -32001, message: "Session not found" } },
+      { status: 404 },
+    );
   };
 
   async close(): Promise<void> {

@@ -5,7 +5,9 @@ export interface SharedPrompt {
   readonly name: string;
   readonly description: string;
   readonly arguments: readonly { readonly name: string; readonly description: string; readonly required: true }[];
-  get(args: { readonly [name: string]: string }): (ReturnType<typeof text> | ReturnType<typeof image> | ReturnType<typeof embedded>)[];
+  get(args: {
+    readonly [name: string]: string;
+  }): (ReturnType<typeof text> | ReturnType<typeof image> | ReturnType<typeof embedded>)[];
 }
 
 function argument(name: string, description: string): SharedPrompt["arguments"][number] {
@@ -14,7 +16,12 @@ function argument(name: string, description: string): SharedPrompt["arguments"][
 
 /** Prompts of both eras; each block becomes one message of the user. */
 export const PROMPTS: readonly SharedPrompt[] = [
-  { name: "test_simple_prompt", description: "A prompt without arguments.", arguments: [], get: () => [text("This is a simple prompt for testing.")] },
+  {
+    name: "test_simple_prompt",
+    description: "A prompt without arguments.",
+    arguments: [],
+    get: () => [text("This is a simple prompt for testing.")],
+  },
   {
     name: "test_prompt_with_arguments",
     description: "A prompt with two arguments.",
@@ -25,9 +32,17 @@ export const PROMPTS: readonly SharedPrompt[] = [
     name: "test_prompt_with_embedded_resource",
     description: "A prompt with a resource in it.",
     arguments: [argument("resourceUri", "URI of the resource to embed")],
-    get: ({ resourceUri = "" }) => [embedded(resourceUri, "text/plain", "Embedded resource content for testing."), text("Please process the embedded resource above.")],
+    get: ({ resourceUri = "" }) => [
+      embedded(resourceUri, "text/plain", "Embedded resource content for testing."),
+      text("Please process the embedded resource above."),
+    ],
   },
-  { name: "test_prompt_with_image", description: "A prompt with an image in it.", arguments: [], get: () => [image(), text("Please analyze the image above.")] },
+  {
+    name: "test_prompt_with_image",
+    description: "A prompt with an image in it.",
+    arguments: [],
+    get: () => [image(), text("Please analyze the image above.")],
+  },
 ];
 
 const WORDS: readonly string[] = ["paris", "park", "party", "people"];

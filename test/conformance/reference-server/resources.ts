@@ -21,7 +21,13 @@ export const RESOURCES: readonly FixedResource[] = [
     mimeType: "text/plain",
     read: () => textContents("test://static-text", "text/plain", "This is the content of the static text resource."),
   },
-  { name: "static-binary", uri: "test://static-binary", description: "An image that never changes.", mimeType: "image/png", read: () => pixelContents("test://static-binary") },
+  {
+    name: "static-binary",
+    uri: "test://static-binary",
+    description: "An image that never changes.",
+    mimeType: "image/png",
+    read: () => pixelContents("test://static-binary"),
+  },
   {
     name: "watched-resource",
     uri: "test://watched-resource",
@@ -32,7 +38,12 @@ export const RESOURCES: readonly FixedResource[] = [
 ];
 
 /** The one template of both eras. */
-export const TEMPLATE = { name: "template-data", uriTemplate: "test://template/{id}/data", description: "Data of an id.", mimeType: "application/json" } as const;
+export const TEMPLATE = {
+  name: "template-data",
+  uriTemplate: "test://template/{id}/data",
+  description: "Data of an id.",
+  mimeType: "application/json",
+} as const;
 
 /** What the template gives for an id. */
 export function templateContents(uri: string, id: string): Contents {

@@ -2,7 +2,12 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { toNodeHandler, type NodeIncomingMessageLike } from "@modelcontextprotocol/node";
-import { hostHeaderValidationResponse, localhostAllowedHostnames, localhostAllowedOrigins, originValidationResponse } from "@modelcontextprotocol/server";
+import {
+  hostHeaderValidationResponse,
+  localhostAllowedHostnames,
+  localhostAllowedOrigins,
+  originValidationResponse,
+} from "@modelcontextprotocol/server";
 import { LegacyReferenceServer } from "./legacy.ts";
 import { modernReferenceServer } from "./modern.ts";
 
@@ -20,9 +25,13 @@ export async function startReferenceServer(version: SuiteVersion): Promise<Refer
   const served = version === "2026-07-28" ? modernReferenceServer() : new LegacyReferenceServer();
   // MCP, "Security Warning" of the transport: a server on loopback answers only those who address it so.
   const fetch = async (request: Request): Promise<Response> =>
-    hostHeaderValidationResponse(request, localhostAllowedHostnames()) ?? originValidationResponse(request, localhostAllowedOrigins()) ?? (await served.fetch(request));
+    hostHeaderValidationResponse(request, localhostAllowedHostnames()) ??
+    originValidationResponse(request, localhostAllowedOrigins()) ??
+    (await served.fetch(request));
   const handler = toNodeHandler({ fetch });
-  const server: Server = createServer((incoming, outgoing) => void handler(incoming as NodeIncomingMessageLike, outgoing));
+  const server: Server = createServer(
+    (incoming, outgoing) => void handler(incoming as NodeIncomingMessageLike, outgoing),
+  );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

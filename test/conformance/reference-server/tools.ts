@@ -7,7 +7,12 @@ const STEP_MS = 50;
 /** A result both SDKs take. */
 export interface ToolResult {
   [member: string]: unknown;
-  content: (ReturnType<typeof text> | ReturnType<typeof image> | ReturnType<typeof audio> | ReturnType<typeof embedded>)[];
+  content: (
+    | ReturnType<typeof text>
+    | ReturnType<typeof image>
+    | ReturnType<typeof audio>
+    | ReturnType<typeof embedded>
+  )[];
   isError?: boolean;
 }
 
@@ -35,7 +40,13 @@ const NO_ARGUMENTS = { type: "object" } as const;
 const KEYWORDS = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   type: "object",
-  $defs: { address: { $anchor: "addressDef", type: "object", properties: { street: { type: "string" }, city: { type: "string" } } } },
+  $defs: {
+    address: {
+      $anchor: "addressDef",
+      type: "object",
+      properties: { street: { type: "string" }, city: { type: "string" } },
+    },
+  },
   properties: {
     name: { type: "string" },
     address: { $ref: "#/$defs/address" },
@@ -69,7 +80,9 @@ export const SHARED_TOOLS: readonly SharedTool[] = [
   returning("test_simple_text", "Returns a text.", [text("This is a simple text response for testing.")]),
   returning("test_image_content", "Returns an image.", [image()]),
   returning("test_audio_content", "Returns a sound.", [audio()]),
-  returning("test_embedded_resource", "Returns a resource inside its result.", [embedded("test://embedded-resource", "text/plain", "This is an embedded resource content.")]),
+  returning("test_embedded_resource", "Returns a resource inside its result.", [
+    embedded("test://embedded-resource", "text/plain", "This is an embedded resource content."),
+  ]),
   returning("test_multiple_content_types", "Returns a text, an image and a resource.", [
     text("Multiple content types test:"),
     image(),
@@ -93,9 +106,24 @@ export const SHARED_TOOLS: readonly SharedTool[] = [
       return { content: [text(String(running.progressToken ?? "no progress token"))] };
     },
   },
-  { name: "test_tool_with_logging", description: "Logs three times while it runs.", inputSchema: NO_ARGUMENTS, run: logThrice },
-  { name: "json_schema_2020_12_tool", description: "Has an input schema with many keywords.", inputSchema: KEYWORDS, run: (_, args) => ({ content: [text(JSON.stringify(args))] }) },
+  {
+    name: "test_tool_with_logging",
+    description: "Logs three times while it runs.",
+    inputSchema: NO_ARGUMENTS,
+    run: logThrice,
+  },
+  {
+    name: "json_schema_2020_12_tool",
+    description: "Has an input schema with many keywords.",
+    inputSchema: KEYWORDS,
+    run: (_, args) => ({ content: [text(JSON.stringify(args))] }),
+  },
 ];
 
 /** The modern suite's name for the tool that logs. */
-export const LOGGING_TOOL: SharedTool = { name: "test_logging_tool", description: "Logs three times while it runs.", inputSchema: NO_ARGUMENTS, run: logThrice };
+export const LOGGING_TOOL: SharedTool = {
+  name: "test_logging_tool",
+  description: "Logs three times while it runs.",
+  inputSchema: NO_ARGUMENTS,
+  run: logThrice,
+};

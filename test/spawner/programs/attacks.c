@@ -119,8 +119,28 @@ static void calls(void) {
 }
 
 static void open_all(void) {
-  static const char *const paths[] = {"/proc/1/mem", "/proc/self/mem", "/proc/self/environ", "/sys", "/sys/kernel/config", "/sys/kernel/security", "/dev/tpm0", "/dev/tpmrm0", "/dev/vsock",
-                                      "/dev/sev-guest", "/dev/tdx_guest", "/dev/mem", "/dev/kvm", "/dev/fuse", "/dev/tty", "/dev/zero", "/dev/shm", "/etc/passwd", "/root", "/home", "/run", "/var"};
+  static const char *const paths[] = {"/proc/1/mem",
+                                      "/proc/self/mem",
+                                      "/proc/self/environ",
+                                      "/sys",
+                                      "/sys/kernel/config",
+                                      "/sys/kernel/security",
+                                      "/dev/tpm0",
+                                      "/dev/tpmrm0",
+                                      "/dev/vsock",
+                                      "/dev/sev-guest",
+                                      "/dev/tdx_guest",
+                                      "/dev/mem",
+                                      "/dev/kvm",
+                                      "/dev/fuse",
+                                      "/dev/tty",
+                                      "/dev/zero",
+                                      "/dev/shm",
+                                      "/etc/passwd",
+                                      "/root",
+                                      "/home",
+                                      "/run",
+                                      "/var"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) tried(paths[i], open(paths[i], O_RDONLY));
   say("/dev/null", open("/dev/null", O_WRONLY) < 0 ? strerrorname_np(errno) : "worked");
 }
@@ -172,7 +192,8 @@ static void privilege(void) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct held[2];
   tried("capget", syscall(SYS_capget, &header, held));
-  say_number("capabilities", held[0].permitted | held[0].effective | held[0].inheritable | held[1].permitted | held[1].effective | held[1].inheritable);
+  say_number("capabilities", held[0].permitted | held[0].effective | held[0].inheritable | held[1].permitted |
+                                 held[1].effective | held[1].inheritable);
   say_number("bounding set", prctl(PR_CAPBSET_READ, 21) | prctl(PR_CAPBSET_READ, 0));
   say_number("no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
   say_number("uid", getuid());
@@ -196,7 +217,8 @@ static void processes(void) {
   say_number("forks", count);
   signal(SIGTERM, SIG_IGN);
   kill(-1, SIGKILL);
-  while (wait(NULL) > 0) {}
+  while (wait(NULL) > 0) {
+  }
 }
 
 static void space(void) {
@@ -238,9 +260,13 @@ static void space(void) {
 
 #define MIB (1ul << 20)
 
-static char *map(size_t length, int protection, int flags, int file) { return mmap(NULL, length, protection, flags, file, 0); }
+static char *map(size_t length, int protection, int flags, int file) {
+  return mmap(NULL, length, protection, flags, file, 0);
+}
 
-static void try_map(const char *name, int flags) { tried(name, map(MIB, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1) == MAP_FAILED ? -1 : 0); }
+static void try_map(const char *name, int flags) {
+  tried(name, map(MIB, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1) == MAP_FAILED ? -1 : 0);
+}
 
 /* Writes to mapped files of scratch space until there is no more, and says how much there was. */
 static void map_files(void) {
@@ -318,7 +344,8 @@ static void hoard_in_four(int own) {
   for (int i = 0; i < 4; i++)
     if (fork() == 0) {
       if (own) memset(place, 2, size);
-      if (write(ready[1], "", 1) == 1) for (;;) pause();
+      if (write(ready[1], "", 1) == 1)
+        for (;;) pause();
     }
   for (int i = 0; i < 4; i++)
     if (read(ready[0], &own, 1) != 1) return;
@@ -329,13 +356,17 @@ static void *hoard(void *what) {
   if (fork() == 0) {
     setsid();
     if (fork() == 0) {
-      if (!strcmp(what, "pages")) hoard_pages();
-      else if (!strcmp(what, "tables")) hoard_tables();
-      else if (strcmp(what, "nothing")) hoard_in_four(!strcmp(what, "apart"));
+      if (!strcmp(what, "pages"))
+        hoard_pages();
+      else if (!strcmp(what, "tables"))
+        hoard_tables();
+      else if (strcmp(what, "nothing"))
+        hoard_in_four(!strcmp(what, "apart"));
       say("hoarded", what);
     }
   }
-  while (pause() < 0) {}
+  while (pause() < 0) {
+  }
   return NULL;
 }
 

@@ -19,8 +19,10 @@ int main(void) {
       for (char **text = table->entries[i].argv; *text; text++) texts += strlen(*text);
       for (char **text = table->entries[i].envp; *text; text++) texts += strlen(*text);
     }
-    if (refused) printf("refused\n");
-    else printf("%u %zu\n", table->count, texts);
+    if (refused)
+      printf("refused\n");
+    else
+      printf("%u %zu\n", table->count, texts);
     free(bytes);
     free(table);
   }

@@ -8,9 +8,19 @@ import { HOST_CID, loadVsockAddon } from "@cmcp/wire";
 import { report } from "./report.ts";
 
 const SETTINGS = [
-  "kernel/modules_disabled", "kernel/kexec_load_disabled", "kernel/yama/ptrace_scope", "kernel/kptr_restrict", "kernel/dmesg_restrict",
-  "kernel/perf_event_paranoid", "kernel/unprivileged_bpf_disabled", "kernel/io_uring_disabled", "user/max_user_namespaces", "kernel/sysrq",
-  "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom",
+  "kernel/modules_disabled",
+  "kernel/kexec_load_disabled",
+  "kernel/yama/ptrace_scope",
+  "kernel/kptr_restrict",
+  "kernel/dmesg_restrict",
+  "kernel/perf_event_paranoid",
+  "kernel/unprivileged_bpf_disabled",
+  "kernel/io_uring_disabled",
+  "user/max_user_namespaces",
+  "kernel/sysrq",
+  "kernel/panic",
+  "kernel/panic_on_oops",
+  "vm/panic_on_oom",
 ] as const;
 
 /** What a host hands to a guest: ACPI tables, and files by QEMU's configuration device. */
@@ -68,8 +78,16 @@ async function refusals(): Promise<Record<string, string>> {
 }
 
 async function facts(): Promise<Facts> {
-  const status = Object.fromEntries(text("/proc/self/status").split("\n").map((line) => line.split(":\t") as [string, string]));
-  const meminfo = Object.fromEntries(text("/proc/meminfo").split("\n").map((line) => [line.split(":")[0] ?? "", Number(/\d+/.exec(line)?.[0] ?? 0) * 1024]));
+  const status = Object.fromEntries(
+    text("/proc/self/status")
+      .split("\n")
+      .map((line) => line.split(":\t") as [string, string]),
+  );
+  const meminfo = Object.fromEntries(
+    text("/proc/meminfo")
+      .split("\n")
+      .map((line) => [line.split(":")[0] ?? "", Number(/\d+/.exec(line)?.[0] ?? 0) * 1024]),
+  );
   return {
     user: [process.getuid?.(), process.geteuid?.(), process.getgid?.(), ...(process.getgroups?.() ?? [])],
     status,
@@ -77,9 +95,18 @@ async function facts(): Promise<Facts> {
     environment: { ...process.env },
     interfaces: Object.keys(networkInterfaces()),
     network: await refusals(),
-    mounts: Object.fromEntries(text("/proc/mounts").trim().split("\n").map((line) => line.split(" ")).map(([, point = "", type = "", options = ""]) => [point, { type, options: options.split(",") }])),
+    mounts: Object.fromEntries(
+      text("/proc/mounts")
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" "))
+        .map(([, point = "", type = "", options = ""]) => [point, { type, options: options.split(",") }]),
+    ),
     settings: Object.fromEntries(SETTINGS.map((name) => [name, text(`/proc/sys/${name}`).trim()])),
-    modules: text("/proc/modules").trim().split("\n").map((line) => line.split(" ")[0] ?? ""),
+    modules: text("/proc/modules")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ")[0] ?? ""),
     commandLine: text("/proc/cmdline").trim(),
     lockdown: text("/sys/kernel/security/lockdown").trim(),
     devices: readdirSync("/dev"),
@@ -93,4 +120,8 @@ async function facts(): Promise<Facts> {
   };
 }
 
-report(loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""), facts().catch((error: unknown) => String(error)), HOST_CID);
+report(
+  loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""),
+  facts().catch((error: unknown) => String(error)),
+  HOST_CID,
+);

@@ -6,8 +6,13 @@ import { ENCLAVE_PORT } from "../../../host-proxy/src/launcher/vsock/ports.ts";
 const PIECE = 8 * 1024 * 1024;
 const taken: Buffer[] = [];
 
-listenVsock(loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""), ENCLAVE_PORT, (stream) => {
-  stream.once("data", () => {
-    for (;;) taken.push(Buffer.alloc(PIECE, taken.length + 1));
-  });
-}, { from: HOST_CID });
+listenVsock(
+  loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""),
+  ENCLAVE_PORT,
+  (stream) => {
+    stream.once("data", () => {
+      for (;;) taken.push(Buffer.alloc(PIECE, taken.length + 1));
+    });
+  },
+  { from: HOST_CID },
+);

@@ -16,4 +16,6 @@ async function accept(exchange: IncomingExchange): Promise<void> {
   }
 }
 
-void listenAt(process.env["CMCP_ENCLAVE_LISTEN"] ?? "", process.env["CMCP_VSOCK_ADDON"] ?? "", (stream) => serveStream(stream, accept));
+void listenAt(process.env["CMCP_ENCLAVE_LISTEN"] ?? "", process.env["CMCP_VSOCK_ADDON"] ?? "", (stream) =>
+  serveStream(stream, accept),
+);

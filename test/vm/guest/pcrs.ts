@@ -9,7 +9,11 @@ const SHA256 = 0x0b;
 function readPcr(device: number, pcr: number): string {
   const select = Buffer.alloc(3);
   select[pcr >> 3] = 1 << (pcr & 7);
-  const message = Buffer.concat([Buffer.from("8001000000140000017e00000001", "hex"), Buffer.from([0, SHA256, 3]), select]);
+  const message = Buffer.concat([
+    Buffer.from("8001000000140000017e00000001", "hex"),
+    Buffer.from([0, SHA256, 3]),
+    select,
+  ]);
   writeSync(device, message);
   const answer = Buffer.alloc(4096);
   const size = readSync(device, answer);
@@ -26,4 +30,10 @@ function registers(): Record<string, string> {
   }
 }
 
-report(loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""), Promise.resolve().then(registers).catch((error: unknown) => String(error)), HOST_CID);
+report(
+  loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""),
+  Promise.resolve()
+    .then(registers)
+    .catch((error: unknown) => String(error)),
+  HOST_CID,
+);

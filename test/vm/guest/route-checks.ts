@@ -35,13 +35,21 @@ export const routeChecks: Readonly<Record<string, () => Promise<void>>> = {
     let served = 0;
     const listener = await listenForGuest(elsewhere, () => (served += 1));
     const stream = await dialer.dial(never);
-    await new Promise<void>((resolve) => stream.on("error", () => resolve()).on("end", () => resolve()).resume());
+    await new Promise<void>((resolve) =>
+      stream
+        .on("error", () => resolve())
+        .on("end", () => resolve())
+        .resume(),
+    );
     assert.equal(served, 0);
     await released(listener);
   },
   "a second gateway on the kernel's vsock is refused, until the first is gone": async () => {
     const first = await listenForGuest(self, (stream) => stream.destroy());
-    await assert.rejects(listenForGuest(elsewhere, (stream) => stream.destroy()), { code: "LAUNCH_VSOCK_IN_USE", message: /vsock port 6000, of which a host has one for all its guests/ });
+    await assert.rejects(
+      listenForGuest(elsewhere, (stream) => stream.destroy()),
+      { code: "LAUNCH_VSOCK_IN_USE", message: /vsock port 6000, of which a host has one for all its guests/ },
+    );
     await released(first);
     await released(await listenForGuest(elsewhere, (stream) => stream.destroy()));
   },

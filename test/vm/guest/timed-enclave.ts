@@ -8,7 +8,8 @@ import { VITALS_PORT, type Vitals } from "../vitals.ts";
 const text = (path: string): string => readFileSync(path, "utf8");
 
 function vitals(): Vitals {
-  const kibibytes = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text("/proc/meminfo"))?.[1]);
+  const kibibytes = (name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text("/proc/meminfo"))?.[1]);
   return {
     uptimeSeconds: Number(text("/proc/uptime").split(" ")[0]),
     usedBytes: (kibibytes("MemTotal") - kibibytes("MemAvailable")) * 1024,
@@ -16,7 +17,12 @@ function vitals(): Vitals {
   };
 }
 
-listenVsock(loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""), VITALS_PORT, (stream) => {
-  stream.write(`${JSON.stringify(vitals())}\n`);
-  stream.resume();
-}, { from: HOST_CID });
+listenVsock(
+  loadVsockAddon(process.env["CMCP_VSOCK_ADDON"] ?? ""),
+  VITALS_PORT,
+  (stream) => {
+    stream.write(`${JSON.stringify(vitals())}\n`);
+    stream.resume();
+  },
+  { from: HOST_CID },
+);

@@ -33,7 +33,10 @@ async function settledTo(count: number): Promise<void> {
 /** Resolves when the peer is gone: an end where it said so, an error where it did not. */
 async function gone(stream: Duplex): Promise<void> {
   await new Promise<void>((resolve) => {
-    stream.on("error", () => resolve()).on("end", () => resolve()).resume();
+    stream
+      .on("error", () => resolve())
+      .on("end", () => resolve())
+      .resume();
   });
 }
 
@@ -42,7 +45,10 @@ async function dial(port: number): Promise<Duplex> {
 }
 
 /** A listener, and its accepted streams in order. */
-function listen(port: number, options: { from?: number; maxStreams?: number } = {}): { listener: Listener; accepted: () => Promise<Duplex> } {
+function listen(
+  port: number,
+  options: { from?: number; maxStreams?: number } = {},
+): { listener: Listener; accepted: () => Promise<Duplex> } {
   const streams: Duplex[] = [];
   let wake: (() => void) | undefined;
   const listener = listenVsock(
@@ -128,7 +134,8 @@ const checks = {
     while (!events.includes("connected")) await delay(5);
     const piece = Buffer.alloc(65_536, 5);
     let sent = 0;
-    for (let taken = addon.write(socket, piece); taken === piece.length; taken = addon.write(socket, piece)) sent += taken;
+    for (let taken = addon.write(socket, piece); taken === piece.length; taken = addon.write(socket, piece))
+      sent += taken;
     assert.equal(addon.write(socket, piece), 0, "no room is no bytes, not an error");
     assert.ok(sent >= 65_536);
     let received = 0;
@@ -196,7 +203,13 @@ const checks = {
   "closing twice and using what is closed throws EBADF and nothing else": () => {
     const socket = addon.listen(11009, () => undefined);
     addon.close(socket);
-    for (const call of [() => addon.close(socket), () => addon.read(socket, true), () => addon.write(socket, Buffer.alloc(1)), () => addon.shutdown(socket)]) assert.throws(call, { errno: 9 });
+    for (const call of [
+      () => addon.close(socket),
+      () => addon.read(socket, true),
+      () => addon.write(socket, Buffer.alloc(1)),
+      () => addon.shutdown(socket),
+    ])
+      assert.throws(call, { errno: 9 });
     assert.throws(() => addon.close({} as never), TypeError);
     assert.throws(() => addon.listen(11009, null as never), TypeError);
     assert.throws(() => addon.connect("x" as never, 1, () => undefined), TypeError);

@@ -19,19 +19,17 @@ static ssize_t played_getrandom(void *buffer, size_t size, unsigned int flags);
 static bool seeded;
 
 /* As random(4) says of GRND_NONBLOCK before the generator is initialised. */
-static ssize_t played_getrandom(void *buffer, size_t size, unsigned int flags)
-{
-	if (!seeded && (flags & GRND_NONBLOCK) != 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	memset(buffer, 0, size);
-	return (ssize_t)size;
+static ssize_t played_getrandom(void *buffer, size_t size, unsigned int flags) {
+  if (!seeded && (flags & GRND_NONBLOCK) != 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  memset(buffer, 0, size);
+  return (ssize_t)size;
 }
 
-int main(int count, char **arguments)
-{
-	seeded = count == 2 && strcmp(arguments[1], "seeded") == 0;
-	require_entropy();
-	return 0;
+int main(int count, char **arguments) {
+  seeded = count == 2 && strcmp(arguments[1], "seeded") == 0;
+  require_entropy();
+  return 0;
 }

@@ -27,18 +27,36 @@ export function azureFile(path: string): Uint8Array<ArrayBuffer> {
 /** Every bundle of the corpus. Call it only where the corpus is. */
 export function genuineBundles(): readonly GenuineBundle[] {
   return [
-    { name: "SNP, bytes in JSON", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
-    { name: "SNP, numbered form", evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v1.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
+    {
+      name: "SNP, bytes in JSON",
+      evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v0.json`)),
+      reportData: CHALLENGE,
+      at: AT,
+      unacceptable: [],
+    },
+    {
+      name: "SNP, numbered form",
+      evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-v1.json`)),
+      reportData: CHALLENGE,
+      at: AT,
+      unacceptable: [],
+    },
     {
       name: "SNP on Genoa",
       evidence: readAzureCvmEvidence(azureFile(`${SNP}/evidence-genoa.json`)),
-      reportData: Buffer.from("0218488bae25d2509232bf676f1a66a30d7372add909109b36016ef136f2938ca05475f8b46094de6b64270ea35d950f", "hex"),
+      reportData: Buffer.from(
+        "0218488bae25d2509232bf676f1a66a30d7372add909109b36016ef136f2938ca05475f8b46094de6b64270ea35d950f",
+        "hex",
+      ),
       at: AT,
       unacceptable: [],
     },
     {
       name: "SNP, the report as the NV index holds it",
-      evidence: readAzureCvmEvidence(azureFile(`${SNP}/hcl-report.bin`), [azureFile(`${SNP}/quote.bin`), azureFile(`${SNP}/vcek.pem`)]),
+      evidence: readAzureCvmEvidence(azureFile(`${SNP}/hcl-report.bin`), [
+        azureFile(`${SNP}/quote.bin`),
+        azureFile(`${SNP}/vcek.pem`),
+      ]),
       reportData: CHALLENGE,
       at: AT,
       unacceptable: [
@@ -57,7 +75,13 @@ export function genuineBundles(): readonly GenuineBundle[] {
       // Its quote is over PCR 16 alone, which software can reset: it says nothing of the image.
       unacceptable: ["PCR selection: EVIDENCE_POLICY_VIOLATION"],
     },
-    { name: "TDX", evidence: readAzureCvmEvidence(azureFile(`${TDX}/evidence-v0.json`)), reportData: CHALLENGE, at: AT, unacceptable: [] },
+    {
+      name: "TDX",
+      evidence: readAzureCvmEvidence(azureFile(`${TDX}/evidence-v0.json`)),
+      reportData: CHALLENGE,
+      at: AT,
+      unacceptable: [],
+    },
   ];
 }
 
@@ -65,7 +89,14 @@ export function genuineBundles(): readonly GenuineBundle[] {
 export function inSecondVersion(hclReport: Uint8Array): Uint8Array {
   const BITMAP = 4;
   const [LENGTH, DATA, RUNTIME_DATA] = [0x8, 0x4c0, 0x4d4];
-  const changed = Uint8Array.from([...hclReport.subarray(0, RUNTIME_DATA), 7, 0, 0, 0, ...hclReport.subarray(RUNTIME_DATA)]);
+  const changed = Uint8Array.from([
+    ...hclReport.subarray(0, RUNTIME_DATA),
+    7,
+    0,
+    0,
+    0,
+    ...hclReport.subarray(RUNTIME_DATA),
+  ]);
   const view = new DataView(changed.buffer);
   for (const at of [LENGTH, DATA]) view.setUint32(at, view.getUint32(at, true) + BITMAP, true);
   view.setUint32(DATA + 4, 2, true);

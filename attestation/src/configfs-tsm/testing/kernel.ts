@@ -45,7 +45,13 @@ export class PlayedKernel implements TsmFiles {
     return this.#operate(`mkdir ${basename(path)}`, () => {
       if (dirname(path) !== this.folder) throw systemError("ENOENT");
       if (this.entries.has(basename(path))) throw systemError("EEXIST");
-      this.entries.set(basename(path), { inblob: null, privilegeLevel: 0, writeGeneration: 0, readGeneration: 0, made: null });
+      this.entries.set(basename(path), {
+        inblob: null,
+        privilegeLevel: 0,
+        writeGeneration: 0,
+        readGeneration: 0,
+        made: null,
+      });
     });
   }
 
@@ -60,7 +66,11 @@ export class PlayedKernel implements TsmFiles {
   }
 
   read(path: string, limit: number): Promise<Uint8Array> {
-    return this.#operate(`read ${basename(path)}`, () => this.#get(this.#entry(path), basename(path)).slice(0, limit + 1), path);
+    return this.#operate(
+      `read ${basename(path)}`,
+      () => this.#get(this.#entry(path), basename(path)).slice(0, limit + 1),
+      path,
+    );
   }
 
   /** An option as the driver stores it; also what somebody else's write into the same folder does. */
@@ -83,8 +93,10 @@ export class PlayedKernel implements TsmFiles {
     const text = (value: string | number): Uint8Array => new TextEncoder().encode(`${value}\n`);
     if (attribute === "provider") return text(this.#driver.provider);
     if (attribute === "generation") return text(entry.writeGeneration);
-    if (attribute === "privlevel_floor" && this.#driver.privilegeFloor !== undefined) return text(this.#driver.privilegeFloor);
-    if (attribute !== "outblob" && attribute !== "auxblob") throw systemError(attribute === "inblob" ? "EACCES" : "ENOENT");
+    if (attribute === "privlevel_floor" && this.#driver.privilegeFloor !== undefined)
+      return text(this.#driver.privilegeFloor);
+    if (attribute !== "outblob" && attribute !== "auxblob")
+      throw systemError(attribute === "inblob" ? "EACCES" : "ENOENT");
     if (entry.inblob === null || entry.inblob.length !== 64) throw systemError("EINVAL");
     if (entry.made === null || entry.readGeneration !== entry.writeGeneration) {
       entry.made = this.#driver.report(entry.inblob, entry.privilegeLevel);

@@ -10,15 +10,41 @@ const CODE = "EVIDENCE_POLICY_VIOLATION";
 /** Which machine and whose key: report version, product, kind of key, cloud provider, chip. */
 export function appraiseMachine(recorder: CheckRecorder, report: VerifiedSnpReport, policy: SevSnpPolicy): void {
   const { version, product, endorsementKey } = report;
-  recorder.require("report version", version >= policy.min_report_version, CODE, `version ${version}`, `version ${version}, at least ${policy.min_report_version} is accepted`);
+  recorder.require(
+    "report version",
+    version >= policy.min_report_version,
+    CODE,
+    `version ${version}`,
+    `version ${version}, at least ${policy.min_report_version} is accepted`,
+  );
   const reserved = report.reservedIsZero && report.keyInfo.reservedIsZero;
-  if (policy.reserved_fields === "any" && !reserved) recorder.notApplicable("reserved fields", "not zero; the policy accepts that");
+  if (policy.reserved_fields === "any" && !reserved)
+    recorder.notApplicable("reserved fields", "not zero; the policy accepts that");
   else recorder.require("reserved fields", reserved, CODE, "zero", "bytes that this version reserves are not zero");
-  recorder.require("product allowed", policy.products.includes(product), CODE, product, `${product} is not an accepted product`);
-  recorder.require("key kind allowed", policy.endorsement_keys.includes(endorsementKey.kind), CODE, endorsementKey.kind, `signed by a ${endorsementKey.kind}, which is not accepted`);
+  recorder.require(
+    "product allowed",
+    policy.products.includes(product),
+    CODE,
+    product,
+    `${product} is not an accepted product`,
+  );
+  recorder.require(
+    "key kind allowed",
+    policy.endorsement_keys.includes(endorsementKey.kind),
+    CODE,
+    endorsementKey.kind,
+    `signed by a ${endorsementKey.kind}, which is not accepted`,
+  );
   const { cspId } = endorsementKey;
   if (cspId === undefined) recorder.notApplicable("cloud provider", "a VCEK is the chip's own");
-  else recorder.require("cloud provider", policy.vlek_providers.some((pattern) => matches(cspId, pattern)), CODE, cspId, `the VLEK is of ${cspId}, which is not an accepted provider`);
+  else
+    recorder.require(
+      "cloud provider",
+      policy.vlek_providers.some((pattern) => matches(cspId, pattern)),
+      CODE,
+      cspId,
+      `the VLEK is of ${cspId}, which is not an accepted provider`,
+    );
   appraiseChip(recorder, report, policy);
 }
 
@@ -28,7 +54,11 @@ function matches(text: string, pattern: string): boolean {
   return new RegExp(`^${parts.join("[A-Za-z0-9-]*")}$`).test(text);
 }
 
-function appraiseChip(recorder: CheckRecorder, { chipId, product, endorsementKey }: VerifiedSnpReport, { chips }: SevSnpPolicy): void {
+function appraiseChip(
+  recorder: CheckRecorder,
+  { chipId, product, endorsementKey }: VerifiedSnpReport,
+  { chips }: SevSnpPolicy,
+): void {
   const listed = chips.allow.length > 0 || chips.deny.length > 0;
   if (isZero(chipId)) {
     const masked = "CHIP_ID is masked";
@@ -40,8 +70,16 @@ function appraiseChip(recorder: CheckRecorder, { chipId, product, endorsementKey
   }
   const id = toHex(chipId.subarray(0, chipIdBytes(product)));
   const same = (entry: string): boolean => entry === id || entry === toHex(chipId);
-  if (chips.deny.some(same)) recorder.fail("chip", "EVIDENCE_REVOKED", `chip ${id} is on the policy's list of refused chips`);
-  else if (chips.allow.length > 0) recorder.require("chip", chips.allow.some(same), CODE, "on the policy's list of accepted chips", `chip ${id} is not on the policy's list of accepted chips`);
+  if (chips.deny.some(same))
+    recorder.fail("chip", "EVIDENCE_REVOKED", `chip ${id} is on the policy's list of refused chips`);
+  else if (chips.allow.length > 0)
+    recorder.require(
+      "chip",
+      chips.allow.some(same),
+      CODE,
+      "on the policy's list of accepted chips",
+      `chip ${id} is not on the policy's list of accepted chips`,
+    );
   else recorder.notApplicable("chip", "the policy accepts any chip");
 }
 
@@ -55,12 +93,32 @@ export function appraiseIdBlock(recorder: CheckRecorder, report: VerifiedSnpRepo
     ["image", id_block.image_ids, report.imageId],
   ];
   const wanted = id_block.required || id_block.min_guest_svn > 0 || names.some(([, accepted]) => accepted.length > 0);
-  if (!wanted) return recorder.notApplicable("ID block", `${isZero(idKeyDigest) ? "none" : "signed by a key the policy does not name"}; the policy requires none`);
-  if (!recorder.require("ID block", !isZero(idKeyDigest), CODE, "signed", "the guest was launched without a signed ID block")) return;
+  if (!wanted)
+    return recorder.notApplicable(
+      "ID block",
+      `${isZero(idKeyDigest) ? "none" : "signed by a key the policy does not name"}; the policy requires none`,
+    );
+  if (
+    !recorder.require(
+      "ID block",
+      !isZero(idKeyDigest),
+      CODE,
+      "signed",
+      "the guest was launched without a signed ID block",
+    )
+  )
+    return;
   for (const [name, accepted, value] of names) {
     if (accepted.length === 0) continue;
     const holds = accepted.includes(toHex(value)) && (name !== "author key" || keyInfo.authorKey);
     recorder.require(name, holds, CODE, "an accepted one", `${toHex(value)} is not accepted`);
   }
-  if (id_block.min_guest_svn > 0) recorder.require("guest SVN", guestSvn >= id_block.min_guest_svn, CODE, `${guestSvn}`, `${guestSvn}, at least ${id_block.min_guest_svn} is accepted`);
+  if (id_block.min_guest_svn > 0)
+    recorder.require(
+      "guest SVN",
+      guestSvn >= id_block.min_guest_svn,
+      CODE,
+      `${guestSvn}`,
+      `${guestSvn}, at least ${id_block.min_guest_svn} is accepted`,
+    );
 }

@@ -56,8 +56,14 @@ export class Machine {
   static async make(product: Product = "Genoa"): Promise<Machine> {
     const authority = { ca: true, uses: CA_USES } as const;
     const root = await issue({ subject: `${ORGANISATION}, CN=ARK-${product}`, ...authority });
-    const VCEK = await issue({ subject: `${ORGANISATION}, CN=SEV-${product}`, serial: "02", ...authority, pathLength: 0 }, root);
-    const VLEK = await issue({ subject: `${ORGANISATION}, CN=SEV-VLEK-${product}`, serial: "03", ...authority, pathLength: 0 }, root);
+    const VCEK = await issue(
+      { subject: `${ORGANISATION}, CN=SEV-${product}`, serial: "02", ...authority, pathLength: 0 },
+      root,
+    );
+    const VLEK = await issue(
+      { subject: `${ORGANISATION}, CN=SEV-VLEK-${product}`, serial: "03", ...authority, pathLength: 0 },
+      root,
+    );
     return new Machine(product, root, { VCEK, VLEK });
   }
 
@@ -72,10 +78,22 @@ export class Machine {
       [`${AMD}.3.3`, integer(tcb.snp)],
       [`${AMD}.3.8`, integer(tcb.microcode)],
       ...(tcb.fmc === undefined ? [] : [[`${AMD}.3.9`, integer(tcb.fmc)] as const]),
-      kind === "VCEK" ? [`${AMD}.4`, wish.wrapHwId === true ? der(4, hwId) : hwId] : [`${AMD}.5`, ia5(wish.cspId ?? "CN=cc-us-east-2.example.com")],
+      kind === "VCEK"
+        ? [`${AMD}.4`, wish.wrapHwId === true ? der(4, hwId) : hwId]
+        : [`${AMD}.5`, ia5(wish.cspId ?? "CN=cc-us-east-2.example.com")],
     ];
-    const extensions = [...usual.filter(([oid]) => oid !== `${AMD}${wish.without ?? "-"}`), ...(wish.extra ?? [])].map(([oid, value]) => extension(oid, false, value));
-    return issue({ subject: `${ORGANISATION}, CN=${wish.subject ?? `SEV-${kind}`}`, serial: wish.serial ?? "00", extensions, ...(wish.keys && { keys: wish.keys }) }, this.signing[wish.signedBy ?? kind]);
+    const extensions = [...usual.filter(([oid]) => oid !== `${AMD}${wish.without ?? "-"}`), ...(wish.extra ?? [])].map(
+      ([oid, value]) => extension(oid, false, value),
+    );
+    return issue(
+      {
+        subject: `${ORGANISATION}, CN=${wish.subject ?? `SEV-${kind}`}`,
+        serial: wish.serial ?? "00",
+        extensions,
+        ...(wish.keys && { keys: wish.keys }),
+      },
+      this.signing[wish.signedBy ?? kind],
+    );
   }
 
   /** A policy that trusts this machine's root, strict otherwise, with changes. */
@@ -85,11 +103,24 @@ export class Machine {
   }
 
   /** Checks of a report by this machine that differs from a sound one as told. */
-  async verify(change: { readonly report?: ReportWish; readonly key?: KeyWish; readonly policy?: Readonly<Record<string, unknown>>; readonly input?: Partial<SnpInput>; readonly at?: Date } = {}) {
+  async verify(
+    change: {
+      readonly report?: ReportWish;
+      readonly key?: KeyWish;
+      readonly policy?: Readonly<Record<string, unknown>>;
+      readonly input?: Partial<SnpInput>;
+      readonly at?: Date;
+    } = {},
+  ) {
     const key = await this.key(change.key);
     const report = await signedReport(this.product, key, change.report);
     const certificates = [key.der, this.signing.VCEK.der, this.signing.VLEK.der, this.root.der];
-    const { verified, checks } = await verifySevSnp({ report, certificates, ...change.input }, this.policy(change.policy), change.at ?? NOW, webcrypto);
+    const { verified, checks } = await verifySevSnp(
+      { report, certificates, ...change.input },
+      this.policy(change.policy),
+      change.at ?? NOW,
+      webcrypto,
+    );
     const failed = checks.filter(({ status }) => status === "failed").map(({ name, code }) => `${name}: ${code}`);
     return { verified, checks, failed, check: (name: string) => checks.find((one) => one.name === name) };
   }
@@ -107,16 +138,41 @@ export interface ReportWish {
 }
 
 export const AT = {
-  guestSvn: 0x04, policy: 0x08, familyId: 0x10, imageId: 0x20, vmpl: 0x30, algorithm: 0x34, platform: 0x40, keyInfo: 0x48, reserved: 0x4c,
-  reportData: 0x50, measurement: 0x90, hostData: 0xc0, idKey: 0xe0, authorKey: 0x110, reportIdMa: 0x160, cpuid: 0x188, chipId: 0x1a0,
-  currentVersion: 0x1e8, committedVersion: 0x1ec, launchMitigations: 0x1f8, currentMitigations: 0x200, tail: 0x208,
+  guestSvn: 0x04,
+  policy: 0x08,
+  familyId: 0x10,
+  imageId: 0x20,
+  vmpl: 0x30,
+  algorithm: 0x34,
+  platform: 0x40,
+  keyInfo: 0x48,
+  reserved: 0x4c,
+  reportData: 0x50,
+  measurement: 0x90,
+  hostData: 0xc0,
+  idKey: 0xe0,
+  authorKey: 0x110,
+  reportIdMa: 0x160,
+  cpuid: 0x188,
+  chipId: 0x1a0,
+  currentVersion: 0x1e8,
+  committedVersion: 0x1ec,
+  launchMitigations: 0x1f8,
+  currentMitigations: 0x200,
+  tail: 0x208,
 } as const;
 
-const CPUID: Readonly<Record<Product, readonly number[]>> = { Milan: [0x19, 0x01, 1], Genoa: [0x19, 0x11, 1], Turin: [0x1a, 0x02, 1] };
+const CPUID: Readonly<Record<Product, readonly number[]>> = {
+  Milan: [0x19, 0x01, 1],
+  Genoa: [0x19, 0x11, 1],
+  Turin: [0x1a, 0x02, 1],
+};
 
 function tcbBytes(product: Product, tcb: Tcb): Uint8Array {
   const { fmc = 0, bootloader, tee, snp, microcode } = tcb;
-  return product === "Turin" ? Uint8Array.of(fmc, bootloader, tee, snp, 0, 0, 0, microcode) : Uint8Array.of(bootloader, tee, 0, 0, 0, 0, snp, microcode);
+  return product === "Turin"
+    ? Uint8Array.of(fmc, bootloader, tee, snp, 0, 0, 0, microcode)
+    : Uint8Array.of(bootloader, tee, 0, 0, 0, 0, snp, microcode);
 }
 
 /** The 0x2a0 signed bytes of a report. */
@@ -148,9 +204,15 @@ export function reportBody(product: Product, wish: ReportWish = {}): Uint8Array<
 }
 
 /** A whole report: the signed bytes and the signature as AMD lays it out, little endian in 72-byte numbers. */
-export async function signedReport(product: Product, key: Issued, wish: ReportWish = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function signedReport(
+  product: Product,
+  key: Issued,
+  wish: ReportWish = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const body = reportBody(product, wish);
-  const signature = new Uint8Array(await webcrypto.subtle.sign({ name: "ECDSA", hash: "SHA-384" }, key.keys.privateKey, body));
+  const signature = new Uint8Array(
+    await webcrypto.subtle.sign({ name: "ECDSA", hash: "SHA-384" }, key.keys.privateKey, body),
+  );
   const report = new Uint8Array(0x4a0);
   report.set(body);
   report.set(signature.subarray(0, 48).toReversed(), 0x2a0);

@@ -27,7 +27,10 @@ export const QUOTES = [
 export type QuoteName = (typeof QUOTES)[number];
 
 /** Quotes no verifier may take for authentic: an untrusted root, and one without a PCK chain. */
-export const UNTRUSTED: readonly QuoteName[] = ["v4-10806f070000-3f49cfeb29-preprod-root", "v4-nofmspc-aa2cafadb3-other"];
+export const UNTRUSTED: readonly QuoteName[] = [
+  "v4-10806f070000-3f49cfeb29-preprod-root",
+  "v4-nofmspc-aa2cafadb3-other",
+];
 
 /** A genuine quote. Callers skip where the corpus is absent. */
 export function genuineQuote(name: QuoteName): Uint8Array<ArrayBuffer> {
@@ -47,25 +50,96 @@ const SIGNER_2018 = "ca/Intel_SGX_TCB_Signing-ec37d981.der";
 const SIGNER_2025 = "ca/Intel_SGX_TCB_Signing-c0575e76.der";
 const BUNDLE_JUNE_2025 = "collateral/dcap-qvl__sample_tdx_quote_collateral.json";
 const ROOT_LIST_2025 = `${BUNDLE_JUNE_2025}#root_ca_crl`;
-const JUNE_2023 = ["collateral/go-tdx-guest__testing_testdata_sample_qeIdentity_response", "collateral/go-tdx-guest__testing_testdata_pckcrl", "collateral/go-tdx-guest__testing_testdata_rootcrl.der", SIGNER_2018, ROOT];
-const SEPTEMBER_2024 = ["collateral/oasis-core__runtime_testdata_qe_identity_v2_tdx2.json", "collateral/dcap-rs__data_intel_root_ca_crl.der", SIGNER_2018, ROOT];
-const FEBRUARY_2025 = ["collateral/dcap-rs__data_qeidentityv2_apiv4.json", "collateral/dcap-rs__data_pck_platform_crl.der", "collateral/dcap-rs__data_intel_root_ca_crl.der", SIGNER_2018, ROOT];
-const JUNE_2025 = ["collateral/teepot__crates_intel-dcap-api_tests_test_data_tdx_qe_identity.json", ROOT_LIST_2025, `${BUNDLE_JUNE_2025}#pck_crl`, ROOT];
-const NOVEMBER_2025 = ["collateral/trustee__deps_verifier_test_data_enclaveIdentity.json", "collateral/automata-dcap-attestation__evm_forge-test_assets_1025_pck_crl.der", ROOT_LIST_2025, SIGNER_2025, ROOT];
+const JUNE_2023 = [
+  "collateral/go-tdx-guest__testing_testdata_sample_qeIdentity_response",
+  "collateral/go-tdx-guest__testing_testdata_pckcrl",
+  "collateral/go-tdx-guest__testing_testdata_rootcrl.der",
+  SIGNER_2018,
+  ROOT,
+];
+const SEPTEMBER_2024 = [
+  "collateral/oasis-core__runtime_testdata_qe_identity_v2_tdx2.json",
+  "collateral/dcap-rs__data_intel_root_ca_crl.der",
+  SIGNER_2018,
+  ROOT,
+];
+const FEBRUARY_2025 = [
+  "collateral/dcap-rs__data_qeidentityv2_apiv4.json",
+  "collateral/dcap-rs__data_pck_platform_crl.der",
+  "collateral/dcap-rs__data_intel_root_ca_crl.der",
+  SIGNER_2018,
+  ROOT,
+];
+const JUNE_2025 = [
+  "collateral/teepot__crates_intel-dcap-api_tests_test_data_tdx_qe_identity.json",
+  ROOT_LIST_2025,
+  `${BUNDLE_JUNE_2025}#pck_crl`,
+  ROOT,
+];
+const NOVEMBER_2025 = [
+  "collateral/trustee__deps_verifier_test_data_enclaveIdentity.json",
+  "collateral/automata-dcap-attestation__evm_forge-test_assets_1025_pck_crl.der",
+  ROOT_LIST_2025,
+  SIGNER_2025,
+  ROOT,
+];
 
 /** Sets that the corpus's collateral can be put together to. The one of September 2024 has no list of PCKs. */
 export const COLLATERAL = {
-  "2023-06 50806f": { fmspc: "50806f000000", at: new Date("2023-06-20T00:00:00Z"), files: ["collateral/go-tdx-guest__testing_testdata_sample_tcbInfo_response", ...JUNE_2023] },
-  "2024-09 c0806f": { fmspc: "c0806f000000", at: new Date("2024-09-20T00:00:00Z"), files: ["collateral/oasis-core__runtime_testdata_tcb_info_v3_tdx_fmspc_C0806F000000.json", ...SEPTEMBER_2024] },
-  "2025-02 00806f": { fmspc: "00806f050000", at: new Date("2025-02-20T00:00:00Z"), files: ["collateral/dcap-rs__data_tcbinfov3_00806f050000.json", ...FEBRUARY_2025] },
-  "2025-02 90c06f": { fmspc: "90c06f000000", at: new Date("2025-02-20T00:00:00Z"), files: ["collateral/dcap-rs__data_tcb_info_v3_tdx_0.json", ...FEBRUARY_2025] },
-  "2025-06 00806f": { fmspc: "00806f050000", at: new Date("2025-06-20T00:00:00Z"), files: ["collateral/teepot__crates_intel-dcap-api_tests_test_data_tdx_tcb_info_00806F050000.json", ...JUNE_2025] },
-  "2025-06 90c06f": { fmspc: "90c06f000000", at: new Date("2025-06-20T00:00:00Z"), files: ["collateral/automata-dcap-attestation__evm_forge-test_assets_0625_tcbinfov3_90C06F000000.json", ...JUNE_2025] },
+  "2023-06 50806f": {
+    fmspc: "50806f000000",
+    at: new Date("2023-06-20T00:00:00Z"),
+    files: ["collateral/go-tdx-guest__testing_testdata_sample_tcbInfo_response", ...JUNE_2023],
+  },
+  "2024-09 c0806f": {
+    fmspc: "c0806f000000",
+    at: new Date("2024-09-20T00:00:00Z"),
+    files: ["collateral/oasis-core__runtime_testdata_tcb_info_v3_tdx_fmspc_C0806F000000.json", ...SEPTEMBER_2024],
+  },
+  "2025-02 00806f": {
+    fmspc: "00806f050000",
+    at: new Date("2025-02-20T00:00:00Z"),
+    files: ["collateral/dcap-rs__data_tcbinfov3_00806f050000.json", ...FEBRUARY_2025],
+  },
+  "2025-02 90c06f": {
+    fmspc: "90c06f000000",
+    at: new Date("2025-02-20T00:00:00Z"),
+    files: ["collateral/dcap-rs__data_tcb_info_v3_tdx_0.json", ...FEBRUARY_2025],
+  },
+  "2025-06 00806f": {
+    fmspc: "00806f050000",
+    at: new Date("2025-06-20T00:00:00Z"),
+    files: ["collateral/teepot__crates_intel-dcap-api_tests_test_data_tdx_tcb_info_00806F050000.json", ...JUNE_2025],
+  },
+  "2025-06 90c06f": {
+    fmspc: "90c06f000000",
+    at: new Date("2025-06-20T00:00:00Z"),
+    files: [
+      "collateral/automata-dcap-attestation__evm_forge-test_assets_0625_tcbinfov3_90C06F000000.json",
+      ...JUNE_2025,
+    ],
+  },
   "2025-06 b0c06f": { fmspc: "b0c06f000000", at: new Date("2025-06-25T00:00:00Z"), files: [BUNDLE_JUNE_2025] },
-  "2025-11 00806f": { fmspc: "00806f050000", at: new Date("2025-11-01T00:00:00Z"), files: ["collateral/automata-dcap-attestation__evm_forge-test_assets_1025_tcb_info.json", ...NOVEMBER_2025] },
-  "2025-11 00a06d": { fmspc: "00a06d080000", at: new Date("2025-11-01T00:00:00Z"), files: ["collateral/trustee__deps_verifier_test_data_tcbInfo.json", ...NOVEMBER_2025] },
-  "2026-02 90c06f": { fmspc: "90c06f000000", at: new Date("2026-02-25T00:00:00Z"), files: ["collateral/dcap-qvl__sample_tdx_quote_outdated_collateral.json"] },
-  "2026-08 b0c06f": { fmspc: "b0c06f000000", at: new Date("2026-08-20T00:00:00Z"), files: ["collateral/mpc__crates_test-utils_assets_collateral.json"] },
+  "2025-11 00806f": {
+    fmspc: "00806f050000",
+    at: new Date("2025-11-01T00:00:00Z"),
+    files: ["collateral/automata-dcap-attestation__evm_forge-test_assets_1025_tcb_info.json", ...NOVEMBER_2025],
+  },
+  "2025-11 00a06d": {
+    fmspc: "00a06d080000",
+    at: new Date("2025-11-01T00:00:00Z"),
+    files: ["collateral/trustee__deps_verifier_test_data_tcbInfo.json", ...NOVEMBER_2025],
+  },
+  "2026-02 90c06f": {
+    fmspc: "90c06f000000",
+    at: new Date("2026-02-25T00:00:00Z"),
+    files: ["collateral/dcap-qvl__sample_tdx_quote_outdated_collateral.json"],
+  },
+  "2026-08 b0c06f": {
+    fmspc: "b0c06f000000",
+    at: new Date("2026-08-20T00:00:00Z"),
+    files: ["collateral/mpc__crates_test-utils_assets_collateral.json"],
+  },
 } as const satisfies Record<string, CollateralSet>;
 
 export type CollateralName = keyof typeof COLLATERAL;
@@ -91,5 +165,10 @@ export function regions(quote: TdxQuote): readonly (readonly [name: string, star
   const signature = quote.signed.length + 4;
   const qe = signature + 128 + 6;
   const authentication = qe + 448 + 2;
-  return [["header and TD report", 0, quote.signed.length], ["signature and attestation key", signature, signature + 128], ["quoting enclave's report and signature", qe, qe + 448], ["authentication data", authentication, authentication + 32]];
+  return [
+    ["header and TD report", 0, quote.signed.length],
+    ["signature and attestation key", signature, signature + 128],
+    ["quoting enclave's report and signature", qe, qe + 448],
+    ["authentication data", authentication, authentication + 32],
+  ];
 }

@@ -43,7 +43,11 @@ async function loadAzureKey(tpm: Tpm): Promise<AttestationKey | null> {
 }
 
 /** A key that stays in the TPM under a persistent handle. */
-export async function persistentKey(tpm: Tpm, handle: number, certificates: readonly Uint8Array[]): Promise<AttestationKey> {
+export async function persistentKey(
+  tpm: Tpm,
+  handle: number,
+  certificates: readonly Uint8Array[],
+): Promise<AttestationKey> {
   return { handle, publicArea: await readPublic(tpm, handle), certificates, release: () => Promise.resolve() };
 }
 
@@ -71,5 +75,7 @@ function bareTemplate(stored: Uint8Array): Uint8Array {
 /** A certificate in NV; indices are often larger than what is in them. */
 async function readCertificate(tpm: Tpm, index: number): Promise<Uint8Array> {
   const stored = await readNv(tpm, index);
-  return readResponse("TPM2_NV_Read", () => new DerReader(stored, "the attestation key's certificate").next(TAG.sequence).whole.slice());
+  return readResponse("TPM2_NV_Read", () =>
+    new DerReader(stored, "the attestation key's certificate").next(TAG.sequence).whole.slice(),
+  );
 }

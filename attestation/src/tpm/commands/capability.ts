@@ -16,7 +16,13 @@ const PT_NV_BUFFER_MAX = 0x12c;
 /** Most entries of one answer that are read; a TPM has far fewer banks. */
 const MAX_ENTRIES = 64;
 
-async function capability<T>(tpm: Tpm, kind: number, property: number, count: number, read: (reader: ByteReader, entries: number) => T): Promise<T> {
+async function capability<T>(
+  tpm: Tpm,
+  kind: number,
+  property: number,
+  count: number,
+  read: (reader: ByteReader, entries: number) => T,
+): Promise<T> {
   const parameters = new CommandWriter().u32(kind).u32(property).u32(count).done();
   const response = await tpm.run({ name: "TPM2_GetCapability", code: COMMAND.getCapability, parameters });
   return readResponse("TPM2_GetCapability", () => {
@@ -30,7 +36,9 @@ async function capability<T>(tpm: Tpm, kind: number, property: number, count: nu
 }
 
 async function fixedProperty(tpm: Tpm, property: number): Promise<number | undefined> {
-  return await capability(tpm, CAP_PROPERTIES, property, 1, (reader, entries) => (entries > 0 && reader.u32() === property ? reader.u32() : undefined));
+  return await capability(tpm, CAP_PROPERTIES, property, 1, (reader, entries) =>
+    entries > 0 && reader.u32() === property ? reader.u32() : undefined,
+  );
 }
 
 /** Most bytes one NV read or write moves; 512 where the TPM does not say. */

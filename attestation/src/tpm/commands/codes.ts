@@ -23,7 +23,18 @@ export const COMMAND = {
 } as const;
 
 /** Algorithms (part 2, section 6.3). */
-export const ALGORITHM = { sha1: 0x0004, aes: 0x0006, keyedHash: 0x0008, sha256: 0x000b, sha384: 0x000c, sha512: 0x000d, null: 0x0010, ecdsa: 0x0018, ecc: 0x0023, cfb: 0x0043 } as const;
+export const ALGORITHM = {
+  sha1: 0x0004,
+  aes: 0x0006,
+  keyedHash: 0x0008,
+  sha256: 0x000b,
+  sha384: 0x000c,
+  sha512: 0x000d,
+  null: 0x0010,
+  ecdsa: 0x0018,
+  ecc: 0x0023,
+  cfb: 0x0043,
+} as const;
 
 /** NIST P-256 (part 2, section 6.4). */
 export const CURVE_P256 = 0x0003;

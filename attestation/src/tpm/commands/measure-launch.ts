@@ -21,17 +21,31 @@ export type LaunchMeasurement = "extended" | "already there";
 export async function measureLaunch(tpm: Tpm, launchDigest: Uint8Array): Promise<LaunchMeasurement> {
   const allocated = await allocatedBanks(tpm);
   const banks = (["sha256", "sha384", "sha512"] as const).filter((bank) => allocated.includes(BANKS[bank].id));
-  if (!banks.includes("sha256")) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM keeps no SHA-256 registers");
+  if (!banks.includes("sha256"))
+    throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM keeps no SHA-256 registers");
   const values = await Promise.all(banks.map(async (bank) => await launchRegister(tpm, bank)));
-  const expected = await Promise.all(banks.map(async (bank) => await launchRegisterValue(webcrypto, bank, launchDigest)));
+  const expected = await Promise.all(
+    banks.map(async (bank) => await launchRegisterValue(webcrypto, bank, launchDigest)),
+  );
   if (values.every((value, index) => bytesEqual(value, expected[index] ?? new Uint8Array()))) return "already there";
-  if (!values.every((value) => isZero(value))) throw new CmcpError("LAUNCH_DIGEST_MISMATCH", `PCR ${LAUNCH_REGISTER} already carries another launch than this document's; restart the machine to launch it`);
+  if (!values.every((value) => isZero(value)))
+    throw new CmcpError(
+      "LAUNCH_DIGEST_MISMATCH",
+      `PCR ${LAUNCH_REGISTER} already carries another launch than this document's; restart the machine to launch it`,
+    );
   for (const step of [0, 1] as const) {
-    await extendPcr(tpm, LAUNCH_REGISTER, new Map(banks.map((bank) => [BANKS[bank].id, launchExtensions(bank, launchDigest)[step]])));
+    await extendPcr(
+      tpm,
+      LAUNCH_REGISTER,
+      new Map(banks.map((bank) => [BANKS[bank].id, launchExtensions(bank, launchDigest)[step]])),
+    );
   }
   return "extended";
 }
 
 async function launchRegister(tpm: Tpm, bank: Bank): Promise<Uint8Array> {
-  return (await readPcrs(tpm, { bank: BANKS[bank].id, registers: [LAUNCH_REGISTER] })).get(LAUNCH_REGISTER) ?? new Uint8Array();
+  return (
+    (await readPcrs(tpm, { bank: BANKS[bank].id, registers: [LAUNCH_REGISTER] })).get(LAUNCH_REGISTER) ??
+    new Uint8Array()
+  );
 }

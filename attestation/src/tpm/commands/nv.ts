@@ -42,7 +42,11 @@ function authority(index: number, attributes: number, ownerBit: number): number 
  */
 export async function readNv(tpm: Tpm, index: number): Promise<Uint8Array> {
   const { attributes, bytes } = await readNvPublic(tpm, index);
-  if (bytes > MAX_NV_BYTES) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", `the TPM's NV index 0x${index.toString(16)} is larger than ${MAX_NV_BYTES} bytes`);
+  if (bytes > MAX_NV_BYTES)
+    throw new CmcpError(
+      "ATTESTATION_REPORT_UNAVAILABLE",
+      `the TPM's NV index 0x${index.toString(16)} is larger than ${MAX_NV_BYTES} bytes`,
+    );
   const chunk = Math.max(1, Math.min(await nvBufferMax(tpm), MAX_CHUNK));
   const content = new Uint8Array(bytes);
   for (let offset = 0; offset < bytes; offset += chunk) {
@@ -52,9 +56,21 @@ export async function readNv(tpm: Tpm, index: number): Promise<Uint8Array> {
   return content;
 }
 
-async function readNvChunk(tpm: Tpm, index: number, authorizer: number, offset: number, wanted: number): Promise<Uint8Array> {
+async function readNvChunk(
+  tpm: Tpm,
+  index: number,
+  authorizer: number,
+  offset: number,
+  wanted: number,
+): Promise<Uint8Array> {
   const parameters = new CommandWriter().u16(wanted).u16(offset).done();
-  const response = await tpm.run({ name: "TPM2_NV_Read", code: COMMAND.nvRead, handles: [authorizer, index], authorization: "password", parameters });
+  const response = await tpm.run({
+    name: "TPM2_NV_Read",
+    code: COMMAND.nvRead,
+    handles: [authorizer, index],
+    authorization: "password",
+    parameters,
+  });
   return readResponse("TPM2_NV_Read", () => {
     const reader = new ByteReader(response.parameters, "TPM2_NV_Read", "big");
     const data = reader.take(reader.u16());

@@ -19,7 +19,14 @@ function sensitive(data: Uint8Array): Uint8Array {
 /** Makes a primary key of a hierarchy (TPM2_CreatePrimary, part 3, section 24.1). @param template TPMT_PUBLIC */
 export async function createPrimary(tpm: Tpm, hierarchy: number, template: Uint8Array): Promise<LoadedObject> {
   const parameters = new CommandWriter().bytes(sensitive(new Uint8Array())).sized(template).u16(0).u32(0).done();
-  const response = await tpm.run({ name: "TPM2_CreatePrimary", code: COMMAND.createPrimary, handles: [hierarchy], authorization: "password", parameters, makesHandle: true });
+  const response = await tpm.run({
+    name: "TPM2_CreatePrimary",
+    code: COMMAND.createPrimary,
+    handles: [hierarchy],
+    authorization: "password",
+    parameters,
+    makesHandle: true,
+  });
   return readResponse("TPM2_CreatePrimary", () => {
     const reader = new ByteReader(response.parameters, "TPM2_CreatePrimary", "big");
     return { handle: response.handle, publicArea: reader.take(reader.u16()).slice() };
@@ -37,11 +44,19 @@ export async function readPublic(tpm: Tpm, handle: number): Promise<Uint8Array> 
 
 /** Takes an object or session out of the TPM's memory (TPM2_FlushContext, part 3, section 28.4). */
 export async function flush(tpm: Tpm, handle: number): Promise<void> {
-  await tpm.run({ name: "TPM2_FlushContext", code: COMMAND.flushContext, parameters: new CommandWriter().u32(handle).done() });
+  await tpm.run({
+    name: "TPM2_FlushContext",
+    code: COMMAND.flushContext,
+    parameters: new CommandWriter().u32(handle).done(),
+  });
 }
 
 /** Runs `work` with an object that is in the TPM's memory no longer than that. */
-export async function withObject<T>(tpm: Tpm, make: () => Promise<number>, work: (handle: number) => Promise<T>): Promise<T> {
+export async function withObject<T>(
+  tpm: Tpm,
+  make: () => Promise<number>,
+  work: (handle: number) => Promise<T>,
+): Promise<T> {
   const handle = await make();
   try {
     return await work(handle);
@@ -62,7 +77,13 @@ export interface WrappedObject {
 export async function create(tpm: Tpm, parent: number, template: Uint8Array, data: Uint8Array): Promise<WrappedObject> {
   if (data.length > 128) throw new CmcpError("INTERNAL", "a TPM seals at most 128 bytes");
   const parameters = new CommandWriter().bytes(sensitive(data)).sized(template).u16(0).u32(0).done();
-  const response = await tpm.run({ name: "TPM2_Create", code: COMMAND.create, handles: [parent], authorization: "password", parameters });
+  const response = await tpm.run({
+    name: "TPM2_Create",
+    code: COMMAND.create,
+    handles: [parent],
+    authorization: "password",
+    parameters,
+  });
   return readResponse("TPM2_Create", () => {
     const reader = new ByteReader(response.parameters, "TPM2_Create", "big");
     return { privateArea: reader.take(reader.u16()).slice(), publicArea: reader.take(reader.u16()).slice() };
@@ -72,12 +93,26 @@ export async function create(tpm: Tpm, parent: number, template: Uint8Array, dat
 /** Loads a wrapped object under its parent and gives its handle (TPM2_Load, part 3, section 12.2). */
 export async function load(tpm: Tpm, parent: number, { privateArea, publicArea }: WrappedObject): Promise<number> {
   const parameters = new CommandWriter().sized(privateArea).sized(publicArea).done();
-  return (await tpm.run({ name: "TPM2_Load", code: COMMAND.load, handles: [parent], authorization: "password", parameters, makesHandle: true })).handle;
+  return (
+    await tpm.run({
+      name: "TPM2_Load",
+      code: COMMAND.load,
+      handles: [parent],
+      authorization: "password",
+      parameters,
+      makesHandle: true,
+    })
+  ).handle;
 }
 
 /** The data of a sealed object, opened by a policy session (TPM2_Unseal, part 3, section 12.7). */
 export async function unseal(tpm: Tpm, object: number, session: number): Promise<Uint8Array> {
-  const { parameters } = await tpm.run({ name: "TPM2_Unseal", code: COMMAND.unseal, handles: [object], authorization: session });
+  const { parameters } = await tpm.run({
+    name: "TPM2_Unseal",
+    code: COMMAND.unseal,
+    handles: [object],
+    authorization: session,
+  });
   return readResponse("TPM2_Unseal", () => {
     const reader = new ByteReader(parameters, "TPM2_Unseal", "big");
     const data = reader.take(reader.u16()).slice();

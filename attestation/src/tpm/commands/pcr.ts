@@ -21,7 +21,8 @@ export interface PcrSelection {
 export function encodeSelection({ bank, registers }: PcrSelection): Uint8Array {
   const map = new Uint8Array(PCR_COUNT / 8);
   for (const register of registers) {
-    if (!Number.isInteger(register) || register < 0 || register >= PCR_COUNT) throw new CmcpError("INTERNAL", `there is no PCR ${register}`);
+    if (!Number.isInteger(register) || register < 0 || register >= PCR_COUNT)
+      throw new CmcpError("INTERNAL", `there is no PCR ${register}`);
     map[register >> 3] = (map[register >> 3] ?? 0) | (1 << (register & 7));
   }
   return new CommandWriter().u32(1).u16(bank).u8(map.length).bytes(map).done();
@@ -41,7 +42,8 @@ export async function readPcrs(tpm: Tpm, { bank, registers }: PcrSelection): Pro
     const digests = await readGroup(tpm, { bank, registers: group }, length);
     for (const [index, register] of group.entries()) {
       const value = digests[index];
-      if (value === undefined) throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM does not have the PCR bank that is needed");
+      if (value === undefined)
+        throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the TPM does not have the PCR bank that is needed");
       values.set(register, value);
     }
   }
@@ -61,7 +63,8 @@ async function readGroup(tpm: Tpm, selection: PcrSelection, length: number): Pro
     if (count > MAX_READ) throw new CmcpError("EVIDENCE_MALFORMED", "too many digests");
     const digests = Array.from({ length: count }, () => reader.take(reader.u16()).slice());
     reader.end();
-    if (digests.some((digest) => digest.length !== length)) throw new CmcpError("EVIDENCE_MALFORMED", "a digest of another length");
+    if (digests.some((digest) => digest.length !== length))
+      throw new CmcpError("EVIDENCE_MALFORMED", "a digest of another length");
     return digests;
   });
 }
@@ -70,8 +73,15 @@ async function readGroup(tpm: Tpm, selection: PcrSelection, length: number): Pro
 export async function extendPcr(tpm: Tpm, register: number, digests: ReadonlyMap<number, Uint8Array>): Promise<void> {
   const parameters = new CommandWriter().u32(digests.size);
   for (const [bank, digest] of digests) {
-    if (digest.length !== DIGEST_BYTES.get(bank)) throw new CmcpError("INTERNAL", "a digest that does not fit its PCR bank");
+    if (digest.length !== DIGEST_BYTES.get(bank))
+      throw new CmcpError("INTERNAL", "a digest that does not fit its PCR bank");
     parameters.u16(bank).bytes(digest);
   }
-  await tpm.run({ name: "TPM2_PCR_Extend", code: COMMAND.pcrExtend, handles: [register], authorization: "password", parameters: parameters.done() });
+  await tpm.run({
+    name: "TPM2_PCR_Extend",
+    code: COMMAND.pcrExtend,
+    handles: [register],
+    authorization: "password",
+    parameters: parameters.done(),
+  });
 }

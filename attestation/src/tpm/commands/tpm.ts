@@ -113,7 +113,8 @@ function decode({ name, authorization, makesHandle = false }: TpmCommand, respon
   const reader = new ByteReader(response, name, "big");
   const tag = reader.u16();
   reader.skip(HEADER_BYTES - 2);
-  if (tag !== (authorization === undefined ? TAG.noSessions : TAG.sessions)) throw new CmcpError("EVIDENCE_MALFORMED", "the tag is wrong");
+  if (tag !== (authorization === undefined ? TAG.noSessions : TAG.sessions))
+    throw new CmcpError("EVIDENCE_MALFORMED", "the tag is wrong");
   const handle = makesHandle ? reader.u32() : 0;
   // With sessions the parameters have their size before them and the sessions' own answer behind them.
   return { handle, parameters: reader.take(authorization === undefined ? reader.remaining : reader.u32()) };

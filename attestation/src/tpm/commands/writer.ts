@@ -39,7 +39,8 @@ export class CommandWriter {
 
   #advance(length: number): number {
     const start = this.#length;
-    if (start + length > MAX_MESSAGE_BYTES) throw new CmcpError("INTERNAL", "a TPM command is larger than any TPM takes");
+    if (start + length > MAX_MESSAGE_BYTES)
+      throw new CmcpError("INTERNAL", "a TPM command is larger than any TPM takes");
     this.#length += length;
     return start;
   }

@@ -6,7 +6,9 @@ import { MAX_CERTIFICATES, type TpmEvidence } from "../evidence.ts";
 import { looksLikePcrFile, readPcrFile } from "./pcr-file.ts";
 
 /** What a file adds to the evidence. */
-export type Attachment = Partial<Pick<TpmEvidence, "signature" | "attestationKey" | "certificates" | "registers" | "eventLog">>;
+export type Attachment = Partial<
+  Pick<TpmEvidence, "signature" | "attestationKey" | "certificates" | "registers" | "eventLog">
+>;
 
 const SEQUENCE = 0x30;
 /** What a short ECDSA-Sig-Value goes on with; a SubjectPublicKeyInfo goes on with another sequence. */
@@ -27,7 +29,8 @@ const LOG_MIN_BYTES = 32;
  * @throws CmcpError `EVIDENCE_MALFORMED` for a file that is none of these, and for a second one of a kind.
  */
 export function readAttachment(evidence: TpmEvidence, bytes: Uint8Array): Attachment {
-  if (looksLikePem(bytes)) return isPublicKeyPem(bytes) ? once(evidence, "attestationKey", bytes) : more(evidence, readPem(bytes));
+  if (looksLikePem(bytes))
+    return isPublicKeyPem(bytes) ? once(evidence, "attestationKey", bytes) : more(evidence, readPem(bytes));
   if (PLAIN_SIGNATURE_BYTES.includes(bytes.length)) return once(evidence, "signature", bytes);
   if (bytes[0] === SEQUENCE) return readDer(evidence, withoutZeroPadding(bytes));
   const start = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
@@ -35,7 +38,10 @@ export function readAttachment(evidence: TpmEvidence, bytes: Uint8Array): Attach
   if (KEY_TYPES.includes(start) || start === bytes.length - 2) return once(evidence, "attestationKey", bytes);
   if (looksLikePcrFile(bytes)) return registersOnce(evidence, bytes);
   if (bytes.length >= LOG_MIN_BYTES && bytes[2] === 0 && bytes[3] === 0) return once(evidence, "eventLog", bytes);
-  throw new CmcpError("EVIDENCE_MALFORMED", "TPM evidence: an attached file is neither a signature, key, certificate, PCR file nor event log");
+  throw new CmcpError(
+    "EVIDENCE_MALFORMED",
+    "TPM evidence: an attached file is neither a signature, key, certificate, PCR file nor event log",
+  );
 }
 
 function readPem(bytes: Uint8Array): readonly Uint8Array[] {
@@ -43,7 +49,9 @@ function readPem(bytes: Uint8Array): readonly Uint8Array[] {
 }
 
 function readDer(evidence: TpmEvidence, der: Uint8Array): Attachment {
-  return isCertificate(der) ? more(evidence, [der]) : once(evidence, der[2] === INTEGER ? "signature" : "attestationKey", der);
+  return isCertificate(der)
+    ? more(evidence, [der])
+    : once(evidence, der[2] === INTEGER ? "signature" : "attestationKey", der);
 }
 
 function isPublicKeyPem(bytes: Uint8Array): boolean {
@@ -61,7 +69,8 @@ function isCertificate(bytes: Uint8Array): boolean {
 }
 
 function registersOnce(evidence: TpmEvidence, bytes: Uint8Array): Attachment {
-  if (evidence.registers.size > 0) throw new CmcpError("EVIDENCE_MALFORMED", "TPM evidence: there are two of registers");
+  if (evidence.registers.size > 0)
+    throw new CmcpError("EVIDENCE_MALFORMED", "TPM evidence: there are two of registers");
   return { registers: readPcrFile(bytes) };
 }
 

@@ -19,7 +19,10 @@ const NAME = "go-tpm-tools attestation";
 export function readGoTpmToolsAttestation(bytes: Uint8Array): TpmEvidence {
   const fields = protobufFields(bytes, NAME);
   const quotes = all(fields, ATTESTATION.quotes).map(readQuote);
-  const quote = quotes.find(({ bankId }) => bankId === BANKS.sha256.id) ?? quotes.find(({ bankId }) => bankId === BANKS.sha384.id) ?? quotes[0];
+  const quote =
+    quotes.find(({ bankId }) => bankId === BANKS.sha256.id) ??
+    quotes.find(({ bankId }) => bankId === BANKS.sha384.id) ??
+    quotes[0];
   if (quote === undefined) throw new CmcpError("EVIDENCE_MALFORMED", `${NAME}: there is no quote`);
   const attestationKey = one(fields, ATTESTATION.akPublic);
   const eventLog = one(fields, ATTESTATION.eventLog);
@@ -27,7 +30,9 @@ export function readGoTpmToolsAttestation(bytes: Uint8Array): TpmEvidence {
     quote: quote.quote,
     signature: quote.signature,
     ...(attestationKey === undefined ? {} : { attestationKey }),
-    certificates: [...all(fields, ATTESTATION.akCertificate), ...all(fields, ATTESTATION.intermediates)].filter(({ length }) => length > 0),
+    certificates: [...all(fields, ATTESTATION.akCertificate), ...all(fields, ATTESTATION.intermediates)].filter(
+      ({ length }) => length > 0,
+    ),
     registers: new Map([[quote.bankId, quote.values]]),
     ...(eventLog === undefined ? {} : { eventLog }),
   };
@@ -44,7 +49,12 @@ function readQuote(bytes: Uint8Array): BankQuote {
   const fields = protobufFields(bytes, NAME);
   const pcrs = protobufFields(one(fields, QUOTE.pcrs) ?? new Uint8Array(), NAME);
   const values = new Map(all(pcrs, PCRS.entries).map((entry) => readEntry(protobufFields(entry, NAME))));
-  return { quote: one(fields, QUOTE.quote) ?? new Uint8Array(), signature: one(fields, QUOTE.signature) ?? new Uint8Array(), bankId: number(pcrs, PCRS.hash), values };
+  return {
+    quote: one(fields, QUOTE.quote) ?? new Uint8Array(),
+    signature: one(fields, QUOTE.signature) ?? new Uint8Array(),
+    bankId: number(pcrs, PCRS.hash),
+    values,
+  };
 }
 
 function readEntry(fields: readonly ProtobufField[]): readonly [number, Uint8Array] {

@@ -34,14 +34,20 @@ export function readJsonEvidence(bytes: Untrusted<Uint8Array>): TpmEvidence {
   const theirs = confidentialContainers.safeParse(value);
   if (theirs.success) return fromConfidentialContainers(theirs.data);
   const [issue] = ours.error.issues;
-  throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "has another form"}`.trim());
+  throw new CmcpError(
+    "EVIDENCE_MALFORMED",
+    `TPM evidence: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "has another form"}`.trim(),
+  );
 }
 
 function parse(bytes: Untrusted<Uint8Array>): unknown {
   try {
     return parseJson(bytes, LIMITS);
   } catch (thrown) {
-    throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`);
+    throw new CmcpError(
+      "EVIDENCE_MALFORMED",
+      `TPM evidence: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`,
+    );
   }
 }
 

@@ -54,7 +54,8 @@ function readSelections(reader: ByteReader): readonly { readonly bankId: number;
     const bitmap = reader.take(4);
     reader.skip(1);
     if (length > 3) throw malformed(`a register bitmap of ${length} bytes`);
-    if (index < count) wanted.push(...registersOf(bitmap.subarray(0, length)).map((register) => ({ bankId, register })));
+    if (index < count)
+      wanted.push(...registersOf(bitmap.subarray(0, length)).map((register) => ({ bankId, register })));
   }
   return wanted;
 }

@@ -20,7 +20,8 @@ export function protobufFields(bytes: Uint8Array, what: string): readonly Protob
   const reader = new ByteReader(bytes, what, "little");
   const fields: ProtobufField[] = [];
   while (reader.remaining > 0) {
-    if (fields.length === MAX_FIELDS) throw new CmcpError("EVIDENCE_MALFORMED", `${what} has more than ${MAX_FIELDS} fields`);
+    if (fields.length === MAX_FIELDS)
+      throw new CmcpError("EVIDENCE_MALFORMED", `${what} has more than ${MAX_FIELDS} fields`);
     const key = varint(reader, what);
     fields.push({ number: Math.floor(key / 8), value: readValue(reader, key % 8, what) });
   }

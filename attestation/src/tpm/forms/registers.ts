@@ -6,7 +6,10 @@ import type { RegisterValues } from "../evidence.ts";
 const NAMES: readonly Bank[] = ["sha256", "sha384", "sha512"];
 
 /** Register values in JSON, by the name of their bank and PCR index, in hex. */
-export const bankRegisters = z.partialRecord(z.enum(["sha256", "sha384", "sha512"]), z.record(z.string().regex(/^(?:[0-9]|1[0-9]|2[0-3])$/), z.string().max(128)));
+export const bankRegisters = z.partialRecord(
+  z.enum(["sha256", "sha384", "sha512"]),
+  z.record(z.string().regex(/^(?:[0-9]|1[0-9]|2[0-3])$/), z.string().max(128)),
+);
 
 /** Values by TPM_ALG_ID of their bank. Throws `EVIDENCE_MALFORMED` for one that is not as long as its bank's digests. */
 export function registersFromJson(banks: z.infer<typeof bankRegisters> = {}): ReadonlyMap<number, RegisterValues> {
@@ -14,7 +17,16 @@ export function registersFromJson(banks: z.infer<typeof bankRegisters> = {}): Re
     NAMES.flatMap((bank) => {
       const { id, size } = BANKS[bank];
       const values = banks[bank];
-      return values === undefined ? [] : [[id, new Map(Object.entries(values).map(([index, text]) => [Number(index), registerValue(fromHex(text), size)]))] as const];
+      return values === undefined
+        ? []
+        : [
+            [
+              id,
+              new Map(
+                Object.entries(values).map(([index, text]) => [Number(index), registerValue(fromHex(text), size)]),
+              ),
+            ] as const,
+          ];
     }),
   );
 }

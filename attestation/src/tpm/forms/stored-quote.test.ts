@@ -25,7 +25,12 @@ test("one quote is read from each of its forms", () => {
     json({ signature: hex(SIGNATURE), message: hex(QUOTE), pcrs: REGISTERS.map(hex) }),
     json({ message: [...QUOTE], signature: [...SIGNATURE], pcrs: REGISTERS.map((value) => [...value]) }),
   ];
-  for (const form of forms) assert.deepEqual(readStoredQuote(Uint8Array.from(form)), { quote: QUOTE, signature: SIGNATURE, registers: new Map([[0x0b, new Map(REGISTERS.map((value, index) => [index, value]))]]) });
+  for (const form of forms)
+    assert.deepEqual(readStoredQuote(Uint8Array.from(form)), {
+      quote: QUOTE,
+      signature: SIGNATURE,
+      registers: new Map([[0x0b, new Map(REGISTERS.map((value, index) => [index, value]))]]),
+    });
 });
 
 test("the genuine ones are the same in bytes and in JSON", (t) => {
@@ -38,23 +43,49 @@ test("the genuine ones are the same in bytes and in JSON", (t) => {
 });
 
 test("another form is no stored quote, and one that contradicts itself is malformed", () => {
-  for (const other of [new Uint8Array(), bytes(8, 0), QUOTE, json({}), json({ message: "00", signature: "00" }), json([1]), new TextEncoder().encode("{")]) assert.equal(readStoredQuote(other), null);
+  for (const other of [
+    new Uint8Array(),
+    bytes(8, 0),
+    QUOTE,
+    json({}),
+    json({ message: "00", signature: "00" }),
+    json([1]),
+    new TextEncoder().encode("{"),
+  ])
+    assert.equal(readStoredQuote(other), null);
   const malformed = { code: "EVIDENCE_MALFORMED" };
-  for (const broken of [WHOLE.subarray(0, -1), Buffer.concat([WHOLE, Buffer.of(0)]), Buffer.concat([long(256), SIGNATURE, long(2n ** 63n), QUOTE]), Buffer.concat([long(256), SIGNATURE, long(150), QUOTE, long(25), ...REGISTERS, bytes(32, 0)])]) {
+  for (const broken of [
+    WHOLE.subarray(0, -1),
+    Buffer.concat([WHOLE, Buffer.of(0)]),
+    Buffer.concat([long(256), SIGNATURE, long(2n ** 63n), QUOTE]),
+    Buffer.concat([long(256), SIGNATURE, long(150), QUOTE, long(25), ...REGISTERS, bytes(32, 0)]),
+  ]) {
     assert.throws(() => readStoredQuote(Uint8Array.from(broken)), malformed);
   }
-  assert.throws(() => readStoredQuote(json({ signature: hex(SIGNATURE), message: hex(QUOTE), pcrs: ["00"] })), malformed);
+  assert.throws(
+    () => readStoredQuote(json({ signature: hex(SIGNATURE), message: hex(QUOTE), pcrs: ["00"] })),
+    malformed,
+  );
 });
 
 test("whatever is sent, it is read, another form, or malformed", () => {
-  const mutated = fc.tuple(fc.nat(WHOLE.length - 1), fc.nat(255)).map(([at, value]) => Uint8Array.from(WHOLE).with(at, value));
+  const mutated = fc
+    .tuple(fc.nat(WHOLE.length - 1), fc.nat(255))
+    .map(([at, value]) => Uint8Array.from(WHOLE).with(at, value));
   fc.assert(
-    fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 300 }), fc.json().map((text) => new TextEncoder().encode(text))), (file) => {
-      try {
-        readStoredQuote(file);
-      } catch (thrown) {
-        assert.ok(thrown instanceof CmcpError && thrown.code === "EVIDENCE_MALFORMED");
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        mutated,
+        fc.uint8Array({ maxLength: 300 }),
+        fc.json().map((text) => new TextEncoder().encode(text)),
+      ),
+      (file) => {
+        try {
+          readStoredQuote(file);
+        } catch (thrown) {
+          assert.ok(thrown instanceof CmcpError && thrown.code === "EVIDENCE_MALFORMED");
+        }
+      },
+    ),
   );
 });

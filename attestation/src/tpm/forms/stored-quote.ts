@@ -14,9 +14,17 @@ const REGISTER_BYTES = 32;
 /** Lengths of the plain signatures that are stored so: RSA of 2048, 3072 and 4096 bits. */
 const SIGNATURE_BYTES: readonly number[] = [256, 384, 512];
 
-const hex = z.string().max(4096).regex(/^(?:[0-9a-fA-F]{2})+$/).transform((text) => fromHex(text) ?? new Uint8Array());
-const numbers = z.array(z.int().min(0).max(255)).max(4096).transform((values) => Uint8Array.from(values));
-const quoteIn = <T extends z.ZodType<Uint8Array>>(bytes: T) => z.strictObject({ message: bytes, signature: bytes, pcrs: z.array(bytes).max(MAX_REGISTERS) });
+const hex = z
+  .string()
+  .max(4096)
+  .regex(/^(?:[0-9a-fA-F]{2})+$/)
+  .transform((text) => fromHex(text) ?? new Uint8Array());
+const numbers = z
+  .array(z.int().min(0).max(255))
+  .max(4096)
+  .transform((values) => Uint8Array.from(values));
+const quoteIn = <T extends z.ZodType<Uint8Array>>(bytes: T) =>
+  z.strictObject({ message: bytes, signature: bytes, pcrs: z.array(bytes).max(MAX_REGISTERS) });
 const stored = z.union([quoteIn(hex), quoteIn(numbers)]);
 
 /**
@@ -29,12 +37,17 @@ const stored = z.union([quoteIn(hex), quoteIn(numbers)]);
  */
 export function readStoredQuote(file: Uint8Array): StoredQuote | null {
   if (file.find((byte) => byte > 0x20) === OPENING_BRACE) return fromJson(file);
-  if (file.length < 8 || !SIGNATURE_BYTES.includes(Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true)))) return null;
+  if (
+    file.length < 8 ||
+    !SIGNATURE_BYTES.includes(Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true)))
+  )
+    return null;
   const reader = new ByteReader(file, "stored quote", "little");
   const signature = reader.take(count(reader));
   const quote = reader.take(count(reader));
   const registers = count(reader);
-  if (registers > MAX_REGISTERS) throw new CmcpError("EVIDENCE_MALFORMED", `stored quote: ${registers} registers, more than ${MAX_REGISTERS}`);
+  if (registers > MAX_REGISTERS)
+    throw new CmcpError("EVIDENCE_MALFORMED", `stored quote: ${registers} registers, more than ${MAX_REGISTERS}`);
   const values = Array.from({ length: registers }, () => reader.take(REGISTER_BYTES));
   reader.end();
   return { signature, quote, registers: sha256Registers(values) };
@@ -55,5 +68,7 @@ function fromJson(file: Uint8Array): StoredQuote | null {
     return null;
   }
   const parsed = stored.safeParse(value);
-  return parsed.success ? { quote: parsed.data.message, signature: parsed.data.signature, registers: sha256Registers(parsed.data.pcrs) } : null;
+  return parsed.success
+    ? { quote: parsed.data.message, signature: parsed.data.signature, registers: sha256Registers(parsed.data.pcrs) }
+    : null;
 }

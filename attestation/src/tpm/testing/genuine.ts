@@ -31,7 +31,9 @@ function hexFile(path: string): Uint8Array {
 function pin(path: string): string {
   const text = Buffer.from(tpmFile(path)).toString();
   const key = text.includes("CERTIFICATE") ? new X509Certificate(text).publicKey : createPublicKey(text);
-  return createHash("sha256").update(key.export({ type: "spki", format: "der" })).digest("hex");
+  return createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest("hex");
 }
 
 /** SHA-256 of the attestation key of the Google instance whose quotes are here; its certificate's issuer is not in the corpus. */
@@ -42,15 +44,24 @@ const TRUSTEE_KEY = "a517f03ffdaee469aef1a19569547e330726335d0461c3ef6383409c629
 export function genuineQuotes(): readonly GenuineQuote[] {
   const simulator = (["rsassa-sha256", "rsassa-sha384", "ecdsa-sha384"] as const).map((name) => ({
     name,
-    evidence: readTpmEvidence(tpmFile(`${SIMULATOR}/${name}-attest.bin`), [tpmFile(`${SIMULATOR}/${name}-tpmt-signature.bin`), tpmFile(`${SIMULATOR}/${name}-ak-chain.pem`)]),
+    evidence: readTpmEvidence(tpmFile(`${SIMULATOR}/${name}-attest.bin`), [
+      tpmFile(`${SIMULATOR}/${name}-tpmt-signature.bin`),
+      tpmFile(`${SIMULATOR}/${name}-ak-chain.pem`),
+    ]),
     policy: tpmPolicySchema.parse({ root_key_sha256: [pin(`${SIMULATOR}/${name}-root.pem`)], selections: [[0, 1, 2]] }),
     reportData: hexFile(`${SIMULATOR}/nonce.hex`),
     at: new Date("2026-08-15T00:00:00Z"),
   }));
   const azure = {
     name: "azure trusted launch",
-    evidence: readTpmEvidence(tpmFile(`${AZURE}/quote.msg`), ["quote.sig", "pcrs.bin", "ak.pub"].map((file) => tpmFile(`${AZURE}/${file}`))),
-    policy: tpmPolicySchema.parse({ attestation_key_sha256: [pin(`${AZURE}/ak.pub`)], selections: [[0, 1, 2, 3, 4, 5, 6, 7]] }),
+    evidence: readTpmEvidence(
+      tpmFile(`${AZURE}/quote.msg`),
+      ["quote.sig", "pcrs.bin", "ak.pub"].map((file) => tpmFile(`${AZURE}/${file}`)),
+    ),
+    policy: tpmPolicySchema.parse({
+      attestation_key_sha256: [pin(`${AZURE}/ak.pub`)],
+      selections: [[0, 1, 2, 3, 4, 5, 6, 7]],
+    }),
     reportData: hexFile(`${AZURE}/nonce.hex`),
     at: new Date("2026-08-15T00:00:00Z"),
   };
@@ -65,7 +76,10 @@ export function genuineQuotes(): readonly GenuineQuote[] {
     name: "confidential containers",
     evidence: readTpmEvidence(tpmFile("trustee/tpm_evidence.json")),
     policy: tpmPolicySchema.parse({ attestation_key_sha256: [TRUSTEE_KEY], selections: [ALL_REGISTERS] }),
-    reportData: Buffer.from("a04182b506878d4f29b91ee606a71a0d3361ccf1b22db20c98adcaa537bea393ef0e41a18b3569ab678f1497fbc5c12000000000000000000000000000000000", "hex"),
+    reportData: Buffer.from(
+      "a04182b506878d4f29b91ee606a71a0d3361ccf1b22db20c98adcaa537bea393ef0e41a18b3569ab678f1497fbc5c12000000000000000000000000000000000",
+      "hex",
+    ),
     at: new Date("2026-08-15T00:00:00Z"),
   };
   return [...simulator, azure, google, trustee];

@@ -13,8 +13,14 @@ export interface SampleKey {
   readonly hash: Bank;
 }
 
-export function sampleKey(scheme: SampleScheme, hash: Bank = "sha256", namedCurve: "P-256" | "P-384" = "P-256", modulusLength = 2048): SampleKey {
-  const { privateKey } = scheme === "ecdsa" ? generateKeyPairSync("ec", { namedCurve }) : generateKeyPairSync("rsa", { modulusLength });
+export function sampleKey(
+  scheme: SampleScheme,
+  hash: Bank = "sha256",
+  namedCurve: "P-256" | "P-384" = "P-256",
+  modulusLength = 2048,
+): SampleKey {
+  const { privateKey } =
+    scheme === "ecdsa" ? generateKeyPairSync("ec", { namedCurve }) : generateKeyPairSync("rsa", { modulusLength });
   return { privateKey, spki: spkiOf(privateKey), scheme, hash };
 }
 
@@ -77,7 +83,11 @@ export function sampleAttest(wish: QuoteWish): Buffer {
 }
 
 /** A signature over the bytes, without TPMT_SIGNATURE: RSA, or ECDSA as r ‖ s. */
-export function plainSignature({ privateKey, scheme, hash }: SampleKey, bytes: Uint8Array, saltLength?: number): Buffer {
+export function plainSignature(
+  { privateKey, scheme, hash }: SampleKey,
+  bytes: Uint8Array,
+  saltLength?: number,
+): Buffer {
   if (scheme === "ecdsa") return sign(hash, bytes, { key: privateKey, dsaEncoding: "ieee-p1363" });
   if (scheme === "rsassa") return sign(hash, bytes, privateKey);
   return sign(hash, bytes, { key: privateKey, padding: 6, saltLength: saltLength ?? BANKS[hash].size });
@@ -87,26 +97,55 @@ export function plainSignature({ privateKey, scheme, hash }: SampleKey, bytes: U
 export function sampleSignature(key: SampleKey, bytes: Uint8Array, saltLength?: number): Buffer {
   const plain = plainSignature(key, bytes, saltLength);
   const half = plain.length / 2;
-  const value = key.scheme === "ecdsa" ? Buffer.concat([sized(plain.subarray(0, half)), sized(plain.subarray(half))]) : sized(plain);
+  const value =
+    key.scheme === "ecdsa"
+      ? Buffer.concat([sized(plain.subarray(0, half)), sized(plain.subarray(half))])
+      : sized(plain);
   return Buffer.concat([u16(SCHEME_IDS[key.scheme]), u16(BANKS[key.hash].id), value]);
 }
 
 /** Evidence of a machine whose registers hold these values, signed by the key. */
-export function sampleEvidence(key: SampleKey, values: ReadonlyMap<number, Uint8Array>, wish: QuoteWish = {}, bank: Bank = "sha256"): TpmEvidence {
+export function sampleEvidence(
+  key: SampleKey,
+  values: ReadonlyMap<number, Uint8Array>,
+  wish: QuoteWish = {},
+  bank: Bank = "sha256",
+): TpmEvidence {
   const registers = [...values.keys()].toSorted((left, right) => left - right);
   const digest = createHash(key.hash);
   for (const register of registers) digest.update(values.get(register) ?? new Uint8Array());
   const quote = sampleAttest({ selections: [[BANKS[bank].id, registers]], pcrDigest: digest.digest(), ...wish });
-  return { quote, signature: sampleSignature(key, quote), attestationKey: key.spki, certificates: [], registers: new Map([[BANKS[bank].id, values]]) };
+  return {
+    quote,
+    signature: sampleSignature(key, quote),
+    attestationKey: key.spki,
+    certificates: [],
+    registers: new Map([[BANKS[bank].id, values]]),
+  };
 }
 
 /** TPMT_PUBLIC of a sample key, with these attributes. */
 export function samplePublicArea({ privateKey, scheme, hash }: SampleKey, attributes: number): Buffer {
   const jwk = createPublicKey(privateKey).export({ format: "jwk" });
   const bytes = (text: unknown): Buffer => Buffer.from(typeof text === "string" ? text : "", "base64url");
-  const start = [u16(BANKS.sha256.id), u32(attributes), sized(Buffer.alloc(0)), u16(0x0010), u16(SCHEME_IDS[scheme]), u16(BANKS[hash].id)];
-  if (scheme !== "ecdsa") return Buffer.concat([u16(0x0001), ...start, u16(8 * bytes(jwk.n).length), u32(0), sized(bytes(jwk.n))]);
-  return Buffer.concat([u16(0x0023), ...start, u16(jwk.crv === "P-256" ? 0x0003 : 0x0004), u16(0x0010), sized(bytes(jwk.x)), sized(bytes(jwk.y))]);
+  const start = [
+    u16(BANKS.sha256.id),
+    u32(attributes),
+    sized(Buffer.alloc(0)),
+    u16(0x0010),
+    u16(SCHEME_IDS[scheme]),
+    u16(BANKS[hash].id),
+  ];
+  if (scheme !== "ecdsa")
+    return Buffer.concat([u16(0x0001), ...start, u16(8 * bytes(jwk.n).length), u32(0), sized(bytes(jwk.n))]);
+  return Buffer.concat([
+    u16(0x0023),
+    ...start,
+    u16(jwk.crv === "P-256" ? 0x0003 : 0x0004),
+    u16(0x0010),
+    sized(bytes(jwk.x)),
+    sized(bytes(jwk.y)),
+  ]);
 }
 
 /** Attributes of an ordinary attestation key: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, restricted, sign. */

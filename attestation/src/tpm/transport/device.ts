@@ -1,5 +1,11 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { COMMAND_DEADLINE_MS, MAX_MESSAGE_BYTES, requireCommandSize, tpmUnavailable, type TpmTransport } from "./transport.ts";
+import {
+  COMMAND_DEADLINE_MS,
+  MAX_MESSAGE_BYTES,
+  requireCommandSize,
+  tpmUnavailable,
+  type TpmTransport,
+} from "./transport.ts";
 
 /**
  * A TPM character device of Linux: a command is one write, its response one read. `/dev/tpmrm0` keeps the
@@ -32,7 +38,10 @@ class TpmDevice implements TpmTransport {
     if (file === null) throw tpmUnavailable("device is closed");
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(tpmUnavailable(`did not answer within ${this.#deadlineMs} ms`)), this.#deadlineMs);
+      timer = setTimeout(
+        () => reject(tpmUnavailable(`did not answer within ${this.#deadlineMs} ms`)),
+        this.#deadlineMs,
+      );
     });
     try {
       return await Promise.race([exchange(file, command), late]);

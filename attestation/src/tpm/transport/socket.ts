@@ -1,5 +1,12 @@
 import { connect, type Socket } from "node:net";
-import { COMMAND_DEADLINE_MS, HEADER_BYTES, MAX_MESSAGE_BYTES, requireCommandSize, tpmUnavailable, type TpmTransport } from "./transport.ts";
+import {
+  COMMAND_DEADLINE_MS,
+  HEADER_BYTES,
+  MAX_MESSAGE_BYTES,
+  requireCommandSize,
+  tpmUnavailable,
+  type TpmTransport,
+} from "./transport.ts";
 
 /**
  * The command channel of a software TPM (`swtpm socket --server type=unixio,path=…`): commands and responses
@@ -44,7 +51,10 @@ class TpmSocket implements TpmTransport {
       requireCommandSize(command);
       if (this.#failure !== null) throw this.#failure;
       if (this.#pending !== null) throw tpmUnavailable("is busy with another command");
-      const timer = setTimeout(() => this.#fail(tpmUnavailable(`did not answer within ${this.#deadlineMs} ms`)), this.#deadlineMs);
+      const timer = setTimeout(
+        () => this.#fail(tpmUnavailable(`did not answer within ${this.#deadlineMs} ms`)),
+        this.#deadlineMs,
+      );
       this.#pending = { resolve, reject, timer };
       this.#socket.write(command);
     });

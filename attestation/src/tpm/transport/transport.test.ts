@@ -48,7 +48,8 @@ test("a response arrives whole however the socket cuts it", async () => {
     });
   });
   const transport = await connectTpmSocket(path);
-  for (let turn = 0; turn < 2; turn += 1) assert.deepEqual(Buffer.from(await transport.transmit(COMMAND)), response(20));
+  for (let turn = 0; turn < 2; turn += 1)
+    assert.deepEqual(Buffer.from(await transport.transmit(COMMAND)), response(20));
   await transport.close();
   await assert.rejects(transport.transmit(COMMAND), UNAVAILABLE);
   server.close();
@@ -95,7 +96,8 @@ test("a second command while one is under way is refused", async () => {
 test("a command no TPM takes is not sent, and a TPM that is not there is said", async () => {
   const { path, server } = await serve(() => assert.fail("nothing is sent"));
   const transport = await connectTpmSocket(path);
-  for (const length of [0, 9, MAX_MESSAGE_BYTES + 1]) await assert.rejects(transport.transmit(new Uint8Array(length)), UNAVAILABLE);
+  for (const length of [0, 9, MAX_MESSAGE_BYTES + 1])
+    await assert.rejects(transport.transmit(new Uint8Array(length)), UNAVAILABLE);
   await transport.close();
   server.close();
   await assert.rejects(connectTpmSocket(join(folder, "absent")), UNAVAILABLE);

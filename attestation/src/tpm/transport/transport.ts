@@ -24,5 +24,6 @@ export function tpmUnavailable(why: string, cause?: unknown): CmcpError {
 
 /** Refuses a command no TPM would take. */
 export function requireCommandSize(command: Uint8Array): void {
-  if (command.length < HEADER_BYTES || command.length > MAX_MESSAGE_BYTES) throw tpmUnavailable(`takes commands of ${HEADER_BYTES} to ${MAX_MESSAGE_BYTES} bytes, not ${command.length}`);
+  if (command.length < HEADER_BYTES || command.length > MAX_MESSAGE_BYTES)
+    throw tpmUnavailable(`takes commands of ${HEADER_BYTES} to ${MAX_MESSAGE_BYTES} bytes, not ${command.length}`);
 }

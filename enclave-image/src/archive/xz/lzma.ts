@@ -76,7 +76,8 @@ export class LzmaState {
       }
       const length = this.#match(range, positionState);
       const distance = this.#rep0 + 1;
-      if (length === 0 || distance > position - start || position + length > end) throw malformed("xz", "a match leaves the data");
+      if (length === 0 || distance > position - start || position + length > end)
+        throw malformed("xz", "a match leaves the data");
       // Source and destination overlap when the distance is shorter than the length, so bytes go one by one.
       for (let left = length; left > 0; left -= 1, position += 1) out[position] = out[position - distance] ?? 0;
     }
@@ -84,7 +85,9 @@ export class LzmaState {
 
   #literal(range: RangeDecoder, out: Uint8Array, start: number, position: number): number {
     const previous = position > start ? (out[position - 1] ?? 0) : 0;
-    const context = (((position - start) & this.#literalPositionMask) << this.#literalContext) + (previous >> (8 - this.#literalContext));
+    const context =
+      (((position - start) & this.#literalPositionMask) << this.#literalContext) +
+      (previous >> (8 - this.#literalContext));
     const base = 0x300 * context;
     let symbol = 1;
     if (this.#state >= 7) {

@@ -26,7 +26,8 @@ export class RangeDecoder {
     this.#at = from + 5;
     this.#end = to;
     if (this.#at > to || bytes[from] !== 0) throw malformed("xz", "a chunk does not start as LZMA data does");
-    for (let index = from + 1; index < this.#at; index += 1) this.#code = ((this.#code << 8) | (bytes[index] ?? 0)) >>> 0;
+    for (let index = from + 1; index < this.#at; index += 1)
+      this.#code = ((this.#code << 8) | (bytes[index] ?? 0)) >>> 0;
   }
 
   /** Whether every byte was taken and the coder is at rest, as it must be at a chunk's end. */

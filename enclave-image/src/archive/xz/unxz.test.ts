@@ -17,7 +17,10 @@ for (const [name, { sha256, bytes, packed }] of SAMPLES) {
 }
 
 test("more than the limit is refused before it is held", () => {
-  assert.throws(() => unxz(sample("repeated text"), 17_999), { code: "IMAGE_INPUT_INVALID", message: /larger than 17999 bytes/ });
+  assert.throws(() => unxz(sample("repeated text"), 17_999), {
+    code: "IMAGE_INPUT_INVALID",
+    message: /larger than 17999 bytes/,
+  });
   assert.equal(unxz(sample("repeated text"), 18_000).length, 18_000);
 });
 
@@ -39,16 +42,20 @@ test("a file that ends early is refused, wherever it is cut", () => {
 test("damaged bytes end in an error or in other bytes, never in anything else", () => {
   const names = [...SAMPLES.keys()];
   fc.assert(
-    fc.property(fc.constantFrom(...names), fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }), (name, damages) => {
-      const bytes = Uint8Array.from(sample(name));
-      for (const [at, change] of damages) bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ change;
-      try {
-        assert.ok(unxz(bytes, LIMIT).length <= LIMIT);
-      } catch (thrown) {
-        assert.ok(thrown instanceof CmcpError, String(thrown));
-        assert.equal(thrown.code, "IMAGE_INPUT_INVALID");
-      }
-    }),
+    fc.property(
+      fc.constantFrom(...names),
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
+      (name, damages) => {
+        const bytes = Uint8Array.from(sample(name));
+        for (const [at, change] of damages) bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ change;
+        try {
+          assert.ok(unxz(bytes, LIMIT).length <= LIMIT);
+        } catch (thrown) {
+          assert.ok(thrown instanceof CmcpError, String(thrown));
+          assert.equal(thrown.code, "IMAGE_INPUT_INVALID");
+        }
+      },
+    ),
     { numRuns: 2_000 },
   );
 });

@@ -26,15 +26,18 @@ export function unxz(bytes: Uint8Array, limit: number): Uint8Array {
 
 function decodeStream(bytes: Uint8Array, from: number, output: Output): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (from + 12 > bytes.length || HEADER.some((byte, index) => bytes[from + index] !== byte)) throw malformed("xz", "no stream header");
-  if (crc32(bytes.subarray(from + 6, from + 8)) !== view.getUint32(from + 8, true)) throw malformed("xz", "a damaged stream header");
+  if (from + 12 > bytes.length || HEADER.some((byte, index) => bytes[from + index] !== byte))
+    throw malformed("xz", "no stream header");
+  if (crc32(bytes.subarray(from + 6, from + 8)) !== view.getUint32(from + 8, true))
+    throw malformed("xz", "a damaged stream header");
   const check = CHECK_BYTES[(bytes[from + 7] ?? 0) & 0xf] ?? 0;
   let at = from + 12;
   // A zero where a block header would be is the index, which repeats sizes that the blocks already told.
   while (bytes[at] !== 0) {
     const headerSize = ((bytes[at] ?? 0) + 1) * 4;
     if (at + headerSize > bytes.length) throw malformed("xz", "a block header ends early");
-    if (crc32(bytes.subarray(at, at + headerSize - 4)) !== view.getUint32(at + headerSize - 4, true)) throw malformed("xz", "a damaged block header");
+    if (crc32(bytes.subarray(at, at + headerSize - 4)) !== view.getUint32(at + headerSize - 4, true))
+      throw malformed("xz", "a damaged block header");
     assertOnlyLzma2(bytes, at);
     const start = at + headerSize;
     const end = decodeLzma2(bytes, start, output);

@@ -14,13 +14,21 @@ export async function writeSmallImage(folder: string, key: KeyObject | null): Pr
   const outputs = new Map<string, Uint8Array>([
     ["vmlinuz", kernel],
     ["initramfs.cpio.zst", initramfs],
-    ["cmcp-vtpm.efi", buildPe([{ name: ".linux", content: kernel }, { name: ".initrd", content: initramfs }])],
+    [
+      "cmcp-vtpm.efi",
+      buildPe([
+        { name: ".linux", content: kernel },
+        { name: ".initrd", content: initramfs },
+      ]),
+    ],
     ["OVMF.amdsev.fd", buildFirmware(SEV_FIRMWARE)],
     ["OVMF.fd", buildFirmware(TDX_FIRMWARE)],
     ["OVMF.inteltdx.ms.fd", Buffer.from("firmware with keys")],
     ["OVMF_CODE_4M.fd", Buffer.from("firmware")],
     ["OVMF_VARS_4M.fd", Buffer.from("variables")],
-    ...(["sev-snp", "tdx", "vtpm"] as const).map((platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const),
+    ...(["sev-snp", "tdx", "vtpm"] as const).map(
+      (platform) => [`cmdline-${platform}`, Buffer.from(commandLine(platform, "release"))] as const,
+    ),
     ["files.json", Buffer.from("[]\n")],
     ["sbom.cdx.json", Buffer.from("{}\n")],
   ]);

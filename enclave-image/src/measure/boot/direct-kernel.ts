@@ -25,9 +25,14 @@ export interface DirectKernelBoot {
  * becomes of bytes above ASCII is not the same in every build.
  * @throws CmcpError `MEASURE_INPUT_INVALID`, `MEASURE_NOT_PREDICTABLE` for such a command line
  */
-export function loadOptions({ commandLine, initrd, initrdArgument }: Pick<DirectKernelBoot, "commandLine" | "initrd" | "initrdArgument">): string {
+export function loadOptions({
+  commandLine,
+  initrd,
+  initrdArgument,
+}: Pick<DirectKernelBoot, "commandLine" | "initrd" | "initrdArgument">): string {
   commandLineBytes(commandLine);
-  if (!isAscii(commandLine)) throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
+  if (!isAscii(commandLine))
+    throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
   if (initrd === undefined) return commandLine;
   return initrdArgument === "last" ? `${commandLine} initrd=initrd` : `initrd=initrd ${commandLine}`;
 }

@@ -27,7 +27,10 @@ export function actionEvent(pcr: number, text: string): BootEvent {
 
 /** Value of one PCR of a bank after the events that go to it. Lowercase hex. */
 export function pcrValue(events: readonly BootEvent[], algorithm: HashAlgorithm, pcr: number): string {
-  return extendAll(algorithm, events.filter((event) => event.pcr === pcr).map(({ digest }) => digest[algorithm]));
+  return extendAll(
+    algorithm,
+    events.filter((event) => event.pcr === pcr).map(({ digest }) => digest[algorithm]),
+  );
 }
 
 /** The RTMR that stands for a PCR (UEFI specification 2.10, table "TDX PCR mapping"); RTMR3 stands for none. */
@@ -38,5 +41,8 @@ export function rtmrOfPcr(pcr: number): 0 | 1 | 2 {
 
 /** Value of RTMR 1 or 2 after the events that go to it. Lowercase hex. */
 export function rtmrValue(events: readonly BootEvent[], rtmr: 1 | 2): string {
-  return extendAll("sha384", events.filter(({ pcr }) => rtmrOfPcr(pcr) === rtmr).map(({ digest }) => digest.sha384));
+  return extendAll(
+    "sha384",
+    events.filter(({ pcr }) => rtmrOfPcr(pcr) === rtmr).map(({ digest }) => digest.sha384),
+  );
 }

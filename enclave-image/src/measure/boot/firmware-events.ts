@@ -1,7 +1,13 @@
 import { actionEvent, dataEvent, type BootEvent } from "./event.ts";
 
 /** PCRs that hold what this project measures (TCG PC Client PFP, section 2.3.4; UAPI.7 for those above 8). */
-export const PCR = { bootPrograms: 4, bootConfiguration: 5, kernelStub: 9, ukiSections: 11, ukiParameters: 12 } as const;
+export const PCR = {
+  bootPrograms: 4,
+  bootConfiguration: 5,
+  kernelStub: 9,
+  ukiSections: 11,
+  ukiParameters: 12,
+} as const;
 
 /** Firmware says that it now starts what the boot option names. */
 export const CALLING_BOOT_OPTION: BootEvent = actionEvent(PCR.bootPrograms, "Calling EFI Application from Boot Option");

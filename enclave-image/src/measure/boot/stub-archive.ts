@@ -19,5 +19,9 @@ function record(inode: number, mode: number, name: string, content: Uint8Array):
 export function stubArchive(name: string, content: Uint8Array): Uint8Array {
   const trailer = new Uint8Array(TRAILER_BYTES);
   trailer.set(Buffer.from(TRAILER, "latin1"));
-  return Buffer.concat([...record(1, DIRECTORY, ".extra", new Uint8Array()), ...record(2, FILE, `.extra/${name}`, content), trailer]);
+  return Buffer.concat([
+    ...record(1, DIRECTORY, ".extra", new Uint8Array()),
+    ...record(2, FILE, `.extra/${name}`, content),
+    trailer,
+  ]);
 }

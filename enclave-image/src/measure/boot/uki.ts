@@ -31,14 +31,19 @@ const HANDED_ON: ReadonlyMap<UkiSection, string> = new Map([
 const UNMEASURED: UkiSection = ".pcrsig";
 
 function program(image: PeImage): BootEvent {
-  return { pcr: PCR.bootPrograms, digest: { sha256: authenticodeDigest(image, "sha256"), sha384: authenticodeDigest(image, "sha384") } };
+  return {
+    pcr: PCR.bootPrograms,
+    digest: { sha256: authenticodeDigest(image, "sha256"), sha384: authenticodeDigest(image, "sha384") },
+  };
 }
 
 /** PCR 11: name with its NUL, then content, of every section there is (systemd-stub(7)). */
 function sectionEvents({ sections }: Uki): BootEvent[] {
   return UKI_SECTIONS.filter((name) => name !== UNMEASURED).flatMap((name) => {
     const content = sections.get(name);
-    return content === undefined ? [] : [dataEvent(PCR.ukiSections, Buffer.from(`${name}\0`, "latin1")), dataEvent(PCR.ukiSections, content)];
+    return content === undefined
+      ? []
+      : [dataEvent(PCR.ukiSections, Buffer.from(`${name}\0`, "latin1")), dataEvent(PCR.ukiSections, content)];
   });
 }
 
@@ -77,9 +82,11 @@ function embeddedCommandLine({ sections }: Uki): string {
 export function measureUki(bytes: Uint8Array, appended = ""): UkiMeasurements {
   const uki = openUki(bytes);
   const given = stubCommandLine(appended);
-  if (given.startsWith("@")) throw notPredictable("command line", "begins with @, which chooses among profiles of an image");
+  if (given.startsWith("@"))
+    throw notPredictable("command line", "begins with @, which chooses among profiles of an image");
   // As QEMU's -append it comes as firmware makes it of bytes; the image's own the stub reads as UTF-8.
-  if (!isAscii(given)) throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
+  if (!isAscii(given))
+    throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
   const commandLine = given === "" ? embeddedCommandLine(uki) : given;
   const options = dataEvent(PCR.kernelStub, utf16WithNul(commandLine));
   const initrd = initrdPieces(uki);
@@ -87,12 +94,16 @@ export function measureUki(bytes: Uint8Array, appended = ""): UkiMeasurements {
     image: program(uki.image),
     kernel: program(openPe(uki.linux)),
     stub: [...sectionEvents(uki), ...(given === "" ? [] : [{ pcr: PCR.ukiParameters, digest: options.digest }])],
-    kernelStub: [...(commandLine === "" ? [] : [options]), ...(initrd.length === 0 ? [] : [dataEvent(PCR.kernelStub, ...initrd)])],
+    kernelStub: [
+      ...(commandLine === "" ? [] : [options]),
+      ...(initrd.length === 0 ? [] : [dataEvent(PCR.kernelStub, ...initrd)]),
+    ],
   };
 }
 
 /** The measurements in the order they are made, up to leaving firmware. */
 export function ukiEvents({ image, kernel, stub, kernelStub }: UkiMeasurements, start: UkiStart): readonly BootEvent[] {
-  const begin = start === "qemu-kernel" ? [image, CALLING_BOOT_OPTION, SEPARATOR] : [CALLING_BOOT_OPTION, SEPARATOR, image];
+  const begin =
+    start === "qemu-kernel" ? [image, CALLING_BOOT_OPTION, SEPARATOR] : [CALLING_BOOT_OPTION, SEPARATOR, image];
   return [...begin, ...stub, kernel, ...kernelStub];
 }

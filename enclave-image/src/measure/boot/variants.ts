@@ -35,12 +35,18 @@ export interface KernelFiles {
   readonly commandLine: string;
 }
 
-const ARGUMENT_PLACES: Readonly<Record<InitrdArgument, string>> = { last: "edk2 up to 202502", first: "edk2 from 202505 on" };
+const ARGUMENT_PLACES: Readonly<Record<InitrdArgument, string>> = {
+  last: "edk2 up to 202502",
+  first: "edk2 from 202505 on",
+};
 
 /** Measures a kernel as a program. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function kernelProgram(bytes: Uint8Array): KernelProgram {
   const image = openPe(bytes);
-  return { bytes, digest: { sha256: authenticodeDigest(image, "sha256"), sha384: authenticodeDigest(image, "sha384") } };
+  return {
+    bytes,
+    digest: { sha256: authenticodeDigest(image, "sha256"), sha384: authenticodeDigest(image, "sha384") },
+  };
 }
 
 /**
@@ -50,15 +56,22 @@ export function kernelProgram(bytes: Uint8Array): KernelProgram {
  */
 export function kernelVariants({ kernel, initrd, commandLine }: KernelFiles, memory: number | undefined): BootVariants {
   const boot = { commandLine, ...(initrd === undefined || initrd.bytes === 0 ? {} : { initrd: initrd.digest }) };
-  const events = (digest: DigestPair, initrdArgument: InitrdArgument) => directKernelEvents({ ...boot, kernel: digest, initrdArgument });
-  const unpatched: Variant = { when: "QEMU from 10 on with edk2 from 202502 on", events: events(kernel.digest, "first") };
+  const events = (digest: DigestPair, initrdArgument: InitrdArgument) =>
+    directKernelEvents({ ...boot, kernel: digest, initrdArgument });
+  const unpatched: Variant = {
+    when: "QEMU from 10 on with edk2 from 202502 on",
+    events: events(kernel.digest, "first"),
+  };
   const older = (guest: number): Variant => {
     const patched = kernelProgram(qemuPatchedKernel(kernel.bytes, guest, initrd?.bytes ?? null));
     return { when: "older QEMU or edk2", events: events(patched.digest, "last") };
   };
   return {
     programs: [unpatched, ...(memory === undefined ? [] : [older(memory)])],
-    parameters: INITRD_ARGUMENTS.map((place) => ({ when: ARGUMENT_PLACES[place], events: events(kernel.digest, place) })),
+    parameters: INITRD_ARGUMENTS.map((place) => ({
+      when: ARGUMENT_PLACES[place],
+      events: events(kernel.digest, place),
+    })),
   };
 }
 
@@ -67,7 +80,10 @@ export function ukiVariants(uki: Uint8Array, appended: string): BootVariants {
   const measured = measureUki(uki, appended);
   const byQemu: Variant = { when: "started as QEMU's -kernel", events: ukiEvents(measured, "qemu-kernel") };
   return {
-    programs: [byQemu, { when: "started from a disk by a boot option", events: ukiEvents(measured, "disk"), fromDisk: true }],
+    programs: [
+      byQemu,
+      { when: "started from a disk by a boot option", events: ukiEvents(measured, "disk"), fromDisk: true },
+    ],
     parameters: [{ when: "", events: byQemu.events }],
   };
 }

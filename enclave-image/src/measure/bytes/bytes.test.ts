@@ -9,7 +9,10 @@ const INVALID = { code: "MEASURE_INPUT_INVALID" };
 
 test("integers are little endian", () => {
   const view = new ByteView(Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8), "sample");
-  assert.deepEqual([view.u8(1), view.u16(1), view.u32(1), view.u64(1), view.slice(7, 2)], [1, 0x0201, 0x04030201, 0x0807060504030201n, Uint8Array.of(7, 8)]);
+  assert.deepEqual(
+    [view.u8(1), view.u16(1), view.u32(1), view.u64(1), view.slice(7, 2)],
+    [1, 0x0201, 0x04030201, 0x0807060504030201n, Uint8Array.of(7, 8)],
+  );
 });
 
 test("no read leaves the bytes, whatever offset and length are asked for", () => {
@@ -17,10 +20,20 @@ test("no read leaves the bytes, whatever offset and length are asked for", () =>
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 32 }), number, number, (bytes, offset, length) => {
       const view = new ByteView(bytes, "sample");
-      const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= bytes.length;
+      const inside =
+        Number.isSafeInteger(offset) &&
+        Number.isSafeInteger(length) &&
+        offset >= 0 &&
+        length >= 0 &&
+        offset + length <= bytes.length;
       if (inside) assert.deepEqual(view.slice(offset, length), bytes.subarray(offset, offset + length));
       else assert.throws(() => view.slice(offset, length), INVALID);
-      for (const [size, read] of [[1, () => view.u8(offset)], [2, () => view.u16(offset)], [4, () => view.u32(offset)], [8, () => view.u64(offset)]] as const) {
+      for (const [size, read] of [
+        [1, () => view.u8(offset)],
+        [2, () => view.u16(offset)],
+        [4, () => view.u32(offset)],
+        [8, () => view.u64(offset)],
+      ] as const) {
         if (Number.isSafeInteger(offset) && offset >= 0 && offset + size <= bytes.length) read();
         else assert.throws(read, INVALID);
       }
@@ -40,7 +53,8 @@ test("a register extends in order and starts as zeros of its bank's length", () 
 test("a command line is text that the kernel takes whole", () => {
   assert.deepEqual(commandLineBytes("a=ü"), new TextEncoder().encode("a=ü"));
   assert.equal(commandLineBytes("x".repeat(MAX_COMMAND_LINE)).length, MAX_COMMAND_LINE);
-  for (const text of ["x".repeat(MAX_COMMAND_LINE + 1), "ü".repeat(1024), "a\nb", "a\0", "\u007f"]) assert.throws(() => commandLineBytes(text), INVALID);
+  for (const text of ["x".repeat(MAX_COMMAND_LINE + 1), "ü".repeat(1024), "a\nb", "a\0", "\u007f"])
+    assert.throws(() => commandLineBytes(text), INVALID);
   assert.deepEqual(["", "a=~\u007f", "é", "a=\u0080", "€"].map(isAscii), [true, true, false, false, false]);
   assert.deepEqual([...utf16WithNul("aé")], [0x61, 0, 0xe9, 0, 0, 0]);
 });

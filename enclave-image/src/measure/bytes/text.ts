@@ -12,7 +12,8 @@ export function commandLineBytes(commandLine: string): Uint8Array {
   // oxlint-disable-next-line eslint/no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(commandLine)) throw invalid("command line", "holds a control character");
   const bytes = new TextEncoder().encode(commandLine);
-  if (bytes.length > MAX_COMMAND_LINE) throw invalid("command line", `${bytes.length} bytes, at most ${MAX_COMMAND_LINE}`);
+  if (bytes.length > MAX_COMMAND_LINE)
+    throw invalid("command line", `${bytes.length} bytes, at most ${MAX_COMMAND_LINE}`);
   return bytes;
 }
 

@@ -42,8 +42,14 @@ export class ByteView {
   }
 
   #within(offset: number, length: number): number {
-    const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= this.bytes.length;
-    if (!inside) throw invalid(this.#what, `${length} bytes at offset ${offset} are not in its ${this.bytes.length} bytes`);
+    const inside =
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset + length <= this.bytes.length;
+    if (!inside)
+      throw invalid(this.#what, `${length} bytes at offset ${offset} are not in its ${this.bytes.length} bytes`);
     return offset;
   }
 }

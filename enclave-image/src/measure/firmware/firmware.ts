@@ -21,7 +21,10 @@ export interface Firmware {
  */
 export function openFirmware(bytes: Uint8Array, what = "firmware", end = FOUR_GIB): Firmware {
   if (bytes.length === 0 || bytes.length > MAX_FIRMWARE || bytes.length % PAGE_BYTES !== 0) {
-    throw invalid(what, `${bytes.length} bytes; it must be whole pages of ${PAGE_BYTES}, at most ${MAX_FIRMWARE} bytes`);
+    throw invalid(
+      what,
+      `${bytes.length} bytes; it must be whole pages of ${PAGE_BYTES}, at most ${MAX_FIRMWARE} bytes`,
+    );
   }
   const gpa = end - bytes.length;
   if (gpa < 0) throw invalid(what, "does not fit below its end address");

@@ -17,7 +17,8 @@ const FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d";
  */
 export function footerTable(firmware: ByteView): ReadonlyMap<string, Uint8Array> {
   const footer = firmware.length - RESET_VECTOR_BYTES - TRAILER_BYTES;
-  if (footer < 0 || guidText(firmware.slice(footer + 2, 16)) !== FOOTER) throw invalid("firmware", "has no GUIDed table before its reset vector");
+  if (footer < 0 || guidText(firmware.slice(footer + 2, 16)) !== FOOTER)
+    throw invalid("firmware", "has no GUIDed table before its reset vector");
   const start = footer + TRAILER_BYTES - firmware.u16(footer);
   if (start < 0 || start > footer) throw invalid("firmware table", "its length leaves the firmware");
   const entries = new Map<string, Uint8Array>();
@@ -25,7 +26,8 @@ export function footerTable(firmware: ByteView): ReadonlyMap<string, Uint8Array>
   while (end > start) {
     if (end - start < TRAILER_BYTES) throw invalid("firmware table", "ends inside of an entry");
     const length = firmware.u16(end - TRAILER_BYTES);
-    if (length < TRAILER_BYTES || length > end - start) throw invalid("firmware table", "an entry's length leaves the table");
+    if (length < TRAILER_BYTES || length > end - start)
+      throw invalid("firmware table", "an entry's length leaves the table");
     const guid = guidText(firmware.slice(end - 16, 16));
     if (entries.has(guid)) throw invalid("firmware table", `entry ${guid} stands twice`);
     if (entries.size === MAX_ENTRIES) throw invalid("firmware table", `more than ${MAX_ENTRIES} entries`);

@@ -16,12 +16,17 @@ export interface MemoryRange {
  * Sections of size zero say nothing about memory, and firmware builds carry them at address 0.
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
-export function checkRanges(what: string, ranges: readonly MemoryRange[], limits: { readonly end: number; readonly bytes: number }): void {
+export function checkRanges(
+  what: string,
+  ranges: readonly MemoryRange[],
+  limits: { readonly end: number; readonly bytes: number },
+): void {
   const used = ranges.filter(({ size }) => size > 0).toSorted((a, b) => a.gpa - b.gpa);
   let [end, total] = [0, 0];
   for (const { gpa, size } of used) {
     const at = `0x${gpa.toString(16)}`;
-    if (gpa % PAGE_BYTES !== 0 || size % PAGE_BYTES !== 0) throw invalid(what, `the section at ${at} is not made of whole pages`);
+    if (gpa % PAGE_BYTES !== 0 || size % PAGE_BYTES !== 0)
+      throw invalid(what, `the section at ${at} is not made of whole pages`);
     if (gpa + size > limits.end) throw invalid(what, `the section at ${at} is out of range`);
     if (gpa < end) throw invalid(what, `the section at ${at} overlaps another`);
     end = gpa + size;

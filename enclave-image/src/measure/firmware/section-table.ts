@@ -22,7 +22,8 @@ export interface SectionTable {
 export function sectionRows(firmware: Firmware, { what, guid, signature, rowBytes }: SectionTable): readonly number[] {
   const { view } = firmware;
   const start = view.length - tableWord(firmware, guid, what);
-  if (Buffer.from(view.slice(start, 4)).toString("latin1") !== signature) throw invalid(what, "does not begin with its signature");
+  if (Buffer.from(view.slice(start, 4)).toString("latin1") !== signature)
+    throw invalid(what, "does not begin with its signature");
   const [size, version, count] = [view.u32(start + 4), view.u32(start + 8), view.u32(start + 12)];
   if (version !== 1) throw invalid(what, `version ${version}, only 1 is known`);
   if (count > MAX_SECTIONS) throw invalid(what, `${count} sections, at most ${MAX_SECTIONS}`);

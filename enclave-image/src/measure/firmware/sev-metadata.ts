@@ -3,7 +3,12 @@ import { tableWord, type Firmware } from "./firmware.ts";
 import { checkRanges, PAGE_BYTES, type MemoryRange } from "./ranges.ts";
 import { sectionRows, type SectionTable } from "./section-table.ts";
 
-const METADATA: SectionTable = { what: "SEV metadata", guid: "dc886566-984a-4798-a75e-5585a7bf67cc", signature: "ASEV", rowBytes: 12 };
+const METADATA: SectionTable = {
+  what: "SEV metadata",
+  guid: "dc886566-984a-4798-a75e-5585a7bf67cc",
+  signature: "ASEV",
+  rowBytes: 12,
+};
 const HASH_TABLE = "7255371f-3a3b-4b04-927b-1da6efa8d454";
 const RESET_BLOCK = "00f771de-1a7e-4fcb-890e-68c77e2fb44e";
 
@@ -32,10 +37,13 @@ function sectionType(value: number): SevSection["type"] {
  */
 export function sevSections(firmware: Firmware): readonly SevSection[] {
   const { view } = firmware;
-  const sections = sectionRows(firmware, METADATA).map((at): SevSection => ({ gpa: view.u32(at), size: view.u32(at + 4), type: sectionType(view.u32(at + 8)) }));
+  const sections = sectionRows(firmware, METADATA).map(
+    (at): SevSection => ({ gpa: view.u32(at), size: view.u32(at + 4), type: sectionType(view.u32(at + 8)) }),
+  );
   checkRanges("SEV metadata", sections, { end: firmware.gpa, bytes: MAX_SECTION_MEMORY });
   for (const { type, size } of sections) {
-    if (ONE_PAGE.includes(type) && size !== PAGE_BYTES) throw invalid("SEV metadata", `a ${type} section has ${size} bytes instead of one page`);
+    if (ONE_PAGE.includes(type) && size !== PAGE_BYTES)
+      throw invalid("SEV metadata", `a ${type} section has ${size} bytes instead of one page`);
   }
   return sections;
 }

@@ -4,7 +4,12 @@ import type { Firmware } from "./firmware.ts";
 import { checkRanges, type MemoryRange } from "./ranges.ts";
 import { sectionRows, type SectionTable } from "./section-table.ts";
 
-const METADATA: SectionTable = { what: "TDVF metadata", guid: "e47a6535-984a-4798-865e-4685a7bf8ec2", signature: "TDVF", rowBytes: 32 };
+const METADATA: SectionTable = {
+  what: "TDVF metadata",
+  guid: "e47a6535-984a-4798-865e-4685a7bf8ec2",
+  signature: "TDVF",
+  rowBytes: 32,
+};
 /** Memory the sections may add to the trust domain at launch. TDVF's add 4 to 20 MiB; each page costs a record of MRTD. */
 const MAX_SECTION_MEMORY = 128 * 1024 * 1024;
 /** Guest physical addresses have at most 52 bits. */
@@ -35,11 +40,19 @@ function readSection(view: ByteView, at: number): TdvfSection {
   const type = SECTION_TYPES[view.u32(at + 24)];
   if (type === undefined) throw invalid("TDVF metadata", `unknown section type ${view.u32(at + 24)}`);
   const attributes = view.u32(at + 28);
-  if (attributes >= (MR_EXTEND | PAGE_AUG)) throw invalid("TDVF metadata", `section attributes 0x${attributes.toString(16)} are not known together`);
+  if (attributes >= (MR_EXTEND | PAGE_AUG))
+    throw invalid("TDVF metadata", `section attributes 0x${attributes.toString(16)} are not known together`);
   const data = view.slice(view.u32(at), view.u32(at + 4));
   const size = address(view.u64(at + 16), "a section's size");
   if (data.length > size) throw invalid("TDVF metadata", "a section has more data than memory");
-  return { type, data, gpa: address(view.u64(at + 8), "a section"), size, extended: attributes === MR_EXTEND, addedLater: attributes === PAGE_AUG };
+  return {
+    type,
+    data,
+    gpa: address(view.u64(at + 8), "a section"),
+    size,
+    extended: attributes === MR_EXTEND,
+    addedLater: attributes === PAGE_AUG,
+  };
 }
 
 /**
@@ -48,6 +61,10 @@ function readSection(view: ByteView, at: number): TdvfSection {
  */
 export function tdvfSections(firmware: Firmware): readonly TdvfSection[] {
   const sections = sectionRows(firmware, METADATA).map((at) => readSection(firmware.view, at));
-  checkRanges("TDVF metadata", sections.filter(({ addedLater }) => !addedLater), { end: ADDRESS_END, bytes: MAX_SECTION_MEMORY });
+  checkRanges(
+    "TDVF metadata",
+    sections.filter(({ addedLater }) => !addedLater),
+    { end: ADDRESS_END, bytes: MAX_SECTION_MEMORY },
+  );
   return sections;
 }

@@ -22,7 +22,10 @@ interface OpenFile {
 async function openRegular(path: string, what: string, max: number): Promise<OpenFile> {
   // Without O_NONBLOCK the open of a named pipe waits for somebody to write.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((thrown: unknown) => {
-    throw invalid(what, `cannot read ${path} (${thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown"})`);
+    throw invalid(
+      what,
+      `cannot read ${path} (${thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown"})`,
+    );
   });
   const stat = await handle.stat();
   if (stat.isFile() && stat.size <= max) return { handle, size: stat.size };

@@ -67,10 +67,18 @@ export function openPe(bytes: Uint8Array): PeImage {
   if (view.u16(optional) !== PE32_PLUS) throw invalid("PE file", "is not PE32+, the format of 64-bit EFI programs");
   if (count > MAX_SECTIONS) throw invalid("PE file", `${count} sections, at most ${MAX_SECTIONS}`);
   const certificateDirectory = optional + CERTIFICATE_DIRECTORY;
-  if (view.u32(optional + DIRECTORY_COUNT) <= 4 || optionalSize < CERTIFICATE_DIRECTORY + DIRECTORY_BYTES) throw invalid("PE file", "has no entry for certificates in its header");
+  if (view.u32(optional + DIRECTORY_COUNT) <= 4 || optionalSize < CERTIFICATE_DIRECTORY + DIRECTORY_BYTES)
+    throw invalid("PE file", "has no entry for certificates in its header");
   const headersEnd = view.u32(optional + SIZE_OF_HEADERS);
   const table = optional + optionalSize;
   if (table + count * SECTION_BYTES > headersEnd) throw invalid("PE file", "its section table leaves its headers");
   view.slice(0, headersEnd);
-  return { view, checksum: optional + CHECKSUM, certificateDirectory, headersEnd, sections: sectionsOf(view, table, count), certificates: certificatesOf(view, certificateDirectory) };
+  return {
+    view,
+    checksum: optional + CHECKSUM,
+    certificateDirectory,
+    headersEnd,
+    sections: sectionsOf(view, table, count),
+    certificates: certificatesOf(view, certificateDirectory),
+  };
 }

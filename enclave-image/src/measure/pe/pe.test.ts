@@ -13,23 +13,39 @@ import { openUki } from "./uki.ts";
 
 const INVALID = "MEASURE_INPUT_INVALID";
 const text = (value: string): Buffer => Buffer.from(value, "latin1");
-const FILE = [{ name: ".text", content: text("first") }, { name: ".data", content: text("x".repeat(700)) }];
-const UKI = [{ name: ".linux", content: text("kernel") }, { name: ".cmdline", content: text("quiet") }];
+const FILE = [
+  { name: ".text", content: text("first") },
+  { name: ".data", content: text("x".repeat(700)) },
+];
+const UKI = [
+  { name: ".linux", content: text("kernel") },
+  { name: ".cmdline", content: text("quiet") },
+];
 
 test("the digest of a kernel that Debian signed is the one its signature names", (t) => {
   const kernel = downloaded(BOOTS.kernel.file, BOOTS.kernel.sha256);
   if (TDX_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
   if (kernel === null) return t.skip(NO_DOWNLOADS);
   const image = openPe(kernel);
-  assert.equal(toHex(authenticodeDigest(image, "sha256")), TDX_GOLDEN.kernel.authenticode_sha256_raw_confirmed_by_osslsigncode);
+  assert.equal(
+    toHex(authenticodeDigest(image, "sha256")),
+    TDX_GOLDEN.kernel.authenticode_sha256_raw_confirmed_by_osslsigncode,
+  );
   assert.equal(toHex(authenticodeDigest(image, "sha384")), TDX_GOLDEN.kernel.authenticode_sha384_raw);
-  assert.deepEqual([toHex(authenticodeDigest(image, "sha256")), toHex(authenticodeDigest(image, "sha384"))], [BOOTS.kernel.authenticode.sha256, BOOTS.kernel.authenticode.sha384]);
+  assert.deepEqual(
+    [toHex(authenticodeDigest(image, "sha256")), toHex(authenticodeDigest(image, "sha384"))],
+    [BOOTS.kernel.authenticode.sha256, BOOTS.kernel.authenticode.sha384],
+  );
 });
 
 /** The digest as firmware takes it: everything but checksum, certificate entry and certificates. */
 function byDefinition(file: Buffer, certificates: number): string {
   const end = file.length - certificates;
-  const kept = [file.subarray(0, OPTIONAL_HEADER + 64), file.subarray(OPTIONAL_HEADER + 68, OPTIONAL_HEADER + 144), file.subarray(OPTIONAL_HEADER + 152, end)];
+  const kept = [
+    file.subarray(0, OPTIONAL_HEADER + 64),
+    file.subarray(OPTIONAL_HEADER + 68, OPTIONAL_HEADER + 144),
+    file.subarray(OPTIONAL_HEADER + 152, end),
+  ];
   return createHash("sha256").update(Buffer.concat(kept)).digest("hex");
 }
 
@@ -74,7 +90,7 @@ function changed(at: number, value: number, bytes: 2 | 4 = 4, certificates?: Buf
 }
 
 const REFUSED: Readonly<Record<string, readonly [RegExp, Buffer]>> = {
-  "nothing": [/not in its 0 bytes/, Buffer.alloc(0)],
+  nothing: [/not in its 0 bytes/, Buffer.alloc(0)],
   "no MZ": [/does not begin as one/, changed(0, 0, 2)],
   "no PE": [/does not begin as one/, changed(PE_HEADER, 0)],
   "a header far away": [/not in its/, changed(0x3c, 0xffff_fff0)],
@@ -88,12 +104,15 @@ const REFUSED: Readonly<Record<string, readonly [RegExp, Buffer]>> = {
   "a gap before a section": [/overlap or leave gaps/, changed(SECTION_TABLE + 16, 0x100)],
   "sections that overlap": [/overlap or leave gaps/, changed(SECTION_TABLE + 40 + 20, 0x400)],
   "certificates not at the end": [/do not end where/, changed(OPTIONAL_HEADER + 148, 8, 4, Buffer.alloc(16))],
-  "certificates over a section": [/overlap a section/, (() => {
-    const file = buildPe(FILE, Buffer.alloc(16));
-    file.writeUInt32LE(0x500, OPTIONAL_HEADER + 144);
-    file.writeUInt32LE(file.length - 0x500, OPTIONAL_HEADER + 148);
-    return file;
-  })()],
+  "certificates over a section": [
+    /overlap a section/,
+    (() => {
+      const file = buildPe(FILE, Buffer.alloc(16));
+      file.writeUInt32LE(0x500, OPTIONAL_HEADER + 144);
+      file.writeUInt32LE(file.length - 0x500, OPTIONAL_HEADER + 148);
+      return file;
+    })(),
+  ],
 };
 
 for (const [name, [message, file]] of Object.entries(REFUSED)) {
@@ -109,15 +128,29 @@ test("a PE file is refused when it is larger than the limit", () => {
 
 test("sections of a unified kernel image are what lies in memory", () => {
   const uki = openUki(buildPe(UKI));
-  assert.deepEqual([...uki.sections].map(([name, content]) => [name, Buffer.from(content).toString()]), [[".linux", "kernel"], [".cmdline", "quiet"]]);
+  assert.deepEqual(
+    [...uki.sections].map(([name, content]) => [name, Buffer.from(content).toString()]),
+    [
+      [".linux", "kernel"],
+      [".cmdline", "quiet"],
+    ],
+  );
   assert.equal(Buffer.from(uki.linux).toString(), "kernel");
 });
 
 const UKI_REFUSED: Readonly<Record<string, readonly [string, RegExp, Buffer]>> = {
   "no kernel": [INVALID, /no kernel section/, buildPe(FILE)],
   "a section twice": [INVALID, /\.linux stands twice/, buildPe([...UKI, { name: ".linux", content: text("other") }])],
-  "memory beyond the data": ["MEASURE_NOT_PREDICTABLE", /more memory than data/, buildPe([{ name: ".linux", content: text("kernel"), virtualSize: 0x201 }])],
-  "profiles": ["MEASURE_NOT_PREDICTABLE", /\.profile makes the stub choose/, buildPe([...UKI, { name: ".profile", content: text("ID=a") }])],
+  "memory beyond the data": [
+    "MEASURE_NOT_PREDICTABLE",
+    /more memory than data/,
+    buildPe([{ name: ".linux", content: text("kernel"), virtualSize: 0x201 }]),
+  ],
+  profiles: [
+    "MEASURE_NOT_PREDICTABLE",
+    /\.profile makes the stub choose/,
+    buildPe([...UKI, { name: ".profile", content: text("ID=a") }]),
+  ],
 };
 
 for (const [name, [code, message, file]] of Object.entries(UKI_REFUSED)) {

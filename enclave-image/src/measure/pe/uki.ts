@@ -2,7 +2,19 @@ import { invalid, notPredictable } from "../bytes/refuse.ts";
 import { openPe, type PeImage, type PeSection } from "./image.ts";
 
 /** Sections of a unified kernel image in the order systemd-stub measures them (UAPI.5, and systemd src/fundamental/uki.c). */
-export const UKI_SECTIONS = [".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname", ".sbat", ".pcrsig", ".pcrpkey"] as const;
+export const UKI_SECTIONS = [
+  ".linux",
+  ".osrel",
+  ".cmdline",
+  ".initrd",
+  ".ucode",
+  ".splash",
+  ".dtb",
+  ".uname",
+  ".sbat",
+  ".pcrsig",
+  ".pcrpkey",
+] as const;
 export type UkiSection = (typeof UKI_SECTIONS)[number];
 
 /** Sections with which the stub chooses at boot among several of a kind. */

@@ -16,5 +16,9 @@ export const DEFAULT_GUEST_FEATURES = SNP_ACTIVE;
  */
 export function checkGuestFeatures(features: bigint): void {
   if ((features & SNP_ACTIVE) === 0n) throw invalid("guest features", "bit 0 (SNP active) must be set");
-  if ((features & ~ALLOWED) !== 0n) throw invalid("guest features", `0x${features.toString(16)} has bits other than SNP active 0x1, debug swap 0x20 and secure TSC 0x200`);
+  if ((features & ~ALLOWED) !== 0n)
+    throw invalid(
+      "guest features",
+      `0x${features.toString(16)} has bits other than SNP active 0x1, debug swap 0x20 and secure TSC 0x200`,
+    );
 }

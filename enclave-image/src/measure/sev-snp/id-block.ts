@@ -25,12 +25,21 @@ const SIGNATURE_BYTES = 512;
 const P384 = 2;
 const ECDSA_P384_SHA384 = 1;
 /** Offsets in the ID authentication information structure. */
-const AT = { idKeyAlgorithm: 0x0, authorKeyAlgorithm: 0x4, blockSignature: 0x40, idKey: 0x240, idKeySignature: 0x680, authorKey: 0x880 } as const;
+const AT = {
+  idKeyAlgorithm: 0x0,
+  authorKeyAlgorithm: 0x4,
+  blockSignature: 0x40,
+  idKey: 0x240,
+  idKeySignature: 0x680,
+  authorKey: 0x880,
+} as const;
 
 /** The 96 bytes that the ID key signs. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function idBlockBytes({ measurement, familyId, imageId, guestSvn, policy }: IdBlock): Uint8Array {
-  if (measurement.length !== 48 || familyId.length !== 16 || imageId.length !== 16) throw invalid("ID block", "needs a digest of 48 bytes and identifiers of 16");
-  const inRange = Number.isInteger(guestSvn) && guestSvn >= 0 && guestSvn <= 0xffff_ffff && policy >= 0n && policy < 1n << 64n;
+  if (measurement.length !== 48 || familyId.length !== 16 || imageId.length !== 16)
+    throw invalid("ID block", "needs a digest of 48 bytes and identifiers of 16");
+  const inRange =
+    Number.isInteger(guestSvn) && guestSvn >= 0 && guestSvn <= 0xffff_ffff && policy >= 0n && policy < 1n << 64n;
   if (!inRange) throw invalid("ID block", "its security version or policy is out of range");
   const block = new Uint8Array(BLOCK_BYTES);
   block.set(measurement, 0);

@@ -33,14 +33,22 @@ function entry(guid: string, sha256: Uint8Array): Uint8Array {
 export function kernelHashTable({ kernel, initrd, commandLine }: KernelHashes): Uint8Array {
   const table = new Uint8Array(PADDED_BYTES);
   const commandLineHash = digestOf("sha256", commandLineBytes(commandLine), Uint8Array.of(0));
-  table.set([...guidBytes(TABLE), TABLE_BYTES, 0, ...entry(COMMAND_LINE, commandLineHash), ...entry(INITRD, initrd), ...entry(KERNEL, kernel)]);
+  table.set([
+    ...guidBytes(TABLE),
+    TABLE_BYTES,
+    0,
+    ...entry(COMMAND_LINE, commandLineHash),
+    ...entry(INITRD, initrd),
+    ...entry(KERNEL, kernel),
+  ]);
   return table;
 }
 
 /** The page the launcher adds: zeros but for the table at the place the firmware's table entry names. */
 export function kernelHashPage(hashes: KernelHashes, sectionGpa: number, tableGpa: number): Uint8Array {
   const offset = tableGpa - sectionGpa;
-  if (offset < 0 || offset + PADDED_BYTES > PAGE_BYTES) throw invalid("firmware", "its SEV hash table does not lie in its kernel hashes section");
+  if (offset < 0 || offset + PADDED_BYTES > PAGE_BYTES)
+    throw invalid("firmware", "its SEV hash table does not lie in its kernel hashes section");
   const page = new Uint8Array(PAGE_BYTES);
   page.set(kernelHashTable(hashes), offset);
   return page;

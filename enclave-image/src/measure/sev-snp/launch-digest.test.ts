@@ -10,7 +10,15 @@ import { buildFirmware, SEV_FIRMWARE, type FirmwareRecipe } from "../testing/fir
 import { hex, SNP_GOLDEN, vectorFile } from "../testing/vectors.ts";
 import { cpuTypeSignature } from "./cpu-signature.ts";
 import { kernelHashPage, kernelHashTable, type KernelHashes } from "./kernel-hashes.ts";
-import { digestOfPages, launchPages, MAX_VCPUS, snpFirmwareDigest, snpLaunchDigest, snpProcessorPages, type SnpLaunch } from "./launch-digest.ts";
+import {
+  digestOfPages,
+  launchPages,
+  MAX_VCPUS,
+  snpFirmwareDigest,
+  snpLaunchDigest,
+  snpProcessorPages,
+  type SnpLaunch,
+} from "./launch-digest.ts";
 import { EMPTY_LAUNCH_DIGEST, extendLaunchDigest } from "./page-update.ts";
 import { svsmLaunchDigest } from "./svsm.ts";
 
@@ -22,12 +30,26 @@ const NO_INITRD = sha256("");
 const VECTORS = z
   .object({
     files: z.object({ kernel: z.string(), initrd: z.string() }),
-    firmware: z.record(z.string(), z.custom<FirmwareRecipe>((value) => typeof value === "object")),
+    firmware: z.record(
+      z.string(),
+      z.custom<FirmwareRecipe>((value) => typeof value === "object"),
+    ),
     launches: z.array(
       z.object({
-        mode: z.string().default("snp"), firmware: z.string(), vcpus: z.number().default(1), vcpuType: z.string().default("EPYC"), vcpuSig: z.string().optional(), vmm: z.enum(["QEMU", "ec2", "gce"]).default("QEMU"),
-        features: z.string().default("0x1"), kernel: z.boolean().default(false), initrd: z.boolean().default(false), append: z.string().default(""), ovmfHash: z.string().optional(), svsm: z.string().optional(),
-        varsSize: z.number().default(0), digest: z.string(),
+        mode: z.string().default("snp"),
+        firmware: z.string(),
+        vcpus: z.number().default(1),
+        vcpuType: z.string().default("EPYC"),
+        vcpuSig: z.string().optional(),
+        vmm: z.enum(["QEMU", "ec2", "gce"]).default("QEMU"),
+        features: z.string().default("0x1"),
+        kernel: z.boolean().default(false),
+        initrd: z.boolean().default(false),
+        append: z.string().default(""),
+        ovmfHash: z.string().optional(),
+        svsm: z.string().optional(),
+        varsSize: z.number().default(0),
+        digest: z.string(),
       }),
     ),
   })
@@ -40,10 +62,25 @@ function measured(vector: Vector): string {
   const firmware = firmwareOf(vector.firmware);
   const cpuSignature = vector.vcpuSig === undefined ? cpuTypeSignature(vector.vcpuType) : Number(vector.vcpuSig);
   if (vector.mode === "snp:ovmf-hash") return snpFirmwareDigest(firmware);
-  if (vector.svsm !== undefined) return svsmLaunchDigest({ firmware, svsm: firmwareOf(vector.svsm), varsSize: vector.varsSize, vcpus: vector.vcpus, cpuSignature });
-  const kernel = { kernel: sha256(VECTORS.files.kernel), initrd: vector.initrd ? sha256(VECTORS.files.initrd) : NO_INITRD, commandLine: vector.append };
+  if (vector.svsm !== undefined)
+    return svsmLaunchDigest({
+      firmware,
+      svsm: firmwareOf(vector.svsm),
+      varsSize: vector.varsSize,
+      vcpus: vector.vcpus,
+      cpuSignature,
+    });
+  const kernel = {
+    kernel: sha256(VECTORS.files.kernel),
+    initrd: vector.initrd ? sha256(VECTORS.files.initrd) : NO_INITRD,
+    commandLine: vector.append,
+  };
   return snpLaunchDigest({
-    firmware, vcpus: vector.vcpus, cpuSignature, features: BigInt(vector.features), vmm: vector.vmm,
+    firmware,
+    vcpus: vector.vcpus,
+    cpuSignature,
+    features: BigInt(vector.features),
+    vmm: vector.vmm,
     ...(vector.kernel ? { kernel } : {}),
     ...(vector.ovmfHash === undefined ? {} : { firmwareDigest: hex(vector.ovmfHash) }),
   });
@@ -55,7 +92,13 @@ for (const [index, vector] of VECTORS.launches.entries()) {
   });
 }
 
-const LAUNCH: SnpLaunch = { firmware: buildFirmware(SEV_FIRMWARE), vcpus: 2, cpuSignature: cpuTypeSignature("EPYC-v4"), features: 1n, vmm: "QEMU" };
+const LAUNCH: SnpLaunch = {
+  firmware: buildFirmware(SEV_FIRMWARE),
+  vcpus: 2,
+  cpuSignature: cpuTypeSignature("EPYC-v4"),
+  features: 1n,
+  vmm: "QEMU",
+};
 const KERNEL: KernelHashes = { kernel: sha256("kernel"), initrd: NO_INITRD, commandLine: "quiet" };
 
 test("a genuine report's measurement follows from what was launched", (t) => {
@@ -63,9 +106,19 @@ test("a genuine report's measurement follows from what was launched", (t) => {
   const seen = SNP_GOLDEN.hardware_confirmed;
   const report = sharedFile(seen.report) ?? new Uint8Array();
   // The report's firmware is not at hand; the digest after it is, and its metadata.
-  const firmware = buildFirmware({ reset: Number(seen.reset_eip), hashTable: Number(seen.hashes_table_gpa), sev: seen.sections.map(({ gpa, size, type }) => [gpa, size, type] as const) });
+  const firmware = buildFirmware({
+    reset: Number(seen.reset_eip),
+    hashTable: Number(seen.hashes_table_gpa),
+    sev: seen.sections.map(({ gpa, size, type }) => [gpa, size, type] as const),
+  });
   const kernel = { kernel: hex(seen.kernel_sha256), initrd: hex(seen.initrd_sha256), commandLine: seen.cmdline };
-  const digest = snpLaunchDigest({ ...LAUNCH, firmware, firmwareDigest: hex(seen.ovmf_hash_seed), vcpus: seen.vcpus, kernel });
+  const digest = snpLaunchDigest({
+    ...LAUNCH,
+    firmware,
+    firmwareDigest: hex(seen.ovmf_hash_seed),
+    vcpus: seen.vcpus,
+    kernel,
+  });
   assert.equal(digest, toHex(report.subarray(0x90, 0x90 + 48)));
   assert.equal(digest, seen.launch_digest);
 });
@@ -75,7 +128,11 @@ test("save areas are those of the golden vectors", (t) => {
   for (const [name, area] of Object.entries(SNP_GOLDEN.vmsa_page_hashes)) {
     const features = BigInt(name.split("gf=")[1] ?? "");
     const [boot, other] = [...snpProcessorPages({ ...LAUNCH, cpuSignature: Number(area.vcpu_sig), features })];
-    assert.deepEqual([sha384(boot ?? new Uint8Array()), sha384(other ?? new Uint8Array())], [area.bsp_sha384, area.ap_sha384], name);
+    assert.deepEqual(
+      [sha384(boot ?? new Uint8Array()), sha384(other ?? new Uint8Array())],
+      [area.bsp_sha384, area.ap_sha384],
+      name,
+    );
     assert.equal(cpuTypeSignature(name.split("/")[0] ?? ""), Number(area.vcpu_sig));
   }
 });
@@ -97,8 +154,18 @@ for (const vector of SNP_GOLDEN?.vectors ?? []) {
     const firmware = goldenFirmware(vector.ovmf);
     if (firmware === null) return t.skip(NO_DOWNLOADS);
     const hashes = SNP_GOLDEN?.sev_hashes;
-    const kernel = { kernel: hex(hashes?.kernel_sha256 ?? ""), initrd: vector.initrd === null ? NO_INITRD : hex(hashes?.initrd_sha256 ?? ""), commandLine: vector.cmdline ?? "" };
-    const launch = { firmware, vcpus: vector.vcpus, cpuSignature: Number(vector.vcpu_sig), features: BigInt(vector.guest_features), vmm: vector.vmm };
+    const kernel = {
+      kernel: hex(hashes?.kernel_sha256 ?? ""),
+      initrd: vector.initrd === null ? NO_INITRD : hex(hashes?.initrd_sha256 ?? ""),
+      commandLine: vector.cmdline ?? "",
+    };
+    const launch = {
+      firmware,
+      vcpus: vector.vcpus,
+      cpuSignature: Number(vector.vcpu_sig),
+      features: BigInt(vector.guest_features),
+      vmm: vector.vmm,
+    };
     assert.equal(snpLaunchDigest(vector.kernel === null ? launch : { ...launch, kernel }), vector.launch_digest);
   });
 }
@@ -116,7 +183,11 @@ test("every page of a golden launch is measured in its place", (t) => {
   for (const page of pages) after.push(toHex((digest = extendLaunchDigest(digest, page))));
   for (const { i, page_type, gpa, contents, ld_after } of trace.selected) {
     const page = pages[i];
-    assert.deepEqual([page?.type, page?.gpa, toHex(page?.contents ?? new Uint8Array()), after[i]], [page_type, Number(gpa), contents, ld_after], `update ${i}`);
+    assert.deepEqual(
+      [page?.type, page?.gpa, toHex(page?.contents ?? new Uint8Array()), after[i]],
+      [page_type, Number(gpa), contents, ld_after],
+      `update ${i}`,
+    );
   }
 });
 
@@ -125,9 +196,13 @@ test("digests after the golden firmware, and the one that takes no kernel", (t) 
   const files = names.map((name) => [name, goldenFirmware(name)] as const);
   if (SNP_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
   if (files.some(([, bytes]) => bytes === null)) return t.skip(NO_DOWNLOADS);
-  for (const [name, bytes] of files) assert.equal(snpFirmwareDigest(bytes ?? new Uint8Array()), SNP_GOLDEN.firmware[name]?.ovmf_hash_sha384_ld, name);
+  for (const [name, bytes] of files)
+    assert.equal(snpFirmwareDigest(bytes ?? new Uint8Array()), SNP_GOLDEN.firmware[name]?.ovmf_hash_sha384_ld, name);
   for (const { ovmf } of SNP_GOLDEN.negative) {
-    assert.throws(() => snpLaunchDigest({ ...LAUNCH, firmware: goldenFirmware(ovmf) ?? new Uint8Array(), kernel: KERNEL }), { code: "MEASURE_INPUT_INVALID", message: /no section for kernel hashes/ });
+    assert.throws(
+      () => snpLaunchDigest({ ...LAUNCH, firmware: goldenFirmware(ovmf) ?? new Uint8Array(), kernel: KERNEL }),
+      { code: "MEASURE_INPUT_INVALID", message: /no section for kernel hashes/ },
+    );
   }
 });
 
@@ -151,23 +226,38 @@ test("everything that is launched changes the digest", () => {
 });
 
 test("a digest after the firmware stands for its pages", () => {
-  assert.equal(snpLaunchDigest({ ...LAUNCH, firmwareDigest: hex(snpFirmwareDigest(LAUNCH.firmware)) }), snpLaunchDigest(LAUNCH));
+  assert.equal(
+    snpLaunchDigest({ ...LAUNCH, firmwareDigest: hex(snpFirmwareDigest(LAUNCH.firmware)) }),
+    snpLaunchDigest(LAUNCH),
+  );
 });
 
 const refused: Readonly<Record<string, readonly [RegExp, Partial<SnpLaunch>]>> = {
   "no processor": [/from 1 to/, { vcpus: 0 }],
   "half a processor": [/from 1 to/, { vcpus: 1.5 }],
   "too many processors": [/from 1 to/, { vcpus: MAX_VCPUS + 1 }],
-  "a second processor that starts nowhere": [/no address for further processors/, { firmware: buildFirmware({ ...SEV_FIRMWARE, reset: 0 }) }],
+  "a second processor that starts nowhere": [
+    /no address for further processors/,
+    { firmware: buildFirmware({ ...SEV_FIRMWARE, reset: 0 }) },
+  ],
   "a firmware without a reset block": [/no SEV-ES reset block/, { firmware: buildFirmware({ sev: [] }), vcpus: 1 }],
   "features without SNP": [/bit 0/, { features: 0x20n }],
   "features nobody knows": [/has bits other/, { features: 0x5n }],
   "features above 64 bits": [/has bits other/, { features: (1n << 64n) | 1n }],
   "a firmware digest of another length": [/48 bytes/, { firmwareDigest: new Uint8Array(32) }],
   "a kernel hash of another length": [/not 32 bytes/, { kernel: { ...KERNEL, kernel: new Uint8Array(48) } }],
-  "a hash table before its section": [/does not lie in/, { kernel: KERNEL, firmware: buildFirmware({ ...SEV_FIRMWARE, hashTable: 0x80_fc00 }) }],
-  "a hash table that leaves its section": [/does not lie in/, { kernel: KERNEL, firmware: buildFirmware({ ...SEV_FIRMWARE, hashTable: 0x81_0000 + 4096 - 175 }) }],
-  "a hash table nowhere": [/does not lie in/, { kernel: KERNEL, firmware: buildFirmware({ reset: 1, sev: [[0x81_0000, 0x1000, 16]] }) }],
+  "a hash table before its section": [
+    /does not lie in/,
+    { kernel: KERNEL, firmware: buildFirmware({ ...SEV_FIRMWARE, hashTable: 0x80_fc00 }) },
+  ],
+  "a hash table that leaves its section": [
+    /does not lie in/,
+    { kernel: KERNEL, firmware: buildFirmware({ ...SEV_FIRMWARE, hashTable: 0x81_0000 + 4096 - 175 }) },
+  ],
+  "a hash table nowhere": [
+    /does not lie in/,
+    { kernel: KERNEL, firmware: buildFirmware({ reset: 1, sev: [[0x81_0000, 0x1000, 16]] }) },
+  ],
 };
 
 for (const [name, [message, change]] of Object.entries(refused)) {
@@ -178,12 +268,19 @@ for (const [name, [message, change]] of Object.entries(refused)) {
 
 test("no metadata makes a digest do anything but refuse", () => {
   const page = fc.constantFrom(0, 0x1000, 0x2000, 0x10_0000, 0x400_0000, 0x400_1000, 0xffff_e000, 0xffff_f000);
-  const row = fc.tuple(fc.oneof(page, fc.nat(0xffff_ffff)), fc.oneof(page, fc.nat(0xffff)), fc.constantFrom(0, 1, 2, 3, 4, 5, 16));
+  const row = fc.tuple(
+    fc.oneof(page, fc.nat(0xffff_ffff)),
+    fc.oneof(page, fc.nat(0xffff)),
+    fc.constantFrom(0, 1, 2, 3, 4, 5, 16),
+  );
   fc.assert(
     fc.property(fc.array(row, { maxLength: 6 }), fc.nat(0xffff_ffff), fc.boolean(), (sev, hashTable, withKernel) => {
       const firmware = buildFirmware({ reset: 1, hashTable, sev });
       try {
-        assert.match(snpLaunchDigest({ ...LAUNCH, firmware, ...(withKernel ? { kernel: KERNEL } : {}) }), /^[0-9a-f]{96}$/);
+        assert.match(
+          snpLaunchDigest({ ...LAUNCH, firmware, ...(withKernel ? { kernel: KERNEL } : {}) }),
+          /^[0-9a-f]{96}$/,
+        );
       } catch (thrown) {
         assert.equal((thrown as { code?: string }).code, "MEASURE_INPUT_INVALID", String(thrown));
       }
@@ -201,7 +298,10 @@ test("an SVSM launch is refused when its parts do not fit", () => {
   const svsm = { firmware: LAUNCH.firmware, svsm: firmwareOf("svsm"), varsSize: 4096, vcpus: 1, cpuSignature: 1 };
   assert.match(svsmLaunchDigest(svsm), /^[0-9a-f]{96}$/);
   for (const [change, message] of [
-    [{ varsSize: 100 }, /whole pages/], [{ varsSize: -4096 }, /whole pages/], [{ varsSize: 2 ** 32 }, /does not fit/], [{ vcpus: 0 }, /from 1 to/],
+    [{ varsSize: 100 }, /whole pages/],
+    [{ varsSize: -4096 }, /whole pages/],
+    [{ varsSize: 2 ** 32 }, /does not fit/],
+    [{ vcpus: 0 }, /from 1 to/],
     [{ svsm: LAUNCH.firmware }, /no SVSM information/],
   ] as const) {
     assert.throws(() => svsmLaunchDigest({ ...svsm, ...change }), { code: "MEASURE_INPUT_INVALID", message });

@@ -4,7 +4,15 @@ import { openFirmware, type Firmware } from "../firmware/firmware.ts";
 import { apResetAddress, hashTableAddress, sevSections, type SevSection } from "../firmware/sev-metadata.ts";
 import { checkGuestFeatures } from "./guest-features.ts";
 import { kernelHashPage, type KernelHashes } from "./kernel-hashes.ts";
-import { contentPages, EMPTY_LAUNCH_DIGEST, extendLaunchDigest, PAGE_TYPE, plainPages, vmsaPages, type PageUpdate } from "./page-update.ts";
+import {
+  contentPages,
+  EMPTY_LAUNCH_DIGEST,
+  extendLaunchDigest,
+  PAGE_TYPE,
+  plainPages,
+  vmsaPages,
+  type PageUpdate,
+} from "./page-update.ts";
 import { RESET_VECTOR, vmsaPage, type VmsaInputs, type VmmType } from "./vmsa.ts";
 
 /** Virtual processors a launch may have: QEMU's limit on x86 machines. */
@@ -23,15 +31,25 @@ export interface SnpLaunch extends VmsaInputs {
 
 /** Refuses a count of virtual processors out of range. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function checkVcpus(vcpus: number): void {
-  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS) throw invalid("vCPUs", `their number is from 1 to ${MAX_VCPUS}`);
+  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS)
+    throw invalid("vCPUs", `their number is from 1 to ${MAX_VCPUS}`);
 }
 
-function* hashesPage(firmware: Firmware, { gpa, size }: SevSection, kernel: KernelHashes | undefined): Generator<PageUpdate> {
+function* hashesPage(
+  firmware: Firmware,
+  { gpa, size }: SevSection,
+  kernel: KernelHashes | undefined,
+): Generator<PageUpdate> {
   if (kernel === undefined) yield* plainPages(PAGE_TYPE.zero, gpa, size);
   else yield* contentPages(gpa, kernelHashPage(kernel, gpa, hashTableAddress(firmware)));
 }
 
-function* sectionPages(firmware: Firmware, section: SevSection, vmm: VmmType, kernel: KernelHashes | undefined): Generator<PageUpdate> {
+function* sectionPages(
+  firmware: Firmware,
+  section: SevSection,
+  vmm: VmmType,
+  kernel: KernelHashes | undefined,
+): Generator<PageUpdate> {
   const { type, gpa, size } = section;
   switch (type) {
     case "memory":
@@ -48,13 +66,18 @@ function* sectionPages(firmware: Firmware, section: SevSection, vmm: VmmType, ke
 }
 
 /** Pages of the firmware's SEV metadata: in the table's order, on EC2 with the CPUID pages after all others. */
-export function* metadataPages(firmware: Firmware, vmm: VmmType, kernel: KernelHashes | undefined): Generator<PageUpdate> {
+export function* metadataPages(
+  firmware: Firmware,
+  vmm: VmmType,
+  kernel: KernelHashes | undefined,
+): Generator<PageUpdate> {
   const sections = sevSections(firmware);
   if (kernel !== undefined && !sections.some(({ type }) => type === "kernel-hashes")) {
     throw invalid("firmware", "has no section for kernel hashes, so its digest would not cover the kernel");
   }
   const late = vmm === "ec2" ? sections.filter(({ type }) => type === "cpuid") : [];
-  for (const section of [...sections.filter((section) => !late.includes(section)), ...late]) yield* sectionPages(firmware, section, vmm, kernel);
+  for (const section of [...sections.filter((section) => !late.includes(section)), ...late])
+    yield* sectionPages(firmware, section, vmm, kernel);
 }
 
 function* processorPages(firmware: Firmware, launch: SnpLaunch): Generator<Uint8Array> {
@@ -84,7 +107,8 @@ export function* launchPages(launch: SnpLaunch): Generator<PageUpdate> {
 
 /** The digest that pages lead to. */
 export function digestOfPages(pages: Iterable<PageUpdate>, seed: Uint8Array = EMPTY_LAUNCH_DIGEST): string {
-  if (seed.length !== EMPTY_LAUNCH_DIGEST.length) throw invalid("firmware digest", `${EMPTY_LAUNCH_DIGEST.length} bytes are needed`);
+  if (seed.length !== EMPTY_LAUNCH_DIGEST.length)
+    throw invalid("firmware digest", `${EMPTY_LAUNCH_DIGEST.length} bytes are needed`);
   let digest = seed;
   for (const page of pages) digest = extendLaunchDigest(digest, page);
   return toHex(digest);

@@ -38,7 +38,11 @@ export function extendLaunchDigest(digest: Uint8Array, update: PageUpdate): Uint
 /** Pages with measured content, in ascending order from `gpa`. `bytes` are whole pages. */
 export function* contentPages(gpa: number, bytes: Uint8Array): Generator<PageUpdate> {
   for (let offset = 0; offset < bytes.length; offset += PAGE_BYTES) {
-    yield { type: PAGE_TYPE.normal, gpa: gpa + offset, contents: digestOf("sha384", bytes.subarray(offset, offset + PAGE_BYTES)) };
+    yield {
+      type: PAGE_TYPE.normal,
+      gpa: gpa + offset,
+      contents: digestOf("sha384", bytes.subarray(offset, offset + PAGE_BYTES)),
+    };
   }
 }
 

@@ -21,11 +21,16 @@ export interface SvsmLaunch {
 /** The save area that every processor starts with. */
 export function svsmProcessorPage({ firmware, svsm, varsSize, cpuSignature }: Omit<SvsmLaunch, "vcpus">): Uint8Array {
   const image = openSvsm(firmware, svsm, varsSize);
-  return svsmVmsaPage(cpuSignature, DEFAULT_GUEST_FEATURES, image.gpa + tableWord(image, SVSM_INFO, "SVSM information"));
+  return svsmVmsaPage(
+    cpuSignature,
+    DEFAULT_GUEST_FEATURES,
+    image.gpa + tableWord(image, SVSM_INFO, "SVSM information"),
+  );
 }
 
 function openSvsm(firmware: Uint8Array, svsm: Uint8Array, varsSize: number) {
-  if (!Number.isSafeInteger(varsSize) || varsSize < 0 || varsSize % PAGE_BYTES !== 0) throw invalid("variable store", "its size is not a number of whole pages");
+  if (!Number.isSafeInteger(varsSize) || varsSize < 0 || varsSize % PAGE_BYTES !== 0)
+    throw invalid("variable store", "its size is not a number of whole pages");
   return openFirmware(svsm, "SVSM", openFirmware(firmware).gpa - varsSize);
 }
 

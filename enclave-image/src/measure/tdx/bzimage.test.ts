@@ -23,14 +23,19 @@ function kernel(change: (header: Buffer) => void = () => undefined): Buffer {
   return header;
 }
 
-const initrdAt = (memory: number, size = 0x10_0000, header = kernel()): number => Buffer.from(qemuPatchedKernel(header, memory, size)).readUInt32LE(0x218);
+const initrdAt = (memory: number, size = 0x10_0000, header = kernel()): number =>
+  Buffer.from(qemuPatchedKernel(header, memory, size)).readUInt32LE(0x218);
 
 test("golden digests of a kernel that QEMU patched", (t) => {
   const file = downloaded(BOOTS.kernel.file, BOOTS.kernel.sha256);
   if (TDX_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
   if (file === null) return t.skip(NO_DOWNLOADS);
   for (const [memory, digest] of Object.entries(TDX_GOLDEN.kernel.authenticode_sha384_qemu_patched)) {
-    assert.equal(toHex(authenticodeDigest(openPe(qemuPatchedKernel(file, Number.parseFloat(memory) * GIB, 113)), "sha384")), digest, memory);
+    assert.equal(
+      toHex(authenticodeDigest(openPe(qemuPatchedKernel(file, Number.parseFloat(memory) * GIB, 113)), "sha384")),
+      digest,
+      memory,
+    );
   }
 });
 
@@ -39,7 +44,14 @@ test("the header is filled in as QEMU does, in a copy", () => {
   const before = Buffer.from(original);
   const patched = Buffer.from(qemuPatchedKernel(original, 2 * GIB, 0x1234));
   assert.deepEqual(original, before);
-  const seen = [patched.readUInt8(0x210), patched.readUInt8(0x211), patched.readUInt32LE(0x224), patched.readUInt32LE(0x228), patched.readUInt32LE(0x218), patched.readUInt32LE(0x21c)];
+  const seen = [
+    patched.readUInt8(0x210),
+    patched.readUInt8(0x211),
+    patched.readUInt32LE(0x224),
+    patched.readUInt32LE(0x228),
+    patched.readUInt32LE(0x218),
+    patched.readUInt32LE(0x21c),
+  ];
   assert.deepEqual(seen, [0xb0, 0x81, 0xfe00, 0x2_0000, 0x7ffd_6000, 0x1234]);
   const ramdisk = (size: number | null): number[] => {
     const header = Buffer.from(qemuPatchedKernel(original, 2 * GIB, size));
@@ -61,7 +73,7 @@ test("the initrd lies at the end of low memory, below what the kernel can reach"
 });
 
 const REFUSED: Readonly<Record<string, readonly [RegExp, Buffer]>> = {
-  "nothing": [/not in its 0 bytes/, Buffer.alloc(0)],
+  nothing: [/not in its 0 bytes/, Buffer.alloc(0)],
   "a cut header": [/not in its/, kernel().subarray(0, 0x237)],
   "no bzImage": [/not a bzImage/, Buffer.alloc(0x400)],
   "an old protocol": [/older than 2\.12/, kernel((header) => header.writeUInt16LE(0x20b, 0x206))],
@@ -75,7 +87,10 @@ for (const [name, [message, file]] of Object.entries(REFUSED)) {
 }
 
 test("an initrd is refused that does not fit into the memory", () => {
-  assert.throws(() => qemuPatchedKernel(kernel(), 0x100_0000, 0x100_0000), { code: "MEASURE_INPUT_INVALID", message: /do not fit/ });
+  assert.throws(() => qemuPatchedKernel(kernel(), 0x100_0000, 0x100_0000), {
+    code: "MEASURE_INPUT_INVALID",
+    message: /do not fit/,
+  });
   assert.throws(() => qemuPatchedKernel(kernel(), 4096, 1), { code: "MEASURE_INPUT_INVALID", message: /do not fit/ });
 });
 

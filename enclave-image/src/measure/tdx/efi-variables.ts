@@ -5,7 +5,13 @@ import { guidBytes } from "../firmware/guid.ts";
 const GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const IMAGE_SECURITY = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 /** The variables that hold the Secure Boot configuration, in the order firmware measures them. */
-const SECURE_BOOT = [[GLOBAL, "SecureBoot"], [GLOBAL, "PK"], [GLOBAL, "KEK"], [IMAGE_SECURITY, "db"], [IMAGE_SECURITY, "dbx"]] as const;
+const SECURE_BOOT = [
+  [GLOBAL, "SecureBoot"],
+  [GLOBAL, "PK"],
+  [GLOBAL, "KEK"],
+  [IMAGE_SECURITY, "db"],
+  [IMAGE_SECURITY, "dbx"],
+] as const;
 
 function littleEndian(value: number, bytes: 2 | 4 | 8): Uint8Array {
   const buffer = Buffer.alloc(bytes);
@@ -15,7 +21,9 @@ function littleEndian(value: number, bytes: 2 | 4 | 8): Uint8Array {
 
 /** SHA-384 of UEFI_VARIABLE_DATA of each Secure Boot variable when none has a value (TCG PC Client PFP 10.2.6). */
 export function emptySecureBootDigests(): readonly Uint8Array[] {
-  return SECURE_BOOT.map(([guid, name]) => digestOf("sha384", guidBytes(guid), littleEndian(name.length, 8), littleEndian(0, 8), Buffer.from(name, "utf16le")));
+  return SECURE_BOOT.map(([guid, name]) =>
+    digestOf("sha384", guidBytes(guid), littleEndian(name.length, 8), littleEndian(0, 8), Buffer.from(name, "utf16le")),
+  );
 }
 
 /** OVMF's firmware volume of drivers, and its user interface in it. */
@@ -35,5 +43,8 @@ function volumeFilePath(volume: string, file: string): Uint8Array {
  */
 export function uiAppBootDigests(): readonly [bootOrder: Uint8Array, boot0000: Uint8Array] {
   const path = volumeFilePath(DRIVER_VOLUME, UI_APP);
-  return [digestOf("sha384", littleEndian(0, 2)), digestOf("sha384", littleEndian(UI_APP_ATTRIBUTES, 4), littleEndian(path.length, 2), utf16WithNul("UiApp"), path)];
+  return [
+    digestOf("sha384", littleEndian(0, 2)),
+    digestOf("sha384", littleEndian(UI_APP_ATTRIBUTES, 4), littleEndian(path.length, 2), utf16WithNul("UiApp"), path),
+  ];
 }

@@ -29,7 +29,9 @@ const EXTENSION_BYTES = RECORD_BYTES + CHUNK_BYTES;
 class MrtdHash {
   readonly hash = createHash("sha384");
   readonly #addition = record("MEM.PAGE.ADD");
-  readonly #extensions = Buffer.concat(Array.from({ length: CHUNKS }, () => Buffer.concat([record("MR.EXTEND"), Buffer.alloc(CHUNK_BYTES)])));
+  readonly #extensions = Buffer.concat(
+    Array.from({ length: CHUNKS }, () => Buffer.concat([record("MR.EXTEND"), Buffer.alloc(CHUNK_BYTES)])),
+  );
 
   addPage(section: TdvfSection, offset: number): void {
     this.#addition.writeBigUInt64LE(BigInt(section.gpa + offset), RECORD_GPA);

@@ -14,11 +14,19 @@ export interface TdxMachine {
   readonly acpi?: AcpiDigests;
 }
 
-const ORDER_HOSTS: Readonly<Record<PageOrder, string>> = { "single-pass": "single pass: mainline KVM, QEMU from 9 on", "two-pass": "two passes: QEMU 8 with vendor patches" };
+const ORDER_HOSTS: Readonly<Record<PageOrder, string>> = {
+  "single-pass": "single pass: mainline KVM, QEMU from 9 on",
+  "two-pass": "two passes: QEMU 8 with vendor patches",
+};
 
 /** Each way of starting the image with each way of leaving firmware. */
 function withExits(variants: readonly Variant[]): readonly Variant[] {
-  return EXITS.flatMap((exit) => variants.map(({ when, events }) => ({ when: [when, exit.when].filter((text) => text !== "").join("; "), events: [...events, ...exit.events] })));
+  return EXITS.flatMap((exit) =>
+    variants.map(({ when, events }) => ({
+      when: [when, exit.when].filter((text) => text !== "").join("; "),
+      events: [...events, ...exit.events],
+    })),
+  );
 }
 
 function rtmr0Prediction(firmware: Uint8Array, { memory, acpi }: TdxMachine): RegisterPrediction | string {
@@ -27,7 +35,11 @@ function rtmr0Prediction(firmware: Uint8Array, { memory, acpi }: TdxMachine): Re
   const store = variableStore(firmware);
   if (!store.empty) return "the firmware's variable store holds variables, whose events are not predicted";
   const value = rtmr0({ tdHob: tdHobDigest(firmware, memory), variableStore: store.digest, acpi });
-  return { register: "rtmr0", from: "image and machine", values: [{ value, when: "OVMF up to edk2 202502; newer builds measure SMBIOS tables and more here" }] };
+  return {
+    register: "rtmr0",
+    from: "image and machine",
+    values: [{ value, when: "OVMF up to edk2 202502; newer builds measure SMBIOS tables and more here" }],
+  };
 }
 
 /**
@@ -37,14 +49,31 @@ function rtmr0Prediction(firmware: Uint8Array, { memory, acpi }: TdxMachine): Re
  */
 export function predictTdx(firmware: Uint8Array, boot: BootVariants | undefined, machine: TdxMachine): Prediction {
   const registers: RegisterPrediction[] = [
-    { register: "mrtd", from: "image", values: valuesOver(PAGE_ORDERS.map((order) => ({ when: ORDER_HOSTS[order], order })), ({ order }) => mrtd(firmware, order)) },
+    {
+      register: "mrtd",
+      from: "image",
+      values: valuesOver(
+        PAGE_ORDERS.map((order) => ({ when: ORDER_HOSTS[order], order })),
+        ({ order }) => mrtd(firmware, order),
+      ),
+    },
   ];
   const predicted = rtmr0Prediction(firmware, machine);
   if (typeof predicted !== "string") registers.push(predicted);
   if (boot !== undefined) {
     const { programs, parameters } = boot;
-    registers.push({ register: "rtmr1", from: "image", values: valuesOver(withExits(programs.filter(({ fromDisk }) => fromDisk !== true)), ({ events }) => rtmrValue(events, 1)) });
-    registers.push({ register: "rtmr2", from: "image", values: valuesOver(parameters, ({ events }) => rtmrValue(events, 2)) });
+    registers.push({
+      register: "rtmr1",
+      from: "image",
+      values: valuesOver(withExits(programs.filter(({ fromDisk }) => fromDisk !== true)), ({ events }) =>
+        rtmrValue(events, 1),
+      ),
+    });
+    registers.push({
+      register: "rtmr2",
+      from: "image",
+      values: valuesOver(parameters, ({ events }) => rtmrValue(events, 2)),
+    });
   }
   return { registers, notPredicted: typeof predicted === "string" ? [{ register: "rtmr0", why: predicted }] : [] };
 }

@@ -21,5 +21,14 @@ export interface Rtmr0Inputs {
 
 /** RTMR0 of an OVMF up to edk2-stable202502 without Secure Boot keys that starts a kernel directly. Lowercase hex of 48 bytes. */
 export function rtmr0({ tdHob, variableStore, acpi }: Rtmr0Inputs): string {
-  return extendAll("sha384", [tdHob, variableStore, ...emptySecureBootDigests(), SEPARATOR.digest.sha384, acpi.loader, acpi.rsdp, acpi.tables, ...uiAppBootDigests()]);
+  return extendAll("sha384", [
+    tdHob,
+    variableStore,
+    ...emptySecureBootDigests(),
+    SEPARATOR.digest.sha384,
+    acpi.loader,
+    acpi.rsdp,
+    acpi.tables,
+    ...uiAppBootDigests(),
+  ]);
 }

@@ -51,7 +51,8 @@ export function tdHobDigest(firmware: Uint8Array, memory: number): Uint8Array {
   if (!wholePages) throw invalid("memory", "must be whole pages, at most 16 TiB");
   const sections = tdvfSections(openFirmware(firmware));
   const [hob, second] = sections.filter(({ type }) => type === "TD_HOB");
-  if (hob === undefined || second !== undefined) throw invalid("TDVF metadata", "does not have exactly one TD_HOB section");
+  if (hob === undefined || second !== undefined)
+    throw invalid("TDVF metadata", "does not have exactly one TD_HOB section");
   const accepted = sections.filter(({ type, size }) => size > 0 && (type === "TD_HOB" || type === "TempMem"));
   const blocks = resources(accepted, q35LowMemory(memory), memory);
   const bytes = PHIT.bytes + blocks.length * RESOURCE.bytes;

@@ -22,22 +22,29 @@ import { variableStore } from "./variable-store.ts";
 
 const GIB = 2 ** 30;
 const INVALID = { code: "MEASURE_INPUT_INVALID" };
-const sha384 = (...parts: Uint8Array[]): Buffer => parts.reduce((hash, part) => hash.update(part), createHash("sha384")).digest();
+const sha384 = (...parts: Uint8Array[]): Buffer =>
+  parts.reduce((hash, part) => hash.update(part), createHash("sha384")).digest();
 const memoryOf = (text: string): number => Number.parseFloat(text) * GIB;
 
 for (const [name, golden] of Object.entries(TDX_GOLDEN?.firmware ?? {})) {
   test(`golden MRTD in both orders and variable store of ${name}`, (t) => {
     const firmware = downloaded(name, golden.sha256);
     if (firmware === null) return t.skip(NO_DOWNLOADS);
-    assert.deepEqual([mrtd(firmware, "single-pass"), mrtd(firmware, "two-pass")], [golden.mrtd_single_pass, golden.mrtd_two_pass]);
+    assert.deepEqual(
+      [mrtd(firmware, "single-pass"), mrtd(firmware, "two-pass")],
+      [golden.mrtd_single_pass, golden.mrtd_two_pass],
+    );
     const store = variableStore(firmware);
     assert.deepEqual([toHex(store.digest), store.empty], [golden.cfv_sha384, !name.includes(".ms.")]);
   });
 
   test(`golden hand-off blocks for each memory size with the sections of ${name}`, () => {
     const types = ["BFV", "CFV", "TD_HOB", "TempMem"];
-    const tdvf = golden.sections.map(({ gpa, mem_size, type }): TdvfRow => ({ gpa: Number(gpa), memory: Number(mem_size), type: types.indexOf(type) }));
-    for (const [memory, digest] of Object.entries(golden.td_hob_sha384)) assert.equal(toHex(tdHobDigest(buildFirmware({ tdvf }), memoryOf(memory))), digest, memory);
+    const tdvf = golden.sections.map(
+      ({ gpa, mem_size, type }): TdvfRow => ({ gpa: Number(gpa), memory: Number(mem_size), type: types.indexOf(type) }),
+    );
+    for (const [memory, digest] of Object.entries(golden.td_hob_sha384))
+      assert.equal(toHex(tdHobDigest(buildFirmware({ tdvf }), memoryOf(memory))), digest, memory);
   });
 }
 
@@ -47,7 +54,14 @@ test("the golden vectors are there to be compared with", (t) => {
 });
 
 test("MRTD holds the records in their order, and zeros beyond a section's data", () => {
-  const firmware = buildFirmware({ tdvf: [{ offset: 0x1000, size: 0x80, gpa: 0x1000, memory: 0x2000, type: 0, attributes: 1 }, { gpa: 0x8000, memory: 0x1000, type: 3 }, { gpa: 0, memory: 0, type: 3 }, { gpa: 0x10_0000, memory: 0x1000, type: 4, attributes: 2 }] });
+  const firmware = buildFirmware({
+    tdvf: [
+      { offset: 0x1000, size: 0x80, gpa: 0x1000, memory: 0x2000, type: 0, attributes: 1 },
+      { gpa: 0x8000, memory: 0x1000, type: 3 },
+      { gpa: 0, memory: 0, type: 3 },
+      { gpa: 0x10_0000, memory: 0x1000, type: 4, attributes: 2 },
+    ],
+  });
   const record = (name: string, gpa: number): Buffer => {
     const bytes = Buffer.alloc(128);
     bytes.write(name, "latin1");
@@ -56,9 +70,23 @@ test("MRTD holds the records in their order, and zeros beyond a section's data",
   };
   const content = Buffer.concat([firmware.subarray(0x1000, 0x1080), Buffer.alloc(0x2000 - 0x80)]);
   const add = (gpa: number) => record("MEM.PAGE.ADD", gpa);
-  const extend = (gpa: number) => Buffer.concat(Array.from({ length: 16 }, (_, chunk) => Buffer.concat([record("MR.EXTEND", gpa + chunk * 256), content.subarray(gpa - 0x1000 + chunk * 256, gpa - 0x1000 + (chunk + 1) * 256)])));
-  assert.equal(mrtd(firmware, "single-pass"), sha384(add(0x1000), extend(0x1000), add(0x2000), extend(0x2000), add(0x8000)).toString("hex"));
-  assert.equal(mrtd(firmware, "two-pass"), sha384(add(0x1000), add(0x2000), extend(0x1000), extend(0x2000), add(0x8000)).toString("hex"));
+  const extend = (gpa: number) =>
+    Buffer.concat(
+      Array.from({ length: 16 }, (_, chunk) =>
+        Buffer.concat([
+          record("MR.EXTEND", gpa + chunk * 256),
+          content.subarray(gpa - 0x1000 + chunk * 256, gpa - 0x1000 + (chunk + 1) * 256),
+        ]),
+      ),
+    );
+  assert.equal(
+    mrtd(firmware, "single-pass"),
+    sha384(add(0x1000), extend(0x1000), add(0x2000), extend(0x2000), add(0x8000)).toString("hex"),
+  );
+  assert.equal(
+    mrtd(firmware, "two-pass"),
+    sha384(add(0x1000), add(0x2000), extend(0x1000), extend(0x2000), add(0x8000)).toString("hex"),
+  );
 });
 
 const event = z.object({ imr: z.number(), digest: z.string() });
@@ -95,24 +123,43 @@ for (const name of ["dstack-tdx-lite-getquote.json", "dstack-quote-report.json"]
     const [kernel] = seen.digests(1);
     const [options, initrd] = seen.digests(2);
     assert.ok(kernel !== undefined && options !== undefined && initrd !== undefined);
-    const known = (pcr: number, digest: Buffer): BootEvent => ({ pcr, digest: { sha256: new Uint8Array(32), sha384: digest } });
-    const events = [known(PCR.bootPrograms, kernel), CALLING_BOOT_OPTION, SEPARATOR, known(PCR.kernelStub, options), known(PCR.kernelStub, initrd), ...EXITS[0].events];
+    const known = (pcr: number, digest: Buffer): BootEvent => ({
+      pcr,
+      digest: { sha256: new Uint8Array(32), sha384: digest },
+    });
+    const events = [
+      known(PCR.bootPrograms, kernel),
+      CALLING_BOOT_OPTION,
+      SEPARATOR,
+      known(PCR.kernelStub, options),
+      known(PCR.kernelStub, initrd),
+      ...EXITS[0].events,
+    ];
     assert.deepEqual([rtmrValue(events, 1), rtmrValue(events, 2)], [seen.register(1), seen.register(2)]);
   });
 }
 
 test("a register that was not predicted has no values to take", () => {
-  assert.throws(() => predictedValues(predictTdx(buildFirmware(TDX_FIRMWARE), undefined, {}), "rtmr1"), { code: "INTERNAL", message: /rtmr1 was not predicted/ });
+  assert.throws(() => predictedValues(predictTdx(buildFirmware(TDX_FIRMWARE), undefined, {}), "rtmr1"), {
+    code: "INTERNAL",
+    message: /rtmr1 was not predicted/,
+  });
 });
 
 test("the digests that every machine measures are the known ones", (t) => {
   if (TDX_GOLDEN === null) return t.skip(NO_SHARED_FOLDER);
   const golden = TDX_GOLDEN.event_digests;
   const names = ["SecureBoot", "PK", "KEK", "db", "dbx"];
-  assert.deepEqual(emptySecureBootDigests().map(toHex), names.map((name) => golden[`var:${name}(empty)`]));
+  assert.deepEqual(
+    emptySecureBootDigests().map(toHex),
+    names.map((name) => golden[`var:${name}(empty)`]),
+  );
   assert.deepEqual(uiAppBootDigests().map(toHex), [golden["BootOrder0000"], golden["Boot0000 UiApp(pre-202505)"]]);
   const [invocation, success] = EXITS[0].events;
-  assert.deepEqual([SEPARATOR, CALLING_BOOT_OPTION, invocation, success].map(({ digest }) => toHex(digest.sha384)), [golden["sep4"], golden["CallingEFIApp"], golden["EBS_inv"], golden["EBS_ok"]]);
+  assert.deepEqual(
+    [SEPARATOR, CALLING_BOOT_OPTION, invocation, success].map(({ digest }) => toHex(digest.sha384)),
+    [golden["sep4"], golden["CallingEFIApp"], golden["EBS_inv"], golden["EBS_ok"]],
+  );
 });
 
 /** The initrd of the golden vectors is not at hand; its size and SHA-384 are. */
@@ -125,18 +172,33 @@ test("golden RTMR1 and RTMR2 for each memory size and place of the initrd's argu
   if (kernel === null) return t.skip(NO_DOWNLOADS);
   const { rtmr1, rtmr2 } = TDX_GOLDEN;
   const initrd = { bytes: GOLDEN_INITRD_BYTES, digest: { ...digestPair(), sha384: hex(rtmr2["initrd_sha384"] ?? "") } };
-  const predicted = (memory: number | undefined) => predictTdx(buildFirmware(TDX_FIRMWARE), kernelVariants({ kernel: kernelProgram(kernel), initrd, commandLine: COMMAND_LINE }, memory), {});
-  const values = (register: string, memory?: number) => predicted(memory).registers.find((one) => one.register === register)?.values.map(({ value }) => value) ?? [];
+  const predicted = (memory: number | undefined) =>
+    predictTdx(
+      buildFirmware(TDX_FIRMWARE),
+      kernelVariants({ kernel: kernelProgram(kernel), initrd, commandLine: COMMAND_LINE }, memory),
+      {},
+    );
+  const values = (register: string, memory?: number) =>
+    predicted(memory)
+      .registers.find((one) => one.register === register)
+      ?.values.map(({ value }) => value) ?? [];
   assert.equal(values("rtmr1")[0], rtmr1["unpatched (QEMU>=10 etc/boot/kernel + OVMF>=2025.05)"]);
   assert.equal(values("rtmr1").length, 2, "and once more for leaving firmware at the second try");
-  for (const memory of ["2G", "2.5G", "4G"]) assert.equal(values("rtmr1", memoryOf(memory))[1], rtmr1[`patched ${memory}`], memory);
-  assert.deepEqual(values("rtmr2"), [rtmr2['suffix "<cmdline> initrd=initrd"'], rtmr2['prefix "initrd=initrd <cmdline>"']]);
+  for (const memory of ["2G", "2.5G", "4G"])
+    assert.equal(values("rtmr1", memoryOf(memory))[1], rtmr1[`patched ${memory}`], memory);
+  assert.deepEqual(values("rtmr2"), [
+    rtmr2['suffix "<cmdline> initrd=initrd"'],
+    rtmr2['prefix "initrd=initrd <cmdline>"'],
+  ]);
 });
 
 test("RTMR0 is predicted when the machine is known, and else the reason is given", () => {
   const firmware = buildFirmware(TDX_FIRMWARE);
   const acpi = { loader: sha384(Buffer.from("1")), rsdp: sha384(Buffer.from("2")), tables: sha384(Buffer.from("3")) };
-  const why = (bytes: Uint8Array, machine: Parameters<typeof predictTdx>[2]) => predictTdx(bytes, undefined, machine).notPredicted.map((entry) => entry.why).join();
+  const why = (bytes: Uint8Array, machine: Parameters<typeof predictTdx>[2]) =>
+    predictTdx(bytes, undefined, machine)
+      .notPredicted.map((entry) => entry.why)
+      .join();
   assert.match(why(firmware, {}), /memory size/);
   assert.match(why(firmware, { memory: GIB }), /ACPI/);
   const enrolled = emptyVariableStore(0x100);
@@ -145,29 +207,66 @@ test("RTMR0 is predicted when the machine is known, and else the reason is given
   const known = predictTdx(firmware, undefined, { memory: GIB, acpi });
   assert.deepEqual(known.notPredicted, []);
   const store = firmware.subarray(0, 0x1000);
-  const expected = [tdHobDigest(firmware, GIB), sha384(store), ...emptySecureBootDigests(), SEPARATOR.digest.sha384, acpi.loader, acpi.rsdp, acpi.tables, ...uiAppBootDigests()];
-  assert.equal(known.registers.find(({ register }) => register === "rtmr0")?.values[0]?.value, extendAll("sha384", expected));
+  const expected = [
+    tdHobDigest(firmware, GIB),
+    sha384(store),
+    ...emptySecureBootDigests(),
+    SEPARATOR.digest.sha384,
+    acpi.loader,
+    acpi.rsdp,
+    acpi.tables,
+    ...uiAppBootDigests(),
+  ];
+  assert.equal(
+    known.registers.find(({ register }) => register === "rtmr0")?.values[0]?.value,
+    extendAll("sha384", expected),
+  );
 });
 
-const rows = (...changed: readonly (readonly [number, Partial<TdvfRow>])[]) => buildFirmware({ ...TDX_FIRMWARE, tdvf: TDVF_SECTIONS.map((row, index) => ({ ...row, ...changed.find(([at]) => at === index)?.[1] })) });
+const rows = (...changed: readonly (readonly [number, Partial<TdvfRow>])[]) =>
+  buildFirmware({
+    ...TDX_FIRMWARE,
+    tdvf: TDVF_SECTIONS.map((row, index) => ({ ...row, ...changed.find(([at]) => at === index)?.[1] })),
+  });
 
 test("hand-off blocks are refused for memory or sections that cannot be", () => {
   const firmware = buildFirmware(TDX_FIRMWARE);
-  for (const memory of [0, -4096, 100, Number.NaN, 2 ** 44 + 4096]) assert.throws(() => tdHobDigest(firmware, memory), { ...INVALID, message: /whole pages/ });
+  for (const memory of [0, -4096, 100, Number.NaN, 2 ** 44 + 4096])
+    assert.throws(() => tdHobDigest(firmware, memory), { ...INVALID, message: /whole pages/ });
   assert.throws(() => tdHobDigest(firmware, 0x80_0000), { ...INVALID, message: /outside of the guest's memory/ });
   assert.throws(() => tdHobDigest(rows([4, { type: 3 }]), GIB), { ...INVALID, message: /exactly one TD_HOB/ });
   assert.throws(() => tdHobDigest(rows([5, { type: 2 }]), GIB), { ...INVALID, message: /exactly one TD_HOB/ });
-  const many = Array.from({ length: 50 }, (_, index): TdvfRow => ({ gpa: 0x100_0000 + index * 0x2000, memory: 0x1000, type: 3 }));
-  assert.throws(() => tdHobDigest(buildFirmware({ tdvf: [{ gpa: 0x80_9000, memory: 0x1000, type: 2 }, ...many] }), GIB), { ...INVALID, message: /too small/ });
+  const many = Array.from(
+    { length: 50 },
+    (_, index): TdvfRow => ({ gpa: 0x100_0000 + index * 0x2000, memory: 0x1000, type: 3 }),
+  );
+  assert.throws(
+    () => tdHobDigest(buildFirmware({ tdvf: [{ gpa: 0x80_9000, memory: 0x1000, type: 2 }, ...many] }), GIB),
+    { ...INVALID, message: /too small/ },
+  );
 });
 
 test("no metadata makes a prediction do anything but refuse", () => {
   const size = fc.oneof(fc.constantFrom(0, 0x1000, 0x2000, 0x10_0000, 2 ** 32, 2 ** 52), fc.nat(0x4000));
-  const row = fc.record({ offset: size, size: fc.nat(0x3000), gpa: size, memory: size, type: fc.nat(6), attributes: fc.nat(4) });
+  const row = fc.record({
+    offset: size,
+    size: fc.nat(0x3000),
+    gpa: size,
+    memory: size,
+    type: fc.nat(6),
+    attributes: fc.nat(4),
+  });
   fc.assert(
     fc.property(fc.array(row, { maxLength: 8 }), fc.nat(2 ** 32), (tdvf, memory) => {
-      const firmware = buildFirmware({ tdvf: tdvf.map((entry) => ({ ...entry, offset: entry.offset % 2 ** 32 })), head: emptyVariableStore(0x100) });
-      for (const read of [() => predictTdx(firmware, undefined, {}), () => tdHobDigest(firmware, memory), () => variableStore(firmware)]) {
+      const firmware = buildFirmware({
+        tdvf: tdvf.map((entry) => ({ ...entry, offset: entry.offset % 2 ** 32 })),
+        head: emptyVariableStore(0x100),
+      });
+      for (const read of [
+        () => predictTdx(firmware, undefined, {}),
+        () => tdHobDigest(firmware, memory),
+        () => variableStore(firmware),
+      ]) {
         try {
           read();
         } catch (thrown) {
@@ -180,7 +279,10 @@ test("no metadata makes a prediction do anything but refuse", () => {
 });
 
 test("sections of size zero are no accepted memory", () => {
-  assert.deepEqual(tdHobDigest(rows([2, { gpa: 0, memory: 0 }]), GIB), tdHobDigest(buildFirmware({ tdvf: TDVF_SECTIONS.filter((_, index) => index !== 2) }), GIB));
+  assert.deepEqual(
+    tdHobDigest(rows([2, { gpa: 0, memory: 0 }]), GIB),
+    tdHobDigest(buildFirmware({ tdvf: TDVF_SECTIONS.filter((_, index) => index !== 2) }), GIB),
+  );
 });
 
 test("a variable store is refused when there is not exactly one of the known format", () => {
@@ -188,6 +290,9 @@ test("a variable store is refused when there is not exactly one of the known for
   assert.throws(() => variableStore(rows([2, { type: 1 }])), { ...INVALID, message: /exactly one CFV/ });
   const other = emptyVariableStore(0x100);
   other.fill(0, 0x48, 0x58);
-  assert.throws(() => variableStore(buildFirmware({ ...TDX_FIRMWARE, head: other })), { ...INVALID, message: /not in the format/ });
+  assert.throws(() => variableStore(buildFirmware({ ...TDX_FIRMWARE, head: other })), {
+    ...INVALID,
+    message: /not in the format/,
+  });
   assert.throws(() => variableStore(rows([1, { size: 0x20 }])), { ...INVALID, message: /are not in its 32 bytes/ });
 });

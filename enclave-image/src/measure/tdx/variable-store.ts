@@ -24,9 +24,11 @@ export interface VariableStore {
 /** Reads the CFV section. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function variableStore(firmware: Uint8Array): VariableStore {
   const [volume, second] = tdvfSections(openFirmware(firmware)).filter(({ type }) => type === "CFV");
-  if (volume === undefined || second !== undefined) throw invalid("TDVF metadata", "does not have exactly one CFV section");
+  if (volume === undefined || second !== undefined)
+    throw invalid("TDVF metadata", "does not have exactly one CFV section");
   const view = new ByteView(volume.data, "variable store");
   const header = view.u16(VOLUME_HEADER_LENGTH);
-  if (guidText(view.slice(header, 16)) !== AUTHENTICATED_STORE) throw invalid("variable store", "is not in the format edk2 uses for authenticated variables");
+  if (guidText(view.slice(header, 16)) !== AUTHENTICATED_STORE)
+    throw invalid("variable store", "is not in the format edk2 uses for authenticated variables");
   return { digest: digestOf("sha384", volume.data), empty: view.u16(header + STORE_HEADER_BYTES) !== VARIABLE_START };
 }

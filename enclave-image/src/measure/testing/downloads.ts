@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 const FOLDER = fileURLToPath(new URL("../../../../.cache/image/vectors", import.meta.url));
 
 /** What a test says when it skips for want of files that are too large for the repository. */
-export const NO_DOWNLOADS = "the firmware and kernel of the golden vectors are not in .cache/image/vectors; test/vectors/measure/download.sh fetches them";
+export const NO_DOWNLOADS =
+  "the firmware and kernel of the golden vectors are not in .cache/image/vectors; test/vectors/measure/download.sh fetches them";
 
 /** A downloaded file of the golden vectors, by its name; `null` when it is not there. Another content is an error. */
 export function downloaded(name: string, sha256: string): Buffer | null {

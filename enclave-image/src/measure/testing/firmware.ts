@@ -73,11 +73,21 @@ export function buildFirmware(recipe: FirmwareRecipe): Buffer {
   if (svsmOffset !== undefined) rows.push(tableEntry(GUID.svsmInfo, words(svsmOffset)));
   if (sev !== undefined) {
     rows.push(tableEntry(GUID.sevMetadata, words(SEV_METADATA_FROM_END)));
-    image.set(Buffer.concat([Buffer.from("ASEV"), words(16 + sev.length * 12, 1, sev.length), ...sev.map((row) => words(...row))]), size - SEV_METADATA_FROM_END);
+    image.set(
+      Buffer.concat([
+        Buffer.from("ASEV"),
+        words(16 + sev.length * 12, 1, sev.length),
+        ...sev.map((row) => words(...row)),
+      ]),
+      size - SEV_METADATA_FROM_END,
+    );
   }
   if (tdvf !== undefined) {
     rows.push(tableEntry(GUID.tdxMetadata, words(TDVF_METADATA_FROM_END)));
-    image.set(Buffer.concat([Buffer.from("TDVF"), words(16 + tdvf.length * 32, 1, tdvf.length), ...tdvf.map(tdvfRow)]), size - TDVF_METADATA_FROM_END);
+    image.set(
+      Buffer.concat([Buffer.from("TDVF"), words(16 + tdvf.length * 32, 1, tdvf.length), ...tdvf.map(tdvfRow)]),
+      size - TDVF_METADATA_FROM_END,
+    );
   }
   const table = Buffer.concat(rows);
   const footer = Buffer.alloc(2);

@@ -35,19 +35,49 @@ const section = z.object({ gpa: z.number(), size: z.number(), type: z.number() }
 const snpGolden = z.object({
   inputs: z.record(z.string(), z.object({ sha256: z.string() })),
   firmware: z.record(z.string(), z.object({ ovmf_hash_sha384_ld: z.string() })),
-  sev_hashes: z.object({ cmdline: z.string(), kernel_sha256: z.string(), initrd_sha256: z.string(), table_hex: z.string(), page_sha384: z.string() }),
-  vmsa_page_hashes: z.record(z.string(), z.object({ vcpu_sig: z.string(), bsp_sha384: z.string(), ap_sha384: z.string() })),
+  sev_hashes: z.object({
+    cmdline: z.string(),
+    kernel_sha256: z.string(),
+    initrd_sha256: z.string(),
+    table_hex: z.string(),
+    page_sha384: z.string(),
+  }),
+  vmsa_page_hashes: z.record(
+    z.string(),
+    z.object({ vcpu_sig: z.string(), bsp_sha384: z.string(), ap_sha384: z.string() }),
+  ),
   vectors: z.array(
     z.object({
-      name: z.string(), vmm: z.enum(["QEMU", "ec2", "gce"]), ovmf: z.string(), kernel: z.string().nullable(), initrd: z.string().nullable(), cmdline: z.string().nullable(),
-      vcpu_sig: z.string(), vcpus: z.number(), guest_features: z.string(), launch_digest: z.string(),
+      name: z.string(),
+      vmm: z.enum(["QEMU", "ec2", "gce"]),
+      ovmf: z.string(),
+      kernel: z.string().nullable(),
+      initrd: z.string().nullable(),
+      cmdline: z.string().nullable(),
+      vcpu_sig: z.string(),
+      vcpus: z.number(),
+      guest_features: z.string(),
+      launch_digest: z.string(),
     }),
   ),
   negative: z.array(z.object({ ovmf: z.string() })),
-  trace_amdsev_milan_2vcpu: z.object({ total_updates: z.number(), selected: z.array(z.object({ i: z.number(), page_type: z.number(), gpa: z.string(), contents: z.string(), ld_after: z.string() })) }),
+  trace_amdsev_milan_2vcpu: z.object({
+    total_updates: z.number(),
+    selected: z.array(
+      z.object({ i: z.number(), page_type: z.number(), gpa: z.string(), contents: z.string(), ld_after: z.string() }),
+    ),
+  }),
   hardware_confirmed: z.object({
-    report: z.string(), vcpus: z.number(), ovmf_hash_seed: z.string(), kernel_sha256: z.string(), initrd_sha256: z.string(), cmdline: z.string(),
-    hashes_table_gpa: z.string(), reset_eip: z.string(), sections: z.array(section), launch_digest: z.string(),
+    report: z.string(),
+    vcpus: z.number(),
+    ovmf_hash_seed: z.string(),
+    kernel_sha256: z.string(),
+    initrd_sha256: z.string(),
+    cmdline: z.string(),
+    hashes_table_gpa: z.string(),
+    reset_eip: z.string(),
+    sections: z.array(section),
+    launch_digest: z.string(),
   }),
 });
 
@@ -55,17 +85,29 @@ const tdxGolden = z.object({
   firmware: z.record(
     z.string(),
     z.object({
-      sha256: z.string(), mrtd_single_pass: z.string(), mrtd_two_pass: z.string(), cfv_sha384: z.string(), td_hob_sha384: z.record(z.string(), z.string()),
+      sha256: z.string(),
+      mrtd_single_pass: z.string(),
+      mrtd_two_pass: z.string(),
+      cfv_sha384: z.string(),
+      td_hob_sha384: z.record(z.string(), z.string()),
       sections: z.array(z.object({ gpa: z.string(), mem_size: z.string(), attr: z.string(), type: z.string() })),
     }),
   ),
   kernel: z.object({
-    sha256: z.string(), authenticode_sha384_raw: z.string(), authenticode_sha256_raw_confirmed_by_osslsigncode: z.string(), authenticode_sha384_qemu_patched: z.record(z.string(), z.string()),
+    sha256: z.string(),
+    authenticode_sha384_raw: z.string(),
+    authenticode_sha256_raw_confirmed_by_osslsigncode: z.string(),
+    authenticode_sha384_qemu_patched: z.record(z.string(), z.string()),
   }),
   rtmr1: z.record(z.string(), z.string()),
   rtmr2: z.record(z.string(), z.string()),
   event_digests: z.record(z.string(), z.string()),
-  hardware_confirmation: z.object({ kernel_authenticode_sha384: z.string(), initrd_sha384: z.string(), cmdline_sha384: z.string(), mrtd_equals_doc: z.object({ two_pass: z.boolean() }) }),
+  hardware_confirmation: z.object({
+    kernel_authenticode_sha384: z.string(),
+    initrd_sha384: z.string(),
+    cmdline_sha384: z.string(),
+    mrtd_equals_doc: z.object({ two_pass: z.boolean() }),
+  }),
 });
 
 /** Golden vectors of the shared folder; `null` when it is absent. */

@@ -19,7 +19,12 @@ export function predictPcrs({ programs, parameters }: BootVariants, bank: HashAl
     values: valuesOver(variants, ({ events }) => pcrValue(events, bank, pcr)),
   });
   return {
-    registers: [over(programs, PCR.bootPrograms), over(parameters, PCR.kernelStub), over(parameters, PCR.ukiSections), over(parameters, PCR.ukiParameters)],
+    registers: [
+      over(programs, PCR.bootPrograms),
+      over(parameters, PCR.kernelStub),
+      over(parameters, PCR.ukiSections),
+      over(parameters, PCR.ukiParameters),
+    ],
     notPredicted: NOT_PREDICTED,
   };
 }

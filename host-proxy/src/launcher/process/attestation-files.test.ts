@@ -7,7 +7,12 @@ import { attestationFlags } from "./attestation-files.ts";
 /** What a process with these flags may do, asked of Node itself. */
 function allowed(setting: string, questions: readonly (readonly ["fs.read" | "fs.write", string])[]): boolean[] {
   const script = `process.stdout.write(JSON.stringify(${JSON.stringify(questions)}.map(([scope, path]) => process.permission.has(scope, path))))`;
-  return JSON.parse(execFileSync(process.execPath, ["--permission", ...attestationFlags(setting), "--eval", script], { encoding: "utf8", env: {} })) as boolean[];
+  return JSON.parse(
+    execFileSync(process.execPath, ["--permission", ...attestationFlags(setting), "--eval", script], {
+      encoding: "utf8",
+      env: {},
+    }),
+  ) as boolean[];
 }
 
 const QUESTIONS = [
@@ -29,5 +34,6 @@ test("a provider's devices and files are open to the enclave, and no others", ()
     auto: [true, true, true, true, true, false, false],
     "software-only": [false, false, false, false, false, false, false],
   };
-  for (const [setting, answers] of Object.entries(expected)) assert.deepEqual(allowed(setting, QUESTIONS), answers, setting);
+  for (const [setting, answers] of Object.entries(expected))
+    assert.deepEqual(allowed(setting, QUESTIONS), answers, setting);
 });

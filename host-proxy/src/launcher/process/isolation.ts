@@ -32,7 +32,10 @@ export async function findIsolation(developmentMode: boolean, unshare?: string):
     if ((await executable(candidate)) && (await works(prefix))) return { isolation: "network-namespace", prefix };
   }
   if (developmentMode) return NO_ISOLATION;
-  throw new CmcpError("ISOLATION_UNAVAILABLE", "this host does not allow an empty network namespace for the enclave process");
+  throw new CmcpError(
+    "ISOLATION_UNAVAILABLE",
+    "this host does not allow an empty network namespace for the enclave process",
+  );
 }
 
 function executable(path: string): Promise<boolean> {
@@ -45,6 +48,11 @@ function executable(path: string): Promise<boolean> {
 function works(prefix: readonly string[]): Promise<boolean> {
   const [command = "", ...args] = prefix;
   return new Promise((resolve) => {
-    execFile(command, [...args, process.execPath, "--version"], { env: {}, timeout: PROBE_MS, killSignal: "SIGKILL" }, (error) => resolve(error === null));
+    execFile(
+      command,
+      [...args, process.execPath, "--version"],
+      { env: {}, timeout: PROBE_MS, killSignal: "SIGKILL" },
+      (error) => resolve(error === null),
+    );
   });
 }

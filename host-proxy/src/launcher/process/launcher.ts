@@ -29,18 +29,43 @@ export interface ProcessSettings {
 
 /** Prepares a place for enclave processes. @throws CmcpError `ISOLATION_UNAVAILABLE` */
 export async function openProcessLauncher(settings: ProcessSettings, log: Log): Promise<Launcher> {
-  const { entry, nodePath, developmentMode, attestation = "software-only", extraFlags = [], extraArguments = [], tpmSocket, spawner } = settings;
+  const {
+    entry,
+    nodePath,
+    developmentMode,
+    attestation = "software-only",
+    extraFlags = [],
+    extraArguments = [],
+    tpmSocket,
+    spawner,
+  } = settings;
   const means = await findIsolation(developmentMode);
-  if (means.isolation === "none") log.warn("the enclave process can reach the network: development only", { isolation: "none" });
+  if (means.isolation === "none")
+    log.warn("the enclave process can reach the network: development only", { isolation: "none" });
   const directory = await makeRuntimeDirectory();
   const dialer = unixDialer(directory.enclaveSocket);
-  const enclave = { entry, readable: [dirname(entry)], extraFlags: [...attestationFlags(attestation), ...extraFlags], extraArguments };
+  const enclave = {
+    entry,
+    readable: [dirname(entry)],
+    extraFlags: [...attestationFlags(attestation), ...extraFlags],
+    extraArguments,
+  };
   return {
     placement: { launcher: "process", isolation: means.isolation, measuredBy: "nothing" },
     dialer,
     listen: (onStream) => listenUnix(directory.servicesSocket, onStream),
     start: (signal) =>
-      startEnclaveProcess({ nodePath, enclave, means, directory, dialer, log, signal, ...(tpmSocket === undefined ? {} : { tpmSocket }), ...(spawner === undefined ? {} : { spawner: { ...spawner, developmentMode } }) }),
+      startEnclaveProcess({
+        nodePath,
+        enclave,
+        means,
+        directory,
+        dialer,
+        log,
+        signal,
+        ...(tpmSocket === undefined ? {} : { tpmSocket }),
+        ...(spawner === undefined ? {} : { spawner: { ...spawner, developmentMode } }),
+      }),
     close: () => directory.remove(),
   };
 }

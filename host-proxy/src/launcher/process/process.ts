@@ -43,15 +43,24 @@ export interface EnclaveProcess extends RunningEnclave {
 export async function startEnclaveProcess(options: EnclaveProcessOptions): Promise<EnclaveProcess> {
   const { directory, log } = options;
   await directory.clearEnclaveSocket();
-  const spawner = options.spawner === undefined ? undefined : await startWaitingSpawner(directory.path, options.spawner, log);
-  const child = startChild([...options.means.prefix, options.nodePath, ...nodeArguments(options.enclave, directory.enclaveSocket)], {
-    folder: directory.path,
-    environment: { CMCP_ENCLAVE_LISTEN: directory.enclaveSocket, CMCP_HOST_SERVICES: directory.servicesSocket, ...(options.tpmSocket === undefined ? {} : { CMCP_TPM_SOCKET: options.tpmSocket }), ...(spawner === undefined ? {} : { CMCP_SPAWN_SOCKET: spawner.socket }) },
-    // Its end is this process's end, and the enclave's with it.
-    holdInput: true,
-    endsWithInput: true,
-    log,
-  });
+  const spawner =
+    options.spawner === undefined ? undefined : await startWaitingSpawner(directory.path, options.spawner, log);
+  const child = startChild(
+    [...options.means.prefix, options.nodePath, ...nodeArguments(options.enclave, directory.enclaveSocket)],
+    {
+      folder: directory.path,
+      environment: {
+        CMCP_ENCLAVE_LISTEN: directory.enclaveSocket,
+        CMCP_HOST_SERVICES: directory.servicesSocket,
+        ...(options.tpmSocket === undefined ? {} : { CMCP_TPM_SOCKET: options.tpmSocket }),
+        ...(spawner === undefined ? {} : { CMCP_SPAWN_SOCKET: spawner.socket }),
+      },
+      // Its end is this process's end, and the enclave's with it.
+      holdInput: true,
+      endsWithInput: true,
+      log,
+    },
+  );
   if (child === null) {
     await spawner?.stop();
     throw new CmcpError("ENCLAVE_UNAVAILABLE", "the enclave process did not start");

@@ -22,7 +22,11 @@ let started = 0;
  * @param folder private to this user
  * @throws CmcpError `SPAWN_UNAVAILABLE`
  */
-export async function startWaitingSpawner(folder: string, { developmentMode, ...settings }: SpawnerSettings & { readonly developmentMode: boolean }, log: Log): Promise<WaitingSpawner> {
+export async function startWaitingSpawner(
+  folder: string,
+  { developmentMode, ...settings }: SpawnerSettings & { readonly developmentMode: boolean },
+  log: Log,
+): Promise<WaitingSpawner> {
   started += 1;
   const socket = join(folder, `spawn-${started}.sock`);
   const running = await startSpawner({ ...settings, socket, stage: join(folder, `stage-${started}`), developmentMode });

@@ -24,16 +24,26 @@ export function accelerators({ platform }: Pick<Machine, "platform">, kvm = KVM)
  * The accelerator that is asked for, or with `auto` those to try.
  * @throws CmcpError `LAUNCH_HARDWARE_MISSING` when it cannot be had, or the machine not be had with it
  */
-export function chosenAccelerators(wanted: Accelerator | "auto", machine: Pick<Machine, "platform">, kvm = KVM): readonly Accelerator[] {
+export function chosenAccelerators(
+  wanted: Accelerator | "auto",
+  machine: Pick<Machine, "platform">,
+  kvm = KVM,
+): readonly Accelerator[] {
   const usable = accelerators(machine, kvm);
   if (wanted === "auto") return usable;
   if (usable.includes(wanted)) return [wanted];
-  throw new CmcpError("LAUNCH_HARDWARE_MISSING", wanted === "tcg" ? `a ${machine.platform} machine cannot be emulated` : `KVM is asked for: ${kvmProblem(kvm) ?? "it cannot be used"}`);
+  throw new CmcpError(
+    "LAUNCH_HARDWARE_MISSING",
+    wanted === "tcg"
+      ? `a ${machine.platform} machine cannot be emulated`
+      : `KVM is asked for: ${kvmProblem(kvm) ?? "it cannot be used"}`,
+  );
 }
 
 /** Why KVM cannot be used; `null` when it opens. */
 export function kvmProblem(kvm = KVM): string | null {
-  if (!existsSync(kvm)) return `there is no ${kvm}; load the kernel module kvm_amd or kvm_intel, and allow virtualisation in the firmware`;
+  if (!existsSync(kvm))
+    return `there is no ${kvm}; load the kernel module kvm_amd or kvm_intel, and allow virtualisation in the firmware`;
   try {
     accessSync(kvm, constants.R_OK | constants.W_OK);
     return null;
@@ -48,14 +58,18 @@ export function kvmProblem(kvm = KVM): string | null {
  *
  * @throws CmcpError what the last attempt failed with, as {@link startQemu}
  */
-export async function startMachine(options: Omit<QemuOptions, "accelerator" | "startMs">, usable: readonly Accelerator[] = accelerators(options.machine)): Promise<EnclaveMachine & { readonly accelerator: Accelerator }> {
+export async function startMachine(
+  options: Omit<QemuOptions, "accelerator" | "startMs">,
+  usable: readonly Accelerator[] = accelerators(options.machine),
+): Promise<EnclaveMachine & { readonly accelerator: Accelerator }> {
   for (const [index, accelerator] of usable.entries()) {
     try {
       return { ...(await startQemu({ ...options, accelerator, startMs: START_MS[accelerator] })), accelerator };
     } catch (thrown) {
       const error = asCmcpError(thrown, "ENCLAVE_UNAVAILABLE", "the machine did not start");
       // Anything but a machine that does not come up is the same under every accelerator.
-      if (error.code !== "ENCLAVE_UNAVAILABLE" || index === usable.length - 1 || options.signal?.aborted === true) throw error;
+      if (error.code !== "ENCLAVE_UNAVAILABLE" || index === usable.length - 1 || options.signal?.aborted === true)
+        throw error;
       options.log.warn("the machine did not come up; the next accelerator is tried", { code: error.code });
     }
   }

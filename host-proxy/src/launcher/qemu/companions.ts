@@ -39,7 +39,12 @@ export async function startVsockDaemon({ programs, folder, log, started }: Compa
   const socket = join(folder, "vhost-user");
   await Promise.all([socket, daemonSocket(folder)].map((path) => rm(path, { force: true })));
   // The guest's own number; any that is not reserved does, as nobody else is on this daemon.
-  const daemon = startProgram("vsockDaemon", programs, ["--vm", `guest-cid=3,socket=${socket},uds-path=${daemonSocket(folder)}`], { folder, log });
+  const daemon = startProgram(
+    "vsockDaemon",
+    programs,
+    ["--vm", `guest-cid=3,socket=${socket},uds-path=${daemonSocket(folder)}`],
+    { folder, log },
+  );
   started.push(daemon);
   const { promise: guestReady, resolve } = Promise.withResolvers<void>();
   const listener = await listenUnix(hybridVsockSocket(daemonSocket(folder), GUEST_READY_PORT), (stream) => {
@@ -60,7 +65,12 @@ export async function startTpm({ programs, folder, log, started }: CompanionOpti
   const [state, socket] = [join(folder, "tpm"), join(folder, "tpm-control")];
   await rm(socket, { force: true });
   await mkdir(state, { recursive: true, mode: 0o700 });
-  const tpm = startProgram("swtpm", programs, ["socket", "--tpm2", "--tpmstate", `dir=${state}`, "--ctrl", `type=unixio,path=${socket}`], { folder, log });
+  const tpm = startProgram(
+    "swtpm",
+    programs,
+    ["socket", "--tpm2", "--tpmstate", `dir=${state}`, "--ctrl", `type=unixio,path=${socket}`],
+    { folder, log },
+  );
   started.push(tpm);
   await socketOf("the software TPM", tpm, socket, COMPANION_MS);
   return socket;

@@ -24,5 +24,7 @@ exec "$@" </dev/null 3<&-`;
  * @param setpriv where it is; at its usual place when absent
  */
 export function endWithHost(setpriv: string = SETPRIV): EndWithHost {
-  return existsSync(setpriv) ? { prefix: [setpriv, "--pdeathsig", "KILL", "--"], holdInput: false } : { prefix: ["/bin/sh", "-c", WATCH, "sh"], holdInput: true };
+  return existsSync(setpriv)
+    ? { prefix: [setpriv, "--pdeathsig", "KILL", "--"], holdInput: false }
+    : { prefix: ["/bin/sh", "-c", WATCH, "sh"], holdInput: true };
 }

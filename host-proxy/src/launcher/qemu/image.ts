@@ -22,23 +22,37 @@ const FIRMWARE: Readonly<Record<HostPlatform, (path: (name: string) => string) =
  * @throws CmcpError `LAUNCH_MACHINE_INVALID` naming the file that is missing or not what it should be, and for an initramfs
  * that does not fit into the memory
  */
-export async function readImage(folder: string, platform: HostPlatform, memoryMegabytes: number): Promise<Pick<Machine, "boot" | "firmware">> {
+export async function readImage(
+  folder: string,
+  platform: HostPlatform,
+  memoryMegabytes: number,
+): Promise<Pick<Machine, "boot" | "firmware">> {
   const path = (name: string): string => join(folder, name);
   const firmware = FIRMWARE[platform](path);
   const [kernel, initramfs, words] = [path("vmlinuz"), path("initramfs.cpio.zst"), path(`cmdline-${platform}`)];
   for (const file of [kernel, words, ...Object.values(firmware)]) await sizeOf(file);
   // The kernel unpacks it into half of the memory while it is still there itself.
   const size = await sizeOf(initramfs);
-  if (size * 2 > memoryMegabytes * MEGABYTE) throw new CmcpError("LAUNCH_MACHINE_INVALID", `${initramfs} has ${Math.ceil(size / MEGABYTE)} MB, too many for a machine of ${memoryMegabytes} MB: raise qemu.memory_mb`);
-  if ((await sizeOf(words)) > MAX_COMMAND_LINE) throw new CmcpError("LAUNCH_MACHINE_INVALID", `${words} is longer than a kernel command line`);
+  if (size * 2 > memoryMegabytes * MEGABYTE)
+    throw new CmcpError(
+      "LAUNCH_MACHINE_INVALID",
+      `${initramfs} has ${Math.ceil(size / MEGABYTE)} MB, too many for a machine of ${memoryMegabytes} MB: raise qemu.memory_mb`,
+    );
+  if ((await sizeOf(words)) > MAX_COMMAND_LINE)
+    throw new CmcpError("LAUNCH_MACHINE_INVALID", `${words} is longer than a kernel command line`);
   return { boot: { kernel, initramfs, commandLine: await readFile(words, "latin1") }, firmware };
 }
 
 /** Bytes of a plain file. */
 async function sizeOf(file: string): Promise<number> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw new CmcpError("LAUNCH_MACHINE_INVALID", `${file} of the image cannot be read: is qemu.image the folder that make image made?`, { cause });
+    throw new CmcpError(
+      "LAUNCH_MACHINE_INVALID",
+      `${file} of the image cannot be read: is qemu.image the folder that make image made?`,
+      { cause },
+    );
   });
-  if (!found.isFile() || found.size === 0) throw new CmcpError("LAUNCH_MACHINE_INVALID", `${file} of the image is empty or no file`);
+  if (!found.isFile() || found.size === 0)
+    throw new CmcpError("LAUNCH_MACHINE_INVALID", `${file} of the image is empty or no file`);
   return found.size;
 }

@@ -9,7 +9,16 @@ import { unixDialer } from "@cmcp/wire";
 import { startHost } from "../../host.ts";
 import { imageFolder } from "../../testing/image-folder.ts";
 import { memoryLog } from "../../testing/memory-log.ts";
-import { allAlive, allGone, FOREVER, LISTENING_TPM, noted, pretended, SERVING_DAEMON, SILENT_DAEMON } from "../../testing/pretended-programs.ts";
+import {
+  allAlive,
+  allGone,
+  FOREVER,
+  LISTENING_TPM,
+  noted,
+  pretended,
+  SERVING_DAEMON,
+  SILENT_DAEMON,
+} from "../../testing/pretended-programs.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import type { Launcher } from "../launcher.ts";
 import { EnclaveSupervisor } from "../supervisor.ts";
@@ -32,7 +41,12 @@ interface Setting {
 
 function setting(t: TestContext, daemon = SERVING_DAEMON): Setting {
   const folder = temporaryDirectory(t);
-  const programs = { qemu: pretended(folder, "qemu", `console.log("firmware says hello"); ${FOREVER}`), vsockDaemon: pretended(folder, "daemon", daemon), swtpm: pretended(folder, "tpm", LISTENING_TPM), dataFolders: [] };
+  const programs = {
+    qemu: pretended(folder, "qemu", `console.log("firmware says hello"); ${FOREVER}`),
+    vsockDaemon: pretended(folder, "daemon", daemon),
+    swtpm: pretended(folder, "tpm", LISTENING_TPM),
+    dataFolders: [],
+  };
   return {
     folder,
     settings: {
@@ -75,7 +89,8 @@ test("it starts a machine that is measured by this host's TPM, keeps its console
   const stream = await unixDialer(`${uds}_6000`).dial(never);
   assert.equal(String(await stream.toArray()), "services", "a guest that dials its host's port finds the services");
   assert.match(log(), /"platform":"vtpm","accelerator":"tcg"/);
-  while (!readFileSync(settings.consolePath, "utf8").includes("firmware says hello")) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!readFileSync(settings.consolePath, "utf8").includes("firmware says hello"))
+    await new Promise((resolve) => setTimeout(resolve, 5));
   await machine.stop();
   await allGone(folder);
   await services.close();
@@ -87,8 +102,14 @@ test("that the kernel does not end the machine with its host is said, with the p
   const { settings } = setting(t);
   const programs = settings.programs ?? assert.fail();
   const said = /"level":40.*there is no setpriv: .*install the package util-linux/;
-  assert.match((await opened(t, { ...settings, programs: { ...programs, setpriv: "/nonexistent/setpriv" } })).log(), said);
-  assert.doesNotMatch((await opened(t, { ...settings, programs: { ...programs, setpriv: process.execPath } })).log(), said);
+  assert.match(
+    (await opened(t, { ...settings, programs: { ...programs, setpriv: "/nonexistent/setpriv" } })).log(),
+    said,
+  );
+  assert.doesNotMatch(
+    (await opened(t, { ...settings, programs: { ...programs, setpriv: process.execPath } })).log(),
+    said,
+  );
 });
 
 test("a machine that dies is replaced by the supervisor that processes have, with its delays", async (t) => {
@@ -123,16 +144,26 @@ test("a machine that dies is replaced by the supervisor that processes have, wit
 });
 
 test("an accelerator that is of no use is found out once", async (t) => {
-  const { folder, settings } = setting(t, SERVING_DAEMON.replace('c.write("OK 1\\n")', 'setTimeout(() => c.write("OK 1\\n"), 300)'));
+  const { folder, settings } = setting(
+    t,
+    SERVING_DAEMON.replace('c.write("OK 1\\n")', 'setTimeout(() => c.write("OK 1\\n"), 300)'),
+  );
   const qemu = pretended(folder, "qemu", `if (process.argv.includes("kvm")) process.exit(1); ${FOREVER}`);
-  const { launcher, log } = await opened(t, { ...settings, accelerator: "auto", programs: { ...(settings.programs ?? assert.fail()), qemu } });
+  const { launcher, log } = await opened(t, {
+    ...settings,
+    accelerator: "auto",
+    programs: { ...(settings.programs ?? assert.fail()), qemu },
+  });
   const tried = (): number => log().split("the next accelerator is tried").length - 1;
   await (await launcher.start(never)).stop();
   const first = tried();
   assert.equal(first, kvmProblem() === null ? 1 : 0);
   await (await launcher.start(never)).stop();
   assert.equal(tried(), first);
-  assert.match(log(), first === 0 ? /KVM cannot be used: the machine is emulated, which is slow/ : /"accelerator":"tcg"/);
+  assert.match(
+    log(),
+    first === 0 ? /KVM cannot be used: the machine is emulated, which is slow/ : /"accelerator":"tcg"/,
+  );
 });
 
 test("a vsock daemon that stalls ends the machine, so that another can be started", async (t) => {
@@ -149,7 +180,16 @@ test("a vsock daemon that stalls ends the machine, so that another can be starte
 test("a start is given up when the host closes, without waiting for a guest that does not answer", async (t) => {
   const { folder, settings } = setting(t, SILENT_DAEMON);
   const stop = new AbortController();
-  const starting = startHost({ listen: { host: "127.0.0.1", port: 0 }, launch: DOCUMENT, provision: DOCUMENT, egressAllow: [], storePath: null, enclave: settings, log: memoryLog().log, signal: stop.signal });
+  const starting = startHost({
+    listen: { host: "127.0.0.1", port: 0 },
+    launch: DOCUMENT,
+    provision: DOCUMENT,
+    egressAllow: [],
+    storePath: null,
+    enclave: settings,
+    log: memoryLog().log,
+    signal: stop.signal,
+  });
   await allAlive(folder);
   stop.abort();
   await assert.rejects(starting, { code: "ENCLAVE_UNAVAILABLE" });
@@ -166,13 +206,18 @@ test("what cannot come up is refused before anything is started or held", async 
   const wrong: readonly (readonly [Partial<QemuSettings>, string, RegExp])[] = [
     [{ programs: { ...programs, qemu: null } }, "LAUNCH_PROGRAM_MISSING", /install the package qemu-system-x86/],
     [{ programs: { ...programs, swtpm: null } }, "LAUNCH_PROGRAM_MISSING", /install the package swtpm/],
-    [{ programs: { ...programs, vsockDaemon: null } }, "LAUNCH_PROGRAM_MISSING", /install the package vhost-device-vsock/],
+    [
+      { programs: { ...programs, vsockDaemon: null } },
+      "LAUNCH_PROGRAM_MISSING",
+      /install the package vhost-device-vsock/,
+    ],
     [{ image: "/nonexistent" }, "LAUNCH_MACHINE_INVALID", /vmlinuz of the image cannot be read/],
     [{ image: large }, "LAUNCH_MACHINE_INVALID", /raise qemu\.memory_mb/],
     [{ memoryMegabytes: 511 }, "LAUNCH_MACHINE_INVALID", /memory is 511 MB/],
     [{ vsock: { kind: "kernel", cid: 3, addon: "/nonexistent/vsock.node" } }, "LAUNCH_PROGRAM_MISSING", /vsock addon/],
   ];
-  for (const [change, code, message] of wrong) await assert.rejects(openQemuLauncher({ ...settings, ...change }, DOCUMENT, log), { code, message });
+  for (const [change, code, message] of wrong)
+    await assert.rejects(openQemuLauncher({ ...settings, ...change }, DOCUMENT, log), { code, message });
   assert.ok(["qemu", "daemon", "tpm"].every((name) => !existsSync(join(folder, `${name}.pid`))));
   assert.deepEqual(runtimeFolders(), []);
   // The lock of the last one was given back.
@@ -184,6 +229,9 @@ test("two gateways on one CID: the second is refused, and starts nothing", async
   const cid = 4_100_000_000 + (process.pid % 1_000_000);
   const held = await lockVsock({ cid });
   t.after(() => held.release());
-  await assert.rejects(openQemuLauncher({ ...settings, vsock: { kind: "kernel", cid, addon: "/nonexistent" } }, DOCUMENT, memoryLog().log), { code: "LAUNCH_VSOCK_IN_USE", message: new RegExp(`vsock CID ${cid}`) });
+  await assert.rejects(
+    openQemuLauncher({ ...settings, vsock: { kind: "kernel", cid, addon: "/nonexistent" } }, DOCUMENT, memoryLog().log),
+    { code: "LAUNCH_VSOCK_IN_USE", message: new RegExp(`vsock CID ${cid}`) },
+  );
   assert.equal(existsSync(join(folder, "qemu.pid")), false);
 });

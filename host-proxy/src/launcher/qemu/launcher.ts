@@ -51,8 +51,12 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
   const machine = await describe(settings, platform, document);
   requirePrograms(machine, vsock, programs);
   let usable = chosenAccelerators(settings.accelerator, machine);
-  if (settings.accelerator === "auto" && !usable.includes("kvm")) log.warn("KVM cannot be used: the machine is emulated, which is slow");
-  if (endWithHost(programs.setpriv).holdInput) log.warn("there is no setpriv: a shell beside each program of the machine ends it when this process is killed; install the package util-linux, and the kernel does");
+  if (settings.accelerator === "auto" && !usable.includes("kvm"))
+    log.warn("KVM cannot be used: the machine is emulated, which is slow");
+  if (endWithHost(programs.setpriv).holdInput)
+    log.warn(
+      "there is no setpriv: a shell beside each program of the machine ends it when this process is killed; install the package util-linux, and the kernel does",
+    );
   const lock = vsock.kind === "kernel" ? await lockVsock(vsock) : null;
   const directory = await makeRuntimeDirectory();
   const close = async (): Promise<void> => {
@@ -67,7 +71,10 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
       dialer,
       listen: (onStream) => listenForGuest(route, onStream),
       async start(signal) {
-        const started = await startMachine({ machine, programs, vsock, folder: directory.path, consolePath, quoteGenerationSocket, signal, log }, usable);
+        const started = await startMachine(
+          { machine, programs, vsock, folder: directory.path, consolePath, quoteGenerationSocket, signal, log },
+          usable,
+        );
         log.info("machine up", { pid: started.pid, platform, accelerator: started.accelerator });
         // What came up once is what comes up again.
         usable = [started.accelerator];
@@ -82,7 +89,11 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
   }
 }
 
-async function describe({ image, memoryMegabytes, processors, processorModel }: QemuSettings, platform: HostPlatform, document: Uint8Array): Promise<Machine> {
+async function describe(
+  { image, memoryMegabytes, processors, processorModel }: QemuSettings,
+  platform: HostPlatform,
+  document: Uint8Array,
+): Promise<Machine> {
   const machine: Machine = {
     platform,
     ...(await readImage(image, platform, memoryMegabytes)),
@@ -98,7 +109,9 @@ async function describe({ image, memoryMegabytes, processors, processorModel }: 
 /** What HOST_DATA (32 bytes) or MRCONFIGID (48 bytes) carries. A TPM has no place for it: there the enclave extends a register. */
 function launchDigest(platform: HostPlatform, document: Uint8Array): Uint8Array | null {
   if (platform === "vtpm") return null;
-  return createHash(platform === "tdx" ? "sha384" : "sha256").update(document).digest();
+  return createHash(platform === "tdx" ? "sha384" : "sha256")
+    .update(document)
+    .digest();
 }
 
 /** Ends a machine whose enclave can be reached no more, as when its vsock daemon stalls, so that another is started. */

@@ -4,9 +4,29 @@ import { checkMachine, type Machine } from "./machine.ts";
 import { qemuArguments, type Attachments } from "./qemu-arguments.ts";
 
 const boot = { kernel: "/i/vmlinuz", initramfs: "/i/initramfs", commandLine: "console=null cmcp.platform=sev-snp" };
-const vtpm: Machine = { platform: "vtpm", boot, firmware: { code: "/i/CODE.fd", variables: "/i/VARS.fd" }, memoryMegabytes: 512, processors: 2, processorModel: "EPYC", launchDigest: null };
-const snp: Machine = { ...vtpm, platform: "sev-snp", firmware: { bios: "/i/OVMF.amdsev.fd" }, processors: 1, processorModel: "EPYC-v4", launchDigest: new Uint8Array(32).fill(0xab) };
-const tdx: Machine = { ...vtpm, platform: "tdx", firmware: { bios: "/i/OVMF.fd" }, launchDigest: new Uint8Array(48).fill(0xcd) };
+const vtpm: Machine = {
+  platform: "vtpm",
+  boot,
+  firmware: { code: "/i/CODE.fd", variables: "/i/VARS.fd" },
+  memoryMegabytes: 512,
+  processors: 2,
+  processorModel: "EPYC",
+  launchDigest: null,
+};
+const snp: Machine = {
+  ...vtpm,
+  platform: "sev-snp",
+  firmware: { bios: "/i/OVMF.amdsev.fd" },
+  processors: 1,
+  processorModel: "EPYC-v4",
+  launchDigest: new Uint8Array(32).fill(0xab),
+};
+const tdx: Machine = {
+  ...vtpm,
+  platform: "tdx",
+  firmware: { bios: "/i/OVMF.fd" },
+  launchDigest: new Uint8Array(48).fill(0xcd),
+};
 const none: Machine = { ...vtpm, platform: "none", firmware: null };
 const alone: Attachments = { vsock: { cid: 7 }, tpm: null, variables: null, dataFolders: [] };
 
@@ -36,7 +56,10 @@ test("a machine that could not start, or would measure as something else, is ref
     "an empty command line": { ...none, boot: { ...boot, commandLine: "" } },
     "a command line with a newline": { ...none, boot: { ...boot, commandLine: "a\nb" } },
     "a command line the kernel would cut": { ...none, boot: { ...boot, commandLine: "x".repeat(2048) } },
-    "a command line the kernel would cut with what firmware puts before it": { ...vtpm, boot: { ...boot, commandLine: "x".repeat(2034) } },
+    "a command line the kernel would cut with what firmware puts before it": {
+      ...vtpm,
+      boot: { ...boot, commandLine: "x".repeat(2034) },
+    },
     "no launch digest": { ...snp, launchDigest: null },
     "a launch digest of the wrong length": { ...tdx, launchDigest: new Uint8Array(32) },
     "a launch digest nothing carries": { ...vtpm, launchDigest: new Uint8Array(32) },
@@ -44,7 +67,8 @@ test("a machine that could not start, or would measure as something else, is ref
     "the wrong kind of firmware": { ...vtpm, firmware: { bios: "/i/OVMF.fd" } },
     "a unified image without a TPM": { ...none, boot: { unified: "/i/cmcp.efi" } },
   };
-  for (const [what, machine] of Object.entries(wrong)) assert.throws(() => checkMachine(machine), { code: "LAUNCH_MACHINE_INVALID" }, what);
+  for (const [what, machine] of Object.entries(wrong))
+    assert.throws(() => checkMachine(machine), { code: "LAUNCH_MACHINE_INVALID" }, what);
 });
 
 /** What every machine has, and nothing more (QEMU's manual, "Invocation"). */
@@ -52,53 +76,89 @@ const BARE = ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", 
 
 test("SEV-SNP: kernel hashes, the digest as HOST_DATA, and no debugging in the guest policy", () => {
   // QEMU's manual, "AMD Secure Encrypted Virtualization": sev-snp-guest, whose blobs are base64.
-  assert.deepEqual(qemuArguments(snp, "kvm", alone), [
-    BARE,
-    ["-accel", "kvm", "-cpu", "EPYC-v4", "-smp", "1", "-m", "512M"],
-    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
-    ["-machine", "q35,memory-backend=memory,confidential-guest-support=protection"],
-    ["-object", `sev-snp-guest,id=protection,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,host-data=${"q6ur".repeat(10)}q6s=`],
-    ["-bios", "/i/OVMF.amdsev.fd"],
-    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
-    ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
-    ["-serial", "stdio"],
-  ].flat());
+  assert.deepEqual(
+    qemuArguments(snp, "kvm", alone),
+    [
+      BARE,
+      ["-accel", "kvm", "-cpu", "EPYC-v4", "-smp", "1", "-m", "512M"],
+      ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+      ["-machine", "q35,memory-backend=memory,confidential-guest-support=protection"],
+      [
+        "-object",
+        `sev-snp-guest,id=protection,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,host-data=${"q6ur".repeat(10)}q6s=`,
+      ],
+      ["-bios", "/i/OVMF.amdsev.fd"],
+      ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+      ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
+      ["-serial", "stdio"],
+    ].flat(),
+  );
   // Bit 19 of the guest policy would let the host read the guest.
   assert.equal((0x30000 >> 19) & 1, 0);
 });
 
 test("TDX: the digest as MRCONFIGID, a split interrupt controller, and the host's quote generation service", () => {
   // QEMU's manual, "Intel Trusted Domain eXtension": tdx-guest is given as JSON, as its socket is a structure.
-  const object = (socket: object): string => JSON.stringify({ "qom-type": "tdx-guest", id: "protection", mrconfigid: "zc3N".repeat(16), "quote-generation-socket": socket });
-  const expected = (socket: object): string[] => [
-    BARE,
-    ["-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"],
-    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
-    ["-machine", "q35,memory-backend=memory,kernel-irqchip=split,confidential-guest-support=protection"],
-    ["-object", object(socket)],
-    ["-bios", "/i/OVMF.fd"],
-    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
-    ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
-    ["-serial", "stdio"],
-  ].flat();
+  const object = (socket: object): string =>
+    JSON.stringify({
+      "qom-type": "tdx-guest",
+      id: "protection",
+      mrconfigid: "zc3N".repeat(16),
+      "quote-generation-socket": socket,
+    });
+  const expected = (socket: object): string[] =>
+    [
+      BARE,
+      ["-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"],
+      ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+      ["-machine", "q35,memory-backend=memory,kernel-irqchip=split,confidential-guest-support=protection"],
+      ["-object", object(socket)],
+      ["-bios", "/i/OVMF.fd"],
+      ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+      ["-device", "vhost-vsock-pci,guest-cid=7,disable-legacy=on"],
+      ["-serial", "stdio"],
+    ].flat();
   const machine = { ...tdx, processorModel: null };
   assert.deepEqual(qemuArguments(machine, "kvm", alone), expected({ type: "vsock", cid: "2", port: "4050" }));
-  assert.deepEqual(qemuArguments(machine, "kvm", { ...alone, quoteGenerationSocket: "/run/qgs" }), expected({ type: "unix", path: "/run/qgs" }));
+  assert.deepEqual(
+    qemuArguments(machine, "kvm", { ...alone, quoteGenerationSocket: "/run/qgs" }),
+    expected({ type: "unix", path: "/run/qgs" }),
+  );
 });
 
 test("a machine with a TPM: flash with a private copy of the variables, and vsock through a daemon", () => {
-  assert.deepEqual(qemuArguments({ ...vtpm, processorModel: null }, "tcg", { vsock: { daemon: "/r/vhost" }, tpm: "/r/tpm", variables: "/r/variables.fd", dataFolders: ["/d"] }), [
-    ["-L", "/d"],
-    BARE,
-    ["-accel", "tcg,thread=multi", "-cpu", "EPYC", "-smp", "2", "-m", "512M"],
-    ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
-    ["-machine", "q35,memory-backend=memory"],
-    ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=/i/CODE.fd", "-drive", "if=pflash,format=raw,unit=1,file=/r/variables.fd"],
-    ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
-    ["-chardev", "socket,id=vsock,path=/r/vhost", "-device", "vhost-user-vsock-pci,chardev=vsock,disable-legacy=on"],
-    ["-chardev", "socket,id=tpm,path=/r/tpm", "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"],
-    ["-serial", "stdio"],
-  ].flat());
+  assert.deepEqual(
+    qemuArguments({ ...vtpm, processorModel: null }, "tcg", {
+      vsock: { daemon: "/r/vhost" },
+      tpm: "/r/tpm",
+      variables: "/r/variables.fd",
+      dataFolders: ["/d"],
+    }),
+    [
+      ["-L", "/d"],
+      BARE,
+      ["-accel", "tcg,thread=multi", "-cpu", "EPYC", "-smp", "2", "-m", "512M"],
+      ["-object", "memory-backend-memfd,id=memory,size=512M,share=on"],
+      ["-machine", "q35,memory-backend=memory"],
+      [
+        "-drive",
+        "if=pflash,format=raw,unit=0,readonly=on,file=/i/CODE.fd",
+        "-drive",
+        "if=pflash,format=raw,unit=1,file=/r/variables.fd",
+      ],
+      ["-kernel", "/i/vmlinuz", "-initrd", "/i/initramfs", "-append", boot.commandLine],
+      ["-chardev", "socket,id=vsock,path=/r/vhost", "-device", "vhost-user-vsock-pci,chardev=vsock,disable-legacy=on"],
+      [
+        "-chardev",
+        "socket,id=tpm,path=/r/tpm",
+        "-tpmdev",
+        "emulator,id=tpm,chardev=tpm",
+        "-device",
+        "tpm-crb,tpmdev=tpm",
+      ],
+      ["-serial", "stdio"],
+    ].flat(),
+  );
 });
 
 test("no machine has a network, a random device, fw_cfg files of its own or a monitor", () => {

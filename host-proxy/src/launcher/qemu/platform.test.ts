@@ -22,7 +22,11 @@ test("the best a host has is taken, and a virtual TPM where it has nothing", (t)
   assert.equal(platformOf("auto", host(t, { [SNP]: "Y\n", "dev/sev": "" })), "sev-snp");
   assert.equal(platformOf("auto", host(t, { [TDX]: "Y\n" })), "tdx");
   assert.equal(platformOf("auto", host(t, { [SNP]: "N\n", "dev/sev": "", [TDX]: "N\n" })), "vtpm");
-  assert.equal(platformOf("auto", host(t, { [SNP]: "Y\n" })), "vtpm", "without the security processor's device nothing starts");
+  assert.equal(
+    platformOf("auto", host(t, { [SNP]: "Y\n" })),
+    "vtpm",
+    "without the security processor's device nothing starts",
+  );
   assert.equal(platformOf("auto", host(t, {})), "vtpm");
 });
 
@@ -31,6 +35,12 @@ test("what is asked for is taken where it is there, and else refused with what w
   for (const platform of ["sev-snp", "tdx", "vtpm"] as const) assert.equal(platformOf(platform, both), platform);
   const bare = host(t, {});
   assert.equal(platformOf("vtpm", bare), "vtpm");
-  assert.throws(() => platformOf("sev-snp", bare), { code: "LAUNCH_HARDWARE_MISSING", message: /this host has no sev-snp switched on: use an EPYC/ });
-  assert.throws(() => platformOf("tdx", bare), { code: "LAUNCH_HARDWARE_MISSING", message: /this host has no tdx switched on: use a Xeon/ });
+  assert.throws(() => platformOf("sev-snp", bare), {
+    code: "LAUNCH_HARDWARE_MISSING",
+    message: /this host has no sev-snp switched on: use an EPYC/,
+  });
+  assert.throws(() => platformOf("tdx", bare), {
+    code: "LAUNCH_HARDWARE_MISSING",
+    message: /this host has no tdx switched on: use a Xeon/,
+  });
 });

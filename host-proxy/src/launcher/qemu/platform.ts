@@ -12,9 +12,19 @@ const PARAMETER_CHARACTERS = 8;
  * Where a host says what it has: KVM's module is loaded with the feature on (Linux, arch/x86/kvm), and for SEV-SNP the
  * security processor's device is there.
  */
-const SIGNS: Readonly<Record<"sev-snp" | "tdx", { readonly parameter: string; readonly device: string | null; readonly advice: string }>> = {
-  "sev-snp": { parameter: "module/kvm_amd/parameters/sev_snp", device: "sev", advice: "use an EPYC of the 7003 series or later with SEV-SNP on in its firmware, and a kernel of 6.11 or later" },
-  tdx: { parameter: "module/kvm_intel/parameters/tdx", device: null, advice: "use a Xeon with TDX on in its firmware, a kernel of 6.16 or later, and kvm_intel.tdx=1" },
+const SIGNS: Readonly<
+  Record<"sev-snp" | "tdx", { readonly parameter: string; readonly device: string | null; readonly advice: string }>
+> = {
+  "sev-snp": {
+    parameter: "module/kvm_amd/parameters/sev_snp",
+    device: "sev",
+    advice: "use an EPYC of the 7003 series or later with SEV-SNP on in its firmware, and a kernel of 6.11 or later",
+  },
+  tdx: {
+    parameter: "module/kvm_intel/parameters/tdx",
+    device: null,
+    advice: "use a Xeon with TDX on in its firmware, a kernel of 6.16 or later, and kvm_intel.tdx=1",
+  },
 };
 
 function has(platform: "sev-snp" | "tdx", sys: string, dev: string): boolean {
@@ -32,9 +42,13 @@ function has(platform: "sev-snp" | "tdx", sys: string, dev: string): boolean {
  * at least.
  * @throws CmcpError `LAUNCH_HARDWARE_MISSING` when what is asked for is not there
  */
-export function platformOf(wanted: HostPlatform | "auto", { sys = "/sys", dev = "/dev" }: { readonly sys?: string; readonly dev?: string } = {}): HostPlatform {
+export function platformOf(
+  wanted: HostPlatform | "auto",
+  { sys = "/sys", dev = "/dev" }: { readonly sys?: string; readonly dev?: string } = {},
+): HostPlatform {
   if (wanted === "vtpm") return wanted;
   if (wanted === "auto") return (["sev-snp", "tdx"] as const).find((platform) => has(platform, sys, dev)) ?? "vtpm";
-  if (!has(wanted, sys, dev)) throw new CmcpError("LAUNCH_HARDWARE_MISSING", `this host has no ${wanted} switched on: ${SIGNS[wanted].advice}`);
+  if (!has(wanted, sys, dev))
+    throw new CmcpError("LAUNCH_HARDWARE_MISSING", `this host has no ${wanted} switched on: ${SIGNS[wanted].advice}`);
   return wanted;
 }

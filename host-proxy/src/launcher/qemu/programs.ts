@@ -24,11 +24,12 @@ export interface MachinePrograms {
 export type ProgramName = "qemu" | "vsockDaemon" | "swtpm";
 
 /** What messages call a program, its file name, and the package of Debian and its kin that has it. */
-const FACTS: Readonly<Record<ProgramName, { readonly what: string; readonly file: string; readonly package: string }>> = {
-  qemu: { what: "QEMU", file: "qemu-system-x86_64", package: "qemu-system-x86" },
-  vsockDaemon: { what: "the vsock daemon", file: "vhost-device-vsock", package: "vhost-device-vsock" },
-  swtpm: { what: "the software TPM", file: "swtpm", package: "swtpm" },
-};
+const FACTS: Readonly<Record<ProgramName, { readonly what: string; readonly file: string; readonly package: string }>> =
+  {
+    qemu: { what: "QEMU", file: "qemu-system-x86_64", package: "qemu-system-x86" },
+    vsockDaemon: { what: "the vsock daemon", file: "vhost-device-vsock", package: "vhost-device-vsock" },
+    swtpm: { what: "the software TPM", file: "swtpm", package: "swtpm" },
+  };
 
 /** The programs as `PATH` has them. What is missing is said when a machine needs it. */
 export function installedPrograms(path: string = process.env["PATH"] ?? ""): MachinePrograms {
@@ -56,13 +57,26 @@ function isExecutable(path: string): boolean {
 export function requireProgram(name: ProgramName, programs: MachinePrograms): Command {
   const command = programs[name];
   const { what, file, package: debian } = FACTS[name];
-  if (command === null) throw new CmcpError("LAUNCH_PROGRAM_MISSING", `${what} is needed and ${file} is not in PATH: install the package ${debian}`);
-  if (!isExecutable(command[0])) throw new CmcpError("LAUNCH_PROGRAM_MISSING", `${what} is needed and ${command[0]} cannot be executed: install the package ${debian}`);
+  if (command === null)
+    throw new CmcpError(
+      "LAUNCH_PROGRAM_MISSING",
+      `${what} is needed and ${file} is not in PATH: install the package ${debian}`,
+    );
+  if (!isExecutable(command[0]))
+    throw new CmcpError(
+      "LAUNCH_PROGRAM_MISSING",
+      `${what} is needed and ${command[0]} cannot be executed: install the package ${debian}`,
+    );
   return command;
 }
 
 /** Starts a program that ends with this process at the latest. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
-export function startProgram(name: ProgramName, programs: MachinePrograms, args: readonly string[], options: ChildOptions): Child {
+export function startProgram(
+  name: ProgramName,
+  programs: MachinePrograms,
+  args: readonly string[],
+  options: ChildOptions,
+): Child {
   const command = requireProgram(name, programs);
   const { prefix, holdInput } = endWithHost(programs.setpriv);
   const child = startChild([...prefix, ...command, ...args], { ...options, holdInput });

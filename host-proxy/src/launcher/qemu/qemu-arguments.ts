@@ -32,7 +32,14 @@ export function qemuArguments(machine: Machine, accelerator: Accelerator, attach
     attached.dataFolders.flatMap((folder) => ["-L", folder]),
     ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"],
     ["-accel", accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
-    ["-cpu", machine.processorModel ?? PROCESSOR[accelerator], "-smp", String(machine.processors), "-m", `${machine.memoryMegabytes}M`],
+    [
+      "-cpu",
+      machine.processorModel ?? PROCESSOR[accelerator],
+      "-smp",
+      String(machine.processors),
+      "-m",
+      `${machine.memoryMegabytes}M`,
+    ],
     // Shared, because a vsock daemon moves the bytes of the guest's queues itself.
     ["-object", `memory-backend-memfd,id=memory,size=${machine.memoryMegabytes}M,share=on`],
     protection(machine, attached),
@@ -49,10 +56,25 @@ function protection({ platform, launchDigest }: Machine, { quoteGenerationSocket
   const base64 = Buffer.from(launchDigest ?? []).toString("base64");
   switch (platform) {
     case "sev-snp":
-      return ["-machine", "q35,memory-backend=memory,confidential-guest-support=protection", "-object", `sev-snp-guest,id=protection,${SNP_C_BIT},policy=${SNP_POLICY},kernel-hashes=on,host-data=${base64}`];
+      return [
+        "-machine",
+        "q35,memory-backend=memory,confidential-guest-support=protection",
+        "-object",
+        `sev-snp-guest,id=protection,${SNP_C_BIT},policy=${SNP_POLICY},kernel-hashes=on,host-data=${base64}`,
+      ];
     case "tdx": {
-      const guest = { "qom-type": "tdx-guest", id: "protection", mrconfigid: base64, "quote-generation-socket": path === undefined ? QUOTE_GENERATION : { type: "unix", path } };
-      return ["-machine", "q35,memory-backend=memory,kernel-irqchip=split,confidential-guest-support=protection", "-object", JSON.stringify(guest)];
+      const guest = {
+        "qom-type": "tdx-guest",
+        id: "protection",
+        mrconfigid: base64,
+        "quote-generation-socket": path === undefined ? QUOTE_GENERATION : { type: "unix", path },
+      };
+      return [
+        "-machine",
+        "q35,memory-backend=memory,kernel-irqchip=split,confidential-guest-support=protection",
+        "-object",
+        JSON.stringify(guest),
+      ];
     }
     case "vtpm":
     case "none":
@@ -63,7 +85,12 @@ function protection({ platform, launchDigest }: Machine, { quoteGenerationSocket
 function firmware({ firmware }: Machine, { variables }: Attachments): string[] {
   if (firmware === null) return [];
   if ("bios" in firmware) return ["-bios", firmware.bios];
-  return ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware.code}`, "-drive", `if=pflash,format=raw,unit=1,file=${variables ?? firmware.variables}`];
+  return [
+    "-drive",
+    `if=pflash,format=raw,unit=0,readonly=on,file=${firmware.code}`,
+    "-drive",
+    `if=pflash,format=raw,unit=1,file=${variables ?? firmware.variables}`,
+  ];
 }
 
 function boot({ boot }: Machine): string[] {
@@ -74,9 +101,23 @@ function boot({ boot }: Machine): string[] {
 /** `disable-legacy` leaves the one form of virtio that a confidential guest accepts. */
 function vsock({ vsock }: Attachments): string[] {
   if ("cid" in vsock) return ["-device", `vhost-vsock-pci,guest-cid=${vsock.cid},disable-legacy=on`];
-  return ["-chardev", `socket,id=vsock,path=${vsock.daemon}`, "-device", "vhost-user-vsock-pci,chardev=vsock,disable-legacy=on"];
+  return [
+    "-chardev",
+    `socket,id=vsock,path=${vsock.daemon}`,
+    "-device",
+    "vhost-user-vsock-pci,chardev=vsock,disable-legacy=on",
+  ];
 }
 
 function tpm({ tpm }: Attachments): string[] {
-  return tpm === null ? [] : ["-chardev", `socket,id=tpm,path=${tpm}`, "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"];
+  return tpm === null
+    ? []
+    : [
+        "-chardev",
+        `socket,id=tpm,path=${tpm}`,
+        "-tpmdev",
+        "emulator,id=tpm,chardev=tpm",
+        "-device",
+        "tpm-crb,tpmdev=tpm",
+      ];
 }

@@ -6,7 +6,15 @@ import { test, type TestContext } from "node:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { memoryLog } from "../../testing/memory-log.ts";
-import { allAlive, allGone, FOREVER, LISTENING_TPM, pretended, SERVING_DAEMON, SILENT_DAEMON } from "../../testing/pretended-programs.ts";
+import {
+  allAlive,
+  allGone,
+  FOREVER,
+  LISTENING_TPM,
+  pretended,
+  SERVING_DAEMON,
+  SILENT_DAEMON,
+} from "../../testing/pretended-programs.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import { GUEST_READY_PORT } from "../vsock/ports.ts";
 import { accelerators, startMachine } from "./accelerators.ts";
@@ -21,7 +29,11 @@ interface Setting {
   readonly log: () => string;
 }
 
-function setting(t: TestContext, bodies: { qemu?: string; daemon?: string; tpm?: string | null }, platform: "none" | "vtpm" = "none"): Setting {
+function setting(
+  t: TestContext,
+  bodies: { qemu?: string; daemon?: string; tpm?: string | null },
+  platform: "none" | "vtpm" = "none",
+): Setting {
   const folder = temporaryDirectory(t);
   const variables = join(folder, "VARS.fd");
   writeFileSync(variables, "published");
@@ -41,14 +53,22 @@ function setting(t: TestContext, bodies: { qemu?: string; daemon?: string; tpm?:
     vsockDaemon: pretended(folder, "daemon", bodies.daemon ?? SERVING_DAEMON),
     swtpm: bodies.tpm === null ? null : pretended(folder, "tpm", bodies.tpm ?? LISTENING_TPM),
   };
-  return { folder, options: { machine, programs, vsock: { kind: "daemon" }, accelerator: "tcg", folder, startMs: WAIT_MS, log }, log: text };
+  return {
+    folder,
+    options: { machine, programs, vsock: { kind: "daemon" }, accelerator: "tcg", folder, startMs: WAIT_MS, log },
+    log: text,
+  };
 }
 
 test("a machine is up when its enclave can be dialled, and stops as a whole", async (t) => {
   const { folder, options } = setting(t, {}, "vtpm");
   const machine = await startQemu(options);
   await allAlive(folder);
-  assert.equal(readFileSync(join(folder, "variables.fd"), "utf8"), "published", "the published variables are not written to");
+  assert.equal(
+    readFileSync(join(folder, "variables.fd"), "utf8"),
+    "published",
+    "the published variables are not written to",
+  );
   (await machine.dialer.dial(new AbortController().signal)).destroy();
   await machine.stop();
   await machine.exited;
@@ -56,7 +76,11 @@ test("a machine is up when its enclave can be dialled, and stops as a whole", as
 });
 
 test("a machine that ends early is an error that names no guess, and leaves nothing behind", async (t) => {
-  const { folder, options, log } = setting(t, { qemu: `console.error("could not set up guest memory"); process.exit(1);`, daemon: SILENT_DAEMON }, "vtpm");
+  const { folder, options, log } = setting(
+    t,
+    { qemu: `console.error("could not set up guest memory"); process.exit(1);`, daemon: SILENT_DAEMON },
+    "vtpm",
+  );
   await assert.rejects(startQemu(options), { code: "ENCLAVE_UNAVAILABLE" });
   assert.match(log(), /could not set up guest memory/);
   await allGone(folder);
@@ -70,12 +94,18 @@ test("a guest that never serves is given up after the time allowed", async (t) =
 
 test("nothing is dialled before the guest has said that its vsock works", async (t) => {
   const told = join(temporaryDirectory(t), "dialled");
-  const mute = SERVING_DAEMON.replace(/^connect.*$/m, "").replace('c.on("error"', `writeFileSync(${JSON.stringify(told)}, ""); c.on("error"`);
+  const mute = SERVING_DAEMON.replace(/^connect.*$/m, "").replace(
+    'c.on("error"',
+    `writeFileSync(${JSON.stringify(told)}, ""); c.on("error"`,
+  );
   const { folder, options } = setting(t, { daemon: mute });
   await assert.rejects(startQemu({ ...options, startMs: 1_000 }), { code: "ENCLAVE_UNAVAILABLE" });
   assert.equal(existsSync(told), false);
   await allGone(folder);
-  const late = mute.replace("createServer().listen(socket);", `createServer().listen(socket); setTimeout(() => connect(uds + "_${GUEST_READY_PORT}"), 300);`);
+  const late = mute.replace(
+    "createServer().listen(socket);",
+    `createServer().listen(socket); setTimeout(() => connect(uds + "_${GUEST_READY_PORT}"), 300);`,
+  );
   const other = setting(t, { daemon: late });
   const machine = await startQemu(other.options);
   assert.equal(existsSync(told), true);
@@ -94,13 +124,24 @@ test("a vsock daemon or TPM that does not come up stops the start", async (t) =>
 
 test("without a program it needs nothing is started", async (t) => {
   const { folder, options } = setting(t, { tpm: null }, "vtpm");
-  await assert.rejects(startQemu(options), { code: "LAUNCH_PROGRAM_MISSING", message: /software TPM is needed and swtpm is not in PATH: install the package swtpm/ });
-  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, vsockDaemon: null } }), { code: "LAUNCH_PROGRAM_MISSING", message: /vsock daemon .* install the package vhost-device-vsock/ });
+  await assert.rejects(startQemu(options), {
+    code: "LAUNCH_PROGRAM_MISSING",
+    message: /software TPM is needed and swtpm is not in PATH: install the package swtpm/,
+  });
+  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, vsockDaemon: null } }), {
+    code: "LAUNCH_PROGRAM_MISSING",
+    message: /vsock daemon .* install the package vhost-device-vsock/,
+  });
   const [node, script = ""] = options.programs.qemu ?? [];
   assert.equal(node, process.execPath);
   chmodSync(script, 0o644);
-  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, qemu: [script] } }), { code: "LAUNCH_PROGRAM_MISSING", message: /QEMU .* cannot be executed: install the package qemu-system-x86/ });
-  await assert.rejects(startQemu({ ...options, machine: { ...options.machine, memoryMegabytes: 1 } }), { code: "LAUNCH_MACHINE_INVALID" });
+  await assert.rejects(startQemu({ ...options, programs: { ...options.programs, qemu: [script] } }), {
+    code: "LAUNCH_PROGRAM_MISSING",
+    message: /QEMU .* cannot be executed: install the package qemu-system-x86/,
+  });
+  await assert.rejects(startQemu({ ...options, machine: { ...options.machine, memoryMegabytes: 1 } }), {
+    code: "LAUNCH_MACHINE_INVALID",
+  });
   assert.ok(["qemu", "daemon", "tpm"].every((name) => !existsSync(join(folder, `${name}.pid`))));
 });
 
@@ -120,8 +161,13 @@ test("a host that is killed takes its machine with it", async (t) => {
   const { log: _, ...plain } = options;
   const host = join(folder, "host.ts");
   const source = join(import.meta.dirname, "qemu.ts");
-  writeFileSync(host, `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } });\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);`);
-  const running = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", host], { stdio: ["ignore", "pipe", "inherit"] });
+  writeFileSync(
+    host,
+    `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } });\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);`,
+  );
+  const running = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", host], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(running.stdout, "data");
   await allAlive(folder);
   running.kill("SIGKILL");
@@ -146,7 +192,10 @@ test("KVM is tried first where it opens, and what does not come up under it come
   assert.deepEqual(accelerators({ platform: "vtpm" }, "/nonexistent"), ["tcg"]);
   for (const platform of ["sev-snp", "tdx"] as const) {
     assert.deepEqual(accelerators({ platform }, kvm), ["kvm"]);
-    assert.throws(() => accelerators({ platform }, "/nonexistent"), { code: "LAUNCH_HARDWARE_MISSING", message: new RegExp(`a ${platform} machine needs KVM: there is no /nonexistent; load the kernel module`) });
+    assert.throws(() => accelerators({ platform }, "/nonexistent"), {
+      code: "LAUNCH_HARDWARE_MISSING",
+      message: new RegExp(`a ${platform} machine needs KVM: there is no /nonexistent; load the kernel module`),
+    });
   }
 
   const useless = `if (process.argv.includes("kvm")) process.exit(1);\n${FOREVER}`;

@@ -84,7 +84,10 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
   };
   try {
     const companion = { programs, folder, log, started };
-    const reached = vsock.kind === "daemon" ? await startVsockDaemon(companion) : { attached: { cid: vsock.cid }, guestReady: undefined };
+    const reached =
+      vsock.kind === "daemon"
+        ? await startVsockDaemon(companion)
+        : { attached: { cid: vsock.cid }, guestReady: undefined };
     const attached: Attachments = {
       vsock: reached.attached,
       tpm: machine.platform === "vtpm" ? await startTpm(companion) : null,
@@ -93,10 +96,21 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
       quoteGenerationSocket: options.quoteGenerationSocket,
     };
     const console = options.consolePath === undefined ? undefined : openConsoleFile(options.consolePath);
-    const qemu = startProgram("qemu", programs, qemuArguments(machine, options.accelerator, attached), { folder, console, log });
+    const qemu = startProgram("qemu", programs, qemuArguments(machine, options.accelerator, attached), {
+      folder,
+      console,
+      log,
+    });
     started.push(qemu);
     const exited = endOf(started, stopAll);
-    if (!(await dialable(dialer, { ms: options.startMs, ...DIAL }, { begin: reached.guestReady, ended: exited, signal: options.signal }))) throw notServing(options);
+    if (
+      !(await dialable(
+        dialer,
+        { ms: options.startMs, ...DIAL },
+        { begin: reached.guestReady, ended: exited, signal: options.signal },
+      ))
+    )
+      throw notServing(options);
     return {
       pid: qemu.pid,
       dialer,
@@ -114,7 +128,10 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
 
 function notServing({ accelerator, startMs, consolePath }: QemuOptions): CmcpError {
   const where = consolePath === undefined ? "in the log" : `in the log and in ${consolePath}`;
-  return new CmcpError("ENCLAVE_UNAVAILABLE", `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it printed is ${where}`);
+  return new CmcpError(
+    "ENCLAVE_UNAVAILABLE",
+    `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it printed is ${where}`,
+  );
 }
 
 /** How QEMU ended, once everything has: none of the programs is of use without the others. */

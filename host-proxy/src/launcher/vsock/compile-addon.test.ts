@@ -17,10 +17,20 @@ function hasCompiler(): boolean {
   }
 }
 
-test("the image's vsock addon compiles for this host and loads into its Node", { skip: process.platform !== "linux" || !hasCompiler() ? "needs Linux and a C compiler" : false }, async (t) => {
+test("the image's vsock addon compiles for this host and loads into its Node", {
+  skip: process.platform !== "linux" || !hasCompiler() ? "needs Linux and a C compiler" : false,
+}, async (t) => {
   const output = join(temporaryDirectory(t), "vsock.node");
   assert.equal(await compileVsockAddon(output), null);
-  assert.deepEqual(Object.keys(loadVsockAddon(output)).sort(), ["adopt", "close", "connect", "listen", "read", "shutdown", "write"]);
+  assert.deepEqual(Object.keys(loadVsockAddon(output)).sort(), [
+    "adopt",
+    "close",
+    "connect",
+    "listen",
+    "read",
+    "shutdown",
+    "write",
+  ]);
 });
 
 test("what the compiler says is passed on, and no half an addon stays", async (t) => {

@@ -12,6 +12,8 @@ const COMPILE_MS = 60_000;
 /** Compiles the vsock addon to `output` with the machine's C compiler. Resolves to what the compiler said when it could not. */
 export function compileVsockAddon(output: string): Promise<string | null> {
   return new Promise((resolve) => {
-    execFile("/bin/sh", [BUILD, output, HEADERS], { timeout: COMPILE_MS }, (error, _, stderr) => resolve(error === null ? null : stderr || error.message));
+    execFile("/bin/sh", [BUILD, output, HEADERS], { timeout: COMPILE_MS }, (error, _, stderr) =>
+      resolve(error === null ? null : stderr || error.message),
+    );
   });
 }

@@ -67,12 +67,25 @@ async function setting(t: TestContext): Promise<Setting> {
   const machine = new Machine(path);
   await machine.start();
   t.after(() => machine.die());
-  const settings: VsockSettings = { launcher: "vsock", route: { hybridSocket: path }, port: 5000, patience: { ms: 20_000, everyMs: 5, attemptMs: 500 } };
+  const settings: VsockSettings = {
+    launcher: "vsock",
+    route: { hybridSocket: path },
+    port: 5000,
+    patience: { ms: 20_000, everyMs: 5, attemptMs: 500 },
+  };
   return { path, machine, settings };
 }
 
 async function hostOf(t: TestContext, settings: VsockSettings): Promise<Host> {
-  const host = await startHost({ listen: { host: "127.0.0.1", port: 0 }, launch: Buffer.from("document"), provision: Buffer.from("statement"), egressAllow: [], storePath: null, enclave: settings, log: memoryLog().log });
+  const host = await startHost({
+    listen: { host: "127.0.0.1", port: 0 },
+    launch: Buffer.from("document"),
+    provision: Buffer.from("statement"),
+    egressAllow: [],
+    storePath: null,
+    enclave: settings,
+    log: memoryLog().log,
+  });
   t.after(() => host.close());
   return host;
 }
@@ -107,7 +120,12 @@ test("a machine that dies during a call: a typed error, and the next machine is 
   await machine.start();
   await up;
   assert.equal((await call(host, "x")).status, 200);
-  assert.deepEqual(machine.received, ["launch: document", "provision: statement", "launch: document", "provision: statement"]);
+  assert.deepEqual(machine.received, [
+    "launch: document",
+    "provision: statement",
+    "launch: document",
+    "provision: statement",
+  ]);
 });
 
 test("a vsock daemon that stalls is as good as gone: what waits fails, and what answers again is launched anew", async (t) => {
@@ -128,7 +146,10 @@ test("a vsock daemon that stalls is as good as gone: what waits fails, and what 
 test("a second gateway on the same machine is refused before it sends anything", async (t) => {
   const { machine, settings } = await setting(t);
   const host = await hostOf(t, settings);
-  await assert.rejects(hostOf(t, settings), { code: "LAUNCH_VSOCK_IN_USE", message: /another gateway on this host uses the hybrid vsock socket/ });
+  await assert.rejects(hostOf(t, settings), {
+    code: "LAUNCH_VSOCK_IN_USE",
+    message: /another gateway on this host uses the hybrid vsock socket/,
+  });
   assert.equal(machine.received.length, 2);
   assert.equal((await call(host, "x")).status, 200);
   await host.close();
@@ -147,12 +168,18 @@ test("a services' socket that somebody holds refuses the start, and what was tak
 test("a machine that is not up in time is an error that asks for it", async (t) => {
   const { machine, settings } = await setting(t);
   await machine.die();
-  await assert.rejects(hostOf(t, { ...settings, patience: { ms: 100, everyMs: 5, attemptMs: 20 } }), { code: "ENCLAVE_UNAVAILABLE", message: /is its machine up\?/ });
+  await assert.rejects(hostOf(t, { ...settings, patience: { ms: 100, everyMs: 5, attemptMs: 20 } }), {
+    code: "ENCLAVE_UNAVAILABLE",
+    message: /is its machine up\?/,
+  });
 });
 
 test("kernel vsock without the addon names what builds it, and holds nothing", async () => {
   const route = { cid: 3, addon: "/nonexistent/vsock.node" };
   for (let turn = 0; turn < 2; turn += 1) {
-    await assert.rejects(openVsockLauncher({ launcher: "vsock", route, port: 5000 }), { code: "LAUNCH_PROGRAM_MISSING", message: /vsock\.node is not there: .*make build/ });
+    await assert.rejects(openVsockLauncher({ launcher: "vsock", route, port: 5000 }), {
+      code: "LAUNCH_PROGRAM_MISSING",
+      message: /vsock\.node is not there: .*make build/,
+    });
   }
 });

@@ -21,7 +21,12 @@ const PATIENCE: DialPatience = { ms: 60_000, everyMs: 1_000, attemptMs: 2_000 };
 const UNSEEN: Exit = { exitCode: undefined, exitSignal: undefined };
 
 /** Prepares the attachment to a machine. @throws CmcpError `LAUNCH_VSOCK_IN_USE`, `LAUNCH_PROGRAM_MISSING` */
-export async function openVsockLauncher({ route, port, patience = PATIENCE, watch = WATCH }: VsockSettings): Promise<Launcher> {
+export async function openVsockLauncher({
+  route,
+  port,
+  patience = PATIENCE,
+  watch = WATCH,
+}: VsockSettings): Promise<Launcher> {
   const dialer = routeDialer(route, port);
   const lock = await lockVsock(route);
   return {
@@ -29,7 +34,11 @@ export async function openVsockLauncher({ route, port, patience = PATIENCE, watc
     dialer,
     listen: (onStream) => listenForGuest(route, onStream),
     async start(signal): Promise<RunningEnclave> {
-      if (!(await dialable(dialer, patience, { signal }))) throw new CmcpError("ENCLAVE_UNAVAILABLE", `no enclave answers at ${dialer.address} within ${patience.ms} ms: is its machine up?`);
+      if (!(await dialable(dialer, patience, { signal })))
+        throw new CmcpError(
+          "ENCLAVE_UNAVAILABLE",
+          `no enclave answers at ${dialer.address} within ${patience.ms} ms: is its machine up?`,
+        );
       const detached = new AbortController();
       const exited = unreachable(dialer, detached.signal, watch).then(() => UNSEEN);
       return {

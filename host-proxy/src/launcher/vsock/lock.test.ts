@@ -12,7 +12,10 @@ const CID = 4_000_000_000 + (process.pid % 1_000_000);
 
 test("two gateways on one CID: the second is refused, until the first is gone", async () => {
   const first = await lockVsock({ cid: CID });
-  await assert.rejects(lockVsock({ cid: CID }), { code: "LAUNCH_VSOCK_IN_USE", message: `another gateway on this host uses vsock CID ${CID}` });
+  await assert.rejects(lockVsock({ cid: CID }), {
+    code: "LAUNCH_VSOCK_IN_USE",
+    message: `another gateway on this host uses vsock CID ${CID}`,
+  });
   const other = await lockVsock({ cid: CID + 1_000_000 });
   await other.release();
   await first.release();
@@ -31,7 +34,9 @@ test("a hybrid socket is one, whatever path leads to it", async (t) => {
 
 test("a gateway that is killed leaves no lock behind", async () => {
   const source = `const { lockVsock } = await import(${JSON.stringify(new URL("./lock.ts", import.meta.url).href)}); await lockVsock({ cid: ${CID} }); process.stdout.write("held"); setInterval(() => {}, 1000);`;
-  const gateway = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "inherit"] });
+  const gateway = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", source], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(gateway.stdout, "data");
   await assert.rejects(lockVsock({ cid: CID }), { code: "LAUNCH_VSOCK_IN_USE" });
   gateway.kill("SIGKILL");

@@ -24,10 +24,15 @@ export interface VsockLock {
  * @throws CmcpError `LAUNCH_VSOCK_IN_USE` when another gateway holds it
  */
 export async function lockVsock(vsock: LockedVsock): Promise<VsockLock> {
-  const [name, what] = "cid" in vsock ? [`cid-${vsock.cid}`, `vsock CID ${vsock.cid}`] : [await pathName(vsock.hybridSocket), `the hybrid vsock socket ${vsock.hybridSocket}`];
+  const [name, what] =
+    "cid" in vsock
+      ? [`cid-${vsock.cid}`, `vsock CID ${vsock.cid}`]
+      : [await pathName(vsock.hybridSocket), `the hybrid vsock socket ${vsock.hybridSocket}`];
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(new CmcpError("LAUNCH_VSOCK_IN_USE", `another gateway on this host uses ${what}`, { cause })));
+    server.once("error", (cause) =>
+      reject(new CmcpError("LAUNCH_VSOCK_IN_USE", `another gateway on this host uses ${what}`, { cause })),
+    );
     server.listen({ path: `\0cmcp-vsock-${name}` }, resolve);
   });
   server.unref();
@@ -37,5 +42,8 @@ export async function lockVsock(vsock: LockedVsock): Promise<VsockLock> {
 /** One name for a socket, whatever links lead to its folder. The socket itself may be made only later. */
 async function pathName(path: string): Promise<string> {
   const folder = await realpath(dirname(path)).catch(() => dirname(path));
-  return createHash("sha256").update(join(folder, basename(path))).digest("hex").slice(0, NAME_DIGITS);
+  return createHash("sha256")
+    .update(join(folder, basename(path)))
+    .digest("hex")
+    .slice(0, NAME_DIGITS);
 }

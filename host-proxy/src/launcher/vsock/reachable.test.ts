@@ -30,7 +30,10 @@ class Machine implements Dialer {
   dial(signal: AbortSignal): Promise<Duplex> {
     this.dials += 1;
     if (this.answer === "refuses") return Promise.reject(new CmcpError("WIRE_UNREACHABLE", "nobody"));
-    if (this.answer === "stalls") return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gave up")), { once: true }));
+    if (this.answer === "stalls")
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gave up")), { once: true }),
+      );
     const stream = new PassThrough();
     this.streams.push(stream);
     return Promise.resolve(stream);
@@ -65,7 +68,10 @@ test("a machine that answers is watched on, with one stream at a time", BOUND, a
   over.abort();
   await watching;
   await delay(1);
-  assert.ok(machine.streams.every(({ destroyed }) => destroyed), "nothing is held after the end");
+  assert.ok(
+    machine.streams.every(({ destroyed }) => destroyed),
+    "nothing is held after the end",
+  );
 });
 
 test("watching can be ended at any time", BOUND, async (t) => {
@@ -81,22 +87,26 @@ test("watching can be ended at any time", BOUND, async (t) => {
   assert.equal(machine.dials, 1, "and nothing is dialled after that");
 });
 
-test("a daemon that stalls, and one that refuses, is given up after so many attempts, and not before", BOUND, async (t) => {
-  for (const answer of ["stalls", "refuses"] as const) {
-    const machine = new Machine();
-    const noticed = unreachable(machine, ending(t).signal, QUICK);
-    await machine.dialled(1);
-    machine.answer = answer;
-    await machine.dialled(3);
-    machine.answer = "opens";
-    await machine.dialled(6);
-    machine.answer = answer;
-    const before = machine.dials;
-    await noticed;
-    assert.ok(machine.dials - before >= QUICK.attempts, `${answer}: ${machine.dials - before} attempts`);
-    assert.ok(machine.streams.every(({ destroyed }) => destroyed));
-  }
-});
+test(
+  "a daemon that stalls, and one that refuses, is given up after so many attempts, and not before",
+  BOUND,
+  async (t) => {
+    for (const answer of ["stalls", "refuses"] as const) {
+      const machine = new Machine();
+      const noticed = unreachable(machine, ending(t).signal, QUICK);
+      await machine.dialled(1);
+      machine.answer = answer;
+      await machine.dialled(3);
+      machine.answer = "opens";
+      await machine.dialled(6);
+      machine.answer = answer;
+      const before = machine.dials;
+      await noticed;
+      assert.ok(machine.dials - before >= QUICK.attempts, `${answer}: ${machine.dials - before} attempts`);
+      assert.ok(machine.streams.every(({ destroyed }) => destroyed));
+    }
+  },
+);
 
 test("another machine at the same address is not taken for the one that was", BOUND, async (t) => {
   const machine = new Machine();

@@ -1,6 +1,16 @@
 import { accessSync, constants } from "node:fs";
 import { CmcpError } from "@cmcp/boundary";
-import { hybridVsockDialer, hybridVsockSocket, listenUnix, listenVsock, loadVsockAddon, vsockDialer, type ByteStream, type Dialer, type Listener } from "@cmcp/wire";
+import {
+  hybridVsockDialer,
+  hybridVsockSocket,
+  listenUnix,
+  listenVsock,
+  loadVsockAddon,
+  vsockDialer,
+  type ByteStream,
+  type Dialer,
+  type Listener,
+} from "@cmcp/wire";
 import { SERVICES_PORT } from "./ports.ts";
 
 /** How the host reaches a guest, and the guest the host's services. */
@@ -42,6 +52,10 @@ function presentAddon(path: string): string {
     accessSync(path, constants.R_OK);
     return path;
   } catch (cause) {
-    throw new CmcpError("LAUNCH_PROGRAM_MISSING", `the vsock addon ${path} is not there: build it with a C compiler (package build-essential) by make build, or use a hybrid vsock socket`, { cause });
+    throw new CmcpError(
+      "LAUNCH_PROGRAM_MISSING",
+      `the vsock addon ${path} is not there: build it with a C compiler (package build-essential) by make build, or use a hybrid vsock socket`,
+      { cause },
+    );
   }
 }

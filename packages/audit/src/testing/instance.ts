@@ -19,12 +19,20 @@ export function thumbprint({ kty, crv, x }: SigningJwk): string {
 
 /** A statement, and the receipt it is to have. */
 export function unsigned(statement: JournalStatement, instance: string, seq: number): Statement {
-  const receipt = statement.kind === "entry" && statement.body.receipt !== null ? receiptOf(statement.body.entry, instance, statement.body.receipt) : null;
+  const receipt =
+    statement.kind === "entry" && statement.body.receipt !== null
+      ? receiptOf(statement.body.entry, instance, statement.body.receipt)
+      : null;
   return { record: unsignedRecord(statement, instance, seq), receipt };
 }
 
 /** One record, signed with its receipt and no other. */
-export function encodeRecord(statement: JournalStatement, instance: string, seq: number, key: Sign): Uint8Array<ArrayBuffer> {
+export function encodeRecord(
+  statement: JournalStatement,
+  instance: string,
+  seq: number,
+  key: Sign,
+): Uint8Array<ArrayBuffer> {
   const [signed] = signTogether([unsigned(statement, instance, seq)], key);
   if (signed === undefined) throw new Error("nothing was signed");
   return signed.record;
@@ -51,7 +59,16 @@ export class WritingInstance {
     if (x === undefined) throw new Error("an Ed25519 key has no x");
     this.jwk = { kty: "OKP", crv: "Ed25519", x };
     this.name = thumbprint(this.jwk);
-    this.write({ kind: "instance", body: { jwk: this.jwk, gateway_version: "0.1.0", policy_hash: POLICY, catalog_hash: CATALOG, boot_time: "2026-08-01T00:00:00.000Z" } });
+    this.write({
+      kind: "instance",
+      body: {
+        jwk: this.jwk,
+        gateway_version: "0.1.0",
+        policy_hash: POLICY,
+        catalog_hash: CATALOG,
+        boot_time: "2026-08-01T00:00:00.000Z",
+      },
+    });
   }
 
   readonly sign = (bytes: Uint8Array): Uint8Array => sign(null, bytes, this.#key);
@@ -63,7 +80,9 @@ export class WritingInstance {
   /** The same records, signed in groups of this many. */
   signedTogether(size: number): Untrusted<Uint8Array>[] {
     const statements = this.journal.map(({ statement }, seq) => unsigned(statement, this.name, seq));
-    const groups = Array.from({ length: Math.ceil(statements.length / size) }, (_, group) => statements.slice(group * size, (group + 1) * size));
+    const groups = Array.from({ length: Math.ceil(statements.length / size) }, (_, group) =>
+      statements.slice(group * size, (group + 1) * size),
+    );
     return groups.flatMap((group) => signTogether(group, this.sign)).map(({ record }) => untrusted(record));
   }
 
@@ -110,7 +129,13 @@ export class WritingInstance {
   }
 
   call(session: string, callId: string): AuditEntry {
-    return this.entry(session, { entry_type: "tool_call", call_id: callId, tool_name: "echo", policy_decision: "allow", detail: { policy_hash: POLICY } });
+    return this.entry(session, {
+      entry_type: "tool_call",
+      call_id: callId,
+      tool_name: "echo",
+      policy_decision: "allow",
+      detail: { policy_hash: POLICY },
+    });
   }
 }
 

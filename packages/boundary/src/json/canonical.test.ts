@@ -50,7 +50,8 @@ test("strings and literals are written as in RFC 8785 section 3.2.2", () => {
     string: "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/",
     literals: [null, true, false],
   };
-  const text = '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}';
+  const text =
+    '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}';
   assert.equal(canonicalText(value), text);
   assert.equal(Buffer.from(canonicalBytes(value)).toString("utf8"), text);
 });
@@ -67,12 +68,17 @@ test("every character of ASCII and the next is written as ECMA-262 has it, by it
 test("keys are sorted by UTF-16 code unit, as in RFC 8785 section 3.2.3", () => {
   const keys = ["\u20ac", "\r", "\ufb33", "1", "\ud83d\ude00", "\u0080", "\u00f6"];
   const text = canonicalText(Object.fromEntries(keys.map((key) => [key, 0])));
-  assert.deepEqual(Object.keys(JSON.parse(text) as object).filter((key) => key !== "1"), ["\r", "\u0080", "\u00f6", "\u20ac", "\ud83d\ude00", "\ufb33"]);
+  assert.deepEqual(
+    Object.keys(JSON.parse(text) as object).filter((key) => key !== "1"),
+    ["\r", "\u0080", "\u00f6", "\u20ac", "\ud83d\ude00", "\ufb33"],
+  );
   assert.ok(text.startsWith('{"\\r":0,"1":0,'));
   assert.equal(canonicalText({ b: { d: 1, c: 2 }, a: [{ z: 1, y: 2 }] }), '{"a":[{"y":2,"z":1}],"b":{"c":2,"d":1}}');
 });
 
-const json = fc.jsonValue({ maxDepth: 6, noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as JsonValue);
+const json = fc
+  .jsonValue({ maxDepth: 6, noUnicodeString: false })
+  .map((value) => JSON.parse(JSON.stringify(value)) as JsonValue);
 
 test("canonical text is read back as the value, by the strict parser, and is its own canonical form", () => {
   fc.assert(
@@ -97,19 +103,49 @@ test("the order in which keys were set does not matter", () => {
 });
 
 test("it is the text a library for RFC 8785 writes, whatever the keys and numbers", () => {
-  const key = fc.oneof(fc.string({ unit: "grapheme" }), fc.nat(20).map(String), fc.constantFrom("__proto__", "constructor", "toString", "toJSON", "length", "é", "\u2028"));
-  const scalar = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.string({ unit: "grapheme" }), fc.boolean(), fc.constant(null));
+  const key = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.nat(20).map(String),
+    fc.constantFrom("__proto__", "constructor", "toString", "toJSON", "length", "é", "\u2028"),
+  );
+  const scalar = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer(),
+    fc.string({ unit: "grapheme" }),
+    fc.boolean(),
+    fc.constant(null),
+  );
   const { tree } = fc.letrec<{ tree: JsonValue }>((tie) => ({
-    tree: fc.oneof({ depthSize: "small", withCrossShrink: true }, scalar, fc.array(tie("tree")), fc.array(fc.tuple(key, tie("tree"))).map((members) => Object.fromEntries(members))),
+    tree: fc.oneof(
+      { depthSize: "small", withCrossShrink: true },
+      scalar,
+      fc.array(tie("tree")),
+      fc.array(fc.tuple(key, tie("tree"))).map((members) => Object.fromEntries(members)),
+    ),
   }));
-  fc.assert(fc.property(tree, (value) => assert.equal(canonicalText([value]), canonicalize([value]))), { numRuns: 1000 });
+  fc.assert(
+    fc.property(tree, (value) => assert.equal(canonicalText([value]), canonicalize([value]))),
+    { numRuns: 1000 },
+  );
 });
 
 test("few names and many, short and long, met before or not, are written alike", () => {
-  const name = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ minLength: 70, maxLength: 90 }), fc.nat(2_000).map((number) => `name ${number}`));
-  const record = fc.integer({ min: 28, max: 36 }).chain((size) => fc.uniqueArray(name, { minLength: size, maxLength: size })).map((names) => Object.fromEntries(names.map((one, index) => [one, index])));
-  fc.assert(fc.property(record, (value) => assert.equal(canonicalText(value), canonicalize(value))), { numRuns: 300 });
-  const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`of many ${(index * 7_919) % 3_000}`, index]));
+  const name = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.string({ minLength: 70, maxLength: 90 }),
+    fc.nat(2_000).map((number) => `name ${number}`),
+  );
+  const record = fc
+    .integer({ min: 28, max: 36 })
+    .chain((size) => fc.uniqueArray(name, { minLength: size, maxLength: size }))
+    .map((names) => Object.fromEntries(names.map((one, index) => [one, index])));
+  fc.assert(
+    fc.property(record, (value) => assert.equal(canonicalText(value), canonicalize(value))),
+    { numRuns: 300 },
+  );
+  const many = Object.fromEntries(
+    Array.from({ length: 3_000 }, (_, index) => [`of many ${(index * 7_919) % 3_000}`, index]),
+  );
   for (let again = 0; again < 2; again += 1) assert.equal(canonicalText(many), canonicalize(many));
 });
 
@@ -174,8 +210,13 @@ test("a record written once is the same text by itself, inside another value, an
       const written = CanonicalObject.of(record);
       assert.equal(written.text, canonicalText(record));
       assert.equal(canonicalText({ b: [written], a: 1 }), canonicalText({ b: [record], a: 1 }));
-      if (Object.hasOwn(record, name)) assert.throws(() => written.with(name, value), { code: "JSON_NOT_CANONICALIZABLE" });
-      else assert.equal(written.with(name, value).text, canonicalText(Object.fromEntries([...Object.entries(record), [name, value]])));
+      if (Object.hasOwn(record, name))
+        assert.throws(() => written.with(name, value), { code: "JSON_NOT_CANONICALIZABLE" });
+      else
+        assert.equal(
+          written.with(name, value).text,
+          canonicalText(Object.fromEntries([...Object.entries(record), [name, value]])),
+        );
       assert.equal(written.text, canonicalText(record), "what it was made from is as before");
     }),
   );

@@ -47,7 +47,10 @@ export class CanonicalObject {
   /** @throws CmcpError `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged */
   static of(object: object): CanonicalObject {
     const names = sortedKeys(object);
-    return new CanonicalObject(names, names.map((name) => member(object, name, 0)));
+    return new CanonicalObject(
+      names,
+      names.map((name) => member(object, name, 0)),
+    );
   }
 
   /** The record with one member more. @throws CmcpError `JSON_NOT_CANONICALIZABLE` for a value JCS cannot carry, or a name it has */
@@ -55,7 +58,10 @@ export class CanonicalObject {
     const found = this.#names.findIndex((other) => other >= name);
     const at = found === -1 ? this.#names.length : found;
     if (this.#names[at] === name) refuse("a member is there twice");
-    return new CanonicalObject(inserted(this.#names, at, name), inserted(this.#members, at, writtenName(name) + written(value, 1)));
+    return new CanonicalObject(
+      inserted(this.#names, at, name),
+      inserted(this.#members, at, writtenName(name) + written(value, 1)),
+    );
   }
 
   /** RFC 8785 text. */
@@ -107,7 +113,8 @@ function sortedKeys(object: object): string[] {
   if (prototype !== Object.prototype && prototype !== null) refuse("an object is not a plain record");
   const keys = Object.keys(object);
   // They would be left out. Asked in two questions, because `Reflect.ownKeys` takes ten times as long.
-  if (Object.getOwnPropertyNames(object).length !== keys.length || Object.getOwnPropertySymbols(object).length > 0) refuse("an object has symbol keys or hidden members");
+  if (Object.getOwnPropertyNames(object).length !== keys.length || Object.getOwnPropertySymbols(object).length > 0)
+    refuse("an object has symbol keys or hidden members");
   return sorted(keys);
 }
 

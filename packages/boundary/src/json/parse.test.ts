@@ -45,13 +45,18 @@ test("agrees with JSON.parse on everything JSON.stringify makes, spaced or not",
 });
 
 test("agrees with JSON.parse on mutated text, but for what it refuses on purpose", () => {
-  const mutation = fc.record({ at: fc.nat(), what: fc.constantFrom(...Array.from('{}[]",:0123456789.eE+-\\ untrfalse/\u0001\u00e9')), how: fc.constantFrom("set", "insert", "delete") });
+  const mutation = fc.record({
+    at: fc.nat(),
+    what: fc.constantFrom(...Array.from('{}[]",:0123456789.eE+-\\ untrfalse/\u0001\u00e9')),
+    how: fc.constantFrom("set", "insert", "delete"),
+  });
   let both = 0;
   let neither = 0;
   fc.assert(
     fc.property(json, fc.array(mutation, { minLength: 1, maxLength: 3 }), (value, mutations) => {
       const units = Array.from(JSON.stringify(value));
-      for (const { at, what, how } of mutations) units.splice(at % (units.length + 1), how === "insert" ? 0 : 1, ...(how === "delete" ? [] : [what]));
+      for (const { at, what, how } of mutations)
+        units.splice(at % (units.length + 1), how === "insert" ? 0 : 1, ...(how === "delete" ? [] : [what]));
       const mutated = units.join("");
       let platform: { value: unknown } | undefined;
       try {
@@ -79,15 +84,79 @@ const refused: readonly { code: ErrorCode; texts: readonly string[] }[] = [
   {
     code: "JSON_SYNTAX",
     texts: [
-      "", " ", "\ufeff{}", "{", "}", "[", "]", '{"a"}', '{"a":}', '{"a":1,}', "{,}", "{a:1}", "{'a':1}", "[1,]", "[,1]", "[1 2]", "1 2", "[1]]",
-      "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "--1", "NaN", "Infinity", "-Infinity", "undefined", "True", "nul", "truefalse",
-      '"', '"a', '"\\', '"\\x41"', '"\\u12"', '"\\u12g4"', '"\n"', '"\t"', '"\u0000"', '{"a\n":1}', "/* */1", "1//", "\u00a01", "\u000b1",
-      '"\\ud800"', '"\\udc00\\ud800"', '{"\\ud800":1}', '["a", "\\udfff"]',
+      "",
+      " ",
+      "\ufeff{}",
+      "{",
+      "}",
+      "[",
+      "]",
+      '{"a"}',
+      '{"a":}',
+      '{"a":1,}',
+      "{,}",
+      "{a:1}",
+      "{'a':1}",
+      "[1,]",
+      "[,1]",
+      "[1 2]",
+      "1 2",
+      "[1]]",
+      "01",
+      "-",
+      "+1",
+      ".5",
+      "1.",
+      "1e",
+      "1e+",
+      "0x1",
+      "--1",
+      "NaN",
+      "Infinity",
+      "-Infinity",
+      "undefined",
+      "True",
+      "nul",
+      "truefalse",
+      '"',
+      '"a',
+      '"\\',
+      '"\\x41"',
+      '"\\u12"',
+      '"\\u12g4"',
+      '"\n"',
+      '"\t"',
+      '"\u0000"',
+      '{"a\n":1}',
+      "/* */1",
+      "1//",
+      "\u00a01",
+      "\u000b1",
+      '"\\ud800"',
+      '"\\udc00\\ud800"',
+      '{"\\ud800":1}',
+      '["a", "\\udfff"]',
     ],
   },
-  { code: "JSON_DUPLICATE_KEY", texts: ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '[{"b":{"a":1,"c":2,"a":3}}]', '{"":1,"":2}'] },
+  {
+    code: "JSON_DUPLICATE_KEY",
+    texts: ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '[{"b":{"a":1,"c":2,"a":3}}]', '{"":1,"":2}'],
+  },
   { code: "JSON_KEY_FORBIDDEN", texts: ['{"__proto__":1}', '{"a":[{"__proto__":{}}]}', '{"\\u005f_proto__":1}'] },
-  { code: "JSON_NUMBER_NOT_EXACT", texts: ["9007199254740993", "-9007199254740993", "0.10000000000000001", "1e400", "-1e400", "1e-400", "123456789012345678901", `1.${"0".repeat(70)}`, '{"a":[1.00000000000000001]}'] },
+  {
+    code: "JSON_NUMBER_NOT_EXACT",
+    texts: [
+      "9007199254740993",
+      "-9007199254740993",
+      "0.10000000000000001",
+      "1e400",
+      "-1e400",
+      "1e-400",
+      "123456789012345678901",
+      `1.${"0".repeat(70)}`,
+      '{"a":[1.00000000000000001]}',
+    ],
+  },
 ];
 
 for (const { code, texts } of refused) {
@@ -103,12 +172,31 @@ test("a key that stands twice is found in an object of any size, wherever the tw
     const keys = Array.from({ length: size }, (_, index) => `key ${index}`);
     const object = (names: readonly string[]): string => `{${names.map((name) => `"${name}":1`).join(",")}}`;
     assert.equal(Object.keys(parse(object(keys)) as object).length, size);
-    for (const key of keys) for (let at = 0; at <= size; at += 1) rejects(() => parse(object(keys.toSpliced(at, 0, key))), "JSON_DUPLICATE_KEY");
+    for (const key of keys)
+      for (let at = 0; at <= size; at += 1)
+        rejects(() => parse(object(keys.toSpliced(at, 0, key))), "JSON_DUPLICATE_KEY");
   }
 });
 
 test("text that looks odd but is JSON is taken", () => {
-  const taken = [' \t\r\n{ "a" : [ 1 , 2 ] } \n', "0", "-0", "1E2", "1e-7", "0.0000001", "0.00001", "1e-5", '"\\/\\b\\f\\n\\r\\t\\"\\\\"', '"\\ud83d\\ude00"', '"\u007f\u2028"', '{"constructor":1,"toString":2}', '{"__proto":1,"proto__":2}', '""', "[]", "{}"];
+  const taken = [
+    ' \t\r\n{ "a" : [ 1 , 2 ] } \n',
+    "0",
+    "-0",
+    "1E2",
+    "1e-7",
+    "0.0000001",
+    "0.00001",
+    "1e-5",
+    '"\\/\\b\\f\\n\\r\\t\\"\\\\"',
+    '"\\ud83d\\ude00"',
+    '"\u007f\u2028"',
+    '{"constructor":1,"toString":2}',
+    '{"__proto":1,"proto__":2}',
+    '""',
+    "[]",
+    "{}",
+  ];
   for (const each of taken) assert.deepEqual(parse(each), JSON.parse(each), each);
 });
 
@@ -120,7 +208,8 @@ test("bytes that are not UTF-8 are JSON_INVALID_UTF8", () => {
 
 test("depth: the limit passes, one more and 10 000 do not", () => {
   const limits = { maxBytes: 100_000, maxDepth: 64, maxItems: 100_000 };
-  const nested = (levels: number, open: string, close: string): string => `${open.repeat(levels)}1${close.repeat(levels)}`;
+  const nested = (levels: number, open: string, close: string): string =>
+    `${open.repeat(levels)}1${close.repeat(levels)}`;
   for (const [open, close] of [
     ["[", "]"],
     ['{"a":', "}"],
@@ -163,10 +252,17 @@ test("strings of 4 MB pass, plain, escaped throughout, unended, and as a key", (
 
 test("a control character is refused in every kind of string, and nothing of the string is said", () => {
   for (const control of Array.from({ length: 0x20 }, (_, unit) => String.fromCharCode(unit))) {
-    for (const written of [`"hunter${control}2"`, `{"hunter${control}2":1}`, `"hunter\\n${control}2"`, `{"\\u0068unter${control}2":1}`, `["a",{"b":"hunter${control}\\""}]`]) {
+    for (const written of [
+      `"hunter${control}2"`,
+      `{"hunter${control}2":1}`,
+      `"hunter\\n${control}2"`,
+      `{"\\u0068unter${control}2":1}`,
+      `["a",{"b":"hunter${control}\\""}]`,
+    ]) {
       assert.throws(
         () => parseJsonText(written),
-        (error: CmcpError) => error.code === "JSON_SYNTAX" && !error.message.includes("hunter") && error.cause === undefined,
+        (error: CmcpError) =>
+          error.code === "JSON_SYNTAX" && !error.message.includes("hunter") && error.cause === undefined,
         JSON.stringify(written),
       );
     }
@@ -176,6 +272,9 @@ test("a control character is refused in every kind of string, and nothing of the
 test("messages carry a place and no content", () => {
   assert.throws(
     () => parse('{"token":"hunter2","token":"hunter3"}'),
-    (error: CmcpError) => /at character \d+$/.test(error.message) && !/hunter|token/.test(error.message) && typeof error.detail["offset"] === "number",
+    (error: CmcpError) =>
+      /at character \d+$/.test(error.message) &&
+      !/hunter|token/.test(error.message) &&
+      typeof error.detail["offset"] === "number",
   );
 });

@@ -58,7 +58,8 @@ export class Scanner {
 
   #count(): void {
     this.#items += 1;
-    if (this.#items > this.#limits.maxItems) this.#fail("JSON_TOO_MANY_ITEMS", `more than ${this.#limits.maxItems} values`);
+    if (this.#items > this.#limits.maxItems)
+      this.#fail("JSON_TOO_MANY_ITEMS", `more than ${this.#limits.maxItems} values`);
   }
 
   #space(): void {
@@ -169,7 +170,8 @@ export class Scanner {
     NUMBER.lastIndex = this.#at;
     const match = NUMBER.exec(this.#text);
     if (match === null) this.#fail("JSON_SYNTAX", "expected a value");
-    if (!SHORT_INTEGER.test(match[0]) && !isExactNumber(match[0])) this.#fail("JSON_NUMBER_NOT_EXACT", "a number does not survive being read");
+    if (!SHORT_INTEGER.test(match[0]) && !isExactNumber(match[0]))
+      this.#fail("JSON_NUMBER_NOT_EXACT", "a number does not survive being read");
     this.#at = NUMBER.lastIndex;
   }
 

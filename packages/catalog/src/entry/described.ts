@@ -31,7 +31,9 @@ function depthOf(value: JsonValue): number {
 }
 
 function describe(issue: z.core.$ZodIssue | undefined): string {
-  return issue === undefined ? "has the wrong shape" : `${issue.path.length === 0 ? "entry" : issue.path.join(".")}: ${issue.message}`;
+  return issue === undefined
+    ? "has the wrong shape"
+    : `${issue.path.length === 0 ? "entry" : issue.path.join(".")}: ${issue.message}`;
 }
 
 /**
@@ -55,10 +57,15 @@ export function checkDefinition(raw: JsonValue, recordedHash: string, what: stri
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
   };
-  const definition: JsonObject = isJsonObject(raw) && isJsonObject(raw.approved_definition) ? raw.approved_definition : refuse("approved_definition is missing");
+  const definition: JsonObject =
+    isJsonObject(raw) && isJsonObject(raw.approved_definition)
+      ? raw.approved_definition
+      : refuse("approved_definition is missing");
   // The definition around the schemas is one level.
   if (depthOf(definition) > MAX_SCHEMA_DEPTH + 1) refuse(`a schema is nested deeper than ${MAX_SCHEMA_DEPTH}`);
-  if (canonicalBytes(definition).byteLength > MAX_DEFINITION_BYTES) refuse(`approved_definition is over ${MAX_DEFINITION_BYTES} bytes`);
+  if (canonicalBytes(definition).byteLength > MAX_DEFINITION_BYTES)
+    refuse(`approved_definition is over ${MAX_DEFINITION_BYTES} bytes`);
   const computed = definitionHash(definition);
-  if (recordedHash !== computed) refuse(`definition_hash does not match approved_definition, whose hash is ${computed}`);
+  if (recordedHash !== computed)
+    refuse(`definition_hash does not match approved_definition, whose hash is ${computed}`);
 }

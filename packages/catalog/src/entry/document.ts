@@ -15,7 +15,8 @@ export interface RawCatalog {
 }
 
 function bounded(list: readonly JsonValue[], most: number, what: string): readonly JsonValue[] {
-  if (list.length > most) throw new CmcpError("CATALOG_INVALID", `a catalog has at most ${most} ${what}; this one has ${list.length}`);
+  if (list.length > most)
+    throw new CmcpError("CATALOG_INVALID", `a catalog has at most ${most} ${what}; this one has ${list.length}`);
   return list;
 }
 
@@ -33,10 +34,19 @@ function section(raw: JsonObject, name: Section): readonly JsonValue[] | null {
  * @throws CmcpError `CATALOG_INVALID`.
  */
 export function readDocument(raw: JsonValue): RawCatalog {
-  if (Array.isArray(raw)) return { entries: bounded(raw, MAX_ENTRIES, "entries"), servers: null, resources: null, prompts: null };
+  if (Array.isArray(raw))
+    return { entries: bounded(raw, MAX_ENTRIES, "entries"), servers: null, resources: null, prompts: null };
   const known = ["entries", ...Object.keys(SECTIONS)];
   if (!isJsonObject(raw) || !Array.isArray(raw.entries) || Object.keys(raw).some((key) => !known.includes(key))) {
-    throw new CmcpError("CATALOG_INVALID", "a catalog is an array of entries, or an object with the key `entries` and, if need be, `servers`, `resources`, `prompts`");
+    throw new CmcpError(
+      "CATALOG_INVALID",
+      "a catalog is an array of entries, or an object with the key `entries` and, if need be, `servers`, `resources`, `prompts`",
+    );
   }
-  return { entries: bounded(raw.entries, MAX_ENTRIES, "entries"), servers: section(raw, "servers"), resources: section(raw, "resources"), prompts: section(raw, "prompts") };
+  return {
+    entries: bounded(raw.entries, MAX_ENTRIES, "entries"),
+    servers: section(raw, "servers"),
+    resources: section(raw, "resources"),
+    prompts: section(raw, "prompts"),
+  };
 }

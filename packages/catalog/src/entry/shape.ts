@@ -20,7 +20,9 @@ export const spawn = z.strictObject({
 });
 
 /** A server's key as a catalog pins it. */
-export const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
+export const fingerprint = z
+  .string()
+  .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
 
 const server = z.strictObject({
   display_name: text,

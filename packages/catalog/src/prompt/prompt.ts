@@ -48,7 +48,16 @@ const shape = z.strictObject({
 
 /** `sha256:` and hex over canonical `{title, description, arguments: [{name, title, description, required}]}`; equal when the prompt did not drift. */
 export function promptDriftDigest({ title, description, arguments: list }: PromptDefinition): string {
-  return prefixedSha256({ title, description, arguments: list.map((one) => ({ name: one.name, title: one.title, description: one.description, required: one.required })) });
+  return prefixedSha256({
+    title,
+    description,
+    arguments: list.map((one) => ({
+      name: one.name,
+      title: one.title,
+      description: one.description,
+      required: one.required,
+    })),
+  });
 }
 
 function readPrompt(raw: JsonValue, index: number, servers: ServerRegister, options: CatalogOptions): CatalogPrompt {
@@ -56,10 +65,22 @@ function readPrompt(raw: JsonValue, index: number, servers: ServerRegister, opti
   const entry = readShape(shape, raw, what);
   checkDefinition(raw, entry.definition_hash, what);
   const { title = null, description } = entry.approved_definition;
-  const list = entry.approved_definition.arguments.map(({ name, title: own = null, description: about, required }) => ({ name, title: own, description: about, required }));
-  if (new Set(list.map(({ name }) => name)).size < list.length) throw new CmcpError("CATALOG_INVALID", `${what}: an argument stands twice`);
+  const list = entry.approved_definition.arguments.map(({ name, title: own = null, description: about, required }) => ({
+    name,
+    title: own,
+    description: about,
+    required,
+  }));
+  if (new Set(list.map(({ name }) => name)).size < list.length)
+    throw new CmcpError("CATALOG_INVALID", `${what}: an argument stands twice`);
   const definition = { title, description, arguments: list };
-  return { ...definition, ...classOf(entry, options.vocabulary, what), promptName: entry.prompt_name, server: servers.named(entry.server, what), driftDigest: promptDriftDigest(definition) };
+  return {
+    ...definition,
+    ...classOf(entry, options.vocabulary, what),
+    promptName: entry.prompt_name,
+    server: servers.named(entry.server, what),
+    driftDigest: promptDriftDigest(definition),
+  };
 }
 
 /**
@@ -67,13 +88,20 @@ function readPrompt(raw: JsonValue, index: number, servers: ServerRegister, opti
  *
  * @throws CmcpError `CATALOG_INVALID`; `CATALOG_NAME_COLLISION`, naming both servers.
  */
-export function readPrompts(raw: readonly JsonValue[], servers: ServerRegister, options: CatalogOptions): ReadonlyMap<string, CatalogPrompt> {
+export function readPrompts(
+  raw: readonly JsonValue[],
+  servers: ServerRegister,
+  options: CatalogOptions,
+): ReadonlyMap<string, CatalogPrompt> {
   const prompts = new Map<string, CatalogPrompt>();
   for (const [index, entry] of raw.entries()) {
     const prompt = readPrompt(entry, index, servers, options);
     const same = prompts.get(prompt.promptName);
     if (same !== undefined) {
-      throw new CmcpError("CATALOG_NAME_COLLISION", `prompt ${prompt.promptName} stands twice: offered by ${same.server.displayName} (${same.server.identity}) and ${prompt.server.displayName} (${prompt.server.identity})`);
+      throw new CmcpError(
+        "CATALOG_NAME_COLLISION",
+        `prompt ${prompt.promptName} stands twice: offered by ${same.server.displayName} (${same.server.identity}) and ${prompt.server.displayName} (${prompt.server.identity})`,
+      );
     }
     prompts.set(prompt.promptName, prompt);
   }

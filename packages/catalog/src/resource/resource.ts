@@ -28,7 +28,10 @@ export interface CatalogResource extends Approved, ResourceDefinition {
 const uri = z
   .string()
   .max(MAX_URI)
-  .regex(/^[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$/, "must be a URI: a scheme and what RFC 3986 allows");
+  .regex(
+    /^[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$/,
+    "must be a URI: a scheme and what RFC 3986 allows",
+  );
 
 const shape = z
   .strictObject({
@@ -43,7 +46,10 @@ const shape = z
     }),
     ...approval,
   })
-  .refine((entry) => (entry.uri === undefined) !== (entry.uri_template === undefined), "has either uri or uri_template");
+  .refine(
+    (entry) => (entry.uri === undefined) !== (entry.uri_template === undefined),
+    "has either uri or uri_template",
+  );
 
 /** `sha256:` and hex over canonical `{name, title, description, mime_type}`; equal when the resource did not drift. */
 export function resourceDriftDigest({ name, title, description, mimeType }: ResourceDefinition): string {
@@ -51,7 +57,12 @@ export function resourceDriftDigest({ name, title, description, mimeType }: Reso
 }
 
 /** Reads one resource entry. @throws CmcpError `CATALOG_INVALID` */
-export function readResource(raw: JsonValue, index: number, servers: ServerRegister, options: CatalogOptions): CatalogResource {
+export function readResource(
+  raw: JsonValue,
+  index: number,
+  servers: ServerRegister,
+  options: CatalogOptions,
+): CatalogResource {
   const label = isJsonObject(raw) ? (raw.uri ?? raw.uri_template) : undefined;
   const what = `catalog resource ${typeof label === "string" ? label.slice(0, 128) : `#${index}`}`;
   const entry = readShape(shape, raw, what);
@@ -69,7 +80,10 @@ export function readResource(raw: JsonValue, index: number, servers: ServerRegis
 }
 
 function collision(what: string, left: CatalogResource, right: CatalogResource): CmcpError {
-  return new CmcpError("CATALOG_NAME_COLLISION", `${what}: offered by ${left.server.displayName} (${left.server.identity}) and ${right.server.displayName} (${right.server.identity})`);
+  return new CmcpError(
+    "CATALOG_NAME_COLLISION",
+    `${what}: offered by ${left.server.displayName} (${left.server.identity}) and ${right.server.displayName} (${right.server.identity})`,
+  );
 }
 
 /**
@@ -85,13 +99,19 @@ export function checkResources(resources: readonly CatalogResource[]): ReadonlyM
   for (const resource of resources) {
     const same = byId.get(resource.id);
     if (same !== undefined) throw collision(`resource ${resource.id} stands twice`, same, resource);
-    const sharing = templates.find(({ template }) => resource.template !== null && template?.overlaps(resource.template));
-    if (sharing !== undefined) throw collision(`one URI could fit both ${sharing.id} and ${resource.id}`, sharing, resource);
+    const sharing = templates.find(
+      ({ template }) => resource.template !== null && template?.overlaps(resource.template),
+    );
+    if (sharing !== undefined)
+      throw collision(`one URI could fit both ${sharing.id} and ${resource.id}`, sharing, resource);
     byId.set(resource.id, resource);
     if (resource.template !== null) templates.push(resource);
   }
   for (const resource of resources) {
-    const around = resource.template === null ? templates.find(({ template, server }) => server !== resource.server && template?.match(resource.id)) : undefined;
+    const around =
+      resource.template === null
+        ? templates.find(({ template, server }) => server !== resource.server && template?.match(resource.id))
+        : undefined;
     if (around !== undefined) throw collision(`${resource.id} fits ${around.id}`, around, resource);
   }
   return byId;

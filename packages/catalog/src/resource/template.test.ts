@@ -20,7 +20,17 @@ test("a URI fits in one way, with its variables decoded", () => {
 });
 
 test("what does not fit has no values", () => {
-  for (const uri of ["test://template//data", "test://template/1/2/data", "test://template/1/data/", "TEST://template/1/data", "test://template/1/datax", "test://template/é/data", "test://template/1%/data", "test://template/a?b/data", ""]) {
+  for (const uri of [
+    "test://template//data",
+    "test://template/1/2/data",
+    "test://template/1/data/",
+    "TEST://template/1/data",
+    "test://template/1/datax",
+    "test://template/é/data",
+    "test://template/1%/data",
+    "test://template/a?b/data",
+    "",
+  ]) {
     assert.equal(values("test://template/{id}/data", uri), null, uri);
   }
   assert.equal(values("x://{a}.json", "x://.json"), null);
@@ -32,7 +42,17 @@ test("a value that would lead a server elsewhere fits nothing", () => {
   for (const id of ["..", ".", "%2e%2e", "%2E", "a%2Fb", "a%5cb", "%00", "%0a", "%7f", "%252e%252e", "%C3", "%ff"]) {
     assert.equal(values("test://t/{id}/x", `test://t/${id}/x`), null, id);
   }
-  for (const path of ["../etc/passwd", "a/../../b", "a/%2e%2e/b", "a/.", "a\\b", "a%5c..%5cb", "a%2F..%2Fb", "a?b/..", "a%00"]) {
+  for (const path of [
+    "../etc/passwd",
+    "a/../../b",
+    "a/%2e%2e/b",
+    "a/.",
+    "a\\b",
+    "a%5c..%5cb",
+    "a%2F..%2Fb",
+    "a?b/..",
+    "a%00",
+  ]) {
     assert.equal(values("file:///{+path}", `file:///${path}`), null, path);
   }
 });
@@ -57,22 +77,39 @@ test("templates that could be read in two ways, or not at all, are refused", () 
     [`x://${"y".repeat(600)}{a}`, /over 512 characters/],
     [`x://${Array.from({ length: 17 }, (_, index) => `{v${index}}`).join("/")}`, /more than 16 variables/],
   ];
-  for (const [text, why] of refused) assert.throws(() => template(text), (thrown) => thrown instanceof CmcpError && thrown.code === "CATALOG_INVALID" && why.test(thrown.message), text);
+  for (const [text, why] of refused)
+    assert.throws(
+      () => template(text),
+      (thrown) => thrown instanceof CmcpError && thrown.code === "CATALOG_INVALID" && why.test(thrown.message),
+      text,
+    );
 });
 
 const name = fc.stringMatching(/^[a-z]{1,3}$/);
 const literal = fc.stringMatching(/^[a-z.-]{0,3}\/[a-z.-]{0,3}$/);
 /** Parts of a template: literals with a reserved character in each, variables between them. */
-const shape = fc.record({ names: fc.uniqueArray(name, { minLength: 1, maxLength: 4 }), literals: fc.array(literal, { minLength: 5, maxLength: 5 }) });
+const shape = fc.record({
+  names: fc.uniqueArray(name, { minLength: 1, maxLength: 4 }),
+  literals: fc.array(literal, { minLength: 5, maxLength: 5 }),
+});
 
 test("what a template expands to (RFC 6570, section 3.2.2) gives the same values back", () => {
   fc.assert(
-    fc.property(shape, fc.array(fc.stringMatching(/^[\p{L}\p{N} !@&=_~-][\p{L}\p{N} .!@&=_~-]{0,5}$/u), { minLength: 4, maxLength: 4 }), ({ names, literals }, chosen) => {
-      const text = `x:/${literals[0] ?? ""}${names.map((each, index) => `{${each}}${literals[index + 1] ?? ""}`).join("")}`;
-      const expand = (value: string): string => encodeURIComponent(value).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
-      const uri = `x:/${literals[0] ?? ""}${names.map((_, index) => `${expand(chosen[index] ?? "")}${literals[index + 1] ?? ""}`).join("")}`;
-      assert.deepEqual(values(text, uri), Object.fromEntries(names.map((each, index) => [each, chosen[index]])), `${text} ${uri}`);
-    }),
+    fc.property(
+      shape,
+      fc.array(fc.stringMatching(/^[\p{L}\p{N} !@&=_~-][\p{L}\p{N} .!@&=_~-]{0,5}$/u), { minLength: 4, maxLength: 4 }),
+      ({ names, literals }, chosen) => {
+        const text = `x:/${literals[0] ?? ""}${names.map((each, index) => `{${each}}${literals[index + 1] ?? ""}`).join("")}`;
+        const expand = (value: string): string =>
+          encodeURIComponent(value).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+        const uri = `x:/${literals[0] ?? ""}${names.map((_, index) => `${expand(chosen[index] ?? "")}${literals[index + 1] ?? ""}`).join("")}`;
+        assert.deepEqual(
+          values(text, uri),
+          Object.fromEntries(names.map((each, index) => [each, chosen[index]])),
+          `${text} ${uri}`,
+        );
+      },
+    ),
   );
 });
 
@@ -87,7 +124,11 @@ test("overlap is symmetric and holds whenever one URI fits both", () => {
     }
   };
   const words = ["a", "b", "/"];
-  const uris = words.flatMap((one) => ["", ...words].flatMap((two) => ["", ...words].flatMap((three) => ["", ...words].map((four) => `s:/${one}${two}${three}${four}`))));
+  const uris = words.flatMap((one) =>
+    ["", ...words].flatMap((two) =>
+      ["", ...words].flatMap((three) => ["", ...words].map((four) => `s:/${one}${two}${three}${four}`)),
+    ),
+  );
   let overlapping = 0;
   let apart = 0;
   fc.assert(
@@ -115,7 +156,8 @@ test("templates of different places do not overlap", () => {
     ["test://a/x{id}", "test://a/y{id}", false],
     ["http://h/{a}", "https://h/{a}", false],
   ];
-  for (const [left, right, overlap] of pairs) assert.equal(template(left).overlaps(template(right)), overlap, `${left} ${right}`);
+  for (const [left, right, overlap] of pairs)
+    assert.equal(template(left).overlaps(template(right)), overlap, `${left} ${right}`);
 });
 
 test("long input that does not fit is refused", () => {

@@ -61,7 +61,8 @@ export class UriTemplate {
     };
     let at = 0;
     for (const match of text.matchAll(EXPRESSION)) {
-      const [, operator, name] = VARIABLE.exec(match[1] ?? "") ?? refuse(`has an expression other than {name} and {+name}`);
+      const [, operator, name] =
+        VARIABLE.exec(match[1] ?? "") ?? refuse(`has an expression other than {name} and {+name}`);
       literal(at, match.index);
       parts.push({ variable: name ?? "", reserved: operator === "+" });
       at = match.index + match[0].length;
@@ -74,7 +75,8 @@ export class UriTemplate {
     if (this.variables.length === 0) refuse("has no variable; give it as uri");
     if (this.variables.length > MAX_VARIABLES) refuse(`has more than ${MAX_VARIABLES} variables`);
     if (new Set(this.variables).size < this.variables.length) refuse("names a variable twice");
-    for (const [index, part] of parts.entries()) if ("variable" in part) this.#checkPlace(part, parts.slice(index + 1), refuse);
+    for (const [index, part] of parts.entries())
+      if ("variable" in part) this.#checkPlace(part, parts.slice(index + 1), refuse);
   }
 
   /** The values of the variables, decoded, when the URI fits; else `null`. */
@@ -84,7 +86,10 @@ export class UriTemplate {
     for (const [index, part] of this.#parts.entries()) {
       if ("literal" in part) {
         // What of a literal could have belonged to the variable before it was taken with it.
-        const own = index === 0 || "literal" in (this.#parts[index - 1] ?? part) ? part.literal : part.literal.replace(UNRESERVED_PREFIX, "");
+        const own =
+          index === 0 || "literal" in (this.#parts[index - 1] ?? part)
+            ? part.literal
+            : part.literal.replace(UNRESERVED_PREFIX, "");
         if (!rest.startsWith(own)) return null;
         rest = rest.slice(own.length);
         continue;
@@ -102,11 +107,17 @@ export class UriTemplate {
     return intersect(this.#atoms(), other.#atoms());
   }
 
-  #take(reserved: boolean, next: Part | undefined, rest: string): { readonly value: string; readonly taken: number } | null {
+  #take(
+    reserved: boolean,
+    next: Part | undefined,
+    rest: string,
+  ): { readonly value: string; readonly taken: number } | null {
     const following = next !== undefined && "literal" in next ? next.literal : "";
     if (reserved) {
       const value = rest.slice(0, rest.length - following.length);
-      return value !== "" && URI_TEXT.test(value) && rest.endsWith(following) ? { value, taken: value.length + (UNRESERVED_PREFIX.exec(following)?.[0].length ?? 0) } : null;
+      return value !== "" && URI_TEXT.test(value) && rest.endsWith(following)
+        ? { value, taken: value.length + (UNRESERVED_PREFIX.exec(following)?.[0].length ?? 0) }
+        : null;
     }
     const run = UNRESERVED_RUN.exec(rest)?.[0] ?? "";
     const suffix = UNRESERVED_PREFIX.exec(following)?.[0] ?? "";
@@ -118,12 +129,18 @@ export class UriTemplate {
     const next = after.findIndex((one) => "variable" in one);
     if (next < 0) return;
     if (part.reserved) refuse(`has {+${part.variable}} before another variable; only the last may take any characters`);
-    const between = after.slice(0, next).map((one) => ("literal" in one ? one.literal : "")).join("");
-    if (between.replace(UNRESERVED_PREFIX, "") === "") refuse(`has nothing after {${part.variable}} that would end it, such as a slash`);
+    const between = after
+      .slice(0, next)
+      .map((one) => ("literal" in one ? one.literal : ""))
+      .join("");
+    if (between.replace(UNRESERVED_PREFIX, "") === "")
+      refuse(`has nothing after {${part.variable}} that would end it, such as a slash`);
   }
 
   #atoms(): readonly Atom[] {
-    return this.#parts.flatMap((part): readonly Atom[] => ("literal" in part ? Array.from(part.literal, (character) => ({ character })) : [part.reserved ? ANY : UNRESERVED]));
+    return this.#parts.flatMap((part): readonly Atom[] =>
+      "literal" in part ? Array.from(part.literal, (character) => ({ character })) : [part.reserved ? ANY : UNRESERVED],
+    );
   }
 }
 

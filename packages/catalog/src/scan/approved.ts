@@ -5,8 +5,15 @@ import type { Finding } from "./finding.ts";
 import { scanPrompts, scanResource, scanTools } from "./scan.ts";
 
 /** Scans everything a loaded catalog shows to agents. */
-export function scanApproved(catalog: { readonly tools: ReadonlyMap<string, CatalogTool>; readonly resources: ReadonlyMap<string, CatalogResource>; readonly prompts: ReadonlyMap<string, CatalogPrompt> }): Finding[] {
-  const whose = ({ server }: { readonly server: CatalogTool["server"] }): { server: string; displayName: string } => ({ server: server.identity, displayName: server.displayName });
+export function scanApproved(catalog: {
+  readonly tools: ReadonlyMap<string, CatalogTool>;
+  readonly resources: ReadonlyMap<string, CatalogResource>;
+  readonly prompts: ReadonlyMap<string, CatalogPrompt>;
+}): Finding[] {
+  const whose = ({ server }: { readonly server: CatalogTool["server"] }): { server: string; displayName: string } => ({
+    server: server.identity,
+    displayName: server.displayName,
+  });
   return [
     ...scanTools(Array.from(catalog.tools.values(), (tool) => ({ ...tool, ...whose(tool) }))),
     ...Array.from(catalog.resources.values(), (resource) => {
@@ -16,7 +23,11 @@ export function scanApproved(catalog: { readonly tools: ReadonlyMap<string, Cata
     ...scanPrompts(
       Array.from(catalog.prompts.values(), (prompt) => {
         const { promptName, title, description } = prompt;
-        const list = prompt.arguments.map((one) => ({ name: one.name, title: one.title, description: one.description }));
+        const list = prompt.arguments.map((one) => ({
+          name: one.name,
+          title: one.title,
+          description: one.description,
+        }));
         return { promptName, ...whose(prompt), description, definition: { title, description, arguments: list } };
       }),
     ),

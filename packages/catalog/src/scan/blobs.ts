@@ -7,7 +7,12 @@ const HEX = /^[0-9a-fA-F]+$/;
 const TEXT_SHARE = 0.9;
 
 function decodesToText(blob: string): boolean {
-  const binary = atob(blob.replaceAll("-", "+").replaceAll("_", "/").slice(0, blob.length - (blob.length % 4)));
+  const binary = atob(
+    blob
+      .replaceAll("-", "+")
+      .replaceAll("_", "/")
+      .slice(0, blob.length - (blob.length % 4)),
+  );
   let printable = 0;
   for (let at = 0; at < binary.length; at += 1) {
     const unit = binary.charCodeAt(at);
@@ -22,8 +27,10 @@ export function findBlobs(text: string): TextFinding[] {
   for (const { 0: run, index } of text.matchAll(RUN)) {
     if (run.length < MIN_BLOB) continue;
     if (HEX.test(run)) findings.push(found("encoded-blob", "low", index, `${run.length} hexadecimal digits`));
-    else if (decodesToText(run)) findings.push(found("encoded-blob", "high", index, `${run.length} characters of base64 with text inside`));
-    else if (/[A-Z]/.test(run) && /[a-z]/.test(run) && /[0-9]/.test(run)) findings.push(found("encoded-blob", "medium", index, `${run.length} characters that look like base64`));
+    else if (decodesToText(run))
+      findings.push(found("encoded-blob", "high", index, `${run.length} characters of base64 with text inside`));
+    else if (/[A-Z]/.test(run) && /[a-z]/.test(run) && /[0-9]/.test(run))
+      findings.push(found("encoded-blob", "medium", index, `${run.length} characters that look like base64`));
   }
   return findings;
 }

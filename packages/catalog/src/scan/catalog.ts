@@ -4,7 +4,8 @@ import type { Finding } from "./finding.ts";
 import { scanPrompts, scanResource, scanTools, type ScannedTool } from "./scan.ts";
 
 function text(value: JsonValue | undefined, what: string, index: number): string {
-  if (typeof value !== "string") throw new CmcpError("CATALOG_INVALID", `catalog entry #${index}: ${what} is not a text`);
+  if (typeof value !== "string")
+    throw new CmcpError("CATALOG_INVALID", `catalog entry #${index}: ${what} is not a text`);
   return value;
 }
 
@@ -24,7 +25,10 @@ function toolOf(raw: JsonValue, index: number): ScannedTool {
     displayName,
     description: text(definition.description, "approved_definition.description", index),
     inputSchema: schema(definition.input_schema, "approved_definition.input_schema", index),
-    outputSchema: definition.output_schema === undefined || definition.output_schema === null ? null : schema(definition.output_schema, "approved_definition.output_schema", index),
+    outputSchema:
+      definition.output_schema === undefined || definition.output_schema === null
+        ? null
+        : schema(definition.output_schema, "approved_definition.output_schema", index),
   };
 }
 
@@ -34,18 +38,38 @@ function displayNames(raw: readonly JsonValue[] | null): ReadonlyMap<string, { s
     (raw ?? []).map((entry, index) => {
       const server = schema(entry, "the server", index);
       const name = text(server.name, "name", index);
-      return [name, { server: text(server.url, "url", index), displayName: text(server.display_name ?? name, "display_name", index) }];
+      return [
+        name,
+        {
+          server: text(server.url, "url", index),
+          displayName: text(server.display_name ?? name, "display_name", index),
+        },
+      ];
     }),
   );
 }
 
 /** A resource or prompt entry: the member that names it, its server, and its definition. */
-function described(raw: JsonValue, names: readonly string[], servers: ReturnType<typeof displayNames>, index: number): { id: string; server: string; displayName: string; description: string; definition: JsonObject } {
+function described(
+  raw: JsonValue,
+  names: readonly string[],
+  servers: ReturnType<typeof displayNames>,
+  index: number,
+): { id: string; server: string; displayName: string; description: string; definition: JsonObject } {
   const entry = schema(raw, "the entry", index);
   const definition = schema(entry.approved_definition, "approved_definition", index);
   const server = text(entry.server, "server", index);
-  const id = text(names.map((name) => entry[name]).find((value) => value !== undefined), names.join(" or "), index);
-  return { id, ...(servers.get(server) ?? { server, displayName: server }), description: text(definition.description ?? "", "approved_definition.description", index), definition };
+  const id = text(
+    names.map((name) => entry[name]).find((value) => value !== undefined),
+    names.join(" or "),
+    index,
+  );
+  return {
+    id,
+    ...(servers.get(server) ?? { server, displayName: server }),
+    description: text(definition.description ?? "", "approved_definition.description", index),
+    definition,
+  };
 }
 
 /**
@@ -59,7 +83,9 @@ export function scanCatalog(raw: JsonValue): Finding[] {
   const names = displayNames(servers);
   return [
     ...scanTools(entries.map(toolOf)),
-    ...(resources ?? []).flatMap((entry, index) => scanResource(described(entry, ["uri", "uri_template"], names, index))),
+    ...(resources ?? []).flatMap((entry, index) =>
+      scanResource(described(entry, ["uri", "uri_template"], names, index)),
+    ),
     ...scanPrompts(
       (prompts ?? []).map((entry, index) => {
         const { id, ...rest } = described(entry, ["prompt_name"], names, index);

@@ -8,7 +8,11 @@ interface CharacterClass {
 
 const classOf = (kind: FindingKind, severity: Severity, what: string): CharacterClass => ({ kind, severity, what });
 const TAG = classOf("tag-character", "high", "a tag character, which shows nothing and spells text to a model");
-const BIDI = classOf("bidi-control", "high", "a bidirectional control, which makes text show in another order than it is read");
+const BIDI = classOf(
+  "bidi-control",
+  "high",
+  "a bidirectional control, which makes text show in another order than it is read",
+);
 const MARK = classOf("bidi-control", "medium", "a bidirectional mark, which shows nothing");
 const ZERO_WIDTH = classOf("invisible-character", "high", "an invisible character");
 const JOINER = classOf("invisible-character", "medium", "a joiner, which shows nothing");
@@ -29,7 +33,8 @@ const SINGLE: ReadonlyMap<number, CharacterClass> = new Map([
   ...[BRAILLE_BLANK, 0xfff9, 0xfffa, 0xfffb, 0x1d159].map((point) => [point, BLANK] as const),
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069].map((point) => [point, BIDI] as const),
 ]);
-const BETWEEN_LETTERS = /[\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}]/u;
+const BETWEEN_LETTERS =
+  /[\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}]/u;
 /** What an emoji is joined of. */
 const PICTURE = /\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f/u;
 /** What a selector chooses the form of; another selector is nothing of the kind. */
@@ -88,7 +93,10 @@ export function visibleText(text: string): string {
   let out = "";
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0;
-    out += point === 0x0a || point === 0x0d || point === 0x09 || UNSHOWN.test(character) || classify(point, "", "") !== null ? `<${codePointName(point)}>` : character;
+    out +=
+      point === 0x0a || point === 0x0d || point === 0x09 || UNSHOWN.test(character) || classify(point, "", "") !== null
+        ? `<${codePointName(point)}>`
+        : character;
   }
   return out;
 }

@@ -3,13 +3,54 @@
  * for names): what they look like, then those that do.
  */
 const LOOKS_LIKE: Readonly<Record<string, string>> = {
-  a: "аαɑ", b: "ЬƄ", c: "сϲⅽ", d: "ԁɗⅾ", e: "еҽ℮", f: "ƒϝ", g: "ɡց", h: "һհ", i: "іιıɩ", j: "јϳ", k: "κк",
-  l: "ӏⅼ|ןǀ", m: "ⅿм", n: "ոռ", o: "оοօσӧ", p: "рρ", q: "ԛգ", r: "гᴦ", s: "ѕꜱ", t: "тτ", u: "υսʋ", v: "νѵⅴ",
-  w: "ԝѡա", x: "хχⅹ", y: "уγү", z: "ᴢʐ",
-  A: "АΑ", B: "ВΒ", C: "СϹ", E: "ЕΕ", H: "НΗ", I: "ІΙӀ", J: "Ј", K: "КΚ", M: "МΜ", N: "Ν", O: "ОΟ", P: "РΡ", S: "Ѕ", T: "ТΤ", X: "ХΧ", Y: "ҮΥ", Z: "Ζ",
+  a: "аαɑ",
+  b: "ЬƄ",
+  c: "сϲⅽ",
+  d: "ԁɗⅾ",
+  e: "еҽ℮",
+  f: "ƒϝ",
+  g: "ɡց",
+  h: "һհ",
+  i: "іιıɩ",
+  j: "јϳ",
+  k: "κк",
+  l: "ӏⅼ|ןǀ",
+  m: "ⅿм",
+  n: "ոռ",
+  o: "оοօσӧ",
+  p: "рρ",
+  q: "ԛգ",
+  r: "гᴦ",
+  s: "ѕꜱ",
+  t: "тτ",
+  u: "υսʋ",
+  v: "νѵⅴ",
+  w: "ԝѡա",
+  x: "хχⅹ",
+  y: "уγү",
+  z: "ᴢʐ",
+  A: "АΑ",
+  B: "ВΒ",
+  C: "СϹ",
+  E: "ЕΕ",
+  H: "НΗ",
+  I: "ІΙӀ",
+  J: "Ј",
+  K: "КΚ",
+  M: "МΜ",
+  N: "Ν",
+  O: "ОΟ",
+  P: "РΡ",
+  S: "Ѕ",
+  T: "ТΤ",
+  X: "ХΧ",
+  Y: "ҮΥ",
+  Z: "Ζ",
 };
 
-const TO_ASCII: ReadonlyMap<string, string> = new Map(Object.entries(LOOKS_LIKE).flatMap(([ascii, others]) => Array.from(others, (other) => [other, ascii] as const)));
+const TO_ASCII: ReadonlyMap<string, string> = new Map(
+  Object.entries(LOOKS_LIKE).flatMap(([ascii, others]) => Array.from(others, (other) => [other, ascii] as const)),
+);
 
 /** `text` with compatibility forms and look-alike letters as the ASCII they look like. */
 export function toAsciiLookalike(text: string): string {

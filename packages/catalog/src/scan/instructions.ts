@@ -30,7 +30,13 @@ const MARKS: readonly (readonly [string, FindingKind, Severity, string])[] = [
 const APOSTROPHES = /['\u2018\u2019]/g;
 const WORD = /[\p{L}\p{M}\p{N}]+/gu;
 const ADDRESS = /https?:\/\/|[a-z0-9]@[a-z0-9]/;
-const STEERS: ReadonlySet<FindingKind> = new Set(["model-directive", "secrecy-instruction", "sensitive-path", "role-marker", "override-instruction"]);
+const STEERS: ReadonlySet<FindingKind> = new Set([
+  "model-directive",
+  "secrecy-instruction",
+  "sensitive-path",
+  "role-marker",
+  "override-instruction",
+]);
 
 function findMarks(text: string): TextFinding[] {
   const lower = `\n${text.toLowerCase()}`;
@@ -43,16 +49,37 @@ function findMarks(text: string): TextFinding[] {
 function findWords(text: string): TextFinding[] {
   const words = Array.from(text.replaceAll(APOSTROPHES, "").matchAll(WORD), ([word]) => word);
   const mixed = words.find((word) => scriptsOf(word).length > 1);
-  const plain = Array.from(toAsciiLookalike(text.replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "")).replaceAll(APOSTROPHES, "").toLowerCase().matchAll(WORD), ([word]) => word);
-  const phrases = [...new Map(findPhrases(plain).map((each) => [each.says, found(each.kind, each.severity, null, each.says)])).values()];
-  return mixed === undefined ? phrases : [...phrases, found("mixed-script", "medium", text.indexOf(mixed), `a word that mixes ${scriptsOf(mixed).join(" and ")} letters`)];
+  const plain = Array.from(
+    toAsciiLookalike(text.replaceAll(/\p{Default_Ignorable_Code_Point}/gu, ""))
+      .replaceAll(APOSTROPHES, "")
+      .toLowerCase()
+      .matchAll(WORD),
+    ([word]) => word,
+  );
+  const phrases = [
+    ...new Map(
+      findPhrases(plain).map((each) => [each.says, found(each.kind, each.severity, null, each.says)]),
+    ).values(),
+  ];
+  return mixed === undefined
+    ? phrases
+    : [
+        ...phrases,
+        found(
+          "mixed-script",
+          "medium",
+          text.indexOf(mixed),
+          `a word that mixes ${scriptsOf(mixed).join(" and ")} letters`,
+        ),
+      ];
 }
 
 function findBlankRun(text: string): TextFinding[] {
   let run = 0;
   for (let at = 0; at < text.length; at += 1) {
     run = /\s/.test(text.charAt(at)) ? run + 1 : 0;
-    if (run >= MIN_BLANK_RUN && at + 1 < text.length) return [found("blank-run", "medium", at + 1 - run, "a long blank run, which pushes what follows out of sight")];
+    if (run >= MIN_BLANK_RUN && at + 1 < text.length)
+      return [found("blank-run", "medium", at + 1 - run, "a long blank run, which pushes what follows out of sight")];
   }
   return [];
 }
@@ -60,6 +87,7 @@ function findBlankRun(text: string): TextFinding[] {
 /** What in a text steers a model or hides from a reviewer. Speaking of sending secrets is grave beside an address or an order. */
 export function findInstructions(text: string): TextFinding[] {
   const all = [...findMarks(text), ...findWords(text), ...findBlankRun(text)];
-  const grave = ADDRESS.test(text.toLowerCase()) || all.some(({ kind, severity }) => STEERS.has(kind) && severity !== "low");
+  const grave =
+    ADDRESS.test(text.toLowerCase()) || all.some(({ kind, severity }) => STEERS.has(kind) && severity !== "low");
   return all.map((finding) => (grave && finding.kind === "exfiltration" ? { ...finding, severity: "high" } : finding));
 }

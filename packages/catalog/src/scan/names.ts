@@ -34,7 +34,9 @@ function neighbourHashes(names: readonly string[]): Float64Array {
     const suffixes = new Uint32Array(name.length + 1);
     powers[0] = 1;
     for (let at = 0; at < name.length; at += 1) powers[at + 1] = Math.imul(powers[at] ?? 0, 0x01000193);
-    for (let at = name.length - 1; at >= 0; at -= 1) suffixes[at] = (Math.imul(name.charCodeAt(at) + 1, powers[name.length - 1 - at] ?? 0) + (suffixes[at + 1] ?? 0)) >>> 0;
+    for (let at = name.length - 1; at >= 0; at -= 1)
+      suffixes[at] =
+        (Math.imul(name.charCodeAt(at) + 1, powers[name.length - 1 - at] ?? 0) + (suffixes[at + 1] ?? 0)) >>> 0;
     entries[count] = (suffixes[0] ?? 0) * INDEX_SPAN + index;
     count += 1;
     let prefix = 0;
@@ -50,7 +52,13 @@ function neighbourHashes(names: readonly string[]): Float64Array {
 
 type Report = (left: NamedTool, right: NamedTool, severity: Severity, why: string) => void;
 
-function alike(tools: readonly NamedTool[], key: (name: string) => string, report: Report, severity: (left: NamedTool, right: NamedTool) => Severity, why: string): void {
+function alike(
+  tools: readonly NamedTool[],
+  key: (name: string) => string,
+  report: Report,
+  severity: (left: NamedTool, right: NamedTool) => Severity,
+  why: string,
+): void {
   const first = new Map<string, NamedTool>();
   for (const tool of tools) {
     const shape = key(tool.toolName.slice(0, MAX_COMPARED_NAME));
@@ -75,7 +83,13 @@ function oneEditApart(tools: readonly NamedTool[], report: Report): boolean {
         if (compared > MAX_NAME_PAIRS) return false;
         const [left, right] = [(entries[one] ?? 0) % INDEX_SPAN, (entries[two] ?? 0) % INDEX_SPAN];
         const [a, b] = [tools[left], tools[right]];
-        if (a !== undefined && b !== undefined && a.server !== b.server && isOneEdit(names[left] ?? "", names[right] ?? "")) report(a, b, "medium", "differs in one character from");
+        if (
+          a !== undefined &&
+          b !== undefined &&
+          a.server !== b.server &&
+          isOneEdit(names[left] ?? "", names[right] ?? "")
+        )
+          report(a, b, "medium", "differs in one character from");
       }
     }
     start = end;
@@ -88,7 +102,17 @@ export function findLookalikes(tools: readonly NamedTool[]): Finding[] {
   const findings: Finding[] = [];
   const pairs = new Set<string>();
   const add = ({ toolName, server }: NamedTool, severity: Severity, kind: Finding["kind"], message: string): void => {
-    if (findings.length < MAX_FINDINGS) findings.push({ tool: toolName, server, kind, severity, path: "/tool_name", codePoint: null, offset: null, message });
+    if (findings.length < MAX_FINDINGS)
+      findings.push({
+        tool: toolName,
+        server,
+        kind,
+        severity,
+        path: "/tool_name",
+        codePoint: null,
+        offset: null,
+        message,
+      });
   };
   let untold = 0;
   const report: Report = (left, right, severity, why) => {
@@ -100,12 +124,28 @@ export function findLookalikes(tools: readonly NamedTool[]): Finding[] {
       add(right, severity, "look-alike-name", `${why} ${left.toolName} of ${left.server}`);
     }
   };
-  alike(tools, skeleton, report, (left, right) => (left.server !== right.server && withoutForm(left.toolName) !== withoutForm(right.toolName) ? "high" : "medium"), "looks like");
+  alike(
+    tools,
+    skeleton,
+    report,
+    (left, right) =>
+      left.server !== right.server && withoutForm(left.toolName) !== withoutForm(right.toolName) ? "high" : "medium",
+    "looks like",
+  );
   alike(tools, withoutForm, report, () => "medium", "differs only in case or separators from");
   const complete = oneEditApart(tools, report);
   const [one] = tools;
   if ((!complete || untold > 0) && one !== undefined) {
-    findings.push({ tool: one.toolName, server: one.server, kind: "not-scanned", severity: "medium", path: "/tool_name", codePoint: null, offset: null, message: "the catalog has more similar names than are compared and listed" });
+    findings.push({
+      tool: one.toolName,
+      server: one.server,
+      kind: "not-scanned",
+      severity: "medium",
+      path: "/tool_name",
+      codePoint: null,
+      offset: null,
+      message: "the catalog has more similar names than are compared and listed",
+    });
   }
   return findings;
 }

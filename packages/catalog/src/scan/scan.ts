@@ -29,14 +29,19 @@ export type ScannedPrompt = Omit<Scanned, "name" | "subject"> & { readonly promp
 function findName(name: string): TextFinding[] {
   const findings = [...findCharacters(name), ...findSoftHyphens(name, false)];
   const scripts = scriptsOf(name);
-  if (scripts.length > 1) findings.push(found("mixed-script", "high", null, `a name that mixes ${scripts.join(" and ")} letters`));
-  else if (/[^a-zA-Z]/.test(name.replaceAll(/\P{L}/gu, "")) && /^[\x20-\x7e]+$/.test(skeleton(name))) findings.push(found("look-alike-name", "high", null, "letters of another script that look like a plain name"));
+  if (scripts.length > 1)
+    findings.push(found("mixed-script", "high", null, `a name that mixes ${scripts.join(" and ")} letters`));
+  else if (/[^a-zA-Z]/.test(name.replaceAll(/\P{L}/gu, "")) && /^[\x20-\x7e]+$/.test(skeleton(name)))
+    findings.push(found("look-alike-name", "high", null, "letters of another script that look like a plain name"));
   return findings;
 }
 
 function findLength(description: string): TextFinding[] {
-  if (description.length > EXCESSIVE_DESCRIPTION) return [found("excessive-length", "medium", null, `${description.length} characters, more than a reviewer reads`)];
-  return description.length > LONG_DESCRIPTION ? [found("excessive-length", "low", null, `${description.length} characters, long for a description`)] : [];
+  if (description.length > EXCESSIVE_DESCRIPTION)
+    return [found("excessive-length", "medium", null, `${description.length} characters, more than a reviewer reads`)];
+  return description.length > LONG_DESCRIPTION
+    ? [found("excessive-length", "low", null, `${description.length} characters, long for a description`)]
+    : [];
 }
 
 function scanText({ text, isName }: PlacedText): TextFinding[] {
@@ -68,15 +73,27 @@ function scan({ name, subject, server, displayName, description, definition }: S
   add("/approved_definition/description", findLength(description));
   const { texts, complete } = textsOf("/approved_definition", definition);
   for (const text of texts) add(text.path, scanText(text));
-  if (!complete) add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
+  if (!complete)
+    add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
   all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
   if (all.length <= MAX_FINDINGS) return all;
   const kept = all.slice(0, MAX_FINDINGS);
-  return [...kept, { ...whose, ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`), path: "" }];
+  return [
+    ...kept,
+    {
+      ...whose,
+      ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`),
+      path: "",
+    },
+  ];
 }
 
 function scanTool(tool: ScannedTool): Finding[] {
-  const definition = { description: tool.description, input_schema: tool.inputSchema, output_schema: tool.outputSchema };
+  const definition = {
+    description: tool.description,
+    input_schema: tool.inputSchema,
+    output_schema: tool.outputSchema,
+  };
   return scan({ ...tool, name: tool.toolName, subject: "tool", definition });
 }
 
@@ -97,5 +114,8 @@ export function scanResource(resource: ScannedResource): Finding[] {
 /** What a reviewer of prompt definitions should see, names that look like others among it. */
 export function scanPrompts(prompts: readonly ScannedPrompt[]): Finding[] {
   const alike = findLookalikes(prompts.map(({ promptName, server }) => ({ toolName: promptName, server })));
-  return [...prompts.flatMap((prompt) => scan({ ...prompt, name: prompt.promptName, subject: "prompt" })), ...alike.map((finding): Finding => ({ ...finding, subject: "prompt", path: "/prompt_name" }))];
+  return [
+    ...prompts.flatMap((prompt) => scan({ ...prompt, name: prompt.promptName, subject: "prompt" })),
+    ...alike.map((finding): Finding => ({ ...finding, subject: "prompt", path: "/prompt_name" })),
+  ];
 }

@@ -9,7 +9,10 @@ const SYLLABLE_AFTER = /^\p{L}\p{M}{0,2}\p{L}/u;
 const SYLLABLE_UNITS = 12;
 
 function dividesWord(text: string, at: number): boolean {
-  return SYLLABLE_BEFORE.test(text.slice(Math.max(0, at - SYLLABLE_UNITS), at)) && SYLLABLE_AFTER.test(text.slice(at + 1, at + 1 + SYLLABLE_UNITS));
+  return (
+    SYLLABLE_BEFORE.test(text.slice(Math.max(0, at - SYLLABLE_UNITS), at)) &&
+    SYLLABLE_AFTER.test(text.slice(at + 1, at + 1 + SYLLABLE_UNITS))
+  );
 }
 
 /**
@@ -19,11 +22,25 @@ function dividesWord(text: string, at: number): boolean {
  */
 export function findSoftHyphens(text: string, prose: boolean): TextFinding[] {
   const [stray, dividing]: [number[], number[]] = [[], []];
-  for (let at = text.indexOf(SOFT_HYPHEN); at >= 0; at = text.indexOf(SOFT_HYPHEN, at + 1)) (prose && dividesWord(text, at) ? dividing : stray).push(at);
-  return [...finding("high", stray, "a soft hyphen where no word is divided, which shows nothing"), ...(dividing.length > MAX_SOFT_HYPHENS ? finding("medium", dividing, "a soft hyphen, which shows nothing within a line") : [])];
+  for (let at = text.indexOf(SOFT_HYPHEN); at >= 0; at = text.indexOf(SOFT_HYPHEN, at + 1))
+    (prose && dividesWord(text, at) ? dividing : stray).push(at);
+  return [
+    ...finding("high", stray, "a soft hyphen where no word is divided, which shows nothing"),
+    ...(dividing.length > MAX_SOFT_HYPHENS
+      ? finding("medium", dividing, "a soft hyphen, which shows nothing within a line")
+      : []),
+  ];
 }
 
 function finding(severity: Severity, [first, ...more]: readonly number[], what: string): TextFinding[] {
   if (first === undefined) return [];
-  return [{ kind: "invisible-character", severity, codePoint: codePointName(0x00ad), offset: first, message: `${what}${more.length === 0 ? "" : `, ${more.length + 1} times`}` }];
+  return [
+    {
+      kind: "invisible-character",
+      severity,
+      codePoint: codePointName(0x00ad),
+      offset: first,
+      message: `${what}${more.length === 0 ? "" : `, ${more.length + 1} times`}`,
+    },
+  ];
 }

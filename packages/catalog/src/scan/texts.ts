@@ -17,7 +17,10 @@ function step(path: string, key: string | number): string {
  * Every string in `root`, keys included: a model reads property names, titles, defaults and examples as it
  * reads descriptions. `complete` is false when there is more than the scanner reads.
  */
-export function textsOf(path: string, root: JsonValue): { readonly texts: readonly PlacedText[]; readonly complete: boolean } {
+export function textsOf(
+  path: string,
+  root: JsonValue,
+): { readonly texts: readonly PlacedText[]; readonly complete: boolean } {
   const texts: PlacedText[] = [];
   const waiting: { readonly path: string; readonly value: JsonValue }[] = [{ path, value: root }];
   let units = 0;
@@ -31,7 +34,8 @@ export function textsOf(path: string, root: JsonValue): { readonly texts: readon
     if (nodes > MAX_NODES || units > MAX_SCANNED) return { texts, complete: false };
     const { path: at, value } = next;
     if (typeof value === "string") add(value, at, false);
-    else if (Array.isArray(value)) for (const [index, item] of value.entries()) waiting.push({ path: step(at, index), value: item });
+    else if (Array.isArray(value))
+      for (const [index, item] of value.entries()) waiting.push({ path: step(at, index), value: item });
     else if (isJsonObject(value)) {
       for (const [key, member] of Object.entries(value)) {
         // Paths grow with depth; together they stay within the same bound as the texts.

@@ -25,14 +25,29 @@ export function isSignedBy(key: { readonly x: string }, bytes: Uint8Array, signa
 }
 
 /** A `tool_call` entry's fields. */
-export function call(toolName: string | null, decision: AuditEntry["policy_decision"], more: Partial<EntryFields> = {}): EntryFields {
-  return { entry_type: "tool_call", call_id: "c", tool_name: toolName, policy_decision: decision, detail: { policy_hash: POLICY }, ...more };
+export function call(
+  toolName: string | null,
+  decision: AuditEntry["policy_decision"],
+  more: Partial<EntryFields> = {},
+): EntryFields {
+  return {
+    entry_type: "tool_call",
+    call_id: "c",
+    tool_name: toolName,
+    policy_decision: decision,
+    detail: { policy_hash: POLICY },
+    ...more,
+  };
 }
 
 /** A closed session's entries: start, what is given, end. */
 export function entriesOf(...middle: readonly EntryFields[]): AuditEntry[] {
   const chain = new SessionChain(SESSION, () => 1_785_000_000_000);
-  const all: EntryFields[] = [{ entry_type: "session_start", session_sensitivity_after: "public" }, ...middle, { entry_type: "session_end" }];
+  const all: EntryFields[] = [
+    { entry_type: "session_start", session_sensitivity_after: "public" },
+    ...middle,
+    { entry_type: "session_end" },
+  ];
   return all.map((fields) => chain.append(fields));
 }
 
@@ -43,7 +58,13 @@ export function inputOf(entries: readonly AuditEntry[], change: Partial<ClaimInp
     issuedAt: 1_785_000_010,
     jwk,
     gatewayVersion: "0.1.0",
-    session: { id: SESSION, root: entries[0]?.entry_hash ?? "", tip: entries.at(-1)?.entry_hash ?? "", length: entries.length, crossBoundaryEvents: [] },
+    session: {
+      id: SESSION,
+      root: entries[0]?.entry_hash ?? "",
+      tip: entries.at(-1)?.entry_hash ?? "",
+      length: entries.length,
+      crossBoundaryEvents: [],
+    },
     entries,
     policy: { hash: POLICY, version: "1.2.0", mode: "enforcing" },
     catalog: { hash: CATALOG, driftDetected: false, exceptions: [] },

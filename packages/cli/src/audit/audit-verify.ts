@@ -7,7 +7,12 @@ import { readFileOf } from "../read-file.ts";
 import { readBundleFile } from "../verify/bundle-file.ts";
 import { printVerdict } from "../verify/verify.ts";
 
-const OPTIONS = { receipt: { type: "string", multiple: true }, "trusted-key": { type: "string" }, "allow-software-only": { type: "boolean", default: false }, json: { type: "boolean", default: false } } as const;
+const OPTIONS = {
+  receipt: { type: "string", multiple: true },
+  "trusted-key": { type: "string" },
+  "allow-software-only": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
 
 /** `cmcp audit verify` */
 export const auditVerify: Command = {
@@ -30,9 +35,17 @@ Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json -
     const { values, positional } = readArguments(args, OPTIONS, "BUNDLE");
     const path = required(positional, "BUNDLE");
     const { "trusted-key": trustedKey, receipt = [] } = values;
-    if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
-    const expected = { allowSoftwareOnly: values["allow-software-only"], ...(trustedKey === undefined ? {} : { trustedKey }) };
-    const verdict = await verifyBundle({ bundle: await readBundleFile(path), receipts: await Promise.all(receipt.map(readFileOf)) }, expected, nodeCrypto);
+    if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32)
+      throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
+    const expected = {
+      allowSoftwareOnly: values["allow-software-only"],
+      ...(trustedKey === undefined ? {} : { trustedKey }),
+    };
+    const verdict = await verifyBundle(
+      { bundle: await readBundleFile(path), receipts: await Promise.all(receipt.map(readFileOf)) },
+      expected,
+      nodeCrypto,
+    );
     printVerdict(verdict, values.json, terminal);
     return OUTCOME_EXIT[verdict.outcome];
   },

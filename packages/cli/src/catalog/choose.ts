@@ -22,12 +22,23 @@ export interface Choice {
 /** Why the gateway could not serve something, whoever reviewed it; `null` when it could. */
 function unservable(server: LiveServer, candidate: Candidate): string | null {
   const facts = { displayName: "server", serverName: "server", approvedBy: "nobody@example.org", addedAt: new Date(0) };
-  const { entry } = reviewedEntry(server, candidate, facts, { domain: "public", sensitivity: "public", requiresBaa: false });
+  const { entry } = reviewedEntry(server, candidate, facts, {
+    domain: "public",
+    sensitivity: "public",
+    requiresBaa: false,
+  });
   try {
-    loadCatalog({ entries: [], servers: [serverEntry(server, facts)], [candidate.section]: [entry] }, { developmentMode: true, vocabulary: new Set(["public"]) });
+    loadCatalog(
+      { entries: [], servers: [serverEntry(server, facts)], [candidate.section]: [entry] },
+      { developmentMode: true, vocabulary: new Set(["public"]) },
+    );
     const { input_schema: inputSchema, output_schema: outputSchema = null } = candidate.definition;
     if (!isJsonObject(inputSchema)) return null;
-    prepareSchemas({ toolName: candidate.name, inputSchema, outputSchema: isJsonObject(outputSchema) ? outputSchema : null });
+    prepareSchemas({
+      toolName: candidate.name,
+      inputSchema,
+      outputSchema: isJsonObject(outputSchema) ? outputSchema : null,
+    });
     return headerMarksProblem(inputSchema);
   } catch (thrown) {
     return asCmcpError(thrown, "INTERNAL", "it cannot be read").message;
@@ -42,7 +53,9 @@ function unservable(server: LiveServer, candidate: Candidate): string | null {
  */
 export function choose(server: LiveServer, candidates: readonly Candidate[], wanted: Wanted): Choice {
   for (const section of ["entries", "resources", "prompts"] as const) {
-    for (const name of wanted[section]) if (!candidates.some((one) => one.section === section && one.name === name)) throw new CmcpError("USAGE", `${OPTIONS[section]} ${name}: the server does not list it`);
+    for (const name of wanted[section])
+      if (!candidates.some((one) => one.section === section && one.name === name))
+        throw new CmcpError("USAGE", `${OPTIONS[section]} ${name}: the server does not list it`);
   }
   const chosen: Candidate[] = [];
   const leftOut: { name: string; why: string }[] = [];

@@ -31,13 +31,30 @@ export interface Candidate {
 }
 
 function malformed(kind: string, name: string): CmcpError {
-  return new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server's definition of ${JSON.stringify(name)} is not a ${kind} definition`);
+  return new CmcpError(
+    "UPSTREAM_PROTOCOL_ERROR",
+    `the server's definition of ${JSON.stringify(name)} is not a ${kind} definition`,
+  );
 }
 
 function toolOf({ name, listed }: LiveItem): Candidate {
   const { description = "", inputSchema = {}, outputSchema = null } = listed;
-  if (typeof description !== "string" || !isJsonObject(inputSchema) || (outputSchema !== null && !isJsonObject(outputSchema))) throw malformed("tool", name);
-  return { section: "entries", name, key: "tool_name", definition: { description, input_schema: inputSchema, ...(outputSchema === null ? {} : { output_schema: outputSchema }) } };
+  if (
+    typeof description !== "string" ||
+    !isJsonObject(inputSchema) ||
+    (outputSchema !== null && !isJsonObject(outputSchema))
+  )
+    throw malformed("tool", name);
+  return {
+    section: "entries",
+    name,
+    key: "tool_name",
+    definition: {
+      description,
+      input_schema: inputSchema,
+      ...(outputSchema === null ? {} : { output_schema: outputSchema }),
+    },
+  };
 }
 
 /** Texts of a listing under the names a catalog has for them; one that is missing or `null` is left out. */
@@ -52,39 +69,88 @@ function texts(listed: JsonObject, names: Readonly<Record<string, string>>, refu
 }
 
 function resourceOf(key: "uri" | "uri_template"): (item: LiveItem) => Candidate {
-  return ({ name, listed }) => ({ section: "resources", name, key, definition: texts(listed, { name: "name", title: "title", description: "description", mimeType: "mime_type" }, () => malformed("resource", name)) });
+  return ({ name, listed }) => ({
+    section: "resources",
+    name,
+    key,
+    definition: texts(listed, { name: "name", title: "title", description: "description", mimeType: "mime_type" }, () =>
+      malformed("resource", name),
+    ),
+  });
 }
 
 function promptOf({ name, listed }: LiveItem): Candidate {
   const refuse = (): CmcpError => malformed("prompt", name);
   const argument = (value: JsonValue): JsonObject => {
     if (!isJsonObject(value) || (value.required !== undefined && typeof value.required !== "boolean")) throw refuse();
-    return { ...texts(value, { name: "name", title: "title", description: "description" }, refuse), ...(value.required === true ? { required: true } : {}) };
+    return {
+      ...texts(value, { name: "name", title: "title", description: "description" }, refuse),
+      ...(value.required === true ? { required: true } : {}),
+    };
   };
   const list = listed.arguments ?? [];
   if (!Array.isArray(list)) throw refuse();
-  return { section: "prompts", name, key: "prompt_name", definition: { ...texts(listed, { title: "title", description: "description" }, refuse), arguments: list.map(argument) } };
+  return {
+    section: "prompts",
+    name,
+    key: "prompt_name",
+    definition: {
+      ...texts(listed, { title: "title", description: "description" }, refuse),
+      arguments: list.map(argument),
+    },
+  };
 }
 
 /** Everything that was read of a server, as it could be approved. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a listing that is no definition */
 export function candidatesOf({ lists }: LiveServer): readonly Candidate[] {
-  return [...lists.tools.map(toolOf), ...lists.resources.map(resourceOf("uri")), ...lists.templates.map(resourceOf("uri_template")), ...lists.prompts.map(promptOf)];
+  return [
+    ...lists.tools.map(toolOf),
+    ...lists.resources.map(resourceOf("uri")),
+    ...lists.templates.map(resourceOf("uri_template")),
+    ...lists.prompts.map(promptOf),
+  ];
 }
 
 /** The server as its own entry in the catalog's `servers`. */
-export function serverEntry({ url, fingerprint }: LiveServer, { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">): JsonObject {
-  return { name: serverName, display_name: displayName, url: url.href, ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }) };
+export function serverEntry(
+  { url, fingerprint }: LiveServer,
+  { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">,
+): JsonObject {
+  return {
+    name: serverName,
+    display_name: displayName,
+    url: url.href,
+    ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }),
+  };
 }
 
 /** A tool's entry brings its server along; others name one of the catalog's `servers`. */
-function serverOf({ url, fingerprint }: LiveServer, section: EntrySection, { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">): JsonValue {
+function serverOf(
+  { url, fingerprint }: LiveServer,
+  section: EntrySection,
+  { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">,
+): JsonValue {
   if (section !== "entries") return serverName;
-  return { display_name: displayName, url: url.href, ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }), transport: "streamable-http" };
+  return {
+    display_name: displayName,
+    url: url.href,
+    ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }),
+    transport: "streamable-http",
+  };
 }
 
 /** The part of an entry that comes from the server alone: enough to scan it. */
-export function scannableEntry(server: LiveServer, { section, name, key, definition }: Candidate, names: Pick<ImportFacts, "serverName" | "displayName">): JsonObject {
-  return { [key]: name, server: serverOf(server, section, names), approved_definition: definition, definition_hash: definitionHash(definition) };
+export function scannableEntry(
+  server: LiveServer,
+  { section, name, key, definition }: Candidate,
+  names: Pick<ImportFacts, "serverName" | "displayName">,
+): JsonObject {
+  return {
+    [key]: name,
+    server: serverOf(server, section, names),
+    approved_definition: definition,
+    definition_hash: definitionHash(definition),
+  };
 }
 
 /** An entry with the name it has. */
@@ -95,7 +161,12 @@ export interface ReviewedEntry {
 }
 
 /** One catalog entry. @throws CmcpError `USAGE` when the review leaves something open */
-export function reviewedEntry(server: LiveServer, candidate: Candidate, facts: ImportFacts, { domain, sensitivity, requiresBaa }: Review): ReviewedEntry {
+export function reviewedEntry(
+  server: LiveServer,
+  candidate: Candidate,
+  facts: ImportFacts,
+  { domain, sensitivity, requiresBaa }: Review,
+): ReviewedEntry {
   const { section, name } = candidate;
   if (domain === undefined) throw new CmcpError("USAGE", `give --domain, or --set ${name}:domain=DOMAIN`);
   if (sensitivity === undefined) throw new CmcpError("USAGE", `give --sensitivity, or --set ${name}:sensitivity=LABEL`);

@@ -71,37 +71,77 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     if (!/^[^\s@]+@[^\s@]+$/.test(approvedBy)) throw new CmcpError("USAGE", "--approved-by is an e-mail address");
     const existing = await catalogToExtend(values.into);
     const server = await readLiveServer(url, values.pin, kindsOf(values));
-    const { chosen, leftOut } = choose(server, candidatesOf(server), { entries: values.tool, resources: values.resource, prompts: values.prompt });
+    const { chosen, leftOut } = choose(server, candidatesOf(server), {
+      entries: values.tool,
+      resources: values.resource,
+      prompts: values.prompt,
+    });
     const names = new Set(chosen.map(({ name }) => name));
-    for (const name of values.replace) if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: it is not imported`);
-    const reviewOf = readReviews({ domain: values.domain, sensitivity: values.sensitivity, requiresBaa: values.baa }, values.set, names);
-    const serverName = values["server-name"] ?? knownServerName(existing, url) ?? url.host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
+    for (const name of values.replace)
+      if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: it is not imported`);
+    const reviewOf = readReviews(
+      { domain: values.domain, sensitivity: values.sensitivity, requiresBaa: values.baa },
+      values.set,
+      names,
+    );
+    const serverName =
+      values["server-name"] ??
+      knownServerName(existing, url) ??
+      url.host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
     const facts = { displayName: values["display-name"] ?? url.host, serverName, approvedBy, addedAt: new Date() };
     const reviewed = chosen.map((candidate) => reviewedEntry(server, candidate, facts, reviewOf(candidate.name)));
 
-    const { catalog, ...merged } = mergeEntries(existing, reviewed, serverEntry(server, facts), new Set(values.replace));
+    const { catalog, ...merged } = mergeEntries(
+      existing,
+      reviewed,
+      serverEntry(server, facts),
+      new Set(values.replace),
+    );
     const findings = scanCatalog(catalog).filter(({ tool }) => names.has(tool));
     if (!values.json) show(server, reviewed, leftOut, findings, terminal);
     if (hasGrave(findings)) {
-      if (values.json) terminal.out.write(`${asciiJson({ ok: false, server: url.href, fingerprint: server.fingerprint, findings: findings.map(findingJson) })}\n`);
+      if (values.json)
+        terminal.out.write(
+          `${asciiJson({ ok: false, server: url.href, fingerprint: server.fingerprint, findings: findings.map(findingJson) })}\n`,
+        );
       else terminal.err.write("high findings: nothing was written\n");
       return EXIT.rejected;
     }
     // Held to the loader itself, so that what is written loads.
-    loadCatalog(catalog, { developmentMode: true, vocabulary: new Vocabulary(Object.fromEntries(values.label.map((label) => [label, 0]))) });
+    loadCatalog(catalog, {
+      developmentMode: true,
+      vocabulary: new Vocabulary(Object.fromEntries(values.label.map((label) => [label, 0]))),
+    });
     if (values.into !== undefined) await replaceFile(values.into, `${JSON.stringify(catalog, null, 2)}\n`);
     const entries = bySection(reviewed);
     const result = { ...merged, left_out: leftOut, hash: catalogHash(catalog) };
-    if (values.json) terminal.out.write(`${asciiJson({ ok: true, server: url.href, fingerprint: server.fingerprint, ...result, findings: findings.map(findingJson), ...entries })}\n`);
-    else if (values.into === undefined) terminal.out.write(`${JSON.stringify(Object.keys(entries).length === 1 ? entries["entries"] : { ...entries, servers: [serverEntry(server, facts)] }, null, 2)}\n`);
-    else terminal.out.write(`${values.into}: ${result.added.length} added, ${result.replaced.length} replaced, ${result.unchanged.length} unchanged${leftOut.length === 0 ? "" : `, ${leftOut.length} left out`}\n  catalog hash: ${result.hash}\n`);
+    if (values.json)
+      terminal.out.write(
+        `${asciiJson({ ok: true, server: url.href, fingerprint: server.fingerprint, ...result, findings: findings.map(findingJson), ...entries })}\n`,
+      );
+    else if (values.into === undefined)
+      terminal.out.write(
+        `${JSON.stringify(Object.keys(entries).length === 1 ? entries["entries"] : { ...entries, servers: [serverEntry(server, facts)] }, null, 2)}\n`,
+      );
+    else
+      terminal.out.write(
+        `${values.into}: ${result.added.length} added, ${result.replaced.length} replaced, ${result.unchanged.length} unchanged${leftOut.length === 0 ? "" : `, ${leftOut.length} left out`}\n  catalog hash: ${result.hash}\n`,
+      );
     return EXIT.ok;
   },
 };
 
 /** What is read of the server. */
-function kindsOf(values: { readonly "no-tools": boolean; readonly tool: readonly string[]; readonly resources: boolean; readonly resource: readonly string[]; readonly prompts: boolean; readonly prompt: readonly string[] }): readonly ListKind[] {
-  if (values["no-tools"] && values.tool.length > 0) throw new CmcpError("USAGE", "--no-tools and --tool exclude one another");
+function kindsOf(values: {
+  readonly "no-tools": boolean;
+  readonly tool: readonly string[];
+  readonly resources: boolean;
+  readonly resource: readonly string[];
+  readonly prompts: boolean;
+  readonly prompt: readonly string[];
+}): readonly ListKind[] {
+  if (values["no-tools"] && values.tool.length > 0)
+    throw new CmcpError("USAGE", "--no-tools and --tool exclude one another");
   return [
     ...(values["no-tools"] ? [] : (["tools"] as const)),
     ...(values.resources || values.resource.length > 0 ? (["resources", "templates"] as const) : []),
@@ -112,15 +152,30 @@ function kindsOf(values: { readonly "no-tools": boolean; readonly tool: readonly
 /** Reviewed entries by the section they go to; `entries` is always there. */
 function bySection(reviewed: readonly ReviewedEntry[]): Record<string, readonly JsonObject[]> {
   const groups = Map.groupBy(reviewed, ({ section }) => section);
-  return { entries: [], ...Object.fromEntries(Array.from(groups, ([section, list]) => [section, list.map(({ entry }) => entry)])) };
+  return {
+    entries: [],
+    ...Object.fromEntries(Array.from(groups, ([section, list]) => [section, list.map(({ entry }) => entry)])),
+  };
 }
 
-function show({ url, fingerprint }: LiveServer, entries: readonly ReviewedEntry[], leftOut: readonly { readonly name: string; readonly why: string }[], findings: readonly Finding[], terminal: Terminal): void {
+function show(
+  { url, fingerprint }: LiveServer,
+  entries: readonly ReviewedEntry[],
+  leftOut: readonly { readonly name: string; readonly why: string }[],
+  findings: readonly Finding[],
+  terminal: Terminal,
+): void {
   terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
   for (const { name, entry } of entries) {
-    terminal.err.write(`${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ${JSON.stringify(entry.definition_hash)}\n`);
+    terminal.err.write(
+      `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ${JSON.stringify(entry.definition_hash)}\n`,
+    );
     const own = findings.filter(({ tool }) => tool === name);
-    terminal.err.write(own.length === 0 ? "  scan: nothing found\n\n" : `${own.map((finding) => `  ${findingLine(finding, terminal)}\n`).join("")}\n`);
+    terminal.err.write(
+      own.length === 0
+        ? "  scan: nothing found\n\n"
+        : `${own.map((finding) => `  ${findingLine(finding, terminal)}\n`).join("")}\n`,
+    );
   }
   for (const { name, why } of leftOut) terminal.err.write(`${visibleText(name)}\n  left out: ${visibleText(why)}\n\n`);
 }

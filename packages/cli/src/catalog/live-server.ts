@@ -27,7 +27,12 @@ export interface LiveServer {
 }
 
 /** The member of a listing that names it. */
-const NAMES: Readonly<Record<ListKind, string>> = { tools: "name", prompts: "name", resources: "uri", templates: "uriTemplate" };
+const NAMES: Readonly<Record<ListKind, string>> = {
+  tools: "name",
+  prompts: "name",
+  resources: "uri",
+  templates: "uriTemplate",
+};
 /** JSON-RPC 2.0, section 5.1: how a server says that it has nothing of a kind. */
 const METHOD_NOT_FOUND = -32601;
 
@@ -54,15 +59,27 @@ async function seeKey(url: URL): Promise<SeenKey> {
   const port = url.port === "" ? 443 : Number(url.port);
   const signal = AbortSignal.timeout(CONNECT_MS);
   // nosemgrep: no-unverified-tls — nothing is sent here; whether an authority vouches is returned and decided on
-  const socket = connectTls({ socket: await dial(host, port, signal), host, servername: isIP(host) === 0 ? host : "", minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"], rejectUnauthorized: false });
+  const socket = connectTls({
+    socket: await dial(host, port, signal),
+    host,
+    servername: isIP(host) === 0 ? host : "",
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["http/1.1"],
+    rejectUnauthorized: false,
+  });
   try {
     await once(socket, "secureConnect", { signal });
     const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server showed no certificate");
-    const spkiSha256 = createHash("sha256").update(certificate.publicKey.export({ type: "spki", format: "der" })).digest();
+    if (certificate === undefined)
+      throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server showed no certificate");
+    const spkiSha256 = createHash("sha256")
+      .update(certificate.publicKey.export({ type: "spki", format: "der" }))
+      .digest();
     return { spkiSha256, vouchedFor: socket.authorized };
   } catch (thrown) {
-    throw thrown instanceof CmcpError ? thrown : new CmcpError("UPSTREAM_UNAVAILABLE", `no TLS with ${host} port ${port}`, { cause: thrown });
+    throw thrown instanceof CmcpError
+      ? thrown
+      : new CmcpError("UPSTREAM_UNAVAILABLE", `no TLS with ${host} port ${port}`, { cause: thrown });
   } finally {
     socket.on("error", () => undefined);
     socket.destroy();
@@ -89,7 +106,10 @@ async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array
   if (required !== undefined) return pinOf(required);
   const { spkiSha256, vouchedFor } = await seeKey(url);
   if (!vouchedFor) {
-    throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. Compare it with the server's owner and give it as --pin`);
+    throw new CmcpError(
+      "UPSTREAM_IDENTITY_MISMATCH",
+      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. Compare it with the server's owner and give it as --pin`,
+    );
   }
   return spkiSha256;
 }
@@ -101,7 +121,13 @@ function fingerprintOf(spkiSha256: Uint8Array): string {
 /** A server's URL from the command line. @throws CmcpError `USAGE` */
 export function serverUrl(text: string): URL {
   const url = URL.parse(text);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:") || url.username !== "" || url.password !== "" || url.hash !== "") {
+  if (
+    url === null ||
+    (url.protocol !== "https:" && url.protocol !== "http:") ||
+    url.username !== "" ||
+    url.password !== "" ||
+    url.hash !== ""
+  ) {
     throw new CmcpError("USAGE", "URL is an https or http URL without credentials and fragment");
   }
   return url;
@@ -115,13 +141,23 @@ async function list(client: UpstreamClient, kind: ListKind): Promise<readonly Li
       return typeof name === "string" ? [{ name, listed }] : [];
     });
   } catch (thrown) {
-    if (kind !== "tools" && thrown instanceof CmcpError && thrown.code === "UPSTREAM_CALL_REFUSED" && thrown.detail["rpc_code"] === METHOD_NOT_FOUND) return [];
+    if (
+      kind !== "tools" &&
+      thrown instanceof CmcpError &&
+      thrown.code === "UPSTREAM_CALL_REFUSED" &&
+      thrown.detail["rpc_code"] === METHOD_NOT_FOUND
+    )
+      return [];
     throw thrown;
   }
 }
 
 /** Reads what a server lists now, over streamable HTTP, every connection held to one key. */
-export async function readLiveServer(url: URL, requiredPin: string | undefined, kinds: readonly ListKind[] = ["tools"]): Promise<LiveServer> {
+export async function readLiveServer(
+  url: URL,
+  requiredPin: string | undefined,
+  kinds: readonly ListKind[] = ["tools"],
+): Promise<LiveServer> {
   const key = await keyOf(url, requiredPin);
   const client = new UpstreamClient({
     url,

@@ -11,25 +11,35 @@ export interface Merged {
   readonly unchanged: readonly string[];
 }
 
-const NAMES: Readonly<Record<EntrySection, readonly string[]>> = { entries: ["tool_name"], resources: ["uri", "uri_template"], prompts: ["prompt_name"] };
+const NAMES: Readonly<Record<EntrySection, readonly string[]>> = {
+  entries: ["tool_name"],
+  resources: ["uri", "uri_template"],
+  prompts: ["prompt_name"],
+};
 
 type Sections = Record<EntrySection | "servers", JsonValue[]>;
 
 function sectionsOf(catalog: JsonValue): Sections {
   const document: JsonValue = Array.isArray(catalog) ? { entries: catalog } : catalog;
-  if (!isJsonObject(document) || !Array.isArray(document.entries)) throw new CmcpError("CATALOG_INVALID", "a catalog is an array of entries, or an object with the key `entries`");
+  if (!isJsonObject(document) || !Array.isArray(document.entries))
+    throw new CmcpError("CATALOG_INVALID", "a catalog is an array of entries, or an object with the key `entries`");
   const list = (name: string): JsonValue[] => (Array.isArray(document[name]) ? [...document[name]] : []);
   return { entries: list("entries"), servers: list("servers"), resources: list("resources"), prompts: list("prompts") };
 }
 
 /** The document of these sections. Tools alone stay an array where the file had one. */
 function documentOf({ entries, ...further }: Sections, before: JsonValue): JsonValue {
-  const present = Object.entries(further).filter(([name, list]) => list.length > 0 || (isJsonObject(before) && name in before));
+  const present = Object.entries(further).filter(
+    ([name, list]) => list.length > 0 || (isJsonObject(before) && name in before),
+  );
   return present.length === 0 && Array.isArray(before) ? entries : { entries, ...Object.fromEntries(present) };
 }
 
 /** URL and key of the server of an entry: its own, or the named one's. */
-function serverOf(entry: JsonObject, servers: readonly JsonValue[]): { readonly url: JsonValue | undefined; readonly key: JsonValue | undefined } {
+function serverOf(
+  entry: JsonObject,
+  servers: readonly JsonValue[],
+): { readonly url: JsonValue | undefined; readonly key: JsonValue | undefined } {
   const { server } = entry;
   const found = typeof server === "string" ? servers.find((one) => isJsonObject(one) && one.name === server) : server;
   return isJsonObject(found) ? { url: found.url, key: found.tls_fingerprint } : { url: undefined, key: undefined };
@@ -42,7 +52,12 @@ function serverOf(entry: JsonObject, servers: readonly JsonValue[]): { readonly 
  * @param server - the server's own entry, for what refers to it by name
  * @throws CmcpError `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION`, `CATALOG_DRIFT_DETECTED` naming everything changed
  */
-export function mergeEntries(catalog: JsonValue, reviewed: readonly ReviewedEntry[], server: JsonObject, replace: ReadonlySet<string>): Merged {
+export function mergeEntries(
+  catalog: JsonValue,
+  reviewed: readonly ReviewedEntry[],
+  server: JsonObject,
+  replace: ReadonlySet<string>,
+): Merged {
   const sections = sectionsOf(catalog);
   const merged = { added: [] as string[], replaced: [] as string[], unchanged: [] as string[] };
   const changed: string[] = [];
@@ -57,7 +72,11 @@ export function mergeEntries(catalog: JsonValue, reviewed: readonly ReviewedEntr
       return;
     }
     const [before, after] = [serverOf(known, sections.servers), serverOf(entry, sections.servers)];
-    if (before.url !== after.url) throw new CmcpError(section === "entries" ? "CATALOG_TOOL_NAME_COLLISION" : "CATALOG_NAME_COLLISION", `the catalog has ${name} from another server, ${JSON.stringify(before.url)}`);
+    if (before.url !== after.url)
+      throw new CmcpError(
+        section === "entries" ? "CATALOG_TOOL_NAME_COLLISION" : "CATALOG_NAME_COLLISION",
+        `the catalog has ${name} from another server, ${JSON.stringify(before.url)}`,
+      );
     if (replace.has(name)) {
       list[at] = entry;
       merged.replaced.push(name);
@@ -65,19 +84,36 @@ export function mergeEntries(catalog: JsonValue, reviewed: readonly ReviewedEntr
     else changed.push(name);
   };
   for (const one of reviewed) place(one);
-  if (changed.length > 0) throw new CmcpError("CATALOG_DRIFT_DETECTED", `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. Nothing was written`);
+  if (changed.length > 0)
+    throw new CmcpError(
+      "CATALOG_DRIFT_DETECTED",
+      `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. Nothing was written`,
+    );
   return { catalog: documentOf(sections, catalog), ...merged };
 }
 
 /** Names the server, unless the catalog does. Another key needs `--replace`, as an entry's would. */
 function mergeServer(servers: JsonValue[], server: JsonObject, replacing: boolean): void {
-  const at = servers.findIndex((known) => isJsonObject(known) && (known.url === server.url || known.name === server.name));
+  const at = servers.findIndex(
+    (known) => isJsonObject(known) && (known.url === server.url || known.name === server.name),
+  );
   const known = servers[at];
   if (!isJsonObject(known)) servers.push(server);
-  else if (known.url !== server.url) throw new CmcpError("CATALOG_NAME_COLLISION", `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; choose one with --server-name`);
+  else if (known.url !== server.url)
+    throw new CmcpError(
+      "CATALOG_NAME_COLLISION",
+      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; choose one with --server-name`,
+    );
   else if (known.tls_fingerprint !== server.tls_fingerprint) {
-    if (!replacing) throw new CmcpError("CATALOG_DRIFT_DETECTED", `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it offers and name it with --replace. Nothing was written`);
-    servers[at] = { ...known, ...(server.tls_fingerprint === undefined ? {} : { tls_fingerprint: server.tls_fingerprint }) };
+    if (!replacing)
+      throw new CmcpError(
+        "CATALOG_DRIFT_DETECTED",
+        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it offers and name it with --replace. Nothing was written`,
+      );
+    servers[at] = {
+      ...known,
+      ...(server.tls_fingerprint === undefined ? {} : { tls_fingerprint: server.tls_fingerprint }),
+    };
   }
 }
 

@@ -15,11 +15,24 @@ export function findingLine(finding: Finding, { colour }: Terminal): string {
 }
 
 /** Findings as JSON has them in every command. */
-export function findingJson({ tool, subject, server, kind, severity, path, codePoint, offset, message }: Finding): object {
+export function findingJson({
+  tool,
+  subject,
+  server,
+  kind,
+  severity,
+  path,
+  codePoint,
+  offset,
+  message,
+}: Finding): object {
   return { tool, subject: subject ?? "tool", server, kind, severity, path, code_point: codePoint, offset, message };
 }
 
 /** JSON of one line in ASCII: what a finding is about must not act on the terminal it is shown on. */
 export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replaceAll(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

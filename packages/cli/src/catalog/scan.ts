@@ -33,11 +33,18 @@ Exit codes: 0 no high finding, 10 high findings or not readable, 64 usage.
 Example:    cmcp catalog scan examples/quickstart/catalog.json
 `,
   async run(args, terminal) {
-    const { values, positional } = readArguments(args, { pin: { type: "string" }, json: { type: "boolean", default: false } }, "FILE or URL");
+    const { values, positional } = readArguments(
+      args,
+      { pin: { type: "string" }, json: { type: "boolean", default: false } },
+      "FILE or URL",
+    );
     const findings = await scan(required(positional, "FILE or URL"), values.pin);
     const grave = hasGrave(findings);
     if (values.json) terminal.out.write(`${asciiJson({ ok: !grave, findings: findings.map(findingJson) })}\n`);
-    else terminal.out.write(`${findings.map((finding) => `${findingLine(finding, terminal)}\n`).join("")}${findings.length} findings${grave ? ": not fit for approval" : ""}\n`);
+    else
+      terminal.out.write(
+        `${findings.map((finding) => `${findingLine(finding, terminal)}\n`).join("")}${findings.length} findings${grave ? ": not fit for approval" : ""}\n`,
+      );
     return grave ? EXIT.rejected : EXIT.ok;
   },
 };

@@ -5,9 +5,16 @@ import type { Catalog } from "@cmcp/catalog";
 const POLICY_WORKER = new URL("./enclave/policy-worker.cjs", import.meta.url);
 
 /** A bundle is looked at by itself: whether the tools that its rules name exist is not. */
-export const NO_CATALOG: Pick<Catalog, "tools" | "resources" | "prompts"> = { tools: new Map(), resources: new Map(), prompts: new Map() };
+export const NO_CATALOG: Pick<Catalog, "tools" | "resources" | "prompts"> = {
+  tools: new Map(),
+  resources: new Map(),
+  prompts: new Map(),
+};
 
 /** Compiles a bundle as the enclave does. @throws CmcpError `POLICY_BUNDLE_INVALID` */
-export async function checkCedar(bundle: PolicyBundle, catalog: Pick<Catalog, "tools" | "resources" | "prompts">): Promise<CompiledPolicy> {
+export async function checkCedar(
+  bundle: PolicyBundle,
+  catalog: Pick<Catalog, "tools" | "resources" | "prompts">,
+): Promise<CompiledPolicy> {
   return await compilePolicy(bundle, catalog, { workerUrl: POLICY_WORKER });
 }

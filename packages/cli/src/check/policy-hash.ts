@@ -15,7 +15,11 @@ Example:    cmcp policy hash examples/quickstart/policies
   async run(args, { out }) {
     const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "FOLDER");
     const bundle = await loadBundleFolder(required(positional, "FOLDER"));
-    out.write(values.json ? `${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version })}\n` : `${bundle.hash}\n`);
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version })}\n`
+        : `${bundle.hash}\n`,
+    );
     return EXIT.ok;
   },
 };

@@ -11,10 +11,16 @@ import { allowServers, requireSpawner, stdioSchema } from "@cmcp/spawner";
  * where the launcher puts it, credentials, the keys of JWT issuers.
  * @throws CmcpError as a start would
  */
-export async function requireStartable(catalog: Catalog, { config, host, provision }: Pick<LaunchInputs, "config" | "host" | "provision">): Promise<void> {
+export async function requireStartable(
+  catalog: Catalog,
+  { config, host, provision }: Pick<LaunchInputs, "config" | "host" | "provision">,
+): Promise<void> {
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
   const stdio = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
-  allowServers(stdio, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: (config.enclave.stdio ?? stdioSchema.parse({})).servers });
+  allowServers(stdio, {
+    allowUnmeasured: config.attestation.allow_unmeasured_spawn === true,
+    settings: (config.enclave.stdio ?? stdioSchema.parse({})).servers,
+  });
   // Only beside an enclave that is a process of this host is there a spawner.
   requireSpawner(stdio, host.launcher.launcher === "process");
   const { credentials = [] } = parseProvision(untrusted(provision));
@@ -23,6 +29,16 @@ export async function requireStartable(catalog: Catalog, { config, host, provisi
 }
 
 /** Tools of workflows that nobody can call: no rule is offended by them, and whoever wrote them meant another. */
-export function workflowWarnings({ tools }: Catalog, { config: { enclave } }: Pick<LaunchInputs, "config">): readonly string[] {
-  return Object.entries(enclave.workflow_tools ?? {}).flatMap(([workflow, named]) => named.filter((tool) => !tools.has(tool)).map((tool) => `enclave.workflow_tools: ${workflow} has ${JSON.stringify(tool)}, and no tool of the catalog is called that`));
+export function workflowWarnings(
+  { tools }: Catalog,
+  { config: { enclave } }: Pick<LaunchInputs, "config">,
+): readonly string[] {
+  return Object.entries(enclave.workflow_tools ?? {}).flatMap(([workflow, named]) =>
+    named
+      .filter((tool) => !tools.has(tool))
+      .map(
+        (tool) =>
+          `enclave.workflow_tools: ${workflow} has ${JSON.stringify(tool)}, and no tool of the catalog is called that`,
+      ),
+  );
 }

@@ -19,8 +19,14 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-const cmcp = (...args: string[]) => spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, "validate-config", "--config", CONFIG, ...args], { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...ENVIRONMENT }, encoding: "utf8" });
-const digest = (algorithm: string, bytes: Uint8Array): string => `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+const cmcp = (...args: string[]) =>
+  spawnSync(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", CLI, "validate-config", "--config", CONFIG, ...args],
+    { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...ENVIRONMENT }, encoding: "utf8" },
+  );
+const digest = (algorithm: string, bytes: Uint8Array): string =>
+  `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 
 test("--launch-document writes the bytes a start sends, for the owner only, and both digests are printed", async () => {
   const path = join(folder, "launch.json");
@@ -34,7 +40,10 @@ test("--launch-document writes the bytes a start sends, for the owner only, and 
   assert.deepEqual(await readdir(folder), ["launch.json"]);
   const facts = JSON.parse(run.stdout) as Record<string, unknown>;
   const digests = [digest("sha256", bytes), digest("sha384", bytes)];
-  assert.deepEqual([facts["launch_digest"], facts["launch_digest_sha384"], facts["launch_document"]], [...digests, path]);
+  assert.deepEqual(
+    [facts["launch_digest"], facts["launch_digest_sha384"], facts["launch_document"]],
+    [...digests, path],
+  );
   const text = cmcp();
   for (const printed of digests) assert.ok(text.stdout.includes(printed), text.stdout);
 });

@@ -11,7 +11,11 @@ import { checkCedar } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
 import { requireStartable, workflowWarnings } from "./startable.ts";
 
-const OPTIONS = { config: { type: "string" }, "launch-document": { type: "string" }, json: { type: "boolean", default: false } } as const;
+const OPTIONS = {
+  config: { type: "string" },
+  "launch-document": { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
 
 /** `cmcp validate-config` */
 export const validateConfig: Command = {
@@ -33,19 +37,43 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
     const { policyHash, catalogHash, policySigningKey } = inputs.environment;
     const bundle = await loadBundleFolder(inputs.paths.policyBundle);
-    requirePinned(bundle, { hash: policyHash, signingKey: policySigningKey, reloadable: inputs.config.policy_reload_interval_seconds > 0 });
-    const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), { developmentMode: inputs.environment.development, vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary) });
+    requirePinned(bundle, {
+      hash: policyHash,
+      signingKey: policySigningKey,
+      reloadable: inputs.config.policy_reload_interval_seconds > 0,
+    });
+    const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), {
+      developmentMode: inputs.environment.development,
+      vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary),
+    });
     requireCatalogHash(catalog.hash, catalogHash);
     await requireStartable(catalog, inputs);
     const policy = await checkCedar(bundle, catalog);
-    const warnings = [...inputs.warnings, ...policy.warnings, ...catalog.warnings, ...workflowWarnings(catalog, inputs)];
+    const warnings = [
+      ...inputs.warnings,
+      ...policy.warnings,
+      ...catalog.warnings,
+      ...workflowWarnings(catalog, inputs),
+    ];
     const file = values["launch-document"];
     // For its owner's eyes only: policies in it may be private. A file with a wider mode does not pass it on.
     if (file !== undefined) await replaceFile(file, inputs.document, 0o600);
-    const facts = { launch_digest: `sha256:${inputs.digest}`, launch_digest_sha384: `sha384:${launchDigest(inputs.document, "sha384")}`, launch_document: file ?? null, policy_hash: bundle.hash, catalog_hash: catalog.hash, tools: catalog.tools.size, resources: catalog.resources.size, prompts: catalog.prompts.size, listen: inputs.host.listen };
+    const facts = {
+      launch_digest: `sha256:${inputs.digest}`,
+      launch_digest_sha384: `sha384:${launchDigest(inputs.document, "sha384")}`,
+      launch_document: file ?? null,
+      policy_hash: bundle.hash,
+      catalog_hash: catalog.hash,
+      tools: catalog.tools.size,
+      resources: catalog.resources.size,
+      prompts: catalog.prompts.size,
+      listen: inputs.host.listen,
+    };
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
     else {
-      out.write(`valid configuration\n  launch digest: ${facts.launch_digest}\n                 ${facts.launch_digest_sha384}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`);
+      out.write(
+        `valid configuration\n  launch digest: ${facts.launch_digest}\n                 ${facts.launch_digest_sha384}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`,
+      );
       if (file !== undefined) out.write(`  wrote ${file}\n`);
       out.write(warnings.map((warning) => `  warning: ${warning}\n`).join(""));
     }

@@ -1,6 +1,14 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
-import { completeEvidence, readEvidenceFile, readEvidenceJson, vendorRequestsFor, verifyEvidenceParts, type AppraisalPolicy, type Product } from "@cmcp/attestation/verify";
+import {
+  completeEvidence,
+  readEvidenceFile,
+  readEvidenceJson,
+  vendorRequestsFor,
+  verifyEvidenceParts,
+  type AppraisalPolicy,
+  type Product,
+} from "@cmcp/attestation/verify";
 import type { Terminal } from "../command.ts";
 import { readGivenEvidence } from "../malformed-input.ts";
 import { replaceFile } from "../replace-file.ts";
@@ -17,17 +25,35 @@ export interface Completion {
 }
 
 /** What must not be true of a file that is kept. Whether the evidence is acceptable is the verifier's to say. */
-const UNSOUND: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED", "EVIDENCE_CHAIN_INVALID", "EVIDENCE_ROOT_NOT_TRUSTED", "EVIDENCE_EXPIRED", "EVIDENCE_SIGNATURE_INVALID", "EVIDENCE_COLLATERAL_INVALID"];
+const UNSOUND: readonly (ErrorCode | undefined)[] = [
+  "EVIDENCE_MALFORMED",
+  "EVIDENCE_CHAIN_INVALID",
+  "EVIDENCE_ROOT_NOT_TRUSTED",
+  "EVIDENCE_EXPIRED",
+  "EVIDENCE_SIGNATURE_INVALID",
+  "EVIDENCE_COLLATERAL_INVALID",
+];
 
 /**
  * Puts what the vendor answers into an evidence file, and replaces the file only if everything in it then holds.
  * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
  */
-export async function completeFile(path: string, { product, service, policy, at }: Completion, terminal: Terminal): Promise<void> {
+export async function completeFile(
+  path: string,
+  { product, service, policy, at }: Completion,
+  terminal: Terminal,
+): Promise<void> {
   const present = untrusted(await readFileOf(path));
-  const answers = await askVendors(readGivenEvidence(() => vendorRequestsFor(readEvidenceFile(present).parts, product)), service, terminal);
-  const of = (is: "certificate" | "collateral"): Uint8Array[] => answers.filter((answer) => answer.is === is).map(({ bytes }) => bytes);
-  const bytes = Buffer.from(`${JSON.stringify(completeEvidence(readEvidenceJson(present), { certificates: of("certificate"), collateral: of("collateral") }))}\n`);
+  const answers = await askVendors(
+    readGivenEvidence(() => vendorRequestsFor(readEvidenceFile(present).parts, product)),
+    service,
+    terminal,
+  );
+  const of = (is: "certificate" | "collateral"): Uint8Array[] =>
+    answers.filter((answer) => answer.is === is).map(({ bytes }) => bytes);
+  const bytes = Buffer.from(
+    `${JSON.stringify(completeEvidence(readEvidenceJson(present), { certificates: of("certificate"), collateral: of("collateral") }))}\n`,
+  );
   await requireSound(bytes, policy, at);
   await replaceFile(path, bytes);
 }
@@ -37,5 +63,9 @@ async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date
   if (parts.provider === "software-only") return;
   const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, nodeCrypto);
   const unsound = checks.find(({ code }) => UNSOUND.includes(code));
-  if (unsound !== undefined) throw new CmcpError(unsound.code ?? "EVIDENCE_COLLATERAL_INVALID", `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`);
+  if (unsound !== undefined)
+    throw new CmcpError(
+      unsound.code ?? "EVIDENCE_COLLATERAL_INVALID",
+      `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`,
+    );
 }

@@ -53,13 +53,16 @@ Example:    cmcp evidence fetch --platform tdx --evidence quote.bin --out collat
 `,
   async run(args, terminal) {
     const { values } = readArguments(args, OPTIONS);
-    return values.into === undefined ? await keepFiles(values, terminal) : await complete(values.into, values, terminal);
+    return values.into === undefined
+      ? await keepFiles(values, terminal)
+      : await complete(values.into, values, terminal);
   },
 };
 
 function productOf({ product: name }: Values): Product | undefined {
   const product = PRODUCTS.find((known) => known === name);
-  if (name !== undefined && product === undefined) throw new CmcpError("USAGE", `--product is one of ${PRODUCTS.join(", ")}`);
+  if (name !== undefined && product === undefined)
+    throw new CmcpError("USAGE", `--product is one of ${PRODUCTS.join(", ")}`);
   return product;
 }
 
@@ -67,7 +70,8 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
   const stray = (["policy", "at"] as const).find((name) => values[name] !== undefined);
   if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} goes with --into: files are kept unverified`);
   const platform = platformOf(required(values.platform, "--platform"));
-  if (platform !== "sev-snp" && platform !== "tdx") throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
+  if (platform !== "sev-snp" && platform !== "tdx")
+    throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
   const folder = required(values.out, "--out");
   const [evidence, product] = [await readFileOf(required(values.evidence, "--evidence")), productOf(values)];
   const requests = readGivenEvidence(() => vendorRequests(platform, evidence, product));
@@ -77,18 +81,27 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
     throw cannotWrite(folder, thrown);
   });
   await replaceFiles(answers.map(({ name, bytes }) => ({ path: join(folder, name), content: bytes })));
-  const files = (is: VendorRequest["is"]): string[] => answers.filter((answer) => answer.is === is).map(({ name }) => join(folder, name));
+  const files = (is: VendorRequest["is"]): string[] =>
+    answers.filter((answer) => answer.is === is).map(({ name }) => join(folder, name));
   const result = { certificates: files("certificate"), collateral: files("collateral") };
   if (values.json) terminal.out.write(`${JSON.stringify({ ok: true, ...result })}\n`);
-  else terminal.out.write(`${[...result.certificates.map((path) => `--certs ${path}`), ...result.collateral.map((path) => `--collateral ${path}`)].join(" \\\n")}\n`);
+  else
+    terminal.out.write(
+      `${[...result.certificates.map((path) => `--certs ${path}`), ...result.collateral.map((path) => `--collateral ${path}`)].join(" \\\n")}\n`,
+    );
   return EXIT.ok;
 }
 
 async function complete(path: string, values: Values, terminal: Terminal): Promise<number> {
   const stray = (["platform", "evidence", "out"] as const).find((name) => values[name] !== undefined);
-  if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} and --into exclude each other: the evidence file says what it is of`);
+  if (stray !== undefined)
+    throw new CmcpError("USAGE", `--${stray} and --into exclude each other: the evidence file says what it is of`);
   const { policy } = await policyOf(values.policy);
-  await completeFile(path, { product: productOf(values), service: values.service, policy, at: timeOf(values.at) }, terminal);
+  await completeFile(
+    path,
+    { product: productOf(values), service: values.service, policy, at: timeOf(values.at) },
+    terminal,
+  );
   terminal.out.write(values.json ? `${JSON.stringify({ ok: true, into: path })}\n` : `${path}\n`);
   return EXIT.ok;
 }

@@ -25,7 +25,8 @@ Example:    cmcp evidence show report.bin
     const { values, positional } = readArguments(args, OPTIONS, "FILE");
     const path = required(positional, "FILE");
     const kind = values.as === undefined ? undefined : SHOWN_KINDS.find((known) => known === values.as);
-    if (values.as !== undefined && kind === undefined) throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
+    if (values.as !== undefined && kind === undefined)
+      throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
     const bytes = await readFileOf(path);
     const shown = readGivenEvidence(() => showEvidence(bytes, kind));
     if (values.json) {
@@ -33,7 +34,9 @@ Example:    cmcp evidence show report.bin
       return EXIT.ok;
     }
     const width = Math.min(40, Math.max(...shown.rows.map(({ label }) => label.length)));
-    out.write(`${shown.kind}, not verified\n${shown.rows.map(({ label, value }) => `  ${label.padEnd(width)}  ${value}\n`).join("")}`);
+    out.write(
+      `${shown.kind}, not verified\n${shown.rows.map(({ label, value }) => `  ${label.padEnd(width)}  ${value}\n`).join("")}`,
+    );
     return EXIT.ok;
   },
 };

@@ -1,6 +1,12 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { toHex } from "@cmcp/boundary";
-import { attestationResult, policyForEarlier, verifyEvidence, type EvidenceFiles, type EvidenceVerdict } from "@cmcp/attestation/verify";
+import {
+  attestationResult,
+  policyForEarlier,
+  verifyEvidence,
+  type EvidenceFiles,
+  type EvidenceVerdict,
+} from "@cmcp/attestation/verify";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
@@ -23,7 +29,11 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
-const OUTCOME_EXIT = { verified: EXIT.ok, rejected: EXIT.rejected, malformed: EXIT.malformed } as const satisfies Record<EvidenceVerdict["outcome"], number>;
+const OUTCOME_EXIT = {
+  verified: EXIT.ok,
+  rejected: EXIT.rejected,
+  malformed: EXIT.malformed,
+} as const satisfies Record<EvidenceVerdict["outcome"], number>;
 
 /** `cmcp evidence verify` */
 export const evidenceVerify: Command = {
@@ -58,9 +68,28 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
     const { id, policy } = await policyOf(values.policy);
     const files = await filesOf(values);
     const at = timeOf(values.at);
-    const earlier = values.earlier === undefined ? {} : { earlier: await verifyEvidence(platform, { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) }, policyForEarlier(policy), {}, at, nodeCrypto) };
+    const earlier =
+      values.earlier === undefined
+        ? {}
+        : {
+            earlier: await verifyEvidence(
+              platform,
+              { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) },
+              policyForEarlier(policy),
+              {},
+              at,
+              nodeCrypto,
+            ),
+          };
     const image = values.measurements === undefined ? {} : { image: await imageMatcher(values.measurements) };
-    const verdict = await verifyEvidence(platform, files, policy, { ...expectations(platform, values), ...image, ...earlier }, at, nodeCrypto);
+    const verdict = await verifyEvidence(
+      platform,
+      files,
+      policy,
+      { ...expectations(platform, values), ...image, ...earlier },
+      at,
+      nodeCrypto,
+    );
     if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);
     else print(verdict, id, terminal);
     return OUTCOME_EXIT[verdict.outcome];
@@ -85,21 +114,57 @@ function expectations(platform: EvidenceVerdict["platform"], values: Values) {
   const isTpm = platform === "tpm" || platform === "azure-cvm";
   return {
     ...(reportData === undefined ? {} : { reportData: hexOption("--report-data", reportData, isTpm ? [] : [64]) }),
-    ...(launchDigest === undefined ? {} : { launchDigest: hexOption("--launch-digest", launchDigest, platform === "tdx" ? [48] : [32]) }),
-    ...(measurement.length === 0 ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
+    ...(launchDigest === undefined
+      ? {}
+      : { launchDigest: hexOption("--launch-digest", launchDigest, platform === "tdx" ? [48] : [32]) }),
+    ...(measurement.length === 0
+      ? {}
+      : {
+          measurements: measurement.map((value) =>
+            toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64])),
+          ),
+        }),
   };
 }
 
 function asJson(verdict: EvidenceVerdict, policyId: string): object {
   const { platform, outcome, assurance, at, checks } = verdict;
-  return { ok: outcome === "verified", platform, outcome, assurance, policy: policyId, at: at.toISOString(), checks, ear: attestationResult(verdict, policyId) };
+  return {
+    ok: outcome === "verified",
+    platform,
+    outcome,
+    assurance,
+    policy: policyId,
+    at: at.toISOString(),
+    checks,
+    ear: attestationResult(verdict, policyId),
+  };
 }
 
-const COLOURS = { passed: "\u001b[32m", failed: "\u001b[31m", "not-applicable": "\u001b[2m", "not-performed": "\u001b[2m" } as const;
-const MARKS = { passed: "passed", failed: "FAILED", "not-applicable": "n/a", "not-performed": "not performed" } as const;
+const COLOURS = {
+  passed: "\u001b[32m",
+  failed: "\u001b[31m",
+  "not-applicable": "\u001b[2m",
+  "not-performed": "\u001b[2m",
+} as const;
+const MARKS = {
+  passed: "passed",
+  failed: "FAILED",
+  "not-applicable": "n/a",
+  "not-performed": "not performed",
+} as const;
 
-function print({ platform, outcome, assurance, at, checks }: EvidenceVerdict, policyId: string, { out, colour }: Terminal): void {
+function print(
+  { platform, outcome, assurance, at, checks }: EvidenceVerdict,
+  policyId: string,
+  { out, colour }: Terminal,
+): void {
   const tinted = (text: string, tint: string): string => (colour ? `${tint}${text}\u001b[0m` : text);
-  out.write(`${tinted(`${outcome.toUpperCase()} (${platform}; assurance: ${assurance})`, outcome === "verified" ? COLOURS.passed : COLOURS.failed)}\npolicy ${policyId}, as of ${at.toISOString()}\n`);
-  for (const { name, status, code, why } of checks) out.write(`${tinted(`  ${MARKS[status].padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}`, COLOURS[status])}\n`);
+  out.write(
+    `${tinted(`${outcome.toUpperCase()} (${platform}; assurance: ${assurance})`, outcome === "verified" ? COLOURS.passed : COLOURS.failed)}\npolicy ${policyId}, as of ${at.toISOString()}\n`,
+  );
+  for (const { name, status, code, why } of checks)
+    out.write(
+      `${tinted(`  ${MARKS[status].padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}`, COLOURS[status])}\n`,
+    );
 }

@@ -24,16 +24,26 @@ export interface Answer {
  * @param service ask this one instead of the vendors'
  * @throws CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`
  */
-export async function askVendors(requests: readonly VendorRequest[], service: string | undefined, terminal: Terminal): Promise<readonly Answer[]> {
+export async function askVendors(
+  requests: readonly VendorRequest[],
+  service: string | undefined,
+  terminal: Terminal,
+): Promise<readonly Answer[]> {
   const answers: Answer[] = [];
-  for (const request of requests) answers.push(...(await answersTo(request, service ?? SERVICES[request.vendor], terminal)));
+  for (const request of requests)
+    answers.push(...(await answersTo(request, service ?? SERVICES[request.vendor], terminal)));
   return answers;
 }
 
-async function answersTo({ path, file, issuerChain, is }: VendorRequest, service: string, { err }: Terminal): Promise<Answer[]> {
+async function answersTo(
+  { path, file, issuerChain, is }: VendorRequest,
+  service: string,
+  { err }: Terminal,
+): Promise<Answer[]> {
   const url = new URL(path, service);
   err.write(`asking ${url.origin}${url.pathname}\n`);
-  const unavailable = (why: string, cause?: unknown): CmcpError => new CmcpError("EVIDENCE_COLLATERAL_UNAVAILABLE", `${url.origin}${url.pathname}: ${why}`, { cause });
+  const unavailable = (why: string, cause?: unknown): CmcpError =>
+    new CmcpError("EVIDENCE_COLLATERAL_UNAVAILABLE", `${url.origin}${url.pathname}: ${why}`, { cause });
   let response: Response;
   try {
     response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
@@ -52,7 +62,10 @@ async function answersTo({ path, file, issuerChain, is }: VendorRequest, service
   }
 }
 
-async function bounded(response: Response, unavailable: (why: string, cause?: unknown) => CmcpError): Promise<Uint8Array> {
+async function bounded(
+  response: Response,
+  unavailable: (why: string, cause?: unknown) => CmcpError,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

@@ -14,7 +14,22 @@ test("what stands in the way is named, nothing half written stays, and a key tha
   const folder = await mkdtemp(join(tmpdir(), "cmcp-key-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const key = join(folder, "key.pem");
-  const cmcp = (path: string, limits = "") => spawnSync("sh", ["-c", `${limits} exec "$@"`, "sh", process.execPath, "--disable-warning=ExperimentalWarning", CLI, "key", "new", path], { env: { PATH: process.env["PATH"], NO_COLOR: "1" }, encoding: "utf8" });
+  const cmcp = (path: string, limits = "") =>
+    spawnSync(
+      "sh",
+      [
+        "-c",
+        `${limits} exec "$@"`,
+        "sh",
+        process.execPath,
+        "--disable-warning=ExperimentalWarning",
+        CLI,
+        "key",
+        "new",
+        path,
+      ],
+      { env: { PATH: process.env["PATH"], NO_COLOR: "1" }, encoding: "utf8" },
+    );
   const full = cmcp(key, "ulimit -f 0;");
   assert.deepEqual([full.status, await readdir(folder)], [64, []], full.stderr);
   assert.match(full.stderr, /cannot write .*key\.pem: it is larger than this user may write\n/);

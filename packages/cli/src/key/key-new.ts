@@ -23,7 +23,11 @@ Example:    cmcp key new operator.pem
       throw cannotWrite(path, thrown);
     });
     const publicKey = publicKeyOf(privateKey);
-    out.write(values.json ? `${JSON.stringify({ ok: true, file: path, public_key: publicKey })}\n` : `wrote ${path}\npublic key: ${publicKey}\n`);
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok: true, file: path, public_key: publicKey })}\n`
+        : `wrote ${path}\npublic key: ${publicKey}\n`,
+    );
     return EXIT.ok;
   },
 };

@@ -1,5 +1,14 @@
 import { CmcpError } from "@cmcp/boundary";
-import { digestInput, kernelProgram, kernelVariants, MAX_INITRD, MAX_PE, readInput, ukiVariants, type BootVariants } from "@cmcp/enclave-image/measure";
+import {
+  digestInput,
+  kernelProgram,
+  kernelVariants,
+  MAX_INITRD,
+  MAX_PE,
+  readInput,
+  ukiVariants,
+  type BootVariants,
+} from "@cmcp/enclave-image/measure";
 
 /** Options that name what is started. */
 export const BOOT_OPTIONS = {
@@ -25,7 +34,10 @@ interface BootValues {
 }
 
 /** Reads what the options name; `undefined` when they name nothing. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
-export async function readBoot({ kernel, initrd, append, uki }: BootValues, memory: number | undefined): Promise<BootVariants | undefined> {
+export async function readBoot(
+  { kernel, initrd, append, uki }: BootValues,
+  memory: number | undefined,
+): Promise<BootVariants | undefined> {
   if (kernel !== undefined && uki !== undefined) throw new CmcpError("USAGE", "--kernel and --uki exclude each other");
   if (initrd !== undefined && kernel === undefined) throw new CmcpError("USAGE", "--initrd needs --kernel");
   if (uki !== undefined) return ukiVariants(await readInput(uki, "UKI", MAX_PE), append ?? "");
@@ -34,5 +46,8 @@ export async function readBoot({ kernel, initrd, append, uki }: BootValues, memo
     return undefined;
   }
   const ramdisk = initrd === undefined ? {} : { initrd: await digestInput(initrd, "initrd", MAX_INITRD) };
-  return kernelVariants({ kernel: kernelProgram(await readInput(kernel, "kernel", MAX_PE)), commandLine: append ?? "", ...ramdisk }, memory);
+  return kernelVariants(
+    { kernel: kernelProgram(await readInput(kernel, "kernel", MAX_PE)), commandLine: append ?? "", ...ramdisk },
+    memory,
+  );
 }

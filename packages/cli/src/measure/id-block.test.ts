@@ -10,14 +10,27 @@ import { z } from "zod";
 import { idBlockBytes, keyDigest } from "@cmcp/enclave-image/measure";
 import { measureIdBlock } from "./id-block.ts";
 
-const MADE = z.object({ ok: z.literal(true), id_block: z.base64(), id_auth: z.base64(), id_key_digest: z.string(), author_key_digest: z.string().nullable() });
+const MADE = z.object({
+  ok: z.literal(true),
+  id_block: z.base64(),
+  id_auth: z.base64(),
+  id_key_digest: z.string(),
+  author_key_digest: z.string().nullable(),
+});
 const MEASUREMENT = "ab".repeat(48);
 
 let folder = "";
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmcp-id-block-"));
-  for (const [name, namedCurve] of [["id.pem", "P-384"], ["author.pem", "P-384"], ["small.pem", "P-256"]] as const) {
-    await writeFile(join(folder, name), generateKeyPairSync("ec", { namedCurve }).privateKey.export({ format: "pem", type: "pkcs8" }));
+  for (const [name, namedCurve] of [
+    ["id.pem", "P-384"],
+    ["author.pem", "P-384"],
+    ["small.pem", "P-256"],
+  ] as const) {
+    await writeFile(
+      join(folder, name),
+      generateKeyPairSync("ec", { namedCurve }).privateKey.export({ format: "pem", type: "pkcs8" }),
+    );
   }
 });
 after(() => rm(folder, { recursive: true }));
@@ -31,8 +44,31 @@ async function run(...args: string[]): Promise<string> {
 
 test("the block holds what the options say, and the keys' digests are printed", async () => {
   const keys = ["--idkey", join(folder, "id.pem"), "--authorkey", join(folder, "author.pem")];
-  const made = MADE.parse(JSON.parse(await run("--measurement", MEASUREMENT, ...keys, "--guest-svn", "3", "--family-id", "01".repeat(16), "--image-id", "02".repeat(16), "--policy", "0xb0000", "--json")));
-  const block = idBlockBytes({ measurement: Buffer.from(MEASUREMENT, "hex"), familyId: Buffer.alloc(16, 1), imageId: Buffer.alloc(16, 2), guestSvn: 3, policy: 0xb_0000n });
+  const made = MADE.parse(
+    JSON.parse(
+      await run(
+        "--measurement",
+        MEASUREMENT,
+        ...keys,
+        "--guest-svn",
+        "3",
+        "--family-id",
+        "01".repeat(16),
+        "--image-id",
+        "02".repeat(16),
+        "--policy",
+        "0xb0000",
+        "--json",
+      ),
+    ),
+  );
+  const block = idBlockBytes({
+    measurement: Buffer.from(MEASUREMENT, "hex"),
+    familyId: Buffer.alloc(16, 1),
+    imageId: Buffer.alloc(16, 2),
+    guestSvn: 3,
+    policy: 0xb_0000n,
+  });
   assert.equal(made.id_block, Buffer.from(block).toString("base64"));
   assert.equal(Buffer.from(made.id_auth, "base64").length, 4096);
   const printed = await run("--measurement", MEASUREMENT, "--idkey", join(folder, "id.pem"));
@@ -45,7 +81,9 @@ test("digests are those of the public keys", async () => {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const path = join(folder, "other.pem");
   await writeFile(path, privateKey.export({ format: "pem", type: "pkcs8" }));
-  assert.ok((await run("--measurement", MEASUREMENT, "--idkey", path)).includes(keyDigest(createPublicKey(privateKey))));
+  assert.ok(
+    (await run("--measurement", MEASUREMENT, "--idkey", path)).includes(keyDigest(createPublicKey(privateKey))),
+  );
 });
 
 test("what cannot be made is refused", async () => {

@@ -64,7 +64,10 @@ Example:    cmcp measure id-block --measurement "$(cmcp measure sev-snp …)" --
       author_key_digest: authorKey === undefined ? null : keyDigest(authorKey),
     };
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...made })}\n`);
-    else out.write(`id-block=${made.id_block}\nid-auth=${made.id_auth}\nid key digest      ${made.id_key_digest}\n${made.author_key_digest === null ? "" : `author key digest  ${made.author_key_digest}\n`}`);
+    else
+      out.write(
+        `id-block=${made.id_block}\nid-auth=${made.id_auth}\nid key digest      ${made.id_key_digest}\n${made.author_key_digest === null ? "" : `author key digest  ${made.author_key_digest}\n`}`,
+      );
     return EXIT.ok;
   },
 };

@@ -7,7 +7,19 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { digestInput, kernelProgram, kernelVariants, launchRegister, predictPcrs, predictTdx, snpFirmwareDigest, snpLaunchDigest, snpProcessorPages, svsmLaunchDigest, type SnpLaunch } from "@cmcp/enclave-image/measure";
+import {
+  digestInput,
+  kernelProgram,
+  kernelVariants,
+  launchRegister,
+  predictPcrs,
+  predictTdx,
+  snpFirmwareDigest,
+  snpLaunchDigest,
+  snpProcessorPages,
+  svsmLaunchDigest,
+  type SnpLaunch,
+} from "@cmcp/enclave-image/measure";
 import { buildFirmware, SEV_FIRMWARE, TDX_FIRMWARE } from "../../../../enclave-image/src/measure/testing/firmware.ts";
 import { buildPe } from "../../../../enclave-image/src/measure/testing/pe.ts";
 import type { Command } from "../command.ts";
@@ -26,7 +38,16 @@ let folder = "";
 const at = (name: string): string => join(folder, name);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmcp-measure-cli-"));
-  const files = { "snp.fd": SNP, "tdx.fd": TDX, "svsm.fd": SVSM, vmlinuz: KERNEL, "initrd.img": Buffer.from("initrd"), "image.efi": UKI, "launch.json": Buffer.from("{}"), "short.fd": SNP.subarray(0, 4096) };
+  const files = {
+    "snp.fd": SNP,
+    "tdx.fd": TDX,
+    "svsm.fd": SVSM,
+    vmlinuz: KERNEL,
+    "initrd.img": Buffer.from("initrd"),
+    "image.efi": UKI,
+    "launch.json": Buffer.from("{}"),
+    "short.fd": SNP.subarray(0, 4096),
+  };
   for (const [name, content] of Object.entries(files)) await writeFile(at(name), content);
 });
 after(() => rm(folder, { recursive: true }));
@@ -38,25 +59,48 @@ async function run(command: Command, ...args: string[]): Promise<string> {
   out.end();
   return (await out.toArray()).join("");
 }
-const json = async (command: Command, ...args: string[]): Promise<unknown> => JSON.parse(await run(command, ...args, "--json"));
+const json = async (command: Command, ...args: string[]): Promise<unknown> =>
+  JSON.parse(await run(command, ...args, "--json"));
 
 const LAUNCH: SnpLaunch = { firmware: SNP, vcpus: 2, cpuSignature: 0x80_0f12, features: 1n, vmm: "QEMU" };
 
 test("sev-snp prints the launch digest, whichever way the processor is named", async () => {
   const shape = ["--ovmf", at("snp.fd"), "--vcpus", "2"];
   const expected = `${snpLaunchDigest(LAUNCH)}\n`;
-  for (const vcpu of [["--vcpu-type", "EPYC-v4"], ["--vcpu-sig", "0x800f12"], ["--vcpu-family", "23", "--vcpu-model", "1", "--vcpu-stepping=2"]]) assert.equal(await run(measureSevSnp, ...shape, ...vcpu), expected);
-  assert.deepEqual(await json(measureSevSnp, ...shape, "--vcpu-type", "EPYC-v4"), { ok: true, platform: "sev-snp", mode: "snp", measurement: expected.trim() });
-  assert.equal(await run(measureSevSnp, ...shape, "--vcpu-type", "EPYC", "--output-format", "base64"), `${Buffer.from(expected.trim(), "hex").toString("base64")}\n`);
-  assert.equal(await run(measureSevSnp, ...shape, "--vmm-type", "gce"), `${snpLaunchDigest({ ...LAUNCH, vmm: "gce" })}\n`);
+  for (const vcpu of [
+    ["--vcpu-type", "EPYC-v4"],
+    ["--vcpu-sig", "0x800f12"],
+    ["--vcpu-family", "23", "--vcpu-model", "1", "--vcpu-stepping=2"],
+  ])
+    assert.equal(await run(measureSevSnp, ...shape, ...vcpu), expected);
+  assert.deepEqual(await json(measureSevSnp, ...shape, "--vcpu-type", "EPYC-v4"), {
+    ok: true,
+    platform: "sev-snp",
+    mode: "snp",
+    measurement: expected.trim(),
+  });
+  assert.equal(
+    await run(measureSevSnp, ...shape, "--vcpu-type", "EPYC", "--output-format", "base64"),
+    `${Buffer.from(expected.trim(), "hex").toString("base64")}\n`,
+  );
+  assert.equal(
+    await run(measureSevSnp, ...shape, "--vmm-type", "gce"),
+    `${snpLaunchDigest({ ...LAUNCH, vmm: "gce" })}\n`,
+  );
 });
 
 test("sev-snp measures kernel, initrd, command line and features, and takes a digest after the firmware", async () => {
   const shape = ["--ovmf", at("snp.fd"), "--vcpus", "2", "--vcpu-type", "EPYC-v4"];
   const kernel = { kernel: sha256(KERNEL), initrd: sha256("initrd"), commandLine: "acpi=off" };
   const files = ["--kernel", at("vmlinuz"), "--initrd", at("initrd.img"), "--append", "acpi=off"];
-  assert.equal(await run(measureSevSnp, ...shape, ...files, "--guest-features", "0x21"), `${snpLaunchDigest({ ...LAUNCH, kernel, features: 0x21n })}\n`);
-  assert.equal(await run(measureSevSnp, ...shape, "--kernel", at("vmlinuz")), `${snpLaunchDigest({ ...LAUNCH, kernel: { kernel: kernel.kernel, initrd: sha256(""), commandLine: "" } })}\n`);
+  assert.equal(
+    await run(measureSevSnp, ...shape, ...files, "--guest-features", "0x21"),
+    `${snpLaunchDigest({ ...LAUNCH, kernel, features: 0x21n })}\n`,
+  );
+  assert.equal(
+    await run(measureSevSnp, ...shape, "--kernel", at("vmlinuz")),
+    `${snpLaunchDigest({ ...LAUNCH, kernel: { kernel: kernel.kernel, initrd: sha256(""), commandLine: "" } })}\n`,
+  );
   const firmware = await run(measureSevSnp, "--mode", "snp:ovmf-hash", "--ovmf", at("snp.fd"));
   assert.equal(firmware, `${snpFirmwareDigest(SNP)}\n`);
   assert.equal(await run(measureSevSnp, ...shape, "--snp-ovmf-hash", firmware.trim()), `${snpLaunchDigest(LAUNCH)}\n`);
@@ -64,7 +108,18 @@ test("sev-snp measures kernel, initrd, command line and features, and takes a di
 
 test("sev-snp measures a launch with an SVSM", async () => {
   const expected = `${svsmLaunchDigest({ firmware: SNP, svsm: SVSM, varsSize: 4096, vcpus: 3, cpuSignature: 0x80_0f12 })}\n`;
-  const shape = ["--mode", "snp:svsm", "--ovmf", at("snp.fd"), "--svsm", at("svsm.fd"), "--vcpus", "3", "--vcpu-type", "EPYC-v4"];
+  const shape = [
+    "--mode",
+    "snp:svsm",
+    "--ovmf",
+    at("snp.fd"),
+    "--svsm",
+    at("svsm.fd"),
+    "--vcpus",
+    "3",
+    "--vcpu-type",
+    "EPYC-v4",
+  ];
   assert.equal(await run(measureSevSnp, ...shape, "--vars-size", "4096"), expected);
   assert.equal(await run(measureSevSnp, ...shape, "--vars-file", at("short.fd")), expected);
 });
@@ -81,7 +136,24 @@ test("sev-snp writes the save areas it measured", async () => {
 
 test("sev-snp replaces save areas through a link, and where one cannot be written it writes none", async () => {
   const work = await mkdtemp(join(folder, "vmsa-"));
-  const dump = () => spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "measure", "sev-snp", "--ovmf", at("snp.fd"), "--vcpus", "2", "--vcpu-type", "EPYC-v4", "--dump-vmsa"], { cwd: work, encoding: "utf8" });
+  const dump = () =>
+    spawnSync(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        MAIN,
+        "measure",
+        "sev-snp",
+        "--ovmf",
+        at("snp.fd"),
+        "--vcpus",
+        "2",
+        "--vcpu-type",
+        "EPYC-v4",
+        "--dump-vmsa",
+      ],
+      { cwd: work, encoding: "utf8" },
+    );
   await writeFile(join(work, "kept"), "old");
   await symlink("kept", join(work, "vmsa0.bin"));
   await mkdir(join(work, "vmsa1.bin"));
@@ -93,18 +165,34 @@ test("sev-snp replaces save areas through a link, and where one cannot be writte
   assert.equal(dump().status, 0);
   const [first] = snpProcessorPages(LAUNCH);
   assert.ok(first !== undefined);
-  assert.deepEqual([await readFile(join(work, "kept")), (await lstat(join(work, "vmsa0.bin"))).isSymbolicLink()], [Buffer.from(first), true]);
+  assert.deepEqual(
+    [await readFile(join(work, "kept")), (await lstat(join(work, "vmsa0.bin"))).isSymbolicLink()],
+    [Buffer.from(first), true],
+  );
 });
 
 test("tdx prints what it predicts, when, and why not the rest", async () => {
   const initrd = await digestInput(at("initrd.img"), "initrd", 100);
-  const prediction = predictTdx(TDX, kernelVariants({ kernel: kernelProgram(KERNEL), initrd, commandLine: "quiet" }, undefined), {});
+  const prediction = predictTdx(
+    TDX,
+    kernelVariants({ kernel: kernelProgram(KERNEL), initrd, commandLine: "quiet" }, undefined),
+    {},
+  );
   const args = ["--ovmf", at("tdx.fd"), "--kernel", at("vmlinuz"), "--initrd", at("initrd.img"), "--append", "quiet"];
   const printed = await run(measureTdx, ...args);
-  for (const { register, values } of prediction.registers) for (const { value, when } of values) assert.ok(printed.includes(`${register.padEnd(5)}  ${value}${when === "" ? "" : `  ${when}`}\n`), register);
+  for (const { register, values } of prediction.registers)
+    for (const { value, when } of values)
+      assert.ok(printed.includes(`${register.padEnd(5)}  ${value}${when === "" ? "" : `  ${when}`}\n`), register);
   assert.match(printed, /^not predicted: rtmr0: depends on the memory size/m);
-  const expected = Object.fromEntries(prediction.registers.map(({ register, from, values }) => [register, { from, values }]));
-  assert.deepEqual(await json(measureTdx, ...args), { ok: true, platform: "tdx", registers: expected, not_predicted: { rtmr0: "depends on the memory size: the hand-off blocks list it" } });
+  const expected = Object.fromEntries(
+    prediction.registers.map(({ register, from, values }) => [register, { from, values }]),
+  );
+  assert.deepEqual(await json(measureTdx, ...args), {
+    ok: true,
+    platform: "tdx",
+    registers: expected,
+    not_predicted: { rtmr0: "depends on the memory size: the hand-off blocks list it" },
+  });
 });
 
 test("tdx predicts RTMR0 of a known machine", async () => {
@@ -112,28 +200,69 @@ test("tdx predicts RTMR0 of a known machine", async () => {
   const [loader, rsdp, tables] = digests;
   assert.ok(loader !== undefined && rsdp !== undefined && tables !== undefined);
   const prediction = predictTdx(TDX, undefined, { memory: 2 ** 31, acpi: { loader, rsdp, tables } });
-  const printed = await run(measureTdx, "--ovmf", at("tdx.fd"), "--memory", "2G", "--acpi-digests", digests.map((digest) => digest.toString("hex")).join(","));
-  assert.ok(printed.includes(`rtmr0  ${prediction.registers.find(({ register }) => register === "rtmr0")?.values[0]?.value ?? "none"}`));
+  const printed = await run(
+    measureTdx,
+    "--ovmf",
+    at("tdx.fd"),
+    "--memory",
+    "2G",
+    "--acpi-digests",
+    digests.map((digest) => digest.toString("hex")).join(","),
+  );
+  assert.ok(
+    printed.includes(
+      `rtmr0  ${prediction.registers.find(({ register }) => register === "rtmr0")?.values[0]?.value ?? "none"}`,
+    ),
+  );
   assert.ok(!printed.includes("not predicted"));
 });
 
 test("tpm prints both banks, and the launch document's PCR", async () => {
   const variants = kernelVariants({ kernel: kernelProgram(KERNEL), commandLine: "quiet" }, undefined);
-  const printed = await run(measureTpm, "--kernel", at("vmlinuz"), "--append", "quiet", "--launch-document", at("launch.json"));
+  const printed = await run(
+    measureTpm,
+    "--kernel",
+    at("vmlinuz"),
+    "--append",
+    "quiet",
+    "--launch-document",
+    at("launch.json"),
+  );
   for (const bank of ["sha256", "sha384"] as const) {
-    for (const { register, values } of predictPcrs(variants, bank).registers) assert.ok(printed.includes(`${bank} ${register.padEnd(5)}  ${values[0]?.value ?? "none"}`), `${bank} ${register}`);
+    for (const { register, values } of predictPcrs(variants, bank).registers)
+      assert.ok(
+        printed.includes(`${bank} ${register.padEnd(5)}  ${values[0]?.value ?? "none"}`),
+        `${bank} ${register}`,
+      );
     assert.ok(printed.includes(`${bank} pcr15  ${launchRegister(bank, sha256("{}"))}\n`));
   }
   assert.match(printed, /^not predicted: pcr1: /m);
   const alone = await json(measureTpm, "--launch-document", at("launch.json"));
-  const pcr15 = (bank: "sha256" | "sha384") => ({ pcr15: { from: "image", values: [{ value: launchRegister(bank, sha256("{}")), when: "" }] } });
-  assert.deepEqual(alone, { ok: true, platform: "tpm", banks: { sha256: pcr15("sha256"), sha384: pcr15("sha384") }, not_predicted: {} });
+  const pcr15 = (bank: "sha256" | "sha384") => ({
+    pcr15: { from: "image", values: [{ value: launchRegister(bank, sha256("{}")), when: "" }] },
+  });
+  assert.deepEqual(alone, {
+    ok: true,
+    platform: "tpm",
+    banks: { sha256: pcr15("sha256"), sha384: pcr15("sha384") },
+    not_predicted: {},
+  });
 });
 
 test("tpm measures a unified kernel image, with a command line given at start", async () => {
-  const [plain, appended] = [await run(measureTpm, "--uki", at("image.efi")), await run(measureTpm, "--uki", at("image.efi"), "--append", "quiet")];
-  const pcr = (printed: string, name: string) => printed.split("\n").filter((line) => line.startsWith(`sha256 ${name}`));
-  for (const [name, same] of [["pcr4", true], ["pcr11", true], ["pcr12", false], ["pcr9", false]] as const) assert.equal(pcr(plain, name).join() === pcr(appended, name).join(), same, name);
+  const [plain, appended] = [
+    await run(measureTpm, "--uki", at("image.efi")),
+    await run(measureTpm, "--uki", at("image.efi"), "--append", "quiet"),
+  ];
+  const pcr = (printed: string, name: string) =>
+    printed.split("\n").filter((line) => line.startsWith(`sha256 ${name}`));
+  for (const [name, same] of [
+    ["pcr4", true],
+    ["pcr11", true],
+    ["pcr12", false],
+    ["pcr9", false],
+  ] as const)
+    assert.equal(pcr(plain, name).join() === pcr(appended, name).join(), same, name);
   assert.equal(pcr(plain, "pcr4").length, 2);
 });
 
@@ -154,9 +283,21 @@ const REFUSED: readonly (readonly [string, RegExp, readonly string[]])[] = [
   ["USAGE", /before SEV-SNP are not computed/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "seves"]],
   ["USAGE", /hex or base64/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--output-format", "raw"]],
   ["USAGE", /96 hex digits/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--snp-ovmf-hash", "00"]],
-  ["USAGE", /--vars-size or --vars-file/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--svsm", "svsm.fd"]],
-  ["USAGE", /--kernel is not for snp:svsm/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--kernel", "vmlinuz"]],
-  ["USAGE", /guest features 0x1 only/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--guest-features", "0x21"]],
+  [
+    "USAGE",
+    /--vars-size or --vars-file/,
+    ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--svsm", "svsm.fd"],
+  ],
+  [
+    "USAGE",
+    /--kernel is not for snp:svsm/,
+    ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--kernel", "vmlinuz"],
+  ],
+  [
+    "USAGE",
+    /guest features 0x1 only/,
+    ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--mode", "snp:svsm", "--guest-features", "0x21"],
+  ],
   ["USAGE", /named by options/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "extra"]],
   ["MEASURE_INPUT_INVALID", /vCPU type/, ["sev-snp", "--ovmf", "snp.fd", "--vcpus", "1", "--vcpu-type", "Pentium"]],
   ["MEASURE_INPUT_INVALID", /guest features/, ["sev-snp", "--ovmf", "snp.fd", ...SHAPE, "--guest-features", "0x3"]],
@@ -187,10 +328,17 @@ for (const [code, message, [name = "", ...args]] of REFUSED) {
 }
 
 test("commands are reached by name, explain themselves, and say by exit code what went wrong", () => {
-  const cmcp = (...args: string[]) => spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "measure", ...args], { cwd: folder, encoding: "utf8" });
+  const cmcp = (...args: string[]) =>
+    spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, "measure", ...args], {
+      cwd: folder,
+      encoding: "utf8",
+    });
   for (const name of Object.keys(COMMANDS)) {
     const { status, stdout } = cmcp(name, "--help");
-    assert.deepEqual([status, stdout.startsWith(`Usage: cmcp measure ${name} `), stdout.includes("Exit codes:")], [0, true, true]);
+    assert.deepEqual(
+      [status, stdout.startsWith(`Usage: cmcp measure ${name} `), stdout.includes("Exit codes:")],
+      [0, true, true],
+    );
   }
   assert.equal(cmcp("tpm").status, 64);
   const { status, stdout } = cmcp("tdx", "--ovmf", "missing.fd", "--json");

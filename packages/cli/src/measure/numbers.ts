@@ -5,7 +5,8 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20,
 /** A whole number in decimal or, with 0x, hexadecimal. @throws CmcpError `USAGE` */
 export function readInteger(text: string, option: string, max = Number.MAX_SAFE_INTEGER): number {
   const value = /^(0x[0-9a-fA-F]{1,14}|[0-9]{1,16})$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value) || value > max) throw new CmcpError("USAGE", `${option} is a whole number, decimal or with 0x, at most ${max}`);
+  if (!Number.isSafeInteger(value) || value > max)
+    throw new CmcpError("USAGE", `${option} is a whole number, decimal or with 0x, at most ${max}`);
   return value;
 }
 
@@ -13,7 +14,8 @@ export function readInteger(text: string, option: string, max = Number.MAX_SAFE_
 export function readSize(text: string, option: string): number {
   const [, count = "", unit = ""] = /^([0-9]{1,16})([KMGT]?)$/.exec(text) ?? [];
   const bytes = count === "" ? Number.NaN : Number(count) * (UNITS[unit] ?? Number.NaN);
-  if (!Number.isSafeInteger(bytes)) throw new CmcpError("USAGE", `${option} is a number of bytes; K, M, G or T may follow`);
+  if (!Number.isSafeInteger(bytes))
+    throw new CmcpError("USAGE", `${option} is a number of bytes; K, M, G or T may follow`);
   return bytes;
 }
 

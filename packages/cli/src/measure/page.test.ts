@@ -17,7 +17,9 @@ const examples = [...PAGE.matchAll(/```sh\nnpx cmcp measure (\S+) (.*)\n```\n\n`
 
 /** Words of a command line, with files of the repository by their full path. */
 function words(line: string): string[] {
-  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare = ""]) => quoted ?? (bare.startsWith(".cache/") ? `${ROOT}${bare}` : bare));
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, bare = ""]) => quoted ?? (bare.startsWith(".cache/") ? `${ROOT}${bare}` : bare),
+  );
 }
 
 test("the page has its examples", () => {

@@ -14,7 +14,8 @@ export function printRegisters({ registers }: Prediction, prefix: string, { out,
   const [dim, reset] = colour ? ["\u001b[2m", "\u001b[0m"] : ["", ""];
   const width = Math.max(...registers.map(({ register }) => register.length));
   for (const { register, values } of registers) {
-    for (const { value, when } of values) out.write(`${prefix}${register.padEnd(width)}  ${value}${when === "" ? "" : `  ${dim}${when}${reset}`}\n`);
+    for (const { value, when } of values)
+      out.write(`${prefix}${register.padEnd(width)}  ${value}${when === "" ? "" : `  ${dim}${when}${reset}`}\n`);
   }
 }
 

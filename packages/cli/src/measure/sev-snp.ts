@@ -49,11 +49,15 @@ interface Measured {
 
 async function kernelHashes({ kernel, initrd, append }: Values): Promise<Pick<SnpLaunch, "kernel">> {
   if (kernel === undefined) {
-    if (initrd !== undefined || append !== undefined) throw new CmcpError("USAGE", "--initrd and --append need --kernel");
+    if (initrd !== undefined || append !== undefined)
+      throw new CmcpError("USAGE", "--initrd and --append need --kernel");
     return {};
   }
   const { digest } = await digestInput(kernel, "kernel", MAX_INITRD);
-  const ramdisk = initrd === undefined ? createHash("sha256").digest() : (await digestInput(initrd, "initrd", MAX_INITRD)).digest.sha256;
+  const ramdisk =
+    initrd === undefined
+      ? createHash("sha256").digest()
+      : (await digestInput(initrd, "initrd", MAX_INITRD)).digest.sha256;
   return { kernel: { kernel: digest.sha256, initrd: ramdisk, commandLine: append ?? "" } };
 }
 
@@ -74,15 +78,31 @@ async function measureSnp(values: Values, firmware: Uint8Array): Promise<Measure
 }
 
 async function measureSvsm(values: Values, firmware: Uint8Array): Promise<Measured> {
-  const stray = (["kernel", "initrd", "append", "snp-ovmf-hash"] as const).find((option) => values[option] !== undefined);
+  const stray = (["kernel", "initrd", "append", "snp-ovmf-hash"] as const).find(
+    (option) => values[option] !== undefined,
+  );
   if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is not for snp:svsm`);
-  if (values["vmm-type"] !== "QEMU" || BigInt(readInteger(values["guest-features"], "--guest-features")) !== 1n) throw new CmcpError("USAGE", "snp:svsm is known for QEMU and guest features 0x1 only");
+  if (values["vmm-type"] !== "QEMU" || BigInt(readInteger(values["guest-features"], "--guest-features")) !== 1n)
+    throw new CmcpError("USAGE", "snp:svsm is known for QEMU and guest features 0x1 only");
   const { "vars-size": size, "vars-file": file } = values;
-  if ((size === undefined) === (file === undefined)) throw new CmcpError("USAGE", "snp:svsm needs --vars-size or --vars-file");
-  const varsSize = file === undefined ? readInteger(required(size, "--vars-size"), "--vars-size") : (await digestInput(file, "variable store", MAX_FIRMWARE)).bytes;
+  if ((size === undefined) === (file === undefined))
+    throw new CmcpError("USAGE", "snp:svsm needs --vars-size or --vars-file");
+  const varsSize =
+    file === undefined
+      ? readInteger(required(size, "--vars-size"), "--vars-size")
+      : (await digestInput(file, "variable store", MAX_FIRMWARE)).bytes;
   const svsm = await readInput(required(values.svsm, "--svsm"), "SVSM", MAX_FIRMWARE);
-  const launch: SvsmLaunch = { firmware, svsm, varsSize, vcpus: readInteger(required(values.vcpus, "--vcpus"), "--vcpus"), cpuSignature: readVcpu(values, "QEMU") };
-  return { digest: svsmLaunchDigest(launch), processors: () => Array.from({ length: launch.vcpus }, () => svsmProcessorPage(launch)) };
+  const launch: SvsmLaunch = {
+    firmware,
+    svsm,
+    varsSize,
+    vcpus: readInteger(required(values.vcpus, "--vcpus"), "--vcpus"),
+    cpuSignature: readVcpu(values, "QEMU"),
+  };
+  return {
+    digest: svsmLaunchDigest(launch),
+    processors: () => Array.from({ length: launch.vcpus }, () => svsmProcessorPage(launch)),
+  };
 }
 
 function measure(values: Values, firmware: Uint8Array): Promise<Measured> | Measured {
@@ -94,7 +114,10 @@ function measure(values: Values, firmware: Uint8Array): Promise<Measured> | Meas
     case "snp:ovmf-hash":
       return { digest: snpFirmwareDigest(firmware), processors: () => [] };
     default:
-      throw new CmcpError("USAGE", "--mode is snp, snp:ovmf-hash or snp:svsm; launches before SEV-SNP are not computed");
+      throw new CmcpError(
+        "USAGE",
+        "--mode is snp, snp:ovmf-hash or snp:svsm; launches before SEV-SNP are not computed",
+      );
   }
 }
 
@@ -129,10 +152,18 @@ Example:    cmcp measure sev-snp --ovmf OVMF.amdsev.fd --vcpus 1 --vcpu-type EPY
     const { values } = readArguments(args, OPTIONS);
     const format = values["output-format"];
     if (format !== "hex" && format !== "base64") throw new CmcpError("USAGE", "--output-format is hex or base64");
-    const { digest, processors } = await measure(values, await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE));
-    if (values["dump-vmsa"]) await replaceFiles([...processors()].map((content, index) => ({ path: `vmsa${index}.bin`, content })));
+    const { digest, processors } = await measure(
+      values,
+      await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE),
+    );
+    if (values["dump-vmsa"])
+      await replaceFiles([...processors()].map((content, index) => ({ path: `vmsa${index}.bin`, content })));
     const measurement = format === "hex" ? digest : Buffer.from(digest, "hex").toString("base64");
-    out.write(values.json ? `${JSON.stringify({ ok: true, platform: "sev-snp", mode: values.mode, measurement })}\n` : `${measurement}\n`);
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok: true, platform: "sev-snp", mode: values.mode, measurement })}\n`
+        : `${measurement}\n`,
+    );
     return EXIT.ok;
   },
 };

@@ -23,11 +23,18 @@ test("one file has its plain SHA-256, a folder the digest the spawner requires",
   const file = join(folder, "main.js");
   await writeFile(file, "console.log(1)\n");
   assert.equal(await printed(file), `sha256:${createHash("sha256").update("console.log(1)\n").digest("hex")}\n`);
-  assert.deepEqual(JSON.parse(await printed(folder, "--json")), { ok: true, measure_target: folder, binary_digest: `sha256:${toHex(treeDigest(folder))}` });
+  assert.deepEqual(JSON.parse(await printed(folder, "--json")), {
+    ok: true,
+    measure_target: folder,
+    binary_digest: `sha256:${toHex(treeDigest(folder))}`,
+  });
 });
 
 test("what cannot be measured is refused", async () => {
   await symlink("/etc/passwd", join(folder, "out"));
-  await assert.rejects(printed(folder), (thrown) => thrown instanceof CmcpError && thrown.code === "SPAWN_TREE_REFUSED");
+  await assert.rejects(
+    printed(folder),
+    (thrown) => thrown instanceof CmcpError && thrown.code === "SPAWN_TREE_REFUSED",
+  );
   await assert.rejects(printed(), (thrown) => thrown instanceof CmcpError && thrown.code === "USAGE");
 });

@@ -18,7 +18,9 @@ Example:    cmcp measure stdio /srv/mcp/server-memory
     const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "PATH");
     const path = resolve(required(positional, "PATH"));
     const digest = `sha256:${toHex(treeDigest(path))}`;
-    out.write(values.json ? `${JSON.stringify({ ok: true, measure_target: path, binary_digest: digest })}\n` : `${digest}\n`);
+    out.write(
+      values.json ? `${JSON.stringify({ ok: true, measure_target: path, binary_digest: digest })}\n` : `${digest}\n`,
+    );
     return EXIT.ok;
   },
 };

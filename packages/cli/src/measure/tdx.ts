@@ -9,7 +9,8 @@ import { predictionJson, printNotPredicted, printRegisters } from "./print-predi
 function acpiDigests(text: string | undefined): Pick<TdxMachine, "acpi"> {
   if (text === undefined) return {};
   const [loader, rsdp, tables, ...more] = text.split(",").map((digest) => readSha384(digest, "--acpi-digests"));
-  if (loader === undefined || rsdp === undefined || tables === undefined || more.length > 0) throw new CmcpError("USAGE", "--acpi-digests takes three digests");
+  if (loader === undefined || rsdp === undefined || tables === undefined || more.length > 0)
+    throw new CmcpError("USAGE", "--acpi-digests takes three digests");
   return { acpi: { loader, rsdp, tables } };
 }
 
@@ -32,7 +33,12 @@ Exit codes: 0 computed, 10 a file is not valid or its measurement does not follo
 Example:    cmcp measure tdx --ovmf OVMF.inteltdx.fd --kernel vmlinuz --initrd initrd.img --append quiet
 `,
   async run(args, terminal) {
-    const { values } = readArguments(args, { ...BOOT_OPTIONS, ovmf: { type: "string" }, "acpi-digests": { type: "string" }, json: { type: "boolean", default: false } });
+    const { values } = readArguments(args, {
+      ...BOOT_OPTIONS,
+      ovmf: { type: "string" },
+      "acpi-digests": { type: "string" },
+      json: { type: "boolean", default: false },
+    });
     const memory = values.memory === undefined ? undefined : readSize(values.memory, "--memory");
     const machine = { ...(memory === undefined ? {} : { memory }), ...acpiDigests(values["acpi-digests"]) };
     const firmware = await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE);

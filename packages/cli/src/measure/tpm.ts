@@ -1,5 +1,13 @@
 import { CmcpError } from "@cmcp/boundary";
-import { digestInput, LAUNCH_REGISTER, launchRegister, predictPcrs, type BootVariants, type FileDigest, type Prediction } from "@cmcp/enclave-image/measure";
+import {
+  digestInput,
+  LAUNCH_REGISTER,
+  launchRegister,
+  predictPcrs,
+  type BootVariants,
+  type FileDigest,
+  type Prediction,
+} from "@cmcp/enclave-image/measure";
 import { readArguments } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { BOOT_HELP, BOOT_OPTIONS, readBoot } from "./boot-files.ts";
@@ -10,11 +18,19 @@ const BANKS = ["sha256", "sha384"] as const;
 /** The largest launch document, in bytes: more than any gateway takes. */
 const MAX_LAUNCH_DOCUMENT = 64 * 1024 * 1024;
 
-function predict(bank: (typeof BANKS)[number], boot: BootVariants | undefined, launch: FileDigest | undefined): Prediction {
-  const { registers, notPredicted } = boot === undefined ? { registers: [], notPredicted: [] } : predictPcrs(boot, bank);
+function predict(
+  bank: (typeof BANKS)[number],
+  boot: BootVariants | undefined,
+  launch: FileDigest | undefined,
+): Prediction {
+  const { registers, notPredicted } =
+    boot === undefined ? { registers: [], notPredicted: [] } : predictPcrs(boot, bank);
   if (launch === undefined) return { registers, notPredicted };
   const value = launchRegister(bank, launch.digest.sha256);
-  return { registers: [...registers, { register: `pcr${LAUNCH_REGISTER}`, from: "image", values: [{ value, when: "" }] }], notPredicted };
+  return {
+    registers: [...registers, { register: `pcr${LAUNCH_REGISTER}`, from: "image", values: [{ value, when: "" }] }],
+    notPredicted,
+  };
 }
 
 /** `cmcp measure tpm` */
@@ -34,14 +50,22 @@ Exit codes: 0 computed, 10 a file is not valid or its measurement does not follo
 Example:    cmcp measure tpm --kernel vmlinuz --initrd initrd.img --append "quiet panic=-1"
 `,
   async run(args, terminal) {
-    const { values } = readArguments(args, { ...BOOT_OPTIONS, "launch-document": { type: "string" }, json: { type: "boolean", default: false } });
+    const { values } = readArguments(args, {
+      ...BOOT_OPTIONS,
+      "launch-document": { type: "string" },
+      json: { type: "boolean", default: false },
+    });
     const boot = await readBoot(values, values.memory === undefined ? undefined : readSize(values.memory, "--memory"));
     const document = values["launch-document"];
-    if (boot === undefined && document === undefined) throw new CmcpError("USAGE", "--kernel, --uki or --launch-document is required");
-    const launch = document === undefined ? undefined : await digestInput(document, "launch document", MAX_LAUNCH_DOCUMENT);
+    if (boot === undefined && document === undefined)
+      throw new CmcpError("USAGE", "--kernel, --uki or --launch-document is required");
+    const launch =
+      document === undefined ? undefined : await digestInput(document, "launch document", MAX_LAUNCH_DOCUMENT);
     const predictions = BANKS.map((bank) => ({ bank, prediction: predict(bank, boot, launch) }));
     if (values.json) {
-      const banks = Object.fromEntries(predictions.map(({ bank, prediction }) => [bank, predictionJson(prediction).registers]));
+      const banks = Object.fromEntries(
+        predictions.map(({ bank, prediction }) => [bank, predictionJson(prediction).registers]),
+      );
       const notPredicted = predictions.map(({ prediction }) => predictionJson(prediction).not_predicted)[0];
       terminal.out.write(`${JSON.stringify({ ok: true, platform: "tpm", banks, not_predicted: notPredicted })}\n`);
       return EXIT.ok;

@@ -19,12 +19,22 @@ Exit codes: 0 nothing found, 10 findings, or the bundle does not load, 64 usage.
 Example:    cmcp policy lint examples/quickstart/policies --catalog examples/quickstart/catalog.json
 `,
   async run(args, { out }) {
-    const { values, positional } = readArguments(args, { catalog: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const { values, positional } = readArguments(
+      args,
+      { catalog: { type: "string" }, json: { type: "boolean", default: false } },
+      "FOLDER",
+    );
     const bundle = await loadBundleFolder(required(positional, "FOLDER"));
     const catalog = values.catalog === undefined ? { tools: new Map() } : await readTools(values.catalog);
     const findings = lintBundle(bundle, catalog);
     const ok = findings.length === 0;
-    out.write(values.json ? `${JSON.stringify({ ok, findings })}\n` : ok ? "nothing found\n" : findings.map((finding) => `${finding}\n`).join(""));
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok, findings })}\n`
+        : ok
+          ? "nothing found\n"
+          : findings.map((finding) => `${finding}\n`).join(""),
+    );
     return ok ? EXIT.ok : EXIT.rejected;
   },
 };

@@ -21,7 +21,11 @@ Exit codes: 0 written, 10 bundle or catalog not valid, 64 usage.
 Example:    cmcp policy schema policies --catalog catalog.json --out policies/schema.cedarschema
 `,
   async run(args, { out }) {
-    const { values, positional } = readArguments(args, { catalog: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const { values, positional } = readArguments(
+      args,
+      { catalog: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } },
+      "FOLDER",
+    );
     const bundle = await loadBundleFolder(required(positional, "FOLDER"));
     const catalog = await readTools(required(values.catalog, "--catalog"));
     const schema = writeSchema(bundle, catalog);

@@ -21,7 +21,11 @@ Exit codes: 0 signed, 10 the bundle is not valid, 64 usage.
 Example:    cmcp policy sign policies --key policy.pem
 `,
   async run(args, { out }) {
-    const { values, positional } = readArguments(args, { key: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const { values, positional } = readArguments(
+      args,
+      { key: { type: "string" }, json: { type: "boolean", default: false } },
+      "FOLDER",
+    );
     const folder = required(positional, "FOLDER");
     const key = await readOperatorKey(required(values.key, "--key"));
     const bundle = await loadBundleFolder(folder);
@@ -32,7 +36,10 @@ Example:    cmcp policy sign policies --key policy.pem
     verifyBundleSignature({ hash: bundle.hash, manifest }, key.publicKey);
     // Whole or not at all: a gateway may be looking.
     await replaceFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-    if (values.json) out.write(`${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version, public_key: key.publicKey, signature: manifest.signature })}\n`);
+    if (values.json)
+      out.write(
+        `${JSON.stringify({ ok: true, hash: bundle.hash, version: bundle.version, public_key: key.publicKey, signature: manifest.signature })}\n`,
+      );
     else out.write(`signed version ${bundle.version}\n  hash:       ${bundle.hash}\n  public key: ${key.publicKey}\n`);
     return EXIT.ok;
   },

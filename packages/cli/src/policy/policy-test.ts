@@ -11,7 +11,9 @@ import { readSavedCall, type SavedCall } from "./saved-call.ts";
 import { sessionLabels, type SessionLabels } from "./session-labels.ts";
 import { readTools } from "./tools.ts";
 
-type Outcome = Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields"> | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
+type Outcome =
+  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields">
+  | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
 
 /** `cmcp policy test` */
 export const policyTest: Command = {
@@ -34,9 +36,19 @@ Exit codes: 0 decided, as expected if --expect is given; 10 decided otherwise, o
 Example:    cmcp policy test policies --catalog catalog.json --call calls/send-after-phi.json --expect deny
 `,
   async run(args, { out }) {
-    const { values, positional } = readArguments(args, { catalog: { type: "string" }, call: { type: "string" }, expect: { type: "string" }, json: { type: "boolean", default: false } }, "FOLDER");
+    const { values, positional } = readArguments(
+      args,
+      {
+        catalog: { type: "string" },
+        call: { type: "string" },
+        expect: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+      "FOLDER",
+    );
     const { expect } = values;
-    if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect)) throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
+    if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect))
+      throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
     const vocabulary = new Vocabulary(call.vocabulary);
     const labels = sessionLabels(call, vocabulary);
@@ -45,9 +57,15 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
-    const outcome: Outcome = tool === undefined || refusal !== null ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog")) : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));
+    const outcome: Outcome =
+      tool === undefined || refusal !== null
+        ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
+        : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));
     const ok = expect === undefined || outcome.decision === expect;
-    if (values.json) out.write(`${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`);
+    if (values.json)
+      out.write(
+        `${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`,
+      );
     else out.write(text(outcome, policy.warnings, ok ? null : (expect ?? null)));
     return ok ? EXIT.ok : EXIT.rejected;
   },
@@ -76,7 +94,13 @@ function principalOf(call: SavedCall): CallFacts["principal"] {
   };
 }
 
-function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool[], catalogHash: string, sensitivity: SessionLabels & { readonly rank: number }): CallFacts {
+function factsOf(
+  call: SavedCall,
+  tool: CatalogTool,
+  tools: readonly CatalogTool[],
+  catalogHash: string,
+  sensitivity: SessionLabels & { readonly rank: number },
+): CallFacts {
   return {
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
@@ -96,8 +120,16 @@ function factsOf(call: SavedCall, tool: CatalogTool, tools: readonly CatalogTool
   };
 }
 
-function text({ decision, rule, cause, reason, redactFields }: Outcome, warnings: readonly string[], expected: string | null): string {
-  const lines = [`${decision}${expected === null ? "" : ` (expected ${expected})`}`, `  rules:  ${rule}`, `  cause:  ${cause}`];
+function text(
+  { decision, rule, cause, reason, redactFields }: Outcome,
+  warnings: readonly string[],
+  expected: string | null,
+): string {
+  const lines = [
+    `${decision}${expected === null ? "" : ` (expected ${expected})`}`,
+    `  rules:  ${rule}`,
+    `  cause:  ${cause}`,
+  ];
   if (reason !== null) lines.push(`  reason: ${reason}`);
   if (redactFields.length > 0) lines.push(`  removed from the result: ${redactFields.join(", ")}`);
   return [...lines, ...warnings.map((warning) => `  warning: ${warning}`), ""].join("\n");

@@ -23,16 +23,34 @@ const savedCallSchema = z
     identity_source: z.enum(["bearer", "jwt", "tokenless"]).default("bearer"),
     identity_issuer: text.optional(),
     user_identity: text.optional(),
-    identity_claims: z.array(z.string().max(2048).regex(/^[a-z][a-z0-9_]{0,47}=/, { error: "must be name=value" })).max(2048).default([]),
+    identity_claims: z
+      .array(
+        z
+          .string()
+          .max(2048)
+          .regex(/^[a-z][a-z0-9_]{0,47}=/, { error: "must be name=value" }),
+      )
+      .max(2048)
+      .default([]),
     /** SPIFFE ID by the host's word. */
     host_asserted_identity: text.optional(),
   })
   .superRefine((call, context) => {
     const isJwt = call.identity_source === "jwt";
     for (const member of ["identity_issuer", "user_identity"] as const) {
-      if ((call[member] !== undefined) !== isJwt) context.addIssue({ code: "custom", path: [member], message: isJwt ? "is needed with identity_source jwt" : "is known with identity_source jwt only" });
+      if ((call[member] !== undefined) !== isJwt)
+        context.addIssue({
+          code: "custom",
+          path: [member],
+          message: isJwt ? "is needed with identity_source jwt" : "is known with identity_source jwt only",
+        });
     }
-    if (call.identity_claims.length > 0 && !isJwt) context.addIssue({ code: "custom", path: ["identity_claims"], message: "are known with identity_source jwt only" });
+    if (call.identity_claims.length > 0 && !isJwt)
+      context.addIssue({
+        code: "custom",
+        path: ["identity_claims"],
+        message: "are known with identity_source jwt only",
+      });
   });
 
 /** A call to decide without making it. */
@@ -45,10 +63,15 @@ export async function readSavedCall(path: string): Promise<SavedCall> {
   try {
     value = parseJson(untrusted(bytes));
   } catch (thrown) {
-    throw new CmcpError("USAGE", `${path}: ${thrown instanceof CmcpError ? thrown.message : "not JSON"}`, { cause: thrown });
+    throw new CmcpError("USAGE", `${path}: ${thrown instanceof CmcpError ? thrown.message : "not JSON"}`, {
+      cause: thrown,
+    });
   }
   const parsed = savedCallSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new CmcpError("USAGE", `${path}: ${issue?.code === "unrecognized_keys" ? `unknown member ${issue.keys.join(", ").slice(0, 64)}` : `${issue?.path.join(".") || "the call"}: ${issue?.message ?? "not valid"}`}`);
+  throw new CmcpError(
+    "USAGE",
+    `${path}: ${issue?.code === "unrecognized_keys" ? `unknown member ${issue.keys.join(", ").slice(0, 64)}` : `${issue?.path.join(".") || "the call"}: ${issue?.message ?? "not valid"}`}`,
+  );
 }

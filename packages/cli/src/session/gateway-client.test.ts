@@ -17,7 +17,21 @@ import { sessionReset } from "./session-reset.ts";
 
 const SESSION = "11111111-1111-4111-8111-111111111111";
 const [HASH, NAME] = ["0".repeat(64), "A".repeat(43)];
-const RECEIPT: Receipt = { v: "cmcp-receipt-v2", instance: NAME, session_id: SESSION, sequence_number: 1, entry_hash: HASH, prev_entry_hash: HASH, call_id: "1", decision: "allow", policy_hash: `sha256:${HASH}`, channel: "plain", time: "2026-01-01T00:00:00.000Z", time_source: "host-asserted", signature: { index: 0, path: [], size: 1, value: "A".repeat(86) } };
+const RECEIPT: Receipt = {
+  v: "cmcp-receipt-v2",
+  instance: NAME,
+  session_id: SESSION,
+  sequence_number: 1,
+  entry_hash: HASH,
+  prev_entry_hash: HASH,
+  call_id: "1",
+  decision: "allow",
+  policy_hash: `sha256:${HASH}`,
+  channel: "plain",
+  time: "2026-01-01T00:00:00.000Z",
+  time_source: "host-asserted",
+  signature: { index: 0, path: [], size: 1, value: "A".repeat(86) },
+};
 
 /** Something that answers as told; the result is its URL. */
 async function answering(t: TestContext, answer: RequestListener): Promise<string> {
@@ -44,12 +58,22 @@ const NO_GATEWAYS: Readonly<Record<string, readonly [number, string]>> = {
 for (const [what, [status, text]] of Object.entries(NO_GATEWAYS)) {
   test(`${what} is no gateway's answer, and the error says what to check`, async (t) => {
     const url = await answering(t, (_, response) => response.writeHead(status).end(text));
-    await assert.rejects(ask(url, "/x", { method: "POST" }), (thrown: { code?: string; message?: string; action?: string }) => thrown.code === "GATEWAY_ANSWER_INVALID" && (thrown.message ?? "").startsWith(`${url} answered, but not as a gateway does: with status ${status}`) && /check the URL/.test(thrown.action ?? ""));
+    await assert.rejects(
+      ask(url, "/x", { method: "POST" }),
+      (thrown: { code?: string; message?: string; action?: string }) =>
+        thrown.code === "GATEWAY_ANSWER_INVALID" &&
+        (thrown.message ?? "").startsWith(`${url} answered, but not as a gateway does: with status ${status}`) &&
+        /check the URL/.test(thrown.action ?? ""),
+    );
   });
 }
 
 test("a gateway's own error stays what it is, without control characters", async (t) => {
-  const url = await answering(t, (_, response) => response.writeHead(404).end(JSON.stringify({ error: { code: "NOT_FOUND", message: "no such\u001b[2J session", action: "check" } })));
+  const url = await answering(t, (_, response) =>
+    response
+      .writeHead(404)
+      .end(JSON.stringify({ error: { code: "NOT_FOUND", message: "no such\u001b[2J session", action: "check" } })),
+  );
   await assert.rejects(ask(url, "/x", {}), { code: "NOT_FOUND", message: "no such?[2J session" });
 });
 
@@ -60,7 +84,10 @@ test("a redirect is not followed: the token stays here", async (t) => {
     response.end("{}");
   });
   const url = await answering(t, (_, response) => response.writeHead(307, { location: elsewhere }).end());
-  await assert.rejects(ask(url, "/x", { token: "secret" }), { code: "GATEWAY_ANSWER_INVALID", message: /with status 307/ });
+  await assert.rejects(ask(url, "/x", { token: "secret" }), {
+    code: "GATEWAY_ANSWER_INVALID",
+    message: /with status 307/,
+  });
   assert.equal(led, 0);
 });
 
@@ -83,9 +110,16 @@ test("a claim that cannot be written is asked for again: the reason is said, and
     delete process.env[TOKEN_VARIABLE];
     await rm(folder, { recursive: true });
   });
-  const url = await answering(t, (_, response) => response.end(JSON.stringify({ trace: { runtime: { platform: "software-only" } }, gateway: { session_id: SESSION } })));
+  const url = await answering(t, (_, response) =>
+    response.end(
+      JSON.stringify({ trace: { runtime: { platform: "software-only" } }, gateway: { session_id: SESSION } }),
+    ),
+  );
   const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
-  await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", folder], terminal), { code: "USAGE", message: /^the session is closed, but cannot write .*: it is not a regular file; ask again with another --out$/ });
+  await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", folder], terminal), {
+    code: "USAGE",
+    message: /^the session is closed, but cannot write .*: it is not a regular file; ask again with another --out$/,
+  });
 });
 
 test("a token that no header can carry is named, and nobody is asked", async (t) => {
@@ -98,7 +132,13 @@ test("a token that no header can carry is named, and nobody is asked", async (t)
   const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
   for (const token of ["secret\n", "two words", "secret\u20ac"]) {
     process.env[TOKEN_VARIABLE] = token;
-    await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION], terminal), (thrown: { code?: string; message?: string }) => thrown.code === "USAGE" && (thrown.message ?? "").startsWith("CMCP_BEARER_TOKEN holds no bearer token") && !(thrown.message ?? "").includes("secret"));
+    await assert.rejects(
+      sessionClose.run(["--url", url, "--session", SESSION], terminal),
+      (thrown: { code?: string; message?: string }) =>
+        thrown.code === "USAGE" &&
+        (thrown.message ?? "").startsWith("CMCP_BEARER_TOKEN holds no bearer token") &&
+        !(thrown.message ?? "").includes("secret"),
+    );
   }
   assert.equal(asked, 0);
 });
@@ -113,14 +153,29 @@ test("neither a claim nor a reset is taken from what is no gateway", async (t) =
   const [out, key] = [join(folder, "claim.json"), join(folder, "operator.pem")];
   await writeFile(key, generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }));
   const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
-  for (const answer of [{}, { trace: {}, gateway: {} }, { trace: {}, gateway: { session_id: "22222222-2222-4222-8222-222222222222" } }]) {
+  for (const answer of [
+    {},
+    { trace: {}, gateway: {} },
+    { trace: {}, gateway: { session_id: "22222222-2222-4222-8222-222222222222" } },
+  ]) {
     const url = await answering(t, (_, response) => response.end(JSON.stringify(answer)));
-    await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", out], terminal), { code: "GATEWAY_ANSWER_INVALID" });
+    await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", out], terminal), {
+      code: "GATEWAY_ANSWER_INVALID",
+    });
     assert.equal(existsSync(out), false);
-    await assert.rejects(sessionReset.run(["--url", url, "--session", SESSION, "--token-env", TOKEN_VARIABLE, "--key", key, "--reason", "test"], terminal), { code: "GATEWAY_ANSWER_INVALID", message: /no claim/ });
+    await assert.rejects(
+      sessionReset.run(
+        ["--url", url, "--session", SESSION, "--token-env", TOKEN_VARIABLE, "--key", key, "--reason", "test"],
+        terminal,
+      ),
+      { code: "GATEWAY_ANSWER_INVALID", message: /no claim/ },
+    );
   }
   const receipt = join(folder, "receipt.json");
   await writeFile(receipt, JSON.stringify(RECEIPT));
   const url = await answering(t, (_, response) => response.end("{}"));
-  await assert.rejects(sessionReset.run(["--url", url, "--receipt", receipt, "--key", key, "--reason", "test"], terminal), { code: "GATEWAY_ANSWER_INVALID", message: /no entry/ });
+  await assert.rejects(
+    sessionReset.run(["--url", url, "--receipt", receipt, "--key", key, "--reason", "test"], terminal),
+    { code: "GATEWAY_ANSWER_INVALID", message: /no entry/ },
+  );
 });

@@ -1,5 +1,14 @@
 import process from "node:process";
-import { CmcpError, isJsonObject, parseJson, untrusted, type ErrorCode, ERROR_CODES, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import {
+  CmcpError,
+  isJsonObject,
+  parseJson,
+  untrusted,
+  type ErrorCode,
+  ERROR_CODES,
+  type JsonObject,
+  type JsonValue,
+} from "@cmcp/boundary";
 
 const LIMITS = { maxBytes: 64 * 1024 * 1024, maxDepth: 32, maxItems: 2_000_000 };
 const TIMEOUT_MS = 60_000;
@@ -15,28 +24,43 @@ const TOKEN = /^[\x21-\x7e]+$/;
 /** The bearer token in an environment variable; a token on the command line would show in process lists. @throws CmcpError `USAGE` */
 export function tokenFrom(variable: string): string {
   const token = process.env[variable];
-  if (token === undefined || token === "") throw new CmcpError("USAGE", `${variable} is not set; it holds the bearer token`);
-  if (!TOKEN.test(token)) throw new CmcpError("USAGE", `${variable} holds no bearer token: one is printable ASCII without spaces or line ends`);
+  if (token === undefined || token === "")
+    throw new CmcpError("USAGE", `${variable} is not set; it holds the bearer token`);
+  if (!TOKEN.test(token))
+    throw new CmcpError(
+      "USAGE",
+      `${variable} holds no bearer token: one is printable ASCII without spaces or line ends`,
+    );
   return token;
 }
 
 /** An answer that no gateway gives. @param why how it answered; nothing of the answer is quoted */
 export function notAGateway(base: string, why: string, cause?: unknown): CmcpError {
-  return new CmcpError("GATEWAY_ANSWER_INVALID", `${originOf(base)} answered, but not as a gateway does: ${why}`, { cause });
+  return new CmcpError("GATEWAY_ANSWER_INVALID", `${originOf(base)} answered, but not as a gateway does: ${why}`, {
+    cause,
+  });
 }
 
 /**
  * One request to a gateway.
  * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when something else does, else the gateway's own error
  */
-export async function ask(base: string, path: string, init: { method?: "POST"; token?: string; body?: object }): Promise<JsonObject> {
-  if (!URL.canParse(path, base)) throw new CmcpError("USAGE", "--url is the gateway's address, such as http://127.0.0.1:8443");
+export async function ask(
+  base: string,
+  path: string,
+  init: { method?: "POST"; token?: string; body?: object },
+): Promise<JsonObject> {
+  if (!URL.canParse(path, base))
+    throw new CmcpError("USAGE", "--url is the gateway's address, such as http://127.0.0.1:8443");
   let status: number;
   let bytes: Uint8Array;
   try {
     const response = await fetch(new URL(path, base), {
       method: init.method ?? "GET",
-      headers: { ...(init.token === undefined ? {} : { authorization: `Bearer ${init.token}` }), ...(init.body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: {
+        ...(init.token === undefined ? {} : { authorization: `Bearer ${init.token}` }),
+        ...(init.body === undefined ? {} : { "content-type": "application/json" }),
+      },
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
       // Not followed: the token is for this address, and a gateway sends nobody elsewhere.
       redirect: "manual",
@@ -45,7 +69,9 @@ export async function ask(base: string, path: string, init: { method?: "POST"; t
     status = response.status;
     bytes = await bounded(response, base);
   } catch (thrown) {
-    throw thrown instanceof CmcpError ? thrown : new CmcpError("ENCLAVE_UNAVAILABLE", `no gateway answers at ${originOf(base)}`, { cause: thrown });
+    throw thrown instanceof CmcpError
+      ? thrown
+      : new CmcpError("ENCLAVE_UNAVAILABLE", `no gateway answers at ${originOf(base)}`, { cause: thrown });
   }
   const reply = read(bytes, status, base);
   if (status === 200) return reply;
@@ -82,6 +108,7 @@ function read(bytes: Uint8Array, status: number, base: string): JsonObject {
 /** The error that a gateway answers with; its text is another program's, so nothing in it moves a terminal's cursor. */
 function refusal({ error }: JsonObject, status: number, base: string): CmcpError {
   const { code, message } = isJsonObject(error) ? error : {};
-  if (typeof code !== "string" || !Object.hasOwn(ERROR_CODES, code) || typeof message !== "string") return notAGateway(base, `with status ${status} and no error of its own`);
+  if (typeof code !== "string" || !Object.hasOwn(ERROR_CODES, code) || typeof message !== "string")
+    return notAGateway(base, `with status ${status} and no error of its own`);
   return new CmcpError(code as ErrorCode, message.slice(0, MAX_MESSAGE).replaceAll(/\p{C}/gu, "?"));
 }

@@ -4,7 +4,14 @@ import { EXIT, type Command } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
 import { ask, notAGateway, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
 
-const OPTIONS = { url: { type: "string" }, session: { type: "string" }, "token-env": { type: "string", default: TOKEN_VARIABLE }, out: { type: "string" }, "evidence-out": { type: "string" }, json: { type: "boolean", default: false } } as const;
+const OPTIONS = {
+  url: { type: "string" },
+  session: { type: "string" },
+  "token-env": { type: "string", default: TOKEN_VARIABLE },
+  out: { type: "string" },
+  "evidence-out": { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
 
 /** `cmcp session close` */
 export const sessionClose: Command = {
@@ -33,9 +40,14 @@ Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f
     const path = values.out ?? `claim-${session}.json`;
     await writeRecord(path, claim, "--out");
     const evidence = hasEvidence(claim) ? (values["evidence-out"] ?? `evidence-${session}.json`) : null;
-    if (evidence !== null) await writeRecord(evidence, await ask(url, `/sessions/${session}/evidence`, { token }), "--evidence-out");
+    if (evidence !== null)
+      await writeRecord(evidence, await ask(url, `/sessions/${session}/evidence`, { token }), "--evidence-out");
     const written = evidence === null ? [path] : [path, evidence];
-    out.write(values.json ? `${JSON.stringify({ ok: true, session, claim: path, ...(evidence === null ? {} : { evidence }) })}\n` : `${written.join("\n")}\n`);
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok: true, session, claim: path, ...(evidence === null ? {} : { evidence }) })}\n`
+        : `${written.join("\n")}\n`,
+    );
     return EXIT.ok;
   },
 };
@@ -44,7 +56,11 @@ async function writeRecord(path: string, record: JsonObject, option: string): Pr
   try {
     await replaceFile(path, `${JSON.stringify(record)}\n`);
   } catch (thrown) {
-    throw new CmcpError("USAGE", `the session is closed, but ${asCmcpError(thrown, "USAGE", `cannot write ${path}`).message}; ask again with another ${option}`, { cause: thrown });
+    throw new CmcpError(
+      "USAGE",
+      `the session is closed, but ${asCmcpError(thrown, "USAGE", `cannot write ${path}`).message}; ask again with another ${option}`,
+      { cause: thrown },
+    );
   }
 }
 

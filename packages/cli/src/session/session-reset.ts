@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
-import { auditEntrySchema, MAX_RECEIPT_BYTES, receiptSchema, resetSigningInput, resetStatementSchema, type ResetStatement, type SignedReset } from "@cmcp/audit/schema";
+import {
+  auditEntrySchema,
+  MAX_RECEIPT_BYTES,
+  receiptSchema,
+  resetSigningInput,
+  resetStatementSchema,
+  type ResetStatement,
+  type SignedReset,
+} from "@cmcp/audit/schema";
 import { claimSchema } from "@cmcp/claim/schema";
 import { thumbprintInput } from "@cmcp/attestation/binding";
 import { readArguments, required } from "../arguments.ts";
@@ -45,10 +53,18 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
     const key = await readOperatorKey(required(values.key, "--key"));
     const reason = required(values.reason, "--reason");
     const { receipt, session, "token-env": variable } = values;
-    if ((receipt === undefined) === (session === undefined)) throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
-    const place = receipt !== undefined ? await placeOfReceipt(receipt) : await placeOfSession(url, required(session, "--session"), tokenFrom(required(variable, "--token-env")));
+    if ((receipt === undefined) === (session === undefined))
+      throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
+    const place =
+      receipt !== undefined
+        ? await placeOfReceipt(receipt)
+        : await placeOfSession(url, required(session, "--session"), tokenFrom(required(variable, "--token-env")));
     const statement = statementOf({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
-    const signed: SignedReset = { statement, key: key.publicKey, signature: toBase64Url(key.sign(resetSigningInput(statement))) };
+    const signed: SignedReset = {
+      statement,
+      key: key.publicKey,
+      signature: toBase64Url(key.sign(resetSigningInput(statement))),
+    };
     const reply = await ask(url, `/sessions/${statement.session_id}/reset`, { method: "POST", body: signed });
     report(reply, url, values.json, out);
     return EXIT.ok;
@@ -60,13 +76,18 @@ type Place = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
 function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
   const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
   if (parsed.success) return parsed.data;
-  throw new CmcpError("USAGE", `the statement is not well formed at ${parsed.error.issues[0]?.path.map(String).join(".") ?? "its top"}`);
+  throw new CmcpError(
+    "USAGE",
+    `the statement is not well formed at ${parsed.error.issues[0]?.path.map(String).join(".") ?? "its top"}`,
+  );
 }
 
 async function placeOfReceipt(path: string): Promise<Place> {
   const bytes = await readSmallFile(path);
   try {
-    const receipt = receiptSchema.parse(parseJson(untrusted(bytes), { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 }));
+    const receipt = receiptSchema.parse(
+      parseJson(untrusted(bytes), { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 }),
+    );
     return { session_id: receipt.session_id, chain_tip: receipt.entry_hash, instance: receipt.instance };
   } catch (thrown) {
     throw new CmcpError("USAGE", `${path}: not a receipt`, { cause: thrown });
@@ -75,18 +96,35 @@ async function placeOfReceipt(path: string): Promise<Place> {
 
 /** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
 async function placeOfSession(url: string, session: string, token: string): Promise<Place> {
-  const parsed = claimSchema.safeParse(await ask(url, `/sessions/${encodeURIComponent(session)}/trace-claim`, { token }));
+  const parsed = claimSchema.safeParse(
+    await ask(url, `/sessions/${encodeURIComponent(session)}/trace-claim`, { token }),
+  );
   if (!parsed.success) throw notAGateway(url, "with no claim of the documented form", parsed.error);
   const { trace, gateway } = parsed.data;
   const instance = createHash("sha256").update(thumbprintInput(trace.cnf.jwk)).digest("base64url");
   return { session_id: gateway.session_id, chain_tip: gateway.audit_chain.tip, instance };
 }
 
-const replySchema = auditEntrySchema.pick({ session_id: true, sequence_number: true, entry_hash: true, session_sensitivity_before: true, session_sensitivity_after: true });
+const replySchema = auditEntrySchema.pick({
+  session_id: true,
+  sequence_number: true,
+  entry_hash: true,
+  session_sensitivity_before: true,
+  session_sensitivity_after: true,
+});
 
 function report(reply: JsonObject, url: string, asJson: boolean, out: { write(text: string): unknown }): void {
   const parsed = replySchema.safeParse(reply);
   if (!parsed.success) throw notAGateway(url, "with no entry of a reset", parsed.error);
-  const { session_id: session, session_sensitivity_before: before, session_sensitivity_after: after, sequence_number: entry } = parsed.data;
-  out.write(asJson ? `${JSON.stringify({ ok: true, ...parsed.data })}\n` : `session ${session} reset: ${before} to ${after}, audit entry ${entry}\n`);
+  const {
+    session_id: session,
+    session_sensitivity_before: before,
+    session_sensitivity_after: after,
+    sequence_number: entry,
+  } = parsed.data;
+  out.write(
+    asJson
+      ? `${JSON.stringify({ ok: true, ...parsed.data })}\n`
+      : `session ${session} reset: ${before} to ${after}, audit entry ${entry}\n`,
+  );
 }

@@ -16,7 +16,12 @@ const MEASURED: Readonly<Record<Placement["measuredBy"], string>> = {
 };
 
 /** Says that the gateway is ready, and what its enclave runs in. */
-export function announce({ address, enclavePid, placement }: Host, inputs: LaunchInputs, asJson: boolean, out: Writable): void {
+export function announce(
+  { address, enclavePid, placement }: Host,
+  inputs: LaunchInputs,
+  asJson: boolean,
+  out: Writable,
+): void {
   const url = `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
   const { launcher, isolation, measuredBy } = placement;
   if (asJson) {

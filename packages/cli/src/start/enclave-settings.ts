@@ -16,14 +16,31 @@ const SPAWNER = beside("./cmcp-spawn");
 const VSOCK_ADDON = beside("./vsock.node");
 
 /** What the configuration has the enclave run in. @throws CmcpError `CONFIG_INVALID` for a software TPM that the launcher could not use */
-export async function enclaveSettings(inputs: LaunchInputs, { CMCP_TPM_SOCKET: tpmSocket = "" }: NodeJS.ProcessEnv): Promise<LauncherSettings> {
+export async function enclaveSettings(
+  inputs: LaunchInputs,
+  { CMCP_TPM_SOCKET: tpmSocket = "" }: NodeJS.ProcessEnv,
+): Promise<LauncherSettings> {
   const { launcher: config } = inputs.host;
-  if (tpmSocket !== "" && config.launcher !== "process") throw new CmcpError("CONFIG_INVALID", `environment: CMCP_TPM_SOCKET: launcher ${config.launcher} does not use it`, { detail: { key: "CMCP_TPM_SOCKET" } });
+  if (tpmSocket !== "" && config.launcher !== "process")
+    throw new CmcpError("CONFIG_INVALID", `environment: CMCP_TPM_SOCKET: launcher ${config.launcher} does not use it`, {
+      detail: { key: "CMCP_TPM_SOCKET" },
+    });
   switch (config.launcher) {
     case "process":
-      return { entry: ENCLAVE_ENTRY, nodePath: process.execPath, developmentMode: inputs.environment.development, attestation: inputs.config.attestation.provider, ...(tpmSocket === "" ? {} : { tpmSocket }), ...(await spawnerFor(inputs)) };
+      return {
+        entry: ENCLAVE_ENTRY,
+        nodePath: process.execPath,
+        developmentMode: inputs.environment.development,
+        attestation: inputs.config.attestation.provider,
+        ...(tpmSocket === "" ? {} : { tpmSocket }),
+        ...(await spawnerFor(inputs)),
+      };
     case "vsock":
-      return { launcher: "vsock", port: config.port, route: "cid" in config.route ? { cid: config.route.cid, addon: VSOCK_ADDON } : config.route };
+      return {
+        launcher: "vsock",
+        port: config.port,
+        route: "cid" in config.route ? { cid: config.route.cid, addon: VSOCK_ADDON } : config.route,
+      };
     case "qemu":
       return {
         launcher: "qemu",
@@ -33,7 +50,8 @@ export async function enclaveSettings(inputs: LaunchInputs, { CMCP_TPM_SOCKET: t
         processors: config.vcpus,
         processorModel: config.cpu ?? null,
         accelerator: config.accelerator,
-        vsock: typeof config.cid === "number" ? { kind: "kernel", cid: config.cid, addon: VSOCK_ADDON } : { kind: "daemon" },
+        vsock:
+          typeof config.cid === "number" ? { kind: "kernel", cid: config.cid, addon: VSOCK_ADDON } : { kind: "daemon" },
         quoteGenerationSocket: config.quote_generation_socket ?? undefined,
         consolePath: config.console_log,
       };
@@ -41,6 +59,10 @@ export async function enclaveSettings(inputs: LaunchInputs, { CMCP_TPM_SOCKET: t
 }
 
 /** The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries. */
-async function spawnerFor({ stdioServers }: LaunchInputs): Promise<{ spawner?: { program: string; runtime: readonly string[] } }> {
-  return stdioServers ? { spawner: { program: SPAWNER, runtime: await interpreterFiles(await realpath(process.execPath)) } } : {};
+async function spawnerFor({
+  stdioServers,
+}: LaunchInputs): Promise<{ spawner?: { program: string; runtime: readonly string[] } }> {
+  return stdioServers
+    ? { spawner: { program: SPAWNER, runtime: await interpreterFiles(await realpath(process.execPath)) } }
+    : {};
 }

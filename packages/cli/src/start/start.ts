@@ -55,7 +55,9 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       listen: inputs.host.listen,
       launch: inputs.document,
       provision: inputs.provision,
-      egressAllow: inputs.egressTargets.map(({ host: name, port }) => (name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`)),
+      egressAllow: inputs.egressTargets.map(({ host: name, port }) =>
+        name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`,
+      ),
       storePath: inputs.paths.auditDb,
       enclave: await enclaveSettings(inputs, process.env),
       log,
@@ -81,14 +83,18 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
 };
 
 /** Where a TLS proxy before this host says whose client certificate it saw: CMCP_PEER_IDENTITY_HEADER. */
-function peerIdentity({ CMCP_PEER_IDENTITY_HEADER: header }: NodeJS.ProcessEnv): Pick<HostOptions, "peerIdentityHeader"> {
+function peerIdentity({
+  CMCP_PEER_IDENTITY_HEADER: header,
+}: NodeJS.ProcessEnv): Pick<HostOptions, "peerIdentityHeader"> {
   return header === undefined || header === "" ? {} : { peerIdentityHeader: header };
 }
 
 /** Where the host looks for another policy bundle, if the configuration says so. */
 function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions, "policy"> {
   const seconds = config.policy_reload_interval_seconds;
-  return seconds === 0 ? {} : { policy: { first: policy, everyMs: seconds * 1000, read: () => readPolicyReload(paths.policyBundle) } };
+  return seconds === 0
+    ? {}
+    : { policy: { first: policy, everyMs: seconds * 1000, read: () => readPolicyReload(paths.policyBundle) } };
 }
 
 /** Whatever is wrong with the new tokens, the ones before stay in force. */

@@ -21,10 +21,15 @@ Example:    cmcp token new billing-agent
   run(args, { out }) {
     const { values, positional } = readArguments(args, { json: { type: "boolean", default: false } }, "PRINCIPAL");
     const principal = required(positional, "PRINCIPAL");
-    if (!principalId.safeParse(principal).success) throw new CmcpError("USAGE", "PRINCIPAL is 1 to 128 of letters, digits and ._:@/-");
+    if (!principalId.safeParse(principal).success)
+      throw new CmcpError("USAGE", "PRINCIPAL is 1 to 128 of letters, digits and ._:@/-");
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
     const line = `${principal} sha256:${createHash("sha256").update(token).digest("hex")}`;
-    out.write(values.json ? `${JSON.stringify({ ok: true, principal, token, line })}\n` : `token (shown once): ${token}\nline for the token file:\n${line}\n`);
+    out.write(
+      values.json
+        ? `${JSON.stringify({ ok: true, principal, token, line })}\n`
+        : `token (shown once): ${token}\nline for the token file:\n${line}\n`,
+    );
     return Promise.resolve(EXIT.ok);
   },
 };

@@ -28,7 +28,10 @@ describe("cmcp verify --launch-document", () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-launch-"));
     machine = await Machine.make("Genoa");
     key = await machine.key();
-    await writeFile(join(folder, "policy.json"), JSON.stringify({ sev_snp: { trust_anchors: machine.policy().trust_anchors } }));
+    await writeFile(
+      join(folder, "policy.json"),
+      JSON.stringify({ sev_snp: { trust_anchors: machine.policy().trust_anchors } }),
+    );
   });
   after(() => rm(folder, { recursive: true }));
 
@@ -55,20 +58,50 @@ describe("cmcp verify --launch-document", () => {
   }
 
   /** Exit code, the checks that failed with their codes, and those not performed. */
-  async function judge({ document = documentOf(), policies = [FIRST], given = [], catalog = catalogHash(CATALOG), more = [], withoutBundle = false, change = (session) => session }: Attempt) {
-    const session = change(await hardwareSession(machine, key, document, { catalogHash: catalog, policies: policies.map(({ bundle: { hash, version } }) => ({ hash, version })) }));
-    const bundle = withoutBundle ? [] : ["--audit-bundle", await written("bundle.json", session.instance.bundle(session.entries))];
+  async function judge({
+    document = documentOf(),
+    policies = [FIRST],
+    given = [],
+    catalog = catalogHash(CATALOG),
+    more = [],
+    withoutBundle = false,
+    change = (session) => session,
+  }: Attempt) {
+    const session = change(
+      await hardwareSession(machine, key, document, {
+        catalogHash: catalog,
+        policies: policies.map(({ bundle: { hash, version } }) => ({ hash, version })),
+      }),
+    );
+    const bundle = withoutBundle
+      ? []
+      : ["--audit-bundle", await written("bundle.json", session.instance.bundle(session.entries))];
     const folders = await Promise.all(given.map(placed));
     const out = new PassThrough();
     const code = await verify.run(
       [
-        await written("claim.json", session.claim), "--evidence", await written("evidence.json", session.evidence), ...bundle, "--launch-document", await written("launch.json", document),
-        "--appraisal-policy", join(folder, "policy.json"), "--measurement", MEASUREMENT, "--at", new Date((ISSUED_AT + 30) * 1000).toISOString(), "--json", ...folders.flatMap((path) => ["--policy-bundle", path]), ...more,
+        await written("claim.json", session.claim),
+        "--evidence",
+        await written("evidence.json", session.evidence),
+        ...bundle,
+        "--launch-document",
+        await written("launch.json", document),
+        "--appraisal-policy",
+        join(folder, "policy.json"),
+        "--measurement",
+        MEASUREMENT,
+        "--at",
+        new Date((ISSUED_AT + 30) * 1000).toISOString(),
+        "--json",
+        ...folders.flatMap((path) => ["--policy-bundle", path]),
+        ...more,
       ],
       { out, err: out, colour: false },
     );
     out.end();
-    const { checks } = JSON.parse((await out.toArray()).join("")) as { checks: { name: string; status: string; code?: string; why: string }[] };
+    const { checks } = JSON.parse((await out.toArray()).join("")) as {
+      checks: { name: string; status: string; code?: string; why: string }[];
+    };
     const failed = checks.filter(({ status }) => status === "failed").map(({ name, code: why }) => `${name} ${why}`);
     return { code, failed, check: (name: string) => checks.find((one) => one.name === name) };
   }
@@ -90,7 +123,10 @@ describe("cmcp verify --launch-document", () => {
   });
 
   test("accepts one reload and several, before the session and within it, with every bundle at hand", async () => {
-    assert.match((await accepted({ policies: [FIRST, SECOND], given: [SECOND] })) ?? "", /1 of the bundles given followed/);
+    assert.match(
+      (await accepted({ policies: [FIRST, SECOND], given: [SECOND] })) ?? "",
+      /1 of the bundles given followed/,
+    );
     await accepted({ policies: [SECOND], given: [SECOND] });
     await accepted({ policies: [SECOND], given: [SECOND], withoutBundle: true });
     await accepted({ policies: [FIRST, SECOND, THIRD], given: [THIRD, SECOND] });
@@ -99,30 +135,50 @@ describe("cmcp verify --launch-document", () => {
   test("rejects a bundle that another key signed, or none", async () => {
     for (const signer of [STRANGER.privateKey, null]) {
       const second = bundleOf("2.0.0", signer);
-      for (const policies of [[FIRST, second], [second]]) await rejected({ policies, given: [second] }, "policy of launch document POLICY_SIGNATURE_INVALID");
+      for (const policies of [[FIRST, second], [second]])
+        await rejected({ policies, given: [second] }, "policy of launch document POLICY_SIGNATURE_INVALID");
     }
   });
 
   test("rejects a version that is not higher than the one before", async () => {
     for (const version of ["1.0.0", "1.0", "0.9"]) {
       const second = bundleOf(version, PIN.privateKey, "forbid (principal, action, resource);");
-      await rejected({ policies: [FIRST, second], given: [second] }, "policy of launch document POLICY_VERSION_NOT_HIGHER");
+      await rejected(
+        { policies: [FIRST, second], given: [second] },
+        "policy of launch document POLICY_VERSION_NOT_HIGHER",
+      );
     }
-    await rejected({ policies: [THIRD, SECOND], given: [SECOND, THIRD] }, "policy of launch document POLICY_VERSION_NOT_HIGHER");
-    await rejected({ policies: [SECOND, FIRST], given: [SECOND] }, "policy of launch document POLICY_VERSION_NOT_HIGHER");
+    await rejected(
+      { policies: [THIRD, SECOND], given: [SECOND, THIRD] },
+      "policy of launch document POLICY_VERSION_NOT_HIGHER",
+    );
+    await rejected(
+      { policies: [SECOND, FIRST], given: [SECOND] },
+      "policy of launch document POLICY_VERSION_NOT_HIGHER",
+    );
     const unordered = bundleOf("next", PIN.privateKey);
     await rejected({ policies: [unordered], given: [unordered] }, "policy of launch document POLICY_BUNDLE_INVALID");
   });
 
   test("rejects another bundle in place of the one that was in force, and says what was not looked at when there is none", async () => {
     await rejected({ policies: [FIRST, SECOND], given: [THIRD] }, "policy of launch document POLICY_HASH_MISMATCH");
-    await rejected({ policies: [FIRST, SECOND, THIRD], given: [THIRD] }, "policy of launch document POLICY_HASH_MISMATCH");
+    await rejected(
+      { policies: [FIRST, SECOND, THIRD], given: [THIRD] },
+      "policy of launch document POLICY_HASH_MISMATCH",
+    );
     const missing = await judge({ policies: [FIRST, SECOND] });
-    assert.deepEqual([missing.code, missing.failed, missing.check("policy of launch document")?.status], [10, ["required: policy of launch document POLICY_BUNDLE_MISSING"], "not-performed"]);
+    assert.deepEqual(
+      [missing.code, missing.failed, missing.check("policy of launch document")?.status],
+      [10, ["required: policy of launch document POLICY_BUNDLE_MISSING"], "not-performed"],
+    );
   });
 
   test("rejects any other policy where the document lets none follow, and one of another version than it is", async () => {
-    for (const pinned of [false, true]) await rejected({ document: documentOf({ reload: false, pinned }), policies: [SECOND], given: [SECOND] }, "policy of launch document POLICY_NOT_OF_LAUNCH");
+    for (const pinned of [false, true])
+      await rejected(
+        { document: documentOf({ reload: false, pinned }), policies: [SECOND], given: [SECOND] },
+        "policy of launch document POLICY_NOT_OF_LAUNCH",
+      );
     const lied = { ...FIRST, bundle: { ...FIRST.bundle, version: "9.0.0" } };
     await rejected({ policies: [lied], withoutBundle: true }, "policy of launch document POLICY_NOT_OF_LAUNCH");
   });
@@ -135,14 +191,23 @@ describe("cmcp verify --launch-document", () => {
 
   test("rejects a document that is none, though the hardware carries its digest, and one of another session", async () => {
     await rejected({ document: new TextEncoder().encode('{"v":1}') }, "launch document form LAUNCH_DOCUMENT_INVALID");
-    const other = await hardwareSession(machine, key, documentOf({ reload: false }), { catalogHash: catalogHash(CATALOG), policies: [FIRST.bundle] });
+    const other = await hardwareSession(machine, key, documentOf({ reload: false }), {
+      catalogHash: catalogHash(CATALOG),
+      policies: [FIRST.bundle],
+    });
     const swapped = await judge({ change: () => other });
     assert.equal(swapped.code, 10);
-    assert.ok(swapped.failed.includes("launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND"), swapped.failed.join("; "));
+    assert.ok(
+      swapped.failed.includes("launch digest in audit chain EVIDENCE_LAUNCH_NOT_BOUND"),
+      swapped.failed.join("; "),
+    );
   });
 
   test("a bundle without a launch document to hold it to is not understood", async () => {
     const out = new PassThrough();
-    await assert.rejects(verify.run(["claim.json", "--policy-bundle", "x"], { out, err: out, colour: false }), (thrown) => thrown instanceof CmcpError && thrown.code === "USAGE");
+    await assert.rejects(
+      verify.run(["claim.json", "--policy-bundle", "x"], { out, err: out, colour: false }),
+      (thrown) => thrown instanceof CmcpError && thrown.code === "USAGE",
+    );
   });
 });

@@ -23,8 +23,16 @@ export function launchTerms(document: Uint8Array, given: readonly PolicyBundle[]
     versions: new Map([...bundles].map(([hash, { version }]) => [hash, version])),
     requireMayFollow(next, previous) {
       const [bundle, before] = [bundles.get(next), bundles.get(previous)];
-      if (config.policy_reload_interval_seconds === 0 || signingKey === undefined || bundle === undefined || before === undefined) {
-        throw new CmcpError("POLICY_NOT_OF_LAUNCH", `the launch document lets no other policy bundle follow ${previous}`);
+      if (
+        config.policy_reload_interval_seconds === 0 ||
+        signingKey === undefined ||
+        bundle === undefined ||
+        before === undefined
+      ) {
+        throw new CmcpError(
+          "POLICY_NOT_OF_LAUNCH",
+          `the launch document lets no other policy bundle follow ${previous}`,
+        );
       }
       verifyBundleSignature(bundle, signingKey);
       requireHigherVersion(bundle.version, before.version);

@@ -19,7 +19,13 @@ let folder = "";
 const file = (name: string): string => join(folder, name);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmcp-software-"));
-  for (const [name, bytes] of Object.entries({ claim: canonicalBytes(claim), bundle: canonicalBytes(bundle), empty: new Uint8Array(), "not-text": Uint8Array.of(0xff) })) await writeFile(file(name), bytes);
+  for (const [name, bytes] of Object.entries({
+    claim: canonicalBytes(claim),
+    bundle: canonicalBytes(bundle),
+    empty: new Uint8Array(),
+    "not-text": Uint8Array.of(0xff),
+  }))
+    await writeFile(file(name), bytes);
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -27,7 +33,9 @@ async function judged(...args: string[]): Promise<{ code: number; failed: readon
   const out = new PassThrough();
   const code = await verify.run([...args, "--allow-software-only", "--json"], { out, err: out, colour: false });
   out.end();
-  const { checks } = JSON.parse((await out.toArray()).join("")) as { checks: { name: string; status: string; why: string }[] };
+  const { checks } = JSON.parse((await out.toArray()).join("")) as {
+    checks: { name: string; status: string; why: string }[];
+  };
   return { code, failed: checks.flatMap(({ name, status, why }) => (status === "failed" ? [`${name}: ${why}`] : [])) };
 }
 
@@ -54,9 +62,17 @@ test("none of them is ignored: each that is not met is a failed check that names
 });
 
 test("beside what a crash left they are not understood", async () => {
-  for (const option of [["--measurement", "0".repeat(96)], ["--certs", file("empty")], ["--collateral", file("empty")]]) await assert.rejects(judged("--audit-bundle", file("bundle"), ...option), { code: "USAGE" }, option[0]);
+  for (const option of [
+    ["--measurement", "0".repeat(96)],
+    ["--certs", file("empty")],
+    ["--collateral", file("empty")],
+  ])
+    await assert.rejects(judged("--audit-bundle", file("bundle"), ...option), { code: "USAGE" }, option[0]);
 });
 
 test("an appraisal policy that is neither is refused under the name of this command's option", async () => {
-  await assert.rejects(judged(file("claim"), "--appraisal-policy", "empty"), { code: "USAGE", message: /^--appraisal-policy is one of .*, or a file by its path/ });
+  await assert.rejects(judged(file("claim"), "--appraisal-policy", "empty"), {
+    code: "USAGE",
+    message: /^--appraisal-policy is one of .*, or a file by its path/,
+  });
 });

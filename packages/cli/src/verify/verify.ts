@@ -1,7 +1,16 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
-import { OUTCOME_EXIT, renderVerdict, verifyClaim, verifyIncomplete, type EvidenceRecord, type Expectations, type LaunchTerms, type Verdict } from "@cmcp/verify";
+import {
+  OUTCOME_EXIT,
+  renderVerdict,
+  verifyClaim,
+  verifyIncomplete,
+  type EvidenceRecord,
+  type Expectations,
+  type LaunchTerms,
+  type Verdict,
+} from "@cmcp/verify";
 import { hexOption, policyOf, timeOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
@@ -38,7 +47,24 @@ const OPTIONS = {
 } as const;
 
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
-const CLAIM_ONLY = ["held-claim", "evidence", "certs", "collateral", "earlier-evidence", "appraisal-policy", "launch-document", "policy-bundle", "launch-digest", "measurement", "measurements", "policy-hash", "catalog-hash", "max-age", "eat-profile", "at"] as const;
+const CLAIM_ONLY = [
+  "held-claim",
+  "evidence",
+  "certs",
+  "collateral",
+  "earlier-evidence",
+  "appraisal-policy",
+  "launch-document",
+  "policy-bundle",
+  "launch-digest",
+  "measurement",
+  "measurements",
+  "policy-hash",
+  "catalog-hash",
+  "max-age",
+  "eat-profile",
+  "at",
+] as const;
 
 /** `cmcp verify` */
 export const verify: Command = {
@@ -85,11 +111,25 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     let verdict: Verdict;
     if (claimPath !== undefined) {
       const bundle = bundlePath === undefined ? {} : { bundle: await readBundleFile(bundlePath) };
-      verdict = await verifyClaim({ claim: await readFileOf(claimPath), ...bundle, ...(await evidenceOf(values)), receipts: await Promise.all(receipt.map(readFileOf)), heldClaims: await Promise.all(held.map(readFileOf)) }, expected, nodeCrypto);
+      verdict = await verifyClaim(
+        {
+          claim: await readFileOf(claimPath),
+          ...bundle,
+          ...(await evidenceOf(values)),
+          receipts: await Promise.all(receipt.map(readFileOf)),
+          heldClaims: await Promise.all(held.map(readFileOf)),
+        },
+        expected,
+        nodeCrypto,
+      );
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
-      verdict = await verifyIncomplete({ export: await readBundleFile(bundlePath), receipts: await Promise.all(receipt.map(readFileOf)) }, expected, nodeCrypto);
+      verdict = await verifyIncomplete(
+        { export: await readBundleFile(bundlePath), receipts: await Promise.all(receipt.map(readFileOf)) },
+        expected,
+        nodeCrypto,
+      );
     } else {
       throw new CmcpError("USAGE", "CLAIM is required");
     }
@@ -98,7 +138,12 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
   },
 };
 
-async function evidenceOf({ evidence, certs = [], collateral = [], "earlier-evidence": earlier }: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<EvidenceRecord> {
+async function evidenceOf({
+  evidence,
+  certs = [],
+  collateral = [],
+  "earlier-evidence": earlier,
+}: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<EvidenceRecord> {
   return {
     ...(evidence === undefined ? {} : { evidence: await readFileOf(evidence) }),
     certificates: await Promise.all(certs.map(readFileOf)),
@@ -108,26 +153,52 @@ async function evidenceOf({ evidence, certs = [], collateral = [], "earlier-evid
 }
 
 async function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<Expectations> {
-  const { "policy-hash": policyHash, "catalog-hash": catalogHash, "trusted-key": trustedKey, "max-age": maxAge, "eat-profile": profile, at } = values;
-  for (const hash of [policyHash, catalogHash]) if (hash !== undefined && !HASH.test(hash)) throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
-  if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32) throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
-  if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge)) throw new CmcpError("USAGE", "--max-age is a number of seconds");
+  const {
+    "policy-hash": policyHash,
+    "catalog-hash": catalogHash,
+    "trusted-key": trustedKey,
+    "max-age": maxAge,
+    "eat-profile": profile,
+    at,
+  } = values;
+  for (const hash of [policyHash, catalogHash])
+    if (hash !== undefined && !HASH.test(hash))
+      throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
+  if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32)
+    throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
+  if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge))
+    throw new CmcpError("USAGE", "--max-age is a number of seconds");
   const now = timeOf(at);
-  const eatProfile: EatProfile | undefined = profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
+  const eatProfile: EatProfile | undefined =
+    profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
   const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
   const folders = values["policy-bundle"] ?? [];
-  if (folders.length > 0 && launchDocument === undefined && launchDigest === undefined) throw new CmcpError("USAGE", "--policy-bundle needs --launch-document or --launch-digest: the document's key must have signed it");
+  if (folders.length > 0 && launchDocument === undefined && launchDigest === undefined)
+    throw new CmcpError(
+      "USAGE",
+      "--policy-bundle needs --launch-document or --launch-digest: the document's key must have signed it",
+    );
   const bundles = await Promise.all(folders.map(loadBundleFolder));
   const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
     appraisal: (await policyOf(values["appraisal-policy"], "--appraisal-policy")).policy,
     evidenceRequired: values["appraisal-policy"] !== undefined,
-    ...(launchDocument === undefined ? {} : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
+    ...(launchDocument === undefined
+      ? {}
+      : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
     readLaunch,
     bundlesGiven: bundles.length > 0,
-    ...(launchDigest === undefined ? {} : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
-    ...(measurement === undefined ? {} : { measurements: measurement.map((value) => toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64]))) }),
+    ...(launchDigest === undefined
+      ? {}
+      : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
+    ...(measurement === undefined
+      ? {}
+      : {
+          measurements: measurement.map((value) =>
+            toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64])),
+          ),
+        }),
     ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),
     now,
     eatProfile,
@@ -147,5 +218,6 @@ export function printVerdict(verdict: Verdict, asJson: boolean, { out, colour }:
     out.write(`${JSON.stringify(verdict)}\n`);
     return;
   }
-  for (const { tone, text } of renderVerdict(verdict)) out.write(colour ? `${COLOURS[tone]}${text}\u001b[0m\n` : `${text}\n`);
+  for (const { tone, text } of renderVerdict(verdict))
+    out.write(colour ? `${COLOURS[tone]}${text}\u001b[0m\n` : `${text}\n`);
 }

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuditEntry, EntryFields } from "@cmcp/audit";
 import { SessionChain } from "@cmcp/audit";
-import { collectSoftware, jwkThumbprint, sessionReportData, type Attester, type Evidence, type ImagePlatform, type Machine } from "@cmcp/attestation";
+import {
+  collectSoftware,
+  jwkThumbprint,
+  sessionReportData,
+  type Attester,
+  type Evidence,
+  type ImagePlatform,
+  type Machine,
+} from "@cmcp/attestation";
 import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
 import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
@@ -54,7 +62,8 @@ test("reports are made one at a time, principals in turn, and a principal waits 
   platform.patient = true;
   const reports = new Reports(platform, new Clock(), LIMITS, () => 0);
   const made: string[] = [];
-  const ask = (principal: string): Promise<unknown> => reports.collect(REPORT_DATA, principal).then(() => made.push(principal));
+  const ask = (principal: string): Promise<unknown> =>
+    reports.collect(REPORT_DATA, principal).then(() => made.push(principal));
   const all = [ask("a"), ask("a"), ask("a"), ask("b")];
   await assert.rejects(ask("a"), { code: "OVERLOADED" });
   for (let answered = 0; answered < 4; answered += 1) {
@@ -126,7 +135,13 @@ const ROOT = "ab".repeat(32);
 test("one report serves a session's claims until it is too old, and a failed one is not remembered", async () => {
   const platform = new Platform();
   let now = 0;
-  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, keepStale: false, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
+  const evidence = new SessionEvidence({
+    thumbprint: THUMBPRINT,
+    validityMs: 1000,
+    keepStale: false,
+    now: () => now,
+    collect: async (reportData) => await platform.collect(reportData, now),
+  });
   platform.broken = true;
   await assert.rejects(evidence.of(ROOT, "a"), /no device/);
   platform.broken = false;
@@ -147,7 +162,13 @@ test("one report serves a session's claims until it is too old, and a failed one
 test("where stale reports are only warned of, the last one serves until there is another", async () => {
   const platform = new Platform();
   let now = 0;
-  const evidence = new SessionEvidence({ thumbprint: THUMBPRINT, validityMs: 1000, keepStale: true, now: () => now, collect: async (reportData) => await platform.collect(reportData, now) });
+  const evidence = new SessionEvidence({
+    thumbprint: THUMBPRINT,
+    validityMs: 1000,
+    keepStale: true,
+    now: () => now,
+    collect: async (reportData) => await platform.collect(reportData, now),
+  });
   const first = await evidence.of(ROOT, "a");
   platform.broken = true;
   now = 1000;
@@ -158,7 +179,12 @@ test("where stale reports are only warned of, the last one serves until there is
 });
 
 /** As much of an enclave as a refresh touches. */
-function refreshable(platform: Platform): { core: Core; entries: AuditEntry[]; at: { monotonic: number }; refresher: Refresher } {
+function refreshable(platform: Platform): {
+  core: Core;
+  entries: AuditEntry[];
+  at: { monotonic: number };
+  refresher: Refresher;
+} {
   const at = { monotonic: 0 };
   const entries: AuditEntry[] = [];
   const chain = new SessionChain("6f2f4b0e-6a58-4b6e-9a0e-0b1f3a1c2d3e", () => 0);
@@ -205,7 +231,10 @@ test("a report is replaced before it is stale, and every open session's chain sa
   at.monotonic = 75_000;
   await refresher.look();
   assert.equal(core.freshness.due, false);
-  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_refresh"]);
+  assert.deepEqual(
+    entries.map(({ entry_type: type }) => type),
+    ["attestation_refresh"],
+  );
   assert.match(String(entries[0]?.detail?.["report_data"]), /^[A-Za-z0-9_-]{86}$/);
   await refresher.look();
   assert.equal(platform.asked.length, 1);
@@ -223,11 +252,17 @@ test("a platform that gives none is asked again after a pause; that the report b
   await refresher.look();
   await refresher.look();
   assert.equal(platform.asked.length, 2);
-  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_stale"]);
+  assert.deepEqual(
+    entries.map(({ entry_type: type }) => type),
+    ["attestation_stale"],
+  );
   platform.broken = false;
   at.monotonic += RETRY_MS;
   await refresher.look();
-  assert.deepEqual(entries.map(({ entry_type: type }) => type), ["attestation_stale", "attestation_refresh"]);
+  assert.deepEqual(
+    entries.map(({ entry_type: type }) => type),
+    ["attestation_stale", "attestation_refresh"],
+  );
   assert.equal(core.freshness.stale, false);
   platform.broken = true;
   at.monotonic += 100_001;
@@ -235,38 +270,74 @@ test("a platform that gives none is asked again after a pause; that the report b
   assert.equal(entries.at(-1)?.entry_type, "attestation_stale", "and again the next time");
 });
 
-const machine = (devices: readonly string[], image: ImagePlatform | null = null): Machine => ({ exists: (path) => devices.includes(path), chassisTag: () => "", tpm: () => null, imagePlatform: () => image });
+const machine = (devices: readonly string[], image: ImagePlatform | null = null): Machine => ({
+  exists: (path) => devices.includes(path),
+  chassisTag: () => "",
+  tpm: () => null,
+  imagePlatform: () => image,
+});
 const nothingDialled = (): Promise<never> => Promise.reject(new Error("nothing is dialled"));
 const DIGESTS = { sha256: new Uint8Array(32), sha384: new Uint8Array(48) };
 
 const documentOf = (attestation: string) => {
   const { config } = parseConfig(`attestation: {${attestation}}`, { env: { CMCP_DEV_MODE: "1" } });
-  return parseLaunchDocument(untrusted(buildLaunchDocument({ v: 1, platform: config.attestation.provider, development: true, config, policy_bundle: {}, catalog: [], pins: {}, trust_anchors: {} })));
+  return parseLaunchDocument(
+    untrusted(
+      buildLaunchDocument({
+        v: 1,
+        platform: config.attestation.provider,
+        development: true,
+        config,
+        policy_bundle: {},
+        catalog: [],
+        pins: {},
+        trust_anchors: {},
+      }),
+    ),
+  );
 };
 
 test("a document for another platform, or of another image, is refused before anything of it is used", async () => {
-  const establish = async (attestation: string, devices: readonly string[] = []) => await establishPlatform(documentOf(attestation), null, DIGESTS, { machine: machine(devices) }, nothingDialled);
+  const establish = async (attestation: string, devices: readonly string[] = []) =>
+    await establishPlatform(documentOf(attestation), null, DIGESTS, { machine: machine(devices) }, nothingDialled);
   const { attester, launch } = await establish("provider: software-only");
   assert.deepEqual([attester.provider, launch.platform, launch.carrier], ["software-only", "software-only", "none"]);
   await establish(`provider: auto, expected_measurement: '${launch.measurement}'`);
-  await assert.rejects(establish(`provider: auto, expected_measurement: 'sha256:${"1".repeat(64)}'`), { code: "EVIDENCE_MEASUREMENT_MISMATCH" });
-  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establish(`provider: ${provider}`), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
-  await assert.rejects(establish("provider: sev-snp", ["/dev/sev-guest"]), { code: "ATTESTATION_REPORT_UNAVAILABLE" }, "the device alone gives no report");
+  await assert.rejects(establish(`provider: auto, expected_measurement: 'sha256:${"1".repeat(64)}'`), {
+    code: "EVIDENCE_MEASUREMENT_MISMATCH",
+  });
+  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"])
+    await assert.rejects(establish(`provider: ${provider}`), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
+  await assert.rejects(
+    establish("provider: sev-snp", ["/dev/sev-guest"]),
+    { code: "ATTESTATION_REPORT_UNAVAILABLE" },
+    "the device alone gives no report",
+  );
 });
 
 test("an image asks its own platform what it was launched for, whatever devices there are, and a process asks nothing before it has read", async () => {
-  const bound = async (image: ImagePlatform | null) => await bindImage(DIGESTS, { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) }, nothingDialled);
+  const bound = async (image: ImagePlatform | null) =>
+    await bindImage(DIGESTS, { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) }, nothingDialled);
   assert.equal(await bound(null), null);
   assert.equal((await bound("none"))?.launch.carrier, "none");
   // Nothing of the kind is here to be asked.
-  for (const image of ["sev-snp", "tdx", "vtpm"] as const) await assert.rejects(bound(image), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  for (const image of ["sev-snp", "tdx", "vtpm"] as const)
+    await assert.rejects(bound(image), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
 });
 
 test("an image takes no document for another platform, and is bound once", async () => {
   const access = { machine: machine([], "none") };
   const image = await bindImage(DIGESTS, access, nothingDialled);
-  for (const provider of ["software-only", "auto"]) assert.equal(await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), image);
-  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"]) await assert.rejects(establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
+  for (const provider of ["software-only", "auto"])
+    assert.equal(
+      await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled),
+      image,
+    );
+  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"])
+    await assert.rejects(
+      establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled),
+      { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
+    );
 });
 
 test("an image with a TPM measures the bytes before it reads them, and then no others", async (t) => {
@@ -276,11 +347,19 @@ test("an image with a TPM measures the bytes before it reads them, and then no o
   const access = { machine: { ...machine([], "vtpm"), tpm: () => ({ kind: "socket", path: swtpm.socket }) as const } };
   const image = await bindImage(DIGESTS, access, nothingDialled);
   assert.deepEqual([image?.attester.provider, image?.launch.carrier], ["tpm", "PCR 15"]);
-  await assert.rejects(bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, access, nothingDialled), { code: "LAUNCH_DIGEST_MISMATCH" });
+  await assert.rejects(bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, access, nothingDialled), {
+    code: "LAUNCH_DIGEST_MISMATCH",
+  });
   assert.equal(await establishPlatform(documentOf("provider: tpm"), image, DIGESTS, access, nothingDialled), image);
-  await assert.rejects(establishPlatform(documentOf("provider: software-only"), image, DIGESTS, access, nothingDialled), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
+  await assert.rejects(
+    establishPlatform(documentOf("provider: software-only"), image, DIGESTS, access, nothingDialled),
+    { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
+  );
 });
 
 test("assurance is named for what it can be at most", () => {
-  assert.deepEqual((["software-only", "tpm2", "amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx"] as const).map(assuranceOf), ["functional-only", "host-trusted", "as appraised", "as appraised", "as appraised"]);
+  assert.deepEqual(
+    (["software-only", "tpm2", "amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx"] as const).map(assuranceOf),
+    ["functional-only", "host-trusted", "as appraised", "as appraised", "as appraised"],
+  );
 });

@@ -1,6 +1,19 @@
 import type { Duplex } from "node:stream";
 import { CmcpError } from "@cmcp/boundary";
-import { attesterOf, detectProvider, METADATA_HOST, localDerivedKey, METADATA_PORT, providerOfImage, readLocalTdReport, type Attester, type BoundLaunch, type LaunchDigests, type Machine, type Provider } from "@cmcp/attestation";
+import {
+  attesterOf,
+  detectProvider,
+  METADATA_HOST,
+  localDerivedKey,
+  METADATA_PORT,
+  providerOfImage,
+  readLocalTdReport,
+  type Attester,
+  type BoundLaunch,
+  type LaunchDigests,
+  type Machine,
+  type Provider,
+} from "@cmcp/attestation";
 import type { LaunchDocument } from "@cmcp/launch";
 
 /** What the process may reach of the machine around it. */
@@ -24,7 +37,11 @@ export interface EstablishedPlatform {
  *
  * @throws CmcpError `LAUNCH_DIGEST_MISMATCH`, `ATTESTATION_REPORT_UNAVAILABLE`
  */
-export async function bindImage(digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform | null> {
+export async function bindImage(
+  digests: LaunchDigests,
+  access: PlatformAccess,
+  dial: Dial,
+): Promise<EstablishedPlatform | null> {
   const image = access.machine.imagePlatform();
   return image === null ? null : await bind(providerOfImage(image), digests, access, dial);
 }
@@ -37,18 +54,32 @@ export async function bindImage(digests: LaunchDigests, access: PlatformAccess, 
  * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED`, `LAUNCH_DIGEST_MISMATCH`, `EVIDENCE_MEASUREMENT_MISMATCH`,
  * `ATTESTATION_REPORT_UNAVAILABLE`
  */
-export async function establishPlatform(document: LaunchDocument, image: EstablishedPlatform | null, digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform> {
+export async function establishPlatform(
+  document: LaunchDocument,
+  image: EstablishedPlatform | null,
+  digests: LaunchDigests,
+  access: PlatformAccess,
+  dial: Dial,
+): Promise<EstablishedPlatform> {
   const { provider: setting, expected_measurement: expected } = document.config.attestation;
   const { provider } = detectProvider(setting, document.development, access.machine);
   const platform = image ?? (await bind(provider, digests, access, dial));
   const { measurement } = platform.launch;
   if (expected !== null && measurement !== expected) {
-    throw new CmcpError("EVIDENCE_MEASUREMENT_MISMATCH", `the platform reports measurement ${measurement}, attestation.expected_measurement is another`);
+    throw new CmcpError(
+      "EVIDENCE_MEASUREMENT_MISMATCH",
+      `the platform reports measurement ${measurement}, attestation.expected_measurement is another`,
+    );
   }
   return platform;
 }
 
-async function bind(provider: Provider, digests: LaunchDigests, access: PlatformAccess, dial: Dial): Promise<EstablishedPlatform> {
+async function bind(
+  provider: Provider,
+  digests: LaunchDigests,
+  access: PlatformAccess,
+  dial: Dial,
+): Promise<EstablishedPlatform> {
   const attester = attesterOf(provider, {
     tpm: access.machine.tpm(),
     // The one address besides tool servers that is dialled; the host's relay has it on its list for Azure only.

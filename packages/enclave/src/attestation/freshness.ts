@@ -20,7 +20,13 @@ export class Freshness {
   #made: { readonly wall: number; readonly monotonic: number };
 
   /** Begins as if a report had just been made. */
-  constructor({ validity_seconds: validity, staleness_policy: policy }: Pick<Config["attestation"], "validity_seconds" | "staleness_policy">, clocks: TwoClocks) {
+  constructor(
+    {
+      validity_seconds: validity,
+      staleness_policy: policy,
+    }: Pick<Config["attestation"], "validity_seconds" | "staleness_policy">,
+    clocks: TwoClocks,
+  ) {
     this.#validityMs = validity * 1000;
     this.#failClosed = policy === "fail_closed";
     this.#clocks = clocks;
@@ -47,6 +53,10 @@ export class Freshness {
 
   /** @throws CmcpError `ATTESTATION_STALE` while the report is too old, where the configuration says to fail closed. */
   require(): void {
-    if (this.#failClosed && this.stale) throw new CmcpError("ATTESTATION_STALE", "the attestation report is older than attestation.validity_seconds and could not be replaced");
+    if (this.#failClosed && this.stale)
+      throw new CmcpError(
+        "ATTESTATION_STALE",
+        "the attestation report is older than attestation.validity_seconds and could not be replaced",
+      );
   }
 }

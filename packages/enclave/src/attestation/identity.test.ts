@@ -26,7 +26,10 @@ test("an identity outlives its instance on the same machine with the same launch
   assert.ok(again?.continued);
   assert.equal(again.publicKey, first.publicKey);
   assert.deepEqual(again.sealed, first.sealed);
-  for (const [sealing, launch] of [[machine(2), LAUNCH], [machine(1), new Uint8Array(32)]] as const) {
+  for (const [sealing, launch] of [
+    [machine(2), LAUNCH],
+    [machine(1), new Uint8Array(32)],
+  ] as const) {
     const other = await openIdentity(sealing, launch, kept);
     assert.ok(other !== null && !other.continued);
     assert.notEqual(other.publicKey, first.publicKey);
@@ -51,8 +54,39 @@ test("the host's store gives the latest blobs first, and what is none is passed 
   const instance = toBase64Url(key.thumbprint);
   const hash = `sha256:${"0".repeat(64)}`;
   const record = (sealed?: string): Uint8Array[] =>
-    signTogether([{ receipt: null, record: unsignedRecord({ kind: "instance", body: { jwk: key.jwk, gateway_version: "1", policy_hash: hash, catalog_hash: hash, boot_time: "2026-01-01T00:00:00Z", ...(sealed === undefined ? {} : { sealed_identity: sealed }) } }, instance, 0) }], (bytes) => key.sign(bytes)).map((signed) => signed.record);
-  const stored = [record(toBase64Url(new Uint8Array(3).fill(1))), [new Uint8Array(9)], record(), record("not base64!"), ...Array.from({ length: 9 }, (_, index) => record(toBase64Url(new Uint8Array(2).fill(index + 2))))].flat();
+    signTogether(
+      [
+        {
+          receipt: null,
+          record: unsignedRecord(
+            {
+              kind: "instance",
+              body: {
+                jwk: key.jwk,
+                gateway_version: "1",
+                policy_hash: hash,
+                catalog_hash: hash,
+                boot_time: "2026-01-01T00:00:00Z",
+                ...(sealed === undefined ? {} : { sealed_identity: sealed }),
+              },
+            },
+            instance,
+            0,
+          ),
+        },
+      ],
+      (bytes) => key.sign(bytes),
+    ).map((signed) => signed.record);
+  const stored = [
+    record(toBase64Url(new Uint8Array(3).fill(1))),
+    [new Uint8Array(9)],
+    record(),
+    record("not base64!"),
+    ...Array.from({ length: 9 }, (_, index) => record(toBase64Url(new Uint8Array(2).fill(index + 2)))),
+  ].flat();
   const journal = { scan: () => stored.map((bytes) => untrusted(bytes)) } as unknown as Journal;
-  assert.deepEqual((await earlierIdentities(journal)).map((blob) => blob[0]), [10, 9, 8, 7, 6, 5, 4, 3]);
+  assert.deepEqual(
+    (await earlierIdentities(journal)).map((blob) => blob[0]),
+    [10, 9, 8, 7, 6, 5, 4, 3],
+  );
 });

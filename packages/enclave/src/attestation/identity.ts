@@ -59,7 +59,11 @@ export async function earlierIdentities(journal: Journal): Promise<Uint8Array[]>
  * @param earlier gives the blobs the host kept, latest first
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when the platform cannot be asked
  */
-export async function openIdentity(sealing: Sealing, launchDigest: Uint8Array, earlier: () => Promise<readonly Uint8Array[]>): Promise<Identity | null> {
+export async function openIdentity(
+  sealing: Sealing,
+  launchDigest: Uint8Array,
+  earlier: () => Promise<readonly Uint8Array[]>,
+): Promise<Identity | null> {
   if (sealing.kind === "none") return null;
   const binding = { launchDigest, purpose: PURPOSE };
   for (const blob of await earlier()) {

@@ -12,8 +12,13 @@ const EVERY_MS = 1_000;
 export const RETRY_MS = 30_000;
 
 /** A report of the instance for nobody in particular: its nonce is its own. */
-export async function ownReport(reported: Reported & Pick<Core, "reports">, policyHash: string): Promise<InstanceReport> {
-  return await instanceReport(reported, policyHash, toBase64Url(randomBytes(32)), (reportData) => reported.reports.collect(reportData));
+export async function ownReport(
+  reported: Reported & Pick<Core, "reports">,
+  policyHash: string,
+): Promise<InstanceReport> {
+  return await instanceReport(reported, policyHash, toBase64Url(randomBytes(32)), (reportData) =>
+    reported.reports.collect(reportData),
+  );
 }
 
 /**
@@ -39,7 +44,10 @@ export class Refresher {
     if (!freshness.stale) this.#saidStale = false;
     else if (!this.#saidStale) {
       this.#saidStale = true;
-      this.#recordInOpenSessions("attestation_stale", { age_seconds: Math.floor(freshness.ageMs / 1000), staleness_policy: this.#core.config.attestation.staleness_policy });
+      this.#recordInOpenSessions("attestation_stale", {
+        age_seconds: Math.floor(freshness.ageMs / 1000),
+        staleness_policy: this.#core.config.attestation.staleness_policy,
+      });
     }
   }
 
@@ -63,7 +71,12 @@ export class Refresher {
     for (const recorded of this.#core.sessions.openSessions()) {
       if (recorded.started === null || recorded.ended || recorded.chain.room === 0) continue;
       // An entry the host is slow to take is retried by the journal; the chain has it already.
-      record(this.#core, recorded, { entry_type: entryType, policy_decision: "n/a", response_inspection_result: "n/a", detail }).stored.catch(reportFault);
+      record(this.#core, recorded, {
+        entry_type: entryType,
+        policy_decision: "n/a",
+        response_inspection_result: "n/a",
+        detail,
+      }).stored.catch(reportFault);
     }
   }
 }

@@ -44,7 +44,11 @@ export class Reports {
    * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
    */
   async collect(reportData: Uint8Array, principalId: string = GATEWAY): Promise<Evidence> {
-    return await this.#turns.run(principalId, NEVER, async () => await this.#attester.collect(reportData, this.#clock.now().getTime()));
+    return await this.#turns.run(
+      principalId,
+      NEVER,
+      async () => await this.#attester.collect(reportData, this.#clock.now().getTime()),
+    );
   }
 
   /** As {@link collect}, for whoever asks for a report of their own. @throws CmcpError `OVERLOADED` beyond the principal's share. */
@@ -58,7 +62,11 @@ export class Reports {
     const { maxOnDemand, windowMs } = this.#limits;
     const known = this.#onDemand.get(principalId);
     const window = known === undefined || now - known.since >= windowMs ? { since: now, count: 0 } : known;
-    if (window.count >= maxOnDemand) throw new CmcpError("OVERLOADED", `a principal may ask for ${maxOnDemand} attestation reports in ${windowMs / 1000} s`);
+    if (window.count >= maxOnDemand)
+      throw new CmcpError(
+        "OVERLOADED",
+        `a principal may ask for ${maxOnDemand} attestation reports in ${windowMs / 1000} s`,
+      );
     window.count += 1;
     this.#onDemand.set(principalId, window);
   }

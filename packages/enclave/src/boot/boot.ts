@@ -65,7 +65,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   // Hashed exactly as received, before anything reads them.
   const digests = digestsOf(received);
   const launchDigest = digests.sha256;
-  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> => await dialEgress(surroundings.host, host, port, signal);
+  const dial = async (host: string, port: number, signal: AbortSignal): Promise<Duplex> =>
+    await dialEgress(surroundings.host, host, port, signal);
   // In an image, compared with what the hardware was launched with before anything reads them either.
   const image = await bindImage(digests, surroundings.platform, dial);
   const document = parseLaunchDocument(received);
@@ -81,7 +82,10 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const earlier = readEarlierInstances(journal, instance);
   earlier.catch(() => undefined);
   const { bundle, catalog, vocabulary } = load(document);
-  const compiling = compilePolicy(bundle, catalog, { workerUrl: surroundings.policyWorker, started: surroundings.firstCompiler });
+  const compiling = compilePolicy(bundle, catalog, {
+    workerUrl: surroundings.policyWorker,
+    started: surroundings.firstCompiler,
+  });
   // Met once the rest is there.
   compiling.catch(() => undefined);
   const clock = new Clock();
@@ -89,7 +93,12 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const monotonic = (): number => performance.now();
   // A principal waits for the reports of its own sessions, all of which may be closed at once, of as many that made room, and for a few of its own.
   const maxWaiting = config.enclave.max_sessions_per_principal * 2 + MAX_ON_DEMAND_REPORTS;
-  const reports = new Reports(attester, clock, { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 }, monotonic);
+  const reports = new Reports(
+    attester,
+    clock,
+    { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: 60_000 },
+    monotonic,
+  );
   const buffered = new BufferedBytes();
   const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development, buffered);
   const credentials = new Credentials(catalog);
@@ -101,15 +110,26 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
     maxResponseBytes: config.max_response_size_bytes * 2,
   });
-  const identity = await openIdentity(await attester.sealing(), launchDigest, async () => await earlierIdentities(journal));
+  const identity = await openIdentity(
+    await attester.sealing(),
+    launchDigest,
+    async () => await earlierIdentities(journal),
+  );
   const reported = { identity, key, catalog, config, launchDigest: `sha256:${launchDigest.toString("hex")}`, reports };
   // Without evidence nothing is served. The platform makes it over the policy's hash while the policy compiles.
-  const fresh = ownReport(reported, bundle.hash).then(() => new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }));
+  const fresh = ownReport(reported, bundle.hash).then(
+    () => new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }),
+  );
   const [policy, freshness] = await Promise.all([compiling, fresh]);
-  const policies = new Policies(policy, { signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: config.policy_reload_interval_seconds > 0, workerUrl: surroundings.policyWorker });
+  const policies = new Policies(policy, {
+    signingKey: document.trust_anchors.policy_signing_key ?? null,
+    reloadable: config.policy_reload_interval_seconds > 0,
+    workerUrl: surroundings.policyWorker,
+  });
   const callerIdentity = config.enclave.identity;
   const tokenClock = new TokenClock(clock, () => policies.current);
-  const jwt = callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
+  const jwt =
+    callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
   const core: Core = {
     ...reported,
     development: document.development,
@@ -176,7 +196,14 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const watch = watchServers(core);
   await core.journal.append(instance, {
     kind: "instance",
-    body: { jwk: key.jwk, gateway_version: GATEWAY_VERSION, policy_hash: policy.bundle.hash, catalog_hash: catalog.hash, boot_time: clock.now().toISOString(), ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }) },
+    body: {
+      jwk: key.jwk,
+      gateway_version: GATEWAY_VERSION,
+      policy_hash: policy.bundle.hash,
+      catalog_hash: catalog.hash,
+      boot_time: clock.now().toISOString(),
+      ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
+    },
   });
   await recoverInterrupted(core, await earlier);
   startSweeping(core);
@@ -199,7 +226,11 @@ interface Loaded {
 function load(document: LaunchDocument): Loaded {
   const vocabulary = new Vocabulary(document.config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
-  requirePinned(bundle, { hash: document.pins.policy_hash ?? null, signingKey: document.trust_anchors.policy_signing_key ?? null, reloadable: document.config.policy_reload_interval_seconds > 0 });
+  requirePinned(bundle, {
+    hash: document.pins.policy_hash ?? null,
+    signingKey: document.trust_anchors.policy_signing_key ?? null,
+    reloadable: document.config.policy_reload_interval_seconds > 0,
+  });
   const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);

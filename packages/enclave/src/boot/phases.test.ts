@@ -7,7 +7,12 @@ const INPUTS: readonly (Message | Event)[] = ["launch", "provision", "request", 
 
 test("the way from start to end", () => {
   const phases = new PhaseMachine();
-  assert.deepEqual((["ready", "launch", "provision", "request", "provision", "reload", "drain"] as const).map((input) => phases.step(input)), ["AwaitingLaunch", "Measured", "Serving", "Serving", "Serving", "Serving", "Draining"]);
+  assert.deepEqual(
+    (["ready", "launch", "provision", "request", "provision", "reload", "drain"] as const).map((input) =>
+      phases.step(input),
+    ),
+    ["AwaitingLaunch", "Measured", "Serving", "Serving", "Serving", "Serving", "Draining"],
+  );
 });
 
 test("a second launch, and provisioning, requests and reloads before their time are refused and change nothing", () => {
@@ -44,7 +49,11 @@ test("nothing leaves Fatal, and nothing serves that was not launched and provisi
         }
         if (before === "Fatal") assert.equal(phases.phase, "Fatal");
       }
-      if (phases.phase === "Serving") assert.deepEqual(taken.filter((input, at) => input !== "request" && input !== "reload" && taken.indexOf(input) === at), ["ready", "launch", "provision"]);
+      if (phases.phase === "Serving")
+        assert.deepEqual(
+          taken.filter((input, at) => input !== "request" && input !== "reload" && taken.indexOf(input) === at),
+          ["ready", "launch", "provision"],
+        );
     }),
   );
 });

@@ -53,7 +53,8 @@ export class Enclave {
       case "drain":
         return await this.#drain(exchange);
       case "request":
-        if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `request is not legal while ${this.#phases.phase}`);
+        if (this.#running === null)
+          throw new CmcpError("PHASE_VIOLATION", `request is not legal while ${this.#phases.phase}`);
         return await answer(exchange, opening, this.#running.handle, this.#running.core.buffered);
       case "egress":
       case "append":
@@ -76,7 +77,8 @@ export class Enclave {
 
   async #provision(exchange: IncomingExchange): Promise<void> {
     const message = parseProvision(await readWhole(exchange, MAX_PROVISION_BYTES));
-    if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
+    if (this.#running === null)
+      throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
     core.principals.assertAcceptable(message, core.development);
     core.credentials.assertAcceptable(message);
@@ -90,7 +92,8 @@ export class Enclave {
   async #reload(exchange: IncomingExchange): Promise<void> {
     const message = await readWhole(exchange, MAX_LAUNCH_DOCUMENT);
     this.#phases.step("reload");
-    if (this.#running === null) throw new CmcpError("PHASE_VIOLATION", `reload is not legal while ${this.#phases.phase}`);
+    if (this.#running === null)
+      throw new CmcpError("PHASE_VIOLATION", `reload is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
     const report = await core.policies.reload(core, message);
     await answerJson(exchange, report);
@@ -99,7 +102,9 @@ export class Enclave {
   /** Ends everything in order, then answers how many sessions have no claim; the host may end the process after that. */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");
-    await answerJson(exchange, { unclosed_sessions: this.#running === null ? 0 : await endSessions(this.#running.core) });
+    await answerJson(exchange, {
+      unclosed_sessions: this.#running === null ? 0 : await endSessions(this.#running.core),
+    });
   }
 }
 

@@ -4,7 +4,14 @@ import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/bou
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { inspectError, type AnsweredMethod } from "@cmcp/inspection";
-import { UpstreamRefusal, isTaskMethod, type AgentRequest, type Peer, type Reply, type UpstreamAnswer } from "@cmcp/mcp";
+import {
+  UpstreamRefusal,
+  isTaskMethod,
+  type AgentRequest,
+  type Peer,
+  type Reply,
+  type UpstreamAnswer,
+} from "@cmcp/mcp";
 import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../caller.ts";
 import type { Core } from "../core.ts";
@@ -54,8 +61,18 @@ interface Ending {
 }
 
 /** A call's way through the gateway: decide, journal the intent, send, inspect, record, reply. */
-export async function perform(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
-  if (recorded.chain.length >= MAX_SESSION_ENTRIES) throw new CmcpError("SESSION_LIMIT_REACHED", "the session holds as many entries as a claim can; close it and open another");
+export async function perform(
+  core: Core,
+  recorded: RecordedSession,
+  caller: Caller,
+  request: AgentRequest,
+  peer: Peer,
+): Promise<Reply> {
+  if (recorded.chain.length >= MAX_SESSION_ENTRIES)
+    throw new CmcpError(
+      "SESSION_LIMIT_REACHED",
+      "the session holds as many entries as a claim can; close it and open another",
+    );
   core.journal.assertWritable();
   core.sessions.touch(recorded);
   await ensureStarted(core, recorded);
@@ -66,19 +83,47 @@ export async function perform(core: Core, recorded: RecordedSession, caller: Cal
     request,
     decided: task === null ? request : askedAs(task, request),
     task,
-    requestHash: canonicalHash({ name: request.name, arguments: request.arguments, ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }), ...(request.meta === null ? {} : { meta: request.meta }) }),
+    requestHash: canonicalHash({
+      name: request.name,
+      arguments: request.arguments,
+      ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }),
+      ...(request.meta === null ? {} : { meta: request.meta }),
+    }),
     startedAt: performance.now(),
   };
-  const decision = request.method === "tasks/cancel" && task !== null ? givingUp(core, call.decided) : decide(core, recorded, caller, call.decided);
+  const decision =
+    request.method === "tasks/cancel" && task !== null
+      ? givingUp(core, call.decided)
+      : decide(core, recorded, caller, call.decided);
   if (!isPermitted(decision)) return await refuse(core, recorded, call, decision);
-  const questions = new Questions(core, recorded, { id: call.id, caller, subject: decision.subject, decided: call.decided });
+  const questions = new Questions(core, recorded, {
+    id: call.id,
+    caller,
+    subject: decision.subject,
+    decided: call.decided,
+  });
   const { input, refusal } = givenInput(core, recorded, request, task, questions);
-  if (refusal !== null) return await refuse(core, recorded, call, { outcome: "deny", subject: decision.subject, ...refusal, policyHash: decision.policyHash });
-  return await withPlace(core, recorded, request, peer, (place) => send(core, recorded, call, decision, input, peer, place, questions));
+  if (refusal !== null)
+    return await refuse(core, recorded, call, {
+      outcome: "deny",
+      subject: decision.subject,
+      ...refusal,
+      policyHash: decision.policyHash,
+    });
+  return await withPlace(core, recorded, request, peer, (place) =>
+    send(core, recorded, call, decision, input, peer, place, questions),
+  );
 }
 
 async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<Reply> {
-  return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } }, refusal(decision, call.request));
+  return await finish(
+    core,
+    recorded,
+    call,
+    decision,
+    { decision: decision.outcome, sent: false, rule: decision.rule, detail: { error_code: decision.code } },
+    refusal(decision, call.request),
+  );
 }
 
 /** A refusal as the agent is told of it; one for a resource says which, as the protocol has it (MCP, Resources, "Error Handling"). */
@@ -87,7 +132,16 @@ function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok
   return decision.code === "RESOURCE_NOT_IN_CATALOG" ? { ...told, data: { ...told.data, uri: name } } : told;
 }
 
-async function send(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, place: Place, questions: Questions): Promise<Reply> {
+async function send(
+  core: Core,
+  recorded: RecordedSession,
+  call: Call,
+  decision: Permitted,
+  input: Input,
+  peer: Peer,
+  place: Place,
+  questions: Questions,
+): Promise<Reply> {
   const { subject } = decision;
   const { inspectionMode = "buffered" } = approvedOf(subject);
   const governed = new GovernedPeer(peer, {
@@ -112,16 +166,34 @@ function shown(core: Core, { request }: Call, subject: Subject): string {
 }
 
 /** @param governed the agent, as the server sees it while it answers */
-async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, decision: Permitted, input: Input, peer: Peer, governed: GovernedPeer, place: Place): Promise<Reply> {
+async function sendGoverned(
+  core: Core,
+  recorded: RecordedSession,
+  call: Call,
+  decision: Permitted,
+  input: Input,
+  peer: Peer,
+  governed: GovernedPeer,
+  place: Place,
+): Promise<Reply> {
   const { subject } = decision;
   const { server } = approvedOf(subject);
   let answer: UpstreamAnswer;
   let told: TaskAnswer | null = null;
   let asked: ReturnType<GovernedPeer["permit"]> | null = null;
   try {
-    if (call.request.method !== "tasks/cancel" && (await hasDrifted(core, recorded, subject))) return await refuse(core, recorded, call, drifted(decision));
+    if (call.request.method !== "tasks/cancel" && (await hasDrifted(core, recorded, subject)))
+      return await refuse(core, recorded, call, drifted(decision));
     const misplaced = wrongForm(core, call.request, subject);
-    if (misplaced !== null) return await refuse(core, recorded, call, { outcome: "deny", subject, rule: "task-support", code: "TASK_NOT_SUPPORTED", message: misplaced, policyHash: decision.policyHash });
+    if (misplaced !== null)
+      return await refuse(core, recorded, call, {
+        outcome: "deny",
+        subject,
+        rule: "task-support",
+        code: "TASK_NOT_SUPPORTED",
+        message: misplaced,
+        policyHash: decision.policyHash,
+      });
     if (place instanceof CmcpError) throw place;
     await recordIntent(core, recorded, {
       call_id: call.id,
@@ -134,31 +206,97 @@ async function sendGoverned(core: Core, recorded: RecordedSession, call: Call, d
     });
     if (call.request.method === "resources/subscribe") {
       await subscribe(core, recorded, server, call.request.name, outgoing(call.request, null, subject, null), governed);
-      return await finish(core, recorded, call, decision, { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } }, { ok: true, result: {} });
+      return await finish(
+        core,
+        recorded,
+        call,
+        decision,
+        { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } },
+        { ok: true, result: {} },
+      );
     }
-    if (peer.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", { detail: { sent: 0 } });
-    answer = await withInput((given) => core.upstreams.request(server, recorded.session, outgoing(call.request, call.task, subject, given), governed), governed, input);
-    if (answer.kind === "input_required" && answer.inputRequests !== null) asked = governed.permit(answer.inputRequests);
-    if (answer.kind !== "input_required") told = answerTask(core, recorded, { request: call.request, decision, task: call.task, place, peer: governed }, answer);
+    if (peer.signal.aborted)
+      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", {
+        detail: { sent: 0 },
+      });
+    answer = await withInput(
+      (given) =>
+        core.upstreams.request(server, recorded.session, outgoing(call.request, call.task, subject, given), governed),
+      governed,
+      input,
+    );
+    if (answer.kind === "input_required" && answer.inputRequests !== null)
+      asked = governed.permit(answer.inputRequests);
+    if (answer.kind !== "input_required")
+      told = answerTask(
+        core,
+        recorded,
+        { request: call.request, decision, task: call.task, place, peer: governed },
+        answer,
+      );
   } catch (thrown) {
-    const error = peer.signal.aborted ? cancelled(thrown) : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
+    const error = peer.signal.aborted
+      ? cancelled(thrown)
+      : (governed.violation ?? asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway"));
     const outcome = outcomeOf(error);
-    return await finish(core, recorded, call, decision, { decision: "fault", sent: outcome !== "not-sent", rule: decision.rule, detail: { error_code: error.code, outcome, ...governed.counts } }, faultReply(error, decision.redactFields.length > 0));
+    return await finish(
+      core,
+      recorded,
+      call,
+      decision,
+      {
+        decision: "fault",
+        sent: outcome !== "not-sent",
+        rule: decision.rule,
+        detail: { error_code: error.code, outcome, ...governed.counts },
+      },
+      faultReply(error, decision.redactFields.length > 0),
+    );
   }
   if (answer.kind === "input_required") {
-    const ending: Ending = { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "input_required", ...governed.counts } };
-    return await finish(core, recorded, call, decision, ending, { ok: "input", inputRequests: asked?.told ?? null, requestState: core.requestStates.seal(stateContext(recorded, call.request), { upstream: answer.requestState, asked: asked?.methods ?? [] }) });
+    const ending: Ending = {
+      decision: decision.outcome,
+      sent: true,
+      rule: decision.rule,
+      detail: { outcome: "input_required", ...governed.counts },
+    };
+    return await finish(core, recorded, call, decision, ending, {
+      ok: "input",
+      inputRequests: asked?.told ?? null,
+      requestState: core.requestStates.seal(stateContext(recorded, call.request), {
+        upstream: answer.requestState,
+        asked: asked?.methods ?? [],
+      }),
+    });
   }
-  const settled = told === null && answer.kind === "complete" ? settle(core, decision, answeredMethod(call.request), answer.result) : (told?.settled ?? null);
+  const settled =
+    told === null && answer.kind === "complete"
+      ? settle(core, decision, answeredMethod(call.request), answer.result)
+      : (told?.settled ?? null);
   const ending = endingOf(decision, settled, told?.outcome ?? "delivered", governed.counts);
   const withheld = settled?.refusal ?? null;
-  if (withheld !== null) return await finish(core, recorded, call, decision, ending, fault(withheld.code, withheld.message));
-  return await finish(core, recorded, call, decision, ending, told?.reply ?? (settled?.result == null ? fault("TEE_FAULT", "the result was withheld") : { ok: true, result: settled.result }));
+  if (withheld !== null)
+    return await finish(core, recorded, call, decision, ending, fault(withheld.code, withheld.message));
+  return await finish(
+    core,
+    recorded,
+    call,
+    decision,
+    ending,
+    told?.reply ??
+      (settled?.result == null ? fault("TEE_FAULT", "the result was withheld") : { ok: true, result: settled.result }),
+  );
 }
 
 /** What the entry says of an answer, and of what inspection made of it where it had a result. */
-function endingOf(decision: Permitted, settled: Settled | null, outcome: string, counts: Record<string, string | number>): Ending {
-  if (settled === null) return { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome, ...counts } };
+function endingOf(
+  decision: Permitted,
+  settled: Settled | null,
+  outcome: string,
+  counts: Record<string, string | number>,
+): Ending {
+  if (settled === null)
+    return { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome, ...counts } };
   const { refusal } = settled;
   return {
     decision: refusal === null ? decision.outcome : "deny",
@@ -166,7 +304,10 @@ function endingOf(decision: Permitted, settled: Settled | null, outcome: string,
     rule: refusal?.rule ?? decision.rule,
     responseHash: settled.responseHash,
     inspection: settled.inspection,
-    detail: { ...(refusal === null ? { outcome, removed: settled.removed } : { outcome: "withheld", error_code: refusal.code }), ...counts },
+    detail: {
+      ...(refusal === null ? { outcome, removed: settled.removed } : { outcome: "withheld", error_code: refusal.code }),
+      ...counts,
+    },
   };
 }
 
@@ -177,7 +318,15 @@ function answeredMethod({ method }: AgentRequest): AnsweredMethod {
 /** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */
 function faultReply(error: CmcpError, withholdText: boolean): Reply {
   const told = fault(error.code, error.message);
-  return error instanceof UpstreamRefusal ? { ...told, rpc: inspectError({ code: error.rpcCode, message: error.rpcMessage, data: error.rpcData }, { withholdText, instead: "the tool server refused the call" }) } : told;
+  return error instanceof UpstreamRefusal
+    ? {
+        ...told,
+        rpc: inspectError(
+          { code: error.rpcCode, message: error.rpcMessage, data: error.rpcData },
+          { withholdText, instead: "the tool server refused the call" },
+        ),
+      }
+    : told;
 }
 
 /** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */
@@ -189,7 +338,10 @@ function outcomeOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
 /** The caller is gone, whatever the failure that this showed up as; whether the call had left is kept. */
 function cancelled(thrown: unknown): CmcpError {
   const sent = thrown instanceof CmcpError ? thrown.detail["sent"] : undefined;
-  return new CmcpError("REQUEST_CANCELLED", "the caller went away", { cause: thrown, ...(sent === undefined ? {} : { detail: { sent } }) });
+  return new CmcpError("REQUEST_CANCELLED", "the caller went away", {
+    cause: thrown,
+    ...(sent === undefined ? {} : { detail: { sent } }),
+  });
 }
 
 /** Whether something is to be refused for drift. Where it only warns, the session's first contact with what drifted is on record. */
@@ -205,11 +357,20 @@ function wrongForm(core: Core, { method, task }: AgentRequest, subject: Subject)
   if (method !== "tools/call" || subject.kind !== "tool") return null;
   const support = core.drift.taskSupport(subject.tool);
   if (task !== null) return support === null ? "the tool's server does not offer it as a task; call it without" : null;
-  return support === "required" ? "the tool's server runs it as a task only: call it with task, in a session of MCP 2025-11-25" : null;
+  return support === "required"
+    ? "the tool's server runs it as a task only: call it with task, in a session of MCP 2025-11-25"
+    : null;
 }
 
 function drifted(decision: Permitted): Refused {
-  return { outcome: "deny", subject: decision.subject, rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message: "what was asked for is not what was approved any more", policyHash: decision.policyHash };
+  return {
+    outcome: "deny",
+    subject: decision.subject,
+    rule: "catalog-drift",
+    code: "CATALOG_DRIFT_DETECTED",
+    message: "what was asked for is not what was approved any more",
+    policyHash: decision.policyHash,
+  };
 }
 
 function fault(code: CmcpError["code"], message: string): Extract<Reply, { ok: false }> {
@@ -226,7 +387,11 @@ function dataClassOf(core: Core, subject: Subject | null, declared: string | nul
 /** What policy said of a call that the mode let through, whatever became of it then. */
 function advisoryDetail(decision: Decision): Record<string, string> {
   if (!isPermitted(decision) || decision.advisory === null) return {};
-  return { advisory_decision: decision.advisory.decision, advisory_rule: decision.rule, advisory_code: decision.advisory.code };
+  return {
+    advisory_decision: decision.advisory.decision,
+    advisory_rule: decision.rule,
+    advisory_code: decision.advisory.code,
+  };
 }
 
 /** The method of what is no tool call; a tool call needs no word, as its entry type says it. */
@@ -235,12 +400,26 @@ function methodDetail({ method }: AgentRequest): Record<string, string> {
 }
 
 /** Writes the call's one entry, waits until the host holds it, and attaches the receipt to the reply. */
-async function finish(core: Core, recorded: RecordedSession, call: Call, decision: Decision, ending: Ending, reply: Reply): Promise<Reply> {
+async function finish(
+  core: Core,
+  recorded: RecordedSession,
+  call: Call,
+  decision: Decision,
+  ending: Ending,
+  reply: Reply,
+): Promise<Reply> {
   const { subject } = decision;
   const approved = subject === null ? null : approvedOf(subject);
-  if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory") reportAdvisory(call.id, decision.advisory.code);
+  if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory")
+    reportAdvisory(call.id, decision.advisory.code);
   const raisedTo = ending.sent ? call.request.dataClass : null;
-  const sensitivity = recordCall(core.vocabulary, recorded.session, { callId: call.id, tool: subject === null ? null : invoked(subject), decision: ending.decision, sent: ending.sent, ...(raisedTo === null ? {} : { raisedTo }) });
+  const sensitivity = recordCall(core.vocabulary, recorded.session, {
+    callId: call.id,
+    tool: subject === null ? null : invoked(subject),
+    decision: ending.decision,
+    sent: ending.sent,
+    ...(raisedTo === null ? {} : { raisedTo }),
+  });
   const receipt = await recordDecision(core, recorded, {
     entry_type: "tool_call",
     call_id: call.id,
@@ -254,7 +433,14 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
     response_inspection_result: ending.inspection ?? "n/a",
     session_sensitivity_before: sensitivity.before,
     session_sensitivity_after: sensitivity.after,
-    detail: { policy_hash: decision.policyHash, ...callerDetail(call.caller), ...methodDetail(call.request), ...advisoryDetail(decision), ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}), ...ending.detail },
+    detail: {
+      policy_hash: decision.policyHash,
+      ...callerDetail(call.caller),
+      ...methodDetail(call.request),
+      ...advisoryDetail(decision),
+      ...(ending.sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}),
+      ...ending.detail,
+    },
     workflow_id: workflowOf(call.decided),
     evidence_class: approved === null ? "hash-only" : core.upstreams.evidenceOf(approved.server),
     effective_data_class: dataClassOf(core, subject, call.request.dataClass),
@@ -262,7 +448,10 @@ async function finish(core: Core, recorded: RecordedSession, call: Call, decisio
   const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};
   const attached = { ...receipt } as unknown as JsonObject;
   if (reply.ok === false) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
-  const own = { [RECEIPT_META_KEY]: attached, ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }) };
+  const own = {
+    [RECEIPT_META_KEY]: attached,
+    ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }),
+  };
   if (reply.ok === "input" || reply.ok === "task") return { ...reply, meta: own };
   const meta = reply.result._meta;
   return { ok: true, result: { ...reply.result, _meta: { ...(isJsonObject(meta) ? meta : {}), ...own } } };

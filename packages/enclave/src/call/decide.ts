@@ -21,7 +21,13 @@ export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
   return request.workflowId ?? DEFAULT_WORKFLOW;
 }
 
-function refuse(subject: Subject | null, rule: string, code: ErrorCode, message: string, outcome: Refused["outcome"] = "deny"): JudgedRefusal {
+function refuse(
+  subject: Subject | null,
+  rule: string,
+  code: ErrorCode,
+  message: string,
+  outcome: Refused["outcome"] = "deny",
+): JudgedRefusal {
   return { outcome, subject, rule, code, message };
 }
 
@@ -66,8 +72,13 @@ function factsFor(facts: RequestFacts, subject: Subject, request: AgentRequest):
         ? { ...facts, action: "complete", prompt: subject.prompt, arguments: {}, completion: completionOf(request) }
         : { ...facts, action: "get_prompt", prompt: subject.prompt, arguments: request.arguments };
     case "resource":
-      if (completes) return { ...facts, action: "complete", resource: subject.resource, completion: completionOf(request) };
-      return { ...facts, action: request.method === "resources/read" ? "read_resource" : "subscribe_resource", resource: subject.resource };
+      if (completes)
+        return { ...facts, action: "complete", resource: subject.resource, completion: completionOf(request) };
+      return {
+        ...facts,
+        action: request.method === "resources/read" ? "read_resource" : "subscribe_resource",
+        resource: subject.resource,
+      };
   }
 }
 
@@ -75,13 +86,30 @@ function fromVerdict(subject: Subject, verdict: Verdict): Judgement {
   switch (verdict.decision) {
     case "allow":
     case "redact":
-      return { outcome: verdict.decision, subject, rule: verdict.rule, redactFields: verdict.redactFields, advisory: null };
+      return {
+        outcome: verdict.decision,
+        subject,
+        rule: verdict.rule,
+        redactFields: verdict.redactFields,
+        advisory: null,
+      };
     case "step_up":
     case "defer":
-      return refuse(subject, verdict.rule, "POLICY_DENY", "this call needs an approval that cannot be given here", verdict.decision);
+      return refuse(
+        subject,
+        verdict.rule,
+        "POLICY_DENY",
+        "this call needs an approval that cannot be given here",
+        verdict.decision,
+      );
     case "deny":
       return verdict.cause === "sensitivity"
-        ? refuse(subject, verdict.rule, "SESSION_SENSITIVITY_POLICY_DENY", "policy does not allow this call after the data this session has seen")
+        ? refuse(
+            subject,
+            verdict.rule,
+            "SESSION_SENSITIVITY_POLICY_DENY",
+            "policy does not allow this call after the data this session has seen",
+          )
         : refuse(subject, verdict.rule, "POLICY_DENY", "policy does not allow this call");
   }
 }
@@ -93,9 +121,16 @@ function fromVerdict(subject: Subject, verdict: Verdict): Judgement {
 function underMode(core: Core, policy: CompiledPolicy, subject: Subject, facts: GovernedFacts): Judgement {
   const verdict = policy.decide(facts);
   const judged = fromVerdict(subject, verdict);
-  if (core.config.attestation.enforcement_mode === "enforcing" || !("code" in judged) || verdict.cause === "fault") return judged;
+  if (core.config.attestation.enforcement_mode === "enforcing" || !("code" in judged) || verdict.cause === "fault")
+    return judged;
   try {
-    return { outcome: "advisory_deny", subject, rule: judged.rule, redactFields: policy.redactionOf(facts), advisory: { decision: judged.outcome, code: judged.code } };
+    return {
+      outcome: "advisory_deny",
+      subject,
+      rule: judged.rule,
+      redactFields: policy.redactionOf(facts),
+      advisory: { decision: judged.outcome, code: judged.code },
+    };
   } catch {
     // What must be removed from the result is not known, so there must be no result.
     return judged;
@@ -108,7 +143,9 @@ function misfit(subject: Subject, request: AgentRequest): string | null {
     const inspected = inspectArguments(subject.tool, request.arguments);
     return inspected.ok ? null : `the arguments do not fit the approved input schema: ${inspected.why}`;
   }
-  return request.method === "prompts/get" && subject.kind === "prompt" ? checkPromptArguments(subject.prompt, request.arguments) : null;
+  return request.method === "prompts/get" && subject.kind === "prompt"
+    ? checkPromptArguments(subject.prompt, request.arguments)
+    : null;
 }
 
 /** Decides one request: catalog, workflow, approved arguments, then Cedar. Pure but for reading the session. */
@@ -121,23 +158,41 @@ export function decide(core: Core, recorded: RecordedSession, caller: Caller, re
 export function givingUp(core: Core, request: AgentRequest): Decision {
   const policyHash = core.policy.bundle.hash;
   const subject = findSubject(core.catalog, request);
-  if (subject === undefined) return { ...refuse(null, "not-in-catalog", "TASK_UNKNOWN", "there is no such task"), policyHash };
+  if (subject === undefined)
+    return { ...refuse(null, "not-in-catalog", "TASK_UNKNOWN", "there is no such task"), policyHash };
   return { outcome: "allow", subject, rule: "giving-up", redactFields: [], advisory: null, policyHash };
 }
 
-function judge(core: Core, policy: CompiledPolicy, recorded: RecordedSession, caller: Caller, request: AgentRequest): Judgement {
+function judge(
+  core: Core,
+  policy: CompiledPolicy,
+  recorded: RecordedSession,
+  caller: Caller,
+  request: AgentRequest,
+): Judgement {
   const subject = findSubject(core.catalog, request);
   if (subject === undefined) {
     const { code, message } = notInCatalog(request);
     return refuse(null, "not-in-catalog", code, message);
   }
-  if (!isCallable(approvedOf(subject))) return refuse(subject, "server-not-callable", "NOT_SUPPORTED", "the server cannot be called as it stands in the catalog");
+  if (!isCallable(approvedOf(subject)))
+    return refuse(
+      subject,
+      "server-not-callable",
+      "NOT_SUPPORTED",
+      "the server cannot be called as it stands in the catalog",
+    );
   const workflowId = workflowOf(request);
   if (!core.principals.mayUse(caller, workflowId)) {
     return refuse(subject, "workflow-not-allowed", "WORKFLOW_NOT_ALLOWED", "this principal may not use that workflow");
   }
   if (request.dataClass !== null && !core.vocabulary.has(request.dataClass)) {
-    return refuse(subject, "unknown-data-class", "MCP_INVALID_REQUEST", "the declared data class is not a known sensitivity label");
+    return refuse(
+      subject,
+      "unknown-data-class",
+      "MCP_INVALID_REQUEST",
+      "the declared data class is not a known sensitivity label",
+    );
   }
   const why = misfit(subject, request);
   if (why !== null) return refuse(subject, "input-schema", "MCP_INVALID_REQUEST", why);
@@ -151,12 +206,26 @@ export interface JudgedQuestion {
 }
 
 /** Whether a server may put this to the agent while it works on a request: a decision of its own, under the mode as the request itself. */
-export function judgeQuestion(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, request: AgentRequest, method: string): JudgedQuestion {
-  const facts = { ...factsFor(factsOf(core, recorded, caller, workflowOf(request)), subject, request), action: "ask_client", requestMethod: method } as const;
+export function judgeQuestion(
+  core: Core,
+  recorded: RecordedSession,
+  caller: Caller,
+  subject: Subject,
+  request: AgentRequest,
+  method: string,
+): JudgedQuestion {
+  const facts = {
+    ...factsFor(factsOf(core, recorded, caller, workflowOf(request)), subject, request),
+    action: "ask_client",
+    requestMethod: method,
+  } as const;
   const verdict = core.policy.decide(facts);
   const judged = fromVerdict(subject, verdict);
   if (!("code" in judged)) return { passes: true, refusal: null };
-  return { passes: core.config.attestation.enforcement_mode !== "enforcing" && verdict.cause !== "fault", refusal: judged };
+  return {
+    passes: core.config.attestation.enforcement_mode !== "enforcing" && verdict.cause !== "fault",
+    refusal: judged,
+  };
 }
 
 /**
@@ -165,7 +234,14 @@ export function judgeQuestion(core: Core, recorded: RecordedSession, caller: Cal
  * still decided in full. Where policy refuses nothing, everything that can be called is shown.
  * @param mayLook whether the engine may be asked what arguments could change, which takes milliseconds
  */
-export function isListed(core: Core, recorded: RecordedSession, caller: Caller, subject: Subject, workflowId: string, mayLook: () => boolean): boolean {
+export function isListed(
+  core: Core,
+  recorded: RecordedSession,
+  caller: Caller,
+  subject: Subject,
+  workflowId: string,
+  mayLook: () => boolean,
+): boolean {
   if (!isCallable(approvedOf(subject))) return false;
   if (core.config.attestation.enforcement_mode !== "enforcing") return true;
   const facts = listingFacts(factsOf(core, recorded, caller, workflowId), subject);

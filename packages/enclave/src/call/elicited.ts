@@ -10,7 +10,13 @@ export class Elicited {
 
   /** A question is put to the agent. */
   put(method: string, { mode, elicitationId }: JsonObject): void {
-    if (method !== "elicitation/create" || mode !== "url" || typeof elicitationId !== "string" || elicitationId.length > MAX_ID_LENGTH) return;
+    if (
+      method !== "elicitation/create" ||
+      mode !== "url" ||
+      typeof elicitationId !== "string" ||
+      elicitationId.length > MAX_ID_LENGTH
+    )
+      return;
     this.#ids.add(elicitationId);
     for (const oldest of this.#ids) {
       if (this.#ids.size <= MAX_IDS) break;

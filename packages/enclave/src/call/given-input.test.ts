@@ -15,27 +15,77 @@ import type { Task } from "./tasks.ts";
 
 const { catalog, tool } = lookupCatalog();
 const caller = new Caller({ principalId: "default", source: "bearer" }, null);
-const session = { session: { id: "s", principalId: "default", sensitivity: "public", maxSensitivity: "public", domainsTouched: new Set(), callGraph: { events: [] }, crossBoundaryEvents: [], toolsInvoked: new Set() } } as unknown as RecordedSession;
+const session = {
+  session: {
+    id: "s",
+    principalId: "default",
+    sensitivity: "public",
+    maxSensitivity: "public",
+    domainsTouched: new Set(),
+    callGraph: { events: [] },
+    crossBoundaryEvents: [],
+    toolsInvoked: new Set(),
+  },
+} as unknown as RecordedSession;
 
 function asking(input: AgentRequest["input"]): AgentRequest {
-  return { method: "tools/call", name: "lookup", arguments: {}, params: {}, meta: null, workflowId: null, dataClass: null, requestId: 1, input, task: null };
+  return {
+    method: "tools/call",
+    name: "lookup",
+    arguments: {},
+    params: {},
+    meta: null,
+    workflowId: null,
+    dataClass: null,
+    requestId: 1,
+    input,
+    task: null,
+  };
 }
 
 const ANSWERS: JsonObject = { q: { action: "accept" } };
 const ASKED = ["elicitation/create", "sampling/createMessage"] as const;
 
 /** A core whose policy forbids the call itself, or questions of these methods. */
-function scene({ forbidden = [], call = true, mode = "enforcing" }: { readonly forbidden?: readonly string[]; readonly call?: boolean; readonly mode?: string }): { core: Core; questions: Questions } {
+function scene({
+  forbidden = [],
+  call = true,
+  mode = "enforcing",
+}: {
+  readonly forbidden?: readonly string[];
+  readonly call?: boolean;
+  readonly mode?: string;
+}): { core: Core; questions: Questions } {
   const verdict = (facts: GovernedFacts): Partial<Verdict> => {
     const allowed = "requestMethod" in facts ? !forbidden.includes(facts.requestMethod) : call;
-    return allowed ? { decision: "allow", rule: "yes", redactFields: [] } : { decision: "deny", cause: "policy", rule: "no", redactFields: [] };
+    return allowed
+      ? { decision: "allow", rule: "yes", redactFields: [] }
+      : { decision: "deny", cause: "policy", rule: "no", redactFields: [] };
   };
   const policy = { bundle: { hash: "sha256:00" }, decide: verdict, redactionOf: () => [] };
-  const core = { policy, catalog, vocabulary: new Vocabulary(), config: { attestation: { enforcement_mode: mode }, enclave: {} }, principals: { mayUse: () => true }, requestStates: new RequestStates(() => 0) } as unknown as Core;
-  return { core, questions: new Questions(core, session, { id: "c", caller, subject: { kind: "tool", tool }, decided: asking(null) }) };
+  const core = {
+    policy,
+    catalog,
+    vocabulary: new Vocabulary(),
+    config: { attestation: { enforcement_mode: mode }, enclave: {} },
+    principals: { mayUse: () => true },
+    requestStates: new RequestStates(() => 0),
+  } as unknown as Core;
+  return {
+    core,
+    questions: new Questions(core, session, {
+      id: "c",
+      caller,
+      subject: { kind: "tool", tool },
+      decided: asking(null),
+    }),
+  };
 }
 
-function given({ core, questions }: ReturnType<typeof scene>, upstream: string | null = "theirs"): ReturnType<typeof givenInput> {
+function given(
+  { core, questions }: ReturnType<typeof scene>,
+  upstream: string | null = "theirs",
+): ReturnType<typeof givenInput> {
   const state = core.requestStates.seal(stateContext(session, asking(null)), { upstream, asked: ASKED });
   return givenInput(core, session, asking({ responses: ANSWERS, state }), null, questions);
 }
@@ -56,13 +106,23 @@ test("answers go out with the server's own state while policy lets it ask by eve
 test("a task's answers come without a state, and are decided by what the task asked by; any others by all that a server can ask", () => {
   const { core, questions } = scene({ forbidden: [ASKED[0]] });
   const answers = asking({ responses: ANSWERS, state: null });
-  const task = (asked: readonly string[]): Task => ({ id: "t", upstreamId: "u", call: answers, asked }) as unknown as Task;
+  const task = (asked: readonly string[]): Task =>
+    ({ id: "t", upstreamId: "u", call: answers, asked }) as unknown as Task;
   assert.equal(givenInput(core, session, answers, task([ASKED[0]]), questions).refusal?.code, "POLICY_DENY");
-  assert.deepEqual(givenInput(core, session, answers, task([ASKED[1]]), questions).input, { responses: ANSWERS, state: null });
+  assert.deepEqual(givenInput(core, session, answers, task([ASKED[1]]), questions).input, {
+    responses: ANSWERS,
+    state: null,
+  });
   assert.equal(givenInput(core, session, answers, null, questions).refusal?.code, "POLICY_DENY");
   const lenient = scene({});
-  assert.deepEqual(givenInput(lenient.core, session, answers, null, lenient.questions).input, { responses: ANSWERS, state: null });
-  assert.equal(givenInput(core, session, asking({ responses: ANSWERS, state: "AAAA" }), null, questions).refusal?.code, "REQUEST_STATE_INVALID");
+  assert.deepEqual(givenInput(lenient.core, session, answers, null, lenient.questions).input, {
+    responses: ANSWERS,
+    state: null,
+  });
+  assert.equal(
+    givenInput(core, session, asking({ responses: ANSWERS, state: "AAAA" }), null, questions).refusal?.code,
+    "REQUEST_STATE_INVALID",
+  );
   assert.deepEqual(givenInput(core, session, asking(null), null, questions), { input: null, refusal: null });
 });
 

@@ -16,9 +16,19 @@ test("before the agent hears anything the session has seen it, and a question is
       return Promise.resolve({ action: "accept" });
     },
   };
-  const terms: PeerTerms = { maxBytes: 1_000, withholdText: false, mode: "buffered", taskId: null, mayBecomeTask: false, reached: () => void order.push("seen"), questions: { put: () => ({ answered: () => void order.push("decided again") }), detail: {} } };
+  const terms: PeerTerms = {
+    maxBytes: 1_000,
+    withholdText: false,
+    mode: "buffered",
+    taskId: null,
+    mayBecomeTask: false,
+    reached: () => void order.push("seen"),
+    questions: { put: () => ({ answered: () => void order.push("decided again") }), detail: {} },
+  };
   const { signal } = new AbortController();
-  assert.deepEqual(await new GovernedPeer(agent, terms).ask("elicitation/create", { message: "?" }, signal), { action: "accept" });
+  assert.deepEqual(await new GovernedPeer(agent, terms).ask("elicitation/create", { message: "?" }, signal), {
+    action: "accept",
+  });
   assert.equal(open, signal);
   assert.deepEqual(order.splice(0), ["seen", "asked", "decided again"]);
   const told = new GovernedPeer(agent, terms);
@@ -28,16 +38,30 @@ test("before the agent hears anything the session has seen it, and a question is
 
 test("that an elicitation is complete reaches the agent that was asked for it in this call, once, and nobody else", async () => {
   const told: unknown[] = [];
-  const agent = { ...silentPeer(new AbortController().signal), notify: async (_: string, params: object) => void told.push(params), ask: async () => ({ action: "accept" }) };
+  const agent = {
+    ...silentPeer(new AbortController().signal),
+    notify: async (_: string, params: object) => void told.push(params),
+    ask: async () => ({ action: "accept" }),
+  };
   let permitted = true;
   const put = (): { answered: () => void } => {
     if (!permitted) throw new CmcpError("POLICY_DENY", "not this");
     return { answered: () => undefined };
   };
-  const terms: PeerTerms = { maxBytes: 100_000, withholdText: false, mode: "buffered", taskId: null, mayBecomeTask: false, reached: () => undefined, questions: { put, detail: {} } };
+  const terms: PeerTerms = {
+    maxBytes: 100_000,
+    withholdText: false,
+    mode: "buffered",
+    taskId: null,
+    mayBecomeTask: false,
+    reached: () => undefined,
+    questions: { put, detail: {} },
+  };
   const [peer, another] = [new GovernedPeer(agent, terms), new GovernedPeer(agent, terms)];
-  const ask = (elicitationId: string, mode = "url", method = "elicitation/create"): Promise<unknown> => peer.ask(method, { mode, elicitationId });
-  const complete = (elicitationId: string, by = peer): Promise<void> => by.notify(ELICITATION_COMPLETE, { elicitationId });
+  const ask = (elicitationId: string, mode = "url", method = "elicitation/create"): Promise<unknown> =>
+    peer.ask(method, { mode, elicitationId });
+  const complete = (elicitationId: string, by = peer): Promise<void> =>
+    by.notify(ELICITATION_COMPLETE, { elicitationId });
   await complete("early");
   await ask("early");
   await ask("form", "form");

@@ -1,6 +1,14 @@
 import { CmcpError, canonicalText, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { inspectInputRequests, inspectNotification, inspectQuestion } from "@cmcp/inspection";
-import { AbortScope, CLIENT_METHODS, ELICITATION_COMPLETE, relatedTo, withoutTasks, type LogLevel, type Peer } from "@cmcp/mcp";
+import {
+  AbortScope,
+  CLIENT_METHODS,
+  ELICITATION_COMPLETE,
+  relatedTo,
+  withoutTasks,
+  type LogLevel,
+  type Peer,
+} from "@cmcp/mcp";
 import { Elicited } from "./elicited.ts";
 import type { Questions } from "./questions.ts";
 
@@ -102,8 +110,17 @@ export class GovernedPeer implements Peer {
    * `UPSTREAM_INPUT_REQUIRED` when it asks for what the agent has not declared that it can give
    */
   permit(inputRequests: JsonObject): { readonly told: JsonObject; readonly methods: readonly string[] } {
-    const methods = [...new Set(Object.values(inputRequests).map((request) => (isJsonObject(request) && typeof request.method === "string" ? request.method : "")))];
-    if (!methods.every((method) => this.#offers(method))) throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", { detail: { sent: 1 } });
+    const methods = [
+      ...new Set(
+        Object.values(inputRequests).map((request) =>
+          isJsonObject(request) && typeof request.method === "string" ? request.method : "",
+        ),
+      ),
+    ];
+    if (!methods.every((method) => this.#offers(method)))
+      throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", {
+        detail: { sent: 1 },
+      });
     this.#reach();
     for (const method of methods) this.#terms.questions.put(method);
     const told = inspectInputRequests(inputRequests, this.#terms);
@@ -145,7 +162,10 @@ export class GovernedPeer implements Peer {
   #count(said: JsonObject): void {
     this.#bytes += canonicalText(said).length;
     if (this.#bytes <= this.#terms.maxBytes) return;
-    this.#violation = new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server sends more before its result than the gateway delivers");
+    this.#violation = new CmcpError(
+      "RESPONSE_SIZE_EXCEEDED",
+      "the server sends more before its result than the gateway delivers",
+    );
     this.#scope.abort(this.#violation);
     throw this.#violation;
   }
@@ -153,5 +173,9 @@ export class GovernedPeer implements Peer {
 
 /** A question is made of words, and words could repeat what is to be removed from the result. */
 function wordsWithheld(): CmcpError {
-  return new CmcpError("POLICY_DENY", "fields are removed from what this server says, so it may not ask in words of its own", { detail: { sent: 1 } });
+  return new CmcpError(
+    "POLICY_DENY",
+    "fields are removed from what this server says, so it may not ask in words of its own",
+    { detail: { sent: 1 } },
+  );
 }

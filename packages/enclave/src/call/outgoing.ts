@@ -10,14 +10,30 @@ export type Input = { readonly responses: JsonObject | null; readonly state: str
 /** What goes to the server: the decided values, and what of the request's `_meta` is for it without what poses as the gateway's. */
 export function outgoing(request: AgentRequest, task: Task | null, subject: Subject, input: Input): UpstreamRequest {
   const sent = decidedParams(request, task, subject, input);
-  return request.meta === null ? sent : { ...sent, params: { ...sent.params, ...removeLookAlikes({ _meta: request.meta }, []) } };
+  return request.meta === null
+    ? sent
+    : { ...sent, params: { ...sent.params, ...removeLookAlikes({ _meta: request.meta }, []) } };
 }
 
-function decidedParams({ method, name, arguments: args, params, task: wish }: AgentRequest, task: Task | null, subject: Subject, input: Input): UpstreamRequest {
+function decidedParams(
+  { method, name, arguments: args, params, task: wish }: AgentRequest,
+  task: Task | null,
+  subject: Subject,
+  input: Input,
+): UpstreamRequest {
   const given = inputParams(input);
   switch (method) {
     case "tools/call":
-      return { method, params: { name, arguments: args, ...given, ...(wish === null ? {} : { task: wish.ttlMs === null ? {} : { ttl: wish.ttlMs } }) }, ...(subject.kind === "tool" ? { inputSchema: subject.tool.inputSchema } : {}) };
+      return {
+        method,
+        params: {
+          name,
+          arguments: args,
+          ...given,
+          ...(wish === null ? {} : { task: wish.ttlMs === null ? {} : { ttl: wish.ttlMs } }),
+        },
+        ...(subject.kind === "tool" ? { inputSchema: subject.tool.inputSchema } : {}),
+      };
     case "prompts/get":
       return { method, params: { name, arguments: args, ...given } };
     case "completion/complete":
@@ -35,5 +51,8 @@ function decidedParams({ method, name, arguments: args, params, task: wish }: Ag
 }
 
 function inputParams(input: Input): JsonObject {
-  return { ...(input?.responses == null ? {} : { inputResponses: input.responses }), ...(input?.state == null ? {} : { requestState: input.state }) };
+  return {
+    ...(input?.responses == null ? {} : { inputResponses: input.responses }),
+    ...(input?.state == null ? {} : { requestState: input.state }),
+  };
 }

@@ -58,7 +58,8 @@ export class Questions {
       answered: () => {
         required(this.#judge(method, letThrough), "policy does not let the server have the agent's answer any more");
         const decision = decide(this.#core, this.#recorded, this.#call.caller, this.#call.decided);
-        if (!isPermitted(decision)) required(this.#stopped(decision), "policy does not let the call go on with the agent's answer");
+        if (!isPermitted(decision))
+          required(this.#stopped(decision), "policy does not let the call go on with the agent's answer");
       },
     };
   }

@@ -25,7 +25,10 @@ export interface WaitingState {
 }
 
 function refused(): CmcpError {
-  return new CmcpError("REQUEST_STATE_INVALID", "requestState was not given for this request, has been used, or is too old");
+  return new CmcpError(
+    "REQUEST_STATE_INVALID",
+    "requestState was not given for this request, has been used, or is too old",
+  );
 }
 
 /**
@@ -46,7 +49,12 @@ export class RequestStates {
   seal(context: StateContext, { upstream, asked }: WaitingState): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context }));
-    const sealed = Buffer.concat([iv, cipher.update(JSON.stringify([upstream, ...asked]), "utf8"), cipher.final(), cipher.getAuthTag()]);
+    const sealed = Buffer.concat([
+      iv,
+      cipher.update(JSON.stringify([upstream, ...asked]), "utf8"),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ]);
     const waiting = this.#waiting.get(context.session) ?? new Map<string, number>();
     waiting.set(iv.toString("hex"), this.#now() + VALID_MS);
     const oldest = waiting.keys().next();
@@ -63,13 +71,18 @@ export class RequestStates {
     const waiting = this.#waiting.get(context.session);
     const until = waiting?.get(iv.toString("hex"));
     if (waiting === undefined || until === undefined || until < this.#now()) throw refused();
-    const decipher = createDecipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context })).setAuthTag(bytes.subarray(-TAG_BYTES));
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, iv)
+      .setAAD(canonicalBytes({ ...context }))
+      .setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
-      const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString("utf8");
+      const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString(
+        "utf8",
+      );
       const opened = parseJsonText(text);
       waiting.delete(iv.toString("hex"));
       const [upstream, ...asked] = Array.isArray(opened) ? opened : [];
-      if ((upstream !== null && typeof upstream !== "string") || !asked.every((method) => typeof method === "string")) throw refused();
+      if ((upstream !== null && typeof upstream !== "string") || !asked.every((method) => typeof method === "string"))
+        throw refused();
       return { upstream, asked };
     } catch {
       // Changed, or given for another request: which of the two is nobody's business.

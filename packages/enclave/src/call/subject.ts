@@ -1,4 +1,11 @@
-import { findResource, type Approved, type AskedResource, type Catalog, type CatalogPrompt, type CatalogTool } from "@cmcp/catalog";
+import {
+  findResource,
+  type Approved,
+  type AskedResource,
+  type Catalog,
+  type CatalogPrompt,
+  type CatalogTool,
+} from "@cmcp/catalog";
 import { isJsonObject, type ErrorCode } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { InvokedTool } from "@cmcp/session";
@@ -37,7 +44,9 @@ export function findSubject(catalog: Catalog, { method, name, params }: AgentReq
     case "completion/complete": {
       if (completesPrompt(params)) return prompt();
       const resource = catalog.resources.get(name);
-      return resource === undefined ? undefined : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
+      return resource === undefined
+        ? undefined
+        : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
     }
     case "resources/read":
     case "resources/subscribe":
@@ -78,7 +87,10 @@ export function invoked(subject: Subject): InvokedTool {
 }
 
 /** What a request is refused with that is about nothing in the catalog. */
-export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "params">): { readonly code: ErrorCode; readonly message: string } {
+export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "params">): {
+  readonly code: ErrorCode;
+  readonly message: string;
+} {
   const prompt = { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" } as const;
   const resource = { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog" } as const;
   switch (method) {

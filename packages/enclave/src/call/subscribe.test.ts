@@ -12,12 +12,22 @@ const server = { identity: "server" } as CatalogServer;
 const recorded = { session: { id: "s", principalId: "alice" } } as RecordedSession;
 
 /** Servers that answer what the test says, and what they were asked. */
-function start(answer: (uri: string) => void): { ask: (uri: string) => Promise<void>; subscriptions: Subscriptions; beside: (readonly string[])[]; left: string[] } {
+function start(answer: (uri: string) => void): {
+  ask: (uri: string) => Promise<void>;
+  subscriptions: Subscriptions;
+  beside: (readonly string[])[];
+  left: string[];
+} {
   const [beside, left]: [(readonly string[])[], string[]] = [[], []];
   const subscriptions: Subscriptions = new Subscriptions(() => core);
   const core = {
     upstreams: {
-      subscribe: async (_: unknown, __: unknown, { params }: { params: { uri: string } }, followed: readonly string[]) => {
+      subscribe: async (
+        _: unknown,
+        __: unknown,
+        { params }: { params: { uri: string } },
+        followed: readonly string[],
+      ) => {
         beside.push(followed);
         answer(params.uri);
       },
@@ -26,7 +36,15 @@ function start(answer: (uri: string) => void): { ask: (uri: string) => Promise<v
     },
     subscriptions,
   } as unknown as Core;
-  const ask = (uri: string): Promise<void> => subscribe(core, recorded, server, uri, { method: "resources/subscribe", params: { uri } }, silentPeer(new AbortController().signal));
+  const ask = (uri: string): Promise<void> =>
+    subscribe(
+      core,
+      recorded,
+      server,
+      uri,
+      { method: "resources/subscribe", params: { uri } },
+      silentPeer(new AbortController().signal),
+    );
   return { ask, subscriptions, beside, left };
 }
 
@@ -38,7 +56,13 @@ test("what a server refuses is not followed; it is asked about each beside what 
   await assert.rejects(ask("a:2"), { code: "UPSTREAM_CALL_REFUSED" });
   await ask("a:3");
   await ask("a:1");
-  assert.deepEqual([subscriptions.of(recorded, server), beside], [["a:1", "a:3"], [[], ["a:1"], ["a:1"], ["a:3"]]]);
+  assert.deepEqual(
+    [subscriptions.of(recorded, server), beside],
+    [
+      ["a:1", "a:3"],
+      [[], ["a:1"], ["a:1"], ["a:3"]],
+    ],
+  );
 });
 
 test("what a session may not follow any more is given up at the server that agreed to it", async () => {

@@ -9,7 +9,14 @@ import { reportFault } from "../report-fault.ts";
  * @param request the request for it, as the server is to get it
  * @throws CmcpError the server's refusal as `UPSTREAM_CALL_REFUSED`; `OVERLOADED` for more than a session may follow
  */
-export async function subscribe(core: Core, recorded: RecordedSession, server: CatalogServer, uri: string, request: UpstreamRequest, peer: Peer): Promise<void> {
+export async function subscribe(
+  core: Core,
+  recorded: RecordedSession,
+  server: CatalogServer,
+  uri: string,
+  request: UpstreamRequest,
+  peer: Peer,
+): Promise<void> {
   const followed = core.subscriptions.of(recorded, server).filter((known) => known !== uri);
   await core.upstreams.subscribe(server, recorded.session, request, followed, peer);
   try {

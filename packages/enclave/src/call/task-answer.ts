@@ -30,15 +30,30 @@ export interface TaskRequest {
  * questions are let through as those of the call; `null` when the answer is a plain call's.
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for questions that policy does not let the server ask
  */
-export function answerTask(core: Core, recorded: RecordedSession, about: TaskRequest, answer: Exclude<UpstreamAnswer, { kind: "input_required" }>): TaskAnswer | null {
+export function answerTask(
+  core: Core,
+  recorded: RecordedSession,
+  about: TaskRequest,
+  answer: Exclude<UpstreamAnswer, { kind: "input_required" }>,
+): TaskAnswer | null {
   const { request, decision, task, place, peer } = about;
   if (task === null) {
     if (answer.kind === "complete" && request.task === null) return null;
-    if (place === null) throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server made a task of what was not to become one", { detail: { sent: 1 } });
+    if (place === null)
+      throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server made a task of what was not to become one", {
+        detail: { sent: 1 },
+      });
     const made = place.take(readTask(answer.kind === "task" ? answer.task : answer.result.task));
-    return { settled: null, outcome: "task_created", reply: { ok: "task", task: withoutWords(decision, made.state), outcome: {} } };
+    return {
+      settled: null,
+      outcome: "task_created",
+      reply: { ok: "task", task: withoutWords(decision, made.state), outcome: {} },
+    };
   }
-  if (answer.kind === "task") throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered a request about a task with a task", { detail: { sent: 1 } });
+  if (answer.kind === "task")
+    throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered a request about a task with a task", {
+      detail: { sent: 1 },
+    });
   const { result } = answer;
   switch (request.method) {
     case "tasks/result": {
@@ -49,8 +64,13 @@ export function answerTask(core: Core, recorded: RecordedSession, about: TaskReq
       return { settled: null, outcome: "delivered", reply: { ok: true, result: {} } };
     case "tasks/cancel": {
       // The modern era only acknowledges: what becomes of the task is seen later.
-      const state = result.taskId === undefined ? task.state : core.tasks.update(recorded.session.id, task, ofTask(task, result));
-      return { settled: null, outcome: "cancel_requested", reply: { ok: "task", task: { ...state, statusMessage: null }, outcome: {} } };
+      const state =
+        result.taskId === undefined ? task.state : core.tasks.update(recorded.session.id, task, ofTask(task, result));
+      return {
+        settled: null,
+        outcome: "cancel_requested",
+        reply: { ok: "task", task: { ...state, statusMessage: null }, outcome: {} },
+      };
     }
     case "tasks/get": {
       const said = ofTask(task, result);
@@ -71,23 +91,39 @@ export function answerTask(core: Core, recorded: RecordedSession, about: TaskReq
 /** A task's state, of the very task that was asked about. */
 function ofTask({ upstreamId }: Task, result: JsonObject): ReturnType<typeof readTask> {
   const state = readTask(result);
-  if (state.taskId !== upstreamId) throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered for another task", { detail: { sent: 1 } });
+  if (state.taskId !== upstreamId)
+    throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server answered for another task", {
+      detail: { sent: 1 },
+    });
   return state;
 }
 
 /** A server's words on a task without what poses as the gateway's; none where they could repeat the fields that are to be removed. */
 function withoutWords<T extends { readonly statusMessage: string | null }>({ redactFields }: Permitted, state: T): T {
   const { statusMessage: words } = state;
-  return words === null ? state : { ...state, statusMessage: redactFields.length === 0 ? removeLookAlikesOfText(words) : null };
+  return words === null
+    ? state
+    : { ...state, statusMessage: redactFields.length === 0 ? removeLookAlikesOfText(words) : null };
 }
 
 /** How a task of the modern era ended, or what it needs. */
-function ended(core: Core, decision: Permitted, peer: GovernedPeer, { status, result, error, inputRequests }: JsonObject): { readonly settled: Settled | null; readonly outcome: TaskOutcome; readonly asks?: readonly string[] } {
+function ended(
+  core: Core,
+  decision: Permitted,
+  peer: GovernedPeer,
+  { status, result, error, inputRequests }: JsonObject,
+): { readonly settled: Settled | null; readonly outcome: TaskOutcome; readonly asks?: readonly string[] } {
   if (status === "completed" && isJsonObject(result)) {
     const settled = settle(core, decision, "resources/read", result);
     return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };
   }
-  if (status === "failed" && isJsonObject(error)) return { settled: null, outcome: { error: inspectError(error, { withholdText: decision.redactFields.length > 0, instead: "the task failed" }) } };
+  if (status === "failed" && isJsonObject(error))
+    return {
+      settled: null,
+      outcome: {
+        error: inspectError(error, { withholdText: decision.redactFields.length > 0, instead: "the task failed" }),
+      },
+    };
   if (status === "input_required" && isJsonObject(inputRequests)) {
     const { told, methods } = peer.permit(inputRequests);
     return { settled: null, outcome: { inputRequests: told }, asks: methods };

@@ -8,7 +8,13 @@ import type { TaskPlace } from "./tasks.ts";
 export type Place = TaskPlace | CmcpError | null;
 
 /** Runs a call with a place for the task that it may become, and takes the place back when it became none. */
-export async function withPlace<T>(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer, work: (place: Place) => Promise<T>): Promise<T> {
+export async function withPlace<T>(
+  core: Core,
+  recorded: RecordedSession,
+  request: AgentRequest,
+  peer: Peer,
+  work: (place: Place) => Promise<T>,
+): Promise<T> {
   const place = reserve(core, recorded, request, peer);
   try {
     return await work(place);

@@ -5,7 +5,15 @@ import type { TaskState } from "@cmcp/mcp";
 import { Tasks, type Task } from "./tasks.ts";
 
 const call: Task["call"] = { name: "tool", arguments: { a: 1 }, workflowId: null };
-const working: TaskState = { taskId: "upstream-1", status: "working", statusMessage: "words", createdAt: "2026-01-01T00:00:00Z", lastUpdatedAt: "2026-01-01T00:00:00Z", ttlMs: 1_000, pollIntervalMs: null };
+const working: TaskState = {
+  taskId: "upstream-1",
+  status: "working",
+  statusMessage: "words",
+  createdAt: "2026-01-01T00:00:00Z",
+  lastUpdatedAt: "2026-01-01T00:00:00Z",
+  ttlMs: 1_000,
+  pollIntervalMs: null,
+};
 
 test("a task is told of by an id of the gateway's, and found in its own session alone", () => {
   const tasks = new Tasks(() => 0);
@@ -13,7 +21,13 @@ test("a task is told of by an id of the gateway's, and found in its own session 
   assert.notEqual(task.id, "upstream-1");
   assert.equal(task.state.taskId, task.id);
   assert.equal(tasks.find("s", task.id), task);
-  for (const [session, id] of [["t", task.id], ["s", "upstream-1"], ["s", `${task.id}x`], ["s", ""]] as const) assert.equal(tasks.find(session, id), undefined);
+  for (const [session, id] of [
+    ["t", task.id],
+    ["s", "upstream-1"],
+    ["s", `${task.id}x`],
+    ["s", ""],
+  ] as const)
+    assert.equal(tasks.find(session, id), undefined);
   fc.assert(fc.property(fc.string(), (guess) => tasks.find("s", guess) === undefined));
 });
 
@@ -67,7 +81,9 @@ test("a session has a bound; a task that has ended gives way, and other sessions
 
 test("arguments are kept up to a bound", () => {
   const tasks = new Tasks(() => 0);
-  assert.throws(() => tasks.reserve("s", { ...call, arguments: { a: "x".repeat(65_536) } }), { code: "MCP_INVALID_REQUEST" });
+  assert.throws(() => tasks.reserve("s", { ...call, arguments: { a: "x".repeat(65_536) } }), {
+    code: "MCP_INVALID_REQUEST",
+  });
   assert.equal(tasks.size, 0);
 });
 

@@ -63,11 +63,17 @@ export class Tasks {
    * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments that are too large to keep
    */
   reserve(session: string, call: Task["call"]): TaskPlace {
-    if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES) throw new CmcpError("MCP_INVALID_REQUEST", `a call that becomes a task may have ${MAX_ARGUMENT_BYTES} bytes of arguments`, { detail: { sent: 0 } });
+    if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES)
+      throw new CmcpError(
+        "MCP_INVALID_REQUEST",
+        `a call that becomes a task may have ${MAX_ARGUMENT_BYTES} bytes of arguments`,
+        { detail: { sent: 0 } },
+      );
     this.#expire();
     const tasks = this.#sessions.get(session) ?? new Map<string, Kept>();
     if (tasks.size >= MAX_PER_SESSION) this.#giveWay(session, tasks);
-    if (tasks.size >= MAX_PER_SESSION || this.#count >= MAX_TASKS) throw new CmcpError("OVERLOADED", `a session may have ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
+    if (tasks.size >= MAX_PER_SESSION || this.#count >= MAX_TASKS)
+      throw new CmcpError("OVERLOADED", `a session may have ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
     const id = randomBytes(ID_BYTES).toString("base64url");
     const kept: Kept = { task: null, since: this.#now(), until: Infinity };
     tasks.set(id, kept);
@@ -77,7 +83,13 @@ export class Tasks {
       take: (state) => {
         const told = limited(id, state);
         kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-        kept.task = { id, upstreamId: state.taskId, call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId }, state: told, asked: [] };
+        kept.task = {
+          id,
+          upstreamId: state.taskId,
+          call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
+          state: told,
+          asked: [],
+        };
         return kept.task;
       },
       free: () => {
@@ -106,7 +118,9 @@ export class Tasks {
   of(session: string): readonly TaskState[] {
     this.#expire();
     // Without the server's words: nobody decided about these.
-    return [...(this.#sessions.get(session)?.values() ?? [])].flatMap(({ task }) => (task === null ? [] : [{ ...task.state, statusMessage: null }]));
+    return [...(this.#sessions.get(session)?.values() ?? [])].flatMap(({ task }) =>
+      task === null ? [] : [{ ...task.state, statusMessage: null }],
+    );
   }
 
   /** Forgets a session's tasks. */
@@ -142,5 +156,12 @@ function limited(id: string, state: TaskState): TaskState {
 
 /** A request about a task, as the call the task was made by: this is what policy decides. */
 export function askedAs({ call }: Task, request: AgentRequest): AgentRequest {
-  return { ...request, method: "tools/call", name: call.name, arguments: call.arguments, params: { name: call.name, arguments: call.arguments }, workflowId: request.workflowId ?? call.workflowId };
+  return {
+    ...request,
+    method: "tools/call",
+    name: call.name,
+    arguments: call.arguments,
+    params: { name: call.name, arguments: call.arguments },
+    workflowId: request.workflowId ?? call.workflowId,
+  };
 }

@@ -18,7 +18,8 @@ class EgressStream extends Duplex {
       (step) => {
         this.push(step.done === true ? null : examine(step.value));
       },
-      (thrown: unknown) => this.destroy(asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the relay to the tool server broke")),
+      (thrown: unknown) =>
+        this.destroy(asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the relay to the tool server broke")),
     );
   }
 

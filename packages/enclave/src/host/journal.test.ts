@@ -5,17 +5,36 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { JournalReader, SessionChain, decodeRecord, isAuthentic, receiptIn, receiptOf, type JournalRecord } from "@cmcp/audit";
+import {
+  JournalReader,
+  SessionChain,
+  decodeRecord,
+  isAuthentic,
+  receiptIn,
+  receiptOf,
+  type JournalRecord,
+} from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import { examine, untrusted } from "@cmcp/boundary";
-import { ExchangePool, decodeRecords, listenUnix, serveStream, unixDialer, type IncomingExchange, type Listener } from "@cmcp/wire";
+import {
+  ExchangePool,
+  decodeRecords,
+  listenUnix,
+  serveStream,
+  unixDialer,
+  type IncomingExchange,
+  type Listener,
+} from "@cmcp/wire";
 import { Journal } from "./journal.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const jwk = { kty: "OKP", crv: "Ed25519", x: String(publicKey.export({ format: "jwk" }).x) } as const;
 const instance = jwkThumbprintText(jwk);
 const digest = `sha256:${"0".repeat(64)}`;
-const first = { kind: "instance", body: { jwk, gateway_version: "0", policy_hash: digest, catalog_hash: digest, boot_time: "2026-01-01T00:00:00.000Z" } } as const;
+const first = {
+  kind: "instance",
+  body: { jwk, gateway_version: "0", policy_hash: digest, catalog_hash: digest, boot_time: "2026-01-01T00:00:00.000Z" },
+} as const;
 
 /** Big-endian u32, as the host frames what it returns. */
 function lengthOf(record: Uint8Array): Uint8Array {
@@ -56,7 +75,10 @@ describe("journal", () => {
     const seen: { seq: number; body: Uint8Array }[] = [];
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
-      seen.push({ seq: exchange.opening.seq, body: decodeRecords(untrusted(await bodyOf(exchange)))[0]?.bytes ?? Buffer.alloc(0) });
+      seen.push({
+        seq: exchange.opening.seq,
+        body: decodeRecords(untrusted(await bodyOf(exchange)))[0]?.bytes ?? Buffer.alloc(0),
+      });
       if (seen.length < 3) await exchange.fail("AUDIT_STORE_UNAVAILABLE", "not now");
       else await acknowledge(exchange);
     };
@@ -86,27 +108,51 @@ describe("journal", () => {
     });
     await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
     assert.deepEqual([appends, signatures], [[1, 128, 128, 43], 4]);
-    assert.deepEqual(stored.map(({ seq }) => seq), Array.from({ length: 300 }, (_, seq) => seq));
+    assert.deepEqual(
+      stored.map(({ seq }) => seq),
+      Array.from({ length: 300 }, (_, seq) => seq),
+    );
     assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
   test("each of the receipts signed with them comes with the acknowledgement of its own record, and is in the record", async () => {
     const stored: JournalRecord[] = [];
     serve = async (exchange) => {
-      stored.push(...decodeRecords(untrusted(await bodyOf(exchange))).map(({ bytes }) => decodeRecord(untrusted(bytes))));
+      stored.push(
+        ...decodeRecords(untrusted(await bodyOf(exchange))).map(({ bytes }) => decodeRecord(untrusted(bytes))),
+      );
       await acknowledge(exchange);
     };
     const kept = journal();
     const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
     const started = chain.write({ entry_type: "session_start" });
-    const decided = Array.from({ length: 5 }, (_, index) => chain.write({ entry_type: "tool_call", call_id: `call-${index}`, policy_decision: "allow", detail: { policy_hash: digest } }));
+    const decided = Array.from({ length: 5 }, (_, index) =>
+      chain.write({
+        entry_type: "tool_call",
+        call_id: `call-${index}`,
+        policy_decision: "allow",
+        detail: { policy_hash: digest },
+      }),
+    );
     const receipts = await Promise.all([
       kept.append("s", { kind: "entry", body: { entry: started.written, receipt: null } }),
-      ...decided.map(({ entry, written }) => kept.append("s", { kind: "entry", body: { entry: written, receipt: "sealed" } }, receiptOf(entry, instance, "sealed"))),
+      ...decided.map(({ entry, written }) =>
+        kept.append(
+          "s",
+          { kind: "entry", body: { entry: written, receipt: "sealed" } },
+          receiptOf(entry, instance, "sealed"),
+        ),
+      ),
     ]);
-    assert.deepEqual(receipts.map((receipt) => receipt?.call_id), [undefined, ...decided.map(({ entry }) => entry.call_id)]);
+    assert.deepEqual(
+      receipts.map((receipt) => receipt?.call_id),
+      [undefined, ...decided.map(({ entry }) => entry.call_id)],
+    );
     assert.deepEqual(stored.map(receiptIn), receipts);
-    assert.deepEqual(stored.flatMap((record) => (record.kind === "entry" ? [record.body.entry] : [])), [started, ...decided].map(({ entry }) => entry));
+    assert.deepEqual(
+      stored.flatMap((record) => (record.kind === "entry" ? [record.body.entry] : [])),
+      [started, ...decided].map(({ entry }) => entry),
+    );
     assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
@@ -117,7 +163,8 @@ describe("journal", () => {
     const waiting = held.append(instance, first);
     held.assertCaughtUp();
     await assert.rejects(waiting, { code: "AUDIT_STORE_UNAVAILABLE" });
-    for (const assertion of [() => held.assertWritable(), () => held.assertCaughtUp()]) assert.throws(assertion, { code: "AUDIT_STORE_UNAVAILABLE" });
+    for (const assertion of [() => held.assertWritable(), () => held.assertCaughtUp()])
+      assert.throws(assertion, { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 
   test("a host that acknowledges late, or more records than may wait at one time, is written to again", async () => {
@@ -131,7 +178,8 @@ describe("journal", () => {
     await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
     assert.ok(kept.behind);
     late.resolve();
-    for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
+    for (let round = 0; round < 5; round += 1)
+      await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
     kept.assertWritable();
     kept.assertCaughtUp();
   });

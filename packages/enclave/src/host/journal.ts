@@ -1,6 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
-import { MAX_RECORD_BYTES, MAX_SIGNED_TOGETHER, signTogether, unsignedRecord, type JournalStatement, type Receipt, type ReceiptBody, type Sign, type Statement, type WrittenStatement } from "@cmcp/audit";
+import {
+  MAX_RECORD_BYTES,
+  MAX_SIGNED_TOGETHER,
+  signTogether,
+  unsignedRecord,
+  type JournalStatement,
+  type Receipt,
+  type ReceiptBody,
+  type Sign,
+  type Statement,
+  type WrittenStatement,
+} from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
 
 /** Which records to read back; every given field must match. */
@@ -69,7 +80,11 @@ export class Journal {
    * @param receipt of what the record says
    * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried
    */
-  async append(session: string, statement: JournalStatement | WrittenStatement, receipt: ReceiptBody | null = null): Promise<Receipt | null> {
+  async append(
+    session: string,
+    statement: JournalStatement | WrittenStatement,
+    receipt: ReceiptBody | null = null,
+  ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.#instance, this.#sequence);
     const { promise, resolve, reject } = Promise.withResolvers<Receipt | null>();
     let overdue = false;
@@ -100,7 +115,10 @@ export class Journal {
     while (this.#waiting.length > 0) {
       const batch = this.#take();
       const signed = signTogether(batch, this.#sign);
-      await this.#store(batch, signed.map(({ record }) => record));
+      await this.#store(
+        batch,
+        signed.map(({ record }) => record),
+      );
       for (const [index, { stored }] of batch.entries()) stored(signed[index]?.receipt ?? null);
     }
     this.#sending = false;
@@ -164,7 +182,8 @@ async function* records(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
     let at = 0;
     while (held.length - at >= 4) {
       const length = held.readUInt32BE(at);
-      if (length > MAX_RECORD_BYTES) throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned an oversized record");
+      if (length > MAX_RECORD_BYTES)
+        throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned an oversized record");
       if (held.length - at - 4 < length) break;
       yield untrusted(new Uint8Array(held.subarray(at + 4, at + 4 + length)));
       at += 4 + length;

@@ -11,5 +11,9 @@ const NONCE = /^[A-Za-z0-9_-]{16,128}$/;
 export async function attestation(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
   const nonce = url.searchParams.get("nonce") ?? "";
   if (!NONCE.test(nonce)) throw new CmcpError("MCP_INVALID_REQUEST", "nonce must be 16 to 128 base64url characters");
-  return json(await instanceReport(core, core.policy.bundle.hash, nonce, (reportData) => core.reports.collectOnDemand(reportData, caller.principalId)));
+  return json(
+    await instanceReport(core, core.policy.bundle.hash, nonce, (reportData) =>
+      core.reports.collectOnDemand(reportData, caller.principalId),
+    ),
+  );
 }

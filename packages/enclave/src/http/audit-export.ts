@@ -15,7 +15,8 @@ const ED25519_SIGNATURE_BYTES = 64;
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
 export async function auditExport(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
   const id = url.searchParams.get("session_id");
-  if (id === null || id.length === 0 || id.length > 256) throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
+  if (id === null || id.length === 0 || id.length > 256)
+    throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
   const closed = core.sessions.closedById(caller, id);
   if (closed !== undefined) return jsonInPieces(await exportSession(core, id, closed));
   const recorded = resolveSession(core, caller, id);
@@ -35,5 +36,11 @@ async function exportEarlier(core: Core, caller: Caller, id: string): Promise<Ht
   const { entries, receipts, signingKey, closed } = earlier;
   const signature = fromBase64Url(closed?.end?.bundle_signature ?? "");
   if (signature?.length === ED25519_SIGNATURE_BYTES) return jsonInPieces(bundleText(id, entries, () => signature));
-  return json({ session_id: id, incomplete: true, signing_key: signingKey, entries: [...entries], receipts: [...receipts] } satisfies IncompleteSession);
+  return json({
+    session_id: id,
+    incomplete: true,
+    signing_key: signingKey,
+    entries: [...entries],
+    receipts: [...receipts],
+  } satisfies IncompleteSession);
 }

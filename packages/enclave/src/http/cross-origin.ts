@@ -2,7 +2,17 @@ import { CmcpError } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 
 /** What a page may send: the headers of MCP's HTTP transport in both eras, and this gateway's own. */
-const REQUEST_HEADERS = ["authorization", "content-type", "accept", "last-event-id", "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "x-mcp-workflow-id"];
+const REQUEST_HEADERS = [
+  "authorization",
+  "content-type",
+  "accept",
+  "last-event-id",
+  "mcp-session-id",
+  "mcp-protocol-version",
+  "mcp-method",
+  "mcp-name",
+  "x-mcp-workflow-id",
+];
 /** A parameter that is repeated in a header (MCP 2026-07-28, Streamable HTTP, "Schema Extension"); its name ends in a token (RFC 9110 section 5.6.2). */
 const PARAMETER_HEADER = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
 /** As many as one tool may mark. The names are the page's choice, and an answer's headers are bounded. */
@@ -15,7 +25,8 @@ const MAX_AGE = "7200";
 /** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). @throws CmcpError `ORIGIN_NOT_ALLOWED` */
 export function checkOrigin(listed: readonly string[], { headers }: HttpRequest): void {
   const origin = headers.get("origin");
-  if (origin !== null && !listed.includes(origin)) throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");
+  if (origin !== null && !listed.includes(origin))
+    throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");
 }
 
 /**
@@ -23,18 +34,26 @@ export function checkOrigin(listed: readonly string[], { headers }: HttpRequest)
  * credentials (Fetch standard, "CORS protocol and credentials"): a page sends its token itself, and no cookie is looked at.
  */
 export function readableBy(origin: string, answer: HttpResponse): HttpResponse {
-  const shared = { "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED_HEADERS, vary: "Origin" };
+  const shared = {
+    "access-control-allow-origin": origin,
+    "access-control-expose-headers": EXPOSED_HEADERS,
+    vary: "Origin",
+  };
   return { ...answer, headers: { ...answer.headers, ...shared } };
 }
 
 /** Whether a browser asks what a page may send (Fetch standard, "CORS-preflight request"). It asks without the page's token. */
 export function isPreflight({ method, headers }: HttpRequest): boolean {
-  return method === "OPTIONS" && headers.get("origin") !== null && headers.get("access-control-request-method") !== null;
+  return (
+    method === "OPTIONS" && headers.get("origin") !== null && headers.get("access-control-request-method") !== null
+  );
 }
 
 /** The answer to a preflight. It allows to ask: whether the request itself is served is decided when that comes, as for any other. */
 export function preflight({ headers }: HttpRequest, methods: readonly string[]): HttpResponse {
-  const asked = (headers.get("access-control-request-headers") ?? "").split(",").map((name) => name.trim().toLowerCase());
+  const asked = (headers.get("access-control-request-headers") ?? "")
+    .split(",")
+    .map((name) => name.trim().toLowerCase());
   const parameters = asked.filter((name) => PARAMETER_HEADER.test(name)).slice(0, MAX_PARAMETER_HEADERS);
   return {
     status: 204,

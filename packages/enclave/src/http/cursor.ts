@@ -21,13 +21,22 @@ export class Cursors {
   read(context: CursorContext, cursor: string): number {
     const bytes = fromBase64Url(cursor);
     const place = bytes?.subarray(0, OFFSET_BYTES);
-    if (bytes === undefined || place === undefined || bytes.length !== OFFSET_BYTES + MAC_BYTES || !timingSafeEqual(this.#mac(context, place), bytes.subarray(OFFSET_BYTES))) {
+    if (
+      bytes === undefined ||
+      place === undefined ||
+      bytes.length !== OFFSET_BYTES + MAC_BYTES ||
+      !timingSafeEqual(this.#mac(context, place), bytes.subarray(OFFSET_BYTES))
+    ) {
       throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
     }
     return Buffer.from(place).readUInt32BE();
   }
 
   #mac(context: CursorContext, place: Uint8Array): Buffer {
-    return createHmac("sha256", this.#key).update(JSON.stringify(context)).update(place).digest().subarray(0, MAC_BYTES);
+    return createHmac("sha256", this.#key)
+      .update(JSON.stringify(context))
+      .update(place)
+      .digest()
+      .subarray(0, MAC_BYTES);
   }
 }

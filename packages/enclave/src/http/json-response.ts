@@ -28,5 +28,13 @@ export function errorJson(error: CmcpError, headers: Record<string, string> = {}
 
 /** The same error as JSON-RPC, for a path whose clients read nothing else. */
 export function errorJsonRpc(error: CmcpError, headers: Record<string, string> = {}): HttpResponse {
-  return json({ jsonrpc: "2.0", id: null, error: { code: -32000, message: error.message, data: { error_code: error.code, action: error.action } } }, error.httpStatus, headers);
+  return json(
+    {
+      jsonrpc: "2.0",
+      id: null,
+      error: { code: -32000, message: error.message, data: { error_code: error.code, action: error.action } },
+    },
+    error.httpStatus,
+    headers,
+  );
 }

@@ -1,5 +1,16 @@
 import { CmcpError } from "@cmcp/boundary";
-import { createMcpEndpoint, type AgentRequest, type Caller as Handed, type HttpRequest, type HttpResponse, type ListenFilter, type Peer, type Reply, type StandingStream, silentPeer } from "@cmcp/mcp";
+import {
+  createMcpEndpoint,
+  type AgentRequest,
+  type Caller as Handed,
+  type HttpRequest,
+  type HttpResponse,
+  type ListenFilter,
+  type Peer,
+  type Reply,
+  type StandingStream,
+  silentPeer,
+} from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
 import { approvedOf, findSubject } from "../call/subject.ts";
 import { Caller } from "../caller.ts";
@@ -57,9 +68,23 @@ async function opened(core: Core, opening: Promise<RecordedSession>): Promise<Re
   return recorded;
 }
 
-async function admitted(core: Core, recorded: RecordedSession, caller: Caller, request: AgentRequest, peer: Peer): Promise<Reply> {
+async function admitted(
+  core: Core,
+  recorded: RecordedSession,
+  caller: Caller,
+  request: AgentRequest,
+  peer: Peer,
+): Promise<Reply> {
   if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
-  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) => recorded.run(peer.signal, (signal) => perform(core, recorded, caller, request, { ...peer, signal, ask: (method, params, until) => aside(() => peer.ask(method, params, until)) })));
+  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) =>
+    recorded.run(peer.signal, (signal) =>
+      perform(core, recorded, caller, request, {
+        ...peer,
+        signal,
+        ask: (method, params, until) => aside(() => peer.ask(method, params, until)),
+      }),
+    ),
+  );
 }
 
 /** Giving up needs nobody's leave. What is not followed is given up already. */
@@ -70,12 +95,30 @@ function unsubscribe(core: Core, recorded: RecordedSession, request: AgentReques
 }
 
 /** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
-async function listen(core: Core, recorded: RecordedSession, caller: Caller, filter: ListenFilter, { notify, end }: StandingStream, signal: AbortSignal): Promise<ListenFilter> {
+async function listen(
+  core: Core,
+  recorded: RecordedSession,
+  caller: Caller,
+  filter: ListenFilter,
+  { notify, end }: StandingStream,
+  signal: AbortSignal,
+): Promise<ListenFilter> {
   core.standing.add(caller, end, signal);
   const { resources, prompts } = core.catalog;
   const followed: string[] = [];
   for (const uri of filter.resourceSubscriptions ?? []) {
-    const request: AgentRequest = { method: "resources/subscribe", name: uri, arguments: {}, params: { uri }, meta: null, workflowId: null, dataClass: null, requestId: 0, input: null, task: null };
+    const request: AgentRequest = {
+      method: "resources/subscribe",
+      name: uri,
+      arguments: {},
+      params: { uri },
+      meta: null,
+      workflowId: null,
+      dataClass: null,
+      requestId: 0,
+      input: null,
+      task: null,
+    };
     const reply = await admitted(core, recorded, caller, request, silentPeer(signal));
     if (reply.ok !== true) continue;
     const subject = findSubject(core.catalog, request);

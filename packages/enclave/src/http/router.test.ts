@@ -5,7 +5,13 @@ import { emptyGateway } from "../testing/empty-gateway.ts";
 import type { Handler } from "./router.ts";
 
 async function ask(handler: Handler, method: string, path: string): Promise<readonly [number, unknown]> {
-  const { status, body } = await handler({ method, url: `http://enclave.invalid${path}`, headers: { get: () => null }, body: null, signal: new AbortController().signal });
+  const { status, body } = await handler({
+    method,
+    url: `http://enclave.invalid${path}`,
+    headers: { get: () => null },
+    body: null,
+    signal: new AbortController().signal,
+  });
   assert.ok(typeof body === "string");
   return [status, (JSON.parse(body) as { error: { code: unknown } }).error.code];
 }
@@ -13,16 +19,24 @@ async function ask(handler: Handler, method: string, path: string): Promise<read
 const PATHS = [
   ["GET", (name: string) => `/audit/export?session_id=${name}`],
   ["POST", (name: string) => `/sessions/${name}/close`],
-  ...["trace-claim", "trace-record", "evidence"].map((what) => ["GET", (name: string) => `/sessions/${name}/${what}`] as const),
+  ...["trace-claim", "trace-record", "evidence"].map(
+    (what) => ["GET", (name: string) => `/sessions/${name}/${what}`] as const,
+  ),
 ] as const;
 
 for (const name of ["another session", "a/b", "é", "\0", "yearly", "x".repeat(200), "A".repeat(43)]) {
   test(`the name ${JSON.stringify(name.slice(0, 16))} is unknown wherever a session is named, and the host is not asked`, async () => {
     const handler = emptyGateway();
-    for (const [method, path] of PATHS) assert.deepEqual(await ask(handler, method, path(encodeURIComponent(name))), [404, "NOT_FOUND"], path(name));
+    for (const [method, path] of PATHS)
+      assert.deepEqual(await ask(handler, method, path(encodeURIComponent(name))), [404, "NOT_FOUND"], path(name));
   });
 }
 
 test("percent signs in a path that encode no text are a bad request, no fault of the gateway", async () => {
-  for (const part of ["%", "%zz", "%ff"]) assert.deepEqual(await ask(emptyGateway(), "GET", `/sessions/${part}/trace-claim`), [400, "MCP_INVALID_REQUEST"], part);
+  for (const part of ["%", "%zz", "%ff"])
+    assert.deepEqual(
+      await ask(emptyGateway(), "GET", `/sessions/${part}/trace-claim`),
+      [400, "MCP_INVALID_REQUEST"],
+      part,
+    );
 });

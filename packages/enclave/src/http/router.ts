@@ -23,7 +23,12 @@ const MCP_METHODS = ["POST", "GET", "DELETE"];
 /** What nearly every request names, read once. */
 const MCP_URL = new URL(`${REQUEST_ORIGIN}/mcp`);
 
-type Endpoint = (context: { request: HttpRequest; url: URL; caller: Caller; id: string }) => Promise<HttpResponse> | HttpResponse;
+type Endpoint = (context: {
+  request: HttpRequest;
+  url: URL;
+  caller: Caller;
+  id: string;
+}) => Promise<HttpResponse> | HttpResponse;
 
 interface Route {
   readonly method: string;
@@ -37,17 +42,35 @@ export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 /** Builds the handler of an accepted launch. */
 export function createHandler(core: Core, phases: PhaseMachine): Handler {
   const mcp = createMcp(core);
-  const notSupported = (what: string): Endpoint => () => {
-    throw new CmcpError("NOT_SUPPORTED", `${what} is not implemented in this version`);
-  };
+  const notSupported =
+    (what: string): Endpoint =>
+    () => {
+      throw new CmcpError("NOT_SUPPORTED", `${what} is not implemented in this version`);
+    };
   const routes: readonly Route[] = [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(core, phases) },
     { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(core, url, caller) },
     { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
-    { method: "POST", path: /^\/sessions\/([^/]{1,256})\/close$/, endpoint: ({ id, caller }) => closeById(core, caller, id) },
-    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-claim$/, endpoint: ({ id, caller }) => traceClaim(core, caller, id) },
-    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/evidence$/, endpoint: ({ id, caller }) => sessionEvidence(core, caller, id) },
-    { method: "GET", path: /^\/sessions\/([^/]{1,256})\/trace-record$/, endpoint: ({ id, caller }) => traceRecord(core, caller, id) },
+    {
+      method: "POST",
+      path: /^\/sessions\/([^/]{1,256})\/close$/,
+      endpoint: ({ id, caller }) => closeById(core, caller, id),
+    },
+    {
+      method: "GET",
+      path: /^\/sessions\/([^/]{1,256})\/trace-claim$/,
+      endpoint: ({ id, caller }) => traceClaim(core, caller, id),
+    },
+    {
+      method: "GET",
+      path: /^\/sessions\/([^/]{1,256})\/evidence$/,
+      endpoint: ({ id, caller }) => sessionEvidence(core, caller, id),
+    },
+    {
+      method: "GET",
+      path: /^\/sessions\/([^/]{1,256})\/trace-record$/,
+      endpoint: ({ id, caller }) => traceRecord(core, caller, id),
+    },
     { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
   ];
 
@@ -56,14 +79,17 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
   /** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
   const methodsAt = (path: string): readonly string[] => {
     if (path === "/mcp") return MCP_METHODS;
-    return protectedResource(core.callerIdentity, "GET", path) === null ? routesAt(path).map(({ method }) => method) : ["GET"];
+    return protectedResource(core.callerIdentity, "GET", path) === null
+      ? routesAt(path).map(({ method }) => method)
+      : ["GET"];
   };
 
   const handle: Handler = async (request) => {
     const url = request.url === MCP_URL.href ? MCP_URL : new URL(request.url);
     const isMcp = url.pathname === "/mcp";
     try {
-      if (url.pathname === "/readyz") return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
+      if (url.pathname === "/readyz")
+        return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
       phases.step("request");
       checkOrigin(listed, request);
       if (isPreflight(request)) {
@@ -83,7 +109,9 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
       const matching = routesAt(url.pathname);
       const route = matching.find((candidate) => candidate.method === request.method);
       if (route === undefined) {
-        throw matching.length > 0 ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method") : new CmcpError("NOT_FOUND", "there is nothing at this path");
+        throw matching.length > 0
+          ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method")
+          : new CmcpError("NOT_FOUND", "there is nothing at this path");
       }
       return await route.endpoint({ request, url, caller, id: decoded(route.path.exec(url.pathname)?.[1] ?? "") });
     } catch (thrown) {
@@ -95,7 +123,9 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
   };
   return (request) => {
     const origin = request.headers.get("origin");
-    return origin === null || !listed.includes(origin) ? handle(request) : handle(request).then((answer) => readableBy(origin, answer));
+    return origin === null || !listed.includes(origin)
+      ? handle(request)
+      : handle(request).then((answer) => readableBy(origin, answer));
   };
 }
 
@@ -111,7 +141,9 @@ function decoded(part: string): string {
 /** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */
 function challengeFor({ callerIdentity }: Core, error: CmcpError): Record<string, string> {
   if (error.code !== "UNAUTHENTICATED") return {};
-  return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", callerIdentity) };
+  return {
+    "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", callerIdentity),
+  };
 }
 
 /** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */

@@ -11,7 +11,11 @@ import { json } from "./json-response.ts";
 
 /** A caller's session by its id, its handle, or the caller's own label for it. */
 export function resolveSession(core: Core, caller: Caller, name: string): RecordedSession | undefined {
-  return core.sessions.byId(caller, name) ?? core.sessions.byHandle(caller, name) ?? core.sessions.byExistingLabel(caller, name);
+  return (
+    core.sessions.byId(caller, name) ??
+    core.sessions.byHandle(caller, name) ??
+    core.sessions.byExistingLabel(caller, name)
+  );
 }
 
 function unknown(): CmcpError {
@@ -22,7 +26,10 @@ function unknown(): CmcpError {
 export async function closeById(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) return json(await closeSession(core, recorded));
-  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id)) ?? (await readEarlier(core, caller, id))?.closed;
+  const closed =
+    core.sessions.closedById(caller, id) ??
+    (await readClosed(core, caller, id)) ??
+    (await readEarlier(core, caller, id))?.closed;
   if (closed !== null && closed !== undefined) return json(closed.claim);
   throw unknown();
 }
@@ -35,7 +42,11 @@ export async function traceClaim(core: Core, caller: Caller, id: string): Promis
 /** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` would answer with. */
 export async function traceRecord(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const claim = await claimOf(core, caller, id);
-  if (claim.trace.cnf.jwk.x !== core.key.jwk.x) throw new CmcpError("SESSION_INCOMPLETE", "the key that would sign its Trust Record is gone with the instance that closed the session; its claim is still there");
+  if (claim.trace.cnf.jwk.x !== core.key.jwk.x)
+    throw new CmcpError(
+      "SESSION_INCOMPLETE",
+      "the key that would sign its Trust Record is gone with the instance that closed the session; its claim is still there",
+    );
   const record = buildTraceRecord(claim, { buildDigest: core.buildDigest });
   return json(signTraceRecord(record, (bytes) => core.key.sign(bytes)));
 }
@@ -49,6 +60,7 @@ async function claimOf(core: Core, caller: Caller, id: string): Promise<Claim> {
   if (stored !== null) return stored.claim;
   const earlier = await readEarlier(core, caller, id);
   if (earlier === null) throw unknown();
-  if (earlier.closed === null) throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
+  if (earlier.closed === null)
+    throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
   return earlier.closed.claim;
 }

@@ -19,7 +19,12 @@ export async function sessionEvidence(core: Core, caller: Caller, id: string): P
   const evidence = await core.sessionEvidence.of(point.root, principalId);
   const [rootEntry] = await readEntries(core, sessionId, point);
   const { launchDocument } = core;
-  return json(writeEvidenceFile(evidence, { launchDocument, ...(rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }) }));
+  return json(
+    writeEvidenceFile(evidence, {
+      launchDocument,
+      ...(rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
+    }),
+  );
 }
 
 interface FoundSession {
@@ -33,7 +38,11 @@ async function findSession(core: Core, caller: Caller, id: string): Promise<Foun
   const recorded = resolveSession(core, caller, id);
   if (recorded !== undefined) {
     await ensureStarted(core, recorded);
-    return { sessionId: recorded.session.id, principalId: caller.principalId, point: await storedPoint(core, recorded) };
+    return {
+      sessionId: recorded.session.id,
+      principalId: caller.principalId,
+      point: await storedPoint(core, recorded),
+    };
   }
   const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core, caller, id));
   if (closed === null) return null;

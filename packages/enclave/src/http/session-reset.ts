@@ -30,7 +30,8 @@ function apply(core: Core, signed: SignedReset, id: string): Recorded {
   if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
   core.operators.assertNew(signed);
   if (recorded.ended || recorded.closing !== null) throw new CmcpError("SESSION_CLOSED", "the session is closed");
-  if (statement.chain_tip !== recorded.chain.tip) throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
+  if (statement.chain_tip !== recorded.chain.tip)
+    throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
   core.operators.take(signed);
   return recordReset(core, recorded, signed);
 }
@@ -43,7 +44,13 @@ function recordReset(core: Core, recorded: RecordedSession, { statement, key, si
     response_inspection_result: "n/a",
     session_sensitivity_before: before,
     session_sensitivity_after: after,
-    detail: { policy_hash: core.policy.bundle.hash, operator_key: key, operator_signature: signature, sequence: statement.sequence, reason: statement.reason },
+    detail: {
+      policy_hash: core.policy.bundle.hash,
+      operator_key: key,
+      operator_signature: signature,
+      sequence: statement.sequence,
+      reason: statement.reason,
+    },
   });
 }
 
@@ -58,11 +65,18 @@ async function readStatement(request: HttpRequest): Promise<SignedReset> {
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength;
-    if (size > MAX_RESET_BYTES) throw new CmcpError("MCP_INVALID_REQUEST", `a reset statement has at most ${MAX_RESET_BYTES} bytes`);
+    if (size > MAX_RESET_BYTES)
+      throw new CmcpError("MCP_INVALID_REQUEST", `a reset statement has at most ${MAX_RESET_BYTES} bytes`);
     chunks.push(chunk);
   }
   const bytes = untrusted(new Uint8Array(Buffer.concat(chunks)));
-  const parsed = signedResetSchema.safeParse(parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }));
-  if (!parsed.success) throw new CmcpError("MCP_INVALID_REQUEST", `the reset statement does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`);
+  const parsed = signedResetSchema.safeParse(
+    parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }),
+  );
+  if (!parsed.success)
+    throw new CmcpError(
+      "MCP_INVALID_REQUEST",
+      `the reset statement does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`,
+    );
   return parsed.data;
 }

@@ -26,7 +26,12 @@ export function status(core: Core, phases: PhaseMachine): HttpResponse {
       warnings: core.policy.warnings,
     },
     catalog: { hash: core.catalog.hash, tools: core.catalog.tools.size, warnings: core.catalog.warnings },
-    sessions: { open: core.sessions.openCount, evicted: core.sessions.evictedCount, max: core.config.enclave.max_sessions, max_per_principal: core.config.enclave.max_sessions_per_principal },
+    sessions: {
+      open: core.sessions.openCount,
+      evicted: core.sessions.evictedCount,
+      max: core.config.enclave.max_sessions,
+      max_per_principal: core.config.enclave.max_sessions_per_principal,
+    },
     load: load(core),
   });
 }

@@ -15,7 +15,18 @@ const alice = new Caller({ principalId: "alice", source: "bearer" }, null);
 
 /** A gateway whose host acknowledges no entry, and a session of alice's that began before. */
 async function unstorable() {
-  const sessions = new Sessions(() => new SessionTable({ vocabulary: new Vocabulary(), maxSessions: 10, maxPerPrincipal: 10, idleMs: 1e6, floorMs: 1e6 }), { max: 10, maxPerPrincipal: 10 }, new Clock());
+  const sessions = new Sessions(
+    () =>
+      new SessionTable({
+        vocabulary: new Vocabulary(),
+        maxSessions: 10,
+        maxPerPrincipal: 10,
+        idleMs: 1e6,
+        floorMs: 1e6,
+      }),
+    { max: 10, maxPerPrincipal: 10 },
+    new Clock(),
+  );
   const recorded = await sessions.join(alice, null);
   recorded.started = Promise.resolve();
   recorded.chain.write({ entry_type: "session_start" });
@@ -86,5 +97,9 @@ test("a claim has the number after the last that was written, and names its hash
   assert.throws(() => claims.next(fails));
   claims.next(write("second"));
   assert.equal(claims.next(write("third")).hash, "third");
-  assert.deepEqual(seen, [[1, null], [2, "first"], [3, "second"]]);
+  assert.deepEqual(seen, [
+    [1, null],
+    [2, "first"],
+    [3, "second"],
+  ]);
 });

@@ -62,11 +62,20 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
         issuedAt: Math.floor(core.clock.now().getTime() / 1000),
         jwk: key.jwk,
         gatewayVersion: GATEWAY_VERSION,
-        session: { id: recorded.session.id, ...point, crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })), edgesRepresent: graph.edges_represent },
+        session: {
+          id: recorded.session.id,
+          ...point,
+          crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })),
+          edgesRepresent: graph.edges_represent,
+        },
         entries,
         policy: { ...latestPolicy(entries), mode: config.attestation.enforcement_mode },
         catalog: { hash: core.catalog.hash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
-        attestation: { ...evidence, validitySeconds: config.attestation.validity_seconds, evidence: claimEvidence(evidence) },
+        attestation: {
+          ...evidence,
+          validitySeconds: config.attestation.validity_seconds,
+          evidence: claimEvidence(evidence),
+        },
         surroundings: { isolation: core.isolation, channel: "plain" },
         sequenceNumber,
         ...(previous === null ? {} : { previousClaimHash: previous }),
@@ -76,7 +85,13 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
   );
   await core.journal.append(recorded.session.id, {
     kind: "claim",
-    body: { session_id: recorded.session.id, sequence_number: claim.gateway.sequence_number, claim_hash: hash, claim: written, ...end },
+    body: {
+      session_id: recorded.session.id,
+      sequence_number: claim.gateway.sequence_number,
+      claim_hash: hash,
+      claim: written,
+      ...end,
+    },
   });
   return claim;
 }
@@ -88,7 +103,8 @@ async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoin
 export async function claimSoFar(core: Core, recorded: RecordedSession): Promise<Claim> {
   await ensureStarted(core, recorded);
   const point = await storedPoint(core, recorded);
-  if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip) return recorded.claimSoFar;
+  if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip)
+    return recorded.claimSoFar;
   const claim = await makeClaim(core, recorded, point);
   recorded.claimSoFar = claim;
   return claim;

@@ -1,6 +1,13 @@
 import { hash } from "node:crypto";
 import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
-import { decodeRecord, entryHashInput, hashedEntry, type AuditEntry, type HashedEntry, type JournalRecord } from "@cmcp/audit";
+import {
+  decodeRecord,
+  entryHashInput,
+  hashedEntry,
+  type AuditEntry,
+  type HashedEntry,
+  type JournalRecord,
+} from "@cmcp/audit";
 import type { Core } from "../core.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
@@ -50,7 +57,10 @@ export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
 export function isChain(entries: readonly AuditEntry[], point: ChainPoint): boolean {
   let tip = "genesis";
   const linked = entries.every((entry, index) => {
-    const linked = entry.prev_entry_hash === tip && entry.sequence_number === index && hash("sha256", entryHashInput(entry), "hex") === entry.entry_hash;
+    const linked =
+      entry.prev_entry_hash === tip &&
+      entry.sequence_number === index &&
+      hash("sha256", entryHashInput(entry), "hex") === entry.entry_hash;
     tip = entry.entry_hash;
     return linked;
   });

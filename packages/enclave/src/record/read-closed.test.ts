@@ -20,9 +20,21 @@ function writeSession(instance: WritingInstance): Claim[] {
     const unsigned = buildClaim({ ...inputOf(entries), jwk: instance.jwk, sequenceNumber: claims.length + 1 });
     const signed = signClaim(unsigned, instance.sign);
     claims.push(signed);
-    instance.write({ kind: "claim", body: { session_id: SESSION, sequence_number: claims.length, claim_hash: claimHash(signed), claim: parseJsonText(canonicalText(signed)) as JsonObject } });
+    instance.write({
+      kind: "claim",
+      body: {
+        session_id: SESSION,
+        sequence_number: claims.length,
+        claim_hash: claimHash(signed),
+        claim: parseJsonText(canonicalText(signed)) as JsonObject,
+      },
+    });
   };
-  const steps = [() => instance.start(SESSION, { principal: "alice" }), () => instance.call(SESSION, "c"), () => instance.end(SESSION)];
+  const steps = [
+    () => instance.start(SESSION, { principal: "alice" }),
+    () => instance.call(SESSION, "c"),
+    () => instance.end(SESSION),
+  ];
   for (const step of steps) {
     entries.push(step());
     claim();
@@ -41,19 +53,27 @@ function shown(records: WritingInstance["journal"]): Core {
   return { key: { jwk: instance.jwk }, instance: instance.name, journal: { scan } } as unknown as Core;
 }
 
-
 test("a closed session is what its last claim says, for its principal alone", async () => {
   const found = await readClosed(shown(instance.journal), callerNamed("alice"), SESSION);
   assert.deepEqual(found?.claim, claims.at(-1));
-  assert.deepEqual([found?.length, found?.tip, found?.principalId], [3, claims.at(-1)?.gateway.audit_chain.tip, "alice"]);
+  assert.deepEqual(
+    [found?.length, found?.tip, found?.principalId],
+    [3, claims.at(-1)?.gateway.audit_chain.tip, "alice"],
+  );
   assert.equal(await readClosed(shown(instance.journal), callerNamed("bob"), SESSION), null);
-  assert.equal(await readClosed(shown(instance.journal), callerNamed("alice"), "11111111-1111-4111-8111-111111111111"), null, "records of another session than was asked for");
+  assert.equal(
+    await readClosed(shown(instance.journal), callerNamed("alice"), "11111111-1111-4111-8111-111111111111"),
+    null,
+    "records of another session than was asked for",
+  );
   const reversed = await readClosed(shown(instance.journal.toReversed()), callerNamed("alice"), SESSION);
   assert.deepEqual(reversed?.claim, claims.at(-1), "in whatever order the host shows them");
 });
 
 test("a host that keeps the last claim back shows no closed session", async () => {
-  const withheld = instance.journal.filter(({ statement }) => statement.kind !== "claim" || statement.body.sequence_number < claims.length);
+  const withheld = instance.journal.filter(
+    ({ statement }) => statement.kind !== "claim" || statement.body.sequence_number < claims.length,
+  );
   assert.equal(await readClosed(shown(withheld), callerNamed("alice"), SESSION), null);
 });
 
@@ -61,9 +81,20 @@ test("claims that this instance did not sign count for nothing", async () => {
   const stranger = new WritingInstance();
   writeSession(stranger);
   assert.equal(await readClosed(shown(stranger.journal), callerNamed("alice"), SESSION), null);
-  const changed = instance.journal.map((written) => (written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode(new TextDecoder().decode(written.bytes).replace('"call_count":1', '"call_count":0')) } : written));
+  const changed = instance.journal.map((written) =>
+    written.statement.kind === "claim"
+      ? {
+          ...written,
+          bytes: new TextEncoder().encode(
+            new TextDecoder().decode(written.bytes).replace('"call_count":1', '"call_count":0'),
+          ),
+        }
+      : written,
+  );
   assert.equal(await readClosed(shown(changed), callerNamed("alice"), SESSION), null);
-  const garbage = instance.journal.map((written) => (written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode("{]") } : written));
+  const garbage = instance.journal.map((written) =>
+    written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode("{]") } : written,
+  );
   assert.equal(await readClosed(shown(garbage), callerNamed("alice"), SESSION), null);
 });
 

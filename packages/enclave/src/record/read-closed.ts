@@ -12,7 +12,11 @@ import type { ClosedSession } from "./sessions.ts";
  * there is none. What one principal closes cannot push another's claims out of reach.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store's entries are not the chain the claim names
  */
-export async function readClosed(core: Core, { principalId }: Caller, sessionId: string): Promise<ClosedSession | null> {
+export async function readClosed(
+  core: Core,
+  { principalId }: Caller,
+  sessionId: string,
+): Promise<ClosedSession | null> {
   if (!isSessionId(sessionId)) return null;
   const latest = await latestClaim(core.journal, { instance: core.instance, jwk: core.key.jwk }, sessionId);
   if (latest === null) return null;
@@ -31,14 +35,19 @@ export interface StoredClaim {
 }
 
 /** The last claim of an instance's session that the store holds. Only what the instance signed is believed. */
-export async function latestClaim(journal: Journal, writer: { readonly instance: string; readonly jwk: SigningJwk }, sessionId: string): Promise<StoredClaim | null> {
+export async function latestClaim(
+  journal: Journal,
+  writer: { readonly instance: string; readonly jwk: SigningJwk },
+  sessionId: string,
+): Promise<StoredClaim | null> {
   const key = publicKeyOf(writer.jwk);
   let latest: StoredClaim | null = null;
   for await (const bytes of journal.scan({ instance: writer.instance, session: sessionId, kind: "claim" })) {
     const record = readRecord(bytes);
     if (record?.kind !== "claim" || record.body.session_id !== sessionId || !isAuthentic(record, key)) continue;
     const parsed = claimSchema.safeParse(record.body.claim);
-    if (!parsed.success || parsed.data.gateway.sequence_number <= (latest?.claim.gateway.sequence_number ?? 0)) continue;
+    if (!parsed.success || parsed.data.gateway.sequence_number <= (latest?.claim.gateway.sequence_number ?? 0))
+      continue;
     latest = { claim: parsed.data, end: record.body.end ?? null };
   }
   return latest;

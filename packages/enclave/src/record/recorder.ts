@@ -1,4 +1,12 @@
-import { receiptOf, type AuditEntry, type EntryFields, type Intent, type Receipt, type ReceiptBody, type WrittenEntry } from "@cmcp/audit";
+import {
+  receiptOf,
+  type AuditEntry,
+  type EntryFields,
+  type Intent,
+  type Receipt,
+  type ReceiptBody,
+  type WrittenEntry,
+} from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { Drift } from "@cmcp/catalog";
 import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
@@ -16,7 +24,8 @@ export interface Recorded {
  * the highest ever: labels alone, without their ranks, would not tell a reader which is higher.
  */
 function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFields {
-  if (fields.session_sensitivity_after === undefined || session.highestSensitivity === fields.session_sensitivity_after) return fields;
+  if (fields.session_sensitivity_after === undefined || session.highestSensitivity === fields.session_sensitivity_after)
+    return fields;
   return { ...fields, detail: { ...fields.detail, session_max_sensitivity: session.highestSensitivity } };
 }
 
@@ -33,16 +42,33 @@ export async function recordDecision(core: Core, recorded: RecordedSession, fiel
   return receipt;
 }
 
-function store(core: Core, recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): Recorded {
-  const stored = core.journal.append(entry.session_id, { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } }, receipt);
+function store(
+  core: Core,
+  recorded: RecordedSession,
+  { entry, written }: WrittenEntry,
+  receipt: ReceiptBody | null,
+): Recorded {
+  const stored = core.journal.append(
+    entry.session_id,
+    { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },
+    receipt,
+  );
   const before = recorded.stored;
   // Resolves to nothing: a promise of all outcomes would hold those of every entry before it.
-  recorded.stored = stored.then(() => before, () => before);
+  recorded.stored = stored.then(
+    () => before,
+    () => before,
+  );
   return { entry, stored };
 }
 
 /** Records once in a session that something it asked for has drifted. */
-export async function recordDrift(core: Core, recorded: RecordedSession, subject: Subject, drift: Drift): Promise<void> {
+export async function recordDrift(
+  core: Core,
+  recorded: RecordedSession,
+  subject: Subject,
+  drift: Drift,
+): Promise<void> {
   const key = `${subject.kind} ${nameOf(subject)}`;
   if (recorded.drifted.has(key)) return;
   recorded.drifted.add(key);
@@ -57,7 +83,11 @@ export async function recordDrift(core: Core, recorded: RecordedSession, subject
 }
 
 /** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
-export async function recordIntent(core: Core, recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before">): Promise<void> {
+export async function recordIntent(
+  core: Core,
+  recorded: RecordedSession,
+  intent: Omit<Intent, "session_id" | "tip_before">,
+): Promise<void> {
   const { session, chain } = recorded;
   await core.journal.append(session.id, {
     kind: "intent",
@@ -95,8 +125,8 @@ export async function ensureStarted(core: Core, recorded: RecordedSession): Prom
     await recorded.started;
   } catch (thrown) {
     // The host was late with it. The journal offers it until the host has it, and then the session is like any other.
-    if (asCmcpError(thrown, "INTERNAL", "the session could not be started").code !== "AUDIT_STORE_UNAVAILABLE") throw thrown;
+    if (asCmcpError(thrown, "INTERNAL", "the session could not be started").code !== "AUDIT_STORE_UNAVAILABLE")
+      throw thrown;
     core.journal.assertCaughtUp();
   }
 }
-

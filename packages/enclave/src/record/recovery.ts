@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { JournalReader, SessionChain, UntouchedReader, planRecovery, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
+import {
+  JournalReader,
+  SessionChain,
+  UntouchedReader,
+  planRecovery,
+  type RecoveredInstance,
+  type RecoveryStep,
+} from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Core } from "../core.ts";
 import type { Journal } from "../host/journal.ts";
@@ -19,13 +26,19 @@ export async function readEarlierInstances(journal: Journal, own: string): Promi
   const found: RecoveredInstance[] = [];
   for (const instance of names.slice(-MAX_INSTANCES)) {
     // A journal that the host changed is read again, record by record.
-    const recovered = (await readInstance(journal, instance, new UntouchedReader(jwkThumbprintText))) ?? (await readInstance(journal, instance, new JournalReader(jwkThumbprintText)));
+    const recovered =
+      (await readInstance(journal, instance, new UntouchedReader(jwkThumbprintText))) ??
+      (await readInstance(journal, instance, new JournalReader(jwkThumbprintText)));
     if (recovered !== null) found.push(recovered);
   }
   return found;
 }
 
-async function readInstance(journal: Journal, instance: string, reader: JournalReader | UntouchedReader): Promise<RecoveredInstance | null> {
+async function readInstance(
+  journal: Journal,
+  instance: string,
+  reader: JournalReader | UntouchedReader,
+): Promise<RecoveredInstance | null> {
   for await (const bytes of journal.scan({ instance })) reader.add(bytes);
   return reader.finish();
 }
@@ -69,7 +82,13 @@ async function writeRecoverySession(core: Core, step: RecoveryStep): Promise<voi
       detail: { ...rootDetail(core, "recovery"), ...step.rootDetail },
     }),
     ...step.faults.map((fields) => chain.append(fields)),
-    chain.append({ entry_type: "session_end", policy_decision: "n/a", response_inspection_result: "n/a", detail: { policy_hash: core.policy.bundle.hash } }),
+    chain.append({
+      entry_type: "session_end",
+      policy_decision: "n/a",
+      response_inspection_result: "n/a",
+      detail: { policy_hash: core.policy.bundle.hash },
+    }),
   ];
-  for (const entry of entries) await core.journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } });
+  for (const entry of entries)
+    await core.journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } });
 }

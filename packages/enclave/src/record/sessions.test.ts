@@ -10,11 +10,21 @@ const callerNamed = (principalId: string): Caller => new Caller({ principalId, s
 
 /** One open session for each principal, and one that made room and is not closed. */
 function oneEach(): Sessions {
-  const table = (evicted: (session: Session) => void) => new SessionTable({ vocabulary: new Vocabulary(), maxSessions: 10, maxPerPrincipal: 1, idleMs: 1e6, floorMs: 1e6, evicted });
+  const table = (evicted: (session: Session) => void) =>
+    new SessionTable({
+      vocabulary: new Vocabulary(),
+      maxSessions: 10,
+      maxPerPrincipal: 1,
+      idleMs: 1e6,
+      floorMs: 1e6,
+      evicted,
+    });
   return new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock());
 }
 
-test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", { timeout: 20_000 }, async (t) => {
+test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", {
+  timeout: 20_000,
+}, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const sessions = oneEach();
   const [alice, bob] = [callerNamed("alice"), callerNamed("bob")];
@@ -29,7 +39,9 @@ test("who pushes nothing out waits for nobody's evicted sessions; who does waits
   await refused;
 });
 
-test("of those that wait for a label's session to be closed, one opens the next, and the others need no room of their own", { timeout: 20_000 }, async () => {
+test("of those that wait for a label's session to be closed, one opens the next, and the others need no room of their own", {
+  timeout: 20_000,
+}, async () => {
   const sessions = oneEach();
   const alice = callerNamed("alice");
   (await sessions.open(alice)).started = Promise.resolve();

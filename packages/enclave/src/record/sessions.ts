@@ -61,7 +61,11 @@ export class Sessions {
    */
   async join(caller: Caller, label: string | null): Promise<RecordedSession> {
     // Another that waited may have opened the next; it needs no room.
-    for (let known = this.byExistingLabel(caller, label); known !== undefined; known = this.byExistingLabel(caller, label)) {
+    for (
+      let known = this.byExistingLabel(caller, label);
+      known !== undefined;
+      known = this.byExistingLabel(caller, label)
+    ) {
       if (known.closing === null) return known;
       await known.closing;
     }
@@ -165,7 +169,13 @@ export class Sessions {
     this.#table.close(session);
     this.#open.delete(session.id);
     this.#evicted.remove(recorded);
-    this.#closed.set(session.id, { principalId: session.principalId, root: chain.root, tip: chain.tip, length: chain.length, claim });
+    this.#closed.set(session.id, {
+      principalId: session.principalId,
+      root: chain.root,
+      tip: chain.tip,
+      length: chain.length,
+      claim,
+    });
     const oldest = this.#closed.keys().next();
     if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
   }
@@ -173,7 +183,11 @@ export class Sessions {
   #recorded(session: Session, caller: Caller): RecordedSession {
     const known = this.#open.get(session.id);
     if (known !== undefined) return known;
-    const recorded = new RecordedSession(session, new SessionChain(session.id, () => this.#clock.now().getTime()), callerDetail(caller));
+    const recorded = new RecordedSession(
+      session,
+      new SessionChain(session.id, () => this.#clock.now().getTime()),
+      callerDetail(caller),
+    );
     this.#open.set(session.id, recorded);
     return recorded;
   }

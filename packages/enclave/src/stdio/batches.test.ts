@@ -27,20 +27,41 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 });
 `;
 const ANSWER = { jsonrpc: "2.0", id: "call", result: { content: [] } };
-const said = (data: string): JsonValue => ({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data } });
+const said = (data: string): JsonValue => ({
+  jsonrpc: "2.0",
+  method: "notifications/message",
+  params: { level: "info", data },
+});
 
 /** Calls a server of this version that says these pieces, and tells what its caller heard and how the call ended. */
-async function call(t: TestContext, version: string, ...pieces: readonly JsonValue[]): Promise<{ heard: unknown[]; ended: unknown }> {
+async function call(
+  t: TestContext,
+  version: string,
+  ...pieces: readonly JsonValue[]
+): Promise<{ heard: unknown[]; ended: unknown }> {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-batches-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [tree, socket] = [join(folder, "tree"), join(folder, "s")];
   mkdirSync(tree);
   writeFileSync(join(tree, "main.mjs"), SERVER);
-  const running = await startSpawner({ program: join(folder, "not compiled"), socket, stage: join(folder, "stage"), runtime: [process.execPath], developmentMode: true });
+  const running = await startSpawner({
+    program: join(folder, "not compiled"),
+    socket,
+    stage: join(folder, "stage"),
+    runtime: [process.execPath],
+    developmentMode: true,
+  });
   t.after(() => running.stop());
   const args = ["main.mjs", version, ...pieces.map((piece) => JSON.stringify(piece))];
-  const spawner = await Spawner.open(socket, [{ tree, digest: null, program: "node", args, environment: {}, bounds: DEFAULT_BOUNDS }]);
-  const upstream = new StdioUpstream({ processes: new StdioProcesses((index) => spawner.start(index)), index: 0, clientInfo: { name: "gateway", version: "1" }, limits: {} });
+  const spawner = await Spawner.open(socket, [
+    { tree, digest: null, program: "node", args, environment: {}, bounds: DEFAULT_BOUNDS },
+  ]);
+  const upstream = new StdioUpstream({
+    processes: new StdioProcesses((index) => spawner.start(index)),
+    index: 0,
+    clientInfo: { name: "gateway", version: "1" },
+    limits: {},
+  });
   t.after(() => upstream.close());
   const heard: unknown[] = [];
   const peer: Peer = {
@@ -50,11 +71,15 @@ async function call(t: TestContext, version: string, ...pieces: readonly JsonVal
     notify: async (_, { data }) => void heard.push(data),
     ask: async (_, { message }) => (heard.push(message), { action: "accept" }),
   };
-  const ended: unknown = await upstream.request("alice", { method: "tools/call", params: { name: "tool", arguments: {} } }, peer).catch((thrown: unknown) => (thrown instanceof CmcpError ? thrown.code : thrown));
+  const ended: unknown = await upstream
+    .request("alice", { method: "tools/call", params: { name: "tool", arguments: {} } }, peer)
+    .catch((thrown: unknown) => (thrown instanceof CmcpError ? thrown.code : thrown));
   return { heard, ended };
 }
 
-test("a batch of a 2025-03-26 stdio server is read: what it says and asks, in its order, and its answer", { timeout: 60_000 }, async (t) => {
+test("a batch of a 2025-03-26 stdio server is read: what it says and asks, in its order, and its answer", {
+  timeout: 60_000,
+}, async (t) => {
   const question = { jsonrpc: "2.0", id: "question", method: "elicitation/create", params: { message: "which?" } };
   const { heard, ended } = await call(t, "2025-03-26", [said("one"), question, said("two")], [said("three"), ANSWER]);
   assert.deepEqual([heard, ended], [["one", "which?", "two", "three"], { kind: "complete", result: { content: [] } }]);

@@ -1,7 +1,16 @@
 import { CmcpError, type BufferedBytes } from "@cmcp/boundary";
 import type { Catalog, StdioServer } from "@cmcp/catalog";
 import type { Config } from "@cmcp/launch";
-import { Spawner, StdioProcesses, allowServers, requireSpawner, spawnEvidence, stdioSchema, type AllowedServer, type SpawnEvidence } from "@cmcp/spawner";
+import {
+  Spawner,
+  StdioProcesses,
+  allowServers,
+  requireSpawner,
+  spawnEvidence,
+  stdioSchema,
+  type AllowedServer,
+  type SpawnEvidence,
+} from "@cmcp/spawner";
 
 interface Entry {
   readonly index: number;
@@ -14,7 +23,12 @@ export class StdioServers {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #spawner: Spawner | null;
 
-  private constructor(spawner: Spawner | null, entries: ReadonlyMap<string, Entry>, settings: NonNullable<Config["enclave"]["stdio"]>, buffered: BufferedBytes) {
+  private constructor(
+    spawner: Spawner | null,
+    entries: ReadonlyMap<string, Entry>,
+    settings: NonNullable<Config["enclave"]["stdio"]>,
+    buffered: BufferedBytes,
+  ) {
     this.#spawner = spawner;
     this.#entries = entries;
     this.processes = new StdioProcesses(
@@ -22,7 +36,11 @@ export class StdioServers {
         if (spawner === null) throw new CmcpError("SPAWN_UNAVAILABLE", "there is no spawner");
         return await spawner.start(index, buffered.share(`stdio server:${index}`));
       },
-      { maxProcesses: settings.max_processes, maxPerPrincipal: settings.max_processes_per_principal, idleMs: settings.idle_seconds * 1000 },
+      {
+        maxProcesses: settings.max_processes,
+        maxPerPrincipal: settings.max_processes_per_principal,
+        idleMs: settings.idle_seconds * 1000,
+      },
     );
   }
 
@@ -32,10 +50,19 @@ export class StdioServers {
    * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
-  static async open(catalog: Catalog, config: Config, path: string | null, development: boolean, buffered: BufferedBytes): Promise<StdioServers> {
+  static async open(
+    catalog: Catalog,
+    config: Config,
+    path: string | null,
+    development: boolean,
+    buffered: BufferedBytes,
+  ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
-    const allowed = allowServers(servers, { allowUnmeasured: config.attestation.allow_unmeasured_spawn === true, settings: settings.servers });
+    const allowed = allowServers(servers, {
+      allowUnmeasured: config.attestation.allow_unmeasured_spawn === true,
+      settings: settings.servers,
+    });
     requireSpawner(servers, path !== null);
     if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, buffered);
     const spawner = await Spawner.open(path, allowed);
@@ -45,7 +72,10 @@ export class StdioServers {
       spawner.close();
       throw thrown;
     }
-    const entries = servers.map((server, index): [string, Entry] => [server.identity, { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) }]);
+    const entries = servers.map((server, index): [string, Entry] => [
+      server.identity,
+      { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) },
+    ]);
     return new StdioServers(spawner, new Map(entries), settings, buffered);
   }
 
@@ -73,13 +103,25 @@ export class StdioServers {
 }
 
 /** A server whose files are not the approved ones stops the launch: somebody changed them. */
-function requireFound(spawner: Spawner, servers: readonly StdioServer[], allowed: readonly AllowedServer[], development: boolean): void {
-  if (spawner.confinement === "none" && !development) throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner confines nothing, which only development allows");
+function requireFound(
+  spawner: Spawner,
+  servers: readonly StdioServer[],
+  allowed: readonly AllowedServer[],
+  development: boolean,
+): void {
+  if (spawner.confinement === "none" && !development)
+    throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner confines nothing, which only development allows");
   for (const [index, server] of servers.entries()) {
     const found = spawner.found[index]?.status;
     const tree = allowed[index]?.tree ?? "";
-    if (found === "digest-mismatch") throw new CmcpError("SPAWN_DIGEST_MISMATCH", `stdio server ${server.name}: the files at ${tree} are not those the catalog approves`);
-    if (found === "tree-refused") throw new CmcpError("SPAWN_TREE_REFUSED", `stdio server ${server.name}: the files at ${tree} cannot be measured`);
-    if (found !== "ready") throw new CmcpError("SPAWN_FAILED", `stdio server ${server.name} cannot be started: ${found ?? "nothing found"}`);
+    if (found === "digest-mismatch")
+      throw new CmcpError(
+        "SPAWN_DIGEST_MISMATCH",
+        `stdio server ${server.name}: the files at ${tree} are not those the catalog approves`,
+      );
+    if (found === "tree-refused")
+      throw new CmcpError("SPAWN_TREE_REFUSED", `stdio server ${server.name}: the files at ${tree} cannot be measured`);
+    if (found !== "ready")
+      throw new CmcpError("SPAWN_FAILED", `stdio server ${server.name} cannot be started: ${found ?? "nothing found"}`);
   }
 }

@@ -1,5 +1,19 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { ChannelClient, Following, readPiece, type ListKind, type ListenFilter, type Notified, type OpenChannel, type Peer, type Upstream, type UpstreamAnswer, type UpstreamLimits, type UpstreamLoad, type UpstreamRequest } from "@cmcp/mcp";
+import {
+  ChannelClient,
+  Following,
+  readPiece,
+  type ListKind,
+  type ListenFilter,
+  type Notified,
+  type OpenChannel,
+  type Peer,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamLimits,
+  type UpstreamLoad,
+  type UpstreamRequest,
+} from "@cmcp/mcp";
 import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
 
 export interface StdioUpstreamOptions {
@@ -15,7 +29,11 @@ function overChannel(channel: StdioChannel): OpenChannel {
     channel.onMessage(async (bytes) => {
       for (const message of readPiece(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
     });
-    return { send: async (text, signal) => await channel.send(Buffer.from(text), signal), closed: channel.closed, close: async () => await channel.close() };
+    return {
+      send: async (text, signal) => await channel.send(Buffer.from(text), signal),
+      closed: channel.closed,
+      close: async () => await channel.close(),
+    };
   };
 }
 
@@ -53,7 +71,9 @@ export class StdioUpstream implements Upstream {
   }
 
   async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#following.follow(key, filter, notified, signal, () => this.#use(key, async (client) => await client.attend(key, signal)));
+    await this.#following.follow(key, filter, notified, signal, () =>
+      this.#use(key, async (client) => await client.attend(key, signal)),
+    );
   }
 
   /** What is followed is known by who listens. */
@@ -76,7 +96,13 @@ export class StdioUpstream implements Upstream {
     const known = this.#clients.get(channel);
     if (known !== undefined) return known;
     const { clientInfo, limits } = this.#options;
-    const client = new ChannelClient({ open: () => overChannel(channel), clientInfo, limits, following: this.#following, unattributed: this.#unattributed });
+    const client = new ChannelClient({
+      open: () => overChannel(channel),
+      clientInfo,
+      limits,
+      following: this.#following,
+      unattributed: this.#unattributed,
+    });
     this.#clients.set(channel, client);
     return client;
   }

@@ -25,7 +25,10 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
     callerIdentity: config.enclave.identity,
     catalog: { resources: new Map(), prompts: new Map() },
     stopping: new AbortController(),
-    principals: { authenticate: () => (known ? Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) : Promise.reject(unknown)) },
+    principals: {
+      authenticate: () =>
+        known ? Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) : Promise.reject(unknown),
+    },
     sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none },
     journal: { scan: () => assert.fail("the host was asked") },
   } as unknown as Core;

@@ -16,7 +16,11 @@ function known(text: string = ID): HostAsserted<PeerIdentity> {
 }
 
 test("the host's word becomes labels that say whose word it is", () => {
-  assert.deepEqual(hostAssertedLabels(known()), { host_asserted_source: "host-asserted", host_asserted_spiffe_id: ID, host_asserted_trust_domain: "bank.example" });
+  assert.deepEqual(hostAssertedLabels(known()), {
+    host_asserted_source: "host-asserted",
+    host_asserted_spiffe_id: ID,
+    host_asserted_trust_domain: "bank.example",
+  });
 });
 
 test("without configuration, or for another trust domain, there is no label", () => {
@@ -27,8 +31,30 @@ test("without configuration, or for another trust domain, there is no label", ()
 });
 
 test("only SPIFFE IDs in their one spelling are read", () => {
-  for (const text of ["spiffe://bank.example", "spiffe://bank.example/a/b", "spiffe://b-a_n.k/A.b-c_9"]) assert.equal(readSpiffeId(text)?.text, text);
-  const wrong = ["", "spiffe://", "spiffe:///a", "SPIFFE://bank.example/a", "spiffe://Bank.example/a", "spiffe://bank.example/", "spiffe://bank.example//a", "spiffe://bank.example/a/", "spiffe://bank.example/./a", "spiffe://bank.example/a/..", "spiffe://user@bank.example/a", "spiffe://bank.example:8443/a", "spiffe://bank.example/a?b", "spiffe://bank.example/a#b", "spiffe://bank.example/%41", "spiffe://bank.example/é", "https://bank.example/a", `${ID}\n`, `spiffe://bank.example/${"a".repeat(2_048)}`, `spiffe://${"a".repeat(256)}/a`];
+  for (const text of ["spiffe://bank.example", "spiffe://bank.example/a/b", "spiffe://b-a_n.k/A.b-c_9"])
+    assert.equal(readSpiffeId(text)?.text, text);
+  const wrong = [
+    "",
+    "spiffe://",
+    "spiffe:///a",
+    "SPIFFE://bank.example/a",
+    "spiffe://Bank.example/a",
+    "spiffe://bank.example/",
+    "spiffe://bank.example//a",
+    "spiffe://bank.example/a/",
+    "spiffe://bank.example/./a",
+    "spiffe://bank.example/a/..",
+    "spiffe://user@bank.example/a",
+    "spiffe://bank.example:8443/a",
+    "spiffe://bank.example/a?b",
+    "spiffe://bank.example/a#b",
+    "spiffe://bank.example/%41",
+    "spiffe://bank.example/é",
+    "https://bank.example/a",
+    `${ID}\n`,
+    `spiffe://bank.example/${"a".repeat(2_048)}`,
+    `spiffe://${"a".repeat(256)}/a`,
+  ];
   for (const text of wrong) assert.equal(readSpiffeId(text), null, text.slice(0, 60));
   fc.assert(fc.property(fc.string(), (text) => readSpiffeId(text) === null || text.startsWith("spiffe://")));
 });
@@ -37,6 +63,15 @@ test("the host's word is no login: the compiler refuses it", () => {
   const onlyVerified = (caller: Authenticated): string => caller.principalId;
   // @ts-expect-error A host's assertion is not an authenticated caller.
   assert.equal(onlyVerified(known()), undefined);
+  const lookAlike = {
+    source: "jwt" as const,
+    principalId: "x",
+    workflows: null,
+    issuer: "",
+    subject: "",
+    claims: new Map<string, never>(),
+    expiresAt: 0,
+  };
   // @ts-expect-error Neither is anything that merely looks like one.
-  assert.equal(onlyVerified({ source: "jwt", principalId: "x", workflows: null, issuer: "", subject: "", claims: new Map(), expiresAt: 0 }), "x");
+  assert.equal(onlyVerified(lookAlike), "x");
 });

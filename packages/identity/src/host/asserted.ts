@@ -30,7 +30,10 @@ export interface HostAssertedLabels {
 }
 
 /** What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the configuration names. */
-export function readHostAsserted(spiffeId: Untrusted<string>, settings: IdentitySettings["host_asserted"]): HostAsserted<PeerIdentity> | null {
+export function readHostAsserted(
+  spiffeId: Untrusted<string>,
+  settings: IdentitySettings["host_asserted"],
+): HostAsserted<PeerIdentity> | null {
   const id = readSpiffeId(examine(spiffeId));
   if (id === null || !(settings?.trust_domains.includes(id.trustDomain) ?? false)) return null;
   return asserted({ spiffeId: id.text, trustDomain: id.trustDomain });
@@ -39,5 +42,9 @@ export function readHostAsserted(spiffeId: Untrusted<string>, settings: Identity
 /** The labels of a host's assertion: all that can be done with one. */
 export function hostAssertedLabels(value: HostAsserted<PeerIdentity>): HostAssertedLabels {
   const { spiffeId, trustDomain } = value as unknown as PeerIdentity;
-  return { host_asserted_source: "host-asserted", host_asserted_spiffe_id: spiffeId, host_asserted_trust_domain: trustDomain };
+  return {
+    host_asserted_source: "host-asserted",
+    host_asserted_spiffe_id: spiffeId,
+    host_asserted_trust_domain: trustDomain,
+  };
 }

@@ -4,7 +4,9 @@ import * as z from "zod";
 const MAX_BYTES = 2_048;
 
 /** A trust domain (SPIFFE-ID section 2.1): 1 to 255 of a-z, 0-9, `.`, `-`, `_`. */
-export const trustDomain = z.string().regex(/^[a-z0-9._-]{1,255}$/, { error: "must be a SPIFFE trust domain: 1 to 255 of a-z, 0-9, '.', '-' and '_'" });
+export const trustDomain = z
+  .string()
+  .regex(/^[a-z0-9._-]{1,255}$/, { error: "must be a SPIFFE trust domain: 1 to 255 of a-z, 0-9, '.', '-' and '_'" });
 
 /** A SPIFFE ID in its parts. */
 export interface SpiffeId {

@@ -39,7 +39,15 @@ export class JwtAuthenticator {
    * @throws CmcpError `CONFIG_INVALID` for a key that is none
    */
   static async of(issuers: readonly IssuerSettings[], now: () => number): Promise<JwtAuthenticator> {
-    const read = await Promise.all(issuers.map(async (settings) => [settings.issuer, { settings, keys: await KeyRing.of(settings.jwks.keys, settings.algorithms, settings.issuer) }] as const));
+    const read = await Promise.all(
+      issuers.map(
+        async (settings) =>
+          [
+            settings.issuer,
+            { settings, keys: await KeyRing.of(settings.jwks.keys, settings.algorithms, settings.issuer) },
+          ] as const,
+      ),
+    );
     return new JwtAuthenticator(new Map(read), now);
   }
 
@@ -63,7 +71,14 @@ export class JwtAuthenticator {
     await verifySignature(token, keys.select(header), header);
     const { subject, expiresAt } = checkClaims(claims, settings, this.#now());
     const standing = principalOf(subject, settings);
-    return authenticated({ source: "jwt", ...standing, issuer: settings.issuer, subject, claims: projectClaims(claims, settings.claims), expiresAt });
+    return authenticated({
+      source: "jwt",
+      ...standing,
+      issuer: settings.issuer,
+      subject,
+      claims: projectClaims(claims, settings.claims),
+      expiresAt,
+    });
   }
 
   /** Whether the token of a caller that was authenticated has not expired since. */

@@ -31,7 +31,8 @@ export function checkClaims(claims: JsonObject, settings: IssuerSettings, now: n
   if (!namesUs(claims.aud, settings.audience)) throw tokenFault("audience");
   const skew = settings.clock_skew_seconds * 1_000;
   const expiresAt = date(claims.exp, "lifetime");
-  if (expiresAt === null || expiresAt > now + settings.max_lifetime_seconds * 1_000 + skew) throw tokenFault("lifetime");
+  if (expiresAt === null || expiresAt > now + settings.max_lifetime_seconds * 1_000 + skew)
+    throw tokenFault("lifetime");
   if (expiresAt + skew <= now) throw tokenFault("expired");
   const from = Math.max(date(claims.nbf, "early") ?? 0, date(claims.iat, "early") ?? 0);
   if (from > now + skew) throw tokenFault("early");

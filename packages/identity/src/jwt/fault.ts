@@ -23,5 +23,8 @@ export type TokenFault = keyof typeof TOKEN_FAULTS;
 
 /** The error of a token that is refused; `detail.reason` is the {@link TokenFault}. Nothing of the token is in it. */
 export function tokenFault(reason: TokenFault, cause?: unknown): CmcpError {
-  return new CmcpError("UNAUTHENTICATED", `the bearer token is refused: ${TOKEN_FAULTS[reason]}`, { cause, detail: { reason } });
+  return new CmcpError("UNAUTHENTICATED", `the bearer token is refused: ${TOKEN_FAULTS[reason]}`, {
+    cause,
+    detail: { reason },
+  });
 }

@@ -3,7 +3,10 @@ import * as z from "zod";
 import { RSA_BITS } from "../limits.ts";
 import { ALGORITHMS, algorithmsOf } from "./algorithms.ts";
 
-const bytes = (length: number): z.ZodType<string> => z.string().refine((text) => fromBase64Url(text)?.byteLength === length, { error: `must be base64url of ${length} bytes without padding` });
+const bytes = (length: number): z.ZodType<string> =>
+  z.string().refine((text) => fromBase64Url(text)?.byteLength === length, {
+    error: `must be base64url of ${length} bytes without padding`,
+  });
 const certificateMember = z.unknown().describe("Not used: the key itself is what is trusted.");
 
 const common = {
@@ -21,13 +24,16 @@ function bits(number: Uint8Array): number {
   return number.byteLength === 0 ? 0 : (number.byteLength - 1) * 8 + (32 - Math.clz32(number[0] ?? 0));
 }
 
-const modulus = z.string().max(1_024).refine(
-  (text) => {
-    const length = bits(fromBase64Url(text) ?? new Uint8Array());
-    return length >= RSA_BITS.least && length <= RSA_BITS.most;
-  },
-  { error: `must be base64url of an RSA modulus of ${RSA_BITS.least} to ${RSA_BITS.most} bits` },
-);
+const modulus = z
+  .string()
+  .max(1_024)
+  .refine(
+    (text) => {
+      const length = bits(fromBase64Url(text) ?? new Uint8Array());
+      return length >= RSA_BITS.least && length <= RSA_BITS.most;
+    },
+    { error: `must be base64url of an RSA modulus of ${RSA_BITS.least} to ${RSA_BITS.most} bits` },
+  );
 
 /** A public key of a JWK set (RFC 7517). A private or shared key is refused: it has members this shape does not know. */
 export const jwkSchema = z
@@ -40,6 +46,8 @@ export const jwkSchema = z
     // F4 is what every issuer uses; an exponent of the caller's choosing makes verification cost what the caller likes.
     z.strictObject({ kty: z.literal("RSA"), n: modulus, e: z.literal("AQAB"), ...common }),
   ])
-  .refine((key) => key.alg === undefined || algorithmsOf(key).includes(key.alg), { error: "alg does not go with the key" });
+  .refine((key) => key.alg === undefined || algorithmsOf(key).includes(key.alg), {
+    error: "alg does not go with the key",
+  });
 
 export type Jwk = z.output<typeof jwkSchema>;

@@ -14,7 +14,12 @@ interface Key {
 async function importKey(jwk: Jwk, allowed: readonly Algorithm[], issuer: string): Promise<Key> {
   const algorithm = jwk.alg ?? algorithmsOf(jwk).find((one) => allowed.includes(one));
   const { kid, kty } = jwk;
-  const material = kty === "RSA" ? { kty, n: jwk.n, e: jwk.e } : kty === "OKP" ? { kty, crv: jwk.crv, x: jwk.x } : { kty, crv: jwk.crv, x: jwk.x, y: jwk.y };
+  const material =
+    kty === "RSA"
+      ? { kty, n: jwk.n, e: jwk.e }
+      : kty === "OKP"
+        ? { kty, crv: jwk.crv, x: jwk.x }
+        : { kty, crv: jwk.crv, x: jwk.x, y: jwk.y };
   try {
     const key = await importJWK(material, algorithm);
     if (algorithm !== undefined && !(key instanceof Uint8Array)) return { kid, algorithm, key };

@@ -34,7 +34,10 @@ function readClaim(value: JsonValue, kind: ClaimKind): ClaimValue {
  * or too large refuses the token, as leaving it out or cutting it could turn a deny into an allow.
  * @throws CmcpError `UNAUTHENTICATED`, reason `claims`
  */
-export function projectClaims(claims: JsonObject, wanted: Readonly<Record<string, { readonly claim: string; readonly kind: ClaimKind }>>): ReadonlyMap<string, ClaimValue> {
+export function projectClaims(
+  claims: JsonObject,
+  wanted: Readonly<Record<string, { readonly claim: string; readonly kind: ClaimKind }>>,
+): ReadonlyMap<string, ClaimValue> {
   const facts = new Map<string, ClaimValue>();
   for (const [name, { claim, kind }] of Object.entries(wanted)) {
     const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;

@@ -12,7 +12,10 @@ const ERRORS: Readonly<Record<ChallengeCause, string | null>> = { missing: null,
 /**
  * The value of `WWW-Authenticate` on a 401 (RFC 6750 section 3, RFC 9728 section 5.1). It holds nothing of the request.
  */
-export function challenge(cause: ChallengeCause, { resource, jwt }: Pick<IdentitySettings, "resource" | "jwt">): string {
+export function challenge(
+  cause: ChallengeCause,
+  { resource, jwt }: Pick<IdentitySettings, "resource" | "jwt">,
+): string {
   const error = ERRORS[cause];
   const parameters = [
     ...(error === null ? [] : [`error="${error}"`]),

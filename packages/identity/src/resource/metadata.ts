@@ -9,7 +9,11 @@ export interface ResourceMetadata {
 }
 
 /** The document that tells a client where to get a token; `null` where no issuer is configured, as there is then nothing to say. */
-export function resourceMetadata({ resource, jwt, scopes_supported: scopes }: IdentitySettings): ResourceMetadata | null {
+export function resourceMetadata({
+  resource,
+  jwt,
+  scopes_supported: scopes,
+}: IdentitySettings): ResourceMetadata | null {
   if (resource == null || jwt.length === 0) return null;
   return {
     resource,

@@ -13,27 +13,62 @@ const NOTHING = identitySchema.parse({});
 // RFC 9728 section 3.1 has both of the first two.
 const PLACES: readonly (readonly [string, string])[] = [
   ["https://resource.example.com", "https://resource.example.com/.well-known/oauth-protected-resource"],
-  ["https://resource.example.com/resource1", "https://resource.example.com/.well-known/oauth-protected-resource/resource1"],
+  [
+    "https://resource.example.com/resource1",
+    "https://resource.example.com/.well-known/oauth-protected-resource/resource1",
+  ],
   ["https://resource.example.com/", "https://resource.example.com/.well-known/oauth-protected-resource"],
-  ["https://gateway.bank.example:8443/mcp", "https://gateway.bank.example:8443/.well-known/oauth-protected-resource/mcp"],
+  [
+    "https://gateway.bank.example:8443/mcp",
+    "https://gateway.bank.example:8443/.well-known/oauth-protected-resource/mcp",
+  ],
 ];
 
 test("the document lies between host and path of the resource", () => {
   for (const [resource, url] of PLACES) assert.equal(metadataUrl(resource), url);
-  assert.deepEqual(metadataPaths("https://a.example/mcp"), ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]);
+  assert.deepEqual(metadataPaths("https://a.example/mcp"), [
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource",
+  ]);
   assert.deepEqual(metadataPaths("https://a.example"), ["/.well-known/oauth-protected-resource"]);
 });
 
 test("a resource is an https URL without query and fragment", () => {
-  for (const text of ["https://a.example", "https://a.example/mcp", "http://127.0.0.1:8443/mcp", "http://localhost/mcp", "http://[::1]:1/mcp"]) assert.equal(isResource(text), true, text);
-  for (const text of ["http://a.example/mcp", "https://a.example/mcp#x", "https://a.example/mcp?x", "https://a.example/mcp?", "https://u:p@a.example/", "ftp://a.example", "a.example", ""]) assert.equal(isResource(text), false, text);
+  for (const text of [
+    "https://a.example",
+    "https://a.example/mcp",
+    "http://127.0.0.1:8443/mcp",
+    "http://localhost/mcp",
+    "http://[::1]:1/mcp",
+  ])
+    assert.equal(isResource(text), true, text);
+  for (const text of [
+    "http://a.example/mcp",
+    "https://a.example/mcp#x",
+    "https://a.example/mcp?x",
+    "https://a.example/mcp?",
+    "https://u:p@a.example/",
+    "ftp://a.example",
+    "a.example",
+    "",
+  ])
+    assert.equal(isResource(text), false, text);
 });
 
 test("the document names the resource, its issuers and how tokens are sent", () => {
-  assert.deepEqual(resourceMetadata(CONFIGURED), { resource: "https://gateway.bank.example/mcp", authorization_servers: [ISSUER], bearer_methods_supported: ["header"], scopes_supported: ["mcp:call"] });
+  assert.deepEqual(resourceMetadata(CONFIGURED), {
+    resource: "https://gateway.bank.example/mcp",
+    authorization_servers: [ISSUER],
+    bearer_methods_supported: ["header"],
+    scopes_supported: ["mcp:call"],
+  });
   assert.equal("scopes_supported" in (resourceMetadata(settings([KEY])) ?? {}), false);
   assert.equal(resourceMetadata(NOTHING), null);
-  assert.equal(resourceMetadata(identitySchema.parse({ resource: "https://a.example/mcp" })), null, "nothing to say about provisioned tokens");
+  assert.equal(
+    resourceMetadata(identitySchema.parse({ resource: "https://a.example/mcp" })),
+    null,
+    "nothing to say about provisioned tokens",
+  );
 });
 
 test("the challenge tells where the document is, and an error only where a token was sent", () => {
@@ -43,5 +78,9 @@ test("the challenge tells where the document is, and an error only where a token
   assert.equal(challenge("missing", NOTHING), "Bearer");
   assert.equal(challenge("invalid", NOTHING), 'Bearer error="invalid_token"');
   const odd = settings([KEY], {}, { resource: 'https://a.example/x"y\\z' });
-  assert.doesNotMatch(challenge("missing", odd).slice("Bearer resource_metadata=\"".length, -1), /["\\]/, "no text of the configuration ends the quotation");
+  assert.doesNotMatch(
+    challenge("missing", odd).slice('Bearer resource_metadata="'.length, -1),
+    /["\\]/,
+    "no text of the configuration ends the quotation",
+  );
 });

@@ -38,7 +38,8 @@ function signature(alg: string, key: KeyObject, input: Buffer): Buffer {
   return sign("sha256", input, key);
 }
 
-const part = (value: unknown): string => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+const part = (value: unknown): string =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 
 /** A token of any header and claims; texts stand as they are. */
 export function token(key: TestKey, claims: unknown, header: Record<string, unknown> | string = {}): string {
@@ -65,10 +66,23 @@ export function goodClaims(rest: Record<string, unknown> = {}): Record<string, u
 }
 
 /** Settings with one issuer of these keys. */
-export function settings(keys: readonly TestKey[], rest: Record<string, unknown> = {}, whole: Record<string, unknown> = {}): IdentitySettings {
+export function settings(
+  keys: readonly TestKey[],
+  rest: Record<string, unknown> = {},
+  whole: Record<string, unknown> = {},
+): IdentitySettings {
   return identitySchema.parse({
     resource: AUDIENCE,
-    jwt: [{ issuer: ISSUER, audience: [AUDIENCE], jwks: { keys: keys.map(publicJwk) }, algorithms: [...new Set(keys.map(({ alg }) => alg))], subjects: [{ subject: "desk-7", principal: "trading-desk" }], ...rest }],
+    jwt: [
+      {
+        issuer: ISSUER,
+        audience: [AUDIENCE],
+        jwks: { keys: keys.map(publicJwk) },
+        algorithms: [...new Set(keys.map(({ alg }) => alg))],
+        subjects: [{ subject: "desk-7", principal: "trading-desk" }],
+        ...rest,
+      },
+    ],
     ...whole,
   });
 }

@@ -4,7 +4,11 @@ import * as fc from "fast-check";
 import { TimeFloor } from "./floor.ts";
 
 test("time never goes back, never falls below the floor, and never runs slower than the monotonic clock", () => {
-  const step = fc.record({ wall: fc.oneof(fc.integer({ min: -1e6, max: 1e6 }), fc.constant(Number.NaN)), forward: fc.nat(10_000), raise: fc.option(fc.nat(1e6)) });
+  const step = fc.record({
+    wall: fc.oneof(fc.integer({ min: -1e6, max: 1e6 }), fc.constant(Number.NaN)),
+    forward: fc.nat(10_000),
+    raise: fc.option(fc.nat(1e6)),
+  });
   fc.assert(
     fc.property(fc.nat(1e5), fc.array(step, { minLength: 1, maxLength: 30 }), (floor, steps) => {
       let wall = 0;
@@ -17,7 +21,10 @@ test("time never goes back, never falls below the floor, and never runs slower t
         const now = clock.now();
         assert.ok(now >= last + forward);
         assert.ok(Number.isNaN(wall) || now >= wall);
-        assert.ok(now <= Math.max(last + forward, Number.isNaN(wall) ? 0 : wall), "and never ahead of what somebody said");
+        assert.ok(
+          now <= Math.max(last + forward, Number.isNaN(wall) ? 0 : wall),
+          "and never ahead of what somebody said",
+        );
         if (raise !== null) clock.raise(raise);
         last = Math.max(now, raise ?? 0);
       }

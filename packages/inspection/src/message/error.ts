@@ -24,11 +24,20 @@ export interface ErrorTerms {
 }
 
 /** A server's JSON-RPC error as the agent is told of it: within bounds, and without what poses as the gateway's. */
-export function inspectError({ code, message, data }: ServerError, { withholdText, instead }: ErrorTerms): { readonly code: number; readonly message: string; readonly data?: JsonObject } {
-  const said = typeof message === "string" && message.length <= MAX_TEXT && !withholdText ? removeLookAlikesOfText(message) : "";
+export function inspectError(
+  { code, message, data }: ServerError,
+  { withholdText, instead }: ErrorTerms,
+): { readonly code: number; readonly message: string; readonly data?: JsonObject } {
+  const said =
+    typeof message === "string" && message.length <= MAX_TEXT && !withholdText ? removeLookAlikesOfText(message) : "";
   const members = membersOf(data);
-  const kept = members !== null && !isLarger(members, MAX_DATA) && !withholdText ? { data: removeLookAlikesOfError(members) } : {};
-  return { code: typeof code === "number" && Number.isSafeInteger(code) ? code : INTERNAL_ERROR, message: said === "" ? instead : said, ...kept };
+  const kept =
+    members !== null && !isLarger(members, MAX_DATA) && !withholdText ? { data: removeLookAlikesOfError(members) } : {};
+  return {
+    code: typeof code === "number" && Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
+    message: said === "" ? instead : said,
+    ...kept,
+  };
 }
 
 /** Data as members that the gateway's own can stand beside; `null` where there are none. JSON-RPC 2.0 section 5.1 lets it be of any kind. */

@@ -23,5 +23,7 @@ export function inspectQuestion(method: string, params: JsonObject, { withholdTe
 export function inspectInputRequests(requests: JsonObject, { withholdText }: SayingTerms): JsonObject | null {
   if (!withholdText) return removeLookAlikes(requests, []);
   const asked = Object.entries(requests);
-  return asked.every(([, request]) => isJsonObject(request) && request.method === WORDLESS) ? Object.fromEntries(asked.map(([id]) => [id, { method: WORDLESS }])) : null;
+  return asked.every(([, request]) => isJsonObject(request) && request.method === WORDLESS)
+    ? Object.fromEntries(asked.map(([id]) => [id, { method: WORDLESS }]))
+    : null;
 }

@@ -20,20 +20,44 @@ const CACHING: Readonly<Record<string, (value: JsonValue) => boolean>> = {
 const ROLES: readonly JsonValue[] = ["user", "assistant"];
 
 function isContents(value: JsonValue | undefined): boolean {
-  return Array.isArray(value) && value.every((one) => isJsonObject(one) && typeof one.uri === "string" && (typeof one.text === "string" || typeof one.blob === "string"));
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (one) =>
+        isJsonObject(one) &&
+        typeof one.uri === "string" &&
+        (typeof one.text === "string" || typeof one.blob === "string"),
+    )
+  );
 }
 
 function isMessages(value: JsonValue | undefined): boolean {
-  return Array.isArray(value) && value.every((one) => isJsonObject(one) && one.role !== undefined && ROLES.includes(one.role) && isJsonObject(one.content) && typeof one.content.type === "string");
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (one) =>
+        isJsonObject(one) &&
+        one.role !== undefined &&
+        ROLES.includes(one.role) &&
+        isJsonObject(one.content) &&
+        typeof one.content.type === "string",
+    )
+  );
 }
 
 function isCompletion(value: JsonValue | undefined): boolean {
-  return isJsonObject(value) && Array.isArray(value.values) && value.values.length <= 100 && value.values.every((one) => typeof one === "string");
+  return (
+    isJsonObject(value) &&
+    Array.isArray(value.values) &&
+    value.values.length <= 100 &&
+    value.values.every((one) => typeof one === "string")
+  );
 }
 
 const SHAPED: Readonly<Record<AnsweredMethod, (result: JsonObject) => boolean>> = {
   "resources/read": ({ contents }) => isContents(contents),
-  "prompts/get": ({ messages, description }) => isMessages(messages) && (description === undefined || typeof description === "string"),
+  "prompts/get": ({ messages, description }) =>
+    isMessages(messages) && (description === undefined || typeof description === "string"),
   "completion/complete": ({ completion }) => isCompletion(completion),
 };
 
@@ -59,7 +83,11 @@ class TextRedaction {
 
   /** The text without the fields, or `null` when it is withheld. */
   text(text: string): string | null {
-    const inspected = inspectResult({ toolName: "", inputSchema: {}, outputSchema: null }, { content: [{ type: "text", text }] }, this.#options);
+    const inspected = inspectResult(
+      { toolName: "", inputSchema: {}, outputSchema: null },
+      { content: [{ type: "text", text }] },
+      this.#options,
+    );
     this.redacted += inspected.redacted;
     const content = inspected.result?.content;
     const [block] = Array.isArray(content) ? content : [];
@@ -82,7 +110,11 @@ class TextRedaction {
   }
 }
 
-function redact(method: AnsweredMethod, result: JsonObject, options: ResultOptions): Pick<InspectedResult, "result" | "redacted" | "withheld"> {
+function redact(
+  method: AnsweredMethod,
+  result: JsonObject,
+  options: ResultOptions,
+): Pick<InspectedResult, "result" | "redacted" | "withheld"> {
   const redaction = new TextRedaction(options);
   const kept = (parts: JsonValue | undefined, take: (part: JsonObject) => JsonObject | null): JsonObject[] =>
     (Array.isArray(parts) ? parts : []).flatMap((part) => {
@@ -104,7 +136,9 @@ function redact(method: AnsweredMethod, result: JsonObject, options: ResultOptio
       break;
     case "completion/complete": {
       const completion = isJsonObject(result.completion) ? result.completion : {};
-      const values = (Array.isArray(completion.values) ? completion.values : []).flatMap((value) => (typeof value === "string" ? (redaction.text(value) ?? []) : []));
+      const values = (Array.isArray(completion.values) ? completion.values : []).flatMap((value) =>
+        typeof value === "string" ? (redaction.text(value) ?? []) : [],
+      );
       out = { completion: { values } };
       break;
     }
@@ -114,7 +148,13 @@ function redact(method: AnsweredMethod, result: JsonObject, options: ResultOptio
 
 /** Inspects the result of a method other than `tools/call`: size, shape, members posing as the gateway's, then the fields that policy wants out. */
 export function inspectAnswer(method: AnsweredMethod, result: JsonObject, options: ResultOptions): InspectedResult {
-  const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });
+  const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({
+    outcome,
+    result: null,
+    stripped: [],
+    redacted: 0,
+    withheld: 0,
+  });
   if (isLarger(result, options.maxBytes)) return refused("size_exceeded");
   if (!SHAPED[method](result)) return refused("schema_violation");
   const stripped: string[] = [];

@@ -26,7 +26,8 @@ export class RedactedValues {
       const candidates = this.#byPrefix.get(text.slice(at, at + MIN_ECHO_LENGTH));
       for (const candidate of candidates ?? []) {
         this.#steps += candidate.length;
-        if (this.#steps > MAX_STEPS) throw new CmcpError("RESPONSE_SIZE_EXCEEDED", "the result repeats too much to be redacted");
+        if (this.#steps > MAX_STEPS)
+          throw new CmcpError("RESPONSE_SIZE_EXCEEDED", "the result repeats too much to be redacted");
         if (text.startsWith(candidate, at)) return true;
       }
     }

@@ -1,4 +1,8 @@
-const letters = (name: string): string => name.normalize("NFKC").toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+const letters = (name: string): string =>
+  name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, "");
 
 /** The letters of what a name says behind its prefix (MCP, "_meta"). */
 const ownLetters = (name: string): string => letters(name.normalize("NFKC").replace(/^.*\//s, ""));

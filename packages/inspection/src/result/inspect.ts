@@ -28,7 +28,13 @@ export interface InspectedResult {
   readonly withheld: number;
 }
 
-const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({ outcome, result: null, stripped: [], redacted: 0, withheld: 0 });
+const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({
+  outcome,
+  result: null,
+  stripped: [],
+  redacted: 0,
+  withheld: 0,
+});
 
 /**
  * Inspects the result of a call: size, shape, members posing as the gateway's, the approved output schema,

@@ -58,7 +58,11 @@ class Removal {
   #isNamedIn(text: string, belowMeta: boolean, nesting: number): boolean {
     const strings = stringsOf(text);
     const inMeta = belowMeta || strings.some(({ value, isName }) => isName && isMeta(value));
-    return strings.some(({ value, isName }) => (isName ? isGatewayField(value) || (inMeta && isGatewayMeta(value)) : this.text(value, "", inMeta, nesting + 1) !== value));
+    return strings.some(({ value, isName }) =>
+      isName
+        ? isGatewayField(value) || (inMeta && isGatewayMeta(value))
+        : this.text(value, "", inMeta, nesting + 1) !== value,
+    );
   }
 }
 

@@ -6,7 +6,8 @@ import { readTextContent, writeTextContent } from "./text.ts";
 /** The one JSON object a result without structured content consists of; `undefined` when it is anything else. */
 function soleJson(content: JsonValue | undefined): JsonValue | undefined {
   const [block, ...more] = Array.isArray(content) ? content : [];
-  if (more.length > 0 || !isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string") return undefined;
+  if (more.length > 0 || !isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string")
+    return undefined;
   const read = readTextContent(block["text"]);
   return read.kind === "json" ? read.value : undefined;
 }
@@ -16,7 +17,8 @@ function filterBlock(block: JsonValue, schema: CompiledSchema, at: string, remov
   if (!isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string") return block;
   const read = readTextContent(block["text"]);
   // What stands in quotation marks is prose, or JSON that no schema describes.
-  if (read.kind === "ambiguous" || (read.kind === "quoted" && readTextContent(read.value).kind !== "plain")) return undefined;
+  if (read.kind === "ambiguous" || (read.kind === "quoted" && readTextContent(read.value).kind !== "plain"))
+    return undefined;
   if (read.kind !== "json") return block;
   const filtered = DeclaredFilter.apply(schema, read.value);
   if (filtered.removed.length === 0) return block;

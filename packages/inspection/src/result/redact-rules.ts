@@ -1,7 +1,8 @@
 const normal = (text: string): string => text.normalize("NFKC").toLowerCase();
 
 /** A text as part of a regular expression with the u flag. */
-const literal = (text: string): string => text.replaceAll(/[^\p{L}\p{N}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+const literal = (text: string): string =>
+  text.replaceAll(/[^\p{L}\p{N}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 
 /**
  * The fields a policy wants out of a result. A rule is a property name, or names joined by dots; it matches
@@ -13,10 +14,22 @@ export class RedactRules {
   readonly #mention: RegExp | null;
 
   constructor(fields: readonly string[]) {
-    const rules = fields.map((field) => normal(field).replaceAll(/\[[^\]]*\]/g, "").replace(/^\$\.?/, "").trim()).filter((rule) => rule !== "");
+    const rules = fields
+      .map((field) =>
+        normal(field)
+          .replaceAll(/\[[^\]]*\]/g, "")
+          .replace(/^\$\.?/, "")
+          .trim(),
+      )
+      .filter((rule) => rule !== "");
     this.#suffixes = rules.map((rule) => `.${rule}`);
-    const names = [...new Set(rules.map((rule) => rule.slice(rule.lastIndexOf(".") + 1)))].filter((name) => name !== "");
-    this.#mention = names.length === 0 ? null : new RegExp(`(?<![\\p{L}\\p{N}])(?:${names.map((name) => literal(name)).join("|")})["']?\\s{0,8}[:=]`, "u");
+    const names = [...new Set(rules.map((rule) => rule.slice(rule.lastIndexOf(".") + 1)))].filter(
+      (name) => name !== "",
+    );
+    this.#mention =
+      names.length === 0
+        ? null
+        : new RegExp(`(?<![\\p{L}\\p{N}])(?:${names.map((name) => literal(name)).join("|")})["']?\\s{0,8}[:=]`, "u");
   }
 
   /** Whether nothing is to be taken out. */

@@ -51,7 +51,8 @@ class Redaction {
   }
 
   echoes(value: JsonValue): Kept {
-    if (typeof value === "string" || typeof value === "number") return this.values.isIn(String(value)) ? this.#gone() : value;
+    if (typeof value === "string" || typeof value === "number")
+      return this.values.isIn(String(value)) ? this.#gone() : value;
     if (Array.isArray(value)) return this.#list(value, (item) => this.echoes(item));
     if (!isJsonObject(value)) return value;
     return this.#members(value, (name, member) => (this.values.isIn(name) ? this.#gone() : this.echoes(member)));

@@ -12,7 +12,9 @@ function isBlock(value: JsonValue): boolean {
 export function isCallToolResult(result: JsonObject): boolean {
   const { content, isError, resultType } = result;
   if (content !== undefined && !(Array.isArray(content) && content.every(isBlock))) return false;
-  return (isError === undefined || typeof isError === "boolean") && (resultType === undefined || resultType === "complete");
+  return (
+    (isError === undefined || typeof isError === "boolean") && (resultType === undefined || resultType === "complete")
+  );
 }
 
 /** The result without members the protocol does not give it. */

@@ -37,5 +37,7 @@ const ESCAPED: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r
 
 function decoded(written: string): string {
   if (!written.includes("\\")) return written;
-  return written.replaceAll(ESCAPE, (_, unit: string | undefined, character: string = "") => (unit === undefined ? (ESCAPED[character] ?? character) : String.fromCharCode(Number.parseInt(unit, 16))));
+  return written.replaceAll(ESCAPE, (_, unit: string | undefined, character: string = "") =>
+    unit === undefined ? (ESCAPED[character] ?? character) : String.fromCharCode(Number.parseInt(unit, 16)),
+  );
 }

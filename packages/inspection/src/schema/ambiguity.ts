@@ -19,7 +19,7 @@ const EMPTY: Fragment = { nullable: true, first: [], last: [] };
 
 /** The position automaton of a pattern (Glushkov): one state a character, an edge where one may follow another. */
 class Positions {
-  readonly sets: (ReadonlySet<number>)[] = [];
+  readonly sets: ReadonlySet<number>[] = [];
   readonly follow: Set<number>[] = [];
   /** Some text can be repeated in two ways without reading anything different, as in `(a*)*`. */
   ambiguousLoop = false;
@@ -43,7 +43,11 @@ class Positions {
         return node.items.reduce<Fragment>((before, item) => this.#join(before, this.build(item)), EMPTY);
       case "choice": {
         const parts = node.options.map((option) => this.build(option));
-        return { nullable: parts.some((part) => part.nullable), first: parts.flatMap((part) => part.first), last: parts.flatMap((part) => part.last) };
+        return {
+          nullable: parts.some((part) => part.nullable),
+          first: parts.flatMap((part) => part.first),
+          last: parts.flatMap((part) => part.last),
+        };
       }
       case "repeat":
         return this.#repeat(node.item, node.min, node.max);

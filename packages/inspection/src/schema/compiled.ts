@@ -23,12 +23,14 @@ function dialect(schema: JsonObject, owner: string): SchemaDraft {
   if ($schema === undefined) return "2020-12";
   const named = typeof $schema === "string" ? $schema.replace(/#$/, "") : "";
   const draft = Object.hasOwn(DRAFTS, named) ? DRAFTS[named] : undefined;
-  if (draft === undefined) throw new CmcpError("CATALOG_INVALID", `${owner}: #/$schema: not a dialect this version reads`);
+  if (draft === undefined)
+    throw new CmcpError("CATALOG_INVALID", `${owner}: #/$schema: not a dialect this version reads`);
   return draft;
 }
 
 /** Where a keyword stood before the copy put it behind a bound. */
-const written = (location: string): string => location.replace(/\/allOf\/[0-9]+\/else\/(minLength|maxLength|pattern|format|uniqueItems)$/, "/$1");
+const written = (location: string): string =>
+  location.replace(/\/allOf\/[0-9]+\/else\/(minLength|maxLength|pattern|format|uniqueItems)$/, "/$1");
 
 /** Whether a value has a property name too long to match. */
 function hasLongName(value: JsonValue): boolean {
@@ -51,15 +53,22 @@ export class CompiledSchema {
     try {
       this.#lookup = dereference(this.root);
     } catch (thrown) {
-      throw new CmcpError("CATALOG_INVALID", `${owner}: a reference in the schema is not well-formed`, { cause: thrown });
+      throw new CmcpError("CATALOG_INVALID", `${owner}: a reference in the schema is not well-formed`, {
+        cause: thrown,
+      });
     }
     const subschemas = Object.values(this.#lookup);
     for (const subschema of subschemas) {
       if (typeof subschema === "object" && subschema.$ref !== undefined && this.follow(subschema) === undefined) {
-        throw new CmcpError("CATALOG_INVALID", `${owner}: reference ${subschema.$ref.slice(0, 100)} leads nowhere in the schema`);
+        throw new CmcpError(
+          "CATALOG_INVALID",
+          `${owner}: reference ${subschema.$ref.slice(0, 100)} leads nowhere in the schema`,
+        );
       }
     }
-    this.#matchesNames = subschemas.some((subschema) => typeof subschema === "object" && subschema.patternProperties !== undefined);
+    this.#matchesNames = subschemas.some(
+      (subschema) => typeof subschema === "object" && subschema.patternProperties !== undefined,
+    );
   }
 
   /** What a subschema's `$ref` stands for. Drafts before 2019-09 ignore everything beside it. */
@@ -75,7 +84,8 @@ export class CompiledSchema {
 
   /** Checks a value. Whatever keeps the check from ending, such as a reference to itself, is a refusal. */
   check(value: JsonValue): Checked {
-    if (this.#matchesNames && hasLongName(value)) return { ok: false, why: `a property name is longer than ${MAX_MATCHED_NAME} characters` };
+    if (this.#matchesNames && hasLongName(value))
+      return { ok: false, why: `a property name is longer than ${MAX_MATCHED_NAME} characters` };
     try {
       const result = validate(value, this.root, this.#draft, this.#lookup, true);
       if (result.valid) return { ok: true };

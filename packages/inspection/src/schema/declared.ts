@@ -35,7 +35,8 @@ export class DeclaredFilter {
   #filter(value: JsonValue, schemas: readonly (JsonValue | undefined)[], path: string): JsonValue {
     if (typeof value !== "object" || value === null) return value;
     const applicable = this.#inPlace(schemas);
-    if (Array.isArray(value)) return value.map((item, index) => this.#filter(item, itemSchemas(applicable, index), `${path}[${index}]`));
+    if (Array.isArray(value))
+      return value.map((item, index) => this.#filter(item, itemSchemas(applicable, index), `${path}[${index}]`));
     const closed = applicable.some((schema) => schema["properties"] !== undefined);
     const out: JsonObject = {};
     for (const [name, member] of Object.entries(value)) {
@@ -82,7 +83,8 @@ function propertySchemas(applicable: readonly JsonObject[], name: string): JsonV
         named = true;
       }
     }
-    for (const rest of named ? [] : [additionalProperties, unevaluatedProperties]) if (CompiledSchema.constrains(rest)) declared.push(rest);
+    for (const rest of named ? [] : [additionalProperties, unevaluatedProperties])
+      if (CompiledSchema.constrains(rest)) declared.push(rest);
   }
   return declared;
 }

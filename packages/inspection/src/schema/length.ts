@@ -9,7 +9,13 @@ export const KNOWN_FORMATS: ReadonlySet<string> = new Set(Object.keys(formats));
  * calls each. A code point is one or two UTF-16 units, so a format of our own tells most lengths at once; what it
  * cannot tell is left to the validator.
  */
-export function lengthGuard({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }: { readonly minLength?: number; readonly maxLength?: number }): JsonObject {
+export function lengthGuard({
+  minLength = 0,
+  maxLength = Number.MAX_SAFE_INTEGER,
+}: {
+  readonly minLength?: number;
+  readonly maxLength?: number;
+}): JsonObject {
   const name = `surely ${minLength} to ${maxLength} code points`;
   formats[name] ??= (text) => text.length <= maxLength && text.length >= minLength * 2 - 1;
   return { if: { format: name }, else: { minLength, maxLength } };

@@ -8,9 +8,27 @@ export type PatternNode =
   | { readonly kind: "repeat"; readonly item: PatternNode; readonly min: number; readonly max: number };
 
 /** Characters that stand for all: every Latin one, and some of each script and kind beyond. */
-const SAMPLES: readonly number[] = [...Array.from({ length: 0x180 }, (_, code) => code), 0x3b1, 0x410, 0x5d0, 0x661, 0x905, 0xe01, 0x2028, 0x2014, 0x3042, 0x4e00, 0xac00, 0xe000, 0xfeff, 0x1f600, 0x20000];
+const SAMPLES: readonly number[] = [
+  ...Array.from({ length: 0x180 }, (_, code) => code),
+  0x3b1,
+  0x410,
+  0x5d0,
+  0x661,
+  0x905,
+  0xe01,
+  0x2028,
+  0x2014,
+  0x3042,
+  0x4e00,
+  0xac00,
+  0xe000,
+  0xfeff,
+  0x1f600,
+  0x20000,
+];
 const MAX_NESTING = 64;
-const ESCAPE = /\\(?:[pP]\{[^}]*\}|u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|k<[^>]*>|[1-9][0-9]*|.)/suy;
+const ESCAPE =
+  /\\(?:[pP]\{[^}]*\}|u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|k<[^>]*>|[1-9][0-9]*|.)/suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/suy;
 const QUANTIFIER = /(?:[*+?]|\{([0-9]+)(,([0-9]*))?\})\??/uy;
 const GROUP = /\((?:\?(?::|[=!]|<[=!]|<[^>]*>))?/uy;
@@ -50,7 +68,8 @@ class PatternReader {
 
   #sequence(depth: number): PatternNode {
     const items: PatternNode[] = [];
-    while (this.#at < this.#text.length && !"|)".includes(this.#text[this.#at] ?? "")) items.push(this.#quantified(this.#atom(depth)));
+    while (this.#at < this.#text.length && !"|)".includes(this.#text[this.#at] ?? ""))
+      items.push(this.#quantified(this.#atom(depth)));
     return { kind: "sequence", items };
   }
 

@@ -16,7 +16,9 @@ export function checkPattern(pattern: string): string | null {
     return "is not a regular expression with the u flag";
   }
   try {
-    return isExponential(readPattern(pattern)) ? "can backtrack without end; write it so that repeated parts cannot match the same text in two ways" : null;
+    return isExponential(readPattern(pattern))
+      ? "can backtrack without end; write it so that repeated parts cannot match the same text in two ways"
+      : null;
   } catch (thrown) {
     if (thrown instanceof RangeError) return `is too involved: ${thrown.message}`;
     throw thrown;

@@ -22,7 +22,8 @@ export function prepareSchemas(tool: InspectedTool): PreparedSchemas {
   if (known !== undefined) return known;
   const made: PreparedSchemas = {
     input: new CompiledSchema(tool.inputSchema, `tool ${tool.toolName}: input_schema`),
-    output: tool.outputSchema === null ? null : new CompiledSchema(tool.outputSchema, `tool ${tool.toolName}: output_schema`),
+    output:
+      tool.outputSchema === null ? null : new CompiledSchema(tool.outputSchema, `tool ${tool.toolName}: output_schema`),
   };
   prepared.set(tool, made);
   return made;

@@ -11,14 +11,16 @@ export const MAX_SUBSCHEMAS = 5000;
 const MAX_SCHEMA_NESTING = 64;
 
 const TYPES: ReadonlySet<unknown> = new Set(["array", "boolean", "integer", "null", "number", "object", "string"]);
-const isStrings = (value: JsonValue): boolean => Array.isArray(value) && value.every((item) => typeof item === "string");
+const isStrings = (value: JsonValue): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === "string");
 const isCount = (value: JsonValue): boolean => typeof value === "number" && Number.isInteger(value) && value >= 0;
 const isNumber = (value: JsonValue): boolean => typeof value === "number";
 const isStringsMap = (value: JsonValue): boolean => isJsonObject(value) && Object.values(value).every(isStrings);
 
 /** Keywords that assert by themselves, with the shape their value must have (JSON Schema Validation 2020-12, section 6). */
 const ASSERTIONS: Readonly<Record<string, (value: JsonValue) => boolean>> = {
-  type: (value) => TYPES.has(value) || (Array.isArray(value) && value.length > 0 && value.every((item) => TYPES.has(item))),
+  type: (value) =>
+    TYPES.has(value) || (Array.isArray(value) && value.length > 0 && value.every((item) => TYPES.has(item))),
   enum: (value) => Array.isArray(value),
   const: () => true,
   required: isStrings,
@@ -41,11 +43,35 @@ const ASSERTIONS: Readonly<Record<string, (value: JsonValue) => boolean>> = {
 /** Of these, those that a guard asserts in their place. */
 const LENGTHS: ReadonlySet<string> = new Set(["minLength", "maxLength"]);
 
-const SINGLE: ReadonlySet<string> = new Set(["additionalProperties", "unevaluatedProperties", "unevaluatedItems", "contains", "propertyNames", "not", "if", "then", "else"]);
+const SINGLE: ReadonlySet<string> = new Set([
+  "additionalProperties",
+  "unevaluatedProperties",
+  "unevaluatedItems",
+  "contains",
+  "propertyNames",
+  "not",
+  "if",
+  "then",
+  "else",
+]);
 const LISTS: ReadonlySet<string> = new Set(["allOf", "anyOf", "oneOf", "prefixItems"]);
-const MAPS: ReadonlySet<string> = new Set(["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"]);
+const MAPS: ReadonlySet<string> = new Set([
+  "properties",
+  "patternProperties",
+  "dependentSchemas",
+  "$defs",
+  "definitions",
+]);
 /** Keywords that decide what is valid in ways the validator does not follow. */
-const REFUSED: ReadonlySet<string> = new Set(["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "__absolute_ref__", "__absolute_recursive_ref__", "__absolute_uri__"]);
+const REFUSED: ReadonlySet<string> = new Set([
+  "$dynamicRef",
+  "$dynamicAnchor",
+  "$recursiveRef",
+  "$recursiveAnchor",
+  "__absolute_ref__",
+  "__absolute_recursive_ref__",
+  "__absolute_uri__",
+]);
 
 /**
  * Copies a schema into the profile that the validator reads exactly: unknown keywords (annotations) gone,
@@ -71,7 +97,8 @@ export class ProfileCopy {
     const out: JsonObject = {};
     for (const [keyword, value] of Object.entries(schema)) this.#keyword(out, keyword, value, at, depth);
     // Only beside a list of item schemas does the keyword mean anything.
-    if (Array.isArray(schema["items"]) && schema["additionalItems"] !== undefined) out["additionalItems"] = this.copy(schema["additionalItems"], `${at}/additionalItems`, depth + 1);
+    if (Array.isArray(schema["items"]) && schema["additionalItems"] !== undefined)
+      out["additionalItems"] = this.copy(schema["additionalItems"], `${at}/additionalItems`, depth + 1);
     const guards = this.#guards(schema, at, depth);
     if (guards.length > 0) out["allOf"] = [...(Array.isArray(out["allOf"]) ? out["allOf"] : []), ...guards];
     return out;
@@ -93,10 +120,12 @@ export class ProfileCopy {
     } else if (MAPS.has(keyword)) {
       out[keyword] = this.#map(value, here, depth);
     } else if (keyword === "$ref") {
-      if (typeof value !== "string" || !value.startsWith("#")) this.#refuse(here, "only references within the schema are followed");
+      if (typeof value !== "string" || !value.startsWith("#"))
+        this.#refuse(here, "only references within the schema are followed");
       out[keyword] = value;
     } else if (keyword === "$anchor") {
-      if (typeof value !== "string" || !/^[A-Za-z_][A-Za-z0-9._-]{0,127}$/.test(value)) this.#refuse(here, "is not an anchor");
+      if (typeof value !== "string" || !/^[A-Za-z_][A-Za-z0-9._-]{0,127}$/.test(value))
+        this.#refuse(here, "is not an anchor");
       out[keyword] = value;
     } else if (REFUSED.has(keyword) || (keyword === "$id" && at !== "#")) {
       this.#refuse(here, "is not supported");
@@ -118,13 +147,21 @@ export class ProfileCopy {
   #guards(schema: JsonObject, at: string, depth: number): JsonObject[] {
     const guards: JsonObject[] = [];
     const { minLength, maxLength, pattern, format, uniqueItems, dependencies } = schema;
-    if (minLength !== undefined || maxLength !== undefined) guards.push(lengthGuard({ ...(typeof minLength === "number" ? { minLength } : {}), ...(typeof maxLength === "number" ? { maxLength } : {}) }));
+    if (minLength !== undefined || maxLength !== undefined)
+      guards.push(
+        lengthGuard({
+          ...(typeof minLength === "number" ? { minLength } : {}),
+          ...(typeof maxLength === "number" ? { maxLength } : {}),
+        }),
+      );
     const matched: JsonObject = {};
     if (pattern !== undefined) matched["pattern"] = this.#pattern(pattern, `${at}/pattern`);
     // Formats beyond the validator's are annotations.
     if (typeof format === "string" && KNOWN_FORMATS.has(format)) matched["format"] = format;
-    if (Object.keys(matched).length > 0) guards.push({ maxLength: MAX_MATCHED_LENGTH, if: { minLength: MAX_MATCHED_LENGTH + 1 }, else: matched });
-    if (uniqueItems === true) guards.push({ maxItems: MAX_UNIQUE_ITEMS, if: { minItems: MAX_UNIQUE_ITEMS + 1 }, else: { uniqueItems: true } });
+    if (Object.keys(matched).length > 0)
+      guards.push({ maxLength: MAX_MATCHED_LENGTH, if: { minLength: MAX_MATCHED_LENGTH + 1 }, else: matched });
+    if (uniqueItems === true)
+      guards.push({ maxItems: MAX_UNIQUE_ITEMS, if: { minItems: MAX_UNIQUE_ITEMS + 1 }, else: { uniqueItems: true } });
     if (dependencies !== undefined) guards.push(this.#dependencies(dependencies, `${at}/dependencies`, depth));
     return guards;
   }

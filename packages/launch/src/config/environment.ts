@@ -31,7 +31,9 @@ function setting(env: Environment, name: string): string | null {
 function pin(env: Environment, name: string): string | null {
   const value = setting(env, name);
   if (value !== null && !HASH.test(value)) {
-    throw new CmcpError("CONFIG_INVALID", `environment: ${name}: must be sha256: and 64 lowercase hex digits`, { detail: { key: name } });
+    throw new CmcpError("CONFIG_INVALID", `environment: ${name}: must be sha256: and 64 lowercase hex digits`, {
+      detail: { key: name },
+    });
   }
   return value;
 }
@@ -41,13 +43,19 @@ function signingKey(env: Environment): string | null {
   if (value === null) return null;
   const key = readPublicKey(value);
   if (key !== undefined) return key;
-  throw new CmcpError("CONFIG_INVALID", "environment: CMCP_POLICY_SIGNING_KEY: must be an Ed25519 public key: base64url or hex of its 32 bytes, or PEM", { detail: { key: "CMCP_POLICY_SIGNING_KEY" } });
+  throw new CmcpError(
+    "CONFIG_INVALID",
+    "environment: CMCP_POLICY_SIGNING_KEY: must be an Ed25519 public key: base64url or hex of its 32 bytes, or PEM",
+    { detail: { key: "CMCP_POLICY_SIGNING_KEY" } },
+  );
 }
 
 function developmentMode(env: Environment): boolean {
   const value = setting(env, "CMCP_DEV_MODE");
   if (value !== null && value !== "0" && value !== "1") {
-    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_DEV_MODE: must be 1 or 0", { detail: { key: "CMCP_DEV_MODE" } });
+    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_DEV_MODE: must be 1 or 0", {
+      detail: { key: "CMCP_DEV_MODE" },
+    });
   }
   return value === "1";
 }
@@ -59,7 +67,17 @@ function developmentMode(env: Environment): boolean {
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const bearerToken = setting(env, "CMCP_BEARER_TOKEN");
   if (bearerToken !== null && !TOKEN.test(bearerToken)) {
-    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be 1 to 4096 printable ASCII characters without spaces", { detail: { key: "CMCP_BEARER_TOKEN" } });
+    throw new CmcpError(
+      "CONFIG_INVALID",
+      "environment: CMCP_BEARER_TOKEN: must be 1 to 4096 printable ASCII characters without spaces",
+      { detail: { key: "CMCP_BEARER_TOKEN" } },
+    );
   }
-  return { development: developmentMode(env), bearerToken, policyHash: pin(env, "CMCP_POLICY_HASH"), catalogHash: pin(env, "CMCP_CATALOG_HASH"), policySigningKey: signingKey(env) };
+  return {
+    development: developmentMode(env),
+    bearerToken,
+    policyHash: pin(env, "CMCP_POLICY_HASH"),
+    catalogHash: pin(env, "CMCP_CATALOG_HASH"),
+    policySigningKey: signingKey(env),
+  };
 }

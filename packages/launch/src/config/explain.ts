@@ -40,14 +40,18 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly strin
 }
 
 // A key is somebody's text: shown shortened and without control characters.
-const shown = (key: PropertyKey): string => String(key).slice(0, MAX_NAMED).replace(/[^\x20-\x7e]/g, "?");
+const shown = (key: PropertyKey): string =>
+  String(key)
+    .slice(0, MAX_NAMED)
+    .replace(/[^\x20-\x7e]/g, "?");
 const dotted = (path: readonly PropertyKey[]): string => path.map(shown).join(".");
 
 /** Turns the first finding of a schema, an unknown key before others, into `CONFIG_INVALID` that names the file, the key and, for an unknown key, the nearest known one. */
 export function explain(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
   // A misspelled key that is needed is also a missing one; the misspelling says more.
   const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
-  if (issue === undefined) return new CmcpError("CONFIG_INVALID", `${file}: not a valid configuration`, { detail: { file } });
+  if (issue === undefined)
+    return new CmcpError("CONFIG_INVALID", `${file}: not a valid configuration`, { detail: { file } });
   if (issue.code === "unrecognized_keys") {
     const unknown = issue.keys[0] ?? "";
     const key = dotted([...issue.path, unknown]);

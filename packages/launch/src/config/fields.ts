@@ -16,16 +16,22 @@ export const relativePath = z
   .refine(isContained, { error: "must not contain '..'" });
 
 /** Name of a workflow: 1 to 128 printable ASCII characters without spaces, as a header can carry it. */
-export const workflowId = z.string().regex(/^[\x21-\x7e]{1,128}$/, { error: "must be 1 to 128 printable ASCII characters without spaces" });
+export const workflowId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,128}$/, { error: "must be 1 to 128 printable ASCII characters without spaces" });
 
 /** The principal that CMCP_BEARER_TOKEN, and in tokenless development every request, stands for. */
 export const DEFAULT_PRINCIPAL = "default";
 
 /** Name of a principal: 1 to 128 of letters, digits and `._:@/-`. */
-export const principalId = z.string().regex(/^[A-Za-z0-9._:@/-]{1,128}$/, { error: "must be 1 to 128 of letters, digits and ._:@/-" });
+export const principalId = z
+  .string()
+  .regex(/^[A-Za-z0-9._:@/-]{1,128}$/, { error: "must be 1 to 128 of letters, digits and ._:@/-" });
 
 /** An Ed25519 public key: base64url of 32 bytes, without padding. */
-export const publicKey = z.string().refine((text) => fromBase64Url(text)?.length === 32, { error: "must be base64url of 32 bytes without padding" });
+export const publicKey = z
+  .string()
+  .refine((text) => fromBase64Url(text)?.length === 32, { error: "must be base64url of 32 bytes without padding" });
 
 /** A web origin exactly as browsers send it (RFC 6454 section 6.1): scheme, host, port if not the default. */
 export const origin = z

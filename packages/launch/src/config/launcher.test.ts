@@ -7,7 +7,8 @@ import { readConfigFile } from "../files/index.ts";
 import { parseConfig } from "../index.ts";
 import type { LauncherConfig } from "./launcher.ts";
 
-const parse = (text: string): LauncherConfig => parseConfig(text, { env: { CMCP_DEV_MODE: "1" }, file: "conf.yaml" }).host.launcher;
+const parse = (text: string): LauncherConfig =>
+  parseConfig(text, { env: { CMCP_DEV_MODE: "1" }, file: "conf.yaml" }).host.launcher;
 
 test("an enclave is a process unless something else is said", () => {
   assert.deepEqual(parse(""), { launcher: "process" });
@@ -16,12 +17,25 @@ test("an enclave is a process unless something else is said", () => {
 
 test("a machine somebody else started is named by its CID or its hybrid socket", () => {
   assert.deepEqual(parse("launcher: vsock\nvsock: {cid: 3}\n"), { launcher: "vsock", port: 5000, route: { cid: 3 } });
-  assert.deepEqual(parse("launcher: vsock\nvsock: {cid: 4294967294, port: 7}\n"), { launcher: "vsock", port: 7, route: { cid: 4_294_967_294 } });
-  assert.deepEqual(parse("launcher: vsock\nvsock: {hybrid_socket: /run/vm/vsock}\n"), { launcher: "vsock", port: 5000, route: { hybridSocket: "/run/vm/vsock" } });
+  assert.deepEqual(parse("launcher: vsock\nvsock: {cid: 4294967294, port: 7}\n"), {
+    launcher: "vsock",
+    port: 7,
+    route: { cid: 4_294_967_294 },
+  });
+  assert.deepEqual(parse("launcher: vsock\nvsock: {hybrid_socket: /run/vm/vsock}\n"), {
+    launcher: "vsock",
+    port: 5000,
+    route: { hybridSocket: "/run/vm/vsock" },
+  });
 });
 
 test("a machine of this host is what the attestation provider can attest", () => {
-  for (const [provider, platform] of [["auto", "auto"], ["sev-snp", "sev-snp"], ["tdx", "tdx"], ["tpm", "vtpm"]] as const) {
+  for (const [provider, platform] of [
+    ["auto", "auto"],
+    ["sev-snp", "sev-snp"],
+    ["tdx", "tdx"],
+    ["tpm", "vtpm"],
+  ] as const) {
     assert.deepEqual(parse(`attestation: {provider: ${provider}}\nlauncher: qemu\nqemu: {image: out/image}\n`), {
       launcher: "qemu",
       platform,
@@ -43,12 +57,29 @@ test("what is missing, contradicts, or would not be used is refused by its key",
     ["vsock: {cid: 3}\n", "vsock", "launcher process does not use it"],
     ["launcher: vsock\nvsock: {cid: 3}\nqemu: {image: i}\n", "qemu", "launcher vsock does not use it"],
     ["launcher: qemu\nqemu: {image: i}\nvsock: {cid: 3}\n", "vsock", "launcher qemu does not use it"],
-    ["attestation: {provider: azure-cvm}\nlauncher: qemu\nqemu: {image: i}\n", "attestation.provider", "launcher qemu makes no machine for azure-cvm"],
-    ["attestation: {provider: software-only}\nlauncher: qemu\nqemu: {image: i}\n", "attestation.provider", "launcher qemu makes no machine for software-only"],
+    [
+      "attestation: {provider: azure-cvm}\nlauncher: qemu\nqemu: {image: i}\n",
+      "attestation.provider",
+      "launcher qemu makes no machine for azure-cvm",
+    ],
+    [
+      "attestation: {provider: software-only}\nlauncher: qemu\nqemu: {image: i}\n",
+      "attestation.provider",
+      "launcher qemu makes no machine for software-only",
+    ],
   ] as const) {
     assert.throws(() => parse(text), { code: "CONFIG_INVALID", message: `conf.yaml: ${key}: ${why}` }, text);
   }
-  for (const text of ["launcher: docker\n", "vsock: {cid: 2}\nlauncher: vsock\n", "launcher: qemu\nqemu: {}\n", "launcher: qemu\nqemu: {image: i, memory_mb: 511}\n", "launcher: qemu\nqemu: {image: i, vcpus: 0}\n", "launcher: qemu\nqemu: {image: i, cpu: '-S'}\n", "launcher: qemu\nqemu: {image: ../i}\n", "launcher: qemu\nqemu: {image: i, imgae: j}\n"]) {
+  for (const text of [
+    "launcher: docker\n",
+    "vsock: {cid: 2}\nlauncher: vsock\n",
+    "launcher: qemu\nqemu: {}\n",
+    "launcher: qemu\nqemu: {image: i, memory_mb: 511}\n",
+    "launcher: qemu\nqemu: {image: i, vcpus: 0}\n",
+    "launcher: qemu\nqemu: {image: i, cpu: '-S'}\n",
+    "launcher: qemu\nqemu: {image: ../i}\n",
+    "launcher: qemu\nqemu: {image: i, imgae: j}\n",
+  ]) {
     assert.throws(() => parse(text), { code: "CONFIG_INVALID" }, text);
   }
 });
@@ -64,8 +95,15 @@ test("paths are seen from the configuration file, and none of this is measured",
   const machine = await read("launcher: qemu\nqemu: {image: i, console_log: logs/c, quote_generation_socket: q}\n");
   assert.ok(machine.host.launcher.launcher === "qemu");
   const { image, console_log, quote_generation_socket } = machine.host.launcher;
-  assert.deepEqual([image, console_log, quote_generation_socket], [join(folder, "i"), join(folder, "logs/c"), join(folder, "q")]);
+  assert.deepEqual(
+    [image, console_log, quote_generation_socket],
+    [join(folder, "i"), join(folder, "logs/c"), join(folder, "q")],
+  );
   const attached = await read("launcher: vsock\nvsock: {hybrid_socket: v}\n");
-  assert.deepEqual(attached.host.launcher, { launcher: "vsock", port: 5000, route: { hybridSocket: join(folder, "v") } });
+  assert.deepEqual(attached.host.launcher, {
+    launcher: "vsock",
+    port: 5000,
+    route: { hybridSocket: join(folder, "v") },
+  });
   assert.deepEqual([machine.config, attached.config], [(await read("")).config, (await read("")).config]);
 });

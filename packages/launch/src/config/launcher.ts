@@ -10,12 +10,27 @@ const cid = z.int().min(FIRST_CID).max(LAST_CID);
 export const launcherSchema = z
   .enum(["process", "vsock", "qemu"])
   .default("process")
-  .describe("What the enclave runs in. `process`: a process of this host, which the host can read. `vsock`: a virtual machine that somebody else starts. `qemu`: a virtual machine that this command starts from an image and restarts.");
+  .describe(
+    "What the enclave runs in. `process`: a process of this host, which the host can read. `vsock`: a virtual machine that somebody else starts. `qemu`: a virtual machine that this command starts from an image and restarts.",
+  );
 
 export const vsockSchema = z.strictObject({
-  cid: cid.nullish().describe("The machine's CID in the kernel's vsock. One gateway of a host can use the kernel's vsock, as the image knows one port for it."),
-  port: z.int().min(1).max(LAST_CID).default(5000).describe("Port on which the enclave of that machine listens; the image uses 5000."),
-  hybrid_socket: relativePath.nullish().describe("Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The host's services listen beside it, at the same path with `_6000` after it. Start a machine behind vhost-device-vsock before the gateway."),
+  cid: cid
+    .nullish()
+    .describe(
+      "The machine's CID in the kernel's vsock. One gateway of a host can use the kernel's vsock, as the image knows one port for it.",
+    ),
+  port: z
+    .int()
+    .min(1)
+    .max(LAST_CID)
+    .default(5000)
+    .describe("Port on which the enclave of that machine listens; the image uses 5000."),
+  hybrid_socket: relativePath
+    .nullish()
+    .describe(
+      "Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The host's services listen beside it, at the same path with `_6000` after it. Start a machine behind vhost-device-vsock before the gateway.",
+    ),
 });
 
 export const qemuSchema = z.strictObject({
@@ -26,18 +41,41 @@ export const qemuSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._,+-]{0,255}$/, { error: "must be one of QEMU's names" })
     .nullish()
-    .describe("Processor model as QEMU names it, part of the SEV-SNP measurement. Without it `EPYC-v4` on SEV-SNP, else the host's own, under emulation `EPYC`."),
-  accelerator: z.enum(["auto", "kvm", "tcg"]).default("auto").describe("`auto` tries KVM where it opens and emulates where no machine comes up with it. SEV-SNP and TDX need KVM."),
-  cid: cid.nullish().describe("CID of the machine in the kernel's vsock. Without it a vsock daemon of its own (vhost-device-vsock) is started."),
-  quote_generation_socket: relativePath.nullish().describe("Unix socket of the quote generation service on a TDX host. Without it the service's vsock port 4050 is asked."),
-  console_log: relativePath.default("console.log").describe("File for what the machine prints, at most 1 MiB; the file of the machine before is kept beside it with `.1`. An image without a console prints nothing after its firmware."),
+    .describe(
+      "Processor model as QEMU names it, part of the SEV-SNP measurement. Without it `EPYC-v4` on SEV-SNP, else the host's own, under emulation `EPYC`.",
+    ),
+  accelerator: z
+    .enum(["auto", "kvm", "tcg"])
+    .default("auto")
+    .describe(
+      "`auto` tries KVM where it opens and emulates where no machine comes up with it. SEV-SNP and TDX need KVM.",
+    ),
+  cid: cid
+    .nullish()
+    .describe(
+      "CID of the machine in the kernel's vsock. Without it a vsock daemon of its own (vhost-device-vsock) is started.",
+    ),
+  quote_generation_socket: relativePath
+    .nullish()
+    .describe(
+      "Unix socket of the quote generation service on a TDX host. Without it the service's vsock port 4050 is asked.",
+    ),
+  console_log: relativePath
+    .default("console.log")
+    .describe(
+      "File for what the machine prints, at most 1 MiB; the file of the machine before is kept beside it with `.1`. An image without a console prints nothing after its firmware.",
+    ),
 });
 
 /** The keys of the configuration that say what the enclave runs in; none of them is measured. */
 export const launcherKeys = {
   launcher: launcherSchema,
   vsock: vsockSchema.nullish().describe("The machine of launcher `vsock`: `cid` or `hybrid_socket`."),
-  qemu: qemuSchema.nullish().describe("The machine of launcher `qemu`. `attestation.provider` says what it is: `sev-snp`, `tdx`, `tpm` (a virtual TPM of this host), or with `auto` the best this host has."),
+  qemu: qemuSchema
+    .nullish()
+    .describe(
+      "The machine of launcher `qemu`. `attestation.provider` says what it is: `sev-snp`, `tdx`, `tpm` (a virtual TPM of this host), or with `auto` the best this host has.",
+    ),
 };
 
 type Written = z.output<z.ZodObject<typeof launcherKeys>>;
@@ -45,14 +83,23 @@ type Written = z.output<z.ZodObject<typeof launcherKeys>>;
 /** What the enclave runs in, with paths as written. */
 export type LauncherConfig =
   | { readonly launcher: "process" }
-  | { readonly launcher: "vsock"; readonly port: number; readonly route: { readonly cid: number } | { readonly hybridSocket: string } }
+  | {
+      readonly launcher: "vsock";
+      readonly port: number;
+      readonly route: { readonly cid: number } | { readonly hybridSocket: string };
+    }
   | ({ readonly launcher: "qemu"; readonly platform: MachinePlatform } & z.output<typeof qemuSchema>);
 
 /** What a machine of launcher `qemu` is made as. */
 export type MachinePlatform = "auto" | "sev-snp" | "tdx" | "vtpm";
 
 /** Machines by `attestation.provider`. Another provider has no machine that this host could start. */
-const PLATFORMS: Readonly<Record<string, MachinePlatform | undefined>> = { auto: "auto", "sev-snp": "sev-snp", tdx: "tdx", tpm: "vtpm" };
+const PLATFORMS: Readonly<Record<string, MachinePlatform | undefined>> = {
+  auto: "auto",
+  "sev-snp": "sev-snp",
+  tdx: "tdx",
+  tpm: "vtpm",
+};
 
 /**
  * Puts the launcher's keys together.
@@ -75,7 +122,8 @@ export function launcherOf({ launcher, vsock, qemu }: Written, provider: string,
       return { launcher, port, route: { hybridSocket: hybridSocket ?? refuse("vsock", "needs cid or hybrid_socket") } };
     }
     case "qemu": {
-      const platform = PLATFORMS[provider] ?? refuse("attestation.provider", `launcher qemu makes no machine for ${provider}`);
+      const platform =
+        PLATFORMS[provider] ?? refuse("attestation.provider", `launcher qemu makes no machine for ${provider}`);
       return { launcher, platform, ...(qemu ?? refuse("qemu", "launcher qemu needs it")) };
     }
   }
@@ -91,10 +139,17 @@ export function withAbsolutePaths(config: LauncherConfig, absolute: (written: st
     case "process":
       return config;
     case "vsock":
-      return "hybridSocket" in config.route ? { ...config, route: { hybridSocket: absolute(config.route.hybridSocket) } } : config;
+      return "hybridSocket" in config.route
+        ? { ...config, route: { hybridSocket: absolute(config.route.hybridSocket) } }
+        : config;
     case "qemu": {
       const { image, console_log, quote_generation_socket: quotes } = config;
-      return { ...config, image: absolute(image), console_log: absolute(console_log), ...(isGiven(quotes) ? { quote_generation_socket: absolute(quotes) } : {}) };
+      return {
+        ...config,
+        image: absolute(image),
+        console_log: absolute(console_log),
+        ...(isGiven(quotes) ? { quote_generation_socket: absolute(quotes) } : {}),
+      };
     }
   }
 }

@@ -58,13 +58,24 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
   const tokenless = isTokenless(sources);
   const text = written ?? (development && tokenless ? "127.0.0.1:8443" : "0.0.0.0:8443");
   const address = parseHostPort(text);
-  if (address === undefined) throw new CmcpError("CONFIG_INVALID", `${file}: listen_addr: must be host:port or [IPv6]:port`, { detail: { file, key: "listen_addr" } });
+  if (address === undefined)
+    throw new CmcpError("CONFIG_INVALID", `${file}: listen_addr: must be host:port or [IPv6]:port`, {
+      detail: { file, key: "listen_addr" },
+    });
   if (!tokenless) return address;
   if (!isLoopback(address.host)) {
-    throw new CmcpError("LISTEN_ADDRESS_REFUSED", `${file}: listen_addr: ${text} can be reached from other machines and no token is set`, { detail: { file, key: "listen_addr" } });
+    throw new CmcpError(
+      "LISTEN_ADDRESS_REFUSED",
+      `${file}: listen_addr: ${text} can be reached from other machines and no token is set`,
+      { detail: { file, key: "listen_addr" } },
+    );
   }
   if (!development) {
-    throw new CmcpError("CONFIG_INVALID", "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file, or issuers in enclave.identity; only CMCP_DEV_MODE=1 works without a token", { detail: { key: "CMCP_BEARER_TOKEN" } });
+    throw new CmcpError(
+      "CONFIG_INVALID",
+      "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file, or issuers in enclave.identity; only CMCP_DEV_MODE=1 works without a token",
+      { detail: { key: "CMCP_BEARER_TOKEN" } },
+    );
   }
   return address;
 }
@@ -72,28 +83,67 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
 function warningsFor(sources: TokenSources, { attestation, enclave }: Config): string[] {
   const { environment } = sources;
   const warnings: string[] = [];
-  if (environment.development) warnings.push("CMCP_DEV_MODE=1: development only; claims may carry no hardware evidence");
-  else if (attestation.provider === "auto") warnings.push("attestation.provider is auto: the launch document names no platform, so the host chooses among those it shows");
+  if (environment.development)
+    warnings.push("CMCP_DEV_MODE=1: development only; claims may carry no hardware evidence");
+  else if (attestation.provider === "auto")
+    warnings.push(
+      "attestation.provider is auto: the launch document names no platform, so the host chooses among those it shows",
+    );
   if (isTokenless(sources)) warnings.push("no CMCP_BEARER_TOKEN: every process on this machine may call");
-  if (environment.bearerToken !== null && environment.bearerToken.length < SHORT_TOKEN) warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
+  if (environment.bearerToken !== null && environment.bearerToken.length < SHORT_TOKEN)
+    warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
   if (enclave.principals.length * enclave.max_sessions_per_principal > enclave.max_sessions) {
-    warnings.push("enclave.max_sessions is less than what the principals together may open: some can leave no session to others");
+    warnings.push(
+      "enclave.max_sessions is less than what the principals together may open: some can leave no session to others",
+    );
   }
-  if (environment.policyHash === null && environment.policySigningKey === null) warnings.push("neither CMCP_POLICY_HASH nor CMCP_POLICY_SIGNING_KEY is set: any policy bundle found at the path is loaded");
-  if (environment.catalogHash === null) warnings.push("CMCP_CATALOG_HASH is not set: any catalog found at the path is loaded");
+  if (environment.policyHash === null && environment.policySigningKey === null)
+    warnings.push(
+      "neither CMCP_POLICY_HASH nor CMCP_POLICY_SIGNING_KEY is set: any policy bundle found at the path is loaded",
+    );
+  if (environment.catalogHash === null)
+    warnings.push("CMCP_CATALOG_HASH is not set: any catalog found at the path is loaded");
   return warnings;
 }
 
 function measured(written: ConfigFile): Config {
-  const { egress_allow: _hosts, token_file: _tokens, credentials_file: _credentials, workflows, workflow_tools, principals, identity, ...enclave } = written.enclave;
-  const { provider, enforcement_mode, validity_seconds, staleness_policy, expected_measurement, allow_unmeasured_spawn } = written.attestation;
+  const {
+    egress_allow: _hosts,
+    token_file: _tokens,
+    credentials_file: _credentials,
+    workflows,
+    workflow_tools,
+    principals,
+    identity,
+    ...enclave
+  } = written.enclave;
+  const {
+    provider,
+    enforcement_mode,
+    validity_seconds,
+    staleness_policy,
+    expected_measurement,
+    allow_unmeasured_spawn,
+  } = written.attestation;
   return measuredConfigSchema.parse({
-    attestation: { provider, enforcement_mode, validity_seconds, staleness_policy: staleness_policy ?? "fail_closed", expected_measurement: expected_measurement ?? null, ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}) },
+    attestation: {
+      provider,
+      enforcement_mode,
+      validity_seconds,
+      staleness_policy: staleness_policy ?? "fail_closed",
+      expected_measurement: expected_measurement ?? null,
+      ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}),
+    },
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,
     sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
-    enclave: { ...enclave, ...(workflow_tools == null ? {} : { workflow_tools }), identity: identity ?? {}, principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })) },
+    enclave: {
+      ...enclave,
+      ...(workflow_tools == null ? {} : { workflow_tools }),
+      identity: identity ?? {},
+      principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })),
+    },
   });
 }
 
@@ -103,7 +153,10 @@ function requireSubjectPrincipals({ enclave: { identity, principals } }: Config,
     requirePrincipals(identity, new Set(principals.map(({ id }) => id)));
   } catch (thrown) {
     if (!(thrown instanceof CmcpError)) throw thrown;
-    throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, { cause: thrown, detail: { file, key: "enclave.identity.jwt" } });
+    throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, {
+      cause: thrown,
+      detail: { file, key: "enclave.identity.jwt" },
+    });
   }
 }
 
@@ -111,9 +164,13 @@ function requireSubjectPrincipals({ enclave: { identity, principals } }: Config,
 function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, file: string): void {
   if (sources.environment.bearerToken === null && !isTokenless(sources)) return;
   if (enclave.principals.some(({ id }) => id === DEFAULT_PRINCIPAL)) return;
-  throw new CmcpError("CONFIG_INVALID", `${file}: enclave.principals: must list ${DEFAULT_PRINCIPAL}, the principal of CMCP_BEARER_TOKEN and of tokenless development`, {
-    detail: { file, key: "enclave.principals" },
-  });
+  throw new CmcpError(
+    "CONFIG_INVALID",
+    `${file}: enclave.principals: must list ${DEFAULT_PRINCIPAL}, the principal of CMCP_BEARER_TOKEN and of tokenless development`,
+    {
+      detail: { file, key: "enclave.principals" },
+    },
+  );
 }
 
 /**
@@ -123,7 +180,10 @@ function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, fil
  * @param options.file the file's name for messages
  * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CATALOG_RESTART_REQUIRED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
  */
-export function parseConfig(text: string, options: { readonly env: Environment; readonly file?: string }): LoadedConfig {
+export function parseConfig(
+  text: string,
+  options: { readonly env: Environment; readonly file?: string },
+): LoadedConfig {
   const file = options.file ?? "cmcp-config.yaml";
   const environment = readEnvironment(options.env);
   // An empty file is a configuration of defaults.
@@ -134,7 +194,11 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
   requireProfile(written.conformance_profile ?? null, file);
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
   const config = measured(written);
-  const sources: TokenSources = { environment, tokenFile: written.enclave.token_file ?? null, issuers: namesIssuers(config) };
+  const sources: TokenSources = {
+    environment,
+    tokenFile: written.enclave.token_file ?? null,
+    issuers: namesIssuers(config),
+  };
   const listen = listenAddress(written.listen_addr, sources, file);
   requireDefaultPrincipal(config, sources, file);
   requireSubjectPrincipals(config, file);
@@ -147,7 +211,9 @@ export function parseConfig(text: string, options: { readonly env: Environment; 
       token_file: sources.tokenFile,
       credentials_file: written.enclave.credentials_file ?? null,
       listen,
-      egress_allow: written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ?? null,
+      egress_allow:
+        written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ??
+        null,
       launcher: launcherOf(written, config.attestation.provider, file),
     },
     environment,

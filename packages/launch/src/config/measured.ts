@@ -1,7 +1,18 @@
 import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
-import { areDistinctPrincipals, attestationSchema, catalogSchema, configSchema, enclaveSchema, MAX_PRINCIPALS, PROVIDERS, vocabularySchema, workflowToolsSchema, workflowsSchema } from "./schema.ts";
+import {
+  areDistinctPrincipals,
+  attestationSchema,
+  catalogSchema,
+  configSchema,
+  enclaveSchema,
+  MAX_PRINCIPALS,
+  PROVIDERS,
+  vocabularySchema,
+  workflowToolsSchema,
+  workflowsSchema,
+} from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
 
@@ -35,7 +46,11 @@ export const measuredConfigSchema = z.strictObject({
     /** Absent where workflows are not told apart by their tools. */
     workflow_tools: workflowToolsSchema.optional(),
     /** Each with its own workflows. */
-    principals: z.array(z.strictObject({ id: principalId, workflows: workflowsSchema })).min(1).max(MAX_PRINCIPALS).refine(areDistinctPrincipals),
+    principals: z
+      .array(z.strictObject({ id: principalId, workflows: workflowsSchema }))
+      .min(1)
+      .max(MAX_PRINCIPALS)
+      .refine(areDistinctPrincipals),
     /** Without issuers and trust domains when nobody calls but with bearer tokens. */
     identity: identitySchema,
     operator_keys: enclave.operator_keys.unwrap(),

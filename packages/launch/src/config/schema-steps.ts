@@ -3,7 +3,12 @@ import * as z from "zod";
 /** Takes wrappers such as default and nullish off a schema. */
 export function bare(schema: unknown): unknown {
   let inner = schema;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional || inner instanceof z.ZodNullable) {
+  while (
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodNullable
+  ) {
     inner = inner.def.innerType;
   }
   return inner;
@@ -19,6 +24,7 @@ export function knows(schema: unknown, key: PropertyKey): boolean {
 /** What stands below a schema at one step of a path. */
 export function below(schema: unknown, step: PropertyKey): unknown {
   if (schema instanceof z.ZodArray) return schema.element;
-  if (schema instanceof z.ZodObject) return knows(schema, step) ? (schema.shape as Record<PropertyKey, unknown>)[step] : undefined;
+  if (schema instanceof z.ZodObject)
+    return knows(schema, step) ? (schema.shape as Record<PropertyKey, unknown>)[step] : undefined;
   return schema instanceof z.ZodRecord ? schema.valueType : undefined;
 }

@@ -9,7 +9,10 @@ const SECOND = 1000;
 const MEASUREMENT = /^sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96})$/;
 /** Providers there is evidence of; `opaque` is a name of the format only, refused by it. */
 export const PROVIDERS = ["auto", "sev-snp", "tdx", "tpm", "azure-cvm", "software-only"] as const;
-const milliseconds = z.int().min(100).max(3600 * SECOND);
+const milliseconds = z
+  .int()
+  .min(100)
+  .max(3600 * SECOND);
 
 /** EAT profile identifier of TRACE v0.2. */
 export const EAT_PROFILE_V02 = "tag:agentrust-io.com,2026:trace-v0.2";
@@ -20,7 +23,9 @@ export const MAX_PRINCIPALS = 1000;
 
 /** Workflows of one principal. */
 export const workflowsSchema = z.array(workflowId).min(1).max(256);
-export const workflowToolsSchema = z.record(workflowId, z.array(z.string().min(1).max(256)).max(4096)).refine((workflows) => Object.keys(workflows).length <= 256, { error: "at most 256 workflows" });
+export const workflowToolsSchema = z
+  .record(workflowId, z.array(z.string().min(1).max(256)).max(4096))
+  .refine((workflows) => Object.keys(workflows).length <= 256, { error: "at most 256 workflows" });
 
 /** Whether no two principals share an id. */
 export function areDistinctPrincipals(principals: readonly { readonly id: string }[]): boolean {
@@ -45,18 +50,27 @@ export const attestationSchema = z.strictObject({
     .min(1)
     .max(31_536_000)
     .default(86_400)
-    .describe("Seconds for which an attestation report is fresh. The gateway asks for another when three quarters of them are over."),
+    .describe(
+      "Seconds for which an attestation report is fresh. The gateway asks for another when three quarters of them are over.",
+    ),
   staleness_policy: z
     .enum(["fail_closed", "warn_only"])
     .nullable()
     .default("fail_closed")
-    .describe("What to do while the instance's report is older than validity_seconds: refuse requests with ATTESTATION_STALE, or serve and record it."),
+    .describe(
+      "What to do while the instance's report is older than validity_seconds: refuse requests with ATTESTATION_STALE, or serve and record it.",
+    ),
   expected_measurement: z
     .string()
     .regex(MEASUREMENT, { error: "must be sha256: or sha384: and lowercase hex" })
     .nullish()
-    .describe("Measurement the platform must report, else the gateway does not start: launch measurement (sev-snp, azure-cvm), MRTD (tdx), or with a TPM the SHA-256 over PCRs 0 to 9 and 11 to 15 with PCR 15 still zero."),
-  allow_unmeasured_spawn: z.boolean().default(false).describe("Allow stdio servers whose files the catalog does not pin."),
+    .describe(
+      "Measurement the platform must report, else the gateway does not start: launch measurement (sev-snp, azure-cvm), MRTD (tdx), or with a TPM the SHA-256 over PCRs 0 to 9 and 11 to 15 with PCR 15 still zero.",
+    ),
+  allow_unmeasured_spawn: z
+    .boolean()
+    .default(false)
+    .describe("Allow stdio servers whose files the catalog does not pin."),
   required_provenance_kind: z.string().nullish().describe("Least provenance assurance a server needs to be called."),
 });
 
@@ -64,55 +78,111 @@ export const catalogSchema = z.strictObject({
   drift_policy: z
     .enum(["fail_closed", "warn_only"])
     .default("fail_closed")
-    .describe("What to do when a live tool differs from its approved definition or is gone: refuse its calls, or record it and call. Agents are shown the approved text either way."),
+    .describe(
+      "What to do when a live tool differs from its approved definition or is gone: refuse its calls, or record it and call. Agents are shown the approved text either way.",
+    ),
 });
 
 export const enclaveSchema = z.strictObject({
-  eat_profile: z.enum([EAT_PROFILE_V02, EAT_PROFILE_V01]).default(EAT_PROFILE_V02).describe("EAT profile a claim names; a verifier accepts exactly the one it was told."),
+  eat_profile: z
+    .enum([EAT_PROFILE_V02, EAT_PROFILE_V01])
+    .default(EAT_PROFILE_V02)
+    .describe("EAT profile a claim names; a verifier accepts exactly the one it was told."),
   claims: z
     .enum(["session", "call"])
     .default("session")
-    .describe("`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long sessions get slower."),
-  max_sessions: z.int().min(1).max(100_000).default(4096).describe("Most sessions at one time; a further one is refused."),
-  max_sessions_per_principal: z.int().min(1).max(100_000).default(64).describe("Most sessions of one principal at one time."),
-  session_idle_seconds: z.int().min(1).max(86_400 * 30).default(3600).describe("Seconds without use after which a session is closed, with its claim if anything was recorded in it."),
+    .describe(
+      "`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long sessions get slower.",
+    ),
+  max_sessions: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(4096)
+    .describe("Most sessions at one time; a further one is refused."),
+  max_sessions_per_principal: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(64)
+    .describe("Most sessions of one principal at one time."),
+  session_idle_seconds: z
+    .int()
+    .min(1)
+    .max(86_400 * 30)
+    .default(3600)
+    .describe("Seconds without use after which a session is closed, with its claim if anything was recorded in it."),
   sensitivity_floor_seconds: z
     .int()
     .min(1)
     .max(86_400 * 365)
     .default(86_400 * 30)
     .describe("Seconds for which what a principal has seen outlives its last session, restarts included."),
-  drift_check_seconds: z.int().min(1).max(86_400).default(300).describe("Longest time for which a comparison of a server's live tools with the approved ones is relied on. The first call to a server compares them."),
-  upstream_connect_timeout_ms: milliseconds.default(10 * SECOND).describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
-  upstream_idle_timeout_ms: milliseconds.default(30 * SECOND).describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
-  upstream_call_timeout_ms: milliseconds.default(120 * SECOND).describe("Milliseconds one call to a tool server may take from first to last byte."),
+  drift_check_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(300)
+    .describe(
+      "Longest time for which a comparison of a server's live tools with the approved ones is relied on. The first call to a server compares them.",
+    ),
+  upstream_connect_timeout_ms: milliseconds
+    .default(10 * SECOND)
+    .describe("Milliseconds until a connection to a tool server, TLS included, must stand."),
+  upstream_idle_timeout_ms: milliseconds
+    .default(30 * SECOND)
+    .describe("Longest silence of a tool server while an answer is awaited, in milliseconds."),
+  upstream_call_timeout_ms: milliseconds
+    .default(120 * SECOND)
+    .describe("Milliseconds one call to a tool server may take from first to last byte."),
   stdio: stdioSchema.optional().describe("How stdio servers of the catalog run."),
-  workflows: workflowsSchema.default(["default"]).describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
+  workflows: workflowsSchema
+    .default(["default"])
+    .describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
   workflow_tools: workflowToolsSchema
     .nullish()
-    .describe("Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that is not listed has none. Without this key every workflow has every tool of the catalog."),
+    .describe(
+      "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that is not listed has none. Without this key every workflow has every tool of the catalog.",
+    ),
   principals: z
-    .array(z.strictObject({ id: principalId.describe("Name in policies, records and the token file."), workflows: workflowsSchema.nullish().describe("Workflows this principal may name in its requests, instead of enclave.workflows.") }))
+    .array(
+      z.strictObject({
+        id: principalId.describe("Name in policies, records and the token file."),
+        workflows: workflowsSchema
+          .nullish()
+          .describe("Workflows this principal may name in its requests, instead of enclave.workflows."),
+      }),
+    )
     .min(1)
     .max(MAX_PRINCIPALS)
     .refine(areDistinctPrincipals, { error: "a principal stands twice" })
     .default([{ id: DEFAULT_PRINCIPAL }])
-    .describe("Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file."),
-  identity: identitySchema
-    .nullish()
-    .describe("Who may call beside the holders of bearer tokens."),
+    .describe(
+      "Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file.",
+    ),
+  identity: identitySchema.nullish().describe("Who may call beside the holders of bearer tokens."),
   token_file: relativePath
     .nullish()
-    .describe("File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP."),
+    .describe(
+      "File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP.",
+    ),
   credentials_file: relativePath
     .nullish()
-    .describe("File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. Read again on SIGHUP. The host sees it."),
-  operator_keys: z.array(publicKey).max(64).default([]).describe("Ed25519 public keys, base64url, whose signed statements may reset a session."),
+    .describe(
+      "File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. Read again on SIGHUP. The host sees it.",
+    ),
+  operator_keys: z
+    .array(publicKey)
+    .max(64)
+    .default([])
+    .describe("Ed25519 public keys, base64url, whose signed statements may reset a session."),
   allowed_origins: z
     .array(origin)
     .max(64)
     .default([])
-    .describe("Origins of web pages that may call and read what they are answered, such as https://app.example.org. A page of any other origin is refused. A request without an Origin header is not from a browser and is not affected."),
+    .describe(
+      "Origins of web pages that may call and read what they are answered, such as https://app.example.org. A page of any other origin is refused. A request without an Origin header is not from a browser and is not affected.",
+    ),
   egress_allow: z
     .array(hostPort)
     .max(256)
@@ -122,25 +192,47 @@ export const enclaveSchema = z.strictObject({
 
 /** Sensitivity labels of a deployment with their ranks, as the enclave's vocabulary accepts them. */
 export const vocabularySchema = z
-  .record(z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, { error: "a label is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit" }), z.int().min(0).max(1000))
+  .record(
+    z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, {
+      error: "a label is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit",
+    }),
+    z.int().min(0).max(1000),
+  )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
 /** Every key of `cmcp-config.yaml`, those included whose feature this version refuses by name. */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
-  policy_bundle_path: relativePath.default("policies/").describe("Folder with manifest.json, schema.cedarschema and the .cedar files, seen from the configuration file."),
+  policy_bundle_path: relativePath
+    .default("policies/")
+    .describe("Folder with manifest.json, schema.cedarschema and the .cedar files, seen from the configuration file."),
   catalog_path: relativePath.default("catalog.json").describe("The tool catalog, seen from the configuration file."),
   ...launcherKeys,
-  listen_addr: z.string().max(300).nullish().describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
-  max_response_size_bytes: z.int().min(1).max(64 * 1024 * 1024).default(2_097_152).describe("Largest result of a tool that is delivered, in bytes."),
+  listen_addr: z
+    .string()
+    .max(300)
+    .nullish()
+    .describe("host:port of the HTTP endpoint. 127.0.0.1:8443 in development without a token, else 0.0.0.0:8443."),
+  max_response_size_bytes: z
+    .int()
+    .min(1)
+    .max(64 * 1024 * 1024)
+    .default(2_097_152)
+    .describe("Largest result of a tool that is delivered, in bytes."),
   policy_reload_interval_seconds: z
     .int()
     .min(0)
     .max(86_400)
     .default(0)
-    .describe("Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle."),
+    .describe(
+      "Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle.",
+    ),
   catalog: catalogSchema.prefault({}),
-  catalog_reload_interval_seconds: z.int().min(0).nullish().describe("Reserved. The catalog is read when the gateway starts and never changes under it."),
+  catalog_reload_interval_seconds: z
+    .int()
+    .min(0)
+    .nullish()
+    .describe("Reserved. The catalog is read when the gateway starts and never changes under it."),
   catalog_reload_path: z.string().nullish().describe("Reserved, as catalog_reload_interval_seconds."),
   agent_manifest: z
     .strictObject({
@@ -152,7 +244,11 @@ export const configSchema = z.strictObject({
     .nullish(),
   sensitivity: z
     .strictObject({
-      vocabulary: vocabularySchema.nullish().describe("Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii 1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed."),
+      vocabulary: vocabularySchema
+        .nullish()
+        .describe(
+          "Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii 1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed.",
+        ),
       compliance_domains: z.record(z.string(), z.unknown()).nullish().describe("Further compliance domains."),
     })
     .nullish(),
@@ -167,7 +263,12 @@ export const configSchema = z.strictObject({
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
   session_state_path: z.string().nullish().describe("Shared session store."),
   sink_policy: z.unknown().optional().describe("Sensitivity limits per sink."),
-  conformance_profile: z.string().nullish().describe("Named set of requirements a start must meet. `aarm`: every receipt is bound to an agent identity, which needs agent_manifest."),
+  conformance_profile: z
+    .string()
+    .nullish()
+    .describe(
+      "Named set of requirements a start must meet. `aarm`: every receipt is bound to an agent identity, which needs agent_manifest.",
+    ),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });
 

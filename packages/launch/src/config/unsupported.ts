@@ -10,7 +10,10 @@ interface Refusal {
   readonly code?: ErrorCode;
 }
 
-const NO_CATALOG_RELOAD = { code: "CATALOG_RESTART_REQUIRED", why: "the catalog is measured at start, and only a restart loads another" } as const;
+const NO_CATALOG_RELOAD = {
+  code: "CATALOG_RESTART_REQUIRED",
+  why: "the catalog is measured at start, and only a restart loads another",
+} as const;
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 const hasMembers = (value: object | null | undefined): boolean =>
@@ -23,12 +26,36 @@ const REFUSALS: readonly Refusal[] = [
     asked: ({ attestation }) => attestation.provider === "opaque",
     why: "a service that says so is no evidence",
   },
-  { key: "attestation.required_provenance_kind", asked: ({ attestation }) => isSet(attestation.required_provenance_kind), why: "provenance records are not read" },
-  { key: "agent_manifest", asked: (config) => hasMembers(config.agent_manifest), why: "claims are not bound to agent manifests" },
-  { key: "sensitivity.compliance_domains", asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains), why: "only the built-in domains" },
-  { key: "kill_switch.enabled", asked: (config) => config.kill_switch?.enabled === true, why: "there is no kill switch" },
-  { key: "session_state_path", asked: (config) => isSet(config.session_state_path), why: "session state lives in the enclave alone" },
-  { key: "catalog_reload_interval_seconds", asked: (config) => isSet(config.catalog_reload_interval_seconds), ...NO_CATALOG_RELOAD },
+  {
+    key: "attestation.required_provenance_kind",
+    asked: ({ attestation }) => isSet(attestation.required_provenance_kind),
+    why: "provenance records are not read",
+  },
+  {
+    key: "agent_manifest",
+    asked: (config) => hasMembers(config.agent_manifest),
+    why: "claims are not bound to agent manifests",
+  },
+  {
+    key: "sensitivity.compliance_domains",
+    asked: ({ sensitivity }) => hasMembers(sensitivity?.compliance_domains),
+    why: "only the built-in domains",
+  },
+  {
+    key: "kill_switch.enabled",
+    asked: (config) => config.kill_switch?.enabled === true,
+    why: "there is no kill switch",
+  },
+  {
+    key: "session_state_path",
+    asked: (config) => isSet(config.session_state_path),
+    why: "session state lives in the enclave alone",
+  },
+  {
+    key: "catalog_reload_interval_seconds",
+    asked: (config) => isSet(config.catalog_reload_interval_seconds),
+    ...NO_CATALOG_RELOAD,
+  },
   { key: "catalog_reload_path", asked: (config) => isSet(config.catalog_reload_path), ...NO_CATALOG_RELOAD },
   { key: "sink_policy", asked: (config) => isSet(config.sink_policy), why: "write the limits as Cedar policies" },
 ];
@@ -37,7 +64,9 @@ const REFUSALS: readonly Refusal[] = [
 export function refuseUnsupported(config: ConfigFile, file: string): void {
   for (const { key, asked, why, code = "CONFIG_NOT_SUPPORTED" } of REFUSALS) {
     if (asked(config)) {
-      throw new CmcpError(code, `${file}: ${key}: not supported by this version with that value (${why})`, { detail: { file, key } });
+      throw new CmcpError(code, `${file}: ${key}: not supported by this version with that value (${why})`, {
+        detail: { file, key },
+      });
     }
   }
 }

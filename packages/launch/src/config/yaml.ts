@@ -17,7 +17,14 @@ export function readYaml(text: string, file: string): unknown {
   };
   if (text.length > MAX_CONFIG_LENGTH) refuse(`larger than ${MAX_CONFIG_LENGTH} characters`);
   try {
-    const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, merge: false, strict: true, stringKeys: true });
+    const document = parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      uniqueKeys: true,
+      merge: false,
+      strict: true,
+      stringKeys: true,
+    });
     const fault = document.errors[0] ?? document.warnings[0];
     if (fault !== undefined) refuse(`not valid YAML: ${fault.code.toLowerCase().replaceAll("_", " ")}`, fault.pos[0]);
     visit(document, (_key, node, path) => {

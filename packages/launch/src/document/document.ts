@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { CmcpError, canonicalBytes, examine, parseJson, untrusted, type JsonLimits, type JsonValue, type Untrusted } from "@cmcp/boundary";
+import {
+  CmcpError,
+  canonicalBytes,
+  examine,
+  parseJson,
+  untrusted,
+  type JsonLimits,
+  type JsonValue,
+  type Untrusted,
+} from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
 import type { z } from "zod";
 import { reloadProblem } from "../config/reload.ts";
@@ -14,7 +23,13 @@ function invalid(why: string, cause?: unknown): CmcpError {
 // Keys of the document are somebody's text: shown shortened and without control characters.
 function firstFinding(error: z.ZodError): CmcpError {
   const issue = error.issues[0];
-  const path = (issue?.path ?? []).map((step) => String(step).slice(0, 64).replace(/[^\x20-\x7e]/g, "?")).join(".");
+  const path = (issue?.path ?? [])
+    .map((step) =>
+      String(step)
+        .slice(0, 64)
+        .replace(/[^\x20-\x7e]/g, "?"),
+    )
+    .join(".");
   const why = issue?.code === "unrecognized_keys" ? "unknown key" : (issue?.message ?? "not valid");
   return invalid(path === "" ? why : `${path}: ${why}`);
 }
@@ -46,7 +61,10 @@ export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocumen
   const parsed = launchDocumentSchema.safeParse(value);
   if (!parsed.success) throw firstFinding(parsed.error);
   const { config, pins, trust_anchors } = parsed.data;
-  const problem = reloadProblem(config.policy_reload_interval_seconds, { policyHash: pins.policy_hash ?? null, policySigningKey: trust_anchors.policy_signing_key ?? null });
+  const problem = reloadProblem(config.policy_reload_interval_seconds, {
+    policyHash: pins.policy_hash ?? null,
+    policySigningKey: trust_anchors.policy_signing_key ?? null,
+  });
   if (problem !== null) throw problem;
   requirePrincipals(config.enclave.identity, new Set(config.enclave.principals.map(({ id }) => id)));
   return parsed.data;

@@ -6,12 +6,21 @@ import { buildProvision, MAX_PROVISIONED_TOKENS, parseProvision, type Provision 
 
 const token = { principal: "agent-1", sha256: "ab".repeat(32) };
 const parse = (value: object): Provision => parseProvision(untrusted(canonicalBytes(value)));
-const isRefused = (value: object): void => assert.throws(() => parse(value), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && thrown.message.startsWith("provision message"), JSON.stringify(value));
+const isRefused = (value: object): void =>
+  assert.throws(
+    () => parse(value),
+    (thrown) =>
+      thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && thrown.message.startsWith("provision message"),
+    JSON.stringify(value),
+  );
 
 void describe("the provision message", () => {
   void it("reads back as it was built: tokens of several principals, several of one, none at all", () => {
     const all: Provision[] = [
-      { v: 1, tokens: [token, { principal: "b", sha256: "cd".repeat(32) }, { principal: "b", sha256: "ef".repeat(32) }] },
+      {
+        v: 1,
+        tokens: [token, { principal: "b", sha256: "cd".repeat(32) }, { principal: "b", sha256: "ef".repeat(32) }],
+      },
       { v: 1, tokens: [] },
       { v: 1, tokens: [], tokenless: true },
     ];
@@ -24,8 +33,10 @@ void describe("the provision message", () => {
     isRefused({ v: 1, tokens: [token], operator: true });
     isRefused({ v: 1, tokens: [{ ...token, token: "plain" }] });
     isRefused({ v: 1, tokens: [{ ...token, workflows: ["default"] }] });
-    for (const sha256 of ["", "ab", "AB".repeat(32), "zz".repeat(32)]) isRefused({ v: 1, tokens: [{ ...token, sha256 }] });
-    for (const principal of ["", "a b", "a\n", 'a"', "x".repeat(129)]) isRefused({ v: 1, tokens: [{ ...token, principal }] });
+    for (const sha256 of ["", "ab", "AB".repeat(32), "zz".repeat(32)])
+      isRefused({ v: 1, tokens: [{ ...token, sha256 }] });
+    for (const principal of ["", "a b", "a\n", 'a"', "x".repeat(129)])
+      isRefused({ v: 1, tokens: [{ ...token, principal }] });
   });
 
   void it("names no token twice", () => {
@@ -39,18 +50,30 @@ void describe("the provision message", () => {
   });
 
   void it("is bounded", () => {
-    const many = Array.from({ length: MAX_PROVISIONED_TOKENS + 1 }, (_, index) => ({ principal: `p${index}`, sha256: index.toString(16).padStart(64, "0") }));
+    const many = Array.from({ length: MAX_PROVISIONED_TOKENS + 1 }, (_, index) => ({
+      principal: `p${index}`,
+      sha256: index.toString(16).padStart(64, "0"),
+    }));
     isRefused({ v: 1, tokens: many });
     parse({ v: 1, tokens: many.slice(1) });
   });
 
   void it("refuses any bytes without repeating what they say", () => {
     const secret = "a-very-secret-token";
-    assert.throws(() => parse({ v: 1, tokens: [{ ...token, sha256: secret }] }), (thrown) => thrown instanceof CmcpError && !thrown.message.includes(secret));
+    assert.throws(
+      () => parse({ v: 1, tokens: [{ ...token, sha256: secret }] }),
+      (thrown) => thrown instanceof CmcpError && !thrown.message.includes(secret),
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.json().map((text) => new TextEncoder().encode(text))), (bytes) => {
-        assert.throws(() => parseProvision(untrusted(bytes)), { code: "CONFIG_INVALID" });
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => new TextEncoder().encode(text)),
+        ),
+        (bytes) => {
+          assert.throws(() => parseProvision(untrusted(bytes)), { code: "CONFIG_INVALID" });
+        },
+      ),
     );
   });
 });

@@ -19,7 +19,10 @@ export const CREDENTIAL_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 /** A bearer token (RFC 6750, section 2.1), at most 4096 characters. */
 export const CREDENTIAL_VALUE = /^(?=.{1,4096}$)[A-Za-z0-9._~+/-]+=*$/;
 
-const credentialSchema = z.strictObject({ name: z.string().regex(CREDENTIAL_NAME), value: z.string().regex(CREDENTIAL_VALUE) });
+const credentialSchema = z.strictObject({
+  name: z.string().regex(CREDENTIAL_NAME),
+  value: z.string().regex(CREDENTIAL_VALUE),
+});
 
 const provisionSchema = z
   .strictObject({
@@ -31,21 +34,30 @@ const provisionSchema = z
     /** What servers of the catalog are sent as bearer tokens, by the names it gives. Secrets: the host sees them. */
     credentials: z.array(credentialSchema).min(1).max(MAX_CREDENTIALS).optional(),
   })
-  .refine(({ credentials = [] }) => new Set(credentials.map(({ name }) => name)).size === credentials.length, { error: "a credential stands twice" })
-  .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, { error: "a token stands twice" })
-  .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, { error: "cannot be tokenless and have tokens" });
+  .refine(({ credentials = [] }) => new Set(credentials.map(({ name }) => name)).size === credentials.length, {
+    error: "a credential stands twice",
+  })
+  .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, {
+    error: "a token stands twice",
+  })
+  .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, {
+    error: "cannot be tokenless and have tokens",
+  });
 
 /** Who may call, by hashes of tokens, and what the gateway shows to servers. Not part of the launch document. */
 export type Provision = z.output<typeof provisionSchema>;
 
-const invalid = (why: string, cause?: unknown): CmcpError => new CmcpError("CONFIG_INVALID", `provision message: ${why}`, { cause });
+const invalid = (why: string, cause?: unknown): CmcpError =>
+  new CmcpError("CONFIG_INVALID", `provision message: ${why}`, { cause });
 
 /** Reads an object of unknown shape as a provision message. Findings are named by path only, as values may be secret. */
 function check(value: unknown): Provision {
   const parsed = provisionSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw invalid(`${(issue?.path ?? []).join(".") || "document"}: ${issue?.code === "custom" ? issue.message : "not valid"}`);
+  throw invalid(
+    `${(issue?.path ?? []).join(".") || "document"}: ${issue?.code === "custom" ? issue.message : "not valid"}`,
+  );
 }
 
 /** Canonical bytes of a provision message. @throws CmcpError `CONFIG_INVALID` */

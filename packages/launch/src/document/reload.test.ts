@@ -4,7 +4,11 @@ import * as fc from "fast-check";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import { buildPolicyReload, parsePolicyReload } from "../index.ts";
 
-const BUNDLE = { "manifest.json": "{}", "schema.cedarschema": "", "a/b.cedar": "permit (principal, action, resource);" };
+const BUNDLE = {
+  "manifest.json": "{}",
+  "schema.cedarschema": "",
+  "a/b.cedar": "permit (principal, action, resource);",
+};
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 test("a reload message reads back as it was", () => {
@@ -13,7 +17,9 @@ test("a reload message reads back as it was", () => {
 
 test("anything else is a typed refusal", () => {
   const good = buildPolicyReload(BUNDLE);
-  const mutated = fc.tuple(fc.nat(good.byteLength - 1), fc.nat(255)).map(([at, byte]) => Uint8Array.from(good, (was, index) => (index === at ? byte : was)));
+  const mutated = fc
+    .tuple(fc.nat(good.byteLength - 1), fc.nat(255))
+    .map(([at, byte]) => Uint8Array.from(good, (was, index) => (index === at ? byte : was)));
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array(), mutated, fc.json().map(bytes)), (input) => {
       try {
@@ -23,7 +29,15 @@ test("anything else is a typed refusal", () => {
       }
     }),
   );
-  for (const text of ["", "{}", '{"v":2,"policy_bundle":{}}', '{"v":1,"policy_bundle":{"../x.cedar":""}}', '{"v":1,"policy_bundle":{"x.sh":""}}', '{"v":1,"policy_bundle":{},"platform":"x"}', '{"v":1,"v":1,"policy_bundle":{}}']) {
+  for (const text of [
+    "",
+    "{}",
+    '{"v":2,"policy_bundle":{}}',
+    '{"v":1,"policy_bundle":{"../x.cedar":""}}',
+    '{"v":1,"policy_bundle":{"x.sh":""}}',
+    '{"v":1,"policy_bundle":{},"platform":"x"}',
+    '{"v":1,"v":1,"policy_bundle":{}}',
+  ]) {
     assert.throws(() => parsePolicyReload(untrusted(bytes(text))), { code: "POLICY_BUNDLE_INVALID" }, text);
   }
 });

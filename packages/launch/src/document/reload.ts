@@ -7,7 +7,8 @@ const reloadSchema = z.strictObject({ v: z.literal(1), policy_bundle: bundleSche
 /** Another policy bundle for a running enclave: relative path to text. */
 export type PolicyReload = z.output<typeof reloadSchema>;
 
-const invalid = (why: string, cause?: unknown): CmcpError => new CmcpError("POLICY_BUNDLE_INVALID", `reload message: ${why}`, { cause });
+const invalid = (why: string, cause?: unknown): CmcpError =>
+  new CmcpError("POLICY_BUNDLE_INVALID", `reload message: ${why}`, { cause });
 
 /** Canonical bytes of a reload message. */
 export function buildPolicyReload(policyBundle: PolicyReload["policy_bundle"]): Uint8Array<ArrayBuffer> {

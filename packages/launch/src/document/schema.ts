@@ -38,15 +38,23 @@ export const launchDocumentSchema = z
     /** Relative path to text: manifest.json, schema.cedarschema, every .cedar file. */
     policy_bundle: bundleSchema,
     /** The catalog file's JSON as written; its own loader checks it. */
-    catalog: z.custom<JsonValue>((value) => typeof value === "object" && value !== null, { error: "must be an array or an object" }),
+    catalog: z.custom<JsonValue>((value) => typeof value === "object" && value !== null, {
+      error: "must be an array or an object",
+    }),
     pins: z.strictObject({ policy_hash: pinSchema.optional(), catalog_hash: pinSchema.optional() }),
     trust_anchors: z.strictObject({
       /** Ed25519 key that every policy bundle must be signed with, the first included. */
       policy_signing_key: publicKey.optional(),
     }),
   })
-  .refine(({ platform, config }) => platform === config.attestation.provider, { path: ["platform"], error: "is not the one of the configuration" })
-  .refine(({ platform, development }) => development || platform !== "software-only", { path: ["development"], error: "platform software-only is for development only" });
+  .refine(({ platform, config }) => platform === config.attestation.provider, {
+    path: ["platform"],
+    error: "is not the one of the configuration",
+  })
+  .refine(({ platform, development }) => development || platform !== "software-only", {
+    path: ["development"],
+    error: "platform software-only is for development only",
+  });
 
 /** Everything an enclave is launched with, secrets excepted. */
 export type LaunchDocument = z.output<typeof launchDocumentSchema>;

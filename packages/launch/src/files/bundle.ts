@@ -36,7 +36,8 @@ async function listFiles(root: string): Promise<string[]> {
 /** A link may stand for a file of the bundle, never for one elsewhere. */
 async function contained(root: string, path: string): Promise<string> {
   const target = await realpath(join(root, path));
-  if (!target.startsWith(root + sep)) throw refuse(join(root, path), "a symbolic link leads out of the policy bundle folder");
+  if (!target.startsWith(root + sep))
+    throw refuse(join(root, path), "a symbolic link leads out of the policy bundle folder");
   return path;
 }
 

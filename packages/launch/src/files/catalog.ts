@@ -27,7 +27,9 @@ function destination(server: JsonValue | undefined): HostPort | undefined {
 /** Every server a catalog holds, as its entries and its `servers` have them. */
 function serversOf(raw: JsonValue): readonly (JsonValue | undefined)[] {
   const [entries, named] = isJsonObject(raw) ? [raw["entries"], raw["servers"]] : [raw, undefined];
-  const ofEntries = Array.isArray(entries) ? entries.map((entry) => (isJsonObject(entry) ? entry["server"] : undefined)) : [];
+  const ofEntries = Array.isArray(entries)
+    ? entries.map((entry) => (isJsonObject(entry) ? entry["server"] : undefined))
+    : [];
   return [...ofEntries, ...(Array.isArray(named) ? named : [])];
 }
 

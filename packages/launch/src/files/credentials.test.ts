@@ -26,16 +26,40 @@ test("a credentials file becomes part of the provision message, beside tokens or
     { name: "notes", value: "x" },
   ];
   assert.deepEqual(await readCredentialsFile(file), credentials);
-  for (const [env, rest] of [[{ CMCP_DEV_MODE: "1" }, { tokens: [], tokenless: true }], [{ CMCP_BEARER_TOKEN: "t" }, {}]] as const) {
+  for (const [env, rest] of [
+    [{ CMCP_DEV_MODE: "1" }, { tokens: [], tokenless: true }],
+    [{ CMCP_BEARER_TOKEN: "t" }, {}],
+  ] as const) {
     const loaded = parseConfig("", { env });
-    assert.partialDeepStrictEqual(parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: file } }))), { credentials, ...rest });
+    assert.partialDeepStrictEqual(
+      parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: file } }))),
+      { credentials, ...rest },
+    );
   }
 });
 
 test("what is no credential is refused without being repeated", async () => {
-  const bad = ["ledger", "Ledger hunter2", "ledger hunter2 more", "ledger hunter\u00fc2", `ledger ${"x".repeat(4_097)}`, "ledger hunter2\nledger hunter3", Array.from({ length: 257 }, (_, at) => `c${at} hunter2`).join("\n")];
+  const bad = [
+    "ledger",
+    "Ledger hunter2",
+    "ledger hunter2 more",
+    "ledger hunter\u00fc2",
+    `ledger ${"x".repeat(4_097)}`,
+    "ledger hunter2\nledger hunter3",
+    Array.from({ length: 257 }, (_, at) => `c${at} hunter2`).join("\n"),
+  ];
   for (const text of bad) {
-    await assert.rejects(readCredentialsFile(await written(text)), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && /credentials: line \d+: /.test(thrown.message) && !/hunter/.test(thrown.message));
+    await assert.rejects(
+      readCredentialsFile(await written(text)),
+      (thrown) =>
+        thrown instanceof CmcpError &&
+        thrown.code === "CONFIG_INVALID" &&
+        /credentials: line \d+: /.test(thrown.message) &&
+        !/hunter/.test(thrown.message),
+    );
   }
-  await assert.rejects(readCredentialsFile(await written("ledger x", 0o640)), (thrown) => thrown instanceof CmcpError && /may be accessed by others/.test(thrown.message));
+  await assert.rejects(
+    readCredentialsFile(await written("ledger x", 0o640)),
+    (thrown) => thrown instanceof CmcpError && /may be accessed by others/.test(thrown.message),
+  );
 });

@@ -14,11 +14,13 @@ type Credential = NonNullable<Provision["credentials"]>[number];
 export async function readCredentialsFile(path: string): Promise<Credential[]> {
   const credentials: Credential[] = [];
   for (const [index, written] of (await readText(path, ROLE)).split("\n").entries()) {
-    const refuse = (why: string): CmcpError => new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
+    const refuse = (why: string): CmcpError =>
+      new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
     const line = written.trim();
     if (line === "" || line.startsWith("#")) continue;
     const [name = "", value = "", ...rest] = line.split(/[ \t]+/);
-    if (!CREDENTIAL_NAME.test(name) || !CREDENTIAL_VALUE.test(value) || rest.length > 0) throw refuse("must be a credential's name, a space and its value, a bearer token of RFC 6750");
+    if (!CREDENTIAL_NAME.test(name) || !CREDENTIAL_VALUE.test(value) || rest.length > 0)
+      throw refuse("must be a credential's name, a space and its value, a bearer token of RFC 6750");
     if (credentials.some((known) => known.name === name)) throw refuse("the credential stands twice");
     if (credentials.length >= MAX_CREDENTIALS) throw refuse(`more than ${MAX_CREDENTIALS} credentials`);
     credentials.push({ name, value });

@@ -6,7 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { DEFAULT_PRINCIPAL, launchDigest, MAX_BUNDLE_FILE, parseLaunchDocument, parseProvision, type Environment } from "../index.ts";
+import {
+  DEFAULT_PRINCIPAL,
+  launchDigest,
+  MAX_BUNDLE_FILE,
+  parseLaunchDocument,
+  parseProvision,
+  type Environment,
+} from "../index.ts";
 import { catalogDestinations, readBundleFolder, readCatalogFile, readConfigFile, readLaunchInputs } from "./index.ts";
 
 const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
@@ -20,7 +27,8 @@ const put = async (path: string, content: string | Uint8Array): Promise<void> =>
   await writeFile(join(folder, path), content);
 };
 const at = (path: string): string => join(folder, path);
-const refused = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> => assert.rejects(work, (thrown) => thrown instanceof CmcpError && thrown.code === code && message.test(thrown.message));
+const refused = (work: Promise<unknown>, code: string, message: RegExp): Promise<void> =>
+  assert.rejects(work, (thrown) => thrown instanceof CmcpError && thrown.code === code && message.test(thrown.message));
 
 before(async () => {
   root = await mkdtemp(join(tmpdir(), "cmcp-launch-"));
@@ -62,7 +70,9 @@ void describe("what a launch reads", () => {
     const token = "correct-horse-battery-staple-0123456789";
     const inputs = await readLaunchInputs(at("cmcp-config.yaml"), { ...DEVELOPMENT, CMCP_BEARER_TOKEN: token });
     const hash = createHash("sha256").update(token).digest("hex");
-    assert.deepEqual(parseProvision(untrusted(inputs.provision)).tokens, [{ principal: DEFAULT_PRINCIPAL, sha256: hash }]);
+    assert.deepEqual(parseProvision(untrusted(inputs.provision)).tokens, [
+      { principal: DEFAULT_PRINCIPAL, sha256: hash },
+    ]);
     for (const bytes of [inputs.document, inputs.provision]) assert.equal(Buffer.from(bytes).includes(token), false);
     assert.equal(Buffer.from(inputs.document).includes(hash), false);
   });
@@ -78,23 +88,41 @@ void describe("what a launch reads", () => {
 
   void it("takes the operator's list of destinations over the catalog's", async () => {
     await put("cmcp-config.yaml", "enclave: {egress_allow: ['10.0.0.1:1']}");
-    assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [{ host: "10.0.0.1", port: 1 }]);
+    assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [
+      { host: "10.0.0.1", port: 1 },
+    ]);
   });
 
   void it("is refused outside development with software attestation", async () => {
     await put("cmcp-config.yaml", "attestation: {provider: software-only}");
-    await refused(readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) }), "ATTESTATION_PROVIDER_UNSUPPORTED", /CMCP_DEV_MODE=1/);
+    await refused(
+      readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) }),
+      "ATTESTATION_PROVIDER_UNSUPPORTED",
+      /CMCP_DEV_MODE=1/,
+    );
   });
 });
 
 void describe("files that cannot be used", () => {
   void it("are named", async () => {
-    await refused(readConfigFile(at("none.yaml"), DEVELOPMENT), "CONFIG_INVALID", /none\.yaml: the configuration does not exist/);
+    await refused(
+      readConfigFile(at("none.yaml"), DEVELOPMENT),
+      "CONFIG_INVALID",
+      /none\.yaml: the configuration does not exist/,
+    );
     await refused(readConfigFile(folder, DEVELOPMENT), "CONFIG_INVALID", /not a regular file|is a folder/);
     await put("cmcp-config.yaml", "policy_bundle_path: none\n");
-    await refused(readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT), "POLICY_BUNDLE_INVALID", /none: the policy bundle folder does not exist/);
+    await refused(
+      readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT),
+      "POLICY_BUNDLE_INVALID",
+      /none: the policy bundle folder does not exist/,
+    );
     await put("cmcp-config.yaml", "catalog_path: none.json\n");
-    await refused(readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT), "CATALOG_INVALID", /none\.json: the catalog does not exist/);
+    await refused(
+      readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT),
+      "CATALOG_INVALID",
+      /none\.json: the catalog does not exist/,
+    );
   });
 
   void it("are refused when not UTF-8 or not JSON", async () => {
@@ -118,7 +146,12 @@ void describe("the policy bundle folder", () => {
   void it("gives only what belongs to a bundle", async () => {
     await put("policies/README.md", "not part");
     await put("policies/deep/manifest.json", "not part");
-    assert.deepEqual(Object.keys(await readBundleFolder(at("policies"))), ["a.cedar", "deep/b.cedar", "manifest.json", "schema.cedarschema"]);
+    assert.deepEqual(Object.keys(await readBundleFolder(at("policies"))), [
+      "a.cedar",
+      "deep/b.cedar",
+      "manifest.json",
+      "schema.cedarschema",
+    ]);
   });
 
   void it("may be a link itself and hold links to its own files", async () => {
@@ -129,7 +162,12 @@ void describe("the policy bundle folder", () => {
 
   void it("is refused with a link that leads out, to a folder or nowhere", async () => {
     await put("outside/c.cedar", "permit(principal, action, resource);");
-    for (const [target, code] of [[at("outside/c.cedar"), /leads out/], [at("policies-beside.cedar"), /leads out/], [at("policies/deep"), /not a regular file/], [at("nowhere"), /does not exist/]] as const) {
+    for (const [target, code] of [
+      [at("outside/c.cedar"), /leads out/],
+      [at("policies-beside.cedar"), /leads out/],
+      [at("policies/deep"), /not a regular file/],
+      [at("nowhere"), /does not exist/],
+    ] as const) {
       await put("policies-beside.cedar", "");
       await symlink(target, at("policies/bad.cedar"));
       await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", code);
@@ -150,7 +188,9 @@ void describe("the policy bundle folder", () => {
 
   void it("is bounded in files and entries", async () => {
     const fill = async (prefix: string, suffix: string, files: number): Promise<void> => {
-      await Promise.all(Array.from({ length: files }, (_, index) => writeFile(at(`policies/${prefix}${index}${suffix}`), "")));
+      await Promise.all(
+        Array.from({ length: files }, (_, index) => writeFile(at(`policies/${prefix}${index}${suffix}`), "")),
+      );
     };
     await fill("f", ".cedar", 1000);
     await refused(readBundleFolder(at("policies")), "POLICY_BUNDLE_INVALID", /at most 1000 files/);
@@ -166,13 +206,24 @@ void describe("the policy bundle folder", () => {
 
 void describe("destinations of a catalog", () => {
   void it("are host and port of each server once, in either file form", () => {
-    const entries = ["https://a.example/x", "https://a.example:443/y", "http://127.0.0.1:3000/mcp", "https://[::1]/", "ftp://no.example/"].map((url) => ({ server: { url } }));
-    const expected = [{ host: "a.example", port: 443 }, { host: "127.0.0.1", port: 3000 }, { host: "::1", port: 443 }];
+    const entries = [
+      "https://a.example/x",
+      "https://a.example:443/y",
+      "http://127.0.0.1:3000/mcp",
+      "https://[::1]/",
+      "ftp://no.example/",
+    ].map((url) => ({ server: { url } }));
+    const expected = [
+      { host: "a.example", port: 443 },
+      { host: "127.0.0.1", port: 3000 },
+      { host: "::1", port: 443 },
+    ];
     assert.deepEqual(catalogDestinations(entries), expected);
     assert.deepEqual(catalogDestinations({ entries }), expected);
   });
 
   void it("are none for what is not a catalog", () => {
-    for (const raw of [null, 1, "x", [], {}, [1], [{ server: 1 }], [{ server: { url: "::" } }], { entries: {} }]) assert.deepEqual(catalogDestinations(raw), []);
+    for (const raw of [null, 1, "x", [], {}, [1], [{ server: 1 }], [{ server: { url: "::" } }], { entries: {} }])
+      assert.deepEqual(catalogDestinations(raw), []);
   });
 });

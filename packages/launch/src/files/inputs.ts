@@ -14,7 +14,14 @@ import { readProvision } from "./tokens.ts";
 
 /** A configuration with its paths made absolute. */
 export interface ConfigInputs extends LoadedConfig {
-  readonly paths: { readonly config: string; readonly policyBundle: string; readonly catalog: string; readonly auditDb: string; readonly tokenFile: string | null; readonly credentialsFile: string | null };
+  readonly paths: {
+    readonly config: string;
+    readonly policyBundle: string;
+    readonly catalog: string;
+    readonly auditDb: string;
+    readonly tokenFile: string | null;
+    readonly credentialsFile: string | null;
+  };
 }
 
 /** Everything `cmcp start` needs from files and environment. */
@@ -44,15 +51,28 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
   return {
     ...loaded,
     host: { ...loaded.host, launcher: withAbsolutePaths(loaded.host.launcher, from) },
-    paths: { config: path, policyBundle: from(policy_bundle_path), catalog: from(catalog_path), auditDb: from(audit_db_path), tokenFile: token_file === null ? null : from(token_file), credentialsFile: credentials_file === null ? null : from(credentials_file) },
+    paths: {
+      config: path,
+      policyBundle: from(policy_bundle_path),
+      catalog: from(catalog_path),
+      auditDb: from(audit_db_path),
+      tokenFile: token_file === null ? null : from(token_file),
+      credentialsFile: credentials_file === null ? null : from(credentials_file),
+    },
   };
 }
 
-function documentFor(inputs: ConfigInputs, parts: { bundle: Record<string, string>; catalog: JsonValue }): Uint8Array<ArrayBuffer> {
+function documentFor(
+  inputs: ConfigInputs,
+  parts: { bundle: Record<string, string>; catalog: JsonValue },
+): Uint8Array<ArrayBuffer> {
   const { policyHash, catalogHash, policySigningKey, development } = inputs.environment;
   const { provider } = inputs.config.attestation;
   if (provider === "software-only" && !development) {
-    throw new CmcpError("ATTESTATION_PROVIDER_UNSUPPORTED", "attestation.provider software-only proves nothing and is for development: set CMCP_DEV_MODE=1");
+    throw new CmcpError(
+      "ATTESTATION_PROVIDER_UNSUPPORTED",
+      "attestation.provider software-only proves nothing and is for development: set CMCP_DEV_MODE=1",
+    );
   }
   return buildLaunchDocument({
     v: 1,
@@ -61,7 +81,10 @@ function documentFor(inputs: ConfigInputs, parts: { bundle: Record<string, strin
     config: inputs.config,
     policy_bundle: parts.bundle,
     catalog: parts.catalog,
-    pins: { ...(policyHash === null ? {} : { policy_hash: policyHash }), ...(catalogHash === null ? {} : { catalog_hash: catalogHash }) },
+    pins: {
+      ...(policyHash === null ? {} : { policy_hash: policyHash }),
+      ...(catalogHash === null ? {} : { catalog_hash: catalogHash }),
+    },
     trust_anchors: policySigningKey === null ? {} : { policy_signing_key: policySigningKey },
   });
 }
@@ -89,5 +112,13 @@ export async function readLaunchInputs(configPath: string, env: Environment): Pr
   const bundle = await readBundleFolder(paths.policyBundle);
   const catalog = await readCatalogFile(paths.catalog);
   const document = documentFor(inputs, { bundle, catalog });
-  return { ...inputs, policy: buildPolicyReload(bundle), document, digest: launchDigest(document), provision: await readProvision(inputs), stdioServers: hasStdioServers(catalog), egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)] };
+  return {
+    ...inputs,
+    policy: buildPolicyReload(bundle),
+    document,
+    digest: launchDigest(document),
+    provision: await readProvision(inputs),
+    stdioServers: hasStdioServers(catalog),
+    egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)],
+  };
 }

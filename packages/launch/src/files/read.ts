@@ -24,12 +24,16 @@ function why(thrown: unknown): string {
 
 /** A file that cannot be used, named with its path. */
 export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, thrown: unknown): CmcpError {
-  return new CmcpError(role.code, `${path}: the ${role.what} ${why(thrown)}`, { cause: thrown, detail: { file: path } });
+  return new CmcpError(role.code, `${path}: the ${role.what} ${why(thrown)}`, {
+    cause: thrown,
+    detail: { file: path },
+  });
 }
 
 /** Reads a regular file of at most `maxBytes`. @throws CmcpError of the role's code, naming the path */
 export async function readBounded(path: string, role: FileRole): Promise<Uint8Array<ArrayBuffer>> {
-  const refuse = (reason: string): CmcpError => new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });
+  const refuse = (reason: string): CmcpError =>
+    new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });
   const chunks: Buffer[] = [];
   let total = 0;
   try {
@@ -37,7 +41,8 @@ export async function readBounded(path: string, role: FileRole): Promise<Uint8Ar
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await file.stat();
     if (!stat.isFile()) throw refuse("is not a regular file");
-    if (role.ownerOnly === true && (stat.mode & 0o077) !== 0) throw refuse("may be accessed by others than its owner; chmod 600 it");
+    if (role.ownerOnly === true && (stat.mode & 0o077) !== 0)
+      throw refuse("may be accessed by others than its owner; chmod 600 it");
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024);
       if (bytesRead === 0) break;
@@ -63,6 +68,9 @@ export async function readText(path: string, role: FileRole): Promise<string> {
   try {
     return decoder.decode(bytes);
   } catch (thrown) {
-    throw new CmcpError(role.code, `${path}: the ${role.what} is not valid UTF-8`, { cause: thrown, detail: { file: path } });
+    throw new CmcpError(role.code, `${path}: the ${role.what} is not valid UTF-8`, {
+      cause: thrown,
+      detail: { file: path },
+    });
   }
 }

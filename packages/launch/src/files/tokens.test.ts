@@ -22,15 +22,24 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-const read = async (text: string, { mode = 0o600, bearer }: { mode?: number; bearer?: string } = {}): Promise<Provision> => {
+const read = async (
+  text: string,
+  { mode = 0o600, bearer }: { mode?: number; bearer?: string } = {},
+): Promise<Provision> => {
   await writeFile(path, text);
   await chmod(path, mode);
   const env = { CMCP_DEV_MODE: "1", ...(bearer === undefined ? {} : { CMCP_BEARER_TOKEN: bearer }) };
   const loaded = parseConfig("enclave: {principals: [{id: default}, {id: billing}], token_file: tokens}", { env });
-  return parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: path, credentialsFile: null } })));
+  return parseProvision(
+    untrusted(await readProvision({ ...loaded, paths: { tokenFile: path, credentialsFile: null } })),
+  );
 };
 const refused = async (text: string, why: RegExp, options: { mode?: number } = {}): Promise<void> =>
-  await assert.rejects(read(text, options), (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && why.test(thrown.message), text);
+  await assert.rejects(
+    read(text, options),
+    (thrown) => thrown instanceof CmcpError && thrown.code === "CONFIG_INVALID" && why.test(thrown.message),
+    text,
+  );
 
 void describe("the token file", () => {
   void it("gives every principal its tokens, several if it has them, beside the environment's", async () => {
@@ -48,14 +57,24 @@ void describe("the token file", () => {
 
   void it("is not needed where JWTs are accepted, and that is not tokenless either", async () => {
     const keys = [{ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "k" }];
-    const issuer = { issuer: "https://login.example/", audience: ["here"], jwks: { keys }, algorithms: ["EdDSA"], subjects: [{ subject: "x", principal: "default" }] };
+    const issuer = {
+      issuer: "https://login.example/",
+      audience: ["here"],
+      jwks: { keys },
+      algorithms: ["EdDSA"],
+      subjects: [{ subject: "x", principal: "default" }],
+    };
     const identity = { resource: "https://gw.example/mcp", jwt: [issuer] };
     const loaded = parseConfig(`enclave: ${JSON.stringify({ identity })}`, { env: {} });
-    assert.deepEqual(parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: null } }))), { v: 1, tokens: [] });
+    assert.deepEqual(
+      parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: null } }))),
+      { v: 1, tokens: [] },
+    );
   });
 
   void it("is refused when others than its owner have any access to it", async () => {
-    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601]) await refused(`billing sha256:${A}\n`, /tokens: the token file may be accessed by others/, { mode });
+    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
+      await refused(`billing sha256:${A}\n`, /tokens: the token file may be accessed by others/, { mode });
     await read(`billing sha256:${A}\n`, { mode: 0o400 });
   });
 
@@ -67,7 +86,10 @@ void describe("the token file", () => {
     await refused(`billing\n`, /line 1/);
     await refused(`other sha256:${A}\n`, /line 1: the principal is not in enclave\.principals/);
     await refused(`billing sha256:${A}\ndefault sha256:${A}\n`, /line 2: the token stands twice/);
-    await refused(Array.from({ length: 4001 }, (_, index) => `billing sha256:${index.toString(16).padStart(64, "0")}`).join("\n"), /line 4001: more than 4000 tokens/);
+    await refused(
+      Array.from({ length: 4001 }, (_, index) => `billing sha256:${index.toString(16).padStart(64, "0")}`).join("\n"),
+      /line 4001: more than 4000 tokens/,
+    );
   });
 
   void it("and the environment must not give one token to two principals", async () => {

@@ -19,11 +19,15 @@ type Token = Provision["tokens"][number];
 async function readTokenFile(path: string, principals: ReadonlySet<string>): Promise<Token[]> {
   const tokens: Token[] = [];
   for (const [index, written] of (await readText(path, ROLE)).split("\n").entries()) {
-    const refuse = (why: string): CmcpError => new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
+    const refuse = (why: string): CmcpError =>
+      new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
     const line = written.trim();
     if (line === "" || line.startsWith("#")) continue;
     const [, principal, sha256] = LINE.exec(line) ?? [];
-    if (principal === undefined || sha256 === undefined) throw refuse("must be a principal's id, a space and sha256: with 64 lowercase hex digits, as cmcp token new prints it");
+    if (principal === undefined || sha256 === undefined)
+      throw refuse(
+        "must be a principal's id, a space and sha256: with 64 lowercase hex digits, as cmcp token new prints it",
+      );
     if (!principals.has(principal)) throw refuse("the principal is not in enclave.principals");
     if (tokens.some((token) => token.sha256 === sha256)) throw refuse("the token stands twice");
     if (tokens.length >= MAX_PROVISIONED_TOKENS) throw refuse(`more than ${MAX_PROVISIONED_TOKENS} tokens`);
@@ -45,8 +49,13 @@ export async function readProvision({ config, environment, paths }: TokenInputs)
   const { bearerToken } = environment;
   const read = paths.credentialsFile === null ? [] : await readCredentialsFile(paths.credentialsFile);
   const credentials = read.length === 0 ? {} : { credentials: read };
-  if (bearerToken === null && paths.tokenFile === null && !namesIssuers(config)) return buildProvision({ v: 1, tokens: [], tokenless: true, ...credentials });
-  const tokens = paths.tokenFile === null ? [] : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
-  if (bearerToken !== null) tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
+  if (bearerToken === null && paths.tokenFile === null && !namesIssuers(config))
+    return buildProvision({ v: 1, tokens: [], tokenless: true, ...credentials });
+  const tokens =
+    paths.tokenFile === null
+      ? []
+      : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
+  if (bearerToken !== null)
+    tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
   return buildProvision({ v: 1, tokens, ...credentials });
 }

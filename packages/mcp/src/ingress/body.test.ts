@@ -7,13 +7,22 @@ import { webEndpoint } from "../testing/web-endpoint.ts";
 import { ask, post, rpc, call, start, assertRefused, type Body } from "../testing/ask.ts";
 
 const unparsable: Record<string, { body: Body; cause: string }> = {
-  "nothing": { body: "", cause: "JSON_SYNTAX" },
+  nothing: { body: "", cause: "JSON_SYNTAX" },
   "truncated JSON": { body: '{"jsonrpc":"2.0","id":1,', cause: "JSON_SYNTAX" },
   "non-UTF-8 bytes": { body: new Uint8Array([0x22, 0xff, 0x22]), cause: "JSON_INVALID_UTF8" },
   "a duplicate key": { body: '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', cause: "JSON_DUPLICATE_KEY" },
-  "deep nesting": { body: `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`, cause: "JSON_TOO_DEEP" },
-  "a number that does not round-trip": { body: '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}', cause: "JSON_NUMBER_NOT_EXACT" },
-  "a forbidden key": { body: '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{}}}', cause: "JSON_KEY_FORBIDDEN" },
+  "deep nesting": {
+    body: `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`,
+    cause: "JSON_TOO_DEEP",
+  },
+  "a number that does not round-trip": {
+    body: '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
+    cause: "JSON_NUMBER_NOT_EXACT",
+  },
+  "a forbidden key": {
+    body: '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{}}}',
+    cause: "JSON_KEY_FORBIDDEN",
+  },
   "more values than allowed": { body: `[${"0,".repeat(250_000)}0]`, cause: "JSON_TOO_MANY_ITEMS" },
 };
 for (const [name, { body, cause }] of Object.entries(unparsable)) {
@@ -68,7 +77,11 @@ await test("a body that is there whole is held to the limit as one that comes in
     const pieces = [text.slice(0, 20), text.slice(20)].map((piece) => new TextEncoder().encode(piece));
     return { method, url, headers, signal, body: ReadableStream.from([new Uint8Array(5)]), whole: () => pieces };
   };
-  assertRefused(await ask(endpoint, request(`${JSON.stringify(rpc("ping"))}${" ".repeat(1000)}`)), { status: 413, rpc: -32600, code: "MCP_PAYLOAD_TOO_LARGE" });
+  assertRefused(await ask(endpoint, request(`${JSON.stringify(rpc("ping"))}${" ".repeat(1000)}`)), {
+    status: 413,
+    rpc: -32600,
+    code: "MCP_PAYLOAD_TOO_LARGE",
+  });
   assert.deepEqual((await ask(endpoint, request(JSON.stringify(rpc("ping"))))).body.result, {});
 });
 
@@ -97,13 +110,20 @@ for (const [name, headers, status] of [
 ] as const) {
   await test(`${name} is refused with ${status}`, async () => {
     const { endpoint } = start();
-    assertRefused(await ask(endpoint, post(rpc("ping"), headers)), { status, rpc: -32600, code: "MCP_INVALID_REQUEST" });
+    assertRefused(await ask(endpoint, post(rpc("ping"), headers)), {
+      status,
+      rpc: -32600,
+      code: "MCP_INVALID_REQUEST",
+    });
   });
 }
 
 await test("Accept and charset as clients send them are taken", async () => {
   const { endpoint } = start();
   for (const accept of ["application/json, text/event-stream", "*/*", "application/*;q=0.5", "Application/JSON"]) {
-    assert.equal((await ask(endpoint, post(rpc("ping"), { accept, "content-type": 'application/json; charset="UTF-8"' }))).status, 200);
+    assert.equal(
+      (await ask(endpoint, post(rpc("ping"), { accept, "content-type": 'application/json; charset="UTF-8"' }))).status,
+      200,
+    );
   }
 });

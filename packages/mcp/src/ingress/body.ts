@@ -34,15 +34,23 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
 }
 
 /** The body as strict JSON, and how long it was. Throws -32700 with the precise cause, or 413. */
-export async function readJsonBody(request: HttpRequest, maxBytes: number): Promise<{ readonly value: JsonValue; readonly byteLength: number }> {
+export async function readJsonBody(
+  request: HttpRequest,
+  maxBytes: number,
+): Promise<{ readonly value: JsonValue; readonly byteLength: number }> {
   const bytes = await readBytes(request, maxBytes);
   try {
     return { value: parseJson(untrusted(bytes), { ...DEFAULT_JSON_LIMITS, maxBytes }), byteLength: bytes.byteLength };
   } catch (thrown) {
     const cause = asCmcpError(thrown, "JSON_SYNTAX", "the request body is not JSON");
-    throw new Refusal("MCP_PARSE_FAILURE", RPC.parseError, `the request body is not acceptable JSON: ${cause.message}`, {
-      data: { cause_code: cause.code },
-      cause,
-    });
+    throw new Refusal(
+      "MCP_PARSE_FAILURE",
+      RPC.parseError,
+      `the request body is not acceptable JSON: ${cause.message}`,
+      {
+        data: { cause_code: cause.code },
+        cause,
+      },
+    );
   }
 }

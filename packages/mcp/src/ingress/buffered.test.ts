@@ -8,7 +8,12 @@ import { TestGateway } from "../testing/gateway.ts";
 import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
-const CALL = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "tool", _meta: { progressToken: "p" } } });
+const CALL = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "tools/call",
+  params: { name: "tool", _meta: { progressToken: "p" } },
+});
 
 function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
   const gateway = new TestGateway();

@@ -7,8 +7,12 @@ test("what a server says of keeping a resource reaches modern agents as private,
   const { endpoint, gateway } = start();
   const contents = [{ uri: "file:///a", text: "hello" }];
   gateway.reply = () => ({ ok: true, result: { contents, ttlMs: 5, cacheScope: "public" } });
-  const { body } = await ask(endpoint, modernRequest("resources/read", { params: { uri: "file:///a" }, headers: { "mcp-name": "file:///a" } }));
+  const { body } = await ask(
+    endpoint,
+    modernRequest("resources/read", { params: { uri: "file:///a" }, headers: { "mcp-name": "file:///a" } }),
+  );
   assert.deepEqual([body.result?.contents, body.result?.ttlMs, body.result?.cacheScope], [contents, 5, "private"]);
   const read = rpc("resources/read", { uri: "file:///a" });
-  for (const request of [post(read), post(read, await initialized(endpoint))]) assert.deepEqual((await ask(endpoint, request)).body.result, { contents });
+  for (const request of [post(read), post(read, await initialized(endpoint))])
+    assert.deepEqual((await ask(endpoint, request)).body.result, { contents });
 });

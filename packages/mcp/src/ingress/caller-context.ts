@@ -25,8 +25,10 @@ function text(name: string, value: JsonValue | undefined): string | null {
 function workflow(headers: RequestHeaders, fromBody: string | null): string | null {
   const header = headers.get("x-mcp-workflow-id");
   if (header === null) return fromBody;
-  if (header === "" || header.length > MAX_TEXT) throw invalidRequest(`X-MCP-Workflow-ID must have 1 to ${MAX_TEXT} characters`);
-  if (fromBody !== null && fromBody !== header) throw invalidRequest("X-MCP-Workflow-ID differs from _cmcp.workflow_id");
+  if (header === "" || header.length > MAX_TEXT)
+    throw invalidRequest(`X-MCP-Workflow-ID must have 1 to ${MAX_TEXT} characters`);
+  if (fromBody !== null && fromBody !== header)
+    throw invalidRequest("X-MCP-Workflow-ID differs from _cmcp.workflow_id");
   return header;
 }
 
@@ -38,7 +40,10 @@ function apart(params: JsonObject): { own?: JsonValue; rest: JsonObject } {
 }
 
 /** Takes `_cmcp` out of the parameters, so that nothing of it can go on to a tool. */
-export function takeCallerContext(headers: RequestHeaders, params: JsonObject | null): { context: CallerContext; params: JsonObject } {
+export function takeCallerContext(
+  headers: RequestHeaders,
+  params: JsonObject | null,
+): { context: CallerContext; params: JsonObject } {
   const { own, rest } = apart(params ?? {});
   if (own !== undefined && !isJsonObject(own)) throw invalidParams("_cmcp must be an object");
   const unknown = Object.keys(own ?? {}).some((key) => !FIELDS.includes(key));

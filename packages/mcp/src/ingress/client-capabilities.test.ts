@@ -21,18 +21,28 @@ async function told(version: string, capabilities: JsonObject): Promise<JsonObje
 }
 
 test("servers are not told that an agent would say when its roots change, as that is not passed on", async () => {
-  assert.deepEqual(await told("2025-11-25", { roots: { listChanged: true }, elicitation: { form: {} } }), { roots: {}, elicitation: { form: {} } });
+  assert.deepEqual(await told("2025-11-25", { roots: { listChanged: true }, elicitation: { form: {} } }), {
+    roots: {},
+    elicitation: { form: {} },
+  });
   const { gateway, endpoint } = start();
   let seen: JsonObject | undefined;
   gateway.reply = (_call, _session, _signal, peer) => {
     seen = peer.capabilities;
     return { ok: true, result: {} };
   };
-  await ask(endpoint, modernRequest("tools/call", { params: { name: "tool" }, meta: { "io.modelcontextprotocol/clientCapabilities": { roots: { listChanged: true } } } }));
+  await ask(
+    endpoint,
+    modernRequest("tools/call", {
+      params: { name: "tool" },
+      meta: { "io.modelcontextprotocol/clientCapabilities": { roots: { listChanged: true } } },
+    }),
+  );
   assert.deepEqual(seen, { roots: {} });
 });
 
 test("sampling takes context in versions that have no capability for it", async () => {
   assert.deepEqual(await told("2025-11-25", { sampling: {} }), { sampling: {} });
-  for (const version of ["2025-06-18", "2025-03-26"]) assert.deepEqual(await told(version, { sampling: {}, roots: {} }), { sampling: { context: {} }, roots: {} });
+  for (const version of ["2025-06-18", "2025-03-26"])
+    assert.deepEqual(await told(version, { sampling: {}, roots: {} }), { sampling: { context: {} }, roots: {} });
 });

@@ -15,10 +15,19 @@ await test("GET and other methods are 405 and say what is allowed", async () => 
 await test("notifications and answers to nothing are accepted", async () => {
   const { endpoint, gateway } = start();
   const session = await initialized(endpoint);
-  for (const message of [{ method: "notifications/initialized" }, { method: "notifications/whatever" }, { id: 7, result: {} }, { id: 7, error: { code: 1, message: "" } }]) {
-    for (const headers of [session, {}]) assert.equal((await ask(endpoint, post({ jsonrpc: "2.0", ...message }, headers))).status, 202);
+  for (const message of [
+    { method: "notifications/initialized" },
+    { method: "notifications/whatever" },
+    { id: 7, result: {} },
+    { id: 7, error: { code: 1, message: "" } },
+  ]) {
+    for (const headers of [session, {}])
+      assert.equal((await ask(endpoint, post({ jsonrpc: "2.0", ...message }, headers))).status, 202);
   }
-  assert.equal((await ask(endpoint, post({ jsonrpc: "2.0", method: "tools/call", params: { name: "tool" } }, session))).status, 202);
+  assert.equal(
+    (await ask(endpoint, post({ jsonrpc: "2.0", method: "tools/call", params: { name: "tool" } }, session))).status,
+    202,
+  );
   assert.equal(gateway.calls.length, 0);
 });
 
@@ -54,7 +63,9 @@ await test("what is not implemented is refused by name", async () => {
 
 await test("tools are listed as the gateway approved them", async () => {
   const { endpoint, gateway } = start();
-  const tools = [{ name: "tool", description: "approved", inputSchema: { type: "object" }, outputSchema: { type: "object" } }];
+  const tools = [
+    { name: "tool", description: "approved", inputSchema: { type: "object" }, outputSchema: { type: "object" } },
+  ];
   gateway.tools = tools;
   assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, { tools });
 });
@@ -62,14 +73,22 @@ await test("tools are listed as the gateway approved them", async () => {
 await test("the legacy era is shown no output schema but an object's, and structured content of another kind as text", async () => {
   const { endpoint, gateway } = start();
   const tool = { name: "tool", description: "approved", inputSchema: { type: "object" } };
-  gateway.tools = [{ ...tool, outputSchema: { type: "array" } }, { ...tool, name: "typeless", outputSchema: { anyOf: [] } }];
-  assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, { tools: [tool, { ...tool, name: "typeless" }] });
+  gateway.tools = [
+    { ...tool, outputSchema: { type: "array" } },
+    { ...tool, name: "typeless", outputSchema: { anyOf: [] } },
+  ];
+  assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, {
+    tools: [tool, { ...tool, name: "typeless" }],
+  });
   const image = { type: "image", data: "", mimeType: "image/png" };
   const text = { type: "text", text: "one, two" };
   const answers: [JsonObject, JsonObject][] = [
     [{ content: [image], structuredContent: [1, 2] }, { content: [image, { type: "text", text: "[1,2]" }] }],
     [{ content: [text], structuredContent: [1, 2] }, { content: [text] }],
-    [{ content: [], structuredContent: { a: 1 } }, { content: [], structuredContent: { a: 1 } }],
+    [
+      { content: [], structuredContent: { a: 1 } },
+      { content: [], structuredContent: { a: 1 } },
+    ],
   ];
   for (const [result, delivered] of answers) {
     gateway.reply = () => ({ ok: true, result });
@@ -79,20 +98,55 @@ await test("the legacy era is shown no output schema but an object's, and struct
 
 await test("a call goes on with what it is made of, without what was meant for the gateway", async () => {
   const { endpoint, gateway } = start();
-  const params = { arguments: { a: [1] }, _meta: { progressToken: "p", trace: "t" }, _cmcp: { session_id: "mine", workflow_id: "w", data_class: "pii" } };
+  const params = {
+    arguments: { a: [1] },
+    _meta: { progressToken: "p", trace: "t" },
+    _cmcp: { session_id: "mine", workflow_id: "w", data_class: "pii" },
+  };
   gateway.reply = () => ({ ok: true, result: { content: [], answered: true } });
   const { status, body } = await ask(endpoint, post(call(params, "id-1")));
   assert.deepEqual([status, body.id, body.result], [200, "id-1", { content: [], answered: true }]);
-  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1", task: null });
+  assert.deepEqual(gateway.calls[0]?.call, {
+    method: "tools/call",
+    params: { name: "tool", arguments: { a: [1] } },
+    input: null,
+    name: "tool",
+    arguments: { a: [1] },
+    meta: { trace: "t" },
+    workflowId: "w",
+    dataClass: "pii",
+    requestId: "id-1",
+    task: null,
+  });
   await ask(endpoint, post(call({ _meta: { progressToken: 1 } })));
-  assert.deepEqual(gateway.calls[1]?.call, { method: "tools/call", params: { name: "tool" }, input: null, name: "tool", arguments: {}, meta: null, workflowId: null, dataClass: null, requestId: 1, task: null });
+  assert.deepEqual(gateway.calls[1]?.call, {
+    method: "tools/call",
+    params: { name: "tool" },
+    input: null,
+    name: "tool",
+    arguments: {},
+    meta: null,
+    workflowId: null,
+    dataClass: null,
+    requestId: 1,
+    task: null,
+  });
 });
 
 await test("without a handle the label chooses among the caller's own sessions", async () => {
   const { endpoint, gateway } = start();
   const labelled = { _cmcp: { session_id: "mine" } };
-  for (const [params, caller] of [[labelled, alice], [labelled, alice], [{}, alice], [labelled, bob]] as const) await ask(endpoint, post(call(params)), caller);
-  assert.deepEqual(gateway.calls.map(({ session }) => session.id), ["alice/mine", "alice/mine", "alice/(none)", "bob/mine"]);
+  for (const [params, caller] of [
+    [labelled, alice],
+    [labelled, alice],
+    [{}, alice],
+    [labelled, bob],
+  ] as const)
+    await ask(endpoint, post(call(params)), caller);
+  assert.deepEqual(
+    gateway.calls.map(({ session }) => session.id),
+    ["alice/mine", "alice/mine", "alice/(none)", "bob/mine"],
+  );
 });
 
 await test("the workflow header may repeat the body and never differ from it", async () => {
@@ -100,7 +154,10 @@ await test("the workflow header may repeat the body and never differ from it", a
   const inBody = { _cmcp: { workflow_id: "w" } };
   await ask(endpoint, post(call(inBody), { "x-mcp-workflow-id": "w" }));
   await ask(endpoint, post(call({}), { "x-mcp-workflow-id": "header" }));
-  assert.deepEqual(gateway.calls.map((made) => made.call.workflowId), ["w", "header"]);
+  assert.deepEqual(
+    gateway.calls.map((made) => made.call.workflowId),
+    ["w", "header"],
+  );
   const refused = { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST", id: 1 };
   assertRefused(await ask(endpoint, post(call(inBody), { "x-mcp-workflow-id": "other" })), refused);
   assertRefused(await ask(endpoint, post(call({}), { "x-mcp-workflow-id": "" })), refused);
@@ -123,7 +180,13 @@ await test("wrong parameters of a call never reach the gateway", async () => {
     { _cmcp: { workflow_id: "x".repeat(257) } },
     { _cmcp: { other: 1 } },
   ];
-  for (const params of wrong) assertRefused(await ask(endpoint, post(call(params))), { status: 400, rpc: -32602, code: "MCP_INVALID_REQUEST", id: 1 });
+  for (const params of wrong)
+    assertRefused(await ask(endpoint, post(call(params))), {
+      status: 400,
+      rpc: -32602,
+      code: "MCP_INVALID_REQUEST",
+      id: 1,
+    });
   const both = await ask(endpoint, post(call({ _cmcp: { session_id: "mine" } }), session));
   assertRefused(both, { status: 200, rpc: -32602, code: "MCP_INVALID_REQUEST", id: 1 });
   assert.equal(gateway.calls.length, 0);
@@ -131,11 +194,20 @@ await test("wrong parameters of a call never reach the gateway", async () => {
 
 await test("a denied call is 403 for a single POST and 200 inside a session, with the same error", async () => {
   const { endpoint, gateway } = start();
-  gateway.reply = () => ({ ok: false, code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } });
+  gateway.reply = () => ({
+    ok: false,
+    code: "POLICY_DENY",
+    message: "not allowed",
+    data: { call_id: "c-1", error_code: "POLICY_DENY" },
+  });
   const plain = await ask(endpoint, post(call()));
   const inSession = await ask(endpoint, post(call(), await initialized(endpoint)));
   assert.deepEqual([plain.status, inSession.status], [403, 200]);
-  assert.deepEqual(plain.body, { jsonrpc: "2.0", id: 1, error: { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } } });
+  assert.deepEqual(plain.body, {
+    jsonrpc: "2.0",
+    id: 1,
+    error: { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } },
+  });
   assert.deepEqual(inSession.body, plain.body);
 });
 
@@ -148,5 +220,10 @@ await test("what the gateway throws becomes its code; the text of anything unexp
   assertRefused(answer, { status: 500, rpc: -32603, code: "INTERNAL", id: 1 });
   assert.doesNotMatch(JSON.stringify(answer.body), /secret/);
   gateway.reply = () => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "no store"));
-  assertRefused(await ask(endpoint, post(call())), { status: 503, rpc: -32000, code: "AUDIT_STORE_UNAVAILABLE", id: 1 });
+  assertRefused(await ask(endpoint, post(call())), {
+    status: 503,
+    rpc: -32000,
+    code: "AUDIT_STORE_UNAVAILABLE",
+    id: 1,
+  });
 });

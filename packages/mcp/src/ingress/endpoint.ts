@@ -23,12 +23,19 @@ export type McpEndpoint = (request: HttpRequest, caller: Caller) => Promise<Http
  * where clients take any other for a fault of the transport: inside a session that `initialize` opened, and
  * for a modern request that was understood (there 400 and 404 say that it was not).
  */
-export function createMcpEndpoint<Session extends object>(ports: McpPorts<Session>, limits: IngressLimits = DEFAULT_INGRESS_LIMITS): McpEndpoint {
+export function createMcpEndpoint<Session extends object>(
+  ports: McpPorts<Session>,
+  limits: IngressLimits = DEFAULT_INGRESS_LIMITS,
+): McpEndpoint {
   const sessions = new OpenedSessions(ports, limits.maxInFlight);
   const dispatcher = new LegacyDispatcher(ports, sessions);
   const modern = new ModernDispatcher(ports, limits.maxInFlight);
 
-  async function readPost(request: HttpRequest): Promise<({ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }) & { byteLength: number }> {
+  async function readPost(
+    request: HttpRequest,
+  ): Promise<
+    ({ message: RpcMessage; era: Era } | { refusal: Refusal; id: RequestId | null }) & { byteLength: number }
+  > {
     checkPostHeaders(request.headers);
     const { value, byteLength } = await readJsonBody(request, limits.maxBodyBytes);
     try {
@@ -52,7 +59,11 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
     }
   }
 
-  async function answer({ message, era }: { message: RpcMessage; era: Era }, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
+  async function answer(
+    { message, era }: { message: RpcMessage; era: Era },
+    request: HttpRequest,
+    caller: Caller,
+  ): Promise<HttpResponse> {
     const { headers, signal: gone, buffered } = request;
     if (era === "modern") return await modern.answer(message, { caller, headers, gone, buffered });
     const id = message.kind === "request" ? message.id : null;
@@ -96,7 +107,11 @@ export function createMcpEndpoint<Session extends object>(ports: McpPorts<Sessio
       const allowed = namesModern(request.headers) ? ["POST"] : ["POST", "GET", "DELETE"];
       if (request.method === "GET" && allowed.includes("GET")) return await listen(request, caller);
       if (request.method === "DELETE" && allowed.includes("DELETE")) return await end(request, caller);
-      const refused = new Refusal("METHOD_NOT_ALLOWED", RPC.invalidRequest, `this endpoint takes ${allowed.join(", ")}`);
+      const refused = new Refusal(
+        "METHOD_NOT_ALLOWED",
+        RPC.invalidRequest,
+        `this endpoint takes ${allowed.join(", ")}`,
+      );
       const response = refusalResponse(refused, null);
       return { ...response, headers: { ...response.headers, allow: allowed.join(", ") } };
     } catch (thrown) {

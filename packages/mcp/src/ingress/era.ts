@@ -16,10 +16,15 @@ const MODERN_METHODS: readonly string[] = ["server/discover", "subscriptions/lis
 function unsupported(requested: string): Refusal {
   // Repeated only when it is worth repeating: the caller may have sent anything.
   const named = /^[0-9A-Za-z.-]{1,32}$/.test(requested) ? requested : "(unreadable)";
-  return new Refusal("NOT_SUPPORTED", RPC.unsupportedVersion, `MCP protocol version ${named} is not supported by this gateway`, {
-    status: 400,
-    data: { supported: [...SUPPORTED_VERSIONS], requested: named },
-  });
+  return new Refusal(
+    "NOT_SUPPORTED",
+    RPC.unsupportedVersion,
+    `MCP protocol version ${named} is not supported by this gateway`,
+    {
+      status: 400,
+      data: { supported: [...SUPPORTED_VERSIONS], requested: named },
+    },
+  );
 }
 
 /** Throws -32022 when `MCP-Protocol-Version` names a version not spoken here. */
@@ -38,10 +43,12 @@ function checkModern(message: RpcMessage & { kind: "request" | "notification" },
   // The modern era has no envelope for notifications of its own, so one without is known by its header.
   const version = isRequest || claimsEnvelope(message.params) ? readEnvelope(message.params) : MODERN_VERSION;
   checkVersionHeader(headers, version, isRequest);
-  if (isLegacyVersion(version)) throw invalidParams(`MCP ${version} has no envelope: open a session with initialize, or name ${MODERN_VERSION}`);
+  if (isLegacyVersion(version))
+    throw invalidParams(`MCP ${version} has no envelope: open a session with initialize, or name ${MODERN_VERSION}`);
   if (version !== MODERN_VERSION) throw unsupported(version);
   // Serving it in another session than the one it names would forget what that session has seen.
-  if (headers.get("mcp-session-id") !== null) throw invalidRequest(`Mcp-Session-Id belongs to sessions opened by initialize; MCP ${MODERN_VERSION} has none`);
+  if (headers.get("mcp-session-id") !== null)
+    throw invalidRequest(`Mcp-Session-Id belongs to sessions opened by initialize; MCP ${MODERN_VERSION} has none`);
   checkBodyHeaders(headers, message);
 }
 
@@ -55,13 +62,18 @@ export function checkEra(message: RpcMessage, headers: RequestHeaders): Era {
   const modernHeader = namesModern(headers);
   if (message.kind === "result" || message.kind === "failure") {
     checkVersionSpoken(headers);
-    if (modernHeader) throw invalidRequest(`MCP ${MODERN_VERSION} has no requests to clients, and so no answers from them`);
+    if (modernHeader)
+      throw invalidRequest(`MCP ${MODERN_VERSION} has no requests to clients, and so no answers from them`);
     return "legacy";
   }
   const claimed = claimsEnvelope(message.params);
   if (message.kind === "request" && message.method === "initialize" && !claimed) {
     if (modernHeader) throw headerMismatch("MCP-Protocol-Version", `names ${MODERN_VERSION}, which has no initialize`);
-  } else if (claimed || MODERN_METHODS.includes(message.method) || (modernHeader && (message.kind === "request" || headers.get("mcp-session-id") === null))) {
+  } else if (
+    claimed ||
+    MODERN_METHODS.includes(message.method) ||
+    (modernHeader && (message.kind === "request" || headers.get("mcp-session-id") === null))
+  ) {
     checkModern(message, headers);
     return "modern";
   }

@@ -14,8 +14,10 @@ function checkContentType(headers: RequestHeaders): void {
   const value = headers.get("content-type") ?? "";
   if (mediaType(value) !== "application/json") throw invalidRequest("Content-Type must be application/json", 415);
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(value)?.[1];
-  if (charset !== undefined && charset.toLowerCase() !== "utf-8") throw invalidRequest("the charset of JSON is utf-8", 415);
-  if ((headers.get("content-encoding") ?? "identity") !== "identity") throw invalidRequest("Content-Encoding is not supported", 415);
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8")
+    throw invalidRequest("the charset of JSON is utf-8", 415);
+  if ((headers.get("content-encoding") ?? "identity") !== "identity")
+    throw invalidRequest("Content-Encoding is not supported", 415);
 }
 
 /**

@@ -26,7 +26,10 @@ export interface Era {
 /** What is not implemented is refused by name, never accepted and dropped. */
 function onlyKnown(params: JsonObject, known: readonly string[], method: string): void {
   const unknown = Object.keys(params).filter((key) => !known.includes(key));
-  if (unknown.includes("task")) throw invalidParams(`${method} takes no task: MCP 2025-11-25 has it for tools/call, MCP 2026-07-28 leaves it to the server`);
+  if (unknown.includes("task"))
+    throw invalidParams(
+      `${method} takes no task: MCP 2025-11-25 has it for tools/call, MCP 2026-07-28 leaves it to the server`,
+    );
   if (unknown.length > 0) throw invalidParams(`${method} has a parameter this gateway does not support`);
 }
 
@@ -39,7 +42,8 @@ function optionalObject(params: JsonObject, key: string): JsonObject | null {
 
 function requiredText(params: JsonObject, key: string, max: number): string {
   const value = params[key];
-  if (typeof value !== "string" || value === "" || value.length > max) throw invalidParams(`${key} must be a string of 1 to ${max} characters`);
+  if (typeof value !== "string" || value === "" || value.length > max)
+    throw invalidParams(`${key} must be a string of 1 to ${max} characters`);
   return value;
 }
 
@@ -84,8 +88,11 @@ export function readListenFilter(params: JsonObject): ListenFilter {
   const wanted = optionalObject(params, "notifications");
   if (wanted === null) throw invalidParams("subscriptions/listen needs the notifications to listen for");
   const { resourceSubscriptions = [] } = wanted;
-  const uris = Array.isArray(resourceSubscriptions) && resourceSubscriptions.every((uri) => typeof uri === "string" && uri.length <= MAX_URI);
-  if (!uris || resourceSubscriptions.length > MAX_FOLLOWED) throw invalidParams(`resourceSubscriptions must be at most ${MAX_FOLLOWED} URIs`);
+  const uris =
+    Array.isArray(resourceSubscriptions) &&
+    resourceSubscriptions.every((uri) => typeof uri === "string" && uri.length <= MAX_URI);
+  if (!uris || resourceSubscriptions.length > MAX_FOLLOWED)
+    throw invalidParams(`resourceSubscriptions must be at most ${MAX_FOLLOWED} URIs`);
   const flag = (key: string): boolean => {
     const value = wanted[key] ?? false;
     if (typeof value !== "boolean") throw invalidParams(`${key} must be true or false`);
@@ -114,7 +121,8 @@ function readTaskWish(params: JsonObject): AgentRequest["task"] {
   if (wish === null) return null;
   onlyKnown(wish, ["ttl"], "task");
   const { ttl = null } = wish;
-  if (ttl !== null && !(typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 0)) throw invalidParams("task.ttl must be a number of milliseconds");
+  if (ttl !== null && !(typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 0))
+    throw invalidParams("task.ttl must be a number of milliseconds");
   return { ttlMs: ttl };
 }
 
@@ -130,7 +138,8 @@ function withoutOwn(params: JsonObject): JsonObject {
 function readReference(params: JsonObject): string {
   const ref = optionalObject(params, "ref");
   const argument = optionalObject(params, "argument");
-  if (typeof argument?.name !== "string" || typeof argument.value !== "string") throw invalidParams("completion/complete needs an argument with name and value");
+  if (typeof argument?.name !== "string" || typeof argument.value !== "string")
+    throw invalidParams("completion/complete needs an argument with name and value");
   optionalObject(params, "context");
   if (ref?.type === "ref/prompt") return requiredText(ref, "name", MAX_NAME);
   if (ref?.type === "ref/resource") return requiredText(ref, "uri", MAX_URI);
@@ -141,11 +150,22 @@ function readReference(params: JsonObject): string {
 export function readGoverned(method: GovernedMethod, params: JsonObject, era: Era): Parsed {
   const meta = forwardedMeta(optionalObject(params, "_meta"));
   const again = era.input && method !== "completion/complete" ? INPUT_KEYS : [];
-  const parsed = (name: string, args: JsonObject = {}): Parsed => ({ method, name, arguments: args, params: withoutOwn(params), meta, input: again.length === 0 ? null : readInput(params), task: null });
+  const parsed = (name: string, args: JsonObject = {}): Parsed => ({
+    method,
+    name,
+    arguments: args,
+    params: withoutOwn(params),
+    meta,
+    input: again.length === 0 ? null : readInput(params),
+    task: null,
+  });
   switch (method) {
     case "tools/call":
       onlyKnown(params, ["name", "arguments", "_meta", ...again, ...(era.task ? ["task"] : [])], method);
-      return { ...parsed(requiredText(params, "name", MAX_NAME), optionalObject(params, "arguments") ?? {}), task: readTaskWish(params) };
+      return {
+        ...parsed(requiredText(params, "name", MAX_NAME), optionalObject(params, "arguments") ?? {}),
+        task: readTaskWish(params),
+      };
     case "prompts/get":
       onlyKnown(params, ["name", "arguments", "_meta", ...again], method);
       return parsed(requiredText(params, "name", MAX_NAME), optionalObject(params, "arguments") ?? {});

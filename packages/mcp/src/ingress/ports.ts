@@ -17,7 +17,18 @@ export interface ToolDefinition {
 }
 
 /** Methods that reach a server and are decided one by one. */
-export const GOVERNED_METHODS = ["tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe", "resources/unsubscribe", "tasks/get", "tasks/result", "tasks/update", "tasks/cancel"] as const;
+export const GOVERNED_METHODS = [
+  "tools/call",
+  "resources/read",
+  "prompts/get",
+  "completion/complete",
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "tasks/get",
+  "tasks/result",
+  "tasks/update",
+  "tasks/cancel",
+] as const;
 export type GovernedMethod = (typeof GOVERNED_METHODS)[number];
 
 /** Methods about a task, which has an id where other requests have a name. */
@@ -56,9 +67,20 @@ export interface AgentRequest {
  */
 export type Reply =
   | { readonly ok: true; readonly result: JsonObject }
-  | { readonly ok: "input"; readonly inputRequests: JsonObject | null; readonly requestState: string; readonly meta?: JsonObject }
+  | {
+      readonly ok: "input";
+      readonly inputRequests: JsonObject | null;
+      readonly requestState: string;
+      readonly meta?: JsonObject;
+    }
   | { readonly ok: "task"; readonly task: TaskState; readonly outcome: TaskOutcome; readonly meta?: JsonObject }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly data: JsonObject; readonly rpc?: { readonly code: number; readonly message: string; readonly data?: JsonValue } };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly data: JsonObject;
+      readonly rpc?: { readonly code: number; readonly message: string; readonly data?: JsonValue };
+    };
 
 /** What beside its state is told of a task in the modern era: how it ended, or what it needs; empty while there is nothing to tell. */
 export interface TaskOutcome {
@@ -125,7 +147,13 @@ export interface McpPorts<Session extends object> {
    * @returns what of the filter is honoured
    * @throws CmcpError `OVERLOADED`
    */
-  listen(caller: Caller, session: Session, filter: ListenFilter, stream: StandingStream, signal: AbortSignal): Promise<ListenFilter>;
+  listen(
+    caller: Caller,
+    session: Session,
+    filter: ListenFilter,
+    stream: StandingStream,
+    signal: AbortSignal,
+  ): Promise<ListenFilter>;
 }
 
 /** How a tool can be called as a task; without either it cannot. */

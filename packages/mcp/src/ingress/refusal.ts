@@ -9,7 +9,12 @@ export class Refusal extends CmcpError {
   readonly status: number;
   readonly data: JsonObject;
 
-  constructor(code: ErrorCode, rpcCode: number, message: string, options: { status?: number; data?: JsonObject; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    rpcCode: number,
+    message: string,
+    options: { status?: number; data?: JsonObject; cause?: unknown } = {},
+  ) {
     super(code, message, { cause: options.cause });
     this.rpcCode = rpcCode;
     this.status = options.status ?? this.httpStatus;
@@ -30,7 +35,12 @@ export function invalidParams(message: string): Refusal {
 /** -32601, with the method repeated where it is worth repeating: the caller may have sent anything. */
 export function methodNotFound(method: string, why: string, status?: number): Refusal {
   const named = /^[A-Za-z0-9_/.-]{1,64}$/.test(method) ? method : "(unreadable)";
-  return new Refusal("NOT_SUPPORTED", RPC.methodNotFound, `method ${named} ${why}`, status === undefined ? {} : { status });
+  return new Refusal(
+    "NOT_SUPPORTED",
+    RPC.methodNotFound,
+    `method ${named} ${why}`,
+    status === undefined ? {} : { status },
+  );
 }
 
 function rpcCodeOf(code: ErrorCode): number {
@@ -48,7 +58,11 @@ export function asRefusal(thrown: unknown): Refusal {
 const HEADERS = { "content-type": "application/json", "cache-control": "no-store" };
 
 /** A JSON response; payloads are never to be cached by anything on the way. */
-export function jsonResponse(text: string, status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+export function jsonResponse(
+  text: string,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse {
   return { status, headers: { ...HEADERS, ...headers }, body: text };
 }
 

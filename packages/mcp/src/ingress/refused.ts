@@ -21,7 +21,14 @@ function rpcCode(code: ErrorCode, era: Era): number {
 /** HTTP status of a server's own JSON-RPC error (MCP 2026-07-28, Streamable HTTP): the protocol's words for what was not understood. */
 function statusOf(code: number): number {
   if (code === RPC.methodNotFound) return 404;
-  const understood = [RPC.parseError, RPC.invalidRequest, RPC.invalidParams, RPC.headerMismatch, RPC.missingCapability, RPC.unsupportedVersion].every((known) => known !== code);
+  const understood = [
+    RPC.parseError,
+    RPC.invalidRequest,
+    RPC.invalidParams,
+    RPC.headerMismatch,
+    RPC.missingCapability,
+    RPC.unsupportedVersion,
+  ].every((known) => known !== code);
   return understood ? 200 : 400;
 }
 
@@ -29,8 +36,14 @@ function statusOf(code: number): number {
 export function refusedReply(reply: Extract<Reply, { ok: false }>, era: Era): Refusal {
   if (reply.rpc === undefined) {
     const own = rpcCode(reply.code, era);
-    return new Refusal(reply.code, own, reply.message, { data: reply.data, ...(era === "modern" && own === RPC.methodNotFound ? { status: statusOf(own) } : {}) });
+    return new Refusal(reply.code, own, reply.message, {
+      data: reply.data,
+      ...(era === "modern" && own === RPC.methodNotFound ? { status: statusOf(own) } : {}),
+    });
   }
   const { code, message, data } = reply.rpc;
-  return new Refusal(reply.code, code, message, { status: statusOf(code), data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data } });
+  return new Refusal(reply.code, code, message, {
+    status: statusOf(code),
+    data: { ...(typeof data === "object" && data !== null && !Array.isArray(data) ? data : {}), ...reply.data },
+  });
 }

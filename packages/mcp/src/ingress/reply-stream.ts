@@ -11,7 +11,9 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** True when the agent takes an event stream for an answer. */
 export function acceptsStream(headers: RequestHeaders): boolean {
-  return (headers.get("accept") ?? "").split(",").some((range) => (range.split(";", 1)[0] ?? "").trim().toLowerCase() === "text/event-stream");
+  return (headers.get("accept") ?? "")
+    .split(",")
+    .some((range) => (range.split(";", 1)[0] ?? "").trim().toLowerCase() === "text/event-stream");
 }
 
 /**
@@ -62,7 +64,16 @@ export class ReplyStream {
     this.#keepAlive = setInterval(() => {
       if (this.#unread.empty) this.#unread.push(":\n\n", "uncounted");
     }, KEEP_ALIVE_MS).unref();
-    this.#respond({ status: 200, headers: { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no", ...headers }, body });
+    this.#respond({
+      status: 200,
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+        ...headers,
+      },
+      body,
+    });
   }
 
   /** Sends one message; resolves when the agent can take another. @throws CmcpError `REQUEST_CANCELLED` once it reads no more, `OVERLOADED` */
@@ -89,7 +100,8 @@ export class ReplyStream {
   /** A refusal, with its HTTP status while nothing else has been said. */
   refuse(refusal: Refusal, id: RequestId, status: number): void {
     if (this.#over) return;
-    if (this.#opened) this.#unread.push(eventOf(errorText(id, refusal.rpcCode, refusal.message, refusal.data)), "uncounted");
+    if (this.#opened)
+      this.#unread.push(eventOf(errorText(id, refusal.rpcCode, refusal.message, refusal.data)), "uncounted");
     else this.#respond(refusalResponse(refusal, id, status));
     this.close();
   }

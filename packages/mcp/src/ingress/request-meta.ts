@@ -22,8 +22,13 @@ export function forwardedMeta(meta: JsonObject | null): JsonObject | null {
   const kept = Object.entries(meta ?? {}).filter(([name]) => !endsHere(name));
   if (kept.length === 0) return null;
   const forwarded = Object.fromEntries(kept);
-  if (kept.length > MAX_FORWARDED_MEMBERS || new TextEncoder().encode(canonicalText(forwarded)).byteLength > MAX_FORWARDED_BYTES) {
-    throw invalidParams(`_meta may have ${MAX_FORWARDED_MEMBERS} members and ${MAX_FORWARDED_BYTES} bytes for the server`);
+  if (
+    kept.length > MAX_FORWARDED_MEMBERS ||
+    new TextEncoder().encode(canonicalText(forwarded)).byteLength > MAX_FORWARDED_BYTES
+  ) {
+    throw invalidParams(
+      `_meta may have ${MAX_FORWARDED_MEMBERS} members and ${MAX_FORWARDED_BYTES} bytes for the server`,
+    );
   }
   return forwarded;
 }

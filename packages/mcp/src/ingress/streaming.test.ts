@@ -16,7 +16,11 @@ function start(): { gateway: TestGateway; endpoint: WebEndpoint } {
 }
 
 function post(body: object, headers: Record<string, string> = {}): Request {
-  return new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", ...BOTH, ...headers }, body: JSON.stringify({ jsonrpc: "2.0", ...body }) });
+  return new Request("http://gateway/mcp", {
+    method: "POST",
+    headers: { "content-type": "application/json", ...BOTH, ...headers },
+    body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+  });
 }
 
 async function initialized(endpoint: WebEndpoint, capabilities: JsonObject = {}): Promise<Record<string, string>> {
@@ -35,7 +39,12 @@ const withToken = { id: 1, method: "tools/call", params: { name: "tool", _meta: 
 
 for (const era of ["legacy", "modern"] as const) {
   const request = (endpoint: WebEndpoint): Promise<Response> =>
-    endpoint(era === "legacy" ? post(withToken) : modernRequest("tools/call", { params: { name: "tool" }, meta: { progressToken: "p" }, headers: BOTH }), alice);
+    endpoint(
+      era === "legacy"
+        ? post(withToken)
+        : modernRequest("tools/call", { params: { name: "tool" }, meta: { progressToken: "p" }, headers: BOTH }),
+      alice,
+    );
 
   await test(`${era}: what precedes the result reaches the agent before it, event by event`, async () => {
     const { gateway, endpoint } = start();
@@ -48,7 +57,11 @@ for (const era of ["legacy", "modern"] as const) {
       return { ok: true, result: { content: [] } };
     };
     const stream = messages(await request(endpoint));
-    assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/progress", params: { progress: 1, progressToken: "p" } });
+    assert.deepEqual((await stream.next()).value, {
+      jsonrpc: "2.0",
+      method: "notifications/progress",
+      params: { progress: 1, progressToken: "p" },
+    });
     go.resolve();
     assert.deepEqual((await stream.next()).value?.params, { progress: 2, progressToken: "p" });
     const last = (await stream.next()).value;
@@ -63,7 +76,10 @@ for (const era of ["legacy", "modern"] as const) {
       return { ok: false, code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
     };
     const [, last] = await all(await request(endpoint));
-    assert.deepEqual([last?.id, last?.error?.code, last?.error?.data.error_code], [1, -32000, "RESPONSE_INJECTION_DETECTED"]);
+    assert.deepEqual(
+      [last?.id, last?.error?.code, last?.error?.data.error_code],
+      [1, -32000, "RESPONSE_INJECTION_DETECTED"],
+    );
   });
 
   await test(`${era}: an agent that leaves in the middle cancels its request`, async () => {
@@ -120,21 +136,41 @@ await test("a server's question reaches the legacy agent on its request's stream
   const other = await initialized(endpoint, { elicitation: {} });
   const answered = { id: question?.id ?? "", result: { action: "accept" } };
   // Neither another session nor a guessed id answers for this agent.
-  for (const [message, headers] of [[answered, other], [{ ...answered, id: "1" }, session]] as const) assert.equal((await endpoint(post(message, headers), alice)).status, 202);
+  for (const [message, headers] of [
+    [answered, other],
+    [{ ...answered, id: "1" }, session],
+  ] as const)
+    assert.equal((await endpoint(post(message, headers), alice)).status, 202);
   assert.equal((await endpoint(post(answered, session), alice)).status, 202);
   const second = (await stream.next()).value;
-  assert.equal((await endpoint(post({ id: second?.id, error: { code: -1, message: "no" } }, session), alice)).status, 202);
+  assert.equal(
+    (await endpoint(post({ id: second?.id, error: { code: -1, message: "no" } }, session), alice)).status,
+    202,
+  );
   assert.deepEqual((await stream.next()).value?.result, { action: "accept" });
 });
 
 await test("what a modern server requires is passed on with its state, and what the agent sends again with it", async () => {
   const { gateway, endpoint } = start();
-  gateway.reply = ({ input }) => (input === null ? { ok: "input", inputRequests: { name: { method: "elicitation/create" } }, requestState: "sealed" } : { ok: true, result: { got: { ...input } } });
-  const first = (await (await endpoint(modernRequest("tools/call", { params: { name: "tool" } }), alice)).json()) as Sent;
-  assert.deepEqual([first.result?.resultType, first.result?.inputRequests, first.result?.requestState], ["input_required", { name: { method: "elicitation/create" } }, "sealed"]);
-  const again = modernRequest("tools/call", { params: { name: "tool", inputResponses: { name: { action: "accept" } }, requestState: "sealed" } });
+  gateway.reply = ({ input }) =>
+    input === null
+      ? { ok: "input", inputRequests: { name: { method: "elicitation/create" } }, requestState: "sealed" }
+      : { ok: true, result: { got: { ...input } } };
+  const first = (await (
+    await endpoint(modernRequest("tools/call", { params: { name: "tool" } }), alice)
+  ).json()) as Sent;
+  assert.deepEqual(
+    [first.result?.resultType, first.result?.inputRequests, first.result?.requestState],
+    ["input_required", { name: { method: "elicitation/create" } }, "sealed"],
+  );
+  const again = modernRequest("tools/call", {
+    params: { name: "tool", inputResponses: { name: { action: "accept" } }, requestState: "sealed" },
+  });
   const second = (await (await endpoint(again, alice)).json()) as Sent;
-  assert.deepEqual([second.result?.resultType, second.result?.got], ["complete", { responses: { name: { action: "accept" } }, state: "sealed" }]);
+  assert.deepEqual(
+    [second.result?.resultType, second.result?.got],
+    ["complete", { responses: { name: { action: "accept" } }, state: "sealed" }],
+  );
   const legacy = (await (await endpoint(post(withToken), alice)).json()) as Sent;
   assert.equal(legacy.error?.data.error_code, "UPSTREAM_INPUT_REQUIRED");
 });
@@ -142,19 +178,29 @@ await test("what a modern server requires is passed on with its state, and what 
 await test("modern: a subscription is acknowledged first, names itself in all it says, and ends with the agent", async () => {
   const { gateway, endpoint } = start();
   const wanted = { toolsListChanged: true, resourceSubscriptions: ["file:///a"] };
-  const response = await endpoint(modernRequest("subscriptions/listen", { id: "sub", params: { notifications: wanted }, headers: BOTH }), alice);
+  const response = await endpoint(
+    modernRequest("subscriptions/listen", { id: "sub", params: { notifications: wanted }, headers: BOTH }),
+    alice,
+  );
   const stream = messages(response);
   const about = { "io.modelcontextprotocol/subscriptionId": "sub" };
   assert.deepEqual((await stream.next()).value?.params, { notifications: wanted, _meta: about });
   for (const notify of gateway.listeners) notify("notifications/tools/list_changed", {});
-  assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/tools/list_changed", params: { _meta: about } });
+  assert.deepEqual((await stream.next()).value, {
+    jsonrpc: "2.0",
+    method: "notifications/tools/list_changed",
+    params: { _meta: about },
+  });
   await stream.return(undefined);
   assert.equal(gateway.listeners.size, 0);
 });
 
 await test("modern: a listener that does not read is let go", async () => {
   const { gateway, endpoint } = start();
-  const response = await endpoint(modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const response = await endpoint(
+    modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }),
+    alice,
+  );
   const [notify] = gateway.listeners;
   for (let sent = 0; sent < 100; sent += 1) notify?.("notifications/tools/list_changed", {});
   assert.equal(gateway.listeners.size, 0);
@@ -165,12 +211,27 @@ await test("modern: a listener that does not read is let go", async () => {
 await test("a stream that may stand no longer is ended in order, in both eras, and may be opened anew", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
-  const get = (): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
-  const subscribe = (): Promise<Response> => endpoint(modernRequest("subscriptions/listen", { id: "sub", params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const get = (): Promise<Response> =>
+    endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
+  const subscribe = (): Promise<Response> =>
+    endpoint(
+      modernRequest("subscriptions/listen", {
+        id: "sub",
+        params: { notifications: { toolsListChanged: true } },
+        headers: BOTH,
+      }),
+      alice,
+    );
   const [legacy, modern] = [await get(), await subscribe()];
   gateway.endListening();
   assert.deepEqual(await all(legacy), []);
-  assert.deepEqual((await all(modern)).map(({ id, method, result }) => [id, method, result?.resultType]), [[undefined, "notifications/subscriptions/acknowledged", undefined], ["sub", undefined, "complete"]]);
+  assert.deepEqual(
+    (await all(modern)).map(({ id, method, result }) => [id, method, result?.resultType]),
+    [
+      [undefined, "notifications/subscriptions/acknowledged", undefined],
+      ["sub", undefined, "complete"],
+    ],
+  );
   assert.equal(gateway.listeners.size, 0);
   const again = await get();
   assert.equal(again.status, 200);
@@ -180,8 +241,13 @@ await test("a stream that may stand no longer is ended in order, in both eras, a
 await test("a stream that is ended while it is opened, or refused, is listened to no more, in both eras", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
-  const get = (): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
-  const subscribe = (): Promise<Response> => endpoint(modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }), alice);
+  const get = (): Promise<Response> =>
+    endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...session } }), alice);
+  const subscribe = (): Promise<Response> =>
+    endpoint(
+      modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }),
+      alice,
+    );
   const signals: AbortSignal[] = [];
   gateway.listen = async (_, __, filter, { end }, signal) => {
     signals.push(signal);
@@ -194,24 +260,40 @@ await test("a stream that is ended while it is opened, or refused, is listened t
     signals.push(signal);
     throw new CmcpError("OVERLOADED", "too many listen");
   };
-  for (const open of [get, subscribe]) assert.equal(((await (await open()).json()) as Sent).error?.data.error_code, "OVERLOADED");
-  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
+  for (const open of [get, subscribe])
+    assert.equal(((await (await open()).json()) as Sent).error?.data.error_code, "OVERLOADED");
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, true, true, true],
+  );
 });
 
 await test("legacy: a session has one stream of its own", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
-  const get = (headers: Record<string, string>): Promise<Response> => endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...headers } }), alice);
+  const get = (headers: Record<string, string>): Promise<Response> =>
+    endpoint(new Request("http://gateway/mcp", { headers: { accept: "text/event-stream", ...headers } }), alice);
   const stream = messages(await get(session));
   for (const notify of gateway.listeners) notify("notifications/resources/updated", { uri: "file:///a" });
-  assert.deepEqual((await stream.next()).value, { jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri: "file:///a" } });
+  assert.deepEqual((await stream.next()).value, {
+    jsonrpc: "2.0",
+    method: "notifications/resources/updated",
+    params: { uri: "file:///a" },
+  });
   assert.equal((await get(session)).status, 409);
   await stream.return(undefined);
   assert.equal(gateway.listeners.size, 0);
   const again = await get(session);
   assert.equal(again.status, 200);
   await again.body?.cancel();
-  assert.deepEqual([(await get({})).status, (await get({ ...session, accept: "application/json" })).status, (await get({ "mcp-session-id": "other" })).status], [400, 406, 404]);
+  assert.deepEqual(
+    [
+      (await get({})).status,
+      (await get({ ...session, accept: "application/json" })).status,
+      (await get({ "mcp-session-id": "other" })).status,
+    ],
+    [400, 406, 404],
+  );
   gateway.listen = async () => {
     throw new CmcpError("OVERLOADED", "too many listen");
   };
@@ -221,10 +303,17 @@ await test("legacy: a session has one stream of its own", async () => {
 
 await test("lists are given page by page, and the log level is the session's", async () => {
   const { gateway, endpoint } = start();
-  gateway.lists = (kind, cursor) => ({ items: [{ name: `${kind}-${cursor ?? "first"}` }], nextCursor: cursor === null ? "c2" : null });
+  gateway.lists = (kind, cursor) => ({
+    items: [{ name: `${kind}-${cursor ?? "first"}` }],
+    nextCursor: cursor === null ? "c2" : null,
+  });
   const session = await initialized(endpoint);
-  const ask = async (method: string, params: JsonObject = {}): Promise<Sent> => (await (await endpoint(post({ id: 1, method, params }, session), alice)).json()) as Sent;
-  assert.deepEqual((await ask("resources/templates/list")).result, { resourceTemplates: [{ name: "templates-first" }], nextCursor: "c2" });
+  const ask = async (method: string, params: JsonObject = {}): Promise<Sent> =>
+    (await (await endpoint(post({ id: 1, method, params }, session), alice)).json()) as Sent;
+  assert.deepEqual((await ask("resources/templates/list")).result, {
+    resourceTemplates: [{ name: "templates-first" }],
+    nextCursor: "c2",
+  });
   assert.deepEqual((await ask("prompts/list", { cursor: "c2" })).result, { prompts: [{ name: "prompts-c2" }] });
   assert.deepEqual((await ask("logging/setLevel", { level: "warning" })).result, {});
   gateway.reply = (_call, _session, _signal, peer) => ({ ok: true, result: { level: peer.logLevel } });

@@ -9,10 +9,39 @@ import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 const alice = { principalId: "alice" };
 const TASKS = "io.modelcontextprotocol/tasks";
 const DECLARED = { "io.modelcontextprotocol/clientCapabilities": { extensions: { [TASKS]: {} } } };
-const state: TaskState = { taskId: "t-1", status: "working", statusMessage: "going", createdAt: "2026-01-01T00:00:00Z", lastUpdatedAt: "2026-01-01T00:00:00Z", ttlMs: 60_000, pollIntervalMs: 500 };
-const legacyState = { taskId: "t-1", status: "working", statusMessage: "going", createdAt: "2026-01-01T00:00:00Z", lastUpdatedAt: "2026-01-01T00:00:00Z", ttl: 60_000, pollInterval: 500 };
-const modernState = { taskId: "t-1", status: "working", statusMessage: "going", createdAt: "2026-01-01T00:00:00Z", lastUpdatedAt: "2026-01-01T00:00:00Z", ttlMs: 60_000, pollIntervalMs: 500 };
-const asTask = (outcome: Extract<Reply, { ok: "task" }>["outcome"] = {}): Reply => ({ ok: "task", task: state, outcome, meta: { receipt: "r" } });
+const state: TaskState = {
+  taskId: "t-1",
+  status: "working",
+  statusMessage: "going",
+  createdAt: "2026-01-01T00:00:00Z",
+  lastUpdatedAt: "2026-01-01T00:00:00Z",
+  ttlMs: 60_000,
+  pollIntervalMs: 500,
+};
+const legacyState = {
+  taskId: "t-1",
+  status: "working",
+  statusMessage: "going",
+  createdAt: "2026-01-01T00:00:00Z",
+  lastUpdatedAt: "2026-01-01T00:00:00Z",
+  ttl: 60_000,
+  pollInterval: 500,
+};
+const modernState = {
+  taskId: "t-1",
+  status: "working",
+  statusMessage: "going",
+  createdAt: "2026-01-01T00:00:00Z",
+  lastUpdatedAt: "2026-01-01T00:00:00Z",
+  ttlMs: 60_000,
+  pollIntervalMs: 500,
+};
+const asTask = (outcome: Extract<Reply, { ok: "task" }>["outcome"] = {}): Reply => ({
+  ok: "task",
+  task: state,
+  outcome,
+  meta: { receipt: "r" },
+});
 
 interface Body {
   readonly result?: JsonObject;
@@ -20,14 +49,35 @@ interface Body {
 }
 
 /** A legacy session of that version. */
-async function session(endpoint: WebEndpoint, protocolVersion = "2025-11-25", capabilities: JsonObject = {}): Promise<(method: string, params?: JsonObject) => Promise<Body>> {
-  const post = (message: JsonObject, headers: Record<string, string>): Promise<Response> => endpoint(new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers }, body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...message }) }), alice);
-  const opened = await post({ method: "initialize", params: { protocolVersion, capabilities, clientInfo: { name: "agent", version: "1" } } }, {});
+async function session(
+  endpoint: WebEndpoint,
+  protocolVersion = "2025-11-25",
+  capabilities: JsonObject = {},
+): Promise<(method: string, params?: JsonObject) => Promise<Body>> {
+  const post = (message: JsonObject, headers: Record<string, string>): Promise<Response> =>
+    endpoint(
+      new Request("http://gateway/mcp", {
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...message }),
+      }),
+      alice,
+    );
+  const opened = await post(
+    { method: "initialize", params: { protocolVersion, capabilities, clientInfo: { name: "agent", version: "1" } } },
+    {},
+  );
   const handle = opened.headers.get("mcp-session-id") ?? "";
-  return async (method, params = {}) => (await (await post({ method, params }, { "mcp-session-id": handle })).json()) as Body;
+  return async (method, params = {}) =>
+    (await (await post({ method, params }, { "mcp-session-id": handle })).json()) as Body;
 }
 
-async function modern(endpoint: WebEndpoint, method: string, params: JsonObject, meta: JsonObject = DECLARED): Promise<Body & { readonly status: number }> {
+async function modern(
+  endpoint: WebEndpoint,
+  method: string,
+  params: JsonObject,
+  meta: JsonObject = DECLARED,
+): Promise<Body & { readonly status: number }> {
   const response = await endpoint(modernRequest(method, { params, meta }), alice);
   return { status: response.status, ...((await response.json()) as Body) };
 }
@@ -41,25 +91,41 @@ test("a legacy agent makes a task of a call and asks about it in its era's words
   const { gateway, endpoint } = start();
   gateway.reply = () => asTask();
   const ask = await session(endpoint);
-  assert.deepEqual((await ask("tools/call", { name: "tool", task: { ttl: 60_000 } })).result, { task: legacyState, _meta: { receipt: "r" } });
+  assert.deepEqual((await ask("tools/call", { name: "tool", task: { ttl: 60_000 } })).result, {
+    task: legacyState,
+    _meta: { receipt: "r" },
+  });
   assert.deepEqual(gateway.calls[0]?.call.task, { ttlMs: 60_000 });
   assert.deepEqual(gateway.calls[0]?.call.params, { name: "tool" }, "what goes to the server is not the agent's word");
   assert.deepEqual((await ask("tasks/get", { taskId: "t-1" })).result, { ...legacyState, _meta: { receipt: "r" } });
   assert.deepEqual((await ask("tasks/cancel", { taskId: "t-1" })).result, { ...legacyState, _meta: { receipt: "r" } });
   gateway.reply = () => ({ ok: true, result: { content: [], structuredContent: [1] } });
   assert.deepEqual((await ask("tasks/result", { taskId: "t-1" })).result, { content: [{ type: "text", text: "[1]" }] });
-  assert.deepEqual(gateway.calls.slice(1).map(({ call }) => [call.method, call.name]), [["tasks/get", "t-1"], ["tasks/cancel", "t-1"], ["tasks/result", "t-1"]]);
+  assert.deepEqual(
+    gateway.calls.slice(1).map(({ call }) => [call.method, call.name]),
+    [
+      ["tasks/get", "t-1"],
+      ["tasks/cancel", "t-1"],
+      ["tasks/result", "t-1"],
+    ],
+  );
 });
 
 test("a legacy agent lists its session's tasks, all on one page, and sees which tools can be tasks", async () => {
   const { gateway, endpoint } = start();
   gateway.held = [state];
-  gateway.tools = [{ name: "slow", inputSchema: { type: "object" } }, { name: "quick", inputSchema: { type: "object" } }];
+  gateway.tools = [
+    { name: "slow", inputSchema: { type: "object" } },
+    { name: "quick", inputSchema: { type: "object" } },
+  ];
   gateway.support = new Map([["slow", "required"]]);
   const ask = await session(endpoint);
   assert.deepEqual((await ask("tasks/list")).result, { tasks: [legacyState] });
   assert.equal((await ask("tasks/list", { cursor: "2" })).error?.code, -32602);
-  assert.deepEqual((await ask("tools/list")).result?.tools, [{ name: "slow", inputSchema: { type: "object" }, execution: { taskSupport: "required" } }, { name: "quick", inputSchema: { type: "object" } }]);
+  assert.deepEqual((await ask("tools/list")).result?.tools, [
+    { name: "slow", inputSchema: { type: "object" }, execution: { taskSupport: "required" } },
+    { name: "quick", inputSchema: { type: "object" } },
+  ]);
 });
 
 test("only the version that has tasks takes them", async () => {
@@ -67,7 +133,8 @@ test("only the version that has tasks takes them", async () => {
   gateway.tools = [{ name: "slow", inputSchema: { type: "object" } }];
   gateway.support = new Map([["slow", "required"]]);
   const ask = await session(endpoint, "2025-06-18");
-  for (const method of ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"]) assert.equal((await ask(method, { taskId: "t-1" })).error?.code, -32601, method);
+  for (const method of ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"])
+    assert.equal((await ask(method, { taskId: "t-1" })).error?.code, -32601, method);
   assert.equal((await ask("tools/call", { name: "tool", task: {} })).error?.code, -32602);
   assert.deepEqual((await ask("tools/list")).result?.tools, [{ name: "slow", inputSchema: { type: "object" } }]);
   assert.equal(gateway.calls.length, 0);
@@ -76,8 +143,10 @@ test("only the version that has tasks takes them", async () => {
 test("a wish for a task is read strictly", async () => {
   const { gateway, endpoint } = start();
   const ask = await session(endpoint);
-  for (const task of [{ ttl: -1 }, { ttl: 0.5 }, { ttl: "1" }, { other: 1 }, [], "yes"]) assert.equal((await ask("tools/call", { name: "tool", task })).error?.code, -32602, JSON.stringify(task));
-  for (const params of [{}, { taskId: "" }, { taskId: 1 }, { taskId: "t", other: 1 }]) assert.equal((await ask("tasks/get", params)).error?.code, -32602, JSON.stringify(params));
+  for (const task of [{ ttl: -1 }, { ttl: 0.5 }, { ttl: "1" }, { other: 1 }, [], "yes"])
+    assert.equal((await ask("tools/call", { name: "tool", task })).error?.code, -32602, JSON.stringify(task));
+  for (const params of [{}, { taskId: "" }, { taskId: 1 }, { taskId: "t", other: 1 }])
+    assert.equal((await ask("tasks/get", params)).error?.code, -32602, JSON.stringify(params));
   assert.equal(gateway.calls.length, 0);
 });
 
@@ -88,7 +157,11 @@ test("servers do not hear from a legacy agent of tasks it would run, nor of the 
     seen.push(peer.capabilities);
     return { ok: true, result: { content: [] } };
   };
-  const ask = await session(endpoint, "2025-11-25", { sampling: {}, tasks: { requests: { sampling: { createMessage: {} } } }, extensions: { [TASKS]: {}, "com.example/x": {} } });
+  const ask = await session(endpoint, "2025-11-25", {
+    sampling: {},
+    tasks: { requests: { sampling: { createMessage: {} } } },
+    extensions: { [TASKS]: {}, "com.example/x": {} },
+  });
   await ask("tools/call", { name: "tool" });
   assert.deepEqual(seen, [{ sampling: {}, extensions: { "com.example/x": {} } }]);
 });
@@ -101,10 +174,18 @@ test("a modern agent's call may become a task, which it asks about, gives input 
   gateway.reply = () => asTask({ inputRequests: { a: { method: "elicitation/create" } } });
   const got = await modern(endpoint, "tasks/get", { taskId: "t-1" });
   const { _meta: meta, ...told } = got.result ?? {};
-  assert.deepEqual(told, { ...modernState, inputRequests: { a: { method: "elicitation/create" } }, resultType: "complete" });
+  assert.deepEqual(told, {
+    ...modernState,
+    inputRequests: { a: { method: "elicitation/create" } },
+    resultType: "complete",
+  });
   assert.equal((meta as JsonObject).receipt, "r");
   const cancelled = await modern(endpoint, "tasks/cancel", { taskId: "t-1" });
-  assert.deepEqual(Object.keys(cancelled.result ?? {}).toSorted(), ["_meta", "resultType"], "an acknowledgement and no more");
+  assert.deepEqual(
+    Object.keys(cancelled.result ?? {}).toSorted(),
+    ["_meta", "resultType"],
+    "an acknowledgement and no more",
+  );
   gateway.reply = () => ({ ok: true, result: {} });
   await modern(endpoint, "tasks/update", { taskId: "t-1", inputResponses: { a: { action: "accept" } } });
   assert.deepEqual(gateway.calls.at(-1)?.call.input, { responses: { a: { action: "accept" } }, state: null });
@@ -112,10 +193,19 @@ test("a modern agent's call may become a task, which it asks about, gives input 
 
 test("a modern agent that does not declare the extension is told which capability is missing", async () => {
   const { gateway, endpoint } = start();
-  const requests: [string, JsonObject][] = [["tasks/get", { taskId: "t" }], ["tasks/cancel", { taskId: "t" }], ["tasks/update", { taskId: "t", inputResponses: {} }], ["subscriptions/listen", { notifications: { taskIds: ["t"] } }]];
+  const requests: [string, JsonObject][] = [
+    ["tasks/get", { taskId: "t" }],
+    ["tasks/cancel", { taskId: "t" }],
+    ["tasks/update", { taskId: "t", inputResponses: {} }],
+    ["subscriptions/listen", { notifications: { taskIds: ["t"] } }],
+  ];
   for (const [method, params] of requests) {
     const { status, error } = await modern(endpoint, method, params, {});
-    assert.deepEqual([status, error?.code, error?.data.requiredCapabilities], [400, -32021, { extensions: { [TASKS]: {} } }], method);
+    assert.deepEqual(
+      [status, error?.code, error?.data.requiredCapabilities],
+      [400, -32021, { extensions: { [TASKS]: {} } }],
+      method,
+    );
   }
   assert.equal(gateway.calls.length, 0);
 });
@@ -123,7 +213,10 @@ test("a modern agent that does not declare the extension is told which capabilit
 test("the header names the task (Tasks extension, Routing Headers); a call cannot ask for one in the modern era", async () => {
   const { gateway, endpoint } = start();
   for (const headers of [{ "mcp-name": "other" }, { "mcp-name": null }]) {
-    const response = await endpoint(modernRequest("tasks/get", { params: { taskId: "t-1" }, meta: DECLARED, headers }), alice);
+    const response = await endpoint(
+      modernRequest("tasks/get", { params: { taskId: "t-1" }, meta: DECLARED, headers }),
+      alice,
+    );
     assert.equal(((await response.json()) as Body).error?.code, -32020);
   }
   assert.equal((await modern(endpoint, "tools/call", { name: "tool", task: {} })).error?.code, -32602);
@@ -133,7 +226,10 @@ test("the header names the task (Tasks extension, Routing Headers); a call canno
 test("an unknown task is invalid parameters, and a tool that cannot be a task an unknown method, in both eras", async () => {
   const { gateway, endpoint } = start();
   const ask = await session(endpoint);
-  for (const [code, rpc, status] of [["TASK_UNKNOWN", -32602, 400], ["TASK_NOT_SUPPORTED", -32601, 404]] as const) {
+  for (const [code, rpc, status] of [
+    ["TASK_UNKNOWN", -32602, 400],
+    ["TASK_NOT_SUPPORTED", -32601, 404],
+  ] as const) {
     gateway.reply = () => ({ ok: false, code, message: "no", data: { error_code: code } });
     assert.equal((await ask("tasks/get", { taskId: "guess" })).error?.code, rpc);
     const inModern = await modern(endpoint, "tasks/get", { taskId: "guess" });

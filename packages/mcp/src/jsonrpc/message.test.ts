@@ -25,7 +25,10 @@ await test("any bytes give a message or a typed error", () => {
 });
 
 const member = fc.constantFrom("jsonrpc", "id", "method", "params", "result", "error", "extra");
-const value = fc.oneof(fc.constantFrom<JsonValue>("2.0", "ping", 1, 1.5, null, {}, [], "", { code: 1, message: "m" }), fc.jsonValue() as fc.Arbitrary<JsonValue>);
+const value = fc.oneof(
+  fc.constantFrom<JsonValue>("2.0", "ping", 1, 1.5, null, {}, [], "", { code: 1, message: "m" }),
+  fc.jsonValue() as fc.Arbitrary<JsonValue>,
+);
 
 await test("any JSON that looks like JSON-RPC gives a message or MCP_INVALID_REQUEST", () => {
   fc.assert(
@@ -37,7 +40,9 @@ await test("any JSON that looks like JSON-RPC gives a message or MCP_INVALID_REQ
 });
 
 await test("a message with one byte changed gives a message or a typed error", () => {
-  const text = new TextEncoder().encode('{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.5e3}}}');
+  const text = new TextEncoder().encode(
+    '{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.5e3}}}',
+  );
   fc.assert(
     fc.property(fc.nat(text.length - 1), fc.nat(255), (at, byte) => {
       assertMessageOrError(text.with(at, byte));
@@ -52,9 +57,17 @@ await test("every kind of message is read with its parts", () => {
       if (typeof id === "string" && id.length > 256) return;
       const jsonrpc = "2.0";
       assert.deepEqual(readMessage({ jsonrpc, id, method }), { kind: "request", id, method, params: null });
-      assert.deepEqual(readMessage({ jsonrpc, method, params: { a: 1 } }), { kind: "notification", method, params: { a: 1 } });
+      assert.deepEqual(readMessage({ jsonrpc, method, params: { a: 1 } }), {
+        kind: "notification",
+        method,
+        params: { a: 1 },
+      });
       assert.deepEqual(readMessage({ jsonrpc, id, result: {} }), { kind: "result", id, result: {} });
-      assert.deepEqual(readMessage({ jsonrpc, id, error: { code: -1, message: method, data: 1 } }), { kind: "failure", id, error: { code: -1, message: method, data: 1 } });
+      assert.deepEqual(readMessage({ jsonrpc, id, error: { code: -1, message: method, data: 1 } }), {
+        kind: "failure",
+        id,
+        error: { code: -1, message: method, data: 1 },
+      });
     }),
   );
 });

@@ -42,7 +42,8 @@ function isRequestId(value: JsonValue | undefined): value is RequestId {
 }
 
 function onlyMembers(message: JsonObject, allowed: readonly string[]): void {
-  if (Object.keys(message).some((key) => !allowed.includes(key))) refuse("the JSON-RPC message has a member its kind does not allow");
+  if (Object.keys(message).some((key) => !allowed.includes(key)))
+    refuse("the JSON-RPC message has a member its kind does not allow");
 }
 
 function readCall(message: JsonObject, method: JsonValue): RpcRequest | RpcNotification {
@@ -62,10 +63,15 @@ function readFailure(message: JsonObject, error: JsonValue): RpcFailure {
   onlyMembers(message, ["jsonrpc", "id", "error"]);
   if (!isJsonObject(error)) refuse("error must be an object");
   const { code, message: text } = error;
-  if (typeof code !== "number" || !Number.isSafeInteger(code) || typeof text !== "string") refuse("error needs an integer code and a message");
+  if (typeof code !== "number" || !Number.isSafeInteger(code) || typeof text !== "string")
+    refuse("error needs an integer code and a message");
   const { id = null } = message;
   if (id !== null && !isRequestId(id)) refuse("id of an error must be a request id or null");
-  return { kind: "failure", id, error: error.data === undefined ? { code, message: text } : { code, message: text, data: error.data } };
+  return {
+    kind: "failure",
+    id,
+    error: error.data === undefined ? { code, message: text } : { code, message: text, data: error.data },
+  };
 }
 
 /**

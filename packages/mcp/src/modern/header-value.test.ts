@@ -13,11 +13,20 @@ await test("plain ASCII stands as it is; everything else goes between markers", 
     ["line1\nline2", "=?base64?bGluZTEKbGluZTI=?="],
     ["=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="],
   ];
-  for (const [value, header] of cases) assert.deepEqual([encodeHeaderValue(value), decodeHeaderValue(header)], [header, value]);
+  for (const [value, header] of cases)
+    assert.deepEqual([encodeHeaderValue(value), decodeHeaderValue(header)], [header, value]);
 });
 
 await test("what is not canonical base64 of UTF-8 has no value", () => {
-  for (const header of ["=?base64?%?=", "=?base64?YQ?=", "=?base64?YQ=?=", "=?base64?Y Q==?=", "=?base64?YR==?=", "=?base64?_-8=?=", "=?base64?/w==?="]) {
+  for (const header of [
+    "=?base64?%?=",
+    "=?base64?YQ?=",
+    "=?base64?YQ=?=",
+    "=?base64?Y Q==?=",
+    "=?base64?YR==?=",
+    "=?base64?_-8=?=",
+    "=?base64?/w==?=",
+  ]) {
     assert.equal(decodeHeaderValue(header), null, header);
   }
   assert.equal(decodeHeaderValue("=?base64?="), "=?base64?=", "markers that overlap are none");
@@ -29,10 +38,17 @@ await test("a lone surrogate cannot be sent", () => {
 
 await test("property: any text comes back from a header that HTTP takes, blanks at its ends cut off", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme-ascii" }), fc.constantFrom("=?base64?", "?=", "\ufeff", "\t")), (value) => {
-      const header = encodeHeaderValue(value);
-      assert.equal(decodeHeaderValue(new Headers({ "mcp-name": ` ${header}\t` }).get("mcp-name") ?? ""), value);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: "binary" }),
+        fc.string({ unit: "grapheme-ascii" }),
+        fc.constantFrom("=?base64?", "?=", "\ufeff", "\t"),
+      ),
+      (value) => {
+        const header = encodeHeaderValue(value);
+        assert.equal(decodeHeaderValue(new Headers({ "mcp-name": ` ${header}\t` }).get("mcp-name") ?? ""), value);
+      },
+    ),
     { numRuns: 300 },
   );
 });

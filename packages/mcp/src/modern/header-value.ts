@@ -20,7 +20,10 @@ export function encodeHeaderValue(value: string): string {
   // Blanks at the ends would be cut off on the way (RFC 9110 section 5.5); an empty value has nothing to lose.
   const plain = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/.test(value);
   if (plain && !isMarked(value)) return value;
-  if (!value.isWellFormed()) throw new CmcpError("JSON_NOT_CANONICALIZABLE", "a value with a lone surrogate cannot stand in a header", { detail: { sent: 0 } });
+  if (!value.isWellFormed())
+    throw new CmcpError("JSON_NOT_CANONICALIZABLE", "a value with a lone surrogate cannot stand in a header", {
+      detail: { sent: 0 },
+    });
   return `${PREFIX}${Buffer.from(value, "utf8").toString("base64")}${SUFFIX}`;
 }
 

@@ -52,6 +52,8 @@ export function mirroredParameters(inputSchema: JsonObject, args: JsonObject): R
 export function withoutMirroring(schema: JsonObject): JsonObject {
   const { [ANNOTATION]: _, ...rest } = schema;
   if (!isJsonObject(rest.properties)) return rest;
-  const properties = Object.entries(rest.properties).map(([key, property]) => [key, isJsonObject(property) ? withoutMirroring(property) : property] as const);
+  const properties = Object.entries(rest.properties).map(
+    ([key, property]) => [key, isJsonObject(property) ? withoutMirroring(property) : property] as const,
+  );
   return { ...rest, properties: Object.fromEntries(properties) };
 }

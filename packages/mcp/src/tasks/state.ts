@@ -26,7 +26,9 @@ const MAX_MESSAGE = 2_048;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]{5,18}(?:Z|[+-]\d\d:\d\d)$/;
 
 function malformed(what: string): CmcpError {
-  return new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the tool server's task is not valid: ${what}`, { detail: { sent: 1 } });
+  return new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the tool server's task is not valid: ${what}`, {
+    detail: { sent: 1 },
+  });
 }
 
 function milliseconds(value: JsonValue | undefined, what: string): number | null {
@@ -73,10 +75,18 @@ function common({ taskId, status, statusMessage, createdAt, lastUpdatedAt }: Tas
 
 /** A task in the words of MCP 2025-11-25. */
 export function legacyTask(task: TaskState): JsonObject {
-  return { ...common(task), ttl: task.ttlMs, ...(task.pollIntervalMs === null ? {} : { pollInterval: task.pollIntervalMs }) };
+  return {
+    ...common(task),
+    ttl: task.ttlMs,
+    ...(task.pollIntervalMs === null ? {} : { pollInterval: task.pollIntervalMs }),
+  };
 }
 
 /** A task in the words of the Tasks extension. */
 export function modernTask(task: TaskState): JsonObject {
-  return { ...common(task), ttlMs: task.ttlMs, ...(task.pollIntervalMs === null ? {} : { pollIntervalMs: task.pollIntervalMs }) };
+  return {
+    ...common(task),
+    ttlMs: task.ttlMs,
+    ...(task.pollIntervalMs === null ? {} : { pollIntervalMs: task.pollIntervalMs }),
+  };
 }

@@ -42,6 +42,9 @@ function without(object: JsonObject, left: string): JsonObject {
 
 /** Refuses what a server was not asked for because it does not take it: the request has not left. */
 export function tasksNotTaken(era: "modern" | "legacy"): CmcpError {
-  const why = era === "modern" ? "the tool's server speaks MCP 2026-07-28, where the server decides what becomes a task" : "the tool's server takes no calls as tasks";
+  const why =
+    era === "modern"
+      ? "the tool's server speaks MCP 2026-07-28, where the server decides what becomes a task"
+      : "the tool's server takes no calls as tasks";
   return new CmcpError("TASK_NOT_SUPPORTED", why, { detail: { sent: 0 } });
 }

@@ -32,12 +32,18 @@ export interface TestKey {
 
 export function testKey(): TestKey {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const pin = createHash("sha256").update(pair.publicKey.export({ type: "spki", format: "der" })).digest();
+  const pin = createHash("sha256")
+    .update(pair.publicKey.export({ type: "spki", format: "der" }))
+    .digest();
   return { ...pair, pin };
 }
 
 /** A self-signed certificate (RFC 5280) for one host name or IPv4 address, in PEM, with its key. */
-export function selfSigned(key: TestKey, host: string, dates: { from?: Date; to?: Date } = {}): { cert: string; key: string } {
+export function selfSigned(
+  key: TestKey,
+  host: string,
+  dates: { from?: Date; to?: Date } = {},
+): { cert: string; key: string } {
   const day = 86_400_000;
   const from = dates.from ?? new Date(Date.now() - day);
   const to = dates.to ?? new Date(Date.now() + day);

@@ -18,6 +18,7 @@ export async function* messages(response: Response): AsyncGenerator<Sent> {
     held += Buffer.from(chunk).toString();
     const blocks = held.split("\n\n");
     held = blocks.pop() ?? "";
-    for (const block of blocks) if (!block.startsWith(":")) yield JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "") as Sent;
+    for (const block of blocks)
+      if (!block.startsWith(":")) yield JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "") as Sent;
   }
 }

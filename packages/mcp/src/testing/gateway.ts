@@ -4,7 +4,19 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import type { Caller, AgentRequest, ListenFilter, ListKind, ListPage, McpPorts, Peer, Reply, StandingStream, TaskState, TaskSupport } from "../index.ts";
+import type {
+  Caller,
+  AgentRequest,
+  ListenFilter,
+  ListKind,
+  ListPage,
+  McpPorts,
+  Peer,
+  Reply,
+  StandingStream,
+  TaskState,
+  TaskSupport,
+} from "../index.ts";
 import { webEndpoint } from "./web-endpoint.ts";
 
 export interface TestSession {
@@ -23,8 +35,12 @@ export class TestGateway implements McpPorts<TestSession> {
   readonly ended: string[] = [];
   readonly capabilities: JsonObject = { tools: {} };
   tools: readonly JsonObject[] = [];
-  lists: (kind: ListKind, cursor: string | null) => ListPage | Promise<ListPage> = (kind) => ({ items: kind === "tools" ? this.tools : [], nextCursor: null });
-  reply: (call: AgentRequest, session: TestSession, signal: AbortSignal, peer: Peer) => Reply | Promise<Reply> = () => ({ ok: true, result: { content: [] } });
+  lists: (kind: ListKind, cursor: string | null) => ListPage | Promise<ListPage> = (kind) => ({
+    items: kind === "tools" ? this.tools : [],
+    nextCursor: null,
+  });
+  reply: (call: AgentRequest, session: TestSession, signal: AbortSignal, peer: Peer) => Reply | Promise<Reply> =
+    () => ({ ok: true, result: { content: [] } });
 
   readonly sessions = {
     open: ({ principalId }: Caller): { handle: string } => {
@@ -78,7 +94,13 @@ export class TestGateway implements McpPorts<TestSession> {
 
   readonly #ends = new Set<() => void>();
 
-  async listen(_: Caller, __: TestSession, filter: ListenFilter, { notify, end }: StandingStream, signal: AbortSignal): Promise<ListenFilter> {
+  async listen(
+    _: Caller,
+    __: TestSession,
+    filter: ListenFilter,
+    { notify, end }: StandingStream,
+    signal: AbortSignal,
+  ): Promise<ListenFilter> {
     this.listeners.add(notify);
     this.#ends.add(end);
     signal.addEventListener("abort", () => this.listeners.delete(notify) && this.#ends.delete(end), { once: true });
@@ -90,7 +112,13 @@ function toRequest(incoming: IncomingMessage, gone: AbortSignal): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) if (typeof value === "string") headers.set(name, value);
   const body = incoming.method === "POST" ? (Readable.toWeb(incoming) as ReadableStream<Uint8Array>) : null;
-  return new Request(`http://gateway${incoming.url ?? "/"}`, { method: incoming.method ?? "GET", headers, signal: gone, body, duplex: "half" });
+  return new Request(`http://gateway${incoming.url ?? "/"}`, {
+    method: incoming.method ?? "GET",
+    headers,
+    signal: gone,
+    body,
+    duplex: "half",
+  });
 }
 
 type Handler = (request: Request, incoming: IncomingMessage) => Promise<Response>;
@@ -115,5 +143,7 @@ export async function serve(handler: Handler): Promise<{ url: URL; server: Serve
 /** The endpoint of a gateway behind a real HTTP server on loopback. */
 export async function listen(gateway: TestGateway): Promise<{ url: URL; server: Server }> {
   const endpoint = webEndpoint(gateway);
-  return await serve((request, incoming) => endpoint(request, { principalId: incoming.headers["x-test-principal"]?.toString() ?? "alice" }));
+  return await serve((request, incoming) =>
+    endpoint(request, { principalId: incoming.headers["x-test-principal"]?.toString() ?? "alice" }),
+  );
 }

@@ -18,11 +18,22 @@ export interface Changes {
 }
 
 /** A request of the modern era over HTTP, well-formed but for the changes. */
-export function modernRequest(method: string, { id = 1, params = {}, meta = {}, headers = {}, signal }: Changes = {}): Request {
-  const envelope = Object.fromEntries(Object.entries({ ...ENVELOPE, ...meta }).filter(([, value]) => value !== undefined));
+export function modernRequest(
+  method: string,
+  { id = 1, params = {}, meta = {}, headers = {}, signal }: Changes = {},
+): Request {
+  const envelope = Object.fromEntries(
+    Object.entries({ ...ENVELOPE, ...meta }).filter(([, value]) => value !== undefined),
+  );
   const name = params.name ?? params.taskId;
   const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
-  const all = { "content-type": "application/json", "mcp-protocol-version": "2026-07-28", "mcp-method": method, ...named, ...headers };
+  const all = {
+    "content-type": "application/json",
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": method,
+    ...named,
+    ...headers,
+  };
   const kept = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
   return new Request("http://gateway/mcp", {
     method: "POST",

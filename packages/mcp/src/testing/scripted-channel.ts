@@ -7,7 +7,10 @@ export type Answering = (message: JsonObject) => JsonObject | null;
 
 /** The answer to `initialize`, and an empty result to every other request that `answering` leaves alone. */
 export function initialized(capabilities: JsonObject = {}, answering: Answering = () => ({})): Answering {
-  return (message) => (message.method === "initialize" ? { protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "scripted", version: "1" } } : answering(message));
+  return (message) =>
+    message.method === "initialize"
+      ? { protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "scripted", version: "1" } }
+      : answering(message);
 }
 
 /** A connection whose other end the test plays. */
@@ -30,7 +33,10 @@ export class ScriptedChannel implements MessageChannel {
     const message = JSON.parse(text) as JsonObject;
     this.sent.push(message);
     if (!this.reads) {
-      await Promise.race([this.closed, new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))]);
+      await Promise.race([
+        this.closed,
+        new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })),
+      ]);
       throw new CmcpError("REQUEST_CANCELLED", "given up", { detail: { sent: 1 } });
     }
     const result = message.id === undefined || message.method === undefined ? null : this.#answering(message);

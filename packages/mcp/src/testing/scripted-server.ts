@@ -12,7 +12,9 @@ export interface ScriptedRequest {
 
 /** An HTTP response as text, with a length. */
 export function http(status: number, headers: Record<string, string>, body: string): string {
-  const lines = Object.entries({ ...headers, "content-length": String(Buffer.byteLength(body)) }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ ...headers, "content-length": String(Buffer.byteLength(body)) }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   return `HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n${body}`;
 }
 
@@ -57,7 +59,9 @@ function takeRequest(bytes: Buffer): { request: ScriptedRequest; rest: Buffer } 
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
   const [first = "", ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n");
-  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
   const bodyEnd = end + 4 + Number(headers.get("content-length") ?? 0);
   if (bytes.length < bodyEnd) return undefined;
   const body = bytes.subarray(end + 4, bodyEnd).toString();
@@ -86,7 +90,9 @@ export class ScriptedServer {
   static async start(script: Script, tls?: TlsOptions): Promise<ScriptedServer> {
     const server = tls === undefined ? new Server() : new TlsServer(tls);
     const scripted = new ScriptedServer(server, tls === undefined ? "http" : "https");
-    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => scripted.#serve(socket, script));
+    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) =>
+      scripted.#serve(socket, script),
+    );
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return scripted;
@@ -156,7 +162,11 @@ export class ScriptedServer {
     const { method } = request.message;
     const { discover, initialize, initialized } = this.handshake;
     if (method === "server/discover") {
-      const unknown = { jsonrpc: "2.0", id: request.message.id ?? null, error: { code: -32601, message: "Method not found" } };
+      const unknown = {
+        jsonrpc: "2.0",
+        id: request.message.id ?? null,
+        error: { code: -32601, message: "Method not found" },
+      };
       socket.write(discover === undefined ? json(unknown) : discover(request));
       return;
     }
@@ -166,9 +176,17 @@ export class ScriptedServer {
       socket.write(initialized);
     } else if (method === "initialize") {
       const opened = this.requests.filter(({ message }) => message.method === "initialize").length;
-      const result = { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "scripted", version: "1" } };
+      const result = {
+        protocolVersion: "2025-11-25",
+        capabilities: { tools: {} },
+        serverInfo: { name: "scripted", version: "1" },
+      };
       socket.write(json(reply(request, result), { "mcp-session-id": `session-${opened}` }));
-    } else if (method === "notifications/initialized" || method === "notifications/cancelled" || request.message.error !== undefined) {
+    } else if (
+      method === "notifications/initialized" ||
+      method === "notifications/cancelled" ||
+      request.message.error !== undefined
+    ) {
       socket.write(http(202, {}, ""));
     } else if (request.method === "DELETE") {
       socket.write(http(200, {}, ""));

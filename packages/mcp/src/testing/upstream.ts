@@ -13,14 +13,30 @@ export function toolNamed(name: string): UpstreamTool {
 }
 
 /** A client of a plain server, closed with the test. */
-export function plainClient(t: TestContext, url: URL, dial: Dial, limits: Partial<UpstreamLimits> = {}): UpstreamClient {
-  const client = new UpstreamClient({ url, dial, tls: { mode: "none" }, clientInfo: { name: "gateway", version: "1" }, limits });
+export function plainClient(
+  t: TestContext,
+  url: URL,
+  dial: Dial,
+  limits: Partial<UpstreamLimits> = {},
+): UpstreamClient {
+  const client = new UpstreamClient({
+    url,
+    dial,
+    tls: { mode: "none" },
+    clientInfo: { name: "gateway", version: "1" },
+    limits,
+  });
   t.after(() => client.close());
   return client;
 }
 
 /** A scripted server and a client to it, closed with the test. */
-export async function start(t: TestContext, script: Script, limits: Partial<UpstreamLimits> = {}, handshake?: Handshake): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
+export async function start(
+  t: TestContext,
+  script: Script,
+  limits: Partial<UpstreamLimits> = {},
+  handshake?: Handshake,
+): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
   const server = await ScriptedServer.start(script);
   if (handshake !== undefined) server.handshake = handshake;
   const client = plainClient(t, server.url, server.dial, limits);

@@ -1,8 +1,18 @@
-import { createMcpEndpoint, type Caller, type HttpRequest, type HttpResponse, type IngressLimits, type McpPorts } from "../index.ts";
+import {
+  createMcpEndpoint,
+  type Caller,
+  type HttpRequest,
+  type HttpResponse,
+  type IngressLimits,
+  type McpPorts,
+} from "../index.ts";
 
 /** An answer as web code reads one. */
 export function asResponse({ status, headers, body }: HttpResponse): Response {
-  return new Response(body === null || typeof body === "string" ? body : ReadableStream.from(body), { status, headers });
+  return new Response(body === null || typeof body === "string" ? body : ReadableStream.from(body), {
+    status,
+    headers,
+  });
 }
 
 /** The endpoint as a handler of web requests. */

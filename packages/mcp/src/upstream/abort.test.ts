@@ -25,7 +25,10 @@ await test("a promise that fails after the abort is no unhandled rejection", asy
 await test("without an abort the promise decides, and the signal is left without listeners", async () => {
   const { signal } = new AbortController();
   let listeners = 0;
-  const count = (step: number): ((...args: Parameters<AbortSignal["addEventListener"]>) => void) => () => void (listeners += step);
+  const count =
+    (step: number): ((...args: Parameters<AbortSignal["addEventListener"]>) => void) =>
+    () =>
+      void (listeners += step);
   signal.addEventListener = count(1);
   signal.removeEventListener = count(-1);
   assert.equal(await raced(Promise.resolve(1), signal), 1);

@@ -23,7 +23,9 @@ export interface StreamPosition {
 const MAX_EVENT_ID = 1024;
 
 /** One event of a stream: an MCP message, or something else by its name. */
-export type StreamEvent = { readonly kind: "message"; readonly message: RpcMessage } | { readonly kind: "other"; readonly name: string; readonly data: string };
+export type StreamEvent =
+  | { readonly kind: "message"; readonly message: RpcMessage }
+  | { readonly kind: "other"; readonly name: string; readonly data: string };
 
 /** How an answer is read. */
 export interface Reading {
@@ -63,7 +65,8 @@ async function* events(exchange: HttpExchange, maxBytes: number, reading: Readin
     waiting = [];
     for (const { name, data } of read) {
       if (name !== "message") yield { kind: "other", name, data };
-      else for (const message of readPiece(data, maxBytes, reading.batches ?? false)) yield { kind: "message", message };
+      else
+        for (const message of readPiece(data, maxBytes, reading.batches ?? false)) yield { kind: "message", message };
     }
     // After the events were taken, which may wait for a slow agent.
     if (BLANK_LINE.test(text)) exchange.consumed();
@@ -71,8 +74,14 @@ async function* events(exchange: HttpExchange, maxBytes: number, reading: Readin
 }
 
 /** Every event of a stream. @param reading of its messages @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
-export async function* readEvents(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, reading: Reading): AsyncGenerator<StreamEvent> {
-  if (mediaType(headers["content-type"]) !== "text/event-stream") throw protocolFault("the tool server's answer is no event stream");
+export async function* readEvents(
+  exchange: HttpExchange,
+  headers: IncomingHttpHeaders,
+  maxBytes: number,
+  reading: Reading,
+): AsyncGenerator<StreamEvent> {
+  if (mediaType(headers["content-type"]) !== "text/event-stream")
+    throw protocolFault("the tool server's answer is no event stream");
   yield* events(exchange, maxBytes, reading);
 }
 
@@ -86,14 +95,21 @@ async function* streamed(exchange: HttpExchange, maxBytes: number, reading: Read
  *
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for any other content, and for what is not strict JSON-RPC.
  */
-export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpHeaders, maxBytes: number, reading: Reading = {}): AsyncGenerator<RpcMessage> {
+export async function* readAnswer(
+  exchange: HttpExchange,
+  headers: IncomingHttpHeaders,
+  maxBytes: number,
+  reading: Reading = {},
+): AsyncGenerator<RpcMessage> {
   // Nothing compressed was asked for, and a size limit on bytes says nothing about what they unpack to.
-  if ((headers["content-encoding"] ?? "identity") !== "identity") throw protocolFault("the tool server compressed its answer");
+  if ((headers["content-encoding"] ?? "identity") !== "identity")
+    throw protocolFault("the tool server compressed its answer");
   const type = mediaType(headers["content-type"]);
   if (type === "text/event-stream") {
     yield* streamed(exchange, maxBytes, reading);
   } else if (type === "application/json") {
-    for (const message of readPiece(untrusted(await exchange.readAll()), maxBytes, reading.batches ?? false)) yield message;
+    for (const message of readPiece(untrusted(await exchange.readAll()), maxBytes, reading.batches ?? false))
+      yield message;
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");
   }
@@ -103,16 +119,25 @@ export async function* readAnswer(exchange: HttpExchange, headers: IncomingHttpH
  * The fault of an answer that is not HTTP 200. A 4xx may carry the JSON-RPC error that refused the request;
  * redirects are among the rest: one would lead away from the server that was approved.
  */
-export async function readRefusal(exchange: HttpExchange, status: number, headers: IncomingHttpHeaders, id: RequestId, maxBytes: number): Promise<CmcpError> {
+export async function readRefusal(
+  exchange: HttpExchange,
+  status: number,
+  headers: IncomingHttpHeaders,
+  id: RequestId,
+  maxBytes: number,
+): Promise<CmcpError> {
   if (status === 502 || status === 503 || status === 504) {
-    return upstreamFault("UPSTREAM_UNAVAILABLE", `the tool server answered HTTP ${status}`, true, { detail: { status } });
+    return upstreamFault("UPSTREAM_UNAVAILABLE", `the tool server answered HTTP ${status}`, true, {
+      detail: { status },
+    });
   }
   const unexplained = protocolFault(`the tool server answered HTTP ${status}`, { status });
   if (status < 400 || status > 499) return unexplained;
   try {
     for await (const message of readAnswer(exchange, headers, maxBytes)) {
       // A server that could not make sense of the request could not read its id either.
-      if (message.kind === "failure" && (message.id === id || message.id === null)) return new UpstreamRefusal(message.error, { status });
+      if (message.kind === "failure" && (message.id === id || message.id === null))
+        return new UpstreamRefusal(message.error, { status });
       return unexplained;
     }
   } catch (thrown) {

@@ -4,13 +4,33 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BufferedBytes, type JsonObject } from "@cmcp/boundary";
 import { UpstreamClient, silentPeer } from "../index.ts";
-import { EVENT_STREAM, ScriptedServer, chunk, event, http, json, reply, type Script, type ScriptedRequest } from "../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  ScriptedServer,
+  chunk,
+  event,
+  http,
+  json,
+  reply,
+  type Script,
+  type ScriptedRequest,
+} from "../testing/scripted-server.ts";
 import { faultOf, forever, toolNamed } from "../testing/upstream.ts";
 
-async function start(t: TestContext, script: Script, max?: number): Promise<{ client: UpstreamClient; buffered: BufferedBytes }> {
+async function start(
+  t: TestContext,
+  script: Script,
+  max?: number,
+): Promise<{ client: UpstreamClient; buffered: BufferedBytes }> {
   const server = await ScriptedServer.start(script);
   const buffered = new BufferedBytes(max);
-  const client = new UpstreamClient({ url: server.url, dial: server.dial, tls: { mode: "none" }, clientInfo: { name: "gateway", version: "1" }, buffered });
+  const client = new UpstreamClient({
+    url: server.url,
+    dial: server.dial,
+    tls: { mode: "none" },
+    clientInfo: { name: "gateway", version: "1" },
+    buffered,
+  });
   t.after(async () => {
     await client.close();
     await server.close();
@@ -47,7 +67,9 @@ await test("an event that does not end counts, one that was taken does not", asy
   const { client, buffered } = await start(t, (request, socket) => {
     if (request.method === "GET") return void socket.write(http(405, {}, ""));
     socket.write(EVENT_STREAM);
-    socket.write(event({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(3_000) } }));
+    socket.write(
+      event({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(3_000) } }),
+    );
     go = () => {
       socket.write(chunk(`data: {"jsonrpc": "2.0", "method": "n", "params": {"data": "${"y".repeat(9_000)}`));
       go = () => socket.write(chunk(`"}}\n\n`) + event(reply(request, text(10))) + "0\r\n\r\n");
@@ -55,10 +77,15 @@ await test("an event that does not end counts, one that was taken does not", asy
   });
   const heard = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<void>();
-  const peer = { ...silentPeer(forever), wantsLog: true, logLevel: "info" as const, notify: async () => {
-    heard.resolve();
-    await taken.promise;
-  } };
+  const peer = {
+    ...silentPeer(forever),
+    wantsLog: true,
+    logLevel: "info" as const,
+    notify: async () => {
+      heard.resolve();
+      await taken.promise;
+    },
+  };
   const called = client.request("s", { method: "tools/call", params: { name: "tool", arguments: {} } }, peer);
   await heard.promise;
   assert.ok(buffered.held > 3_000, "the agent has not taken it");
@@ -72,7 +99,11 @@ await test("an event that does not end counts, one that was taken does not", asy
 });
 
 await test("an answer beyond the bound ends its call alone", async (t) => {
-  const { client, buffered } = await start(t, (request, socket) => socket.write(json(reply(request, text(Number(toolOf(request)))))), 20_000);
+  const { client, buffered } = await start(
+    t,
+    (request, socket) => socket.write(json(reply(request, text(Number(toolOf(request)))))),
+    20_000,
+  );
   const fault = await faultOf(client.callTool("s", toolNamed("15000"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent], ["OVERLOADED", 1]);
   assert.equal(buffered.held, 0);
@@ -85,7 +116,8 @@ await test("whatever ends a call, nothing of it stays counted", async (t) => {
     refused: (_, socket) => socket.write(http(500, { "content-type": "application/json" }, "x".repeat(5_000))),
     "no-json": (_, socket) => socket.write(http(200, { "content-type": "application/json" }, "x".repeat(5_000))),
     "another-type": (_, socket) => socket.write(http(200, { "content-type": "text/html" }, "x".repeat(5_000))),
-    "goes-on": (request, socket) => socket.write(EVENT_STREAM + event(reply(request, text(10))) + chunk(`data: ${"x".repeat(5_000)}`)),
+    "goes-on": (request, socket) =>
+      socket.write(EVENT_STREAM + event(reply(request, text(10))) + chunk(`data: ${"x".repeat(5_000)}`)),
   };
   const { client, buffered } = await start(t, (request, socket) => ways[toolOf(request)]?.(request, socket));
   for (const name of Object.keys(ways)) {

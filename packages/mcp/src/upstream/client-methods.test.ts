@@ -19,7 +19,13 @@ for (const [name, capabilities, method, params, code] of [
   ["a mode that does not exist", { elicitation: { form: {}, url: {} } }, ELICIT, { mode: "voice" }, -32602],
   ["a mode that is no text", { elicitation: {} }, ELICIT, { mode: null }, -32602],
   ["tools of who samples without", { sampling: {} }, SAMPLE, { tools: [] }, -32602],
-  ["a choice of tools of who samples without", { sampling: { context: {} } }, SAMPLE, { toolChoice: { mode: "none" } }, -32602],
+  [
+    "a choice of tools of who samples without",
+    { sampling: { context: {} } },
+    SAMPLE,
+    { toolChoice: { mode: "none" } },
+    -32602,
+  ],
 ] as const satisfies readonly (readonly [string, JsonObject, string, JsonObject, number])[]) {
   test(`a client is not asked for ${name}`, () => {
     assert.throws(() => askable(capabilities, method, params), { code: "UPSTREAM_CALL_REFUSED", rpcCode: code });
@@ -32,7 +38,12 @@ for (const [name, capabilities, method, params] of [
   ["a form, where both were declared", { elicitation: { form: {}, url: {} } }, ELICIT, {}],
   ["a URL", { elicitation: { url: {} } }, ELICIT, { mode: "url" }],
   ["a message without context", { sampling: {} }, SAMPLE, { maxTokens: 1 }],
-  ["a message with tools and context", { sampling: { tools: {}, context: {} } }, SAMPLE, { tools: [], toolChoice: {}, includeContext: "allServers" }],
+  [
+    "a message with tools and context",
+    { sampling: { tools: {}, context: {} } },
+    SAMPLE,
+    { tools: [], toolChoice: {}, includeContext: "allServers" },
+  ],
   ["its roots", { roots: {} }, "roots/list", {}],
 ] as const satisfies readonly (readonly [string, JsonObject, string, JsonObject])[]) {
   test(`a client that declared it is asked for ${name}`, () => {

@@ -18,9 +18,11 @@ export const CLIENT_METHODS: Readonly<Record<string, string>> = {
 export function askable(capabilities: JsonObject, method: string, params: JsonObject): JsonObject {
   const declared = capabilities[CLIENT_METHODS[method] ?? ""];
   if (!isJsonObject(declared)) throw new UpstreamRefusal({ code: RPC.methodNotFound, message: "method not supported" });
-  if (method === "elicitation/create" && !takesMode(declared, params.mode)) throw new UpstreamRefusal({ code: RPC.invalidParams, message: "this mode of elicitation is not supported" });
+  if (method === "elicitation/create" && !takesMode(declared, params.mode))
+    throw new UpstreamRefusal({ code: RPC.invalidParams, message: "this mode of elicitation is not supported" });
   if (method !== "sampling/createMessage") return params;
-  if ((params.tools !== undefined || params.toolChoice !== undefined) && !isJsonObject(declared.tools)) throw new UpstreamRefusal({ code: RPC.invalidParams, message: "tools are not supported" });
+  if ((params.tools !== undefined || params.toolChoice !== undefined) && !isJsonObject(declared.tools))
+    throw new UpstreamRefusal({ code: RPC.invalidParams, message: "tools are not supported" });
   const { includeContext, ...rest } = params;
   return includeContext === undefined || isJsonObject(declared.context) ? params : rest;
 }

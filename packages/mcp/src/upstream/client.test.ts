@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { UpstreamClient } from "../index.ts";
-import { EVENT_STREAM, chunk, event, gone, http, json, reply, type ScriptedRequest } from "../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  chunk,
+  event,
+  gone,
+  http,
+  json,
+  reply,
+  type ScriptedRequest,
+} from "../testing/scripted-server.ts";
 import { faultOf, forever, start, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
@@ -20,14 +29,22 @@ await test("a call carries exactly the decided arguments, in the negotiated sess
 
 await test("initialize comes first and once for concurrent calls; gateway sessions do not share an upstream session", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
-  await Promise.all([client.callTool("a", toolNamed("tool"), {}, forever), client.callTool("a", toolNamed("tool"), {}, forever), client.callTool("b", toolNamed("tool"), {}, forever)]);
+  await Promise.all([
+    client.callTool("a", toolNamed("tool"), {}, forever),
+    client.callTool("a", toolNamed("tool"), {}, forever),
+    client.callTool("b", toolNamed("tool"), {}, forever),
+  ]);
   assert.equal(server.requests.filter(({ message }) => message.method === "initialize").length, 2);
   const ids = server.calls().map(({ headers }) => headers.get("mcp-session-id"));
   assert.equal(new Set(ids).size, 2);
 });
 
 await test("sequential calls reuse connections, event streams included", async (t) => {
-  const { client, server } = await start(t, (request, socket) => void socket.write(EVENT_STREAM + event(reply(request, OK)) + "0\r\n\r\n"), { maxExchanges: 4 });
+  const { client, server } = await start(
+    t,
+    (request, socket) => void socket.write(EVENT_STREAM + event(reply(request, OK)) + "0\r\n\r\n"),
+    { maxExchanges: 4 },
+  );
   for (let call = 0; call < 20; call += 1) await client.callTool("s", toolNamed("tool"), {}, forever);
   // A call may start while the connection before it is still being handed back.
   assert.ok(server.accepted <= 2, `${server.accepted} connections`);
@@ -57,7 +74,10 @@ await test("a session the server lost (404) is opened again once, because the ca
     socket.write(known ? json(reply(request, OK)) : http(404, {}, ""));
   });
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
-  assert.deepEqual(server.calls().map(({ headers }) => headers.get("mcp-session-id")), ["session-1", "session-2"]);
+  assert.deepEqual(
+    server.calls().map(({ headers }) => headers.get("mcp-session-id")),
+    ["session-1", "session-2"],
+  );
 });
 
 await test("a server that loses every session is asked no more than twice", async (t) => {
@@ -78,18 +98,30 @@ await test("a fault after a lost session still says that the call was sent", asy
 await test("the server's own requests are answered with nothing but method-not-found, and the call goes on", async (t) => {
   const { client, server } = await start(t, (request, socket) => {
     const asks = event({ jsonrpc: "2.0", id: "ask-1", method: "sampling/createMessage", params: { messages: [] } });
-    socket.write(EVENT_STREAM + asks + event({ jsonrpc: "2.0", method: "notifications/progress", params: {} }) + event(reply(request, OK)) + "0\r\n\r\n");
+    socket.write(
+      EVENT_STREAM +
+        asks +
+        event({ jsonrpc: "2.0", method: "notifications/progress", params: {} }) +
+        event(reply(request, OK)) +
+        "0\r\n\r\n",
+    );
   });
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), { secret: "value" }, forever), OK);
   const answer = await server.arrival(({ message }) => message.error !== undefined);
-  assert.deepEqual(answer.message, { jsonrpc: "2.0", id: "ask-1", error: { code: -32601, message: "method not supported" } });
+  assert.deepEqual(answer.message, {
+    jsonrpc: "2.0",
+    id: "ask-1",
+    error: { code: -32601, message: "method not supported" },
+  });
 });
 
 await test("an answer split at every byte is read the same", async (t) => {
   const { client } = await start(t, (request, socket) => {
     socket.setNoDelay(true);
     socket.write(EVENT_STREAM);
-    for (const byte of Buffer.from(`: hi\n\nid: 1\ndata:\n\nevent: other\ndata: {"not":"ours"}\n\ndata: ${JSON.stringify(reply(request, { content: [], text: "ü€" }))}\n\n`)) {
+    for (const byte of Buffer.from(
+      `: hi\n\nid: 1\ndata:\n\nevent: other\ndata: {"not":"ours"}\n\ndata: ${JSON.stringify(reply(request, { content: [], text: "ü€" }))}\n\n`,
+    )) {
       socket.write("1\r\n");
       socket.write(Buffer.from([byte]));
       socket.write("\r\n");
@@ -99,7 +131,10 @@ await test("an answer split at every byte is read the same", async (t) => {
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), { content: [], text: "ü€" });
 });
 
-for (const [name, goOn] of [["stays open", ""], ["goes on", chunk(": more\n\n")]] as const) {
+for (const [name, goOn] of [
+  ["stays open", ""],
+  ["goes on", chunk(": more\n\n")],
+] as const) {
   await test(`a stream that ${name} after the answer does not hold the call, and is dropped`, async (t) => {
     let dropped: Promise<unknown> = Promise.resolve();
     const { client } = await start(t, (request, socket) => {
@@ -133,8 +168,15 @@ await test("a call that was never started because its caller is gone has sent no
 
 await test("a call cancelled while it waits for a connection never leaves", async (t) => {
   const held: (() => void)[] = [];
-  const { client, server } = await start(t, (request, socket) => void held.push(() => socket.write(json(reply(request, OK)))), { maxConnections: 1 });
-  const named = (name: string) => ({ message }: ScriptedRequest): boolean => (message.params as JsonObject | undefined)?.name === name;
+  const { client, server } = await start(
+    t,
+    (request, socket) => void held.push(() => socket.write(json(reply(request, OK)))),
+    { maxConnections: 1 },
+  );
+  const named =
+    (name: string) =>
+    ({ message }: ScriptedRequest): boolean =>
+      (message.params as JsonObject | undefined)?.name === name;
   const first = client.callTool("s", toolNamed("first"), {}, forever);
   await server.arrival(named("first"));
   const going = new AbortController();
@@ -165,14 +207,19 @@ await test("tools are listed over all pages; a list with a name twice, without e
     const params = request.message.params as JsonObject;
     const mode = request.headers.get("mcp-session-id");
     if (mode === "session-1") {
-      const page = params.cursor === undefined ? { tools: [{ name: "a" }], nextCursor: "2" } : { tools: [{ name: "b", inputSchema: {} }] };
+      const page =
+        params.cursor === undefined
+          ? { tools: [{ name: "a" }], nextCursor: "2" }
+          : { tools: [{ name: "b", inputSchema: {} }] };
       socket.write(json(reply(request, page)));
     } else if (mode === "session-2") {
       socket.write(json(reply(request, { tools: [{ name: "a" }, { name: "a" }] })));
     } else if (mode === "session-3") {
       socket.write(json(reply(request, { tools: [], nextCursor: "again" })));
     } else if (mode === "session-4") {
-      socket.write(json(reply(request, { tools: Array.from({ length: 4097 }, (_, index) => ({ name: `t${index}` })) })));
+      socket.write(
+        json(reply(request, { tools: Array.from({ length: 4097 }, (_, index) => ({ name: `t${index}` })) })),
+      );
     } else {
       socket.write(json(reply(request, {})));
     }
@@ -208,9 +255,16 @@ for (const [name, url, pinBytes] of [
   ["credentials in the URL", "https://user:pw@127.0.0.1/mcp", 32],
 ] as const) {
   await test(`a client for ${name} is not made`, () => {
-    const tls = pinBytes === null ? { mode: "none" as const } : { mode: "pinned" as const, spkiSha256: new Uint8Array(pinBytes) };
+    const tls =
+      pinBytes === null ? { mode: "none" as const } : { mode: "pinned" as const, spkiSha256: new Uint8Array(pinBytes) };
     assert.throws(
-      () => new UpstreamClient({ url: new URL(url), tls, dial: () => Promise.reject(new Error("never")), clientInfo: { name: "gateway", version: "1" } }),
+      () =>
+        new UpstreamClient({
+          url: new URL(url),
+          tls,
+          dial: () => Promise.reject(new Error("never")),
+          clientInfo: { name: "gateway", version: "1" },
+        }),
       { code: "CATALOG_INVALID" },
     );
   });

@@ -66,7 +66,13 @@ export class UpstreamClient implements Upstream {
     const path = options.url.pathname + options.url.search;
     const share = sharesOf(options);
     const exchanges = new Exchanges(this.#pool, path, limits, share, options.credential);
-    const streams = new Exchanges(this.#standing, path, { ...limits, maxExchanges: MAX_STREAMS }, share, options.credential);
+    const streams = new Exchanges(
+      this.#standing,
+      path,
+      { ...limits, maxExchanges: MAX_STREAMS },
+      share,
+      options.credential,
+    );
     this.#calls = exchanges;
     this.#streams = streams;
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
@@ -86,7 +92,11 @@ export class UpstreamClient implements Upstream {
 
   /** Runs `tools/call` on behalf of `sessionKey` and returns its result object as it came, without `resultType`. */
   async callTool(sessionKey: string, tool: UpstreamTool, args: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    const answer = await this.request(sessionKey, { method: "tools/call", params: { name: tool.name, arguments: args }, inputSchema: tool.inputSchema }, silentPeer(signal));
+    const answer = await this.request(
+      sessionKey,
+      { method: "tools/call", params: { name: tool.name, arguments: args }, inputSchema: tool.inputSchema },
+      silentPeer(signal),
+    );
     return completed(answer);
   }
 
@@ -96,7 +106,10 @@ export class UpstreamClient implements Upstream {
    */
   async request(sessionKey: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
     const { method, params, inputSchema } = request;
-    const headers = inputSchema === undefined ? {} : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
+    const headers =
+      inputSchema === undefined
+        ? {}
+        : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
     return await this.#request(sessionKey, { method, params, headers }, peer);
   }
 
@@ -115,12 +128,21 @@ export class UpstreamClient implements Upstream {
    * asked whether it would, as there the stream of {@link listen} is what it tells on.
    * @throws CmcpError `UPSTREAM_CALL_REFUSED` when it will not; as {@link request}
    */
-  async subscribe(sessionKey: string, request: UpstreamRequest, followed: readonly string[], peer: Peer): Promise<void> {
+  async subscribe(
+    sessionKey: string,
+    request: UpstreamRequest,
+    followed: readonly string[],
+    peer: Peer,
+  ): Promise<void> {
     const era = this.#era.found ?? (await this.#known(this.#era.current(), peer.signal));
     if (era === "legacy") return void (await this.request(sessionKey, request, peer));
     const { uri } = request.params;
-    const { resourceSubscriptions: honoured } = await this.#modern.honoured({ resourceSubscriptions: [...followed, ...(typeof uri === "string" ? [uri] : [])] }, peer.signal);
-    if (!Array.isArray(honoured) || !honoured.includes(uri ?? null)) throw upstreamFault("UPSTREAM_CALL_REFUSED", "the tool server does not honour the subscription", true);
+    const { resourceSubscriptions: honoured } = await this.#modern.honoured(
+      { resourceSubscriptions: [...followed, ...(typeof uri === "string" ? [uri] : [])] },
+      peer.signal,
+    );
+    if (!Array.isArray(honoured) || !honoured.includes(uri ?? null))
+      throw upstreamFault("UPSTREAM_CALL_REFUSED", "the tool server does not honour the subscription", true);
   }
 
   /**
@@ -134,7 +156,14 @@ export class UpstreamClient implements Upstream {
     try {
       await keepListening(async (position) => {
         const era = await this.#known(this.#era.current(), signal);
-        if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, listeningLimits(this.#limits), position);
+        if (era === "modern")
+          return await this.#modern.listen(
+            filterParams(filter),
+            heard,
+            signal,
+            listeningLimits(this.#limits),
+            position,
+          );
         if (!(await this.#follow(sessionKey, filter, signal))) await this.#era.modern(signal);
         return true;
       }, signal);
@@ -148,7 +177,10 @@ export class UpstreamClient implements Upstream {
     return await this.#sessions.run(sessionKey, { signal }, async (session) => {
       // Anew, as the session may be another by now; what a server said to who asked for it is not asked for again.
       const subscribe = async (): Promise<void> => {
-        for (const uri of filter.resourceSubscriptions ?? []) await this.#legacy.request(session, "resources/subscribe", { uri }, silentPeer(signal)).catch(() => undefined);
+        for (const uri of filter.resourceSubscriptions ?? [])
+          await this.#legacy
+            .request(session, "resources/subscribe", { uri }, silentPeer(signal))
+            .catch(() => undefined);
       };
       return await session.own.follow(() => void subscribe(), signal);
     });
@@ -159,7 +191,10 @@ export class UpstreamClient implements Upstream {
     const peer = silentPeer(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(COURTESY_MS)]));
     await this.#known(this.#era.current(), peer.signal)
       .then(async (era) => {
-        if (era === "legacy") await this.#sessions.run(sessionKey, { signal: peer.signal }, (session) => this.#legacy.request(session, "resources/unsubscribe", { uri }, peer));
+        if (era === "legacy")
+          await this.#sessions.run(sessionKey, { signal: peer.signal }, (session) =>
+            this.#legacy.request(session, "resources/unsubscribe", { uri }, peer),
+          );
       })
       .catch(() => undefined);
   }
@@ -212,9 +247,17 @@ export class UpstreamClient implements Upstream {
     const peer = legacyPeer(caller);
     return await this.#sessions.run(sessionKey, peer, async (session) => {
       if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
-      const set = (level: LogLevel): Promise<unknown> => this.#legacy.request(session, "logging/setLevel", { level }, silentPeer(AbortSignal.any([peer.signal, AbortSignal.timeout(SET_LEVEL_MS)])));
+      const set = (level: LogLevel): Promise<unknown> =>
+        this.#legacy.request(
+          session,
+          "logging/setLevel",
+          { level },
+          silentPeer(AbortSignal.any([peer.signal, AbortSignal.timeout(SET_LEVEL_MS)])),
+        );
       const wanted = peer.wantsLog && session.offers.logging ? peer.logLevel : null;
-      const { result } = await session.logLevel.during(wanted, set, () => session.own.during(peer, () => this.#legacy.request(session, request.method, request.params, peer)));
+      const { result } = await session.logLevel.during(wanted, set, () =>
+        session.own.during(peer, () => this.#legacy.request(session, request.method, request.params, peer)),
+      );
       return { kind: "complete", result };
     });
   }

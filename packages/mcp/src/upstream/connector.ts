@@ -24,7 +24,10 @@ async function dialStream(to: Destination, signal: AbortSignal): Promise<Duplex>
     return await raced(dialling, signal);
   } catch (thrown) {
     // A dial that ignored the signal may still come through; its stream is then nobody's.
-    dialling.then((late) => late.on("error", () => undefined).destroy(), () => undefined);
+    dialling.then(
+      (late) => late.on("error", () => undefined).destroy(),
+      () => undefined,
+    );
     throw thrown;
   }
 }
@@ -69,7 +72,10 @@ async function open(to: Destination, closing: AbortSignal): Promise<Socket> {
     // undici asks no more of a plain connection than any duplex stream has.
     return stream as Socket;
   } catch (thrown) {
-    if (expired.aborted) throw new CmcpError("UPSTREAM_TIMEOUT", `no connection to the tool server within ${to.connectMs} ms`, { cause: thrown });
+    if (expired.aborted)
+      throw new CmcpError("UPSTREAM_TIMEOUT", `no connection to the tool server within ${to.connectMs} ms`, {
+        cause: thrown,
+      });
     throw asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the tool server cannot be reached");
   }
 }
@@ -81,7 +87,11 @@ export function createConnector(to: Destination, closing: AbortSignal): buildCon
   return (_, callback) => {
     openWithCallback(to, closing, (error, socket) => {
       if (error !== null) callback(error, null);
-      else if (socket.destroyed) callback(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection to the tool server was lost as it was made"), null);
+      else if (socket.destroyed)
+        callback(
+          new CmcpError("UPSTREAM_UNAVAILABLE", "the connection to the tool server was lost as it was made"),
+          null,
+        );
       else callback(null, socket);
     });
   };

@@ -11,5 +11,6 @@ export const ELICITATION_COMPLETE = "notifications/elicitation/complete";
 export function tellComplete(peers: Iterable<Peer>, params: JsonObject | null): void {
   const elicitationId = params?.elicitationId;
   if (typeof elicitationId !== "string") return;
-  for (const peer of peers) if (peer.input === "ask") void peer.notify(ELICITATION_COMPLETE, { elicitationId }).catch(() => undefined);
+  for (const peer of peers)
+    if (peer.input === "ask") void peer.notify(ELICITATION_COMPLETE, { elicitationId }).catch(() => undefined);
 }

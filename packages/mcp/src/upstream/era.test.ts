@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import type { UpstreamClient, UpstreamLimits } from "../index.ts";
-import { EVENT_STREAM, ScriptedServer, event, gone, http, json, reply, type Handshake, type Script, type ScriptedRequest } from "../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  ScriptedServer,
+  event,
+  gone,
+  http,
+  json,
+  reply,
+  type Handshake,
+  type Script,
+  type ScriptedRequest,
+} from "../testing/scripted-server.ts";
 import { faultOf, forever, plainClient, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
@@ -10,14 +21,31 @@ const COMPLETE: JsonObject = { ...OK, resultType: "complete" };
 const JSON_TYPE = { "content-type": "application/json" };
 
 function discovered(request: ScriptedRequest, supportedVersions: string[] = ["2026-07-28"]): string {
-  return json(reply(request, { supportedVersions, capabilities: { tools: {} }, resultType: "complete", ttlMs: 0, cacheScope: "private" }));
+  return json(
+    reply(request, {
+      supportedVersions,
+      capabilities: { tools: {} },
+      resultType: "complete",
+      ttlMs: 0,
+      cacheScope: "private",
+    }),
+  );
 }
 
 function refusal({ message }: ScriptedRequest, status: number, code: number): string {
-  return http(status, JSON_TYPE, JSON.stringify({ jsonrpc: "2.0", id: message.id ?? null, error: { code, message: "secret text" } }));
+  return http(
+    status,
+    JSON_TYPE,
+    JSON.stringify({ jsonrpc: "2.0", id: message.id ?? null, error: { code, message: "secret text" } }),
+  );
 }
 
-async function start(t: TestContext, script: Script, handshake: Handshake = { discover: discovered }, limits: Partial<UpstreamLimits> = {}): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
+async function start(
+  t: TestContext,
+  script: Script,
+  handshake: Handshake = { discover: discovered },
+  limits: Partial<UpstreamLimits> = {},
+): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
   const server = await ScriptedServer.start(script);
   server.handshake = handshake;
   const client = plainClient(t, server.url, server.dial, limits);
@@ -25,8 +53,12 @@ async function start(t: TestContext, script: Script, handshake: Handshake = { di
   return { server, client };
 }
 
-const answer = (result: JsonObject): Script => (request, socket) => void socket.write(json(reply(request, result)));
-const call = (client: UpstreamClient, name = "tool", key = "s"): Promise<JsonObject> => client.callTool(key, toolNamed(name), {}, forever);
+const answer =
+  (result: JsonObject): Script =>
+  (request, socket) =>
+    void socket.write(json(reply(request, result)));
+const call = (client: UpstreamClient, name = "tool", key = "s"): Promise<JsonObject> =>
+  client.callTool(key, toolNamed(name), {}, forever);
 const methods = (server: ScriptedServer): unknown[] => server.requests.map(({ message }) => message.method);
 
 await test("a modern server gets the whole envelope and its headers with every request, and no session", async (t) => {
@@ -37,13 +69,37 @@ await test("a modern server gets the whole envelope and its headers with every r
   await client.callTool("b", toolNamed("tool"), {}, forever);
   await client.closeSession("a");
   assert.deepEqual(methods(server), ["server/discover", "tools/call", "tools/call"]);
-  const envelope = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientInfo": { name: "gateway", version: "1" }, "io.modelcontextprotocol/clientCapabilities": {} };
+  const envelope = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "gateway", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
   const [probe, first] = server.requests;
   assert.deepEqual(probe?.message.params, { _meta: envelope });
   assert.deepEqual(first?.message.params, { name: "größe", arguments: args, _meta: envelope });
-  const sent = ["mcp-protocol-version", "mcp-method", "mcp-name", "mcp-param-region", "mcp-session-id", "accept", "accept-encoding"].map((name) => first?.headers.get(name));
-  assert.deepEqual(sent, ["2026-07-28", "tools/call", "=?base64?Z3LDtsOfZQ==?=", "us", undefined, "application/json, text/event-stream", "identity"]);
-  assert.ok(server.requests.every(({ headers, method }) => method === "POST" && headers.get("mcp-protocol-version") === "2026-07-28"));
+  const sent = [
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "mcp-param-region",
+    "mcp-session-id",
+    "accept",
+    "accept-encoding",
+  ].map((name) => first?.headers.get(name));
+  assert.deepEqual(sent, [
+    "2026-07-28",
+    "tools/call",
+    "=?base64?Z3LDtsOfZQ==?=",
+    "us",
+    undefined,
+    "application/json, text/event-stream",
+    "identity",
+  ]);
+  assert.ok(
+    server.requests.every(
+      ({ headers, method }) => method === "POST" && headers.get("mcp-protocol-version") === "2026-07-28",
+    ),
+  );
 });
 
 await test("concurrent first calls share one probe", async (t) => {
@@ -55,7 +111,8 @@ await test("concurrent first calls share one probe", async (t) => {
 const legacyAnswers: Record<string, NonNullable<Handshake["discover"]>> = {
   "an unknown method": (request) => refusal(request, 200, -32601),
   "HTTP 400 and words": () => http(400, { "content-type": "text/plain" }, "Bad Request: Server not initialized"),
-  "HTTP 400 and an error without an id": () => http(400, JSON_TYPE, JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, message: "no session" } })),
+  "HTTP 400 and an error without an id": () =>
+    http(400, JSON_TYPE, JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, message: "no session" } })),
   "HTTP 404": () => http(404, {}, ""),
   "HTTP 202 and nothing": () => http(202, {}, ""),
   "HTTP 500": () => http(500, {}, ""),
@@ -71,8 +128,21 @@ for (const [name, discover] of Object.entries(legacyAnswers)) {
     const { client, server } = await start(t, answer(OK), { discover });
     assert.deepEqual(await call(client), OK);
     assert.deepEqual(await call(client), OK);
-    assert.deepEqual(methods(server), ["server/discover", "initialize", "notifications/initialized", "tools/call", "tools/call"]);
-    assert.ok(server.calls().every(({ headers, message }) => headers.get("mcp-session-id") === "session-1" && !("_meta" in (message.params as JsonObject))));
+    assert.deepEqual(methods(server), [
+      "server/discover",
+      "initialize",
+      "notifications/initialized",
+      "tools/call",
+      "tools/call",
+    ]);
+    assert.ok(
+      server
+        .calls()
+        .every(
+          ({ headers, message }) =>
+            headers.get("mcp-session-id") === "session-1" && !("_meta" in (message.params as JsonObject)),
+        ),
+    );
   });
 }
 
@@ -123,7 +193,11 @@ await test("a result without a type is complete; what is asked of the agent, or 
   let result: JsonObject = OK;
   const { client } = await start(t, (request, socket) => void socket.write(json(reply(request, result))));
   assert.deepEqual(await call(client), OK);
-  result = { resultType: "input_required", inputRequests: { a: { method: "elicitation/create", params: {} } }, requestState: "s" };
+  result = {
+    resultType: "input_required",
+    inputRequests: { a: { method: "elicitation/create", params: {} } },
+    requestState: "s",
+  };
   const asks = await faultOf(call(client));
   assert.deepEqual([asks.code, asks.detail.sent], ["UPSTREAM_INPUT_REQUIRED", 1]);
   for (const resultType of ["task", 1, null]) {
@@ -134,31 +208,84 @@ await test("a result without a type is complete; what is asked of the agent, or 
 });
 
 const modernFaults: Record<string, { script: Script; code: string; rpc?: number }> = {
-  "a JSON-RPC error": { script: (request, socket) => void socket.write(refusal(request, 200, -32602)), code: "UPSTREAM_CALL_REFUSED", rpc: -32602 },
-  "HTTP 400 and -32602": { script: (request, socket) => void socket.write(refusal(request, 400, -32602)), code: "UPSTREAM_CALL_REFUSED", rpc: -32602 },
-  "HTTP 400 and -32020": { script: (request, socket) => void socket.write(refusal(request, 400, -32020)), code: "UPSTREAM_CALL_REFUSED", rpc: -32020 },
-  "HTTP 400 and -32021": { script: (request, socket) => void socket.write(refusal(request, 400, -32021)), code: "UPSTREAM_CALL_REFUSED", rpc: -32021 },
-  "HTTP 404 and -32601": { script: (request, socket) => void socket.write(refusal(request, 404, -32601)), code: "UPSTREAM_CALL_REFUSED", rpc: -32601 },
-  "HTTP 400 and another request's id": { script: (_, socket) => void socket.write(http(400, JSON_TYPE, '{"jsonrpc":"2.0","id":999,"error":{"code":-32602,"message":""}}')), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "HTTP 400 and a result": { script: (request, socket) => void socket.write(http(400, JSON_TYPE, JSON.stringify(reply(request, OK)))), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "HTTP 500 and a result": { script: (request, socket) => void socket.write(http(500, JSON_TYPE, JSON.stringify(reply(request, OK)))), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "HTTP 500 and an error": { script: (request, socket) => void socket.write(refusal(request, 500, -32603)), code: "UPSTREAM_PROTOCOL_ERROR" },
+  "a JSON-RPC error": {
+    script: (request, socket) => void socket.write(refusal(request, 200, -32602)),
+    code: "UPSTREAM_CALL_REFUSED",
+    rpc: -32602,
+  },
+  "HTTP 400 and -32602": {
+    script: (request, socket) => void socket.write(refusal(request, 400, -32602)),
+    code: "UPSTREAM_CALL_REFUSED",
+    rpc: -32602,
+  },
+  "HTTP 400 and -32020": {
+    script: (request, socket) => void socket.write(refusal(request, 400, -32020)),
+    code: "UPSTREAM_CALL_REFUSED",
+    rpc: -32020,
+  },
+  "HTTP 400 and -32021": {
+    script: (request, socket) => void socket.write(refusal(request, 400, -32021)),
+    code: "UPSTREAM_CALL_REFUSED",
+    rpc: -32021,
+  },
+  "HTTP 404 and -32601": {
+    script: (request, socket) => void socket.write(refusal(request, 404, -32601)),
+    code: "UPSTREAM_CALL_REFUSED",
+    rpc: -32601,
+  },
+  "HTTP 400 and another request's id": {
+    script: (_, socket) =>
+      void socket.write(http(400, JSON_TYPE, '{"jsonrpc":"2.0","id":999,"error":{"code":-32602,"message":""}}')),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "HTTP 400 and a result": {
+    script: (request, socket) => void socket.write(http(400, JSON_TYPE, JSON.stringify(reply(request, OK)))),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "HTTP 500 and a result": {
+    script: (request, socket) => void socket.write(http(500, JSON_TYPE, JSON.stringify(reply(request, OK)))),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "HTTP 500 and an error": {
+    script: (request, socket) => void socket.write(refusal(request, 500, -32603)),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
   "HTTP 503": { script: (_, socket) => void socket.write(http(503, {}, "")), code: "UPSTREAM_UNAVAILABLE" },
-  "a redirect": { script: (_, socket) => void socket.write(http(307, { location: "http://127.0.0.1:1/" }, "")), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "another id": { script: (request, socket) => void socket.write(json({ ...reply(request, OK), id: 999 })), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "a request of its own": { script: (request, socket) => void socket.write(EVENT_STREAM + event({ jsonrpc: "2.0", id: 1, method: "ping" }) + event(reply(request, OK)) + "0\r\n\r\n"), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "a stream that ends without a reply": { script: (_, socket) => void socket.write(`${EVENT_STREAM}0\r\n\r\n`), code: "UPSTREAM_PROTOCOL_ERROR" },
-  "nothing": { script: () => undefined, code: "UPSTREAM_TIMEOUT" },
+  "a redirect": {
+    script: (_, socket) => void socket.write(http(307, { location: "http://127.0.0.1:1/" }, "")),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "another id": {
+    script: (request, socket) => void socket.write(json({ ...reply(request, OK), id: 999 })),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "a request of its own": {
+    script: (request, socket) =>
+      void socket.write(
+        EVENT_STREAM + event({ jsonrpc: "2.0", id: 1, method: "ping" }) + event(reply(request, OK)) + "0\r\n\r\n",
+      ),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  "a stream that ends without a reply": {
+    script: (_, socket) => void socket.write(`${EVENT_STREAM}0\r\n\r\n`),
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  },
+  nothing: { script: () => undefined, code: "UPSTREAM_TIMEOUT" },
   "a closed connection": { script: (_, socket) => void socket.end(), code: "UPSTREAM_UNAVAILABLE" },
 };
 for (const [name, { script, code, rpc }] of Object.entries(modernFaults)) {
   await test(`a modern server that answers a call with ${name}: one call, its fault, and the next one works`, async (t) => {
     let met = false;
-    const { client, server } = await start(t, (request, socket) => {
-      if (met) socket.write(json(reply(request, COMPLETE)));
-      else script(request, socket);
-      met = true;
-    }, { discover: discovered }, { headersMs: 300 });
+    const { client, server } = await start(
+      t,
+      (request, socket) => {
+        if (met) socket.write(json(reply(request, COMPLETE)));
+        else script(request, socket);
+        met = true;
+      },
+      { discover: discovered },
+      { headersMs: 300 },
+    );
     const fault = await faultOf(call(client));
     assert.deepEqual([fault.code, fault.detail.sent, fault.detail.rpc_code], [code, 1, rpc], fault.message);
     assert.doesNotMatch(fault.message, /secret/);
@@ -178,7 +305,16 @@ await test("the connection of a modern answer that was refused is dropped", asyn
 });
 
 await test("progress before the answer is passed over", async (t) => {
-  const { client } = await start(t, (request, socket) => void socket.write(EVENT_STREAM + event({ jsonrpc: "2.0", method: "notifications/progress", params: {} }) + event(reply(request, COMPLETE)) + "0\r\n\r\n"));
+  const { client } = await start(
+    t,
+    (request, socket) =>
+      void socket.write(
+        EVENT_STREAM +
+          event({ jsonrpc: "2.0", method: "notifications/progress", params: {} }) +
+          event(reply(request, COMPLETE)) +
+          "0\r\n\r\n",
+      ),
+  );
   assert.deepEqual(await call(client), OK);
 });
 
@@ -206,16 +342,26 @@ await test("modern tools are listed over all pages, in requests that each stand 
     socket.write(json(reply(request, { ...page, resultType: "complete", ttlMs: 0, cacheScope: "public" })));
   });
   assert.deepEqual(await client.listTools("s", forever), [{ name: "a" }, { name: "b" }]);
-  assert.deepEqual(server.requests.slice(1).map(({ headers }) => [headers.get("mcp-method"), headers.has("mcp-name")]), [["tools/list", false], ["tools/list", false]]);
+  assert.deepEqual(
+    server.requests.slice(1).map(({ headers }) => [headers.get("mcp-method"), headers.has("mcp-name")]),
+    [
+      ["tools/list", false],
+      ["tools/list", false],
+    ],
+  );
 });
 
 for (const status of [400, 200]) {
   await test(`a legacy server that comes back as a modern one and says so under HTTP ${status} is asked again, and the call it refused is sent once more`, async (t) => {
     let modern = false;
-    const { client, server } = await start(t, (request, socket) => {
-      const enveloped = request.headers.get("mcp-protocol-version") === "2026-07-28";
-      socket.write(modern === enveloped ? json(reply(request, COMPLETE)) : refusal(request, status, -32022));
-    }, {});
+    const { client, server } = await start(
+      t,
+      (request, socket) => {
+        const enveloped = request.headers.get("mcp-protocol-version") === "2026-07-28";
+        socket.write(modern === enveloped ? json(reply(request, COMPLETE)) : refusal(request, status, -32022));
+      },
+      {},
+    );
     assert.deepEqual(await call(client), COMPLETE);
     modern = true;
     server.handshake = { discover: discovered, initialize: (request) => refusal(request, 400, -32022) };
@@ -234,9 +380,19 @@ await test("a legacy server that comes back as a modern one is found out by a se
 });
 
 await test("who listens at a legacy server without a stream of its own listens in the modern era once the server comes back so", async (t) => {
-  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, COMPLETE))), {});
+  const { client, server } = await start(
+    t,
+    (request, socket) =>
+      void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, COMPLETE))),
+    {},
+  );
   const leaving = new AbortController();
-  const listening = client.listen("s", { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: [] }, () => undefined, leaving.signal);
+  const listening = client.listen(
+    "s",
+    { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: [] },
+    () => undefined,
+    leaving.signal,
+  );
   await server.arrival(({ method }) => method === "GET");
   server.handshake = { discover: discovered, initialize: (request) => refusal(request, 200, -32601) };
   await call(client, "tool", "another session");
@@ -245,18 +401,36 @@ await test("who listens at a legacy server without a stream of its own listens i
   await listening;
 });
 
-for (const [name, id] of [["with the request's id", undefined], ["without an id", null]] as const) {
+for (const [name, id] of [
+  ["with the request's id", undefined],
+  ["without an id", null],
+] as const) {
   await test(`a modern server that comes back as a legacy one and refuses ${name} is asked again`, async (t) => {
     let legacy = false;
     const { client, server } = await start(t, (request, socket) => {
-      const error = { jsonrpc: "2.0", id: id === undefined ? (request.message.id ?? null) : id, error: { code: -32000, message: "Bad Request: no valid session" } };
-      socket.write(legacy && !request.headers.has("mcp-session-id") ? http(400, JSON_TYPE, JSON.stringify(error)) : json(reply(request, COMPLETE)));
+      const error = {
+        jsonrpc: "2.0",
+        id: id === undefined ? (request.message.id ?? null) : id,
+        error: { code: -32000, message: "Bad Request: no valid session" },
+      };
+      socket.write(
+        legacy && !request.headers.has("mcp-session-id")
+          ? http(400, JSON_TYPE, JSON.stringify(error))
+          : json(reply(request, COMPLETE)),
+      );
     });
     await call(client);
     legacy = true;
     server.handshake = {};
     assert.deepEqual(await call(client), COMPLETE);
-    assert.deepEqual(methods(server).slice(1), ["tools/call", "tools/call", "server/discover", "initialize", "notifications/initialized", "tools/call"]);
+    assert.deepEqual(methods(server).slice(1), [
+      "tools/call",
+      "tools/call",
+      "server/discover",
+      "initialize",
+      "notifications/initialized",
+      "tools/call",
+    ]);
   });
 }
 

@@ -14,9 +14,20 @@ export type UpstreamEra = "modern" | "legacy";
 /** How long a server may take over `server/discover`: one that knows it answers at once, others may never. */
 const DISCOVER_MS = 10_000;
 /** Failures of a server that was reached: it answered something else, or nothing. */
-const REACHED: readonly ErrorCode[] = ["UPSTREAM_PROTOCOL_ERROR", "UPSTREAM_CALL_REFUSED", "UPSTREAM_INPUT_REQUIRED", "UPSTREAM_TIMEOUT", "RESPONSE_SIZE_EXCEEDED"];
+const REACHED: readonly ErrorCode[] = [
+  "UPSTREAM_PROTOCOL_ERROR",
+  "UPSTREAM_CALL_REFUSED",
+  "UPSTREAM_INPUT_REQUIRED",
+  "UPSTREAM_TIMEOUT",
+  "RESPONSE_SIZE_EXCEEDED",
+];
 /** JSON-RPC errors the modern era gives under 4xx; any other there comes from something else. */
-const MODERN_REFUSALS: readonly unknown[] = [RPC.methodNotFound, RPC.invalidParams, RPC.headerMismatch, RPC.missingCapability];
+const MODERN_REFUSALS: readonly unknown[] = [
+  RPC.methodNotFound,
+  RPC.invalidParams,
+  RPC.headerMismatch,
+  RPC.missingCapability,
+];
 
 function wasReached(fault: CmcpError): boolean {
   return REACHED.includes(fault.code);
@@ -40,7 +51,12 @@ export class EraOfServer {
     this.#fixed = fixed;
     this.#transport = transport;
     const wait = Math.min(limits.headersMs, DISCOVER_MS);
-    this.#limits = { ...limits, headersMs: wait, idleMs: wait, totalMs: Math.min(limits.totalMs, limits.connectMs + wait) };
+    this.#limits = {
+      ...limits,
+      headersMs: wait,
+      idleMs: wait,
+      totalMs: Math.min(limits.totalMs, limits.connectMs + wait),
+    };
     this.#closing = closing;
   }
 
@@ -87,10 +103,15 @@ export class EraOfServer {
   async #probe(again = true): Promise<UpstreamEra> {
     if (this.#fixed !== undefined) return this.#fixed;
     try {
-      const answer = await this.#transport.request({ method: "server/discover", params: {} }, silentPeer(this.#closing), this.#limits);
+      const answer = await this.#transport.request(
+        { method: "server/discover", params: {} },
+        silentPeer(this.#closing),
+        this.#limits,
+      );
       if (answer.kind !== "complete") return "legacy";
       const { supportedVersions, capabilities } = answer.result;
-      const modern = Array.isArray(supportedVersions) && supportedVersions.includes(MODERN_VERSION) && isJsonObject(capabilities);
+      const modern =
+        Array.isArray(supportedVersions) && supportedVersions.includes(MODERN_VERSION) && isJsonObject(capabilities);
       return modern ? "modern" : "legacy";
     } catch (thrown) {
       const fault = asCmcpError(thrown, "INTERNAL", "the tool server's era could not be found out");
@@ -106,7 +127,12 @@ export class EraOfServer {
 
 /** True when a server's refusal of the version names the one that was asked for. */
 function supportsModern({ rpcCode, rpcData }: UpstreamRefusal): boolean {
-  return rpcCode === RPC.unsupportedVersion && isJsonObject(rpcData) && Array.isArray(rpcData.supported) && rpcData.supported.includes(MODERN_VERSION);
+  return (
+    rpcCode === RPC.unsupportedVersion &&
+    isJsonObject(rpcData) &&
+    Array.isArray(rpcData.supported) &&
+    rpcData.supported.includes(MODERN_VERSION)
+  );
 }
 
 /** True when a request failed as it would at a server of the other era. */

@@ -13,7 +13,12 @@ describe("the clock of an exchange", () => {
   });
   afterEach(() => mock.timers.reset());
 
-  const clock = (totalMs: number): ExchangeClock => new ExchangeClock(totalMs, (what, waitedMs) => overdue.push([what, waitedMs]), () => time);
+  const clock = (totalMs: number): ExchangeClock =>
+    new ExchangeClock(
+      totalMs,
+      (what, waitedMs) => overdue.push([what, waitedMs]),
+      () => time,
+    );
   const pass = (ms: number): void => {
     for (let step = 0; step < ms; step += 1) {
       time += 1;
@@ -57,7 +62,8 @@ describe("the clock of an exchange", () => {
     waiting.wait(50, "the server");
     pass(10);
     const parts = [Promise.withResolvers<number>(), Promise.withResolvers<number>()] as const;
-    const hold = (promise: Promise<number>): Promise<number> => waiting.hold(promise, () => waiting.wait(50, "the rest"));
+    const hold = (promise: Promise<number>): Promise<number> =>
+      waiting.hold(promise, () => waiting.wait(50, "the rest"));
     const first = hold(parts[0].promise);
     pass(200);
     const second = hold(parts[1].promise);

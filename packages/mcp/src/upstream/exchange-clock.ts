@@ -17,7 +17,11 @@ export class ExchangeClock {
    * @param overdue told once what did not come in time, and how long it was waited for
    * @param now milliseconds of a clock that nobody sets
    */
-  constructor(totalMs: number, overdue: (what: string, waitedMs: number) => void, now: () => number = () => performance.now()) {
+  constructor(
+    totalMs: number,
+    overdue: (what: string, waitedMs: number) => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.#now = now;
     this.#deadline = now() + totalMs;
     this.#overdue = overdue;

@@ -14,9 +14,21 @@ await test("an exchange whose caller is already gone is never dispatched", async
     await server.close();
   });
   const request = { method: "POST", path: "/mcp", headers: {}, body: "{}" } as const;
-  const gone = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, AbortSignal.abort(), new BufferedBytes().share("server"));
+  const gone = new HttpExchange(
+    pool,
+    request,
+    DEFAULT_UPSTREAM_LIMITS,
+    AbortSignal.abort(),
+    new BufferedBytes().share("server"),
+  );
   await assert.rejects(gone.head(), { code: "REQUEST_CANCELLED", detail: { sent: 0 } });
-  const stays = new HttpExchange(pool, request, DEFAULT_UPSTREAM_LIMITS, new AbortController().signal, new BufferedBytes().share("server"));
+  const stays = new HttpExchange(
+    pool,
+    request,
+    DEFAULT_UPSTREAM_LIMITS,
+    new AbortController().signal,
+    new BufferedBytes().share("server"),
+  );
   assert.equal((await stays.head()).status, 200);
   assert.equal(server.requests.length, 1);
 });
@@ -29,8 +41,20 @@ await test("the time of what is waited for at the same time counts once", async 
     await server.close();
   });
   const limits = { ...DEFAULT_UPSTREAM_LIMITS, totalMs: 300 };
-  const exchange = new HttpExchange(pool, { method: "POST", path: "/mcp", headers: {}, body: "{}" }, limits, new AbortController().signal, new BufferedBytes().share("server"));
+  const exchange = new HttpExchange(
+    pool,
+    { method: "POST", path: "/mcp", headers: {}, body: "{}" },
+    limits,
+    new AbortController().signal,
+    new BufferedBytes().share("server"),
+  );
   await exchange.head();
-  await Promise.all(Array.from({ length: 20 }, () => exchange.hold(new Promise((resolve) => setTimeout(resolve, 100)))));
-  await assert.rejects(exchange.read(), ({ code, message }: CmcpError) => code === "UPSTREAM_TIMEOUT" && Number(/waited (\d+) ms/.exec(message)?.[1]) <= limits.totalMs);
+  await Promise.all(
+    Array.from({ length: 20 }, () => exchange.hold(new Promise((resolve) => setTimeout(resolve, 100)))),
+  );
+  await assert.rejects(
+    exchange.read(),
+    ({ code, message }: CmcpError) =>
+      code === "UPSTREAM_TIMEOUT" && Number(/waited (\d+) ms/.exec(message)?.[1]) <= limits.totalMs,
+  );
 });

@@ -22,8 +22,13 @@ export interface ResponseHead {
 /** What undici reports, in terms of what the tool server did. */
 function faultOf(error: Error, sent: boolean): CmcpError {
   if (error instanceof CmcpError) return withSent(error, sent);
-  const lost = error instanceof errors.SocketError || error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError || "syscall" in error;
-  if (lost || !sent) return upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server was lost", sent, { cause: error });
+  const lost =
+    error instanceof errors.SocketError ||
+    error instanceof errors.ClientDestroyedError ||
+    error instanceof errors.ClientClosedError ||
+    "syscall" in error;
+  if (lost || !sent)
+    return upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server was lost", sent, { cause: error });
   return protocolFault("the tool server's answer is not valid HTTP", {}, error);
 }
 
@@ -51,11 +56,23 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly closed: Promise<void>;
 
   /** @param buffered what the exchange holds of the answer until it is released or abandoned */
-  constructor(dispatcher: Dispatcher, request: HttpRequest, limits: UpstreamLimits, signal: AbortSignal, buffered: BufferShare) {
+  constructor(
+    dispatcher: Dispatcher,
+    request: HttpRequest,
+    limits: UpstreamLimits,
+    signal: AbortSignal,
+    buffered: BufferShare,
+  ) {
     this.#buffered = buffered;
     this.#limits = limits;
     this.#clock = new ExchangeClock(limits.totalMs, (what, waitedMs) => {
-      this.#fail(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took too long: waited ${Math.round(waitedMs)} ms for ${what}`, this.#sent));
+      this.#fail(
+        upstreamFault(
+          "UPSTREAM_TIMEOUT",
+          `the tool server took too long: waited ${Math.round(waitedMs)} ms for ${what}`,
+          this.#sent,
+        ),
+      );
     });
     this.#signal = signal;
     this.closed = new Promise((resolve) => {
@@ -111,7 +128,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
    */
   hold<T>(work: Promise<T>): Promise<T> {
     return this.#clock.hold(work, () => {
-      if (!this.#ended && !this.#released && this.#failure === undefined) this.#within(this.#limits.idleMs, "more of the answer's body");
+      if (!this.#ended && !this.#released && this.#failure === undefined)
+        this.#within(this.#limits.idleMs, "more of the answer's body");
     });
   }
 
@@ -181,7 +199,14 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   #tooLarge(): void {
     const { maxResponseBytes } = this.#limits;
-    this.#fail(upstreamFault("RESPONSE_SIZE_EXCEEDED", `the tool server's answer is larger than ${maxResponseBytes} bytes`, true, { detail: { limit: maxResponseBytes } }));
+    this.#fail(
+      upstreamFault(
+        "RESPONSE_SIZE_EXCEEDED",
+        `the tool server's answer is larger than ${maxResponseBytes} bytes`,
+        true,
+        { detail: { limit: maxResponseBytes } },
+      ),
+    );
   }
 
   /** Restarts the clock for what is waited for now, unless the caller is. */

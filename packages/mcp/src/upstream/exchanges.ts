@@ -20,7 +20,13 @@ export class Exchanges {
    * @param share of what the gateway holds, for one exchange
    * @param credential see {@link UpstreamOptions.credential}
    */
-  constructor(dispatcher: Dispatcher, path: string, limits: UpstreamLimits, share: () => BufferShare, credential?: () => string) {
+  constructor(
+    dispatcher: Dispatcher,
+    path: string,
+    limits: UpstreamLimits,
+    share: () => BufferShare,
+    credential?: () => string,
+  ) {
     this.#share = share;
     this.#credential = credential;
     this.#dispatcher = dispatcher;
@@ -34,12 +40,21 @@ export class Exchanges {
   }
 
   /** POSTs one JSON-RPC message. @throws CmcpError `OVERLOADED` beyond the limit. */
-  post(headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal, limits: UpstreamLimits = this.limits): HttpExchange {
+  post(
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    signal: AbortSignal,
+    limits: UpstreamLimits = this.limits,
+  ): HttpExchange {
     return this.#open("POST", { ...headers, "content-type": "application/json" }, body, signal, limits);
   }
 
   /** Opens an event stream of its own, or goes on with one that broke off. @throws CmcpError `OVERLOADED` beyond the limit. */
-  get(headers: Readonly<Record<string, string>>, signal: AbortSignal, limits: UpstreamLimits = this.limits): HttpExchange {
+  get(
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    limits: UpstreamLimits = this.limits,
+  ): HttpExchange {
     return this.#open("GET", { ...headers, accept: "text/event-stream" }, null, signal, limits);
   }
 
@@ -48,12 +63,29 @@ export class Exchanges {
     return this.#open("DELETE", headers, null, signal, this.limits);
   }
 
-  #open(method: "POST" | "DELETE" | "GET", headers: Readonly<Record<string, string>>, body: string | null, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
+  #open(
+    method: "POST" | "DELETE" | "GET",
+    headers: Readonly<Record<string, string>>,
+    body: string | null,
+    signal: AbortSignal,
+    limits: UpstreamLimits,
+  ): HttpExchange {
     if (this.#running >= this.limits.maxExchanges) {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }
-    const all = { accept: "application/json, text/event-stream", "accept-encoding": "identity", ...headers, ...(this.#credential === undefined ? {} : { authorization: `Bearer ${this.#credential()}` }) };
-    const exchange = new HttpExchange(this.#dispatcher, { method, path: this.#path, headers: all, body }, limits, signal, this.#share());
+    const all = {
+      accept: "application/json, text/event-stream",
+      "accept-encoding": "identity",
+      ...headers,
+      ...(this.#credential === undefined ? {} : { authorization: `Bearer ${this.#credential()}` }),
+    };
+    const exchange = new HttpExchange(
+      this.#dispatcher,
+      { method, path: this.#path, headers: all, body },
+      limits,
+      signal,
+      this.#share(),
+    );
     this.#running += 1;
     void exchange.closed.then(() => (this.#running -= 1));
     return exchange;

@@ -20,6 +20,10 @@ export function withSent(error: CmcpError, sent: boolean): CmcpError {
 }
 
 /** A fault for an answer that is not what MCP or HTTP allow; the request was sent. */
-export function protocolFault(message: string, detail: Readonly<Record<string, string | number>> = {}, cause?: unknown): CmcpError {
+export function protocolFault(
+  message: string,
+  detail: Readonly<Record<string, string | number>> = {},
+  cause?: unknown,
+): CmcpError {
   return upstreamFault("UPSTREAM_PROTOCOL_ERROR", message, true, { detail, cause });
 }

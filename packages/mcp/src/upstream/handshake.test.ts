@@ -8,10 +8,19 @@ import { toolNamed } from "../testing/upstream.ts";
 const forever = new AbortController().signal;
 const OK: JsonObject = { content: [] };
 
-async function start(t: TestContext, handshake: Handshake, answer: (request: ScriptedRequest) => string = (request) => json(reply(request, OK))): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
+async function start(
+  t: TestContext,
+  handshake: Handshake,
+  answer: (request: ScriptedRequest) => string = (request) => json(reply(request, OK)),
+): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
   const server = await ScriptedServer.start((request, socket) => void socket.write(answer(request)));
   server.handshake = handshake;
-  const client = new UpstreamClient({ url: server.url, dial: server.dial, tls: { mode: "none" }, clientInfo: { name: "gateway", version: "1" } });
+  const client = new UpstreamClient({
+    url: server.url,
+    dial: server.dial,
+    tls: { mode: "none" },
+    clientInfo: { name: "gateway", version: "1" },
+  });
   t.after(async () => {
     await client.close();
     await server.close();
@@ -20,7 +29,11 @@ async function start(t: TestContext, handshake: Handshake, answer: (request: Scr
 }
 
 function initialize(version: string, headers: Record<string, string> = {}): NonNullable<Handshake["initialize"]> {
-  return (request) => json(reply(request, { protocolVersion: version, capabilities: {}, serverInfo: { name: "s", version: "1" } }), headers);
+  return (request) =>
+    json(
+      reply(request, { protocolVersion: version, capabilities: {}, serverInfo: { name: "s", version: "1" } }),
+      headers,
+    );
 }
 
 const wrong: Record<string, Handshake> = {
@@ -36,10 +49,13 @@ const wrong: Record<string, Handshake> = {
 for (const [name, handshake] of Object.entries(wrong)) {
   await test(`a server that opens a session with ${name}: no call leaves, and the next one tries again`, async (t) => {
     const { client, server } = await start(t, handshake);
-    await assert.rejects(client.callTool("s", toolNamed("tool"), {}, forever), (error: { code?: unknown; detail?: { sent?: unknown } }) => {
-      assert.deepEqual([error.code, error.detail?.sent], ["UPSTREAM_PROTOCOL_ERROR", 0]);
-      return true;
-    });
+    await assert.rejects(
+      client.callTool("s", toolNamed("tool"), {}, forever),
+      (error: { code?: unknown; detail?: { sent?: unknown } }) => {
+        assert.deepEqual([error.code, error.detail?.sent], ["UPSTREAM_PROTOCOL_ERROR", 0]);
+        return true;
+      },
+    );
     assert.equal(server.calls().length, 0);
     server.handshake = {};
     assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
@@ -52,7 +68,10 @@ await test("the newest version is offered with no capabilities, and any legacy o
     await client.callTool("s", toolNamed("tool"), {}, forever);
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "gateway", version: "1" } };
     assert.deepEqual(server.requests[1]?.message.params, params);
-    assert.deepEqual(server.requests.map(({ message }) => message.method), ["server/discover", "initialize", "notifications/initialized", "tools/call"]);
+    assert.deepEqual(
+      server.requests.map(({ message }) => message.method),
+      ["server/discover", "initialize", "notifications/initialized", "tools/call"],
+    );
     assert.equal(server.calls()[0]?.headers.get("mcp-protocol-version"), version);
   }
 });
@@ -80,7 +99,8 @@ await test("a caller that leaves while a session is opened leaves the others wai
   const request = await opening;
   going.abort();
   await left;
-  for (const socket of server.sockets) socket.write(json(reply(request, { protocolVersion: "2025-11-25", capabilities: {} })));
+  for (const socket of server.sockets)
+    socket.write(json(reply(request, { protocolVersion: "2025-11-25", capabilities: {} })));
   assert.deepEqual(await stays, OK);
   assert.equal(server.calls().length, 1);
 });

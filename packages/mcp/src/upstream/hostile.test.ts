@@ -3,13 +3,27 @@ import { Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import type { CmcpError, JsonObject } from "@cmcp/boundary";
 import type { UpstreamLimits } from "../index.ts";
-import { EVENT_STREAM, ScriptedServer, chunk, event, gone, http, json, reply, type Script } from "../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  ScriptedServer,
+  chunk,
+  event,
+  gone,
+  http,
+  json,
+  reply,
+  type Script,
+} from "../testing/scripted-server.ts";
 import { faultOf, forever, plainClient, start, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
 
 /** The first call meets `bad`, later ones a good answer: shows the fault, and that the client is not stuck after it. */
-async function assertFault(t: TestContext, bad: Script, expected: { code: string; sent: number; limits?: Partial<UpstreamLimits> }): Promise<CmcpError> {
+async function assertFault(
+  t: TestContext,
+  bad: Script,
+  expected: { code: string; sent: number; limits?: Partial<UpstreamLimits> },
+): Promise<CmcpError> {
   let met = false;
   const { client } = await start(
     t,
@@ -21,7 +35,11 @@ async function assertFault(t: TestContext, bad: Script, expected: { code: string
     expected.limits,
   );
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
-  assert.deepEqual({ code: fault.code, sent: fault.detail.sent }, { code: expected.code, sent: expected.sent }, fault.message);
+  assert.deepEqual(
+    { code: fault.code, sent: fault.detail.sent },
+    { code: expected.code, sent: expected.sent },
+    fault.message,
+  );
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   return fault;
 }
@@ -36,7 +54,9 @@ await test("a server that is down: nothing was sent", async (t) => {
 
 await test("a stream that breaks as soon as it is there: nothing was sent, and nothing else breaks", async (t) => {
   const broken = async (): Promise<Duplex> => new Duplex({ read: () => undefined }).destroy(new Error("reset"));
-  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), broken).callTool("s", toolNamed("tool"), {}, forever));
+  const fault = await faultOf(
+    plainClient(t, new URL("http://127.0.0.1:9/mcp"), broken).callTool("s", toolNamed("tool"), {}, forever),
+  );
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
@@ -44,7 +64,14 @@ await test("a relay that connects too late: nothing was sent, and its stream is 
   const late = new Duplex({ read: () => undefined });
   let arrive: (stream: Duplex) => void = () => undefined;
   const dial = (): Promise<Duplex> => new Promise((resolve) => (arrive = resolve));
-  const fault = await faultOf(plainClient(t, new URL("http://127.0.0.1:9/mcp"), dial, { connectMs: 20 }).callTool("s", toolNamed("tool"), {}, forever));
+  const fault = await faultOf(
+    plainClient(t, new URL("http://127.0.0.1:9/mcp"), dial, { connectMs: 20 }).callTool(
+      "s",
+      toolNamed("tool"),
+      {},
+      forever,
+    ),
+  );
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_TIMEOUT", 0]);
   arrive(late);
   await new Promise((resolve) => setImmediate(resolve));
@@ -68,9 +95,16 @@ await test("interim answers do not extend the wait for headers", async (t) => {
   await assertFault(t, endless, { code: "UPSTREAM_TIMEOUT", sent: 1, limits: { headersMs: 150 } });
 });
 
-for (const [name, begun] of [["after the headers", ""], ["in mid-stream", chunk("event: message\nda")]] as const) {
+for (const [name, begun] of [
+  ["after the headers", ""],
+  ["in mid-stream", chunk("event: message\nda")],
+] as const) {
   await test(`a stall ${name} times out`, async (t) => {
-    await assertFault(t, (_, socket) => void socket.write(EVENT_STREAM + begun), { code: "UPSTREAM_TIMEOUT", sent: 1, limits: { idleMs: 150 } });
+    await assertFault(t, (_, socket) => void socket.write(EVENT_STREAM + begun), {
+      code: "UPSTREAM_TIMEOUT",
+      sent: 1,
+      limits: { idleMs: 150 },
+    });
   });
 }
 
@@ -103,7 +137,11 @@ await test("an endless stream ends at the deadline of the whole exchange, though
 });
 
 await test("an endless stream of notifications ends at the size cap", async (t) => {
-  const note = event({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(500) } });
+  const note = event({
+    jsonrpc: "2.0",
+    method: "notifications/message",
+    params: { level: "info", data: "x".repeat(500) },
+  });
   const flood: Script = (_, socket) => {
     socket.write(EVENT_STREAM);
     const more = (): void => {
@@ -116,7 +154,10 @@ await test("an endless stream of notifications ends at the size cap", async (t) 
 });
 
 await test("a 10 MB answer is refused by its declared length before it is read", async (t) => {
-  const big: Script = (_, socket) => void socket.write(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${10 * 1024 * 1024}\r\n\r\n`);
+  const big: Script = (_, socket) =>
+    void socket.write(
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${10 * 1024 * 1024}\r\n\r\n`,
+    );
   await assertFault(t, big, { code: "RESPONSE_SIZE_EXCEEDED", sent: 1 });
 });
 
@@ -140,54 +181,133 @@ await test("a 10 MB answer without a length is read no further than the cap", as
 
 const garbage: Record<string, { bad: Script; code?: string }> = {
   "bytes that are not HTTP": { bad: (_, socket) => void socket.write("\u0000\u0001 hello there\r\n\r\n") },
-  "headers beyond the limit": { bad: (_, socket) => void socket.write(`HTTP/1.1 200 OK\r\n${"x: ".padEnd(1000, "y")}\r\n`.repeat(40)) },
-  "a body that is not JSON": { bad: (_, socket) => void socket.write(http(200, { "content-type": "application/json" }, "<html>")) },
+  "headers beyond the limit": {
+    bad: (_, socket) => void socket.write(`HTTP/1.1 200 OK\r\n${"x: ".padEnd(1000, "y")}\r\n`.repeat(40)),
+  },
+  "a body that is not JSON": {
+    bad: (_, socket) => void socket.write(http(200, { "content-type": "application/json" }, "<html>")),
+  },
   "a body that is not UTF-8": {
-    bad: (_, socket) => void socket.write(Buffer.concat([Buffer.from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"), Buffer.from([0xc3, 0x28])])),
+    bad: (_, socket) =>
+      void socket.write(
+        Buffer.concat([
+          Buffer.from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"),
+          Buffer.from([0xc3, 0x28]),
+        ]),
+      ),
   },
   "a duplicate key": {
-    bad: ({ message }, socket) => void socket.write(http(200, { "content-type": "application/json" }, `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":1,"a":2}}`)),
+    bad: ({ message }, socket) =>
+      void socket.write(
+        http(
+          200,
+          { "content-type": "application/json" },
+          `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":1,"a":2}}`,
+        ),
+      ),
   },
   "a number that does not round-trip": {
-    bad: ({ message }, socket) => void socket.write(http(200, { "content-type": "application/json" }, `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":9007199254740993}}`)),
+    bad: ({ message }, socket) =>
+      void socket.write(
+        http(
+          200,
+          { "content-type": "application/json" },
+          `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":9007199254740993}}`,
+        ),
+      ),
   },
   "nesting beyond the limit": {
-    bad: ({ message }, socket) => void socket.write(http(200, { "content-type": "application/json" }, `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":${"[".repeat(500)}${"]".repeat(500)}}}`)),
+    bad: ({ message }, socket) =>
+      void socket.write(
+        http(
+          200,
+          { "content-type": "application/json" },
+          `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{"a":${"[".repeat(500)}${"]".repeat(500)}}}`,
+        ),
+      ),
   },
-  "a batch": { bad: (request, socket) => void socket.write(http(200, { "content-type": "application/json" }, JSON.stringify([reply(request, OK)]))) },
-  "another version of JSON-RPC": { bad: (request, socket) => void socket.write(json({ ...reply(request, OK), jsonrpc: "1.0" })) },
+  "a batch": {
+    bad: (request, socket) =>
+      void socket.write(http(200, { "content-type": "application/json" }, JSON.stringify([reply(request, OK)]))),
+  },
+  "another version of JSON-RPC": {
+    bad: (request, socket) => void socket.write(json({ ...reply(request, OK), jsonrpc: "1.0" })),
+  },
   "another id": { bad: (request, socket) => void socket.write(json({ ...reply(request, OK), id: 999_999 })) },
-  "the id as a string": { bad: (request, socket) => void socket.write(json({ ...reply(request, OK), id: JSON.stringify(request.message.id) })) },
-  "an error without an id": { bad: (_, socket) => void socket.write(json({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "what?" } })) },
+  "the id as a string": {
+    bad: (request, socket) =>
+      void socket.write(json({ ...reply(request, OK), id: JSON.stringify(request.message.id) })),
+  },
+  "an error without an id": {
+    bad: (_, socket) =>
+      void socket.write(json({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "what?" } })),
+  },
   "another id in a stream, before ours": {
-    bad: (request, socket) => void socket.write(EVENT_STREAM + event({ ...reply(request, OK), id: 999_999 }) + event(reply(request, OK)) + "0\r\n\r\n"),
+    bad: (request, socket) =>
+      void socket.write(
+        EVENT_STREAM + event({ ...reply(request, OK), id: 999_999 }) + event(reply(request, OK)) + "0\r\n\r\n",
+      ),
   },
   "a stream that ends without a reply": { bad: (_, socket) => void socket.write(`${EVENT_STREAM}0\r\n\r\n`) },
   "a stream event that is not JSON": { bad: (_, socket) => void socket.write(EVENT_STREAM + chunk("data: nope\n\n")) },
   "a stream that is not UTF-8": {
-    bad: (_, socket) => void socket.write(Buffer.concat([Buffer.from(`${EVENT_STREAM}2\r\n`), Buffer.from([0xc3, 0x28]), Buffer.from("\r\n")])),
+    bad: (_, socket) =>
+      void socket.write(
+        Buffer.concat([Buffer.from(`${EVENT_STREAM}2\r\n`), Buffer.from([0xc3, 0x28]), Buffer.from("\r\n")]),
+      ),
   },
   "a redirect": { bad: (_, socket) => void socket.write(http(307, { location: "http://127.0.0.1:1/mcp" }, "")) },
-  "a good answer under HTTP 500": { bad: (request, socket) => void socket.write(http(500, { "content-type": "application/json" }, JSON.stringify(reply(request, OK)))) },
-  "a good answer under a redirect": { bad: (request, socket) => void socket.write(http(302, { "content-type": "application/json" }, JSON.stringify(reply(request, OK)))) },
+  "a good answer under HTTP 500": {
+    bad: (request, socket) =>
+      void socket.write(http(500, { "content-type": "application/json" }, JSON.stringify(reply(request, OK)))),
+  },
+  "a good answer under a redirect": {
+    bad: (request, socket) =>
+      void socket.write(http(302, { "content-type": "application/json" }, JSON.stringify(reply(request, OK)))),
+  },
   "an accepted call without an answer": { bad: (_, socket) => void socket.write(http(202, {}, "")) },
   "HTTP 500": { bad: (_, socket) => void socket.write(http(500, {}, "")) },
-  "HTTP 400, as some servers answer a session they forgot": { bad: (_, socket) => void socket.write(http(400, {}, "")) },
-  "another content type": { bad: (request, socket) => void socket.write(http(200, { "content-type": "text/html" }, JSON.stringify(reply(request, OK)))) },
-  "two content types": {
-    bad: (request, socket) => void socket.write(http(200, { "content-type": "application/json", "Content-Type": "text/event-stream" }, JSON.stringify(reply(request, OK)))),
+  "HTTP 400, as some servers answer a session they forgot": {
+    bad: (_, socket) => void socket.write(http(400, {}, "")),
   },
-  "a compressed answer, however small": { bad: (_, socket) => void socket.write(http(200, { "content-type": "application/json", "content-encoding": "gzip" }, "\u001f")) },
+  "another content type": {
+    bad: (request, socket) =>
+      void socket.write(http(200, { "content-type": "text/html" }, JSON.stringify(reply(request, OK)))),
+  },
+  "two content types": {
+    bad: (request, socket) =>
+      void socket.write(
+        http(
+          200,
+          { "content-type": "application/json", "Content-Type": "text/event-stream" },
+          JSON.stringify(reply(request, OK)),
+        ),
+      ),
+  },
+  "a compressed answer, however small": {
+    bad: (_, socket) =>
+      void socket.write(http(200, { "content-type": "application/json", "content-encoding": "gzip" }, "\u001f")),
+  },
   "more requests of its own than it may make": {
     bad: (_, socket) => {
       socket.write(EVENT_STREAM);
-      for (let id = 0; id < 40; id += 1) socket.write(event({ jsonrpc: "2.0", id, method: "sampling/createMessage", params: {} }));
+      for (let id = 0; id < 40; id += 1)
+        socket.write(event({ jsonrpc: "2.0", id, method: "sampling/createMessage", params: {} }));
     },
   },
   "HTTP 503": { bad: (_, socket) => void socket.write(http(503, {}, "")), code: "UPSTREAM_UNAVAILABLE" },
-  "a chunked body cut short": { bad: (_, socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n50\r\n{\"json"), code: "UPSTREAM_UNAVAILABLE" },
+  "a chunked body cut short": {
+    bad: (_, socket) =>
+      void socket.end(
+        'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n50\r\n{"json',
+      ),
+    code: "UPSTREAM_UNAVAILABLE",
+  },
   "a connection closed instead of an answer": { bad: (_, socket) => void socket.end(), code: "UPSTREAM_UNAVAILABLE" },
-  "a connection reset instead of an answer": { bad: (_, socket) => void socket.resetAndDestroy(), code: "UPSTREAM_UNAVAILABLE" },
+  "a connection reset instead of an answer": {
+    bad: (_, socket) => void socket.resetAndDestroy(),
+    code: "UPSTREAM_UNAVAILABLE",
+  },
 };
 for (const [name, { bad, code = "UPSTREAM_PROTOCOL_ERROR" }] of Object.entries(garbage)) {
   await test(`a server that answers with ${name}: outcome unknown, and the next call works`, async (t) => {
@@ -196,7 +316,10 @@ for (const [name, { bad, code = "UPSTREAM_PROTOCOL_ERROR" }] of Object.entries(g
 }
 
 await test("a JSON-RPC error of the server is a definite refusal, and its text stays out of the message", async (t) => {
-  const refuse: Script = ({ message }, socket) => void socket.write(json({ jsonrpc: "2.0", id: message.id ?? null, error: { code: -32602, message: "secret text" } }));
+  const refuse: Script = ({ message }, socket) =>
+    void socket.write(
+      json({ jsonrpc: "2.0", id: message.id ?? null, error: { code: -32602, message: "secret text" } }),
+    );
   const fault = await assertFault(t, refuse, { code: "UPSTREAM_CALL_REFUSED", sent: 1 });
   assert.equal(fault.detail.rpc_code, -32602);
   assert.doesNotMatch(fault.message, /secret/);

@@ -4,24 +4,50 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../peer.ts";
 import { keepListening } from "./listening.ts";
-import { EVENT_STREAM, chunk, http, json, reply, type Handshake, type Script, type ScriptedRequest, type ScriptedServer } from "../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  chunk,
+  http,
+  json,
+  reply,
+  type Handshake,
+  type Script,
+  type ScriptedRequest,
+  type ScriptedServer,
+} from "../testing/scripted-server.ts";
 import { start as startScripted } from "../testing/upstream.ts";
 
 /** Longest that a test waits for what never comes, in milliseconds. */
 const PATIENCE = { timeout: 30_000 };
 /** After which a stream that is to be opened again has been, in milliseconds. */
 const LONGER_THAN_A_WAIT_MS = 2_500;
-const FILTER = { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: null };
-const MODERN: Handshake = { discover: (request) => json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: {}, ttlMs: 0, cacheScope: "private" })) };
-const listens = ({ method, message }: ScriptedRequest): boolean => method === "GET" || message.method === "subscriptions/listen";
-const failure = ({ message }: ScriptedRequest, code: number): string => JSON.stringify({ jsonrpc: "2.0", id: message.id ?? null, error: { code, message: "no" } });
-const failed = (status: number, code: number) => (request: ScriptedRequest) => http(status, { "content-type": "application/json" }, failure(request, code));
-const failedOnStream = (code: number) => (request: ScriptedRequest) => `${EVENT_STREAM}${chunk(`data: ${failure(request, code)}\n\n`)}0\r\n\r\n`;
+const FILTER = {
+  toolsListChanged: true,
+  promptsListChanged: false,
+  resourcesListChanged: false,
+  resourceSubscriptions: null,
+};
+const MODERN: Handshake = {
+  discover: (request) =>
+    json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: {}, ttlMs: 0, cacheScope: "private" })),
+};
+const listens = ({ method, message }: ScriptedRequest): boolean =>
+  method === "GET" || message.method === "subscriptions/listen";
+const failure = ({ message }: ScriptedRequest, code: number): string =>
+  JSON.stringify({ jsonrpc: "2.0", id: message.id ?? null, error: { code, message: "no" } });
+const failed = (status: number, code: number) => (request: ScriptedRequest) =>
+  http(status, { "content-type": "application/json" }, failure(request, code));
+const failedOnStream = (code: number) => (request: ScriptedRequest) =>
+  `${EVENT_STREAM}${chunk(`data: ${failure(request, code)}\n\n`)}0\r\n\r\n`;
 
 const declaring = (capabilities: JsonObject, signal: AbortSignal): Peer => ({ ...silentPeer(signal), capabilities });
 
 /** Listens to a server that answers so, until the test is over; `over` resolves where it was given up before. */
-async function listen(t: TestContext, handshake: Handshake, script: Script): Promise<{ readonly server: ScriptedServer; readonly over: Promise<void> }> {
+async function listen(
+  t: TestContext,
+  handshake: Handshake,
+  script: Script,
+): Promise<{ readonly server: ScriptedServer; readonly over: Promise<void> }> {
   const { client, server } = await startScripted(t, script, {}, handshake);
   const stop = new AbortController();
   t.after(() => stop.abort());
@@ -31,7 +57,8 @@ async function listen(t: TestContext, handshake: Handshake, script: Script): Pro
 /** The second time that a server is asked for a stream. */
 async function again(server: ScriptedServer): Promise<void> {
   const seen = new Set<ScriptedRequest>();
-  for (let count = 0; count < 2; count += 1) seen.add(await server.arrival((request) => listens(request) && !seen.has(request)));
+  for (let count = 0; count < 2; count += 1)
+    seen.add(await server.arrival((request) => listens(request) && !seen.has(request)));
 }
 
 for (const [era, handshake, name, answer] of [
@@ -63,46 +90,82 @@ for (const [era, handshake, name, answer] of [
 }
 
 test("HTTP 400 to the stream of a session that the server still knows says that it has none", PATIENCE, async (t) => {
-  const { server } = await listen(t, {}, (request, socket) => void socket.write(request.method === "GET" ? http(400, {}, "") : json(reply(request, {}))));
+  const { server } = await listen(
+    t,
+    {},
+    (request, socket) => void socket.write(request.method === "GET" ? http(400, {}, "") : json(reply(request, {}))),
+  );
   await sleep(LONGER_THAN_A_WAIT_MS);
-  assert.deepEqual(server.requests.map(({ method, message }) => message.method ?? method).slice(-3), ["notifications/initialized", "GET", "ping"]);
+  assert.deepEqual(server.requests.map(({ method, message }) => message.method ?? method).slice(-3), [
+    "notifications/initialized",
+    "GET",
+    "ping",
+  ]);
 });
 
-test("a server that does not know ping either, and says so in a session that it knows, has no stream", PATIENCE, async (t) => {
-  const { server } = await listen(t, {}, (request, socket) => void socket.write(request.method === "GET" ? http(400, {}, "") : failed(200, -32601)(request)));
-  await sleep(LONGER_THAN_A_WAIT_MS);
-  assert.deepEqual(server.requests.map(({ method, message }) => message.method ?? method).slice(-3), ["notifications/initialized", "GET", "ping"]);
-});
+test(
+  "a server that does not know ping either, and says so in a session that it knows, has no stream",
+  PATIENCE,
+  async (t) => {
+    const { server } = await listen(
+      t,
+      {},
+      (request, socket) =>
+        void socket.write(request.method === "GET" ? http(400, {}, "") : failed(200, -32601)(request)),
+    );
+    await sleep(LONGER_THAN_A_WAIT_MS);
+    assert.deepEqual(server.requests.map(({ method, message }) => message.method ?? method).slice(-3), [
+      "notifications/initialized",
+      "GET",
+      "ping",
+    ]);
+  },
+);
 
 for (const status of [400, 404]) {
-  test(`a session that the server has lost (HTTP ${status}) is opened anew to be listened to, and told what its caller can be asked for`, PATIENCE, async (t) => {
-    const capabilities: JsonObject = { elicitation: {} };
-    let lost = false;
-    const { client, server } = await startScripted(t, (request, socket) => {
-      if (lost && request.headers.get("mcp-session-id") === "session-1") socket.write(http(status, {}, ""));
-      else if (request.method === "GET") socket.write(EVENT_STREAM);
-      else socket.write(json(reply(request, { content: [] })));
-    });
-    const stop = new AbortController();
-    t.after(() => stop.abort());
-    await client.request("s", { method: "tools/call", params: { name: "t", arguments: {} } }, declaring(capabilities, stop.signal));
-    lost = true;
-    void client.listen("s", FILTER, () => undefined, stop.signal);
-    await server.arrival(({ method, headers }) => method === "GET" && headers.get("mcp-session-id") === "session-2");
-    const opened = server.requests.filter(({ message }) => message.method === "initialize").map(({ message }) => (message.params as JsonObject).capabilities);
-    assert.deepEqual(opened, [capabilities, capabilities]);
-  });
+  test(
+    `a session that the server has lost (HTTP ${status}) is opened anew to be listened to, and told what its caller can be asked for`,
+    PATIENCE,
+    async (t) => {
+      const capabilities: JsonObject = { elicitation: {} };
+      let lost = false;
+      const { client, server } = await startScripted(t, (request, socket) => {
+        if (lost && request.headers.get("mcp-session-id") === "session-1") socket.write(http(status, {}, ""));
+        else if (request.method === "GET") socket.write(EVENT_STREAM);
+        else socket.write(json(reply(request, { content: [] })));
+      });
+      const stop = new AbortController();
+      t.after(() => stop.abort());
+      await client.request(
+        "s",
+        { method: "tools/call", params: { name: "t", arguments: {} } },
+        declaring(capabilities, stop.signal),
+      );
+      lost = true;
+      void client.listen("s", FILTER, () => undefined, stop.signal);
+      await server.arrival(({ method, headers }) => method === "GET" && headers.get("mcp-session-id") === "session-2");
+      const opened = server.requests
+        .filter(({ message }) => message.method === "initialize")
+        .map(({ message }) => (message.params as JsonObject).capabilities);
+      assert.deepEqual(opened, [capabilities, capabilities]);
+    },
+  );
 }
 
 test("a session that was closed is told anew what its caller can be asked for", async (t) => {
-  const { client, server } = await startScripted(t, (request, socket) => void socket.write(json(reply(request, { content: [] }))));
+  const { client, server } = await startScripted(
+    t,
+    (request, socket) => void socket.write(json(reply(request, { content: [] }))),
+  );
   const signal = AbortSignal.timeout(30_000);
   const call = { method: "tools/call", params: { name: "t", arguments: {} } };
   for (const capabilities of [{ elicitation: {} }, { roots: {} }]) {
     await client.request("s", call, declaring(capabilities, signal));
     await client.closeSession("s");
   }
-  const opened = server.requests.filter(({ message }) => message.method === "initialize").map(({ message }) => (message.params as JsonObject).capabilities);
+  const opened = server.requests
+    .filter(({ message }) => message.method === "initialize")
+    .map(({ message }) => (message.params as JsonObject).capabilities);
   assert.deepEqual(opened, [{ elicitation: {} }, { roots: {} }]);
 });
 

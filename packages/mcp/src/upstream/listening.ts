@@ -34,7 +34,9 @@ export function listeningLimits(limits: UpstreamLimits): UpstreamLimits {
 export function filterParams(filter: ListenFilter): JsonObject {
   const { resourceSubscriptions, ...flags } = filter;
   const wanted = Object.fromEntries(Object.entries(flags).filter(([, flag]) => flag));
-  return resourceSubscriptions === null || resourceSubscriptions.length === 0 ? wanted : { ...wanted, resourceSubscriptions: [...resourceSubscriptions] };
+  return resourceSubscriptions === null || resourceSubscriptions.length === 0
+    ? wanted
+    : { ...wanted, resourceSubscriptions: [...resourceSubscriptions] };
 }
 
 /** `notified`, held to a rate: a server that floods is heard no more often than any other. */
@@ -55,7 +57,11 @@ export function rateLimited(notified: Notified): Notified {
  * @param open reads one stream to its end, false where there is none; it keeps what it is given up to date
  * @param rest the wait
  */
-export async function keepListening(open: (position: StreamPosition) => Promise<boolean>, signal: AbortSignal, rest = (ms: number): Promise<void> => resting(ms, signal)): Promise<void> {
+export async function keepListening(
+  open: (position: StreamPosition) => Promise<boolean>,
+  signal: AbortSignal,
+  rest = (ms: number): Promise<void> => resting(ms, signal),
+): Promise<void> {
   const position: StreamPosition = { lastEventId: null, retryMs: null };
   for (let wait = FIRST_WAIT_MS; !signal.aborted; ) {
     const since = performance.now();

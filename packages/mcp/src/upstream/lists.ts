@@ -17,11 +17,18 @@ const LISTS: Readonly<Record<ListKind, { readonly method: string; readonly membe
 /** The result of a request that nobody can give further input to. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` */
 export function completed(answer: UpstreamAnswer): JsonObject {
   if (answer.kind === "complete") return answer.result;
-  throw upstreamFault("UPSTREAM_INPUT_REQUIRED", "the tool server asks for further input, and nobody can be asked", true);
+  throw upstreamFault(
+    "UPSTREAM_INPUT_REQUIRED",
+    "the tool server asks for further input, and nobody can be asked",
+    true,
+  );
 }
 
 /** Reads a list page by page; each member has an identity of its own and is otherwise as it came. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` */
-export async function readList(kind: ListKind, ask: (method: string, params: JsonObject) => Promise<UpstreamAnswer>): Promise<JsonObject[]> {
+export async function readList(
+  kind: ListKind,
+  ask: (method: string, params: JsonObject) => Promise<UpstreamAnswer>,
+): Promise<JsonObject[]> {
   const { method, member, key } = LISTS[kind];
   const items = new Map<string, JsonObject>();
   let cursor: JsonObject = {};
@@ -31,7 +38,8 @@ export async function readList(kind: ListKind, ask: (method: string, params: Jso
     if (!Array.isArray(listed)) throw protocolFault(`the tool server's list has no ${member}`);
     for (const item of listed) {
       const identity = isJsonObject(item) ? item[key] : undefined;
-      if (!isJsonObject(item) || typeof identity !== "string" || items.has(identity)) throw protocolFault(`the tool server lists one of its ${kind} without a ${key} of its own`);
+      if (!isJsonObject(item) || typeof identity !== "string" || items.has(identity))
+        throw protocolFault(`the tool server lists one of its ${kind} without a ${key} of its own`);
       items.set(identity, item);
     }
     if (items.size > MAX_LISTED) break;

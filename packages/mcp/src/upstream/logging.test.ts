@@ -9,12 +9,26 @@ import type { UpstreamClient } from "./client.ts";
 
 const OK: JsonObject = { content: [] };
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
-const said = (level: string): JsonObject => ({ jsonrpc: "2.0", method: "notifications/message", params: { level, data: level } });
+const said = (level: string): JsonObject => ({
+  jsonrpc: "2.0",
+  method: "notifications/message",
+  params: { level, data: level },
+});
 
 /** A legacy server with these capabilities. */
-async function start(t: TestContext, script: Script, capabilities: JsonObject = { tools: {}, logging: {} }): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
+async function start(
+  t: TestContext,
+  script: Script,
+  capabilities: JsonObject = { tools: {}, logging: {} },
+): Promise<{ server: ScriptedServer; client: UpstreamClient }> {
   const server = await ScriptedServer.start(script);
-  server.handshake = { initialize: (request) => json(reply(request, { protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "scripted", version: "1" } }), { "mcp-session-id": "s" }) };
+  server.handshake = {
+    initialize: (request) =>
+      json(
+        reply(request, { protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "scripted", version: "1" } }),
+        { "mcp-session-id": "s" },
+      ),
+  };
   const client = plainClient(t, server.url, server.dial);
   t.after(() => server.close());
   return { server, client };
@@ -27,11 +41,17 @@ function hearing(logLevel: LogLevel | null, heard: unknown[]): Peer {
 /** The server's own stream is not offered; a call says something of every kind. */
 const chatty: Script = (request, socket) => {
   if (request.method === "GET") socket.write(http(405, {}, ""));
-  else if (request.message.method === "tools/call") socket.write(`${EVENT_STREAM}${["debug", "info", "error"].map((level) => event(said(level))).join("")}${event(reply(request, OK))}0\r\n\r\n`);
+  else if (request.message.method === "tools/call")
+    socket.write(
+      `${EVENT_STREAM}${["debug", "info", "error"].map((level) => event(said(level))).join("")}${event(reply(request, OK))}0\r\n\r\n`,
+    );
   else socket.write(json(reply(request, {})));
 };
 
-const levels = (server: ScriptedServer): unknown[] => server.requests.filter(({ message }) => message.method === "logging/setLevel").map(({ message }) => (message.params as JsonObject).level);
+const levels = (server: ScriptedServer): unknown[] =>
+  server.requests
+    .filter(({ message }) => message.method === "logging/setLevel")
+    .map(({ message }) => (message.params as JsonObject).level);
 
 await test("an agent's level reaches a legacy server before its call, and the agent hears no less severe message", async (t) => {
   const { server, client } = await start(t, chatty);
@@ -42,7 +62,14 @@ await test("an agent's level reaches a legacy server before its call, and the ag
   await client.request("s", CALL, hearing("debug", more));
   const asBefore: unknown[] = [];
   await client.request("s", CALL, hearing(null, asBefore));
-  assert.deepEqual([levels(server), more, asBefore], [["info", "debug"], ["debug", "info", "error"], ["debug", "info", "error"]]);
+  assert.deepEqual(
+    [levels(server), more, asBefore],
+    [
+      ["info", "debug"],
+      ["debug", "info", "error"],
+      ["debug", "info", "error"],
+    ],
+  );
 });
 
 await test("a server that does not log is not asked to", async (t) => {
@@ -55,7 +82,8 @@ await test("what a legacy server logs on its own stream reaches the call of the 
   const logged = Promise.withResolvers<void>();
   const { client } = await start(t, (request, socket) => {
     if (request.method === "GET") socket.write(EVENT_STREAM + event(said("debug")) + event(said("error")));
-    else if (request.message.method === "tools/call") void logged.promise.then(() => socket.write(json(reply(request, OK))));
+    else if (request.message.method === "tools/call")
+      void logged.promise.then(() => socket.write(json(reply(request, OK))));
     else socket.write(json(reply(request, {})));
   });
   const heard: unknown[] = [];

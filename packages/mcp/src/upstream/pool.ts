@@ -12,7 +12,8 @@ function destination(options: UpstreamOptions, limits: UpstreamLimits): Paramete
   if (url.protocol !== (tls.mode === "pinned" ? "https:" : "http:")) {
     throw new CmcpError("CATALOG_INVALID", "a server's URL is https: with a key pin, and http: without one");
   }
-  if (url.username !== "" || url.password !== "") throw new CmcpError("CATALOG_INVALID", "a server's URL carries no credentials");
+  if (url.username !== "" || url.password !== "")
+    throw new CmcpError("CATALOG_INVALID", "a server's URL carries no credentials");
   const port = url.port === "" ? (tls.mode === "pinned" ? 443 : 80) : Number(url.port);
   return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port, dial, tls, connectMs: limits.connectMs };
 }
@@ -21,7 +22,12 @@ function destination(options: UpstreamOptions, limits: UpstreamLimits): Paramete
  * Connections to a tool server, opened through `dial` alone.
  * @throws CmcpError `CATALOG_INVALID` for a URL and TLS mode that do not go together
  */
-export function createPool(options: UpstreamOptions, limits: UpstreamLimits, closing: AbortSignal, connections: number): Pool {
+export function createPool(
+  options: UpstreamOptions,
+  limits: UpstreamLimits,
+  closing: AbortSignal,
+  connections: number,
+): Pool {
   return new Pool(options.url.origin, {
     connect: createConnector(destination(options, limits), closing),
     connections,

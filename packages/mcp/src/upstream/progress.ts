@@ -34,11 +34,13 @@ export class Progress {
    */
   async pass({ method, params }: RpcNotification): Promise<void> {
     this.#passed += 1;
-    if (this.#passed > MAX_NOTIFICATIONS) throw protocolFault(`the tool server sent more than ${MAX_NOTIFICATIONS} notifications with one answer`);
+    if (this.#passed > MAX_NOTIFICATIONS)
+      throw protocolFault(`the tool server sent more than ${MAX_NOTIFICATIONS} notifications with one answer`);
     if (!REQUEST_SCOPED.includes(method) || params === null) return;
     if (method === "notifications/progress") {
       const { progressToken, ...rest } = params;
-      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof rest.progress !== "number") return;
+      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof rest.progress !== "number")
+        return;
       await this.#peer.notify(method, rest);
       return;
     }

@@ -11,7 +11,9 @@ export class UpstreamRefusal extends CmcpError {
   readonly rpcData: JsonValue | undefined;
 
   constructor(error: RpcFailure["error"], detail: Readonly<Record<string, string | number>> = {}) {
-    super("UPSTREAM_CALL_REFUSED", `the tool server refused the request with JSON-RPC error ${error.code}`, { detail: { sent: 1, ...detail, rpc_code: error.code } });
+    super("UPSTREAM_CALL_REFUSED", `the tool server refused the request with JSON-RPC error ${error.code}`, {
+      detail: { sent: 1, ...detail, rpc_code: error.code },
+    });
     this.rpcCode = error.code;
     this.rpcMessage = error.message;
     this.rpcData = error.data;

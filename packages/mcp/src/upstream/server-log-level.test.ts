@@ -7,7 +7,8 @@ test("the server is told once, then when somebody wants more, and of less only w
   const server = new ServerLogLevel();
   const told: LogLevel[] = [];
   const set = async (level: LogLevel): Promise<void> => void told.push(level);
-  const run = (level: LogLevel | null, request: () => Promise<unknown> = async () => undefined): Promise<unknown> => server.during(level, set, request);
+  const run = (level: LogLevel | null, request: () => Promise<unknown> = async () => undefined): Promise<unknown> =>
+    server.during(level, set, request);
   await run("warning");
   await run("warning");
   await run(null);
@@ -30,7 +31,10 @@ test("a request goes out whatever becomes of the level, and is forgotten however
     throw new Error("method not found");
   };
   assert.equal(await server.during("debug", refuses, async () => "answered"), "answered");
-  await assert.rejects(server.during("debug", refuses, async () => await Promise.reject(new Error("failed"))), /failed/);
+  await assert.rejects(
+    server.during("debug", refuses, async () => await Promise.reject(new Error("failed"))),
+    /failed/,
+  );
   await server.during("alert", refuses, async () => undefined);
   assert.deepEqual(told, ["debug", "alert"], "a server that refuses is not asked the same again");
 });

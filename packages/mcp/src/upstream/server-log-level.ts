@@ -12,7 +12,11 @@ export class ServerLogLevel {
   #inForce: LogLevel | undefined;
 
   /** Runs `request` with the server at that level or a more verbose one. @param set tells the server; what it fails with changes nothing */
-  async during<T>(level: LogLevel | null, set: (level: LogLevel) => Promise<unknown>, request: () => Promise<T>): Promise<T> {
+  async during<T>(
+    level: LogLevel | null,
+    set: (level: LogLevel) => Promise<unknown>,
+    request: () => Promise<T>,
+  ): Promise<T> {
     if (level === null) return await request();
     this.#wanted.push(level);
     try {

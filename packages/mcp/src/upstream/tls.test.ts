@@ -17,7 +17,13 @@ const DAY = 86_400_000;
 
 function client(server: ScriptedServer, pinned: TestKey, url: URL = server.url): UpstreamClient {
   const tls = { mode: "pinned" as const, spkiSha256: pinned.pin };
-  return new UpstreamClient({ url, dial: (_, port) => server.dial("127.0.0.1", port), tls, clientInfo: { name: "gateway", version: "1" }, limits: { connectMs: 2_000 } });
+  return new UpstreamClient({
+    url,
+    dial: (_, port) => server.dial("127.0.0.1", port),
+    tls,
+    clientInfo: { name: "gateway", version: "1" },
+    limits: { connectMs: 2_000 },
+  });
 }
 
 async function serve(t: TestContext, tls: TlsOptions): Promise<ScriptedServer> {
@@ -76,12 +82,19 @@ await test("the pinned key in a certificate outside its dates is refused", async
 });
 
 await test("no TLS below 1.2", async (t) => {
-  const old = await serve(t, { ...selfSigned(key, "127.0.0.1"), minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" });
+  const old = await serve(t, {
+    ...selfSigned(key, "127.0.0.1"),
+    minVersion: "TLSv1",
+    maxVersion: "TLSv1.1",
+    ciphers: "DEFAULT:@SECLEVEL=0",
+  });
   assert.deepEqual(await call(old, key), ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
 await test("a server that does not speak TLS is refused", async (t) => {
-  const plain = createServer((socket) => void socket.on("error", () => undefined).end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  const plain = createServer(
+    (socket) => void socket.on("error", () => undefined).end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  );
   plain.listen(0, "127.0.0.1");
   await once(plain, "listening");
   t.after(() => void plain.close());
@@ -114,7 +127,9 @@ for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
     context = { ...options, ...selfSigned(otherKey, "127.0.0.1") };
     server.setSecureContext(context);
     for (const socket of server.sockets) socket.destroy();
-    await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_IDENTITY_MISMATCH" });
+    await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), {
+      code: "UPSTREAM_IDENTITY_MISMATCH",
+    });
     assert.equal(server.calls().length, 2);
   });
 }
@@ -138,7 +153,9 @@ await test("a client closed during the handshake leaves no stream open", async (
   const silent = await ScriptedServer.start(() => undefined);
   t.after(() => silent.close());
   const upstream = client(silent, key, new URL(`https://127.0.0.1:${silent.port}/mcp`));
-  const pending = assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_UNAVAILABLE" });
+  const pending = assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, forever), {
+    code: "UPSTREAM_UNAVAILABLE",
+  });
   await new Promise((resolve) => setImmediate(resolve));
   await upstream.close();
   await pending;
@@ -146,7 +163,10 @@ await test("a client closed during the handshake leaves no stream open", async (
 });
 
 await test("a redirect to another host is not followed, and the key stays with the pinned one", async (t) => {
-  const server = await ScriptedServer.start((_, socket) => void socket.write(http(308, { location: "https://127.0.0.1:1/" }, "")), selfSigned(key, "127.0.0.1"));
+  const server = await ScriptedServer.start(
+    (_, socket) => void socket.write(http(308, { location: "https://127.0.0.1:1/" }, "")),
+    selfSigned(key, "127.0.0.1"),
+  );
   t.after(() => server.close());
   assert.deepEqual(await call(server, key), ["UPSTREAM_PROTOCOL_ERROR", 1]);
   assert.ok(server.dialled.length <= 2);

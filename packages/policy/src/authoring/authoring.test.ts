@@ -2,12 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readBundle } from "../bundle/index.ts";
 import { compilePolicy } from "../compile/compile.ts";
-import { MANIFEST, READ_FILE, SEND_MAIL, WORKER, bundleOf, call, catalogOf, schemaText, tool } from "../test-support.ts";
+import {
+  MANIFEST,
+  READ_FILE,
+  SEND_MAIL,
+  WORKER,
+  bundleOf,
+  call,
+  catalogOf,
+  schemaText,
+  tool,
+} from "../test-support.ts";
 import { lintBundle, writeSchema } from "./index.ts";
 
 const CATALOG = catalogOf(READ_FILE, SEND_MAIL);
 const NO_CATALOG = catalogOf();
-const withSchema = (cedar: string, schema: string) => readBundle({ "manifest.json": JSON.stringify(MANIFEST), "rules.cedar": cedar, "schema.cedarschema": schema });
+const withSchema = (cedar: string, schema: string) =>
+  readBundle({ "manifest.json": JSON.stringify(MANIFEST), "rules.cedar": cedar, "schema.cedarschema": schema });
 
 for (const [shape, cedar] of Object.entries({
   call_tool: `permit (principal == cMCP::Principal::"agent-1", action, resource == cMCP::Resource::"read_file") when { context.session_max_sensitivity == "public" && resource.compliance_domain == "external" };
@@ -28,28 +39,57 @@ for (const [shape, cedar] of Object.entries({
 }
 
 test("a bundle without anything odd lints clean, with and without tools", () => {
-  const bundle = bundleOf('@id("a") permit (principal, action, resource == cMCP::Resource::"read_file"); @id("b") forbid (principal, action, resource) when { context.session_max_sensitivity == "mnpi" };');
+  const bundle = bundleOf(
+    '@id("a") permit (principal, action, resource == cMCP::Resource::"read_file"); @id("b") forbid (principal, action, resource) when { context.session_max_sensitivity == "mnpi" };',
+  );
   assert.deepEqual([lintBundle(bundle, CATALOG), lintBundle(bundle, NO_CATALOG)], [[], []]);
 });
 
 test("each kind of useless rule is found, and nothing else", () => {
   const read = 'resource == cMCP::Resource::"read_file"';
   for (const [cedar, ...findings] of [
-    ['permit (principal, action, resource); permit (principal, action, resource == cMCP::Resource::"gone");', /names tool "gone", which the catalog does not have/, /rules\.cedar#2 never matches/],
-    [`permit (principal, action, resource); permit (principal, action, ${read}) when { context.session_max_sensitivity == "a" && context.session_max_sensitivity == "b" && false };`, /#2.*(impossible|false)/],
-    [`permit (principal, action, ${read}); forbid (principal, action, ${read});`, /#1 never allows anything: rules\.cedar#2 forbids/],
-    ["permit (principal, action, resource); forbid (principal, action, resource);", /#1 never allows anything: rules\.cedar#2 forbids/],
-    ['@id("x") permit (principal, action, resource); @id("x") forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };', /#1, rules\.cedar#2 share the @id x/],
-    ["forbid (principal, action, resource) when { context.session_max_sensitivity == \"a\" };", /no rule permits anything/],
+    [
+      'permit (principal, action, resource); permit (principal, action, resource == cMCP::Resource::"gone");',
+      /names tool "gone", which the catalog does not have/,
+      /rules\.cedar#2 never matches/,
+    ],
+    [
+      `permit (principal, action, resource); permit (principal, action, ${read}) when { context.session_max_sensitivity == "a" && context.session_max_sensitivity == "b" && false };`,
+      /#2.*(impossible|false)/,
+    ],
+    [
+      `permit (principal, action, ${read}); forbid (principal, action, ${read});`,
+      /#1 never allows anything: rules\.cedar#2 forbids/,
+    ],
+    [
+      "permit (principal, action, resource); forbid (principal, action, resource);",
+      /#1 never allows anything: rules\.cedar#2 forbids/,
+    ],
+    [
+      '@id("x") permit (principal, action, resource); @id("x") forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };',
+      /#1, rules\.cedar#2 share the @id x/,
+    ],
+    [
+      'forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };',
+      /no rule permits anything/,
+    ],
   ] as const) {
     const found = lintBundle(bundleOf(cedar), CATALOG);
     assert.equal(found.length, findings.length, `${cedar}\n${found.join("\n")}`);
-    for (const finding of findings) assert.ok(found.some((text) => finding.test(text)), `${finding}\n${found.join("\n")}`);
+    for (const finding of findings)
+      assert.ok(
+        found.some((text) => finding.test(text)),
+        `${finding}\n${found.join("\n")}`,
+      );
   }
 });
 
 test("a permit that is overruled for some tools or some principals only is no finding", () => {
-  for (const forbid of ['forbid (principal, action, resource == cMCP::Resource::"read_file");', 'forbid (principal == cMCP::Principal::"x", action, resource);', 'forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };']) {
+  for (const forbid of [
+    'forbid (principal, action, resource == cMCP::Resource::"read_file");',
+    'forbid (principal == cMCP::Principal::"x", action, resource);',
+    'forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };',
+  ]) {
     assert.deepEqual(lintBundle(bundleOf(`permit (principal, action, resource); ${forbid}`), CATALOG), [], forbid);
   }
 });
@@ -62,6 +102,12 @@ test("what nests too deep is refused before it is parsed", () => {
 
 test("an argument that tools type differently is left out of the schema", () => {
   const other = tool("count", { type: "object", properties: { path: { type: "integer" } } });
-  const schema = writeSchema(bundleOf("permit (principal, action, resource) when { context.arguments.path == \"a\" };", schemaText("path: String")), catalogOf(READ_FILE, other));
+  const schema = writeSchema(
+    bundleOf(
+      'permit (principal, action, resource) when { context.arguments.path == "a" };',
+      schemaText("path: String"),
+    ),
+    catalogOf(READ_FILE, other),
+  );
   assert.doesNotMatch(schema, /path/);
 });

@@ -11,20 +11,34 @@ function isForAll(constraint: ParsedPolicy["json"]["principal"]): boolean {
 
 function sharedIds(policies: readonly ParsedPolicy[]): string[] {
   const byLabel = Map.groupBy(policies, ({ rule }) => rule.label);
-  return [...byLabel].flatMap(([label, sharing]) => (sharing.length > 1 ? [`${sharing.map(({ id }) => id).join(", ")} share the @id ${label}: a record that names it does not say which rule decided`] : []));
+  return [...byLabel].flatMap(([label, sharing]) =>
+    sharing.length > 1
+      ? [
+          `${sharing.map(({ id }) => id).join(", ")} share the @id ${label}: a record that names it does not say which rule decided`,
+        ]
+      : [],
+  );
 }
 
 /** Rules whose scope no request about the catalog can match. */
 function unmatched(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: Reach): string[] {
-  return policies.flatMap(({ id }) => (id in plan.policies && reach.of(id).size === 0 ? [`${id} never matches: its scope names nothing of the catalog`] : []));
+  return policies.flatMap(({ id }) =>
+    id in plan.policies && reach.of(id).size === 0
+      ? [`${id} never matches: its scope names nothing of the catalog`]
+      : [],
+  );
 }
 
 /** Permits that one forbid without conditions covers in full, so that they never allow anything. */
 function overruled(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: Reach): string[] {
-  const forbids = policies.filter(({ id, json }) => id in plan.policies && json.effect === "forbid" && json.conditions.length === 0 && isForAll(json.principal));
+  const forbids = policies.filter(
+    ({ id, json }) =>
+      id in plan.policies && json.effect === "forbid" && json.conditions.length === 0 && isForAll(json.principal),
+  );
   return policies.flatMap(({ id, json }) => {
     const own = json.effect === "permit" && id in plan.policies ? [...reach.of(id)] : [];
-    const by = own.length === 0 ? undefined : forbids.find((forbid) => own.every((request) => reach.of(forbid.id).has(request)));
+    const by =
+      own.length === 0 ? undefined : forbids.find((forbid) => own.every((request) => reach.of(forbid.id).has(request)));
     return by === undefined ? [] : [`${id} never allows anything: ${by.id} forbids all it permits`];
   });
 }
@@ -36,12 +50,15 @@ function overruled(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: 
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for a bundle that does not load.
  */
 export function lintBundle(bundle: PolicyBundle, catalog: PolicyCatalog): readonly string[] {
-  for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const]) checkNesting(path, text);
+  for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const])
+    checkNesting(path, text);
   const files = [...bundle.cedarFiles];
   const outline = outlineOf(catalog);
   const plan = planBundle({ files, schemaText: bundle.schemaText, catalog: outline });
   const policies = parsePolicies(files);
   const findings = [...plan.warnings, ...sharedIds(policies)];
   const reach = new Reach(plan, outline);
-  return reach.isEmpty ? findings : [...findings, ...unmatched(plan, policies, reach), ...overruled(plan, policies, reach)];
+  return reach.isEmpty
+    ? findings
+    : [...findings, ...unmatched(plan, policies, reach), ...overruled(plan, policies, reach)];
 }

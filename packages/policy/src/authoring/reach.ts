@@ -14,7 +14,10 @@ export class Reach {
     const declared = [...plan.projection.contexts.keys()];
     this.#requests = subjectsOf(plan.shape, catalog).flatMap((subject) => {
       const { type } = subject;
-      const actions = subject.action === null ? declared.filter((id) => isGovernedAction(id) && ACTIONS[id].some((one) => one === type)) : [subject.action];
+      const actions =
+        subject.action === null
+          ? declared.filter((id) => isGovernedAction(id) && ACTIONS[id].some((one) => one === type))
+          : [subject.action];
       const key = subjectKey(subject);
       return actions.map((action) => ({ request: `${action} ${key}`, action, key }));
     });
@@ -32,7 +35,10 @@ export class Reach {
     const { general, byAction, bySubject } = this.#plan.scopes;
     const everywhere = general.includes(rule);
     const matches = ({ action, key }: { readonly action: string; readonly key: string }): boolean =>
-      everywhere || byAction.get(action)?.includes(rule) === true || bySubject.get(key)?.rules.some(({ id, actions }) => id === rule && (actions === null || actions.has(action))) === true;
+      everywhere ||
+      byAction.get(action)?.includes(rule) === true ||
+      bySubject.get(key)?.rules.some(({ id, actions }) => id === rule && (actions === null || actions.has(action))) ===
+        true;
     const found = new Set(this.#requests.flatMap((one) => (matches(one) ? [one.request] : [])));
     this.#byRule.set(rule, found);
     return found;

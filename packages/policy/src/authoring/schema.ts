@@ -20,7 +20,8 @@ import { parseSchema } from "../schema/parse.ts";
  * @throws CmcpError `POLICY_BUNDLE_INVALID`.
  */
 export function writeSchema(bundle: PolicyBundle, catalog: PolicyCatalog): string {
-  for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const]) checkNesting(path, text);
+  for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const])
+    checkNesting(path, text);
   const policies = parsePolicies([...bundle.cedarFiles]);
   const written = parseSchema(bundle.schemaText);
   const shape = shapeOf(policies, written.ok ? describeSchema(written.schema) : undefined);
@@ -28,6 +29,7 @@ export function writeSchema(bundle: PolicyBundle, catalog: PolicyCatalog): strin
   const outline = outlineOf(catalog);
   const named = [...namedActions(shape, policies), ...(shape === "call_tool" ? actionsFor(outline) : [])];
   const answer = schemaToText(builtinSchema(shape, outline, reads, named));
-  if (answer.type === "failure") throw new CmcpError("INTERNAL", `the schema could not be written: ${engineText(answer.errors)}`);
+  if (answer.type === "failure")
+    throw new CmcpError("INTERNAL", `the schema could not be written: ${engineText(answer.errors)}`);
   return answer.text.endsWith("\n") ? answer.text : `${answer.text}\n`;
 }

@@ -35,7 +35,8 @@ function refused(files: BundleFiles, message: RegExp, code: ErrorCode = "POLICY_
   );
 }
 
-const without = (path: string): BundleFiles => Object.fromEntries(Object.entries(FILES).filter(([name]) => name !== path));
+const without = (path: string): BundleFiles =>
+  Object.fromEntries(Object.entries(FILES).filter(([name]) => name !== path));
 
 void test("a bundle hashes as the existing implementation hashes it, its signature apart", () => {
   const bundle = readBundle(FILES);
@@ -51,18 +52,28 @@ void test("files that are no part of a bundle do not change its hash", () => {
 });
 
 void test("line ends are read as the existing implementation reads them, and evaluated as hashed", () => {
-  const bundle = readBundle(Object.fromEntries(Object.entries(FILES).map(([path, text]) => [path, text.replaceAll("\n", "\r\n")])));
+  const bundle = readBundle(
+    Object.fromEntries(Object.entries(FILES).map(([path, text]) => [path, text.replaceAll("\n", "\r\n")])),
+  );
   assert.equal(bundle.hash, EXISTING);
   assert.equal(bundle.cedarFiles.get("a.cedar"), "permit (principal, action, resource);\n");
 });
 
 void test("the hash does not depend on the order of files or manifest keys", () => {
   fc.assert(
-    fc.property(fc.shuffledSubarray(Object.keys(FILES), { minLength: 4 }), fc.shuffledSubarray(Object.keys(MANIFEST), { minLength: 6 }), (paths, keys) => {
-      const manifest = JSON.stringify(Object.fromEntries(keys.map((key) => [key, MANIFEST[key as keyof typeof MANIFEST]])));
-      const files = Object.fromEntries(paths.map((path) => [path, path === "manifest.json" ? manifest : (FILES[path] ?? "")]));
-      assert.equal(readBundle(files).hash, EXISTING);
-    }),
+    fc.property(
+      fc.shuffledSubarray(Object.keys(FILES), { minLength: 4 }),
+      fc.shuffledSubarray(Object.keys(MANIFEST), { minLength: 6 }),
+      (paths, keys) => {
+        const manifest = JSON.stringify(
+          Object.fromEntries(keys.map((key) => [key, MANIFEST[key as keyof typeof MANIFEST]])),
+        );
+        const files = Object.fromEntries(
+          paths.map((path) => [path, path === "manifest.json" ? manifest : (FILES[path] ?? "")]),
+        );
+        assert.equal(readBundle(files).hash, EXISTING);
+      },
+    ),
   );
 });
 
@@ -92,8 +103,25 @@ void test("an incomplete bundle is refused, naming what is missing", () => {
 
 void test("a bundle is bounded", () => {
   refused({ ...FILES, "a.cedar": " ".repeat(256 * 1024 + 1) }, /limit 262144/);
-  refused({ ...FILES, ...Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`${index}.cedar`, ""])) }, /limit 500/);
-  refused({ ...FILES, ...Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`${index}.cedar`, " ".repeat(250 * 1024)])) }, /limit 1048576/);
+  refused(
+    { ...FILES, ...Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`${index}.cedar`, ""])) },
+    /limit 500/,
+  );
+  refused(
+    {
+      ...FILES,
+      ...Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`${index}.cedar`, " ".repeat(250 * 1024)])),
+    },
+    /limit 1048576/,
+  );
   refused({ ...FILES, "x.cedar": "\ud800" }, /well-formed/);
-  for (const path of ["../x.cedar", "/x.cedar", "a/../x.cedar", "a//x.cedar", `${"d/".repeat(130)}x.cedar`, "a\\x.cedar"]) refused({ ...FILES, [path]: "" }, /relative path/);
+  for (const path of [
+    "../x.cedar",
+    "/x.cedar",
+    "a/../x.cedar",
+    "a//x.cedar",
+    `${"d/".repeat(130)}x.cedar`,
+    "a\\x.cedar",
+  ])
+    refused({ ...FILES, [path]: "" }, /relative path/);
 });

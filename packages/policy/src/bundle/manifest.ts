@@ -26,7 +26,10 @@ export function readManifest(source: string): { manifest: JsonObject; version: s
   const parsed = manifestSchema.safeParse(manifest);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new CmcpError("POLICY_BUNDLE_INVALID", `manifest.json: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "wrong shape"}`);
+    throw new CmcpError(
+      "POLICY_BUNDLE_INVALID",
+      `manifest.json: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "wrong shape"}`,
+    );
   }
   return { manifest, version: parsed.data.version };
 }

@@ -15,7 +15,8 @@ export interface BundlePins {
 
 /** @throws CmcpError `POLICY_HASH_MISMATCH`, `POLICY_SIGNATURE_INVALID`, `POLICY_BUNDLE_INVALID` for a bundle that is not the pinned one */
 export function requirePinned(bundle: PolicyBundle, { hash, signingKey, reloadable }: BundlePins): void {
-  if (hash !== null && hash !== bundle.hash) throw new CmcpError("POLICY_HASH_MISMATCH", `the policy bundle hashes to ${bundle.hash}, pinned is ${hash}`);
+  if (hash !== null && hash !== bundle.hash)
+    throw new CmcpError("POLICY_HASH_MISMATCH", `the policy bundle hashes to ${bundle.hash}, pinned is ${hash}`);
   if (signingKey !== null) verifyBundleSignature(bundle, signingKey);
   // A version without an order could never be followed by a higher one.
   if (reloadable) compareVersions(bundle.version, bundle.version);

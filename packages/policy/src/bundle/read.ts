@@ -39,7 +39,8 @@ function checkBounds(files: BundleFiles): void {
   if (entries.length > MAX_FILES) refuse(`the bundle has ${entries.length} files, limit ${MAX_FILES}`);
   let total = 0;
   for (const [path, text] of entries) {
-    if (path.length > MAX_PATH_LENGTH || !path.split("/").every((segment) => SEGMENT.test(segment))) refuse("a bundle path is not a plain relative path");
+    if (path.length > MAX_PATH_LENGTH || !path.split("/").every((segment) => SEGMENT.test(segment)))
+      refuse("a bundle path is not a plain relative path");
     if (!text.isWellFormed()) refuse(`${path} is not well-formed text`);
     if (text.length > MAX_FILE_LENGTH) refuse(`${path} is ${text.length} characters, limit ${MAX_FILE_LENGTH}`);
     total += text.length;
@@ -55,7 +56,9 @@ function checkBounds(files: BundleFiles): void {
  */
 export function readBundle(files: BundleFiles): PolicyBundle {
   checkBounds(files);
-  const paths = Object.keys(files).filter((path) => path.endsWith(".cedar")).toSorted();
+  const paths = Object.keys(files)
+    .filter((path) => path.endsWith(".cedar"))
+    .toSorted();
   if (paths.length === 0) refuse("the bundle has no .cedar file");
   const { manifest, version } = readManifest(required(files, "manifest.json"));
   const schemaText = normalLines(required(files, "schema.cedarschema"));

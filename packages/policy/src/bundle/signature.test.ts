@@ -24,7 +24,9 @@ test("a bundle signed by the pinned key is accepted, with or without padding, an
 
 test("the signature is plain Ed25519 over the domain and the hash", () => {
   const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
-  assert.ok(verify(null, Buffer.from(`cmcp-policy-bundle-v1|${unsigned.hash}`), key, Buffer.from(signature, "base64url")));
+  assert.ok(
+    verify(null, Buffer.from(`cmcp-policy-bundle-v1|${unsigned.hash}`), key, Buffer.from(signature, "base64url")),
+  );
 });
 
 test("unsigned, malformed, another key's and another bundle's signatures are refused", () => {
@@ -44,11 +46,25 @@ test("versions are ordered by number, not by text, and equal ones are not higher
   assert.equal(compareVersions("1.2", "1.2.0"), 0);
   assert.equal(compareVersions("2026.08.01", "2026.8.1"), 0);
   requireHigherVersion("1.2.1", "1.2.0");
-  for (const next of ["1.2.0", "1.2", "1.1.9", "0"]) assert.throws(() => requireHigherVersion(next, "1.2.0"), { code: "POLICY_VERSION_NOT_HIGHER" });
+  for (const next of ["1.2.0", "1.2", "1.1.9", "0"])
+    assert.throws(() => requireHigherVersion(next, "1.2.0"), { code: "POLICY_VERSION_NOT_HIGHER" });
 });
 
 test("a version that has no order is refused on either side", () => {
-  for (const version of ["", "v1", "1.", ".1", "1..2", "1.0-beta", "1e3", "-1", " 1", "1\n", "1.2.3.4.5.6.7.8.9", "9".repeat(16)]) {
+  for (const version of [
+    "",
+    "v1",
+    "1.",
+    ".1",
+    "1..2",
+    "1.0-beta",
+    "1e3",
+    "-1",
+    " 1",
+    "1\n",
+    "1.2.3.4.5.6.7.8.9",
+    "9".repeat(16),
+  ]) {
     assert.throws(() => compareVersions(version, "1"), { code: "POLICY_BUNDLE_INVALID" }, JSON.stringify(version));
     assert.throws(() => compareVersions("1", version), { code: "POLICY_BUNDLE_INVALID" }, JSON.stringify(version));
   }

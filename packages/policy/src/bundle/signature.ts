@@ -28,11 +28,24 @@ export function signBundle(bundle: Pick<PolicyBundle, "hash">, sign: (bytes: Uin
  */
 export function verifyBundleSignature(bundle: Pick<PolicyBundle, "hash" | "manifest">, publicKey: string): void {
   const written = bundle.manifest.signature;
-  if (typeof written !== "string" || written === "") throw new CmcpError("POLICY_SIGNATURE_INVALID", "the policy bundle is not signed, and a signing key is pinned");
+  if (typeof written !== "string" || written === "")
+    throw new CmcpError("POLICY_SIGNATURE_INVALID", "the policy bundle is not signed, and a signing key is pinned");
   // Existing tools write the padding, which says nothing.
   const signature = fromBase64Url(written.replace(/={1,2}$/, ""));
-  if (signature?.length !== SIGNATURE_BYTES) throw new CmcpError("POLICY_SIGNATURE_INVALID", `the policy bundle's signature is not base64url of ${SIGNATURE_BYTES} bytes`);
-  if (fromBase64Url(publicKey)?.length !== KEY_BYTES) throw new CmcpError("POLICY_SIGNATURE_INVALID", `the pinned policy signing key is not base64url of ${KEY_BYTES} bytes`);
+  if (signature?.length !== SIGNATURE_BYTES)
+    throw new CmcpError(
+      "POLICY_SIGNATURE_INVALID",
+      `the policy bundle's signature is not base64url of ${SIGNATURE_BYTES} bytes`,
+    );
+  if (fromBase64Url(publicKey)?.length !== KEY_BYTES)
+    throw new CmcpError(
+      "POLICY_SIGNATURE_INVALID",
+      `the pinned policy signing key is not base64url of ${KEY_BYTES} bytes`,
+    );
   const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: publicKey } });
-  if (!verify(null, bundleSigningInput(bundle.hash), key, signature)) throw new CmcpError("POLICY_SIGNATURE_INVALID", "the policy bundle was not signed with the pinned key, or was changed after signing");
+  if (!verify(null, bundleSigningInput(bundle.hash), key, signature))
+    throw new CmcpError(
+      "POLICY_SIGNATURE_INVALID",
+      "the policy bundle was not signed with the pinned key, or was changed after signing",
+    );
 }

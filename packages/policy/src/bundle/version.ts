@@ -5,7 +5,11 @@ const VERSION = /^[0-9]{1,15}(?:\.[0-9]{1,15}){0,7}$/;
 
 /** The numbers of a bundle version. @throws CmcpError `POLICY_BUNDLE_INVALID` unless it is 1 to 8 integers joined by dots. */
 function numbersOf(version: string): readonly number[] {
-  if (!VERSION.test(version)) throw new CmcpError("POLICY_BUNDLE_INVALID", "manifest.json: version: a bundle that replaces another, or may be replaced, has a version of integers joined by dots, such as 1.4.0");
+  if (!VERSION.test(version))
+    throw new CmcpError(
+      "POLICY_BUNDLE_INVALID",
+      "manifest.json: version: a bundle that replaces another, or may be replaced, has a version of integers joined by dots, such as 1.4.0",
+    );
   return version.split(".").map(Number);
 }
 
@@ -26,5 +30,9 @@ export function compareVersions(a: string, b: string): number {
 
 /** @throws CmcpError `POLICY_VERSION_NOT_HIGHER` unless `next` is higher than `current`; `POLICY_BUNDLE_INVALID` for a version that cannot be compared. */
 export function requireHigherVersion(next: string, current: string): void {
-  if (compareVersions(next, current) <= 0) throw new CmcpError("POLICY_VERSION_NOT_HIGHER", `the policy bundle has version ${next}; the one in force has ${current}`);
+  if (compareVersions(next, current) <= 0)
+    throw new CmcpError(
+      "POLICY_VERSION_NOT_HIGHER",
+      `the policy bundle has version ${next}; the one in force has ${current}`,
+    );
 }

@@ -36,10 +36,15 @@ function fieldsOf(place: string, text: string | undefined, effect: Rule["effect"
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for a value that would be silently ignored.
  */
-export function readAnnotations(place: string, annotations: Annotations, effect: Rule["effect"]): Omit<Rule, "readsSensitivity"> {
+export function readAnnotations(
+  place: string,
+  annotations: Annotations,
+  effect: Rule["effect"],
+): Omit<Rule, "readsSensitivity"> {
   const of = (name: string): string | undefined => (Object.hasOwn(annotations, name) ? annotations[name] : undefined);
   const id = of("id")?.trim();
-  if (id !== undefined && (id.length > MAX_ID || /[\p{Cc},]/u.test(id))) refuse(place, `@id must be at most ${MAX_ID} characters without commas or control characters`);
+  if (id !== undefined && (id.length > MAX_ID || /[\p{Cc},]/u.test(id)))
+    refuse(place, `@id must be at most ${MAX_ID} characters without commas or control characters`);
   return {
     label: id === undefined || id === "" ? place : id,
     effect,

@@ -31,7 +31,8 @@ async function stillDecides(): Promise<void> {
 }
 
 void test("deep brackets are refused before anything parses them", async () => {
-  for (const depth of [MAX_BRACKET_DEPTH, 300, 500, 50_000]) await refused(nested(depth), /rules\.cedar nests brackets deeper than 32/);
+  for (const depth of [MAX_BRACKET_DEPTH, 300, 500, 50_000])
+    await refused(nested(depth), /rules\.cedar nests brackets deeper than 32/);
   await refused(permitWhen(`${"[".repeat(500)}${"]".repeat(500)} == []`), /nests brackets/);
   await refused(PERMIT_ALL, /schema\.cedarschema nests brackets/, `{"cMCP": ${"[".repeat(100)}`);
   await stillDecides();
@@ -45,21 +46,30 @@ void test("a hundred and fifty candidates nested 80 to 100 deep do not harm the 
 void test("brackets in strings and comments do not count, and cannot hide real ones", () => {
   checkNesting("a", `permit (principal, action, resource); // ${"(".repeat(100)}\n`);
   checkNesting("a", `"${"(".repeat(100)}" "\\"${"(".repeat(100)}"`);
-  for (const prefix of ['"\\\\" ', '// "\n', '"//" ', '"a" // b"\n']) assert.throws(() => checkNesting("a", `${prefix}${"(".repeat(33)}`), /nests brackets/);
+  for (const prefix of ['"\\\\" ', '// "\n', '"//" ', '"a" // b"\n'])
+    assert.throws(() => checkNesting("a", `${prefix}${"(".repeat(33)}`), /nests brackets/);
 });
 
 void test("a string that does not end is refused, and its quotation marks are not tried one by one", async () => {
-  for (const text of ['"', '"\\"', '"a\\', `permit (principal, action, resource); "${"(".repeat(100)}`]) assert.throws(() => checkNesting("a", text), { code: "POLICY_BUNDLE_INVALID", message: "a has a string that does not end" });
+  for (const text of ['"', '"\\"', '"a\\', `permit (principal, action, resource); "${"(".repeat(100)}`])
+    assert.throws(() => checkNesting("a", text), {
+      code: "POLICY_BUNDLE_INVALID",
+      message: "a has a string that does not end",
+    });
   await refused(`${PERMIT_ALL} "`, /rules\.cedar has a string that does not end/);
   const text = `"${'\\"'.repeat(500_000)}`;
   // In a context of its own, whose end comes from outside: nothing in it would be asked before the search is over.
   const within = (work: () => unknown): unknown => runInNewContext("work()", { work }, { timeout: 20_000 });
   assert.throws(() => within(() => checkNesting("a", text)), /does not end/);
-  assert.equal(within(() => parseSchema(text).ok), false);
+  assert.equal(
+    within(() => parseSchema(text).ok),
+    false,
+  );
 });
 
 void test("a chain of operators that the engine could parse but not evaluate is refused", async () => {
-  const chain = (length: number): string => permitWhen(Array.from({ length }, () => 'context.session_max_sensitivity != "mnpi"').join(" && "));
+  const chain = (length: number): string =>
+    permitWhen(Array.from({ length }, () => 'context.session_max_sensitivity != "mnpi"').join(" && "));
   assert.equal((await compile(chain(MAX_EXPRESSION_DEPTH - 4))).decide(call()).decision, "allow");
   for (const length of [MAX_EXPRESSION_DEPTH + 4, 500, 3_000]) await refused(chain(length), /more than 128 operators/);
   await refused(permitWhen(`context${".a".repeat(500)} == 1`), /attribute path has more than 8 names/);
@@ -87,7 +97,8 @@ void test("a bundle of comments loads, warns and denies", async () => {
 });
 
 void test("annotations that would be ignored are refused", async () => {
-  const on = (annotation: string, effect = "permit"): string => `${annotation} ${effect} (principal, action, resource);`;
+  const on = (annotation: string, effect = "permit"): string =>
+    `${annotation} ${effect} (principal, action, resource);`;
   await refused(on('@aarm_decision("stepup")', "forbid"), /rules\.cedar#1: @aarm_decision must be/);
   await refused(on('@redact_fields("")'), /@redact_fields must be field names/);
   await refused(on('@redact_fields("[ssn]")'), /@redact_fields must be field names/);
@@ -98,13 +109,20 @@ void test("annotations that would be ignored are refused", async () => {
 });
 
 void test("policies are numbered as they stand in the file", async () => {
-  const permits = Array.from({ length: 12 }, (_, index) => `permit (principal == cMCP::Principal::"p${index + 1}", action, resource);`);
+  const permits = Array.from(
+    { length: 12 },
+    (_, index) => `permit (principal == cMCP::Principal::"p${index + 1}", action, resource);`,
+  );
   const policy = await compile(permits.join("\n"));
-  for (const number of [1, 2, 9, 10, 11, 12]) assert.equal(policy.decide(call({}, { principal: { id: `p${number}` } })).rule, `rules.cedar#${number}`);
+  for (const number of [1, 2, 9, 10, 11, 12])
+    assert.equal(policy.decide(call({}, { principal: { id: `p${number}` } })).rule, `rules.cedar#${number}`);
 });
 
 void test("warnings are bounded", async () => {
-  const permits = Array.from({ length: 300 }, (_, index) => `permit (principal, action, resource == cMCP::Resource::"gone_${index}");`);
+  const permits = Array.from(
+    { length: 300 },
+    (_, index) => `permit (principal, action, resource == cMCP::Resource::"gone_${index}");`,
+  );
   const { warnings } = await compile(permits.join("\n"));
   assert.equal(warnings.length, 201);
   assert.match(warnings.at(-1) ?? "", /100 more warnings/);
@@ -124,14 +142,22 @@ for (const [what, source, message] of [
   void test(`a worker that ${what} refuses the bundle`, async () => {
     const file = join(folder, `${what.replaceAll(" ", "-")}.mjs`);
     await writeFile(file, source);
-    const compiling = compilePolicy(bundleOf(PERMIT_ALL), catalogOf(READ_FILE), { workerUrl: pathToFileURL(file), timeoutMs: what === "never answers" ? 300 : 60_000 });
-    await assert.rejects(compiling, (thrown) => thrown instanceof CmcpError && thrown.code === "POLICY_BUNDLE_INVALID" && message.test(thrown.message));
+    const compiling = compilePolicy(bundleOf(PERMIT_ALL), catalogOf(READ_FILE), {
+      workerUrl: pathToFileURL(file),
+      timeoutMs: what === "never answers" ? 300 : 60_000,
+    });
+    await assert.rejects(
+      compiling,
+      (thrown) =>
+        thrown instanceof CmcpError && thrown.code === "POLICY_BUNDLE_INVALID" && message.test(thrown.message),
+    );
   });
 }
 
 void test("a worker that was started early compiles one candidate", async () => {
   const started = new CompileWorker(WORKER);
-  const compiled = async (cedar: string) => await compilePolicy(bundleOf(cedar), catalogOf(READ_FILE), { workerUrl: new URL("file:///nothing"), started });
+  const compiled = async (cedar: string) =>
+    await compilePolicy(bundleOf(cedar), catalogOf(READ_FILE), { workerUrl: new URL("file:///nothing"), started });
   assert.equal((await compiled(PERMIT_ALL)).decide(call()).decision, "allow");
   await assert.rejects(compiled(PERMIT_ALL), { code: "INTERNAL", message: /one candidate/ });
 });
@@ -141,13 +167,21 @@ void test("a worker that died before there was a candidate refuses it", async ()
   await writeFile(file, "process.exit();");
   const started = new CompileWorker(pathToFileURL(file));
   await new Promise((resolve) => setTimeout(resolve, 500));
-  await assert.rejects(compilePolicy(bundleOf(PERMIT_ALL), catalogOf(READ_FILE), { workerUrl: WORKER, started }), { code: "POLICY_BUNDLE_INVALID", message: /ended without an answer/ });
+  await assert.rejects(compilePolicy(bundleOf(PERMIT_ALL), catalogOf(READ_FILE), { workerUrl: WORKER, started }), {
+    code: "POLICY_BUNDLE_INVALID",
+    message: /ended without an answer/,
+  });
 });
 
 void test("the worker sees no environment", async () => {
   const file = join(folder, "environment.mjs");
-  await writeFile(file, `import { parentPort } from "node:worker_threads"; parentPort.postMessage({ ok: false, code: "USAGE", message: String(Object.keys(process.env).length) });`);
+  await writeFile(
+    file,
+    `import { parentPort } from "node:worker_threads"; parentPort.postMessage({ ok: false, code: "USAGE", message: String(Object.keys(process.env).length) });`,
+  );
   process.env.CMCP_TEST_SECRET = "x";
-  const compiling = compilePolicy(bundleOf(PERMIT_ALL, schemaText()), catalogOf(READ_FILE), { workerUrl: pathToFileURL(file) });
+  const compiling = compilePolicy(bundleOf(PERMIT_ALL, schemaText()), catalogOf(READ_FILE), {
+    workerUrl: pathToFileURL(file),
+  });
   await assert.rejects(compiling, (thrown) => thrown instanceof CmcpError && thrown.message === "0");
 });

@@ -27,13 +27,27 @@ const DEFAULT_TIMEOUT_MS = 45_000;
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID`; `TEE_FAULT` when this thread's engine refuses what the worker's accepted.
  */
-export async function compilePolicy(bundle: PolicyBundle, catalog: PolicyCatalog, options: CompileOptions): Promise<CompiledPolicy> {
+export async function compilePolicy(
+  bundle: PolicyBundle,
+  catalog: PolicyCatalog,
+  options: CompileOptions,
+): Promise<CompiledPolicy> {
   for (const [path, text] of bundle.cedarFiles) checkNesting(path, text);
   checkNesting("schema.cedarschema", bundle.schemaText);
   const worker = options.started ?? new CompileWorker(options.workerUrl);
-  const planned = worker.compile({ files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) }, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const planned = worker.compile(
+    { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) },
+    options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  );
   // This thread's engine is loaded while the worker uses its own.
   const [plan] = await Promise.all([planned, loadEngine()]);
   prepare(plan, wholePlan(plan));
-  return { bundle, shape: plan.shape, warnings: plan.warnings, decide: (facts) => decideWith(plan, facts), couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook), redactionOf: (facts) => redactionWith(plan, facts) };
+  return {
+    bundle,
+    shape: plan.shape,
+    warnings: plan.warnings,
+    decide: (facts) => decideWith(plan, facts),
+    couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook),
+    redactionOf: (facts) => redactionWith(plan, facts),
+  };
 }

@@ -46,12 +46,18 @@ export function askedOf(shape: BundleShape, facts: GovernedFacts): Asked | null 
     return action === CALL_TOOL ? { action: facts.tool.actionName, type: "Resource", id: facts.tool.toolName } : null;
   }
   if (shape === "per-tool-action") return null;
-  return "prompt" in facts ? { action: facts.action, type: PROMPT, id: facts.prompt.promptName } : { action: facts.action, type: RESOURCE_ITEM, id: facts.resource.resource.id };
+  return "prompt" in facts
+    ? { action: facts.action, type: PROMPT, id: facts.prompt.promptName }
+    : { action: facts.action, type: RESOURCE_ITEM, id: facts.resource.resource.id };
 }
 
 /** Everything a catalog has that rules of a shape can name: its Cedar type and id, and for a tool under per-tool actions the one action it has. */
-export function subjectsOf(shape: BundleShape, { tools, resources, prompts }: CatalogOutline): readonly (Omit<Asked, "action"> & { readonly action: string | null })[] {
-  if (shape === "per-tool-action") return tools.map(({ toolName, actionName }) => ({ type: "Resource", id: toolName, action: actionName }));
+export function subjectsOf(
+  shape: BundleShape,
+  { tools, resources, prompts }: CatalogOutline,
+): readonly (Omit<Asked, "action"> & { readonly action: string | null })[] {
+  if (shape === "per-tool-action")
+    return tools.map(({ toolName, actionName }) => ({ type: "Resource", id: toolName, action: actionName }));
   return [
     ...tools.map(({ toolName }) => ({ type: TOOL, id: toolName, action: null })),
     ...resources.map(({ id }) => ({ type: RESOURCE_ITEM, id, action: null })),

@@ -19,6 +19,7 @@ export function checkNesting(path: string, text: string): void {
     if (end === "") throw new CmcpError("POLICY_BUNDLE_INVALID", `${path} has a string that does not end`);
     if (token === "(" || token === "[" || token === "{") depth += 1;
     else if (token === ")" || token === "]" || token === "}") depth -= 1;
-    if (depth > MAX_BRACKET_DEPTH) throw new CmcpError("POLICY_BUNDLE_INVALID", `${path} nests brackets deeper than ${MAX_BRACKET_DEPTH}`);
+    if (depth > MAX_BRACKET_DEPTH)
+      throw new CmcpError("POLICY_BUNDLE_INVALID", `${path} nests brackets deeper than ${MAX_BRACKET_DEPTH}`);
   }
 }

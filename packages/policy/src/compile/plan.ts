@@ -34,10 +34,18 @@ export interface CompilePlan {
 const MAX_WARNINGS = 200;
 const MAX_REASONS = 10;
 
-type Chosen = Pick<CompilePlan, "schema" | "projection"> & { readonly problems: ReadonlyMap<string, string>; readonly warnings: readonly string[] };
+type Chosen = Pick<CompilePlan, "schema" | "projection"> & {
+  readonly problems: ReadonlyMap<string, string>;
+  readonly warnings: readonly string[];
+};
 
 /** The bundle's own schema, when it parses, fits the gateway and describes every rule; else why not. */
-function withOwnSchema(shape: BundleShape, policies: readonly ParsedPolicy[], actions: readonly string[], parsed: ReturnType<typeof parseSchema>): Chosen | readonly string[] {
+function withOwnSchema(
+  shape: BundleShape,
+  policies: readonly ParsedPolicy[],
+  actions: readonly string[],
+  parsed: ReturnType<typeof parseSchema>,
+): Chosen | readonly string[] {
   if (!parsed.ok) return [parsed.why];
   const reads = policies.flatMap((policy) => policy.references.reads);
   const fit = fitSchema(describeSchema(parsed.schema), shape, actions, reads);
@@ -49,7 +57,11 @@ function withOwnSchema(shape: BundleShape, policies: readonly ParsedPolicy[], ac
 
 /** Actions that the rules name. */
 export function namedActions(shape: BundleShape, policies: readonly ParsedPolicy[]): readonly string[] {
-  return policies.flatMap((policy) => policy.references.entities.flatMap(({ type, id }) => (type === SHAPE_TYPES[shape].action && id !== null ? [id] : [])));
+  return policies.flatMap((policy) =>
+    policy.references.entities.flatMap(({ type, id }) =>
+      type === SHAPE_TYPES[shape].action && id !== null ? [id] : [],
+    ),
+  );
 }
 
 /** The built-in schema; rules it cannot make sense of either stay in `problems`. It declares no action that only rules without a name for it would cover. */
@@ -84,7 +96,9 @@ function problemWarning(policy: ParsedPolicy, problem: string): string {
 }
 
 function ruleOf(policy: ParsedPolicy): Rule {
-  const readsSensitivity = policy.references.reads.some(({ variable, path }) => variable === "context" && SENSITIVITY_ATTRIBUTES.has(path[0] ?? ""));
+  const readsSensitivity = policy.references.reads.some(
+    ({ variable, path }) => variable === "context" && SENSITIVITY_ATTRIBUTES.has(path[0] ?? ""),
+  );
   return { ...policy.rule, readsSensitivity };
 }
 
@@ -119,8 +133,12 @@ export function planBundle(input: CompileInput): CompilePlan {
     const evaluated = enginePolicy(policy, problem);
     if (evaluated !== undefined) enginePolicies[policy.id] = evaluated;
   }
-  if (!policies.some((policy) => policy.json.effect === "permit")) warnings.push("no rule permits anything: every call is denied");
-  const shown = warnings.length > MAX_WARNINGS ? [...warnings.slice(0, MAX_WARNINGS), `${warnings.length - MAX_WARNINGS} more warnings`] : warnings;
+  if (!policies.some((policy) => policy.json.effect === "permit"))
+    warnings.push("no rule permits anything: every call is denied");
+  const shown =
+    warnings.length > MAX_WARNINGS
+      ? [...warnings.slice(0, MAX_WARNINGS), `${warnings.length - MAX_WARNINGS} more warnings`]
+      : warnings;
   return {
     shape,
     warnings: shown,
@@ -128,6 +146,11 @@ export function planBundle(input: CompileInput): CompilePlan {
     policies: enginePolicies,
     rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])),
     projection: chosen.projection,
-    scopes: indexScopes(policies.filter(({ id }) => id in enginePolicies), shape, subjects, chosen.schema),
+    scopes: indexScopes(
+      policies.filter(({ id }) => id in enginePolicies),
+      shape,
+      subjects,
+      chosen.schema,
+    ),
   };
 }

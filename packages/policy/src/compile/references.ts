@@ -54,7 +54,9 @@ function pathOf(expression: unknown): AttributeRead | undefined {
 function hasPath(test: Node): AttributeRead | undefined {
   const base = pathOf(test.left);
   const attrs = Array.isArray(test.attr) ? test.attr : [test.attr];
-  return base === undefined ? undefined : { variable: base.variable, path: [...base.path, ...attrs.map(String)], presence: true };
+  return base === undefined
+    ? undefined
+    : { variable: base.variable, path: [...base.path, ...attrs.map(String)], presence: true };
 }
 
 class Walk {
@@ -68,19 +70,28 @@ class Walk {
 
   visit(value: unknown, depth: number): void {
     // Two levels of JSON make one of Cedar.
-    if (depth > MAX_EXPRESSION_DEPTH * 2) throw new CmcpError("POLICY_BUNDLE_INVALID", `${this.#policy}: a condition nests or chains more than ${MAX_EXPRESSION_DEPTH} operators; split the rule`);
+    if (depth > MAX_EXPRESSION_DEPTH * 2)
+      throw new CmcpError(
+        "POLICY_BUNDLE_INVALID",
+        `${this.#policy}: a condition nests or chains more than ${MAX_EXPRESSION_DEPTH} operators; split the rule`,
+      );
     if (Array.isArray(value)) for (const member of value) this.visit(member, depth + 1);
     if (!isNode(value)) return;
     this.#entity(value);
     const read = isNode(value.has) ? hasPath(value.has) : pathOf(value);
     if (read === undefined) for (const member of Object.values(value)) this.visit(member, depth + 1);
-    else if (read.path.length > MAX_PATH) throw new CmcpError("POLICY_BUNDLE_INVALID", `${this.#policy}: an attribute path has more than ${MAX_PATH} names`);
+    else if (read.path.length > MAX_PATH)
+      throw new CmcpError(
+        "POLICY_BUNDLE_INVALID",
+        `${this.#policy}: an attribute path has more than ${MAX_PATH} names`,
+      );
     else this.reads.push(read);
   }
 
   /** Entity literals (`{type, id}`, also inside `__entity`) and type tests. */
   #entity(value: Node): void {
-    if (typeof value.type === "string" && typeof value.id === "string") this.entities.push({ type: value.type, id: value.id });
+    if (typeof value.type === "string" && typeof value.id === "string")
+      this.entities.push({ type: value.type, id: value.id });
     if (typeof value.entity_type === "string") this.entities.push({ type: value.entity_type, id: null });
   }
 }

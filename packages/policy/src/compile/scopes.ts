@@ -36,7 +36,9 @@ export function subjectKey({ type, id }: Entity): string {
 function literal(value: unknown): Entity | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if ("__entity" in value) return literal(value.__entity);
-  return "type" in value && "id" in value && typeof value.type === "string" && typeof value.id === "string" ? { type: value.type, id: value.id } : undefined;
+  return "type" in value && "id" in value && typeof value.type === "string" && typeof value.id === "string"
+    ? { type: value.type, id: value.id }
+    : undefined;
 }
 
 /** Entity literals a scope constraint restricts to; `null` where it does not, or not by literals alone. */
@@ -52,7 +54,9 @@ function literals(constraint: Constraint): readonly Entity[] | null {
 
 /** Whether actions can be members of other actions: then `action in` reaches further than the ids it names. */
 function hasActionGroups(schema: SchemaJson<string>): boolean {
-  return Object.values(schema).some(({ actions }) => Object.values(actions).some(({ memberOf }) => (memberOf ?? []).length > 0));
+  return Object.values(schema).some(({ actions }) =>
+    Object.values(actions).some(({ memberOf }) => (memberOf ?? []).length > 0),
+  );
 }
 
 function actionsNamed(constraint: Constraint, type: string): ReadonlySet<string> | null {
@@ -61,15 +65,26 @@ function actionsNamed(constraint: Constraint, type: string): ReadonlySet<string>
 }
 
 /** Sorts rules by what their `==` and `in` scopes on resource and action name. Requests carry entities without parents, so `in` is `==` there. */
-export function indexScopes(policies: readonly { readonly id: string; readonly json: PolicyJson }[], shape: BundleShape, subjects: ReturnType<typeof subjectsOf>, schema: SchemaJson<string>): ScopeIndex {
+export function indexScopes(
+  policies: readonly { readonly id: string; readonly json: PolicyJson }[],
+  shape: BundleShape,
+  subjects: ReturnType<typeof subjectsOf>,
+  schema: SchemaJson<string>,
+): ScopeIndex {
   const grouped = hasActionGroups(schema);
   const general: string[] = [];
   const byAction = new Map<string, string[]>();
-  const bySubject = new Map(subjects.map((subject) => [subjectKey(subject), { action: subject.action, rules: [] as { id: string; actions: ReadonlySet<string> | null }[] }]));
+  const bySubject = new Map(
+    subjects.map((subject) => [
+      subjectKey(subject),
+      { action: subject.action, rules: [] as { id: string; actions: ReadonlySet<string> | null }[] },
+    ]),
+  );
   for (const { id, json } of policies) {
     const resources = literals(json.resource);
     const actions = grouped && json.action.op !== "==" ? null : actionsNamed(json.action, SHAPE_TYPES[shape].action);
-    if (resources !== null) for (const key of new Set(resources.map(subjectKey))) bySubject.get(key)?.rules.push({ id, actions });
+    if (resources !== null)
+      for (const key of new Set(resources.map(subjectKey))) bySubject.get(key)?.rules.push({ id, actions });
     else if (actions === null) general.push(id);
     else for (const action of actions) byAction.set(action, [...(byAction.get(action) ?? []), id]);
   }
@@ -79,5 +94,13 @@ export function indexScopes(policies: readonly { readonly id: string; readonly j
 /** The schema with no other action than `action`; validating a request costs time for every action the schema has. Action groups need all. */
 export function schemaOfAction(schema: SchemaJson<string>, action: string): SchemaJson<string> {
   if (hasActionGroups(schema)) return schema;
-  return Object.fromEntries(Object.entries(schema).map(([namespace, definition]) => [namespace, { ...definition, actions: Object.fromEntries(Object.entries(definition.actions).filter(([id]) => id === action)) }]));
+  return Object.fromEntries(
+    Object.entries(schema).map(([namespace, definition]) => [
+      namespace,
+      {
+        ...definition,
+        actions: Object.fromEntries(Object.entries(definition.actions).filter(([id]) => id === action)),
+      },
+    ]),
+  );
 }

@@ -19,7 +19,8 @@ function refuse(why: string): never {
 
 function shapeNaming(type: string): BundleShape | undefined {
   if (FURTHER_TYPES.includes(type)) return "call_tool";
-  for (const shape of ["call_tool", "per-tool-action"] as const) if (Object.values<string>(SHAPE_TYPES[shape]).includes(type)) return shape;
+  for (const shape of ["call_tool", "per-tool-action"] as const)
+    if (Object.values<string>(SHAPE_TYPES[shape]).includes(type)) return shape;
   return undefined;
 }
 
@@ -34,22 +35,36 @@ export function shapeOf(policies: readonly ParsedPolicy[], schema: SchemaDescrip
   const first = new Map<BundleShape, string>();
   for (const policy of policies) {
     for (const { type } of policy.references.entities) {
-      const shape = shapeNaming(type) ?? refuse(`${policy.id} names entity type ${type}, which no request has; use ${[...Object.values(SHAPE_TYPES.call_tool), ...FURTHER_TYPES].join(", ")}`);
+      const shape =
+        shapeNaming(type) ??
+        refuse(
+          `${policy.id} names entity type ${type}, which no request has; use ${[...Object.values(SHAPE_TYPES.call_tool), ...FURTHER_TYPES].join(", ")}`,
+        );
       if (!first.has(shape)) first.set(shape, policy.id);
     }
   }
   const [namespaced, bare] = [first.get("call_tool"), first.get("per-tool-action")];
-  if (namespaced !== undefined && bare !== undefined) refuse(`${namespaced} names cMCP:: entities and ${bare} names bare Agent, Action or Resource: rules of one shape never match requests of the other; write all rules in one`);
+  if (namespaced !== undefined && bare !== undefined)
+    refuse(
+      `${namespaced} names cMCP:: entities and ${bare} names bare Agent, Action or Resource: rules of one shape never match requests of the other; write all rules in one`,
+    );
   if (namespaced !== undefined) return "call_tool";
   if (bare !== undefined) return "per-tool-action";
-  return schema?.namespaces.includes("cMCP") === false && schema.namespaces.includes("") ? "per-tool-action" : "call_tool";
+  return schema?.namespaces.includes("cMCP") === false && schema.namespaces.includes("")
+    ? "per-tool-action"
+    : "call_tool";
 }
 
 /** Ids of the catalog's entities by Cedar type. Empty without a catalog: then nothing is known to be missing. */
 export type KnownNames = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What people call an entity of a type. */
-const WORDS: Readonly<Record<string, string>> = { [TOOL]: "tool", Resource: "tool", [RESOURCE_ITEM]: "resource", [PROMPT]: "prompt" };
+const WORDS: Readonly<Record<string, string>> = {
+  [TOOL]: "tool",
+  Resource: "tool",
+  [RESOURCE_ITEM]: "resource",
+  [PROMPT]: "prompt",
+};
 
 /**
  * Checks the actions and entities the policies name against the catalog's, if there is a catalog. Returns warnings.
@@ -57,17 +72,28 @@ const WORDS: Readonly<Record<string, string>> = { [TOOL]: "tool", Resource: "too
  * @param actions - actions that the catalog's tools have under per-tool actions
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for an action no request can have.
  */
-export function checkNames(policies: readonly ParsedPolicy[], actions: ReadonlySet<string>, known: KnownNames): readonly string[] {
+export function checkNames(
+  policies: readonly ParsedPolicy[],
+  actions: ReadonlySet<string>,
+  known: KnownNames,
+): readonly string[] {
   const warnings = new Set<string>();
   for (const policy of policies) {
     for (const { type, id } of policy.references.entities) {
       if (id === null) continue;
-      if (type === SHAPE_TYPES.call_tool.action && !isGovernedAction(id)) refuse(`${policy.id} names ${type}::"${id}"; the actions of this shape are ${Object.keys(ACTIONS).map((one) => `${type}::"${one}"`).join(", ")}`);
+      if (type === SHAPE_TYPES.call_tool.action && !isGovernedAction(id))
+        refuse(
+          `${policy.id} names ${type}::"${id}"; the actions of this shape are ${Object.keys(ACTIONS)
+            .map((one) => `${type}::"${one}"`)
+            .join(", ")}`,
+        );
       if (type === SHAPE_TYPES["per-tool-action"].action && !actions.has(id)) {
-        if (id === CALL_TOOL) refuse(`${policy.id} names Action::"${CALL_TOOL}", which no request has; write cMCP::Action::"${CALL_TOOL}"`);
+        if (id === CALL_TOOL)
+          refuse(`${policy.id} names Action::"${CALL_TOOL}", which no request has; write cMCP::Action::"${CALL_TOOL}"`);
         if (actions.size > 0) warnings.add(`${policy.id} names Action::"${id}", which no tool of the catalog gives`);
       }
-      if (known.get(type)?.has(id) === false) warnings.add(`${policy.id} names ${WORDS[type] ?? type} "${id}", which the catalog does not have`);
+      if (known.get(type)?.has(id) === false)
+        warnings.add(`${policy.id} names ${WORDS[type] ?? type} "${id}", which the catalog does not have`);
     }
   }
   return [...warnings];

@@ -14,7 +14,9 @@ export interface RuleFindings {
 
 /** The same schema with nothing optional; attributes' `required` is the only `false` a schema holds under that key. */
 function allRequired(schema: SchemaJson<string>): SchemaJson<string> {
-  return JSON.parse(JSON.stringify(schema, (key, value: unknown) => (key === "required" && value === false ? true : value))) as SchemaJson<string>;
+  return JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) => (key === "required" && value === false ? true : value)),
+  ) as SchemaJson<string>;
 }
 
 interface EngineFindings {
@@ -25,17 +27,25 @@ interface EngineFindings {
 function ask(schema: SchemaJson<string>, policies: readonly ParsedPolicy[]): EngineFindings {
   const staticPolicies: Record<string, string> = Object.fromEntries(policies.map((policy) => [policy.id, policy.text]));
   const answer = validate({ schema, policies: { staticPolicies } });
-  if (answer.type === "failure") throw new CmcpError("POLICY_BUNDLE_INVALID", `the policies cannot be validated: ${engineText(answer.errors)}`);
+  if (answer.type === "failure")
+    throw new CmcpError("POLICY_BUNDLE_INVALID", `the policies cannot be validated: ${engineText(answer.errors)}`);
   // Success only says that validation ran; what it found is inside.
   const errors = new Map(answer.validationErrors.map(({ policyId, error }) => [policyId, engineText([error])]));
-  return { errors, warnings: answer.validationWarnings.map(({ policyId, error }) => `${policyId}: ${engineText([error])}`) };
+  return {
+    errors,
+    warnings: answer.validationWarnings.map(({ policyId, error }) => `${policyId}: ${engineText([error])}`),
+  };
 }
 
 /**
  * Validates rules against a schema. A rule whose only fault is an unguarded read of an optional attribute is
  * no problem: where the attribute is absent its evaluation fails, and that denies.
  */
-export function findProblems(schema: SchemaJson<string>, projection: Projection, policies: readonly ParsedPolicy[]): RuleFindings {
+export function findProblems(
+  schema: SchemaJson<string>,
+  projection: Projection,
+  policies: readonly ParsedPolicy[],
+): RuleFindings {
   const strict = ask(schema, policies);
   const lenient = strict.errors.size === 0 ? strict : ask(allRequired(schema), policies);
   const problems = new Map<string, string>();

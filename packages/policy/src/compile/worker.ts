@@ -3,7 +3,9 @@ import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { CompileInput, CompilePlan } from "./plan.ts";
 
 /** The worker's one message. */
-export type CompileAnswer = { readonly ok: true; readonly plan: CompilePlan } | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+export type CompileAnswer =
+  | { readonly ok: true; readonly plan: CompilePlan }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 const MEMORY = { maxOldGenerationSizeMb: 512, stackSizeMb: 4 };
 
@@ -22,7 +24,8 @@ export class CompileWorker {
     this.#worker = worker;
     worker.once("online", started);
     this.#answer = new Promise((resolve, reject) => {
-      const refuse = (why: string, cause?: unknown): void => reject(new CmcpError("POLICY_BUNDLE_INVALID", why, { cause }));
+      const refuse = (why: string, cause?: unknown): void =>
+        reject(new CmcpError("POLICY_BUNDLE_INVALID", why, { cause }));
       worker.once("message", resolve);
       worker.once("messageerror", (thrown) => refuse("the compile worker's answer could not be read", thrown));
       worker.once("error", (thrown) => refuse("the compile worker failed", thrown));
@@ -42,7 +45,10 @@ export class CompileWorker {
     this.#used = true;
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new CmcpError("POLICY_BUNDLE_INVALID", `compiling the bundle took longer than ${timeoutMs} ms`)), timeoutMs);
+      timer = setTimeout(
+        () => reject(new CmcpError("POLICY_BUNDLE_INVALID", `compiling the bundle took longer than ${timeoutMs} ms`)),
+        timeoutMs,
+      );
     });
     try {
       this.#worker.postMessage(input, []);

@@ -26,7 +26,9 @@ export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
     if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
     if (request === "request-invalid" || request === "context-bound") return fixedDeny(request, request);
     const answer = authorize(plan, sliceFor(plan, asked), request);
-    return answer.type === "failure" ? fixedDeny("request-invalid", "request-invalid") : verdictUnder(plan, answer.response);
+    return answer.type === "failure"
+      ? fixedDeny("request-invalid", "request-invalid")
+      : verdictUnder(plan, answer.response);
   } catch {
     // A failing engine, or a bug: the verdict is the report, and it is recorded with the call.
     return fixedDeny("engine-failure", "fault");
@@ -38,7 +40,8 @@ export function redactionWith(plan: CompilePlan, facts: GovernedFacts): readonly
   const asked = askedOf(plan.shape, facts);
   const slice = asked === null ? null : redactingSlice(plan, asked);
   if (asked === null || slice === null) return [];
-  const fieldsOf = (ids: readonly string[]): readonly string[] => [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].sort();
+  const fieldsOf = (ids: readonly string[]): readonly string[] =>
+    [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].sort();
   const request = projectRequest(plan.shape, plan.projection, asked, facts);
   if (typeof request === "string") return fieldsOf(slice.rules());
   const answer = authorize(plan, slice, request);

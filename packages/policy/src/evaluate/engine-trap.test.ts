@@ -8,11 +8,17 @@ import { PERMIT_ALL, call, compile } from "../test-support.ts";
 void test("a dead engine denies everything and says that the gateway must restart", async () => {
   const policy = await compile(PERMIT_ALL);
   assert.equal(policy.decide(call()).decision, "allow");
-  assert.throws(() => policyToJson(`permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };`));
+  assert.throws(() =>
+    policyToJson(`permit (principal, action, resource) when { ${"(".repeat(500)}true${")".repeat(500)} };`),
+  );
   // What is asked first has not been asked before: only then is the engine used, and found dead.
   for (const facts of [call({}, { sessionMaxSensitivity: "confidential" }), call(), call()]) {
     const verdict = policy.decide(facts);
     assert.deepEqual([verdict.decision, verdict.rule, verdict.cause], ["deny", "engine-failure", "fault"]);
   }
-  await assert.rejects(compile(PERMIT_ALL), (thrown) => thrown instanceof CmcpError && thrown.code === "TEE_FAULT" && /restart the gateway/.test(thrown.message));
+  await assert.rejects(
+    compile(PERMIT_ALL),
+    (thrown) =>
+      thrown instanceof CmcpError && thrown.code === "TEE_FAULT" && /restart the gateway/.test(thrown.message),
+  );
 });

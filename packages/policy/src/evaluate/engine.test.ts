@@ -17,7 +17,10 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
           appliesTo: {
             principalTypes: [principalType],
             resourceTypes: ["Resource"],
-            context: { type: "Record", attributes: { arguments: { type: "Record", attributes: { path: { type: "String", required: false } } } } },
+            context: {
+              type: "Record",
+              attributes: { arguments: { type: "Record", attributes: { path: { type: "String", required: false } } } },
+            },
           },
         },
       },
@@ -28,8 +31,14 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
     warnings: [],
     schema,
     policies: { p: PERMIT_ALL },
-    rules: new Map([["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }]]),
-    projection: { principal: [], subjects: new Map([["cMCP::Resource", []]]), contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]) },
+    rules: new Map([
+      ["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }],
+    ]),
+    projection: {
+      principal: [],
+      subjects: new Map([["cMCP::Resource", []]]),
+      contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]),
+    },
     scopes: { general: ["p"], byAction: new Map(), bySubject: new Map() },
   };
 }

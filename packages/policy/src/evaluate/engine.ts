@@ -64,8 +64,10 @@ function clear(slot: Slot): void {
 
 /** A slot with nothing in it, and room for `policies` more in the engine: what was not used for longest gives way. */
 function freeSlot(policies: number): Slot {
-  const oldest = (): Slot | undefined => slots.filter((slot) => slot.plan !== NONE).toSorted((a, b) => a.used - b.used)[0];
-  for (let last = oldest(); last !== undefined && prepared + policies > MAX_PREPARED_POLICIES; last = oldest()) clear(last);
+  const oldest = (): Slot | undefined =>
+    slots.filter((slot) => slot.plan !== NONE).toSorted((a, b) => a.used - b.used)[0];
+  for (let last = oldest(); last !== undefined && prepared + policies > MAX_PREPARED_POLICIES; last = oldest())
+    clear(last);
   const free = slots.find((slot) => slot.plan === NONE);
   if (free !== undefined) return free;
   const last = slots.length >= MAX_PREPARED_SLICES ? oldest() : undefined;
@@ -94,7 +96,11 @@ export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
     const ids = slice.rules();
     const free = freeSlot(ids.length);
     const staticPolicies = policiesOf(plan, ids);
-    const refused = guarded((engine) => [engine.preparseSchema(free.name, slice.schema()), engine.preparsePolicySet(free.name, { staticPolicies })].some((answer) => answer.type === "failure"));
+    const refused = guarded((engine) =>
+      [engine.preparseSchema(free.name, slice.schema()), engine.preparsePolicySet(free.name, { staticPolicies })].some(
+        (answer) => answer.type === "failure",
+      ),
+    );
     if (refused) throw new CmcpError("TEE_FAULT", "the policy engine refused a bundle that compiled");
     Object.assign(free, { plan, key: slice.key, policies: ids.length, filling: clock });
     prepared += ids.length;
@@ -112,13 +118,28 @@ export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequ
     const asked = `${filling} ${JSON.stringify(request)}`;
     const before = answers.get(asked);
     if (before !== undefined) return before;
-    const answer = engine.statefulIsAuthorized({ ...request, preparsedPolicySetId: name, preparsedSchemaName: name, validateRequest: true });
+    const answer = engine.statefulIsAuthorized({
+      ...request,
+      preparsedPolicySetId: name,
+      preparsedSchemaName: name,
+      validateRequest: true,
+    });
     answers.keep(asked, answer);
     return answer;
   });
 }
 
 /** Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown. @throws CmcpError `TEE_FAULT`. */
-export function authorizePartially(plan: EnginePlan, rules: readonly string[], request: ProjectedRequest): PartialAuthorizationAnswer {
-  return guarded((engine) => engine.isAuthorizedPartial({ ...request, policies: { staticPolicies: policiesOf(plan, rules) }, validateRequest: false }));
+export function authorizePartially(
+  plan: EnginePlan,
+  rules: readonly string[],
+  request: ProjectedRequest,
+): PartialAuthorizationAnswer {
+  return guarded((engine) =>
+    engine.isAuthorizedPartial({
+      ...request,
+      policies: { staticPolicies: policiesOf(plan, rules) },
+      validateRequest: false,
+    }),
+  );
 }

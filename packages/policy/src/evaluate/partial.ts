@@ -35,7 +35,8 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   if (!mayLook()) return false;
   if (before !== undefined) return before;
   const answer = authorizePartially(plan, rules, { ...request, context: { ...request.context, arguments: UNKNOWN } });
-  const could = answer.type === "residuals" && answer.response.errored.length === 0 && answer.response.decision !== "deny";
+  const could =
+    answer.type === "residuals" && answer.response.errored.length === 0 && answer.response.decision !== "deny";
   const oldest = known.keys().next();
   if (known.size >= MAX_REMEMBERED && oldest.done !== true) known.delete(oldest.value);
   known.set(key, could);

@@ -25,12 +25,18 @@ void test("a value of another type is a fault before the engine sees it", () => 
     [{ kind: "Set", element: "Long" }, [5, "5", {}, ["5"], [null]]],
     [{ kind: "Record", attributes: [] }, [5, "x", null, [], true]],
   ];
-  for (const [type, values] of cases) for (const value of values) assert.equal(projected(type, value), "request-invalid");
+  for (const [type, values] of cases)
+    for (const value of values) assert.equal(projected(type, value), "request-invalid");
 });
 
 void test("a required argument that is missing, or inherited, is a fault", () => {
-  const contexts = new Map([["call_tool", { facts: [], arguments: [{ name: "toString", required: true, type: { kind: "String" } as const }] }]]);
-  assert.equal(projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({})), "request-invalid");
+  const contexts = new Map([
+    ["call_tool", { facts: [], arguments: [{ name: "toString", required: true, type: { kind: "String" } as const }] }],
+  ]);
+  assert.equal(
+    projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({})),
+    "request-invalid",
+  );
 });
 
 void test("a value of its type is carried as it is", () => {
@@ -40,7 +46,10 @@ void test("a value of its type is carried as it is", () => {
 });
 
 void test("no key of the caller's ever reaches the engine", () => {
-  const type: ArgumentType = { kind: "Record", attributes: [{ name: "mode", required: false, type: { kind: "String" } }] };
+  const type: ArgumentType = {
+    kind: "Record",
+    attributes: [{ name: "mode", required: false, type: { kind: "String" } }],
+  };
   const hostile = fc.constantFrom("__entity", "__extn", "__expr", "type", "id", "fn", "constructor");
   fc.assert(
     fc.property(fc.dictionary(hostile, fc.jsonValue()), (members) => {

@@ -4,14 +4,23 @@ import type { Asked } from "../compile/governed.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS, argumentsOf, type FactTable, type GovernedFacts } from "../facts.ts";
-import { SUBJECT_FACTS, type ArgumentType, type PlannedArgument, type PlannedFact, type Projection } from "../schema/projection.ts";
+import {
+  SUBJECT_FACTS,
+  type ArgumentType,
+  type PlannedArgument,
+  type PlannedFact,
+  type Projection,
+} from "../schema/projection.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_SET_MEMBERS } from "./bounds.ts";
 
 /** Why there is no engine request: what is asked does not fit the schema, a value is over its bound, or the schema has no such action. */
 export type ProjectionFault = "request-invalid" | "context-bound" | "not-declared";
 
 /** The parts of an engine call that come from the call's facts. */
-export type ProjectedRequest = Pick<StatefulAuthorizationCall, "principal" | "action" | "resource" | "context" | "entities">;
+export type ProjectedRequest = Pick<
+  StatefulAuthorizationCall,
+  "principal" | "action" | "resource" | "context" | "entities"
+>;
 
 class Refused extends Error {
   readonly fault: ProjectionFault;
@@ -85,12 +94,18 @@ class Projector {
  * each must have its declared type, and objects are rebuilt member by member, so keys such as `__entity`
  * and `__extn` never reach the engine. Nothing is cut: what is too long is a fault.
  */
-export function projectRequest(shape: BundleShape, projection: Projection, { action, type, id }: Asked, facts: GovernedFacts): ProjectedRequest | ProjectionFault {
+export function projectRequest(
+  shape: BundleShape,
+  projection: Projection,
+  { action, type, id }: Asked,
+  facts: GovernedFacts,
+): ProjectedRequest | ProjectionFault {
   const types = SHAPE_TYPES[shape];
   const context = projection.contexts.get(action);
   const planned = projection.subjects.get(type);
   // A tool's own action that the schema leaves out is a gap in the schema; any other is something the bundle does not speak of.
-  if (context === undefined || planned === undefined) return "tool" in facts && facts.action !== "ask_client" ? "request-invalid" : "not-declared";
+  if (context === undefined || planned === undefined)
+    return "tool" in facts && facts.action !== "ask_client" ? "request-invalid" : "not-declared";
   const projector = new Projector();
   try {
     const principal = { type: types.principal, id: projector.text(facts.principal.id) };

@@ -26,12 +26,18 @@ export function sliceFor(plan: CompilePlan, asked: Asked): Slice {
   const applies = ({ actions }: (typeof own.rules)[number]): boolean => actions === null || actions.has(action);
   // What no rule names shares a slice with all else of its action.
   const key = own.rules.some(applies) ? `${action} on ${subjectKey(asked)}` : `action ${action}`;
-  return { key, rules: () => [...general, ...(byAction.get(action) ?? []), ...own.rules.filter(applies).map(({ id }) => id)], schema: () => schemaOfAction(plan.schema, action) };
+  return {
+    key,
+    rules: () => [...general, ...(byAction.get(action) ?? []), ...own.rules.filter(applies).map(({ id }) => id)],
+    schema: () => schemaOfAction(plan.schema, action),
+  };
 }
 
 /** Of a request's slice, the permits that redact; `null` when there are none. */
 export function redactingSlice(plan: CompilePlan, asked: Asked): Slice | null {
   const slice = sliceFor(plan, asked);
-  const rules = slice.rules().filter((id) => (plan.rules.get(id)?.redactFields.length ?? 0) > 0 && plan.policies[id] !== undefined);
+  const rules = slice
+    .rules()
+    .filter((id) => (plan.rules.get(id)?.redactFields.length ?? 0) > 0 && plan.policies[id] !== undefined);
   return rules.length === 0 ? null : { ...slice, key: `redacting ${slice.key}`, rules: () => rules };
 }

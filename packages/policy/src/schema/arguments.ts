@@ -18,7 +18,8 @@ const SCALARS: ReadonlyMap<JsonValue | undefined, FactKind> = new Map<JsonValue 
 /** Cedar type of a JSON Schema property; `undefined` where there is no exact counterpart. */
 function propertyKind(property: JsonValue | undefined): FactKind | undefined {
   if (!isJsonObject(property)) return undefined;
-  if (property.type === "array") return isJsonObject(property.items) && property.items.type === "string" ? "Set" : undefined;
+  if (property.type === "array")
+    return isJsonObject(property.items) && property.items.type === "string" ? "Set" : undefined;
   return SCALARS.get(property.type);
 }
 
@@ -35,7 +36,11 @@ export function toolArguments({ inputSchema }: { readonly inputSchema: JsonObjec
 
 /** Arguments that are texts: those of a prompt, and the variables of a template. */
 export function textArguments(names: readonly string[], required: readonly string[] = []): ArgumentSource {
-  return { declares: (name) => names.includes(name), kindOf: (name) => (names.includes(name) ? "String" : undefined), requires: (name) => required.includes(name) };
+  return {
+    declares: (name) => names.includes(name),
+    kindOf: (name) => (names.includes(name) ? "String" : undefined),
+    requires: (name) => required.includes(name),
+  };
 }
 
 /** The one type all sources that declare an argument give it; where they differ, or none declares it, there is none. */

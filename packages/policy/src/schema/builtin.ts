@@ -3,7 +3,15 @@ import type { JsonObject } from "@cmcp/boundary";
 import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../compile/governed.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactKind, type FactTable } from "../facts.ts";
+import {
+  CONTEXT_FACTS,
+  PRINCIPAL_FACTS,
+  PROMPT_FACTS,
+  RESOURCE_FACTS,
+  TOOL_FACTS,
+  type FactKind,
+  type FactTable,
+} from "../facts.ts";
 import { agreedKind, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
 
 /** What the built-in schema needs to know of a catalog tool. */
@@ -18,7 +26,11 @@ export interface CatalogOutline {
   readonly tools: readonly ToolOutline[];
   /** Resources and templates by URI or template text, with the template's variables. */
   readonly resources: readonly { readonly id: string; readonly variables: readonly string[] }[];
-  readonly prompts: readonly { readonly promptName: string; readonly arguments: readonly string[]; readonly required: readonly string[] }[];
+  readonly prompts: readonly {
+    readonly promptName: string;
+    readonly arguments: readonly string[];
+    readonly required: readonly string[];
+  }[];
 }
 
 type Attributes = Record<string, TypeOfAttribute<string>>;
@@ -29,10 +41,20 @@ function cedarType(kind: FactKind): Type<string> {
 }
 
 /** The facts of a table that some rule reads, as requests of one action have them. */
-function factAttributes(variable: string, table: FactTable, reads: readonly AttributeRead[], action: string | null = null): Attributes {
+function factAttributes(
+  variable: string,
+  table: FactTable,
+  reads: readonly AttributeRead[],
+  action: string | null = null,
+): Attributes {
   const attributes: Attributes = {};
   for (const [name, fact] of table) {
-    if (!fact.sourced || (fact.on !== null && fact.on !== action) || !reads.some((read) => read.variable === variable && read.path[0] === name)) continue;
+    if (
+      !fact.sourced ||
+      (fact.on !== null && fact.on !== action) ||
+      !reads.some((read) => read.variable === variable && read.path[0] === name)
+    )
+      continue;
     attributes[name] = { ...cedarType(fact.kind), required: !fact.optional };
   }
   return attributes;
@@ -40,29 +62,50 @@ function factAttributes(variable: string, table: FactTable, reads: readonly Attr
 
 /** Names of the arguments that rules read. */
 function namesRead(reads: readonly AttributeRead[]): readonly string[] {
-  return [...new Set(reads.flatMap(({ variable, path }) => (variable === "context" && path[0] === "arguments" && path[1] !== undefined ? [path[1]] : [])))];
+  return [
+    ...new Set(
+      reads.flatMap(({ variable, path }) =>
+        variable === "context" && path[0] === "arguments" && path[1] !== undefined ? [path[1]] : [],
+      ),
+    ),
+  ];
 }
 
 /**
  * The arguments that rules read, as requests of one kind carry them. A source that does not declare an argument may
  * still be sent it, so it is optional there, not absent; one that only others declare has their type.
  */
-function argumentRecord(names: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]): Attributes {
+function argumentRecord(
+  names: readonly string[],
+  own: readonly ArgumentSource[],
+  all: readonly ArgumentSource[],
+): Attributes {
   const attributes: Attributes = {};
   for (const name of names) {
     const kind = agreedKind(own.some((source) => source.declares(name)) ? own : all, name);
-    if (kind !== undefined) attributes[name] = { ...cedarType(kind), required: own.length > 0 && own.every((source) => source.requires(name)) };
+    if (kind !== undefined)
+      attributes[name] = {
+        ...cedarType(kind),
+        required: own.length > 0 && own.every((source) => source.requires(name)),
+      };
   }
   return attributes;
 }
 
 /** Where the arguments of each action come from. */
-function argumentSources({ tools, resources, prompts }: CatalogOutline): Readonly<Record<GovernedAction, readonly ArgumentSource[]>> {
+function argumentSources({
+  tools,
+  resources,
+  prompts,
+}: CatalogOutline): Readonly<Record<GovernedAction, readonly ArgumentSource[]>> {
   const ofTools = tools.map(toolArguments);
   const ofResources = resources.map(({ variables }) => textArguments(variables));
   const ofPrompts = prompts.map((prompt) => textArguments(prompt.arguments, prompt.required));
   // A completion knows some of the arguments, whichever they are.
-  const partial = [...resources.map(({ variables }) => textArguments(variables)), ...prompts.map((prompt) => textArguments(prompt.arguments))];
+  const partial = [
+    ...resources.map(({ variables }) => textArguments(variables)),
+    ...prompts.map((prompt) => textArguments(prompt.arguments)),
+  ];
   return {
     call_tool: ofTools,
     list_resource: [],
@@ -80,22 +123,44 @@ function argumentSources({ tools, resources, prompts }: CatalogOutline): Readonl
  *
  * @param named - actions to declare beside those that tools have: such as the rules name
  */
-export function builtinSchema(shape: BundleShape, outline: CatalogOutline, reads: readonly AttributeRead[], named: readonly string[]): SchemaJson<string> {
+export function builtinSchema(
+  shape: BundleShape,
+  outline: CatalogOutline,
+  reads: readonly AttributeRead[],
+  named: readonly string[],
+): SchemaJson<string> {
   const { tools } = outline;
   const names = namesRead(reads);
   const readsArguments = reads.some(({ variable, path }) => variable === "context" && path[0] === "arguments");
-  const entity = (where: string, table: FactTable) => ({ shape: { type: "Record" as const, attributes: factAttributes(where, table, reads) } });
+  const entity = (where: string, table: FactTable) => ({
+    shape: { type: "Record" as const, attributes: factAttributes(where, table, reads) },
+  });
   const principal = entity("principal", PRINCIPAL_FACTS);
-  const action = (id: string | null, principalType: string, resourceTypes: readonly string[], own: readonly ArgumentSource[], all: readonly ArgumentSource[]) => {
+  const action = (
+    id: string | null,
+    principalType: string,
+    resourceTypes: readonly string[],
+    own: readonly ArgumentSource[],
+    all: readonly ArgumentSource[],
+  ) => {
     const facts = factAttributes("context", CONTEXT_FACTS, reads, id);
-    const carried = readsArguments ? { arguments: { type: "Record" as const, attributes: argumentRecord(names, own, all) } } : {};
-    return { appliesTo: { principalTypes: [principalType], resourceTypes: [...resourceTypes], context: { type: "Record" as const, attributes: { ...facts, ...carried } } } };
+    const carried = readsArguments
+      ? { arguments: { type: "Record" as const, attributes: argumentRecord(names, own, all) } }
+      : {};
+    return {
+      appliesTo: {
+        principalTypes: [principalType],
+        resourceTypes: [...resourceTypes],
+        context: { type: "Record" as const, attributes: { ...facts, ...carried } },
+      },
+    };
   };
   const actions: Record<string, ReturnType<typeof action>> = {};
   if (shape === "per-tool-action") {
     const all = tools.map(toolArguments);
     for (const id of named) actions[id] = action(null, "Agent", ["Resource"], [], all);
-    for (const tool of tools) actions[tool.actionName] = action(null, "Agent", ["Resource"], [toolArguments(tool)], all);
+    for (const tool of tools)
+      actions[tool.actionName] = action(null, "Agent", ["Resource"], [toolArguments(tool)], all);
     return { "": { entityTypes: { Agent: principal, Resource: entity("resource", TOOL_FACTS) }, actions } };
   }
   const sources = argumentSources(outline);
@@ -103,8 +168,18 @@ export function builtinSchema(shape: BundleShape, outline: CatalogOutline, reads
   // Full names, as the engine gives them for a schema that it has resolved.
   for (const id of governed) actions[id] = action(id, "cMCP::Principal", ACTIONS[id], sources[id], sources.ask_client);
   const tables = { Resource: TOOL_FACTS, ResourceItem: RESOURCE_FACTS, Prompt: PROMPT_FACTS };
-  const used = Object.entries(tables).filter(([type]) => governed.some((id) => ACTIONS[id].some((full) => localName(full) === type)));
-  return { cMCP: { entityTypes: { Principal: principal, ...Object.fromEntries(used.map(([type, table]) => [type, entity("resource", table)])) }, actions } };
+  const used = Object.entries(tables).filter(([type]) =>
+    governed.some((id) => ACTIONS[id].some((full) => localName(full) === type)),
+  );
+  return {
+    cMCP: {
+      entityTypes: {
+        Principal: principal,
+        ...Object.fromEntries(used.map(([type, table]) => [type, entity("resource", table)])),
+      },
+      actions,
+    },
+  };
 }
 
 /** A type's name inside its namespace. */

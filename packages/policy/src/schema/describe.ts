@@ -77,7 +77,12 @@ class Reader {
 
   #attributes(value: unknown): AttributeMap {
     if (!isRecord(value)) return new Map();
-    return new Map(Object.entries(value).map(([name, attribute]) => [name, { type: this.type(attribute), required: !(isRecord(attribute) && attribute.required === false) }]));
+    return new Map(
+      Object.entries(value).map(([name, attribute]) => [
+        name,
+        { type: this.type(attribute), required: !(isRecord(attribute) && attribute.required === false) },
+      ]),
+    );
   }
 }
 
@@ -93,10 +98,16 @@ export function describeSchema(schema: SchemaJson<string>): SchemaDescription {
   for (const [namespace, definition] of Object.entries<unknown>(schema)) {
     if (!isRecord(definition)) continue;
     const { entityTypes, actions: declared } = definition;
-    if (isRecord(entityTypes)) for (const [name, type] of Object.entries(entityTypes)) entities.set(qualified(namespace, name), reader.record(isRecord(type) ? type.shape : undefined));
+    if (isRecord(entityTypes))
+      for (const [name, type] of Object.entries(entityTypes))
+        entities.set(qualified(namespace, name), reader.record(isRecord(type) ? type.shape : undefined));
     for (const [name, action] of Object.entries(isRecord(declared) ? declared : {})) {
       const applies = isRecord(action) && isRecord(action.appliesTo) ? action.appliesTo : {};
-      actions.set(`${qualified(namespace, "Action")}::${name}`, { principals: texts(applies.principalTypes), resources: texts(applies.resourceTypes), context: reader.record(applies.context) });
+      actions.set(`${qualified(namespace, "Action")}::${name}`, {
+        principals: texts(applies.principalTypes),
+        resources: texts(applies.resourceTypes),
+        context: reader.record(applies.context),
+      });
     }
   }
   return { namespaces: Object.keys(schema), entities, actions };

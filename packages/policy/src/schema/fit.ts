@@ -4,7 +4,14 @@ import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../facts.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
-import { SUBJECT_FACTS, type ArgumentType, type ContextProjection, type PlannedArgument, type PlannedFact, type Projection } from "./projection.ts";
+import {
+  SUBJECT_FACTS,
+  type ArgumentType,
+  type ContextProjection,
+  type PlannedArgument,
+  type PlannedFact,
+  type Projection,
+} from "./projection.ts";
 
 /** A schema held against what the gateway can supply. */
 export interface SchemaFit {
@@ -22,16 +29,32 @@ function kindMatches(type: TypeDescription, kind: string): boolean {
 }
 
 /** The gateway's counterpart of a declared argument type, else `undefined`. */
-function argumentType(type: TypeDescription, wanted: readonly AttributeRead[], depth: number, problems: string[]): ArgumentType | undefined {
+function argumentType(
+  type: TypeDescription,
+  wanted: readonly AttributeRead[],
+  depth: number,
+  problems: string[],
+): ArgumentType | undefined {
   if (type.kind === "String" || type.kind === "Long" || type.kind === "Bool") return { kind: type.kind };
-  if (type.kind === "Set") return type.element.kind === "String" || type.element.kind === "Long" || type.element.kind === "Bool" ? { kind: "Set", element: type.element.kind } : undefined;
-  return type.kind === "Record" ? { kind: "Record", attributes: planArguments(type.attributes, wanted, depth + 1, problems) } : undefined;
+  if (type.kind === "Set")
+    return type.element.kind === "String" || type.element.kind === "Long" || type.element.kind === "Bool"
+      ? { kind: "Set", element: type.element.kind }
+      : undefined;
+  return type.kind === "Record"
+    ? { kind: "Record", attributes: planArguments(type.attributes, wanted, depth + 1, problems) }
+    : undefined;
 }
 
-function planArguments(declared: AttributeMap, reads: readonly AttributeRead[], depth: number, problems: string[]): readonly PlannedArgument[] {
+function planArguments(
+  declared: AttributeMap,
+  reads: readonly AttributeRead[],
+  depth: number,
+  problems: string[],
+): readonly PlannedArgument[] {
   const planned: PlannedArgument[] = [];
   for (const [name, { type, required }] of declared) {
-    if (RESERVED.has(name)) problems.push(`it declares an argument named ${name}, which the engine would take for something else`);
+    if (RESERVED.has(name))
+      problems.push(`it declares an argument named ${name}, which the engine would take for something else`);
     const wanted = reads.filter((read) => read.path[depth] === name);
     if (!required && wanted.length === 0) continue;
     const as = argumentType(type, wanted, depth, problems);
@@ -42,26 +65,51 @@ function planArguments(declared: AttributeMap, reads: readonly AttributeRead[], 
 }
 
 /** @param action the action whose requests these are facts of, `null` for an entity's or where a tool has its own */
-function planFacts(where: string, declared: AttributeMap, table: FactTable, reads: readonly AttributeRead[], problems: string[], action: string | null = null): readonly PlannedFact[] {
+function planFacts(
+  where: string,
+  declared: AttributeMap,
+  table: FactTable,
+  reads: readonly AttributeRead[],
+  problems: string[],
+  action: string | null = null,
+): readonly PlannedFact[] {
   const planned: PlannedFact[] = [];
   for (const [name, { type, required }] of declared) {
     const known = table.get(name);
     const fact = known?.on == null || known.on === action ? known : undefined;
     const supplied = fact !== undefined && kindMatches(type, fact.kind);
-    if (supplied && (required || reads.some((read) => read.path[0] === name))) planned.push({ name, kind: fact.kind, required });
-    if (!supplied && required) problems.push(`it requires ${where}.${name}${fact === undefined ? `, which ${known === undefined ? "the gateway does not supply" : `only requests of action "${known.on}" have`}` : ` with another type than ${fact.kind}`}`);
+    if (supplied && (required || reads.some((read) => read.path[0] === name)))
+      planned.push({ name, kind: fact.kind, required });
+    if (!supplied && required)
+      problems.push(
+        `it requires ${where}.${name}${fact === undefined ? `, which ${known === undefined ? "the gateway does not supply" : `only requests of action "${known.on}" have`}` : ` with another type than ${fact.kind}`}`,
+      );
   }
   return planned;
 }
 
-function planContext(action: string | null, context: AttributeMap, reads: readonly AttributeRead[], problems: string[]): ContextProjection {
+function planContext(
+  action: string | null,
+  context: AttributeMap,
+  reads: readonly AttributeRead[],
+  problems: string[],
+): ContextProjection {
   const facts = new Map(context);
   const declared = facts.get("arguments");
   facts.delete("arguments");
-  if (declared !== undefined && declared.type.kind !== "Record") problems.push("it declares context.arguments as something else than a record");
+  if (declared !== undefined && declared.type.kind !== "Record")
+    problems.push("it declares context.arguments as something else than a record");
   return {
     facts: planFacts("context", facts, CONTEXT_FACTS, reads, problems, action),
-    arguments: declared?.type.kind === "Record" ? planArguments(declared.type.attributes, reads.filter((read) => read.path[0] === "arguments"), 1, problems) : null,
+    arguments:
+      declared?.type.kind === "Record"
+        ? planArguments(
+            declared.type.attributes,
+            reads.filter((read) => read.path[0] === "arguments"),
+            1,
+            problems,
+          )
+        : null,
   };
 }
 
@@ -72,21 +120,37 @@ interface RequestAction {
 }
 
 /** Actions a request of this shape can have: action id to the schema's description of it. */
-function requestActions(schema: SchemaDescription, shape: BundleShape, actions: readonly string[]): ReadonlyMap<string, RequestAction> {
+function requestActions(
+  schema: SchemaDescription,
+  shape: BundleShape,
+  actions: readonly string[],
+): ReadonlyMap<string, RequestAction> {
   const prefix = `${SHAPE_TYPES[shape].action}::`;
   // Without a catalog, as when a bundle is checked by itself, the schema's own actions are what there is to check.
-  const declared = actions.length > 0 ? actions : [...schema.actions.keys()].flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+  const declared =
+    actions.length > 0
+      ? actions
+      : [...schema.actions.keys()].flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
   const wanted = shape === "call_tool" ? Object.keys(ACTIONS) : declared;
   const found = new Map<string, RequestAction>();
   for (const id of wanted) {
     const action = schema.actions.get(`${prefix}${id}`);
-    if (action !== undefined) found.set(id, { action, types: shape === "call_tool" && isGovernedAction(id) ? ACTIONS[id] : [SHAPE_TYPES[shape].resource] });
+    if (action !== undefined)
+      found.set(id, {
+        action,
+        types: shape === "call_tool" && isGovernedAction(id) ? ACTIONS[id] : [SHAPE_TYPES[shape].resource],
+      });
   }
   return found;
 }
 
 /** What of the schema's actions can be used. A further action that says something else than ours would is left out, with a warning. */
-function usableActions(found: ReadonlyMap<string, RequestAction>, shape: BundleShape, problems: string[], warnings: string[]): ReadonlyMap<string, RequestAction> {
+function usableActions(
+  found: ReadonlyMap<string, RequestAction>,
+  shape: BundleShape,
+  problems: string[],
+  warnings: string[],
+): ReadonlyMap<string, RequestAction> {
   const { principal } = SHAPE_TYPES[shape];
   const usable = new Map<string, RequestAction>();
   for (const [id, { action, types }] of found) {
@@ -107,7 +171,12 @@ function usableActions(found: ReadonlyMap<string, RequestAction>, shape: BundleS
  * @param actions - action ids of the catalog's tools
  * @param reads - attribute reads of all rules that will be evaluated
  */
-export function fitSchema(schema: SchemaDescription, shape: BundleShape, actions: readonly string[], reads: readonly AttributeRead[]): SchemaFit {
+export function fitSchema(
+  schema: SchemaDescription,
+  shape: BundleShape,
+  actions: readonly string[],
+  reads: readonly AttributeRead[],
+): SchemaFit {
   const problems: string[] = [];
   const warnings: string[] = [];
   const types = SHAPE_TYPES[shape];
@@ -119,18 +188,31 @@ export function fitSchema(schema: SchemaDescription, shape: BundleShape, actions
   };
   const found = requestActions(schema, shape, actions);
   const usable = usableActions(found, shape, problems, warnings);
-  const contexts = new Map(Array.from(usable, ([id, { action }]) => [id, planContext(shape === "call_tool" ? id : null, action.context, of("context"), problems)]));
-  if (shape === "call_tool" && !found.has(CALL_TOOL)) problems.push(`it does not declare action ${types.action}::"${CALL_TOOL}"`);
+  const contexts = new Map(
+    Array.from(usable, ([id, { action }]) => [
+      id,
+      planContext(shape === "call_tool" ? id : null, action.context, of("context"), problems),
+    ]),
+  );
+  if (shape === "call_tool" && !found.has(CALL_TOOL))
+    problems.push(`it does not declare action ${types.action}::"${CALL_TOOL}"`);
   if (found.size === 0 && shape === "per-tool-action") problems.push("it declares no action of a tool in the catalog");
   const missing = shape === "call_tool" || found.size === 0 ? [] : actions.filter((id) => !found.has(id));
   const joined = new Set([types.resource, ...Array.from(usable.values(), (one) => one.types).flat()]);
   return {
     projection: {
       principal: entity(types.principal, "principal", PRINCIPAL_FACTS),
-      subjects: new Map(Array.from(joined, (type) => [type, entity(type, "resource", SUBJECT_FACTS.get(type) ?? new Map())])),
+      subjects: new Map(
+        Array.from(joined, (type) => [type, entity(type, "resource", SUBJECT_FACTS.get(type) ?? new Map())]),
+      ),
       contexts,
     },
     problems: [...new Set(problems)],
-    warnings: [...warnings, ...missing.map((id) => `schema.cedarschema does not declare Action::"${id}": calls of that tool are denied until it does`)],
+    warnings: [
+      ...warnings,
+      ...missing.map(
+        (id) => `schema.cedarschema does not declare Action::"${id}": calls of that tool are denied until it does`,
+      ),
+    ],
   };
 }

@@ -7,7 +7,9 @@ const STRING_OR_COMMENT = /"(?:[^"\\]|\\[^])*"?|\/\/[^\n]*/g;
 const LIMITS = { maxBytes: 1024 * 1024, maxDepth: 32, maxItems: 100_000 };
 
 /** A schema the engine parsed, or why it did not. */
-export type ParsedSchema = { readonly ok: true; readonly schema: SchemaJson<string> } | { readonly ok: false; readonly why: string };
+export type ParsedSchema =
+  | { readonly ok: true; readonly schema: SchemaJson<string> }
+  | { readonly ok: false; readonly why: string };
 
 /** Cedar's own schema syntax of JSON text that may carry `//` comments. */
 function fromJson(text: string): ParsedSchema | string {
@@ -25,7 +27,9 @@ export function parseSchema(text: string): ParsedSchema {
     const source = bare.startsWith("{") ? fromJson(bare) : text;
     if (typeof source !== "string") return source;
     const resolved = schemaToJsonWithResolvedTypes(source);
-    return resolved.type === "success" ? { ok: true, schema: resolved.json } : { ok: false, why: engineText(resolved.errors) };
+    return resolved.type === "success"
+      ? { ok: true, schema: resolved.json }
+      : { ok: false, why: engineText(resolved.errors) };
   } catch (thrown) {
     if (thrown instanceof CmcpError) return { ok: false, why: thrown.message };
     throw thrown;

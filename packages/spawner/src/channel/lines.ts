@@ -33,7 +33,12 @@ export class LineSplitter {
 
   #hold(part: Uint8Array): void {
     this.#held += part.byteLength;
-    if (this.#held > this.#maxBytes) throw new CmcpError("RESPONSE_SIZE_EXCEEDED", `a message of the stdio server is larger than ${this.#maxBytes} bytes`, { detail: { limit: this.#maxBytes } });
+    if (this.#held > this.#maxBytes)
+      throw new CmcpError(
+        "RESPONSE_SIZE_EXCEEDED",
+        `a message of the stdio server is larger than ${this.#maxBytes} bytes`,
+        { detail: { limit: this.#maxBytes } },
+      );
     if (part.byteLength > 0) this.#parts.push(part);
   }
 

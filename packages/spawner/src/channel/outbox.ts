@@ -9,7 +9,10 @@ interface Outgoing {
 }
 
 function gone(sent: boolean, cause?: unknown): CmcpError {
-  return new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended before it had read the message", { cause, detail: { sent: sent ? 1 : 0 } });
+  return new CmcpError("UPSTREAM_UNAVAILABLE", "the stdio server ended before it had read the message", {
+    cause,
+    detail: { sent: sent ? 1 : 0 },
+  });
 }
 
 /** The reason of a signal, as an error that says whether anything left. */
@@ -47,7 +50,8 @@ export class Outbox {
    */
   async send(line: Uint8Array, signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw givenUp(signal, false);
-    if (this.#bytes + line.byteLength > MAX_UNREAD_BYTES) throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
+    if (this.#bytes + line.byteLength > MAX_UNREAD_BYTES)
+      throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
     this.#buffered?.take(line.byteLength);
     this.#bytes += line.byteLength;
     const outgoing: Outgoing = { line, end: Promise.withResolvers() };

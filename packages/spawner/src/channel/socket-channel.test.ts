@@ -49,15 +49,20 @@ test("a server that reads nothing is not written to without end", async (t) => {
   const channel = new SocketChannel(ours, DIGEST);
   const message = Buffer.alloc(1024 * 1024, "x");
   const refused: unknown[] = [];
-  for (let sent = 0; sent < 20; sent += 1) void channel.send(message, forever).catch((error: unknown) => refused.push(error));
+  for (let sent = 0; sent < 20; sent += 1)
+    void channel.send(message, forever).catch((error: unknown) => refused.push(error));
   await new Promise((resolve) => setImmediate(resolve));
   // Those that were taken wait for a reader that never comes.
-  assert.ok(refused.length >= 15 && refused.every((error) => error instanceof CmcpError && error.code === "OVERLOADED"));
+  assert.ok(
+    refused.length >= 15 && refused.every((error) => error instanceof CmcpError && error.code === "OVERLOADED"),
+  );
   assert.ok(ours.writableLength <= MAX_UNREAD_BYTES + 20);
   ours.destroy();
 });
 
-test("a message that has not begun to leave is taken back, and those around it leave whole", { timeout: 5_000 }, async (t) => {
+test("a message that has not begun to leave is taken back, and those around it leave whole", {
+  timeout: 5_000,
+}, async (t) => {
   const { ours, theirs } = await socketPair(t);
   const buffered = new BufferedBytes();
   const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
@@ -78,14 +83,19 @@ test("a message that has not begun to leave is taken back, and those around it l
   assert.ok(Buffer.concat(got).equals(Buffer.concat([large, Buffer.from("\nthird\n")])));
 });
 
-test("a server that leaves the rest of a message unread that nobody waits for is ended, and nothing stays held", { timeout: 5_000 }, async (t) => {
+test("a server that leaves the rest of a message unread that nobody waits for is ended, and nothing stays held", {
+  timeout: 5_000,
+}, async (t) => {
   const { ours } = await socketPair(t);
   const buffered = new BufferedBytes();
   const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const leaving = new AbortController();
   const half = channel.send(Buffer.alloc(1024 * 1024, "x"), leaving.signal);
-  const next = assert.rejects(channel.send(Buffer.from("{}"), forever), { code: "UPSTREAM_UNAVAILABLE", detail: { sent: 0 } });
+  const next = assert.rejects(channel.send(Buffer.from("{}"), forever), {
+    code: "UPSTREAM_UNAVAILABLE",
+    detail: { sent: 0 },
+  });
   leaving.abort();
   await assert.rejects(half, { code: "REQUEST_CANCELLED", detail: { sent: 1 } });
   t.mock.timers.tick(1_999);
@@ -110,10 +120,14 @@ test("a server that reads the rest in time goes on", { timeout: 5_000 }, async (
   assert.equal(ours.destroyed, false);
 });
 
-test("when the channel is closed, what has begun to leave leaves, and nothing follows it", { timeout: 5_000 }, async (t) => {
+test("when the channel is closed, what has begun to leave leaves, and nothing follows it", {
+  timeout: 5_000,
+}, async (t) => {
   const { ours, theirs } = await socketPair(t);
   const channel = new SocketChannel(ours, DIGEST);
-  const [first, second] = [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever));
+  const [first, second] = [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) =>
+    channel.send(message, forever),
+  );
   const refused = assert.rejects(second ?? Promise.resolve(), { code: "UPSTREAM_UNAVAILABLE", detail: { sent: 0 } });
   const closing = channel.close();
   theirs.once("end", () => theirs.end());
@@ -121,14 +135,21 @@ test("when the channel is closed, what has begun to leave leaves, and nothing fo
   await Promise.all([first, refused, closing]);
 });
 
-test("when the server ends, what has begun to leave may have arrived, and what has not did not", { timeout: 5_000 }, async (t) => {
+test("when the server ends, what has begun to leave may have arrived, and what has not did not", {
+  timeout: 5_000,
+}, async (t) => {
   const { ours, theirs } = await socketPair(t);
   const channel = new SocketChannel(ours, DIGEST);
   channel.onMessage(() => undefined);
-  const sends = Promise.allSettled([Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever)));
+  const sends = Promise.allSettled(
+    [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever)),
+  );
   theirs.destroy();
   assert.equal((await channel.closed).code, "UPSTREAM_UNAVAILABLE");
-  assert.deepEqual((await sends).map((result) => (result.status === "rejected" ? (result.reason as CmcpError).detail.sent : "sent")), [1, 0]);
+  assert.deepEqual(
+    (await sends).map((result) => (result.status === "rejected" ? (result.reason as CmcpError).detail.sent : "sent")),
+    [1, 0],
+  );
 });
 
 test("nothing is read while a message is being handled", async (t) => {

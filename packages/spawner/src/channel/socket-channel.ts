@@ -70,7 +70,10 @@ export class SocketChannel implements StdioChannel {
         this.#buffered?.give(before + chunk.byteLength - lines.held);
       }
     } catch (thrown) {
-      this.#why ??= thrown instanceof CmcpError ? thrown : asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the connection to the stdio server was lost");
+      this.#why ??=
+        thrown instanceof CmcpError
+          ? thrown
+          : asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the connection to the stdio server was lost");
     } finally {
       this.#socket.destroy();
     }

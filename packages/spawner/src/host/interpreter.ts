@@ -4,7 +4,10 @@ import process from "node:process";
 import { CmcpError } from "@cmcp/boundary";
 
 /** The dynamic loader's path is part of each architecture's ABI. */
-const LOADERS: Readonly<Record<string, string>> = { x64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" };
+const LOADERS: Readonly<Record<string, string>> = {
+  x64: "/lib64/ld-linux-x86-64.so.2",
+  arm64: "/lib/ld-linux-aarch64.so.1",
+};
 /** Milliseconds the loader may take. */
 const LIST_MS = 5_000;
 
@@ -16,7 +19,8 @@ const LIST_MS = 5_000;
  */
 export async function interpreterFiles(path: string): Promise<string[]> {
   const loader = LOADERS[process.arch];
-  if (loader === undefined) throw new CmcpError("SPAWN_UNAVAILABLE", `stdio servers cannot be confined on ${process.arch}`);
+  if (loader === undefined)
+    throw new CmcpError("SPAWN_UNAVAILABLE", `stdio servers cannot be confined on ${process.arch}`);
   const listed = await new Promise<string>((resolve, reject) => {
     execFile(loader, ["--list", path], { env: {}, timeout: LIST_MS }, (error, stdout) => {
       if (error === null) resolve(stdout);

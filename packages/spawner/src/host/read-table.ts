@@ -22,7 +22,8 @@ class Reader {
   }
 
   take(length: number): Buffer {
-    if (this.#bytes.byteLength - this.#at < length) throw new CmcpError("CONFIG_INVALID", "the table of stdio servers is not whole");
+    if (this.#bytes.byteLength - this.#at < length)
+      throw new CmcpError("CONFIG_INVALID", "the table of stdio servers is not whole");
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
@@ -46,7 +47,11 @@ function readServer(from: Reader): TableServer {
   from.take(BOUNDS_BYTES);
   const tree = from.text();
   const [program = "", ...args] = from.texts();
-  const environment = Object.fromEntries(from.texts().map((variable) => [variable.slice(0, variable.indexOf("=")), variable.slice(variable.indexOf("=") + 1)]));
+  const environment = Object.fromEntries(
+    from
+      .texts()
+      .map((variable) => [variable.slice(0, variable.indexOf("=")), variable.slice(variable.indexOf("=") + 1)]),
+  );
   return { tree, digest: pinned ? digest : null, program, args, environment };
 }
 

@@ -36,7 +36,12 @@ export interface RunningSpawner {
 /** Runs the program to its end; what it wrote to standard error when it failed. */
 function failure(program: string, args: readonly string[]): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { env: {}, stdio: ["ignore", "ignore", "pipe"], timeout: LISTEN_MS, killSignal: "SIGKILL" });
+    const child = spawn(program, args, {
+      env: {},
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: LISTEN_MS,
+      killSignal: "SIGKILL",
+    });
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said = `${said}${chunk.toString("utf8")}`.slice(0, 1_000)));
     child.once("error", () => resolve("it cannot be started"));
@@ -50,15 +55,32 @@ function failure(program: string, args: readonly string[]): Promise<string | nul
  */
 export async function startSpawner(options: SpawnerOptions): Promise<RunningSpawner> {
   await mkdir(options.stage, { recursive: true, mode: 0o700 });
-  const compiled = await access(options.program, constants.X_OK).then(() => true, () => false);
+  const compiled = await access(options.program, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
   const why = compiled ? await failure(options.program, ["--probe", "--stage", options.stage]) : "it was not compiled";
   if (why === null) return await startConfined(options);
   if (options.developmentMode) return await startUnconfined(options.socket, options.runtime);
   throw new CmcpError("SPAWN_UNAVAILABLE", `stdio servers cannot be confined on this machine: ${why}`);
 }
 
-async function startConfined({ program, socket, stage, runtime, peerUid = process.geteuid?.() ?? 0 }: SpawnerOptions): Promise<RunningSpawner> {
-  const args = ["--stage", stage, "--socket", socket, "--peer-uid", String(peerUid), ...runtime.flatMap((path) => ["--runtime", path])];
+async function startConfined({
+  program,
+  socket,
+  stage,
+  runtime,
+  peerUid = process.geteuid?.() ?? 0,
+}: SpawnerOptions): Promise<RunningSpawner> {
+  const args = [
+    "--stage",
+    stage,
+    "--socket",
+    socket,
+    "--peer-uid",
+    String(peerUid),
+    ...runtime.flatMap((path) => ["--runtime", path]),
+  ];
   const child = spawn(program, args, { env: {}, stdio: ["ignore", "pipe", "ignore"], detached: true });
   const ended = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
@@ -71,7 +93,12 @@ async function startConfined({ program, socket, stage, runtime, peerUid = proces
     await ended;
   };
   // It says one line once it listens. Connecting to find out would be taken for the enclave's first connection.
-  const said = await once(child.stdout, "data", { signal: AbortSignal.any([AbortSignal.timeout(LISTEN_MS), over.signal]) }).then(() => true, () => false);
+  const said = await once(child.stdout, "data", {
+    signal: AbortSignal.any([AbortSignal.timeout(LISTEN_MS), over.signal]),
+  }).then(
+    () => true,
+    () => false,
+  );
   if (said) return { confinement: "confined", ended, stop };
   await stop();
   throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner ended or did not listen in time");

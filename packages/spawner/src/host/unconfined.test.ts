@@ -16,15 +16,35 @@ function folder(t: TestContext): string {
   return path;
 }
 
-async function started(t: TestContext, script: string): Promise<{ readonly running: RunningSpawner; readonly server: AllowedServer; readonly socket: string }> {
+async function started(
+  t: TestContext,
+  script: string,
+): Promise<{ readonly running: RunningSpawner; readonly server: AllowedServer; readonly socket: string }> {
   const path = folder(t);
   mkdirSync(join(path, "tree"));
   writeFileSync(join(path, "tree", "main.mjs"), script);
   const socket = join(path, "s");
-  const running = await startSpawner({ program: join(path, "not compiled"), socket, stage: join(path, "stage"), runtime: [process.execPath], developmentMode: true });
+  const running = await startSpawner({
+    program: join(path, "not compiled"),
+    socket,
+    stage: join(path, "stage"),
+    runtime: [process.execPath],
+    developmentMode: true,
+  });
   t.after(() => running.stop());
   const tree = join(path, "tree");
-  return { running, socket, server: { tree, digest: treeDigest(tree), program: "node", args: ["main.mjs"], environment: { GIVEN: "yes" }, bounds: DEFAULT_BOUNDS } };
+  return {
+    running,
+    socket,
+    server: {
+      tree,
+      digest: treeDigest(tree),
+      program: "node",
+      args: ["main.mjs"],
+      environment: { GIVEN: "yes" },
+      bounds: DEFAULT_BOUNDS,
+    },
+  };
 }
 
 function firstLine(channel: StdioChannel): Promise<string> {
@@ -36,10 +56,18 @@ const ECHO = 'process.stdout.write(Object.keys(process.env).join()+"\\n");proces
 test("without a compiled spawner servers run in development, and nothing claims otherwise", async (t) => {
   const { running, server, socket } = await started(t, ECHO);
   assert.equal(running.confinement, "none");
-  const spawner = await Spawner.open(socket, [server, { ...server, digest: new Uint8Array(32) }, { ...server, program: "perl" }, { ...server, tree: "/nowhere/at/all" }]);
+  const spawner = await Spawner.open(socket, [
+    server,
+    { ...server, digest: new Uint8Array(32) },
+    { ...server, program: "perl" },
+    { ...server, tree: "/nowhere/at/all" },
+  ]);
   assert.equal(spawner.confinement, "none");
   assert.equal(spawnEvidence(server, spawner.confinement), "spawn-unmeasured");
-  assert.deepEqual(spawner.found.map(({ status }) => status), ["ready", "digest-mismatch", "no-program", "tree-refused"]);
+  assert.deepEqual(
+    spawner.found.map(({ status }) => status),
+    ["ready", "digest-mismatch", "no-program", "tree-refused"],
+  );
   const channel = await spawner.start(0);
   assert.equal(await firstLine(channel), "GIVEN");
   await channel.close();
@@ -51,11 +79,23 @@ test("without a compiled spawner servers run in development, and nothing claims 
 
 test("outside development nothing runs unconfined", async (t) => {
   const path = folder(t);
-  await assert.rejects(startSpawner({ program: join(path, "not compiled"), socket: join(path, "s"), stage: join(path, "stage"), runtime: [], developmentMode: false }), { code: "SPAWN_UNAVAILABLE" });
+  await assert.rejects(
+    startSpawner({
+      program: join(path, "not compiled"),
+      socket: join(path, "s"),
+      stage: join(path, "stage"),
+      runtime: [],
+      developmentMode: false,
+    }),
+    { code: "SPAWN_UNAVAILABLE" },
+  );
 });
 
 test("servers end with the enclave's first connection", async (t) => {
-  const { server, socket } = await started(t, `process.stdout.write(process.pid+"\\n");process.stdin.resume();process.on("SIGTERM",()=>{});setInterval(()=>{},1000);`);
+  const { server, socket } = await started(
+    t,
+    `process.stdout.write(process.pid+"\\n");process.stdin.resume();process.on("SIGTERM",()=>{});setInterval(()=>{},1000);`,
+  );
   const spawner = await Spawner.open(socket, [server]);
   const channel = await spawner.start(0);
   const pid = Number(await firstLine(channel));

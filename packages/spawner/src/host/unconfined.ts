@@ -32,7 +32,9 @@ function found({ status, measured }: { readonly status: Status; readonly measure
 }
 
 function allow(server: TableServer, interpreters: readonly string[]): Allowed {
-  const path = server.program.startsWith("/") ? server.program : (interpreters.find((one) => basename(one) === server.program) ?? "");
+  const path = server.program.startsWith("/")
+    ? server.program
+    : (interpreters.find((one) => basename(one) === server.program) ?? "");
   try {
     const measured = treeDigest(server.tree);
     const matches = server.digest === null || Buffer.from(measured).equals(server.digest);
@@ -47,7 +49,12 @@ type Child = ChildProcessByStdio<Writable, Readable, null>;
 async function run(server: Allowed): Promise<Child> {
   const cwd = (await stat(server.tree)).isDirectory() ? server.tree : dirname(server.tree);
   // A process group of its own, so that what it starts ends with it.
-  const child = spawn(server.path, server.args, { cwd, env: { ...server.environment }, stdio: ["pipe", "pipe", "ignore"], detached: true });
+  const child = spawn(server.path, server.args, {
+    cwd,
+    env: { ...server.environment },
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
+  });
   child.on("error", () => undefined);
   child.stdin.on("error", () => undefined);
   return child;
@@ -98,10 +105,16 @@ class UnconfinedSpawner {
     const late = AbortSignal.timeout(START_MS);
     const head = Buffer.from(await readExactly(socket, MAGIC.length + 4, late));
     const length = head.readUInt32BE(MAGIC.length);
-    if (head.toString("latin1", 0, MAGIC.length) !== MAGIC || length > MAX_TABLE_BYTES) throw new CmcpError("CONFIG_INVALID", "not a table of stdio servers");
+    if (head.toString("latin1", 0, MAGIC.length) !== MAGIC || length > MAX_TABLE_BYTES)
+      throw new CmcpError("CONFIG_INVALID", "not a table of stdio servers");
     const servers = readTable(await readExactly(socket, length, late));
     this.#servers = servers.map((server) => allow(server, this.#interpreters));
-    socket.write(Buffer.concat([Uint8Array.of(UNCONFINED, servers.length >> 8, servers.length & 0xff), ...this.#servers.map(found)]));
+    socket.write(
+      Buffer.concat([
+        Uint8Array.of(UNCONFINED, servers.length >> 8, servers.length & 0xff),
+        ...this.#servers.map(found),
+      ]),
+    );
     // Nothing more is expected; reading is what notices the end.
     socket.resume();
   }

@@ -29,7 +29,10 @@ export class BackOff {
     const inARow = livedMs >= stableMs ? 1 : (this.#crashes.get(key)?.inARow ?? 0) + 1;
     // Deleted first, so that the order of the map is that of the last crash.
     this.#crashes.delete(key);
-    this.#crashes.set(key, { inARow, until: now + Math.min(mostDelayMs, firstDelayMs * 2 ** Math.min(inARow - 1, 30)) });
+    this.#crashes.set(key, {
+      inARow,
+      until: now + Math.min(mostDelayMs, firstDelayMs * 2 ** Math.min(inARow - 1, 30)),
+    });
     if (this.#crashes.size <= MAX_REMEMBERED) return;
     for (const oldest of this.#crashes.keys()) {
       this.#crashes.delete(oldest);

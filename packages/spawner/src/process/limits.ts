@@ -15,4 +15,11 @@ export interface ProcessLimits {
 }
 
 /** 64 processes, 8 of one principal; ended after 5 minutes without use; 0.5 s to 60 s between crashes. */
-export const DEFAULT_PROCESS_LIMITS: ProcessLimits = { maxProcesses: 64, maxPerPrincipal: 8, idleMs: 300_000, firstDelayMs: 500, mostDelayMs: 60_000, stableMs: 30_000 };
+export const DEFAULT_PROCESS_LIMITS: ProcessLimits = {
+  maxProcesses: 64,
+  maxPerPrincipal: 8,
+  idleMs: 300_000,
+  firstDelayMs: 500,
+  mostDelayMs: 60_000,
+  stableMs: 30_000,
+};

@@ -54,9 +54,15 @@ test("one process for each principal and server", async () => {
   assert.equal(await processes.use({ principal: "a", server: 0 }, itself), first);
   assert.notEqual(await processes.use({ principal: "b", server: 0 }, itself), first);
   assert.notEqual(await processes.use({ principal: "a", server: 1 }, itself), first);
-  assert.deepEqual(started.map(({ server }) => server), [0, 0, 1]);
+  assert.deepEqual(
+    started.map(({ server }) => server),
+    [0, 0, 1],
+  );
   // Principals may hold any character a separator could be made of.
-  assert.notEqual(await processes.use({ principal: "0:a", server: 0 }, itself), await processes.use({ principal: "a", server: 0 }, itself));
+  assert.notEqual(
+    await processes.use({ principal: "0:a", server: 0 }, itself),
+    await processes.use({ principal: "a", server: 0 }, itself),
+  );
   await processes.close();
 });
 
@@ -87,7 +93,11 @@ test("a crash is followed by a wait that doubles, and ends", async (t) => {
   now += 1_000;
   started.at(-1)?.crash();
   await settle();
-  await assert.rejects(use(), { detail: { retry_after_ms: 100, sent: 0 } }, "a process that lived long starts the count again");
+  await assert.rejects(
+    use(),
+    { detail: { retry_after_ms: 100, sent: 0 } },
+    "a process that lived long starts the count again",
+  );
 });
 
 test("a start that fails is told to all who wait, and waited for before the next", async () => {
@@ -98,7 +108,8 @@ test("a start that fails is told to all who wait, and waited for before the next
   });
   const use = (): Promise<StdioChannel> => processes.use({ principal: "a", server: 0 }, itself);
   const results = await Promise.allSettled([use(), use()]);
-  for (const result of results) assert.equal(result.status === "rejected" && (result.reason as CmcpError).code, "SPAWN_DIGEST_MISMATCH");
+  for (const result of results)
+    assert.equal(result.status === "rejected" && (result.reason as CmcpError).code, "SPAWN_DIGEST_MISMATCH");
   await settle();
   await assert.rejects(use(), { code: "UPSTREAM_UNAVAILABLE" });
   assert.equal(tries, 1);
@@ -129,7 +140,11 @@ test("a process ends when it was not used for a while, and not while it is used"
   t.mock.timers.tick(1);
   await settle();
   assert.equal(started[0]?.ended, true);
-  assert.notEqual(await processes.use({ principal: "a", server: 0 }, itself), started[0], "that was no crash, so there is no wait");
+  assert.notEqual(
+    await processes.use({ principal: "a", server: 0 }, itself),
+    started[0],
+    "that was no crash, so there is no wait",
+  );
 });
 
 test("a principal has so many processes, then its longest idle one makes room", async () => {
@@ -140,7 +155,11 @@ test("a principal has so many processes, then its longest idle one makes room", 
   await processes.use({ principal: "a", server: 0 }, itself);
   await processes.use({ principal: "a", server: 2 }, itself);
   await settle();
-  assert.deepEqual(started.map(({ ended }) => ended), [false, true, false, false], "the one used longest ago, of its own");
+  assert.deepEqual(
+    started.map(({ ended }) => ended),
+    [false, true, false, false],
+    "the one used longest ago, of its own",
+  );
   assert.equal(processes.size, 3);
 });
 
@@ -148,7 +167,8 @@ test("where all processes are in use a further one is refused", async () => {
   const { start } = starter();
   const processes = new StdioProcesses(start, { maxPerPrincipal: 1, maxProcesses: 2 });
   const releases: (() => void)[] = [];
-  const hold = (principal: string): Promise<void> => processes.use({ principal, server: 0 }, () => new Promise<void>((resolve) => void releases.push(resolve)));
+  const hold = (principal: string): Promise<void> =>
+    processes.use({ principal, server: 0 }, () => new Promise<void>((resolve) => void releases.push(resolve)));
   const held = [hold("a"), hold("b")];
   await settle();
   await assert.rejects(processes.use({ principal: "a", server: 1 }, itself), { code: "OVERLOADED" });

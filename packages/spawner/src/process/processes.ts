@@ -76,9 +76,17 @@ export class StdioProcesses {
   #open(key: string, { principal, server }: TrustIdentity): Running {
     if (this.#closed) throw unavailable("the stdio servers are shut down");
     const wait = this.#backOff.remaining(key, performance.now());
-    if (wait > 0) throw unavailable("the stdio server crashed and is not started again yet", { retry_after_ms: Math.ceil(wait) });
+    if (wait > 0)
+      throw unavailable("the stdio server crashed and is not started again yet", { retry_after_ms: Math.ceil(wait) });
     this.#makeRoom(principal);
-    const running: Running = { principal, opening: this.#start(server), uses: 0, usedAt: performance.now(), idle: undefined, ending: false };
+    const running: Running = {
+      principal,
+      opening: this.#start(server),
+      uses: 0,
+      usedAt: performance.now(),
+      idle: undefined,
+      ending: false,
+    };
     this.#running.set(key, running);
     void this.#watch(key, running);
     return running;
@@ -102,10 +110,18 @@ export class StdioProcesses {
   /** Ends the process that was idle longest where there are as many as may be: the principal's own, or anybody's. */
   #makeRoom(principal: string): void {
     const own = [...this.#running].filter(([, running]) => running.principal === principal);
-    const full = own.length >= this.#limits.maxPerPrincipal ? own : this.#running.size >= this.#limits.maxProcesses ? [...this.#running] : null;
+    const full =
+      own.length >= this.#limits.maxPerPrincipal
+        ? own
+        : this.#running.size >= this.#limits.maxProcesses
+          ? [...this.#running]
+          : null;
     if (full === null) return;
-    const [longest] = full.filter(([, { uses }]) => uses === 0).toSorted(([, left], [, right]) => left.usedAt - right.usedAt);
-    if (longest === undefined) throw new CmcpError("OVERLOADED", "as many stdio servers as may run are in use", { detail: { sent: 0 } });
+    const [longest] = full
+      .filter(([, { uses }]) => uses === 0)
+      .toSorted(([, left], [, right]) => left.usedAt - right.usedAt);
+    if (longest === undefined)
+      throw new CmcpError("OVERLOADED", "as many stdio servers as may run are in use", { detail: { sent: 0 } });
     void this.#end(...longest);
   }
 

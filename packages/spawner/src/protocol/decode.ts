@@ -31,9 +31,19 @@ export function decodeFound(bytes: Uint8Array): Found {
 }
 
 /** Reads the answer to a table. @throws CmcpError `SPAWN_UNAVAILABLE` */
-export function decodeTableAnswer(bytes: Uint8Array, servers: number): { readonly confinement: Confinement; readonly found: readonly Found[] } {
+export function decodeTableAnswer(
+  bytes: Uint8Array,
+  servers: number,
+): { readonly confinement: Confinement; readonly found: readonly Found[] } {
   const confinement = CONFINEMENTS[bytes[0] ?? 0];
-  if (confinement === undefined || bytes.byteLength !== tableAnswerBytes(servers) || (bytes[1] ?? 0) * 256 + (bytes[2] ?? 0) !== servers) return unknown();
-  const found = Array.from({ length: servers }, (_, index) => decodeFound(bytes.subarray(3 + index * FOUND_BYTES, 3 + (index + 1) * FOUND_BYTES)));
+  if (
+    confinement === undefined ||
+    bytes.byteLength !== tableAnswerBytes(servers) ||
+    (bytes[1] ?? 0) * 256 + (bytes[2] ?? 0) !== servers
+  )
+    return unknown();
+  const found = Array.from({ length: servers }, (_, index) =>
+    decodeFound(bytes.subarray(3 + index * FOUND_BYTES, 3 + (index + 1) * FOUND_BYTES)),
+  );
   return { confinement, found };
 }

@@ -1,5 +1,12 @@
 import { CmcpError } from "@cmcp/boundary";
-import { DIGEST_BYTES, MAX_ARGUMENTS, MAX_PLACE_BYTES, MAX_SERVERS, MAX_TABLE_BYTES, MAX_VARIABLES } from "../limits.ts";
+import {
+  DIGEST_BYTES,
+  MAX_ARGUMENTS,
+  MAX_PLACE_BYTES,
+  MAX_SERVERS,
+  MAX_TABLE_BYTES,
+  MAX_VARIABLES,
+} from "../limits.ts";
 import type { AllowedServer } from "../server.ts";
 
 /** First bytes of the first connection. */
@@ -25,24 +32,32 @@ function text(value: string): Uint8Array[] {
 
 /** Whether a path is absolute and has one spelling: no empty, `.` or `..` component, not the root. */
 export function isPlainPath(path: string): boolean {
-  return Buffer.byteLength(path) <= MAX_PLACE_BYTES && /^(\/[^/\0]+)+$/.test(path) && path.split("/").every((part) => part !== "." && part !== "..");
+  return (
+    Buffer.byteLength(path) <= MAX_PLACE_BYTES &&
+    /^(\/[^/\0]+)+$/.test(path) &&
+    path.split("/").every((part) => part !== "." && part !== "..")
+  );
 }
 
 function* server({ tree, digest, program, args, environment, bounds }: AllowedServer): Generator<Uint8Array> {
   if (!isPlainPath(tree)) refuse("its tree must be an absolute path without empty, '.' or '..' parts");
-  if (program === "" || (program.includes("/") && !isPlainPath(program))) refuse("its program must be an absolute path or a plain name");
+  if (program === "" || (program.includes("/") && !isPlainPath(program)))
+    refuse("its program must be an absolute path or a plain name");
   if (digest !== null && digest.byteLength !== DIGEST_BYTES) refuse(`its digest must have ${DIGEST_BYTES} bytes`);
   const variables = Object.entries(environment);
-  if (args.length + 1 > MAX_ARGUMENTS || variables.length > MAX_VARIABLES) refuse("it has too many arguments or environment variables");
+  if (args.length + 1 > MAX_ARGUMENTS || variables.length > MAX_VARIABLES)
+    refuse("it has too many arguments or environment variables");
   yield unsigned(digest === null ? 0 : 1, 1);
   yield digest ?? new Uint8Array(DIGEST_BYTES);
-  for (const bound of [bounds.tasks, bounds.memoryMib, bounds.scratchMib, bounds.openFiles, bounds.cpuSeconds]) yield unsigned(bound, 4);
+  for (const bound of [bounds.tasks, bounds.memoryMib, bounds.scratchMib, bounds.openFiles, bounds.cpuSeconds])
+    yield unsigned(bound, 4);
   yield* text(tree);
   yield unsigned(args.length + 1, 2);
   for (const argument of [program, ...args]) yield* text(argument);
   yield unsigned(variables.length, 2);
   for (const [name, value] of variables) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse("the name of an environment variable must be letters, digits and _");
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      refuse("the name of an environment variable must be letters, digits and _");
     yield* text(`${name}=${value}`);
   }
 }

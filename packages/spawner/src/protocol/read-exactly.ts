@@ -13,7 +13,8 @@ export async function readExactly(socket: Socket, length: number, signal: AbortS
       const bytes: unknown = socket.read(length);
       if (bytes instanceof Uint8Array && bytes.byteLength === length) return bytes;
       // At its end a stream gives what is left, however little.
-      if (bytes !== null || socket.readableEnded || socket.destroyed) throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner ended the connection");
+      if (bytes !== null || socket.readableEnded || socket.destroyed)
+        throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner ended the connection");
       await Promise.race([once(socket, "readable", { signal: waiting }), over]);
     }
   } finally {

@@ -36,8 +36,20 @@ const CHANGES: readonly { readonly what: string; readonly change: (tree: string)
   { what: "a file's name", change: (tree) => renameSync(join(tree, "a-b"), join(tree, "a-c")) },
   { what: "a file's folder", change: (tree) => renameSync(join(tree, "a-b"), join(tree, "a", "b")) },
   { what: "whether a file may run", change: (tree) => chmodSync(join(tree, "a-b"), 0o740) },
-  { what: "where a link leads", change: (tree) => { rmSync(join(tree, "z")); symlinkSync("a-b", join(tree, "z")); } },
-  { what: "a link for a file", change: (tree) => { rmSync(join(tree, "z")); writeFileSync(join(tree, "z"), "a/run"); } },
+  {
+    what: "where a link leads",
+    change: (tree) => {
+      rmSync(join(tree, "z"));
+      symlinkSync("a-b", join(tree, "z"));
+    },
+  },
+  {
+    what: "a link for a file",
+    change: (tree) => {
+      rmSync(join(tree, "z"));
+      writeFileSync(join(tree, "z"), "a/run");
+    },
+  },
   { what: "an empty folder more", change: (tree) => mkdirSync(join(tree, "e")) },
   { what: "a file less", change: (tree) => rmSync(join(tree, "a-b")) },
 ];

@@ -1,5 +1,16 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { CmcpError } from "@cmcp/boundary";
 import { MAX_TREE_BYTES, MAX_TREE_DEPTH, MAX_TREE_ITEMS, MAX_TREE_PATH_BYTES } from "../limits.ts";
 
@@ -64,7 +75,8 @@ class Walk {
       this.folder(place, path, depth + 1);
     } else if (facts.isSymbolicLink()) {
       const target = readlinkSync(place, { encoding: "buffer" });
-      if (target.byteLength > MAX_TREE_PATH_BYTES || !staysInside(target.toString("latin1"), depth)) refuse("has a link that leads out of it");
+      if (target.byteLength > MAX_TREE_PATH_BYTES || !staysInside(target.toString("latin1"), depth))
+        refuse("has a link that leads out of it");
       this.#header("l", path);
       this.#hash.update(unsigned(target.byteLength, 2)).update(target);
     } else if (facts.isFile()) {
@@ -125,7 +137,9 @@ export function treeDigest(path: string): Uint8Array {
     }
   } catch (thrown) {
     if (thrown instanceof CmcpError) throw thrown;
-    throw new CmcpError("SPAWN_TREE_REFUSED", "the stdio server's folder is missing or cannot be read", { cause: thrown });
+    throw new CmcpError("SPAWN_TREE_REFUSED", "the stdio server's folder is missing or cannot be read", {
+      cause: thrown,
+    });
   }
   return Uint8Array.from(hash.digest());
 }

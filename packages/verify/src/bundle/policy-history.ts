@@ -30,14 +30,18 @@ export function policyHistory(entries: readonly AuditEntry[]): PolicyHistory {
     if (entry.entry_type === "policy_load") {
       const load = policyLoadDetailSchema.safeParse(entry.detail);
       if (!load.success) return refuse("loads a policy without saying which");
-      if (load.data.previous_policy_hash !== latest.hash) return refuse("replaces another policy than the one in force");
+      if (load.data.previous_policy_hash !== latest.hash)
+        return refuse("replaces another policy than the one in force");
       latest = { hash: load.data.policy_hash, version: load.data.policy_version };
       hashes.push(latest.hash);
     }
     const isCall = entry.entry_type === "tool_call";
     if (!isCall && entry.detail?.["policy_hash"] === undefined) continue;
     const hash = callDetailSchema.safeParse(entry.detail).data?.policy_hash;
-    if (hash === undefined || !hashes.includes(hash)) return refuse(isCall ? "was decided under a policy that was not in force" : "names a policy that was not in force");
+    if (hash === undefined || !hashes.includes(hash))
+      return refuse(
+        isCall ? "was decided under a policy that was not in force" : "names a policy that was not in force",
+      );
     if (isCall && hash !== latest.hash) overtaken += 1;
   }
   return { ok: true, latest, hashes, overtaken };

@@ -11,23 +11,51 @@ const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const operator = publicKey.export({ format: "jwk" }).x ?? "";
 
 /** A session with one reset, for which the operator signed what `change` makes of the right statement. */
-function entriesWith(change: (right: ResetStatement) => ResetStatement, detail: Record<string, string | number> = {}): AuditEntry[] {
+function entriesWith(
+  change: (right: ResetStatement) => ResetStatement,
+  detail: Record<string, string | number> = {},
+): AuditEntry[] {
   const session = randomUUID();
   const chain = new SessionChain(session, () => ISSUED_AT * 1000 - 60_000);
-  const root = { policy_hash: POLICY_HASH, catalog_hash: CATALOG_HASH, enforcement_mode: "enforcing", launch_digest: OTHER_HASH, isolation: "network-namespace", channel: "plain", instance: instance.name };
+  const root = {
+    policy_hash: POLICY_HASH,
+    catalog_hash: CATALOG_HASH,
+    enforcement_mode: "enforcing",
+    launch_digest: OTHER_HASH,
+    isolation: "network-namespace",
+    channel: "plain",
+    instance: instance.name,
+  };
   const start = chain.append({ entry_type: "session_start", session_sensitivity_after: "hipaa_phi", detail: root });
-  const right: ResetStatement = { v: 1, purpose: "session-reset", session_id: session, chain_tip: start.entry_hash, instance: instance.name, sequence: 3, reason: "synthetic" };
+  const right: ResetStatement = {
+    v: 1,
+    purpose: "session-reset",
+    session_id: session,
+    chain_tip: start.entry_hash,
+    instance: instance.name,
+    sequence: 3,
+    reason: "synthetic",
+  };
   const operator_signature = toBase64Url(sign(null, resetSigningInput(change(right)), privateKey));
   const reset = chain.append({
     entry_type: "session_reset",
     session_sensitivity_before: "hipaa_phi",
     session_sensitivity_after: "public",
-    detail: { policy_hash: POLICY_HASH, operator_key: operator, operator_signature, sequence: 3, reason: "synthetic", session_max_sensitivity: "hipaa_phi", ...detail },
+    detail: {
+      policy_hash: POLICY_HASH,
+      operator_key: operator,
+      operator_signature,
+      sequence: 3,
+      reason: "synthetic",
+      session_max_sensitivity: "hipaa_phi",
+      ...detail,
+    },
   });
   return [start, reset];
 }
 
-const judged = async (entries: readonly AuditEntry[]): Promise<string[]> => failures(await judge({ claim: claimOf(instance, entries), bundle: instance.bundle(entries) }));
+const judged = async (entries: readonly AuditEntry[]): Promise<string[]> =>
+  failures(await judge({ claim: claimOf(instance, entries), bundle: instance.bundle(entries) }));
 
 describe("a reset in the record", () => {
   test("with the operator's signature over its place is accepted, and its key named", async () => {

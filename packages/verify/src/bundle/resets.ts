@@ -3,7 +3,11 @@ import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
 /** Every reset of the session's sensitivity carries the signature of the operator it names, over exactly this place of the chain. */
-export async function checkResets(crypto: VerifierCrypto, entries: readonly AuditEntry[], list: Checklist): Promise<void> {
+export async function checkResets(
+  crypto: VerifierCrypto,
+  entries: readonly AuditEntry[],
+  list: Checklist,
+): Promise<void> {
   const resets = entries.filter((entry) => entry.entry_type === "session_reset");
   if (resets.length === 0) return;
   const instance = entries[0]?.detail?.["instance"];
@@ -27,7 +31,15 @@ async function signerOf(crypto: VerifierCrypto, entry: AuditEntry, instance: unk
   const detail = resetDetailSchema.safeParse(entry.detail);
   if (!detail.success) return null;
   const { operator_key: key, operator_signature: signature, sequence, reason } = detail.data;
-  const statement = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", session_id: entry.session_id, chain_tip: entry.prev_entry_hash, instance, sequence, reason });
+  const statement = resetStatementSchema.safeParse({
+    v: 1,
+    purpose: "session-reset",
+    session_id: entry.session_id,
+    chain_tip: entry.prev_entry_hash,
+    instance,
+    sequence,
+    reason,
+  });
   if (!statement.success) return null;
   return (await verifyEd25519(crypto, key, signature, resetSigningInput(statement.data))) ? key : null;
 }

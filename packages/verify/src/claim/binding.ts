@@ -36,7 +36,18 @@ export async function reportDataOf(crypto: VerifierCrypto, claim: Claim): Promis
 }
 
 /** What an evidence file says of itself: that it was made for this claim. */
-export async function checkReportDataOfFile(crypto: VerifierCrypto, claim: Claim, { claimedReportData }: EvidenceFile, list: Checklist): Promise<void> {
+export async function checkReportDataOfFile(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  { claimedReportData }: EvidenceFile,
+  list: Checklist,
+): Promise<void> {
   const reportData = await reportDataOf(crypto, claim);
-  list.require("report data in evidence file", toHex(claimedReportData) === toHex(reportData), "EVIDENCE_REPORT_DATA_MISMATCH", "the file says it was made for this claim's key and chain", "the file says it was made for another key or chain");
+  list.require(
+    "report data in evidence file",
+    toHex(claimedReportData) === toHex(reportData),
+    "EVIDENCE_REPORT_DATA_MISMATCH",
+    "the file says it was made for this claim's key and chain",
+    "the file says it was made for another key or chain",
+  );
 }

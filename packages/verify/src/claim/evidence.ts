@@ -1,4 +1,12 @@
-import { policyForEarlier, readEvidenceFile, verifyEvidenceParts, withCertificates, type EndorsedParts, type EvidenceFile, type EvidenceVerdict } from "@cmcp/attestation/verify";
+import {
+  policyForEarlier,
+  readEvidenceFile,
+  verifyEvidenceParts,
+  withCertificates,
+  type EndorsedParts,
+  type EvidenceFile,
+  type EvidenceVerdict,
+} from "@cmcp/attestation/verify";
 import type { Claim } from "@cmcp/claim/schema";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
@@ -35,33 +43,59 @@ export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checkli
   }
   const { evidence, earlierEvidence } = record;
   if (evidence === undefined) {
-    list.fail("platform evidence", "EVIDENCE_MISSING", `the claim says ${platform}, and no evidence was given (--evidence)`);
+    list.fail(
+      "platform evidence",
+      "EVIDENCE_MISSING",
+      `the claim says ${platform}, and no evidence was given (--evidence)`,
+    );
     return null;
   }
   const file = readFileOfClaim(claim, evidence, list);
   if (file === null) return null;
-  const earlier = earlierEvidence === undefined ? null : list.attempt("earlier evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => endorsed(readEvidenceFile(untrusted(earlierEvidence)), record));
-  const given = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () => endorsed(file, record));
+  const earlier =
+    earlierEvidence === undefined
+      ? null
+      : list.attempt("earlier evidence file", "EVIDENCE_MALFORMED", "of the documented form", () =>
+          endorsed(readEvidenceFile(untrusted(earlierEvidence)), record),
+        );
+  const given = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () =>
+    endorsed(file, record),
+  );
   return given === null ? null : { ...given, file, earlier };
 }
 
 /** The evidence file beside a claim, of the platform that the claim names. */
 export function readFileOfClaim({ trace }: Claim, evidence: Uint8Array, list: Checklist): EvidenceFile | null {
   const { platform } = trace.runtime;
-  const file = list.attempt("evidence file", "EVIDENCE_MALFORMED", "of the documented form", () => readEvidenceFile(untrusted(evidence)));
+  const file = list.attempt("evidence file", "EVIDENCE_MALFORMED", "of the documented form", () =>
+    readEvidenceFile(untrusted(evidence)),
+  );
   if (file === null) return null;
   const isSoftware = file.parts.provider === "software-only";
   if (isSoftware === (platform === "software-only") && file.platform === platform) return file;
-  list.fail("evidence platform", "CLAIM_INCONSISTENT", `the claim says ${platform}, the evidence is of ${file.platform}`);
+  list.fail(
+    "evidence platform",
+    "CLAIM_INCONSISTENT",
+    `the claim says ${platform}, the evidence is of ${file.platform}`,
+  );
   return null;
 }
 
-function endorsed({ parts, collateral: own }: EvidenceFile, { certificates = [], collateral = [] }: EvidenceRecord): EndorsedParts {
+function endorsed(
+  { parts, collateral: own }: EvidenceFile,
+  { certificates = [], collateral = [] }: EvidenceRecord,
+): EndorsedParts {
   if (parts.provider === "software-only") throw new CmcpError("EVIDENCE_MALFORMED", "software-only is no evidence");
   return withCertificates({ parts, collateral: [...own, ...collateral] }, certificates);
 }
 
 /** The verdict on earlier evidence of the same machine. */
-export async function verifyEarlier(crypto: VerifierCrypto, { earlier }: GivenEvidence, { appraisal, now }: Expectations): Promise<{ readonly earlier?: EvidenceVerdict }> {
-  return earlier === null ? {} : { earlier: await verifyEvidenceParts(earlier, policyForEarlier(appraisal), {}, now, crypto) };
+export async function verifyEarlier(
+  crypto: VerifierCrypto,
+  { earlier }: GivenEvidence,
+  { appraisal, now }: Expectations,
+): Promise<{ readonly earlier?: EvidenceVerdict }> {
+  return earlier === null
+    ? {}
+    : { earlier: await verifyEvidenceParts(earlier, policyForEarlier(appraisal), {}, now, crypto) };
 }

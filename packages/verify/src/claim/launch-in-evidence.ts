@@ -12,18 +12,41 @@ const CHECK = "launch document in evidence";
  * that only agrees with the hardware shows which configuration ran, not that it is an acceptable one. It stands for the
  * expected one where the relying party pinned its digest, and for nothing otherwise.
  */
-export async function withLaunchOf(crypto: VerifierCrypto, { launchDocument: document }: EvidenceFile, expected: Expectations, list: Checklist): Promise<Expectations> {
+export async function withLaunchOf(
+  crypto: VerifierCrypto,
+  { launchDocument: document }: EvidenceFile,
+  expected: Expectations,
+  list: Checklist,
+): Promise<Expectations> {
   const { launch, launchDigest, readLaunch } = expected;
   if (document === null) return expected;
   const refused = "the evidence file holds another launch document than the expected one";
   if (launch !== undefined) {
-    list.require(CHECK, toHex(launch.document) === toHex(document), "EVIDENCE_LAUNCH_NOT_BOUND", "the expected one", refused);
+    list.require(
+      CHECK,
+      toHex(launch.document) === toHex(document),
+      "EVIDENCE_LAUNCH_NOT_BOUND",
+      "the expected one",
+      refused,
+    );
     return expected;
   }
   if (launchDigest === undefined) {
-    list.notPerformed(CHECK, `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${await sha256Hex(crypto, Uint8Array.from(document))})`);
+    list.notPerformed(
+      CHECK,
+      `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${await sha256Hex(crypto, Uint8Array.from(document))})`,
+    );
     return expected;
   }
-  if (!list.require(CHECK, await isDigestOf(crypto, launchDigest, document), "EVIDENCE_LAUNCH_NOT_BOUND", "its digest is the pinned one", refused)) return expected;
+  if (
+    !list.require(
+      CHECK,
+      await isDigestOf(crypto, launchDigest, document),
+      "EVIDENCE_LAUNCH_NOT_BOUND",
+      "its digest is the pinned one",
+      refused,
+    )
+  )
+    return expected;
   return readLaunch === undefined ? expected : { ...expected, launch: { document, read: readLaunch } };
 }

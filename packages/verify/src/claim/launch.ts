@@ -9,17 +9,43 @@ import type { LaunchTerms } from "./launch-terms.ts";
 const POLICY = "policy of launch document";
 
 /** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to evidence and chain elsewhere. */
-export function checkLaunch(claim: Claim, bundle: AuditBundle | null, { launch, allowSoftwareOnly, bundlesGiven }: Expectations, list: Checklist): void {
+export function checkLaunch(
+  claim: Claim,
+  bundle: AuditBundle | null,
+  { launch, allowSoftwareOnly, bundlesGiven }: Expectations,
+  list: Checklist,
+): void {
   if (launch === undefined) {
-    const why = "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest";
-    if (bundlesGiven === true) list.fail(POLICY, "POLICY_NOT_OF_LAUNCH", `nothing holds the bundles that were given (--policy-bundle): ${why}`);
+    const why =
+      "the launch document was not given (--launch-document), nor is it in the evidence file under a pinned digest";
+    if (bundlesGiven === true)
+      list.fail(POLICY, "POLICY_NOT_OF_LAUNCH", `nothing holds the bundles that were given (--policy-bundle): ${why}`);
     else list.notPerformed(POLICY, why);
     return;
   }
-  const terms = list.attempt("launch document form", "LAUNCH_DOCUMENT_INVALID", "canonical JSON of the documented form", () => launch.read(launch.document));
+  const terms = list.attempt(
+    "launch document form",
+    "LAUNCH_DOCUMENT_INVALID",
+    "canonical JSON of the documented form",
+    () => launch.read(launch.document),
+  );
   if (terms === null) return;
-  list.require("development", !terms.development || allowSoftwareOnly, "DEVELOPMENT_NOT_ACCEPTED", terms.development ? "explicitly accepted for this verification" : "the launch document is not of a development instance", "the launch document is of a development instance, which is not accepted unless asked for");
-  list.require("catalog of launch document", claim.gateway.catalog.hash === terms.catalogHash, "CATALOG_HASH_MISMATCH", "the claim names the launch document's catalog", `the launch document's catalog is ${terms.catalogHash}`);
+  list.require(
+    "development",
+    !terms.development || allowSoftwareOnly,
+    "DEVELOPMENT_NOT_ACCEPTED",
+    terms.development
+      ? "explicitly accepted for this verification"
+      : "the launch document is not of a development instance",
+    "the launch document is of a development instance, which is not accepted unless asked for",
+  );
+  list.require(
+    "catalog of launch document",
+    claim.gateway.catalog.hash === terms.catalogHash,
+    "CATALOG_HASH_MISMATCH",
+    "the claim names the launch document's catalog",
+    `the launch document's catalog is ${terms.catalogHash}`,
+  );
   checkPolicies(claim, bundle, terms, list);
 }
 
@@ -41,21 +67,45 @@ function checkPolicies({ trace }: Claim, bundle: AuditBundle | null, terms: Laun
       if (previous !== undefined) terms.requireMayFollow(next, previous);
     }
   } catch (thrown) {
-    const { code, message } = asCmcpError(thrown, "POLICY_NOT_OF_LAUNCH", "a policy bundle does not follow from the launch document");
+    const { code, message } = asCmcpError(
+      thrown,
+      "POLICY_NOT_OF_LAUNCH",
+      "a policy bundle does not follow from the launch document",
+    );
     list.fail(POLICY, code, message);
     return;
   }
-  const own = inForce.length === 1 ? "the launch document's own bundle was in force" : `${inForce.length - 1} of the bundles given followed the launch document's, each signed with its key and of a higher version`;
-  list.require(POLICY, terms.versions.get(claimed) === version, "POLICY_NOT_OF_LAUNCH", `${own}${bundle === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`, "the claim names another version than its policy bundle has");
+  const own =
+    inForce.length === 1
+      ? "the launch document's own bundle was in force"
+      : `${inForce.length - 1} of the bundles given followed the launch document's, each signed with its key and of a higher version`;
+  list.require(
+    POLICY,
+    terms.versions.get(claimed) === version,
+    "POLICY_NOT_OF_LAUNCH",
+    `${own}${bundle === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`,
+    "the claim names another version than its policy bundle has",
+  );
 }
 
 /** A policy that nobody showed: nothing says who made it, so the claim is not accepted. */
 function refuseMissing(missing: string, { policyHash, versions }: LaunchTerms, list: Checklist): void {
   const given = [...versions.keys()].filter((hash) => hash !== policyHash);
   if (given.length > 0) {
-    list.fail(POLICY, "POLICY_HASH_MISMATCH", `${missing} was in force; the launch document has ${policyHash}, and the bundles given are ${given.join(", ")}`);
+    list.fail(
+      POLICY,
+      "POLICY_HASH_MISMATCH",
+      `${missing} was in force; the launch document has ${policyHash}, and the bundles given are ${given.join(", ")}`,
+    );
     return;
   }
-  list.notPerformed(POLICY, `${missing} was in force, the launch document has ${policyHash}, and no other bundle was given (--policy-bundle)`);
-  list.fail(`required: ${POLICY}`, "POLICY_BUNDLE_MISSING", "who made the policy that was in force cannot be said without its bundle");
+  list.notPerformed(
+    POLICY,
+    `${missing} was in force, the launch document has ${policyHash}, and no other bundle was given (--policy-bundle)`,
+  );
+  list.fail(
+    `required: ${POLICY}`,
+    "POLICY_BUNDLE_MISSING",
+    "who made the policy that was in force cannot be said without its bundle",
+  );
 }

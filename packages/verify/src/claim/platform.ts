@@ -1,4 +1,9 @@
-import { verifyEvidenceParts, type Assurance, type HardwareParts, type VerifiedEvidence } from "@cmcp/attestation/verify";
+import {
+  verifyEvidenceParts,
+  type Assurance,
+  type HardwareParts,
+  type VerifiedEvidence,
+} from "@cmcp/attestation/verify";
 import { fromHex, toHex } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
@@ -15,12 +20,21 @@ export type PlatformAssurance = Assurance | "functional only";
  * The evidence of a hardware platform: appraised, and held to the claim's own key and chain and to the expected launch.
  * @returns what the evidence is worth if every check holds
  */
-export async function checkHardware(crypto: VerifierCrypto, claim: Claim, given: GivenEvidence, expected: Expectations, list: Checklist): Promise<Assurance> {
+export async function checkHardware(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  given: GivenEvidence,
+  expected: Expectations,
+  list: Checklist,
+): Promise<Assurance> {
   const { runtime } = claim.trace;
   await checkRootEntry(crypto, claim, given.file, expected, list);
   const launchDigest = await launchDigestFor(crypto, given.parts.provider, expected);
   // Report data and launch document are what tie evidence to this claim and this configuration: no policy waives them.
-  const policy = { ...expected.appraisal, required: [...new Set([...expected.appraisal.required, "report_data" as const, "launch" as const])] };
+  const policy = {
+    ...expected.appraisal,
+    required: [...new Set([...expected.appraisal.required, "report_data" as const, "launch" as const])],
+  };
   await checkReportDataOfFile(crypto, claim, given.file, list);
   const expectations = {
     reportData: await reportDataOf(crypto, claim),
@@ -31,14 +45,28 @@ export async function checkHardware(crypto: VerifierCrypto, claim: Claim, given:
   };
   const verdict = await verifyEvidenceParts(given, policy, expectations, expected.now, crypto);
   list.include(verdict.checks);
-  if (verdict.verified !== null) list.require("measurement in claim", measurementNamed(verdict.verified) === runtime.measurement, "EVIDENCE_MEASUREMENT_MISMATCH", "the claim names the verified measurement", "the claim names another measurement than the evidence has");
+  if (verdict.verified !== null)
+    list.require(
+      "measurement in claim",
+      measurementNamed(verdict.verified) === runtime.measurement,
+      "EVIDENCE_MEASUREMENT_MISMATCH",
+      "the claim names the verified measurement",
+      "the claim names another measurement than the evidence has",
+    );
   return verdict.assurance;
 }
 
 /** The launch document's digest as the platform carries it; TDX's register is wider than a SHA-256. */
-async function launchDigestFor(crypto: VerifierCrypto, provider: HardwareParts["provider"], { launch, launchDigest }: Expectations): Promise<Uint8Array | null> {
+async function launchDigestFor(
+  crypto: VerifierCrypto,
+  provider: HardwareParts["provider"],
+  { launch, launchDigest }: Expectations,
+): Promise<Uint8Array | null> {
   const width = provider === "tdx" ? 48 : 32;
-  if (launch !== undefined) return new Uint8Array(await crypto.subtle.digest(provider === "tdx" ? "SHA-384" : "SHA-256", Uint8Array.from(launch.document)));
+  if (launch !== undefined)
+    return new Uint8Array(
+      await crypto.subtle.digest(provider === "tdx" ? "SHA-384" : "SHA-256", Uint8Array.from(launch.document)),
+    );
   const bytes = launchDigest === undefined ? undefined : fromHex(launchDigest);
   return bytes?.length === width ? bytes : null;
 }

@@ -10,20 +10,44 @@ import { digestInRoot } from "./launch-digest.ts";
  * The root entry beside the evidence: it is the chain's root, and names the launch document, policy and catalog.
  * @returns whether the launch that is expected was compared with what it names
  */
-export async function checkRootEntry(crypto: VerifierCrypto, claim: Claim, { rootEntry }: EvidenceFile, expected: Expectations, list: Checklist): Promise<boolean> {
+export async function checkRootEntry(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  { rootEntry }: EvidenceFile,
+  expected: Expectations,
+  list: Checklist,
+): Promise<boolean> {
   if (rootEntry === null) {
     list.notPerformed("root entry in evidence", "the evidence file has no root entry");
     return false;
   }
   const entry = auditEntrySchema.safeParse(rootEntry);
-  const isRoot = entry.success && entry.data.entry_hash === claim.gateway.audit_chain.root && (await sha256Hex(crypto, entryHashInput(entry.data))) === entry.data.entry_hash;
-  if (!list.require("root entry in evidence", isRoot, "CHAIN_ROOT_NOT_BOUND", "it hashes to the chain's root", "it is not the entry the chain begins with")) return false;
+  const isRoot =
+    entry.success &&
+    entry.data.entry_hash === claim.gateway.audit_chain.root &&
+    (await sha256Hex(crypto, entryHashInput(entry.data))) === entry.data.entry_hash;
+  if (
+    !list.require(
+      "root entry in evidence",
+      isRoot,
+      "CHAIN_ROOT_NOT_BOUND",
+      "it hashes to the chain's root",
+      "it is not the entry the chain begins with",
+    )
+  )
+    return false;
   const detail = rootDetailSchema.safeParse(entry.data?.detail);
   const known = await digestInRoot(crypto, expected);
   if (known === null) {
     list.notPerformed("launch digest in root entry", "the launch document was not given");
     return false;
   }
-  list.require("launch digest in root entry", detail.success && detail.data.launch_digest === `sha256:${known}`, "EVIDENCE_LAUNCH_NOT_BOUND", "the session ran under the expected launch document", "the session ran under another launch document");
+  list.require(
+    "launch digest in root entry",
+    detail.success && detail.data.launch_digest === `sha256:${known}`,
+    "EVIDENCE_LAUNCH_NOT_BOUND",
+    "the session ran under the expected launch document",
+    "the session ran under another launch document",
+  );
   return true;
 }

@@ -12,17 +12,37 @@ import { checkRootEntry } from "./root-entry.ts";
 export function checkSoftware(claim: Claim, expected: Expectations, list: Checklist): void {
   const { runtime } = claim.trace;
   const firmware = parseFirmwareText(runtime.firmware_version);
-  const report = firmware === undefined ? { why: "the firmware text has not the documented form" } : verifySoftware({ measurement: runtime.measurement, firmware: firmware.firmware, hasEvidence: claim.gateway.attestation_evidence !== undefined });
+  const report =
+    firmware === undefined
+      ? { why: "the firmware text has not the documented form" }
+      : verifySoftware({
+          measurement: runtime.measurement,
+          firmware: firmware.firmware,
+          hasEvidence: claim.gateway.attestation_evidence !== undefined,
+        });
   if ("why" in report) {
     list.fail("platform evidence", "PUBLIC_KEY_NOT_BOUND", report.why);
     return;
   }
-  list.notApplicable("platform evidence", "software-only: there is no hardware evidence, so nothing shows where the key lives");
-  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", "explicitly accepted for this verification", "a claim without hardware evidence is not accepted unless asked for");
+  list.notApplicable(
+    "platform evidence",
+    "software-only: there is no hardware evidence, so nothing shows where the key lives",
+  );
+  list.require(
+    "software-only accepted",
+    expected.allowSoftwareOnly,
+    "SOFTWARE_ONLY_NOT_ACCEPTED",
+    "explicitly accepted for this verification",
+    "a claim without hardware evidence is not accepted unless asked for",
+  );
 }
 
 /** Accepting software-only waives the evidence, not what is asked of it by name: nothing here could meet that. */
-export function refuseHardwareExpectations({ certificates = [], collateral = [], earlierEvidence }: EvidenceRecord, { measurements, image, evidenceRequired }: Expectations, list: Checklist): void {
+export function refuseHardwareExpectations(
+  { certificates = [], collateral = [], earlierEvidence }: EvidenceRecord,
+  { measurements, image, evidenceRequired }: Expectations,
+  list: Checklist,
+): void {
   const asked: readonly (readonly [name: string, option: string, given: boolean])[] = [
     ["measurement", "--measurement", measurements !== undefined],
     ["image", "--measurements", image !== undefined],
@@ -31,17 +51,32 @@ export function refuseHardwareExpectations({ certificates = [], collateral = [],
     ["collateral", "--collateral", collateral.length > 0],
     ["earlier evidence", "--earlier-evidence", earlierEvidence !== undefined],
   ];
-  for (const [name, option, given] of asked) if (given) list.fail(`required: ${name}`, "EVIDENCE_MISSING", `asked for (${option}), and a software-only claim has no hardware evidence that could meet it`);
+  for (const [name, option, given] of asked)
+    if (given)
+      list.fail(
+        `required: ${name}`,
+        "EVIDENCE_MISSING",
+        `asked for (${option}), and a software-only claim has no hardware evidence that could meet it`,
+      );
 }
 
 /**
  * The evidence file of a software-only session: signed by nothing, but its root entry is the chain's, and says what was launched.
  * @returns the launch document in it, if it is the pinned one, and whether the launch that is expected was compared
  */
-export async function checkSoftwareFile(crypto: VerifierCrypto, claim: Claim, { evidence }: EvidenceRecord, expected: Expectations, list: Checklist): Promise<Pick<Expectations, "launch"> & { readonly shown: boolean }> {
+export async function checkSoftwareFile(
+  crypto: VerifierCrypto,
+  claim: Claim,
+  { evidence }: EvidenceRecord,
+  expected: Expectations,
+  list: Checklist,
+): Promise<Pick<Expectations, "launch"> & { readonly shown: boolean }> {
   const file = evidence === undefined ? null : readFileOfClaim(claim, evidence, list);
   if (file === null) return { shown: false };
   await checkReportDataOfFile(crypto, claim, file, list);
   const held = await withLaunchOf(crypto, file, expected, list);
-  return { ...(held.launch === undefined ? {} : { launch: held.launch }), shown: await checkRootEntry(crypto, claim, file, held, list) };
+  return {
+    ...(held.launch === undefined ? {} : { launch: held.launch }),
+    shown: await checkRootEntry(crypto, claim, file, held, list),
+  };
 }

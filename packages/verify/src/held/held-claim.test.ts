@@ -12,10 +12,12 @@ const bundle = instance.bundle(entries);
 
 /** The instance's claim of that number, after another. */
 function numbered(of: readonly AuditEntry[], number: number, previous?: Claim): Claim {
-  return instance.claim(altered(claimOf(instance, of), ({ gateway }) => {
-    gateway.sequence_number = number;
-    if (previous !== undefined) gateway.prev_claim_hash = claimHash(previous);
-  }));
+  return instance.claim(
+    altered(claimOf(instance, of), ({ gateway }) => {
+      gateway.sequence_number = number;
+      if (previous !== undefined) gateway.prev_claim_hash = claimHash(previous);
+    }),
+  );
 }
 
 const first = numbered(entries.slice(0, 3), 1);
@@ -24,15 +26,38 @@ const second = numbered(entries, 2, first);
 const fork = relink(entries.map((entry, index) => (index === 3 ? { ...entry, call_id: "call-of-the-fork" } : entry)));
 
 /** Failed checks, and the others about held claims by name and status. */
-async function against(shown: Claim, held: Claim, chain: readonly AuditEntry[] | null = entries): Promise<{ failed: readonly string[]; others: readonly string[]; why: string }> {
-  const verdict = await judge({ claim: shown, heldClaims: [held], ...(chain === null ? {} : { bundle: instance.bundle(chain) }) });
+async function against(
+  shown: Claim,
+  held: Claim,
+  chain: readonly AuditEntry[] | null = entries,
+): Promise<{ failed: readonly string[]; others: readonly string[]; why: string }> {
+  const verdict = await judge({
+    claim: shown,
+    heldClaims: [held],
+    ...(chain === null ? {} : { bundle: instance.bundle(chain) }),
+  });
   const about = verdict.checks.filter(({ name }) => name.startsWith("held claim"));
-  return { failed: failures(verdict), others: about.filter(({ status }) => status !== "failed").map(({ name, status }) => `${name}: ${status}`), why: about.map(({ why }) => why).join("; ") };
+  return {
+    failed: failures(verdict),
+    others: about.filter(({ status }) => status !== "failed").map(({ name, status }) => `${name}: ${status}`),
+    why: about.map(({ why }) => why).join("; "),
+  };
 }
 
 test("the claim before it, of the same session, agrees in number and chain", async () => {
   const { failed, others } = await against(second, first);
-  assert.deepEqual([failed, others], [[], ["held claim form: passed", "held claim 1 signature: passed", "held claim 1: passed", "held claim 1 in the chain: passed"]]);
+  assert.deepEqual(
+    [failed, others],
+    [
+      [],
+      [
+        "held claim form: passed",
+        "held claim 1 signature: passed",
+        "held claim 1: passed",
+        "held claim 1 in the chain: passed",
+      ],
+    ],
+  );
 });
 
 test("the same claim agrees with itself, and one of another session next to it", async () => {
@@ -49,12 +74,32 @@ test("a later claim shows what an earlier one withholds", async () => {
 
 test("a second history of the instance contradicts the first, wherever the two are compared", async () => {
   const twin = numbered(fork, 2, first);
-  assert.deepEqual((await against(second, twin)).failed, ["held claim 2 CHAIN_BROKEN", "held claim 2 in the chain CHAIN_BROKEN"]);
+  assert.deepEqual((await against(second, twin)).failed, [
+    "held claim 2 CHAIN_BROKEN",
+    "held claim 2 in the chain CHAIN_BROKEN",
+  ]);
   const later = numbered(fork.slice(0, 5), 3, numbered(fork.slice(0, 4), 2, first));
-  assert.deepEqual((await against(second, later)).failed, ["held claim 3 CHAIN_BROKEN", "held claim 3 in the chain CHAIN_BROKEN"], "not after the second claim that was shown");
-  assert.deepEqual((await against(numbered(entries, 9), later)).failed, ["held claim 3 in the chain CHAIN_BROKEN"], "numbers far apart: the chain tells");
-  const elsewhere = numbered(relink(entries.map((entry, index) => (index === 0 ? { ...entry, timestamp_utc: "2026-01-01T00:00:00.000Z" } : entry))), 9);
-  assert.deepEqual((await against(second, elsewhere)).failed, ["held claim 9 in the chain CHAIN_BROKEN"], "another root");
+  assert.deepEqual(
+    (await against(second, later)).failed,
+    ["held claim 3 CHAIN_BROKEN", "held claim 3 in the chain CHAIN_BROKEN"],
+    "not after the second claim that was shown",
+  );
+  assert.deepEqual(
+    (await against(numbered(entries, 9), later)).failed,
+    ["held claim 3 in the chain CHAIN_BROKEN"],
+    "numbers far apart: the chain tells",
+  );
+  const elsewhere = numbered(
+    relink(
+      entries.map((entry, index) => (index === 0 ? { ...entry, timestamp_utc: "2026-01-01T00:00:00.000Z" } : entry)),
+    ),
+    9,
+  );
+  assert.deepEqual(
+    (await against(second, elsewhere)).failed,
+    ["held claim 9 in the chain CHAIN_BROKEN"],
+    "another root",
+  );
 });
 
 test("another instance's claim is no part of this history", async () => {
@@ -65,12 +110,34 @@ test("another instance's claim is no part of this history", async () => {
 });
 
 test("a held claim that was changed says nothing", async () => {
-  assert.deepEqual((await against(second, altered(first, ({ gateway }) => (gateway.sequence_number = 2)))).failed, ["held claim 2 signature SIGNATURE_INVALID"]);
+  assert.deepEqual(
+    (
+      await against(
+        second,
+        altered(first, ({ gateway }) => (gateway.sequence_number = 2)),
+      )
+    ).failed,
+    ["held claim 2 signature SIGNATURE_INVALID"],
+  );
 });
 
 test("what cannot be compared is not performed, and said so", async () => {
   const { failed, others, why } = await against(numbered(entries, 5), first, null);
-  assert.deepEqual([failed, others], [[], ["held claim form: passed", "held claim 1 signature: passed", "held claim 1: not-performed", "held claim 1 in the chain: not-performed"]]);
+  assert.deepEqual(
+    [failed, others],
+    [
+      [],
+      [
+        "held claim form: passed",
+        "held claim 1 signature: passed",
+        "held claim 1: not-performed",
+        "held claim 1 in the chain: not-performed",
+      ],
+    ],
+  );
   assert.match(why, /3 claims between.*--audit-bundle/);
-  assert.equal((await judge({ claim: second, bundle })).checks.find(({ name }) => name === "held claims")?.status, "not-performed");
+  assert.equal(
+    (await judge({ claim: second, bundle })).checks.find(({ name }) => name === "held claims")?.status,
+    "not-performed",
+  );
 });

@@ -16,32 +16,72 @@ async function hashOf(crypto: VerifierCrypto, claim: Claim): Promise<string> {
 /** Two claims of one session: the shorter chain is the beginning of the longer, and what is judged is not the shorter. */
 function compareChains(shown: Claim, held: Claim, entries: readonly AuditEntry[] | null): Comparison {
   const [now, then] = [shown.gateway.audit_chain, held.gateway.audit_chain];
-  if (then.length > now.length) return contradicts(`it covers ${then.length} entries of this session, and ${now.length} are shown: the rest was withheld or rolled back`);
-  if (then.length === now.length) return then.tip === now.tip ? { status: "agrees", why: "of the same session, at the same entry" } : contradicts("the session's chain ends otherwise there: it was forked");
-  if (entries === null) return { status: "open", why: "whether its chain is the beginning of this one needs the audit bundle (--audit-bundle)" };
-  if (entries[then.length - 1]?.entry_hash !== then.tip) return contradicts("the chain does not go through the entry it ends with: it was rolled back or forked");
+  if (then.length > now.length)
+    return contradicts(
+      `it covers ${then.length} entries of this session, and ${now.length} are shown: the rest was withheld or rolled back`,
+    );
+  if (then.length === now.length)
+    return then.tip === now.tip
+      ? { status: "agrees", why: "of the same session, at the same entry" }
+      : contradicts("the session's chain ends otherwise there: it was forked");
+  if (entries === null)
+    return {
+      status: "open",
+      why: "whether its chain is the beginning of this one needs the audit bundle (--audit-bundle)",
+    };
+  if (entries[then.length - 1]?.entry_hash !== then.tip)
+    return contradicts("the chain does not go through the entry it ends with: it was rolled back or forked");
   return { status: "agrees", why: `its ${then.length} entries are the beginning of this session's chain` };
 }
 
 /** Claims of one instance are numbered, and each names the one before. */
 async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim): Promise<Comparison> {
   const step = shown.gateway.sequence_number - held.gateway.sequence_number;
-  if (step === 0) return (await hashOf(crypto, shown)) === (await hashOf(crypto, held)) ? { status: "agrees", why: "the same claim" } : contradicts("another claim of this instance has the same number: it was forked");
+  if (step === 0)
+    return (await hashOf(crypto, shown)) === (await hashOf(crypto, held))
+      ? { status: "agrees", why: "the same claim" }
+      : contradicts("another claim of this instance has the same number: it was forked");
   const [earlier, later] = step > 0 ? [held, shown] : [shown, held];
-  if (Math.abs(step) > 1) return { status: "open", why: `the ${Math.abs(step) - 1} claims between the two are not here, so that nothing links them` };
-  if (later.gateway.prev_claim_hash !== (await hashOf(crypto, earlier))) return contradicts("the later of the two does not follow the earlier: the instance was forked");
+  if (Math.abs(step) > 1)
+    return {
+      status: "open",
+      why: `the ${Math.abs(step) - 1} claims between the two are not here, so that nothing links them`,
+    };
+  if (later.gateway.prev_claim_hash !== (await hashOf(crypto, earlier)))
+    return contradicts("the later of the two does not follow the earlier: the instance was forked");
   return { status: "agrees", why: step > 0 ? "the claim before this one" : "the claim after this one" };
 }
 
 /** Whether a claim that somebody kept and the one that is judged can be of one history. A fork leaves two that cannot. */
-export async function checkHeldClaim(crypto: VerifierCrypto, shown: Claim, held: Claim, entries: readonly AuditEntry[] | null, list: Checklist): Promise<void> {
+export async function checkHeldClaim(
+  crypto: VerifierCrypto,
+  shown: Claim,
+  held: Claim,
+  entries: readonly AuditEntry[] | null,
+  list: Checklist,
+): Promise<void> {
   const name = `held claim ${held.gateway.sequence_number}`;
   const key = held.trace.cnf.jwk.x;
   const signed = await verifyEd25519(crypto, key, held.signature, claimSigningInput(held));
-  if (!list.require(`${name} signature`, signed, "SIGNATURE_INVALID", "verifies under its key", "the held claim was changed: it says nothing about this one")) return;
-  if (key !== shown.trace.cnf.jwk.x) return list.fail(name, "CHAIN_BROKEN", "it is of another instance: the gateway was restarted between the two, or two run beside each other");
+  if (
+    !list.require(
+      `${name} signature`,
+      signed,
+      "SIGNATURE_INVALID",
+      "verifies under its key",
+      "the held claim was changed: it says nothing about this one",
+    )
+  )
+    return;
+  if (key !== shown.trace.cnf.jwk.x)
+    return list.fail(
+      name,
+      "CHAIN_BROKEN",
+      "it is of another instance: the gateway was restarted between the two, or two run beside each other",
+    );
   note(name, await compareNumbers(crypto, shown, held), list);
-  if (shown.gateway.session_id === held.gateway.session_id) note(`${name} in the chain`, compareChains(shown, held, entries), list);
+  if (shown.gateway.session_id === held.gateway.session_id)
+    note(`${name} in the chain`, compareChains(shown, held, entries), list);
 }
 
 function note(name: string, { status, why }: Comparison, list: Checklist): void {

@@ -18,11 +18,15 @@ describe("a receipt nobody of this instance signed", () => {
 
   test("signed by another key under this instance's name, or its own", async () => {
     assert.deepEqual(await found(another.receipt(receipt)), ["receipt 2 signature RECEIPT_INVALID"]);
-    assert.deepEqual(await found(another.receipt({ ...receipt, instance: another.name })), ["receipt 2 signature RECEIPT_INVALID"]);
+    assert.deepEqual(await found(another.receipt({ ...receipt, instance: another.name })), [
+      "receipt 2 signature RECEIPT_INVALID",
+    ]);
   });
 
   test("signed by this key under another instance's name", async () => {
-    assert.deepEqual(await found(instance.receipt({ ...receipt, instance: another.name })), ["receipt 2 signature RECEIPT_INVALID"]);
+    assert.deepEqual(await found(instance.receipt({ ...receipt, instance: another.name })), [
+      "receipt 2 signature RECEIPT_INVALID",
+    ]);
   });
 
   test("at another place among what was signed with it, or along another path", async () => {
@@ -30,14 +34,29 @@ describe("a receipt nobody of this instance signed", () => {
     assert.ok(signature.path.length >= 2);
     const [lowest = "", ...rest] = signature.path;
     const elsewhere: Partial<Receipt["signature"]>[] = [
-      { index: signature.index - 1 }, { index: signature.index + 1 }, { index: signature.size }, { size: signature.size + 1 }, { size: 1, index: 0, path: [] },
-      { path: rest }, { path: [...rest, lowest] }, { path: [...signature.path, lowest] }, { path: ["A".repeat(43), ...rest] }, { path: [`${lowest.slice(0, -1)}_`, ...rest] },
+      { index: signature.index - 1 },
+      { index: signature.index + 1 },
+      { index: signature.size },
+      { size: signature.size + 1 },
+      { size: 1, index: 0, path: [] },
+      { path: rest },
+      { path: [...rest, lowest] },
+      { path: [...signature.path, lowest] },
+      { path: ["A".repeat(43), ...rest] },
+      { path: [`${lowest.slice(0, -1)}_`, ...rest] },
     ];
-    for (const change of elsewhere) assert.deepEqual(await found({ ...receipt, signature: { ...signature, ...change } }), ["receipt 2 signature RECEIPT_INVALID"], JSON.stringify(change));
+    for (const change of elsewhere)
+      assert.deepEqual(
+        await found({ ...receipt, signature: { ...signature, ...change } }),
+        ["receipt 2 signature RECEIPT_INVALID"],
+        JSON.stringify(change),
+      );
   });
 
   test("is found without the bundle too", async () => {
-    assert.deepEqual(failures(await judge({ claim, receipts: [{ ...receipt, decision: "allow" }] })), ["receipt 2 signature RECEIPT_INVALID"]);
+    assert.deepEqual(failures(await judge({ claim, receipts: [{ ...receipt, decision: "allow" }] })), [
+      "receipt 2 signature RECEIPT_INVALID",
+    ]);
   });
 });
 

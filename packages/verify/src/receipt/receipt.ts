@@ -1,15 +1,37 @@
-import { leafInput, nodeInput, receiptLeaf, sidesOf, treeSigningInput, type AuditEntry, type Receipt } from "@cmcp/audit/schema";
+import {
+  leafInput,
+  nodeInput,
+  receiptLeaf,
+  sidesOf,
+  treeSigningInput,
+  type AuditEntry,
+  type Receipt,
+} from "@cmcp/audit/schema";
 import { thumbprintInput, type SigningJwk } from "@cmcp/attestation/binding";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
 /** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. The result says whether the signature holds. */
-export async function checkReceipt(crypto: VerifierCrypto, receipt: Receipt, context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null }, list: Checklist): Promise<boolean> {
+export async function checkReceipt(
+  crypto: VerifierCrypto,
+  receipt: Receipt,
+  context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null },
+  list: Checklist,
+): Promise<boolean> {
   const name = `receipt ${receipt.sequence_number}`;
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
   const signed = receipt.instance === instance && (await isSigned(crypto, receipt, context.jwk));
-  if (!list.require(`${name} signature`, signed, "RECEIPT_INVALID", "signed by this instance", "the receipt was changed or is of another instance")) return false;
+  if (
+    !list.require(
+      `${name} signature`,
+      signed,
+      "RECEIPT_INVALID",
+      "signed by this instance",
+      "the receipt was changed or is of another instance",
+    )
+  )
+    return false;
   checkPlace(receipt, context, list);
   return true;
 }
@@ -29,7 +51,11 @@ async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJw
 }
 
 /** A receipt is of this session and stands in the chain exactly where it says. */
-export function checkPlace(receipt: Receipt, context: { session: string; entries: readonly AuditEntry[] | null }, list: Checklist): void {
+export function checkPlace(
+  receipt: Receipt,
+  context: { session: string; entries: readonly AuditEntry[] | null },
+  list: Checklist,
+): void {
   const name = `receipt ${receipt.sequence_number}`;
   if (receipt.session_id !== context.session) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");
@@ -41,6 +67,16 @@ export function checkPlace(receipt: Receipt, context: { session: string; entries
   }
   const entry = context.entries[receipt.sequence_number];
   const stands =
-    entry?.entry_hash === receipt.entry_hash && entry.prev_entry_hash === receipt.prev_entry_hash && entry.call_id === receipt.call_id && entry.policy_decision === receipt.decision && entry.detail?.["policy_hash"] === receipt.policy_hash;
-  list.require(name, stands, "CHAIN_BROKEN", `${receipt.decision}, at its place in the chain`, "the chain does not hold what the receipt says: it was rolled back, forked or withheld");
+    entry?.entry_hash === receipt.entry_hash &&
+    entry.prev_entry_hash === receipt.prev_entry_hash &&
+    entry.call_id === receipt.call_id &&
+    entry.policy_decision === receipt.decision &&
+    entry.detail?.["policy_hash"] === receipt.policy_hash;
+  list.require(
+    name,
+    stands,
+    "CHAIN_BROKEN",
+    `${receipt.decision}, at its place in the chain`,
+    "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
+  );
 }

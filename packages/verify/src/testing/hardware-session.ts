@@ -33,19 +33,38 @@ export interface HardwareSession {
 }
 
 /** The entries of a session whose policy was replaced after its calls, once for each further policy. */
-function entriesUnder(instance: Instance, launchDigest: string, { policies = [], catalogHash = CATALOG_HASH }: SessionWish): AuditEntry[] {
+function entriesUnder(
+  instance: Instance,
+  launchDigest: string,
+  { policies = [], catalogHash = CATALOG_HASH }: SessionWish,
+): AuditEntry[] {
   const [first = { hash: POLICY_HASH, version: "1.0.0" }, ...later] = policies;
   const entries = entriesOf(instance).map((entry, index) => ({
     ...entry,
-    detail: { ...entry.detail, policy_hash: entry.entry_type === "session_end" ? (later.at(-1) ?? first).hash : first.hash, ...(index === 0 ? { policy_version: first.version, catalog_hash: catalogHash, launch_digest: `sha256:${launchDigest}` } : {}) },
+    detail: {
+      ...entry.detail,
+      policy_hash: entry.entry_type === "session_end" ? (later.at(-1) ?? first).hash : first.hash,
+      ...(index === 0
+        ? { policy_version: first.version, catalog_hash: catalogHash, launch_digest: `sha256:${launchDigest}` }
+        : {}),
+    },
   }));
   const [root, end] = [entries[0], entries.at(-1)];
   if (root === undefined || end === undefined) throw new Error("a session has entries");
-  const loads = later.map(({ hash, version }, index) => ({ ...end, entry_type: "policy_load" as const, detail: { policy_hash: hash, policy_version: version, previous_policy_hash: (later[index - 1] ?? first).hash } }));
+  const loads = later.map(({ hash, version }, index) => ({
+    ...end,
+    entry_type: "policy_load" as const,
+    detail: { policy_hash: hash, policy_version: version, previous_policy_hash: (later[index - 1] ?? first).hash },
+  }));
   return relink([...entries.slice(0, -1), ...loads, end]);
 }
 
-export async function hardwareSession(machine: Machine, key: Issued, launchDocument: Uint8Array, wish: SessionWish = {}): Promise<HardwareSession> {
+export async function hardwareSession(
+  machine: Machine,
+  key: Issued,
+  launchDocument: Uint8Array,
+  wish: SessionWish = {},
+): Promise<HardwareSession> {
   const { instance = new Instance(), policies = [], catalogHash = CATALOG_HASH } = wish;
   const launchDigest = createHash("sha256").update(launchDocument).digest();
   const entries = entriesUnder(instance, launchDigest.toString("hex"), wish);
@@ -64,16 +83,29 @@ export async function hardwareSession(machine: Machine, key: Issued, launchDocum
     reportData,
     firmware: "1.55.40",
     generatedAt: Date.now(),
-    parts: { provider: "sev-snp", report, certificates: [key, machine.signing.VCEK, machine.signing.VLEK, machine.root].map(({ der }) => der) },
+    parts: {
+      provider: "sev-snp",
+      report,
+      certificates: [key, machine.signing.VCEK, machine.signing.VLEK, machine.root].map(({ der }) => der),
+    },
   };
   const software = claimOf(instance, entries);
   const latest = policies.at(-1);
-  const claim = instance.claim(altered(software, (draft) => {
-    draft.trace.runtime.platform = "amd-sev-snp";
-    draft.trace.runtime.measurement = evidence.measurement;
-    draft.trace.runtime.firmware_version = software.trace.runtime.firmware_version?.replace(/^[^;]*/, "1.55.40") ?? "";
-    draft.gateway.catalog.hash = catalogHash;
-    if (latest !== undefined) Object.assign(draft.trace.policy, { bundle_hash: latest.hash, version: latest.version });
-  }));
-  return { instance, entries, claim, evidence: writeEvidenceFile(evidence, { rootEntry: { ...entries[0] }, launchDocument }) };
+  const claim = instance.claim(
+    altered(software, (draft) => {
+      draft.trace.runtime.platform = "amd-sev-snp";
+      draft.trace.runtime.measurement = evidence.measurement;
+      draft.trace.runtime.firmware_version =
+        software.trace.runtime.firmware_version?.replace(/^[^;]*/, "1.55.40") ?? "";
+      draft.gateway.catalog.hash = catalogHash;
+      if (latest !== undefined)
+        Object.assign(draft.trace.policy, { bundle_hash: latest.hash, version: latest.version });
+    }),
+  );
+  return {
+    instance,
+    entries,
+    claim,
+    evidence: writeEvidenceFile(evidence, { rootEntry: { ...entries[0] }, launchDocument }),
+  };
 }

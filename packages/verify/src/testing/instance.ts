@@ -1,6 +1,15 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { jwkThumbprint, jwkThumbprintText, type SigningJwk } from "@cmcp/attestation";
-import { bundleText, entryHashInput, receiptOf, signTogether, type AuditBundle, type AuditEntry, type Receipt, type ReceiptBody } from "@cmcp/audit";
+import {
+  bundleText,
+  entryHashInput,
+  receiptOf,
+  signTogether,
+  type AuditBundle,
+  type AuditEntry,
+  type Receipt,
+  type ReceiptBody,
+} from "@cmcp/audit";
 import { signClaim, type Claim, type UnsignedClaim } from "@cmcp/claim";
 
 /** A signing instance with a key of its own, made as the enclave makes it. */
@@ -30,7 +39,10 @@ export class Instance {
 
   /** What receipts say, signed together as those of concurrent calls are. */
   receipts(bodies: readonly ReceiptBody[]): Receipt[] {
-    const statements = bodies.map((receipt, index) => ({ record: Buffer.from(`the record of receipt ${index}`), receipt }));
+    const statements = bodies.map((receipt, index) => ({
+      record: Buffer.from(`the record of receipt ${index}`),
+      receipt,
+    }));
     return statements.length === 0 ? [] : signTogether(statements, this.sign).flatMap(({ receipt }) => receipt ?? []);
   }
 
@@ -43,7 +55,9 @@ export class Instance {
 
   /** A receipt for every call among the entries, in order. */
   receiptsOf(entries: readonly AuditEntry[]): Receipt[] {
-    return this.receipts(entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => receiptOf(entry, this.name, "plain")));
+    return this.receipts(
+      entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => receiptOf(entry, this.name, "plain")),
+    );
   }
 }
 
@@ -61,4 +75,3 @@ export function relink(entries: readonly AuditEntry[]): AuditEntry[] {
 export function rehash(entry: AuditEntry): AuditEntry {
   return { ...entry, entry_hash: createHash("sha256").update(entryHashInput(entry)).digest("hex") };
 }
-

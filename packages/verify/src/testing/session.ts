@@ -16,7 +16,12 @@ export const OTHER_HASH = `sha256:${"c3".repeat(32)}`;
 export const ISSUED_AT = 1_790_000_000;
 
 /** What a verifier that accepts these records expects; a test changes what it is about. */
-export const EXPECTED: Expectations = { now: new Date((ISSUED_AT + 30) * 1000), eatProfile: EAT_PROFILES[0], allowSoftwareOnly: true, appraisal: preset("strict") };
+export const EXPECTED: Expectations = {
+  now: new Date((ISSUED_AT + 30) * 1000),
+  eatProfile: EAT_PROFILES[0],
+  allowSoftwareOnly: true,
+  appraisal: preset("strict"),
+};
 
 function call(tool: string, decision: EntryFields["policy_decision"] & string, sensitivity: string): EntryFields {
   return {
@@ -34,7 +39,15 @@ function call(tool: string, decision: EntryFields["policy_decision"] & string, s
 export function entriesOf(instance: Instance, closed = true): AuditEntry[] {
   let time = ISSUED_AT * 1000 - 60_000;
   const chain = new SessionChain(randomUUID(), () => (time += 1000));
-  const root = { policy_hash: POLICY_HASH, catalog_hash: CATALOG_HASH, enforcement_mode: "enforcing", launch_digest: OTHER_HASH, isolation: "network-namespace", channel: "plain", instance: instance.name };
+  const root = {
+    policy_hash: POLICY_HASH,
+    catalog_hash: CATALOG_HASH,
+    enforcement_mode: "enforcing",
+    launch_digest: OTHER_HASH,
+    isolation: "network-namespace",
+    channel: "plain",
+    instance: instance.name,
+  };
   const fields: EntryFields[] = [
     { entry_type: "session_start", session_sensitivity_after: "public", detail: root },
     call("echo", "allow", "public"),
@@ -43,7 +56,12 @@ export function entriesOf(instance: Instance, closed = true): AuditEntry[] {
     call("transfer", "step_up", "hipaa_phi"),
     call("send_message", "fault", "hipaa_phi"),
   ];
-  if (closed) fields.push({ entry_type: "session_end", session_sensitivity_after: "hipaa_phi", detail: { policy_hash: POLICY_HASH } });
+  if (closed)
+    fields.push({
+      entry_type: "session_end",
+      session_sensitivity_after: "hipaa_phi",
+      detail: { policy_hash: POLICY_HASH },
+    });
   return fields.map((entry) => chain.append(entry));
 }
 
@@ -57,11 +75,21 @@ export function claimOf(instance: Instance, entries: readonly AuditEntry[]): Cla
       issuedAt: ISSUED_AT,
       jwk: instance.jwk,
       gatewayVersion: "0.1.0",
-      session: { id: first?.session_id ?? "", root, tip: entries.at(-1)?.entry_hash ?? "", length: entries.length, crossBoundaryEvents: [], edgesRepresent: "calls in order" },
+      session: {
+        id: first?.session_id ?? "",
+        root,
+        tip: entries.at(-1)?.entry_hash ?? "",
+        length: entries.length,
+        crossBoundaryEvents: [],
+        edgesRepresent: "calls in order",
+      },
       entries,
       policy: { hash: POLICY_HASH, version: "1.0.0", mode: "enforcing" },
       catalog: { hash: CATALOG_HASH, driftDetected: false, exceptions: [] },
-      attestation: { ...collectSoftware(sessionReportData(instance.thumbprint, root), ISSUED_AT * 1000), validitySeconds: 86_400 },
+      attestation: {
+        ...collectSoftware(sessionReportData(instance.thumbprint, root), ISSUED_AT * 1000),
+        validitySeconds: 86_400,
+      },
       surroundings: { isolation: "network-namespace", channel: "plain" },
       sequenceNumber: 1,
     }),
@@ -77,14 +105,31 @@ export interface SessionRecord {
   readonly receipts: readonly Receipt[];
 }
 
-export function recordOf(instance = new Instance(), entries: readonly AuditEntry[] = entriesOf(instance)): SessionRecord {
-  return { instance, entries, claim: claimOf(instance, entries), bundle: instance.bundle(entries), receipts: instance.receiptsOf(entries) };
+export function recordOf(
+  instance = new Instance(),
+  entries: readonly AuditEntry[] = entriesOf(instance),
+): SessionRecord {
+  return {
+    instance,
+    entries,
+    claim: claimOf(instance, entries),
+    bundle: instance.bundle(entries),
+    receipts: instance.receiptsOf(entries),
+  };
 }
 
 /** Verifies values as the canonical files they are written to. */
-export async function judge(record: { claim: Claim; bundle?: AuditBundle; receipts?: readonly Receipt[]; heldClaims?: readonly Claim[] }, expected: Partial<Expectations> = {}): Promise<Verdict> {
+export async function judge(
+  record: { claim: Claim; bundle?: AuditBundle; receipts?: readonly Receipt[]; heldClaims?: readonly Claim[] },
+  expected: Partial<Expectations> = {},
+): Promise<Verdict> {
   const { claim, bundle, receipts = [], heldClaims = [] } = record;
-  const files = { claim: canonicalBytes(claim), ...(bundle === undefined ? {} : { bundle: canonicalBytes(bundle) }), receipts: receipts.map((receipt) => canonicalBytes(receipt)), heldClaims: heldClaims.map((held) => canonicalBytes(held)) };
+  const files = {
+    claim: canonicalBytes(claim),
+    ...(bundle === undefined ? {} : { bundle: canonicalBytes(bundle) }),
+    receipts: receipts.map((receipt) => canonicalBytes(receipt)),
+    heldClaims: heldClaims.map((held) => canonicalBytes(held)),
+  };
   return await verifyClaim(files, { ...EXPECTED, ...expected }, webcrypto);
 }
 

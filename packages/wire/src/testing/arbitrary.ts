@@ -5,7 +5,11 @@ import { MAX_DATA_BYTES } from "../limits.ts";
 
 /** Text the profile carries: any Unicode but a leading byte order mark. */
 export const text: fc.Arbitrary<string> = fc
-  .oneof(fc.string({ unit: "binary", maxLength: 40 }), fc.string({ unit: "grapheme", maxLength: 40 }), fc.constantFrom("", "constructor", "toString", "10", "9"))
+  .oneof(
+    fc.string({ unit: "binary", maxLength: 40 }),
+    fc.string({ unit: "grapheme", maxLength: 40 }),
+    fc.constantFrom("", "constructor", "toString", "10", "9"),
+  )
   .filter((value) => !value.startsWith("\ufeff"));
 const key = text.filter((value) => value !== "__proto__");
 const integer = fc.oneof(
@@ -31,17 +35,44 @@ export const wireMap: fc.Arbitrary<WireMap> = fc.dictionary(key, wireValue, { ma
 
 const x = fc.integer({ min: 1, max: 0xffff_ffff });
 const identifier = fc.stringMatching(/^[A-Za-z0-9._:-]{1,40}$/);
-const headers = fc.dictionary(fc.stringMatching(/^[a-z0-9-]{1,20}$/), fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{0,40}$/), { maxKeys: 8, noNullPrototype: true });
+const headers = fc.dictionary(
+  fc.stringMatching(/^[a-z0-9-]{1,20}$/),
+  fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{0,40}$/),
+  { maxKeys: 8, noNullPrototype: true },
+);
 
 /** Frames of every shape. */
 export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ t: fc.constantFrom("launch", "provision", "drain"), x }),
-  fc.record({ t: fc.constant("request" as const), x, method: fc.constantFrom("GET", "POST", "DELETE"), path: fc.stringMatching(/^\/[\x21-\x7e]{0,40}$/), headers }),
-  fc.record({ t: fc.constant("egress" as const), x, host: fc.domain().map((host) => host.toLowerCase()), port: fc.integer({ min: 1, max: 65_535 }) }),
+  fc.record({
+    t: fc.constant("request" as const),
+    x,
+    method: fc.constantFrom("GET", "POST", "DELETE"),
+    path: fc.stringMatching(/^\/[\x21-\x7e]{0,40}$/),
+    headers,
+  }),
+  fc.record({
+    t: fc.constant("egress" as const),
+    x,
+    host: fc.domain().map((host) => host.toLowerCase()),
+    port: fc.integer({ min: 1, max: 65_535 }),
+  }),
   fc.record({ t: fc.constant("append" as const), x, instance: identifier, seq: fc.maxSafeNat() }),
-  fc.record({ t: fc.constant("scan" as const), x, instance: identifier, session: identifier, kind: identifier }, { requiredKeys: ["t", "x"] }),
+  fc.record(
+    { t: fc.constant("scan" as const), x, instance: identifier, session: identifier, kind: identifier },
+    { requiredKeys: ["t", "x"] },
+  ),
   fc.record({ t: fc.constant("response" as const), x, status: fc.integer({ min: 200, max: 599 }), headers }),
-  fc.record({ t: fc.constant("body" as const), x, data: fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.constant(new Uint8Array(MAX_DATA_BYTES))) }),
+  fc.record({
+    t: fc.constant("body" as const),
+    x,
+    data: fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.constant(new Uint8Array(MAX_DATA_BYTES))),
+  }),
   fc.record({ t: fc.constant("end" as const), x }),
-  fc.record({ t: fc.constant("error" as const), x, code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,30}$/), message: fc.string({ unit: "grapheme", maxLength: 40 }).map((value) => value.replaceAll(/[\p{Cc}\ufeff]/gu, "")) }),
+  fc.record({
+    t: fc.constant("error" as const),
+    x,
+    code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,30}$/),
+    message: fc.string({ unit: "grapheme", maxLength: 40 }).map((value) => value.replaceAll(/[\p{Cc}\ufeff]/gu, "")),
+  }),
 );

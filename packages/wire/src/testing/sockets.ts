@@ -109,7 +109,10 @@ export async function rawOpener(t: TestContext, path: string): Promise<RawPeer> 
 }
 
 /** A pool connected to hand-driven responders, one per stream. */
-export async function rawResponder(t: TestContext, options: Partial<PoolOptions> = {}): Promise<{ pool: ExchangePool; peer: () => Promise<RawPeer>; path: string }> {
+export async function rawResponder(
+  t: TestContext,
+  options: Partial<PoolOptions> = {},
+): Promise<{ pool: ExchangePool; peer: () => Promise<RawPeer>; path: string }> {
   const path = await socketPath(t);
   const peers: RawPeer[] = [];
   let wake: (() => void) | undefined;

@@ -23,9 +23,14 @@ export function dialerOf(address: string, addon: string): Dialer {
 }
 
 /** Listens at an address; on vsock, for the host alone. @throws CmcpError `USAGE`, `WIRE_UNREACHABLE` */
-export async function listenAt(address: string, addon: string, onStream: (stream: ByteStream) => void): Promise<Listener> {
+export async function listenAt(
+  address: string,
+  addon: string,
+  onStream: (stream: ByteStream) => void,
+): Promise<Listener> {
   const [, cid, port] = VSOCK.exec(address) ?? [];
-  if (cid === undefined && port !== undefined) return listenVsock(loadVsockAddon(addon), Number(port), onStream, { from: HOST_CID });
+  if (cid === undefined && port !== undefined)
+    return listenVsock(loadVsockAddon(addon), Number(port), onStream, { from: HOST_CID });
   if (address.startsWith("/")) return await listenUnix(address, onStream);
   throw new CmcpError("USAGE", "the address is neither a Unix socket's path nor a vsock port");
 }

@@ -55,7 +55,16 @@ test("the answer may come in pieces of any size", async (t) => {
 });
 
 test("an answer of any other form rejects", async (t) => {
-  for (const answer of ["ERR\n", "OK\n", "OK x\n", "ok 5\n", "OK 12345678901\n", "OK 5", `OK ${"5".repeat(64)}`, "\n"]) {
+  for (const answer of [
+    "ERR\n",
+    "OK\n",
+    "OK x\n",
+    "ok 5\n",
+    "OK 12345678901\n",
+    "OK 5",
+    `OK ${"5".repeat(64)}`,
+    "\n",
+  ]) {
     const path = await vmm(t, (socket) => socket.end(answer));
     await assert.rejects(hybridVsockDialer(path, 1).dial(never), { code: "WIRE_UNREACHABLE" }, JSON.stringify(answer));
   }

@@ -25,7 +25,8 @@ export function hybridVsockDialer(path: string, port: number): Dialer {
     address: `hybrid-vsock:${path}:${port}`,
     async dial(signal) {
       if (signal.aborted) throw dialCancelled();
-      if (givenUp >= MAX_GIVEN_UP) throw new CmcpError("WIRE_UNREACHABLE", `the guest has not answered ${givenUp} dials that were given up`);
+      if (givenUp >= MAX_GIVEN_UP)
+        throw new CmcpError("WIRE_UNREACHABLE", `the guest has not answered ${givenUp} dials that were given up`);
       const socket = await unix.dial(NEVER);
       const { promise, resolve, reject } = Promise.withResolvers<Socket>();
       let waiting = true;
@@ -72,7 +73,8 @@ function shakeHands(socket: Socket, port: number): Promise<CmcpError | null> {
         line = Buffer.concat([line, chunk]);
         const end = line.indexOf("\n");
         if (end === -1 && line.length < MAX_ANSWER) continue;
-        if (end === -1 || !/^OK \d{1,10}$/.test(line.toString("latin1", 0, end))) settle(new CmcpError("WIRE_UNREACHABLE", "the hybrid vsock socket gave no valid answer"));
+        if (end === -1 || !/^OK \d{1,10}$/.test(line.toString("latin1", 0, end)))
+          settle(new CmcpError("WIRE_UNREACHABLE", "the hybrid vsock socket gave no valid answer"));
         else {
           socket.unshift(line.subarray(end + 1));
           settle(null);

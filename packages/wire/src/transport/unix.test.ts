@@ -79,7 +79,11 @@ test("a path that is taken is not taken over", async (t) => {
 
 test("a socket left by a process that was killed is replaced", async (t) => {
   const path = await socketPath(t);
-  const child = spawn(process.execPath, ["-e", `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    ["-e", `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   await once(child.stdout, "data");
   child.kill("SIGKILL");
   await once(child, "exit");

@@ -52,7 +52,11 @@ export interface ListenOptions {
  *
  * @throws CmcpError `WIRE_UNREACHABLE` when the path cannot be listened on.
  */
-export async function listenUnix(path: string, onStream: (stream: ByteStream) => void, options: ListenOptions = {}): Promise<Listener> {
+export async function listenUnix(
+  path: string,
+  onStream: (stream: ByteStream) => void,
+  options: ListenOptions = {},
+): Promise<Listener> {
   await removeAbandoned(path);
   const streams = new Set<Socket>();
   const server = createServer((socket) => {

@@ -60,7 +60,12 @@ export interface VsockListenOptions extends ListenOptions {
 }
 
 /** Listens on a vsock port. @throws CmcpError `WIRE_UNREACHABLE` when the port cannot be listened on */
-export function listenVsock(addon: VsockAddon, port: number, onStream: (stream: ByteStream) => void, options: VsockListenOptions): Listener {
+export function listenVsock(
+  addon: VsockAddon,
+  port: number,
+  onStream: (stream: ByteStream) => void,
+  options: VsockListenOptions,
+): Listener {
   const maxStreams = options.maxStreams ?? MAX_LISTENER_STREAMS;
   const streams = new Set<VsockStream>();
   let again: NodeJS.Timeout | undefined;
@@ -96,10 +101,14 @@ function listen(addon: VsockAddon, port: number, notify: VsockNotify): NativeSoc
   try {
     return addon.listen(port, notify);
   } catch (thrown) {
-    throw new CmcpError("WIRE_UNREACHABLE", "cannot listen on the vsock port", { cause: vsockFailure("listen", errnoOf(thrown)) });
+    throw new CmcpError("WIRE_UNREACHABLE", "cannot listen on the vsock port", {
+      cause: vsockFailure("listen", errnoOf(thrown)),
+    });
   }
 }
 
 function unreachable(errno: number): CmcpError {
-  return new CmcpError("WIRE_UNREACHABLE", "nothing answers on the vsock port", { cause: vsockFailure("connect", errno) });
+  return new CmcpError("WIRE_UNREACHABLE", "nothing answers on the vsock port", {
+    cause: vsockFailure("connect", errno),
+  });
 }

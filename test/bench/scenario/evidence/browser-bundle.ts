@@ -9,8 +9,24 @@ const KIBI = 1024;
 
 /** How much a web page has to load to verify claims with their evidence. */
 export async function browserBundle(): Promise<readonly Row[]> {
-  const { outputFiles } = await build({ entryPoints: [join(ROOT, "packages/verify/src/index.ts")], bundle: true, write: false, platform: "browser", format: "esm", minify: true, logLevel: "silent" });
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, "packages/verify/src/index.ts")],
+    bundle: true,
+    write: false,
+    platform: "browser",
+    format: "esm",
+    minify: true,
+    logLevel: "silent",
+  });
   const [output] = outputFiles;
   if (output === undefined) throw new Error("the bundler wrote nothing");
-  return [atMost("verifier for the browser", gzipSync(output.contents).length / KIBI, TARGETS.browserBundleKiB, "KiB", `gzipped; ${(output.contents.length / KIBI).toFixed(0)} KiB minified`)];
+  return [
+    atMost(
+      "verifier for the browser",
+      gzipSync(output.contents).length / KIBI,
+      TARGETS.browserBundleKiB,
+      "KiB",
+      `gzipped; ${(output.contents.length / KIBI).toFixed(0)} KiB minified`,
+    ),
+  ];
 }

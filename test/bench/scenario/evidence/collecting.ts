@@ -14,12 +14,24 @@ export async function collecting(plan: Plan): Promise<readonly Row[]> {
   try {
     for (let round = 0; round <= plan.collections; round += 1) {
       const started = performance.now();
-      await collectTpm(new Uint8Array(64).fill(round), Date.now(), { open: async () => await swtpm.connect(), eventLogPath: null });
+      await collectTpm(new Uint8Array(64).fill(round), Date.now(), {
+        open: async () => await swtpm.connect(),
+        eventLogPath: null,
+      });
       taken.push(performance.now() - started);
     }
   } finally {
     await swtpm.stop();
   }
   const [first = Number.NaN, ...later] = taken;
-  return [atMost(WHAT, median(later), TARGETS.collectTpmMs, "ms", `two quotes, registers and a key made anew, median of ${plan.collections}`), figure(`${WHAT}, the first time`, first, "ms", "in a process that has just started")];
+  return [
+    atMost(
+      WHAT,
+      median(later),
+      TARGETS.collectTpmMs,
+      "ms",
+      `two quotes, registers and a key made anew, median of ${plan.collections}`,
+    ),
+    figure(`${WHAT}, the first time`, first, "ms", "in a process that has just started"),
+  ];
 }

@@ -1,5 +1,11 @@
 import { sharedFile } from "@cmcp/attestation/testing";
-import { appraisalPolicySchema, type AppraisalPolicy, type EvidenceExpectations, type EvidenceFiles, type EvidencePlatform } from "@cmcp/attestation/verify";
+import {
+  appraisalPolicySchema,
+  type AppraisalPolicy,
+  type EvidenceExpectations,
+  type EvidenceFiles,
+  type EvidencePlatform,
+} from "@cmcp/attestation/verify";
 import { toHex } from "@cmcp/boundary";
 import { TARGETS } from "../../plan.ts";
 
@@ -54,8 +60,15 @@ function tdx(): Sample {
   return {
     name: NAMES.tdx,
     platform: "tdx",
-    files: { evidence: quote, certificates: [], collateral: [file("intel/collateral/mpc__crates_test-utils_assets_collateral.json")] },
-    policy: appraisalPolicySchema.parse({ required: ["report_data", "measurement", "tcb", "revocation"], tdx: { mrconfigid: toHex(ofBody(184, 48)), rtmr3: toHex(ofBody(472, 48)) } }),
+    files: {
+      evidence: quote,
+      certificates: [],
+      collateral: [file("intel/collateral/mpc__crates_test-utils_assets_collateral.json")],
+    },
+    policy: appraisalPolicySchema.parse({
+      required: ["report_data", "measurement", "tcb", "revocation"],
+      tdx: { mrconfigid: toHex(ofBody(184, 48)), rtmr3: toHex(ofBody(472, 48)) },
+    }),
     expected: { reportData: ofBody(520, 64), measurements: [toHex(ofBody(136, 48))] },
     at: AT,
     boundMs: TARGETS.verifyTdxMs,

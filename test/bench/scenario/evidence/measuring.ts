@@ -14,7 +14,8 @@ const IMAGE = join(ROOT, "out/image");
 
 /** How long the launch measurements of the whole image take, for every platform it is for. */
 export async function measuring(plan: Plan): Promise<readonly Row[]> {
-  if (!existsSync(join(IMAGE, "manifest.json"))) return [notMeasured(WHAT, "there is no image in out/image; run make image")];
+  if (!existsSync(join(IMAGE, "manifest.json")))
+    return [notMeasured(WHAT, "there is no image in out/image; run make image")];
   const folder = await mkdtemp(join(tmpdir(), "cmcp-bench-measure-"));
   const taken: number[] = [];
   let entries = 0;
@@ -28,5 +29,13 @@ export async function measuring(plan: Plan): Promise<readonly Row[]> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return [atMost(WHAT, median(taken), TARGETS.measureSeconds, "s", `files in, ${entries} accepted launches out, median of ${plan.rounds}; the first ${(taken[0] ?? Number.NaN).toFixed(2)} s`)];
+  return [
+    atMost(
+      WHAT,
+      median(taken),
+      TARGETS.measureSeconds,
+      "s",
+      `files in, ${entries} accepted launches out, median of ${plan.rounds}; the first ${(taken[0] ?? Number.NaN).toFixed(2)} s`,
+    ),
+  ];
 }

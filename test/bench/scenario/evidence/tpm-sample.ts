@@ -1,7 +1,12 @@
 import { createHash, webcrypto } from "node:crypto";
 import { appraisalPolicySchema } from "@cmcp/attestation/verify";
 import { parseEventLog, replay } from "../../../../attestation/src/event-log/index.ts";
-import { EXIT_BOOT_SERVICES, SEPARATORS, buildLog, type SampleEvent } from "../../../../attestation/src/event-log/testing/build-log.ts";
+import {
+  EXIT_BOOT_SERVICES,
+  SEPARATORS,
+  buildLog,
+  type SampleEvent,
+} from "../../../../attestation/src/event-log/testing/build-log.ts";
 import { QUOTED_REGISTERS } from "../../../../attestation/src/tpm/quoted-registers.ts";
 import { evidenceDocument } from "../../../../attestation/src/tpm/testing/evidence-document.ts";
 import { sampleEvidence, sampleKey, sha256Hex } from "../../../../attestation/src/tpm/testing/sample-quote.ts";
@@ -15,7 +20,10 @@ const DIGEST_BYTES = 32;
 const EV_IPL = 0x0d;
 
 function bootEvents(): readonly SampleEvent[] {
-  const loader = Array.from({ length: EVENTS - SEPARATORS.length - EXIT_BOOT_SERVICES.length }, (_, index): SampleEvent => ({ register: 8 + (index % 2), type: EV_IPL, data: `grub_cmd: step ${index}` }));
+  const loader = Array.from(
+    { length: EVENTS - SEPARATORS.length - EXIT_BOOT_SERVICES.length },
+    (_, index): SampleEvent => ({ register: 8 + (index % 2), type: EV_IPL, data: `grub_cmd: step ${index}` }),
+  );
   return [...SEPARATORS, ...loader, ...EXIT_BOOT_SERVICES];
 }
 
@@ -23,17 +31,28 @@ function bootEvents(): readonly SampleEvent[] {
 export async function tpmSample(): Promise<Sample> {
   const eventLog = Uint8Array.from(buildLog(bootEvents(), ["sha256", "sha384"]));
   const replayed = await replay(webcrypto, parseEventLog(eventLog), "sha256", "pcr");
-  const values = new Map(QUOTED_REGISTERS.map((register) => [register, replayed.get(register)?.value ?? new Uint8Array(DIGEST_BYTES)]));
+  const values = new Map(
+    QUOTED_REGISTERS.map((register) => [register, replayed.get(register)?.value ?? new Uint8Array(DIGEST_BYTES)]),
+  );
   const reportData = new Uint8Array(64).fill(5);
   const key = sampleKey("ecdsa");
   const extraData = createHash("sha256").update("cmcp-tpm-v1").update(reportData).digest();
   const evidence = { ...sampleEvidence(key, values, { extraData }), eventLog };
-  const measurement = createHash("sha256").update(Buffer.concat([...values.values()])).digest("hex");
+  const measurement = createHash("sha256")
+    .update(Buffer.concat([...values.values()]))
+    .digest("hex");
   return {
     name: `TPM quote with a log of ${EVENTS} events`,
     platform: "tpm",
-    files: { evidence: new TextEncoder().encode(JSON.stringify(evidenceDocument(evidence))), certificates: [], collateral: [] },
-    policy: appraisalPolicySchema.parse({ required: ["report_data", "measurement", "event_log"], tpm: { attestation_key_sha256: [sha256Hex(key.spki)] } }),
+    files: {
+      evidence: new TextEncoder().encode(JSON.stringify(evidenceDocument(evidence))),
+      certificates: [],
+      collateral: [],
+    },
+    policy: appraisalPolicySchema.parse({
+      required: ["report_data", "measurement", "event_log"],
+      tpm: { attestation_key_sha256: [sha256Hex(key.spki)] },
+    }),
     expected: { reportData, measurements: [measurement] },
     at: new Date("2026-08-20T00:00:00Z"),
     boundMs: TARGETS.verifyTpmMs,

@@ -16,12 +16,29 @@ export async function concurrent({ setUp, generator, plan }: Bench): Promise<Row
   const gateway = await startGateway(config, environment);
   try {
     const pace = { events: seconds * EVENTS_PER_SECOND, firstMs: 0, everyMs: 1000 / EVENTS_PER_SECOND };
-    const read = await order<StreamsRead>(generator, { kind: "together", port: Number(new URL(gateway.url).port), tokens, streams, pace });
+    const read = await order<StreamsRead>(generator, {
+      kind: "together",
+      port: Number(new URL(gateway.url).port),
+      tokens,
+      streams,
+      pace,
+    });
     const broken = Object.entries(read.broken).map(([why, count]) => `${count} ${why}`);
     return [
-      atLeast(`streams whole, of ${streams} for ${seconds} s`, read.whole, streams, "", broken.length === 0 ? `${EVENTS_PER_SECOND} events a second and a result each` : broken.join(", ")),
+      atLeast(
+        `streams whole, of ${streams} for ${seconds} s`,
+        read.whole,
+        streams,
+        "",
+        broken.length === 0 ? `${EVENTS_PER_SECOND} events a second and a result each` : broken.join(", "),
+      ),
       atLeast("most of them open at one time", read.mostOpen, streams, "", "each from its first byte to its end"),
-      figure("events of those streams", read.events, "", `of ${streams * pace.events}, in order, each once; first byte p99 ${read.p99.toFixed(0)} ms when all open at once`),
+      figure(
+        "events of those streams",
+        read.events,
+        "",
+        `of ${streams * pace.events}, in order, each once; first byte p99 ${read.p99.toFixed(0)} ms when all open at once`,
+      ),
     ];
   } finally {
     await gateway.stop();

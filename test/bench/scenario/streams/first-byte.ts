@@ -13,18 +13,36 @@ export async function firstByte({ setUp, generator, plan }: Bench): Promise<Row[
   const setup = await setUp({ server: "stream" });
   return await withSides(setup, async (sides) => {
     const read = async ({ port }: Side, firstMs: number): Promise<StreamsRead> => {
-      const taken = await order<StreamsRead>(generator, { kind: "read", port, tokens: setup.tokens, streams: plan.streams.firstBytes, pace: { events: 1, firstMs, everyMs: 1 } });
-      if (taken.whole < plan.streams.firstBytes) throw new Error(`streams were not whole: ${JSON.stringify(taken.broken)}`);
+      const taken = await order<StreamsRead>(generator, {
+        kind: "read",
+        port,
+        tokens: setup.tokens,
+        streams: plan.streams.firstBytes,
+        pace: { events: 1, firstMs, everyMs: 1 },
+      });
+      if (taken.whole < plan.streams.firstBytes)
+        throw new Error(`streams were not whole: ${JSON.stringify(taken.broken)}`);
       return taken;
     };
-    for (let round = 0; round < plan.rounds; round += 1) for (const side of [sides.bare, sides.gateway]) await read(side, 0);
+    for (let round = 0; round < plan.rounds; round += 1)
+      for (const side of [sides.bare, sides.gateway]) await read(side, 0);
     const rows: Row[] = [];
     for (const firstMs of THINKING) {
       const taken = await pairs(sides, plan.rounds, (side) => read(side, firstMs));
       const of = (value: (pair: (typeof taken)[number]) => number): number => median(taken.map(value));
       const detail = `p50 bare ${of(({ bare }) => bare.p50).toPrecision(3)}, gateway ${of(({ gateway }) => gateway.p50).toPrecision(3)} ms; p99 bare ${of(({ bare }) => bare.p99).toPrecision(3)}, gateway ${of(({ gateway }) => gateway.p99).toPrecision(3)} ms`;
       const ratio = of(({ bare, gateway }) => gateway.p50 / bare.p50);
-      rows.push(firstMs === 0 ? atMost("first byte of a streamed result", ratio, TARGETS.firstByteRatio, "×", `first event at once; ${detail}`) : figure(`first byte, first event after ${firstMs} ms`, ratio, "×", detail));
+      rows.push(
+        firstMs === 0
+          ? atMost(
+              "first byte of a streamed result",
+              ratio,
+              TARGETS.firstByteRatio,
+              "×",
+              `first event at once; ${detail}`,
+            )
+          : figure(`first byte, first event after ${firstMs} ms`, ratio, "×", detail),
+      );
     }
     return rows;
   });

@@ -17,11 +17,19 @@ function held({ heap, external }: Look): number {
 /** The enclave's memory of sessions that were used once and are idle. */
 export async function idleSessions({ setUp, generator, plan }: Bench): Promise<Row[]> {
   const { idleSessions: sessions } = plan.streams;
-  const setup = await setUp({ enclave: [`max_sessions: ${sessions * 2}`, `max_sessions_per_principal: ${sessions * 2}`] });
+  const setup = await setUp({
+    enclave: [`max_sessions: ${sessions * 2}`, `max_sessions_per_principal: ${sessions * 2}`],
+  });
   const [token] = setup.tokens;
   return await withInstrumented(setup, async ({ port, look }) => {
     const open = async (count: number): Promise<void> => {
-      const { calls } = await order<Abandoned>(generator, { kind: "abandon", port, token, sessions: count, withinMs: Number.MAX_SAFE_INTEGER });
+      const { calls } = await order<Abandoned>(generator, {
+        kind: "abandon",
+        port,
+        token,
+        sessions: count,
+        withinMs: Number.MAX_SAFE_INTEGER,
+      });
       if (calls < count) throw new Error(`${count - calls} sessions could not be used`);
     };
     // The first ones also pay for what is made once.
@@ -30,7 +38,15 @@ export async function idleSessions({ setUp, generator, plan }: Bench): Promise<R
     const before = await look();
     await open(sessions);
     const after = await look();
-    return [atMost("memory of an idle session", (held(after) - held(before)) / sessions / KIBI, TARGETS.sessionKiB, "KiB", `heap after collection and what lies outside it; ${sessions} sessions with one call each, none closed`)];
+    return [
+      atMost(
+        "memory of an idle session",
+        (held(after) - held(before)) / sessions / KIBI,
+        TARGETS.sessionKiB,
+        "KiB",
+        `heap after collection and what lies outside it; ${sessions} sessions with one call each, none closed`,
+      ),
+    ];
   });
 }
 
@@ -40,7 +56,8 @@ export async function openStreams({ setUp, generator, plan }: Bench): Promise<Ro
   const setup = await setUp({ server: "stream", principals: PRINCIPALS });
   return await withInstrumented(setup, async ({ port, look }) => {
     const pace = { events: 2, firstMs: 0, everyMs: SILENT_MS };
-    const hold = async (): Promise<void> => void (await order<object>(generator, { kind: "hold", port, tokens: setup.tokens, streams, pace }));
+    const hold = async (): Promise<void> =>
+      void (await order<object>(generator, { kind: "hold", port, tokens: setup.tokens, streams, pace }));
     const release = async (): Promise<void> => void (await order<object>(generator, { kind: "release" }));
     await hold();
     await release();
@@ -51,8 +68,19 @@ export async function openStreams({ setUp, generator, plan }: Bench): Promise<Ro
     await release();
     const after = await look();
     return [
-      atMost("memory of an open stream", (held(during) - held(before)) / streams / KIBI, TARGETS.streamKiB, "KiB", `heap after collection and what lies outside it; ${streams} streams after their first event`),
-      figure("left of a stream once it was given up", (held(after) - held(before)) / streams / KIBI, "KiB", "its session's record included"),
+      atMost(
+        "memory of an open stream",
+        (held(during) - held(before)) / streams / KIBI,
+        TARGETS.streamKiB,
+        "KiB",
+        `heap after collection and what lies outside it; ${streams} streams after their first event`,
+      ),
+      figure(
+        "left of a stream once it was given up",
+        (held(after) - held(before)) / streams / KIBI,
+        "KiB",
+        "its session's record included",
+      ),
     ];
   });
 }

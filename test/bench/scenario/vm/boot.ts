@@ -40,7 +40,12 @@ async function boot({ config, environment }: Setup, processors: number): Promise
     const machine = releaseMachine();
     if ("unified" in machine.boot) throw new Error("the machine is started from kernel and initramfs");
     const started = performance.now();
-    const host = await composeHost(owner, placeOf({ ...machine, processors, boot: { ...machine.boot, initramfs } }, folder, owner), config, environment);
+    const host = await composeHost(
+      owner,
+      placeOf({ ...machine, processors, boot: { ...machine.boot, initramfs } }, folder, owner),
+      config,
+      environment,
+    );
     const reachable = await askVitals(folder);
     await host.launch(host.document);
     await host.serve();
@@ -61,10 +66,37 @@ export async function boots({ plan, setUp }: Bench): Promise<readonly Row[]> {
   const of = (value: (one: Boot) => number): number => median(taken.map(value));
   const each = taken.map(({ serving }) => serving.uptimeSeconds.toFixed(1)).join(", ");
   return [
-    atMost("guest time from kernel start to serving", of(({ serving }) => serving.uptimeSeconds), TARGETS.servingSeconds, "s", `under TCG with ${PROCESSORS} processors, launched and provisioned; median of ${each}; reachable at ${of(({ reachable }) => reachable.uptimeSeconds).toFixed(1)} s`),
-    figure("the same with one processor", alone.serving.uptimeSeconds, "s", `one start; reachable at ${alone.reachable.uptimeSeconds.toFixed(1)} s`),
-    figure("start of QEMU to serving", of(({ wallSeconds }) => wallSeconds), "s", "wall time, firmware and vsock daemon included"),
-    figure("CPU time of QEMU to serving", alone.cpuSeconds, "s", "with one processor, firmware included; what guest time comes to where nothing else runs, and hardly more where it does"),
-    atMost("memory of the machine at rest", of(({ atRest }) => atRest.usedBytes) / MEBI, TARGETS.memoryMiB, "MiB", `MemTotal - MemAvailable in the guest: the unpacked initramfs included, pages of Node that can be unpacked again not; the runtime's resident part ${(of(({ atRest }) => atRest.residentBytes) / MEBI).toFixed(0)} MiB`),
+    atMost(
+      "guest time from kernel start to serving",
+      of(({ serving }) => serving.uptimeSeconds),
+      TARGETS.servingSeconds,
+      "s",
+      `under TCG with ${PROCESSORS} processors, launched and provisioned; median of ${each}; reachable at ${of(({ reachable }) => reachable.uptimeSeconds).toFixed(1)} s`,
+    ),
+    figure(
+      "the same with one processor",
+      alone.serving.uptimeSeconds,
+      "s",
+      `one start; reachable at ${alone.reachable.uptimeSeconds.toFixed(1)} s`,
+    ),
+    figure(
+      "start of QEMU to serving",
+      of(({ wallSeconds }) => wallSeconds),
+      "s",
+      "wall time, firmware and vsock daemon included",
+    ),
+    figure(
+      "CPU time of QEMU to serving",
+      alone.cpuSeconds,
+      "s",
+      "with one processor, firmware included; what guest time comes to where nothing else runs, and hardly more where it does",
+    ),
+    atMost(
+      "memory of the machine at rest",
+      of(({ atRest }) => atRest.usedBytes) / MEBI,
+      TARGETS.memoryMiB,
+      "MiB",
+      `MemTotal - MemAvailable in the guest: the unpacked initramfs included, pages of Node that can be unpacked again not; the runtime's resident part ${(of(({ atRest }) => atRest.residentBytes) / MEBI).toFixed(0)} MiB`,
+    ),
   ];
 }

@@ -15,7 +15,15 @@ const PACKAGES = join(ROOT, ".cache/image/packages");
 
 /** The size of what every start loads and hashes. */
 export function initramfs(): readonly Row[] {
-  return [atMost("compressed initramfs", statSync(join(IMAGE, "initramfs.cpio.zst")).size / 1e6, TARGETS.initramfsMB, "MB", "as published")];
+  return [
+    atMost(
+      "compressed initramfs",
+      statSync(join(IMAGE, "initramfs.cpio.zst")).size / 1e6,
+      TARGETS.initramfsMB,
+      "MB",
+      "as published",
+    ),
+  ];
 }
 
 /** How long the build takes, the toolchain unpacked anew and every package at hand. The quick run leaves it out. */
@@ -26,8 +34,27 @@ export async function building({ plan, folder }: Bench): Promise<readonly Row[]>
   await mkdir(cache);
   await symlink(PACKAGES, join(cache, "packages"));
   const started = performance.now();
-  const build = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "enclave-image/src/build/main.ts"), "--cache", cache, "--output", join(folder, "image")], { stdio: ["ignore", "ignore", "inherit"] });
+  const build = spawn(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      join(ROOT, "enclave-image/src/build/main.ts"),
+      "--cache",
+      cache,
+      "--output",
+      join(folder, "image"),
+    ],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
   const [code] = (await once(build, "exit")) as [number | null];
   if (code !== 0) throw new Error(`the build ended with ${code}`);
-  return [atMost(WHAT, (performance.now() - started) / 1000, TARGETS.buildSeconds, "s", "every step of make image but the downloads and the bundle")];
+  return [
+    atMost(
+      WHAT,
+      (performance.now() - started) / 1000,
+      TARGETS.buildSeconds,
+      "s",
+      "every step of make image but the downloads and the bundle",
+    ),
+  ];
 }

@@ -16,8 +16,22 @@ export async function latency({ plan, setUp, generator }: Bench): Promise<readon
   return await owning(async (owner) => {
     const gateway = await startGateway(setup.config, setup.environment);
     owner.after(() => gateway.stop());
-    const machine = await serveComposed(owner, placeOf(releaseMachine(), temporaryFolder(owner), owner), setup.config, setup.environment);
-    const sample = async (url: string, warmMs: number): Promise<Measured> => await order<Measured>(generator, { kind: "measure", port: Number(new URL(url).port), token, connections: 1, warmMs, measureMs: plan.measureMs, pids: [] });
+    const machine = await serveComposed(
+      owner,
+      placeOf(releaseMachine(), temporaryFolder(owner), owner),
+      setup.config,
+      setup.environment,
+    );
+    const sample = async (url: string, warmMs: number): Promise<Measured> =>
+      await order<Measured>(generator, {
+        kind: "measure",
+        port: Number(new URL(url).port),
+        token,
+        connections: 1,
+        warmMs,
+        measureMs: plan.measureMs,
+        pids: [],
+      });
     const taken: { process: Measured; machine: Measured }[] = [];
     for (let round = 0; round < plan.rounds; round += 1) {
       const warmMs = round === 0 ? plan.firstWarmMs : plan.warmMs;
@@ -25,7 +39,12 @@ export async function latency({ plan, setUp, generator }: Bench): Promise<readon
     }
     const row = (what: "p50" | "p99"): Row => {
       const of = (side: "process" | "machine"): number => median(taken.map((pair) => pair[side][what]));
-      return figure(`added ${what} of vsock and machine`, median(taken.map((pair) => pair.machine[what] - pair.process[what])), "ms", `process ${of("process").toPrecision(3)}, machine ${of("machine").toPrecision(3)} ms; QEMU emulates every instruction of the enclave`);
+      return figure(
+        `added ${what} of vsock and machine`,
+        median(taken.map((pair) => pair.machine[what] - pair.process[what])),
+        "ms",
+        `process ${of("process").toPrecision(3)}, machine ${of("machine").toPrecision(3)} ms; QEMU emulates every instruction of the enclave`,
+      );
     };
     return [row("p50"), row("p99")];
   });

@@ -9,11 +9,13 @@ export const IMAGE = join(ROOT, "out/image");
 
 /** The rows of a measurement that needs the image and its emulator; the one row that says what of them is not here. */
 export async function withImage(what: string, measure: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
-  if (!existsSync(join(IMAGE, "manifest.json"))) return [notMeasured(what, "there is no image in out/image; run make image")];
+  if (!existsSync(join(IMAGE, "manifest.json")))
+    return [notMeasured(what, "there is no image in out/image; run make image")];
   try {
     return await measure();
   } catch (thrown) {
-    if (thrown instanceof CmcpError && thrown.code === "IMAGE_INPUT_UNAVAILABLE") return [notMeasured(what, `QEMU or swtpm cannot be had: ${thrown.message}`)];
+    if (thrown instanceof CmcpError && thrown.code === "IMAGE_INPUT_UNAVAILABLE")
+      return [notMeasured(what, `QEMU or swtpm cannot be had: ${thrown.message}`)];
     throw thrown;
   }
 }

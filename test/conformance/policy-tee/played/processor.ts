@@ -7,7 +7,12 @@ import { PlayedKernel, systemError } from "../../../../attestation/src/configfs-
 import type { Machine } from "../../../../attestation/src/machine.ts";
 
 /** Set when this is bundled. `quote` is a TDX quote of the right form, base64. */
-declare const PLAYED: { readonly platform: "sev-snp" | "tdx"; readonly carried: string; readonly signsNothing?: true; readonly quote: string };
+declare const PLAYED: {
+  readonly platform: "sev-snp" | "tdx";
+  readonly carried: string;
+  readonly signsNothing?: true;
+  readonly quote: string;
+};
 
 const carried = Buffer.from(PLAYED.carried, "hex");
 /** SEV-SNP ABI (AMD 56860), table 23. */
@@ -32,8 +37,14 @@ function tdxQuote(reportData: Uint8Array): Uint8Array {
 
 export const kernelFiles =
   PLAYED.platform === "sev-snp"
-    ? new PlayedKernel({ provider: "sev_guest", privilegeFloor: 0, report: (inblob) => ({ outblob: snpReport(inblob) }) }, "/sys/kernel/config/tsm/report")
-    : new PlayedKernel({ provider: "tdx_guest", report: (inblob) => ({ outblob: tdxQuote(inblob) }) }, "/sys/kernel/config/tsm/report");
+    ? new PlayedKernel(
+        { provider: "sev_guest", privilegeFloor: 0, report: (inblob) => ({ outblob: snpReport(inblob) }) },
+        "/sys/kernel/config/tsm/report",
+      )
+    : new PlayedKernel(
+        { provider: "tdx_guest", report: (inblob) => ({ outblob: tdxQuote(inblob) }) },
+        "/sys/kernel/config/tsm/report",
+      );
 
 export function readLocalTdReport(): Promise<Uint8Array> {
   const report = new Uint8Array(TDX.tdReportBytes);

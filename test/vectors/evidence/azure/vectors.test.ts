@@ -17,6 +17,9 @@ const inputSchema = z.strictObject({
 });
 
 runVectors(new URL("./", import.meta.url), inputSchema, async (input, folder) => {
-  const evidence = readAzureCvmEvidence(bytesOf(input.evidence, folder), input.attachments.map((source) => bytesOf(source, folder)));
+  const evidence = readAzureCvmEvidence(
+    bytesOf(input.evidence, folder),
+    input.attachments.map((source) => bytesOf(source, folder)),
+  );
   return await verifyAzureCvm({ evidence, ...input.expect }, input.policy, new Date(input.at), webcrypto);
 });

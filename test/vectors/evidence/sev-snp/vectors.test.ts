@@ -18,6 +18,10 @@ const inputSchema = z.strictObject({
 
 runVectors(new URL("./", import.meta.url), inputSchema, async (input, folder) => {
   const bytes = (source: z.infer<typeof sourceSchema>): Uint8Array => bytesOf(source, folder);
-  const sent = { report: bytes(input.report), certificates: input.certificates.map(bytes), revocationLists: input.revocation_lists.map(bytes) };
+  const sent = {
+    report: bytes(input.report),
+    certificates: input.certificates.map(bytes),
+    revocationLists: input.revocation_lists.map(bytes),
+  };
   return await verifySevSnp({ ...sent, ...input.expect }, input.policy, new Date(input.at), webcrypto);
 });

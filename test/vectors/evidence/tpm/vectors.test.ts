@@ -19,8 +19,19 @@ const inputSchema = z.strictObject({
 });
 
 runVectors(new URL("./", import.meta.url), inputSchema, async (input, folder) => {
-  const read = readTpmEvidence(bytesOf(input.evidence, folder), input.attachments.map((source) => bytesOf(source, folder)));
-  const parts = Object.fromEntries(Object.entries(input.parts).map(([part, source]) => [part, bytesOf(source, folder)]));
-  const eventLog = read.eventLog === undefined ? {} : { eventLog: applyChanges(read.eventLog, input.changes?.event_log ?? []) };
-  return await verifyTpm({ evidence: { ...read, ...parts, ...eventLog }, ...input.expect }, input.policy, new Date(input.at), webcrypto);
+  const read = readTpmEvidence(
+    bytesOf(input.evidence, folder),
+    input.attachments.map((source) => bytesOf(source, folder)),
+  );
+  const parts = Object.fromEntries(
+    Object.entries(input.parts).map(([part, source]) => [part, bytesOf(source, folder)]),
+  );
+  const eventLog =
+    read.eventLog === undefined ? {} : { eventLog: applyChanges(read.eventLog, input.changes?.event_log ?? []) };
+  return await verifyTpm(
+    { evidence: { ...read, ...parts, ...eventLog }, ...input.expect },
+    input.policy,
+    new Date(input.at),
+    webcrypto,
+  );
 });

@@ -17,7 +17,11 @@ const START_DEADLINE_MS = 10_000;
 /** The program: `CMCP_SWTPM`, the unpacked one of test/swtpm/install.sh, or one on the PATH. */
 function findSwtpm(): string | undefined {
   const named = process.env["CMCP_SWTPM"];
-  const candidates = [...(named === undefined ? [] : [named]), UNPACKED, ...(process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "swtpm"))];
+  const candidates = [
+    ...(named === undefined ? [] : [named]),
+    UNPACKED,
+    ...(process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "swtpm")),
+  ];
   return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK);
@@ -32,7 +36,9 @@ function findSwtpm(): string | undefined {
 function libraryPath(program: string): string {
   const libraries = join(dirname(dirname(program)), "lib");
   if (!existsSync(libraries)) return "";
-  const folders = readdirSync(libraries).map((name) => join(libraries, name)).filter((folder) => existsSync(join(folder, "swtpm")));
+  const folders = readdirSync(libraries)
+    .map((name) => join(libraries, name))
+    .filter((folder) => existsSync(join(folder, "swtpm")));
   return folders.flatMap((folder) => [folder, join(folder, "swtpm")]).join(":");
 }
 
@@ -76,8 +82,20 @@ export class Swtpm {
   }
 
   async #run(): Promise<void> {
-    const options = ["socket", "--tpm2", "--tpmstate", `dir=${this.#folder}`, "--server", `type=unixio,path=${this.socket}`, "--flags", "not-need-init,startup-clear"];
-    const child = spawn(this.#program, options, { stdio: "ignore", env: { ...process.env, LD_LIBRARY_PATH: libraryPath(this.#program) } });
+    const options = [
+      "socket",
+      "--tpm2",
+      "--tpmstate",
+      `dir=${this.#folder}`,
+      "--server",
+      `type=unixio,path=${this.socket}`,
+      "--flags",
+      "not-need-init,startup-clear",
+    ];
+    const child = spawn(this.#program, options, {
+      stdio: "ignore",
+      env: { ...process.env, LD_LIBRARY_PATH: libraryPath(this.#program) },
+    });
     this.#process = child;
     for (let waited = 0; !(await listens(this.socket)); waited += 10) {
       if (waited > START_DEADLINE_MS || child.exitCode !== null) {

@@ -16,19 +16,34 @@ export async function run(command: Command, ...args: string[]): Promise<{ code: 
       done();
     },
   });
-  const code = await command.run(args, { out, err: new Writable({ write: (_chunk, _encoding, done) => done() }), colour: false });
+  const code = await command.run(args, {
+    out,
+    err: new Writable({ write: (_chunk, _encoding, done) => done() }),
+    colour: false,
+  });
   return { code, out: chunks.join("") };
 }
 
 export interface Verdict {
   readonly outcome: string;
   readonly assurance: string;
-  readonly checks: readonly { readonly name: string; readonly status: string; readonly code?: string; readonly why: string }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly code?: string;
+    readonly why: string;
+  }[];
   readonly ear: { readonly submods: Readonly<Record<string, { readonly "ear.status": string }>> };
 }
 
-export async function verdict(...args: string[]): Promise<{ code: number; verdict: Verdict; failed: readonly string[] }> {
+export async function verdict(
+  ...args: string[]
+): Promise<{ code: number; verdict: Verdict; failed: readonly string[] }> {
   const { code, out } = await run(evidenceVerify, ...args, "--json");
   const parsed = JSON.parse(out) as Verdict;
-  return { code, verdict: parsed, failed: parsed.checks.flatMap((check) => (check.status === "failed" ? [check.code ?? ""] : [])) };
+  return {
+    code,
+    verdict: parsed,
+    failed: parsed.checks.flatMap((check) => (check.status === "failed" ? [check.code ?? ""] : [])),
+  };
 }

@@ -6,7 +6,10 @@ import type { TestContext } from "node:test";
 export type Answer = { readonly body: string | Buffer; readonly header?: readonly [string, string] } | null;
 
 /** A service that gives these answers by path, and what it was asked. */
-export async function replay(t: TestContext, answer: (url: string) => Answer): Promise<{ service: string; asked: string[] }> {
+export async function replay(
+  t: TestContext,
+  answer: (url: string) => Answer,
+): Promise<{ service: string; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     const url = request.url ?? "";

@@ -16,7 +16,11 @@ const OK: Reply = { ok: true, result: RESULT };
 
 /** A session whose agent can be asked. */
 async function session(endpoint: WebEndpoint): Promise<Record<string, string>> {
-  const params = { protocolVersion: "2025-11-25", capabilities: { elicitation: {} }, clientInfo: { name: "agent", version: "1" } };
+  const params = {
+    protocolVersion: "2025-11-25",
+    capabilities: { elicitation: {} },
+    clientInfo: { name: "agent", version: "1" },
+  };
   const { headers } = await ask(endpoint, post(rpc("initialize", params)));
   return { ...STREAMS, "mcp-session-id": headers.get("mcp-session-id") ?? "" };
 }
@@ -51,7 +55,10 @@ test("a question ends with the request it belongs to: the agent is told before t
 test("a question of one request is open for as long as that runs, whatever ends beside it", async () => {
   const { gateway, endpoint } = start();
   const headers = await session(endpoint);
-  gateway.reply = async ({ requestId }, _session, _signal, peer) => ({ ok: true, result: requestId === 1 ? await put(peer) : {} });
+  gateway.reply = async ({ requestId }, _session, _signal, peer) => ({
+    ok: true,
+    result: requestId === 1 ? await put(peer) : {},
+  });
   const stream = messages(await endpoint(post(call({}, 1), headers), alice));
   const question = (await stream.next()).value;
   assert.equal((await ask(endpoint, post(call({}, 2), headers))).status, 200);
@@ -90,7 +97,11 @@ test("a question that is void before its request ends is withdrawn, and the requ
   await assertWithdrawn(stream, first);
   const second = (await stream.next()).value;
   // What comes late for the first changes nothing.
-  for (const question of [first, second]) await endpoint(post({ jsonrpc: "2.0", id: question?.id, result: { to: question === first ? 1 : 2 } }, headers), alice);
+  for (const question of [first, second])
+    await endpoint(
+      post({ jsonrpc: "2.0", id: question?.id, result: { to: question === first ? 1 : 2 } }, headers),
+      alice,
+    );
   assert.deepEqual((await stream.next()).value?.result, { to: 2 });
 });
 
@@ -105,7 +116,10 @@ test("an agent is not asked in a way it did not declare, whoever asks", async ()
   const { gateway, endpoint } = start();
   const headers = await session(endpoint);
   gateway.reply = async (_call, _session, _signal, peer) => {
-    await assert.rejects(peer.ask(QUESTION.method, { mode: "url", url: "https://tools.example/" }), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -32602 });
+    await assert.rejects(peer.ask(QUESTION.method, { mode: "url", url: "https://tools.example/" }), {
+      code: "UPSTREAM_CALL_REFUSED",
+      rpcCode: -32602,
+    });
     await assert.rejects(peer.ask("roots/list", {}), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -32601 });
     return OK;
   };
@@ -116,7 +130,9 @@ test("an agent is not asked in a way it did not declare, whoever asks", async ()
 test("an agent that does not answer in ten minutes is told that nobody waits any more", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const stream = new ReplyStream(() => undefined);
-  const refused = assert.rejects(new Asked().ask(stream, QUESTION.method, QUESTION.params, []), { code: "UPSTREAM_TIMEOUT" });
+  const refused = assert.rejects(new Asked().ask(stream, QUESTION.method, QUESTION.params, []), {
+    code: "UPSTREAM_TIMEOUT",
+  });
   t.mock.timers.tick(600_000);
   await refused;
   const sent = events(stream);

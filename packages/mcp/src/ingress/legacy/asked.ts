@@ -25,8 +25,14 @@ export class Asked {
    * one of `ends` aborts or the request {@link end}s, and the agent is told so.
    * @throws CmcpError `OVERLOADED`, `REQUEST_CANCELLED`, `UPSTREAM_TIMEOUT`; the agent's own refusal as {@link UpstreamRefusal}
    */
-  async ask(stream: ReplyStream, method: string, params: JsonObject, ends: readonly AbortSignal[]): Promise<JsonObject> {
-    if (this.#open.size >= MAX_OPEN) throw new CmcpError("OVERLOADED", `more than ${MAX_OPEN} questions to this agent are open`);
+  async ask(
+    stream: ReplyStream,
+    method: string,
+    params: JsonObject,
+    ends: readonly AbortSignal[],
+  ): Promise<JsonObject> {
+    if (this.#open.size >= MAX_OPEN)
+      throw new CmcpError("OVERLOADED", `more than ${MAX_OPEN} questions to this agent are open`);
     if (ends.some(({ aborted }) => aborted)) throw ended();
     // Unguessable, so that an answer can only come from who was asked.
     const id = randomUUID();
@@ -34,7 +40,10 @@ export class Asked {
     this.#open.set(id, { stream, answer });
     const end = (): void => this.#withdraw(id, ended());
     for (const signal of ends) signal.addEventListener("abort", end, { once: true });
-    const timer = setTimeout(() => this.#withdraw(id, new CmcpError("UPSTREAM_TIMEOUT", "the agent did not answer in time")), ANSWER_MS).unref();
+    const timer = setTimeout(
+      () => this.#withdraw(id, new CmcpError("UPSTREAM_TIMEOUT", "the agent did not answer in time")),
+      ANSWER_MS,
+    ).unref();
     try {
       stream.event(requestText(id, method, params)).catch(answer.reject);
       return await answer.promise;

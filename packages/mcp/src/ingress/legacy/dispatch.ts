@@ -9,7 +9,15 @@ import { askable } from "../../upstream/client-methods.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
 import { declaredAt } from "../client-capabilities.ts";
 import { readCursor, readGoverned, readLogLevel, readNoParams, readProgressToken } from "../params.ts";
-import { GOVERNED_METHODS, isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
+import {
+  GOVERNED_METHODS,
+  isTaskMethod,
+  type Caller,
+  type GovernedMethod,
+  type ListKind,
+  type McpPorts,
+  type Reply,
+} from "../ports.ts";
 import { Refusal, asRefusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
 import { refusedReply } from "../refused.ts";
 import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
@@ -68,7 +76,8 @@ export class LegacyDispatcher<Session extends object> {
     }
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
-    const handle = (): Promise<JsonObject> => this.#handle({ ...message, params }, context, inbound, stream, scope.signal);
+    const handle = (): Promise<JsonObject> =>
+      this.#handle({ ...message, params }, context, inbound, stream, scope.signal);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
     const work = inbound.opened === undefined ? handle() : inbound.opened.inFlight.run(message.id, scope, handle);
     void work
@@ -95,14 +104,25 @@ export class LegacyDispatcher<Session extends object> {
   }
 
   /** The stream of what concerns no request of the agent's: one for each session. */
-  async listen(caller: Caller, opened: OpenedSession<Session>, gone: AbortSignal, buffered?: BufferShare): Promise<HttpResponse> {
-    if (opened.listening) throw new Refusal("OVERLOADED", RPC.refused, "this session has its stream already", { status: 409 });
+  async listen(
+    caller: Caller,
+    opened: OpenedSession<Session>,
+    gone: AbortSignal,
+    buffered?: BufferShare,
+  ): Promise<HttpResponse> {
+    if (opened.listening)
+      throw new Refusal("OVERLOADED", RPC.refused, "this session has its stream already", { status: 409 });
     opened.listening = true;
     const left = new AbortController();
     const stream = new ReplyStream(() => left.abort(), buffered);
     const signal = AbortSignal.any([gone, left.signal, this.#ports.stopping]);
     signal.addEventListener("abort", () => (opened.listening = false), { once: true });
-    const everything = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: null };
+    const everything = {
+      toolsListChanged: true,
+      promptsListChanged: true,
+      resourcesListChanged: true,
+      resourceSubscriptions: null,
+    };
     const end = (): void => left.abort();
     const notify = (method: string, params: JsonObject): void => {
       // A listener that does not read is not waited for: it is let go, and may listen again.
@@ -129,27 +149,59 @@ export class LegacyDispatcher<Session extends object> {
     const capabilities = isJsonObject(params.capabilities) ? declaredAt(params.capabilities, protocolVersion) : {};
     const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
     const tasks = protocolVersion === LEGACY_TASKS_VERSION ? { tasks: LEGACY_TASKS } : {};
-    const result = { protocolVersion, capabilities: { ...this.#ports.capabilities, ...tasks }, serverInfo: { ...this.#ports.serverInfo } };
+    const result = {
+      protocolVersion,
+      capabilities: { ...this.#ports.capabilities, ...tasks },
+      serverInfo: { ...this.#ports.serverInfo },
+    };
     return jsonResponse(resultText(message.id, result), 200, { "mcp-session-id": handle });
   }
 
-  async #handle(message: RpcRequest & { params: JsonObject }, context: CallerContext, inbound: Inbound<Session>, stream: ReplyStream, gone: AbortSignal): Promise<JsonObject> {
+  async #handle(
+    message: RpcRequest & { params: JsonObject },
+    context: CallerContext,
+    inbound: Inbound<Session>,
+    stream: ReplyStream,
+    gone: AbortSignal,
+  ): Promise<JsonObject> {
     const { caller, opened } = inbound;
     const { method, params } = message;
-    const session = async (): Promise<Session> => opened?.session ?? (await this.#ports.sessions.default(caller, context.label));
+    const session = async (): Promise<Session> =>
+      opened?.session ?? (await this.#ports.sessions.default(caller, context.label));
     const list = LISTS[method];
     if (list !== undefined) {
-      const { items, nextCursor } = await this.#ports.list(caller, await session(), list.kind, readCursor(params, method));
+      const { items, nextCursor } = await this.#ports.list(
+        caller,
+        await session(),
+        list.kind,
+        readCursor(params, method),
+      );
       const shown = list.kind === "tools" ? await this.#tools(items, opened) : items;
       return { [list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) };
     }
-    if (method === "resources/subscribe" && opened === undefined) throw methodNotFound(method, "needs a session, whose stream tells of changes: initialize one");
+    if (method === "resources/subscribe" && opened === undefined)
+      throw methodNotFound(method, "needs a session, whose stream tells of changes: initialize one");
     const tasks = hasTasks(opened);
     if (isOfTasks(method) && !tasks) throw methodNotFound(method, `is for sessions of MCP ${LEGACY_TASKS_VERSION}`);
     if (isGoverned(method)) {
-      const request = { ...readGoverned(method, params, { input: false, task: tasks }), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
-      const reply = await this.#ports.perform(caller, await session(), request, this.#peer(params, inbound, stream, gone));
-      if (reply.ok === "input") throw new Refusal("UPSTREAM_INPUT_REQUIRED", RPC.refused, "the server asks for input that this agent cannot be asked for");
+      const request = {
+        ...readGoverned(method, params, { input: false, task: tasks }),
+        workflowId: context.workflowId,
+        dataClass: context.dataClass,
+        requestId: message.id,
+      };
+      const reply = await this.#ports.perform(
+        caller,
+        await session(),
+        request,
+        this.#peer(params, inbound, stream, gone),
+      );
+      if (reply.ok === "input")
+        throw new Refusal(
+          "UPSTREAM_INPUT_REQUIRED",
+          RPC.refused,
+          "the server asks for input that this agent cannot be asked for",
+        );
       if (!reply.ok) throw refusedReply(reply, "legacy");
       if (reply.ok === "task") return taskResult(method, reply);
       if (method === "resources/read") return legacyContents(reply.result);
@@ -171,7 +223,9 @@ export class LegacyDispatcher<Session extends object> {
 
   async #tools(tools: readonly JsonObject[], opened: OpenedSession<Session> | undefined): Promise<JsonObject[]> {
     const support = hasTasks(opened) ? await this.#ports.taskSupport(tools) : new Map<string, string>();
-    return tools.map((tool) => legacyTool(tool, (typeof tool.name === "string" ? support.get(tool.name) : null) ?? null));
+    return tools.map((tool) =>
+      legacyTool(tool, (typeof tool.name === "string" ? support.get(tool.name) : null) ?? null),
+    );
   }
 
   /** The agent, as servers may reach it while they work on its request. */
@@ -187,11 +241,21 @@ export class LegacyDispatcher<Session extends object> {
       logLevel: opened?.logLevel ?? null,
       input: streams && opened !== undefined ? "ask" : "none",
       notify: async (method, said) => {
-        await stream.event(notificationText(method, method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said));
+        await stream.event(
+          notificationText(
+            method,
+            method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said,
+          ),
+        );
       },
       ask: async (method, said, until) => {
         if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
-        return await opened.asked.ask(stream, method, askable(opened.capabilities, method, said), until === undefined ? [signal] : [signal, until]);
+        return await opened.asked.ask(
+          stream,
+          method,
+          askable(opened.capabilities, method, said),
+          until === undefined ? [signal] : [signal, until],
+        );
       },
     };
   }

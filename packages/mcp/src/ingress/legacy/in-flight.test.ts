@@ -6,7 +6,12 @@ import { ask, post, rpc, call, start, initialized, assertRefused, type Answer } 
 import type { TestGateway } from "../../testing/gateway.ts";
 
 /** A gateway whose calls end when aborted, or when the test releases them. */
-function holding(): { gateway: TestGateway; endpoint: WebEndpoint; release: () => void; started: (count: number) => Promise<void> } {
+function holding(): {
+  gateway: TestGateway;
+  endpoint: WebEndpoint;
+  release: () => void;
+  started: (count: number) => Promise<void>;
+} {
   const { gateway } = start();
   const waiting: (() => void)[] = [];
   gateway.reply = (_, __, signal) =>
@@ -26,7 +31,12 @@ await test("an id that is still running is refused in its session, and free agai
   const session = await initialized(endpoint);
   const first = ask(endpoint, post(call({}, 1), session));
   await started(1);
-  assertRefused(await ask(endpoint, post(call({}, 1), session)), { status: 200, rpc: -32600, code: "MCP_INVALID_REQUEST", id: 1 });
+  assertRefused(await ask(endpoint, post(call({}, 1), session)), {
+    status: 200,
+    rpc: -32600,
+    code: "MCP_INVALID_REQUEST",
+    id: 1,
+  });
   const asText = ask(endpoint, post(call({}, "1"), session));
   await started(2);
   release();
@@ -39,7 +49,12 @@ await test("more requests than a session may run are refused, and other sessions
   const session = await initialized(endpoint);
   const running = [1, 2].map((id) => ask(endpoint, post(call({}, id), session)));
   await started(2);
-  assertRefused(await ask(endpoint, post(call({}, 3), session)), { status: 200, rpc: -32000, code: "OVERLOADED", id: 3 });
+  assertRefused(await ask(endpoint, post(call({}, 3), session)), {
+    status: 200,
+    rpc: -32000,
+    code: "OVERLOADED",
+    id: 3,
+  });
   assert.equal((await ask(endpoint, post(rpc("ping", undefined, 3), await initialized(endpoint)))).status, 200);
   release();
   await Promise.all(running);
@@ -60,7 +75,8 @@ await test("notifications/cancelled stops that request of that session and no ot
   assert.equal((await cancel(mine, 1)).status, 202);
   assert.deepEqual((await target).body.result, { cancelled: true });
   release();
-  for (const untouched of [sibling, foreign, single]) assert.deepEqual((await untouched).body.result, { cancelled: false });
+  for (const untouched of [sibling, foreign, single])
+    assert.deepEqual((await untouched).body.result, { cancelled: false });
 });
 
 await test("an agent that goes away aborts its call, with a session and without", async () => {

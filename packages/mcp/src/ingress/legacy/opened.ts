@@ -38,8 +38,17 @@ export class OpenedSessions<Session extends object> {
   async open(caller: Caller, version: LegacyVersion, capabilities: JsonObject): Promise<string> {
     const { handle } = await this.#ports.sessions.open(caller);
     const session = this.#ports.sessions.find(caller, handle);
-    if (session === undefined) throw new Refusal("SESSION_CLOSED", RPC.refused, "the session closed while it was opened");
-    this.#opened.set(session, { session, version, inFlight: new InFlight(this.#maxInFlight), capabilities, asked: new Asked(), logLevel: null, listening: false });
+    if (session === undefined)
+      throw new Refusal("SESSION_CLOSED", RPC.refused, "the session closed while it was opened");
+    this.#opened.set(session, {
+      session,
+      version,
+      inFlight: new InFlight(this.#maxInFlight),
+      capabilities,
+      asked: new Asked(),
+      logLevel: null,
+      listening: false,
+    });
     return handle;
   }
 
@@ -52,7 +61,8 @@ export class OpenedSessions<Session extends object> {
     if (handle === null) return undefined;
     const session = this.#ports.sessions.find(caller, handle);
     const opened = session === undefined ? undefined : this.#opened.get(session);
-    if (opened === undefined) throw new Refusal("MCP_SESSION_UNKNOWN", RPC.refused, "Mcp-Session-Id names no open session");
+    if (opened === undefined)
+      throw new Refusal("MCP_SESSION_UNKNOWN", RPC.refused, "Mcp-Session-Id names no open session");
     const version = headers.get("mcp-protocol-version");
     if (version !== null && version !== opened.version) {
       throw invalidRequest("MCP-Protocol-Version is not the version this session negotiated");

@@ -49,7 +49,15 @@ const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member:
   "resources/list": { kind: "resources", member: "resources" },
   "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
 };
-const GOVERNED: readonly GovernedMethod[] = ["tools/call", "resources/read", "prompts/get", "completion/complete", "tasks/get", "tasks/update", "tasks/cancel"];
+const GOVERNED: readonly GovernedMethod[] = [
+  "tools/call",
+  "resources/read",
+  "prompts/get",
+  "completion/complete",
+  "tasks/get",
+  "tasks/update",
+  "tasks/cancel",
+];
 /** How long a client may keep what `server/discover` said, in milliseconds: it changes with the gateway's version only. */
 const DISCOVER_TTL_MS = 300_000;
 
@@ -99,24 +107,61 @@ export class ModernDispatcher<Session extends object> {
     if (method !== "server/discover") throw methodNotFound(method, `is no method of MCP ${MODERN_VERSION}`, 404);
     readNoParams(params, method);
     const capabilities = { ...this.#ports.capabilities, extensions: { [TASKS_EXTENSION]: {} } };
-    return complete({ supportedVersions: [...SUPPORTED_VERSIONS], capabilities, ttlMs: DISCOVER_TTL_MS, cacheScope: "private" });
+    return complete({
+      supportedVersions: [...SUPPORTED_VERSIONS],
+      capabilities,
+      ttlMs: DISCOVER_TTL_MS,
+      cacheScope: "private",
+    });
   }
 
-  async #list({ kind, member }: { kind: ListKind; member: string }, cursor: string | null, context: CallerContext, { caller }: ModernInbound): Promise<JsonObject> {
+  async #list(
+    { kind, member }: { kind: ListKind; member: string },
+    cursor: string | null,
+    context: CallerContext,
+    { caller }: ModernInbound,
+  ): Promise<JsonObject> {
     const session = await this.#ports.sessions.default(caller, context.label);
-    const { items, nextCursor } = await this.#running.run(session, async () => this.#ports.list(caller, session, kind, cursor));
-    const shown = kind === "tools" ? items.map((tool) => ({ ...tool, ...(isJsonObject(tool.inputSchema) ? { inputSchema: withoutMirroring(tool.inputSchema) } : {}) })) : [...items];
+    const { items, nextCursor } = await this.#running.run(session, async () =>
+      this.#ports.list(caller, session, kind, cursor),
+    );
+    const shown =
+      kind === "tools"
+        ? items.map((tool) => ({
+            ...tool,
+            ...(isJsonObject(tool.inputSchema) ? { inputSchema: withoutMirroring(tool.inputSchema) } : {}),
+          }))
+        : [...items];
     // Policy chose them for this caller, in what its session has seen by now: for no one else, and not for later.
     return { [member]: shown, ...(nextCursor === null ? {} : { nextCursor }), ttlMs: 0, cacheScope: "private" };
   }
 
-  async #perform(method: GovernedMethod, message: Read, context: CallerContext, { caller, headers, gone }: ModernInbound, stream: ReplyStream): Promise<Outcome> {
+  async #perform(
+    method: GovernedMethod,
+    message: Read,
+    context: CallerContext,
+    { caller, headers, gone }: ModernInbound,
+    stream: ReplyStream,
+  ): Promise<Outcome> {
     if (isTaskMethod(method)) requireTasks(message.params);
-    const request = { ...readGoverned(method, message.params, { input: true, task: false }), workflowId: context.workflowId, dataClass: context.dataClass, requestId: message.id };
+    const request = {
+      ...readGoverned(method, message.params, { input: true, task: false }),
+      workflowId: context.workflowId,
+      dataClass: context.dataClass,
+      requestId: message.id,
+    };
     const session = await this.#ports.sessions.default(caller, context.label);
     const peer = peerOf(message.params, headers, stream, gone);
     const reply = await this.#running.run(session, () => this.#ports.perform(caller, session, request, peer));
-    if (reply.ok === "input") return { type: "input_required", result: { ...(reply.inputRequests === null ? {} : { inputRequests: reply.inputRequests }), requestState: reply.requestState, ...(reply.meta === undefined ? {} : { _meta: reply.meta }) } };
+    if (reply.ok === "input")
+      return {
+        type: "input_required",
+        result: {
+          ...(reply.inputRequests === null ? {} : { inputRequests: reply.inputRequests }),
+          requestState: reply.requestState,
+          ...(reply.meta === undefined ? {} : { _meta: reply.meta }),
+        },
+      };
     if (!reply.ok) throw refusedReply(reply, "modern");
     if (reply.ok === "task") return taskOutcome(method, reply);
     // What a resource says now may not be what it says, or what this caller may read, later.
@@ -124,7 +169,12 @@ export class ModernDispatcher<Session extends object> {
   }
 
   /** MCP 2026-07-28, "Subscriptions": acknowledged first, then what was asked for until the agent closes the stream. */
-  async #listen({ id, params }: Read, context: CallerContext, { caller, gone }: ModernInbound, stream: ReplyStream): Promise<JsonObject> {
+  async #listen(
+    { id, params }: Read,
+    context: CallerContext,
+    { caller, gone }: ModernInbound,
+    stream: ReplyStream,
+  ): Promise<JsonObject> {
     const filter = readListenFilter(params);
     if (wantsTasks(params)) requireTasks(params);
     const session = await this.#ports.sessions.default(caller, context.label);
@@ -145,7 +195,9 @@ export class ModernDispatcher<Session extends object> {
     };
     try {
       const honoured = await this.#ports.listen(caller, session, filter, { notify, end }, signal);
-      await stream.event(notificationText("notifications/subscriptions/acknowledged", { notifications: listed(honoured), _meta: about }));
+      await stream.event(
+        notificationText("notifications/subscriptions/acknowledged", { notifications: listed(honoured), _meta: about }),
+      );
       acknowledged = true;
       for (const text of held) await stream.event(text);
       await ended.promise;
@@ -167,7 +219,9 @@ export class ModernDispatcher<Session extends object> {
 /** What of a filter is honoured, without what is not. */
 function listed({ resourceSubscriptions, ...flags }: Awaited<ReturnType<McpPorts<object>["listen"]>>): JsonObject {
   const kept = Object.fromEntries(Object.entries(flags).filter(([, wanted]) => wanted));
-  return resourceSubscriptions === null || resourceSubscriptions.length === 0 ? kept : { ...kept, resourceSubscriptions: [...resourceSubscriptions] };
+  return resourceSubscriptions === null || resourceSubscriptions.length === 0
+    ? kept
+    : { ...kept, resourceSubscriptions: [...resourceSubscriptions] };
 }
 
 function clientCapabilities(params: JsonObject): JsonObject {
@@ -179,7 +233,12 @@ function clientCapabilities(params: JsonObject): JsonObject {
 function requireTasks(params: JsonObject): void {
   if (declaresTasks(clientCapabilities(params))) return;
   const data = { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } };
-  throw new Refusal("MCP_INVALID_REQUEST", RPC.missingCapability, `the request needs the extension ${TASKS_EXTENSION} among the client's capabilities`, { data });
+  throw new Refusal(
+    "MCP_INVALID_REQUEST",
+    RPC.missingCapability,
+    `the request needs the extension ${TASKS_EXTENSION} among the client's capabilities`,
+    { data },
+  );
 }
 
 /** A task as the answer to the call that became it, or its state with how it ended; who cancelled it is told no more than that. */
@@ -203,7 +262,12 @@ function peerOf(params: JsonObject, headers: RequestHeaders, stream: ReplyStream
     logLevel: level,
     input: "retry",
     notify: async (method, said) => {
-      await stream.event(notificationText(method, method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said));
+      await stream.event(
+        notificationText(
+          method,
+          method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said,
+        ),
+      );
     },
     ask: async () => {
       throw new CmcpError("NOT_SUPPORTED", `MCP ${MODERN_VERSION} has no requests to clients`);

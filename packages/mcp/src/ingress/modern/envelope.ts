@@ -9,9 +9,14 @@ const MAX_TEXT = 256;
 
 /** -32602 with the key at fault in `data.envelope` (MCP 2026-07-28, Base Protocol, "_meta"). */
 function invalid(key: string, problem: string): Refusal {
-  return new Refusal("MCP_INVALID_REQUEST", RPC.invalidParams, `the request's _meta envelope is not valid: ${key} ${problem}`, {
-    data: { envelope: { key, problem } },
-  });
+  return new Refusal(
+    "MCP_INVALID_REQUEST",
+    RPC.invalidParams,
+    `the request's _meta envelope is not valid: ${key} ${problem}`,
+    {
+      data: { envelope: { key, problem } },
+    },
+  );
 }
 
 function metaOf(params: JsonObject | null): JsonObject | null {
@@ -29,7 +34,10 @@ function isText(value: JsonValue | undefined): boolean {
  */
 export function claimsEnvelope(params: JsonObject | null): boolean {
   const meta = metaOf(params);
-  return meta !== null && [META.protocolVersion, META.clientInfo, META.clientCapabilities].some((key) => Object.hasOwn(meta, key));
+  return (
+    meta !== null &&
+    [META.protocolVersion, META.clientInfo, META.clientCapabilities].some((key) => Object.hasOwn(meta, key))
+  );
 }
 
 /**

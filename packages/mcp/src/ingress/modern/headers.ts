@@ -12,7 +12,8 @@ export function headerMismatch(header: string, problem: string): Refusal {
 
 function checkHeader(headers: RequestHeaders, name: string, body: string, required: boolean): void {
   const value = headers.get(name.toLowerCase());
-  if (value === null ? required : value !== body) throw headerMismatch(name, value === null ? "is required and missing" : "differs from the request's body");
+  if (value === null ? required : value !== body)
+    throw headerMismatch(name, value === null ? "is required and missing" : "differs from the request's body");
 }
 
 /** Holds `MCP-Protocol-Version` against the envelope's version. Throws -32020. */
@@ -34,5 +35,9 @@ export function checkBodyHeaders(headers: RequestHeaders, message: RpcRequest | 
   if (name === null && message.kind === "notification") return;
   if (name === null) throw headerMismatch("Mcp-Name", "is required and missing");
   const decoded = decodeHeaderValue(name);
-  if (decoded !== body) throw headerMismatch("Mcp-Name", decoded === null ? "is not valid base64 between its markers" : "differs from the request's body");
+  if (decoded !== body)
+    throw headerMismatch(
+      "Mcp-Name",
+      decoded === null ? "is not valid base64 between its markers" : "differs from the request's body",
+    );
 }

@@ -29,19 +29,36 @@ function start(maxInFlight = 64): { gateway: TestGateway; endpoint: WebEndpoint 
 async function ask(endpoint: WebEndpoint, request: Request, caller = alice): Promise<Answer> {
   const response = await endpoint(request, caller);
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Answer["body"]) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? {} : (JSON.parse(text) as Answer["body"]),
+  };
 }
 
 /** Any message as it stands, with any headers. */
 function raw(message: object, headers: Record<string, string> = {}): Request {
-  return new Request("http://gateway/mcp", { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(message) });
+  return new Request("http://gateway/mcp", {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(message),
+  });
 }
 
-function assertRefused({ status, body }: Answer, expected: { status: number; rpc: number; code: string; id?: unknown }, why = ""): void {
-  assert.deepEqual({ status, rpc: body.error?.code, code: body.error?.data.error_code, id: body.id }, { id: 1, ...expected }, `${why} ${JSON.stringify(body)}`);
+function assertRefused(
+  { status, body }: Answer,
+  expected: { status: number; rpc: number; code: string; id?: unknown },
+  why = "",
+): void {
+  assert.deepEqual(
+    { status, rpc: body.error?.code, code: body.error?.data.error_code, id: body.id },
+    { id: 1, ...expected },
+    `${why} ${JSON.stringify(body)}`,
+  );
 }
 
-const call = (changes: Changes & { params?: JsonObject } = {}): Request => modernRequest("tools/call", { ...changes, params: { name: "tool", ...changes.params } });
+const call = (changes: Changes & { params?: JsonObject } = {}): Request =>
+  modernRequest("tools/call", { ...changes, params: { name: "tool", ...changes.params } });
 const INVALID_PARAMS = { status: 400, rpc: -32602, code: "MCP_INVALID_REQUEST" };
 const INVALID_REQUEST = { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST" };
 const MISMATCH = { status: 400, rpc: -32020, code: "MCP_HEADER_MISMATCH" };
@@ -49,7 +66,14 @@ const MISMATCH = { status: 400, rpc: -32020, code: "MCP_HEADER_MISMATCH" };
 await test("server/discover says what is spoken and offered, and by whom", async () => {
   const { endpoint, gateway } = start();
   const { status, headers, body } = await ask(endpoint, modernRequest("server/discover", { id: "probe" }));
-  const result = { supportedVersions: [...SUPPORTED_VERSIONS], capabilities: { tools: {}, extensions: { "io.modelcontextprotocol/tasks": {} } }, ttlMs: 300_000, cacheScope: "private", resultType: "complete", _meta: SERVER };
+  const result = {
+    supportedVersions: [...SUPPORTED_VERSIONS],
+    capabilities: { tools: {}, extensions: { "io.modelcontextprotocol/tasks": {} } },
+    ttlMs: 300_000,
+    cacheScope: "private",
+    resultType: "complete",
+    _meta: SERVER,
+  };
   assert.deepEqual([status, body], [200, { jsonrpc: "2.0", id: "probe", result }]);
   assert.deepEqual([headers.get("mcp-session-id"), headers.get("cache-control")], [null, "no-store"]);
   assert.deepEqual([gateway.labelled.size, gateway.open.size], [0, 0]);
@@ -57,22 +81,66 @@ await test("server/discover says what is spoken and offered, and by whom", async
 
 await test("tools are listed as approved, for this caller and for now, without marks that would put arguments into headers", async () => {
   const { endpoint, gateway } = start();
-  const marked = { type: "object", properties: { region: { type: "string", "x-mcp-header": "Region" }, deep: { type: "object", properties: { n: { type: "integer", "x-mcp-header": "N" } } }, "x-mcp-header": { type: "string" } } };
+  const marked = {
+    type: "object",
+    properties: {
+      region: { type: "string", "x-mcp-header": "Region" },
+      deep: { type: "object", properties: { n: { type: "integer", "x-mcp-header": "N" } } },
+      "x-mcp-header": { type: "string" },
+    },
+  };
   gateway.tools = [{ name: "tool", description: "approved", inputSchema: marked, outputSchema: { type: "array" } }];
   const { status, body } = await ask(endpoint, modernRequest("tools/list"));
-  const inputSchema = { type: "object", properties: { region: { type: "string" }, deep: { type: "object", properties: { n: { type: "integer" } } }, "x-mcp-header": { type: "string" } } };
+  const inputSchema = {
+    type: "object",
+    properties: {
+      region: { type: "string" },
+      deep: { type: "object", properties: { n: { type: "integer" } } },
+      "x-mcp-header": { type: "string" },
+    },
+  };
   const tools = [{ name: "tool", description: "approved", inputSchema, outputSchema: { type: "array" } }];
-  assert.deepEqual([status, body.result], [200, { tools, ttlMs: 0, cacheScope: "private", resultType: "complete", _meta: SERVER }]);
+  assert.deepEqual(
+    [status, body.result],
+    [200, { tools, ttlMs: 0, cacheScope: "private", resultType: "complete", _meta: SERVER }],
+  );
 });
 
 await test("a call goes on without its envelope and what was meant for the gateway; its result is complete", async () => {
   const { endpoint, gateway } = start();
-  gateway.reply = () => ({ ok: true, result: { content: [], structuredContent: [1], resultType: "input_required", _meta: { receipt: "r", "io.modelcontextprotocol/serverInfo": { name: "tool server" } } } });
+  gateway.reply = () => ({
+    ok: true,
+    result: {
+      content: [],
+      structuredContent: [1],
+      resultType: "input_required",
+      _meta: { receipt: "r", "io.modelcontextprotocol/serverInfo": { name: "tool server" } },
+    },
+  });
   const params = { arguments: { a: [1] }, _cmcp: { session_id: "mine", workflow_id: "w", data_class: "pii" } };
-  const { status, body } = await ask(endpoint, call({ id: "id-1", params, meta: { progressToken: 1, trace: "t", [LOG_LEVEL]: "info" } }));
+  const { status, body } = await ask(
+    endpoint,
+    call({ id: "id-1", params, meta: { progressToken: 1, trace: "t", [LOG_LEVEL]: "info" } }),
+  );
   assert.deepEqual([status, body.id], [200, "id-1"]);
-  assert.deepEqual(body.result, { content: [], structuredContent: [1], resultType: "complete", _meta: { receipt: "r", ...SERVER } });
-  assert.deepEqual(gateway.calls[0]?.call, { method: "tools/call", params: { name: "tool", arguments: { a: [1] } }, input: null, name: "tool", arguments: { a: [1] }, meta: { trace: "t" }, workflowId: "w", dataClass: "pii", requestId: "id-1", task: null });
+  assert.deepEqual(body.result, {
+    content: [],
+    structuredContent: [1],
+    resultType: "complete",
+    _meta: { receipt: "r", ...SERVER },
+  });
+  assert.deepEqual(gateway.calls[0]?.call, {
+    method: "tools/call",
+    params: { name: "tool", arguments: { a: [1] } },
+    input: null,
+    name: "tool",
+    arguments: { a: [1] },
+    meta: { trace: "t" },
+    workflowId: "w",
+    dataClass: "pii",
+    requestId: "id-1",
+    task: null,
+  });
   await ask(endpoint, call());
   assert.equal(gateway.calls[1]?.call.meta, null);
 });
@@ -80,19 +148,33 @@ await test("a call goes on without its envelope and what was meant for the gatew
 await test("the session is the principal's one, or the one its label names, and no request opens another", async () => {
   const { endpoint, gateway } = start();
   const labelled = { params: { _cmcp: { session_id: "mine" } } };
-  for (const [changes, caller] of [[{}, alice], [{}, alice], [labelled, alice], [labelled, bob]] as const) {
+  for (const [changes, caller] of [
+    [{}, alice],
+    [{}, alice],
+    [labelled, alice],
+    [labelled, bob],
+  ] as const) {
     const { headers } = await ask(endpoint, call(changes), caller);
     assert.equal(headers.get("mcp-session-id"), null);
   }
-  assert.deepEqual(gateway.calls.map(({ session }) => session.id), ["alice/(none)", "alice/(none)", "alice/mine", "bob/mine"]);
+  assert.deepEqual(
+    gateway.calls.map(({ session }) => session.id),
+    ["alice/(none)", "alice/(none)", "alice/mine", "bob/mine"],
+  );
   assert.equal(gateway.open.size, 0);
 });
 
 await test("X-MCP-Workflow-ID may repeat the body and never differ from it", async () => {
   const { endpoint, gateway } = start();
-  assertRefused(await ask(endpoint, call({ params: { _cmcp: { workflow_id: "w" } }, headers: { "x-mcp-workflow-id": "other" } })), INVALID_REQUEST);
+  assertRefused(
+    await ask(endpoint, call({ params: { _cmcp: { workflow_id: "w" } }, headers: { "x-mcp-workflow-id": "other" } })),
+    INVALID_REQUEST,
+  );
   await ask(endpoint, call({ headers: { "x-mcp-workflow-id": "w" } }));
-  assert.deepEqual(gateway.calls.map((made) => made.call.workflowId), ["w"]);
+  assert.deepEqual(
+    gateway.calls.map((made) => made.call.workflowId),
+    ["w"],
+  );
 });
 
 await test("clientInfo may be left out, and other metadata stand beside the envelope", async () => {
@@ -147,13 +229,25 @@ await test("a request without an envelope is refused where its header or method 
 await test("a version that is not spoken is -32022 with those that are; a legacy version takes no envelope", async () => {
   const { endpoint, gateway } = start();
   for (const version of ["v999.0.0", "2027-01-01", "2024-11-05"]) {
-    const answer = await ask(endpoint, call({ meta: { [VERSION]: version }, headers: { "mcp-protocol-version": version } }));
+    const answer = await ask(
+      endpoint,
+      call({ meta: { [VERSION]: version }, headers: { "mcp-protocol-version": version } }),
+    );
     assertRefused(answer, { status: 400, rpc: -32022, code: "NOT_SUPPORTED" });
-    assert.deepEqual([answer.body.error?.data.supported, answer.body.error?.data.requested], [[...SUPPORTED_VERSIONS], version]);
+    assert.deepEqual(
+      [answer.body.error?.data.supported, answer.body.error?.data.requested],
+      [[...SUPPORTED_VERSIONS], version],
+    );
   }
-  const unreadable = await ask(endpoint, call({ meta: { [VERSION]: "<b>" }, headers: { "mcp-protocol-version": "<b>" } }));
+  const unreadable = await ask(
+    endpoint,
+    call({ meta: { [VERSION]: "<b>" }, headers: { "mcp-protocol-version": "<b>" } }),
+  );
   assert.equal(unreadable.body.error?.data.requested, "(unreadable)");
-  const legacy = await ask(endpoint, call({ meta: { [VERSION]: "2025-11-25" }, headers: { "mcp-protocol-version": "2025-11-25" } }));
+  const legacy = await ask(
+    endpoint,
+    call({ meta: { [VERSION]: "2025-11-25" }, headers: { "mcp-protocol-version": "2025-11-25" } }),
+  );
   assertRefused(legacy, INVALID_PARAMS);
   assert.match(legacy.body.error?.message ?? "", /2025-11-25 has no envelope/);
   assert.equal(gateway.calls.length, 0);
@@ -188,8 +282,12 @@ await test("the name may stand in base64, with blanks around it, and in any scri
   const { endpoint, gateway } = start();
   assert.equal((await ask(endpoint, call({ headers: { "mcp-name": base64("tool") } }))).status, 200);
   assert.equal((await ask(endpoint, call({ headers: { "mcp-name": "  tool\t" } }))).status, 200);
-  for (const name of ["größe", " x ", "=?base64?dG9vbA==?="]) assert.equal((await ask(endpoint, call({ params: { name } }))).status, 200, name);
-  assert.deepEqual(gateway.calls.slice(2).map((made) => made.call.name), ["größe", " x ", "=?base64?dG9vbA==?="]);
+  for (const name of ["größe", " x ", "=?base64?dG9vbA==?="])
+    assert.equal((await ask(endpoint, call({ params: { name } }))).status, 200, name);
+  assert.deepEqual(
+    gateway.calls.slice(2).map((made) => made.call.name),
+    ["größe", " x ", "=?base64?dG9vbA==?="],
+  );
 });
 
 await test("a method of the legacy era, or of none, is 404 and says which", async () => {
@@ -207,21 +305,52 @@ await test("a method of the legacy era, or of none, is 404 and says which", asyn
     assertRefused(answer, { status: 404, rpc: -32601, code: "NOT_SUPPORTED" }, method);
     assert.match(answer.body.error?.message ?? "", says);
   }
-  assertRefused(await ask(endpoint, modernRequest("prompts/get", { params: { name: "p" }, headers: { "mcp-name": "q" } })), MISMATCH);
+  assertRefused(
+    await ask(endpoint, modernRequest("prompts/get", { params: { name: "p" }, headers: { "mcp-name": "q" } })),
+    MISMATCH,
+  );
   assertRefused(await ask(endpoint, modernRequest("resources/read", { params: { uri: "file:///a" } })), MISMATCH);
 });
 
 await test("eras do not mix: each mixture has its own refusal, and nothing of it runs", async () => {
   const { endpoint, gateway } = start();
-  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } } };
+  const initialize = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } },
+  };
   const opened = await ask(endpoint, raw(initialize));
   const session = { "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" };
-  assertRefused(await ask(endpoint, call({ headers: session })), INVALID_REQUEST, "a modern request in a legacy session");
-  assertRefused(await ask(endpoint, call({ headers: { "mcp-session-id": "unknown" } })), INVALID_REQUEST, "a modern request in an unknown session");
-  assertRefused(await ask(endpoint, raw(initialize, { "mcp-protocol-version": "2026-07-28" })), MISMATCH, "initialize under the modern header");
-  assertRefused(await ask(endpoint, raw({ jsonrpc: "2.0", id: 1, method: "ping" }, { ...session, "mcp-protocol-version": "2026-07-28" })), INVALID_PARAMS, "a legacy request under the modern header");
+  assertRefused(
+    await ask(endpoint, call({ headers: session })),
+    INVALID_REQUEST,
+    "a modern request in a legacy session",
+  );
+  assertRefused(
+    await ask(endpoint, call({ headers: { "mcp-session-id": "unknown" } })),
+    INVALID_REQUEST,
+    "a modern request in an unknown session",
+  );
+  assertRefused(
+    await ask(endpoint, raw(initialize, { "mcp-protocol-version": "2026-07-28" })),
+    MISMATCH,
+    "initialize under the modern header",
+  );
+  assertRefused(
+    await ask(
+      endpoint,
+      raw({ jsonrpc: "2.0", id: 1, method: "ping" }, { ...session, "mcp-protocol-version": "2026-07-28" }),
+    ),
+    INVALID_PARAMS,
+    "a legacy request under the modern header",
+  );
   for (const reply of [{ result: {} }, { error: { code: 1, message: "" } }]) {
-    assertRefused(await ask(endpoint, raw({ jsonrpc: "2.0", id: 1, ...reply }, { "mcp-protocol-version": "2026-07-28" })), INVALID_REQUEST, "an answer to nothing");
+    assertRefused(
+      await ask(endpoint, raw({ jsonrpc: "2.0", id: 1, ...reply }, { "mcp-protocol-version": "2026-07-28" })),
+      INVALID_REQUEST,
+      "an answer to nothing",
+    );
   }
   assert.equal(gateway.calls.length, 0);
   assert.equal(gateway.open.size, 1);
@@ -232,21 +361,35 @@ await test("eras do not mix: each mixture has its own refusal, and nothing of it
 await test("notifications are accepted and change nothing; those that contradict themselves are refused", async () => {
   const { endpoint, gateway } = start();
   let stop: () => void = () => undefined;
-  gateway.reply = (_, __, signal) => new Promise((resolve) => (stop = () => resolve({ ok: true, result: { cancelled: signal.aborted } })));
+  gateway.reply = (_, __, signal) =>
+    new Promise((resolve) => (stop = () => resolve({ ok: true, result: { cancelled: signal.aborted } })));
   const running = ask(endpoint, call());
   while (gateway.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
   const enveloped = { ...cancel, params: { ...cancel.params, _meta: ENVELOPE } };
   const modern = { "mcp-protocol-version": "2026-07-28" };
-  for (const request of [raw(cancel, modern), raw(enveloped), raw(enveloped, { ...modern, "mcp-method": "notifications/cancelled" })]) {
+  for (const request of [
+    raw(cancel, modern),
+    raw(enveloped),
+    raw(enveloped, { ...modern, "mcp-method": "notifications/cancelled" }),
+  ]) {
     assert.equal((await ask(endpoint, request)).status, 202);
   }
   stop();
   assert.deepEqual((await running).body.result?.cancelled, false);
   const refused = { id: null };
-  assertRefused(await ask(endpoint, raw(enveloped, { ...modern, "mcp-method": "tools/call" })), { ...MISMATCH, ...refused });
-  assertRefused(await ask(endpoint, raw(enveloped, { "mcp-protocol-version": "2025-11-25" })), { ...MISMATCH, ...refused });
-  assertRefused(await ask(endpoint, raw({ ...cancel, params: { _meta: { [INFO]: {} } } })), { ...INVALID_PARAMS, ...refused });
+  assertRefused(await ask(endpoint, raw(enveloped, { ...modern, "mcp-method": "tools/call" })), {
+    ...MISMATCH,
+    ...refused,
+  });
+  assertRefused(await ask(endpoint, raw(enveloped, { "mcp-protocol-version": "2025-11-25" })), {
+    ...MISMATCH,
+    ...refused,
+  });
+  assertRefused(await ask(endpoint, raw({ ...cancel, params: { _meta: { [INFO]: {} } } })), {
+    ...INVALID_PARAMS,
+    ...refused,
+  });
 });
 
 await test("parameters that are wrong, or that this gateway has no use for, are -32602", async () => {
@@ -265,7 +408,8 @@ await test("parameters that are wrong, or that this gateway has no use for, are 
     ["tools/call", { name: "tool", requestState: 1 }],
     ["tools/call", { name: "tool", _cmcp: { other: 1 } }],
   ];
-  for (const [method, params] of wrong) assertRefused(await ask(endpoint, modernRequest(method, { params })), INVALID_PARAMS, JSON.stringify(params));
+  for (const [method, params] of wrong)
+    assertRefused(await ask(endpoint, modernRequest(method, { params })), INVALID_PARAMS, JSON.stringify(params));
   assert.equal(gateway.calls.length, 0);
 });
 
@@ -273,7 +417,10 @@ await test("a refused call is an answer, so it comes under 200 with its code and
   const { endpoint, gateway } = start();
   gateway.reply = () => ({ ok: false, code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1" } });
   const { status, body } = await ask(endpoint, call());
-  assert.deepEqual([status, body.error], [200, { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } }]);
+  assert.deepEqual(
+    [status, body.error],
+    [200, { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } }],
+  );
   gateway.sessions.default = () => {
     throw new CmcpError("SESSION_LIMIT_REACHED", "too many sessions");
   };
@@ -288,13 +435,17 @@ await test("a refused call is an answer, so it comes under 200 with its code and
 
 await test("an agent that closes the stream aborts its call and no other", async () => {
   const { endpoint, gateway } = start();
-  gateway.reply = (_, __, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: true, result: {} })));
+  gateway.reply = (_, __, signal) =>
+    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: true, result: {} })));
   const [going, staying] = [new AbortController(), new AbortController()];
   const answers = [going, staying].map(({ signal }) => ask(endpoint, call({ signal })));
   while (gateway.calls.length < 2) await new Promise((resolve) => setImmediate(resolve));
   going.abort();
   await answers[0];
-  assert.deepEqual(gateway.calls.map(({ signal }) => signal.aborted), [true, false]);
+  assert.deepEqual(
+    gateway.calls.map(({ signal }) => signal.aborted),
+    [true, false],
+  );
   staying.abort();
   await answers[1];
 });
@@ -315,17 +466,33 @@ await test("a session runs only so many requests at once, whatever their ids; ot
 
 await test("property: an envelope of any shape is answered once, and a call runs only under one that is whole", async () => {
   const { endpoint, gateway } = start();
-  const json = fc.jsonValue({ maxDepth: 2 }).filter((value) => !JSON.stringify(value).includes("__proto__")) as fc.Arbitrary<JsonValue>;
-  const part = (good: JsonValue): fc.Arbitrary<JsonValue | undefined> => fc.oneof({ weight: 4, arbitrary: fc.constant(good) }, fc.constant(undefined), json);
-  const meta = fc.record({ [VERSION]: part("2026-07-28"), [INFO]: part({ name: "a", version: "1" }), [CAPABILITIES]: part({}), [LOG_LEVEL]: part("info") });
-  const isObject = (value: JsonValue | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+  const json = fc
+    .jsonValue({ maxDepth: 2 })
+    .filter((value) => !JSON.stringify(value).includes("__proto__")) as fc.Arbitrary<JsonValue>;
+  const part = (good: JsonValue): fc.Arbitrary<JsonValue | undefined> =>
+    fc.oneof({ weight: 4, arbitrary: fc.constant(good) }, fc.constant(undefined), json);
+  const meta = fc.record({
+    [VERSION]: part("2026-07-28"),
+    [INFO]: part({ name: "a", version: "1" }),
+    [CAPABILITIES]: part({}),
+    [LOG_LEVEL]: part("info"),
+  });
+  const isObject = (value: JsonValue | undefined): value is JsonObject =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
   await fc.assert(
     fc.asyncProperty(meta, fc.constantFrom("2026-07-28", "2025-11-25", null), async (envelope, header) => {
       const before = gateway.calls.length;
       const info = envelope[INFO];
-      const whole = envelope[VERSION] === "2026-07-28" && isObject(envelope[CAPABILITIES]) && (info === undefined || (isObject(info) && typeof info.name === "string" && typeof info.version === "string")) && (envelope[LOG_LEVEL] === undefined || envelope[LOG_LEVEL] === "info");
+      const whole =
+        envelope[VERSION] === "2026-07-28" &&
+        isObject(envelope[CAPABILITIES]) &&
+        (info === undefined || (isObject(info) && typeof info.name === "string" && typeof info.version === "string")) &&
+        (envelope[LOG_LEVEL] === undefined || envelope[LOG_LEVEL] === "info");
       const claimed = [envelope[VERSION], info, envelope[CAPABILITIES]].some((value) => value !== undefined);
-      const { status, body } = await ask(endpoint, call({ meta: envelope, headers: { "mcp-protocol-version": header } }));
+      const { status, body } = await ask(
+        endpoint,
+        call({ meta: envelope, headers: { "mcp-protocol-version": header } }),
+      );
       const runs = claimed ? whole && header === "2026-07-28" : header !== "2026-07-28";
       assert.equal(gateway.calls.length - before, runs ? 1 : 0, JSON.stringify(body));
       assert.equal(status, runs ? 200 : 400);

@@ -13,7 +13,8 @@ export class Running<Session extends object> {
   /** Runs `work`; refuses with `OVERLOADED` what is beyond the limit. */
   async run<T>(session: Session, work: () => Promise<T>): Promise<T> {
     const count = this.#counts.get(session) ?? 0;
-    if (count >= this.#max) throw new Refusal("OVERLOADED", RPC.refused, `more than ${this.#max} requests run in this session`);
+    if (count >= this.#max)
+      throw new Refusal("OVERLOADED", RPC.refused, `more than ${this.#max} requests run in this session`);
     this.#counts.set(session, count + 1);
     try {
       return await work();

@@ -9,13 +9,21 @@ import { ChannelClient } from "./client.ts";
 import { StandingPlaces } from "./standing.ts";
 
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
-const LISTS: ListenFilter = { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: ["a:1"] };
+const LISTS: ListenFilter = {
+  toolsListChanged: true,
+  promptsListChanged: false,
+  resourcesListChanged: false,
+  resourceSubscriptions: ["a:1"],
+};
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const declared = ({ sent }: ScriptedChannel): unknown => (sent[0]?.params as JsonObject | undefined)?.capabilities;
 
 function start(t: { after(undo: () => Promise<void>): void }): { client: ChannelClient; opened: ScriptedChannel[] } {
   const opened: ScriptedChannel[] = [];
-  const client = new ChannelClient({ open: () => scripted(opened, initialized()), clientInfo: { name: "gateway", version: "1" } });
+  const client = new ChannelClient({
+    open: () => scripted(opened, initialized()),
+    clientInfo: { name: "gateway", version: "1" },
+  });
   t.after(() => client.close());
   return { client, opened };
 }
@@ -31,7 +39,10 @@ test("who listens hears from the next connection too, which knows of it before t
   await settle();
   await client.request("s", CALL, silentPeer(forever));
   const [, next] = opened;
-  assert.deepEqual(next?.sent.map(({ method }) => method), ["initialize", "notifications/initialized", "resources/subscribe", "tools/call"]);
+  assert.deepEqual(
+    next?.sent.map(({ method }) => method),
+    ["initialize", "notifications/initialized", "resources/subscribe", "tools/call"],
+  );
   await next?.say({ method: "notifications/resources/updated", params: { uri: "a:1" } });
   await next?.say({ method: "notifications/tools/list_changed" });
   assert.deepEqual(heard, ["notifications/resources/updated", "notifications/tools/list_changed"]);
@@ -40,7 +51,9 @@ test("who listens hears from the next connection too, which knows of it before t
   assert.deepEqual(next?.uris("resources/unsubscribe"), ["a:1"]);
 });
 
-test("who listens opens a connection again that has ended, for as long as anybody does", { timeout: 20_000 }, async (t) => {
+test("who listens opens a connection again that has ended, for as long as anybody does", {
+  timeout: 20_000,
+}, async (t) => {
   const { client, opened } = start(t);
   const leaving = new AbortController();
   const listening = client.listen("s", LISTS, () => undefined, leaving.signal);
@@ -69,11 +82,19 @@ test("a connection opened for who listens declares what the agent's did", { time
 });
 
 /** A client whose sessions have two connections between them; the server answers calls while `answering` says so. */
-function crowded(t: { after(undo: () => Promise<void>): void }): { client: ChannelClient; opened: ScriptedChannel[]; server: { answering: boolean } } {
+function crowded(t: { after(undo: () => Promise<void>): void }): {
+  client: ChannelClient;
+  opened: ScriptedChannel[];
+  server: { answering: boolean };
+} {
   const opened: ScriptedChannel[] = [];
   const server = { answering: true };
   const answering = initialized({}, () => (server.answering ? {} : null));
-  const client = new ChannelClient({ open: () => scripted(opened, answering), clientInfo: { name: "gateway", version: "1" }, standing: new StandingPlaces(2) });
+  const client = new ChannelClient({
+    open: () => scripted(opened, answering),
+    clientInfo: { name: "gateway", version: "1" },
+    standing: new StandingPlaces(2),
+  });
   t.after(() => client.close());
   return { client, opened, server };
 }

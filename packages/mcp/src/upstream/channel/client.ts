@@ -59,16 +59,26 @@ export class ChannelClient implements Upstream {
 
   get load(): UpstreamLoad {
     const open = [...this.#connections.values()];
-    return { requests: open.reduce((sum, { conversation }) => sum + conversation.waiting, 0), streams: open.length, unattributed: this.#unattributed.count };
+    return {
+      requests: open.reduce((sum, { conversation }) => sum + conversation.waiting, 0),
+      streams: open.length,
+      unattributed: this.#unattributed.count,
+    };
   }
 
   async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
     return await this.#use(sessionKey, peer, async ({ conversation }) => {
       const { offers, logLevel } = conversation;
       if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
-      const set = (level: LogLevel): Promise<unknown> => conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
+      const set = (level: LogLevel): Promise<unknown> =>
+        conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
       const wanted = peer.wantsLog && offers.logging ? peer.logLevel : null;
-      return { kind: "complete", result: await logLevel.during(wanted, set, () => conversation.request(method, params, peer, this.#limits.totalMs)) };
+      return {
+        kind: "complete",
+        result: await logLevel.during(wanted, set, () =>
+          conversation.request(method, params, peer, this.#limits.totalMs),
+        ),
+      };
     });
   }
 
@@ -96,7 +106,10 @@ export class ChannelClient implements Upstream {
   async closeSession(sessionKey: string): Promise<void> {
     const connection = this.#connections.get(sessionKey);
     this.#connections.delete(sessionKey);
-    await connection?.channel.then((channel) => channel.close(), () => undefined);
+    await connection?.channel.then(
+      (channel) => channel.close(),
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {
@@ -121,15 +134,31 @@ export class ChannelClient implements Upstream {
     try {
       await raced(channel, peer.signal);
     } catch (thrown) {
-      throw withSent(asCmcpError(thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "UPSTREAM_UNAVAILABLE", "no connection to the tool server"), false);
+      throw withSent(
+        asCmcpError(
+          thrown,
+          peer.signal.aborted ? "REQUEST_CANCELLED" : "UPSTREAM_UNAVAILABLE",
+          "no connection to the tool server",
+        ),
+        false,
+      );
     }
   }
 
   #open(key: string, capabilities: JsonObject): Connection {
     const conversation = new Conversation(this.#unattributed);
     const ended = new AbortController();
-    const place = this.#options.standing?.take(() => connection.uses === 0, () => void this.closeSession(key));
-    const connection: Connection = { conversation, channel: this.#initialized(key, conversation, capabilities), place, ended: ended.signal, uses: 0 };
+    const place = this.#options.standing?.take(
+      () => connection.uses === 0,
+      () => void this.closeSession(key),
+    );
+    const connection: Connection = {
+      conversation,
+      channel: this.#initialized(key, conversation, capabilities),
+      place,
+      ended: ended.signal,
+      uses: 0,
+    };
     this.#connections.set(key, connection);
     const forget = (): void => {
       place?.free();
@@ -147,8 +176,14 @@ export class ChannelClient implements Upstream {
     const channel = await this.#options.open(key)(conversation, opening);
     conversation.attach(channel);
     try {
-      const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#options.clientInfo } };
-      conversation.offers = readKnown(await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs));
+      const params = {
+        protocolVersion: NEWEST_LEGACY_VERSION,
+        capabilities,
+        clientInfo: { ...this.#options.clientInfo },
+      };
+      conversation.offers = readKnown(
+        await conversation.request("initialize", params, silentPeer(this.#closing.signal), this.#limits.headersMs),
+      );
       await conversation.notify("notifications/initialized");
       const followers = this.#following.of(key);
       followers.capabilities = capabilities;
@@ -162,7 +197,8 @@ export class ChannelClient implements Upstream {
 }
 
 function readKnown({ protocolVersion, capabilities }: JsonObject): Offers {
-  if (!isServerVersion(protocolVersion)) throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);
+  if (!isServerVersion(protocolVersion))
+    throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
   return readOffers(capabilities, protocolVersion);
 }

@@ -24,7 +24,8 @@ function hearing(name: string, heard: string[], signal = forever): Peer {
     capabilities: { elicitation: {} },
     wantsProgress: true,
     wantsLog: true,
-    notify: async (method, { data, progress }) => void heard.push(`${name} ${method} ${JSON.stringify(data ?? progress)}`),
+    notify: async (method, { data, progress }) =>
+      void heard.push(`${name} ${method} ${JSON.stringify(data ?? progress)}`),
     ask: async (_, { message }) => {
       heard.push(`${name} asked ${JSON.stringify(message)}`);
       return { action: "decline" };
@@ -32,12 +33,23 @@ function hearing(name: string, heard: string[], signal = forever): Peer {
   };
 }
 
-const log = (data: string, more: JsonObject = {}): JsonObject => ({ method: "notifications/message", params: { level: "info", data, ...more } });
-const question = (id: string, message: string): JsonObject => ({ id, method: "elicitation/create", params: { message } });
+const log = (data: string, more: JsonObject = {}): JsonObject => ({
+  method: "notifications/message",
+  params: { level: "info", data, ...more },
+});
+const question = (id: string, message: string): JsonObject => ({
+  id,
+  method: "elicitation/create",
+  params: { message },
+});
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What a server that reads no more does to a call of 100 ms, and to its caller. */
-async function sendToDeaf(t: TestContext, end: (leaving: AbortController) => void, ms = LONG): Promise<{ code: string; sent: unknown }> {
+async function sendToDeaf(
+  t: TestContext,
+  end: (leaving: AbortController) => void,
+  ms = LONG,
+): Promise<{ code: string; sent: unknown }> {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { conversation, channel } = start();
   channel.reads = false;
@@ -49,7 +61,9 @@ async function sendToDeaf(t: TestContext, end: (leaving: AbortController) => voi
   return { code, sent: detail.sent };
 }
 
-test("a call on a connection that has ended is refused at once, as one that has not left", { timeout: 5_000 }, async () => {
+test("a call on a connection that has ended is refused at once, as one that has not left", {
+  timeout: 5_000,
+}, async () => {
   const { conversation, channel } = start();
   channel.end();
   await settle();
@@ -73,7 +87,10 @@ test("the end of a call waits for no cancellation to leave", { timeout: 5_000 },
   channel.reads = false;
   t.mock.timers.tick(100);
   assert.equal((await call).code, "UPSTREAM_TIMEOUT");
-  assert.deepEqual(channel.sent.map(({ method }) => method), ["tools/call", "notifications/cancelled"]);
+  assert.deepEqual(
+    channel.sent.map(({ method }) => method),
+    ["tools/call", "notifications/cancelled"],
+  );
 });
 
 test("a message that nobody waits for is given up after a while", { timeout: 5_000 }, async (t) => {
@@ -89,7 +106,13 @@ test("the end of the connection ends every request on it, as one that may have r
   const { conversation, channel } = start();
   const calls = [1, 2].map(() => faultOf(conversation.request("tools/call", {}, silentPeer(forever), LONG)));
   channel.end();
-  assert.deepEqual((await Promise.all(calls)).map(({ code, detail }) => [code, detail.sent]), [["UPSTREAM_UNAVAILABLE", 1], ["UPSTREAM_UNAVAILABLE", 1]]);
+  assert.deepEqual(
+    (await Promise.all(calls)).map(({ code, detail }) => [code, detail.sent]),
+    [
+      ["UPSTREAM_UNAVAILABLE", 1],
+      ["UPSTREAM_UNAVAILABLE", 1],
+    ],
+  );
   assert.equal(conversation.waiting, 0);
 });
 
@@ -128,7 +151,10 @@ test("of several requests in flight, what names none of them reaches none, and p
 test("a request of the gateway's own is in flight like any other", async () => {
   const { conversation, channel } = start();
   const heard: string[] = [];
-  const calls = [conversation.request("tools/call", {}, hearing("a", heard), LONG), conversation.request("resources/subscribe", { uri: "a:another's" }, silentPeer(forever), LONG)];
+  const calls = [
+    conversation.request("tools/call", {}, hearing("a", heard), LONG),
+    conversation.request("resources/subscribe", { uri: "a:another's" }, silentPeer(forever), LONG),
+  ];
   await channel.say(log("subscribed to a:another's"));
   for (const id of [1, 2]) await channel.say({ id, result: {} });
   await Promise.all(calls);
@@ -179,7 +205,9 @@ test("a request of which nothing left is in flight for nobody", async (t) => {
 test("a log message that names its task reaches whoever waits for that task, and nobody else", async () => {
   const { conversation, channel } = start();
   const heard: string[] = [];
-  const calls = ["one", "two"].map((taskId) => conversation.request("tasks/result", { taskId }, hearing(taskId, heard), LONG));
+  const calls = ["one", "two"].map((taskId) =>
+    conversation.request("tasks/result", { taskId }, hearing(taskId, heard), LONG),
+  );
   const about = (taskId: string): JsonObject => ({ _meta: { "io.modelcontextprotocol/related-task": { taskId } } });
   await channel.say(log("x", about("two")));
   await channel.say({ id: 1, result: {} });
@@ -193,7 +221,16 @@ test("that an elicitation is complete is told to every caller in flight that can
   const { conversation, channel } = start();
   const heard: string[] = [];
   const leaving = new AbortController();
-  const callers = ["one", "two"].map((name) => faultOf(conversation.request("tools/call", {}, { ...hearing(name, heard, leaving.signal), input: name === "one" ? "ask" : "none" }, LONG)));
+  const callers = ["one", "two"].map((name) =>
+    faultOf(
+      conversation.request(
+        "tools/call",
+        {},
+        { ...hearing(name, heard, leaving.signal), input: name === "one" ? "ask" : "none" },
+        LONG,
+      ),
+    ),
+  );
   await settle();
   await channel.say({ method: "notifications/elicitation/complete", params: { elicitationId: "e" } });
   assert.deepEqual(heard, ["one notifications/elicitation/complete undefined"]);
@@ -204,31 +241,48 @@ test("that an elicitation is complete is told to every caller in flight that can
 test("a question that the server takes back is void and gets no answer; the call and other questions go on", async () => {
   const { conversation, channel } = start();
   const asked: { readonly until: AbortSignal | undefined; readonly answer: PromiseWithResolvers<JsonObject> }[] = [];
-  const peer: Peer = { ...hearing("a", []), ask: (_, __, until) => asked[asked.push({ until, answer: Promise.withResolvers() }) - 1]?.answer.promise ?? Promise.reject(new Error()) };
+  const peer: Peer = {
+    ...hearing("a", []),
+    ask: (_, __, until) =>
+      asked[asked.push({ until, answer: Promise.withResolvers() }) - 1]?.answer.promise ?? Promise.reject(new Error()),
+  };
   const call = conversation.request("tools/call", {}, peer, LONG);
   await settle();
   for (const id of ["x", "y"]) await channel.say(question(id, id));
   await settle();
   await channel.say({ method: "notifications/cancelled", params: { requestId: "x" } });
   await settle();
-  assert.deepEqual(asked.map(({ until }) => until?.aborted), [true, false]);
+  assert.deepEqual(
+    asked.map(({ until }) => until?.aborted),
+    [true, false],
+  );
   for (const { answer } of asked) answer.resolve({ action: "accept" });
   await settle();
   await channel.say({ id: channel.sent[0]?.id ?? null, result: {} });
   assert.deepEqual(await call, {});
-  assert.deepEqual(channel.sent.slice(1).map(({ id, result }) => [id, result]), [["y", { action: "accept" }]]);
+  assert.deepEqual(
+    channel.sent.slice(1).map(({ id, result }) => [id, result]),
+    [["y", { action: "accept" }]],
+  );
 });
 
 test("a server whose caller has gone while it asks is told so, and need not wait", async () => {
   const { conversation, channel } = start();
   const leaving = new AbortController();
-  const gone = new Promise<never>((_, reject) => leaving.signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gone"))));
-  const call = faultOf(conversation.request("tools/call", {}, { ...hearing("a", [], leaving.signal), ask: () => gone }, LONG));
+  const gone = new Promise<never>((_, reject) =>
+    leaving.signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gone"))),
+  );
+  const call = faultOf(
+    conversation.request("tools/call", {}, { ...hearing("a", [], leaving.signal), ask: () => gone }, LONG),
+  );
   await settle();
   await channel.say(question("x", "name?"));
   await settle();
   leaving.abort();
   await call;
   await settle();
-  assert.deepEqual(channel.sent.slice(1).map(({ method, id, error }) => method ?? [id, (error as JsonObject).code]), ["notifications/cancelled", ["x", -32000]]);
+  assert.deepEqual(
+    channel.sent.slice(1).map(({ method, id, error }) => method ?? [id, (error as JsonObject).code]),
+    ["notifications/cancelled", ["x", -32000]],
+  );
 });

@@ -75,21 +75,38 @@ export class Conversation implements Receiver {
 
   /** Sends a request and returns its result, within `ms` milliseconds. Every error says in `detail.sent` whether it may have left. */
   async request(method: string, params: JsonObject, peer: Peer, ms: number): Promise<JsonObject> {
-    if (this.#channel === undefined) throw upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server is not open", false);
+    if (this.#channel === undefined)
+      throw upstreamFault("UPSTREAM_UNAVAILABLE", "the connection to the tool server is not open", false);
     // It may have ended after it was handed over and before this: nobody would ever answer.
-    if (this.#over.signal.aborted) throw withSent(asCmcpError(this.#over.signal.reason, "UPSTREAM_UNAVAILABLE", "the connection to the tool server has ended"), false);
-    if (this.#inFlight.size >= MAX_OPEN) throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
+    if (this.#over.signal.aborted)
+      throw withSent(
+        asCmcpError(this.#over.signal.reason, "UPSTREAM_UNAVAILABLE", "the connection to the tool server has ended"),
+        false,
+      );
+    if (this.#inFlight.size >= MAX_OPEN)
+      throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     const id = this.#nextId++;
     const answer = Promise.withResolvers<JsonObject>();
     answer.promise.catch(() => undefined);
     const progress = new Progress(peer, id);
     this.#inFlight.add(id, { method, taskId: params.taskId, answer, progress, peer });
     const scope = new AbortScope(peer.signal);
-    const timer = setTimeout(() => scope.abort(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took longer than ${ms} ms`, true)), ms);
+    const timer = setTimeout(
+      () => scope.abort(upstreamFault("UPSTREAM_TIMEOUT", `the tool server took longer than ${ms} ms`, true)),
+      ms,
+    );
     let sent = false;
     try {
       const meta = progress.meta(params);
-      await this.#channel.send(JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } }), scope.signal);
+      await this.#channel.send(
+        JSON.stringify({
+          jsonrpc: "2.0",
+          id,
+          method,
+          params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
+        }),
+        scope.signal,
+      );
       sent = true;
       return await raced(answer.promise, scope.signal);
     } catch (thrown) {
@@ -107,7 +124,10 @@ export class Conversation implements Receiver {
 
   /** Sends a message that has no answer, and waits a few seconds at most until it has left. Never throws. */
   async notify(method: string, params: JsonObject = {}): Promise<void> {
-    await this.#send(JSON.stringify({ jsonrpc: "2.0", method, ...(Object.keys(params).length === 0 ? {} : { params }) }), COURTESY_MS);
+    await this.#send(
+      JSON.stringify({ jsonrpc: "2.0", method, ...(Object.keys(params).length === 0 ? {} : { params }) }),
+      COURTESY_MS,
+    );
   }
 
   /** Takes one message of the server. */
@@ -124,20 +144,25 @@ export class Conversation implements Receiver {
         this.#inFlight.answered(message.id)?.answer.reject(new UpstreamRefusal(message.error));
         return;
       case "notification":
-        if (message.method === "notifications/progress" || message.method === "notifications/message") await this.#pass(message);
+        if (message.method === "notifications/progress" || message.method === "notifications/message")
+          await this.#pass(message);
         else if (message.method === ELICITATION_COMPLETE) tellComplete(this.#inFlight.peers, message.params);
         else if (message.method === CANCELLED) this.#serversOwn.takeBack(message.params);
         else this.#notified(message.method, message.params ?? {});
         return;
       case "request":
-        void this.#serversOwn.answer(message, this.#concerned(message), this.#over.signal, (answer) => this.#send(answer, ANSWER_MS));
+        void this.#serversOwn.answer(message, this.#concerned(message), this.#over.signal, (answer) =>
+          this.#send(answer, ANSWER_MS),
+        );
     }
   }
 
   /** Progress names its request; a log message that could be about several reaches none of them. */
   async #pass(message: RpcNotification): Promise<void> {
     const isLog = message.method === "notifications/message";
-    const waiting = isLog ? this.#inFlight.concerned(message.params) : this.#inFlight.named(message.params?.progressToken);
+    const waiting = isLog
+      ? this.#inFlight.concerned(message.params)
+      : this.#inFlight.named(message.params?.progressToken);
     if (isLog && waiting === undefined) this.#unattributed.count += 1;
     try {
       await waiting?.progress.pass(message);
@@ -150,7 +175,12 @@ export class Conversation implements Receiver {
   #concerned({ method, params }: RpcRequest): Asked {
     const peer = this.#inFlight.concerned(params)?.peer;
     // A server whose caller has gone is told so: others need the connection it waits on.
-    if (peer !== undefined) return { signal: this.#over.signal, capabilities: peer.capabilities, ask: (asked, given, until) => peer.ask(asked, given, until) };
+    if (peer !== undefined)
+      return {
+        signal: this.#over.signal,
+        capabilities: peer.capabilities,
+        ask: (asked, given, until) => peer.ask(asked, given, until),
+      };
     if (Object.hasOwn(CLIENT_METHODS, method)) this.#unattributed.count += 1;
     return silentPeer(this.#over.signal);
   }

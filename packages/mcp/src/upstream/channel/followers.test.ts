@@ -15,7 +15,10 @@ function following(...resourceSubscriptions: string[]): ListenFilter {
 }
 
 /** A connection to a server of these followers. */
-function connect(followers: Followers, answering: Answering = () => ({})): { channel: ScriptedChannel; conversation: Conversation } {
+function connect(
+  followers: Followers,
+  answering: Answering = () => ({}),
+): { channel: ScriptedChannel; conversation: Conversation } {
   const conversation = new Conversation();
   const channel = new ScriptedChannel(conversation, answering);
   conversation.attach(channel);
@@ -26,17 +29,25 @@ function connect(followers: Followers, answering: Answering = () => ({})): { cha
 test("every follower hears of what it follows, and of nothing else", async () => {
   const followers = new Followers();
   const heard: string[] = [];
-  const add = (name: string, filter: ListenFilter): (() => void) => followers.add(filter, (method, { uri }) => void heard.push(`${name} ${method} ${JSON.stringify(uri)}`));
+  const add = (name: string, filter: ListenFilter): (() => void) =>
+    followers.add(filter, (method, { uri }) => void heard.push(`${name} ${method} ${JSON.stringify(uri)}`));
   add("a", following("a:1", "a:2"));
   add("b", following("a:2"));
   add("c", { ...following(), toolsListChanged: true });
   const leave = add("d", following("a:1"));
   const { channel } = connect(followers);
   leave();
-  for (const uri of ["a:1", "a:2", "a:3"]) await channel.say({ method: "notifications/resources/updated", params: { uri } });
-  for (const list of ["tools", "prompts", "resources"]) await channel.say({ method: `notifications/${list}/list_changed` });
+  for (const uri of ["a:1", "a:2", "a:3"])
+    await channel.say({ method: "notifications/resources/updated", params: { uri } });
+  for (const list of ["tools", "prompts", "resources"])
+    await channel.say({ method: `notifications/${list}/list_changed` });
   const updated = "notifications/resources/updated";
-  assert.deepEqual(heard, [`a ${updated} "a:1"`, `a ${updated} "a:2"`, `b ${updated} "a:2"`, "c notifications/tools/list_changed undefined"]);
+  assert.deepEqual(heard, [
+    `a ${updated} "a:1"`,
+    `a ${updated} "a:2"`,
+    `b ${updated} "a:2"`,
+    "c notifications/tools/list_changed undefined",
+  ]);
 });
 
 test("a resource is subscribed to for the first follower and given up with the last", async () => {
@@ -76,7 +87,10 @@ test("a new connection is told of everything that is followed, before whatever i
   await Promise.resolve();
   void next.conversation.notify("for whatever it was opened");
   await settle();
-  assert.deepEqual(next.channel.sent.map(({ method }) => method), [SUBSCRIBE, SUBSCRIBE, "for whatever it was opened"]);
+  assert.deepEqual(
+    next.channel.sent.map(({ method }) => method),
+    [SUBSCRIBE, SUBSCRIBE, "for whatever it was opened"],
+  );
   followers.add(following("a:3"), () => undefined);
   await settle();
   assert.deepEqual(next.channel.uris(SUBSCRIBE), ["a:1", "a:2", "a:3"]);
@@ -89,7 +103,8 @@ test("what a server refuses is not asked for again, and what could not be sent i
   let full = true;
   const send = channel.send.bind(channel);
   t.mock.method(channel, "send", async (text: string, signal: AbortSignal) => {
-    if (full && text.includes("a:2")) throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
+    if (full && text.includes("a:2"))
+      throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
     await send(text, signal);
   });
   followers.add(following("a:1", "a:2"), () => undefined);

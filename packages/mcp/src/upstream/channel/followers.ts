@@ -94,12 +94,22 @@ export class Followers {
   }
 
   /** Whatever the server answers, it was told. @returns false when the message did not leave */
-  async #tell(conversation: Conversation, { uri, follow }: { readonly uri: string; readonly follow: boolean }): Promise<boolean> {
+  async #tell(
+    conversation: Conversation,
+    { uri, follow }: { readonly uri: string; readonly follow: boolean },
+  ): Promise<boolean> {
     const subscribed = this.#subscribed;
-    const left = await conversation.request(follow ? "resources/subscribe" : "resources/unsubscribe", { uri }, silentPeer(UNTIL_ANSWERED), SUBSCRIBE_MS).then(
-      () => true,
-      (thrown: unknown) => asCmcpError(thrown, "INTERNAL", "a subscription could not be asked for").detail.sent === 1,
-    );
+    const left = await conversation
+      .request(
+        follow ? "resources/subscribe" : "resources/unsubscribe",
+        { uri },
+        silentPeer(UNTIL_ANSWERED),
+        SUBSCRIBE_MS,
+      )
+      .then(
+        () => true,
+        (thrown: unknown) => asCmcpError(thrown, "INTERNAL", "a subscription could not be asked for").detail.sent === 1,
+      );
     if (left === follow) subscribed.add(uri);
     else subscribed.delete(uri);
     return left;

@@ -23,7 +23,13 @@ export class Following {
    * Hears of what `filter` says until `signal` aborts, over as many connections as it takes. Never throws.
    * @param attend opens a connection where none is, and resolves when it has ended
    */
-  async follow(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal, attend: () => Promise<boolean>): Promise<void> {
+  async follow(
+    sessionKey: string,
+    filter: ListenFilter,
+    notified: Notified,
+    signal: AbortSignal,
+    attend: () => Promise<boolean>,
+  ): Promise<void> {
     if (signal.aborted) return;
     const leave = this.of(sessionKey).add(filter, (method, params) => {
       if (!signal.aborted) notified(method, params);

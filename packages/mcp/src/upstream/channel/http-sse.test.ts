@@ -3,7 +3,15 @@ import type { Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { silentPeer } from "../../peer.ts";
 import type { UpstreamLimits } from "../options.ts";
-import { EVENT_STREAM, ScriptedServer, chunk, event, http, reply, type ScriptedRequest } from "../../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  ScriptedServer,
+  chunk,
+  event,
+  http,
+  reply,
+  type ScriptedRequest,
+} from "../../testing/scripted-server.ts";
 import { faultOf, forever } from "../../testing/upstream.ts";
 import { ChannelClient } from "./client.ts";
 import { httpSse } from "./http-sse.ts";
@@ -13,7 +21,11 @@ const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 const MAX_STREAMS = 256;
 
 /** A server of MCP 2024-11-05 that answers on the one stream it was asked for last. */
-async function start(t: TestContext, take: (request: ScriptedRequest, answer: () => void) => void, limits: Partial<UpstreamLimits> = {}): Promise<ChannelClient> {
+async function start(
+  t: TestContext,
+  take: (request: ScriptedRequest, answer: () => void) => void,
+  limits: Partial<UpstreamLimits> = {},
+): Promise<ChannelClient> {
   let stream: Socket | undefined;
   const respond = (request: ScriptedRequest, socket: Socket, result = {}): void => {
     socket.write(http(202, {}, ""));
@@ -29,12 +41,29 @@ async function start(t: TestContext, take: (request: ScriptedRequest, answer: ()
   });
   server.handshake = {
     initialize: (request) => {
-      stream?.write(event(reply(request, { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "scripted", version: "1" } })));
+      stream?.write(
+        event(
+          reply(request, {
+            protocolVersion: "2024-11-05",
+            capabilities: {},
+            serverInfo: { name: "scripted", version: "1" },
+          }),
+        ),
+      );
       return http(202, {}, "");
     },
   };
   const closing = new AbortController();
-  const open = httpSse({ url: server.url, dial: server.dial, tls: { mode: "none" }, clientInfo: { name: "gateway", version: "1" }, limits }, closing.signal);
+  const open = httpSse(
+    {
+      url: server.url,
+      dial: server.dial,
+      tls: { mode: "none" },
+      clientInfo: { name: "gateway", version: "1" },
+      limits,
+    },
+    closing.signal,
+  );
   const client = new ChannelClient({ open: () => open, clientInfo: { name: "gateway", version: "1" } });
   t.after(async () => {
     await client.close();
@@ -46,19 +75,23 @@ async function start(t: TestContext, take: (request: ScriptedRequest, answer: ()
 
 test("streams of idle sessions take no message's connection", { timeout: 20_000 }, async (t) => {
   const client = await start(t, (_, answer) => answer(), { maxConnections: 1 });
-  for (const session of ["a", "b", "b"]) assert.deepEqual(await client.request(session, CALL, silentPeer(forever)), { kind: "complete", result: {} });
+  for (const session of ["a", "b", "b"])
+    assert.deepEqual(await client.request(session, CALL, silentPeer(forever)), { kind: "complete", result: {} });
   assert.equal(client.load.streams, 2);
 });
 
 test("a server has so many streams, and one more is refused", { timeout: 60_000 }, async (t) => {
   const client = await start(t, (_, answer) => answer());
-  for (let session = 0; session < MAX_STREAMS; session += 1) await client.request(`s${session}`, CALL, silentPeer(forever));
+  for (let session = 0; session < MAX_STREAMS; session += 1)
+    await client.request(`s${session}`, CALL, silentPeer(forever));
   assert.equal(client.load.streams, MAX_STREAMS);
   const fault = await faultOf(client.request("one more", CALL, silentPeer(forever)));
   assert.deepEqual([fault.code, fault.detail.sent], ["OVERLOADED", 0]);
 });
 
-test("a message that the server does not take ends with its caller, and the connection goes on", { timeout: 20_000 }, async (t) => {
+test("a message that the server does not take ends with its caller, and the connection goes on", {
+  timeout: 20_000,
+}, async (t) => {
   let taken = 0;
   const arrived = Promise.withResolvers<void>();
   const client = await start(t, (_, answer) => {

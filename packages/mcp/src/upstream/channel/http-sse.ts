@@ -14,7 +14,8 @@ const MAX_STREAMS = 256;
 /** Where messages go: the same server, wherever it says that is. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for another server */
 function endpointPath(url: URL, said: string): string {
   const endpoint = URL.parse(said, url.href);
-  if (endpoint === null || endpoint.origin !== url.origin) throw protocolFault("the tool server's endpoint is at another server");
+  if (endpoint === null || endpoint.origin !== url.origin)
+    throw protocolFault("the tool server's endpoint is at another server");
   return endpoint.pathname + endpoint.search;
 }
 
@@ -28,7 +29,13 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
   // Connections of their own for what stays open, so that no message waits for them.
   const standing = createPool(options, limits, closing, MAX_STREAMS);
   const share = sharesOf(options);
-  const streams = new Exchanges(standing, options.url.pathname + options.url.search, { ...listeningLimits(limits), maxExchanges: MAX_STREAMS }, share, options.credential);
+  const streams = new Exchanges(
+    standing,
+    options.url.pathname + options.url.search,
+    { ...listeningLimits(limits), maxExchanges: MAX_STREAMS },
+    share,
+    options.credential,
+  );
   closing.addEventListener("abort", () => void Promise.all([pool.destroy(), standing.destroy()]), { once: true });
   return async (receiver, signal) => {
     const ending = new AbortController();
@@ -36,7 +43,8 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
     const exchange = streams.get({}, over);
     const endpoint = Promise.withResolvers<string>();
     const closed = Promise.withResolvers<CmcpError>();
-    const abort = (): void => endpoint.reject(asCmcpError(signal.reason, "UPSTREAM_TIMEOUT", "the tool server did not say where to post to"));
+    const abort = (): void =>
+      endpoint.reject(asCmcpError(signal.reason, "UPSTREAM_TIMEOUT", "the tool server did not say where to post to"));
     signal.addEventListener("abort", abort, { once: true });
     const read = async (): Promise<void> => {
       const { status, headers } = await exchange.head();
@@ -47,7 +55,10 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
       }
     };
     read()
-      .then(() => upstreamFault("UPSTREAM_UNAVAILABLE", "the tool server ended the connection", true), (thrown: unknown) => asCmcpError(thrown, "INTERNAL", "the tool server's stream could not be read"))
+      .then(
+        () => upstreamFault("UPSTREAM_UNAVAILABLE", "the tool server ended the connection", true),
+        (thrown: unknown) => asCmcpError(thrown, "INTERNAL", "the tool server's stream could not be read"),
+      )
       .then((why) => {
         exchange.abandon();
         endpoint.reject(why);
@@ -64,7 +75,8 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
             const posted = posts.post({}, text, scope.signal);
             const { status } = await posted.head();
             posted.release(limits.idleMs);
-            if (status >= 300) throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
+            if (status >= 300)
+              throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
           } finally {
             scope.release();
           }

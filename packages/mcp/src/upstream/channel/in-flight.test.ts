@@ -6,7 +6,13 @@ import { Progress } from "../progress.ts";
 import { InFlight, type Waiting } from "./in-flight.ts";
 
 const peer = silentPeer(forever);
-const request = (id: number): Waiting => ({ method: "tools/call", taskId: undefined, answer: Promise.withResolvers(), progress: new Progress(peer, id), peer });
+const request = (id: number): Waiting => ({
+  method: "tools/call",
+  taskId: undefined,
+  answer: Promise.withResolvers(),
+  progress: new Progress(peer, id),
+  peer,
+});
 
 test("so many requests that were given up are remembered, then the oldest is forgotten", () => {
   const inFlight = new InFlight();

@@ -6,7 +6,11 @@ test("who needs a place gets that of the connection that was idle longest, and n
   const places = new StandingPlaces(3);
   const closed: string[] = [];
   const busy = new Set(["a"]);
-  const take = (name: string): ReturnType<StandingPlaces["take"]> => places.take(() => !busy.has(name), () => void closed.push(name));
+  const take = (name: string): ReturnType<StandingPlaces["take"]> =>
+    places.take(
+      () => !busy.has(name),
+      () => void closed.push(name),
+    );
   const [, second] = ["a", "b", "c"].map(take);
   second?.used();
   take("d");

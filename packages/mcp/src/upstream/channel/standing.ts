@@ -48,7 +48,12 @@ export class StandingPlaces {
 
   #makeRoom(): void {
     const longest = [...this.#taken].find(({ idle }) => idle());
-    if (longest === undefined) throw upstreamFault("OVERLOADED", `${this.#max} connections to tool servers stay open, and all are in use`, false);
+    if (longest === undefined)
+      throw upstreamFault(
+        "OVERLOADED",
+        `${this.#max} connections to tool servers stay open, and all are in use`,
+        false,
+      );
     this.#taken.delete(longest);
     longest.close();
   }

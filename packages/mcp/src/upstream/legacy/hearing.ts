@@ -59,7 +59,11 @@ export class Hearing {
 
   /** Takes what is about the session and no answer of it, on whichever of its streams the server says it. */
   about({ method, params }: RpcNotification): void {
-    if (method === ELICITATION_COMPLETE) tellComplete([...this.#running.values()].map(({ peer }) => peer), params);
+    if (method === ELICITATION_COMPLETE)
+      tellComplete(
+        [...this.#running.values()].map(({ peer }) => peer),
+        params,
+      );
     else this.#changed(method, params ?? {});
   }
 

@@ -60,11 +60,16 @@ export class KeptStream {
   async #keep(): Promise<Awaited<KeptStream["ended"]>> {
     let lost: SessionLost | undefined;
     try {
-      await keepListening((position) => this.#once(position).catch((thrown: unknown) => {
-        if (!(thrown instanceof SessionLost)) throw thrown;
-        lost = thrown;
-        return false;
-      }), this.#stop.signal, (ms) => this.#resting(ms));
+      await keepListening(
+        (position) =>
+          this.#once(position).catch((thrown: unknown) => {
+            if (!(thrown instanceof SessionLost)) throw thrown;
+            lost = thrown;
+            return false;
+          }),
+        this.#stop.signal,
+        (ms) => this.#resting(ms),
+      );
     } finally {
       this.#release();
     }
@@ -77,11 +82,15 @@ export class KeptStream {
     this.#hurried = false;
     if (!hurried) this.#opening();
     try {
-      return await this.#listen(() => {
-        this.#open = true;
-        this.#release();
-        if (hurried) this.#opening();
-      }, this.#stop.signal, position);
+      return await this.#listen(
+        () => {
+          this.#open = true;
+          this.#release();
+          if (hurried) this.#opening();
+        },
+        this.#stop.signal,
+        position,
+      );
     } finally {
       this.#open = false;
     }

@@ -3,28 +3,59 @@ import type { Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../../peer.ts";
-import { EVENT_STREAM, chunk, event, gone, http, json, reply, type ScriptedRequest } from "../../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  chunk,
+  event,
+  gone,
+  http,
+  json,
+  reply,
+  type ScriptedRequest,
+} from "../../testing/scripted-server.ts";
 import { faultOf, forever, start } from "../../testing/upstream.ts";
 import type { UpstreamClient } from "../client.ts";
 
 const OK: JsonObject = { content: [] };
 const END = "0\r\n\r\n";
-const call = (name: string): { method: string; params: JsonObject } => ({ method: "tools/call", params: { name, arguments: {} } });
-const note = (method: string, params: JsonObject): string => event({ jsonrpc: "2.0", method: `notifications/${method}`, params });
+const call = (name: string): { method: string; params: JsonObject } => ({
+  method: "tools/call",
+  params: { name, arguments: {} },
+});
+const note = (method: string, params: JsonObject): string =>
+  event({ jsonrpc: "2.0", method: `notifications/${method}`, params });
 const updated = note("resources/updated", { uri: "a:x" });
 const question = event({ jsonrpc: "2.0", id: "q", method: "elicitation/create", params: { message: "name?" } });
 const answers = ({ message }: ScriptedRequest): boolean => message.method === undefined && message.id !== undefined;
 const asks = ({ message }: ScriptedRequest, method: string): boolean => message.method === method;
-const tokenOf = ({ message }: ScriptedRequest): JsonObject[string] => ((message.params as JsonObject)._meta as JsonObject | undefined)?.progressToken ?? null;
+const tokenOf = ({ message }: ScriptedRequest): JsonObject[string] =>
+  ((message.params as JsonObject)._meta as JsonObject | undefined)?.progressToken ?? null;
 
-const askable = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer => ({ ...silentPeer(forever), capabilities: { elicitation: {} }, input: "ask", ask });
-const hearing = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({ ...silentPeer(signal), wantsProgress: true, notify: async (_, said) => void (await notify(said)) });
+const askable = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer => ({
+  ...silentPeer(forever),
+  capabilities: { elicitation: {} },
+  input: "ask",
+  ask,
+});
+const hearing = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({
+  ...silentPeer(signal),
+  wantsProgress: true,
+  notify: async (_, said) => void (await notify(said)),
+});
 
 /** Follows one resource on behalf of the session. */
-function follow(t: TestContext, client: UpstreamClient): { readonly heard: string[]; readonly leave: () => Promise<void> } {
+function follow(
+  t: TestContext,
+  client: UpstreamClient,
+): { readonly heard: string[]; readonly leave: () => Promise<void> } {
   const heard: string[] = [];
   const leaving = new AbortController();
-  const filter = { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false, resourceSubscriptions: ["a:x"] };
+  const filter = {
+    toolsListChanged: false,
+    promptsListChanged: false,
+    resourcesListChanged: false,
+    resourceSubscriptions: ["a:x"],
+  };
   const listening = client.listen("s", filter, (method) => void heard.push(method), leaving.signal);
   const leave = (): Promise<void> => {
     leaving.abort();
@@ -35,7 +66,10 @@ function follow(t: TestContext, client: UpstreamClient): { readonly heard: strin
 }
 
 /** A server with one own stream a session, as official SDKs have it, that answers calls as the test says. */
-async function serve(t: TestContext, answer: (request: ScriptedRequest, socket: Socket, own: Socket) => void): ReturnType<typeof start> {
+async function serve(
+  t: TestContext,
+  answer: (request: ScriptedRequest, socket: Socket, own: Socket) => void,
+): ReturnType<typeof start> {
   let own = Promise.withResolvers<Socket>();
   let taken = false;
   return await start(t, (request, socket) => {
@@ -57,9 +91,13 @@ async function serve(t: TestContext, answer: (request: ScriptedRequest, socket: 
 }
 
 const gets = (requests: readonly ScriptedRequest[]): number => requests.filter(({ method }) => method === "GET").length;
-const subscribed = (requests: readonly ScriptedRequest[]): number => requests.filter((request) => asks(request, "resources/subscribe")).length;
+const subscribed = (requests: readonly ScriptedRequest[]): number =>
+  requests.filter((request) => asks(request, "resources/subscribe")).length;
 
-for (const [first, order] of [["a subscription", ["follow", "call"]], ["a call", ["call", "follow"]]] as const) {
+for (const [first, order] of [
+  ["a subscription", ["follow", "call"]],
+  ["a call", ["call", "follow"]],
+] as const) {
   test(`${first} opens the session's own stream, the other hears there, too, and it stays for whoever is left`, async (t) => {
     const ended = Promise.withResolvers<() => void>();
     const closed = Promise.withResolvers<void>();
@@ -75,11 +113,16 @@ for (const [first, order] of [["a subscription", ["follow", "call"]], ["a call",
     let following: ReturnType<typeof follow> | undefined;
     for (const what of order) {
       if (what === "follow") following = follow(t, client);
-      else calling = client.request("s", call("asks"), askable(async (_, { message = null }) => {
-        asked.push(message);
-        put.resolve();
-        return { action: "decline" };
-      }));
+      else
+        calling = client.request(
+          "s",
+          call("asks"),
+          askable(async (_, { message = null }) => {
+            asked.push(message);
+            put.resolve();
+            return { action: "decline" };
+          }),
+        );
       // The first has opened it by then.
       await server.arrival(({ method }) => method === "GET");
     }
@@ -104,10 +147,14 @@ test("a call goes on on the stream that a subscription has left", async (t) => {
     void asked.promise.then(() => socket.write(json(reply(request, OK))));
   });
   const { leave } = follow(t, client);
-  const calling = client.request("s", call("asks"), askable(async () => {
-    asked.resolve();
-    return {};
-  }));
+  const calling = client.request(
+    "s",
+    call("asks"),
+    askable(async () => {
+      asked.resolve();
+      return {};
+    }),
+  );
   await server.arrival((request) => asks(request, "tools/call"));
   await leave();
   go.resolve();
@@ -120,21 +167,39 @@ test("progress on the session's own stream reaches the call that was given its t
   const { client } = await serve(t, (request, _, own) => {
     tokens.set((request.message.params as JsonObject).name, tokenOf(request));
     const [first = null, second = null] = [tokens.get("first"), tokens.get("second")];
-    const say = (progressToken: JsonObject[string], progress: JsonObject[string]): string => note("progress", { progressToken, progress });
-    if (tokens.size === 2) own.write(say(first, 1) + say(second, 2) + say("none", 3) + say(second, "four") + say(second, 5));
+    const say = (progressToken: JsonObject[string], progress: JsonObject[string]): string =>
+      note("progress", { progressToken, progress });
+    if (tokens.size === 2)
+      own.write(say(first, 1) + say(second, 2) + say("none", 3) + say(second, "four") + say(second, 5));
   });
   const leaving = new AbortController();
   const heard: unknown[] = [];
   const done = Promise.withResolvers<void>();
-  const first = faultOf(client.request("s", call("first"), hearing((said) => heard.push(["first", said]), leaving.signal)));
-  const second = faultOf(client.request("s", call("second"), hearing((said) => {
-    heard.push(["second", said]);
-    if (said.progress === 5) done.resolve();
-  }, leaving.signal)));
+  const first = faultOf(
+    client.request(
+      "s",
+      call("first"),
+      hearing((said) => heard.push(["first", said]), leaving.signal),
+    ),
+  );
+  const second = faultOf(
+    client.request(
+      "s",
+      call("second"),
+      hearing((said) => {
+        heard.push(["second", said]);
+        if (said.progress === 5) done.resolve();
+      }, leaving.signal),
+    ),
+  );
   await done.promise;
   leaving.abort();
   await Promise.all([first, second]);
-  assert.deepEqual(heard, [["first", { progress: 1 }], ["second", { progress: 2 }], ["second", { progress: 5 }]]);
+  assert.deepEqual(heard, [
+    ["first", { progress: 1 }],
+    ["second", { progress: 2 }],
+    ["second", { progress: 5 }],
+  ]);
 });
 
 test("progress of another session's call is not that call's, though its token is known", async (t) => {
@@ -157,7 +222,13 @@ test("progress of another session's call is not that call's, though its token is
   });
   const leaving = new AbortController();
   const heard: unknown[] = [];
-  const waits = faultOf(client.request("s", call("waits"), hearing((said) => heard.push(said), leaving.signal)));
+  const waits = faultOf(
+    client.request(
+      "s",
+      call("waits"),
+      hearing((said) => heard.push(said), leaving.signal),
+    ),
+  );
   await server.arrival((request) => asks(request, "tools/call"));
   await client.request("t", call("other"), askable());
   leaving.abort();
@@ -171,12 +242,26 @@ test("a flood of progress on the session's own stream ends the call, as on the c
   const { client, server } = await serve(t, (request, socket, own) => {
     tokens.push(tokenOf(request));
     if (tokens.length < 2) return;
-    own.write(Array.from({ length: 10_001 }, (_, progress) => note("progress", { progressToken: tokens[0] ?? null, progress })).join(""));
+    own.write(
+      Array.from({ length: 10_001 }, (_, progress) =>
+        note("progress", { progressToken: tokens[0] ?? null, progress }),
+      ).join(""),
+    );
     void release.promise.then(() => socket.write(json(reply(request, OK))));
   });
-  const flooded = faultOf(client.request("s", call("flooded"), hearing(() => undefined)));
+  const flooded = faultOf(
+    client.request(
+      "s",
+      call("flooded"),
+      hearing(() => undefined),
+    ),
+  );
   await server.arrival((request) => asks(request, "tools/call"));
-  const other = client.request("s", call("other"), hearing(() => undefined));
+  const other = client.request(
+    "s",
+    call("other"),
+    hearing(() => undefined),
+  );
   assert.deepEqual(((fault) => [fault.code, fault.detail.sent])(await flooded), ["UPSTREAM_PROTOCOL_ERROR", 1]);
   release.resolve();
   assert.deepEqual(await other, { kind: "complete", result: OK });
@@ -192,10 +277,14 @@ test("an agent that takes no progress holds the session's own stream until its c
   });
   const asking = client.request("s", call("asks"), askable());
   await server.arrival((request) => asks(request, "tools/call"));
-  await client.request("s", call("stuck"), hearing(() => {
-    stuck.resolve();
-    return new Promise(() => undefined);
-  }));
+  await client.request(
+    "s",
+    call("stuck"),
+    hearing(() => {
+      stuck.resolve();
+      return new Promise(() => undefined);
+    }),
+  );
   await asking;
 });
 
@@ -208,12 +297,19 @@ test("a call that wants progress alone does not wait for the session's own strea
     socket.write(json(reply(request, OK)));
   });
   const waited = AbortSignal.timeout(1_500);
-  await client.request("s", call("tool"), hearing(() => undefined));
+  await client.request(
+    "s",
+    call("tool"),
+    hearing(() => undefined),
+  );
   assert.deepEqual([call_ !== undefined, waited.aborted], [true, false]);
 });
 
 test("a server that offers no stream of its own is not asked for it by the session's next call", async (t) => {
-  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, OK))));
+  const { client, server } = await start(
+    t,
+    (request, socket) => void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, OK))),
+  );
   for (let n = 0; n < 2; n += 1) await client.request("s", call("tool"), askable());
   assert.equal(gets(server.requests), 1);
   await client.request("t", call("tool"), askable());
@@ -224,7 +320,15 @@ test("while the stream waits to be opened again, a call opens it; what is follow
   let offered = false;
   const { client, server } = await start(t, (request, socket) => {
     if (request.method === "GET") socket.write(offered ? EVENT_STREAM : http(503, {}, ""));
-    else socket.write(json(reply(request, asks(request, "tools/call") ? { content: [{ type: "text", text: String(gets(server.requests)) }] } : {})));
+    else
+      socket.write(
+        json(
+          reply(
+            request,
+            asks(request, "tools/call") ? { content: [{ type: "text", text: String(gets(server.requests)) }] } : {},
+          ),
+        ),
+      );
   });
   follow(t, client);
   await server.arrival(({ method }) => method === "GET");
@@ -241,7 +345,13 @@ test("while the stream waits to be opened again, a call opens it; what is follow
 });
 
 test("while the server wants its stream closed, as `retry` says, a call neither opens it nor waits for it", async (t) => {
-  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? `${EVENT_STREAM}${chunk("retry: 3600000\n\n")}${END}` : json(reply(request, OK))));
+  const { client, server } = await start(
+    t,
+    (request, socket) =>
+      void socket.write(
+        request.method === "GET" ? `${EVENT_STREAM}${chunk("retry: 3600000\n\n")}${END}` : json(reply(request, OK)),
+      ),
+  );
   const { heard } = follow(t, client);
   await server.arrival(({ method }) => method === "GET");
   // Its answer is read once a later one of the same connection could be.
@@ -253,7 +363,13 @@ test("while the server wants its stream closed, as `retry` says, a call neither 
 });
 
 test("once the time that `retry` says is over, a call opens the stream as if the server had said nothing", async (t) => {
-  const { client, server } = await start(t, (request, socket) => void socket.write(request.method === "GET" ? `${EVENT_STREAM}${chunk("retry: 1\n\n")}${END}` : json(reply(request, OK))));
+  const { client, server } = await start(
+    t,
+    (request, socket) =>
+      void socket.write(
+        request.method === "GET" ? `${EVENT_STREAM}${chunk("retry: 1\n\n")}${END}` : json(reply(request, OK)),
+      ),
+  );
   follow(t, client);
   await server.arrival(({ method }) => method === "GET");
   await client.request("s", call("first"), silentPeer(forever));
@@ -266,7 +382,8 @@ test("a session that its server has lost is followed in the next one, where what
   let own: Socket | undefined;
   const { client, server } = await start(t, (request, socket) => {
     if (request.method !== "GET") return void socket.write(json(reply(request, {})));
-    if (own !== undefined && request.headers.get("mcp-session-id") === "session-1") return void socket.write(http(404, {}, ""));
+    if (own !== undefined && request.headers.get("mcp-session-id") === "session-1")
+      return void socket.write(http(404, {}, ""));
     own = socket;
     socket.write(EVENT_STREAM);
   });
@@ -274,7 +391,9 @@ test("a session that its server has lost is followed in the next one, where what
   await server.arrival((request) => asks(request, "resources/subscribe"));
   await server.arrival(({ method }) => method === "GET");
   own?.write(END);
-  const anew = await server.arrival((request) => asks(request, "resources/subscribe") && request.headers.get("mcp-session-id") === "session-2");
+  const anew = await server.arrival(
+    (request) => asks(request, "resources/subscribe") && request.headers.get("mcp-session-id") === "session-2",
+  );
   assert.deepEqual(anew.message.params, { uri: "a:x" });
   await server.arrival(({ method, headers }) => method === "GET" && headers.get("mcp-session-id") === "session-2");
   own?.write(updated);

@@ -48,7 +48,8 @@ export class OwnStream {
 
   /** Runs `call` with the stream open, when its caller can be asked, or has said what it wants to hear of logs; and beside it, when it wants progress. */
   async during<T>(peer: Peer, call: () => Promise<T>): Promise<T> {
-    const attends = (peer.input === "ask" && Object.keys(peer.capabilities).length > 0) || (peer.wantsLog && peer.logLevel !== null);
+    const attends =
+      (peer.input === "ask" && Object.keys(peer.capabilities).length > 0) || (peer.wantsLog && peer.logLevel !== null);
     if (this.#absent || !(attends || peer.wantsProgress)) return await call();
     const over = new AbortController();
     const leave = attends ? this.#hearing.attend({ peer, over: over.signal }) : undefined;

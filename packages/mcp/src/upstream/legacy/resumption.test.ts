@@ -21,22 +21,39 @@ function breaking(resumed: Script): Script {
 }
 
 await test("a stream that broke off is gone on with where it ended, in its session", async (t) => {
-  const { client, server } = await start(t, breaking((_, socket) => void socket.write(`${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls()[0]?.message.id ?? null, result: OK })}0\r\n\r\n`)));
+  const { client, server } = await start(
+    t,
+    breaking(
+      (_, socket) =>
+        void socket.write(
+          `${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls()[0]?.message.id ?? null, result: OK })}0\r\n\r\n`,
+        ),
+    ),
+  );
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   const resumed = server.requests.find(({ headers }) => headers.has("last-event-id"));
-  assert.deepEqual([resumed?.method, resumed?.headers.get("last-event-id"), resumed?.headers.get("mcp-session-id")], ["GET", "e-1", "session-1"]);
+  assert.deepEqual(
+    [resumed?.method, resumed?.headers.get("last-event-id"), resumed?.headers.get("mcp-session-id")],
+    ["GET", "e-1", "session-1"],
+  );
   assert.equal(server.calls().length, 1);
 });
 
 /** A stream that gives itself an id, after which the connection is reset. */
-const lose = (socket: Socket, retryMs = 1): void => void socket.write(`${EVENT_STREAM}${chunk(`retry: ${retryMs}\nid: e-1\ndata:\n\n`)}`, () => setTimeout(() => socket.resetAndDestroy(), 50));
+const lose = (socket: Socket, retryMs = 1): void =>
+  void socket.write(`${EVENT_STREAM}${chunk(`retry: ${retryMs}\nid: e-1\ndata:\n\n`)}`, () =>
+    setTimeout(() => socket.resetAndDestroy(), 50),
+  );
 
 await test("one whose connection was lost is gone on with too, until nothing new came three times", async (t) => {
   let lost = 0;
   const { client, server } = await start(t, (_, socket) => {
     lost += 1;
     if (lost <= 3) lose(socket);
-    else socket.write(`${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls().at(-1)?.message.id ?? null, result: OK })}0\r\n\r\n`);
+    else
+      socket.write(
+        `${EVENT_STREAM}${event({ jsonrpc: "2.0", id: server.calls().at(-1)?.message.id ?? null, result: OK })}0\r\n\r\n`,
+      );
   });
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   assert.equal(server.calls().length, 1);
@@ -46,15 +63,24 @@ await test("one whose connection was lost is gone on with too, until nothing new
 });
 
 await test("one whose connection was lost before it had an event is of unknown outcome", async (t) => {
-  const { client, server } = await start(t, (_, socket) => void socket.write(EVENT_STREAM, () => setTimeout(() => socket.resetAndDestroy(), 50)));
+  const { client, server } = await start(
+    t,
+    (_, socket) => void socket.write(EVENT_STREAM, () => setTimeout(() => socket.resetAndDestroy(), 50)),
+  );
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
-  assert.deepEqual([fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length], ["UPSTREAM_UNAVAILABLE", 1, 0]);
+  assert.deepEqual(
+    [fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length],
+    ["UPSTREAM_UNAVAILABLE", 1, 0],
+  );
 });
 
 await test("a server that wants to be asked again later than it may be silent is not asked at all", async (t) => {
   const { client, server } = await start(t, (_, socket) => lose(socket, 60_001));
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
-  assert.deepEqual([fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length], ["UPSTREAM_TIMEOUT", 1, 0]);
+  assert.deepEqual(
+    [fault.code, fault.detail.sent, server.requests.filter(({ method }) => method === "GET").length],
+    ["UPSTREAM_TIMEOUT", 1, 0],
+  );
 });
 
 const refusal = JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32600, message: "no such stream" } });
@@ -64,10 +90,16 @@ for (const [name, answer] of [
   ["405", http(405, {}, "")],
 ] as const) {
   await test(`a call whose stream broke off and is not gone on with (${name}) is of unknown outcome and never sent again; later calls have another session`, async (t) => {
-    const { client, server } = await start(t, breaking((_, socket) => void socket.write(answer)));
+    const { client, server } = await start(
+      t,
+      breaking((_, socket) => void socket.write(answer)),
+    );
     const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
     assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_PROTOCOL_ERROR", 1, 1]);
     assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
-    assert.deepEqual(server.calls().map(({ headers }) => headers.get("mcp-session-id")), ["session-1", "session-2"]);
+    assert.deepEqual(
+      server.calls().map(({ headers }) => headers.get("mcp-session-id")),
+      ["session-1", "session-2"],
+    );
   });
 }

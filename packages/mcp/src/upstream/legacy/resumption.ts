@@ -27,9 +27,15 @@ export class Resumption {
    */
   async due(lost: CmcpError | null, patience: number, signal: AbortSignal): Promise<string> {
     const { lastEventId, retryMs } = this.position;
-    if (lastEventId === null || this.#resumed >= MAX_RESUMPTIONS || this.#lostTooOften(lost)) throw lost ?? protocolFault("the tool server's answer ended without a reply");
+    if (lastEventId === null || this.#resumed >= MAX_RESUMPTIONS || this.#lostTooOften(lost))
+      throw lost ?? protocolFault("the tool server's answer ended without a reply");
     const wait = retryMs ?? DEFAULT_RETRY_MS;
-    if (wait > patience) throw upstreamFault("UPSTREAM_TIMEOUT", `the tool server broke its answer off, to be asked again in ${wait} ms`, true);
+    if (wait > patience)
+      throw upstreamFault(
+        "UPSTREAM_TIMEOUT",
+        `the tool server broke its answer off, to be asked again in ${wait} ms`,
+        true,
+      );
     this.#resumed += 1;
     await sleep(wait, undefined, { signal });
     return lastEventId;

@@ -4,20 +4,46 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../../peer.ts";
-import { EVENT_STREAM, chunk, event, gone, http, json, reply, type ScriptedRequest } from "../../testing/scripted-server.ts";
+import {
+  EVENT_STREAM,
+  chunk,
+  event,
+  gone,
+  http,
+  json,
+  reply,
+  type ScriptedRequest,
+} from "../../testing/scripted-server.ts";
 import { faultOf, forever, start } from "../../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 const END = "0\r\n\r\n";
-const question = (id: string | number, message = "name?"): JsonObject => ({ jsonrpc: "2.0", id, method: "elicitation/create", params: { message } });
-const said = (data: string): JsonObject => ({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data } });
-const takenBack = (requestId: string | number): JsonObject => ({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } });
+const question = (id: string | number, message = "name?"): JsonObject => ({
+  jsonrpc: "2.0",
+  id,
+  method: "elicitation/create",
+  params: { message },
+});
+const said = (data: string): JsonObject => ({
+  jsonrpc: "2.0",
+  method: "notifications/message",
+  params: { level: "info", data },
+});
+const takenBack = (requestId: string | number): JsonObject => ({
+  jsonrpc: "2.0",
+  method: "notifications/cancelled",
+  params: { requestId },
+});
 const answers = ({ message }: ScriptedRequest): boolean => message.method === undefined && message.id !== undefined;
 
 /** An agent that answers when the test says so. */
 class Agent {
-  readonly asked: { readonly message: unknown; readonly until: AbortSignal | undefined; readonly answer: PromiseWithResolvers<JsonObject> }[] = [];
+  readonly asked: {
+    readonly message: unknown;
+    readonly until: AbortSignal | undefined;
+    readonly answer: PromiseWithResolvers<JsonObject>;
+  }[] = [];
   readonly heard: unknown[] = [];
   #arrived = Promise.withResolvers<void>();
 
@@ -52,7 +78,11 @@ test("what a server says, and its result, pass while its question is open; the r
   assert.deepEqual(await client.request("s", CALL, agent.peer), { kind: "complete", result: OK });
   assert.deepEqual([agent.heard, agent.asked.map(({ until }) => until?.aborted)], [["on"], [true]]);
   const answer = await server.arrival(answers);
-  assert.deepEqual([answer.message.id, (answer.message.error as JsonObject).code], ["q", -32000], "the server, too, need not wait");
+  assert.deepEqual(
+    [answer.message.id, (answer.message.error as JsonObject).code],
+    ["q", -32000],
+    "the server, too, need not wait",
+  );
 });
 
 for (const where of ["on the stream of the request", "on the session's own stream"] as const) {
@@ -85,7 +115,10 @@ for (const where of ["on the stream of the request", "on the session's own strea
     second?.answer.resolve({ action: "accept" });
     assert.deepEqual(await answered, { kind: "complete", result: OK });
     first?.answer.resolve({ action: "late" });
-    assert.deepEqual(server.requests.filter(answers).map(({ message }) => message), [{ jsonrpc: "2.0", id: "7", result: { action: "accept" } }]);
+    assert.deepEqual(
+      server.requests.filter(answers).map(({ message }) => message),
+      [{ jsonrpc: "2.0", id: "7", result: { action: "accept" } }],
+    );
   });
 }
 
@@ -116,10 +149,19 @@ test("a question on the session's own stream ends with the call of the agent it 
   });
   // Another call keeps the stream open.
   const leaving = new AbortController();
-  const other = faultOf(client.request("s", { ...CALL, params: { ...CALL.params, name: "other" } }, { ...new Agent().peer, signal: leaving.signal }));
+  const other = faultOf(
+    client.request(
+      "s",
+      { ...CALL, params: { ...CALL.params, name: "other" } },
+      { ...new Agent().peer, signal: leaving.signal },
+    ),
+  );
   await server.arrival(({ message }) => message.method === "tools/call");
   await client.request("s", CALL, agent.peer);
-  assert.deepEqual(agent.asked.map(({ until }) => until?.aborted), [true]);
+  assert.deepEqual(
+    agent.asked.map(({ until }) => until?.aborted),
+    [true],
+  );
   leaving.abort();
   await other;
 });
@@ -141,7 +183,10 @@ test("on its own stream a server has no more requests open than within an answer
   assert.equal(agent.asked.length, 16);
 });
 
-for (const [name, rest] of [["", ""], [", also when its stream breaks off meanwhile", END]] as const) {
+for (const [name, rest] of [
+  ["", ""],
+  [", also when its stream breaks off meanwhile", END],
+] as const) {
   test(`the server's time stands still while its question is open${name}`, async (t) => {
     const agent = new Agent();
     const { client } = await start(
@@ -159,7 +204,13 @@ for (const [name, rest] of [["", ""], [", also when its stream breaks off meanwh
     // Longer than the server may be idle.
     await new Promise((resolve) => setTimeout(resolve, 450));
     agent.asked[0]?.answer.resolve({});
-    assert.equal(await Promise.race([answered.then(({ code }) => code), new Promise((resolve) => setTimeout(resolve, 20, "still waits"))]), "still waits");
+    assert.equal(
+      await Promise.race([
+        answered.then(({ code }) => code),
+        new Promise((resolve) => setTimeout(resolve, 20, "still waits")),
+      ]),
+      "still waits",
+    );
     assert.equal((await answered).code, "UPSTREAM_TIMEOUT", "from then on it counts");
   });
 }
@@ -180,12 +231,23 @@ test("a server that asks what the agent did not declare is answered by the proto
   const { client, server } = await start(t, (request, socket) => {
     if (request.method === "GET") socket.write(http(405, {}, ""));
     else if (answers(request)) socket.write(http(202, {}, ""));
-    else socket.write(EVENT_STREAM + event({ ...question(1), params: { mode: "url", url: "https://tools.example/" } }) + event({ ...question(2), method: "sampling/createMessage" }) + event(reply(request, OK)) + END);
+    else
+      socket.write(
+        EVENT_STREAM +
+          event({ ...question(1), params: { mode: "url", url: "https://tools.example/" } }) +
+          event({ ...question(2), method: "sampling/createMessage" }) +
+          event(reply(request, OK)) +
+          END,
+      );
   });
   const agent = new Agent();
   await client.request("s", CALL, agent.peer);
   const codes = [];
-  for (const id of [1, 2]) codes.push(((await server.arrival((request) => answers(request) && request.message.id === id)).message.error as JsonObject).code);
+  for (const id of [1, 2])
+    codes.push(
+      ((await server.arrival((request) => answers(request) && request.message.id === id)).message.error as JsonObject)
+        .code,
+    );
   assert.deepEqual([codes, agent.asked], [[-32602, -32601], []]);
 });
 
@@ -196,8 +258,15 @@ test("a legacy server is not told that it could ask an agent that is asked by th
     else socket.write(EVENT_STREAM + event(question(1)) + event(said("on")) + event(reply(request, OK)) + END);
   });
   const agent = new Agent();
-  await client.request("s", CALL, { ...agent.peer, input: "retry", capabilities: { elicitation: {}, sampling: {}, roots: {}, experimental: { "x/y": {} } } });
+  await client.request("s", CALL, {
+    ...agent.peer,
+    input: "retry",
+    capabilities: { elicitation: {}, sampling: {}, roots: {}, experimental: { "x/y": {} } },
+  });
   const opened = server.requests.find(({ message }) => message.method === "initialize")?.message.params as JsonObject;
   const answer = await server.arrival(answers);
-  assert.deepEqual([opened.capabilities, (answer.message.error as JsonObject).code, agent.asked, agent.heard], [{ experimental: { "x/y": {} } }, -32601, [], ["on"]]);
+  assert.deepEqual(
+    [opened.capabilities, (answer.message.error as JsonObject).code, agent.asked, agent.heard],
+    [{ experimental: { "x/y": {} } }, -32601, [], ["on"]],
+  );
 });

@@ -22,12 +22,18 @@ export class ServerRequests {
    * @param over aborts when nobody needs the answer any more
    * @param send sends the answer. A server that does not take it is left to wait
    */
-  async answer(request: RpcRequest, peer: Asked, over: AbortSignal, send: (answer: string) => Promise<unknown>): Promise<void> {
+  async answer(
+    request: RpcRequest,
+    peer: Asked,
+    over: AbortSignal,
+    send: (answer: string) => Promise<unknown>,
+  ): Promise<void> {
     if (this.#open.has(request.id)) return;
     const scope = new AbortScope(over);
     this.#open.set(request.id, scope);
     try {
-      const answer = request.method === "ping" ? resultText(request.id, {}) : await answerTo(request, peer, scope.signal);
+      const answer =
+        request.method === "ping" ? resultText(request.id, {}) : await answerTo(request, peer, scope.signal);
       if (answer !== null) await send(answer);
     } catch (thrown) {
       if (!(thrown instanceof CmcpError)) throw thrown;
@@ -54,6 +60,8 @@ async function answerTo(request: RpcRequest, peer: Asked, until: AbortSignal): P
     return resultText(request.id, await raced(peer.ask(request.method, params, until), until));
   } catch (thrown) {
     if (peer.signal.aborted || until.reason === TAKEN_BACK) return null;
-    return thrown instanceof UpstreamRefusal ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null) : errorText(request.id, RPC.refused, "the request was not answered", null);
+    return thrown instanceof UpstreamRefusal
+      ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null)
+      : errorText(request.id, RPC.refused, "the request was not answered", null);
   }
 }

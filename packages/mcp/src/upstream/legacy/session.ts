@@ -42,7 +42,12 @@ export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id" |
     throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);
   }
   if (!isJsonObject(capabilities)) throw protocolFault("the tool server named no capabilities");
-  return { version: protocolVersion, offers: readOffers(capabilities, protocolVersion), logLevel: new ServerLogLevel(), requests: new ServerRequests() };
+  return {
+    version: protocolVersion,
+    offers: readOffers(capabilities, protocolVersion),
+    logLevel: new ServerLogLevel(),
+    requests: new ServerRequests(),
+  };
 }
 
 /** MCP "Session Management": visible ASCII (0x21 to 0x7E), because it is sent back as a header. */

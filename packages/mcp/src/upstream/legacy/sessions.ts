@@ -32,7 +32,12 @@ export class LegacySessions {
   /** What the server was told first that the caller of each can be asked for, and is told again whenever it has to be opened anew. */
   readonly #declared = new Map<string, JsonObject>();
 
-  constructor(transport: LegacyTransport, clientInfo: { readonly name: string; readonly version: string }, changes: Changes, closing: AbortSignal) {
+  constructor(
+    transport: LegacyTransport,
+    clientInfo: { readonly name: string; readonly version: string },
+    changes: Changes,
+    closing: AbortSignal,
+  ) {
     this.#transport = transport;
     this.#clientInfo = clientInfo;
     this.#changes = changes;
@@ -68,7 +73,11 @@ export class LegacySessions {
     this.#declared.delete(key);
     if (opening?.session !== undefined) await this.#transport.end(opening.session);
     // One that is still being opened has lost its caller: it ends when it can, and nobody waits.
-    else opening?.promise.then((session) => this.#transport.end(session), () => undefined);
+    else
+      opening?.promise.then(
+        (session) => this.#transport.end(session),
+        () => undefined,
+      );
   }
 
   /** Forgets all of them without a word to the server. */
@@ -100,7 +109,8 @@ export class LegacySessions {
     try {
       return await raced(opening, signal);
     } catch (thrown) {
-      if (signal.aborted) throw withSent(asCmcpError(signal.reason, "REQUEST_CANCELLED", "the caller went away"), false);
+      if (signal.aborted)
+        throw withSent(asCmcpError(signal.reason, "REQUEST_CANCELLED", "the caller went away"), false);
       throw new NotOpened(asCmcpError(thrown, "INTERNAL", "no session with the tool server"));
     }
   }
@@ -110,9 +120,15 @@ export class LegacySessions {
     const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
     const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
     const hearing = new Hearing((method, params) => this.#changes.told(key, method, params));
-    const own = new OwnStream(hearing, (opened, signal, position) => this.#transport.listen(session, opened, signal, position));
+    const own = new OwnStream(hearing, (opened, signal, position) =>
+      this.#transport.listen(session, opened, signal, position),
+    );
     const session: UpstreamSession = { id: sessionId, ...readNegotiated(result), hearing, own };
-    await this.#transport.send(session, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }), this.#closing);
+    await this.#transport.send(
+      session,
+      JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }),
+      this.#closing,
+    );
     return session;
   }
 }

@@ -23,7 +23,11 @@ export class SessionLost extends CmcpError {
 /** A server would not go on with an answer that broke off: what it ran is unknown, and whether it still knows the session. */
 export class NotResumed extends CmcpError {
   constructor(status: number) {
-    super("UPSTREAM_PROTOCOL_ERROR", `the tool server's answer ended without a reply, and it answered HTTP ${status} when it was to go on`, { detail: { sent: 1 } });
+    super(
+      "UPSTREAM_PROTOCOL_ERROR",
+      `the tool server's answer ended without a reply, and it answered HTTP ${status} when it was to go on`,
+      { detail: { sent: 1 } },
+    );
   }
 }
 
@@ -100,12 +104,21 @@ export class LegacyTransport {
     let exchange: HttpExchange | undefined;
     try {
       const meta = asked.progress.meta(params);
-      const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta } });
+      const body = JSON.stringify({
+        jsonrpc: "2.0",
+        id,
+        method,
+        params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
+      });
       exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
       return await this.#answered(exchange, asked);
     } catch (thrown) {
       const sent = exchange?.sent === true;
-      const fault = asCmcpError(scope.signal.aborted && !(thrown instanceof CmcpError) ? scope.signal.reason : thrown, peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL", "the tool server's answer could not be read");
+      const fault = asCmcpError(
+        scope.signal.aborted && !(thrown instanceof CmcpError) ? scope.signal.reason : thrown,
+        peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL",
+        "the tool server's answer could not be read",
+      );
       if (sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, sent);
     } finally {
@@ -145,7 +158,12 @@ export class LegacyTransport {
    * @returns false when the server offers no such stream
    * @throws SessionLost
    */
-  async listen(session: UpstreamSession, opened: () => void, signal: AbortSignal, position: StreamPosition): Promise<boolean> {
+  async listen(
+    session: UpstreamSession,
+    opened: () => void,
+    signal: AbortSignal,
+    position: StreamPosition,
+  ): Promise<boolean> {
     const limits = listeningLimits(this.#exchanges.limits);
     const exchange = this.#streams.get(sessionHeaders(session), signal, limits);
     try {
@@ -155,7 +173,10 @@ export class LegacyTransport {
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened();
       let open = 0;
-      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position, batches: hasBatches(session.version) })) {
+      for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, {
+        position,
+        batches: hasBatches(session.version),
+      })) {
         if (message.kind === "notification") {
           if (message.method === CANCELLED) session.requests.takeBack(message.params);
           else await exchange.hold(session.hearing.said(message));
@@ -216,18 +237,29 @@ export class LegacyTransport {
   /** Sends what nobody needs an answer to. */
   async #quietly(open: () => HttpExchange): Promise<void> {
     const sent = async (): Promise<number> => this.#delivered(open());
-    await sent().then(() => undefined, () => undefined);
+    await sent().then(
+      () => undefined,
+      () => undefined,
+    );
   }
 
   /** The reply, or `null` when the stream ended before it. @param resumed whether the request itself was taken before, so that no status says that it was not */
-  async #answer(exchange: HttpExchange, asked: Asked, position: StreamPosition, resumed: boolean): Promise<Answered | null> {
+  async #answer(
+    exchange: HttpExchange,
+    asked: Asked,
+    position: StreamPosition,
+    resumed: boolean,
+  ): Promise<Answered | null> {
     const { status, headers } = await exchange.head();
     if (resumed && status !== 200) throw new NotResumed(status);
     if (status === 404 && asked.session !== null && asked.session.id !== null) throw new SessionLost();
     const { maxResponseBytes } = this.#exchanges.limits;
     if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
-    for await (const message of readAnswer(exchange, headers, maxResponseBytes, { position, batches: hasBatches(asked.session?.version) })) {
+    for await (const message of readAnswer(exchange, headers, maxResponseBytes, {
+      position,
+      batches: hasBatches(asked.session?.version),
+    })) {
       if (message.kind === "notification") {
         if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
         await exchange.hold(asked.progress.pass(message));
@@ -257,8 +289,16 @@ export class LegacyTransport {
   }
 
   /** Answers a request of the server's own, which is read on meanwhile; its clock stands still. @param over see {@link ServerRequests.answer} */
-  #serve(exchange: HttpExchange, session: UpstreamSession, request: RpcRequest, peer: Peer, over: AbortSignal): Promise<void> {
-    const answering = session.requests.answer(request, peer, over, (answer) => this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)));
+  #serve(
+    exchange: HttpExchange,
+    session: UpstreamSession,
+    request: RpcRequest,
+    peer: Peer,
+    over: AbortSignal,
+  ): Promise<void> {
+    const answering = session.requests.answer(request, peer, over, (answer) =>
+      this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)),
+    );
     void exchange.hold(answering);
     this.#background.add(answering);
     void answering.then(() => this.#background.delete(answering));
@@ -273,7 +313,9 @@ export class LegacyTransport {
   /** MCP "Cancellation". Nobody waits for it, and a server that cannot be told changes nothing here. */
   #cancelled(session: UpstreamSession, id: number): void {
     const body = JSON.stringify({ jsonrpc: "2.0", method: CANCELLED, params: { requestId: id } });
-    const told = this.#quietly(() => this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)));
+    const told = this.#quietly(() =>
+      this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)),
+    );
     this.#background.add(told);
     void told.then(() => this.#background.delete(told));
   }

@@ -7,11 +7,21 @@ import { faultOf, forever, plainClient } from "../../testing/upstream.ts";
 
 /** What a caller with these capabilities gets of a modern server that requires this input. */
 async function required(t: TestContext, inputRequests: JsonObject, peer: Partial<Peer>): Promise<UpstreamAnswer> {
-  const server = await ScriptedServer.start((request, socket) => void socket.write(json(reply(request, { resultType: "input_required", inputRequests, requestState: "s" }))));
-  server.handshake = { discover: (request) => json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: {}, ttlMs: 0, cacheScope: "private" })) };
+  const server = await ScriptedServer.start(
+    (request, socket) =>
+      void socket.write(json(reply(request, { resultType: "input_required", inputRequests, requestState: "s" }))),
+  );
+  server.handshake = {
+    discover: (request) =>
+      json(reply(request, { supportedVersions: ["2026-07-28"], capabilities: {}, ttlMs: 0, cacheScope: "private" })),
+  };
   const client = plainClient(t, server.url, server.dial);
   t.after(() => server.close());
-  return await client.request("s", { method: "tools/call", params: { name: "tool", arguments: {} } }, { ...silentPeer(forever), input: "retry", ...peer });
+  return await client.request(
+    "s",
+    { method: "tools/call", params: { name: "tool", arguments: {} } },
+    { ...silentPeer(forever), input: "retry", ...peer },
+  );
 }
 
 const URL_MODE = { q: { method: "elicitation/create", params: { mode: "url", url: "https://tools.example/" } } };
@@ -22,7 +32,11 @@ for (const input of ["retry", "ask"] as const) {
     const form = { method: "elicitation/create", params: { message: "name?" } };
     const sampled = { method: "sampling/createMessage", params: { maxTokens: 1, includeContext: "thisServer" } };
     const answer = await required(t, { form, sampled, roots: { method: "roots/list" } }, { capabilities, input });
-    assert.deepEqual(answer, { kind: "input_required", inputRequests: { form, sampled: { ...sampled, params: { maxTokens: 1 } }, roots: { method: "roots/list" } }, requestState: "s" });
+    assert.deepEqual(answer, {
+      kind: "input_required",
+      inputRequests: { form, sampled: { ...sampled, params: { maxTokens: 1 } }, roots: { method: "roots/list" } },
+      requestState: "s",
+    });
   });
 
   for (const [name, inputRequests, code] of [
@@ -30,7 +44,11 @@ for (const input of ["retry", "ask"] as const) {
     ["what it did not declare at all", { q: { method: "roots/list" } }, "UPSTREAM_INPUT_REQUIRED"],
     ["something that is no request", { q: "name?" }, "UPSTREAM_PROTOCOL_ERROR"],
     ["something without a method", { q: { params: {} } }, "UPSTREAM_PROTOCOL_ERROR"],
-    ["something with parameters by position", { q: { method: "elicitation/create", params: [] } }, "UPSTREAM_PROTOCOL_ERROR"],
+    [
+      "something with parameters by position",
+      { q: { method: "elicitation/create", params: [] } },
+      "UPSTREAM_PROTOCOL_ERROR",
+    ],
   ] as const satisfies readonly (readonly [string, JsonObject, string])[]) {
     test(`a caller is not asked for ${name} (${input})`, async (t) => {
       const fault = await faultOf(required(t, inputRequests, { capabilities: { elicitation: {} }, input }));
@@ -40,5 +58,9 @@ for (const input of ["retry", "ask"] as const) {
 }
 
 test("who can be asked for nothing is told what was needed, and says so itself", async (t) => {
-  assert.deepEqual(await required(t, URL_MODE, { input: "none" }), { kind: "input_required", inputRequests: URL_MODE, requestState: "s" });
+  assert.deepEqual(await required(t, URL_MODE, { input: "none" }), {
+    kind: "input_required",
+    inputRequests: URL_MODE,
+    requestState: "s",
+  });
 });

@@ -39,7 +39,11 @@ export class ModernTransport {
   #nextId = 1;
 
   /** @param streams exchanges of their own for what stays open, so that calls never wait for it */
-  constructor(exchanges: Exchanges, streams: Exchanges, clientInfo: { readonly name: string; readonly version: string }) {
+  constructor(
+    exchanges: Exchanges,
+    streams: Exchanges,
+    clientInfo: { readonly name: string; readonly version: string },
+  ) {
     this.#exchanges = exchanges;
     this.#streams = streams;
     this.#clientInfo = clientInfo;
@@ -49,20 +53,37 @@ export class ModernTransport {
    * Sends a request and returns what the server answers, without `resultType`. Closing the stream is what cancels
    * it at the server. Every error says in `detail.sent` whether the request may have left.
    */
-  async request({ method, params, headers = {} }: ModernRequest, peer: Peer, limits?: UpstreamLimits): Promise<UpstreamAnswer> {
+  async request(
+    { method, params, headers = {} }: ModernRequest,
+    peer: Peer,
+    limits?: UpstreamLimits,
+  ): Promise<UpstreamAnswer> {
     if (params.task !== undefined) throw tasksNotTaken("modern");
     const id = this.#nextId++;
     const progress = new Progress(peer, id);
-    const envelope = { ...progress.meta(params), [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: peer.capabilities, ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }) };
+    const envelope = {
+      ...progress.meta(params),
+      [META.protocolVersion]: MODERN_VERSION,
+      [META.clientInfo]: { ...this.#clientInfo },
+      [META.clientCapabilities]: peer.capabilities,
+      ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }),
+    };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });
     const name = params[NAMED_BY.get(method) ?? ""];
     const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
     const standard = { "mcp-protocol-version": MODERN_VERSION, "mcp-method": method, ...named };
     const exchange = this.#exchanges.post({ ...headers, ...standard }, body, peer.signal, limits);
     try {
-      const result = await this.#result(exchange, id, progress, method === "tools/call" && declaresTasks(peer.capabilities));
+      const result = await this.#result(
+        exchange,
+        id,
+        progress,
+        method === "tools/call" && declaresTasks(peer.capabilities),
+      );
       exchange.release(DRAIN_MS);
-      return result.kind === "input_required" && peer.input !== "none" ? { ...result, inputRequests: offered(result.inputRequests, peer.capabilities) } : result;
+      return result.kind === "input_required" && peer.input !== "none"
+        ? { ...result, inputRequests: offered(result.inputRequests, peer.capabilities) }
+        : result;
     } catch (thrown) {
       exchange.abandon();
       throw withSent(asCmcpError(thrown, "INTERNAL", "the tool server's answer could not be read"), exchange.sent);
@@ -75,7 +96,13 @@ export class ModernTransport {
    * @returns false when the server offers none
    * @throws CmcpError what else it refuses the subscription with
    */
-  async listen(filter: JsonObject, notified: Notified, signal: AbortSignal, limits: UpstreamLimits, position: StreamPosition): Promise<boolean> {
+  async listen(
+    filter: JsonObject,
+    notified: Notified,
+    signal: AbortSignal,
+    limits: UpstreamLimits,
+    position: StreamPosition,
+  ): Promise<boolean> {
     const { id, exchange } = this.#subscribe(this.#streams, filter, signal, limits);
     try {
       const { status, headers } = await exchange.head();
@@ -107,7 +134,8 @@ export class ModernTransport {
       if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
       for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
         if (message.kind === "failure") throw new UpstreamRefusal(message.error);
-        if (message.kind !== "notification" || message.method !== SUBSCRIPTION_ACKNOWLEDGED || !isAbout(message, id)) throw protocolFault("the tool server did not acknowledge the subscription first");
+        if (message.kind !== "notification" || message.method !== SUBSCRIPTION_ACKNOWLEDGED || !isAbout(message, id))
+          throw protocolFault("the tool server did not acknowledge the subscription first");
         const honoured = message.params?.notifications;
         return isJsonObject(honoured) ? honoured : {};
       }
@@ -119,11 +147,33 @@ export class ModernTransport {
     }
   }
 
-  #subscribe(exchanges: Exchanges, filter: JsonObject, signal: AbortSignal, limits: UpstreamLimits): { readonly id: number; readonly exchange: HttpExchange } {
+  #subscribe(
+    exchanges: Exchanges,
+    filter: JsonObject,
+    signal: AbortSignal,
+    limits: UpstreamLimits,
+  ): { readonly id: number; readonly exchange: HttpExchange } {
     const id = this.#nextId++;
-    const envelope = { [META.protocolVersion]: MODERN_VERSION, [META.clientInfo]: { ...this.#clientInfo }, [META.clientCapabilities]: {} };
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: filter, _meta: envelope } });
-    return { id, exchange: exchanges.post({ "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" }, body, signal, limits) };
+    const envelope = {
+      [META.protocolVersion]: MODERN_VERSION,
+      [META.clientInfo]: { ...this.#clientInfo },
+      [META.clientCapabilities]: {},
+    };
+    const body = JSON.stringify({
+      jsonrpc: "2.0",
+      id,
+      method: "subscriptions/listen",
+      params: { notifications: filter, _meta: envelope },
+    });
+    return {
+      id,
+      exchange: exchanges.post(
+        { "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" },
+        body,
+        signal,
+        limits,
+      ),
+    };
   }
 
   async #result(exchange: HttpExchange, id: number, progress: Progress, mayBeTask: boolean): Promise<UpstreamAnswer> {
@@ -136,7 +186,8 @@ export class ModernTransport {
         continue;
       }
       // Streamable HTTP, "Receiving Messages": servers make no requests of their own in this era.
-      if (message.kind === "request") throw protocolFault("the tool server makes a request of its own, which MCP 2026-07-28 does not have");
+      if (message.kind === "request")
+        throw protocolFault("the tool server makes a request of its own, which MCP 2026-07-28 does not have");
       if (message.id !== id) throw protocolFault("the tool server answered another request's id");
       if (message.kind === "failure") throw new UpstreamRefusal(message.error);
       return answerOf(message.result, mayBeTask);
@@ -151,11 +202,18 @@ function offered(inputRequests: JsonObject | null, capabilities: JsonObject): Js
   const asked = Object.entries(inputRequests).map(([key, request]) => {
     const { method, params = {} } = isJsonObject(request) ? request : {};
     try {
-      if (!isJsonObject(request) || typeof method !== "string" || !isJsonObject(params)) throw protocolFault("the tool server requires input and does not say which");
+      if (!isJsonObject(request) || typeof method !== "string" || !isJsonObject(params))
+        throw protocolFault("the tool server requires input and does not say which");
       const put = askable(capabilities, method, params);
       return [key, put === params ? request : { ...request, params: put }] as const;
     } catch (thrown) {
-      throw thrown instanceof UpstreamRefusal ? upstreamFault("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", true) : thrown;
+      throw thrown instanceof UpstreamRefusal
+        ? upstreamFault(
+            "UPSTREAM_INPUT_REQUIRED",
+            "the server asks for input of a kind this agent does not offer",
+            true,
+          )
+        : thrown;
     }
   });
   return Object.fromEntries(asked);
@@ -172,10 +230,14 @@ function answerOf(answered: JsonObject, mayBeTask: boolean): UpstreamAnswer {
   if (resultType === "complete") return { kind: "complete", result };
   // Tasks extension, "Capability Negotiation": only where the client declared it, and of a tool call.
   if (resultType === "task" && mayBeTask) return { kind: "task", task: result };
-  if (resultType !== "input_required") throw protocolFault("the tool server's result is of a type this gateway does not know");
+  if (resultType !== "input_required")
+    throw protocolFault("the tool server's result is of a type this gateway does not know");
   const { inputRequests = null, requestState = null } = result;
-  if (inputRequests !== null && !isJsonObject(inputRequests)) throw protocolFault("the tool server's input requests are no object");
-  if (requestState !== null && typeof requestState !== "string") throw protocolFault("the tool server's request state is no string");
-  if (inputRequests === null && requestState === null) throw protocolFault("the tool server requires input and does not say which");
+  if (inputRequests !== null && !isJsonObject(inputRequests))
+    throw protocolFault("the tool server's input requests are no object");
+  if (requestState !== null && typeof requestState !== "string")
+    throw protocolFault("the tool server's request state is no string");
+  if (inputRequests === null && requestState === null)
+    throw protocolFault("the tool server requires input and does not say which");
   return { kind: "input_required", inputRequests, requestState };
 }

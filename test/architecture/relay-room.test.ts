@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EGRESS_LIMITS } from "../../host-proxy/src/egress/relay.ts";
 import { MAX_SERVERS } from "../../packages/catalog/src/limits.ts";
-import { DEFAULT_ADMISSION } from "../../packages/enclave/src/admission.ts";
-import { MAX_FOLLOWED_STREAMS } from "../../packages/enclave/src/subscriptions.ts";
+import { DEFAULT_ADMISSION } from "../../packages/enclave/src/access/admission.ts";
+import { MAX_FOLLOWED_STREAMS } from "../../packages/enclave/src/servers/subscriptions.ts";
 import { MAX_STANDING } from "../../packages/mcp/src/upstream/channel/standing.ts";
 
 test("the relay carries every call that may run, beside every stream that may stay open", () => {

@@ -9,6 +9,7 @@ export { findResource, type AskedResource } from "./resource/find.ts";
 export { resourceDriftDigest, type CatalogResource, type ResourceDefinition } from "./resource/resource.ts";
 export { UriTemplate } from "./resource/template.ts";
 export { type CatalogServer, type RemoteServer, type ServerSettings, type StdioServer } from "./server.ts";
+export { approvedOf, nameOf, type Target } from "./target.ts";
 export type { CatalogTool } from "./tool.ts";
 export { actionName } from "./tool-name.ts";
 export { findDrift, findPromptDrift, findResourceDrift, type Drift } from "./drift.ts";

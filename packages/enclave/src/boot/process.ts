@@ -1,12 +1,12 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { MAX_LAUNCH_DOCUMENT, parseProvision } from "@cmcp/launch";
 import type { IncomingExchange } from "@cmcp/wire";
-import type { Core } from "../core.ts";
+import type { Core } from "./core.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { reportFault } from "../report-fault.ts";
-import { answer, readWhole } from "../wire-handler.ts";
+import { reportFault } from "../instance/report-fault.ts";
+import { answer, readWhole } from "../http/exchange.ts";
 import { boot, type Surroundings } from "./boot.ts";
 import { PhaseMachine } from "./phases.ts";
 

@@ -13,15 +13,16 @@ import {
   type UpstreamAnswer,
 } from "@cmcp/mcp";
 import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
-import { callerDetail, type Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { callerDetail, type Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import { claimSoFar } from "../record/claims.ts";
-import { reportAdvisory } from "../report-advisory.ts";
+import { reportAdvisory } from "../instance/report-advisory.ts";
 import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { decide, givingUp, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
-import { approvedOf, invoked, nameOf, type Subject } from "./subject.ts";
+import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
+import { invoked } from "./subject.ts";
 import { GovernedPeer } from "./governed-peer.ts";
 import { canonicalHash } from "./hash.ts";
 import { givenInput, stateContext } from "./given-input.ts";
@@ -161,7 +162,7 @@ async function send(
 }
 
 /** The label of what a call can show. */
-function shown(core: Core, { request }: Call, subject: Subject): string {
+function shown(core: Core, { request }: Call, subject: Target): string {
   return sensitivityOfCall(core.vocabulary, invoked(subject), request.dataClass);
 }
 
@@ -345,7 +346,7 @@ function cancelled(thrown: unknown): CmcpError {
 }
 
 /** Whether something is to be refused for drift. Where it only warns, the session's first contact with what drifted is on record. */
-async function hasDrifted(core: Core, recorded: RecordedSession, subject: Subject): Promise<boolean> {
+async function hasDrifted(core: Core, recorded: RecordedSession, subject: Target): Promise<boolean> {
   const drift = await core.drift.of(subject);
   if (drift === null) return false;
   await recordDrift(core, recorded, subject, drift);
@@ -353,7 +354,7 @@ async function hasDrifted(core: Core, recorded: RecordedSession, subject: Subjec
 }
 
 /** Why a tool cannot be called in the form it is, as a task or as none, by its server's latest list; `null` when it can (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). */
-function wrongForm(core: Core, { method, task }: AgentRequest, subject: Subject): string | null {
+function wrongForm(core: Core, { method, task }: AgentRequest, subject: Target): string | null {
   if (method !== "tools/call" || subject.kind !== "tool") return null;
   const support = core.drift.taskSupport(subject.tool);
   if (task !== null) return support === null ? "the tool's server does not offer it as a task; call it without" : null;
@@ -378,7 +379,7 @@ function fault(code: CmcpError["code"], message: string): Extract<Reply, { ok: f
 }
 
 /** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
-function dataClassOf(core: Core, subject: Subject | null, declared: string | null): string | null {
+function dataClassOf(core: Core, subject: Target | null, declared: string | null): string | null {
   if (subject === null) return null;
   const known = sensitivityOfTool(core.vocabulary, invoked(subject));
   return declared !== null && core.vocabulary.has(declared) ? core.vocabulary.max(known, declared) : known;

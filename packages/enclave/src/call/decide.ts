@@ -3,12 +3,13 @@ import { isCallable } from "@cmcp/catalog";
 import { inspectArguments } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy, GovernedFacts, RequestFacts, Verdict } from "@cmcp/policy";
-import { principalFacts, type Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { principalFacts, type Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Decision, Permitted, Refused } from "./decision.ts";
 import { checkPromptArguments } from "./prompt-arguments.ts";
-import { approvedOf, findSubject, notInCatalog, type Subject } from "./subject.ts";
+import { approvedOf, type Target } from "@cmcp/catalog";
+import { findSubject, notInCatalog } from "./subject.ts";
 
 const DEFAULT_WORKFLOW = "default";
 
@@ -22,7 +23,7 @@ export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
 }
 
 function refuse(
-  subject: Subject | null,
+  subject: Target | null,
   rule: string,
   code: ErrorCode,
   message: string,
@@ -62,7 +63,7 @@ function completionOf({ params }: AgentRequest): { readonly argumentName: string
   return { argumentName: argument.name, known: context?.arguments ?? {} };
 }
 
-function factsFor(facts: RequestFacts, subject: Subject, request: AgentRequest): GovernedFacts {
+function factsFor(facts: RequestFacts, subject: Target, request: AgentRequest): GovernedFacts {
   const completes = request.method === "completion/complete";
   switch (subject.kind) {
     case "tool":
@@ -82,7 +83,7 @@ function factsFor(facts: RequestFacts, subject: Subject, request: AgentRequest):
   }
 }
 
-function fromVerdict(subject: Subject, verdict: Verdict): Judgement {
+function fromVerdict(subject: Target, verdict: Verdict): Judgement {
   switch (verdict.decision) {
     case "allow":
     case "redact":
@@ -118,7 +119,7 @@ function fromVerdict(subject: Subject, verdict: Verdict): Judgement {
  * A refusal by policy, let through where the mode says so. A gateway whose engine fails has not evaluated
  * any policy, and lets nothing through.
  */
-function underMode(core: Core, policy: CompiledPolicy, subject: Subject, facts: GovernedFacts): Judgement {
+function underMode(core: Core, policy: CompiledPolicy, subject: Target, facts: GovernedFacts): Judgement {
   const verdict = policy.decide(facts);
   const judged = fromVerdict(subject, verdict);
   if (core.config.attestation.enforcement_mode === "enforcing" || !("code" in judged) || verdict.cause === "fault")
@@ -138,7 +139,7 @@ function underMode(core: Core, policy: CompiledPolicy, subject: Subject, facts: 
 }
 
 /** Why the arguments do not fit what was approved, `null` when they do. */
-function misfit(subject: Subject, request: AgentRequest): string | null {
+function misfit(subject: Target, request: AgentRequest): string | null {
   if (subject.kind === "tool") {
     const inspected = inspectArguments(subject.tool, request.arguments);
     return inspected.ok ? null : `the arguments do not fit the approved input schema: ${inspected.why}`;
@@ -210,7 +211,7 @@ export function judgeQuestion(
   core: Core,
   recorded: RecordedSession,
   caller: Caller,
-  subject: Subject,
+  subject: Target,
   request: AgentRequest,
   method: string,
 ): JudgedQuestion {
@@ -238,7 +239,7 @@ export function isListed(
   core: Core,
   recorded: RecordedSession,
   caller: Caller,
-  subject: Subject,
+  subject: Target,
   workflowId: string,
   mayLook: () => boolean,
 ): boolean {
@@ -250,7 +251,7 @@ export function isListed(
   return verdict.cause !== "fault" && core.policy.couldAllow(facts, mayLook);
 }
 
-function listingFacts(facts: RequestFacts, subject: Subject): GovernedFacts {
+function listingFacts(facts: RequestFacts, subject: Target): GovernedFacts {
   switch (subject.kind) {
     case "tool":
       return { ...facts, tool: subject.tool, arguments: {} };

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@cmcp/boundary";
-import type { Subject } from "./subject.ts";
+import type { Target } from "@cmcp/catalog";
 
 /**
  * What the gateway decided about one call before anything was sent. It is made once, in `decide.ts`, and
@@ -11,7 +11,7 @@ export type Decision = Permitted | Refused;
 export interface Permitted {
   /** `advisory_deny`: policy refuses the call, and the mode lets it through all the same. */
   readonly outcome: "allow" | "redact" | "advisory_deny";
-  readonly subject: Subject;
+  readonly subject: Target;
   readonly rule: string;
   readonly redactFields: readonly string[];
   /** With `advisory_deny`: what would have been answered if the mode enforced. */
@@ -23,7 +23,7 @@ export interface Permitted {
 /** The call does not go out. `step_up` and `defer` are refusals that name what is missing. */
 export interface Refused {
   readonly outcome: "deny" | "step_up" | "defer";
-  readonly subject: Subject | null;
+  readonly subject: Target | null;
   readonly rule: string;
   readonly code: ErrorCode;
   /** What the caller is told; never names the rule. */

@@ -1,6 +1,6 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 import { CLIENT_METHODS, type AgentRequest } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Input } from "./outgoing.ts";
 import type { Questions } from "./questions.ts";

@@ -1,14 +1,14 @@
 import type { JsonObject } from "@cmcp/boundary";
 import { removeLookAlikes } from "@cmcp/inspection";
 import type { AgentRequest, UpstreamRequest } from "@cmcp/mcp";
-import type { Subject } from "./subject.ts";
+import type { Target } from "@cmcp/catalog";
 import type { Task } from "./tasks.ts";
 
 /** What the agent gave to a request that required input, as the server is to get it. */
 export type Input = { readonly responses: JsonObject | null; readonly state: string | null } | null;
 
 /** What goes to the server: the decided values, and what of the request's `_meta` is for it without what poses as the gateway's. */
-export function outgoing(request: AgentRequest, task: Task | null, subject: Subject, input: Input): UpstreamRequest {
+export function outgoing(request: AgentRequest, task: Task | null, subject: Target, input: Input): UpstreamRequest {
   const sent = decidedParams(request, task, subject, input);
   return request.meta === null
     ? sent
@@ -18,7 +18,7 @@ export function outgoing(request: AgentRequest, task: Task | null, subject: Subj
 function decidedParams(
   { method, name, arguments: args, params, task: wish }: AgentRequest,
   task: Task | null,
-  subject: Subject,
+  subject: Target,
   input: Input,
 ): UpstreamRequest {
   const given = inputParams(input);

@@ -1,18 +1,18 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { reportAdvisory } from "../report-advisory.ts";
+import { reportAdvisory } from "../instance/report-advisory.ts";
 import { decide, judgeQuestion } from "./decide.ts";
 import { isPermitted, type Refused } from "./decision.ts";
-import type { Subject } from "./subject.ts";
+import type { Target } from "@cmcp/catalog";
 
 /** The call whose server asks. */
 export interface AskingCall {
   readonly id: string;
   readonly caller: Caller;
-  readonly subject: Subject;
+  readonly subject: Target;
   /** What policy decided: the call itself, or the one its task was made by. */
   readonly decided: AgentRequest;
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode, JsonObject } from "@cmcp/boundary";
 import { inspectAnswer, inspectResult, type AnsweredMethod } from "@cmcp/inspection";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import { canonicalHash } from "./hash.ts";
 import type { Permitted } from "./decision.ts";
 

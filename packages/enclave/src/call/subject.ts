@@ -1,20 +1,7 @@
-import {
-  findResource,
-  type Approved,
-  type AskedResource,
-  type Catalog,
-  type CatalogPrompt,
-  type CatalogTool,
-} from "@cmcp/catalog";
+import { approvedOf, findResource, nameOf, type Catalog, type Target } from "@cmcp/catalog";
 import { isJsonObject, type ErrorCode } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { InvokedTool } from "@cmcp/session";
-
-/** What of the catalog a request is about. */
-export type Subject =
-  | { readonly kind: "tool"; readonly tool: CatalogTool }
-  | { readonly kind: "resource"; readonly resource: AskedResource }
-  | { readonly kind: "prompt"; readonly prompt: CatalogPrompt };
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
@@ -23,8 +10,8 @@ function completesPrompt({ ref }: AgentRequest["params"]): boolean {
 }
 
 /** The one approved thing that a request names; `undefined` when the catalog has none. */
-export function findSubject(catalog: Catalog, { method, name, params }: AgentRequest): Subject | undefined {
-  const prompt = (): Subject | undefined => {
+export function findSubject(catalog: Catalog, { method, name, params }: AgentRequest): Target | undefined {
+  const prompt = (): Target | undefined => {
     const found = catalog.prompts.get(name);
     return found === undefined ? undefined : { kind: "prompt", prompt: found };
   };
@@ -57,32 +44,8 @@ export function findSubject(catalog: Catalog, { method, name, params }: AgentReq
   }
 }
 
-/** What the catalog says of a subject, whatever its kind. */
-export function approvedOf(subject: Subject): Approved {
-  switch (subject.kind) {
-    case "tool":
-      return subject.tool;
-    case "resource":
-      return subject.resource.resource;
-    case "prompt":
-      return subject.prompt;
-  }
-}
-
-/** The name a subject has in records: a tool's or prompt's, a resource's URI or template as the catalog has it. */
-export function nameOf(subject: Subject): string {
-  switch (subject.kind) {
-    case "tool":
-      return subject.tool.toolName;
-    case "resource":
-      return subject.resource.resource.id;
-    case "prompt":
-      return subject.prompt.promptName;
-  }
-}
-
 /** A subject as sessions remember it. */
-export function invoked(subject: Subject): InvokedTool {
+export function invoked(subject: Target): InvokedTool {
   return { ...approvedOf(subject), toolName: nameOf(subject) };
 }
 

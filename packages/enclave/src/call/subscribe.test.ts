@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
 import { silentPeer } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { Subscriptions } from "../subscriptions.ts";
+import { Subscriptions } from "../servers/subscriptions.ts";
 import { subscribe } from "./subscribe.ts";
 
 const server = { identity: "server" } as CatalogServer;

@@ -1,8 +1,8 @@
 import type { CatalogServer } from "@cmcp/catalog";
 import type { Peer, UpstreamRequest } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { reportFault } from "../report-fault.ts";
+import { reportFault } from "../instance/report-fault.ts";
 
 /**
  * Follows a resource for a session, once its server has agreed to tell of it: asked each time anew, as it may not by now.

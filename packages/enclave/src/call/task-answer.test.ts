@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { silentPeer, type AgentRequest, type UpstreamAnswer } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { lookupCatalog } from "../testing/lookup.ts";
 import type { Permitted } from "./decision.ts";

@@ -1,7 +1,7 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { inspectError, removeLookAlikesOfText } from "@cmcp/inspection";
 import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Permitted } from "./decision.ts";
 import type { GovernedPeer } from "./governed-peer.ts";

@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { declaresTasks, type AgentRequest, type Peer } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { TaskPlace } from "./tasks.ts";
 

@@ -1,8 +1,8 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { HttpResponse } from "@cmcp/mcp";
-import { instanceReport } from "../instance-report.ts";
-import type { Core } from "../core.ts";
-import type { Caller } from "../caller.ts";
+import { instanceReport } from "../instance/report.ts";
+import type { Core } from "../boot/core.ts";
+import type { Caller } from "../access/caller.ts";
 import { json } from "./json-response.ts";
 
 const NONCE = /^[A-Za-z0-9_-]{16,128}$/;

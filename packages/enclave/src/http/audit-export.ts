@@ -1,8 +1,8 @@
 import { bundleText, type IncompleteSession } from "@cmcp/audit";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import type { HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
-import type { Caller } from "../caller.ts";
+import type { Core } from "../boot/core.ts";
+import type { Caller } from "../access/caller.ts";
 import { exportSession, storedPoint } from "../record/claims.ts";
 import { readEarlier } from "../record/earlier-session.ts";
 import { readClosed } from "../record/read-closed.ts";

@@ -2,9 +2,9 @@ import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogPrompt, CatalogResource, CatalogTool } from "@cmcp/catalog";
 import type { ListKind, ListPage } from "@cmcp/mcp";
 import { isListed, workflowOf } from "../call/decide.ts";
-import type { Subject } from "../call/subject.ts";
-import type { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import type { Target } from "@cmcp/catalog";
+import type { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 
 /** Members of one page. */
@@ -15,7 +15,7 @@ const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 /** Something approved, with how an agent is shown it. */
 interface Offered {
-  readonly subject: Subject;
+  readonly subject: Target;
   readonly shown: JsonObject;
 }
 
@@ -65,7 +65,7 @@ const COMPARED = {
   prompts: "prompt",
   resources: "resource",
   templates: "resource",
-} as const satisfies Record<ListKind, Subject["kind"]>;
+} as const satisfies Record<ListKind, Target["kind"]>;
 
 function offered({ catalog }: Core, kind: ListKind): Offered[] {
   switch (kind) {

@@ -12,14 +12,15 @@ import {
   silentPeer,
 } from "@cmcp/mcp";
 import { perform } from "../call/call.ts";
-import { approvedOf, findSubject } from "../call/subject.ts";
-import { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { approvedOf } from "@cmcp/catalog";
+import { findSubject } from "../call/subject.ts";
+import { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { closeEvicted } from "../record/sweep.ts";
-import { GATEWAY_VERSION } from "../version.ts";
-import { offeredAsTasks } from "../task-support.ts";
+import { GATEWAY_VERSION } from "../instance/version.ts";
+import { offeredAsTasks } from "../servers/task-support.ts";
 import { list } from "./lists.ts";
 
 /** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */

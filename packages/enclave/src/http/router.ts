@@ -1,11 +1,11 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
 import { challenge, readHostAsserted, type HostAsserted, type PeerIdentity } from "@cmcp/identity";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
-import type { Caller } from "../caller.ts";
-import { reportFault } from "../report-fault.ts";
-import { REQUEST_ORIGIN } from "../wire-handler.ts";
+import type { Caller } from "../access/caller.ts";
+import { reportFault } from "../instance/report-fault.ts";
+import { REQUEST_ORIGIN } from "./exchange.ts";
 import { attestation } from "./attestation.ts";
 import { auditExport } from "./audit-export.ts";
 import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";

@@ -1,8 +1,8 @@
 import { CmcpError } from "@cmcp/boundary";
 import { buildTraceRecord, signTraceRecord, type Claim } from "@cmcp/claim";
 import type { HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
-import type { Caller } from "../caller.ts";
+import type { Core } from "../boot/core.ts";
+import type { Caller } from "../access/caller.ts";
 import { claimSoFar, closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { readEarlier } from "../record/earlier-session.ts";

@@ -1,8 +1,8 @@
 import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile } from "@cmcp/attestation";
 import type { HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
-import type { Caller } from "../caller.ts";
+import type { Core } from "../boot/core.ts";
+import type { Caller } from "../access/caller.ts";
 import { storedPoint } from "../record/claims.ts";
 import { readEntries, type ChainPoint } from "../record/read-back.ts";
 import { readClosed } from "../record/read-closed.ts";

@@ -1,7 +1,7 @@
 import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import { record, type Recorded } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { json } from "./json-response.ts";

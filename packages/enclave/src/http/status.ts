@@ -1,9 +1,9 @@
 import type { HttpResponse } from "@cmcp/mcp";
-import { assuranceOf } from "../attestation/assurance.ts";
-import type { Core } from "../core.ts";
+import { assuranceOf } from "../instance/assurance.ts";
+import type { Core } from "../boot/core.ts";
 import type { PhaseMachine } from "../boot/phases.ts";
-import { GATEWAY_VERSION } from "../version.ts";
-import { load } from "../load.ts";
+import { GATEWAY_VERSION } from "../instance/version.ts";
+import { load } from "./load.ts";
 import { json } from "./json-response.ts";
 
 /** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */

@@ -1,8 +1,8 @@
 import { receiptIn, recover, type AuditEntry, type JournalRecord, type Receipt, type SigningJwk } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import type { Untrusted } from "@cmcp/boundary";
-import type { Core } from "../core.ts";
-import type { Caller } from "../caller.ts";
+import type { Core } from "../boot/core.ts";
+import type { Caller } from "../access/caller.ts";
 import { isChain, readRecord } from "./read-back.ts";
 import { latestClaim, type StoredClaim } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";

@@ -8,7 +8,7 @@ import {
   type HashedEntry,
   type JournalRecord,
 } from "@cmcp/audit";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
 export interface ChainPoint {

@@ -6,8 +6,8 @@ import type { AuditEntry } from "@cmcp/audit";
 import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
 import { WritingInstance } from "../../../audit/src/testing/instance.ts";
 import { inputOf, SESSION } from "../../../claim/src/testing/session.ts";
-import { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import { readClosed } from "./read-closed.ts";
 
 const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);

@@ -1,8 +1,8 @@
 import { isAuthentic, publicKeyOf, type SessionEnd, type SigningJwk } from "@cmcp/audit";
 import { claimSchema, type Claim } from "@cmcp/claim";
-import type { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
-import type { Journal } from "../host/journal.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
+import type { Journal } from "./journal.ts";
 import { readEntries, readRecord } from "./read-back.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { parseConfig } from "@cmcp/launch";
 import { SessionChain, type JournalStatement, type Receipt, type ReceiptBody } from "@cmcp/audit";
-import type { Core } from "../core.ts";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import { ensureStarted, recordDecision } from "./recorder.ts";
 

@@ -9,8 +9,8 @@ import {
 } from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { Drift } from "@cmcp/catalog";
-import { approvedOf, nameOf, type Subject } from "../call/subject.ts";
-import type { Core } from "../core.ts";
+import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
+import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 
 /** An entry that is in the chain, and the host's acknowledgement to wait for: with it comes the entry's receipt, if it is to have one. */
@@ -63,12 +63,7 @@ function store(
 }
 
 /** Records once in a session that something it asked for has drifted. */
-export async function recordDrift(
-  core: Core,
-  recorded: RecordedSession,
-  subject: Subject,
-  drift: Drift,
-): Promise<void> {
+export async function recordDrift(core: Core, recorded: RecordedSession, subject: Target, drift: Drift): Promise<void> {
   const key = `${subject.kind} ${nameOf(subject)}`;
   if (recorded.drifted.has(key)) return;
   recorded.drifted.add(key);

@@ -8,8 +8,8 @@ import {
   type RecoveryStep,
 } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
-import type { Core } from "../core.ts";
-import type { Journal } from "../host/journal.ts";
+import type { Core } from "../boot/core.ts";
+import type { Journal } from "./journal.ts";
 import { readRecord } from "./read-back.ts";
 import { rootDetail } from "./recorder.ts";
 

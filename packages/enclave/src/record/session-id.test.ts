@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import { readEarlier } from "./earlier-session.ts";
 import { readClosed } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Claim } from "@cmcp/claim";
 import { SessionTable, Vocabulary, type Session } from "@cmcp/session";
-import { Caller } from "../caller.ts";
-import { Clock } from "../clock.ts";
+import { Caller } from "../access/caller.ts";
+import { Clock } from "../instance/clock.ts";
 import { Sessions } from "./sessions.ts";
 
 const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);

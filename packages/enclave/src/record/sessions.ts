@@ -1,8 +1,8 @@
 import { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
-import type { Clock } from "../clock.ts";
-import { callerDetail, type Caller } from "../caller.ts";
+import type { Clock } from "../instance/clock.ts";
+import { callerDetail, type Caller } from "../access/caller.ts";
 import { EvictedSessions, type EvictedLimits } from "./evicted.ts";
 import { RecordedSession } from "./recorded-session.ts";
 

@@ -1,5 +1,5 @@
-import type { Core } from "../core.ts";
-import { reportFault } from "../report-fault.ts";
+import type { Core } from "../boot/core.ts";
+import { reportFault } from "../instance/report-fault.ts";
 import { closeSession } from "./claims.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 

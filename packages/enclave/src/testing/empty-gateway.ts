@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { CmcpError } from "@cmcp/boundary";
 import { parseConfig } from "@cmcp/launch";
 import { PhaseMachine } from "../boot/phases.ts";
-import { Caller } from "../caller.ts";
-import type { Core } from "../core.ts";
+import { Caller } from "../access/caller.ts";
+import type { Core } from "../boot/core.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 
 /** What a test chooses of a gateway without sessions. */

@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Attester, Evidence } from "@cmcp/attestation";
-import { Admission } from "../admission.ts";
-import type { Clock } from "../clock.ts";
+import { Admission } from "../access/admission.ts";
+import type { Clock } from "./clock.ts";
 
 /** Bounds on reports. Making one takes a TPM tenths of a second, and a host can slow any platform. */
 export interface ReportLimits {

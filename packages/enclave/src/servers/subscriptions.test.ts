@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CatalogServer } from "@cmcp/catalog";
-import type { Core } from "./core.ts";
-import type { RecordedSession } from "./record/recorded-session.ts";
+import type { Core } from "../boot/core.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 const serverOf = (identity: string, transport: CatalogServer["transport"] = "streamable-http"): CatalogServer =>

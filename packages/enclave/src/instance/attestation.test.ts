@@ -14,9 +14,9 @@ import {
 import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
 import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
-import { Clock } from "../clock.ts";
-import type { Core } from "../core.ts";
-import { SigningKey } from "../keys.ts";
+import { Clock } from "./clock.ts";
+import type { Core } from "../boot/core.ts";
+import { SigningKey } from "./keys.ts";
 import { assuranceOf } from "./assurance.ts";
 import { bindImage, establishPlatform } from "./establish.ts";
 import { Freshness } from "./freshness.ts";

@@ -1,10 +1,10 @@
 import process from "node:process";
 import type { JsonObject } from "@cmcp/boundary";
-import { DEFAULT_ADMISSION } from "./admission.ts";
-import { MAX_TASKS } from "./call/tasks.ts";
-import type { Core } from "./core.ts";
-import { MAX_LISTENERS } from "./listeners.ts";
-import { MAX_FOLLOWED_STREAMS } from "./subscriptions.ts";
+import { DEFAULT_ADMISSION } from "../access/admission.ts";
+import { MAX_TASKS } from "../call/tasks.ts";
+import type { Core } from "../boot/core.ts";
+import { MAX_LISTENERS } from "../access/listeners.ts";
+import { MAX_FOLLOWED_STREAMS } from "../servers/subscriptions.ts";
 
 /** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
 export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: Core): JsonObject {

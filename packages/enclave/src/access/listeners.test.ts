@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ListenFilter } from "@cmcp/mcp";
 import { Listeners, MAX_LISTENERS } from "./listeners.ts";
-import type { RecordedSession } from "./record/recorded-session.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 
 const everything: ListenFilter = {
   toolsListChanged: true,

@@ -8,7 +8,7 @@ import {
   type Untrusted,
 } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse, RequestHeaders } from "@cmcp/mcp";
-import { reportFault } from "./report-fault.ts";
+import { reportFault } from "../instance/report-fault.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
 
 /** Header fields of an opening: the wire holds their names to lower case and to one field each. */

@@ -6,7 +6,7 @@ import {
   type EvidenceJson,
   type InstanceBinding,
 } from "@cmcp/attestation";
-import type { Core } from "./core.ts";
+import type { Core } from "../boot/core.ts";
 
 /** What a report of this instance commits to, beside the policy. */
 export type Reported = Pick<Core, "identity" | "key" | "catalog" | "config" | "launchDigest">;

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import type { Sealing } from "@cmcp/attestation";
 import { signTogether, unsignedRecord } from "@cmcp/audit";
 import { toBase64Url, untrusted } from "@cmcp/boundary";
-import type { Journal } from "../host/journal.ts";
-import { SigningKey } from "../keys.ts";
+import type { Journal } from "../record/journal.ts";
+import { SigningKey } from "./keys.ts";
 import { earlierIdentities, openIdentity } from "./identity.ts";
 
 const LAUNCH = new Uint8Array(32).fill(1);

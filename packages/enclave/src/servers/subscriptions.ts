@@ -1,9 +1,9 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
 import { SUBSCRIPTION_ACKNOWLEDGED } from "@cmcp/mcp";
-import type { Core } from "./core.ts";
-import type { RecordedSession } from "./record/recorded-session.ts";
-import { reportFault } from "./report-fault.ts";
+import type { Core } from "../boot/core.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { reportFault } from "../instance/report-fault.ts";
 import type { OnBehalfOf } from "./upstreams.ts";
 
 /** Resources one session may follow. */

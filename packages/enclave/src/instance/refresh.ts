@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { toBase64Url } from "@cmcp/boundary";
 import type { EntryFields } from "@cmcp/audit";
-import type { Core } from "../core.ts";
-import { instanceReport, type InstanceReport, type Reported } from "../instance-report.ts";
+import type { Core } from "../boot/core.ts";
+import { instanceReport, type InstanceReport, type Reported } from "./report.ts";
 import { record } from "../record/recorder.ts";
-import { reportFault } from "../report-fault.ts";
+import { reportFault } from "./report-fault.ts";
 
 /** How often the age of the report is looked at, in milliseconds. */
 const EVERY_MS = 1_000;

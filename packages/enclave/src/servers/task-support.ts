@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { TaskSupport } from "@cmcp/mcp";
-import type { Core } from "./core.ts";
+import type { Core } from "../boot/core.ts";
 
 /** How long a list of tools waits for servers that were never asked, in milliseconds. */
 const MEET_MS = 1_000;

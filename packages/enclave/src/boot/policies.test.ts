@@ -6,11 +6,11 @@ import { untrusted } from "@cmcp/boundary";
 import { buildPolicyReload, parseConfig } from "@cmcp/launch";
 import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";
 import type { Core } from "./core.ts";
-import { Listeners } from "./listeners.ts";
-import { SigningKey } from "./keys.ts";
+import { Listeners } from "../access/listeners.ts";
+import { SigningKey } from "../instance/keys.ts";
 import { Policies } from "./policies.ts";
 
-const workerUrl = new URL("../../policy/src/compile-worker.ts", import.meta.url);
+const workerUrl = new URL("../../../policy/src/compile-worker.ts", import.meta.url);
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const signingKey = publicKey.export({ format: "jwk" }).x ?? "";
 

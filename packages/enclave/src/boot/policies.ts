@@ -8,8 +8,8 @@ import {
   type CompiledPolicy,
 } from "@cmcp/policy";
 import type { Core } from "./core.ts";
-import { instanceReport, type InstanceReport } from "./instance-report.ts";
-import { record, type Recorded } from "./record/recorder.ts";
+import { instanceReport, type InstanceReport } from "../instance/report.ts";
+import { record, type Recorded } from "../record/recorder.ts";
 
 /** What the launch document says about replacing the policy. */
 interface ReloadTerms {

@@ -20,7 +20,7 @@ import {
 import type { Credentials } from "./credentials.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
-import { GATEWAY_VERSION } from "./version.ts";
+import { GATEWAY_VERSION } from "../instance/version.ts";
 
 type EvidenceClass = CatalogServer["evidenceClass"];
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;

@@ -1,6 +1,6 @@
 import type { CatalogServer } from "@cmcp/catalog";
-import type { Core } from "./core.ts";
-import { reportFault } from "./report-fault.ts";
+import type { Core } from "../boot/core.ts";
+import { reportFault } from "../instance/report-fault.ts";
 
 /** What each notification says has changed. */
 const CHANGED = new Map([

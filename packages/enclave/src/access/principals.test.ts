@@ -5,7 +5,7 @@ import { CmcpError, untrusted } from "@cmcp/boundary";
 import { identitySchema, JwtAuthenticator, readHostAsserted } from "@cmcp/identity";
 import type { Provision } from "@cmcp/launch";
 import { Caller, callerDetail, principalFacts } from "./caller.ts";
-import { Clock, TokenClock } from "./clock.ts";
+import { Clock, TokenClock } from "../instance/clock.ts";
 import { Principals } from "./principals.ts";
 
 const ISSUER = "https://login.example/";

@@ -1,6 +1,6 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "@cmcp/mcp";
-import type { RecordedSession } from "./record/recorded-session.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 
 /** Streams that listen: in all, and of one principal. */
 export const MAX_LISTENERS = 1_024;

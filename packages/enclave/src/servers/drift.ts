@@ -10,13 +10,13 @@ import {
   type Drift,
 } from "@cmcp/catalog";
 import type { ListKind, TaskSupport } from "@cmcp/mcp";
-import { approvedOf, nameOf, type Subject } from "./call/subject.ts";
+import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
 import { taskSupportOf } from "./task-support.ts";
 
 /** Reads one of a server's live lists. */
 type List = (server: CatalogServer, kind: ListKind, signal: AbortSignal) => Promise<JsonObject[]>;
 
-type Kind = Subject["kind"];
+type Kind = Target["kind"];
 /** What a live list shows of the approved. */
 interface Compared {
   readonly drift: ReadonlyMap<string, Drift>;
@@ -69,7 +69,7 @@ export class DriftMonitor {
    * How something has drifted, `null` when it has not. Lists what its server has first when that is due.
    * @throws CmcpError what listing fails with; nothing of the call was sent
    */
-  async of(subject: Subject): Promise<Drift | null> {
+  async of(subject: Target): Promise<Drift | null> {
     const { server } = approvedOf(subject);
     const key = keyOf(server, subject.kind);
     const known = this.#listings.get(key);

@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { BufferedBytes } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import { ExchangePool, listenUnix, serveStream, unixDialer, type OutgoingExchange } from "@cmcp/wire";
-import { answer } from "./wire-handler.ts";
+import { answer } from "./exchange.ts";
 
 async function asked(
   t: TestContext,

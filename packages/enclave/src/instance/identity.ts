@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto";
 import { seal, unseal, type Sealing } from "@cmcp/attestation";
 import { fromBase64Url } from "@cmcp/boundary";
-import type { Journal } from "../host/journal.ts";
+import type { Journal } from "../record/journal.ts";
 import { readRecord } from "../record/read-back.ts";
 
 /** What the sealed seed is for; a blob opens for no other purpose. */

@@ -47,8 +47,8 @@ const instanceBody = z.strictObject({
   sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
   /** What this instance found of those before it. */
   history: historySchema.optional(),
-  /** The latest instance that the store showed when this one began: whoever hides that one later contradicts this record. */
-  previous_instance: thumbprint.optional(),
+  /** The latest instance that the store showed when this one began, and how many records of it: whoever hides one of those later contradicts this record. */
+  previous: z.strictObject({ instance: thumbprint, records: z.int().nonnegative() }).optional(),
 });
 
 /** Most principals and tokens of one provisioning, and credentials. */

@@ -56,6 +56,8 @@ export interface RecoveredInstance {
   readonly gapless: boolean;
   /** Time of the latest record that says one, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
+  /** The number after the last one that verified. */
+  readonly records: number;
 }
 
 /** Who wrote a journal, as its first record says and proves. */
@@ -125,6 +127,7 @@ export class JournalReader {
       refused: this.#refused,
       gapless: this.#gapless,
       lastTime: this.#lastTime,
+      records: this.#nextSeq,
     };
   }
 

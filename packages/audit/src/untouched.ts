@@ -106,6 +106,7 @@ export class UntouchedReader {
       lastClaimSequence: this.#lastClaimSequence,
       refused: 0,
       gapless: true,
+      records: this.#at,
       lastTime: [...sessions.values()].reduce(
         (latest, { lastTime }) => (Date.parse(lastTime) > Date.parse(latest) ? lastTime : latest),
         facts.boot_time,

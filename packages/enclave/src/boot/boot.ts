@@ -267,7 +267,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       boot_time: clock.now().toISOString(),
       ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
       history: found.history,
-      ...(found.latest === null ? {} : { previous_instance: found.latest }),
+      ...(found.latest === null ? {} : { previous: found.latest }),
     },
   });
   const floorMs = config.enclave.sensitivity_floor_seconds * 1000;

@@ -24,34 +24,52 @@ interface FoundInstance {
 export interface Past {
   readonly history: History;
   readonly instances: readonly FoundInstance[];
-  /** The latest, by the host's order. */
-  readonly latest: string | null;
+  /** The latest, by the host's order, and how many records the store shows of it. */
+  readonly latest: { readonly instance: string; readonly records: number } | null;
 }
 
 /** What earlier instances' journals establish: read from the host, believed only where it verifies under their keys. */
 export async function readPast(journal: Pick<Journal, "scan">, own: string): Promise<Past> {
   const { names, unreadable } = await instanceNames(journal, own);
   const instances: FoundInstance[] = [];
+  const shown = new Map<string, number>();
   if (unreadable) instances.push({ recovered: null, flaw: "unreadable" });
   if (names.length > MAX_INSTANCES) instances.push({ recovered: null, flaw: "too-many-instances" });
   for (const name of names.slice(-MAX_INSTANCES)) {
     const recovered = await readInstance(journal, name);
-    instances.push({ recovered, flaw: flawOf(recovered, names) });
+    shown.set(name, recovered?.records ?? 0);
+    instances.push({ recovered, flaw: flawOf(recovered) });
   }
+  const hidden = hiddenFrom(instances, shown, names.length > MAX_INSTANCES);
+  if (hidden !== null) instances.push({ recovered: null, flaw: hidden });
   const reason = instances.find(({ flaw }) => flaw !== null)?.flaw ?? null;
   return {
     history: reason === null ? { state: "complete" } : { state: "incomplete", reason },
     instances,
-    latest: names.at(-1) ?? null,
+    latest: latestOf(names, shown),
   };
 }
 
-function flawOf(recovered: RecoveredInstance | null, names: readonly string[]): HistoryReason | null {
+function latestOf(names: readonly string[], shown: ReadonlyMap<string, number>): Past["latest"] {
+  const instance = names.at(-1);
+  return instance === undefined ? null : { instance, records: shown.get(instance) ?? 0 };
+}
+
+/** What an instance saw of the one before it and the store does not show after that; of those that are not read nothing is known. */
+function hiddenFrom(
+  instances: readonly FoundInstance[],
+  shown: ReadonlyMap<string, number>,
+  cut: boolean,
+): HistoryReason | null {
+  const seen = instances.map(({ recovered }) => recovered?.facts.previous).filter((previous) => previous !== undefined);
+  if (seen.some(({ instance, records }) => (shown.get(instance) ?? records) < records)) return "gap";
+  return !cut && seen.some(({ instance }) => !shown.has(instance)) ? "missing-instance" : null;
+}
+
+function flawOf(recovered: RecoveredInstance | null): HistoryReason | null {
   if (recovered === null) return "unreadable";
   if (recovered.refused > 0) return "refused";
-  if (!recovered.gapless) return "gap";
-  const previous = recovered.facts.previous_instance;
-  return previous === undefined || names.includes(previous) ? null : "missing-instance";
+  return recovered.gapless ? null : "gap";
 }
 
 /** The instances that the store shows a first record of, in its order, each once. */

@@ -158,7 +158,7 @@ export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }:
       forgotten.push(sessionId);
     },
   });
-  const begin = async (): Promise<void> => {
+  const begin = async (previous?: { readonly instance: string; readonly records: number }): Promise<void> => {
     await journal.append(instance, {
       kind: "instance",
       body: {
@@ -166,7 +166,8 @@ export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }:
         gateway_version: "0",
         policy_hash: digest,
         catalog_hash: digest,
-        boot_time: "2026-01-01T00:00:00.000Z",
+        boot_time: new Date(clock.now()).toISOString(),
+        ...(previous === undefined ? {} : { previous }),
       },
     });
   };

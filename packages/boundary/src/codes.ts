@@ -89,6 +89,10 @@ export const ERROR_CODES = {
   OPERATOR_STATEMENT_MISMATCH: fact(409, "make a statement for this instance and session"),
   OPERATOR_STATEMENT_REPLAYED: fact(409, "make a new statement with a higher sequence; each counts once"),
   OPERATOR_STATEMENT_STALE: fact(409, "look at what the session did since, then sign its current chain tip"),
+  LAUNCH_DOCUMENT_NOT_ALLOWED: fact(
+    403,
+    "ask an auditor or operator of the gateway, or pin the digest that the root entry names",
+  ),
   WORKFLOW_NOT_ALLOWED: fact(403, "use a workflow this principal is allowed"),
   RESOURCE_NOT_IN_CATALOG: fact(404, "read only resources that resources/list or a listed template names"),
   PROMPT_NOT_IN_CATALOG: fact(404, "get only prompts that prompts/list names"),

@@ -13,7 +13,7 @@ import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { createMcp } from "./mcp.ts";
 import { protectedResource } from "./protected-resource.ts";
 import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
-import { sessionEvidence } from "./session-evidence.ts";
+import { launchDocument, sessionEvidence } from "./session-evidence.ts";
 import { RESET_PATH, resetSession } from "./session-reset.ts";
 import { status } from "./status.ts";
 
@@ -50,6 +50,7 @@ export function createHandler(core: Core, phases: PhaseMachine): Handler {
   const routes: readonly Route[] = [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(core, phases) },
     { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(core, url, caller) },
+    { method: "GET", path: /^\/launch-document$/, endpoint: ({ caller }) => launchDocument(core, caller) },
     { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
     {
       method: "POST",

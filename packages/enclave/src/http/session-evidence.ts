@@ -8,17 +8,19 @@ import { readClosed } from "../record/read-closed.ts";
 import { json } from "./json-response.ts";
 import { requireNotFaulted, resolveSession } from "./session-endpoints.ts";
 
-/** `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. */
+/**
+ * `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. Its root entry names
+ * the launch document's digest; the document itself goes to whom the measured configuration lets read it.
+ */
 export async function sessionEvidence(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const found = await findSession(core, caller, id);
   if (found === null) return json(await earlierEvidence(core, caller, id));
   const { sessionId, principalId, point } = found;
   const evidence = await core.sessionEvidence.of(point.root, principalId);
   const [rootEntry] = await readEntries(core.ownRecord, sessionId, point);
-  const { launchDocument } = core;
   return json(
     writeEvidenceFile(evidence, {
-      launchDocument,
+      ...(core.principals.mayReadLaunch(caller) ? { launchDocument: core.launchDocument } : {}),
       ...(rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
     }),
   );
@@ -54,10 +56,22 @@ async function earlierEvidence(core: Core, caller: Caller, id: string): Promise<
   const kept = earlier.closed?.end?.evidence;
   if (kept === undefined) throw new CmcpError("SESSION_INCOMPLETE", "the session's evidence is gone with its instance");
   const [rootEntry] = earlier.entries;
-  const sameLaunch = rootEntry?.detail?.["launch_digest"] === core.launchDigest;
+  const sameLaunch =
+    rootEntry?.detail?.["launch_digest"] === core.launchDigest && core.principals.mayReadLaunch(caller);
   return {
     ...kept,
     ...(rootEntry === undefined ? {} : { root_entry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
     ...(sameLaunch ? { launch_document: Buffer.from(core.launchDocument).toString("base64") } : {}),
+  };
+}
+
+/** `GET /launch-document`: the launch document's exact bytes. @throws CmcpError `LAUNCH_DOCUMENT_NOT_ALLOWED` for agents */
+export function launchDocument(core: Core, caller: Caller): HttpResponse {
+  if (!core.principals.mayReadLaunch(caller))
+    throw new CmcpError("LAUNCH_DOCUMENT_NOT_ALLOWED", "the launch document is for auditors and operators");
+  return {
+    status: 200,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+    body: new TextDecoder().decode(core.launchDocument),
   };
 }

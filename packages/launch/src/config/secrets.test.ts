@@ -102,7 +102,8 @@ const documentWith = (config: ReturnType<typeof parseConfig>["config"], catalog:
 test("the enclave refuses the same, whoever made the document, and looks at the servers of the catalog", () => {
   const { config } = parseConfig("", { env });
   const { stdio } = parseConfig(configWith({}), { env }).config.enclave;
-  const notes = stdio?.servers["notes"] ?? assert.fail("the server is there");
+  const notes = stdio?.servers["notes"];
+  assert.ok(stdio !== undefined && notes !== undefined);
   const servers = { notes: { ...notes, environment: { API_KEY: random } } };
   const changed = { ...config, enclave: { ...config.enclave, stdio: { ...stdio, servers } } };
   const ofConfig = refusal(() => documentWith(changed, []));

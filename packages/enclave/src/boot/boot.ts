@@ -30,9 +30,11 @@ import { Closing } from "../record/closing.ts";
 import { EarlierSessions } from "../record/earlier-session.ts";
 import { readPast } from "../record/past.ts";
 import { Provisions } from "../record/provisions.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import type { RootFacts } from "../record/root-detail.ts";
+import { SessionLookup } from "../record/session-lookup.ts";
 import { Sessions } from "../record/sessions.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
@@ -163,11 +165,12 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     history: found.history,
     provision: provisions.inForce,
   });
+  const broken = (recorded: RecordedSession): void => sessions.setAside(recorded);
   const recorder = new Recorder(journal, {
     instance,
     driftPolicy: config.catalog.drift_policy,
     root,
-    broken: (recorded) => sessions.setAside(recorded),
+    broken,
   });
   const provisions = new Provisions({ journal, instance, sessions, recorder });
   const sessionEvidence = new SessionEvidence({
@@ -184,6 +187,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     key,
     evidenceOf: async (root, principalId) => await sessionEvidence.of(root, principalId),
     now: () => clock.now().getTime(),
+    broken,
     terms: {
       eatProfile: config.enclave.eat_profile,
       mode: config.attestation.enforcement_mode,
@@ -193,6 +197,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       perCall: config.enclave.claims === "call",
     },
   });
+  const ownRecord = { journal, instance, jwk: key.jwk };
   const closing = new Closing({
     sessions,
     recorder,
@@ -249,8 +254,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     claims,
     closing,
     provisions,
-    ownRecord: { journal, instance, jwk: key.jwk },
-    earlierSessions: new EarlierSessions({ journal, instance }),
+    ownRecord,
+    lookup: new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) }),
     history: found.history,
     freshness,
     sessionEvidence,

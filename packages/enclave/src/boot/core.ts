@@ -20,11 +20,11 @@ import type { Policies } from "./policies.ts";
 import type { Principals } from "../access/principals.ts";
 import type { Claims } from "../record/claims.ts";
 import type { Closing } from "../record/closing.ts";
-import type { EarlierSessions } from "../record/earlier-session.ts";
 import type { Past } from "../record/past.ts";
 import type { Provisions } from "../record/provisions.ts";
 import type { OwnRecord } from "../record/read-closed.ts";
 import type { Recorder } from "../record/recorder.ts";
+import type { SessionLookup } from "../record/session-lookup.ts";
 import type { Sessions } from "../record/sessions.ts";
 import type { RequestStates } from "../call/request-state.ts";
 import type { Tasks } from "../call/tasks.ts";
@@ -86,7 +86,7 @@ export interface Core {
   readonly provisions: Provisions;
   /** Where this instance reads its own records back. */
   readonly ownRecord: OwnRecord;
-  readonly earlierSessions: EarlierSessions;
+  readonly lookup: SessionLookup;
   /** What this instance found of those before it. */
   readonly history: Past["history"];
   readonly reports: Reports;

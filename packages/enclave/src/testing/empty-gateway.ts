@@ -5,6 +5,8 @@ import { PhaseMachine } from "../boot/phases.ts";
 import { Caller } from "../access/caller.ts";
 import type { Core } from "../boot/core.ts";
 import { EarlierSessions } from "../record/earlier-session.ts";
+import { SessionLookup } from "../record/session-lookup.ts";
+import type { Sessions } from "../record/sessions.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 
 /** What a test chooses of a gateway without sessions. */
@@ -23,6 +25,13 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
   const unknown = new CmcpError("UNAUTHENTICATED", "no token", { detail: { reason: "missing" } });
   const journal = { scan: () => assert.fail("the host was asked") };
   const ownRecord = { journal, instance: "", jwk: { kty: "OKP", crv: "Ed25519", x: "" } } as const;
+  const sessions = {
+    byId: none,
+    byHandle: none,
+    byExistingLabel: none,
+    closedById: none,
+    isFaulted: () => false,
+  } as unknown as Sessions;
   const core = {
     config,
     callerIdentity: config.enclave.identity,
@@ -32,10 +41,8 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
       authenticate: () =>
         known ? Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) : Promise.reject(unknown),
     },
-    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none, isFaulted: () => false },
-    journal,
-    ownRecord,
-    earlierSessions: new EarlierSessions(ownRecord),
+    sessions,
+    lookup: new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) }),
   } as unknown as Core;
   const phases = new PhaseMachine();
   for (const step of ["ready", "launch", "provision"] as const) phases.step(step);

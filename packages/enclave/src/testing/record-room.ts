@@ -138,6 +138,7 @@ export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }:
         ? Promise.reject(new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "no device"))
         : Promise.resolve(collectSoftware(new Uint8Array(64), clock.now().getTime())),
     now: () => clock.now().getTime(),
+    broken: (recorded) => sessions.setAside(recorded),
     terms: {
       eatProfile: EAT_PROFILES[0],
       mode: "enforcing",

@@ -125,6 +125,7 @@ test("a session that nobody used is discarded, and takes no call from whoever st
   await assert.rejects(room.recorder.ensureStarted(held), { code: "SESSION_CLOSED" });
   await assert.rejects(room.closing.close(held), { code: "SESSION_CLOSED" });
   assert.equal(held.chain.length, 0);
+  assert.deepEqual(room.sessions.takeOver(), [], "and is never due");
 });
 
 test("a close that fails is due again at the next turn, unless the host is late with its store", async (t) => {

@@ -5,10 +5,9 @@ import { copyFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_BOUNDS } from "@cmcp/spawner";
-import { RUNNERS, hostileTree, open, processesWith, serverOf, treeFolder } from "./fixture.ts";
+import { RUNNERS, hostileTree, open, serverOf, treeFolder } from "./fixture.ts";
 import { Lines } from "./lines.ts";
 
 const CALLS =
@@ -21,8 +20,6 @@ const ABSENT =
   );
 const spaced = (name: string): string => name.replaceAll("@", " ");
 
-/** Between two looks at what a server holds. */
-const LOOK_MS = 500;
 const BOUNDS = { ...DEFAULT_BOUNDS, tasks: 40, memoryMib: 128, scratchMib: 8, openFiles: 64 };
 
 function table(lines: readonly string[]): Map<string, string> {
@@ -102,49 +99,6 @@ for (const { by, skip } of RUNNERS) {
       assert.notEqual(await new Lines(next).until((line) => line.startsWith("sockets made")), "");
       await next.close();
     });
-  });
-
-  test(`a server that hides what it holds in memory is ended (spawner of ${by})`, {
-    skip,
-    timeout: 30_000,
-  }, async (t) => {
-    const { tree, program } = await hostileTree(t);
-    const bounds = { ...BOUNDS, memoryMib: 64 };
-    const { spawner } = await open(
-      t,
-      by,
-      ["nothing", "pages", "tables"].map((what) => serverOf(tree, program, ["hoard", what], { bounds })),
-    );
-    const honest = await spawner.start(0);
-    await new Lines(honest).until((line) => line.startsWith("hoarded"));
-    for (const index of [1, 2]) {
-      const hiding = await spawner.start(index);
-      await new Lines(hiding).rest(hiding);
-    }
-    assert.ok(processesWith(program).length > 0, "another, which holds little, goes on");
-    await honest.close();
-  });
-
-  test(`what the processes of a server hold counts together, and what they share once (spawner of ${by})`, {
-    skip,
-    timeout: 30_000,
-  }, async (t) => {
-    const { tree, program } = await hostileTree(t);
-    // Each of four holds 40 MiB: within the bound of one, beyond the bound of all.
-    const { spawner } = await open(
-      t,
-      by,
-      ["shared", "apart"].map((what) =>
-        serverOf(tree, program, ["hoard", what], { bounds: { ...BOUNDS, memoryMib: 64 } }),
-      ),
-    );
-    const sharing = await spawner.start(0);
-    await new Lines(sharing).until((line) => line.startsWith("hoarded"));
-    const apart = await spawner.start(1);
-    await new Lines(apart).rest(apart);
-    await setTimeout(2 * LOOK_MS);
-    assert.equal(processesWith(program).length, 7, "the other has been looked at twice more, and goes on");
-    await sharing.close();
   });
 
   test(`a server in JavaScript finds no way out (spawner of ${by})`, { skip }, async (t) => {

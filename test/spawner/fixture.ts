@@ -167,10 +167,13 @@ export function processesWith(text: string): number[] {
   return found;
 }
 
-/** The hostile program, compiled into a tree of its own. */
-export async function hostileTree(test: Cleanup): Promise<{ readonly tree: string; readonly program: string }> {
+/** A hostile program of `programs/`, compiled into a tree of its own. */
+export async function hostileTree(
+  test: Cleanup,
+  name: "attacks" | "arguments" | "hoard" = "attacks",
+): Promise<{ readonly tree: string; readonly program: string }> {
   const tree = treeFolder(test);
-  const program = join(tree, "attacks");
-  await compileStatic(fileURLToPath(new URL("programs/attacks.c", import.meta.url)), program);
+  const program = join(tree, name);
+  await compileStatic(fileURLToPath(new URL(`programs/${name}.c`, import.meta.url)), program);
   return { tree, program };
 }

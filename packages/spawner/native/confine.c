@@ -24,6 +24,8 @@
 #define NICE 10
 /* Bytes of the stack of a process's first thread; without a bound it would be memory that no other counts. */
 #define STACK (8u << 20)
+/* Signals that wait, and timers, of all processes of a server: memory of the kernel's. */
+#define SIGNALS 1024
 
 static int map_ids(const struct machine *machine) {
   char map[64];
@@ -98,7 +100,8 @@ static int set_bounds(const struct entry *entry) {
   return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) ||
          bound(RLIMIT_STACK, STACK) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
          bound(RLIMIT_NOFILE, entry->files) || bound(RLIMIT_CPU, entry->cpu_seconds) || bound(RLIMIT_CORE, 0) ||
-         bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) || setpriority(PRIO_PROCESS, 0, NICE);
+         bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) || bound(RLIMIT_SIGPENDING, SIGNALS) ||
+         setpriority(PRIO_PROCESS, 0, NICE);
 }
 
 /* No capability, now or through any program that is started. */

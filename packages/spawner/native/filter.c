@@ -1,7 +1,7 @@
 /*
  * The system calls a server may make: what interpreters and plain programs need, and nothing that reaches another
  * process, a device, the network or the kernel's own configuration. The rest does not exist (ENOSYS), so that libraries
- * fall back; sockets, new namespaces and memory that no bound counts are refused (EPERM). See seccomp(2).
+ * fall back. arguments.c says which arguments are refused. See seccomp(2).
  */
 #define _GNU_SOURCE
 #include "spawn.h"
@@ -10,9 +10,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #if defined(__x86_64__)
@@ -25,13 +23,7 @@
 #error "no system call filter for this architecture"
 #endif
 
-/* Memory of nobody's in particular, and memory that grows by itself: no bound on a process counts either (RLIMIT_DATA,
- * setrlimit(2)). */
-#define SHARED_MEMORY (MAP_SHARED | MAP_ANONYMOUS)
-
-/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-#define NEW_NAMESPACES 0x7e020000u
-
+/* A call that is refused for every argument is listed too: its rule decides. */
 static const int ALLOWED[] = {
     /* files */
     SYS_read,
@@ -118,6 +110,8 @@ static const int ALLOWED[] = {
     SYS_clock_nanosleep,
     SYS_restart_syscall,
     /* the stream that is standard input and output, and pairs */
+    SYS_socket,
+    SYS_socketpair,
     SYS_sendto,
     SYS_recvfrom,
     SYS_sendmsg,
@@ -144,6 +138,7 @@ static const int ALLOWED[] = {
     SYS_pkey_free,
     SYS_pkey_mprotect,
     /* processes and threads */
+    SYS_clone,
     SYS_execve,
     SYS_execveat,
     SYS_exit,
@@ -252,42 +247,55 @@ static const int ALLOWED[] = {
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 #define JUMP(test, value, yes, no) BPF_JUMP(BPF_JMP | test | BPF_K, value, yes, no)
 
+/* Instructions of a whole filter; BPF_MAXINSNS of the kernel. */
+#define MAX_PROGRAM 4096
+
+struct program {
+  unsigned short length;
+  struct sock_filter steps[MAX_PROGRAM];
+};
+
+static void add(struct program *program, struct sock_filter step) {
+  if (program->length < MAX_PROGRAM) program->steps[program->length++] = step;
+}
+
+/* Refuses a call that breaks the rule, and goes on after it with any other. The low half of an argument decides: all
+ * that rules look at are 32 bits wide for the kernel (or, as flags, have no more), and both architectures are
+ * little-endian here. */
+static void add_rule(struct program *program, const struct rule *rule) {
+  unsigned tests = rule->test == ONE_OF ? rule->count : rule->test == NONE_OF_BITS ? 1 : 2;
+  add(program, (struct sock_filter)LOAD(nr));
+  add(program, (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)rule->call, 0, (uint8_t)(1 + tests + 1)));
+  add(program, (struct sock_filter)LOAD(args[rule->argument]));
+  if (rule->test == NONE_OF_BITS)
+    add(program, (struct sock_filter)JUMP(BPF_JSET, *rule->values, 0, 1));
+  else if (rule->test == NOT_ALL_BITS) {
+    add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, *rule->values));
+    add(program, (struct sock_filter)JUMP(BPF_JEQ, *rule->values, 0, 1));
+  } else
+    for (unsigned i = 0; i < rule->count; i++)
+      add(program, (struct sock_filter)JUMP(BPF_JEQ, rule->values[i], (uint8_t)(rule->count - i), 0));
+  add(program, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | (uint32_t)rule->error));
+}
+
 int filter_install(void) {
   static const struct sock_filter head[] = {
-      LOAD(arch),
-      JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),
-      RETURN(SECCOMP_RET_KILL_PROCESS),
-      LOAD(nr),
-      JUMP(BPF_JGE, FOREIGN_NUMBERS, 0, 1),
-      RETURN(SECCOMP_RET_KILL_PROCESS),
-      JUMP(BPF_JEQ, SYS_socket, 0, 1),
-      RETURN(SECCOMP_RET_ERRNO | EPERM),
-      JUMP(BPF_JEQ, SYS_socketpair, 0, 4),
-      LOAD(args[0]), /* the low half: both architectures are little-endian here, and the kernel takes an int */
-      JUMP(BPF_JEQ, AF_UNIX, 0, 1),
-      RETURN(SECCOMP_RET_ALLOW),
-      RETURN(SECCOMP_RET_ERRNO | EPERM),
-      JUMP(BPF_JEQ, SYS_mmap, 0, 6),
-      LOAD(args[3]),
-      JUMP(BPF_JSET, MAP_GROWSDOWN, 2, 0),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SHARED_MEMORY), /* MAP_SHARED_VALIDATE has the bit of MAP_SHARED too */
-      JUMP(BPF_JEQ, SHARED_MEMORY, 0, 1),
-      RETURN(SECCOMP_RET_ERRNO | EPERM),
-      RETURN(SECCOMP_RET_ALLOW),
-      JUMP(BPF_JEQ, SYS_clone, 0, 4),
-      LOAD(args[0]),
-      JUMP(BPF_JSET, NEW_NAMESPACES, 0, 1),
-      RETURN(SECCOMP_RET_ERRNO | EPERM),
-      RETURN(SECCOMP_RET_ALLOW),
+      LOAD(arch), JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),    RETURN(SECCOMP_RET_KILL_PROCESS),
+      LOAD(nr),   JUMP(BPF_JGE, FOREIGN_NUMBERS, 0, 1), RETURN(SECCOMP_RET_KILL_PROCESS),
   };
-  struct sock_filter program[COUNT(head) + 2 * COUNT(ALLOWED) + 1];
-  unsigned short length = 0;
-  for (size_t i = 0; i < COUNT(head); i++) program[length++] = head[i];
+  static struct program program;
+  unsigned count;
+  const struct rule *rules = argument_rules(&count);
+  program.length = 0;
+  for (size_t i = 0; i < COUNT(head); i++) add(&program, head[i]);
+  for (unsigned i = 0; i < count; i++) add_rule(&program, &rules[i]);
+  add(&program, (struct sock_filter)LOAD(nr));
   for (size_t i = 0; i < COUNT(ALLOWED); i++) {
-    program[length++] = (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)ALLOWED[i], 0, 1);
-    program[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+    add(&program, (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)ALLOWED[i], 0, 1));
+    add(&program, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
   }
-  program[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS);
-  struct sock_fprog filter = {length, program};
+  add(&program, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
+  if (program.length == MAX_PROGRAM) return -1;
+  struct sock_fprog filter = {program.length, program.steps};
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }

@@ -83,7 +83,7 @@ static void run_program(const struct entry *entry) {
  * The first process of a server's PID namespace: with it everything in there ends. It leaves when the program or the
  * connection has ended, and when its processes hold more memory than they may.
  */
-static void watch_over(int program, const struct watch *watch, uint32_t memory_mib) {
+static void watch_over(int program, struct watch *watch, uint32_t memory_mib) {
   struct pollfd watched[] = {{program, POLLIN, 0}, {CONNECTION, POLLRDHUP, 0}};
   while (!watched[0].revents && !watched[1].revents)
     if ((poll(watched, 2, LOOK_MS) < 0 && errno != EINTR) || memory_exceeded(watch, memory_mib)) _exit(1);

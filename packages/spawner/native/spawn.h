@@ -83,17 +83,29 @@ void machine_copy_path(const struct machine *machine, unsigned index, char path[
 int machine_clone_flags(const struct machine *machine);
 /* Shuts the calling process, made with those flags, into its view and bounds, as `uid`. Returns a status. */
 int confine(const struct machine *machine, const struct entry *entry, unsigned index, uid_t uid);
-/* Where the processes of this machine are seen, and this one among them. */
+/* The look at a server's processes. */
 struct watch {
-  int processes;
-  pid_t self;
+  int processes;       /* /proc of the PID namespace of the process that watches; mounted nowhere */
+  unsigned incomplete; /* looks in a row that found no complete count */
 };
 
-/* Begins to watch the descendants of the calling process; before it enters its view, where they cannot be seen. 0 or
- * -1. */
+/* Begins to watch all processes of the calling process's PID namespace; before it enters its view. 0 or -1. */
 int memory_watch(struct watch *watch);
-/* Whether they hold more than so many MiB together. */
-int memory_exceeded(const struct watch *watch, uint32_t most_mib);
+/* Whether they hold more than so many MiB together, or that cannot be found out. */
+int memory_exceeded(struct watch *watch, uint32_t most_mib);
+/* What a system call's argument must be for the call to be allowed. */
+enum test { ONE_OF, NONE_OF_BITS, NOT_ALL_BITS };
+struct rule {
+  int call;
+  unsigned argument;
+  enum test test;
+  int error; /* of a call that breaks the rule */
+  const uint32_t *values;
+  unsigned count;
+};
+/* The rules, of which every call must keep all that name it. */
+const struct rule *argument_rules(unsigned *count);
+
 /* Installs the system call filter in the calling process for good. 0 or -1. */
 int filter_install(void);
 

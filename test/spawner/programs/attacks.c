@@ -1,9 +1,9 @@
 /* A hostile stdio server: tries what a confined one must not be able to do, and prints `name<TAB>outcome` for each. */
 #define _GNU_SOURCE
+#include "report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,18 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void say(const char *name, const char *outcome) {
-  printf("%s\t%s\n", name, outcome);
-  fflush(stdout);
-}
-
 static void say_number(const char *name, long number) {
   char text[32];
   snprintf(text, sizeof text, "%ld", number);
   say(name, text);
 }
-
-static void tried(const char *name, long result) { say(name, result < 0 ? strerrorname_np(errno) : "worked"); }
 
 #define CALL(name, ...) tried(#name, syscall(SYS_##name, __VA_ARGS__))
 
@@ -318,58 +311,6 @@ static void memory(void) {
   tried("raise the stack bound", setrlimit(RLIMIT_STACK, &limit));
 }
 
-/* Memory that no bound of a process counts: written, then made read-only. */
-static void hoard_pages(void) {
-  for (int i = 0; i < 256; i++) {
-    char *place = map(MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    memset(place, 1, MIB);
-    mprotect(place, MIB, PROT_READ);
-  }
-}
-
-/* The same of the kernel's: a table for every 2 MiB that were only read. */
-static void hoard_tables(void) {
-  size_t reach = 128ul << 30;
-  volatile char *place = map(reach, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-  for (size_t at = 0; at < reach; at += 2 * MIB) (void)place[at];
-}
-
-/* Within the bound of each: as much in every one of four processes, their own or what their parent had written. */
-static void hoard_in_four(int own) {
-  size_t size = 40 * MIB;
-  char *place = map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-  int ready[2];
-  if (pipe(ready)) return;
-  if (!own) memset(place, 1, size);
-  for (int i = 0; i < 4; i++)
-    if (fork() == 0) {
-      if (own) memset(place, 2, size);
-      if (write(ready[1], "", 1) == 1)
-        for (;;) pause();
-    }
-  for (int i = 0; i < 4; i++)
-    if (read(ready[0], &own, 1) != 1) return;
-}
-
-static void *hoard(void *what) {
-  /* A child of a thread, and its child. */
-  if (fork() == 0) {
-    setsid();
-    if (fork() == 0) {
-      if (!strcmp(what, "pages"))
-        hoard_pages();
-      else if (!strcmp(what, "tables"))
-        hoard_tables();
-      else if (strcmp(what, "nothing"))
-        hoard_in_four(!strcmp(what, "apart"));
-      say("hoarded", what);
-    }
-  }
-  while (pause() < 0) {
-  }
-  return NULL;
-}
-
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "linger")) {
     /* A daemon that leaves its parent, its session and its streams, and ends on no signal it can refuse. */
@@ -385,11 +326,6 @@ int main(int argc, char **argv) {
     if (argc > 2) return 0;
     for (int i = 1; i < 32; i++) signal(i, SIG_IGN);
     for (;;) pause();
-  }
-  if (argc > 2 && !strcmp(argv[1], "hoard")) {
-    pthread_t thread;
-    pthread_create(&thread, NULL, hoard, argv[2]);
-    pthread_join(thread, NULL);
   }
   descriptors();
   sockets();

@@ -2,10 +2,11 @@
  * Seccomp filter of the runtime: an allow-list of what Node needs, everything else answers ENOSYS, which C library and
  * libuv take as "this kernel does not have it" and go another way (clone3, io_uring).
  *
- * Three calls are looked into:
+ * Four calls are looked into:
  *   socket  only AF_VSOCK, and NETLINK_ROUTE, by which the runtime sees for itself that it has no network interface;
  *   clone   only threads, so that no second process can come to be;
- *   ioctl   only the requests libuv makes on descriptors.
+ *   ioctl   only the requests libuv makes on descriptors;
+ *   prlimit64  only of the caller itself.
  */
 #define _GNU_SOURCE
 #include "seccomp.h"
@@ -60,6 +61,11 @@ static struct sock_filter filter[] = {
     ALLOW_VALUE(TCGETS),
     REFUSE(ENOTTY),
 
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 4),
+    LOAD_ARGUMENT(0),
+    ALLOW_VALUE(0),
+    REFUSE(EPERM),
+
     /* Memory and threads. */
     ALLOW_CALL(brk),
     ALLOW_CALL(mmap),
@@ -105,7 +111,6 @@ static struct sock_filter filter[] = {
     ALLOW_CALL(uname),
     ALLOW_CALL(sysinfo),
     ALLOW_CALL(getrusage),
-    ALLOW_CALL(prlimit64),
     ALLOW_CALL(prctl),
     /* Files; which ones, owners and modes say. */
     ALLOW_CALL(openat),

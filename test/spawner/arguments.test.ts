@@ -53,10 +53,7 @@ for (const { by, skip } of RUNNERS) {
     const channel = await spawner.start(0);
     const lines = await new Lines(channel).rest(channel);
     const expected = [
-      ...Object.entries(REFUSED).flatMap(([name, error]) => [
-        `${name}\t${error}`,
-        `${name}, upper half set\t${error}`,
-      ]),
+      ...Object.entries(REFUSED).flatMap(([name, error]) => [`${name}\t${error}`, `${name}, upper half set\t${error}`]),
       ...ALLOWED.map((name) => `${name}\tworked`),
       "done\tyes",
     ];

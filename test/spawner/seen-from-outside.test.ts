@@ -73,6 +73,7 @@ for (const { by, skip } of RUNNERS) {
       assert.equal(bounds.get("Max core file size"), both(0));
       assert.equal(bounds.get("Max locked memory"), both(65_536));
       assert.equal(bounds.get("Max msgqueue size"), both(0));
+      assert.equal(bounds.get("Max pending signals"), both(1024));
       assert.equal(getPriority(pid), 10);
       assert.equal(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8").trim(), "1000");
       const status = readFileSync(`/proc/${pid}/status`, "utf8");

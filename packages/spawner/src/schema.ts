@@ -66,7 +66,12 @@ export const stdioSchema = z.strictObject({
     .max(128)
     .default(64)
     .describe("stdio servers that run at one time: one process for each principal and server."),
-  max_processes_per_principal: z.int().min(1).max(128).default(8).describe("Of those, for one principal."),
+  max_processes_per_principal: z
+    .int()
+    .min(1)
+    .max(128)
+    .default(8)
+    .describe("Of those, for one principal; beyond the first at most half of the places that others do not use."),
   idle_seconds: z
     .int()
     .min(1)

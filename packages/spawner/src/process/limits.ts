@@ -2,7 +2,7 @@
 export interface ProcessLimits {
   /** Processes at one time. */
   readonly maxProcesses: number;
-  /** Processes of one principal at one time. */
+  /** Processes of one principal at one time, and beyond the first at most half of the places others do not use. */
   readonly maxPerPrincipal: number;
   /** How long a process that nobody uses is kept. */
   readonly idleMs: number;

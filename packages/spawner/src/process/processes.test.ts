@@ -179,6 +179,47 @@ test("where all processes are in use a further one is refused", async () => {
   assert.equal(processes.size, 2);
 });
 
+test("two principals that take all they can leave places for the next ones", async () => {
+  const { start } = starter();
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 8, maxProcesses: 16 });
+  const releases: (() => void)[] = [];
+  const held: Promise<void>[] = [];
+  const takeAll = async (principal: string): Promise<number> => {
+    for (let server = 0; ; server += 1) {
+      const before = processes.size;
+      const use = processes.use(
+        { principal, server },
+        () => new Promise<void>((resolve) => void releases.push(resolve)),
+      );
+      held.push(use.catch((thrown: unknown) => assert.equal((thrown as CmcpError).code, "OVERLOADED")));
+      await settle();
+      if (processes.size === before) return server;
+    }
+  };
+  const taken: number[] = [];
+  for (const principal of ["a", "b", "c", "d"]) taken.push(await takeAll(principal));
+  assert.deepEqual(taken, [8, 4, 2, 1]);
+  for (const release of releases) release();
+  await Promise.all(held);
+  await processes.close();
+});
+
+test("room for somebody who has none is made by whoever holds most", async () => {
+  const { started, start } = starter();
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 4, maxProcesses: 5 });
+  await processes.use({ principal: "small", server: 0 }, itself);
+  for (const server of [0, 1]) await processes.use({ principal: "large", server }, itself);
+  for (const server of [0, 1]) await processes.use({ principal: "other", server }, itself);
+  await processes.use({ principal: "new", server: 0 }, itself);
+  await settle();
+  assert.deepEqual(
+    started.map(({ ended }) => ended),
+    [false, true, false, false, false, false],
+    "not the one used longest ago, which is the only one of its principal",
+  );
+  await processes.close();
+});
+
 test("after close nothing runs and nothing starts", async () => {
   const { started, start } = starter();
   const processes = new StdioProcesses(start);

@@ -107,17 +107,26 @@ export class StdioProcesses {
     if (!running.ending) this.#backOff.crashed(key, now - since, now);
   }
 
-  /** Ends the process that was idle longest where there are as many as may be: the principal's own, or anybody's. */
+  /**
+   * Ends an idle process where there are as many as may be: the principal's own, or one of a principal that has more.
+   * The last places are for those who have none: a further process of somebody's must leave as many as that one then has.
+   */
   #makeRoom(principal: string): void {
-    const own = [...this.#running].filter(([, running]) => running.principal === principal);
-    const full =
-      own.length >= this.#limits.maxPerPrincipal
-        ? own
-        : this.#running.size >= this.#limits.maxProcesses
-          ? [...this.#running]
-          : null;
-    if (full === null) return;
-    const [longest] = full
+    const all = [...this.#running];
+    const own = all.filter(([, running]) => running.principal === principal);
+    const { maxPerPrincipal, maxProcesses } = this.#limits;
+    const busyOthers = all.filter(([, running]) => running.principal !== principal && running.uses > 0).length;
+    const fairShare = Math.max(1, Math.floor((maxProcesses - busyOthers) / 2));
+    if (own.length >= Math.min(maxPerPrincipal, fairShare)) return this.#endIdle(own);
+    if (all.length < maxProcesses) return;
+    const held = (owner: string): number => all.filter(([, running]) => running.principal === owner).length;
+    const most = Math.max(...all.filter(([, { uses }]) => uses === 0).map(([, running]) => held(running.principal)));
+    this.#endIdle(all.filter(([, running]) => held(running.principal) === most));
+  }
+
+  /** Ends the one that was idle longest. @throws CmcpError `OVERLOADED` where all are in use */
+  #endIdle(candidates: readonly (readonly [string, Running])[]): void {
+    const [longest] = candidates
       .filter(([, { uses }]) => uses === 0)
       .toSorted(([, left], [, right]) => left.usedAt - right.usedAt);
     if (longest === undefined)

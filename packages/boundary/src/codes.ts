@@ -1,12 +1,17 @@
+/** What an agent whose call was refused can do: try it again as it is, change it, or leave it. */
+export type Advice = "retry" | "change-arguments" | "give-up";
+
 /** What a reader of an error can do about it, and the HTTP status the code travels with. */
 export interface CodeFacts {
   /** HTTP status; `null` for codes that only appear at start-up or in the verifier. */
   readonly http: number | null;
   /** One imperative sentence: what the reader should do now. */
   readonly action: string;
+  /** What an agent is told that called a tool; `give-up` unless said, as most codes are for others to act on. */
+  readonly advice: Advice;
 }
 
-const fact = (http: number | null, action: string): CodeFacts => ({ http, action });
+const fact = (http: number | null, action: string, advice: Advice = "give-up"): CodeFacts => ({ http, action, advice });
 
 /** Every error code of the project, stable across versions. */
 export const ERROR_CODES = {
@@ -25,7 +30,7 @@ export const ERROR_CODES = {
   IMAGE_MANIFEST_INVALID: fact(null, "do not use the image: these are not the files that were published"),
   IMAGE_SIGNATURE_INVALID: fact(null, "do not use the image: ask its publisher for the key and the signature"),
   // Attestation
-  ATTESTATION_REPORT_UNAVAILABLE: fact(503, "retry; if it persists, check the attestation device on the host"),
+  ATTESTATION_REPORT_UNAVAILABLE: fact(503, "retry; if it persists, check the attestation device on the host", "retry"),
   ATTESTATION_PROVIDER_UNSUPPORTED: fact(null, "set attestation.provider to one this build supports"),
   ATTESTATION_PROVIDER_NOT_IMPLEMENTED: fact(501, "choose another attestation.provider"),
   ATTESTATION_STALE: fact(412, "refresh the attestation report, then retry"),
@@ -66,18 +71,18 @@ export const ERROR_CODES = {
   CATALOG_DRIFT_DETECTED: fact(409, "have the tool's new definition reviewed and approved"),
   // Requests
   UNAUTHENTICATED: fact(401, "send a valid bearer token"),
-  NOT_PROVISIONED: fact(503, "wait until the operator has provisioned the gateway"),
+  NOT_PROVISIONED: fact(503, "wait until the operator has provisioned the gateway", "retry"),
   ORIGIN_NOT_ALLOWED: fact(403, "call from an origin the configuration allows"),
   NOT_FOUND: fact(404, "check the path"),
   METHOD_NOT_ALLOWED: fact(405, "use a method this path supports"),
   NOT_SUPPORTED: fact(501, "do not use this feature; this version does not implement it"),
   MCP_PARSE_FAILURE: fact(400, "send well-formed JSON-RPC"),
-  MCP_INVALID_REQUEST: fact(400, "correct the request as the message says"),
+  MCP_INVALID_REQUEST: fact(400, "correct the request as the message says", "change-arguments"),
   MCP_HEADER_MISMATCH: fact(400, "send the MCP headers that repeat the request's body"),
-  MCP_PAYLOAD_TOO_LARGE: fact(413, "send a smaller request"),
+  MCP_PAYLOAD_TOO_LARGE: fact(413, "send a smaller request", "change-arguments"),
   MCP_SESSION_UNKNOWN: fact(404, "initialize a new session"),
   SESSION_LIMIT_REACHED: fact(429, "close sessions that are no longer used, then retry"),
-  SESSION_CLOSED: fact(409, "open a new session"),
+  SESSION_CLOSED: fact(409, "open a new session", "retry"),
   SESSION_INCOMPLETE: fact(409, "use the export and the recovery session; an interrupted session gets no claim"),
   OPERATOR_STATEMENT_INVALID: fact(403, "sign the statement with a key of enclave.operator_keys"),
   OPERATOR_STATEMENT_MISMATCH: fact(409, "make a statement for this instance and session"),
@@ -94,14 +99,18 @@ export const ERROR_CODES = {
   ),
   SESSION_RESET_REQUIRED: fact(428, "ask an operator to reset the session"),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
-  OVERLOADED: fact(503, "retry later"),
+  OVERLOADED: fact(503, "retry later", "retry"),
   // Upstream and response
   EGRESS_NOT_ALLOWED: fact(502, "add the tool server's address to the host's egress list and restart the host"),
-  UPSTREAM_UNAVAILABLE: fact(502, "check that the tool server is up, then retry"),
-  UPSTREAM_TIMEOUT: fact(504, "retry; if it persists, check the tool server"),
+  UPSTREAM_UNAVAILABLE: fact(502, "check that the tool server is up, then retry", "retry"),
+  UPSTREAM_TIMEOUT: fact(504, "retry; if it persists, check the tool server", "retry"),
   UPSTREAM_IDENTITY_MISMATCH: fact(502, "stop: the server's key is not the approved one; have it investigated"),
   UPSTREAM_PROTOCOL_ERROR: fact(502, "report to the tool server's owner; its answer was not valid MCP"),
-  UPSTREAM_CALL_REFUSED: fact(502, "correct the call; the tool server refused it with a JSON-RPC error"),
+  UPSTREAM_CALL_REFUSED: fact(
+    502,
+    "correct the call; the tool server refused it with a JSON-RPC error",
+    "change-arguments",
+  ),
   REQUEST_STATE_INVALID: fact(400, "send the request anew, without requestState"),
   CURSOR_INVALID: fact(400, "list from the first page again"),
   TASK_UNKNOWN: fact(400, "call the tool again; tasks end with their time, their session and the gateway's process"),
@@ -135,18 +144,18 @@ export const ERROR_CODES = {
     502,
     "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement",
   ),
-  RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data"),
+  RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data", "change-arguments"),
   RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself
-  TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export"),
+  TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export", "retry"),
   GATEWAY_ANSWER_INVALID: fact(
     null,
     "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page in between",
   ),
-  ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting"),
-  AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry"),
+  ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting", "retry"),
+  AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry", "retry"),
   AUDIT_RECORD_TOO_LARGE: fact(500, "report this as a bug; audit records are bounded below the store's limit"),
   AUDIT_STORE_MISMATCH: fact(500, "stop: the host's audit store does not match the chain; keep it for investigation"),
   // Wire
@@ -166,19 +175,19 @@ export const ERROR_CODES = {
   WIRE_TRAILING_BYTES: fact(null, "send exactly one item a frame"),
   WIRE_UNEXPECTED_FRAME: fact(null, "follow the exchange's frame order"),
   WIRE_EXCHANGE_TOO_LARGE: fact(null, "split the body over several exchanges"),
-  WIRE_UNREACHABLE: fact(503, "check that the other side is up, then retry"),
+  WIRE_UNREACHABLE: fact(503, "check that the other side is up, then retry", "retry"),
   WIRE_CLOSED: fact(null, "open a new stream"),
   WIRE_IDLE_TIMEOUT: fact(null, "keep frames flowing or close the stream"),
   // JSON
-  JSON_TOO_LARGE: fact(413, "send a smaller document"),
+  JSON_TOO_LARGE: fact(413, "send a smaller document", "change-arguments"),
   JSON_INVALID_UTF8: fact(400, "encode as UTF-8"),
   JSON_SYNTAX: fact(400, "send well-formed JSON"),
-  JSON_TOO_DEEP: fact(400, "nest less deeply"),
-  JSON_TOO_MANY_ITEMS: fact(400, "send fewer values"),
+  JSON_TOO_DEEP: fact(400, "nest less deeply", "change-arguments"),
+  JSON_TOO_MANY_ITEMS: fact(400, "send fewer values", "change-arguments"),
   JSON_DUPLICATE_KEY: fact(400, "send each key once"),
   JSON_KEY_FORBIDDEN: fact(400, "do not use __proto__ as a key"),
-  JSON_NUMBER_NOT_EXACT: fact(400, "send the number as a string, or within double precision"),
-  JSON_NOT_CANONICALIZABLE: fact(400, "use only values JSON can carry exactly"),
+  JSON_NUMBER_NOT_EXACT: fact(400, "send the number as a string, or within double precision", "change-arguments"),
+  JSON_NOT_CANONICALIZABLE: fact(400, "use only values JSON can carry exactly", "change-arguments"),
   // Verifier
   UNSUPPORTED_PROVIDER: fact(null, "verify with a version that supports this platform"),
   SIGNATURE_INVALID: fact(null, "reject: the record was changed or signed by another key"),

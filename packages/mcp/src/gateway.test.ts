@@ -13,7 +13,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import { UpstreamClient, type AgentRequest, type Reply, type ToolDefinition } from "./index.ts";
+import { UpstreamClient, type AgentRequest, type Outcome, type ToolDefinition } from "./index.ts";
 import { TestGateway, listen, type TestSession } from "./testing/gateway.ts";
 import { ModernServer } from "./testing/modern-server.ts";
 import { toolNamed } from "./testing/upstream.ts";
@@ -43,10 +43,10 @@ async function startEverything(): Promise<number> {
   throw new Error("server-everything did not start");
 }
 
-async function throughUpstream(call: AgentRequest, session: TestSession, signal: AbortSignal): Promise<Reply> {
+async function throughUpstream(call: AgentRequest, session: TestSession, signal: AbortSignal): Promise<Outcome> {
   if (call.name === "denied")
     return {
-      ok: false,
+      kind: "error",
       code: "POLICY_DENY",
       message: "policy does not allow this call",
       data: { call_id: "c-1", error_code: "POLICY_DENY" },
@@ -54,10 +54,10 @@ async function throughUpstream(call: AgentRequest, session: TestSession, signal:
   try {
     const tools = gateway.tools as unknown as readonly ToolDefinition[];
     const tool = tools.find(({ name }) => name === call.name) ?? toolNamed(call.name);
-    return { ok: true, result: await upstream.callTool(session.id, tool, call.arguments, signal) };
+    return { kind: "result", result: await upstream.callTool(session.id, tool, call.arguments, signal) };
   } catch (thrown) {
     assert.ok(thrown instanceof CmcpError);
-    return { ok: false, code: thrown.code, message: thrown.message, data: { sent: thrown.detail.sent ?? -1 } };
+    return { kind: "error", code: thrown.code, message: thrown.message, data: { sent: thrown.detail.sent ?? -1 } };
   }
 }
 

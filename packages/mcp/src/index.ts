@@ -7,22 +7,47 @@ export {
   type Caller,
   type IngressLimits,
   type McpPorts,
-  type AgentRequest,
-  type GovernedMethod,
-  type ListenFilter,
-  type ListKind,
   type ListPage,
-  type Reply,
   type StandingStream,
   type ToolDefinition,
-  type TaskMethod,
-  type TaskOutcome,
   type TaskSupport,
-  isTaskMethod,
 } from "./ingress/ports.ts";
+export type { AgentRequest, SentRequest } from "./protocol/agent-request.ts";
+export {
+  declaresTasks,
+  readClientCapabilities,
+  withoutTasks,
+  type ClientCapabilities,
+} from "./protocol/client-capabilities.ts";
+export type { Era } from "./protocol/era.ts";
+export type { ListenFilter } from "./protocol/local.ts";
+export {
+  METHODS,
+  governedMethod,
+  isGoverned,
+  isTaskMethod,
+  methodOf,
+  type Governed,
+  type GovernedAction,
+  type GovernedMethod,
+  type ListKind,
+  type Method,
+  type RequestTarget,
+  type ResultKind,
+  type TaskMethod,
+} from "./protocol/methods.ts";
+export {
+  refused,
+  withGatewayMembers,
+  type Outcome,
+  type RpcBody,
+  type RpcError,
+  type ServerRpcError,
+  type TaskEnding,
+} from "./protocol/outcome.ts";
+export type { Completion, InputGiven, Reference } from "./protocol/request.ts";
 export { isFinal, readTask, type TaskState } from "./tasks/state.ts";
 export { relatedTo } from "./tasks/related.ts";
-export { declaresTasks, withoutTasks } from "./tasks/support.ts";
 export type { LogLevel } from "./log-level.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";

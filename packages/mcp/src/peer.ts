@@ -1,12 +1,17 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { LogLevel } from "./log-level.ts";
+import type { ClientCapabilities } from "./protocol/client-capabilities.ts";
+import type { Era } from "./protocol/era.ts";
+import type { Outcome, RpcBody } from "./protocol/outcome.ts";
+import { plainBody } from "./protocol/plain-body.ts";
 
-/** The caller on whose behalf a server is asked, as far as a server may reach it while it works. */
+/** The caller on whose behalf a server is asked: how a server may reach it while it works, and how it is answered. */
 export interface Peer {
+  readonly era: Era;
   /** Aborts when the caller goes away or cancels. */
   readonly signal: AbortSignal;
   /** Client capabilities (MCP, "Capabilities") that a server is told of; what is not here is never asked for. */
-  readonly capabilities: JsonObject;
+  readonly capabilities: ClientCapabilities;
   /** Whether progress notifications are wanted. */
   readonly wantsProgress: boolean;
   /** Whether log messages are wanted, and the least severe one where the caller said. */
@@ -22,11 +27,14 @@ export interface Peer {
    * @throws CmcpError when the caller cannot be asked, refuses, or is asked no more
    */
   ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject>;
+  /** An outcome as this caller is answered, before members of the gateway's own. The same outcome always gives the same body. */
+  present(outcome: Outcome): RpcBody;
 }
 
 /** Nobody to be asked or told anything: the gateway's own requests, and callers that wait for the answer alone. */
 export function silentPeer(signal: AbortSignal): Peer {
   return {
+    era: "modern",
     signal,
     capabilities: {},
     wantsProgress: false,
@@ -37,6 +45,7 @@ export function silentPeer(signal: AbortSignal): Peer {
     ask: async () => {
       throw new CmcpError("NOT_SUPPORTED", "nobody can be asked");
     },
+    present: plainBody,
   };
 }
 

@@ -1,15 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { inspectError, type AnsweredMethod } from "@cmcp/inspection";
 import {
   UpstreamRefusal,
   isTaskMethod,
+  refused,
+  withGatewayMembers,
   type AgentRequest,
+  type Outcome,
   type Peer,
-  type Reply,
+  type RpcBody,
   type UpstreamAnswer,
 } from "@cmcp/mcp";
 import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
@@ -43,6 +46,7 @@ interface Call {
   readonly id: string;
   readonly caller: Caller;
   readonly request: AgentRequest;
+  readonly peer: Peer;
   /** What policy decides: the request, or where it is about a task the call that the task was made by. */
   readonly decided: AgentRequest;
   readonly task: Task | null;
@@ -68,7 +72,7 @@ export async function perform(
   caller: Caller,
   request: AgentRequest,
   peer: Peer,
-): Promise<Reply> {
+): Promise<RpcBody> {
   if (recorded.chain.length >= MAX_SESSION_ENTRIES)
     throw new CmcpError(
       "SESSION_LIMIT_REACHED",
@@ -82,13 +86,14 @@ export async function perform(
     id: randomUUID(),
     caller,
     request,
+    peer,
     decided: task === null ? request : askedAs(task, request),
     task,
     requestHash: canonicalHash({
       name: request.name,
       arguments: request.arguments,
-      ...(request.input?.responses == null ? {} : { input_responses: request.input.responses }),
-      ...(request.meta === null ? {} : { meta: request.meta }),
+      ...(request.input?.responses == null ? {} : { input_responses: { ...request.input.responses } }),
+      ...(request.trace === null ? {} : { meta: request.trace }),
     }),
     startedAt: performance.now(),
   };
@@ -116,7 +121,7 @@ export async function perform(
   );
 }
 
-async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<Reply> {
+async function refuse(core: Core, recorded: RecordedSession, call: Call, decision: Refused): Promise<RpcBody> {
   return await finish(
     core,
     recorded,
@@ -128,7 +133,7 @@ async function refuse(core: Core, recorded: RecordedSession, call: Call, decisio
 }
 
 /** A refusal as the agent is told of it; one for a resource says which, as the protocol has it (MCP, Resources, "Error Handling"). */
-function refusal(decision: Refused, { name }: AgentRequest): Extract<Reply, { ok: false }> {
+function refusal(decision: Refused, { name }: AgentRequest): Extract<Outcome, { kind: "error" }> {
   const told = fault(decision.code, decision.message);
   return decision.code === "RESOURCE_NOT_IN_CATALOG" ? { ...told, data: { ...told.data, uri: name } } : told;
 }
@@ -142,7 +147,7 @@ async function send(
   peer: Peer,
   place: Place,
   questions: Questions,
-): Promise<Reply> {
+): Promise<RpcBody> {
   const { subject } = decision;
   const { inspectionMode = "buffered" } = approvedOf(subject);
   const governed = new GovernedPeer(peer, {
@@ -176,7 +181,7 @@ async function sendGoverned(
   peer: Peer,
   governed: GovernedPeer,
   place: Place,
-): Promise<Reply> {
+): Promise<RpcBody> {
   const { subject } = decision;
   const { server } = approvedOf(subject);
   let answer: UpstreamAnswer;
@@ -213,7 +218,7 @@ async function sendGoverned(
         call,
         decision,
         { decision: decision.outcome, sent: true, rule: decision.rule, detail: { outcome: "subscribed" } },
-        { ok: true, result: {} },
+        { kind: "result", result: {} },
       );
     }
     if (peer.signal.aborted)
@@ -262,7 +267,7 @@ async function sendGoverned(
       detail: { outcome: "input_required", ...governed.counts },
     };
     return await finish(core, recorded, call, decision, ending, {
-      ok: "input",
+      kind: "input",
       inputRequests: asked?.told ?? null,
       requestState: core.requestStates.seal(stateContext(recorded, call.request), {
         upstream: answer.requestState,
@@ -285,7 +290,9 @@ async function sendGoverned(
     decision,
     ending,
     told?.reply ??
-      (settled?.result == null ? fault("TEE_FAULT", "the result was withheld") : { ok: true, result: settled.result }),
+      (settled?.result == null
+        ? fault("TEE_FAULT", "the result was withheld")
+        : { kind: "result", result: settled.result }),
   );
 }
 
@@ -317,7 +324,7 @@ function answeredMethod({ method }: AgentRequest): AnsweredMethod {
 }
 
 /** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */
-function faultReply(error: CmcpError, withholdText: boolean): Reply {
+function faultReply(error: CmcpError, withholdText: boolean): Outcome {
   const told = fault(error.code, error.message);
   return error instanceof UpstreamRefusal
     ? {
@@ -374,8 +381,8 @@ function drifted(decision: Permitted): Refused {
   };
 }
 
-function fault(code: CmcpError["code"], message: string): Extract<Reply, { ok: false }> {
-  return { ok: false, code, message, data: { error_code: code } };
+function fault(code: CmcpError["code"], message: string): Extract<Outcome, { kind: "error" }> {
+  return refused(code, message);
 }
 
 /** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
@@ -407,8 +414,8 @@ async function finish(
   call: Call,
   decision: Decision,
   ending: Ending,
-  reply: Reply,
-): Promise<Reply> {
+  reply: Outcome,
+): Promise<RpcBody> {
   const { subject } = decision;
   const approved = subject === null ? null : approvedOf(subject);
   if (isPermitted(decision) && decision.advisory !== null && core.config.attestation.enforcement_mode === "advisory")
@@ -448,14 +455,12 @@ async function finish(
   });
   const claimed = core.config.enclave.claims === "call" ? { claim: await claimReference(core, recorded) } : {};
   const attached = { ...receipt } as unknown as JsonObject;
-  if (reply.ok === false) return { ...reply, data: { ...reply.data, call_id: call.id, receipt: attached, ...claimed } };
-  const own = {
+  const body = call.peer.present(reply);
+  if ("error" in body) return withGatewayMembers(body, { call_id: call.id, receipt: attached, ...claimed });
+  return withGatewayMembers(body, {
     [RECEIPT_META_KEY]: attached,
     ...(claimed.claim === undefined ? {} : { [CLAIM_META_KEY]: claimed.claim }),
-  };
-  if (reply.ok === "input" || reply.ok === "task") return { ...reply, meta: own };
-  const meta = reply.result._meta;
-  return { ok: true, result: { ...reply.result, _meta: { ...(isJsonObject(meta) ? meta : {}), ...own } } };
+  });
 }
 
 /** Makes the session's claim so far and says which it is. */

@@ -58,9 +58,8 @@ function factsOf(core: Core, { session }: RecordedSession, caller: Caller, workf
 }
 
 /** The argument of a completion that policies may look at, and those already given. */
-function completionOf({ params }: AgentRequest): { readonly argumentName: string; readonly known: JsonObject } {
-  const { argument, context } = params as { argument: { name: string }; context?: { arguments?: JsonObject } };
-  return { argumentName: argument.name, known: context?.arguments ?? {} };
+function completionOf({ completion }: AgentRequest): { readonly argumentName: string; readonly known: JsonObject } {
+  return { argumentName: completion?.argument.name ?? "", known: { ...completion?.known } };
 }
 
 function factsFor(facts: RequestFacts, subject: Target, request: AgentRequest): GovernedFacts {

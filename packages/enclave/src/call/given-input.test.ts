@@ -33,8 +33,8 @@ function asking(input: AgentRequest["input"]): AgentRequest {
     method: "tools/call",
     name: "lookup",
     arguments: {},
-    params: {},
-    meta: null,
+    completion: null,
+    trace: null,
     workflowId: null,
     dataClass: null,
     requestId: 1,
@@ -43,7 +43,7 @@ function asking(input: AgentRequest["input"]): AgentRequest {
   };
 }
 
-const ANSWERS: JsonObject = { q: { action: "accept" } };
+const ANSWERS: Readonly<Record<string, JsonObject>> = { q: { action: "accept" } };
 const ASKED = ["elicitation/create", "sampling/createMessage"] as const;
 
 /** A core whose policy forbids the call itself, or questions of these methods. */

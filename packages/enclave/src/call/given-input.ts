@@ -1,5 +1,5 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
-import { CLIENT_METHODS, type AgentRequest } from "@cmcp/mcp";
+import { CLIENT_METHODS, governedMethod, type AgentRequest } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Input } from "./outgoing.ts";
@@ -23,7 +23,12 @@ export function stateContext(recorded: RecordedSession, request: AgentRequest): 
     principal: recorded.session.principalId,
     session: recorded.session.id,
     method: request.method,
-    params: request.params,
+    // Without the trace, which names each attempt.
+    params: governedMethod(request.method).upstream({
+      request: { ...request, trace: null },
+      taskId: null,
+      input: null,
+    }),
   };
 }
 

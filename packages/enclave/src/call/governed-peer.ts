@@ -6,8 +6,12 @@ import {
   ELICITATION_COMPLETE,
   relatedTo,
   withoutTasks,
+  type ClientCapabilities,
+  type Era,
   type LogLevel,
+  type Outcome,
   type Peer,
+  type RpcBody,
 } from "@cmcp/mcp";
 import { Elicited } from "./elicited.ts";
 import type { Questions } from "./questions.ts";
@@ -57,7 +61,15 @@ export class GovernedPeer implements Peer {
     this.#scope.release();
   }
 
-  get capabilities(): JsonObject {
+  get era(): Era {
+    return this.#peer.era;
+  }
+
+  present(outcome: Outcome): RpcBody {
+    return this.#peer.present(outcome);
+  }
+
+  get capabilities(): ClientCapabilities {
     return this.#terms.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
   }
 

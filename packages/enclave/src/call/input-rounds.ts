@@ -1,14 +1,12 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { CLIENT_METHODS, type Peer, type UpstreamAnswer } from "@cmcp/mcp";
+import { CLIENT_METHODS, type InputGiven, type Peer, type UpstreamAnswer } from "@cmcp/mcp";
 
 /** How often a server may ask anew within one call, and for how much at once. */
 const MAX_ROUNDS = 8;
 const MAX_REQUESTS = 16;
 
 /** Sends the request, again and again with what the agent was asked for in between. */
-type Send = (
-  input: { readonly responses: JsonObject | null; readonly state: string | null } | null,
-) => Promise<UpstreamAnswer>;
+type Send = (input: InputGiven | null) => Promise<UpstreamAnswer>;
 
 /**
  * Carries a modern server's need for input to an agent that can be asked while it waits. An agent of the modern era
@@ -34,7 +32,7 @@ export async function withInput(send: Send, peer: Peer, first: Parameters<Send>[
   return answer;
 }
 
-async function askAll(requests: JsonObject, peer: Peer): Promise<JsonObject> {
+async function askAll(requests: JsonObject, peer: Peer): Promise<Readonly<Record<string, JsonObject>>> {
   const wanted = Object.entries(requests);
   if (wanted.length > MAX_REQUESTS)
     throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server asked for more than ${MAX_REQUESTS} inputs at once`, {

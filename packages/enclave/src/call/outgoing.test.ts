@@ -11,8 +11,8 @@ const request: AgentRequest = {
   method: "tools/call",
   name: "lookup",
   arguments: { a: 1 },
-  params: {},
-  meta: null,
+  completion: null,
+  trace: null,
   workflowId: null,
   dataClass: null,
   requestId: 1,
@@ -28,18 +28,10 @@ test("a call goes out as decided, with its schema for the headers that repeat ar
   });
 });
 
-test("metadata goes with it, without what poses as the gateway's at any depth", () => {
-  const meta = {
-    traceparent: "00",
-    "com.example/a": { _cmcp: 1, kept: 1 },
-    _cmcp: {},
-    "cmcp.gateway/receipt": {},
-    "com.example/receipt": {},
-  };
-  assert.deepEqual(outgoing({ ...request, meta }, null, subject, null).params._meta, {
-    traceparent: "00",
-    "com.example/a": { kept: 1 },
-  });
+test("trace context goes with it, and nothing else of the agent's metadata is there to go", () => {
+  const trace = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+  assert.deepEqual(outgoing({ ...request, trace }, null, subject, null).params._meta, trace);
+  assert.equal(outgoing({ ...request, method: "tasks/cancel", trace }, null, subject, null).params._meta, undefined);
 });
 
 test("a wish for a task goes with the time it is wished for, and what is asked of a task by the server's id", () => {

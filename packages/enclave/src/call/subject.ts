@@ -1,16 +1,16 @@
 import { approvedOf, findResource, nameOf, type Catalog, type Target } from "@cmcp/catalog";
-import { isJsonObject, type ErrorCode } from "@cmcp/boundary";
+import type { ErrorCode } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { InvokedTool } from "@cmcp/session";
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-function completesPrompt({ ref }: AgentRequest["params"]): boolean {
-  return isJsonObject(ref) && ref.type === "ref/prompt";
+function completesPrompt(completion: AgentRequest["completion"]): boolean {
+  return completion?.reference.type === "ref/prompt";
 }
 
 /** The one approved thing that a request names; `undefined` when the catalog has none. */
-export function findSubject(catalog: Catalog, { method, name, params }: AgentRequest): Target | undefined {
+export function findSubject(catalog: Catalog, { method, name, completion }: AgentRequest): Target | undefined {
   const prompt = (): Target | undefined => {
     const found = catalog.prompts.get(name);
     return found === undefined ? undefined : { kind: "prompt", prompt: found };
@@ -29,7 +29,7 @@ export function findSubject(catalog: Catalog, { method, name, params }: AgentReq
     case "prompts/get":
       return prompt();
     case "completion/complete": {
-      if (completesPrompt(params)) return prompt();
+      if (completesPrompt(completion)) return prompt();
       const resource = catalog.resources.get(name);
       return resource === undefined
         ? undefined
@@ -50,7 +50,7 @@ export function invoked(subject: Target): InvokedTool {
 }
 
 /** What a request is refused with that is about nothing in the catalog. */
-export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "params">): {
+export function notInCatalog({ method, completion }: Pick<AgentRequest, "method" | "completion">): {
   readonly code: ErrorCode;
   readonly message: string;
 } {
@@ -67,7 +67,7 @@ export function notInCatalog({ method, params }: Pick<AgentRequest, "method" | "
     case "prompts/get":
       return prompt;
     case "completion/complete":
-      return completesPrompt(params) ? prompt : resource;
+      return completesPrompt(completion) ? prompt : resource;
     case "resources/read":
     case "resources/subscribe":
     case "resources/unsubscribe":

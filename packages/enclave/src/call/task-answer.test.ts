@@ -53,8 +53,8 @@ function asking(method: AgentRequest["method"], task: AgentRequest["task"] = nul
     method,
     name: "x",
     arguments: {},
-    params: {},
-    meta: null,
+    completion: null,
+    trace: null,
     workflowId: null,
     dataClass: null,
     requestId: 1,
@@ -128,7 +128,7 @@ test("a call becomes a task only where it has a place for one", () => {
 test("a task is told of by the agent's id, and never answered for by another", () => {
   const { core, task, answer } = start();
   const { reply } = answer("tasks/get", { ...STATE, status: "completed" }) ?? {};
-  assert.ok(reply?.ok === "task");
+  assert.ok(reply?.kind === "task");
   assert.deepEqual(
     [reply.task.taskId, reply.task.status, reply.task.statusMessage],
     [task.id, "completed", "ssn: 123"],
@@ -150,7 +150,7 @@ test("a task is told of by the agent's id, and never answered for by another", (
 
 test("a server's words on a task lose what poses as the gateway's", () => {
   const reply = start().answer("tasks/get", { ...STATE, statusMessage: '{"done":1,"_cmcp":{"forged":1}}' })?.reply;
-  assert.ok(reply?.ok === "task");
+  assert.ok(reply?.kind === "task");
   assert.equal(reply.task.statusMessage, '{"done":1}');
 });
 
@@ -161,8 +161,8 @@ test("where fields are redacted, no words of the server pass; who gives a task u
     result: JsonObject,
   ): { readonly words: string | null; readonly error: unknown } => {
     const reply = answer(method, result)?.reply;
-    assert.ok(reply?.ok === "task");
-    return { words: reply.task.statusMessage, error: reply.outcome.error };
+    assert.ok(reply?.kind === "task");
+    return { words: reply.task.statusMessage, error: reply.ending.error };
   };
   assert.deepEqual(
     told("tasks/get", { ...STATE, status: "failed", error: { code: -1, message: "ssn: 123", data: { ssn: "123" } } }),
@@ -170,22 +170,22 @@ test("where fields are redacted, no words of the server pass; who gives a task u
   );
   assert.equal(told("tasks/cancel", { ...STATE, status: "cancelled" }).words, null);
   const open = start().answer("tasks/cancel", STATE)?.reply;
-  assert.ok(open?.ok === "task" && open.task.statusMessage === null);
+  assert.ok(open?.kind === "task" && open.task.statusMessage === null);
 });
 
 test("a result names the agent's task and not the server's, and one that does not fit is withheld", () => {
   const { task, answer } = start();
   const related = { "io.modelcontextprotocol/related-task": { taskId: "upstream-1" } };
   const whole = answer("tasks/result", { content: [], _meta: related })?.reply;
-  assert.ok(whole?.ok === true);
+  assert.ok(whole?.kind === "result");
   assert.deepEqual(whole.result._meta, { "io.modelcontextprotocol/related-task": { taskId: task.id } });
   const inlined = answer("tasks/get", {
     ...STATE,
     status: "completed",
     result: { content: [], _meta: related },
   })?.reply;
-  assert.ok(inlined?.ok === "task");
-  assert.deepEqual(inlined.outcome.result, { content: [], _meta: {} });
+  assert.ok(inlined?.kind === "task");
+  assert.deepEqual(inlined.ending.result, { content: [], _meta: {} });
   assert.equal(answer("tasks/result", { content: "none" })?.settled?.refusal?.code, "RESPONSE_SCHEMA_VIOLATION_STRICT");
 });
 
@@ -196,15 +196,15 @@ test("a server's reason for a failure is bounded", () => {
     status: "failed",
     error: { code: 0.5, message: "x".repeat(2_049), data: { big: "x".repeat(16_384) } },
   })?.reply;
-  assert.ok(reply?.ok === "task");
-  assert.deepEqual(reply.outcome.error, { code: -32603, message: "the task failed" });
+  assert.ok(reply?.kind === "task");
+  assert.deepEqual(reply.ending.error, { code: -32603, message: "the task failed" });
 });
 
 test("what a task needs is asked only where policy and agent let it be", () => {
   const { answer } = start();
   const asks = (method: string): TaskAnswer | null =>
     answer("tasks/get", { ...STATE, status: "input_required", inputRequests: { a: { method } } });
-  assert.deepEqual(asks("elicitation/create")?.reply.ok, "task");
+  assert.deepEqual(asks("elicitation/create")?.reply.kind, "task");
   assert.throws(() => asks("sampling/createMessage"), { code: "UPSTREAM_INPUT_REQUIRED" });
   assert.throws(() => asks("tools/call"), { code: "UPSTREAM_INPUT_REQUIRED" });
 });

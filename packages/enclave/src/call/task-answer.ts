@@ -1,6 +1,6 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { inspectError, removeLookAlikesOfText } from "@cmcp/inspection";
-import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
+import { readTask, relatedTo, type AgentRequest, type Outcome, type TaskEnding, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Permitted } from "./decision.ts";
@@ -12,7 +12,7 @@ import type { Task, TaskPlace } from "./tasks.ts";
 export interface TaskAnswer {
   /** What inspection made of the result, where there is one. */
   readonly settled: Settled | null;
-  readonly reply: Extract<Reply, { ok: "task" | true }>;
+  readonly reply: Extract<Outcome, { kind: "task" | "result" }>;
   readonly outcome: string;
 }
 
@@ -47,7 +47,7 @@ export function answerTask(
     return {
       settled: null,
       outcome: "task_created",
-      reply: { ok: "task", task: withoutWords(decision, made.state), outcome: {} },
+      reply: { kind: "task", task: withoutWords(decision, made.state), ending: {} },
     };
   }
   if (answer.kind === "task")
@@ -58,10 +58,14 @@ export function answerTask(
   switch (request.method) {
     case "tasks/result": {
       const settled = settle(core, decision, "resources/read", result);
-      return { settled, outcome: "delivered", reply: { ok: true, result: relatedTo(settled.result ?? {}, task.id) } };
+      return {
+        settled,
+        outcome: "delivered",
+        reply: { kind: "result", result: relatedTo(settled.result ?? {}, task.id) },
+      };
     }
     case "tasks/update":
-      return { settled: null, outcome: "delivered", reply: { ok: true, result: {} } };
+      return { settled: null, outcome: "delivered", reply: { kind: "result", result: {} } };
     case "tasks/cancel": {
       // The modern era only acknowledges: what becomes of the task is seen later.
       const state =
@@ -69,14 +73,18 @@ export function answerTask(
       return {
         settled: null,
         outcome: "cancel_requested",
-        reply: { ok: "task", task: { ...state, statusMessage: null }, outcome: {} },
+        reply: { kind: "task", task: { ...state, statusMessage: null }, ending: {} },
       };
     }
     case "tasks/get": {
       const said = ofTask(task, result);
       const { settled, outcome, asks } = ended(core, decision, peer, result);
       const state = core.tasks.update(recorded.session.id, task, said, asks);
-      return { settled, outcome: state.status, reply: { ok: "task", task: withoutWords(decision, state), outcome } };
+      return {
+        settled,
+        outcome: state.status,
+        reply: { kind: "task", task: withoutWords(decision, state), ending: outcome },
+      };
     }
     case "tools/call":
     case "prompts/get":
@@ -112,7 +120,7 @@ function ended(
   decision: Permitted,
   peer: GovernedPeer,
   { status, result, error, inputRequests }: JsonObject,
-): { readonly settled: Settled | null; readonly outcome: TaskOutcome; readonly asks?: readonly string[] } {
+): { readonly settled: Settled | null; readonly outcome: TaskEnding; readonly asks?: readonly string[] } {
   if (status === "completed" && isJsonObject(result)) {
     const settled = settle(core, decision, "resources/read", result);
     return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };

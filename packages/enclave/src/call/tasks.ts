@@ -161,7 +161,7 @@ export function askedAs({ call }: Task, request: AgentRequest): AgentRequest {
     method: "tools/call",
     name: call.name,
     arguments: call.arguments,
-    params: { name: call.name, arguments: call.arguments },
+    completion: null,
     workflowId: request.workflowId ?? call.workflowId,
   };
 }

@@ -7,7 +7,7 @@ import {
   type HttpResponse,
   type ListenFilter,
   type Peer,
-  type Reply,
+  type RpcBody,
   type StandingStream,
   silentPeer,
 } from "@cmcp/mcp";
@@ -75,8 +75,8 @@ async function admitted(
   caller: Caller,
   request: AgentRequest,
   peer: Peer,
-): Promise<Reply> {
-  if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request);
+): Promise<RpcBody> {
+  if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request, peer);
   return await core.admission.run(recorded.session.principalId, peer.signal, (aside) =>
     recorded.run(peer.signal, (signal) =>
       perform(core, recorded, caller, request, {
@@ -89,10 +89,10 @@ async function admitted(
 }
 
 /** Giving up needs nobody's leave. What is not followed is given up already. */
-function unsubscribe(core: Core, recorded: RecordedSession, request: AgentRequest): Reply {
+function unsubscribe(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): RpcBody {
   const subject = findSubject(core.catalog, request);
   if (subject !== undefined) core.subscriptions.remove(recorded, approvedOf(subject).server, request.name);
-  return { ok: true, result: {} };
+  return peer.present({ kind: "result", result: {} });
 }
 
 /** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
@@ -112,16 +112,16 @@ async function listen(
       method: "resources/subscribe",
       name: uri,
       arguments: {},
-      params: { uri },
-      meta: null,
+      completion: null,
+      trace: null,
       workflowId: null,
       dataClass: null,
       requestId: 0,
       input: null,
       task: null,
     };
-    const reply = await admitted(core, recorded, caller, request, silentPeer(signal));
-    if (reply.ok !== true) continue;
+    const body = await admitted(core, recorded, caller, request, silentPeer(signal));
+    if ("error" in body) continue;
     const subject = findSubject(core.catalog, request);
     if (subject === undefined) continue;
     core.subscriptions.handOver(recorded, approvedOf(subject).server, uri, signal);

@@ -40,7 +40,7 @@ await test("a body counts while it comes and while its request runs", async () =
   const go = Promise.withResolvers<void>();
   gateway.reply = async () => {
     await go.promise;
-    return { ok: true, result: {} };
+    return { kind: "result", result: {} };
   };
   async function* slow(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(CALL.slice(0, 20));
@@ -76,7 +76,7 @@ await test("events count until the agent has read them, those it never reads unt
     const buffered = new BufferedBytes();
     gateway.reply = async (_call, _session, _signal, peer) => {
       for (let n = 0; n < 5; n += 1) await peer.notify("notifications/message", { data: "x".repeat(1_000) });
-      return { ok: true, result: { content: [] } };
+      return { kind: "result", result: { content: [] } };
     };
     const { body } = await endpoint(post(pieces(CALL), buffered.share("alice")), alice);
     assert.ok(body !== null);
@@ -99,7 +99,7 @@ await test("a result there is no room for becomes a refusal, as the stream's las
   const buffered = new BufferedBytes(4_000);
   gateway.reply = async (_call, _session, _signal, peer) => {
     await peer.notify("notifications/message", { data: "short" });
-    return { ok: true, result: { content: [{ type: "text", text: "x".repeat(2_000) }] } };
+    return { kind: "result", result: { content: [{ type: "text", text: "x".repeat(2_000) }] } };
   };
   const text = await (await endpoint(post(pieces(CALL), buffered.share("alice")), alice)).text();
   assert.match(text, /"error_code":"OVERLOADED"/);

@@ -6,7 +6,7 @@ import { modernRequest } from "../testing/modern-request.ts";
 test("what a server says of keeping a resource reaches modern agents as private, and legacy ones not at all", async () => {
   const { endpoint, gateway } = start();
   const contents = [{ uri: "file:///a", text: "hello" }];
-  gateway.reply = () => ({ ok: true, result: { contents, ttlMs: 5, cacheScope: "public" } });
+  gateway.reply = () => ({ kind: "result", result: { contents, ttlMs: 5, cacheScope: "public" } });
   const { body } = await ask(
     endpoint,
     modernRequest("resources/read", { params: { uri: "file:///a" }, headers: { "mcp-name": "file:///a" } }),

@@ -91,7 +91,7 @@ await test("the legacy era is shown no output schema but an object's, and struct
     ],
   ];
   for (const [result, delivered] of answers) {
-    gateway.reply = () => ({ ok: true, result });
+    gateway.reply = () => ({ kind: "result", result });
     assert.deepEqual((await ask(endpoint, post(call()))).body.result, delivered);
   }
 });
@@ -103,7 +103,7 @@ await test("a call goes on with what it is made of, without what was meant for t
     _meta: { progressToken: "p", trace: "t" },
     _cmcp: { session_id: "mine", workflow_id: "w", data_class: "pii" },
   };
-  gateway.reply = () => ({ ok: true, result: { content: [], answered: true } });
+  gateway.reply = () => ({ kind: "result", result: { content: [], answered: true } });
   const { status, body } = await ask(endpoint, post(call(params, "id-1")));
   assert.deepEqual([status, body.id, body.result], [200, "id-1", { content: [], answered: true }]);
   assert.deepEqual(gateway.calls[0]?.call, {
@@ -195,7 +195,7 @@ await test("wrong parameters of a call never reach the gateway", async () => {
 await test("a denied call is 403 for a single POST and 200 inside a session, with the same error", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({
-    ok: false,
+    kind: "error",
     code: "POLICY_DENY",
     message: "not allowed",
     data: { call_id: "c-1", error_code: "POLICY_DENY" },

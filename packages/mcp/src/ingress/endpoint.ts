@@ -1,7 +1,8 @@
 import { echoableId, readMessage, type RequestId, type RpcMessage } from "../jsonrpc/message.ts";
 import { RPC } from "../jsonrpc/reply.ts";
 import { readJsonBody } from "./body.ts";
-import { checkEra, checkVersionSpoken, namesModern, type Era } from "./era.ts";
+import type { Era } from "../protocol/era.ts";
+import { checkEra, checkVersionSpoken, namesModern } from "./era.ts";
 import { checkPostHeaders } from "./headers.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";

@@ -1,4 +1,6 @@
 import type { RpcMessage } from "../jsonrpc/message.ts";
+import type { Era } from "../protocol/era.ts";
+import { METHODS } from "../protocol/methods.ts";
 import { RPC } from "../jsonrpc/reply.ts";
 import { MODERN_VERSION, SUPPORTED_VERSIONS, isLegacyVersion } from "../versions.ts";
 import { claimsEnvelope, readEnvelope } from "./modern/envelope.ts";
@@ -6,11 +8,10 @@ import { checkBodyHeaders, checkVersionHeader, headerMismatch } from "./modern/h
 import { Refusal, invalidParams, invalidRequest } from "./refusal.ts";
 import type { RequestHeaders } from "./http-request.ts";
 
-/** `modern`: an envelope in every request, no session. `legacy`: `initialize`, sessions, and the single POST without either. */
-export type Era = "modern" | "legacy";
-
-/** Methods that only the modern era has, so that a request for one without an envelope is a modern one gone wrong. */
-const MODERN_METHODS: readonly string[] = ["server/discover", "subscriptions/listen"];
+/** The gateway's own methods that only the modern era has: a request for one without an envelope is a modern one gone wrong. */
+const MODERN_METHODS: readonly string[] = METHODS.filter(
+  ({ kind, eras }) => kind === "local" && !eras.includes("legacy"),
+).map(({ name }) => name);
 
 /** -32022, with the versions to choose from (MCP 2026-07-28, Versioning, "Protocol Version Negotiation"). */
 function unsupported(requested: string): Refusal {

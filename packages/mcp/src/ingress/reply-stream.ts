@@ -1,7 +1,8 @@
-import { errorText } from "../jsonrpc/reply.ts";
+import { bodyText } from "../jsonrpc/reply.ts";
 import type { RequestId } from "../jsonrpc/message.ts";
 import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
-import { jsonResponse, refusalResponse, type Refusal } from "./refusal.ts";
+import type { RpcBody } from "../protocol/outcome.ts";
+import { jsonResponse } from "./refusal.ts";
 import { UnreadEvents } from "./unread.ts";
 import type { RequestHeaders } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";
@@ -89,20 +90,24 @@ export class ReplyStream {
     return this.#unread.full;
   }
 
-  /** The result, as JSON or as the last event. @throws CmcpError `OVERLOADED` when there is no room for it; a refusal can still be sent */
-  finish(text: string, headers: Readonly<Record<string, string>> = {}): void {
-    if (this.#over) return;
-    if (this.#opened) this.#unread.push(eventOf(text), "counted");
-    else this.#respond(jsonResponse(text, 200, { ...headers }));
-    this.close();
+  /**
+   * The answer, as JSON or as the last event; an error has its HTTP status while nothing else was said.
+   * @throws CmcpError `OVERLOADED` when there is no room for a result; {@link refuse} takes none
+   */
+  finish(id: RequestId, body: RpcBody): void {
+    this.#last(id, body, "error" in body ? "uncounted" : "counted");
   }
 
-  /** A refusal, with its HTTP status while nothing else has been said. */
-  refuse(refusal: Refusal, id: RequestId, status: number): void {
+  /** A refusal, whether an error or a result. It is short, so that there is always room for it. */
+  refuse(id: RequestId, body: RpcBody): void {
+    this.#last(id, body, "uncounted");
+  }
+
+  #last(id: RequestId, body: RpcBody, as: "counted" | "uncounted"): void {
     if (this.#over) return;
-    if (this.#opened)
-      this.#unread.push(eventOf(errorText(id, refusal.rpcCode, refusal.message, refusal.data)), "uncounted");
-    else this.#respond(refusalResponse(refusal, id, status));
+    const text = bodyText(id, body);
+    if (this.#opened) this.#unread.push(eventOf(text), as);
+    else this.#respond(jsonResponse(text, "error" in body ? body.status : 200));
     this.close();
   }
 
@@ -126,6 +131,12 @@ function eventOf(message: string): string {
 /** The text of a notification. */
 export function notificationText(method: string, params: JsonObject): string {
   return JSON.stringify({ jsonrpc: "2.0", method, params });
+}
+
+/** The text of a notification about a request; one of progress names the token that the agent gave. */
+export function progressText(method: string, params: JsonObject, token: string | number | null): string {
+  const named = method === "notifications/progress" && token !== null;
+  return notificationText(method, named ? { ...params, progressToken: token } : params);
 }
 
 /** The text of a request of the gateway's own. */

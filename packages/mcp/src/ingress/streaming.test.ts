@@ -54,7 +54,7 @@ for (const era of ["legacy", "modern"] as const) {
       await peer.notify("notifications/progress", { progress: 1 });
       await go.promise;
       await peer.notify("notifications/progress", { progress: 2 });
-      return { ok: true, result: { content: [] } };
+      return { kind: "result", result: { content: [] } };
     };
     const stream = messages(await request(endpoint));
     assert.deepEqual((await stream.next()).value, {
@@ -73,7 +73,7 @@ for (const era of ["legacy", "modern"] as const) {
     const { gateway, endpoint } = start();
     gateway.reply = async (_call, _session, _signal, peer) => {
       await peer.notify("notifications/progress", { progress: 1 });
-      return { ok: false, code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
+      return { kind: "error", code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
     };
     const [, last] = await all(await request(endpoint));
     assert.deepEqual(
@@ -90,7 +90,7 @@ for (const era of ["legacy", "modern"] as const) {
       signal.addEventListener("abort", () => cancelled.resolve(), { once: true });
       await cancelled.promise;
       await assert.rejects(peer.notify("notifications/progress", { progress: 2 }), { code: "REQUEST_CANCELLED" });
-      return { ok: true, result: {} };
+      return { kind: "result", result: {} };
     };
     for await (const _ of messages(await request(endpoint))) break;
     await cancelled.promise;
@@ -101,7 +101,7 @@ for (const era of ["legacy", "modern"] as const) {
     let sent = 0;
     gateway.reply = async (_call, _session, _signal, peer) => {
       for (; sent < 500; sent += 1) await peer.notify("notifications/progress", { progress: sent });
-      return { ok: true, result: {} };
+      return { kind: "result", result: {} };
     };
     const response = await request(endpoint);
     for (let turns = 0; turns < 50; turns += 1) await turn();
@@ -115,7 +115,7 @@ await test("an agent that takes no event stream is told nothing and asked nothin
   const session = await initialized(endpoint, { elicitation: {} });
   gateway.reply = (_call, _session, _signal, peer) => {
     assert.deepEqual([peer.wantsProgress, peer.wantsLog, peer.input, peer.capabilities], [false, false, "none", {}]);
-    return { ok: true, result: {} };
+    return { kind: "result", result: {} };
   };
   const response = await endpoint(post(withToken, { ...session, accept: "application/json" }), alice);
   assert.deepEqual([response.headers.get("content-type"), gateway.calls.length], ["application/json", 1]);
@@ -128,7 +128,7 @@ await test("a server's question reaches the legacy agent on its request's stream
     assert.deepEqual([peer.input, peer.capabilities], ["ask", { elicitation: {}, sampling: {} }]);
     const answer = await peer.ask("elicitation/create", { message: "name?" });
     await assert.rejects(peer.ask("sampling/createMessage", {}), { code: "UPSTREAM_CALL_REFUSED", rpcCode: -1 });
-    return { ok: true, result: answer };
+    return { kind: "result", result: answer };
   };
   const stream = messages(await endpoint(post(withToken, session), alice));
   const question = (await stream.next()).value;
@@ -154,8 +154,8 @@ await test("what a modern server requires is passed on with its state, and what 
   const { gateway, endpoint } = start();
   gateway.reply = ({ input }) =>
     input === null
-      ? { ok: "input", inputRequests: { name: { method: "elicitation/create" } }, requestState: "sealed" }
-      : { ok: true, result: { got: { ...input } } };
+      ? { kind: "input", inputRequests: { name: { method: "elicitation/create" } }, requestState: "sealed" }
+      : { kind: "result", result: { got: { ...input } } };
   const first = (await (
     await endpoint(modernRequest("tools/call", { params: { name: "tool" } }), alice)
   ).json()) as Sent;
@@ -316,7 +316,7 @@ await test("lists are given page by page, and the log level is the session's", a
   });
   assert.deepEqual((await ask("prompts/list", { cursor: "c2" })).result, { prompts: [{ name: "prompts-c2" }] });
   assert.deepEqual((await ask("logging/setLevel", { level: "warning" })).result, {});
-  gateway.reply = (_call, _session, _signal, peer) => ({ ok: true, result: { level: peer.logLevel } });
+  gateway.reply = (_call, _session, _signal, peer) => ({ kind: "result", result: { level: peer.logLevel } });
   assert.deepEqual((await ask("tools/call", { name: "tool" })).result, { level: "warning" });
   assert.equal((await ask("logging/setLevel", { level: "loud" })).error?.code, -32602);
 });

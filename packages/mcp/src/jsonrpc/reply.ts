@@ -1,4 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
+import type { RpcBody } from "../protocol/outcome.ts";
 import type { RequestId } from "./message.ts";
 
 /** JSON-RPC 2.0 section 5.1, and the codes MCP adds. */
@@ -26,4 +27,9 @@ export function resultText(id: RequestId, result: JsonObject): string {
 /** The text of a JSON-RPC error; `id` is null when the request's could not be read. */
 export function errorText(id: RequestId | null, code: number, message: string, data: JsonObject | null): string {
   return JSON.stringify({ jsonrpc: "2.0", id, error: data === null ? { code, message } : { code, message, data } });
+}
+
+/** The text of an answer. */
+export function bodyText(id: RequestId, body: RpcBody): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, ...("error" in body ? { error: body.error } : { result: body.result }) });
 }

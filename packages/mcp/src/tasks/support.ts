@@ -1,7 +1,5 @@
 import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 
-/** The Tasks extension of MCP 2026-07-28, by its identifier. */
-export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 /** Names the task that a message belongs to, in its `_meta` (MCP 2025-11-25, Tasks, "Related Task Metadata"). */
 export const RELATED_TASK = "io.modelcontextprotocol/related-task";
 /** The one legacy version that has tasks. */
@@ -19,25 +17,6 @@ function at(value: JsonValue | undefined, ...path: readonly string[]): JsonValue
 /** Whether a server of the legacy era takes tool calls as tasks (MCP 2025-11-25, Tasks, "Capability Negotiation"). */
 export function takesTasks(capabilities: JsonObject, version: string): boolean {
   return version === LEGACY_TASKS_VERSION && isJsonObject(at(capabilities, "tasks", "requests", "tools", "call"));
-}
-
-/** Whether a client of the modern era can be answered with a task. */
-export function declaresTasks(capabilities: JsonObject): boolean {
-  return isJsonObject(at(capabilities, "extensions", TASKS_EXTENSION));
-}
-
-/**
- * Client capabilities as a server may hear them that could be told of tasks in no way the client understands: neither of
- * the extension, nor of tasks that the client itself would run.
- */
-export function withoutTasks(capabilities: JsonObject): JsonObject {
-  const { extensions } = capabilities;
-  const kept = without(capabilities, "tasks");
-  return isJsonObject(extensions) ? { ...kept, extensions: without(extensions, TASKS_EXTENSION) } : kept;
-}
-
-function without(object: JsonObject, left: string): JsonObject {
-  return Object.fromEntries(Object.entries(object).filter(([name]) => name !== left));
 }
 
 /** Refuses what a server was not asked for because it does not take it: the request has not left. */

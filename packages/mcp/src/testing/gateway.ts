@@ -12,7 +12,8 @@ import type {
   ListPage,
   McpPorts,
   Peer,
-  Reply,
+  Outcome,
+  RpcBody,
   StandingStream,
   TaskState,
   TaskSupport,
@@ -39,8 +40,8 @@ export class TestGateway implements McpPorts<TestSession> {
     items: kind === "tools" ? this.tools : [],
     nextCursor: null,
   });
-  reply: (call: AgentRequest, session: TestSession, signal: AbortSignal, peer: Peer) => Reply | Promise<Reply> =
-    () => ({ ok: true, result: { content: [] } });
+  reply: (call: AgentRequest, session: TestSession, signal: AbortSignal, peer: Peer) => Outcome | Promise<Outcome> =
+    () => ({ kind: "result", result: { content: [] } });
 
   readonly sessions = {
     open: ({ principalId }: Caller): { handle: string } => {
@@ -82,9 +83,9 @@ export class TestGateway implements McpPorts<TestSession> {
     return this.held;
   }
 
-  async perform(_: Caller, session: TestSession, call: AgentRequest, peer: Peer): Promise<Reply> {
+  async perform(_: Caller, session: TestSession, call: AgentRequest, peer: Peer): Promise<RpcBody> {
     this.calls.push({ call, session, signal: peer.signal });
-    return this.reply(call, session, peer.signal, peer);
+    return peer.present(await this.reply(call, session, peer.signal, peer));
   }
 
   /** Ends every stream that is listened on. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
+import type { ClientCapabilities } from "../protocol/client-capabilities.ts";
 import { askable } from "./client-methods.ts";
 
 const ELICIT = "elicitation/create";
@@ -10,7 +11,6 @@ for (const [name, capabilities, method, params, code] of [
   ["a method that no client knows", { elicitation: {}, sampling: {}, roots: {} }, "tools/call", {}, -32601],
   ["the name of something every object has", { elicitation: {} }, "constructor", {}, -32601],
   ["elicitation that was not declared", { sampling: {} }, ELICIT, {}, -32601],
-  ["elicitation that was declared as nothing", { elicitation: null }, ELICIT, {}, -32601],
   ["sampling that was not declared", { elicitation: {} }, SAMPLE, {}, -32601],
   ["roots that were not declared", {}, "roots/list", {}, -32601],
   ["a URL of who takes forms without saying so", { elicitation: {} }, ELICIT, { mode: "url" }, -32602],
@@ -26,7 +26,7 @@ for (const [name, capabilities, method, params, code] of [
     { toolChoice: { mode: "none" } },
     -32602,
   ],
-] as const satisfies readonly (readonly [string, JsonObject, string, JsonObject, number])[]) {
+] as const satisfies readonly (readonly [string, ClientCapabilities, string, JsonObject, number])[]) {
   test(`a client is not asked for ${name}`, () => {
     assert.throws(() => askable(capabilities, method, params), { code: "UPSTREAM_CALL_REFUSED", rpcCode: code });
   });
@@ -45,7 +45,7 @@ for (const [name, capabilities, method, params] of [
     { tools: [], toolChoice: {}, includeContext: "allServers" },
   ],
   ["its roots", { roots: {} }, "roots/list", {}],
-] as const satisfies readonly (readonly [string, JsonObject, string, JsonObject])[]) {
+] as const satisfies readonly (readonly [string, ClientCapabilities, string, JsonObject])[]) {
   test(`a client that declared it is asked for ${name}`, () => {
     assert.equal(askable(capabilities, method, params), params);
   });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../ingress/ports.ts";
+import type { ListenFilter } from "../protocol/local.ts";
 import type { Peer } from "../peer.ts";
 import type { StreamPosition } from "./answer.ts";
 import type { UpstreamLimits } from "./options.ts";

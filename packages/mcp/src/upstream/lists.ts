@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
-import type { ListKind } from "../ingress/ports.ts";
+import { METHODS, type ListKind } from "../protocol/methods.ts";
 import type { UpstreamAnswer } from "../peer.ts";
 import { protocolFault, upstreamFault } from "./fault.ts";
 
@@ -7,12 +7,7 @@ import { protocolFault, upstreamFault } from "./fault.ts";
 const MAX_PAGES = 64;
 const MAX_LISTED = 4096;
 /** Where each list is found, and what tells its members apart. */
-const LISTS: Readonly<Record<ListKind, { readonly method: string; readonly member: string; readonly key: string }>> = {
-  tools: { method: "tools/list", member: "tools", key: "name" },
-  prompts: { method: "prompts/list", member: "prompts", key: "name" },
-  resources: { method: "resources/list", member: "resources", key: "uri" },
-  templates: { method: "resources/templates/list", member: "resourceTemplates", key: "uriTemplate" },
-};
+const LISTS = METHODS.filter((method) => method.kind === "list");
 
 /** The result of a request that nobody can give further input to. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` */
 export function completed(answer: UpstreamAnswer): JsonObject {
@@ -29,11 +24,13 @@ export async function readList(
   kind: ListKind,
   ask: (method: string, params: JsonObject) => Promise<UpstreamAnswer>,
 ): Promise<JsonObject[]> {
-  const { method, member, key } = LISTS[kind];
+  const found = LISTS.find(({ list }) => list.kind === kind);
+  if (found === undefined) throw new TypeError("a list is missing from the table of methods");
+  const { member, key } = found.list;
   const items = new Map<string, JsonObject>();
   let cursor: JsonObject = {};
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const result = completed(await ask(method, cursor));
+    const result = completed(await ask(found.name, cursor));
     const listed = result[member];
     if (!Array.isArray(listed)) throw protocolFault(`the tool server's list has no ${member}`);
     for (const item of listed) {

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListKind, ListenFilter } from "../ingress/ports.ts";
+import type { ListenFilter } from "../protocol/local.ts";
+import type { ListKind } from "../protocol/methods.ts";
 import type { Peer, UpstreamAnswer } from "../peer.ts";
 import type { Notified } from "./listening.ts";
 

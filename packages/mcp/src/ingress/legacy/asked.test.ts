@@ -5,14 +5,14 @@ import { ask, alice, call, post, rpc, start } from "../../testing/ask.ts";
 import { messages, type Sent } from "../../testing/event-stream.ts";
 import type { Peer } from "../../peer.ts";
 import type { WebEndpoint } from "../../testing/web-endpoint.ts";
-import type { Reply } from "../ports.ts";
+import type { Outcome } from "../../protocol/outcome.ts";
 import { ReplyStream } from "../reply-stream.ts";
 import { Asked } from "./asked.ts";
 
 const STREAMS = { accept: "application/json, text/event-stream" };
 const QUESTION = { method: "elicitation/create", params: { message: "name?" } } as const;
 const RESULT: JsonObject = { content: [] };
-const OK: Reply = { ok: true, result: RESULT };
+const OK: Outcome = { kind: "result", result: RESULT };
 
 /** A session whose agent can be asked. */
 async function session(endpoint: WebEndpoint): Promise<Record<string, string>> {
@@ -56,7 +56,7 @@ test("a question of one request is open for as long as that runs, whatever ends 
   const { gateway, endpoint } = start();
   const headers = await session(endpoint);
   gateway.reply = async ({ requestId }, _session, _signal, peer) => ({
-    ok: true,
+    kind: "result",
     result: requestId === 1 ? await put(peer) : {},
   });
   const stream = messages(await endpoint(post(call({}, 1), headers), alice));
@@ -89,7 +89,7 @@ test("a question that is void before its request ends is withdrawn, and the requ
     const until = new AbortController();
     void asked.promise.then(() => until.abort());
     await assert.rejects(put(peer, until.signal), { code: "REQUEST_CANCELLED" });
-    return { ok: true, result: await put(peer) };
+    return { kind: "result", result: await put(peer) };
   };
   const stream = messages(await endpoint(post(call({}, 1), headers), alice));
   const first = (await stream.next()).value;

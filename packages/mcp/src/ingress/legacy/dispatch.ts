@@ -1,32 +1,27 @@
-import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
 import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
-import { resultText } from "../../jsonrpc/reply.ts";
-import type { Peer } from "../../peer.ts";
+import { RPC, resultText } from "../../jsonrpc/reply.ts";
+import { INITIALIZATION, LEVEL, NOTHING, PAGE } from "../../protocol/local.ts";
+import { isTaskMethod, methodOf, readRequest } from "../../protocol/methods.ts";
+import type { RpcBody } from "../../protocol/outcome.ts";
+import { readShape } from "../../protocol/shape.ts";
 import { legacyTask } from "../../tasks/state.ts";
-import { LEGACY_TASKS, LEGACY_TASKS_VERSION, withoutTasks } from "../../tasks/support.ts";
-import { askable } from "../../upstream/client-methods.ts";
+import { LEGACY_TASKS, LEGACY_TASKS_VERSION } from "../../tasks/support.ts";
+import { NEWEST_LEGACY_VERSION, isLegacyVersion } from "../../versions.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
-import { declaredAt } from "../client-capabilities.ts";
-import { readCursor, readGoverned, readLogLevel, readNoParams, readProgressToken } from "../params.ts";
-import {
-  GOVERNED_METHODS,
-  isTaskMethod,
-  type Caller,
-  type GovernedMethod,
-  type ListKind,
-  type McpPorts,
-  type Reply,
-} from "../ports.ts";
-import { Refusal, asRefusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
-import { refusedReply } from "../refused.ts";
-import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
-import { RPC } from "../../jsonrpc/reply.ts";
-import { readInitialize } from "./initialize.ts";
-import type { OpenedSession, OpenedSessions } from "./opened.ts";
-import { legacyContents, legacyResult, legacyTool } from "./tool-shape.ts";
 import type { RequestHeaders } from "../http-request.ts";
 import type { HttpResponse } from "../http-response.ts";
+import type { Caller, McpPorts } from "../ports.ts";
+import { legacyPresenter } from "../present/legacy.ts";
+import { subjectOf } from "../present/subject.ts";
+import { thrownBody } from "../present/thrown.ts";
+import { Refusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
+import { ReplyStream, notificationText } from "../reply-stream.ts";
+import { declaredAt } from "./declared.ts";
+import type { OpenedSession, OpenedSessions } from "./opened.ts";
+import { legacyPeer, type Agent } from "./peer.ts";
+import { legacyTool } from "./tool-shape.ts";
 
 /** One legacy-era request with everything its HTTP envelope says about it. */
 export interface Inbound<Session> {
@@ -37,19 +32,6 @@ export interface Inbound<Session> {
   readonly gone: AbortSignal;
   /** Counts what waits for the agent to read it. */
   readonly buffered: BufferShare | undefined;
-}
-
-/** The methods that list something, and the member of the result that holds it. */
-const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member: string }>> = {
-  "tools/list": { kind: "tools", member: "tools" },
-  "prompts/list": { kind: "prompts", member: "prompts" },
-  "resources/list": { kind: "resources", member: "resources" },
-  "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
-};
-
-/** `tasks/update` is the modern era's. */
-function isGoverned(method: string): method is GovernedMethod {
-  return method !== "tasks/update" && GOVERNED_METHODS.some((known) => known === method);
 }
 
 /** The methods of tasks, which one version has. */
@@ -76,8 +58,9 @@ export class LegacyDispatcher<Session extends object> {
     }
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
-    const handle = (): Promise<JsonObject> =>
-      this.#handle({ ...message, params }, context, inbound, stream, scope.signal);
+    const present = legacyPresenter(subjectOf(message.method, params), inbound.opened !== undefined);
+    const agent = { stream, gone: scope.signal, present };
+    const handle = (): Promise<RpcBody> => this.#handle({ ...message, params }, context, inbound, agent);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
     const work = inbound.opened === undefined ? handle() : inbound.opened.inFlight.run(message.id, scope, handle);
     void work
@@ -85,11 +68,10 @@ export class LegacyDispatcher<Session extends object> {
         scope.release();
         inbound.opened?.asked.end(stream);
       })
-      .then((result) => stream.finish(resultText(message.id, result)))
-      .catch((thrown: unknown) => {
-        const refusal = asRefusal(thrown);
-        stream.refuse(refusal, message.id, inbound.opened === undefined ? refusal.status : 200);
-      });
+      .then((body) => stream.finish(message.id, body))
+      .catch((thrown: unknown) =>
+        stream.refuse(message.id, thrownBody(thrown, present, inbound.opened === undefined ? undefined : 200)),
+      );
     return await stream.response;
   }
 
@@ -145,8 +127,10 @@ export class LegacyDispatcher<Session extends object> {
     if (inbound.opened !== undefined) throw invalidRequest("this session is already initialized");
     const params = message.params ?? {};
     if ("_cmcp" in params) throw invalidParams("initialize takes no _cmcp; send it with tools/call");
-    const protocolVersion = readInitialize(params);
-    const capabilities = isJsonObject(params.capabilities) ? declaredAt(params.capabilities, protocolVersion) : {};
+    const wanted = readShape(INITIALIZATION, params, message.method, "legacy");
+    // MCP "Initialization": the requested version when it is spoken here, else the newest.
+    const protocolVersion = isLegacyVersion(wanted.protocolVersion) ? wanted.protocolVersion : NEWEST_LEGACY_VERSION;
+    const capabilities = declaredAt(wanted.capabilities, protocolVersion);
     const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
     const tasks = protocolVersion === LEGACY_TASKS_VERSION ? { tasks: LEGACY_TASKS } : {};
     const result = {
@@ -161,63 +145,54 @@ export class LegacyDispatcher<Session extends object> {
     message: RpcRequest & { params: JsonObject },
     context: CallerContext,
     inbound: Inbound<Session>,
-    stream: ReplyStream,
-    gone: AbortSignal,
-  ): Promise<JsonObject> {
+    agent: Agent,
+  ): Promise<RpcBody> {
     const { caller, opened } = inbound;
     const { method, params } = message;
     const session = async (): Promise<Session> =>
       opened?.session ?? (await this.#ports.sessions.default(caller, context.label));
-    const list = LISTS[method];
-    if (list !== undefined) {
-      const { items, nextCursor } = await this.#ports.list(
-        caller,
-        await session(),
-        list.kind,
-        readCursor(params, method),
-      );
-      const shown = list.kind === "tools" ? await this.#tools(items, opened) : items;
-      return { [list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) };
+    const row = methodOf(method);
+    if (isOfTasks(method) && !hasTasks(opened))
+      throw methodNotFound(method, `is for sessions of MCP ${LEGACY_TASKS_VERSION}`);
+    if (row === undefined || !row.eras.includes("legacy"))
+      throw methodNotFound(method, "is not supported by this gateway");
+    if (row.kind === "list") {
+      const { cursor } = readShape(row.params, params, method, "legacy");
+      const { items, nextCursor } = await this.#ports.list(caller, await session(), row.list.kind, cursor);
+      const shown = row.list.kind === "tools" ? await this.#tools(items, opened) : items;
+      return { result: { [row.list.member]: [...shown], ...(nextCursor === null ? {} : { nextCursor }) } };
     }
+    if (row.kind === "local") return { result: await this.#local(method, params, session, opened) };
     if (method === "resources/subscribe" && opened === undefined)
       throw methodNotFound(method, "needs a session, whose stream tells of changes: initialize one");
-    const tasks = hasTasks(opened);
-    if (isOfTasks(method) && !tasks) throw methodNotFound(method, `is for sessions of MCP ${LEGACY_TASKS_VERSION}`);
-    if (isGoverned(method)) {
-      const request = {
-        ...readGoverned(method, params, { input: false, task: tasks }),
-        workflowId: context.workflowId,
-        dataClass: context.dataClass,
-        requestId: message.id,
-      };
-      const reply = await this.#ports.perform(
-        caller,
-        await session(),
-        request,
-        this.#peer(params, inbound, stream, gone),
-      );
-      if (reply.ok === "input")
-        throw new Refusal(
-          "UPSTREAM_INPUT_REQUIRED",
-          RPC.refused,
-          "the server asks for input that this agent cannot be asked for",
-        );
-      if (!reply.ok) throw refusedReply(reply, "legacy");
-      if (reply.ok === "task") return taskResult(method, reply);
-      if (method === "resources/read") return legacyContents(reply.result);
-      return method === "tools/call" || method === "tasks/result" ? legacyResult(reply.result) : reply.result;
-    }
+    const request = {
+      ...readRequest(row, params, hasTasks(opened) ? "legacy-tasks" : "legacy"),
+      workflowId: context.workflowId,
+      dataClass: context.dataClass,
+      requestId: message.id,
+    };
+    return await this.#ports.perform(caller, await session(), request, legacyPeer(params, inbound, agent));
+  }
+
+  /** Answers a method that needs no server. */
+  async #local(
+    method: string,
+    params: JsonObject,
+    session: () => Promise<Session>,
+    opened: OpenedSession<Session> | undefined,
+  ): Promise<JsonObject> {
     if (method === "tasks/list") {
       // All of a session's tasks fit on one page, so that no cursor was ever given.
-      if (readCursor(params, method) !== null) throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
+      if (readShape(PAGE, params, method, "legacy").cursor !== null)
+        throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
       return { tasks: this.#ports.tasks(await session()).map((task) => legacyTask(task)) };
     }
     if (method === "logging/setLevel" && opened !== undefined) {
-      opened.logLevel = readLogLevel(params);
+      opened.logLevel = readShape(LEVEL, params, method, "legacy").level;
       return {};
     }
     if (method !== "ping") throw methodNotFound(method, "is not supported by this gateway");
-    readNoParams(params, "ping");
+    readShape(NOTHING, params, method, "legacy");
     return {};
   }
 
@@ -227,46 +202,9 @@ export class LegacyDispatcher<Session extends object> {
       legacyTool(tool, (typeof tool.name === "string" ? support.get(tool.name) : null) ?? null),
     );
   }
-
-  /** The agent, as servers may reach it while they work on its request. */
-  #peer(params: JsonObject, { headers, opened }: Inbound<Session>, stream: ReplyStream, signal: AbortSignal): Peer {
-    const token = readProgressToken(params);
-    const streams = acceptsStream(headers);
-    const capabilities = streams && opened !== undefined ? withoutTasks(opened.capabilities) : {};
-    return {
-      signal,
-      capabilities,
-      wantsProgress: streams && token !== null,
-      wantsLog: streams && opened !== undefined,
-      logLevel: opened?.logLevel ?? null,
-      input: streams && opened !== undefined ? "ask" : "none",
-      notify: async (method, said) => {
-        await stream.event(
-          notificationText(
-            method,
-            method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said,
-          ),
-        );
-      },
-      ask: async (method, said, until) => {
-        if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
-        return await opened.asked.ask(
-          stream,
-          method,
-          askable(opened.capabilities, method, said),
-          until === undefined ? [signal] : [signal, until],
-        );
-      },
-    };
-  }
 }
 
 /** Tasks belong to a session of the version that has them. */
 function hasTasks(opened: { readonly version: string } | undefined): boolean {
   return opened?.version === LEGACY_TASKS_VERSION;
-}
-
-/** A task as the answer to the call that made it, or to a request about it. */
-function taskResult(method: GovernedMethod, { task, meta = {} }: Extract<Reply, { ok: "task" }>): JsonObject {
-  return method === "tools/call" ? { task: legacyTask(task), _meta: meta } : { ...legacyTask(task), _meta: meta };
 }

@@ -16,8 +16,8 @@ function holding(): {
   const waiting: (() => void)[] = [];
   gateway.reply = (_, __, signal) =>
     new Promise((resolve) => {
-      waiting.push(() => resolve({ ok: true, result: { cancelled: false } }));
-      signal.addEventListener("abort", () => resolve({ ok: true, result: { cancelled: true } }));
+      waiting.push(() => resolve({ kind: "result", result: { cancelled: false } }));
+      signal.addEventListener("abort", () => resolve({ kind: "result", result: { cancelled: true } }));
     });
   const started = async (count: number): Promise<void> => {
     while (gateway.calls.length < count) await new Promise((resolve) => setImmediate(resolve));

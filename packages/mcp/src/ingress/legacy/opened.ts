@@ -1,5 +1,5 @@
-import type { JsonObject } from "@cmcp/boundary";
 import type { LogLevel } from "../../log-level.ts";
+import type { ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import type { LegacyVersion } from "../../versions.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import type { Caller, McpPorts } from "../ports.ts";
@@ -14,7 +14,7 @@ export interface OpenedSession<Session> {
   readonly version: LegacyVersion;
   readonly inFlight: InFlight;
   /** Client capabilities named in `initialize`. */
-  readonly capabilities: JsonObject;
+  readonly capabilities: ClientCapabilities;
   readonly asked: Asked;
   /** Set by `logging/setLevel`. */
   logLevel: LogLevel | null;
@@ -35,7 +35,7 @@ export class OpenedSessions<Session extends object> {
   }
 
   /** Opens a session and returns its handle. */
-  async open(caller: Caller, version: LegacyVersion, capabilities: JsonObject): Promise<string> {
+  async open(caller: Caller, version: LegacyVersion, capabilities: ClientCapabilities): Promise<string> {
     const { handle } = await this.#ports.sessions.open(caller);
     const session = this.#ports.sessions.find(caller, handle);
     if (session === undefined)

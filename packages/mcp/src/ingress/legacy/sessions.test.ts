@@ -142,7 +142,9 @@ await test("DELETE ends the session and stops what it runs; without a handle, or
   });
   assert.deepEqual(gateway.ended, []);
   gateway.reply = (_, __, signal) =>
-    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: true, result: { stopped: true } })));
+    new Promise((resolve) =>
+      signal.addEventListener("abort", () => resolve({ kind: "result", result: { stopped: true } })),
+    );
   const running = ask(endpoint, post(call(), session));
   while (gateway.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal((await ask(endpoint, remove(session))).status, 204);

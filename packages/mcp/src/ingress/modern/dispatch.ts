@@ -1,24 +1,27 @@
 import { CmcpError, isJsonObject, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
-import type { RequestId, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
-import { RPC, resultText } from "../../jsonrpc/reply.ts";
-import { logLevel } from "../../log-level.ts";
+import type { RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
+import { RPC } from "../../jsonrpc/reply.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { withoutMirroring } from "../../modern/mirrored-parameters.ts";
-import type { Peer } from "../../peer.ts";
-import { modernTask } from "../../tasks/state.ts";
-import { TASKS_EXTENSION, declaresTasks } from "../../tasks/support.ts";
+import { declaresTasks, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
+import { LISTENING, NOTHING, type ListenFilter } from "../../protocol/local.ts";
+import { isGoverned, methodOf, readRequest, type Governed, type ListMethod } from "../../protocol/methods.ts";
+import type { RpcBody } from "../../protocol/outcome.ts";
+import { readShape } from "../../protocol/shape.ts";
+import { TASKS_EXTENSION } from "../../protocol/tasks-extension.ts";
 import { MODERN_VERSION, SUPPORTED_VERSIONS } from "../../versions.ts";
 import { takeCallerContext, type CallerContext } from "../caller-context.ts";
-import { toldToServers } from "../client-capabilities.ts";
-import { readCursor, readGoverned, readListenFilter, readNoParams, readProgressToken, wantsTasks } from "../params.ts";
-import { isTaskMethod, type Caller, type GovernedMethod, type ListKind, type McpPorts, type Reply } from "../ports.ts";
-import { Refusal, asRefusal, methodNotFound } from "../refusal.ts";
-import { refusedReply } from "../refused.ts";
-import { ReplyStream, acceptsStream, notificationText } from "../reply-stream.ts";
-import { Running } from "./running.ts";
 import type { RequestHeaders } from "../http-request.ts";
 import type { HttpResponse } from "../http-response.ts";
+import type { Caller, McpPorts } from "../ports.ts";
+import { modernPresenter, signedResult } from "../present/modern.ts";
+import { subjectOf } from "../present/subject.ts";
+import { thrownBody } from "../present/thrown.ts";
+import { Refusal, methodNotFound } from "../refusal.ts";
+import { ReplyStream, notificationText } from "../reply-stream.ts";
+import { clientCapabilities, modernPeer, type ModernAgent } from "./peer.ts";
+import { Running } from "./running.ts";
 
 /** One modern message, its envelope and headers checked, with what HTTP says beside it. */
 export interface ModernInbound {
@@ -30,44 +33,15 @@ export interface ModernInbound {
   readonly buffered: BufferShare | undefined;
 }
 
-type Read = RpcRequest & { readonly params: JsonObject };
-
-/** A result, and what it is; a server's own word on that is overruled. */
-interface Outcome {
-  readonly type: "complete" | "input_required" | "task";
-  readonly result: JsonObject;
+/** A request, who sent it, and what the caller says beside it. */
+interface Asked extends RpcRequest {
+  readonly params: JsonObject;
+  readonly context: CallerContext;
+  readonly caller: Caller;
 }
 
-function complete(result: JsonObject): Outcome {
-  return { type: "complete", result };
-}
-
-/** The methods that list something, and the member of the result that holds it. */
-const LISTS: Readonly<Record<string, { readonly kind: ListKind; readonly member: string }>> = {
-  "tools/list": { kind: "tools", member: "tools" },
-  "prompts/list": { kind: "prompts", member: "prompts" },
-  "resources/list": { kind: "resources", member: "resources" },
-  "resources/templates/list": { kind: "templates", member: "resourceTemplates" },
-};
-const GOVERNED: readonly GovernedMethod[] = [
-  "tools/call",
-  "resources/read",
-  "prompts/get",
-  "completion/complete",
-  "tasks/get",
-  "tasks/update",
-  "tasks/cancel",
-];
 /** How long a client may keep what `server/discover` said, in milliseconds: it changes with the gateway's version only. */
 const DISCOVER_TTL_MS = 300_000;
-
-/**
- * The status of a refusal. 400 and 404 are the protocol's own words for a request that was not understood;
- * any other refusal is an answer, and clients read an answer's code and data only under 200.
- */
-function statusOf(refusal: Refusal): number {
-  return refusal.rpcCode === RPC.refused || refusal.rpcCode === RPC.internalError ? 200 : refusal.status;
-}
 
 /** Handles the messages of the modern era. Each stands alone: nothing here outlives a request but a count. */
 export class ModernDispatcher<Session extends object> {
@@ -85,42 +59,41 @@ export class ModernDispatcher<Session extends object> {
     if (message.kind !== "request") return { status: 202, headers: {}, body: null };
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
-    void this.#handle(message, { ...inbound, gone: scope.signal }, stream)
+    const present = modernPresenter(subjectOf(message.method, message.params ?? {}), this.#ports.serverInfo);
+    const agent = { headers: inbound.headers, stream, gone: scope.signal, present };
+    void this.#handle(message, inbound, agent)
       .finally(() => scope.release())
-      .then((outcome) => stream.finish(resultText(message.id, this.#signed(outcome))))
-      .catch((thrown: unknown) => {
-        const refusal = asRefusal(thrown);
-        stream.refuse(refusal, message.id, statusOf(refusal));
-      });
+      .then((body) => stream.finish(message.id, body))
+      .catch((thrown: unknown) => stream.refuse(message.id, thrownBody(thrown, present)));
     return await stream.response;
   }
 
-  async #handle(message: RpcRequest, inbound: ModernInbound, stream: ReplyStream): Promise<Outcome> {
-    const { context, params } = takeCallerContext(inbound.headers, message.params);
+  async #handle(message: RpcRequest, { caller, headers }: ModernInbound, agent: ModernAgent): Promise<RpcBody> {
+    const { context, params } = takeCallerContext(headers, message.params);
     const { method } = message;
-    const read: Read = { ...message, params };
-    const list = LISTS[method];
-    if (list !== undefined) return complete(await this.#list(list, readCursor(params, method), context, inbound));
-    const governed = GOVERNED.find((known) => known === method);
-    if (governed !== undefined) return await this.#perform(governed, read, context, inbound, stream);
-    if (method === "subscriptions/listen") return complete(await this.#listen(read, context, inbound, stream));
-    if (method !== "server/discover") throw methodNotFound(method, `is no method of MCP ${MODERN_VERSION}`, 404);
-    readNoParams(params, method);
-    const capabilities = { ...this.#ports.capabilities, extensions: { [TASKS_EXTENSION]: {} } };
-    return complete({
+    const asked: Asked = { ...message, params, context, caller };
+    const row = methodOf(method);
+    if (row === undefined || !row.eras.includes("modern"))
+      throw methodNotFound(method, `is no method of MCP ${MODERN_VERSION}`, 404);
+    if (row.kind === "list") return this.#complete(await this.#list(row, asked));
+    if (isGoverned(row)) return await this.#perform(row, asked, agent);
+    if (method === "subscriptions/listen") return this.#complete(await this.#listen(asked, agent));
+    readShape(NOTHING, params, method, "modern");
+    return this.#complete({
       supportedVersions: [...SUPPORTED_VERSIONS],
-      capabilities,
+      capabilities: { ...this.#ports.capabilities, extensions: { [TASKS_EXTENSION]: {} } },
       ttlMs: DISCOVER_TTL_MS,
       cacheScope: "private",
     });
   }
 
-  async #list(
-    { kind, member }: { kind: ListKind; member: string },
-    cursor: string | null,
-    context: CallerContext,
-    { caller }: ModernInbound,
-  ): Promise<JsonObject> {
+  #complete(result: JsonObject): RpcBody {
+    return signedResult(result, this.#ports.serverInfo);
+  }
+
+  async #list({ name, params: page, list }: ListMethod, { params, context, caller }: Asked): Promise<JsonObject> {
+    const { kind, member } = list;
+    const { cursor } = readShape(page, params, name, "modern");
     const session = await this.#ports.sessions.default(caller, context.label);
     const { items, nextCursor } = await this.#running.run(session, async () =>
       this.#ports.list(caller, session, kind, cursor),
@@ -136,47 +109,24 @@ export class ModernDispatcher<Session extends object> {
     return { [member]: shown, ...(nextCursor === null ? {} : { nextCursor }), ttlMs: 0, cacheScope: "private" };
   }
 
-  async #perform(
-    method: GovernedMethod,
-    message: Read,
-    context: CallerContext,
-    { caller, headers, gone }: ModernInbound,
-    stream: ReplyStream,
-  ): Promise<Outcome> {
-    if (isTaskMethod(method)) requireTasks(message.params);
+  async #perform(row: Governed, { id, params, context, caller }: Asked, agent: ModernAgent): Promise<RpcBody> {
+    const capabilities = clientCapabilities(params);
+    if (row.target === "task") requireTasks(capabilities);
     const request = {
-      ...readGoverned(method, message.params, { input: true, task: false }),
+      ...readRequest(row, params, "modern"),
       workflowId: context.workflowId,
       dataClass: context.dataClass,
-      requestId: message.id,
+      requestId: id,
     };
     const session = await this.#ports.sessions.default(caller, context.label);
-    const peer = peerOf(message.params, headers, stream, gone);
-    const reply = await this.#running.run(session, () => this.#ports.perform(caller, session, request, peer));
-    if (reply.ok === "input")
-      return {
-        type: "input_required",
-        result: {
-          ...(reply.inputRequests === null ? {} : { inputRequests: reply.inputRequests }),
-          requestState: reply.requestState,
-          ...(reply.meta === undefined ? {} : { _meta: reply.meta }),
-        },
-      };
-    if (!reply.ok) throw refusedReply(reply, "modern");
-    if (reply.ok === "task") return taskOutcome(method, reply);
-    // What a resource says now may not be what it says, or what this caller may read, later.
-    return complete(method === "resources/read" ? { ttlMs: 0, ...reply.result, cacheScope: "private" } : reply.result);
+    const peer = modernPeer(params, capabilities, agent);
+    return await this.#running.run(session, () => this.#ports.perform(caller, session, request, peer));
   }
 
   /** MCP 2026-07-28, "Subscriptions": acknowledged first, then what was asked for until the agent closes the stream. */
-  async #listen(
-    { id, params }: Read,
-    context: CallerContext,
-    { caller, gone }: ModernInbound,
-    stream: ReplyStream,
-  ): Promise<JsonObject> {
-    const filter = readListenFilter(params);
-    if (wantsTasks(params)) requireTasks(params);
+  async #listen({ id, params, context, caller, method }: Asked, { gone, stream }: ModernAgent): Promise<JsonObject> {
+    const { filter, ofTasks } = readShape(LISTENING, params, method, "modern");
+    if (ofTasks) requireTasks(clientCapabilities(params));
     const session = await this.#ports.sessions.default(caller, context.label);
     const about = { [META.subscriptionId]: id };
     const ended = Promise.withResolvers<void>();
@@ -208,30 +158,19 @@ export class ModernDispatcher<Session extends object> {
     if (gone.aborted) throw new CmcpError("REQUEST_CANCELLED", "the agent listens no more");
     return { _meta: about };
   }
-
-  /** What every result of this era says of itself. A server's own word on either is overruled. */
-  #signed({ type, result }: Outcome): JsonObject {
-    const meta = isJsonObject(result._meta) ? result._meta : {};
-    return { ...result, resultType: type, _meta: { ...meta, [META.serverInfo]: { ...this.#ports.serverInfo } } };
-  }
 }
 
 /** What of a filter is honoured, without what is not. */
-function listed({ resourceSubscriptions, ...flags }: Awaited<ReturnType<McpPorts<object>["listen"]>>): JsonObject {
+function listed({ resourceSubscriptions, ...flags }: ListenFilter): JsonObject {
   const kept = Object.fromEntries(Object.entries(flags).filter(([, wanted]) => wanted));
   return resourceSubscriptions === null || resourceSubscriptions.length === 0
     ? kept
     : { ...kept, resourceSubscriptions: [...resourceSubscriptions] };
 }
 
-function clientCapabilities(params: JsonObject): JsonObject {
-  const capabilities = isJsonObject(params._meta) ? params._meta[META.clientCapabilities] : undefined;
-  return isJsonObject(capabilities) ? toldToServers(capabilities) : {};
-}
-
 /** -32021 for a client that does not declare the Tasks extension (Tasks extension, "Protocol Errors"). */
-function requireTasks(params: JsonObject): void {
-  if (declaresTasks(clientCapabilities(params))) return;
+function requireTasks(capabilities: ClientCapabilities): void {
+  if (declaresTasks(capabilities)) return;
   const data = { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } };
   throw new Refusal(
     "MCP_INVALID_REQUEST",
@@ -239,38 +178,4 @@ function requireTasks(params: JsonObject): void {
     `the request needs the extension ${TASKS_EXTENSION} among the client's capabilities`,
     { data },
   );
-}
-
-/** A task as the answer to the call that became it, or its state with how it ended; who cancelled it is told no more than that. */
-function taskOutcome(method: GovernedMethod, { task, outcome, meta = {} }: Extract<Reply, { ok: "task" }>): Outcome {
-  if (method === "tools/call") return { type: "task", result: { ...modernTask(task), _meta: meta } };
-  if (method === "tasks/cancel") return complete({ _meta: meta });
-  return complete({ ...modernTask(task), ...outcome, _meta: meta });
-}
-
-/** The agent, as servers may reach it while they work on its request. */
-function peerOf(params: JsonObject, headers: RequestHeaders, stream: ReplyStream, signal: AbortSignal): Peer {
-  const meta = isJsonObject(params._meta) ? params._meta : {};
-  const token: RequestId | null = readProgressToken(params);
-  const streams = acceptsStream(headers);
-  const level = logLevel(meta[META.logLevel]) ?? null;
-  return {
-    signal,
-    capabilities: clientCapabilities(params),
-    wantsProgress: streams && token !== null,
-    wantsLog: streams && level !== null,
-    logLevel: level,
-    input: "retry",
-    notify: async (method, said) => {
-      await stream.event(
-        notificationText(
-          method,
-          method === "notifications/progress" && token !== null ? { ...said, progressToken: token } : said,
-        ),
-      );
-    },
-    ask: async () => {
-      throw new CmcpError("NOT_SUPPORTED", `MCP ${MODERN_VERSION} has no requests to clients`);
-    },
-  };
 }

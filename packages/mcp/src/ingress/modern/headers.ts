@@ -1,5 +1,5 @@
 import { decodeHeaderValue } from "../../modern/header-value.ts";
-import { NAMED_BY } from "../../modern/named-by.ts";
+import { NAMED_BY } from "../../protocol/methods.ts";
 import type { RpcNotification, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import { Refusal } from "../refusal.ts";

@@ -109,7 +109,7 @@ await test("tools are listed as approved, for this caller and for now, without m
 await test("a call goes on without its envelope and what was meant for the gateway; its result is complete", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({
-    ok: true,
+    kind: "result",
     result: {
       content: [],
       structuredContent: [1],
@@ -131,18 +131,18 @@ await test("a call goes on without its envelope and what was meant for the gatew
   });
   assert.deepEqual(gateway.calls[0]?.call, {
     method: "tools/call",
-    params: { name: "tool", arguments: { a: [1] } },
+    completion: null,
     input: null,
     name: "tool",
     arguments: { a: [1] },
-    meta: { trace: "t" },
+    trace: null,
     workflowId: "w",
     dataClass: "pii",
     requestId: "id-1",
     task: null,
   });
   await ask(endpoint, call());
-  assert.equal(gateway.calls[1]?.call.meta, null);
+  assert.equal(gateway.calls[1]?.call.trace, null);
 });
 
 await test("the session is the principal's one, or the one its label names, and no request opens another", async () => {
@@ -362,7 +362,7 @@ await test("notifications are accepted and change nothing; those that contradict
   const { endpoint, gateway } = start();
   let stop: () => void = () => undefined;
   gateway.reply = (_, __, signal) =>
-    new Promise((resolve) => (stop = () => resolve({ ok: true, result: { cancelled: signal.aborted } })));
+    new Promise((resolve) => (stop = () => resolve({ kind: "result", result: { cancelled: signal.aborted } })));
   const running = ask(endpoint, call());
   while (gateway.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
@@ -415,7 +415,7 @@ await test("parameters that are wrong, or that this gateway has no use for, are 
 
 await test("a refused call is an answer, so it comes under 200 with its code and data", async () => {
   const { endpoint, gateway } = start();
-  gateway.reply = () => ({ ok: false, code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1" } });
+  gateway.reply = () => ({ kind: "error", code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1" } });
   const { status, body } = await ask(endpoint, call());
   assert.deepEqual(
     [status, body.error],
@@ -436,7 +436,7 @@ await test("a refused call is an answer, so it comes under 200 with its code and
 await test("an agent that closes the stream aborts its call and no other", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = (_, __, signal) =>
-    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: true, result: {} })));
+    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ kind: "result", result: {} })));
   const [going, staying] = [new AbortController(), new AbortController()];
   const answers = [going, staying].map(({ signal }) => ask(endpoint, call({ signal })));
   while (gateway.calls.length < 2) await new Promise((resolve) => setImmediate(resolve));
@@ -453,7 +453,7 @@ await test("an agent that closes the stream aborts its call and no other", async
 await test("a session runs only so many requests at once, whatever their ids; others go on", async () => {
   const { endpoint, gateway } = start(2);
   const waiting: (() => void)[] = [];
-  gateway.reply = () => new Promise((resolve) => waiting.push(() => resolve({ ok: true, result: {} })));
+  gateway.reply = () => new Promise((resolve) => waiting.push(() => resolve({ kind: "result", result: {} })));
   const running = [ask(endpoint, call()), ask(endpoint, call())];
   while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve));
   assertRefused(await ask(endpoint, call()), { status: 200, rpc: -32000, code: "OVERLOADED" });

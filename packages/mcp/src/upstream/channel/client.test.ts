@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
 import { silentPeer } from "../../peer.ts";
 import { initialized, scripted, type ScriptedChannel } from "../../testing/scripted-channel.ts";
 import { faultOf, forever } from "../../testing/upstream.ts";

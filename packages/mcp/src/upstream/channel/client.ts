@@ -1,5 +1,6 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import type { ListKind, ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
+import type { ListKind } from "../../protocol/methods.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
 import { NEWEST_LEGACY_VERSION, SERVER_VERSIONS, isServerVersion } from "../../versions.ts";
 import { anyAborted, raced } from "../abort.ts";

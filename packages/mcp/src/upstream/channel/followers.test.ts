@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import type { ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
 import { ScriptedChannel, type Answering } from "../../testing/scripted-channel.ts";
 import { Conversation } from "./conversation.ts";
 import { Followers } from "./followers.ts";

@@ -1,5 +1,5 @@
 import { asCmcpError, type JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
 import { silentPeer } from "../../peer.ts";
 import { rateLimited, type Notified } from "../listening.ts";
 import type { Conversation } from "./conversation.ts";

@@ -1,4 +1,4 @@
-import type { ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
 import { keepListening, type Notified } from "../listening.ts";
 import { Followers } from "./followers.ts";
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../../ingress/ports.ts";
+import type { ListenFilter } from "../../protocol/local.ts";
 import type { Notified } from "../listening.ts";
 
 /** What says that a list is another now, and who wants to hear of it. */

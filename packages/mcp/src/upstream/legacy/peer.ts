@@ -1,6 +1,4 @@
-import type { JsonObject } from "@cmcp/boundary";
 import type { Peer } from "../../peer.ts";
-import { CLIENT_METHODS } from "../client-methods.ts";
 
 /**
  * A caller as a server of the legacy era may know it. There a server asks while it works, which a caller of the modern era
@@ -10,8 +8,10 @@ import { CLIENT_METHODS } from "../client-methods.ts";
 export function legacyPeer(peer: Peer): Peer {
   if (peer.input !== "retry") return peer;
   return {
+    era: peer.era,
+    present: (outcome) => peer.present(outcome),
     signal: peer.signal,
-    capabilities: unasked(peer.capabilities),
+    capabilities: {},
     wantsProgress: peer.wantsProgress,
     wantsLog: peer.wantsLog,
     logLevel: peer.logLevel,
@@ -19,9 +19,4 @@ export function legacyPeer(peer: Peer): Peer {
     notify: (method, params) => peer.notify(method, params),
     ask: (method, params, until) => peer.ask(method, params, until),
   };
-}
-
-function unasked(capabilities: JsonObject): JsonObject {
-  const asking = Object.values(CLIENT_METHODS);
-  return Object.fromEntries(Object.entries(capabilities).filter(([name]) => !asking.includes(name)));
 }

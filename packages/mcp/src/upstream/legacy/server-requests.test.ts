@@ -261,12 +261,12 @@ test("a legacy server is not told that it could ask an agent that is asked by th
   await client.request("s", CALL, {
     ...agent.peer,
     input: "retry",
-    capabilities: { elicitation: {}, sampling: {}, roots: {}, experimental: { "x/y": {} } },
+    capabilities: { elicitation: {}, sampling: {}, roots: {}, extensions: { "io.modelcontextprotocol/tasks": {} } },
   });
   const opened = server.requests.find(({ message }) => message.method === "initialize")?.message.params as JsonObject;
   const answer = await server.arrival(answers);
   assert.deepEqual(
     [opened.capabilities, (answer.message.error as JsonObject).code, agent.asked, agent.heard],
-    [{ experimental: { "x/y": {} } }, -32601, [], ["on"]],
+    [{}, -32601, [], ["on"]],
   );
 });

@@ -3,8 +3,9 @@ import type { RpcNotification } from "../../jsonrpc/message.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
-import { NAMED_BY } from "../../modern/named-by.ts";
-import { declaresTasks, tasksNotTaken } from "../../tasks/support.ts";
+import { NAMED_BY } from "../../protocol/methods.ts";
+import { declaresTasks, readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
+import { tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import { askable } from "../client-methods.ts";
@@ -65,7 +66,7 @@ export class ModernTransport {
       ...progress.meta(params),
       [META.protocolVersion]: MODERN_VERSION,
       [META.clientInfo]: { ...this.#clientInfo },
-      [META.clientCapabilities]: peer.capabilities,
+      [META.clientCapabilities]: readClientCapabilities(peer.capabilities),
       ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }),
     };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });
@@ -197,7 +198,7 @@ export class ModernTransport {
 }
 
 /** What input a server requires, as the caller can be asked for it. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for what it did not declare */
-function offered(inputRequests: JsonObject | null, capabilities: JsonObject): JsonObject | null {
+function offered(inputRequests: JsonObject | null, capabilities: ClientCapabilities): JsonObject | null {
   if (inputRequests === null) return null;
   const asked = Object.entries(inputRequests).map(([key, request]) => {
     const { method, params = {} } = isJsonObject(request) ? request : {};

@@ -1,11 +1,12 @@
 /** The host says who may call now; who there is, and what anybody may do, is measured. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { CmcpError } from "@cmcp/boundary";
+import { decodeRecord } from "@cmcp/audit";
+import { CmcpError, untrusted } from "@cmcp/boundary";
 import { buildProvision, type Provision } from "@cmcp/launch";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
@@ -24,8 +25,11 @@ describe("a host that provisions a serving enclave", () => {
       recordsPort: 1,
       recordsFingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}`,
     });
+    await appendFile(config, "enclave: {principals: [{id: default}, {id: auditor}]}\n");
     host = await startObservedHost(config, { CMCP_DEV_MODE: "1", CMCP_BEARER_TOKEN: TOKEN });
     await host.startEnclave();
+    // What is refused is recorded, too, and with it a session begins.
+    await host.request("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "none" } });
   });
   after(async () => {
     await host.close();
@@ -72,5 +76,43 @@ describe("a host that provisions a serving enclave", () => {
     assert.equal((await host.request("POST", "/mcp", list)).status, 401);
     await provision({ v: 1, tokens: [{ principal: "default", sha256: hashOf(TOKEN) }] });
     assert.equal(await serves(), true);
+  });
+
+  test("binds a token once, and leaves a record of each message it took and of none it refused", async () => {
+    const refused = provision({ v: 1, tokens: [{ principal: "auditor", sha256: hashOf(TOKEN) }] });
+    await assert.rejects(refused, (thrown) => thrown instanceof CmcpError && thrown.code === "TOKEN_REBOUND");
+    assert.equal(await serves(), true);
+    const facts = [...host.store.scan({ kind: "provision" })].flat().map((bytes) => {
+      const record = decodeRecord(untrusted(bytes));
+      assert.ok(record.kind === "provision");
+      return record.body;
+    });
+    const committed = createHash("sha256")
+      .update(Buffer.from(hashOf(TOKEN), "hex"))
+      .digest("hex");
+    const own = [{ principal: "default", tokens: [committed] }];
+    assert.deepEqual(
+      facts.map(({ sequence, principals }) => [sequence, principals]),
+      [
+        [1, own],
+        [2, []],
+        [3, own],
+      ],
+    );
+    const stored = [...host.store.scan({})].flat().map((bytes) => Buffer.from(bytes).toString());
+    assert.ok(!stored.some((text) => text.includes(TOKEN) || text.includes(hashOf(TOKEN))));
+    const entries = [...host.store.scan({ kind: "entry" })].flat().flatMap((bytes) => {
+      const record = decodeRecord(untrusted(bytes));
+      return record.kind === "entry" ? [record.body.entry] : [];
+    });
+    const noted = entries.filter(({ detail }) => detail?.["provision_sequence"] !== undefined);
+    assert.deepEqual(
+      noted.map(({ entry_type: type, detail }) => [type, detail?.["provision_sequence"]]),
+      [
+        ["session_start", 1],
+        ["provision", 2],
+        ["provision", 3],
+      ],
+    );
   });
 });

@@ -29,6 +29,7 @@ export const ENTRY_TYPES = [
   "attestation_stale",
   "catalog_drift",
   "break_glass_used",
+  "provision",
 ] as const;
 
 /** The decision an entry records; `n/a` where nothing was decided. */

@@ -1,4 +1,5 @@
 export * from "./schema.ts";
+export { HISTORY_REASONS, historySchema, type History, type HistoryReason } from "./history.ts";
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
 export { SessionChain, type EntryFields, type WrittenEntry } from "./chain.ts";
 export { bundleSignature, bundleText, type Sign } from "./sign.ts";
@@ -7,11 +8,13 @@ export {
   JOURNAL_VERSION,
   MAX_RECORD_BYTES,
   publicKeyOf,
+  readRecord,
   unsignedRecord,
   type InstanceFacts,
   type Intent,
   type JournalRecord,
   type JournalStatement,
+  type ProvisionFacts,
   type SessionEnd,
   type SigningJwk,
   type WrittenStatement,

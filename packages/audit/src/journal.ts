@@ -10,6 +10,7 @@ import {
 } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
+import { historySchema } from "./history.ts";
 import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
 import { treePlaceSchema, treeSignatureSchema } from "./tree-signature.ts";
 
@@ -44,7 +45,34 @@ const instanceBody = z.strictObject({
   boot_time: z.iso.datetime({ offset: true }),
   /** The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can seal. */
   sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
+  /** What this instance found of those before it. */
+  history: historySchema.optional(),
+  /** The latest instance that the store showed when this one began, and how many records of it: whoever hides one of those later contradicts this record. */
+  previous: z.strictObject({ instance: thumbprint, records: z.int().nonnegative() }).optional(),
 });
+
+/** Most principals and tokens of one provisioning, and credentials. */
+const MAX_PROVISIONED = 4_000;
+
+/** Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented as, no credential. */
+const provisionBody = z.strictObject({
+  /** Counts the instance's provisionings from 1. */
+  sequence: z.int().positive(),
+  tokenless: z.literal(true).optional(),
+  principals: z
+    .array(
+      z.strictObject({
+        principal: z.string().min(1).max(128),
+        /** SHA-256 of the 32 bytes of each token's SHA-256, lowercase hex, in rising order. */
+        tokens: z.array(hash).max(MAX_PROVISIONED),
+      }),
+    )
+    .max(MAX_PROVISIONED),
+  /** Names of credentials, in rising order. */
+  credentials: z.array(z.string().min(1).max(64)).max(MAX_PROVISIONED),
+});
+/** What one provisioning brought. */
+export type ProvisionFacts = z.infer<typeof provisionBody>;
 
 /** A call that is about to leave; acknowledged by the store before it does. */
 const intentBody = z.strictObject({
@@ -116,6 +144,7 @@ const recordSchema = z.discriminatedUnion("kind", [
   z.strictObject({ ...envelope, kind: z.literal("intent"), body: intentBody }),
   entryRecord,
   z.strictObject({ ...envelope, kind: z.literal("claim"), body: claimBody }),
+  z.strictObject({ ...envelope, kind: z.literal("provision"), body: provisionBody }),
 ]);
 
 /** One record the host stores for the enclave, signed so that nobody else can have written it. */
@@ -180,6 +209,16 @@ export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
     });
   }
   throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
+}
+
+/** As {@link decodeRecord}, `null` for what is no record. Any other failure is thrown. */
+export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
+  try {
+    return decodeRecord(bytes);
+  } catch (thrown) {
+    if (asCmcpError(thrown, "INTERNAL", "").code !== "AUDIT_STORE_MISMATCH") throw thrown;
+    return null;
+  }
 }
 
 /** The verification key of a JWK. Throws `AUDIT_STORE_MISMATCH` when it is not a key. */

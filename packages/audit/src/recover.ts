@@ -52,8 +52,12 @@ export interface RecoveredInstance {
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
   readonly refused: number;
-  /** True when the records are numbered without a gap from the first on, every one of them verified. */
+  /** True when the records are numbered without a gap from the first on, every one of them verified. An end that is withheld leaves no gap. */
   readonly gapless: boolean;
+  /** Time of the latest record that says one, ISO 8601, by a clock the host sets. */
+  readonly lastTime: string;
+  /** The number after the last one that verified. */
+  readonly records: number;
 }
 
 /** Who wrote a journal, as its first record says and proves. */
@@ -81,6 +85,7 @@ export class JournalReader {
   readonly #sessions = new Map<string, SessionState>();
   #identity: InstanceIdentity | undefined;
   readonly #resetPrincipals = new Set<string>();
+  #lastTime = "";
   #nextSeq = 0;
   #gapless = true;
   #refused = 0;
@@ -121,6 +126,8 @@ export class JournalReader {
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
       gapless: this.#gapless,
+      lastTime: this.#lastTime,
+      records: this.#nextSeq,
     };
   }
 
@@ -132,6 +139,7 @@ export class JournalReader {
   #accept(record: JournalRecord): boolean {
     if (this.#identity === undefined) return this.#begin(record);
     if (record.instance !== this.#identity.instance || !isAuthentic(record, this.#identity.key)) return false;
+    if (record.kind === "entry") this.#count(record.body.entry);
     if (record.seq < this.#nextSeq) return false;
     if (record.seq > this.#nextSeq) this.#gapless = false;
     this.#nextSeq = record.seq + 1;
@@ -144,13 +152,24 @@ export class JournalReader {
         return this.#entry(record.body.entry);
       case "claim":
         return this.#claim(record.body);
+      case "provision":
+        return true;
     }
+  }
+
+  /** What an authentic entry says was seen counts for its session, wherever the entry stands. */
+  #count(entry: AuditEntry): void {
+    if (Date.parse(entry.timestamp_utc) > Date.parse(this.#lastTime)) this.#lastTime = entry.timestamp_utc;
+    const after = entry.session_sensitivity_after;
+    const state = this.#sessions.get(entry.session_id);
+    if (state !== undefined && after !== null && entry.entry_type !== "session_reset") state.seen.add(after);
   }
 
   #begin(record: JournalRecord): boolean {
     const identity = identityOf(record, this.#thumbprint);
     if (identity === null) return false;
     this.#identity = identity;
+    this.#lastTime = identity.facts.boot_time;
     this.#nextSeq = 1;
     return true;
   }

@@ -1,7 +1,7 @@
 import { CmcpError, parseJsonText, type Untrusted } from "@cmcp/boundary";
 import * as z from "zod";
 import { entryTextHash, entryTextOf, recordText } from "./entry-text.ts";
-import { decodeRecord, RECORD_LIMITS, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { decodeRecord, RECORD_LIMITS, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
@@ -9,10 +9,18 @@ import { isAuthentic } from "./sign-together.ts";
 /** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;
 
-/** How the canonical JSON of an intent's record begins, and where it names its session. A quote inside a text is escaped, so that neither can stand in one. */
-const INTENT = /^\{"body":\{"call_id":"([^"\\]{1,256})",[^]*?,"session_id":"([0-9a-f-]{36})",/;
+/** Where a record names its number; nothing in a signature has that name. */
+const NUMBER = ',"seq":';
 /** What such a text has where the entry is a session's first, or an operator's reset. */
 const READ_IN_FULL = /"entry_type":"session_(?:start|reset)"/;
+
+/** The number that a record's text names, which only its signature proves. */
+function numberIn(text: string): number {
+  return Number.parseInt(
+    text.slice(text.lastIndexOf(NUMBER) + NUMBER.length, text.lastIndexOf(NUMBER) + NUMBER.length + 16),
+    10,
+  );
+}
 
 /** What is used of an entry that is neither a session's first nor its last. The rest is hashed as it stands. */
 const linkSchema = z.object({
@@ -31,24 +39,32 @@ function linkOf(entry: string): Link | null {
   return linkSchema.safeParse(parseJsonText(entry, RECORD_LIMITS)).data ?? null;
 }
 
+/** A record as it was shown, and its place among the instance's. */
+interface Placed {
+  readonly bytes: Untrusted<Uint8Array>;
+  readonly at: number;
+}
+
 /**
- * Reads an earlier instance's journal that the host left as it was, with few signatures: an entry names the hash of the one
- * before, so the signature of a session's last record proves all its entries, and a call that has an entry needs its intent
- * no more. Nothing less is proven than by {@link JournalReader}; at the first thing that does not fit, nothing is
- * established, and the journal has to be read with that one.
+ * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of the one
+ * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself. Each must stand at
+ * the place of its number. That shows that none is missing before the last one: an entry has its true number before that of its session's
+ * last, which is proven, so that as many true records as there are numbers fill them all. Nothing less is proven than by
+ * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read with that one.
  */
 export class UntouchedReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
   readonly #sessions = new Map<string, SessionState>();
   /** The record of each session's last entry. */
-  readonly #tips = new Map<string, Untrusted<Uint8Array>>();
-  /** Records of calls that have no entry yet, by session and call. */
-  readonly #open = new Map<string, Untrusted<Uint8Array>>();
+  readonly #tips = new Map<string, Placed>();
+  /** Calls that have no entry yet, by session and call. */
+  readonly #open = new Map<string, Intent>();
   /** Calls that have one. */
   readonly #recorded = new Set<string>();
   readonly #maxCalls: number;
   #identity: InstanceIdentity | undefined;
   #lastClaimSequence = 0;
+  #at = 0;
   #fits = true;
 
   /** @param thumbprint RFC 7638 thumbprint of a JWK, base64url. */
@@ -60,7 +76,8 @@ export class UntouchedReader {
   add(bytes: Untrusted<Uint8Array>): void {
     if (!this.#fits) return;
     try {
-      this.#fits = this.#accept(bytes);
+      this.#fits = this.#accept({ bytes, at: this.#at });
+      this.#at += 1;
     } catch (thrown) {
       if (!(thrown instanceof CmcpError)) throw thrown;
       this.#fits = false;
@@ -72,53 +89,58 @@ export class UntouchedReader {
     const identity = this.#identity;
     if (!this.#fits || identity === undefined) return null;
     try {
-      if (![...this.#tips.values()].every((bytes) => this.#proves(bytes, identity) !== null)) return null;
-      if (![...this.#open.values()].every((bytes) => this.#stillOpen(bytes, identity))) return null;
+      if (![...this.#tips.values()].every((placed) => this.#proves(placed, identity) !== null)) return null;
+      if (![...this.#open.values()].every((intent) => this.#stillOpen(intent))) return null;
     } catch (thrown) {
       if (!(thrown instanceof CmcpError)) throw thrown;
       return null;
     }
     const { facts, instance } = identity;
+    const sessions = recoveredSessions(this.#sessions);
     return {
       jwk: facts.jwk,
       instance,
       facts,
-      sessions: recoveredSessions(this.#sessions),
+      sessions,
       resetPrincipals: new Set(),
       lastClaimSequence: this.#lastClaimSequence,
       refused: 0,
-      gapless: false,
+      gapless: true,
+      records: this.#at,
+      lastTime: [...sessions.values()].reduce(
+        (latest, { lastTime }) => (Date.parse(lastTime) > Date.parse(latest) ? lastTime : latest),
+        facts.boot_time,
+      ),
     };
   }
 
-  #accept(bytes: Untrusted<Uint8Array>): boolean {
+  #accept(placed: Placed): boolean {
     if (this.#identity === undefined) {
-      this.#identity = identityOf(decodeRecord(bytes), this.#thumbprint) ?? undefined;
+      this.#identity = identityOf(decodeRecord(placed.bytes), this.#thumbprint) ?? undefined;
       return this.#identity !== undefined;
     }
-    const text = recordText(bytes);
-    if (text === null) return false;
-    const [, call, session] = INTENT.exec(text) ?? [];
-    if (call !== undefined && session !== undefined) return this.#intent(`${session} ${call}`, bytes);
+    const text = recordText(placed.bytes);
+    if (text === null || numberIn(text) !== placed.at) return false;
     const entry = entryTextOf(text);
-    if (entry !== null) return this.#entry(bytes, entry);
-    const record = this.#proves(bytes, this.#identity);
-    return record?.kind === "claim" && this.#claim(record);
+    if (entry !== null) return this.#entry(placed, entry);
+    const record = this.#proves(placed, this.#identity);
+    if (record?.kind === "intent") return this.#intent(record.body);
+    return record?.kind === "provision" || (record?.kind === "claim" && this.#claim(record));
   }
 
-  /** Its number is not proven, so that it could have been moved behind its entry. */
-  #intent(call: string, bytes: Untrusted<Uint8Array>): boolean {
+  #intent(intent: Intent): boolean {
+    const call = `${intent.session_id} ${intent.call_id}`;
     if (this.#recorded.has(call) || this.#open.has(call)) return false;
-    this.#open.set(call, bytes);
+    this.#open.set(call, intent);
     return true;
   }
 
-  #entry(bytes: Untrusted<Uint8Array>, written: string): boolean {
-    const entry = READ_IN_FULL.test(written) ? this.#first(bytes) : linkOf(written);
+  #entry(placed: Placed, written: string): boolean {
+    const entry = READ_IN_FULL.test(written) ? this.#first(placed.bytes) : linkOf(written);
     if (entry === null || entryTextHash(written, entry.entry_hash) !== entry.entry_hash) return false;
     const state = this.#sessions.get(entry.session_id);
     if (state === undefined || !advance(state, entry)) return false;
-    this.#tips.set(entry.session_id, bytes);
+    this.#tips.set(entry.session_id, placed);
     if (entry.call_id === null) return true;
     const call = `${entry.session_id} ${entry.call_id}`;
     this.#open.delete(call);
@@ -149,16 +171,15 @@ export class UntouchedReader {
     return state !== undefined;
   }
 
-  /** A record in full, once its own signature has verified. */
-  #proves(bytes: Untrusted<Uint8Array>, { instance, key }: InstanceIdentity): JournalRecord | null {
+  /** A record in full, once its own signature has verified, and with it its place. */
+  #proves({ bytes, at }: Placed, { instance, key }: InstanceIdentity): JournalRecord | null {
     const record = decodeRecord(bytes);
-    return record.instance === instance && isAuthentic(record, key) ? record : null;
+    return record.instance === instance && record.seq === at && isAuthentic(record, key) ? record : null;
   }
 
-  #stillOpen(bytes: Untrusted<Uint8Array>, identity: InstanceIdentity): boolean {
-    const record = this.#proves(bytes, identity);
-    if (record?.kind !== "intent") return false;
-    this.#sessions.get(record.body.session_id)?.intents.set(record.body.call_id, record.body);
-    return this.#sessions.has(record.body.session_id);
+  #stillOpen(intent: Intent): boolean {
+    const state = this.#sessions.get(intent.session_id);
+    state?.intents.set(intent.call_id, intent);
+    return state !== undefined;
   }
 }

@@ -50,6 +50,12 @@ export const ERROR_CODES = {
   LAUNCH_MACHINE_INVALID: fact(null, "correct the machine's description as the message says"),
   ISOLATION_UNAVAILABLE: fact(null, "allow user namespaces on this host, or start with CMCP_DEV_MODE=1"),
   PRINCIPAL_NOT_MEASURED: fact(null, "list the principal in enclave.principals and start again, or remove its tokens"),
+  TOKEN_REBOUND: fact(null, "give the principal a token of its own, or restart the gateway to start with other tokens"),
+  PROVISION_LIMIT_REACHED: fact(null, "restart the gateway: it remembers every token it was ever given"),
+  CONFIG_SECRET: fact(
+    null,
+    "take the secret out of the measured file and replace it where it is used: whoever reads the launch document has seen it",
+  ),
   PHASE_VIOLATION: fact(409, "send the message in the phase that allows it"),
   CONFORMANCE_PROFILE_UNSATISFIED: fact(null, "satisfy the profile or choose another"),
   AGENT_MANIFEST_BINDING_FAILED: fact(null, "correct agent_manifest so that it matches the loaded policy and catalog"),

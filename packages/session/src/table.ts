@@ -46,6 +46,8 @@ export class SessionTable {
   readonly #byHandle = new Map<string, Session>();
   readonly #byId = new Map<string, Session>();
   readonly #principals = new Map<string, PrincipalState>();
+  /** Where principals start of whom nothing is known, and those that do not. */
+  #start: { readonly label: string; readonly until: number; readonly except: Set<string> } | null = null;
 
   constructor(options: SessionTableOptions) {
     this.#options = options;
@@ -100,12 +102,22 @@ export class SessionTable {
   }
 
   /**
+   * Every principal starts from this label, but for those named, for as long as what a principal has seen outlives its last session:
+   * what earlier instances recorded of them is not known. It only raises.
+   */
+  restoreStart(label: string, except: ReadonlySet<string>): void {
+    this.#start = { label, until: this.#monotonic() + this.#options.floorMs, except: new Set(except) };
+    for (const principal of this.#principals.values()) this.#raiseToStart(principal);
+  }
+
+  /**
    * Takes a session's principal back to the lowest label, on an operator's signed word. The session's maximum
    * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them, and hold what
    * was seen in them against the principal when they are closed.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
+    this.#start?.except.add(session.principalId);
     this.#principals.get(session.principalId)?.reset();
     session.reset();
     return { before, after: session.sensitivity };
@@ -158,7 +170,7 @@ export class SessionTable {
 
   /** What the principal has seen in all its sessions, closed ones included. */
   sensitivityOf(principalId: string): string {
-    return this.#principals.get(principalId)?.sensitivity ?? LOWEST_LABEL;
+    return this.#principals.get(principalId)?.sensitivity ?? this.#startOf(principalId);
   }
 
   /** Ends a session and forgets it. Closing twice does nothing. */
@@ -209,7 +221,18 @@ export class SessionTable {
       throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
     const principal = new PrincipalState(id, this.#options.vocabulary, (raised) => this.#remember(raised));
     this.#principals.set(id, principal);
+    this.#raiseToStart(principal);
     return principal;
+  }
+
+  #raiseToStart(principal: PrincipalState): void {
+    principal.raise(this.#startOf(principal.id));
+  }
+
+  #startOf(principalId: string): string {
+    const start = this.#start;
+    if (start === null || start.except.has(principalId) || this.#monotonic() >= start.until) return LOWEST_LABEL;
+    return start.label;
   }
 
   /** A call can end after its session was closed and its principal, having seen nothing until then, forgotten. */

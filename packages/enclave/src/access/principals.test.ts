@@ -6,7 +6,7 @@ import { identitySchema, JwtAuthenticator, readHostAsserted } from "@cmcp/identi
 import type { Provision } from "@cmcp/launch";
 import { Caller, callerDetail, principalFacts } from "./caller.ts";
 import { Clock, TokenClock } from "../instance/clock.ts";
-import { Principals } from "./principals.ts";
+import { MAX_BOUND_TOKENS, Principals } from "./principals.ts";
 
 const ISSUER = "https://login.example/";
 const AUDIENCE = "https://gw.example/mcp";
@@ -82,7 +82,7 @@ test("nobody is let in before tokens are provisioned, JWTs not either", async (t
     await assert.rejects(who.authenticate(header, null), { code: "NOT_PROVISIONED" });
 });
 
-test("a provisioned token is found first, whatever it looks like; a JWT is one only where issuers are measured", async (t) => {
+test("a provisioned token may look like a JWT; a JWT is one only where issuers are measured", async (t) => {
   const { who } = await principals(t);
   for (const [token, id, source] of [
     ["secret", "default", "bearer"],
@@ -97,6 +97,49 @@ test("a provisioned token is found first, whatever it looks like; a JWT is one o
     code: "UNAUTHENTICATED",
     message: "the bearer token is missing or not known",
   });
+});
+
+test("a token that a measured issuer vouches for is its subject's, whatever principal the host gives its hash to", async (t) => {
+  const { who } = await principals(t, IDENTITY, {
+    tokens: [{ principal: "default", sha256: sha256(jwt("anna")) }],
+  });
+  const caller = await enter(who, jwt("anna"));
+  assert.deepEqual([caller.principalId, caller.source], ["desk", "jwt"]);
+});
+
+test("a token is of one principal for as long as the instance lives, left out meanwhile or not", async (t) => {
+  const { who } = await principals(t, {});
+  const give = (...given: readonly (readonly [string, string])[]): void => {
+    const message = {
+      v: 1,
+      tokens: given.map(([principal, token]) => ({ principal, sha256: sha256(token) })),
+    } as const;
+    who.assertAcceptable(message, false);
+    who.provision(message);
+  };
+  const rebound = { code: "TOKEN_REBOUND" } as const;
+  assert.throws(() => give(["desk", "new"], ["desk", "secret"]), rebound);
+  assert.equal((await enter(who, "secret")).principalId, "default", "nothing is changed");
+  await assert.rejects(enter(who, "new"), { code: "UNAUTHENTICATED" });
+  give(["desk", "a.b.c"]);
+  assert.throws(() => give(["desk", "secret"]), rebound, "left out and given again");
+  give(["default", "secret"], ["desk", "other"]);
+  assert.equal((await enter(who, "secret")).principalId, "default");
+});
+
+test("an instance remembers so many tokens and takes no more", async (t) => {
+  const { who } = await principals(t, {}, null);
+  const message = (from: number) =>
+    ({
+      v: 1,
+      tokens: Array.from({ length: 4_000 }, (_, at) => ({
+        principal: "desk",
+        sha256: (from + at).toString(16).padStart(64, "0"),
+      })),
+    }) as const;
+  for (let from = 0; from < MAX_BOUND_TOKENS; from += 4_000) who.provision(message(from));
+  who.assertAcceptable(message(0), false);
+  assert.throws(() => who.assertAcceptable(message(MAX_BOUND_TOKENS - 1), false), { code: "PROVISION_LIMIT_REACHED" });
 });
 
 test("a refusal says whether a token was sent at all", async (t) => {

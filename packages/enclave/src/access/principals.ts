@@ -7,6 +7,9 @@ import { Caller } from "./caller.ts";
 /** RFC 6750 section 2.1, with every visible character that a provisioned token may have. */
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
+/** Most tokens that one instance remembers the principals of, all provisionings together. */
+export const MAX_BOUND_TOKENS = 100_000;
+
 /**
  * The principals of the measured configuration, and their bearer tokens by SHA-256; the tokens themselves
  * are never held. The host hands tokens over: it can say who may call now, never who there is or what anybody may do.
@@ -16,6 +19,8 @@ export class Principals {
   readonly #workflows: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #jwt: JwtAuthenticator | null;
   #byTokenHash: ReadonlyMap<string, string> | null = null;
+  /** Of every token this instance was ever given, its principal: a token never stands for another. */
+  readonly #bound = new Map<string, string>();
   #tokenless = false;
 
   /** @param jwt `null` where the configuration names no issuer */
@@ -25,9 +30,9 @@ export class Principals {
   }
 
   /**
-   * Refuses a provision message as a whole: without a token only a development instance serves, and every
-   * token must be of a measured principal.
-   * @throws CmcpError `LISTEN_ADDRESS_REFUSED`, `PRINCIPAL_NOT_MEASURED`
+   * Refuses a provision message as a whole: without a token only a development instance serves, every
+   * token must be of a measured principal, and of the one it was of before.
+   * @throws CmcpError `LISTEN_ADDRESS_REFUSED`, `PRINCIPAL_NOT_MEASURED`, `TOKEN_REBOUND`, `PROVISION_LIMIT_REACHED`
    */
   assertAcceptable(message: Provision, development: boolean): void {
     if (message.tokenless === true && !development)
@@ -38,11 +43,23 @@ export class Principals {
         "PRINCIPAL_NOT_MEASURED",
         "the provision message names a principal that the launch document does not list",
       );
+    const rebound = message.tokens.find(
+      ({ principal, sha256 }) => (this.#bound.get(sha256) ?? principal) !== principal,
+    );
+    if (rebound !== undefined)
+      throw new CmcpError(
+        "TOKEN_REBOUND",
+        `the provision message gives ${rebound.principal} a token that this instance knows as another principal's`,
+      );
+    const added = message.tokens.filter(({ sha256 }) => !this.#bound.has(sha256)).length;
+    if (this.#bound.size + added > MAX_BOUND_TOKENS)
+      throw new CmcpError("PROVISION_LIMIT_REACHED", `this instance was given ${MAX_BOUND_TOKENS} tokens`);
   }
 
   /** Takes an acceptable provision message in place of the one before. Until the first, every agent request is refused. */
   provision(message: Provision): void {
     this.#byTokenHash = new Map(message.tokens.map(({ principal, sha256 }) => [sha256, principal]));
+    for (const { principal, sha256 } of message.tokens) this.#bound.set(sha256, principal);
     this.#tokenless = message.tokenless === true;
   }
 
@@ -77,8 +94,16 @@ export class Principals {
     if (token !== undefined && token.length <= MAX_TOKEN) {
       const tokenHash = hash("sha256", token, "hex");
       const principalId = this.#byTokenHash.get(tokenHash);
-      if (principalId !== undefined) return new Caller({ principalId, source: "bearer" }, asserted, tokenHash);
-      if (this.#jwt !== null && looksLikeJwt(token)) return new Caller(await this.#jwt.authenticate(token), asserted);
+      const bearer =
+        principalId === undefined ? null : new Caller({ principalId, source: "bearer" }, asserted, tokenHash);
+      if (this.#jwt === null || !looksLikeJwt(token)) {
+        if (bearer !== null) return bearer;
+      } else {
+        // What a measured issuer says of a token counts before what the host says of its hash.
+        const proven = this.#jwt.authenticate(token);
+        const caller = proven.then((who) => new Caller(who, asserted));
+        return await (bearer === null ? caller : caller.catch(() => bearer));
+      }
     }
     const missing = !/^Bearer(?: |$)/i.test(authorization ?? "");
     throw new CmcpError("UNAUTHENTICATED", "the bearer token is missing or not known", {

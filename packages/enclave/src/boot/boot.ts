@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
+import type { Evidence } from "@cmcp/attestation";
 import { BufferedBytes, CmcpError, examine, toBase64Url, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { JwtAuthenticator } from "@cmcp/identity";
@@ -12,7 +13,7 @@ import type { ExchangePool } from "@cmcp/wire";
 import { bindImage, establishPlatform, type PlatformAccess } from "../instance/establish.ts";
 import { Freshness } from "../instance/freshness.ts";
 import { earlierIdentities, openIdentity } from "../instance/identity.ts";
-import { ownReport, startRefreshing } from "../instance/refresh.ts";
+import { ownReport, Refresher } from "../instance/refresh.ts";
 import { Reports } from "../instance/reports.ts";
 import { SessionEvidence } from "../instance/session-evidence.ts";
 import { Clock, TokenClock } from "../instance/clock.ts";
@@ -24,9 +25,14 @@ import { SigningKey } from "../instance/keys.ts";
 import { Operators } from "../access/operators.ts";
 import { Policies } from "./policies.ts";
 import { Principals } from "../access/principals.ts";
-import { ClaimSequence } from "../record/claims.ts";
-import { readEarlierInstances, recoverInterrupted } from "../record/recovery.ts";
-import { startSweeping } from "../record/sweep.ts";
+import { Claims } from "../record/claims.ts";
+import { Closing } from "../record/closing.ts";
+import { EarlierSessions } from "../record/earlier-session.ts";
+import { readPast } from "../record/past.ts";
+import { Provisions } from "../record/provisions.ts";
+import { Recorder } from "../record/recorder.ts";
+import { recoverInterrupted } from "../record/recovery.ts";
+import type { RootFacts } from "../record/root-detail.ts";
 import { Sessions } from "../record/sessions.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
@@ -79,8 +85,8 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const instance = toBase64Url(key.thumbprint);
   const journal = new Journal(surroundings.host, instance, (bytes) => key.sign(bytes));
   // Read while the policy compiles in its worker; used, or its failure met, once there is a core that can record.
-  const earlier = readEarlierInstances(journal, instance);
-  earlier.catch(() => undefined);
+  const past = readPast(journal, instance);
+  past.catch(() => undefined);
   const { bundle, catalog, vocabulary } = load(document);
   const compiling = compilePolicy(bundle, catalog, {
     workerUrl: surroundings.policyWorker,
@@ -113,11 +119,12 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const identity = await openIdentity(
     await attester.sealing(),
     launchDigest,
-    async () => await earlierIdentities(journal),
+    async () => await earlierIdentities(journal.scan({ kind: "instance" })),
   );
   const reported = { identity, key, catalog, config, launchDigest: `sha256:${launchDigest.toString("hex")}`, reports };
   // Without evidence nothing is served. The platform makes it over the policy's hash while the policy compiles.
-  const fresh = ownReport(reported, bundle.hash).then(
+  const collect = async (reportData: Uint8Array): Promise<Evidence> => await reports.collect(reportData);
+  const fresh = ownReport(reported, bundle.hash, collect).then(
     () => new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }),
   );
   const [policy, freshness] = await Promise.all([compiling, fresh]);
@@ -130,6 +137,75 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
   const tokenClock = new TokenClock(clock, () => policies.current);
   const jwt =
     callerIdentity.jwt.length === 0 ? null : await JwtAuthenticator.of(callerIdentity.jwt, () => tokenClock.now());
+  const found = await past;
+  const sessions = new Sessions(
+    (evicted) =>
+      new SessionTable({
+        vocabulary,
+        maxSessions: config.enclave.max_sessions,
+        maxPerPrincipal: config.enclave.max_sessions_per_principal,
+        idleMs: config.enclave.session_idle_seconds * 1000,
+        floorMs: config.enclave.sensitivity_floor_seconds * 1000,
+        evicted,
+        now: () => clock.now().getTime(),
+      }),
+    { max: config.enclave.max_sessions, maxPerPrincipal: config.enclave.max_sessions_per_principal },
+    clock,
+  );
+  const root = (): RootFacts => ({
+    instance,
+    policy: policies.current.bundle,
+    catalogHash: catalog.hash,
+    enforcementMode: config.attestation.enforcement_mode,
+    launchDigest: reported.launchDigest,
+    platform: launch.platform,
+    isolation,
+    history: found.history,
+    provision: provisions.inForce,
+  });
+  const recorder = new Recorder(journal, {
+    instance,
+    driftPolicy: config.catalog.drift_policy,
+    root,
+    broken: (recorded) => sessions.setAside(recorded),
+  });
+  const provisions = new Provisions({ journal, instance, sessions, recorder });
+  const sessionEvidence = new SessionEvidence({
+    thumbprint: key.thumbprint,
+    validityMs: config.attestation.validity_seconds * 1000,
+    keepStale: config.attestation.staleness_policy === "warn_only",
+    now: monotonic,
+    collect: async (reportData, principalId) => await reports.collect(reportData, principalId),
+  });
+  const claims = new Claims({
+    journal,
+    recorder,
+    instance,
+    key,
+    evidenceOf: async (root, principalId) => await sessionEvidence.of(root, principalId),
+    now: () => clock.now().getTime(),
+    terms: {
+      eatProfile: config.enclave.eat_profile,
+      mode: config.attestation.enforcement_mode,
+      catalogHash: catalog.hash,
+      validitySeconds: config.attestation.validity_seconds,
+      isolation,
+      perCall: config.enclave.claims === "call",
+    },
+  });
+  const closing = new Closing({
+    sessions,
+    recorder,
+    claims,
+    journal,
+    policyHash: () => policies.current.bundle.hash,
+    forget: async (sessionId) => {
+      core.subscriptions.forget(sessionId);
+      core.requestStates.forget(sessionId);
+      core.tasks.forget(sessionId);
+      await upstreams.closeSession(sessionId);
+    },
+  });
   const core: Core = {
     ...reported,
     development: document.development,
@@ -168,30 +244,17 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     callerIdentity,
     principals: new Principals(config.enclave.principals, jwt),
     operators: new Operators(config.enclave.operator_keys),
-    sessions: new Sessions(
-      (evicted) =>
-        new SessionTable({
-          vocabulary,
-          maxSessions: config.enclave.max_sessions,
-          maxPerPrincipal: config.enclave.max_sessions_per_principal,
-          idleMs: config.enclave.session_idle_seconds * 1000,
-          floorMs: config.enclave.sensitivity_floor_seconds * 1000,
-          evicted,
-          now: () => clock.now().getTime(),
-        }),
-      { max: config.enclave.max_sessions, maxPerPrincipal: config.enclave.max_sessions_per_principal },
-      clock,
-    ),
-    claims: new ClaimSequence(),
+    sessions,
+    recorder,
+    claims,
+    closing,
+    provisions,
+    ownRecord: { journal, instance, jwk: key.jwk },
+    earlierSessions: new EarlierSessions({ journal, instance }),
+    history: found.history,
     freshness,
-    sessionEvidence: new SessionEvidence({
-      thumbprint: key.thumbprint,
-      validityMs: config.attestation.validity_seconds * 1000,
-      keepStale: config.attestation.staleness_policy === "warn_only",
-      now: monotonic,
-      collect: async (reportData, principalId) => await reports.collect(reportData, principalId),
-    }),
-    attest: async (reportData) => await reports.collect(reportData),
+    sessionEvidence,
+    attest: collect,
   };
   const watch = watchServers(core);
   await core.journal.append(instance, {
@@ -203,11 +266,20 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       catalog_hash: catalog.hash,
       boot_time: clock.now().toISOString(),
       ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
+      history: found.history,
+      ...(found.latest === null ? {} : { previous: found.latest }),
     },
   });
-  await recoverInterrupted(core, await earlier);
-  startSweeping(core);
-  startRefreshing(core);
+  const floorMs = config.enclave.sensitivity_floor_seconds * 1000;
+  await recoverInterrupted({ journal, sessions, vocabulary, root, now: () => clock.now().getTime(), floorMs }, found);
+  closing.startSweeping();
+  new Refresher({
+    freshness,
+    stalenessPolicy: config.attestation.staleness_policy,
+    report: async () => await ownReport(reported, policies.current.bundle.hash, collect),
+    note: (fields) => void recorder.noteInAll(sessions.openSessions(), fields),
+    now: monotonic,
+  }).start();
   return core;
 }
 

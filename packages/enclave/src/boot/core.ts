@@ -18,7 +18,13 @@ import type { SigningKey } from "../instance/keys.ts";
 import type { Operators } from "../access/operators.ts";
 import type { Policies } from "./policies.ts";
 import type { Principals } from "../access/principals.ts";
-import type { ClaimSequence } from "../record/claims.ts";
+import type { Claims } from "../record/claims.ts";
+import type { Closing } from "../record/closing.ts";
+import type { EarlierSessions } from "../record/earlier-session.ts";
+import type { Past } from "../record/past.ts";
+import type { Provisions } from "../record/provisions.ts";
+import type { OwnRecord } from "../record/read-closed.ts";
+import type { Recorder } from "../record/recorder.ts";
 import type { Sessions } from "../record/sessions.ts";
 import type { RequestStates } from "../call/request-state.ts";
 import type { Tasks } from "../call/tasks.ts";
@@ -74,7 +80,15 @@ export interface Core {
   readonly principals: Principals;
   readonly operators: Operators;
   readonly sessions: Sessions;
-  readonly claims: ClaimSequence;
+  readonly recorder: Recorder;
+  readonly claims: Claims;
+  readonly closing: Closing;
+  readonly provisions: Provisions;
+  /** Where this instance reads its own records back. */
+  readonly ownRecord: OwnRecord;
+  readonly earlierSessions: EarlierSessions;
+  /** What this instance found of those before it. */
+  readonly history: Past["history"];
   readonly reports: Reports;
   /** How old the instance's own report is. */
   readonly freshness: Freshness;

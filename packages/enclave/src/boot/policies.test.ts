@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
-import { collectSoftware } from "@cmcp/attestation";
+import { collectSoftware, type Evidence } from "@cmcp/attestation";
 import { untrusted } from "@cmcp/boundary";
 import { buildPolicyReload, parseConfig } from "@cmcp/launch";
 import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";
-import type { Core } from "./core.ts";
-import { Listeners } from "../access/listeners.ts";
 import { SigningKey } from "../instance/keys.ts";
-import { Policies } from "./policies.ts";
+import { instanceReport } from "../instance/report.ts";
+import { Policies, type ReloadParts } from "./policies.ts";
 
 const workerUrl = new URL("../../../policy/src/compile-worker.ts", import.meta.url);
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -35,22 +34,22 @@ const first = await compilePolicy(readBundle(filesOf("1.0")), { tools: new Map()
 const policies = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): Policies =>
   new Policies(first, { signingKey, reloadable: true, workerUrl, ...terms });
 
-/** As much of an enclave as a reload touches while no session is open. */
-function core(attest: Core["attest"] = (reportData) => Promise.resolve(collectSoftware(reportData, Date.now()))): Core {
+/** What a reload works on while no session is open. */
+function core(
+  attest: (reportData: Uint8Array) => Promise<Evidence> = (reportData) =>
+    Promise.resolve(collectSoftware(reportData, Date.now())),
+): ReloadParts {
   const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const parts = {
-    config,
-    catalog: { hash: "sha256:00", tools: new Map() },
-    key: new SigningKey(),
-    launchDigest: "sha256:00",
+  const catalog = { hash: "sha256:00", tools: new Map() };
+  const reported = { config, catalog, key: new SigningKey(), launchDigest: "sha256:00", identity: null };
+  return {
+    catalog,
     journal: { assertWritable: () => undefined },
-    sessions: { openSessions: () => [] },
-    listeners: new Listeners(),
-    freshness: { renew: () => undefined },
-    identity: null,
-    attest,
+    sessions: { openSessions: () => [], setAside: () => undefined },
+    recorder: { noteInAll: () => ({ stored: Promise.resolve(), full: [] }) },
+    report: async (policyHash) => await instanceReport(reported, policyHash, policyHash, attest),
+    installed: () => undefined,
   };
-  return parts as unknown as Core;
 }
 
 test("a launch document that allows no reload, or pins no key, allows none whatever the host sends", async () => {
@@ -71,10 +70,10 @@ test("the bundle in force, given again, is answered as it was and changes nothin
   const held = policies();
   await held.reload(core(), messageOf("2.0"));
   const inForce = held.current;
-  const installs: unknown[] = [];
-  const again = { ...core(), sessions: { openSessions: () => installs } } as unknown as Core;
+  let installs = 0;
+  const again: ReloadParts = { ...core(), installed: () => void (installs += 1) };
   const { binding } = await held.reload(again, messageOf("2.0"));
-  assert.deepEqual([binding.policy_hash, held.current], [inForce.bundle.hash, inForce]);
+  assert.deepEqual([binding.policy_hash, held.current, installs], [inForce.bundle.hash, inForce, 0]);
   await assert.rejects(held.reload(core(), messageOf("2")), { code: "POLICY_VERSION_NOT_HIGHER" });
 });
 

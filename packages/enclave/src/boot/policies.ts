@@ -7,9 +7,11 @@ import {
   verifyBundleSignature,
   type CompiledPolicy,
 } from "@cmcp/policy";
-import type { Core } from "./core.ts";
-import { instanceReport, type InstanceReport } from "../instance/report.ts";
-import { record, type Recorded } from "../record/recorder.ts";
+import type { Catalog } from "@cmcp/catalog";
+import type { InstanceReport } from "../instance/report.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Recorder } from "../record/recorder.ts";
+import type { Sessions } from "../record/sessions.ts";
 
 /** What the launch document says about replacing the policy. */
 interface ReloadTerms {
@@ -17,6 +19,18 @@ interface ReloadTerms {
   readonly signingKey: string | null;
   readonly reloadable: boolean;
   readonly workerUrl: URL;
+}
+
+/** What a reload works on. */
+export interface ReloadParts {
+  readonly catalog: Pick<Catalog, "tools">;
+  readonly journal: Pick<Journal, "assertWritable">;
+  readonly sessions: Pick<Sessions, "openSessions" | "setAside">;
+  readonly recorder: Pick<Recorder, "noteInAll">;
+  /** Asks for a report of the instance that commits to a policy. */
+  readonly report: (policyHash: string) => Promise<InstanceReport>;
+  /** Told once another policy is in force under a new report. */
+  readonly installed: () => void;
 }
 
 /** The policy in force, and the one way to replace it. */
@@ -42,30 +56,27 @@ export class Policies {
    * @param received - the host's message, see `parsePolicyReload`
    * @throws CmcpError saying why not; the policy in force stays
    */
-  async reload(core: Core, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
-    const run = this.#last.then(() => this.#replace(core, received));
+  async reload(parts: ReloadParts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
+    const run = this.#last.then(() => this.#replace(parts, received));
     this.#last = run.catch(() => undefined);
     return await run;
   }
 
-  async #replace(core: Core, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
+  async #replace(parts: ReloadParts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
     const { signingKey, reloadable, workerUrl } = this.#terms;
     if (!reloadable || signingKey === null)
       throw new CmcpError("NOT_SUPPORTED", "the launch document allows no other policy bundle");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
     verifyBundleSignature(bundle, signingKey);
     // The host gives it again where the answer was lost.
-    if (bundle.hash === this.#current.bundle.hash)
-      return await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
+    if (bundle.hash === this.#current.bundle.hash) return await parts.report(bundle.hash);
     requireHigherVersion(bundle.version, this.#current.bundle.version);
-    core.journal.assertWritable();
-    const next = await compilePolicy(bundle, core.catalog, { workerUrl });
+    parts.journal.assertWritable();
+    const next = await compilePolicy(bundle, parts.catalog, { workerUrl });
     // Before the change, so that nothing is decided under a policy no report could be had for.
-    const report = await instanceReport(core, bundle.hash, bundle.hash, (reportData) => core.attest(reportData));
-    await this.#install(core, next, report);
-    core.freshness.renew();
-    // What a caller may use is for the new policy to say.
-    for (const list of ["tools", "prompts", "resources"] as const) core.listeners.listChanged(list);
+    const report = await parts.report(bundle.hash);
+    await this.#install(parts, next, report);
+    parts.installed();
     return report;
   }
 
@@ -73,7 +84,7 @@ export class Policies {
    * The change itself, in one synchronous step: no decision falls between the new policy and its entry in a
    * session's chain, so every later entry of the chain that names the new policy comes after that one.
    */
-  async #install(core: Core, next: CompiledPolicy, report: InstanceReport): Promise<void> {
+  async #install({ sessions, recorder }: ReloadParts, next: CompiledPolicy, report: InstanceReport): Promise<void> {
     const detail = {
       policy_hash: next.bundle.hash,
       policy_version: next.bundle.version,
@@ -81,22 +92,9 @@ export class Policies {
       report_data: report.evidence.report_data,
     };
     this.#current = next;
-    const stored: Recorded["stored"][] = [];
-    for (const recorded of core.sessions.openSessions()) {
-      if (recorded.started === null || recorded.ended) continue;
-      // No call can be added to a session without room for this entry, so nothing there needs it.
-      if (recorded.chain.room === 0) core.sessions.setAside(recorded);
-      else
-        stored.push(
-          record(core, recorded, {
-            entry_type: "policy_load",
-            policy_decision: "n/a",
-            response_inspection_result: "n/a",
-            detail,
-          }).stored,
-        );
-    }
-    // An entry the host is slow to take is retried by the journal; the chain has it already.
-    await Promise.allSettled(stored);
+    const { stored, full } = recorder.noteInAll(sessions.openSessions(), { entry_type: "policy_load", detail });
+    // No call can be added to a session without room for this entry, so nothing there needs it.
+    for (const recorded of full) sessions.setAside(recorded);
+    await stored;
   }
 }

@@ -3,8 +3,7 @@ import { MAX_LAUNCH_DOCUMENT, parseProvision } from "@cmcp/launch";
 import type { IncomingExchange } from "@cmcp/wire";
 import type { Core } from "./core.ts";
 import { createHandler, type Handler } from "../http/router.ts";
-import { closeSession } from "../record/claims.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
+import { instanceReport } from "../instance/report.ts";
 import { reportFault } from "../instance/report-fault.ts";
 import { answer, readWhole } from "../http/exchange.ts";
 import { boot, type Surroundings } from "./boot.ts";
@@ -80,11 +79,17 @@ export class Enclave {
     if (this.#running === null)
       throw new CmcpError("PHASE_VIOLATION", `provision is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
-    core.principals.assertAcceptable(message, core.development);
-    core.credentials.assertAcceptable(message);
-    this.#phases.step("provision");
-    core.principals.provision(message);
-    core.credentials.provision(message);
+    await core.provisions.take(message, {
+      check: () => {
+        core.principals.assertAcceptable(message, core.development);
+        core.credentials.assertAcceptable(message);
+      },
+      apply: () => {
+        this.#phases.step("provision");
+        core.principals.provision(message);
+        core.credentials.provision(message);
+      },
+    });
     await acknowledge(exchange);
   }
 
@@ -95,7 +100,22 @@ export class Enclave {
     if (this.#running === null)
       throw new CmcpError("PHASE_VIOLATION", `reload is not legal while ${this.#phases.phase}`);
     const { core } = this.#running;
-    const report = await core.policies.reload(core, message);
+    const report = await core.policies.reload(
+      {
+        catalog: core.catalog,
+        journal: core.journal,
+        sessions: core.sessions,
+        recorder: core.recorder,
+        report: async (policyHash) =>
+          await instanceReport(core, policyHash, policyHash, (reportData) => core.attest(reportData)),
+        installed: () => {
+          core.freshness.renew();
+          // What a caller may use is for the new policy to say.
+          for (const list of ["tools", "prompts", "resources"] as const) core.listeners.listChanged(list);
+        },
+      },
+      message,
+    );
     await answerJson(exchange, report);
   }
 
@@ -110,13 +130,11 @@ export class Enclave {
 
 /** Ends what agents listen on, lets calls finish and closes every session with its claim. Returns how many could not be closed. */
 async function endSessions(core: Core): Promise<number> {
-  const used = (): RecordedSession[] => core.sessions.openSessions().filter((recorded) => recorded.started !== null);
   core.stopping.abort();
   await core.admission.idle(FINISH_MS);
-  // One that fails stays open, and is counted below.
-  await Promise.allSettled(used().map((recorded) => closeSession(core, recorded)));
+  const unclosed = await core.closing.closeAll();
   await core.upstreams.close();
-  return used().length;
+  return unclosed;
 }
 
 async function answerJson(exchange: IncomingExchange, answer: object): Promise<void> {

@@ -18,9 +18,7 @@ import {
 import { recordCall, sensitivityOfCall, sensitivityOfTool, type CallDecision } from "@cmcp/session";
 import { callerDetail, type Caller } from "../access/caller.ts";
 import type { Core } from "../boot/core.ts";
-import { claimSoFar } from "../record/claims.ts";
 import { reportAdvisory } from "../instance/report-advisory.ts";
-import { ensureStarted, recordDecision, recordDrift, recordIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { decide, givingUp, workflowOf } from "./decide.ts";
 import { isPermitted, type Decision, type Permitted, type Refused } from "./decision.ts";
@@ -80,7 +78,7 @@ export async function perform(
     );
   core.journal.assertWritable();
   core.sessions.touch(recorded);
-  await ensureStarted(core, recorded);
+  await core.recorder.ensureStarted(recorded);
   const task = isTaskMethod(request.method) ? (core.tasks.find(recorded.session.id, request.name) ?? null) : null;
   const call: Call = {
     id: randomUUID(),
@@ -201,7 +199,7 @@ async function sendGoverned(
         policyHash: decision.policyHash,
       });
     if (place instanceof CmcpError) throw place;
-    await recordIntent(core, recorded, {
+    await core.recorder.intent(recorded, {
       call_id: call.id,
       tool_name: nameOf(subject),
       server_identity: server.identity,
@@ -356,7 +354,7 @@ function cancelled(thrown: unknown): CmcpError {
 async function hasDrifted(core: Core, recorded: RecordedSession, subject: Target): Promise<boolean> {
   const drift = await core.drift.of(subject);
   if (drift === null) return false;
-  await recordDrift(core, recorded, subject, drift);
+  await core.recorder.drift(recorded, subject, drift);
   return core.config.catalog.drift_policy === "fail_closed";
 }
 
@@ -428,7 +426,7 @@ async function finish(
     sent: ending.sent,
     ...(raisedTo === null ? {} : { raisedTo }),
   });
-  const receipt = await recordDecision(core, recorded, {
+  const receipt = await core.recorder.decision(recorded, {
     entry_type: "tool_call",
     call_id: call.id,
     tool_name: subject === null ? call.request.name : nameOf(subject),
@@ -465,6 +463,6 @@ async function finish(
 
 /** Makes the session's claim so far and says which it is. */
 async function claimReference(core: Core, recorded: RecordedSession): Promise<JsonObject> {
-  const claim = await claimSoFar(core, recorded);
+  const claim = await core.claims.soFar(recorded);
   return { sequence_number: claim.gateway.sequence_number, claim_hash: claimHash(claim) };
 }

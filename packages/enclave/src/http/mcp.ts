@@ -16,9 +16,7 @@ import { approvedOf } from "@cmcp/catalog";
 import { findSubject } from "../call/subject.ts";
 import { Caller } from "../access/caller.ts";
 import type { Core } from "../boot/core.ts";
-import { closeSession } from "../record/claims.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { closeEvicted } from "../record/sweep.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import { offeredAsTasks } from "../servers/task-support.ts";
 import { list } from "./lists.ts";
@@ -39,7 +37,7 @@ export function createMcp(core: Core): (request: HttpRequest, caller: Caller) =>
       find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
       default: (caller, label) => opened(core, core.sessions.join(own(caller), label)),
       end: async (_caller, recorded) => {
-        await closeSession(core, recorded);
+        await core.closing.close(recorded);
       },
     },
     list: (caller, recorded, kind, cursor) => list(core, recorded, own(caller), kind, cursor),
@@ -59,13 +57,13 @@ function own(caller: Handed): Caller {
 
 /** A handle whose session is being closed is like one whose session is closed: its agent opens another. */
 function unlessClosing(recorded: RecordedSession | undefined): RecordedSession | undefined {
-  return recorded?.closing == null ? recorded : undefined;
+  return recorded?.life.takesCalls === true ? recorded : undefined;
 }
 
 /** A session that may be new; what it pushed out is closed. */
 async function opened(core: Core, opening: Promise<RecordedSession>): Promise<RecordedSession> {
   const recorded = await opening;
-  closeEvicted(core);
+  core.closing.closeEvicted();
   return recorded;
 }
 

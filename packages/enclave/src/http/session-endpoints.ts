@@ -3,9 +3,8 @@ import { buildTraceRecord, signTraceRecord, type Claim } from "@cmcp/claim";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
 import type { Caller } from "../access/caller.ts";
-import { claimSoFar, closeSession } from "../record/claims.ts";
+import { faulted } from "../record/closing.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { readEarlier } from "../record/earlier-session.ts";
 import { readClosed } from "../record/read-closed.ts";
 import { json } from "./json-response.ts";
 
@@ -18,6 +17,11 @@ export function resolveSession(core: Core, caller: Caller, name: string): Record
   );
 }
 
+/** @throws CmcpError `AUDIT_STORE_MISMATCH` for a session that ended without a claim because the host cannot show its record */
+export function requireNotFaulted(core: Core, caller: Caller, id: string): void {
+  if (core.sessions.isFaulted(caller, id)) throw faulted();
+}
+
 function unknown(): CmcpError {
   return new CmcpError("NOT_FOUND", "this principal has no such session");
 }
@@ -25,11 +29,12 @@ function unknown(): CmcpError {
 /** `POST /sessions/{id}/close`: ends the session and answers with its claim; again for a closed one, the same claim. */
 export async function closeById(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
   const recorded = resolveSession(core, caller, id);
-  if (recorded !== undefined) return json(await closeSession(core, recorded));
+  if (recorded !== undefined) return json(await core.closing.close(recorded));
+  requireNotFaulted(core, caller, id);
   const closed =
     core.sessions.closedById(caller, id) ??
-    (await readClosed(core, caller, id)) ??
-    (await readEarlier(core, caller, id))?.closed;
+    (await readClosed(core.ownRecord, caller, id)) ??
+    (await core.earlierSessions.read(caller, id))?.closed;
   if (closed !== null && closed !== undefined) return json(closed.claim);
   throw unknown();
 }
@@ -55,10 +60,11 @@ async function claimOf(core: Core, caller: Caller, id: string): Promise<Claim> {
   const closed = core.sessions.closedById(caller, id);
   if (closed !== undefined) return closed.claim;
   const recorded = resolveSession(core, caller, id);
-  if (recorded !== undefined) return await claimSoFar(core, recorded);
-  const stored = await readClosed(core, caller, id);
+  if (recorded !== undefined) return await core.claims.soFar(recorded);
+  requireNotFaulted(core, caller, id);
+  const stored = await readClosed(core.ownRecord, caller, id);
   if (stored !== null) return stored.claim;
-  const earlier = await readEarlier(core, caller, id);
+  const earlier = await core.earlierSessions.read(caller, id);
   if (earlier === null) throw unknown();
   if (earlier.closed === null)
     throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");

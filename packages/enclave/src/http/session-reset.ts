@@ -2,7 +2,7 @@ import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
-import { record, type Recorded } from "../record/recorder.ts";
+import type { Recorded } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { json } from "./json-response.ts";
 
@@ -29,7 +29,7 @@ function apply(core: Core, signed: SignedReset, id: string): Recorded {
   const recorded = core.sessions.forOperator(id);
   if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
   core.operators.assertNew(signed);
-  if (recorded.ended || recorded.closing !== null) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+  if (!recorded.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
   if (statement.chain_tip !== recorded.chain.tip)
     throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
   core.operators.take(signed);
@@ -38,10 +38,8 @@ function apply(core: Core, signed: SignedReset, id: string): Recorded {
 
 function recordReset(core: Core, recorded: RecordedSession, { statement, key, signature }: SignedReset): Recorded {
   const { before, after } = core.sessions.reset(recorded);
-  return record(core, recorded, {
+  return core.recorder.note(recorded, {
     entry_type: "session_reset",
-    policy_decision: "n/a",
-    response_inspection_result: "n/a",
     session_sensitivity_before: before,
     session_sensitivity_after: after,
     detail: {

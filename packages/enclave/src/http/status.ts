@@ -16,6 +16,7 @@ export function status(core: Core, phases: PhaseMachine): HttpResponse {
     assurance: assuranceOf(core.platform),
     attestation: { report_age_seconds: Math.floor(core.freshness.ageMs / 1000), stale: core.freshness.stale },
     isolation: core.isolation,
+    history: core.history,
     development: core.development,
     launch_digest: core.launchDigest,
     policy: {

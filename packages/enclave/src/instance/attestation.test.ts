@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuditEntry, EntryFields } from "@cmcp/audit";
-import { SessionChain } from "@cmcp/audit";
+import type { EntryFields } from "@cmcp/audit";
 import {
   collectSoftware,
   jwkThumbprint,
@@ -15,12 +14,11 @@ import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
 import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
 import { Clock } from "./clock.ts";
-import type { Core } from "../boot/core.ts";
 import { SigningKey } from "./keys.ts";
 import { assuranceOf } from "./assurance.ts";
 import { bindImage, establishPlatform } from "./establish.ts";
 import { Freshness } from "./freshness.ts";
-import { Refresher, RETRY_MS } from "./refresh.ts";
+import { ownReport, Refresher, RETRY_MS } from "./refresh.ts";
 import { Reports } from "./reports.ts";
 import { SessionEvidence } from "./session-evidence.ts";
 
@@ -178,59 +176,44 @@ test("where stale reports are only warned of, the last one serves until there is
   assert.notEqual(await evidence.of(ROOT, "a"), first);
 });
 
-/** As much of an enclave as a refresh touches. */
+/** What a refresh notes, on a platform. */
 function refreshable(platform: Platform): {
-  core: Core;
-  entries: AuditEntry[];
+  freshness: Freshness;
+  notes: Pick<EntryFields, "entry_type" | "detail">[];
   at: { monotonic: number };
   refresher: Refresher;
 } {
   const at = { monotonic: 0 };
-  const entries: AuditEntry[] = [];
-  const chain = new SessionChain("6f2f4b0e-6a58-4b6e-9a0e-0b1f3a1c2d3e", () => 0);
-  chain.append({ entry_type: "session_start", policy_decision: "n/a", response_inspection_result: "n/a", detail: {} });
-  const write = chain.write.bind(chain);
-  const spy = Object.assign(chain, {
-    write(fields: EntryFields) {
-      const written = write(fields);
-      entries.push(written.entry);
-      return written;
-    },
-  });
+  const now = (): number => at.monotonic;
+  const notes: Pick<EntryFields, "entry_type" | "detail">[] = [];
   const { config } = parseConfig("attestation: {validity_seconds: 100}", { env: { CMCP_DEV_MODE: "1" } });
-  const session = { highestSensitivity: "public" };
-  // Nothing may be added to the others: one nobody used, one that has ended, one that is full.
-  const untouched = (room: number) => ({ room, write: () => assert.fail("nothing is appended") });
-  const open = [
-    { started: Promise.resolve(), ended: false, chain: spy, session, stored: Promise.resolve() },
-    { started: null, ended: false, chain: untouched(9), session },
-    { started: Promise.resolve(), ended: true, chain: untouched(9), session },
-    { started: Promise.resolve(), ended: false, chain: untouched(0), session },
-  ];
-  const parts = {
+  const freshness = new Freshness(config.attestation, { wall: () => 0, monotonic: now });
+  const reports = new Reports(platform, new Clock(), LIMITS, now);
+  const reported = {
     config,
     key: new SigningKey(),
     identity: null,
     launchDigest: "sha256:00",
-    policy: { bundle: { hash: "sha256:01" } },
     catalog: { hash: "sha256:02" },
-    journal: { append: () => Promise.resolve() },
-    sessions: { openSessions: () => open },
-    freshness: new Freshness(config.attestation, { wall: () => 0, monotonic: () => at.monotonic }),
-    reports: new Reports(platform, new Clock(), LIMITS, () => at.monotonic),
   };
-  const core = parts as unknown as Core;
-  return { core, entries, at, refresher: new Refresher(core, () => at.monotonic) };
+  const refresher = new Refresher({
+    freshness,
+    stalenessPolicy: config.attestation.staleness_policy,
+    report: async () => await ownReport(reported, "sha256:01", (reportData) => reports.collect(reportData)),
+    note: (fields) => void notes.push(fields),
+    now,
+  });
+  return { freshness, notes, at, refresher };
 }
 
 test("a report is replaced before it is stale, and every open session's chain says so", async () => {
   const platform = new Platform();
-  const { core, entries, at, refresher } = refreshable(platform);
+  const { freshness, notes: entries, at, refresher } = refreshable(platform);
   await refresher.look();
   assert.equal(platform.asked.length, 0);
   at.monotonic = 75_000;
   await refresher.look();
-  assert.equal(core.freshness.due, false);
+  assert.equal(freshness.due, false);
   assert.deepEqual(
     entries.map(({ entry_type: type }) => type),
     ["attestation_refresh"],
@@ -242,7 +225,7 @@ test("a report is replaced before it is stale, and every open session's chain sa
 
 test("a platform that gives none is asked again after a pause; that the report became stale is said once", async () => {
   const platform = new Platform();
-  const { core, entries, at, refresher } = refreshable(platform);
+  const { freshness, notes: entries, at, refresher } = refreshable(platform);
   platform.broken = true;
   at.monotonic = 75_000;
   await refresher.look();
@@ -263,7 +246,7 @@ test("a platform that gives none is asked again after a pause; that the report b
     entries.map(({ entry_type: type }) => type),
     ["attestation_stale", "attestation_refresh"],
   );
-  assert.equal(core.freshness.stale, false);
+  assert.equal(freshness.stale, false);
   platform.broken = true;
   at.monotonic += 100_001;
   await refresher.look();

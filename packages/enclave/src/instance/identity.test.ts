@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import type { Sealing } from "@cmcp/attestation";
 import { signTogether, unsignedRecord } from "@cmcp/audit";
 import { toBase64Url, untrusted } from "@cmcp/boundary";
-import type { Journal } from "../record/journal.ts";
 import { SigningKey } from "./keys.ts";
 import { earlierIdentities, openIdentity } from "./identity.ts";
 
@@ -84,9 +84,8 @@ test("the host's store gives the latest blobs first, and what is none is passed 
     record("not base64!"),
     ...Array.from({ length: 9 }, (_, index) => record(toBase64Url(new Uint8Array(2).fill(index + 2)))),
   ].flat();
-  const journal = { scan: () => stored.map((bytes) => untrusted(bytes)) } as unknown as Journal;
   assert.deepEqual(
-    (await earlierIdentities(journal)).map((blob) => blob[0]),
+    (await earlierIdentities(Readable.from(stored.map((bytes) => untrusted(bytes))))).map((blob) => blob[0]),
     [10, 9, 8, 7, 6, 5, 4, 3],
   );
 });

@@ -1,8 +1,7 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto";
 import { seal, unseal, type Sealing } from "@cmcp/attestation";
-import { fromBase64Url } from "@cmcp/boundary";
-import type { Journal } from "../record/journal.ts";
-import { readRecord } from "../record/read-back.ts";
+import { readRecord } from "@cmcp/audit";
+import { fromBase64Url, type Untrusted } from "@cmcp/boundary";
 
 /** What the sealed seed is for; a blob opens for no other purpose. */
 const PURPOSE = "cmcp-identity-v1";
@@ -39,10 +38,13 @@ export class Identity {
   }
 }
 
-/** The blobs that earlier instances left in the host's store, latest first. Nobody is believed: a blob opens or it does not. */
-export async function earlierIdentities(journal: Journal): Promise<Uint8Array[]> {
+/**
+ * The blobs that earlier instances left in the host's store, latest first. Nobody is believed: a blob opens or it does not.
+ * @param records the first record of each instance, in the store's order
+ */
+export async function earlierIdentities(records: AsyncIterable<Untrusted<Uint8Array>>): Promise<Uint8Array[]> {
   const blobs: Uint8Array[] = [];
-  for await (const bytes of journal.scan({ kind: "instance" })) {
+  for await (const bytes of records) {
     const record = readRecord(bytes);
     const blob = record?.kind === "instance" ? fromBase64Url(record.body.sealed_identity ?? "") : undefined;
     if (blob !== undefined && blob.length > 0) blobs.unshift(blob);

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { toBase64Url } from "@cmcp/boundary";
+import type { Evidence } from "@cmcp/attestation";
 import type { EntryFields } from "@cmcp/audit";
-import type { Core } from "../boot/core.ts";
+import { toBase64Url } from "@cmcp/boundary";
+import type { Freshness } from "./freshness.ts";
 import { instanceReport, type InstanceReport, type Reported } from "./report.ts";
-import { record } from "../record/recorder.ts";
 import { reportFault } from "./report-fault.ts";
 
 /** How often the age of the report is looked at, in milliseconds. */
@@ -13,12 +13,23 @@ export const RETRY_MS = 30_000;
 
 /** A report of the instance for nobody in particular: its nonce is its own. */
 export async function ownReport(
-  reported: Reported & Pick<Core, "reports">,
+  reported: Reported,
   policyHash: string,
+  collect: (reportData: Uint8Array) => Promise<Evidence>,
 ): Promise<InstanceReport> {
-  return await instanceReport(reported, policyHash, toBase64Url(randomBytes(32)), (reportData) =>
-    reported.reports.collect(reportData),
-  );
+  return await instanceReport(reported, policyHash, toBase64Url(randomBytes(32)), collect);
+}
+
+/** What a refresh works on. */
+export interface RefresherParts {
+  readonly freshness: Freshness;
+  readonly stalenessPolicy: string;
+  /** Asks for a report of the instance under the policy in force. */
+  readonly report: () => Promise<InstanceReport>;
+  /** Notes something in every open session. */
+  readonly note: (fields: Pick<EntryFields, "entry_type" | "detail">) => void;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
 }
 
 /**
@@ -26,74 +37,55 @@ export async function ownReport(
  * too old. Sessions go on as they were.
  */
 export class Refresher {
-  readonly #core: Core;
-  readonly #now: () => number;
+  readonly #parts: RefresherParts;
   #nextTry = 0;
   #saidStale = false;
 
-  /** @param now monotonic milliseconds */
-  constructor(core: Core, now: () => number) {
-    this.#core = core;
-    this.#now = now;
+  constructor(parts: RefresherParts) {
+    this.#parts = parts;
   }
 
   /** One look at the report's age. */
   async look(): Promise<void> {
-    const { freshness } = this.#core;
-    if (freshness.due && this.#now() >= this.#nextTry) await this.#refresh();
+    const { freshness, stalenessPolicy, note, now } = this.#parts;
+    if (freshness.due && now() >= this.#nextTry) await this.#refresh();
     if (!freshness.stale) this.#saidStale = false;
     else if (!this.#saidStale) {
       this.#saidStale = true;
-      this.#recordInOpenSessions("attestation_stale", {
-        age_seconds: Math.floor(freshness.ageMs / 1000),
-        staleness_policy: this.#core.config.attestation.staleness_policy,
-      });
+      const detail = { age_seconds: Math.floor(freshness.ageMs / 1000), staleness_policy: stalenessPolicy };
+      note({ entry_type: "attestation_stale", detail });
     }
   }
 
+  /** Looks at it for as long as the process lives. */
+  start(): void {
+    let looking = false;
+    const timer = setInterval(() => {
+      if (looking) return;
+      looking = true;
+      this.look()
+        .catch(reportFault)
+        .finally(() => {
+          looking = false;
+        });
+    }, EVERY_MS);
+    timer.unref();
+  }
+
   async #refresh(): Promise<void> {
-    this.#nextTry = this.#now() + RETRY_MS;
-    let report: InstanceReport;
+    const { freshness, report, note, now } = this.#parts;
+    this.#nextTry = now() + RETRY_MS;
+    let made: InstanceReport;
     try {
-      report = await ownReport(this.#core, this.#core.policy.bundle.hash);
+      made = await report();
     } catch (thrown) {
       // The report in force is still what it was; when it is too old the configuration says what happens.
       reportFault(thrown);
       return;
     }
-    this.#core.freshness.renew();
+    freshness.renew();
     this.#nextTry = 0;
-    const { report_data, generated_at, measurement } = report.evidence;
-    this.#recordInOpenSessions("attestation_refresh", { report_data, generated_at, measurement });
+    const { report_data, generated_at, measurement } = made.evidence;
+    note({ entry_type: "attestation_refresh", detail: { report_data, generated_at, measurement } });
   }
-
-  #recordInOpenSessions(entryType: EntryFields["entry_type"], detail: Record<string, string | number>): void {
-    for (const recorded of this.#core.sessions.openSessions()) {
-      if (recorded.started === null || recorded.ended || recorded.chain.room === 0) continue;
-      // An entry the host is slow to take is retried by the journal; the chain has it already.
-      record(this.#core, recorded, {
-        entry_type: entryType,
-        policy_decision: "n/a",
-        response_inspection_result: "n/a",
-        detail,
-      }).stored.catch(reportFault);
-    }
-  }
-}
-
-/** Looks at the report's age for as long as the process lives. */
-export function startRefreshing(core: Core): void {
-  const refresher = new Refresher(core, () => performance.now());
-  let looking = false;
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    refresher
-      .look()
-      .catch(reportFault)
-      .finally(() => {
-        looking = false;
-      });
-  }, EVERY_MS);
-  timer.unref();
 }

@@ -6,10 +6,17 @@ import {
   type EvidenceJson,
   type InstanceBinding,
 } from "@cmcp/attestation";
-import type { Core } from "../boot/core.ts";
+import type { Identity } from "./identity.ts";
+import type { SigningKey } from "./keys.ts";
 
 /** What a report of this instance commits to, beside the policy. */
-export type Reported = Pick<Core, "identity" | "key" | "catalog" | "config" | "launchDigest">;
+export interface Reported {
+  readonly identity: Pick<Identity, "publicKey" | "vouchFor"> | null;
+  readonly key: Pick<SigningKey, "jwk" | "thumbprint">;
+  readonly catalog: { readonly hash: string };
+  readonly config: { readonly attestation: { readonly enforcement_mode: InstanceBinding["enforcement_mode"] } };
+  readonly launchDigest: string;
+}
 
 /** A platform report over what this instance answers for, with what its report_data was made of. */
 export interface InstanceReport {

@@ -1,11 +1,11 @@
-import { bundleText, type AuditEntry } from "@cmcp/audit";
-import { buildClaim, writeClaim, type Claim, type WrittenClaim } from "@cmcp/claim";
-import { claimEvidence } from "@cmcp/attestation";
+import { claimEvidence, type Evidence } from "@cmcp/attestation";
+import { bundleText, type AuditEntry, type SigningJwk } from "@cmcp/audit";
+import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../instance/version.ts";
-import type { Core } from "../boot/core.ts";
+import type { Journal } from "./journal.ts";
 import { readEntries, type ChainPoint } from "./read-back.ts";
-import { ensureStarted, record } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import { sessionEnd } from "./session-end.ts";
 
@@ -26,130 +26,136 @@ export class ClaimSequence {
   }
 }
 
-/** What this process knows a session's chain to be right now. */
-export function pointOf(recorded: RecordedSession): ChainPoint {
-  return { root: recorded.chain.root, tip: recorded.chain.tip, length: recorded.chain.length };
+/** What claims are made with. */
+export interface ClaimParts {
+  readonly journal: Pick<Journal, "append" | "assertCaughtUp" | "scan">;
+  readonly recorder: Pick<Recorder, "ensureStarted">;
+  readonly instance: string;
+  readonly key: { readonly jwk: SigningJwk; sign(message: Uint8Array): Uint8Array };
+  /** Evidence over a session's chain root, for its principal. */
+  readonly evidenceOf: (root: string, principalId: string) => Promise<Evidence>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly terms: ClaimTerms;
 }
 
-/**
- * {@link pointOf} once the host holds every entry up to there, so that they can be read back.
- * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while its store is behind: what it lacks is late, and no lie
- */
-export async function storedPoint(core: Core, recorded: RecordedSession): Promise<ChainPoint> {
-  const point = pointOf(recorded);
-  await recorded.stored;
-  core.journal.assertCaughtUp();
-  return point;
+/** What every claim of an instance says. */
+export interface ClaimTerms {
+  readonly eatProfile: ClaimInput["eatProfile"];
+  readonly mode: ClaimInput["policy"]["mode"];
+  readonly catalogHash: string;
+  readonly validitySeconds: number;
+  readonly isolation: ClaimInput["surroundings"]["isolation"];
+  /** Whether a claim is made after every call. */
+  readonly perCall: boolean;
 }
 
 /** The policy last in force in a session, as its own entries say: the gateway's may be a newer one by now. */
-function latestPolicy(entries: readonly AuditEntry[]): { hash: string; version: string } {
+function policyOf(entries: readonly AuditEntry[]): { readonly hash: string; readonly version: string } {
   const detail = entries.findLast(({ entry_type: type }) => type === "policy_load" || type === "session_start")?.detail;
   return { hash: String(detail?.["policy_hash"]), version: String(detail?.["policy_version"]) };
 }
 
-async function makeClaim(core: Core, recorded: RecordedSession, point: ChainPoint): Promise<Claim> {
-  const { config, key } = core;
-  const entries = await readEntries(core, recorded.session.id, point);
-  const sign = (bytes: Uint8Array): Uint8Array => key.sign(bytes);
-  const evidence = await core.sessionEvidence.of(point.root, recorded.session.principalId);
-  const end = recorded.ended ? { end: await sessionEnd(entries, evidence, sign) } : {};
-  const { call_graph_summary: graph } = summarize(recorded.session);
-  const { claim, written, hash } = core.claims.next((sequenceNumber, previous) =>
-    writeClaim(
-      buildClaim({
-        eatProfile: config.enclave.eat_profile,
-        issuedAt: Math.floor(core.clock.now().getTime() / 1000),
-        jwk: key.jwk,
-        gatewayVersion: GATEWAY_VERSION,
-        session: {
-          id: recorded.session.id,
-          ...point,
-          crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })),
-          edgesRepresent: graph.edges_represent,
-        },
-        entries,
-        policy: { ...latestPolicy(entries), mode: config.attestation.enforcement_mode },
-        catalog: { hash: core.catalog.hash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
-        attestation: {
-          ...evidence,
-          validitySeconds: config.attestation.validity_seconds,
-          evidence: claimEvidence(evidence),
-        },
-        surroundings: { isolation: core.isolation, channel: "plain" },
-        sequenceNumber,
-        ...(previous === null ? {} : { previousClaimHash: previous }),
-      }),
-      sign,
-    ),
-  );
-  await core.journal.append(recorded.session.id, {
-    kind: "claim",
-    body: {
-      session_id: recorded.session.id,
-      sequence_number: claim.gateway.sequence_number,
-      claim_hash: hash,
-      claim: written,
-      ...end,
-    },
-  });
-  return claim;
-}
+/** Makes claims over sessions, from what the host's store holds of them. */
+export class Claims {
+  readonly #parts: ClaimParts;
+  readonly #sequence = new ClaimSequence();
 
-/**
- * A claim over everything recorded in an open session so far; a verifier calls it an open prefix. While
- * nothing is added to the session, asking again gives the same claim where each call makes one already.
- */
-export async function claimSoFar(core: Core, recorded: RecordedSession): Promise<Claim> {
-  await ensureStarted(core, recorded);
-  const point = await storedPoint(core, recorded);
-  if (core.config.enclave.claims === "call" && recorded.claimSoFar?.gateway.audit_chain.tip === point.tip)
-    return recorded.claimSoFar;
-  const claim = await makeClaim(core, recorded, point);
-  recorded.claimSoFar = claim;
-  return claim;
-}
-
-/**
- * Ends a session: no further call, the ones under way aborted and recorded, `session_end`, claim. Where that fails, as
- * while the host's store is down, the session stays without calls and is due again at the next turn of the sweep.
- */
-export function closeSession(core: Core, recorded: RecordedSession): Promise<Claim> {
-  if (recorded.closing !== null && !recorded.closeFailed) return recorded.closing;
-  recorded.closeFailed = false;
-  recorded.closing = endAndClaim(core, recorded).catch((thrown: unknown) => {
-    recorded.closeFailed = true;
-    core.sessions.setAside(recorded);
-    throw thrown;
-  });
-  return recorded.closing;
-}
-
-async function endAndClaim(core: Core, recorded: RecordedSession): Promise<Claim> {
-  await recorded.quiesce();
-  await ensureStarted(core, recorded);
-  if (!recorded.ended) {
-    recorded.ended = true;
-    await record(core, recorded, {
-      entry_type: "session_end",
-      policy_decision: "n/a",
-      response_inspection_result: "n/a",
-      session_sensitivity_after: recorded.session.sensitivity,
-      detail: { policy_hash: core.policy.bundle.hash },
-    }).stored;
+  constructor(parts: ClaimParts) {
+    this.#parts = parts;
   }
-  const point = await storedPoint(core, recorded);
-  const claim = await makeClaim(core, recorded, point);
-  core.sessions.remember(recorded, claim);
-  core.subscriptions.forget(recorded.session.id);
-  core.requestStates.forget(recorded.session.id);
-  core.tasks.forget(recorded.session.id);
-  await core.upstreams.closeSession(recorded.session.id);
-  return claim;
-}
 
-/** The text of a session's audit bundle up to a point of its chain, in pieces. */
-export async function exportSession(core: Core, sessionId: string, point: ChainPoint): Promise<Iterable<string>> {
-  const entries = await readEntries(core, sessionId, point);
-  return bundleText(sessionId, entries, (bytes) => core.key.sign(bytes));
+  /**
+   * What this process knows a session's chain to be, once the host holds every entry up to there, so that they can be read back.
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while its store is behind: what it lacks is late, and no lie
+   */
+  async storedPoint({ chain, stored }: RecordedSession): Promise<ChainPoint> {
+    const point = { root: chain.root, tip: chain.tip, length: chain.length };
+    await stored;
+    this.#parts.journal.assertCaughtUp();
+    return point;
+  }
+
+  /**
+   * A claim over everything recorded in an open session so far; a verifier calls it an open prefix. While
+   * nothing is added to the session, asking again gives the same claim where each call makes one already.
+   */
+  async soFar(recorded: RecordedSession): Promise<Claim> {
+    await this.#parts.recorder.ensureStarted(recorded);
+    const point = await this.storedPoint(recorded);
+    const latest = recorded.latestClaim;
+    if (this.#parts.terms.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
+    recorded.latestClaim = await this.#make(recorded, point);
+    return recorded.latestClaim;
+  }
+
+  /** The claim over a session whose chain has its last entry. */
+  async last(recorded: RecordedSession): Promise<Claim> {
+    return await this.#make(recorded, await this.storedPoint(recorded));
+  }
+
+  /** The text of a session's audit bundle up to a point of its chain, in pieces. */
+  async export(sessionId: string, point: ChainPoint): Promise<Iterable<string>> {
+    const entries = await readEntries(this.#parts, sessionId, point);
+    return bundleText(sessionId, entries, (bytes) => this.#parts.key.sign(bytes));
+  }
+
+  async #make(recorded: RecordedSession, point: ChainPoint): Promise<Claim> {
+    const { journal, key, evidenceOf } = this.#parts;
+    const entries = await readEntries(this.#parts, recorded.session.id, point);
+    const sign = (bytes: Uint8Array): Uint8Array => key.sign(bytes);
+    const evidence = await evidenceOf(point.root, recorded.session.principalId);
+    const end = entries.at(-1)?.entry_type === "session_end" ? { end: await sessionEnd(entries, evidence, sign) } : {};
+    const { claim, written, hash } = this.#sequence.next((sequenceNumber, previous) =>
+      writeClaim(
+        buildClaim({
+          ...this.#input(recorded, entries, point),
+          attestation: {
+            ...evidence,
+            validitySeconds: this.#parts.terms.validitySeconds,
+            evidence: claimEvidence(evidence),
+          },
+          sequenceNumber,
+          ...(previous === null ? {} : { previousClaimHash: previous }),
+        }),
+        sign,
+      ),
+    );
+    await journal.append(recorded.session.id, {
+      kind: "claim",
+      body: {
+        session_id: recorded.session.id,
+        sequence_number: claim.gateway.sequence_number,
+        claim_hash: hash,
+        claim: written,
+        ...end,
+      },
+    });
+    return claim;
+  }
+
+  #input(
+    recorded: RecordedSession,
+    entries: readonly AuditEntry[],
+    point: ChainPoint,
+  ): Omit<ClaimInput, "attestation" | "sequenceNumber"> {
+    const { key, now, terms } = this.#parts;
+    const { call_graph_summary: graph } = summarize(recorded.session);
+    return {
+      eatProfile: terms.eatProfile,
+      issuedAt: Math.floor(now() / 1000),
+      jwk: key.jwk,
+      gatewayVersion: GATEWAY_VERSION,
+      session: {
+        id: recorded.session.id,
+        ...point,
+        crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })),
+        edgesRepresent: graph.edges_represent,
+      },
+      entries,
+      policy: { ...policyOf(entries), mode: terms.mode },
+      catalog: { hash: terms.catalogHash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
+      surroundings: { isolation: terms.isolation, channel: "plain" },
+    };
+  }
 }

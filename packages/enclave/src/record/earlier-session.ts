@@ -1,11 +1,22 @@
-import { receiptIn, recover, type AuditEntry, type JournalRecord, type Receipt, type SigningJwk } from "@cmcp/audit";
+import {
+  receiptIn,
+  readRecord,
+  recover,
+  type AuditEntry,
+  type JournalRecord,
+  type Receipt,
+  type SigningJwk,
+} from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
-import type { Untrusted } from "@cmcp/boundary";
-import type { Core } from "../boot/core.ts";
+import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import type { Caller } from "../access/caller.ts";
-import { isChain, readRecord } from "./read-back.ts";
+import { isChain, type OwnStore } from "./read-back.ts";
 import { latestClaim, type StoredClaim } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";
+
+/** Sessions of one principal whose answer is remembered, and principals. */
+const MAX_SHOWN = 256;
+const MAX_PRINCIPALS = 4_096;
 
 /** What verifies of a session of an instance before this one, under that instance's key. */
 export interface EarlierSession {
@@ -16,45 +27,95 @@ export interface EarlierSession {
   readonly closed: StoredClaim | null;
 }
 
-/** An earlier instance's session of this caller, or `null`. Only what verifies is returned. */
-export async function readEarlier(core: Core, caller: Caller, sessionId: string): Promise<EarlierSession | null> {
-  if (!isSessionId(sessionId)) return null;
-  const instance = await writerOf(core, sessionId);
-  if (instance === null || instance === core.instance) return null;
-  const records: Untrusted<Uint8Array>[] = [];
-  for await (const bytes of core.journal.scan({ instance, kind: "instance" })) records.push(bytes);
-  for await (const bytes of core.journal.scan({ instance, session: sessionId, kind: "entry" })) records.push(bytes);
-  const recovered = recover(records, jwkThumbprintText);
-  const session = recovered?.sessions.get(sessionId);
-  if (recovered === null || session === undefined) return null;
-  // The very bytes that were verified, so that a host cannot show other ones here.
-  const believed = records
-    .map((bytes) => decodedEntry(bytes))
-    .filter((record) => record !== null)
-    .filter(({ body: { entry } }) => entry.session_id === sessionId && entry.sequence_number < session.length)
-    .sort((a, b) => a.body.entry.sequence_number - b.body.entry.sequence_number);
-  const entries = believed.map(({ body }) => body.entry);
-  if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== caller.principalId) return null;
-  const stored = session.closed ? await latestClaim(core.journal, recovered, sessionId) : null;
-  return {
-    signingKey: recovered.jwk,
-    entries,
-    receipts: believed.flatMap((record) => receiptIn(record) ?? []),
-    // A host that keeps the last claim back can show one over the session while it was open.
-    closed: stored?.claim.gateway.audit_chain.tip === session.tip ? stored : null,
-  };
-}
+type EntryRecord = Extract<JournalRecord, { kind: "entry" }>;
 
-/** The instance whose session this is, as the host says. */
-async function writerOf(core: Core, sessionId: string): Promise<string | null> {
-  for await (const bytes of core.journal.scan({ session: sessionId, kind: "entry" })) {
-    const record = readRecord(bytes);
-    if (record !== null) return record.instance;
+/** Sessions of instances before this one, as far as the host's store shows them and they verify. */
+export class EarlierSessions {
+  readonly #own: OwnStore;
+  /** For each principal what was shown of which session: the host cannot show one thing and then another. */
+  readonly #shown = new Map<string, Map<string, string>>();
+
+  constructor(own: OwnStore) {
+    this.#own = own;
   }
-  return null;
+
+  /**
+   * An earlier instance's session of this caller, or `null`. Only what verifies is returned.
+   * @throws CmcpError `AUDIT_STORE_MISMATCH` for evidence that contradicts itself, or what was returned before
+   */
+  async read({ principalId }: Caller, sessionId: string): Promise<EarlierSession | null> {
+    if (!isSessionId(sessionId)) return null;
+    const instance = await this.#writerOf(sessionId);
+    if (instance === null || instance === this.#own.instance) return this.#absent(principalId, sessionId);
+    const { journal } = this.#own;
+    const records: Untrusted<Uint8Array>[] = [];
+    for await (const bytes of journal.scan({ instance, kind: "instance" })) records.push(bytes);
+    for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) records.push(bytes);
+    const recovered = recover(records, jwkThumbprintText);
+    const session = recovered?.sessions.get(sessionId);
+    if (recovered === null || session === undefined) return this.#absent(principalId, sessionId);
+    // The very bytes that were verified, so that a host cannot show other ones here.
+    const believed = records
+      .map((bytes) => entryRecord(bytes))
+      .filter((record) => record !== null)
+      .filter(({ body: { entry } }) => entry.session_id === sessionId && entry.sequence_number < session.length)
+      .sort((a, b) => a.body.entry.sequence_number - b.body.entry.sequence_number);
+    const entries = believed.map(({ body }) => body.entry);
+    if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== principalId) return null;
+    if (recovered.refused > 0) throw contradiction("a record of the session does not verify or does not fit");
+    const stored = await latestClaim(journal, recovered, sessionId);
+    if (stored !== null) requireOneChain(entries, stored);
+    // A claim over the session while it was open is none of a closed one.
+    const closed = stored?.claim.gateway.audit_chain.tip === session.tip && session.closed ? stored : null;
+    this.#remember(principalId, sessionId, `${session.tip} ${closed === null ? "interrupted" : "closed"}`);
+    return {
+      signingKey: recovered.jwk,
+      entries,
+      receipts: believed.flatMap((record) => receiptIn(record) ?? []),
+      closed,
+    };
+  }
+
+  /** The instance whose session this is, as the host says. */
+  async #writerOf(sessionId: string): Promise<string | null> {
+    for await (const bytes of this.#own.journal.scan({ session: sessionId, kind: "entry" })) {
+      const record = readRecord(bytes);
+      if (record !== null) return record.instance;
+    }
+    return null;
+  }
+
+  #absent(principalId: string, sessionId: string): null {
+    if (this.#shown.get(principalId)?.has(sessionId) === true) throw contradiction("the session was there before");
+    return null;
+  }
+
+  #remember(principalId: string, sessionId: string, answer: string): void {
+    const own = this.#shown.get(principalId) ?? new Map<string, string>();
+    if ((own.get(sessionId) ?? answer) !== answer) throw contradiction("it showed another state of the session before");
+    bound(own.set(sessionId, answer), MAX_SHOWN);
+    bound(this.#shown.set(principalId, own), MAX_PRINCIPALS);
+  }
 }
 
-function decodedEntry(bytes: Untrusted<Uint8Array>): Extract<JournalRecord, { kind: "entry" }> | null {
+/** Forgets the oldest beyond `max`. */
+function bound(shown: Map<string, unknown>, max: number): void {
+  const oldest = shown.keys().next();
+  if (shown.size > max && oldest.done !== true) shown.delete(oldest.value);
+}
+
+/** A claim that the session's instance signed names a point of the chain that the store shows, or the store lacks a part of it. */
+function requireOneChain(entries: readonly AuditEntry[], { claim }: StoredClaim): void {
+  const { root, tip, length } = claim.gateway.audit_chain;
+  if (entries[0]?.entry_hash !== root || entries[length - 1]?.entry_hash !== tip)
+    throw contradiction("a claim of the session names another chain than its entries are");
+}
+
+function contradiction(why: string): CmcpError {
+  return new CmcpError("AUDIT_STORE_MISMATCH", `the host's audit store contradicts itself: ${why}`);
+}
+
+function entryRecord(bytes: Untrusted<Uint8Array>): EntryRecord | null {
   const record = readRecord(bytes);
   return record?.kind === "entry" ? record : null;
 }

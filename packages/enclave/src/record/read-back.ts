@@ -1,14 +1,7 @@
 import { hash } from "node:crypto";
-import { CmcpError, asCmcpError, type Untrusted } from "@cmcp/boundary";
-import {
-  decodeRecord,
-  entryHashInput,
-  hashedEntry,
-  type AuditEntry,
-  type HashedEntry,
-  type JournalRecord,
-} from "@cmcp/audit";
-import type { Core } from "../boot/core.ts";
+import { CmcpError } from "@cmcp/boundary";
+import { entryHashInput, hashedEntry, type AuditEntry, type HashedEntry } from "@cmcp/audit";
+import type { Journal } from "./journal.ts";
 
 /** The point up to which a session is read: what this process knows its chain to be. */
 export interface ChainPoint {
@@ -17,13 +10,23 @@ export interface ChainPoint {
   readonly length: number;
 }
 
+/** Where an instance reads its own records back. */
+export interface OwnStore {
+  readonly journal: Pick<Journal, "scan">;
+  readonly instance: string;
+}
+
 /**
  * A session's entries from the host's store, accepted only if they are exactly the chain this process
  * remembers. @throws CmcpError `AUDIT_STORE_MISMATCH` when the host returns anything else.
  */
-export async function readEntries(core: Core, sessionId: string, point: ChainPoint): Promise<AuditEntry[]> {
+export async function readEntries(
+  { journal, instance }: OwnStore,
+  sessionId: string,
+  point: ChainPoint,
+): Promise<AuditEntry[]> {
   const read: { readonly sequence: number; readonly entry: HashedEntry }[] = [];
-  for await (const bytes of core.journal.scan({ instance: core.instance, session: sessionId, kind: "entry" })) {
+  for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
     const entry = hashedEntry(bytes);
     const { sequence_number: sequence } = entry;
     // What was added after the point was taken is none of it.
@@ -41,16 +44,6 @@ export async function readEntries(core: Core, sessionId: string, point: ChainPoi
   }
   // Each is the text of the hash that the next one names, up to the tip this process gave the chain: so it is what this process wrote.
   return entries as unknown as AuditEntry[];
-}
-
-/** A record the host handed back, or `null` for garbage: an earlier instance's journal is believed as far as it verifies, and no further. */
-export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
-  try {
-    return decodeRecord(bytes);
-  } catch (thrown) {
-    if (asCmcpError(thrown, "INTERNAL", "").code !== "AUDIT_STORE_MISMATCH") throw thrown;
-    return null;
-  }
 }
 
 /** Whether entries are exactly one chain: every entry hashes to its own hash and names the one before, from root to tip. */

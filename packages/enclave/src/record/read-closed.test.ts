@@ -7,8 +7,9 @@ import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
 import { WritingInstance } from "../../../audit/src/testing/instance.ts";
 import { inputOf, SESSION } from "../../../claim/src/testing/session.ts";
 import { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
-import { readClosed } from "./read-closed.ts";
+import { untrusted } from "@cmcp/boundary";
+import type { ScanFilter } from "./journal.ts";
+import { readClosed, type OwnRecord } from "./read-closed.ts";
 
 const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
@@ -45,12 +46,13 @@ function writeSession(instance: WritingInstance): Claim[] {
 const instance = new WritingInstance();
 const claims = writeSession(instance);
 
-/** As much of an enclave as reading back needs, whose host shows these records. */
-function shown(records: WritingInstance["journal"]): Core {
-  const scan = async function* ({ kind }: { kind: string }) {
-    for (const { statement, bytes } of records) if (statement.kind === kind) yield await Promise.resolve(bytes);
+/** Where an enclave reads back, whose host shows these records. */
+function shown(records: WritingInstance["journal"]): OwnRecord {
+  const scan = async function* ({ kind }: ScanFilter) {
+    for (const { statement, bytes } of records)
+      if (statement.kind === kind) yield await Promise.resolve(untrusted<Uint8Array>(bytes));
   };
-  return { key: { jwk: instance.jwk }, instance: instance.name, journal: { scan } } as unknown as Core;
+  return { jwk: instance.jwk, instance: instance.name, journal: { scan } };
 }
 
 test("a closed session is what its last claim says, for its principal alone", async () => {

@@ -1,11 +1,15 @@
-import { isAuthentic, publicKeyOf, type SessionEnd, type SigningJwk } from "@cmcp/audit";
+import { isAuthentic, publicKeyOf, readRecord, type SessionEnd, type SigningJwk } from "@cmcp/audit";
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, readRecord } from "./read-back.ts";
+import { readEntries, type OwnStore } from "./read-back.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
+
+/** Where an instance reads its own records back, and the key that signed them. */
+export interface OwnRecord extends OwnStore {
+  readonly jwk: SigningJwk;
+}
 
 /**
  * A closed session of this caller and this instance that memory no longer holds, from the host's store; `null` when
@@ -13,16 +17,16 @@ import type { ClosedSession } from "./sessions.ts";
  * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store's entries are not the chain the claim names
  */
 export async function readClosed(
-  core: Core,
+  own: OwnRecord,
   { principalId }: Caller,
   sessionId: string,
 ): Promise<ClosedSession | null> {
   if (!isSessionId(sessionId)) return null;
-  const latest = await latestClaim(core.journal, { instance: core.instance, jwk: core.key.jwk }, sessionId);
+  const latest = await latestClaim(own.journal, own, sessionId);
   if (latest === null) return null;
   const { claim } = latest;
   const { root, tip, length } = claim.gateway.audit_chain;
-  const entries = await readEntries(core, sessionId, { root, tip, length });
+  const entries = await readEntries(own, sessionId, { root, tip, length });
   // A host that keeps the last claim back can show one over the session while it was open: that is none of a closed one.
   if (entries.at(-1)?.entry_type !== "session_end" || entries[0]?.detail?.["principal"] !== principalId) return null;
   return { principalId, root, tip, length, claim };
@@ -36,7 +40,7 @@ export interface StoredClaim {
 
 /** The last claim of an instance's session that the store holds. Only what the instance signed is believed. */
 export async function latestClaim(
-  journal: Journal,
+  journal: Pick<Journal, "scan">,
   writer: { readonly instance: string; readonly jwk: SigningJwk },
   sessionId: string,
 ): Promise<StoredClaim | null> {

@@ -1,31 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import { parseConfig } from "@cmcp/launch";
-import { SessionChain, type JournalStatement, type Receipt, type ReceiptBody } from "@cmcp/audit";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "./recorded-session.ts";
-import { ensureStarted, recordDecision } from "./recorder.ts";
-
-const SIGNATURE = { index: 0, path: [], size: 1, value: "A".repeat(86) };
-
-/** A session with its first entry, and a core whose journal answers with what `sign` makes of a receipt. */
-function session(sign: (receipt: ReceiptBody | null) => Receipt | null): {
-  readonly core: Core;
-  readonly recorded: RecordedSession;
-} {
-  const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
-  chain.append({ entry_type: "session_start" });
-  const journal = {
-    append: (_session: string, _statement: JournalStatement, receipt: ReceiptBody | null) =>
-      Promise.resolve(sign(receipt)),
-  };
-  const recorded = { chain, session: { highestSensitivity: "public" }, stored: Promise.resolve() };
-  return {
-    core: { journal, instance: "A".repeat(43) } as unknown as Core,
-    recorded: recorded as unknown as RecordedSession,
-  };
-}
+import { callerNamed, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
 
 const decision = {
   entry_type: "tool_call",
@@ -34,49 +10,56 @@ const decision = {
   detail: { policy_hash: `sha256:${"a".repeat(64)}` },
 } as const;
 
+async function joined() {
+  const store = new HostStore();
+  const room = recordRoom(store);
+  return { store, room, recorded: await room.sessions.join(callerNamed("alice"), null) };
+}
+
 test("a decision gives the receipt that was signed for its own entry", async () => {
-  const { core, recorded } = session((receipt) => receipt && { ...receipt, signature: SIGNATURE });
-  const receipt = await recordDecision(core, recorded, decision);
+  const { room, recorded } = await joined();
+  await room.recorder.ensureStarted(recorded);
+  const receipt = await room.recorder.decision(recorded, decision);
   assert.deepEqual(
-    [receipt.call_id, receipt.sequence_number, receipt.entry_hash, receipt.signature],
-    ["call-1", 1, recorded.chain.tip, SIGNATURE],
+    [receipt.call_id, receipt.sequence_number, receipt.entry_hash, receipt.instance],
+    ["call-1", 1, recorded.chain.tip, room.instance],
   );
 });
 
 test("a decision that was stored without a receipt is a fault, never an answer without one", async () => {
-  const { core, recorded } = session(() => null);
-  await assert.rejects(recordDecision(core, recorded, decision), { code: "INTERNAL" });
+  const { room, recorded } = await joined();
+  await room.recorder.ensureStarted(recorded);
+  room.journal.append = () => Promise.resolve(null);
+  await assert.rejects(room.recorder.decision(recorded, decision), { code: "INTERNAL" });
 });
 
 test("a session whose first entry the host stored late is one like any other from then on", async () => {
-  const late = (): never => {
-    throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "not yet");
-  };
-  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
-  const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
-  const recorded = {
-    chain,
-    session: { principalId: "alice", sensitivity: "public", highestSensitivity: "public" },
-    started: null,
-    stored: Promise.resolve(),
-    openedBy: {},
-  } as unknown as RecordedSession;
-  const journal = { append: () => Promise.resolve().then(late), assertCaughtUp: late as () => void };
-  const core = {
-    journal,
-    config,
-    instance: "A".repeat(43),
-    policy: { bundle: { hash: "sha256:0", version: "1" } },
-    catalog: { hash: "sha256:0" },
-    launchDigest: "sha256:0",
-    platform: "software-only",
-    isolation: "none",
-  } as unknown as Core;
+  const { store, room, recorded } = await joined();
+  room.journal.behind = true;
   for (let call = 0; call < 2; call += 1)
-    await assert.rejects(ensureStarted(core, recorded), { code: "AUDIT_STORE_UNAVAILABLE" });
-  journal.assertCaughtUp = () => undefined;
-  await ensureStarted(core, recorded);
-  assert.equal(chain.length, 1, "it begins once");
-  recorded.started = Promise.reject(new CmcpError("INTERNAL", "never stored"));
-  await assert.rejects(ensureStarted(core, recorded), { code: "INTERNAL" });
+    await assert.rejects(room.recorder.ensureStarted(recorded), { code: "AUDIT_STORE_UNAVAILABLE" });
+  room.journal.behind = false;
+  await room.recorder.ensureStarted(recorded);
+  assert.equal(recorded.chain.length, 1, "it begins once");
+  assert.equal(ofSession(store, recorded.session.id, "entry").length, 1);
+  recorded.rootStored = Promise.reject(new CmcpError("INTERNAL", "never stored"));
+  await assert.rejects(room.recorder.ensureStarted(recorded), { code: "INTERNAL" });
+});
+
+test("a note goes into every session that has begun and not ended, and into none without room", async () => {
+  const { room, recorded } = await joined();
+  const others = await Promise.all(["ended", "full"].map((label) => room.sessions.join(callerNamed("alice"), label)));
+  const [ended, full] = others;
+  assert.ok(ended !== undefined && full !== undefined);
+  const unused = await room.sessions.join(callerNamed("alice"), "unused");
+  for (const begun of [recorded, ...others]) await room.recorder.ensureStarted(begun);
+  for (const event of ["close", "end"] as const) ended.life.step(event);
+  Object.defineProperty(full.chain, "room", { value: 0 });
+  const noted = room.recorder.noteInAll(room.sessions.openSessions(), { entry_type: "attestation_stale" });
+  await noted.stored;
+  assert.deepEqual(noted.full, [full]);
+  assert.deepEqual(
+    [recorded, ended, full, unused].map(({ chain }) => chain.length),
+    [2, 1, 1, 0],
+  );
 });

@@ -1,94 +1,90 @@
 import { randomUUID } from "node:crypto";
-import {
-  JournalReader,
-  SessionChain,
-  UntouchedReader,
-  planRecovery,
-  type RecoveredInstance,
-  type RecoveryStep,
-} from "@cmcp/audit";
-import { jwkThumbprintText } from "@cmcp/attestation";
-import type { Core } from "../boot/core.ts";
+import { planRecovery, SessionChain, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
+import type { Vocabulary } from "@cmcp/session";
 import type { Journal } from "./journal.ts";
-import { readRecord } from "./read-back.ts";
-import { rootDetail } from "./recorder.ts";
+import type { Past } from "./past.ts";
+import { rootDetail, type RootFacts } from "./root-detail.ts";
+import type { Sessions } from "./sessions.ts";
 
-/** Most earlier instances looked at, latest first; the host could hide any of them anyway. */
-const MAX_INSTANCES = 1_024;
-
-/** What earlier instances' journals establish: read from the host, believed only where it verifies under their keys. */
-export async function readEarlierInstances(journal: Journal, own: string): Promise<RecoveredInstance[]> {
-  const names: string[] = [];
-  for await (const bytes of journal.scan({ kind: "instance" })) {
-    const instance = readRecord(bytes)?.instance ?? own;
-    if (instance !== own) names.push(instance);
-  }
-  const found: RecoveredInstance[] = [];
-  for (const instance of names.slice(-MAX_INSTANCES)) {
-    // A journal that the host changed is read again, record by record.
-    const recovered =
-      (await readInstance(journal, instance, new UntouchedReader(jwkThumbprintText))) ??
-      (await readInstance(journal, instance, new JournalReader(jwkThumbprintText)));
-    if (recovered !== null) found.push(recovered);
-  }
-  return found;
-}
-
-async function readInstance(
-  journal: Journal,
-  instance: string,
-  reader: JournalReader | UntouchedReader,
-): Promise<RecoveredInstance | null> {
-  for await (const bytes of journal.scan({ instance })) reader.add(bytes);
-  return reader.finish();
+/** What a recovery writes with, and whom it raises. */
+export interface RecoveryParts {
+  readonly journal: Pick<Journal, "append">;
+  readonly sessions: Pick<Sessions, "restoreFloor" | "restoreStart">;
+  readonly vocabulary: Vocabulary;
+  readonly root: () => RootFacts;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds for which what a principal has seen outlives its last session. */
+  readonly floorMs: number;
 }
 
 /**
  * Takes over from earlier instances: every call they left open gets its one entry, a fault of unknown
- * outcome, and every principal starts from what it had seen.
+ * outcome, and every principal starts from what it had seen, from the highest label where that is not known.
  */
-export async function recoverInterrupted(core: Core, earlier: readonly RecoveredInstance[]): Promise<void> {
-  for (const step of planRecovery(earlier, core.policy.bundle.hash)) await writeRecoverySession(core, step);
-  restoreFloors(core, earlier);
+export async function recoverInterrupted(parts: RecoveryParts, past: Past): Promise<void> {
+  const recovered = past.instances.map((found) => found.recovered).filter((found) => found !== null);
+  for (const step of planRecovery(recovered, parts.root().policy.hash)) await writeRecoverySession(parts, step);
+  restoreFloors(parts, past);
 }
 
-/** The host's clock dates the entries; one that moved it can only make a floor last longer or hide what it could withhold anyway. */
-function restoreFloors(core: Core, earlier: readonly RecoveredInstance[]): void {
-  const oldest = core.clock.now().getTime() - core.config.enclave.sensitivity_floor_seconds * 1000;
+/**
+ * The host's clock dates the entries; one that moved it can only make a floor last longer or hide what it could withhold anyway.
+ * Where a journal contradicts itself, whatever is missing may be of any principal. An operator's reset in a later instance
+ * supersedes that, as it does what was seen.
+ */
+function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryParts, { instances }: Past): void {
+  const oldest = now() - floorMs;
   const floors = new Map<string, string>();
-  for (const { sessions, resetPrincipals } of earlier) {
-    for (const principal of resetPrincipals) floors.delete(principal);
-    for (const { principal, seen, lastTime, openIntents } of sessions.values()) {
-      if (principal === null || Date.parse(lastTime) < oldest) continue;
-      // What a call that was cut off could return may have been seen.
-      for (const held of [...seen, ...openIntents.map((intent) => intent.session_sensitivity)]) {
-        // A label this configuration does not know cannot be ranked; the highest one holds instead.
-        const label = core.vocabulary.has(held) ? held : core.vocabulary.highest;
-        floors.set(principal, core.vocabulary.max(floors.get(principal) ?? label, label));
-      }
+  let unknown = false;
+  const vouched = new Set<string>();
+  for (const { recovered, flaw } of instances) {
+    for (const principal of recovered?.resetPrincipals ?? []) {
+      floors.delete(principal);
+      vouched.add(principal);
     }
+    if (recovered !== null)
+      for (const [principal, seen] of seenIn(recovered, oldest))
+        for (const held of seen) {
+          // A label this configuration does not know cannot be ranked; the highest one holds instead.
+          const label = vocabulary.has(held) ? held : vocabulary.highest;
+          floors.set(principal, vocabulary.max(floors.get(principal) ?? label, label));
+        }
+    if (flaw === null || (recovered !== null && Date.parse(recovered.lastTime) < oldest)) continue;
+    unknown = true;
+    vouched.clear();
   }
-  for (const [principal, label] of floors) core.sessions.restoreFloor(principal, label);
+  if (unknown) sessions.restoreStart(vocabulary.highest, vouched);
+  for (const [principal, label] of floors) sessions.restoreFloor(principal, label);
+}
+
+/** What each principal saw in an instance's sessions that are not too long ago. */
+function* seenIn({ sessions }: RecoveredInstance, oldest: number): Generator<readonly [string, readonly string[]]> {
+  for (const { principal, seen, lastTime, openIntents } of sessions.values()) {
+    if (principal === null || Date.parse(lastTime) < oldest) continue;
+    // What a call that was cut off could return may have been seen.
+    yield [principal, [...seen, ...openIntents.map((intent) => intent.session_sensitivity)]];
+  }
 }
 
 /** A recovery session belongs to no principal and no caller can add to it; it opens, records and ends at once. */
-async function writeRecoverySession(core: Core, step: RecoveryStep): Promise<void> {
-  const chain = new SessionChain(randomUUID(), () => core.clock.now().getTime());
+async function writeRecoverySession({ journal, root, now }: RecoveryParts, step: RecoveryStep): Promise<void> {
+  const chain = new SessionChain(randomUUID(), now);
+  const facts = root();
   const entries = [
     chain.append({
       entry_type: "session_start",
       policy_decision: "n/a",
       response_inspection_result: "n/a",
-      detail: { ...rootDetail(core, "recovery"), ...step.rootDetail },
+      detail: { ...rootDetail(facts, "recovery"), ...step.rootDetail },
     }),
     ...step.faults.map((fields) => chain.append(fields)),
     chain.append({
       entry_type: "session_end",
       policy_decision: "n/a",
       response_inspection_result: "n/a",
-      detail: { policy_hash: core.policy.bundle.hash },
+      detail: { policy_hash: facts.policy.hash },
     }),
   ];
-  for (const entry of entries)
-    await core.journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } });
+  for (const entry of entries) await journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } });
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
-import { readEarlier } from "./earlier-session.ts";
+import type { Untrusted } from "@cmcp/boundary";
+import { EarlierSessions } from "./earlier-session.ts";
+import type { ScanFilter } from "./journal.ts";
 import { readClosed } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";
 
@@ -27,22 +28,18 @@ test("an id is what a gateway names a session, and nothing else", () => {
 
 test("the host is not asked about a name that cannot be a session's id", async () => {
   const asked: string[] = [];
-  const journal = {
-    scan: ({ session = "" }) => {
-      asked.push(session);
-      return [];
-    },
+  const scan = async function* ({ session = "" }: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
+    asked.push(session);
+    yield* await Promise.resolve([]);
   };
-  const core = {
-    instance: "A".repeat(43),
-    key: { jwk: { kty: "OKP", crv: "Ed25519", x: "A".repeat(43) } },
-    journal,
-  } as unknown as Core;
+  const name = "A".repeat(43);
+  const own = { instance: name, jwk: { kty: "OKP", crv: "Ed25519", x: name }, journal: { scan } } as const;
+  const earlier = new EarlierSessions(own);
   const alice = new Caller({ principalId: "alice", source: "bearer" }, null);
   const id = randomUUID();
-  for (const name of [...NOT_IDS, id]) {
-    assert.equal(await readClosed(core, alice, name), null, name);
-    assert.equal(await readEarlier(core, alice, name), null, name);
+  for (const called of [...NOT_IDS, id]) {
+    assert.equal(await readClosed(own, alice, called), null, called);
+    assert.equal(await earlier.read(alice, called), null, called);
   }
   assert.deepEqual(asked, [id, id]);
 });

@@ -29,11 +29,11 @@ test("who pushes nothing out waits for nobody's evicted sessions; who does waits
   const sessions = oneEach();
   const [alice, bob] = [callerNamed("alice"), callerNamed("bob")];
   for (let opened = 0; opened < 2; opened += 1) {
-    (await sessions.open(alice)).started = Promise.resolve();
+    (await sessions.open(alice)).life.step("start");
   }
   assert.equal(sessions.evictedCount, 1);
   assert.equal(sessions.takeEvicted().length, 1);
-  (await sessions.open(bob)).started = Promise.resolve();
+  (await sessions.open(bob)).life.step("start");
   const refused = assert.rejects(sessions.open(alice), { code: "SESSION_LIMIT_REACHED" });
   t.mock.timers.tick(10_000);
   await refused;
@@ -44,15 +44,16 @@ test("of those that wait for a label's session to be closed, one opens the next,
 }, async () => {
   const sessions = oneEach();
   const alice = callerNamed("alice");
-  (await sessions.open(alice)).started = Promise.resolve();
+  (await sessions.open(alice)).life.step("start");
   const labelled = await sessions.join(alice, "work");
-  labelled.started = Promise.resolve();
+  labelled.life.step("start");
   labelled.chain.write({ entry_type: "session_start" });
   assert.equal(sessions.evictedCount, 1, "the label's session pushed the first out, and no other may be");
   assert.equal(await sessions.join(alice, "work"), labelled);
 
   const { promise, resolve } = Promise.withResolvers<Claim>();
-  labelled.closing = promise;
+  labelled.life.step("close");
+  labelled.close = { claim: promise, failures: 0, failed: false };
   const waiting = [sessions.join(alice, "work"), sessions.join(alice, "work")];
   const claim = {} as Claim;
   sessions.remember(labelled, claim);

@@ -15,7 +15,7 @@ export interface ClosedSession {
   readonly claim: Claim;
 }
 
-/** Closed sessions remembered; older ones are read back from the host's store, see `readClosed`. */
+/** Closed sessions remembered, and as many that ended as faulted; older closed ones are read back from the host's store, see `readClosed`. */
 const MAX_CLOSED = 256;
 
 /** The sessions of this instance with their chains. A caller only ever finds a session of its own principal. */
@@ -24,6 +24,8 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #open = new Map<string, RecordedSession>();
   readonly #closed = new Map<string, ClosedSession>();
+  readonly #faulted = new Map<string, string>();
+  #faultedCount = 0;
   readonly #evicted: EvictedSessions;
   #evictedNow: RecordedSession[] = [];
   readonly #due = new Set<RecordedSession>();
@@ -55,8 +57,8 @@ export class Sessions {
 
   /**
    * The session of a caller's label, or its one session when there is none; made on first use. One that is being closed, as
-   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next. While it cannot be
-   * closed, there is no next.
+   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next. While the host is late with
+   * what the close needs, there is no next.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, or why the session could not be closed, `AUDIT_STORE_UNAVAILABLE` most likely
    */
   async join(caller: Caller, label: string | null): Promise<RecordedSession> {
@@ -66,8 +68,12 @@ export class Sessions {
       known !== undefined;
       known = this.byExistingLabel(caller, label)
     ) {
-      if (known.closing === null) return known;
-      await known.closing;
+      if (known.life.takesCalls) return known;
+      const closing = known;
+      await closing.close?.claim.catch((thrown: unknown) => {
+        // One that was released is in nobody's way.
+        if (this.byExistingLabel(caller, label) === closing) throw thrown;
+      });
     }
     await this.#room(caller);
     return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
@@ -83,9 +89,10 @@ export class Sessions {
     return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
+  /** One that is not closed yet, those included that made room for others. */
   byId(caller: Caller, id: string): RecordedSession | undefined {
-    const session = this.#table.byId(caller.principalId, id);
-    return session === undefined ? undefined : this.#recorded(session, caller);
+    const recorded = this.#open.get(id);
+    return recorded?.session.principalId === caller.principalId ? recorded : undefined;
   }
 
   /** Any principal's open session, for an operator whose signature has been verified. */
@@ -109,9 +116,24 @@ export class Sessions {
     return closed?.principalId === caller.principalId ? closed : undefined;
   }
 
+  /** Whether a caller's session ended without a claim because the host cannot show its record. */
+  isFaulted({ principalId }: Caller, id: string): boolean {
+    return this.#faulted.get(id) === principalId;
+  }
+
+  /** Sessions of this instance that ended so. */
+  get faultedCount(): number {
+    return this.#faultedCount;
+  }
+
   /** Notes that a session is used now. */
   touch(recorded: RecordedSession): void {
     this.#table.touch(recorded.session);
+  }
+
+  /** Where every principal starts but for those named, see `SessionTable.restoreStart`. */
+  restoreStart(label: string, except: ReadonlySet<string>): void {
+    this.#table.restoreStart(label, except);
   }
 
   /** What an earlier instance recorded of a principal; it only raises. */
@@ -147,7 +169,8 @@ export class Sessions {
   /** A session with something on record; one without is forgotten. */
   #started(session: Session): RecordedSession | null {
     const recorded = this.#open.get(session.id);
-    if (recorded?.started != null) return recorded;
+    if (recorded !== undefined && recorded.life.phase !== "unused") return recorded;
+    recorded?.life.step("discard");
     this.#table.close(session);
     this.#open.delete(session.id);
     return null;
@@ -163,12 +186,15 @@ export class Sessions {
     return [...this.#open.values()];
   }
 
+  /** Takes a session that cannot be closed out of its principal's way; what the principal has seen stays with it. */
+  release({ session }: RecordedSession): void {
+    this.#table.close(session);
+  }
+
   /** Forgets an open session; what an auditor needs stays for a while and in the host's store. */
   remember(recorded: RecordedSession, claim: Claim): void {
     const { session, chain } = recorded;
-    this.#table.close(session);
-    this.#open.delete(session.id);
-    this.#evicted.remove(recorded);
+    this.#forget(recorded);
     this.#closed.set(session.id, {
       principalId: session.principalId,
       root: chain.root,
@@ -176,8 +202,22 @@ export class Sessions {
       length: chain.length,
       claim,
     });
-    const oldest = this.#closed.keys().next();
-    if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
+    bound(this.#closed);
+  }
+
+  /** Forgets a session that ends without a claim, but for that. */
+  rememberFaulted(recorded: RecordedSession): void {
+    this.#forget(recorded);
+    this.#faulted.set(recorded.session.id, recorded.session.principalId);
+    this.#faultedCount += 1;
+    bound(this.#faulted);
+  }
+
+  #forget(recorded: RecordedSession): void {
+    this.#table.close(recorded.session);
+    this.#open.delete(recorded.session.id);
+    this.#evicted.remove(recorded);
+    this.#due.delete(recorded);
   }
 
   #recorded(session: Session, caller: Caller): RecordedSession {
@@ -191,4 +231,10 @@ export class Sessions {
     this.#open.set(session.id, recorded);
     return recorded;
   }
+}
+
+/** Forgets the oldest beyond {@link MAX_CLOSED}. */
+function bound(remembered: Map<string, unknown>): void {
+  const oldest = remembered.keys().next();
+  if (remembered.size > MAX_CLOSED && oldest.done !== true) remembered.delete(oldest.value);
 }

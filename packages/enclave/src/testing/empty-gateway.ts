@@ -4,6 +4,7 @@ import { parseConfig } from "@cmcp/launch";
 import { PhaseMachine } from "../boot/phases.ts";
 import { Caller } from "../access/caller.ts";
 import type { Core } from "../boot/core.ts";
+import { EarlierSessions } from "../record/earlier-session.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 
 /** What a test chooses of a gateway without sessions. */
@@ -20,6 +21,8 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
   const { config } = parseConfig(configuration, { env: { CMCP_DEV_MODE: "1" } });
   const none = (): undefined => undefined;
   const unknown = new CmcpError("UNAUTHENTICATED", "no token", { detail: { reason: "missing" } });
+  const journal = { scan: () => assert.fail("the host was asked") };
+  const ownRecord = { journal, instance: "", jwk: { kty: "OKP", crv: "Ed25519", x: "" } } as const;
   const core = {
     config,
     callerIdentity: config.enclave.identity,
@@ -29,8 +32,10 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
       authenticate: () =>
         known ? Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) : Promise.reject(unknown),
     },
-    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none },
-    journal: { scan: () => assert.fail("the host was asked") },
+    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none, isFaulted: () => false },
+    journal,
+    ownRecord,
+    earlierSessions: new EarlierSessions(ownRecord),
   } as unknown as Core;
   const phases = new PhaseMachine();
   for (const step of ["ready", "launch", "provision"] as const) phases.step(step);

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { readRecord, type ProvisionFacts } from "@cmcp/audit";
+import { canonicalBytes, untrusted } from "@cmcp/boundary";
+import type { Provision } from "@cmcp/launch";
+import { callerNamed, entryIn, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
+import { provisionFacts, Provisions } from "./provisions.ts";
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const committed = (token: string): string =>
+  createHash("sha256")
+    .update(Buffer.from(hashOf(token), "hex"))
+    .digest("hex");
+const message = (...tokens: readonly (readonly [string, string])[]): Provision => ({
+  v: 1,
+  tokens: tokens.map(([principal, token]) => ({ principal, sha256: hashOf(token) })),
+});
+const ignore = { check: () => undefined, apply: () => undefined };
+
+function provisioned() {
+  const store = new HostStore();
+  const room = recordRoom(store);
+  const { journal, instance, sessions, recorder } = room;
+  return { store, room, provisions: new Provisions({ journal, instance, sessions, recorder }) };
+}
+
+const recordedIn = (store: HostStore): ProvisionFacts[] =>
+  store.records.flatMap(({ bytes }) => {
+    const record = readRecord(untrusted(bytes));
+    return record?.kind === "provision" ? [record.body] : [];
+  });
+
+test("a record says who may call, by hashes of hashes, and names credentials without their values", () => {
+  const given = message(["bob", "b"], ["alice", "a2"], ["alice", "a1"]);
+  const facts = provisionFacts(
+    {
+      ...given,
+      credentials: [
+        { name: "z", value: "secret-z" },
+        { name: "a", value: "secret-a" },
+      ],
+    },
+    7,
+  );
+  assert.deepEqual(facts, {
+    sequence: 7,
+    principals: [
+      { principal: "alice", tokens: [committed("a1"), committed("a2")].toSorted() },
+      { principal: "bob", tokens: [committed("b")] },
+    ],
+    credentials: ["a", "z"],
+  });
+  assert.deepEqual(
+    provisionFacts(message(["alice", "a1"], ["alice", "a2"], ["bob", "b"]), 7).principals,
+    facts.principals,
+    "in whatever order they come",
+  );
+  const text = JSON.stringify(facts);
+  for (const secret of ["secret-z", hashOf("b")]) assert.ok(!text.includes(secret));
+  assert.equal(provisionFacts({ v: 1, tokens: [], tokenless: true }, 1).tokenless, true);
+});
+
+test("what is taken is stored first, then noted in every open session and named by every later root entry", async () => {
+  const { store, room, provisions } = provisioned();
+  const open = await room.sessions.join(callerNamed("alice"), null);
+  await room.recorder.ensureStarted(open);
+  let storedBefore = -1;
+  await provisions.take(message(["alice", "a"]), {
+    check: () => undefined,
+    apply: () => {
+      storedBefore = recordedIn(store).length;
+    },
+  });
+  assert.equal(storedBefore, 1);
+  const [facts] = recordedIn(store);
+  assert.ok(facts !== undefined);
+  const hash = `sha256:${createHash("sha256").update(canonicalBytes(facts)).digest("hex")}`;
+  assert.deepEqual(provisions.inForce, { sequence: 1, hash });
+  const [, noted] = ofSession(store, open.session.id, "entry").map((held) => entryIn(held));
+  assert.deepEqual([noted?.entry_type, noted?.detail], ["provision", { provision_sequence: 1, provision_hash: hash }]);
+  room.facts.provision = provisions.inForce;
+  const later = await room.sessions.join(callerNamed("bob"), null);
+  await room.recorder.ensureStarted(later);
+  const [root] = ofSession(store, later.session.id, "entry").map((held) => entryIn(held));
+  assert.partialDeepStrictEqual(root?.detail, { provision_sequence: 1, provision_hash: hash });
+  const claim = await room.closing.close(open);
+  assert.equal(claim.gateway.audit_chain.length, 3);
+});
+
+test("what is refused, or cannot be recorded, changes nothing", async () => {
+  const { store, room, provisions } = provisioned();
+  const refuse = (): never => {
+    throw new Error("refused");
+  };
+  await assert.rejects(provisions.take(message(), { check: refuse, apply: () => assert.fail("applied") }), /refused/);
+  assert.deepEqual([provisions.inForce, store.records], [null, []]);
+  room.journal.behind = true;
+  await assert.rejects(provisions.take(message(), { check: () => undefined, apply: () => assert.fail("applied") }), {
+    code: "AUDIT_STORE_UNAVAILABLE",
+  });
+  room.journal.behind = false;
+  await provisions.take(message(["alice", "a"]), ignore);
+  assert.equal(provisions.inForce?.sequence, 1, "one that failed does not stop those after it");
+});
+
+test("of two messages at one time the second is checked once the first is in force", async () => {
+  const { provisions } = provisioned();
+  const order: string[] = [];
+  const steps = (name: string) => ({
+    check: () => void order.push(`${name} checked`),
+    apply: () => void order.push(`${name} applied`),
+  });
+  await Promise.all([provisions.take(message(), steps("first")), provisions.take(message(), steps("second"))]);
+  assert.deepEqual(order, ["first checked", "first applied", "second checked", "second applied"]);
+});

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import type { JsonObject, JsonValue } from "@cmcp/boundary";
 import {
   inspectArguments,
+  lintInputSchema,
   MAX_MATCHED_LENGTH,
   MAX_MATCHED_NAME,
   MAX_MATCHED_NAMES,
@@ -15,7 +16,20 @@ import {
 import { MAX_PATTERN_SIZE } from "./schema/pattern/linear-pattern.ts";
 import { MAX_WORK, workDone } from "./schema/work.ts";
 
-const tool = (inputSchema: JsonObject): InspectedTool => ({ toolName: "t", inputSchema, outputSchema: null });
+/** A tool whose catalog entry allows additional arguments, so that its schema alone decides. */
+const tool = (inputSchema: JsonObject): InspectedTool => ({
+  toolName: "t",
+  inputSchema,
+  outputSchema: null,
+  additionalArguments: true,
+});
+/** What is said of arguments where the schema is read as closed. */
+const closed = (inputSchema: JsonObject, args: JsonObject): string => {
+  const checked = inspectArguments({ toolName: "t", inputSchema, outputSchema: null }, args);
+  return checked.ok ? "" : checked.why;
+};
+const UNDECLARED = "an argument is not declared in the schema";
+const UNTYPED = "an argument has no type in the schema";
 const accepts = (schema: JsonObject, args: JsonObject): boolean => inspectArguments(tool(schema), args).ok;
 const why = (schema: JsonObject, args: JsonObject): string => {
   const checked = inspectArguments(tool(schema), args);
@@ -153,6 +167,129 @@ void describe("arguments against the approved input schema", () => {
     const before = JSON.stringify(schema);
     assert.ok(accepts(schema, Object.freeze({ a: "x" })));
     assert.equal(JSON.stringify(schema), before);
+  });
+});
+
+void describe("arguments under an input schema read as closed", () => {
+  void it("are declared at every level, whatever the schema says of additional ones", () => {
+    const address: JsonObject = { type: "object", properties: { city: { type: "string" } } };
+    const schema: JsonObject = {
+      type: "object",
+      properties: { name: { type: "string" }, address, list: { type: "array", items: address } },
+      additionalProperties: true,
+    };
+    assert.equal(closed(schema, { name: "a", address: { city: "b" }, list: [{ city: "c" }, {}] }), "");
+    for (const args of [
+      { other: 1 },
+      { name: "a", _meta: {} },
+      { address: { city: "b", other: 1 } },
+      { list: [{ city: "c" }, { other: 1 }] },
+    ])
+      assert.equal(closed(schema, args), UNDECLARED, JSON.stringify(args));
+  });
+
+  void it("are refused by a schema that declares nothing, unless the entry allows additional ones", () => {
+    for (const schema of [
+      {},
+      { type: "object" },
+      { type: "object", additionalProperties: true },
+      { additionalProperties: {} },
+    ]) {
+      assert.equal(closed(schema, { a: 1 }), UNDECLARED, JSON.stringify(schema));
+      assert.equal(accepts(schema, { a: 1 }), true);
+    }
+    for (const schema of [{}, { type: "object" }]) assert.equal(closed(schema, {}), "");
+  });
+
+  void it("have a type: what the schema names and says nothing of is refused", () => {
+    for (const schema of [
+      {},
+      true,
+      { title: "t", description: "d" },
+      { not: { type: "string", maxLength: 0 } },
+      { allOf: [{}] },
+    ])
+      for (const value of ["text", 1, true, null, [], {}])
+        assert.equal(closed(property(schema), { a: value }), UNTYPED, JSON.stringify([schema, value]));
+    assert.equal(closed(property({ type: "array" }), { a: [] }), "");
+    assert.equal(closed(property({ type: "array" }), { a: [1] }), UNTYPED);
+    assert.equal(closed(property({ type: "object" }), { a: { b: 1 } }), UNDECLARED);
+    assert.equal(closed(property({ minimum: 1 }), { a: { b: 1 } }), UNTYPED, "a keyword of numbers types numbers only");
+    const typed: readonly (readonly [JsonObject, JsonValue])[] = [
+      [{ minimum: 1 }, 2],
+      [{ maxLength: 5 }, "abc"],
+      [{ pattern: "^a" }, "abc"],
+      [{ format: "date" }, "2026-01-01"],
+      [{ enum: ["x", { y: 1 }] }, "x"],
+      [{ const: null }, null],
+      [{ type: ["integer", "null"] }, null],
+      [{ properties: { b: { type: "boolean" } } }, { b: true }],
+      [{ prefixItems: [{ type: "string" }] }, ["x"]],
+      [{ $ref: "#/$defs/s" }, "x"],
+    ];
+    for (const [schema, value] of typed)
+      assert.equal(
+        closed({ ...property(schema), $defs: { s: { type: "string" } } }, { a: value }),
+        "",
+        JSON.stringify(schema),
+      );
+  });
+
+  void it("may be of a map whose values have a type", () => {
+    const map: JsonObject = { type: "object", additionalProperties: { type: "string" } };
+    assert.equal(closed(map, { any: "a" }), "");
+    assert.equal(closed({ patternProperties: { "^x": { type: "string" } } }, { xa: "a" }), "");
+    assert.equal(closed({ patternProperties: { "^x": { type: "string" } } }, { a: "a" }), UNDECLARED);
+    assert.equal(closed({ type: "object", additionalProperties: { type: "object" } }, { any: { b: 1 } }), UNDECLARED);
+  });
+
+  void it("are declared by the alternative that accepts them, and by no other", () => {
+    const kind = (name: string, more: JsonObject): JsonObject => ({
+      properties: { kind: { const: name }, ...more },
+      required: ["kind"],
+    });
+    for (const keyword of ["anyOf", "oneOf"]) {
+      const schema: JsonObject = {
+        type: "object",
+        [keyword]: [kind("a", { of_a: { type: "string" } }), kind("b", {})],
+      };
+      assert.equal(closed(schema, { kind: "a", of_a: "x" }), "");
+      assert.equal(closed(schema, { kind: "b" }), "");
+      assert.equal(closed(schema, { kind: "b", of_a: "x" }), UNDECLARED, keyword);
+    }
+    const conditional: JsonObject = {
+      properties: { kind: { type: "string" } },
+      if: { properties: { kind: { const: "a" } }, required: ["kind"] },
+      then: { properties: { of_a: { type: "string" } } },
+      else: { properties: { of_b: { type: "string" } } },
+    };
+    assert.equal(closed(conditional, { kind: "a", of_a: "x" }), "");
+    assert.equal(closed(conditional, { kind: "b", of_b: "x" }), "");
+    assert.equal(closed(conditional, { kind: "b", of_a: "x" }), UNDECLARED);
+    const dependent: JsonObject = {
+      properties: { a: { type: "string" } },
+      dependentSchemas: { a: { properties: { b: { type: "string" } } } },
+    };
+    assert.equal(closed(dependent, { a: "x", b: "x" }), "");
+    assert.equal(closed(dependent, { b: "x" }), UNDECLARED);
+  });
+});
+
+void describe("what lint says of an input schema", () => {
+  void it("is that it refuses every argument, or that additional ones pass unseen", () => {
+    for (const inputSchema of [{}, { type: "object" }, { additionalProperties: true }, { additionalProperties: {} }])
+      assert.match(
+        lintInputSchema({ toolName: "t", inputSchema, outputSchema: null }).join(),
+        /tool t: .*any argument is refused/,
+      );
+    for (const inputSchema of [
+      property({ type: "string" }),
+      { additionalProperties: false },
+      { additionalProperties: { type: "string" } },
+      { $ref: "#/$defs/a", $defs: { a: property({ type: "string" }) } },
+    ])
+      assert.deepEqual(lintInputSchema({ toolName: "t", inputSchema, outputSchema: null }), []);
+    assert.match(lintInputSchema(tool({})).join(), /reach the server unseen by rules/);
   });
 });
 

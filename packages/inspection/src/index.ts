@@ -11,3 +11,4 @@ export { MAX_MATCHED_NAME, MAX_MATCHED_NAMES } from "./schema/name-patterns.ts";
 export { MAX_MATCHED_LENGTH } from "./schema/pattern/linear-pattern.ts";
 export { prepareSchemas, type InspectedTool, type PreparedSchemas } from "./schema/prepare.ts";
 export { MAX_SUBSCHEMAS, MAX_UNIQUE_ITEMS } from "./schema/profile.ts";
+export { lintInputSchema } from "./schema/lint.ts";

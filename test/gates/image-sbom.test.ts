@@ -48,6 +48,7 @@ test("what is bundled is listed, and nothing else of the registry but Node", () 
     "cbor-x",
     "eventsource-parser",
     "jose",
+    "re2js",
     "undici",
     "zod",
   ])

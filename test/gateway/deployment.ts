@@ -46,7 +46,9 @@ export interface ToolEntry {
   readonly url: string;
   readonly fingerprint?: string;
   readonly transport?: "streamable-http" | "http-sse";
+  /** Without one, the tool takes any arguments, as its entry says. */
   readonly inputSchema?: JsonObject;
+  readonly projectionSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly sensitivityLevel?: string;
 }
@@ -67,6 +69,8 @@ function catalogEntry(tool: ToolEntry): JsonObject {
     },
     approved_definition: definition,
     definition_hash: definitionHash(definition),
+    ...(tool.inputSchema === undefined ? { additional: "allow" } : {}),
+    ...(tool.projectionSchema === undefined ? {} : { projection_schema: tool.projectionSchema }),
     compliance_domain: "public",
     requires_baa: false,
     sensitivity_level: tool.sensitivityLevel ?? "public",

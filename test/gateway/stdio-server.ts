@@ -56,6 +56,7 @@ export async function deployStdioServer(
       tool_name: name,
       server: { display_name: "stdio", ...server },
       ...defined({ description: `${name}.`, input_schema: { type: "object" } }),
+      additional: "allow",
     })),
     resources: (parts.resources ?? []).map((uri) => ({ uri, server: "stdio", ...defined({ name: uri }) })),
   };

@@ -14,6 +14,10 @@ export interface CatalogTool extends Approved {
   readonly description: string;
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject | null;
+  /** What results are projected by where fields are redacted, for a tool without an output schema; outside of what drift is held against. */
+  readonly projectionSchema: JsonObject | null;
+  /** Whether arguments that the input schema does not declare are let through. */
+  readonly additionalArguments: boolean;
   /** Always `unclassified`: the entry format has no category. */
   readonly toolCategory: string;
 }
@@ -34,6 +38,8 @@ export function readTool(raw: JsonValue, index: number, options: CatalogOptions)
     actionName: actionName(entry.tool_name),
     server: readServer(what, entry.server, options.developmentMode),
     driftDigest: driftDigest(approved),
+    projectionSchema: entry.projection_schema ?? null,
+    additionalArguments: entry.additional === "allow",
     toolCategory: "unclassified",
   };
 }

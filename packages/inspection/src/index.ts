@@ -6,6 +6,9 @@ export { inspectError, type ErrorTerms, type ServerError } from "./message/error
 export { inspectInputRequests, inspectQuestion, type SayingTerms } from "./message/question.ts";
 export { inspectNotification } from "./message/notification.ts";
 export { MIN_ECHO_LENGTH } from "./result/echoes.ts";
-export { CompiledSchema, MAX_MATCHED_NAME, type Checked } from "./schema/compiled.ts";
+export { CompiledSchema, type Checked } from "./schema/compiled.ts";
+export { MAX_MATCHED_NAME, MAX_MATCHED_NAMES } from "./schema/name-patterns.ts";
+export { MAX_MATCHED_LENGTH } from "./schema/pattern/linear-pattern.ts";
 export { prepareSchemas, type InspectedTool, type PreparedSchemas } from "./schema/prepare.ts";
-export { MAX_MATCHED_LENGTH, MAX_SUBSCHEMAS, MAX_UNIQUE_ITEMS } from "./schema/profile.ts";
+export { MAX_SUBSCHEMAS, MAX_UNIQUE_ITEMS } from "./schema/profile.ts";
+export { lintInputSchema } from "./schema/lint.ts";

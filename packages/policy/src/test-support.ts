@@ -67,6 +67,8 @@ export function tool(
       .join(""),
     inputSchema,
     outputSchema: null,
+    projectionSchema: null,
+    additionalArguments: false,
     toolCategory: "unclassified",
     ...rest,
   };

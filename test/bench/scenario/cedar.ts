@@ -39,6 +39,8 @@ export const CATALOG_TOOL: CatalogTool = {
   baaCovered: false,
   sensitivityLevel: "public",
   destinationClass: "external",
+  projectionSchema: null,
+  additionalArguments: false,
   toolCategory: "unclassified",
 };
 

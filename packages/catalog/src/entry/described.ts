@@ -48,6 +48,17 @@ export function readShape<Shape extends z.ZodType>(shape: Shape, raw: JsonValue,
   return parsed.data;
 }
 
+/** Holds a schema that the operator wrote beside what was approved to the same bounds. @throws CmcpError `CATALOG_INVALID` */
+export function checkOwnSchema(schema: JsonObject, name: string, what: string): void {
+  const why =
+    depthOf(schema) > MAX_SCHEMA_DEPTH
+      ? `is nested deeper than ${MAX_SCHEMA_DEPTH}`
+      : canonicalBytes(schema).byteLength > MAX_DEFINITION_BYTES
+        ? `is over ${MAX_DEFINITION_BYTES} bytes`
+        : null;
+  if (why !== null) throw new CmcpError("CATALOG_INVALID", `${what}: ${name} ${why}`);
+}
+
 /**
  * Holds an entry's `approved_definition`, as its file has it, to its bounds and to `definition_hash`.
  *

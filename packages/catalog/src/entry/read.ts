@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue } from "@cmcp/boundary";
-import { checkDefinition, readShape } from "./described.ts";
+import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
+import { checkDefinition, checkOwnSchema, readShape } from "./described.ts";
 import { entrySchema, type CatalogEntry } from "./shape.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
@@ -13,5 +13,14 @@ export function readEntry(raw: JsonValue, index: number): CatalogEntry {
   const entry = readShape(entrySchema, raw, `catalog entry ${named}`);
   refuseUnsupported(entry);
   checkDefinition(raw, entry.definition_hash, `catalog entry ${entry.tool_name}`);
+  const { projection_schema: projection } = entry;
+  if (projection != null) {
+    if (entry.approved_definition.output_schema != null)
+      throw new CmcpError(
+        "CATALOG_INVALID",
+        `catalog entry ${entry.tool_name}: projection_schema stands beside an output_schema, by which results are projected already`,
+      );
+    checkOwnSchema(projection, "projection_schema", `catalog entry ${entry.tool_name}`);
+  }
   return entry;
 }

@@ -49,6 +49,10 @@ export const entrySchema = z.strictObject({
     output_schema: jsonObject.nullish(),
   }),
   ...approval,
+  /** Whether arguments that the input schema does not declare are let through. */
+  additional: z.enum(["allow", "refuse"]).default("refuse"),
+  /** What results are projected by where fields are redacted and the server gives no output schema: the operator's, no part of what was approved. */
+  projection_schema: jsonObject.nullish(),
   catalog_exception: z.boolean().default(false),
 });
 

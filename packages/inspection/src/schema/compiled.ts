@@ -1,12 +1,12 @@
 import { dereference, validate, type Schema, type SchemaDraft } from "@cfworker/json-schema";
 import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { NamePatterns } from "./name-patterns.ts";
 import { ProfileCopy } from "./profile.ts";
+import { beginWork } from "./work.ts";
 
 /** A value a schema accepts, or the schema's keyword it breaks. The reason holds no part of the value. */
 export type Checked = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
-/** Longest property name in a value that is matched against `patternProperties`, in UTF-16 units. */
-export const MAX_MATCHED_NAME = 1024;
 const MAX_WHY = 300;
 
 const DRAFTS: Readonly<Record<string, SchemaDraft>> = {
@@ -28,23 +28,19 @@ function dialect(schema: JsonObject, owner: string): SchemaDraft {
   return draft;
 }
 
-/** Where a keyword stood before the copy put it behind a bound. */
+/** Where a keyword stood before the copy put it behind a bound, without names of the value. */
 const written = (location: string): string =>
-  location.replace(/\/allOf\/[0-9]+\/else\/(minLength|maxLength|pattern|format|uniqueItems)$/, "/$1");
-
-/** Whether a value has a property name too long to match. */
-function hasLongName(value: JsonValue): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some(hasLongName);
-  return Object.entries(value).some(([name, member]) => name.length > MAX_MATCHED_NAME || hasLongName(member));
-}
+  location
+    .replaceAll(/\/patternProperties\/[^/]*/g, "/patternProperties")
+    .replace(/\/allOf\/[0-9]+\/format$/, "/pattern")
+    .replace(/\/allOf\/[0-9]+\/else\/(minLength|maxLength|format|uniqueItems)$/, "/$1");
 
 /** An approved JSON Schema made ready once, without generating code. */
 export class CompiledSchema {
   readonly root: JsonObject | boolean;
   readonly #draft: SchemaDraft;
   readonly #lookup: Record<string, Schema | boolean>;
-  readonly #matchesNames: boolean;
+  readonly #names = new NamePatterns();
 
   /** @throws CmcpError `CATALOG_INVALID` naming `owner` for a schema that cannot be followed exactly */
   constructor(schema: JsonObject, owner: string) {
@@ -66,9 +62,7 @@ export class CompiledSchema {
         );
       }
     }
-    this.#matchesNames = subschemas.some(
-      (subschema) => typeof subschema === "object" && subschema.patternProperties !== undefined,
-    );
+    for (const subschema of subschemas) if (isJsonObject(subschema)) this.#names.add(subschema);
   }
 
   /** What a subschema's `$ref` stands for. Drafts before 2019-09 ignore everything beside it. */
@@ -82,11 +76,11 @@ export class CompiledSchema {
     return this.#draft === "4" || this.#draft === "7";
   }
 
-  /** Checks a value. Whatever keeps the check from ending, such as a reference to itself, is a refusal. */
+  /** Checks a value. Whatever keeps the check from ending, such as a reference to itself or too much work, is a refusal. */
   check(value: JsonValue): Checked {
-    if (this.#matchesNames && hasLongName(value))
-      return { ok: false, why: `a property name is longer than ${MAX_MATCHED_NAME} characters` };
+    beginWork();
     try {
+      if (!this.#names.fit(value)) return { ok: false, why: "property names are too long or too many to be matched" };
       const result = validate(value, this.root, this.#draft, this.#lookup, true);
       if (result.valid) return { ok: true };
       // The last finding is the innermost. That of a schema `false` is placed by the value, not the schema.
@@ -95,6 +89,16 @@ export class CompiledSchema {
     } catch {
       return { ok: false, why: "the schema could not be applied to this value" };
     }
+  }
+
+  /** Whether a subschema takes a part of the value that was checked last. @throws RangeError when the check takes too much work */
+  accepts(subschema: JsonObject | boolean, part: JsonValue): boolean {
+    return validate(part, subschema, this.#draft, this.#lookup, true).valid;
+  }
+
+  /** Schemas of the members of `patternProperties` that a property's name matches. */
+  matching(subschema: JsonObject, name: string): JsonValue[] {
+    return this.#names.matching(subschema, name);
   }
 
   /** Whether a subschema is an object with at least one keyword. */

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { CompiledSchema } from "./compiled.ts";
+import { beginWork } from "./work.ts";
 
 const IN_PLACE = ["allOf", "anyOf", "oneOf"] as const;
 const CONDITIONAL = ["if", "then", "else"] as const;
@@ -28,6 +29,7 @@ export class DeclaredFilter {
   }
 
   static apply(schema: CompiledSchema, value: JsonValue): Removal {
+    beginWork();
     const filter = new DeclaredFilter(schema);
     return { value: filter.#filter(value, [schema.root], ""), removed: filter.#removed };
   }
@@ -40,7 +42,7 @@ export class DeclaredFilter {
     const closed = applicable.some((schema) => schema["properties"] !== undefined);
     const out: JsonObject = {};
     for (const [name, member] of Object.entries(value)) {
-      const declared = propertySchemas(applicable, name);
+      const declared = propertySchemas(this.#schema, applicable, name);
       const at = path === "" ? name : `${path}.${name}`;
       if (closed && declared.length === 0) this.#removed.push(at);
       else out[name] = this.#filter(member, declared, at);
@@ -67,29 +69,29 @@ export class DeclaredFilter {
   }
 }
 
-function propertySchemas(applicable: readonly JsonObject[], name: string): JsonValue[] {
+export function propertySchemas(
+  compiled: CompiledSchema,
+  applicable: readonly JsonObject[],
+  name: string,
+): JsonValue[] {
   const declared: JsonValue[] = [];
   for (const schema of applicable) {
-    const { properties, patternProperties, additionalProperties, unevaluatedProperties } = schema;
+    const { properties, additionalProperties, unevaluatedProperties } = schema;
     let named = false;
     if (isJsonObject(properties) && Object.hasOwn(properties, name)) {
       declared.push(properties[name] ?? true);
       named = true;
     }
-    if (isJsonObject(patternProperties)) {
-      for (const [pattern, member] of Object.entries(patternProperties)) {
-        if (!RegExp(pattern, "u").test(name)) continue;
-        declared.push(member);
-        named = true;
-      }
-    }
+    const matching = compiled.matching(schema, name);
+    declared.push(...matching);
+    named ||= matching.length > 0;
     for (const rest of named ? [] : [additionalProperties, unevaluatedProperties])
       if (CompiledSchema.constrains(rest)) declared.push(rest);
   }
   return declared;
 }
 
-function itemSchemas(applicable: readonly JsonObject[], index: number): (JsonValue | undefined)[] {
+export function itemSchemas(applicable: readonly JsonObject[], index: number): (JsonValue | undefined)[] {
   return applicable.flatMap(({ prefixItems, items, additionalItems, unevaluatedItems }) => {
     const list = Array.isArray(prefixItems) ? prefixItems : Array.isArray(items) ? items : [];
     const positional = list[index];

@@ -1,13 +1,17 @@
+import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogTool } from "@cmcp/catalog";
 import { CompiledSchema } from "./compiled.ts";
 
-/** The part of a catalog tool that inspection reads. */
-export type InspectedTool = Pick<CatalogTool, "toolName" | "inputSchema" | "outputSchema">;
+/** The part of a catalog tool that inspection reads. Without more said, its input schema is closed and nothing projects its results. */
+export type InspectedTool = Pick<CatalogTool, "toolName" | "inputSchema" | "outputSchema"> &
+  Partial<Pick<CatalogTool, "projectionSchema" | "additionalArguments">>;
 
 /** A tool's approved schemas, ready for use. */
 export interface PreparedSchemas {
   readonly input: CompiledSchema;
   readonly output: CompiledSchema | null;
+  /** By what results are projected where fields are redacted: the output schema, else the one the operator wrote; `null` for neither. */
+  readonly projection: CompiledSchema | null;
 }
 
 const prepared = new WeakMap<InspectedTool, PreparedSchemas>();
@@ -20,10 +24,13 @@ const prepared = new WeakMap<InspectedTool, PreparedSchemas>();
 export function prepareSchemas(tool: InspectedTool): PreparedSchemas {
   const known = prepared.get(tool);
   if (known !== undefined) return known;
+  const compiled = (schema: JsonObject | null, name: string): CompiledSchema | null =>
+    schema === null ? null : new CompiledSchema(schema, `tool ${tool.toolName}: ${name}`);
+  const output = compiled(tool.outputSchema, "output_schema");
   const made: PreparedSchemas = {
     input: new CompiledSchema(tool.inputSchema, `tool ${tool.toolName}: input_schema`),
-    output:
-      tool.outputSchema === null ? null : new CompiledSchema(tool.outputSchema, `tool ${tool.toolName}: output_schema`),
+    output,
+    projection: output ?? compiled(tool.projectionSchema ?? null, "projection_schema"),
   };
   prepared.set(tool, made);
   return made;

@@ -1,9 +1,7 @@
 import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { KNOWN_FORMATS, lengthGuard } from "./length.ts";
-import { checkPattern } from "./pattern.ts";
+import { formatOf, formatOfPattern, lengthGuard } from "./formats.ts";
+import { LinearPattern } from "./pattern/linear-pattern.ts";
 
-/** Longest string a `pattern` or `format` is tried on, in UTF-16 units; a longer one does not match. */
-export const MAX_MATCHED_LENGTH = 4096;
 /** Most items `uniqueItems` compares; a longer array is not unique. The comparison grows with the square. */
 export const MAX_UNIQUE_ITEMS = 1000;
 /** Most subschemas of one schema. */
@@ -154,22 +152,23 @@ export class ProfileCopy {
           ...(typeof maxLength === "number" ? { maxLength } : {}),
         }),
       );
-    const matched: JsonObject = {};
-    if (pattern !== undefined) matched["pattern"] = this.#pattern(pattern, `${at}/pattern`);
-    // Formats beyond the validator's are annotations.
-    if (typeof format === "string" && KNOWN_FORMATS.has(format)) matched["format"] = format;
-    if (Object.keys(matched).length > 0)
-      guards.push({ maxLength: MAX_MATCHED_LENGTH, if: { minLength: MAX_MATCHED_LENGTH + 1 }, else: matched });
+    // The library calls a format by its name and matches a pattern itself, so a pattern becomes a format of ours.
+    if (typeof pattern === "string")
+      guards.push({ format: formatOfPattern(pattern, this.#pattern(pattern, `${at}/pattern`)) });
+    else if (pattern !== undefined) this.#refuse(`${at}/pattern`, "is not a string");
+    // Formats that are not read here are annotations.
+    const asserted = typeof format === "string" ? formatOf(format) : null;
+    // The wrapper only tells the two apart in a finding's place.
+    if (asserted !== null) guards.push({ if: false, else: { format: asserted } });
     if (uniqueItems === true)
       guards.push({ maxItems: MAX_UNIQUE_ITEMS, if: { minItems: MAX_UNIQUE_ITEMS + 1 }, else: { uniqueItems: true } });
     if (dependencies !== undefined) guards.push(this.#dependencies(dependencies, `${at}/dependencies`, depth));
     return guards;
   }
 
-  #pattern(pattern: JsonValue, at: string): string {
-    const fault = typeof pattern === "string" ? checkPattern(pattern) : "is not a string";
-    if (typeof pattern !== "string" || fault !== null) this.#refuse(at, fault ?? "is not a string");
-    return pattern;
+  #pattern(source: string, at: string): LinearPattern {
+    const pattern = LinearPattern.read(source);
+    return typeof pattern === "string" ? this.#refuse(at, pattern) : pattern;
   }
 
   /** The older keyword in the terms of the two that replaced it. */

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { beginWork } from "../work.ts";
+import { LinearPattern } from "./linear-pattern.ts";
+
+/** Characters on which engines differ: ends of lines, spaces of Unicode, letters that fold to ASCII, pairs and halves of pairs. */
+const CHARACTERS = [
+  ...Array.from("aAbz09_-/.$^ \n\r\t\v\u0000\u0085\u00a0\u1680\u2028\u2029\ufeffſKéß̈٠中\u{1f600}\u{10ffff}"),
+  "\ud83d",
+  "\ude00",
+];
+const ATOMS = [
+  ...Array.from("aAbz09_-/ é中\u{1f600}"),
+  ".",
+  "^",
+  "$",
+  "\\b",
+  "\\B",
+  "\\d",
+  "\\D",
+  "\\w",
+  "\\W",
+  "\\s",
+  "\\S",
+  "\\t",
+  "\\v",
+  "\\0",
+  "\\cJ",
+  "\\x41",
+  "\\u0041",
+  "\\u{1f600}",
+  "\\ud83d\\ude00",
+  "\\ud83d",
+  "\\/",
+  "\\.",
+  "\\$",
+  "\\p{L}",
+  "\\P{L}",
+  "\\p{Script=Greek}",
+  "\\p{Lu}",
+  "\\p{Nd}",
+  "[ab-z]",
+  "[^a]",
+  "[]",
+  "[^]",
+  "[\\w-]",
+  "[\\b]",
+  "[^\\s\\d]",
+  "[\\p{L}_]",
+  "[a\\-z]",
+  "[-a]",
+  "[\\]^]",
+  "[😀-😎]",
+  "[^\\W]",
+  "[$.]",
+];
+const { pattern } = fc.letrec<{ pattern: string; item: string }>((tie) => ({
+  pattern: fc
+    .array(fc.array(tie("item"), { maxLength: 4 }), { minLength: 1, maxLength: 3 })
+    .map((options) => options.map((items) => items.join("")).join("|")),
+  item: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom(...ATOMS),
+    fc
+      .tuple(
+        fc.oneof(
+          { maxDepth: 4 },
+          fc.constantFrom(...ATOMS),
+          fc.tuple(fc.constantFrom("(", "(?:", "(?<n>"), tie("pattern")).map(([open, inside]) => `${open}${inside})`),
+        ),
+        fc.constantFrom("", "*", "+", "?", "{2}", "{0}", "{0,2}", "{1,}", "*?", "+?", "??", "{1,3}?"),
+      )
+      .map(([atom, quantifier]) => `${atom}${quantifier}`),
+  ),
+}));
+
+test("property: a pattern that is taken matches what the platform's matcher does, with the u flag", () => {
+  let [taken, matched, not] = [0, 0, 0];
+  fc.assert(
+    fc.property(
+      pattern,
+      fc.array(fc.array(fc.constantFrom(...CHARACTERS), { maxLength: 8 }), { minLength: 1, maxLength: 12 }),
+      (source, texts) => {
+        const read = LinearPattern.read(source);
+        if (typeof read === "string") return;
+        taken += 1;
+        const platform = new RegExp(source, "u");
+        for (const characters of texts) {
+          const text = characters.join("");
+          beginWork();
+          assert.equal(read.test(text), platform.test(text), JSON.stringify([source, text]));
+          if (platform.test(text)) matched += 1;
+          else not += 1;
+        }
+      },
+    ),
+    { numRuns: 4000 },
+  );
+  assert.ok(taken > 2000 && matched > 2000 && not > 2000, `${taken} taken, ${matched} matched, ${not} not`);
+});
+
+test("every code point is in a class of the pattern where the platform has it", () => {
+  for (const source of [
+    "^\\s$",
+    "^\\S$",
+    "^\\w$",
+    "^\\d$",
+    "^.$",
+    "^\\p{L}$",
+    "^[^\\p{L}\\d]$",
+    "^\\p{Script=Latin}$",
+  ]) {
+    const read = LinearPattern.read(source);
+    assert.ok(typeof read !== "string");
+    const platform = new RegExp(source, "u");
+    for (let point = 0; point <= 0x10ffff; point += point < 0x3100 ? 1 : 97) {
+      const text = String.fromCodePoint(point);
+      beginWork();
+      assert.equal(read.test(text), platform.test(text), `${source} ${point.toString(16)}`);
+    }
+  }
+});
+
+test("what needs backtracking, or is no pattern, is refused with the reason", () => {
+  for (const [source, why] of [
+    ["(a)\\1", /refers back/],
+    ["(?<x>a)\\k<x>", /refers back/],
+    ["a(?=b)", /looks ahead or behind/],
+    ["a(?!b)", /looks ahead or behind/],
+    ["(?<=a)b", /looks ahead or behind/],
+    ["(?<!a)b", /looks ahead or behind/],
+    ["(?i:a)", /linear|not a regular expression/],
+    ["a{5000}", /repeats too much/],
+    ["(?:a{100}){100}", /repeats too much/],
+    [`(?:${"[a-c]{900}".repeat(3)})`, /repeats too much/],
+    ["\\p{L}".repeat(100), /covers too many characters/],
+    [`${"(".repeat(70)}a${")".repeat(70)}`, /nested deeper/],
+    ["(", /not a regular expression/],
+    ["a".repeat(1025), /longer than/],
+  ] as const) {
+    const read = LinearPattern.read(source);
+    assert.ok(typeof read === "string", source);
+    assert.match(read, why, source);
+  }
+});

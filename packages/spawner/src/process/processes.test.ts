@@ -220,6 +220,20 @@ test("room for somebody who has none is made by whoever holds most", async () =>
   await processes.close();
 });
 
+test("a principal that is refused a process ends nobody's", async () => {
+  const { started, start } = starter();
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 4, maxProcesses: 4 });
+  const { promise: over, resolve: release } = Promise.withResolvers<void>();
+  const held = [0, 1].map((server) => processes.use({ principal: "a", server }, () => over));
+  for (const server of [0, 1]) await processes.use({ principal: "b", server }, itself);
+  await assert.rejects(processes.use({ principal: "a", server: 2 }, itself), { code: "OVERLOADED" });
+  await settle();
+  assert.ok(started.length === 4 && started.every(({ ended }) => !ended));
+  release();
+  await Promise.all(held);
+  await processes.close();
+});
+
 test("after close nothing runs and nothing starts", async () => {
   const { started, start } = starter();
   const processes = new StdioProcesses(start);

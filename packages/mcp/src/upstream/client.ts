@@ -9,7 +9,7 @@ import { tasksNotTaken } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
 import type { ListenFilter } from "../protocol/local.ts";
 import type { ListKind } from "../protocol/methods.ts";
-import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
+import { changesOnly, filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
 import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
@@ -152,7 +152,7 @@ export class UpstreamClient implements Upstream {
    * Never throws.
    */
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    const heard = rateLimited(notified);
+    const heard = rateLimited(changesOnly(notified));
     const leave = this.#changes.hear({ sessionKey, filter, notified: heard });
     try {
       await keepListening(async (position) => {

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../jsonrpc/message.ts";
-import { reaches } from "../log-level.ts";
+import { logLevel, reaches } from "../log-level.ts";
 import { protocolFault } from "./fault.ts";
 import type { Peer } from "../peer.ts";
 
@@ -9,6 +9,15 @@ export const MAX_NOTIFICATIONS = 10_000;
 
 /** What belongs to a request and is passed on: its progress and its log messages. */
 const REQUEST_SCOPED: readonly string[] = ["notifications/progress", "notifications/message"];
+
+/** A log message as it is passed on: rebuilt from the members that MCP gives it. */
+export function logParams({ level, logger, data }: JsonObject): JsonObject {
+  return {
+    ...(logLevel(level) === undefined ? {} : { level }),
+    ...(typeof logger === "string" ? { logger } : {}),
+    ...(data === undefined ? {} : { data }),
+  };
+}
 
 /** The notifications of one request, on their way from the server to the caller. */
 export class Progress {
@@ -38,12 +47,16 @@ export class Progress {
       throw protocolFault(`the tool server sent more than ${MAX_NOTIFICATIONS} notifications with one answer`);
     if (!REQUEST_SCOPED.includes(method) || params === null) return;
     if (method === "notifications/progress") {
-      const { progressToken, ...rest } = params;
-      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof rest.progress !== "number")
-        return;
-      await this.#peer.notify(method, rest);
+      const { progressToken, progress, total, message } = params;
+      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof progress !== "number") return;
+      await this.#peer.notify(method, {
+        progress,
+        ...(typeof total === "number" ? { total } : {}),
+        ...(typeof message === "string" ? { message } : {}),
+      });
       return;
     }
-    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel)) await this.#peer.notify(method, params);
+    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel))
+      await this.#peer.notify(method, logParams(params));
   }
 }

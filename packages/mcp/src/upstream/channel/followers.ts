@@ -1,7 +1,7 @@
 import { asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "../../protocol/local.ts";
 import { silentPeer } from "../../peer.ts";
-import { rateLimited, type Notified } from "../listening.ts";
+import { changesOnly, rateLimited, type Notified } from "../listening.ts";
 import type { Conversation } from "./conversation.ts";
 
 /** Subscriptions that a server is asked for at the same time. */
@@ -40,7 +40,11 @@ export class Followers {
 
   /** Adds a listener until the returned function is called. */
   add(filter: ListenFilter, notified: Notified): () => void {
-    const listener: Listener = { filter, uris: new Set(filter.resourceSubscriptions), notified: rateLimited(notified) };
+    const listener: Listener = {
+      filter,
+      uris: new Set(filter.resourceSubscriptions),
+      notified: rateLimited(changesOnly(notified)),
+    };
     this.#listeners.add(listener);
     this.#settle();
     return () => {

@@ -100,8 +100,15 @@ export class LegacyTransport {
     const scope = new AbortScope(peer.signal);
     const over = new WorkOver(scope.signal);
     const asked: Asked = { id, session, peer, signal: scope.signal, over, progress: new Progress(peer, id), own: null };
-    const left = session?.hearing.run(id, { peer, progress: asked.progress, over, fail: (why) => scope.abort(why) });
+    const left = session?.hearing.run(id, {
+      method,
+      peer,
+      progress: asked.progress,
+      over,
+      fail: (why) => scope.abort(why),
+    });
     let exchange: HttpExchange | undefined;
+    let unanswered = true;
     try {
       const meta = asked.progress.meta(params);
       const body = JSON.stringify({
@@ -111,9 +118,12 @@ export class LegacyTransport {
         params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
       });
       exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
-      return await this.#answered(exchange, asked);
+      const answered = await this.#answered(exchange, asked);
+      unanswered = false;
+      return answered;
     } catch (thrown) {
       const sent = exchange?.sent === true;
+      unanswered = sent && !(thrown instanceof UpstreamRefusal);
       const fault = asCmcpError(
         scope.signal.aborted && !(thrown instanceof CmcpError) ? scope.signal.reason : thrown,
         peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL",
@@ -122,7 +132,7 @@ export class LegacyTransport {
       if (sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, sent);
     } finally {
-      left?.();
+      left?.(unanswered ? this.#exchanges.limits.totalMs : 0);
       scope.release();
       over.end();
     }
@@ -182,7 +192,7 @@ export class LegacyTransport {
           else await exchange.hold(session.hearing.said(message));
         } else if (message.kind === "request") {
           if (open >= MAX_SERVER_REQUESTS) throw protocolFault("the tool server has too many requests of its own open");
-          const { peer, over } = session.hearing.latest ?? { peer: silentPeer(signal), over: signal };
+          const { peer, over } = session.hearing.concerned ?? { peer: silentPeer(signal), over: signal };
           open += 1;
           void this.#serve(exchange, session, message, peer, over).then(() => (open -= 1));
         }

@@ -12,14 +12,11 @@ import { askable } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "../fault.ts";
-import type { Notified } from "../listening.ts";
+import { SUBSCRIPTION_ACKNOWLEDGED, type Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
-
-/** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
-export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** HTTP statuses of a server that has no subscriptions. */
 const NOT_OFFERED: readonly number[] = [404, 405, 501];

@@ -106,16 +106,27 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     monotonic,
   );
   const buffered = new BufferedBytes();
-  const stdio = await StdioServers.open(catalog, config, surroundings.spawner, document.development, buffered);
-  const credentials = new Credentials(catalog);
-  const upstreams = new Upstreams(dial, stdio, credentials, buffered, {
-    connectMs: config.enclave.upstream_connect_timeout_ms,
-    headersMs: config.enclave.upstream_idle_timeout_ms,
-    idleMs: config.enclave.upstream_idle_timeout_ms,
-    totalMs: config.enclave.upstream_call_timeout_ms,
-    // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
-    maxResponseBytes: config.max_response_size_bytes * 2,
+  const stdio = await StdioServers.open(catalog, config, {
+    path: surroundings.spawner,
+    development: document.development,
+    buffered,
   });
+  const credentials = new Credentials(catalog);
+  const upstreams = new Upstreams({
+    dial,
+    stdio,
+    credentials,
+    buffered,
+    limits: {
+      connectMs: config.enclave.upstream_connect_timeout_ms,
+      headersMs: config.enclave.upstream_idle_timeout_ms,
+      idleMs: config.enclave.upstream_idle_timeout_ms,
+      totalMs: config.enclave.upstream_call_timeout_ms,
+      // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
+      maxResponseBytes: config.max_response_size_bytes * 2,
+    },
+  });
+  const listeners = new Listeners();
   const identity = await openIdentity(
     await attester.sealing(),
     launchDigest,
@@ -199,13 +210,14 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     claims,
     journal,
     policyHash: () => policies.current.bundle.hash,
-    forget: async (sessionId) => {
-      core.subscriptions.forget(sessionId);
-      core.requestStates.forget(sessionId);
-      core.tasks.forget(sessionId);
-      await upstreams.closeSession(sessionId);
+    forget: async (session) => {
+      core.subscriptions.forget(session.id);
+      core.requestStates.forget(session.id);
+      core.tasks.forget(session.id);
+      await upstreams.closeSession(session);
     },
   });
+  const principals = new Principals(config.enclave.principals, jwt);
   const core: Core = {
     ...reported,
     development: document.development,
@@ -226,9 +238,9 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
     requestStates: new RequestStates(() => performance.now()),
     stopping: new AbortController(),
     tasks: new Tasks(() => performance.now()),
-    listeners: new Listeners(),
-    standing: new StandingStreams((caller) => core.principals.stillCounts(caller)),
-    subscriptions: new Subscriptions(() => core),
+    listeners,
+    standing: new StandingStreams((caller) => principals.stillCounts(caller)),
+    subscriptions: new Subscriptions(upstreams, listeners),
     admission: new Admission(),
     buffered,
     cursors: new Cursors(),
@@ -242,7 +254,7 @@ export async function boot(received: Untrusted<Uint8Array>, surroundings: Surrou
       config.enclave.drift_check_seconds * 1000,
     ),
     callerIdentity,
-    principals: new Principals(config.enclave.principals, jwt),
+    principals,
     operators: new Operators(config.enclave.operator_keys),
     sessions,
     recorder,

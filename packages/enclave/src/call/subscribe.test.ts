@@ -6,6 +6,7 @@ import { silentPeer } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Subscriptions } from "../servers/subscriptions.ts";
+import type { Subscribe } from "../servers/upstreams.ts";
 import { subscribe } from "./subscribe.ts";
 
 const server = { identity: "server" } as CatalogServer;
@@ -19,23 +20,18 @@ function start(answer: (uri: string) => void): {
   left: string[];
 } {
   const [beside, left]: [(readonly string[])[], string[]] = [[], []];
-  const subscriptions: Subscriptions = new Subscriptions(() => core);
-  const core = {
-    upstreams: {
-      subscribe: async (
-        _: unknown,
-        __: unknown,
-        { params }: { params: { uri: string } },
-        followed: readonly string[],
-      ) => {
-        beside.push(followed);
-        answer(params.uri);
-      },
-      follow: async () => undefined,
-      unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+  const upstreams = {
+    subscribe: async (_: unknown, __: unknown, { request, followed }: Subscribe) => {
+      beside.push(followed);
+      const { uri } = request.params;
+      answer(typeof uri === "string" ? uri : "");
     },
-    subscriptions,
-  } as unknown as Core;
+    follow: async () => undefined,
+    unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+    tellsOnOneStream: () => false,
+  };
+  const subscriptions = new Subscriptions(upstreams, { resourceUpdated: () => undefined });
+  const core = { upstreams, subscriptions } as unknown as Core;
   const ask = (uri: string): Promise<void> =>
     subscribe(
       core,
@@ -57,7 +53,7 @@ test("what a server refuses is not followed; it is asked about each beside what 
   await ask("a:3");
   await ask("a:1");
   assert.deepEqual(
-    [subscriptions.of(recorded, server), beside],
+    [subscriptions.of(recorded.session, server), beside],
     [
       ["a:1", "a:3"],
       [[], ["a:1"], ["a:1"], ["a:3"]],

@@ -17,10 +17,10 @@ export async function subscribe(
   request: UpstreamRequest,
   peer: Peer,
 ): Promise<void> {
-  const followed = core.subscriptions.of(recorded, server).filter((known) => known !== uri);
-  await core.upstreams.subscribe(server, recorded.session, request, followed, peer);
+  const followed = core.subscriptions.of(recorded.session, server).filter((known) => known !== uri);
+  await core.upstreams.subscribe(server, recorded.session, { request, followed }, peer);
   try {
-    core.subscriptions.add(recorded, server, uri);
+    core.subscriptions.add(recorded.session, server, uri);
   } catch (thrown) {
     // The server would tell of what nobody hears.
     core.upstreams.unfollow(server, recorded.session, uri).catch(reportFault);

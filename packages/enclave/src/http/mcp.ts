@@ -89,7 +89,7 @@ async function admitted(
 /** Giving up needs nobody's leave. What is not followed is given up already. */
 function unsubscribe(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): RpcBody {
   const subject = findSubject(core.catalog, request);
-  if (subject !== undefined) core.subscriptions.remove(recorded, approvedOf(subject).server, request.name);
+  if (subject !== undefined) core.subscriptions.remove(recorded.session, approvedOf(subject).server, request.name);
   return peer.present({ kind: "result", result: {} });
 }
 
@@ -122,7 +122,7 @@ async function listen(
     if ("error" in body) continue;
     const subject = findSubject(core.catalog, request);
     if (subject === undefined) continue;
-    core.subscriptions.handOver(recorded, approvedOf(subject).server, uri, signal);
+    core.subscriptions.handOver(recorded.session, { server: approvedOf(subject).server, uri }, signal);
     followed.push(uri);
   }
   const honoured = {
@@ -131,6 +131,6 @@ async function listen(
     resourcesListChanged: filter.resourcesListChanged && resources.size > 0,
     resourceSubscriptions: filter.resourceSubscriptions === null ? null : followed,
   };
-  core.listeners.add({ recorded, filter: honoured, notify }, signal);
+  core.listeners.add({ session: recorded.session, filter: honoured, notify }, signal);
   return honoured;
 }

@@ -154,7 +154,7 @@ export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }:
     claims,
     journal,
     policyHash: () => digest,
-    forget: (sessionId) => {
+    forget: ({ id: sessionId }) => {
       forgotten.push(sessionId);
     },
   });

@@ -16,7 +16,7 @@ import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
 import { Conversation, type Unattributed } from "./conversation.ts";
 import { Following } from "./following.ts";
-import type { StandingPlace, StandingPlaces } from "./standing.ts";
+import type { StandingConnection, StandingConnections } from "./standing.ts";
 
 export interface ChannelClientOptions {
   /** Opens a connection on behalf of a session. */
@@ -27,15 +27,15 @@ export interface ChannelClientOptions {
   readonly following?: Following;
   /** Where messages are counted that reached nobody; given where the count outlives the client. */
   readonly unattributed?: Unattributed;
-  /** The places of connections, where somebody else does not bound them. */
-  readonly standing?: StandingPlaces;
+  /** What bounds the connections, where somebody else does not, and whose the connection of a session is. */
+  readonly standing?: { readonly connections: StandingConnections; readonly holderOf: (sessionKey: string) => string };
 }
 
 /** A connection of one session, from the moment it is asked for. */
 interface Connection {
   readonly conversation: Conversation;
   readonly channel: Promise<MessageChannel>;
-  readonly place: StandingPlace | undefined;
+  readonly standing: StandingConnection | undefined;
   /** Aborts when the connection has ended. */
   readonly ended: AbortSignal;
   /** Requests and listeners that need it. */
@@ -120,13 +120,14 @@ export class ChannelClient implements Upstream {
 
   async #use<T>(key: string, peer: Peer, work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connections.get(key) ?? this.#open(key, peer.capabilities);
+    connection.standing?.use();
     connection.uses += 1;
     try {
       await this.#opened(connection, peer);
       return await work(connection);
     } finally {
       connection.uses -= 1;
-      connection.place?.used();
+      if (connection.uses === 0) connection.standing?.rest();
     }
   }
 
@@ -149,20 +150,18 @@ export class ChannelClient implements Upstream {
   #open(key: string, capabilities: JsonObject): Connection {
     const conversation = new Conversation(this.#unattributed);
     const ended = new AbortController();
-    const place = this.#options.standing?.take(
-      () => connection.uses === 0,
-      () => void this.closeSession(key),
-    );
+    const { standing: shared } = this.#options;
+    const standing = shared?.connections.open(shared.holderOf(key), () => void this.closeSession(key));
     const connection: Connection = {
       conversation,
       channel: this.#initialized(key, conversation, capabilities),
-      place,
+      standing,
       ended: ended.signal,
       uses: 0,
     };
     this.#connections.set(key, connection);
     const forget = (): void => {
-      place?.free();
+      standing?.end();
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
       this.#following.of(key).closed(conversation);
       this.#following.tidy(key);

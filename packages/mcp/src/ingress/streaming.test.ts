@@ -76,9 +76,12 @@ for (const era of ["legacy", "modern"] as const) {
       return { kind: "error", code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
     };
     const [, last] = await all(await request(endpoint));
+    const meta = last?.result?._meta as JsonObject | undefined;
     assert.deepEqual(
-      [last?.id, last?.error?.code, last?.error?.data.error_code],
-      [1, -32000, "RESPONSE_INJECTION_DETECTED"],
+      [last?.id, last?.error?.data.error_code, meta?.["cmcp.gateway/error"]],
+      era === "legacy"
+        ? [1, "RESPONSE_INJECTION_DETECTED", undefined]
+        : [1, undefined, { code: "RESPONSE_INJECTION_DETECTED", advice: "give-up" }],
     );
   });
 

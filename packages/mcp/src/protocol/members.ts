@@ -57,18 +57,18 @@ function named(name: string, max: number): Member<GovernedParams> {
   };
 }
 
-export const name = named("name", MAX_NAME);
-export const uri = named("uri", MAX_URI);
-export const taskId = named("taskId", MAX_NAME);
+export const nameParam = named("name", MAX_NAME);
+export const uriParam = named("uri", MAX_URI);
+export const taskIdParam = named("taskId", MAX_NAME);
 
-export const args: Member<GovernedParams> = {
+export const argumentsParam: Member<GovernedParams> = {
   name: "arguments",
   type: "object, of the approved schema or arguments",
   read: (value) => ({ arguments: object("arguments", value) }),
 };
 
 /** MCP 2025-11-25, Tasks, "Task Parameters". */
-export const task: Member<GovernedParams> = {
+export const taskParam: Member<GovernedParams> = {
   name: "task",
   type: "`{ ttl? }` in milliseconds",
   dialects: ["legacy-tasks"],
@@ -81,12 +81,12 @@ export const task: Member<GovernedParams> = {
 };
 
 /** The official client of 2025-11-25 repeats `task` in requests about a task, where it says nothing. */
-export const taskRepeated: Member<GovernedParams> = {
+export const taskRepeatedParam: Member<GovernedParams> = {
   name: "task",
   type: "`{ ttl? }`, which says nothing here",
   dialects: ["legacy-tasks"],
   read: (value) => {
-    task.read(value);
+    taskParam.read(value);
     return {};
   },
 };
@@ -96,7 +96,7 @@ function readResponses(value: JsonValue | undefined): Readonly<Record<string, Js
 }
 
 /** MCP 2026-07-28, "InputResponseRequestParams". Without a response it says nothing. */
-export const inputResponses: Member<GovernedParams> = {
+export const inputResponsesParam: Member<GovernedParams> = {
   name: "inputResponses",
   type: `object of at most ${MAX_RESPONSES} objects, by ids of 1 to ${MAX_NAME} characters`,
   dialects: ["modern"],
@@ -106,7 +106,7 @@ export const inputResponses: Member<GovernedParams> = {
   },
 };
 
-export const taskResponses: Member<GovernedParams> = {
+export const taskResponsesParam: Member<GovernedParams> = {
   name: "inputResponses",
   type: `object of 1 to ${MAX_RESPONSES} objects, by ids of 1 to ${MAX_NAME} characters`,
   required: true,
@@ -117,14 +117,14 @@ export const taskResponses: Member<GovernedParams> = {
   },
 };
 
-export const requestState: Member<GovernedParams> = {
+export const requestStateParam: Member<GovernedParams> = {
   name: "requestState",
   type: `string of 1 to ${MAX_STATE} characters`,
   dialects: ["modern"],
   read: (value) => ({ state: text("requestState", value, MAX_STATE) }),
 };
 
-export const ref: Member<GovernedParams> = {
+export const refParam: Member<GovernedParams> = {
   name: "ref",
   type: '`{ type: "ref/prompt", name }` or `{ type: "ref/resource", uri }`',
   required: true,
@@ -140,7 +140,7 @@ export const ref: Member<GovernedParams> = {
   },
 };
 
-export const argument: Member<GovernedParams> = {
+export const argumentParam: Member<GovernedParams> = {
   name: "argument",
   type: `\`{ name, value }\`, strings of at most ${MAX_NAME} and ${MAX_COMPLETED} characters`,
   required: true,
@@ -155,7 +155,7 @@ export const argument: Member<GovernedParams> = {
   },
 };
 
-export const context: Member<GovernedParams> = {
+export const contextParam: Member<GovernedParams> = {
   name: "context",
   type: `\`{ arguments? }\`, at most ${MAX_KNOWN} strings of at most ${MAX_COMPLETED} characters`,
   read: (value) => {

@@ -2,6 +2,7 @@ import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/bou
 import type { Pool } from "./undici.ts";
 import { mirroredParameters } from "../modern/mirrored-parameters.ts";
 import { raced } from "./abort.ts";
+import { callerFor, isCancellation } from "./cancellation.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges } from "./exchanges.ts";
 import { upstreamFault, withSent } from "./fault.ts";
@@ -111,7 +112,7 @@ export class UpstreamClient implements Upstream {
       inputSchema === undefined
         ? {}
         : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
-    return await this.#request(sessionKey, { method, params, headers }, peer);
+    return await this.#request(sessionKey, { method, params, headers }, callerFor(method, peer));
   }
 
   /** The server's live tools, all pages, each with a `name` of its own and otherwise as they came. */
@@ -246,7 +247,9 @@ export class UpstreamClient implements Upstream {
   async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, caller: Peer): Promise<UpstreamAnswer> {
     if (era === "modern") return await this.#modern.request(request, caller);
     const peer = legacyPeer(caller);
-    return await this.#sessions.run(sessionKey, peer, async (session) => {
+    // A cancellation speaks for the session: it declares nothing that others of the session would be held to.
+    const opener = isCancellation(request.method) ? { signal: peer.signal } : peer;
+    return await this.#sessions.run(sessionKey, opener, async (session) => {
       if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
         this.#legacy.request(

@@ -1,6 +1,7 @@
-import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../jsonrpc/message.ts";
 import { reaches } from "../log-level.ts";
+import { readTrace } from "../protocol/trace.ts";
 import { protocolFault } from "./fault.ts";
 import type { Peer } from "../peer.ts";
 
@@ -22,9 +23,9 @@ export class Progress {
     this.#progressToken = token;
   }
 
-  /** `_meta` of the request: what the caller's says, with our token where progress is wanted. */
+  /** `_meta` of the request: the caller's trace context, with our token where progress is wanted. */
   meta(params: JsonObject): JsonObject {
-    const own = isJsonObject(params._meta) ? params._meta : {};
+    const own = readTrace(params._meta) ?? {};
     return this.#peer.wantsProgress ? { ...own, progressToken: this.#progressToken } : own;
   }
 

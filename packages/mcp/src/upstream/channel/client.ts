@@ -1,9 +1,11 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import type { ListenFilter } from "../../protocol/local.ts";
 import type { ListKind } from "../../protocol/methods.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
 import { NEWEST_LEGACY_VERSION, SERVER_VERSIONS, isServerVersion } from "../../versions.ts";
 import { anyAborted, raced } from "../abort.ts";
+import { callerFor, isCancellation } from "../cancellation.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import type { LogLevel } from "../../log-level.ts";
 import { tasksNotTaken } from "../../tasks/support.ts";
@@ -67,8 +69,12 @@ export class ChannelClient implements Upstream {
     };
   }
 
-  async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    return await this.#use(sessionKey, peer, async ({ conversation }) => {
+  async request(sessionKey: string, { method, params }: UpstreamRequest, caller: Peer): Promise<UpstreamAnswer> {
+    const peer = callerFor(method, caller);
+    const opener = isCancellation(method)
+      ? { ...peer, capabilities: this.#following.of(sessionKey).capabilities }
+      : peer;
+    return await this.#use(sessionKey, opener, async ({ conversation }) => {
       const { offers, logLevel } = conversation;
       if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
@@ -146,7 +152,7 @@ export class ChannelClient implements Upstream {
     }
   }
 
-  #open(key: string, capabilities: JsonObject): Connection {
+  #open(key: string, capabilities: ClientCapabilities): Connection {
     const conversation = new Conversation(this.#unattributed);
     const ended = new AbortController();
     const place = this.#options.standing?.take(
@@ -172,14 +178,14 @@ export class ChannelClient implements Upstream {
     return connection;
   }
 
-  async #initialized(key: string, conversation: Conversation, capabilities: JsonObject): Promise<MessageChannel> {
+  async #initialized(key: string, conversation: Conversation, declared: ClientCapabilities): Promise<MessageChannel> {
     const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.connectMs)]);
     const channel = await this.#options.open(key)(conversation, opening);
     conversation.attach(channel);
     try {
       const params = {
         protocolVersion: NEWEST_LEGACY_VERSION,
-        capabilities,
+        capabilities: readClientCapabilities(declared),
         clientInfo: { ...this.#options.clientInfo },
       };
       conversation.offers = readKnown(
@@ -187,7 +193,7 @@ export class ChannelClient implements Upstream {
       );
       await conversation.notify("notifications/initialized");
       const followers = this.#following.of(key);
-      followers.capabilities = capabilities;
+      followers.capabilities = declared;
       followers.opened(conversation);
       return channel;
     } catch (thrown) {

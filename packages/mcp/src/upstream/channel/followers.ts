@@ -1,4 +1,5 @@
 import { asCmcpError, type JsonObject } from "@cmcp/boundary";
+import type { ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import type { ListenFilter } from "../../protocol/local.ts";
 import { silentPeer } from "../../peer.ts";
 import { rateLimited, type Notified } from "../listening.ts";
@@ -31,7 +32,7 @@ export class Followers {
   #subscribed = new Set<string>();
   #settling = false;
   /** What the last agent request that a connection was opened for declared: a connection opened for followers declares the same. */
-  capabilities: JsonObject = {};
+  capabilities: ClientCapabilities = {};
 
   /** True when nobody listens and no connection is open. */
   get unused(): boolean {

@@ -5,9 +5,11 @@ import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { NAMED_BY } from "../../protocol/methods.ts";
 import { declaresTasks, readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
+import { TASKS_EXTENSION } from "../../protocol/tasks-extension.ts";
 import { tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
+import { isCancellation } from "../cancellation.ts";
 import { askable } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
@@ -20,6 +22,9 @@ import { UpstreamRefusal } from "../refusal.ts";
 
 /** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
 export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+
+/** What a server hears with a cancellation: what the Tasks extension demands, whoever the caller is. */
+const CANCELLING: ClientCapabilities = { extensions: { [TASKS_EXTENSION]: {} } };
 
 /** HTTP statuses of a server that has no subscriptions. */
 const NOT_OFFERED: readonly number[] = [404, 405, 501];
@@ -66,7 +71,7 @@ export class ModernTransport {
       ...progress.meta(params),
       [META.protocolVersion]: MODERN_VERSION,
       [META.clientInfo]: { ...this.#clientInfo },
-      [META.clientCapabilities]: readClientCapabilities(peer.capabilities),
+      [META.clientCapabilities]: isCancellation(method) ? CANCELLING : readClientCapabilities(peer.capabilities),
       ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }),
     };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });

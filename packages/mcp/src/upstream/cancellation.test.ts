@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject } from "@cmcp/boundary";
+import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../peer.ts";
 import { initialized, scripted, type ScriptedChannel } from "../testing/scripted-channel.ts";
 import { EVENT_STREAM, event, http, json, reply, type Handshake } from "../testing/scripted-server.ts";
@@ -15,6 +15,12 @@ const MODERN: Handshake = {
 const TASKS = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 const CANCEL = { method: "tasks/cancel", params: { taskId: "t" } };
 const GET = { method: "tasks/get", params: { taskId: "t" } };
+
+function paramsOf(message: JsonObject | undefined): JsonObject {
+  const params = message?.params;
+  assert.ok(isJsonObject(params));
+  return params;
+}
 
 /** An agent that wants to hear everything and can be asked anything, and what reached it. */
 function eager(): { readonly peer: Peer; readonly heard: string[] } {
@@ -73,7 +79,7 @@ test("a legacy server is asked to cancel without a word of the agent's, and can 
   const agent = eager();
   await client.request("s", CANCEL, agent.peer);
   const opened = server.requests.find(({ message }) => message.method === "initialize");
-  assert.deepEqual((opened?.message.params as JsonObject).capabilities, {});
+  assert.deepEqual(paramsOf(opened?.message).capabilities, {});
   assert.deepEqual(server.requests.find(({ message }) => message.method === "tasks/cancel")?.message.params, {
     taskId: "t",
   });
@@ -90,7 +96,7 @@ test("over a channel a cancellation declares what the session's agent had declar
   const agent = eager();
   await client.request("s", CANCEL, agent.peer);
   const sent = opened[0]?.sent ?? [];
-  assert.deepEqual((sent[0]?.params as JsonObject).capabilities, {});
+  assert.deepEqual(paramsOf(sent[0]).capabilities, {});
   assert.deepEqual(
     sent.slice(2).map(({ method, params }) => [method, params]),
     [["tasks/cancel", { taskId: "t" }]],
@@ -112,7 +118,7 @@ test("of what a request's _meta holds a server hears trace context alone, and of
     { method: "tasks/get", params: { taskId: "t", _meta: { traceparent, marker: 1, progressToken: "agent's" } } },
     { ...silentPeer(forever), capabilities, wantsProgress: true },
   );
-  const meta = (server.requests.at(-1)?.message.params as JsonObject)._meta as JsonObject;
+  const meta = paramsOf(server.requests.at(-1)?.message)._meta as JsonObject;
   assert.doesNotMatch(JSON.stringify(meta), /marker|agent's/);
   assert.deepEqual(
     [meta.traceparent, meta["io.modelcontextprotocol/clientCapabilities"], typeof meta.progressToken],

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
+import { errorCodeOf } from "../gateway/refused-call.ts";
 import { stateless, type StatelessChanges } from "../gateway/stateless.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
@@ -61,7 +62,7 @@ describe("stateless requests", () => {
   const ask = (principal: string, method: string, params: object, changes: StatelessChanges = {}) =>
     stateless(deployment.gateway.mcp, deployment.tokenOf(principal), method, params, changes);
   const reached = (): number => deployment.records.calls.length;
-  const said = ({ body }: { body: RpcReply }): string | undefined => body.error?.data?.error_code;
+  const said = ({ body }: { body: RpcReply }): string | undefined => errorCodeOf(body);
   /** The other principal is served by the next request, and so is the one whose request was bad. */
   const stillServes = async (): Promise<void> => {
     for (const principal of ["bob", "alice"])

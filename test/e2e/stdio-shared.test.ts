@@ -15,6 +15,7 @@ import {
 import { clientOf } from "../gateway/client.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { eventually } from "../gateway/principals.ts";
+import { refusedCode } from "../gateway/refused-call.ts";
 import { deployStdioServer } from "../gateway/stdio-server.ts";
 import { processesWith } from "../spawner/fixture.ts";
 
@@ -89,7 +90,7 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     JSON.stringify((await client.callTool({ name, arguments: {} })).content);
   const codeOf = async (call: Promise<unknown>): Promise<string | undefined> =>
     await call.then(
-      () => "answered",
+      (result) => refusedCode(result as object) ?? "answered",
       (error: { data?: { error_code?: string } }) => error.data?.error_code,
     );
 

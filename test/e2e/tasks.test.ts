@@ -20,6 +20,7 @@ import { startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { eventually, newToken, tokenLine } from "../gateway/principals.ts";
+import { refusedCode } from "../gateway/refused-call.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 import { SLOW_TOOL, startTasksServer, type TasksServer } from "../servers/tasks-server.ts";
 
@@ -409,7 +410,7 @@ describe("tasks of real servers", { timeout: 120_000 * PATIENCE }, () => {
 
     test("the arguments of the call decide what is asked of its task", async () => {
       assert.equal(
-        (await ask("tools/call", { name: "slow", arguments: { topic: "secret" } })).error?.data.error_code,
+        refusedCode((await ask("tools/call", { name: "slow", arguments: { topic: "secret" } })).result),
         "POLICY_DENY",
       );
       assert.equal((await ask("tasks/get", { taskId: await makeTask({ topic: "open" }) })).result.status, "working");

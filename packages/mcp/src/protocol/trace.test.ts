@@ -7,7 +7,14 @@ import { readTrace } from "./trace.ts";
 const PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 test("a parent that parses goes on, with its state where that parses too", () => {
-  for (const tracestate of ["rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "a@b=1", "a=1, b=2", "", ",a=1"])
+  for (const tracestate of [
+    "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+    `a=${"x".repeat(250)},b=${"x".repeat(250)},c=xxxx`,
+    "a@b=1",
+    "a=1, b=2",
+    "",
+    ",a=1",
+  ])
     assert.deepEqual(readTrace({ traceparent: PARENT, tracestate, baggage: "x" }), { traceparent: PARENT, tracestate });
   for (const tracestate of [
     "no pairs",
@@ -16,7 +23,8 @@ test("a parent that parses goes on, with its state where that parses too", () =>
     "a=1=2",
     "a=ü",
     "a=1\n",
-    `a=${"x".repeat(511)}`,
+    `a=${"x".repeat(257)}`,
+    `a=${"x".repeat(250)},b=${"x".repeat(250)},c=xxxxx`,
     Array.from({ length: 33 }, (_, index) => `a${index}=1`).join(","),
     1,
     null,

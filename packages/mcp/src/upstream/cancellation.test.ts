@@ -87,6 +87,22 @@ test("a legacy server is asked to cancel without a word of the agent's, and can 
   assert.deepEqual(agent.heard, []);
 });
 
+test("a session that a cancellation opened declares nothing that a later agent of it would be held to", async (t) => {
+  const { client, server } = await start(t, (request, socket) => {
+    if (request.method === "GET") return void socket.write(http(405, {}, ""));
+    const lost = request.headers.get("mcp-session-id") === "session-1" && request.message.method === "tasks/get";
+    socket.write(lost ? http(404, {}, "") : json(reply(request, {})));
+  });
+  const agent = eager();
+  await client.request("s", CANCEL, agent.peer);
+  await client.request("s", GET, agent.peer);
+  const opened = server.requests.filter(({ message }) => message.method === "initialize");
+  assert.deepEqual(
+    opened.map(({ message }) => Object.keys(paramsOf(message).capabilities as JsonObject)),
+    [[], ["elicitation", "sampling", "roots", "extensions"]],
+  );
+});
+
 test("over a channel a cancellation declares what the session's agent had declared, and nothing comes back", async () => {
   const opened: ScriptedChannel[] = [];
   const client = new ChannelClient({

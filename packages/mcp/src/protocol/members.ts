@@ -95,15 +95,12 @@ function readResponses(value: JsonValue | undefined): Readonly<Record<string, Js
   return entries("inputResponses", value, MAX_RESPONSES, (response) => object("an input response", response));
 }
 
-/** MCP 2026-07-28, "InputResponseRequestParams". Without a response it says nothing. */
+/** MCP 2026-07-28, "InputResponseRequestParams". A server that asked for nothing but its state back gets no response. */
 export const inputResponsesParam: Member<GovernedParams> = {
   name: "inputResponses",
   type: `object of at most ${MAX_RESPONSES} objects, by ids of 1 to ${MAX_NAME} characters`,
   dialects: ["modern"],
-  read: (value) => {
-    const responses = readResponses(value);
-    return { responses: Object.keys(responses).length === 0 ? null : responses };
-  },
+  read: (value) => ({ responses: readResponses(value) }),
 };
 
 export const taskResponsesParam: Member<GovernedParams> = {

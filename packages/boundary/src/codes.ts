@@ -137,6 +137,10 @@ export const ERROR_CODES = {
   ),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data"),
   RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
+  RESPONSE_UNPROJECTABLE: fact(
+    403,
+    "have the rule that redacts and the tool's schema reviewed; cmcp policy lint says which rules can only withhold",
+  ),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself

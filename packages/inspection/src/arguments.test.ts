@@ -257,12 +257,12 @@ void describe("arguments under an input schema read as closed", () => {
       assert.equal(closed(schema, { kind: "b" }), "");
       assert.equal(closed(schema, { kind: "b", of_a: "x" }), UNDECLARED, keyword);
     }
-    const conditional: JsonObject = {
-      properties: { kind: { type: "string" } },
-      if: { properties: { kind: { const: "a" } }, required: ["kind"] },
-      then: { properties: { of_a: { type: "string" } } },
-      else: { properties: { of_b: { type: "string" } } },
-    };
+    const conditional = JSON.parse(`{
+      "properties": { "kind": { "type": "string" } },
+      "if": { "properties": { "kind": { "const": "a" } }, "required": ["kind"] },
+      "then": { "properties": { "of_a": { "type": "string" } } },
+      "else": { "properties": { "of_b": { "type": "string" } } }
+    }`) as JsonObject;
     assert.equal(closed(conditional, { kind: "a", of_a: "x" }), "");
     assert.equal(closed(conditional, { kind: "b", of_b: "x" }), "");
     assert.equal(closed(conditional, { kind: "b", of_a: "x" }), UNDECLARED);

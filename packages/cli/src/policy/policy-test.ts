@@ -12,8 +12,15 @@ import { sessionLabels, type SessionLabels } from "./session-labels.ts";
 import { readTools } from "./tools.ts";
 
 type Outcome =
-  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields">
-  | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
+  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields">
+  | {
+      decision: "deny";
+      rule: string;
+      cause: "not-policy";
+      reason: string;
+      redactFields: readonly string[];
+      keepFields: readonly string[];
+    };
 
 /** `cmcp policy test` */
 export const policyTest: Command = {
@@ -29,7 +36,7 @@ name=value), and host_asserted_identity.
   --catalog FILE    the tool catalog
   --call FILE       the call
   --expect DECISION exit with 10 unless this is the decision: allow redact deny step_up defer
-  --json            one line: ok, decision, rule, cause, reason, redact_fields, warnings
+  --json            one line: ok, decision, rule, cause, reason, redact_fields, keep_fields, warnings
 
 Exit codes: 0 decided, as expected if --expect is given; 10 decided otherwise, or bundle or catalog not
             valid; 64 usage.
@@ -64,7 +71,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(
-        `${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`,
+        `${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, keep_fields: outcome.keepFields, warnings: policy.warnings })}\n`,
       );
     else out.write(text(outcome, policy.warnings, ok ? null : (expect ?? null)));
     return ok ? EXIT.ok : EXIT.rejected;
@@ -72,7 +79,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
 };
 
 function beforePolicy(rule: string, reason: string): Outcome {
-  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [] };
+  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [], keepFields: [] };
 }
 
 /** What the gateway refuses before it asks policy, in its order. */
@@ -121,7 +128,7 @@ function factsOf(
 }
 
 function text(
-  { decision, rule, cause, reason, redactFields }: Outcome,
+  { decision, rule, cause, reason, redactFields, keepFields }: Outcome,
   warnings: readonly string[],
   expected: string | null,
 ): string {
@@ -132,5 +139,6 @@ function text(
   ];
   if (reason !== null) lines.push(`  reason: ${reason}`);
   if (redactFields.length > 0) lines.push(`  removed from the result: ${redactFields.join(", ")}`);
+  if (keepFields.length > 0) lines.push(`  free text that stays:    ${keepFields.join(", ")}`);
   return [...lines, ...warnings.map((warning) => `  warning: ${warning}`), ""].join("\n");
 }

@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { RECEIPT_META_KEY, type AuditEntry } from "@cmcp/audit";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
-import { inspectError, type AnsweredMethod } from "@cmcp/inspection";
+import { inspectError, type Asked } from "@cmcp/inspection";
 import {
   UpstreamRefusal,
   isTaskMethod,
@@ -272,7 +272,7 @@ async function sendGoverned(
   }
   const settled =
     told === null && answer.kind === "complete"
-      ? settle(core, decision, answeredMethod(call.request), answer.result)
+      ? settle(core, decision, askedOf(call.request), answer.result)
       : (told?.settled ?? null);
   const ending = endingOf(decision, settled, told?.outcome ?? "delivered", governed.counts);
   const withheld = settled?.refusal ?? null;
@@ -312,8 +312,10 @@ function endingOf(
   };
 }
 
-function answeredMethod({ method }: AgentRequest): AnsweredMethod {
-  return method === "prompts/get" || method === "completion/complete" ? method : "resources/read";
+function askedOf({ method, name }: AgentRequest): Asked {
+  return method === "prompts/get" || method === "completion/complete"
+    ? { method }
+    : { method: "resources/read", uri: name };
 }
 
 /** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */

@@ -39,7 +39,7 @@ const request = {
 function decidedWith(mode: string, verdict: Partial<Verdict>, redactionOf: () => readonly string[] = () => []): string {
   const policy = {
     bundle: { hash: "sha256:00" },
-    decide: () => ({ rule: "r", redactFields: [], ...verdict }),
+    decide: () => ({ rule: "r", redactFields: [], keepFields: [], ...verdict }),
     redactionOf,
   };
   const core = {
@@ -85,7 +85,7 @@ test("rules find the tools that the configuration gives a workflow, every tool w
       bundle: { hash: "sha256:00" },
       decide: (facts: GovernedFacts) => {
         tools = facts.workflowAllowedTools;
-        return { decision: "allow", rule: "r", redactFields: [] };
+        return { decision: "allow", rule: "r", redactFields: [], keepFields: [] };
       },
     };
     const core = {

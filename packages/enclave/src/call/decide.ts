@@ -92,6 +92,7 @@ function fromVerdict(subject: Target, verdict: Verdict): Judgement {
         subject,
         rule: verdict.rule,
         redactFields: verdict.redactFields,
+        keepFields: verdict.keepFields,
         advisory: null,
       };
     case "step_up":
@@ -130,6 +131,7 @@ function underMode(core: Core, policy: CompiledPolicy, subject: Target, facts: G
       subject,
       rule: judged.rule,
       redactFields: policy.redactionOf(facts),
+      keepFields: [],
       advisory: { decision: judged.outcome, code: judged.code },
     };
   } catch {
@@ -161,7 +163,7 @@ export function givingUp(core: Core, request: AgentRequest): Decision {
   const subject = findSubject(core.catalog, request);
   if (subject === undefined)
     return { ...refuse(null, "not-in-catalog", "TASK_UNKNOWN", "there is no such task"), policyHash };
-  return { outcome: "allow", subject, rule: "giving-up", redactFields: [], advisory: null, policyHash };
+  return { outcome: "allow", subject, rule: "giving-up", redactFields: [], keepFields: [], advisory: null, policyHash };
 }
 
 function judge(

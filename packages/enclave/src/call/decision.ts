@@ -14,6 +14,8 @@ export interface Permitted {
   readonly subject: Target;
   readonly rule: string;
   readonly redactFields: readonly string[];
+  /** Of those results, the free text that stays. */
+  readonly keepFields: readonly string[];
   /** With `advisory_deny`: what would have been answered if the mode enforced. */
   readonly advisory: { readonly decision: Refused["outcome"]; readonly code: ErrorCode } | null;
   /** Hash of the bundle this was decided under, which need not be the one in force when the call ends. */

@@ -59,8 +59,8 @@ function scene({
   const verdict = (facts: GovernedFacts): Partial<Verdict> => {
     const allowed = "requestMethod" in facts ? !forbidden.includes(facts.requestMethod) : call;
     return allowed
-      ? { decision: "allow", rule: "yes", redactFields: [] }
-      : { decision: "deny", cause: "policy", rule: "no", redactFields: [] };
+      ? { decision: "allow", rule: "yes", redactFields: [], keepFields: [] }
+      : { decision: "deny", cause: "policy", rule: "no", redactFields: [], keepFields: [] };
   };
   const policy = { bundle: { hash: "sha256:00" }, decide: verdict, redactionOf: () => [] };
   const core = {

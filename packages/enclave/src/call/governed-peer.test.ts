@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { ELICITATION_COMPLETE, silentPeer } from "@cmcp/mcp";
 import { GovernedPeer, type PeerTerms } from "./governed-peer.ts";
 
@@ -26,15 +26,38 @@ test("before the agent hears anything the session has seen it, and a question is
     questions: { put: () => ({ answered: () => void order.push("decided again") }), detail: {} },
   };
   const { signal } = new AbortController();
-  assert.deepEqual(await new GovernedPeer(agent, terms).ask("elicitation/create", { message: "?" }, signal), {
-    action: "accept",
-  });
+  assert.deepEqual(
+    await new GovernedPeer(agent, terms).ask(
+      "elicitation/create",
+      { message: "?", requestedSchema: { type: "object", properties: {} } },
+      signal,
+    ),
+    {
+      action: "accept",
+    },
+  );
   assert.equal(open, signal);
   assert.deepEqual(order.splice(0), ["seen", "asked", "decided again"]);
   const told = new GovernedPeer(agent, terms);
   for (let event = 0; event < 2; event += 1) await told.notify("notifications/message", { level: "info", data: "x" });
   assert.deepEqual(order, ["seen", "told", "told"]);
 });
+
+const QUESTIONS: Readonly<Record<string, (elicitationId: string) => JsonObject>> = {
+  "elicitation/create url": (elicitationId) => ({
+    mode: "url",
+    message: "?",
+    url: "https://a.example/",
+    elicitationId,
+  }),
+  "elicitation/create form": (elicitationId) => ({
+    mode: "form",
+    message: "?",
+    requestedSchema: { type: "object", properties: {} },
+    elicitationId,
+  }),
+  "sampling/createMessage url": (elicitationId) => ({ messages: [], maxTokens: 1, mode: "url", elicitationId }),
+};
 
 test("that an elicitation is complete reaches the agent that was asked for it in this call, once, and nobody else", async () => {
   const told: unknown[] = [];
@@ -59,7 +82,7 @@ test("that an elicitation is complete reaches the agent that was asked for it in
   };
   const [peer, another] = [new GovernedPeer(agent, terms), new GovernedPeer(agent, terms)];
   const ask = (elicitationId: string, mode = "url", method = "elicitation/create"): Promise<unknown> =>
-    peer.ask(method, { mode, elicitationId });
+    peer.ask(method, QUESTIONS[`${method} ${mode}`]?.(elicitationId) ?? {});
   const complete = (elicitationId: string, by = peer): Promise<void> =>
     by.notify(ELICITATION_COMPLETE, { elicitationId });
   await complete("early");
@@ -67,7 +90,7 @@ test("that an elicitation is complete reaches the agent that was asked for it in
   await ask("form", "form");
   await ask("sampling", "url", "sampling/createMessage");
   const long = "x".repeat(257);
-  await ask(long);
+  await assert.rejects(ask(long), { code: "UPSTREAM_PROTOCOL_ERROR" });
   permitted = false;
   await assert.rejects(ask("denied"), { code: "POLICY_DENY" });
   permitted = true;

@@ -93,7 +93,9 @@ export class GovernedPeer implements Peer {
 
   async notify(method: string, params: JsonObject): Promise<void> {
     if (method === ELICITATION_COMPLETE && !this.#elicited.completes(params)) return;
-    const said = relatedTo(inspectNotification(params, this.#terms), this.#terms.taskId);
+    const inspected = inspectNotification(method, params, this.#terms);
+    if (inspected === null) return;
+    const said = relatedTo(inspected, this.#terms.taskId);
     if (this.#terms.mode === "async") {
       await this.#deliver(method, said);
       this.#count(said);
@@ -124,7 +126,7 @@ export class GovernedPeer implements Peer {
     this.#reach();
     for (const method of methods) this.#terms.questions.put(method);
     const told = inspectInputRequests(inputRequests, this.#terms);
-    if (told === null) throw wordsWithheld();
+    if (told === null) throw unasked(this.#terms);
     return { told, methods };
   }
 
@@ -133,7 +135,7 @@ export class GovernedPeer implements Peer {
     this.#reach();
     const question = this.#terms.questions.put(method);
     const told = inspectQuestion(method, params, this.#terms);
-    if (told === null) throw wordsWithheld();
+    if (told === null) throw unasked(this.#terms);
     this.#asked += 1;
     this.#elicited.put(method, told);
     const answer = await this.#peer.ask(method, relatedTo(told, this.#terms.taskId), until);
@@ -171,11 +173,15 @@ export class GovernedPeer implements Peer {
   }
 }
 
-/** A question is made of words, and words could repeat what is to be removed from the result. */
-function wordsWithheld(): CmcpError {
-  return new CmcpError(
-    "POLICY_DENY",
-    "fields are removed from what this server says, so it may not ask in words of its own",
-    { detail: { sent: 1 } },
-  );
+/** Why a question is not put: it is made of words, which could repeat what is to be removed from the result, or the protocol has none of its shape. */
+function unasked({ withholdText }: PeerTerms): CmcpError {
+  return withholdText
+    ? new CmcpError(
+        "POLICY_DENY",
+        "fields are removed from what this server says, so it may not ask in words of its own",
+        { detail: { sent: 1 } },
+      )
+    : new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the tool server asks what the protocol does not have", {
+        detail: { sent: 1 },
+      });
 }

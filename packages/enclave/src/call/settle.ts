@@ -1,5 +1,5 @@
 import type { ErrorCode, JsonObject } from "@cmcp/boundary";
-import { inspectAnswer, inspectResult, type AnsweredMethod } from "@cmcp/inspection";
+import { inspectAnswer, inspectResult, type Asked, type InspectedResult } from "@cmcp/inspection";
 import type { Core } from "../boot/core.ts";
 import { canonicalHash } from "./hash.ts";
 import type { Permitted } from "./decision.ts";
@@ -25,22 +25,39 @@ const REFUSALS = {
     rule: "response_size_exceeded",
     message: "the tool's result is larger than the gateway delivers",
   },
+  unprojectable: {
+    code: "RESPONSE_UNPROJECTABLE",
+    rule: "response_unprojectable",
+    message: "policy removes fields from this result, and they cannot be told apart in it",
+  },
 } as const;
 
+/** The words of the record for what inspection found: a projection is a result that lost something, and what cannot be projected has the wrong shape for it. */
+const RECORDED = {
+  pass: "pass",
+  surplus_stripped: "surplus_stripped",
+  redacted: "surplus_stripped",
+  schema_violation: "schema_violation",
+  unprojectable: "schema_violation",
+  size_exceeded: "size_exceeded",
+} as const satisfies Record<InspectedResult["outcome"], Settled["inspection"]>;
+
 /** Inspects a result. What is withheld is recorded as such; the caller has raised the session already, because the tool was reached. */
-export function settle(core: Core, decision: Permitted, method: AnsweredMethod, result: JsonObject): Settled {
-  const options = { maxBytes: core.config.max_response_size_bytes, redactFields: decision.redactFields };
+export function settle(core: Core, decision: Permitted, asked: Asked, result: JsonObject): Settled {
+  const { redactFields, keepFields } = decision;
+  const options = { maxBytes: core.config.max_response_size_bytes, redactFields, keepFields };
   const inspected =
     decision.subject.kind === "tool"
       ? inspectResult(decision.subject.tool, result, options)
-      : inspectAnswer(method, result, options);
+      : inspectAnswer(asked, result, options);
+  const { outcome } = inspected;
   const refusal =
-    inspected.outcome === "schema_violation" || inspected.outcome === "size_exceeded"
-      ? REFUSALS[inspected.outcome]
+    outcome === "schema_violation" || outcome === "size_exceeded" || outcome === "unprojectable"
+      ? REFUSALS[outcome]
       : null;
   return {
     result: refusal === null ? inspected.result : null,
-    inspection: inspected.outcome,
+    inspection: RECORDED[outcome],
     responseHash: canonicalHash(result),
     removed: inspected.stripped.length + inspected.redacted,
     refusal,

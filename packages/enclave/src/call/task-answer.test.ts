@@ -26,6 +26,7 @@ const permitted: Permitted = {
   subject: { kind: "tool", tool },
   rule: "r",
   redactFields: [],
+  keepFields: [],
   advisory: null,
   policyHash: "sha256:00",
 };
@@ -185,7 +186,7 @@ test("a result names the agent's task and not the server's, and one that does no
     result: { content: [], _meta: related },
   })?.reply;
   assert.ok(inlined?.ok === "task");
-  assert.deepEqual(inlined.outcome.result, { content: [], _meta: {} });
+  assert.deepEqual(inlined.outcome.result, { content: [] });
   assert.equal(answer("tasks/result", { content: "none" })?.settled?.refusal?.code, "RESPONSE_SCHEMA_VIOLATION_STRICT");
 });
 
@@ -202,8 +203,9 @@ test("a server's reason for a failure is bounded", () => {
 
 test("what a task needs is asked only where policy and agent let it be", () => {
   const { answer } = start();
+  const FORM = { message: "?", requestedSchema: { type: "object", properties: {} } };
   const asks = (method: string): TaskAnswer | null =>
-    answer("tasks/get", { ...STATE, status: "input_required", inputRequests: { a: { method } } });
+    answer("tasks/get", { ...STATE, status: "input_required", inputRequests: { a: { method, params: FORM } } });
   assert.deepEqual(asks("elicitation/create")?.reply.ok, "task");
   assert.throws(() => asks("sampling/createMessage"), { code: "UPSTREAM_INPUT_REQUIRED" });
   assert.throws(() => asks("tools/call"), { code: "UPSTREAM_INPUT_REQUIRED" });

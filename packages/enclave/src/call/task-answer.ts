@@ -1,5 +1,5 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { inspectError, removeLookAlikesOfText } from "@cmcp/inspection";
+import { inspectError, removeLookAlikesOfText, type Asked } from "@cmcp/inspection";
 import { readTask, relatedTo, type AgentRequest, type Reply, type TaskOutcome, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -7,6 +7,9 @@ import type { Permitted } from "./decision.ts";
 import type { GovernedPeer } from "./governed-peer.ts";
 import { settle, type Settled } from "./settle.ts";
 import type { Task, TaskPlace } from "./tasks.ts";
+
+/** Tasks are made of tool calls, whose results are inspected by the tool. */
+const OF_A_TOOL: Asked = { method: "resources/read", uri: "" };
 
 /** What became of a request that makes a task or is about one. */
 export interface TaskAnswer {
@@ -57,7 +60,7 @@ export function answerTask(
   const { result } = answer;
   switch (request.method) {
     case "tasks/result": {
-      const settled = settle(core, decision, "resources/read", result);
+      const settled = settle(core, decision, OF_A_TOOL, result);
       return { settled, outcome: "delivered", reply: { ok: true, result: relatedTo(settled.result ?? {}, task.id) } };
     }
     case "tasks/update":
@@ -114,7 +117,7 @@ function ended(
   { status, result, error, inputRequests }: JsonObject,
 ): { readonly settled: Settled | null; readonly outcome: TaskOutcome; readonly asks?: readonly string[] } {
   if (status === "completed" && isJsonObject(result)) {
-    const settled = settle(core, decision, "resources/read", result);
+    const settled = settle(core, decision, OF_A_TOOL, result);
     return { settled, outcome: { result: relatedTo(settled.result ?? {}, null) } };
   }
   if (status === "failed" && isJsonObject(error))

@@ -22,11 +22,12 @@ const policies = (mode: string): string => `
   @id("by-mode") forbid (principal, action, resource == cMCP::Resource::"closed") when { context.enforcement_mode == "${mode}" };
   @id("ask") @aarm_decision("step_up") forbid (principal, action, resource == cMCP::Resource::"asks");
   @id("wait") @aarm_decision("defer") forbid (principal, action, resource == cMCP::Resource::"waits");
-  @id("in-part") @redact_fields("ssn") permit (principal, action, resource == cMCP::Resource::"private");
+  @id("in-part") @redact_fields("ssn") @keep_fields("name") permit (principal, action, resource == cMCP::Resource::"private");
   @id("not-now") forbid (principal, action, resource == cMCP::Resource::"private");
   @id("any") permit (principal, action, resource == cMCP::Resource::"down");
   @id("none") forbid (principal, action, resource == cMCP::Resource::"down");`;
 
+const PERSON = { type: "object", properties: { name: { type: "string" }, ssn: { type: "string" } } };
 const RESULT = {
   content: [{ type: "text", text: '{"name":"Ada","ssn":"078-05-1120"}' }],
   structuredContent: { name: "Ada", ssn: "078-05-1120" },
@@ -48,7 +49,11 @@ for (const mode of ["advisory", "silent"] as const) {
           ),
         );
       const tools = [
-        ...OPEN_TOOLS.map((name, index) => ({ name, url: servers[index]?.url ?? "" })),
+        ...OPEN_TOOLS.map((name, index) => ({
+          name,
+          url: servers[index]?.url ?? "",
+          ...(name === "private" ? { outputSchema: PERSON } : {}),
+        })),
         { name: "down", url: `http://127.0.0.1:${await freePort()}/mcp` },
       ];
       const strict = {

@@ -53,6 +53,9 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
       tools: ["patient", "plain", "deaf", "touch", "crash"],
       resources: ["test://x", "test://y"],
       policies: POLICIES,
+      projections: {
+        patient: { type: "object", properties: { ssn: { type: "string" }, ok: { type: "boolean" } } },
+      },
       config: `enclave:\n  upstream_call_timeout_ms: ${TIMEOUT_MS}\n  upstream_idle_timeout_ms: ${TIMEOUT_MS}\n`,
     });
     tree = deployed.tree;
@@ -99,6 +102,7 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     const [patient, plain] = await Promise.all([text(one.client, "patient"), text(other.client, "plain")]);
     assert.deepEqual([one.heard, other.heard], [[], []]);
     assert.doesNotMatch(patient, /123-45-6789/);
+    assert.match(patient, /ok/);
     assert.match(plain, /asked: -32601/);
     assert.equal((await load()).servers.unattributed, before + 2);
   });

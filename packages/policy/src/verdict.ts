@@ -87,10 +87,18 @@ function agreedAdvice(rules: readonly Rule[]): Rule["advice"] {
   return rules.every((rule) => rule.advice === first) ? first : null;
 }
 
-/** The fields that every rule that redacts lets stay: what one of them takes out no other brings back. */
-function keptByAll([first, ...others]: readonly Rule[]): readonly string[] {
-  const kept = first?.keepFields ?? [];
-  return [...new Set(kept)].filter((field) => others.every((rule) => rule.keepFields.includes(field))).sort();
+/** What is taken out of a result, and what free text stays in it. */
+export type Redaction = Pick<Verdict, "redactFields" | "keepFields">;
+
+/** What several rules take out together. Free text stays where every rule that redacts keeps it: what one takes out no other brings back. */
+export function redactionOf(rules: readonly Rule[]): Redaction {
+  const redacting = rules.filter((rule) => rule.redactFields.length > 0);
+  const [first, ...others] = redacting;
+  const kept = (first?.keepFields ?? []).filter((field) => others.every((rule) => rule.keepFields.includes(field)));
+  return {
+    redactFields: [...new Set(redacting.flatMap((rule) => rule.redactFields))].sort(),
+    keepFields: [...new Set(kept)].sort(),
+  };
 }
 
 /**
@@ -117,14 +125,12 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
     const asking = determining.find((rule) => rule.advice !== null);
     if (asking?.advice)
       return { ...common, decision: asking.advice, cause: "policy", redactFields: [], keepFields: [] };
-    const redactFields = [...new Set(determining.flatMap((rule) => rule.redactFields))].sort();
-    const keepFields = keptByAll(determining.filter((rule) => rule.redactFields.length > 0));
+    const redaction = redactionOf(determining);
     return {
       ...common,
-      decision: redactFields.length > 0 ? "redact" : "allow",
+      decision: redaction.redactFields.length > 0 ? "redact" : "allow",
       cause: "policy",
-      redactFields,
-      keepFields,
+      ...redaction,
     };
   }
   if (determining.length === 0) return fixedDeny("default-deny", "no-policy");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { GovernedFacts, Verdict } from "@cmcp/policy";
+import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
 import { Caller } from "../access/caller.ts";
 import type { Core } from "../boot/core.ts";
@@ -36,7 +36,11 @@ const request = {
 } as unknown as AgentRequest;
 
 /** As much of an enclave as a decision reads, whose policy says `verdict`. */
-function decidedWith(mode: string, verdict: Partial<Verdict>, redactionOf: () => readonly string[] = () => []): string {
+function decidedWith(
+  mode: string,
+  verdict: Partial<Verdict>,
+  redactionOf: CompiledPolicy["redactionOf"] = () => ({ redactFields: [], keepFields: [] }),
+): string {
   const policy = {
     bundle: { hash: "sha256:00" },
     decide: () => ({ rule: "r", redactFields: [], keepFields: [], ...verdict }),
@@ -61,7 +65,7 @@ for (const mode of ["advisory", "silent"]) {
       "deny",
       "an engine that failed has judged nothing",
     );
-    const unknown = (): readonly string[] => {
+    const unknown = (): never => {
       throw new Error("the engine failed");
     };
     assert.equal(

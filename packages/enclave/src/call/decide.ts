@@ -130,8 +130,7 @@ function underMode(core: Core, policy: CompiledPolicy, subject: Target, facts: G
       outcome: "advisory_deny",
       subject,
       rule: judged.rule,
-      redactFields: policy.redactionOf(facts),
-      keepFields: [],
+      ...policy.redactionOf(facts),
       advisory: { decision: judged.outcome, code: judged.code },
     };
   } catch {

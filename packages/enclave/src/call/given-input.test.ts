@@ -62,7 +62,11 @@ function scene({
       ? { decision: "allow", rule: "yes", redactFields: [], keepFields: [] }
       : { decision: "deny", cause: "policy", rule: "no", redactFields: [], keepFields: [] };
   };
-  const policy = { bundle: { hash: "sha256:00" }, decide: verdict, redactionOf: () => [] };
+  const policy = {
+    bundle: { hash: "sha256:00" },
+    decide: verdict,
+    redactionOf: () => ({ redactFields: [], keepFields: [] }),
+  };
   const core = {
     policy,
     catalog,

@@ -138,11 +138,16 @@ test("a prompt with content that the protocol does not have is refused whole", (
     { type: "text" },
     { type: "image", data: "AA==" },
     { type: "resource", resource: { uri: "a b", text: "x" } },
+    { type: "resource", resource: { uri: `a:${"x".repeat(8_191)}`, text: "x" } },
     { type: "resource_link", uri: "file:///a" },
     { type: "toString", text: "x" },
     { text: "x" },
   ]) {
-    const { outcome, result } = inspectAnswer(PROMPT, { messages: [known, { role: "user", content }] }, open);
+    const { outcome, result } = inspectAnswer(
+      PROMPT,
+      { messages: [known, { role: "user", content }] },
+      { ...open, maxBytes: 100_000 },
+    );
     assert.deepEqual([outcome, result], ["schema_violation", null], JSON.stringify(content));
   }
 });

@@ -107,3 +107,21 @@ void test("a long list of rules is shortened, not the verdict", () => {
   const verdict = verdictOf({ decision: "deny", diagnostics: { reason: [...many.keys()], errors: [] } }, many);
   assert.match(verdict.rule, /^no-0,no-1,.*,\+12$/);
 });
+
+void test("free text stays where every rule that redacts keeps it", () => {
+  const redacting = (label: string, keepFields: readonly string[]): Rule =>
+    rule(label, { redactFields: ["ssn"], keepFields });
+  const keptBy = (...rules: readonly Rule[]): readonly string[] =>
+    verdictOf(
+      { decision: "allow", diagnostics: { reason: rules.map(({ label }) => label), errors: [] } },
+      new Map(rules.map((one) => [one.label, one])),
+    ).keepFields;
+  assert.deepEqual(keptBy(redacting("a", ["note", "name"])), ["name", "note"]);
+  assert.deepEqual(keptBy(redacting("a", ["note", "name"]), redacting("b", ["note"])), ["note"]);
+  assert.deepEqual(keptBy(redacting("a", ["note"]), redacting("b", [])), []);
+  assert.deepEqual(
+    keptBy(redacting("a", ["note"]), rule("c")),
+    ["note"],
+    "a permit that redacts nothing takes nothing back",
+  );
+});

@@ -13,9 +13,21 @@ const MAX_VERSION = 64;
 /** JSON-RPC 2.0 section 5.1: internal error. */
 const INTERNAL_ERROR = -32_603;
 
+const nothing = members({});
+/** What a client would have to declare (MCP 2026-07-28 "MissingRequiredClientCapabilityError"). */
+const requiredCapabilities = members(
+  {},
+  {
+    elicitation: members({}, { form: nothing, url: nothing }),
+    sampling: members({}, { context: nothing, tools: nothing }),
+    roots: nothing,
+    extensions: members({}, { "io.modelcontextprotocol/tasks": nothing }),
+  },
+);
+
 /**
- * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go first, protocol versions
- * (MCP 2025-11-25 "Resource not found", "URLElicitationRequiredError", "Unsupported protocol version").
+ * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go first, protocol versions,
+ * capabilities that are missing (MCP 2025-11-25 "Resource not found", "URLElicitationRequiredError", "Unsupported protocol version").
  */
 const data = members(
   {},
@@ -24,6 +36,7 @@ const data = members(
     elicitations: list(urlElicitation, MAX_ELICITATIONS),
     supported: list(text(MAX_VERSION), MAX_VERSIONS),
     requested: text(MAX_VERSION),
+    requiredCapabilities,
   },
 );
 

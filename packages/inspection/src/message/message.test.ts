@@ -18,7 +18,13 @@ test("an error keeps the server's words within bounds, and data of the shapes th
   const whole = {
     code: -32602,
     message: "x".repeat(2_048),
-    data: { uri: "file:///a", elicitations: [elicitation], supported: ["2025-11-25"], requested: "1" },
+    data: {
+      uri: "file:///a",
+      elicitations: [elicitation],
+      supported: ["2025-11-25"],
+      requested: "1",
+      requiredCapabilities: { sampling: { tools: {} }, roots: {} },
+    },
   };
   assert.deepEqual(inspectError(whole, open), whole);
   assert.deepEqual(inspectError({ ...whole, message: "x".repeat(2_049) }, open), { ...whole, message: "it failed" });
@@ -56,7 +62,7 @@ test("an error keeps the server's words within bounds, and data of the shapes th
 test("where fields are redacted, nothing of an error passes but its code", () => {
   assert.deepEqual(
     inspectError(
-      { code: -32000, message: "ssn: 123-45-6789", data: { ssn: "123-45-6789", note: "of 123-45-6789" } },
+      { code: -32000, message: "ssn: 123-45-6789", data: { requested: "123-45-6789", note: "of 123-45-6789" } },
       withholding,
     ),
     { code: -32000, message: "it failed" },

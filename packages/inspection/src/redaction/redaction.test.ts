@@ -80,7 +80,12 @@ void describe("a result with redacted fields", () => {
       [{ type: "text", text: `{"ssn":"${SSN}","ssn":1}` }],
     ])
       withheld({ content }, null);
-    for (const content of [[], [asText({ ssn: SSN }), asText({})], [asText([1])]]) {
+    for (const content of [
+      [],
+      [asText({ ssn: SSN }), asText({})],
+      [asText([1])],
+      [asText({ ssn: SSN, id: "seven" })],
+    ]) {
       const inspected = inspect({ content }, PERSON, {}, true);
       assert.deepEqual([inspected.outcome, inspected.result], ["unprojectable", null], JSON.stringify(content));
     }
@@ -134,6 +139,9 @@ void describe("a result with redacted fields", () => {
       [{ open: { type: "object" } }, { open: any }, {}],
       [{ any: {} }, { any }, {}],
       [{ any: true }, { any: SSN }, {}],
+      [{ any: {} }, { any: 5 }, {}],
+      [{ any: {} }, { any: null }, {}],
+      [{ any: {} }, { any: [true] }, {}],
       [{ nothing: object({}) }, { nothing: { a: 1 } }, {}],
       [{ csv: string }, { csv: `name,ssn\nx,${SSN}` }, {}],
       [{ words: { type: "string", pattern: "^[0-9-]*$" } }, { words: SSN }, {}],

@@ -191,7 +191,8 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     assert.equal(code, -32602);
     assert.equal(JSON.stringify([message, data]).includes(TOLD), false);
     // The result itself has no schema to be projected onto.
-    const told = await client.callTool({ name: ASKS, arguments: {} }).catch(String);
+    const told = await client.callTool({ name: ASKS, arguments: {} }).catch((error: { data?: unknown }) => error.data);
+    assert.match(JSON.stringify(told), /RESPONSE_UNPROJECTABLE/);
     assert.equal(JSON.stringify(told).includes(TOLD), false);
     assert.deepEqual([server.reached.at(-1), questions], ["refused", []]);
   });

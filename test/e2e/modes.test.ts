@@ -115,15 +115,19 @@ for (const mode of ["advisory", "silent"] as const) {
       assert.equal(bundle.entries[0]?.detail?.["enforcement_mode"], mode);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const verdict = await cmcp([
+      const arguments_ = [
         "verify",
         join(folder, "claim.json"),
         "--audit-bundle",
         join(folder, "bundle.json"),
         ...(await platformArguments(gateway, { token: TOKEN, session, folder })),
-        "--json",
-      ]);
+      ];
+      const refused = await cmcp([...arguments_, "--json"]);
+      assert.equal(refused.code, 10);
+      assert.match(refused.stdout, /MODE_NOT_ACCEPTED/);
+      const verdict = await cmcp([...arguments_, "--allow-mode", mode]);
       assert.equal(verdict.code, 0, verdict.stdout);
+      assert.match(verdict.stdout, new RegExp(`^ACCEPTED.*; mode: ${mode};.*; advisory denials: 4\\)`));
     });
 
     test("what a permit redacts is redacted though a forbid stands against the call", async () => {

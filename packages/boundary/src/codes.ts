@@ -192,6 +192,11 @@ export const ERROR_CODES = {
   POLICY_BUNDLE_MISSING: fact(null, "give the policy bundle that was in force with --policy-bundle"),
   DEVELOPMENT_NOT_ACCEPTED: fact(null, "reject, or pass --allow-software-only to accept a development instance"),
   SOFTWARE_ONLY_NOT_ACCEPTED: fact(null, "pass --allow-software-only to accept a claim without hardware evidence"),
+  MODE_NOT_ACCEPTED: fact(
+    null,
+    "reject: policy was not enforced; to accept the mode, pass --allow-mode or name it in the appraisal policy",
+  ),
+  HISTORY_NOT_COMPLETE: fact(null, "reject, or do not require a complete history of earlier instances"),
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
   RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),

@@ -110,15 +110,12 @@ function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): boolean 
   const surroundings =
     MODES[data.enforcement_mode] === trace.policy.enforcement_mode &&
     (firmware === undefined || (firmware.isolation === data.isolation && firmware.channel === data.channel));
-  // An enforcing gateway lets nothing through that policy refuses.
-  const enforced =
-    data.enforcement_mode !== "enforcing" || !bundle.entries.some((entry) => entry.policy_decision === "advisory_deny");
   list.require(
     "mode, isolation and channel in root entry",
-    surroundings && enforced,
+    surroundings,
     "CLAIM_INCONSISTENT",
     `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`,
-    "mode, isolation or channel differ between root entry and claim, or calls were let through that the mode does not let through",
+    "mode, isolation or channel differ between root entry and claim",
   );
   return true;
 }

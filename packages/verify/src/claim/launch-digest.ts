@@ -1,8 +1,10 @@
-import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import { rootDetailSchema } from "@cmcp/audit/schema";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
+import type { CoveredEntries } from "../session/covered.ts";
+import type { ClaimContext } from "./context.ts";
 
 type Pinned = Pick<Expectations, "launch" | "launchDigest">;
 
@@ -45,15 +47,13 @@ export async function checkDigestOfDocument(
  * @param shown - whether evidence is held to it
  */
 export async function checkLaunchDigest(
-  crypto: VerifierCrypto,
-  bundle: AuditBundle | null,
-  expected: Pinned,
+  { crypto, expected, list }: ClaimContext,
+  entries: CoveredEntries | null,
   shown: boolean,
-  list: Checklist,
 ): Promise<void> {
   const known = await digestInRoot(crypto, expected);
-  if (bundle !== null && known !== null) {
-    const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
+  if (entries !== null && known !== null) {
+    const root = rootDetailSchema.safeParse(entries[0]?.detail);
     list.require(
       "launch digest in audit chain",
       root.success && root.data.launch_digest === `sha256:${known}`,

@@ -1,9 +1,7 @@
 import type { EvidenceFile } from "@cmcp/attestation/verify";
 import { auditEntrySchema, entryHashInput, rootDetailSchema } from "@cmcp/audit/schema";
-import type { Claim } from "@cmcp/claim/schema";
-import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
-import type { Expectations } from "../expectations.ts";
+import { sha256Hex } from "../crypto.ts";
+import type { ClaimContext } from "./context.ts";
 import { digestInRoot } from "./launch-digest.ts";
 
 /**
@@ -11,11 +9,8 @@ import { digestInRoot } from "./launch-digest.ts";
  * @returns whether the launch that is expected was compared with what it names
  */
 export async function checkRootEntry(
-  crypto: VerifierCrypto,
-  claim: Claim,
+  { crypto, claim, expected, list }: ClaimContext,
   { rootEntry }: EvidenceFile,
-  expected: Expectations,
-  list: Checklist,
 ): Promise<boolean> {
   if (rootEntry === null) {
     list.notPerformed("root entry in evidence", "the evidence file has no root entry");

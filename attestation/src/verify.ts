@@ -34,6 +34,7 @@ export {
   type EvidenceExpectations,
   type EvidenceFiles,
   type EvidenceOutcome,
+  type EvidenceTerms,
   type EvidenceVerdict,
   type VerifiedEvidence,
 } from "./appraisal/verify-evidence.ts";

@@ -59,7 +59,7 @@ describe("stateless requests", () => {
   after(() => deployment.close());
 
   const ask = (principal: string, method: string, params: object, changes: StatelessChanges = {}) =>
-    stateless(deployment.gateway.mcp, deployment.tokenOf(principal), method, params, changes);
+    stateless({ mcp: deployment.gateway.mcp, token: deployment.tokenOf(principal) }, method, params, changes);
   const reached = (): number => deployment.records.calls.length;
   const said = ({ body }: { body: RpcReply }): string | undefined => body.error?.data?.error_code;
   /** The other principal is served by the next request, and so is the one whose request was bad. */
@@ -179,7 +179,11 @@ describe("stateless requests", () => {
   });
 
   test("a wrong token is 401 in this era too", async () => {
-    const refused = await stateless(deployment.gateway.mcp, `${deployment.tokenOf("alice")}x`, "tools/call", SEND);
+    const refused = await stateless(
+      { mcp: deployment.gateway.mcp, token: `${deployment.tokenOf("alice")}x` },
+      "tools/call",
+      SEND,
+    );
     assert.deepEqual([refused.status, said(refused)], [401, "UNAUTHENTICATED"]);
   });
 

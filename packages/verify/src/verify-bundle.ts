@@ -42,13 +42,10 @@ export async function verifyBundle(
     "claim",
     "none is looked at: policy, catalog, platform and attestation are not shown (cmcp verify CLAIM --audit-bundle)",
   );
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a record without hardware evidence is not accepted unless asked for",
-  );
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a record without hardware evidence is not accepted unless asked for",
+  });
   const outcome = list.outcome();
   const accepted = outcome === "accepted" ? covered : null;
   return {
@@ -98,13 +95,10 @@ async function checkBundleAlone(
   list: Checklist,
 ): Promise<CoveredEntries | null> {
   const chain = await deriveChain(crypto, bundle.session_id, bundle.entries);
-  list.require(
-    "audit chain",
-    chain.ok,
-    "CHAIN_BROKEN",
-    `${bundle.entries.length} entries, every hash derived again`,
-    chain.ok ? "" : chain.why,
-  );
+  list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
+    passed: `${bundle.entries.length} entries, every hash derived again`,
+    failed: chain.ok ? "" : chain.why,
+  });
   await checkResets(crypto, bundle.entries, list);
   if (trustedKey === undefined) {
     if (!canBeEd25519(bundle.bundle_signature))
@@ -118,8 +112,7 @@ async function checkBundleAlone(
     "bundle signature",
     await verifyEd25519(crypto, trustedKey, bundle.bundle_signature, digest),
     "SIGNATURE_INVALID",
-    "signed by the pinned key",
-    "the bundle was not signed by the pinned key",
+    { passed: "signed by the pinned key", failed: "the bundle was not signed by the pinned key" },
   );
   return chain.ok && signed ? coveredBy(bundle.entries, bundle.entries.length) : null;
 }

@@ -62,27 +62,24 @@ async function checkSession(context: ExportContext, held: readonly Uint8Array[])
   const { crypto, session, expected, list } = context;
   const { entries, signing_key: jwk, session_id: id } = session;
   const chain = await deriveChain(crypto, id, entries);
-  list.require("audit chain", chain.ok, "CHAIN_BROKEN", "every hash derived again", chain.ok ? "" : chain.why);
+  list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
+    passed: "every hash derived again",
+    failed: chain.ok ? "" : chain.why,
+  });
   const own = await covering(context, session.receipts);
   checkCalls(session, list);
   if (expected.trustedKey === undefined)
     list.notPerformed("trusted key", "no key was pinned (--trusted-key): whose instance this was is not shown");
   else
-    list.require(
-      "trusted key",
-      jwk.x === expected.trustedKey,
-      "SIGNATURE_INVALID",
-      "the instance's key is the pinned one",
-      "another instance's key than the pinned one",
-    );
+    list.require("trusted key", jwk.x === expected.trustedKey, "SIGNATURE_INVALID", {
+      passed: "the instance's key is the pinned one",
+      failed: "another instance's key than the pinned one",
+    });
   list.notApplicable("claim", "an interrupted session has none");
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a record without hardware evidence is not accepted unless asked for",
-  );
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a record without hardware evidence is not accepted unless asked for",
+  });
   const kept = await covering(context, readHeld(held, list));
   const length = own !== null && chain.ok ? Math.max(own, kept ?? 0) : 0;
   const covered = coveredBy(entries, length);
@@ -125,8 +122,7 @@ function checkCalls({ entries, receipts }: IncompleteSession, list: Checklist): 
     "a receipt for every call",
     receipts.length === calls.length && calls.every((entry) => places.has(entry.sequence_number)),
     "RECEIPT_INVALID",
-    `${calls.length} calls, each with its receipt`,
-    "a call has no receipt, or a receipt no call",
+    { passed: `${calls.length} calls, each with its receipt`, failed: "a call has no receipt, or a receipt no call" },
   );
 }
 
@@ -141,7 +137,10 @@ async function checkCovered(
       list.fail("something is signed", "RECEIPT_INVALID", "no receipt: anybody could have written these entries");
     return;
   }
-  list.require("something is signed", true, "RECEIPT_INVALID", `${covered.length} entries, up to the last receipt`, "");
+  list.require("something is signed", true, "RECEIPT_INVALID", {
+    passed: `${covered.length} entries, up to the last receipt`,
+    failed: "",
+  });
   const conditions = conditionsOf(covered);
   await checkResets(crypto, covered, list);
   checkMode(conditions, acceptedModes(expected), list);

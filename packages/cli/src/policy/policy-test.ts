@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { CatalogTool } from "@cmcp/catalog";
+import type { Catalog, CatalogTool } from "@cmcp/catalog";
 import { inspectArguments, prepareSchemas } from "@cmcp/inspection";
 import type { CallFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
@@ -53,14 +53,13 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const vocabulary = new Vocabulary(call.vocabulary);
     const labels = sessionLabels(call, vocabulary);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
-    const tools = [...catalog.tools.values()];
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
     const outcome: Outcome =
       tool === undefined || refusal !== null
         ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
-        : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));
+        : policy.decide(factsOf(call, tool, catalog, { ...labels, rank: vocabulary.rank(labels.max) }));
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(
@@ -97,15 +96,14 @@ function principalOf(call: SavedCall): CallFacts["principal"] {
 function factsOf(
   call: SavedCall,
   tool: CatalogTool,
-  tools: readonly CatalogTool[],
-  catalogHash: string,
+  { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
   sensitivity: SessionLabels & { readonly rank: number },
 ): CallFacts {
   return {
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
     workflowId: call.workflow,
-    workflowAllowedTools: call.workflow_allowed_tools ?? tools.map(({ toolName }) => toolName),
+    workflowAllowedTools: call.workflow_allowed_tools ?? [...tools.values()].map(({ toolName }) => toolName),
     sessionSensitivity: sensitivity.current,
     sessionMaxSensitivity: sensitivity.max,
     sensitivityLevelInt: sensitivity.rank,

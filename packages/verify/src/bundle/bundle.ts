@@ -15,13 +15,10 @@ export async function checkBundle(
   bundle: AuditBundle,
 ): Promise<CoveredEntries | null> {
   const { audit_chain: chain, session_id: session } = claim.gateway;
-  list.require(
-    "bundle's session",
-    bundle.session_id === session,
-    "CHAIN_BROKEN",
-    "the bundle is of the claim's session",
-    "the bundle is of another session",
-  );
+  list.require("bundle's session", bundle.session_id === session, "CHAIN_BROKEN", {
+    passed: "the bundle is of the claim's session",
+    failed: "the bundle is of another session",
+  });
   const found = await deriveChain(crypto, bundle.session_id, bundle.entries);
   if (!found.ok) {
     list.fail("audit chain", "CHAIN_BROKEN", found.why);
@@ -29,13 +26,10 @@ export async function checkBundle(
   }
   const same = found.root === chain.root && found.tip === chain.tip && bundle.entries.length === chain.length;
   if (
-    !list.require(
-      "audit chain",
-      same,
-      "CHAIN_BROKEN",
-      `${chain.length} entries, every hash derived again`,
-      "root, tip or length is not the claim's",
-    )
+    !list.require("audit chain", same, "CHAIN_BROKEN", {
+      passed: `${chain.length} entries, every hash derived again`,
+      failed: "root, tip or length is not the claim's",
+    })
   )
     return null;
   const digest = await sha256(crypto, bundleHashInput(bundle.entries));
@@ -43,8 +37,7 @@ export async function checkBundle(
     "bundle signature",
     await verifyEd25519(crypto, claim.trace.cnf.jwk.x, bundle.bundle_signature, digest),
     "SIGNATURE_INVALID",
-    "signed by the claim's key",
-    "the bundle was not signed by the claim's key",
+    { passed: "signed by the claim's key", failed: "the bundle was not signed by the claim's key" },
   );
   await checkResets(crypto, bundle.entries, list);
   checkAgreement(claim, bundle, expected.policyHash, list);

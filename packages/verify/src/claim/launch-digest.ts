@@ -33,13 +33,10 @@ export async function checkDigestOfDocument(
   list: Checklist,
 ): Promise<void> {
   if (launch === undefined || launchDigest === undefined) return;
-  list.require(
-    "launch digest of document",
-    await isDigestOf(crypto, launchDigest, launch.document),
-    UNBOUND,
-    "the pinned digest is the expected launch document's",
-    "the expected launch document has another digest than the pinned one",
-  );
+  list.require("launch digest of document", await isDigestOf(crypto, launchDigest, launch.document), UNBOUND, {
+    passed: "the pinned digest is the expected launch document's",
+    failed: "the expected launch document has another digest than the pinned one",
+  });
 }
 
 /**
@@ -58,8 +55,10 @@ export async function checkLaunchDigest(
       "launch digest in audit chain",
       root.success && root.data.launch_digest === `sha256:${known}`,
       UNBOUND,
-      "the session ran under the expected launch document",
-      "the session ran under another launch document",
+      {
+        passed: "the session ran under the expected launch document",
+        failed: "the session ran under another launch document",
+      },
     );
     return;
   }

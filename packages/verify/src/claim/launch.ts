@@ -30,21 +30,20 @@ export function checkLaunch(
     () => launch.read(launch.document),
   );
   if (terms === null) return;
-  list.require(
-    "development",
-    !terms.development || allowSoftwareOnly,
-    "DEVELOPMENT_NOT_ACCEPTED",
-    terms.development
+  list.require("development", !terms.development || allowSoftwareOnly, "DEVELOPMENT_NOT_ACCEPTED", {
+    passed: terms.development
       ? "explicitly accepted for this verification"
       : "the launch document is not of a development instance",
-    "the launch document is of a development instance, which is not accepted unless asked for",
-  );
+    failed: "the launch document is of a development instance, which is not accepted unless asked for",
+  });
   list.require(
     "catalog of launch document",
     claim.gateway.catalog.hash === terms.catalogHash,
     "CATALOG_HASH_MISMATCH",
-    "the claim names the launch document's catalog",
-    `the launch document's catalog is ${terms.catalogHash}`,
+    {
+      passed: "the claim names the launch document's catalog",
+      failed: `the launch document's catalog is ${terms.catalogHash}`,
+    },
   );
   checkPolicies(claim, entries, terms, list);
 }
@@ -79,13 +78,10 @@ function checkPolicies({ trace }: Claim, entries: CoveredEntries | null, terms: 
     inForce.length === 1
       ? "the launch document's own bundle was in force"
       : `${inForce.length - 1} of the bundles given followed the launch document's, each signed with its key and of a higher version`;
-  list.require(
-    POLICY,
-    terms.versions.get(claimed) === version,
-    "POLICY_NOT_OF_LAUNCH",
-    `${own}${entries === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`,
-    "the claim names another version than its policy bundle has",
-  );
+  list.require(POLICY, terms.versions.get(claimed) === version, "POLICY_NOT_OF_LAUNCH", {
+    passed: `${own}${entries === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`,
+    failed: "the claim names another version than its policy bundle has",
+  });
 }
 
 /** A policy that nobody showed: nothing says who made it, so the claim is not accepted. */

@@ -37,15 +37,17 @@ export async function checkHardware(context: ClaimContext, given: GivenEvidence)
     ...(expected.image === undefined ? {} : { image: expected.image }),
     ...(await verifyEarlier(crypto, given, expected)),
   };
-  const verdict = await verifyEvidenceParts(given, policy, expectations, expected.now, crypto);
+  const verdict = await verifyEvidenceParts(given, { policy, expected: expectations, at: expected.now }, crypto);
   list.include(verdict.checks);
   if (verdict.verified !== null)
     list.require(
       "measurement in claim",
       measurementNamed(verdict.verified) === runtime.measurement,
       "EVIDENCE_MEASUREMENT_MISMATCH",
-      "the claim names the verified measurement",
-      "the claim names another measurement than the evidence has",
+      {
+        passed: "the claim names the verified measurement",
+        failed: "the claim names another measurement than the evidence has",
+      },
     );
   return verdict.assurance;
 }

@@ -22,13 +22,10 @@ export async function checkRootEntry(
     entry.data.entry_hash === claim.gateway.audit_chain.root &&
     (await sha256Hex(crypto, entryHashInput(entry.data))) === entry.data.entry_hash;
   if (
-    !list.require(
-      "root entry in evidence",
-      isRoot,
-      "CHAIN_ROOT_NOT_BOUND",
-      "it hashes to the chain's root",
-      "it is not the entry the chain begins with",
-    )
+    !list.require("root entry in evidence", isRoot, "CHAIN_ROOT_NOT_BOUND", {
+      passed: "it hashes to the chain's root",
+      failed: "it is not the entry the chain begins with",
+    })
   )
     return false;
   const detail = rootDetailSchema.safeParse(entry.data?.detail);
@@ -41,8 +38,10 @@ export async function checkRootEntry(
     "launch digest in root entry",
     detail.success && detail.data.launch_digest === `sha256:${known}`,
     "EVIDENCE_LAUNCH_NOT_BOUND",
-    "the session ran under the expected launch document",
-    "the session ran under another launch document",
+    {
+      passed: "the session ran under the expected launch document",
+      failed: "the session ran under another launch document",
+    },
   );
   return true;
 }

@@ -28,13 +28,10 @@ export function checkSoftware(claim: Claim, expected: Expectations, list: Checkl
     "platform evidence",
     "software-only: there is no hardware evidence, so nothing shows where the key lives",
   );
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a claim without hardware evidence is not accepted unless asked for",
-  );
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a claim without hardware evidence is not accepted unless asked for",
+  });
 }
 
 /** Accepting software-only waives the evidence, not what is asked of it by name: nothing here could meet that. */

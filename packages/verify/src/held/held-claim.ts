@@ -63,13 +63,10 @@ export async function checkHeldClaim(
   const key = held.trace.cnf.jwk.x;
   const signed = await verifyEd25519(crypto, key, held.signature, claimSigningInput(held));
   if (
-    !list.require(
-      `${name} signature`,
-      signed,
-      "SIGNATURE_INVALID",
-      "verifies under its key",
-      "the held claim was changed: it says nothing about this one",
-    )
+    !list.require(`${name} signature`, signed, "SIGNATURE_INVALID", {
+      passed: "verifies under its key",
+      failed: "the held claim was changed: it says nothing about this one",
+    })
   )
     return;
   if (key !== shown.trace.cnf.jwk.x)
@@ -85,5 +82,5 @@ export async function checkHeldClaim(
 
 function note(name: string, { status, why }: Comparison, list: Checklist): void {
   if (status === "open") list.notPerformed(name, why);
-  else list.require(name, status === "agrees", "CHAIN_BROKEN", why, why);
+  else list.require(name, status === "agrees", "CHAIN_BROKEN", { passed: why, failed: why });
 }

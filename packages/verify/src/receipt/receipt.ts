@@ -38,13 +38,10 @@ export async function checkReceipt(
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
   const signed = receipt.instance === instance && (await isSigned(crypto, receipt, context.jwk));
   if (
-    !list.require(
-      `${name} signature`,
-      signed,
-      "RECEIPT_INVALID",
-      "signed by this instance",
-      "the receipt was changed or is of another instance",
-    )
+    !list.require(`${name} signature`, signed, "RECEIPT_INVALID", {
+      passed: "signed by this instance",
+      failed: "the receipt was changed or is of another instance",
+    })
   )
     return { signed, covers: 0 };
   return { signed, covers: checkPlace(receipt, context, list) ? receipt.sequence_number + 1 : 0 };
@@ -82,11 +79,8 @@ export function checkPlace(receipt: Receipt, context: Omit<ReceiptContext, "jwk"
     entry.call_id === receipt.call_id &&
     entry.policy_decision === receipt.decision &&
     entry.detail?.["policy_hash"] === receipt.policy_hash;
-  return list.require(
-    name,
-    stands,
-    "CHAIN_BROKEN",
-    `${receipt.decision}, at its place in the chain`,
-    "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
-  );
+  return list.require(name, stands, "CHAIN_BROKEN", {
+    passed: `${receipt.decision}, at its place in the chain`,
+    failed: "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
+  });
 }

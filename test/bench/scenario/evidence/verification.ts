@@ -12,7 +12,7 @@ async function verification(
   plan: Plan,
 ): Promise<Row> {
   const verify = async (): Promise<void> => {
-    const { outcome, checks } = await verifyEvidence(platform, files, policy, expected, at, nodeCrypto);
+    const { outcome, checks } = await verifyEvidence(platform, files, { policy, expected, at }, nodeCrypto);
     if (outcome !== "verified")
       throw new Error(
         `${name} is ${outcome}: ${checks.find(({ status }) => status === "failed")?.name ?? "no check failed"}`,

@@ -5,9 +5,9 @@ import { EgressRelay } from "./egress/relay.ts";
 import { peerIdentityHeader } from "./front/peer-identity.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 import { startFront, type Front } from "./front/server.ts";
-import type { Placement } from "./launcher/launcher.ts";
+import type { Launcher, Placement } from "./launcher/launcher.ts";
 import { openLauncher, type LauncherSettings } from "./launcher/open.ts";
-import { EnclaveSupervisor } from "./launcher/supervisor.ts";
+import { EnclaveSupervisor, type SupervisorDuties } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
 import { Provisioning } from "./link/provisioning.ts";
@@ -96,25 +96,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const events = new EventEmitter<HostEvents>();
     const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
     const provisioning = new Provisioning(link, options.provision);
-    const supervisor = new EnclaveSupervisor(
-      {
-        start: (signal) => launcher.start(signal),
-        up: async ({ pid }, signal) => {
-          link.started();
-          await link.launch(options.launch);
-          await provisioning.sendLatest();
-          await watcher?.launched(signal);
-          link.ready();
-          log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
-          events.emit("up", { pid });
-        },
-        down: async () => {
-          await link.lost();
-          events.emit("down");
-        },
-      },
-      log,
-    );
+    const duties = dutiesOf({ launcher, link, provisioning, watcher, events }, options);
+    const supervisor = new EnclaveSupervisor(duties, log);
     undo.push(() => supervisor.close());
     await startUnlessAborted(supervisor, options.signal);
     watcher?.start();
@@ -139,6 +122,38 @@ export async function startHost(options: HostOptions): Promise<Host> {
     await undoAll();
     throw thrown;
   }
+}
+
+interface Parts {
+  readonly launcher: Launcher;
+  readonly link: EnclaveLink;
+  readonly provisioning: Provisioning;
+  readonly watcher: PolicyWatcher | undefined;
+  readonly events: EventEmitter<HostEvents>;
+}
+
+/** What becomes of every enclave that starts: launched, provisioned, given the latest policy, and only then served. */
+function dutiesOf(
+  { launcher, link, provisioning, watcher, events }: Parts,
+  { launch, log }: HostOptions,
+): SupervisorDuties {
+  const { placement } = launcher;
+  return {
+    start: (signal) => launcher.start(signal),
+    up: async ({ pid }, signal) => {
+      link.started();
+      await link.launch(launch);
+      await provisioning.sendLatest();
+      await watcher?.launched(signal);
+      link.ready();
+      log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
+      events.emit("up", { pid });
+    },
+    down: async () => {
+      await link.lost();
+      events.emit("down");
+    },
+  };
 }
 
 /** Starts the enclave; an abort before it is up ends it. */

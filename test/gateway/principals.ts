@@ -114,7 +114,7 @@ export async function startDeployment(
     await writeTokens([...tokens].map(([id, token]) => tokenLine(id, token)).join(""));
     let gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
     undo.push(() => gateway.stop());
-    const deployment: Deployment = {
+    return {
       get gateway() {
         return gateway;
       },
@@ -135,7 +135,6 @@ export async function startDeployment(
       },
       close,
     };
-    return deployment;
   } catch (thrown) {
     await close();
     throw thrown;

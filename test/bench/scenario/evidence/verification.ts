@@ -20,8 +20,7 @@ async function verification(
   };
   return atMost(
     `verifying: ${name}`,
-    (await microseconds(verify, plan.stageMs)) / 1000,
-    boundMs,
+    { value: (await microseconds(verify, plan.stageMs)) / 1000, bound: boundMs },
     "ms",
     "verifyEvidence as exported, warmed, strict policy with expected report data and measurement",
   );

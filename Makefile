@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
+.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,6 +47,12 @@ demo: build ## the main job on real servers, with a claim verified at the end
 
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh
+
+frameworks: build ## agent frameworks show their model what the gateway refuses, and go on (needs Python 3.11)
+	@sh test/frameworks/run.sh
+
+python-lock: ## resolve the locks of the Python suites (ARGS=--upgrade: to the newest versions; needs Python 3.11)
+	@sh test/python/lock.sh $(ARGS)
 
 bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=--profile)
 	@$(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts $(ARGS)

@@ -77,6 +77,7 @@ const TARGETS = [
   "demo",
   "conformance",
   "interop",
+  "frameworks",
   "vm-test",
   "vm-e2e",
   "image-repro",
@@ -149,6 +150,7 @@ test("what the machine says it cannot run is left out, and the summary says that
     "demo",
     "conformance",
     "interop",
+    "frameworks",
     "sbom",
     "analyse",
   ]);

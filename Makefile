@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
+.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -83,6 +83,9 @@ vm-e2e: build ## the end-to-end tests with the enclave in that machine (ARGS=--w
 
 vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
 	@$(NODE) --disable-warning=ExperimentalWarning test/vm/demo.ts
+
+hostile: build ## random schedules of a lying host against the enclave process (ARGS=--minutes=60, ARGS=--seed=N)
+	@$(NODE) --disable-warning=ExperimentalWarning test/hostile/main.ts $(ARGS)
 
 image-lock: setup ## look up the current versions of the image's packages (needs apt)
 	@$(NODE) enclave-image/src/lock/refresh.ts

@@ -38,6 +38,8 @@ export class FrameMangler {
   readonly #streams = new Set<ByteStream>();
   /** How often it lied. */
   told = 0;
+  /** How often it had when it last cut every stream. */
+  #cutAt = 0;
 
   constructor(lies: ArmedLies, kind: FrameAct["kind"]) {
     this.#lies = lies;
@@ -62,8 +64,14 @@ export class FrameMangler {
     return stream;
   }
 
+  /** Whether it lied on streams that may still be open. */
+  get lied(): boolean {
+    return this.told > this.#cutAt;
+  }
+
   /** Cuts every stream. */
   cut(): void {
+    this.#cutAt = this.told;
     for (const stream of this.#streams) stream.destroy();
   }
 

@@ -193,6 +193,8 @@ export class HostileHost {
     this.lies.clear();
     this.#killIn = 0;
     this.standstill.release();
+    // Bytes that were changed may leave a stream waiting for the rest of a frame.
+    for (const mangler of [this.answers, this.requests]) if (mangler.lied) mangler.cut();
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { CmcpError } from "@cmcp/boundary";
 import type { HostAct } from "../schedule/acts.ts";
 
 type Armed = Extract<HostAct, { readonly skip: number }>;
@@ -54,7 +55,7 @@ export class Standstill {
     this.#count += 1;
     this.#began();
     await this.#release.promise;
-    throw new Error("the host lets it go");
+    throw new CmcpError("OVERLOADED", "the host lets it go");
   }
 
   release(): void {

@@ -19,7 +19,7 @@ import { Random } from "./random.ts";
 const MIN_STEPS = 3;
 const MORE_STEPS = 6;
 /** Acts of the host in one schedule. */
-const MOST_LIES = 4;
+const MOST_LIES = 7;
 /** One schedule of so many has no lie at all. */
 const HONEST_ONE_IN = 12;
 /** One schedule of so many kills the enclave. */
@@ -56,7 +56,7 @@ function controlLie(random: Random): (typeof CONTROL_LIES)[number] {
 }
 
 function hostAct(random: Random): HostAct {
-  const where = { side: "host", skip: random.below(4), at: random.next() } as const;
+  const where = { side: "host", skip: random.below(3), at: random.next() } as const;
   switch (random.below(9)) {
     case 0:
     case 1:
@@ -103,6 +103,6 @@ export function scheduleOf(seed: number): Schedule {
   const acts: Act[] = Array.from({ length: MIN_STEPS + random.below(MORE_STEPS) }, () => agentAct(random));
   if (random.once(HONEST_ONE_IN)) return { seed, acts };
   const lies = 1 + random.below(MOST_LIES);
-  for (let lie = 0; lie < lies; lie += 1) acts.splice(random.below(acts.length + 1), 0, hostAct(random));
+  for (let lie = 0; lie < lies; lie += 1) acts.splice(random.below(acts.length), 0, hostAct(random));
   return { seed, acts: random.once(KILL_ONE_IN) ? withKill(random, acts) : acts };
 }

@@ -1,4 +1,5 @@
 import { isTyped, readCall, send, type Called, type Outcome, type Request } from "../agent.ts";
+import { HOST_WORDS } from "../host/relay.ts";
 import { checkClaim, checkExport } from "../oracle/documents.ts";
 import { newMark } from "../oracle/marks.ts";
 import { DIAGNOSIS, SECRET } from "../server.ts";
@@ -119,6 +120,8 @@ export class AgentSteps {
     const { find, host } = this.#world;
     if (outcome.kind === "answer" && outcome.text.includes(SECRET))
       find("cleartext", "an answer holds what policy removes");
+    if (outcome.kind === "answer" && outcome.text.includes(HOST_WORDS))
+      find("reply", "an answer holds words of the host");
     const called = readCall(outcome, find);
     // What the host changed on its way is the host's own request.
     const own = host.requests.told === sent.lies;

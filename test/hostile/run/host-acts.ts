@@ -104,6 +104,18 @@ export class HostActs {
         return await refused("provision", deployed.provision.subarray(0, at % deployed.provision.length));
       case "provision-stranger":
         return await refused("provision", provisionOf([["mallory", tokenOf(CONTROL)]]));
+      case "provision-swapped": {
+        const [first, second] = this.#steps.agents;
+        const others = Array.from({ length: CONTROL + 1 }, (_, index) => [principalId(index), tokenOf(index)] as const);
+        return await refused(
+          "provision",
+          provisionOf([
+            ...others.filter(([id]) => id !== first.principal && id !== second.principal),
+            [first.principal, second.token],
+            [second.principal, first.token],
+          ]),
+        );
+      }
       case "provision-nobody":
         await host.control({ t: "provision" }, provisionOf([[principalId(CONTROL), tokenOf(CONTROL)]]), CONTROL_MS);
         return;

@@ -24,10 +24,10 @@ export class AgentState {
   }
 
   /** What the next enclave must know of it, by what it was shown. */
-  carry({ seen }: ShownPast): void {
+  carry({ tampered, seen }: ShownPast): void {
     this.handle = null;
     if (this.tainted === "no") return;
-    this.tainted = seen.has(this.principal) ? "yes" : "maybe";
+    this.tainted = seen.has(this.principal) || (tampered && this.tainted === "yes") ? "yes" : "maybe";
   }
 }
 

@@ -33,7 +33,7 @@ export const SCAN_LIES = [
   "foreign",
 ] as const;
 /** What happens when the enclave asks for a connection to a tool server. */
-export const DIAL_LIES = ["refuse", "stall", "elsewhere", "listen"] as const;
+export const DIAL_LIES = ["refuse", "stall", "elsewhere", "listen", "words"] as const;
 /** What happens to the bytes of such a connection. */
 export const EGRESS_LIES = ["cut", "garbage", "flip-down", "flip-up"] as const;
 /** What happens to bytes that the host writes to the enclave. */
@@ -54,6 +54,7 @@ export const CONTROL_LIES = [
   "provision-again",
   "provision-garbage",
   "provision-stranger",
+  "provision-swapped",
   "provision-nobody",
   "reload-garbage",
   "reload-unsigned",

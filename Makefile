@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test conformance demo interop bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo clean
+.PHONY: help setup build lint format format-check c-format-check types check test taint conformance demo interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +39,9 @@ check: format-check lint types ## layout, lint and types
 test: check build ## layout, lint, types and every test that needs nothing but this folder
 	@$(NODE) scripts/test.ts
 
+taint: build ## markers in every free place of every message (ARGS=--mutants: each guard of the call deleted in turn)
+	@$(NODE) --disable-warning=ExperimentalWarning test/taint/main.ts $(ARGS)
+
 conformance: build ## the official conformance suite, directly and through the gateway
 	@$(NODE) --disable-warning=ExperimentalWarning test/conformance/main.ts
 
@@ -47,6 +50,12 @@ demo: build ## the main job on real servers, with a claim verified at the end
 
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh
+
+frameworks: build ## agent frameworks show their model what the gateway refuses, and go on (needs Python 3.11)
+	@sh test/frameworks/run.sh
+
+python-lock: ## resolve the locks of the Python suites (ARGS=--upgrade: to the newest versions; needs Python 3.11)
+	@sh test/python/lock.sh $(ARGS)
 
 bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=--profile)
 	@$(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts $(ARGS)
@@ -83,6 +92,9 @@ vm-e2e: build ## the end-to-end tests with the enclave in that machine (ARGS=--w
 
 vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
 	@$(NODE) --disable-warning=ExperimentalWarning test/vm/demo.ts
+
+hostile: build ## random schedules of a lying host against the enclave process (ARGS=--minutes=60, ARGS=--seed=N)
+	@$(NODE) --disable-warning=ExperimentalWarning test/hostile/main.ts $(ARGS)
 
 image-lock: setup ## look up the current versions of the image's packages (needs apt)
 	@$(NODE) enclave-image/src/lock/refresh.ts

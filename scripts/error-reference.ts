@@ -33,9 +33,10 @@ async function render(): Promise<string> {
           `\`${code}\``,
           ERROR_CODES[code].http === null ? "" : String(ERROR_CODES[code].http),
           ERROR_CODES[code].action,
+          ERROR_CODES[code].http === null ? "" : `\`${ERROR_CODES[code].advice}\``,
         ]),
       );
-      return `\n### ${heading}\n\n${row(["code", "HTTP", "what to do"])}${row(["---", "---", "---"])}${rows.join("")}`;
+      return `\n### ${heading}\n\n${row(["code", "HTTP", "what to do", "advice"])}${row(["---", "---", "---", "---"])}${rows.join("")}`;
     })
     .join("");
 }

@@ -16,9 +16,11 @@ export { policyForEarlier } from "./appraisal/earlier.ts";
 export { attestationResult } from "./appraisal/ear.ts";
 export { isPreset, parseAppraisalPolicy, preset } from "./appraisal/load-policy.ts";
 export {
+  ENFORCEMENT_MODES,
   EVIDENCE_PLATFORMS,
   appraisalPolicySchema,
   type AppraisalPolicy,
+  type EnforcementMode,
   type EvidencePlatform,
 } from "./appraisal/policy.ts";
 export { PRESETS, type PresetName } from "./appraisal/presets.ts";
@@ -32,6 +34,7 @@ export {
   type EvidenceExpectations,
   type EvidenceFiles,
   type EvidenceOutcome,
+  type EvidenceTerms,
   type EvidenceVerdict,
   type VerifiedEvidence,
 } from "./appraisal/verify-evidence.ts";

@@ -5,11 +5,12 @@ import { EgressRelay } from "./egress/relay.ts";
 import { peerIdentityHeader } from "./front/peer-identity.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 import { startFront, type Front } from "./front/server.ts";
-import type { Placement } from "./launcher/launcher.ts";
+import type { Launcher, Placement } from "./launcher/launcher.ts";
 import { openLauncher, type LauncherSettings } from "./launcher/open.ts";
-import { EnclaveSupervisor } from "./launcher/supervisor.ts";
+import { EnclaveSupervisor, type SupervisorDuties } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
+import { Provisioning } from "./link/provisioning.ts";
 import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
 import { servicesOf } from "./services.ts";
 import { BlobStore } from "./store/blob-store.ts";
@@ -77,7 +78,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
   };
   let closing: Promise<Stopped> | undefined;
   let drained = true;
-  let provision = options.provision;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
     const store = new BlobStore(options.storePath);
@@ -95,44 +95,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const link = new EnclaveLink(launcher.dialer);
     const events = new EventEmitter<HostEvents>();
     const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
-    const supervisor = new EnclaveSupervisor(
-      {
-        start: (signal) => launcher.start(signal),
-        up: async ({ pid }, signal) => {
-          link.started();
-          await link.launch(options.launch);
-          for (let sent: Uint8Array | undefined; sent !== provision; ) {
-            sent = provision;
-            await link.provision(sent);
-          }
-          await watcher?.launched(signal);
-          link.ready();
-          log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
-          events.emit("up", { pid });
-        },
-        down: async () => {
-          await link.lost();
-          events.emit("down");
-        },
-      },
-      log,
-    );
+    const provisioning = new Provisioning(link, options.provision);
+    const duties = dutiesOf({ launcher, link, provisioning, watcher, events }, options);
+    const supervisor = new EnclaveSupervisor(duties, log);
     undo.push(() => supervisor.close());
-    const giveUp = (): void => void supervisor.close();
-    options.signal?.addEventListener("abort", giveUp, { once: true });
-    if (options.signal?.aborted === true) giveUp();
-    await supervisor.start();
-    options.signal?.removeEventListener("abort", giveUp);
+    await startUnlessAborted(supervisor, options.signal);
     watcher?.start();
     undo.push(async () => watcher?.stop());
-    const front: Front = await startFront(options.listen, {
-      link,
-      limits: options.frontLimits ?? FRONT_LIMITS,
-      log,
-      ...(options.peerIdentityHeader === undefined
-        ? {}
-        : { identityHeader: peerIdentityHeader(options.peerIdentityHeader) }),
-    });
+    const front = await openFront(link, options);
     undo.push(async () => {
       link.refuseNew();
       // Together: the enclave ends the streams that agents listen on, which would else never finish.
@@ -142,19 +112,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       address: front.address,
       placement,
       events,
-      provision: async (statement) => {
-        const before = provision;
-        provision = statement;
-        // An enclave that is only starting is given the latest statement by the loop above.
-        if (link.state !== "up") return;
-        try {
-          await link.provision(statement);
-        } catch (thrown) {
-          // One that is gone is replaced by another, which may well take it.
-          if (link.state === "up" && provision === statement) provision = before;
-          throw thrown;
-        }
-      },
+      provision: (statement) => provisioning.replace(statement),
       close: () => (closing ??= undoAll().then(() => ({ drained }))),
       get enclavePid() {
         return supervisor.pid;
@@ -164,6 +122,53 @@ export async function startHost(options: HostOptions): Promise<Host> {
     await undoAll();
     throw thrown;
   }
+}
+
+interface Parts {
+  readonly launcher: Launcher;
+  readonly link: EnclaveLink;
+  readonly provisioning: Provisioning;
+  readonly watcher: PolicyWatcher | undefined;
+  readonly events: EventEmitter<HostEvents>;
+}
+
+/** What becomes of every enclave that starts: launched, provisioned, given the latest policy, and only then served. */
+function dutiesOf(
+  { launcher, link, provisioning, watcher, events }: Parts,
+  { launch, log }: HostOptions,
+): SupervisorDuties {
+  const { placement } = launcher;
+  return {
+    start: (signal) => launcher.start(signal),
+    up: async ({ pid }, signal) => {
+      link.started();
+      await link.launch(launch);
+      await provisioning.sendLatest();
+      await watcher?.launched(signal);
+      link.ready();
+      log.info("enclave up", { pid, launcher: placement.launcher, isolation: placement.isolation });
+      events.emit("up", { pid });
+    },
+    down: async () => {
+      await link.lost();
+      events.emit("down");
+    },
+  };
+}
+
+/** Starts the enclave; an abort before it is up ends it. */
+async function startUnlessAborted(supervisor: EnclaveSupervisor, signal: AbortSignal | undefined): Promise<void> {
+  const giveUp = (): void => void supervisor.close();
+  signal?.addEventListener("abort", giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
+  await supervisor.start();
+  signal?.removeEventListener("abort", giveUp);
+}
+
+async function openFront(link: EnclaveLink, options: HostOptions): Promise<Front> {
+  const { listen, frontLimits: limits = FRONT_LIMITS, log, peerIdentityHeader: header } = options;
+  const identity = header === undefined ? {} : { identityHeader: peerIdentityHeader(header) };
+  return await startFront(listen, { link, limits, log, ...identity });
 }
 
 /** Whether no session is left without its claim. Those of an enclave that has died were lost then. */

@@ -5,6 +5,7 @@ import { EGRESS_LIMITS } from "../../host-proxy/src/egress/relay.ts";
 import { MAX_SERVERS } from "../../packages/catalog/src/limits.ts";
 import { DEFAULT_ADMISSION } from "../../packages/enclave/src/access/admission.ts";
 import { MAX_FOLLOWED_STREAMS } from "../../packages/enclave/src/servers/subscriptions.ts";
+import { DEFAULT_UPSTREAM_LIMITS } from "../../packages/mcp/src/upstream/options.ts";
 import { MAX_STANDING } from "../../packages/mcp/src/upstream/channel/standing.ts";
 
 test("the relay carries every call that may run, beside every stream that may stay open", () => {
@@ -13,4 +14,10 @@ test("the relay carries every call that may run, beside every stream that may st
   // the place of another; one for each named server, on which the gateway hears of its lists.
   const needed = 2 * (maxRunning + maxQuestions) + MAX_STANDING + 2 * MAX_FOLLOWED_STREAMS + MAX_SERVERS;
   assert.ok(EGRESS_LIMITS.connections >= needed, `${EGRESS_LIMITS.connections} connections, ${needed} may be needed`);
+});
+
+test("a call that may run never waits for a connection that the call of another principal holds", () => {
+  const { maxConnections, maxExchanges } = DEFAULT_UPSTREAM_LIMITS;
+  const { maxRunning, maxQuestions } = DEFAULT_ADMISSION;
+  assert.ok(maxConnections >= maxExchanges && maxExchanges >= maxRunning + maxQuestions);
 });

@@ -32,10 +32,8 @@ const facts = machine();
 async function kept(title: string, rows: readonly Row[]): Promise<string> {
   return await keep(
     join(ROOT, "benchmarks"),
-    facts,
-    plan.mode,
-    title,
-    rows,
+    { machine: facts, mode: plan.mode },
+    { title, rows },
     SECTIONS.map((section) => section.title),
   );
 }

@@ -1,5 +1,6 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { JsonObject } from "@cmcp/boundary";
 import { cmcp } from "../gateway/cli.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
 import { freePort } from "../servers/everything-server.ts";
@@ -50,6 +51,7 @@ export async function startGatewayBefore(serverUrl: string, folder: string, impo
     "--into",
     catalog,
   ]);
+  await allowAdditional(catalog);
   await writeFile(join(policies, "manifest.json"), JSON.stringify(MANIFEST));
   await writeFile(join(policies, "rules.cedar"), RULES);
   await writeFile(join(policies, "schema.cedarschema"), "");
@@ -65,4 +67,15 @@ export async function startGatewayBefore(serverUrl: string, folder: string, impo
     `policy_bundle_path: policies/\ncatalog_path: catalog.json\nlisten_addr: ${address}\nenclave:\n  allowed_origins: ["http://${address}"]\n`,
   );
   return await startGateway(config, { CMCP_DEV_MODE: "1" });
+}
+
+/** Some tools of the suites take arguments that their schemas leave open; an operator who wants that says so in the entry. */
+async function allowAdditional(path: string): Promise<void> {
+  const catalog = JSON.parse(await readFile(path, "utf8")) as JsonObject | JsonObject[];
+  const allowed = (entries: readonly JsonObject[]): JsonObject[] =>
+    entries.map((entry) => ({ ...entry, additional: "allow" }));
+  const written = Array.isArray(catalog)
+    ? allowed(catalog)
+    : { ...catalog, entries: allowed(catalog["entries"] as JsonObject[]) };
+  await writeFile(path, JSON.stringify(written));
 }

@@ -40,12 +40,11 @@ export class Agent {
     try {
       const result = await this.#client.callTool({ name, arguments: args });
       const [first] = result.content;
-      return {
-        allowed: true,
-        text: first?.type === "text" ? first.text : "",
-        structured: result.structuredContent,
-        receipt: result._meta?.["cmcp.gateway/receipt"],
-      };
+      const text = first?.type === "text" ? first.text : "";
+      const receipt = result._meta?.["cmcp.gateway/receipt"];
+      const refused = result._meta?.["cmcp.gateway/error"] as { readonly code: string } | undefined;
+      if (refused !== undefined) return { allowed: false, code: refused.code, message: text, receipt };
+      return { allowed: true, text, structured: result.structuredContent, receipt };
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
       const data = thrown.data as { error_code?: string; receipt?: unknown } | undefined;

@@ -117,6 +117,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "enclave.stdio.servers": {},
   "enclave.stdio.servers.*.environment": {},
   "enclave.workflows": ["default", "more"],
+  "enclave.principals[].role": "auditor",
   "enclave.workflow_tools": { default: [] },
   "enclave.principals": [{ id: "default" }],
   "enclave.principals[].id": "another",

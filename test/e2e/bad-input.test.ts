@@ -256,7 +256,7 @@ describe("bad input", { timeout: 120_000 * PATIENCE }, () => {
       const refused = [
         await ask({ ...answered, requestState: forged }),
         await ask(answered, "bob"),
-        await ask({ ...answered, arguments: { topic: "asks", more: 1 } }),
+        await ask({ ...answered, arguments: { topic: "asks more" } }),
         await ask({ ...answered, _cmcp: { session_id: "another" } }),
       ];
       for (const { error } of refused)

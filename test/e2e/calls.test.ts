@@ -12,6 +12,7 @@ import { RECEIPT_META_KEY, auditBundleSchema, receiptSchema } from "@cmcp/audit/
 import { claimSchema, traceRecordSchema, traceRecordSigningInput } from "@cmcp/claim/schema";
 import { receiptOf, startFixture, type Fixture } from "../gateway/fixture.ts";
 import { IN_MACHINE } from "../gateway/launcher.ts";
+import { refusedCode } from "../gateway/refused-call.ts";
 
 describe("calls through host proxy and enclave process", () => {
   let fixture: Fixture;
@@ -44,11 +45,9 @@ describe("calls through host proxy and enclave process", () => {
     const result = await client.callTool({ name: "echo", arguments: { message: "hi" } });
     assert.deepEqual(result.content, [{ type: "text", text: "Echo: hi" }]);
     assert.equal(receiptSchema.parse(result._meta?.[RECEIPT_META_KEY]).decision, "allow");
-    await assert.rejects(
-      client.callTool({ name: "get-env", arguments: {} }),
-      (error: { code: number; data: { error_code: string } }) =>
-        error.code === -32000 && error.data.error_code === "POLICY_DENY",
-    );
+    const denied = await client.callTool({ name: "get-env", arguments: {} });
+    assert.deepEqual([denied.isError, refusedCode(denied)], [true, "POLICY_DENY"]);
+    assert.equal(receiptSchema.parse(denied._meta?.[RECEIPT_META_KEY]).decision, "deny");
     await transport.terminateSession();
     await client.close();
   });
@@ -89,8 +88,8 @@ describe("calls through host proxy and enclave process", () => {
         { jsonrpc: "2.0", id: 4, method: "tools/call", params: { name: "get-env", arguments: {} } },
         headers,
       );
-      assert.equal(denied.status, 200, "clients of a session get JSON-RPC errors with HTTP 200");
-      assert.equal(denied.body.error?.data?.error_code, "POLICY_DENY");
+      assert.equal(denied.status, 200);
+      assert.equal(refusedCode(denied.body.result), "POLICY_DENY", "a refused call in a session is a result");
       assert.equal((await fixture.request("/mcp", { method: "DELETE", headers })).status, 204);
       assert.equal((await fixture.post({ jsonrpc: "2.0", id: 5, method: "ping" }, headers)).status, 404);
     });

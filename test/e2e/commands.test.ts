@@ -131,7 +131,9 @@ describe("exit codes", () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-commands-"));
     server = await startChangingServer("lookup");
     const config = await deploy(join(folder, "d"), {
-      tools: [{ name: "lookup", url: server.url }],
+      tools: [
+        { name: "lookup", url: server.url, inputSchema: { type: "object", properties: { topic: { type: "string" } } } },
+      ],
       policies: ALLOW_ALL,
     });
     deployment = await startDeployment({ alice: null }, [`operator_keys: [${operator.publicKey}]`]);

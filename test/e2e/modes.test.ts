@@ -22,11 +22,12 @@ const policies = (mode: string): string => `
   @id("by-mode") forbid (principal, action, resource == cMCP::Resource::"closed") when { context.enforcement_mode == "${mode}" };
   @id("ask") @aarm_decision("step_up") forbid (principal, action, resource == cMCP::Resource::"asks");
   @id("wait") @aarm_decision("defer") forbid (principal, action, resource == cMCP::Resource::"waits");
-  @id("in-part") @redact_fields("ssn") permit (principal, action, resource == cMCP::Resource::"private");
+  @id("in-part") @redact_fields("ssn") @keep_fields("name") permit (principal, action, resource == cMCP::Resource::"private");
   @id("not-now") forbid (principal, action, resource == cMCP::Resource::"private");
   @id("any") permit (principal, action, resource == cMCP::Resource::"down");
   @id("none") forbid (principal, action, resource == cMCP::Resource::"down");`;
 
+const PERSON = { type: "object", properties: { name: { type: "string" }, ssn: { type: "string" } } };
 const RESULT = {
   content: [{ type: "text", text: '{"name":"Ada","ssn":"078-05-1120"}' }],
   structuredContent: { name: "Ada", ssn: "078-05-1120" },
@@ -48,7 +49,11 @@ for (const mode of ["advisory", "silent"] as const) {
           ),
         );
       const tools = [
-        ...OPEN_TOOLS.map((name, index) => ({ name, url: servers[index]?.url ?? "" })),
+        ...OPEN_TOOLS.map((name, index) => ({
+          name,
+          url: servers[index]?.url ?? "",
+          ...(name === "private" ? { outputSchema: PERSON } : {}),
+        })),
         { name: "down", url: `http://127.0.0.1:${await freePort()}/mcp` },
       ];
       const strict = {
@@ -115,15 +120,19 @@ for (const mode of ["advisory", "silent"] as const) {
       assert.equal(bundle.entries[0]?.detail?.["enforcement_mode"], mode);
       await writeFile(join(folder, "claim.json"), JSON.stringify(claim));
       await writeFile(join(folder, "bundle.json"), JSON.stringify(bundle));
-      const verdict = await cmcp([
+      const arguments_ = [
         "verify",
         join(folder, "claim.json"),
         "--audit-bundle",
         join(folder, "bundle.json"),
         ...(await platformArguments(gateway, { token: TOKEN, session, folder })),
-        "--json",
-      ]);
+      ];
+      const refused = await cmcp([...arguments_, "--json"]);
+      assert.equal(refused.code, 10);
+      assert.match(refused.stdout, /MODE_NOT_ACCEPTED/);
+      const verdict = await cmcp([...arguments_, "--allow-mode", mode]);
       assert.equal(verdict.code, 0, verdict.stdout);
+      assert.match(verdict.stdout, new RegExp(`^ACCEPTED.*; mode: ${mode};.*; advisory denials: 4\\)`));
     });
 
     test("what a permit redacts is redacted though a forbid stands against the call", async () => {

@@ -95,6 +95,25 @@ describe("policy commands", () => {
     assert.equal((await cmcp(["policy", "lint", at("useless")])).code, 0, "without a catalog it cannot know");
   });
 
+  test("lint names rules that can only withhold, and tools whose schema refuses or lets through every argument", async () => {
+    await cp(at("policies"), at("blind"), { recursive: true });
+    const scope = 'permit (principal, action == cMCP::Action::"call_tool", resource';
+    await writeFile(
+      at("blind/more.cedar"),
+      `@id("salary") @redact_fields("salary") ${scope} == cMCP::Resource::"get_patient_record");\n@id("no-schema") @redact_fields("ssn") ${scope} == cMCP::Resource::"echo");\n`,
+    );
+    const catalog = JSON.parse(await readFile(at("catalog.json"), "utf8")) as { [name: string]: unknown }[];
+    const open = catalog.map((entry) => (entry["tool_name"] === "echo" ? { ...entry, additional: "allow" } : entry));
+    await writeFile(at("open.json"), JSON.stringify(open));
+    const found = await cmcp(["policy", "lint", at("blind"), "--catalog", at("open.json"), "--json"]);
+    const findings = String(json(found)["findings"]);
+    assert.equal(found.code, 10);
+    assert.match(findings, /more\.cedar#1 redacts salary, and results of get_patient_record can only be withheld/);
+    assert.match(findings, /more\.cedar#2 redacts ssn, and results of echo can only be withheld/);
+    assert.match(findings, /tool echo: additional is `allow`/);
+    assert.doesNotMatch(findings, /records\.cedar#1 redacts/);
+  });
+
   test("test says how a saved call is decided, by which rule and why", async () => {
     const run = async (call: object, ...more: string[]): Promise<CommandResult> => {
       await writeFile(at("call.json"), JSON.stringify(call));

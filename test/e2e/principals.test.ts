@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { receiptOf } from "../gateway/fixture.ts";
@@ -149,6 +151,26 @@ describe("tokens", () => {
     process.kill(deployment.gateway.pid, "SIGHUP");
     await eventually("the token file is read again", () => count() > seen);
   };
+
+  test("that are given anew leave an entry in an open session, and its bundle verifies with it", async () => {
+    const alice = deployment.agent(deployment.tokenOf("alice"));
+    const { session_id: session } = receiptOf((await alice.call("send_message", MESSAGE, { label: "anew" })).body);
+    await reread();
+    const claim = join(deployment.folder, "anew-claim.json");
+    const bundle = join(deployment.folder, "anew-bundle.json");
+    await writeFile(claim, (await alice.request(`/sessions/${session}/close`, { method: "POST" })).text);
+    const { text } = await alice.request(`/audit/export?session_id=${session}`);
+    await writeFile(bundle, text);
+    const { entries } = JSON.parse(text) as {
+      entries: { entry_type: string; detail: { provision_sequence?: number; provision_hash?: string } }[];
+    };
+    const [root, , provision] = entries;
+    assert.equal(provision?.entry_type, "provision");
+    assert.equal(provision.detail.provision_sequence, (root?.detail.provision_sequence ?? 0) + 1);
+    assert.match(provision.detail.provision_hash ?? "", /^sha256:[0-9a-f]{64}$/);
+    const verified = await cmcp(["verify", claim, "--audit-bundle", bundle, "--allow-software-only"]);
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+  });
 
   test("that are wrong, malformed or missing are refused alike", async () => {
     const token = deployment.tokenOf("alice");

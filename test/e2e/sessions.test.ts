@@ -18,6 +18,7 @@ import {
   type Agent,
   type Deployment,
 } from "../gateway/principals.ts";
+import { errorCodeOf } from "../gateway/refused-call.ts";
 import { startObservedHost, type ObservedHost, type Reply } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
@@ -58,7 +59,7 @@ describe("what a principal has seen", () => {
     const refused = await alice.call("send_message", MESSAGE, how);
     const { session_id } = receiptOf(refused.body);
     if (session !== undefined) assert.notEqual(session_id, session, "it is another session");
-    assert.equal(refused.body.error?.data?.error_code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(errorCodeOf(refused.body), "SESSION_SENSITIVITY_POLICY_DENY");
     assert.equal(deployment.records.calls.length, reached, "nothing left");
     assert.equal((await bob.call("send_message", MESSAGE)).status, 200, "whoever saw nothing is unaffected");
   };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
+import { errorCodeOf } from "../gateway/refused-call.ts";
 import { stateless, type StatelessChanges } from "../gateway/stateless.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
@@ -59,9 +60,9 @@ describe("stateless requests", () => {
   after(() => deployment.close());
 
   const ask = (principal: string, method: string, params: object, changes: StatelessChanges = {}) =>
-    stateless(deployment.gateway.mcp, deployment.tokenOf(principal), method, params, changes);
+    stateless({ mcp: deployment.gateway.mcp, token: deployment.tokenOf(principal) }, method, params, changes);
   const reached = (): number => deployment.records.calls.length;
-  const said = ({ body }: { body: RpcReply }): string | undefined => body.error?.data?.error_code;
+  const said = ({ body }: { body: RpcReply }): string | undefined => errorCodeOf(body);
   /** The other principal is served by the next request, and so is the one whose request was bad. */
   const stillServes = async (): Promise<void> => {
     for (const principal of ["bob", "alice"])
@@ -179,7 +180,11 @@ describe("stateless requests", () => {
   });
 
   test("a wrong token is 401 in this era too", async () => {
-    const refused = await stateless(deployment.gateway.mcp, `${deployment.tokenOf("alice")}x`, "tools/call", SEND);
+    const refused = await stateless(
+      { mcp: deployment.gateway.mcp, token: `${deployment.tokenOf("alice")}x` },
+      "tools/call",
+      SEND,
+    );
     assert.deepEqual([refused.status, said(refused)], [401, "UNAUTHENTICATED"]);
   });
 

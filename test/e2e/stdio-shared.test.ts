@@ -15,6 +15,7 @@ import {
 import { clientOf } from "../gateway/client.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { eventually } from "../gateway/principals.ts";
+import { refusedCode } from "../gateway/refused-call.ts";
 import { deployStdioServer } from "../gateway/stdio-server.ts";
 import { processesWith } from "../spawner/fixture.ts";
 
@@ -53,6 +54,9 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
       tools: ["patient", "plain", "deaf", "touch", "crash"],
       resources: ["test://x", "test://y"],
       policies: POLICIES,
+      projections: {
+        patient: { type: "object", properties: { ssn: { type: "string" }, ok: { type: "boolean" } } },
+      },
       config: `enclave:\n  upstream_call_timeout_ms: ${TIMEOUT_MS}\n  upstream_idle_timeout_ms: ${TIMEOUT_MS}\n`,
     });
     tree = deployed.tree;
@@ -89,7 +93,7 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     JSON.stringify((await client.callTool({ name, arguments: {} })).content);
   const codeOf = async (call: Promise<unknown>): Promise<string | undefined> =>
     await call.then(
-      () => "answered",
+      (result) => refusedCode(result as object) ?? "answered",
       (error: { data?: { error_code?: string } }) => error.data?.error_code,
     );
 
@@ -99,6 +103,7 @@ describe("sessions that share a stdio server's process", { timeout: 120_000 }, (
     const [patient, plain] = await Promise.all([text(one.client, "patient"), text(other.client, "plain")]);
     assert.deepEqual([one.heard, other.heard], [[], []]);
     assert.doesNotMatch(patient, /123-45-6789/);
+    assert.match(patient, /ok/);
     assert.match(plain, /asked: -32601/);
     assert.equal((await load()).servers.unattributed, before + 2);
   });

@@ -117,7 +117,10 @@ describe("the record of a closed session", () => {
   test("0: in words, with what was not performed", async () => {
     const { code, stdout } = await cmcp(["verify", file("claim.json"), "--allow-software-only"]);
     assert.equal(code, 0);
-    assert.match(stdout, /^ACCEPTED, ORIGIN NOT PROVEN \(unknown; assurance: functional only\)$/m);
+    assert.match(
+      stdout,
+      /^ACCEPTED, ORIGIN NOT PROVEN \(unknown; assurance: functional only; mode: enforcing; isolation: [a-z-]+; channel: plain; history: [a-z]+; advisory denials: unknown\)$/m,
+    );
     assert.match(stdout, /not performed +policy hash: .*--policy-hash/);
     assert.match(stdout, /not performed +receipts: /);
   });
@@ -345,7 +348,7 @@ describe("the export of a session that a crash interrupted", () => {
 
   const verify = (path: string, ...args: string[]) => cmcp(["verify", "--audit-bundle", path, "--json", ...args]);
 
-  test("0: it still verifies, and is called incomplete", async () => {
+  test("0: it still verifies, as an open prefix", async () => {
     const result = await verify(
       join(folder, "export.json"),
       "--allow-software-only",
@@ -355,7 +358,7 @@ describe("the export of a session that a crash interrupted", () => {
       join(folder, "receipt.json"),
     );
     assert.equal(result.code, 0, result.stdout);
-    assert.deepEqual([printed(result).outcome, printed(result).completeness], ["accepted", "incomplete"]);
+    assert.deepEqual([printed(result).outcome, printed(result).completeness], ["accepted", "open prefix"]);
     assert.deepEqual(
       printed(result)
         .checks.filter(({ status }) => status !== "passed")

@@ -77,11 +77,11 @@ export async function eventually(
 }
 
 /**
- * Starts a gateway whose every principal has one token.
+ * Starts a gateway whose every principal has one token, and workflows or a role of its own.
  * @param enclave lines of the configuration's `enclave` section, beside principals and token file
  */
 export async function startDeployment(
-  principals: Readonly<Record<string, readonly string[] | null>>,
+  principals: Readonly<Record<string, readonly string[] | { readonly role: string } | null>>,
   enclave: readonly string[] = [],
 ): Promise<Deployment> {
   const undo: (() => Promise<unknown>)[] = [];
@@ -100,7 +100,8 @@ export async function startDeployment(
     });
     await listenOnAnyPort(config);
     const listed = Object.entries(principals).map(
-      ([id, workflows]) => `    - {id: "${id}"${workflows === null ? "" : `, workflows: [${workflows.join(", ")}]`}}`,
+      ([id, own]) =>
+        `    - {id: "${id}"${own === null ? "" : "role" in own ? `, role: ${own.role}` : `, workflows: [${own.join(", ")}]`}}`,
     );
     await appendFile(
       config,
@@ -114,7 +115,7 @@ export async function startDeployment(
     await writeTokens([...tokens].map(([id, token]) => tokenLine(id, token)).join(""));
     let gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
     undo.push(() => gateway.stop());
-    const deployment: Deployment = {
+    return {
       get gateway() {
         return gateway;
       },
@@ -135,7 +136,6 @@ export async function startDeployment(
       },
       close,
     };
-    return deployment;
   } catch (thrown) {
     await close();
     throw thrown;

@@ -20,8 +20,7 @@ function present<T>(members: Readonly<Record<string, T | undefined>>): Record<st
 
 /** One POST of the stateless era, written by hand: no client library stands between the test and the gateway. */
 export async function stateless(
-  mcp: string,
-  token: string,
+  { mcp, token }: { readonly mcp: string; readonly token: string },
   method: string,
   params: object,
   { id = 1, headers = {}, meta = {} }: StatelessChanges = {},

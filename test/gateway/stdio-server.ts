@@ -35,7 +35,14 @@ export interface StdioDeployment {
 export async function deployStdioServer(
   folder: string,
   program: string,
-  parts: { tools: readonly string[]; resources?: readonly string[]; policies: string; config?: string },
+  parts: {
+    tools: readonly string[];
+    resources?: readonly string[];
+    policies: string;
+    config?: string;
+    /** Schemas of the operator's own for the results of tools whose fields policy redacts. */
+    projections?: Readonly<Record<string, JsonObject>>;
+  },
 ): Promise<StdioDeployment> {
   const tree = join(folder, "server");
   await mkdir(tree);
@@ -57,6 +64,7 @@ export async function deployStdioServer(
       server: { display_name: "stdio", ...server },
       ...defined({ description: `${name}.`, input_schema: { type: "object" } }),
       additional: "allow",
+      ...(parts.projections?.[name] === undefined ? {} : { projection_schema: parts.projections[name] }),
     })),
     resources: (parts.resources ?? []).map((uri) => ({ uri, server: "stdio", ...defined({ name: uri }) })),
   };

@@ -68,10 +68,10 @@ describe("a past that the host changed", () => {
     assert.deepEqual((await status()).history, { state: "complete" }, "a stop leaves no gap");
     await second.stop();
 
-    const { scan } = host.store;
+    const scan = host.store.scan.bind(host.store);
     let hidden = 0;
     host.store.scan = function* hiding(filter) {
-      for (const found of scan.call(host.store, filter)) {
+      for (const found of scan(filter)) {
         const shown = found.filter((bytes) => !isIntent(bytes));
         hidden += found.length - shown.length;
         yield shown;

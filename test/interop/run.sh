@@ -5,30 +5,19 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-runtime=0.7.1
-suite=0.6.2
+lock=test/interop/python/requirements.txt
 cache=.cache/interop
-stamp=$cache/installed
-wanted="cmcp-runtime==$runtime agentrust-trace-tests==$suite"
+sh test/python/environment.sh interop "$lock" "$cache"
 
-if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
-  python=
-  for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-    if "$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$candidate; break; fi
-  done
-  if [ -z "$python" ]; then
-    echo "interop: Python 3.11 or newer with the venv module is needed; found: $(python3 --version 2>&1 || echo none)" >&2
-    echo "interop: install it (Debian and Ubuntu: python3.11 python3.11-venv) and run make interop again" >&2
-    exit 1
-  fi
-  rm -rf "$cache"
-  mkdir -p "$cache"
-  echo "interop: $wanted into $cache (about a minute the first time)"
-  "$python" -m venv "$cache/venv"
-  "$cache/venv/bin/pip" install --disable-pip-version-check --quiet "cmcp-runtime==$runtime" "agentrust-trace-tests==$suite"
-  "$cache/venv/bin/pip" download --disable-pip-version-check --quiet --no-deps --no-binary :all: --dest "$cache/sdist" "cmcp-runtime==$runtime"
-  tar -xzf "$cache/sdist/cmcp_runtime-$runtime.tar.gz" -C "$cache" --strip-components=1 "cmcp_runtime-$runtime/examples"
-  printf '%s' "$wanted" > "$stamp"
+# The examples are in the source distribution alone, which the lock pins beside the built package.
+if [ ! -d "$cache/examples" ]; then
+  sed -n '/^cmcp-runtime==/,/[^\\]$/p' "$lock" >"$cache/runtime.txt"
+  "$cache/venv/bin/pip" download --disable-pip-version-check --quiet --no-deps --no-binary :all: --require-hashes \
+    --dest "$cache/sdist" --requirement "$cache/runtime.txt"
+  rm -rf "$cache/unpacked"
+  mkdir "$cache/unpacked"
+  tar -xzf "$cache"/sdist/cmcp_runtime-*.tar.gz -C "$cache/unpacked" --strip-components=1
+  mv "$cache/unpacked/examples" "$cache/examples"
 fi
 
 exec "$(sh scripts/node-path.sh)" --disable-warning=ExperimentalWarning test/interop/interop.ts

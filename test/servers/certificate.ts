@@ -10,15 +10,16 @@ export interface ServerCertificate {
   readonly fingerprint: string;
 }
 
+const DAY_MS = 86_400_000;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** Makes a fresh key and a certificate for it, valid for a day. */
-export async function makeServerCertificate(): Promise<ServerCertificate> {
+/** Makes a fresh key and a certificate for it, valid since a minute ago and for a day, or for so many days before and after today. */
+export async function makeServerCertificate(days?: number): Promise<ServerCertificate> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=127.0.0.1",
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 86_400_000),
+    notBefore: new Date(Date.now() - (days === undefined ? 60_000 : days * DAY_MS)),
+    notAfter: new Date(Date.now() + (days ?? 1) * DAY_MS),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [

@@ -18,9 +18,7 @@ async function noted(launch: MeasuredLaunch): Promise<string | undefined> {
   const { outcome, checks } = await verifyEvidence(
     "sev-snp",
     { evidence: report, certificates, collateral: [] },
-    policy,
-    { image: () => ({ name: "image", ...launch }) },
-    NOW,
+    { policy, expected: { image: () => ({ name: "image", ...launch }) }, at: NOW },
     webcrypto,
   );
   assert.equal(outcome, "verified", "a warning rejects nothing");

@@ -12,6 +12,12 @@ export interface Check {
   readonly why: string;
 }
 
+/** What a check says when it holds, and when it does not. */
+export interface Findings {
+  readonly passed: string;
+  readonly failed: string;
+}
+
 /** Collects checks in the order they are made. */
 export class CheckRecorder {
   readonly #checks: Check[] = [];
@@ -21,7 +27,7 @@ export class CheckRecorder {
   }
 
   /** Records a check that must hold; the result says whether it does. */
-  require(name: string, holds: boolean, code: ErrorCode, passed: string, failed: string): boolean {
+  require(name: string, holds: boolean, code: ErrorCode, { passed, failed }: Findings): boolean {
     this.#checks.push(holds ? { name, status: "passed", why: passed } : { name, status: "failed", code, why: failed });
     return holds;
   }
@@ -34,7 +40,7 @@ export class CheckRecorder {
   attempt<T>(name: string, code: ErrorCode, passed: string, parse: () => T): T | null {
     try {
       const value = parse();
-      this.require(name, true, code, passed, "");
+      this.require(name, true, code, { passed: passed, failed: "" });
       return value;
     } catch (thrown) {
       this.fail(name, code, asCmcpError(thrown, code, "unreadable").message);

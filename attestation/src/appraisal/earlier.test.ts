@@ -29,9 +29,7 @@ async function verdict(
   return await verifyEvidence(
     "tpm",
     { evidence, certificates: [], collateral: [] },
-    policy,
-    earlier === undefined ? {} : { earlier },
-    AT,
+    { policy, expected: earlier === undefined ? {} : { earlier }, at: AT },
     webcrypto,
   );
 }
@@ -60,9 +58,7 @@ test("evidence without a clock cannot be put in order", async () => {
   const { checks } = await verifyEvidence(
     "sev-snp",
     { evidence: new Uint8Array(1184), certificates: [], collateral: [] },
-    STRICT,
-    { earlier },
-    AT,
+    { policy: STRICT, expected: { earlier }, at: AT },
     webcrypto,
   );
   assert.ok(!checks.some(({ name }) => name === "clock order"));

@@ -41,11 +41,8 @@ export function checkEarlier(recorder: CheckRecorder, verified: VerifiedEvidence
       failed === undefined ? "it has no clock" : `${failed.name}: ${failed.why}`,
     );
   }
-  recorder.require(
-    check,
-    now.attestationKeySha256 === before.attestationKeySha256,
-    "EVIDENCE_POLICY_VIOLATION",
-    "authentic, and quoted with the same attestation key",
-    "it was quoted with another attestation key",
-  );
+  recorder.require(check, now.attestationKeySha256 === before.attestationKeySha256, "EVIDENCE_POLICY_VIOLATION", {
+    passed: "authentic, and quoted with the same attestation key",
+    failed: "it was quoted with another attestation key",
+  });
 }

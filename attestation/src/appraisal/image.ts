@@ -81,7 +81,7 @@ export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, 
     for (const { part, why } of found.otherParts) recorder.fail(`image: ${part}`, "EVIDENCE_MEASUREMENT_MISMATCH", why);
     return false;
   }
-  recorder.require("image", true, "EVIDENCE_MEASUREMENT_MISMATCH", found.name, "");
+  recorder.require("image", true, "EVIDENCE_MEASUREMENT_MISMATCH", { passed: found.name, failed: "" });
   if (registers.platform === "sev-snp") noteAcpi(recorder, found);
   return true;
 }

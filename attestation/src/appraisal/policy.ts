@@ -9,6 +9,25 @@ import { REQUIREMENTS } from "./requirements.ts";
 export const EVIDENCE_PLATFORMS = ["sev-snp", "tdx", "tpm", "azure-cvm"] as const;
 export type EvidencePlatform = (typeof EVIDENCE_PLATFORMS)[number];
 
+/** Modes a gateway runs in; only in the first does every refusal by policy stop its call. */
+export const ENFORCEMENT_MODES = ["enforcing", "advisory", "silent"] as const;
+export type EnforcementMode = (typeof ENFORCEMENT_MODES)[number];
+
+const sessionPolicySchema = z.strictObject({
+  enforcement_modes: z
+    .array(z.enum(ENFORCEMENT_MODES))
+    .min(1)
+    .max(ENFORCEMENT_MODES.length)
+    .default(["enforcing"])
+    .describe("Modes the session may have run in. Read for claims; evidence alone has no session."),
+  history: z
+    .enum(["complete", "any"])
+    .default("any")
+    .describe(
+      "`complete`: the session's root entry must say that the record of earlier instances was complete. Read for claims.",
+    ),
+});
+
 /** An appraisal policy file. What is left out has the strict value. */
 export const appraisalPolicySchema = z.strictObject({
   version: z.literal(1).default(1).describe("Version of this format."),
@@ -26,6 +45,7 @@ export const appraisalPolicySchema = z.strictObject({
     .describe(
       "Checks that must have been made and passed; where one could not be made, the evidence is not verified. What fails is never accepted, required or not.",
     ),
+  session: sessionPolicySchema.prefault({}).describe("The session a claim is about."),
   sev_snp: sevSnpPolicySchema.prefault({}).describe("SEV-SNP reports."),
   tdx: tdxPolicySchema.prefault({}).describe("TDX quotes."),
   tpm: tpmPolicySchema.prefault({}).describe("TPM 2.0 quotes."),

@@ -61,44 +61,42 @@ export interface EvidenceVerdict {
 
 const MALFORMED: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED"];
 
+/** What evidence is held to, and when. */
+export interface EvidenceTerms {
+  readonly policy: AppraisalPolicy;
+  readonly expected: EvidenceExpectations;
+  readonly at: Date;
+}
+
 /** Verifies evidence files offline at a point in time. Never throws for what the evidence contains. */
 export async function verifyEvidence(
   platform: EvidencePlatform,
   files: EvidenceFiles,
-  policy: AppraisalPolicy,
-  expected: EvidenceExpectations,
-  at: Date,
+  terms: EvidenceTerms,
   crypto: VerifierCrypto,
 ): Promise<EvidenceVerdict> {
-  return conclude(platform, await byFiles(platform, files, policy, expected, at, crypto), policy, expected, at);
+  return conclude(platform, await byFiles(platform, files, terms, crypto), terms);
 }
 
 /** As {@link verifyEvidence}, for evidence as an evidence file has it. `software-only` is no evidence and is not for here. */
 export async function verifyEvidenceParts(
   given: EndorsedParts,
-  policy: AppraisalPolicy,
-  expected: EvidenceExpectations,
-  at: Date,
+  terms: EvidenceTerms,
   crypto: VerifierCrypto,
 ): Promise<EvidenceVerdict> {
-  return conclude(given.parts.provider, await byParts(given, policy, expected, at, crypto), policy, expected, at);
+  return conclude(given.parts.provider, await byParts(given, terms, crypto), terms);
 }
 
 function conclude(
   platform: EvidencePlatform,
   { verified, checks }: EvidenceResult<VerifiedEvidence>,
-  policy: AppraisalPolicy,
-  { image, earlier }: EvidenceExpectations,
-  at: Date,
+  { policy, expected: { image, earlier }, at }: EvidenceTerms,
 ): EvidenceVerdict {
   const recorder = new CheckRecorder();
-  const accepted = recorder.require(
-    "platform",
-    policy.platforms.includes(platform),
-    "EVIDENCE_POLICY_VIOLATION",
-    `${platform} is accepted`,
-    `the policy accepts ${policy.platforms.join(", ")}`,
-  );
+  const accepted = recorder.require("platform", policy.platforms.includes(platform), "EVIDENCE_POLICY_VIOLATION", {
+    passed: `${platform} is accepted`,
+    failed: `the policy accepts ${policy.platforms.join(", ")}`,
+  });
   recorder.include(checks);
   const ofImage =
     verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy)
@@ -126,9 +124,7 @@ function conclude(
 
 async function byParts(
   { parts, collateral }: EndorsedParts,
-  policy: AppraisalPolicy,
-  expectations: EvidenceExpectations,
-  at: Date,
+  { policy, expected: expectations, at }: EvidenceTerms,
   crypto: VerifierCrypto,
 ): Promise<EvidenceResult<VerifiedEvidence>> {
   const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
@@ -191,16 +187,15 @@ async function reading<T>(
 async function byFiles(
   platform: EvidencePlatform,
   files: EvidenceFiles,
-  policy: AppraisalPolicy,
-  expectations: EvidenceExpectations,
-  at: Date,
+  terms: EvidenceTerms,
   crypto: VerifierCrypto,
 ): Promise<EvidenceResult<VerifiedEvidence>> {
+  const { policy, expected: expectations, at } = terms;
   const expected = { ...expectations, ...earlierClockOf(expectations.earlier) };
   if (looksLikeEvidenceFile(files.evidence))
     return await reading(
       () => partsOfEvidenceFile(platform, files),
-      (given) => byParts(given, policy, expectations, at, crypto),
+      (given) => byParts(given, terms, crypto),
     );
   const { evidence, certificates, collateral, eventLog } = files;
   const log = eventLog === undefined ? {} : { eventLog };

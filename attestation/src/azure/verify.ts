@@ -1,5 +1,6 @@
 import { asCmcpError, toHex } from "@cmcp/boundary";
 import { CheckRecorder, type Check } from "../appraisal/check.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import type { EvidenceResult } from "../appraisal/result.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
@@ -68,7 +69,7 @@ export async function verifyAzureCvm(
   crypto: VerifierCrypto,
 ): Promise<EvidenceResult<VerifiedAzureCvm>> {
   const recorder = new CheckRecorder();
-  const authentic = await authenticate(recorder, input, policy, at, crypto);
+  const authentic = await authenticate({ crypto, recorder }, input, policy, at);
   if (authentic === null) {
     recorder.notPerformed("appraisal", "nothing in a quote that is not authentic means anything");
     return { verified: null, checks: recorder.checks };
@@ -77,10 +78,12 @@ export async function verifyAzureCvm(
   const fixed = { ...facts, measurement: quote.pcrDigest, qualifyingData: quote.extraData, clockInfo: quote.clockInfo };
   const measurements = (input.measurements ?? []).filter(({ length }) => length !== HARDWARE_MEASUREMENT_DIGITS);
   const appraisal = new CheckRecorder();
-  const shown = await appraiseQuote(crypto, appraisal, quote, signature, input.evidence, policy.vtpm, {
-    ...input,
-    measurements,
-  });
+  const shown = await appraiseQuote(
+    { crypto, recorder: appraisal },
+    { quote, signature, evidence: input.evidence },
+    policy.vtpm,
+    { ...input, measurements },
+  );
   if (policy.authenticity_only)
     for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);
@@ -99,25 +102,20 @@ function brand(facts: Omit<VerifiedAzureCvm, typeof verified | "platform" | "ass
 }
 
 /** Processor → paravisor's report → runtime data → attestation key → quote. `null` when a link does not hold. */
-async function authenticate(
-  recorder: CheckRecorder,
-  input: AzureCvmInput,
-  policy: AzureCvmPolicy,
-  at: Date,
-  crypto: VerifierCrypto,
-) {
+async function authenticate(checking: Checking, input: AzureCvmInput, policy: AzureCvmPolicy, at: Date) {
+  const { crypto, recorder } = checking;
   const { evidence } = input;
   const hcl = recorder.attempt("HCL report format", "EVIDENCE_MALFORMED", "a paravisor's report", () =>
     readHclReport(evidence.paravisor),
   );
   if (hcl === null) return null;
-  const paravisor = await verifyHardware(recorder, hcl, input, policy, at, crypto);
+  const paravisor = await verifyHardware(checking, hcl, input, { policy, at });
   if (paravisor === null) return null;
   const bound = await checkBinding(crypto, recorder, paravisor, hcl);
   const runtime = readKey(recorder, hcl.runtimeData, evidence.attestationKey);
   const quote = readQuote(recorder, evidence.quote);
   if (!bound || runtime === null || quote === null) return null;
-  const signature = await checkQuoteSignature(crypto, recorder, quote, evidence.signature, {
+  const signature = await checkQuoteSignature(checking, quote, evidence.signature, {
     key: runtime.attestationKey,
     area: runtime.area,
   });
@@ -155,12 +153,10 @@ function readHclReport(paravisor: AzureCvmEvidence["paravisor"]): HclReport {
 }
 
 async function verifyHardware(
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   hcl: HclReport,
   { evidence, revocationLists, collateral, measurements }: AzureCvmInput,
-  policy: AzureCvmPolicy,
-  at: Date,
-  crypto: VerifierCrypto,
+  { policy, at }: { readonly policy: AzureCvmPolicy; readonly at: Date },
 ): Promise<VerifiedParavisor | null> {
   const expected = (measurements ?? []).filter(({ length }) => length === HARDWARE_MEASUREMENT_DIGITS);
   const expectations = {
@@ -225,13 +221,10 @@ async function checkBinding(
 ): Promise<boolean> {
   const reportData = paravisor.kind === "sev-snp" ? paravisor.report.reportData : paravisor.quote.reportData;
   const holds = bytesEqual(reportData, await boundReportData(crypto, hcl));
-  return recorder.require(
-    "runtime data binding",
-    holds,
-    "EVIDENCE_REPORT_DATA_MISMATCH",
-    `the hardware's report data is the ${hcl.runtimeHash} of the runtime data`,
-    `the hardware's report data is not the ${hcl.runtimeHash} of the runtime data followed by zeros`,
-  );
+  return recorder.require("runtime data binding", holds, "EVIDENCE_REPORT_DATA_MISMATCH", {
+    passed: `the hardware's report data is the ${hcl.runtimeHash} of the runtime data`,
+    failed: `the hardware's report data is not the ${hcl.runtimeHash} of the runtime data followed by zeros`,
+  });
 }
 
 interface NamedKey extends RuntimeData {
@@ -246,13 +239,10 @@ function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8A
     const beside = given === undefined ? null : parseAttestationKey(given);
     const same = beside === null || bytesEqual(beside.key.spki, runtime.attestationKey.spki);
     if (
-      !recorder.require(
-        check,
-        same,
-        "EVIDENCE_CHAIN_INVALID",
-        "HCLAkPub of the runtime data",
-        "the key given beside the runtime data is another than HCLAkPub",
-      )
+      !recorder.require(check, same, "EVIDENCE_CHAIN_INVALID", {
+        passed: "HCLAkPub of the runtime data",
+        failed: "the key given beside the runtime data is another than HCLAkPub",
+      })
     )
       return null;
     const area = beside?.area ?? null;

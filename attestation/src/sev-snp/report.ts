@@ -111,13 +111,7 @@ function readFields(signed: Uint8Array): SnpReportFields {
   const platformInfo = reader.u64();
   const keyInfo = reader.u32();
   const reserved = [reader.take(4)];
-  const reportData = reader.take(64);
-  const measurement = reader.take(48);
-  const hostData = reader.take(32);
-  const idKeyDigest = reader.take(48);
-  const authorKeyDigest = reader.take(48);
-  const reportId = reader.take(32);
-  const reportIdMa = reader.take(32);
+  const digests = readDigests(reader);
   const reportedTcb = reader.take(8);
   const identification = reader.take(3);
   const [family = 0, model = 0, stepping = 0] = identification;
@@ -143,13 +137,7 @@ function readFields(signed: Uint8Array): SnpReportFields {
     currentTcb,
     platformInfo,
     keyInfo,
-    reportData,
-    measurement,
-    hostData,
-    idKeyDigest,
-    authorKeyDigest,
-    reportId,
-    reportIdMa,
+    ...digests,
     reportedTcb,
     cpuid: version < 3 ? null : { family, model, stepping },
     chipId,
@@ -160,6 +148,19 @@ function readFields(signed: Uint8Array): SnpReportFields {
     launchMitigations: mitigations?.launch ?? null,
     currentMitigations: mitigations?.current ?? null,
     reservedIsZero: reserved.every((bytes) => isZero(bytes)),
+  };
+}
+
+/** The fields from REPORT_DATA to REPORT_ID_MA, 0x050 to 0x17f. */
+function readDigests(reader: ByteReader) {
+  return {
+    reportData: reader.take(64),
+    measurement: reader.take(48),
+    hostData: reader.take(32),
+    idKeyDigest: reader.take(48),
+    authorKeyDigest: reader.take(48),
+    reportId: reader.take(32),
+    reportIdMa: reader.take(32),
   };
 }
 

@@ -1,4 +1,5 @@
 import { CheckRecorder } from "../appraisal/check.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import type { EvidenceResult } from "../appraisal/result.ts";
 import { bytesEqual, isZero } from "../layout/reader.ts";
@@ -48,7 +49,7 @@ export async function verifySevSnp(
   crypto: VerifierCrypto,
 ): Promise<EvidenceResult<VerifiedSnpReport>> {
   const recorder = new CheckRecorder();
-  const verified = await authenticate(recorder, input, policy, at, crypto);
+  const verified = await authenticate({ crypto, recorder }, input, policy, at);
   if (verified === null) {
     recorder.notPerformed("appraisal", "nothing in the report is known to be true");
     return { verified, checks: recorder.checks };
@@ -67,12 +68,12 @@ export async function verifySevSnp(
 }
 
 async function authenticate(
-  recorder: CheckRecorder,
+  checking: Checking,
   input: SnpInput,
   policy: SevSnpPolicy,
   at: Date,
-  crypto: VerifierCrypto,
 ): Promise<VerifiedSnpReport | null> {
+  const { crypto, recorder } = checking;
   const parsed = recorder.attempt("report form", "EVIDENCE_MALFORMED", "a report of a known version", () =>
     parseSnpReport(input.report),
   );
@@ -84,7 +85,7 @@ async function authenticate(
   const signature = signatureOf(recorder, parsed);
   const leaf = selectKey(recorder, parsed, given, policy);
   if (signature === null || leaf === null) return null;
-  const signer = await signingCertificate(recorder, crypto, parsed, leaf, signature);
+  const signer = await signingCertificate(checking, parsed, leaf, signature);
   const endorsement = recorder.attempt("endorsement key", "EVIDENCE_MALFORMED", "AMD's extensions are complete", () =>
     readEndorsementKey(signer.certificate),
   );
@@ -103,7 +104,7 @@ async function authenticate(
     listedBy: "root",
   });
   if (!signer.verifies || endorsement === null || path === null) return null;
-  const product = await productOf(recorder, crypto, parsed, endorsement, path, policy);
+  const product = await productOf(checking, parsed, { endorsement, path }, policy);
   if (product === null || !endorses(recorder, parsed, endorsement, product)) return null;
   return verifiedReport(parsed, endorsement, product);
 }
@@ -129,13 +130,10 @@ function readLists(recorder: CheckRecorder, inputs: readonly Uint8Array[]): Revo
 function signatureOf(recorder: CheckRecorder, parsed: ParsedSnpReport): Uint8Array | null {
   const signature = readSignature(parsed);
   const problem = "problem" in signature ? signature.problem : "";
-  recorder.require(
-    "signature form",
-    !("problem" in signature),
-    "EVIDENCE_SIGNATURE_INVALID",
-    "ECDSA P-384 with SHA-384",
-    problem,
-  );
+  recorder.require("signature form", !("problem" in signature), "EVIDENCE_SIGNATURE_INVALID", {
+    passed: "ECDSA P-384 with SHA-384",
+    failed: problem,
+  });
   return "problem" in signature ? null : signature;
 }
 
@@ -153,13 +151,12 @@ function selectKey(
 ): Candidates | null {
   const { signer, maskChipKey } = readKeyInfo(unverified.keyInfo);
   const signs = (signer === "VCEK" || signer === "VLEK") && !maskChipKey;
-  recorder.require(
-    "signing key",
-    signs,
-    "EVIDENCE_SIGNATURE_INVALID",
-    `the report names a ${signer}`,
-    maskChipKey ? "the report says that the chip's key is masked" : "the report names no key that could have signed it",
-  );
+  recorder.require("signing key", signs, "EVIDENCE_SIGNATURE_INVALID", {
+    passed: `the report names a ${signer}`,
+    failed: maskChipKey
+      ? "the report says that the chip's key is masked"
+      : "the report names no key that could have signed it",
+  });
   if ((signer !== "VCEK" && signer !== "VLEK") || !signs) return null;
   const [first, ...others] = given.filter((certificate) => endorsementKeyKind(certificate) === signer);
   if (first !== undefined && others.length < MAX_ENDORSEMENT_KEYS)
@@ -184,28 +181,34 @@ function selectKey(
 
 /** The certificate whose key made the signature; when none did, the first. */
 async function signingCertificate(
-  recorder: CheckRecorder,
-  crypto: VerifierCrypto,
+  { crypto, recorder }: Checking,
   { signed }: ParsedSnpReport,
   { kind, certificates }: Candidates,
   signature: Uint8Array,
 ): Promise<{ readonly certificate: Certificate; readonly verifies: boolean }> {
   for (const certificate of certificates) {
     if (!(await verifyReportSignature(crypto, certificate.spki, signed, signature))) continue;
-    recorder.require("signature", true, "EVIDENCE_SIGNATURE_INVALID", `made by the ${kind} over all signed bytes`, "");
+    recorder.require("signature", true, "EVIDENCE_SIGNATURE_INVALID", {
+      passed: `made by the ${kind} over all signed bytes`,
+      failed: "",
+    });
     return { certificate, verifies: true };
   }
   recorder.fail("signature", "EVIDENCE_SIGNATURE_INVALID", `the ${kind} given did not sign these bytes`);
   return { certificate: certificates[0], verifies: false };
 }
 
+/** A signing key, with its certificates up to a pinned root. */
+interface EndorsementPath {
+  readonly endorsement: EndorsementKey;
+  readonly path: readonly Certificate[];
+}
+
 /** The product the pinned root is of, when signing key, certificate and processor are of it too. */
 async function productOf(
-  recorder: CheckRecorder,
-  crypto: VerifierCrypto,
+  { crypto, recorder }: Checking,
   { unverified }: ParsedSnpReport,
-  { kind, product, productName }: EndorsementKey,
-  path: readonly Certificate[],
+  { endorsement: { kind, product, productName }, path }: EndorsementPath,
   policy: SevSnpPolicy,
 ): Promise<Product | null> {
   const [, signingKey, root] = path;
@@ -216,15 +219,12 @@ async function productOf(
   const rightChain = rightRoot && signingKey?.commonName === signingKeyName(kind, product);
   const processor = unverified.cpuid === null ? product : productOfCpuid(unverified.cpuid);
   const holds = rightChain && processor === product;
-  recorder.require(
-    "product",
-    holds,
-    "EVIDENCE_CHAIN_INVALID",
-    `${productName} in certificate${unverified.cpuid === null ? " and chain" : ", chain and processor"}`,
-    rightChain
+  recorder.require("product", holds, "EVIDENCE_CHAIN_INVALID", {
+    passed: `${productName} in certificate${unverified.cpuid === null ? " and chain" : ", chain and processor"}`,
+    failed: rightChain
       ? `the certificate is for ${productName}, the processor is ${processor ?? "not known"}`
       : `the chain is not the one of a ${kind} for ${productName}`,
-  );
+  });
   return holds ? product : null;
 }
 
@@ -236,13 +236,10 @@ function endorses(
   product: Product,
 ): boolean {
   const reported = readTcb(unverified.reportedTcb, product);
-  const sameTcb = recorder.require(
-    "endorsed TCB",
-    tcbEqual(tcb, reported),
-    "EVIDENCE_CHAIN_INVALID",
-    `the ${kind} is for ${tcbText(tcb)}`,
-    `the ${kind} is for ${tcbText(tcb)}, the report says ${tcbText(reported)}`,
-  );
+  const sameTcb = recorder.require("endorsed TCB", tcbEqual(tcb, reported), "EVIDENCE_CHAIN_INVALID", {
+    passed: `the ${kind} is for ${tcbText(tcb)}`,
+    failed: `the ${kind} is for ${tcbText(tcb)}, the report says ${tcbText(reported)}`,
+  });
   if (hwId === undefined) {
     recorder.notApplicable("endorsed chip", "a VLEK is of no particular chip");
     return sameTcb;
@@ -254,13 +251,10 @@ function endorses(
   const used = chipIdBytes(product);
   const sameChip = bytesEqual(hwId, unverified.chipId.subarray(0, used)) && isZero(unverified.chipId.subarray(used));
   return (
-    recorder.require(
-      "endorsed chip",
-      sameChip,
-      "EVIDENCE_CHAIN_INVALID",
-      "the VCEK is of the chip the report names",
-      "the VCEK is of another chip than the report names",
-    ) && sameTcb
+    recorder.require("endorsed chip", sameChip, "EVIDENCE_CHAIN_INVALID", {
+      passed: "the VCEK is of the chip the report names",
+      failed: "the VCEK is of another chip than the report names",
+    }) && sameTcb
   );
 }
 

@@ -18,13 +18,10 @@ export interface TdxExpectations {
 
 /** A TD under debug is worth nothing, whatever else holds. Records the check `debug`. */
 export function appraiseDebug(recorder: CheckRecorder, { tdAttributes }: AuthenticTdxQuote): void {
-  recorder.require(
-    "debug",
-    (tdAttributes & bitOf("DEBUG")) === 0n,
-    "EVIDENCE_DEBUG",
-    "the TD is not under debug",
-    "the TD is under debug: the host reads and writes its memory",
-  );
+  recorder.require("debug", (tdAttributes & bitOf("DEBUG")) === 0n, "EVIDENCE_DEBUG", {
+    passed: "the TD is not under debug",
+    failed: "the TD is under debug: the host reads and writes its memory",
+  });
 }
 
 /** Appraises an authentic TD report by the policy and what the caller expects. Records a check for every property. */
@@ -45,8 +42,7 @@ export function appraiseTd(
       "report data",
       bytesEqual(report.reportData, expected.reportData),
       "EVIDENCE_REPORT_DATA_MISMATCH",
-      "all 64 bytes are as expected",
-      `the report carries ${toHex(report.reportData)}`,
+      { passed: "all 64 bytes are as expected", failed: `the report carries ${toHex(report.reportData)}` },
     );
 }
 
@@ -62,32 +58,23 @@ function checkAttributes(recorder: CheckRecorder, attributes: bigint, policy: Td
   ]
     .filter((text) => text !== "")
     .join("; ");
-  recorder.require(
-    "TD attributes",
-    why === "",
-    "EVIDENCE_POLICY_VIOLATION",
-    attributeNames(attributes).join(", ") || "none set",
-    why,
-  );
+  recorder.require("TD attributes", why === "", "EVIDENCE_POLICY_VIOLATION", {
+    passed: attributeNames(attributes).join(", ") || "none set",
+    failed: why,
+  });
 }
 
 function checkFeatures(recorder: CheckRecorder, { xfam, seamAttributes, mrSignerSeam }: TdReport): void {
   const fixed = (xfam & XFAM_FIXED1) === XFAM_FIXED1 && (xfam & ~XFAM_FIXED0) === 0n;
-  recorder.require(
-    "XFAM",
-    fixed,
-    "EVIDENCE_POLICY_VIOLATION",
-    xfam.toString(16),
-    `${xfam.toString(16)} has bits no TD can have, or lacks ones every TD has`,
-  );
+  recorder.require("XFAM", fixed, "EVIDENCE_POLICY_VIOLATION", {
+    passed: xfam.toString(16),
+    failed: `${xfam.toString(16)} has bits no TD can have, or lacks ones every TD has`,
+  });
   const intel = seamAttributes === 0n && isZero(mrSignerSeam);
-  recorder.require(
-    "TDX module signer",
-    intel,
-    "EVIDENCE_POLICY_VIOLATION",
-    "Intel's module, no attributes",
-    `signer ${toHex(mrSignerSeam)}, attributes ${seamAttributes.toString(16)}`,
-  );
+  recorder.require("TDX module signer", intel, "EVIDENCE_POLICY_VIOLATION", {
+    passed: "Intel's module, no attributes",
+    failed: `signer ${toHex(mrSignerSeam)}, attributes ${seamAttributes.toString(16)}`,
+  });
 }
 
 function checkMeasurements(
@@ -105,7 +92,7 @@ function checkMeasurements(
       report.rtmrs[index] ?? new Uint8Array(),
       accepted === undefined ? undefined : [accepted],
     );
-  checkExact(recorder, "RTMR3", "EVIDENCE_MEASUREMENT_MISMATCH", report.rtmrs[3], policy.rtmr3);
+  checkExact(recorder, "RTMR3", "EVIDENCE_MEASUREMENT_MISMATCH", [report.rtmrs[3], policy.rtmr3]);
 }
 
 /** Compares with every list of accepted values there is; without one nothing says what the value should be. */
@@ -118,24 +105,23 @@ function checkAllowed(
   const hex = toHex(value);
   if (lists === undefined) return recorder.notPerformed(name, `no accepted value was given; it is ${hex}`);
   const accepted = lists.every((list) => list.some((one) => one.toLowerCase() === hex));
-  recorder.require(name, accepted, "EVIDENCE_MEASUREMENT_MISMATCH", hex, `${hex} is not an accepted value`);
+  recorder.require(name, accepted, "EVIDENCE_MEASUREMENT_MISMATCH", {
+    passed: hex,
+    failed: `${hex} is not an accepted value`,
+  });
 }
 
 function checkExact(
   recorder: CheckRecorder,
   name: string,
   code: "EVIDENCE_MEASUREMENT_MISMATCH" | "EVIDENCE_POLICY_VIOLATION" | "EVIDENCE_LAUNCH_NOT_BOUND",
-  value: Uint8Array,
-  expected: string,
+  [value, expected]: readonly [value: Uint8Array, expected: string],
 ): void {
   const hex = toHex(value);
-  recorder.require(
-    name,
-    hex === expected,
-    code,
-    isZero(value) ? "zero" : hex,
-    `${hex}, expected ${/^0*$/.test(expected) ? "zero" : expected}`,
-  );
+  recorder.require(name, hex === expected, code, {
+    passed: isZero(value) ? "zero" : hex,
+    failed: `${hex}, expected ${/^0*$/.test(expected) ? "zero" : expected}`,
+  });
 }
 
 /** Registers the host chose at launch: an expected value, or nothing. */
@@ -145,17 +131,17 @@ function checkCarriers(recorder: CheckRecorder, report: TdReport, policy: TdxPol
       "launch digest",
       "no launch digest was expected: what the TD was configured with is not shown",
     );
-    checkExact(
-      recorder,
-      "MRCONFIGID",
-      "EVIDENCE_POLICY_VIOLATION",
+    checkExact(recorder, "MRCONFIGID", "EVIDENCE_POLICY_VIOLATION", [
       report.mrConfigId,
       policy.mrconfigid ?? "0".repeat(96),
-    );
+    ]);
   } else
-    checkExact(recorder, "launch digest", "EVIDENCE_LAUNCH_NOT_BOUND", report.mrConfigId, toHex(expected.launchDigest));
-  checkExact(recorder, "MROWNER", "EVIDENCE_POLICY_VIOLATION", report.mrOwner, policy.mrowner);
-  checkExact(recorder, "MROWNERCONFIG", "EVIDENCE_POLICY_VIOLATION", report.mrOwnerConfig, policy.mrownerconfig);
+    checkExact(recorder, "launch digest", "EVIDENCE_LAUNCH_NOT_BOUND", [
+      report.mrConfigId,
+      toHex(expected.launchDigest),
+    ]);
+  checkExact(recorder, "MROWNER", "EVIDENCE_POLICY_VIOLATION", [report.mrOwner, policy.mrowner]);
+  checkExact(recorder, "MROWNERCONFIG", "EVIDENCE_POLICY_VIOLATION", [report.mrOwnerConfig, policy.mrownerconfig]);
   if (report.mrServiceTd === null) recorder.notApplicable("MRSERVICETD", "a report of TDX 1.0 has no such register");
-  else checkExact(recorder, "MRSERVICETD", "EVIDENCE_POLICY_VIOLATION", report.mrServiceTd, policy.mrservicetd);
+  else checkExact(recorder, "MRSERVICETD", "EVIDENCE_POLICY_VIOLATION", [report.mrServiceTd, policy.mrservicetd]);
 }

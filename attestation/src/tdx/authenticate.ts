@@ -1,5 +1,6 @@
 import { CmcpError, toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import { bytesEqual, isZero } from "../layout/reader.ts";
 import { checkChain } from "../x509/chain.ts";
@@ -30,6 +31,12 @@ const MAX_PCK_CHAIN = 8;
 /** SGX attribute DEBUG of an enclave (Intel SDM volume 3D, ATTRIBUTES). */
 const ENCLAVE_DEBUG = 0x02;
 
+/** What a quote is held to, and when. */
+export interface TdxTerms {
+  readonly policy: TdxPolicy;
+  readonly at: Date;
+}
+
 /**
  * Checks that a quote is authentic: attestation key over the TD report, quoting enclave's report over that key, PCK
  * over the quoting enclave's report, PCK chain to a pinned root (Intel TDX DCAP quote verification). Every step is
@@ -38,27 +45,23 @@ const ENCLAVE_DEBUG = 0x02;
  * @returns `null` unless all of them hold. Expired or revoked certificates are failed checks, not `null`.
  */
 export async function authenticate(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  checking: Checking,
   quote: TdxQuote,
   collateral: TdxCollateral,
-  policy: TdxPolicy,
-  at: Date,
+  terms: TdxTerms,
 ): Promise<AuthenticTdxQuote | null> {
+  const { crypto, recorder } = checking;
   const signed = await verifyP256(crypto, { point: quote.attestationKey }, quote.signature, quote.signed);
   const steps = [
-    recorder.require(
-      "quote signature",
-      signed,
-      "EVIDENCE_SIGNATURE_INVALID",
-      "the attestation key signed header and TD report",
-      "the attestation key did not sign these bytes",
-    ),
+    recorder.require("quote signature", signed, "EVIDENCE_SIGNATURE_INVALID", {
+      passed: "the attestation key signed header and TD report",
+      failed: "the attestation key did not sign these bytes",
+    }),
   ];
   const qe = readQeReport(quote.qeReport);
   steps.push(await checkKeyBinding(crypto, recorder, quote, qe));
-  const leaf = await checkPck(crypto, recorder, quote, collateral, policy, at);
-  steps.push(checkQuotingEnclave(recorder, qe, policy));
+  const leaf = await checkPck(checking, quote, collateral, terms);
+  steps.push(checkQuotingEnclave(recorder, qe, terms.policy));
   const pck =
     leaf === null
       ? null
@@ -85,13 +88,10 @@ async function checkKeyBinding(
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bound));
   const holds =
     bytesEqual(qe.reportData.subarray(0, digest.length), digest) && isZero(qe.reportData.subarray(digest.length));
-  return recorder.require(
-    "attestation key binding",
-    holds,
-    "EVIDENCE_SIGNATURE_INVALID",
-    "the quoting enclave reports this attestation key",
-    "the quoting enclave reports another attestation key",
-  );
+  return recorder.require("attestation key binding", holds, "EVIDENCE_SIGNATURE_INVALID", {
+    passed: "the quoting enclave reports this attestation key",
+    failed: "the quoting enclave reports another attestation key",
+  });
 }
 
 /**
@@ -108,35 +108,27 @@ function checkQuotingEnclave(recorder: CheckRecorder, qe: QeReport, policy: TdxP
       : debug
         ? "the quoting enclave runs under debug"
         : "";
-  return recorder.require(
-    "quoting enclave",
-    why === "",
-    "EVIDENCE_SIGNATURE_INVALID",
-    `made by TDX's quoting enclave, version ${qe.isvSvn}`,
-    why,
-  );
+  return recorder.require("quoting enclave", why === "", "EVIDENCE_SIGNATURE_INVALID", {
+    passed: `made by TDX's quoting enclave, version ${qe.isvSvn}`,
+    failed: why,
+  });
 }
 
 /** @returns the PCK certificate when it signed the quoting enclave's report and its chain leads to a pinned root. */
 async function checkPck(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   quote: TdxQuote,
   collateral: TdxCollateral,
-  policy: TdxPolicy,
-  at: Date,
+  { policy, at }: TdxTerms,
 ): Promise<Certificate | null> {
   const chain = pckChain(recorder, quote, collateral);
   const leaf = chain?.find(isPck) ?? chain?.[0];
   if (chain === null || leaf === undefined) return null;
   const signed = await verifyP256(crypto, { spki: leaf.spki }, quote.qeReportSignature, quote.qeReport);
-  recorder.require(
-    "quoting enclave signature",
-    signed,
-    "EVIDENCE_SIGNATURE_INVALID",
-    "the PCK signed the quoting enclave's report",
-    "the PCK did not sign the quoting enclave's report",
-  );
+  recorder.require("quoting enclave signature", signed, "EVIDENCE_SIGNATURE_INVALID", {
+    passed: "the PCK signed the quoting enclave's report",
+    failed: "the PCK did not sign the quoting enclave's report",
+  });
   const path = await checkChain(crypto, recorder, {
     name: "PCK",
     leaf,

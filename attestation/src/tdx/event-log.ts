@@ -1,6 +1,6 @@
 import { asCmcpError } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
-import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import { bootEvents, parseEventLog, replay, type BootEvents } from "../event-log/index.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import type { AuthenticTdxQuote } from "./authenticate.ts";
@@ -17,8 +17,7 @@ const FIRMWARE_RTMRS = 3;
  * (edk2 commit efaf8931bb). Its logs replay and are genuine; a policy for such firmware asks for no separators.
  */
 export async function checkEventLog(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   { rtmrs }: AuthenticTdxQuote,
   bytes: Uint8Array | undefined,
   policy: TdxPolicy["event_log"],
@@ -35,13 +34,10 @@ export async function checkEventLog(
       return !counts || (register !== undefined && bytesEqual(register.value, value)) ? [] : [`RTMR${index}`];
     });
     if (
-      !recorder.require(
-        "event log",
-        different.length === 0,
-        "EVIDENCE_EVENT_LOG_MISMATCH",
-        `${log.events.length} events lead to the signed RTMRs`,
-        `the events do not lead to the signed ${different.join(", ")}`,
-      )
+      !recorder.require("event log", different.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", {
+        passed: `${log.events.length} events lead to the signed RTMRs`,
+        failed: `the events do not lead to the signed ${different.join(", ")}`,
+      })
     )
       return;
     appraiseSeparators(recorder, await bootEvents(crypto, log, "sha384", "cc"), policy);
@@ -57,11 +53,8 @@ function appraiseSeparators(recorder: CheckRecorder, { separators }: BootEvents,
   if (policy.separators.length === 0)
     return recorder.notPerformed("event log separators", `separator: ${shown(states)}; the policy does not ask`);
   const wrong = states.filter(({ rtmr, state }) => policy.separators.includes(rtmr) && state !== "once");
-  recorder.require(
-    "event log separators",
-    wrong.length === 0,
-    "EVIDENCE_EVENT_LOG_MISMATCH",
-    `one separator in each of RTMR ${policy.separators.join(", ")}`,
-    `separator: ${shown(wrong)}`,
-  );
+  recorder.require("event log separators", wrong.length === 0, "EVIDENCE_EVENT_LOG_MISMATCH", {
+    passed: `one separator in each of RTMR ${policy.separators.join(", ")}`,
+    failed: `separator: ${shown(wrong)}`,
+  });
 }

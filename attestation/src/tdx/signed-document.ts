@@ -59,22 +59,16 @@ export async function verifyDocument<T extends DatedDocument>(
   if (content === null) return null;
   const { issueDate, nextUpdate, tcbEvaluationDataNumber } = content;
   const span = `issued ${issueDate.toISOString()}, next update ${nextUpdate.toISOString()}`;
-  recorder.require(
-    `${name} freshness`,
-    at >= issueDate && at <= nextUpdate,
-    "EVIDENCE_EXPIRED",
-    span,
-    `${span}: stale at ${at.toISOString()}`,
-  );
+  recorder.require(`${name} freshness`, at >= issueDate && at <= nextUpdate, "EVIDENCE_EXPIRED", {
+    passed: span,
+    failed: `${span}: stale at ${at.toISOString()}`,
+  });
   const { minimum_evaluation_number: minimum } = policy.tcb;
   const number = `TCB evaluation ${tcbEvaluationDataNumber}`;
-  recorder.require(
-    `${name} evaluation`,
-    tcbEvaluationDataNumber >= minimum,
-    "EVIDENCE_COLLATERAL_INVALID",
-    number,
-    `${number} is below ${minimum}`,
-  );
+  recorder.require(`${name} evaluation`, tcbEvaluationDataNumber >= minimum, "EVIDENCE_COLLATERAL_INVALID", {
+    passed: number,
+    failed: `${number} is below ${minimum}`,
+  });
   return content;
 }
 
@@ -89,13 +83,10 @@ async function checkSigner(
     return false;
   }
   const leaf = await findSigner(crypto, candidates, document, at);
-  recorder.require(
-    `${name} signature`,
-    leaf !== null,
-    "EVIDENCE_COLLATERAL_INVALID",
-    "signed by a TCB signing certificate",
-    "no TCB signing certificate that was given signed these bytes",
-  );
+  recorder.require(`${name} signature`, leaf !== null, "EVIDENCE_COLLATERAL_INVALID", {
+    passed: "signed by a TCB signing certificate",
+    failed: "no TCB signing certificate that was given signed these bytes",
+  });
   if (leaf === null) return false;
   const anchors = sgxRootAnchors(policy.trust_anchors);
   const path = await checkChain(crypto, recorder, {
@@ -108,13 +99,10 @@ async function checkSigner(
     staleLists: policy.stale_lists,
   });
   if (path === null) return false;
-  return recorder.require(
-    `${name} signer issuer`,
-    path.length === SIGNER_PATH,
-    "EVIDENCE_CHAIN_INVALID",
-    "the root itself issued it",
-    "the root did not issue it itself",
-  );
+  return recorder.require(`${name} signer issuer`, path.length === SIGNER_PATH, "EVIDENCE_CHAIN_INVALID", {
+    passed: "the root itself issued it",
+    failed: "the root did not issue it itself",
+  });
 }
 
 /** A PCK certificate signs reports and an authority signs certificates: neither may sign collateral. */

@@ -60,10 +60,10 @@ test("a platform is at the highest level none of its components is below", () =>
 
 test("the order in which Intel lists levels does not matter", () => {
   const levels = [
-    level(5, 11, [6, 0, 5], "UpToDate"),
-    level(5, 11, [3, 0, 3], "OutOfDate"),
-    level(5, 5, [3, 0, 3], "Revoked"),
-    level(3, 11, [3, 0, 3], "Revoked"),
+    level([5, 11, [6, 0, 5]], "UpToDate"),
+    level([5, 11, [3, 0, 3]], "OutOfDate"),
+    level([5, 5, [3, 0, 3]], "Revoked"),
+    level([3, 11, [3, 0, 3]], "Revoked"),
   ];
   for (const tcbLevels of [levels, levels.toReversed()]) {
     assert.equal(statusOf({ info: { tcbLevels } }), "UpToDate");
@@ -98,7 +98,7 @@ test("the quoting enclave's level converges with the platform's", () => {
     ["UpToDate", "OutOfDate", "ConfigurationNeeded", "OutOfDateConfigurationNeeded", "Revoked"].map(of),
     ["UpToDate", "OutOfDate", "OutOfDate", "OutOfDate", "Revoked"],
   );
-  const configured = { tcbLevels: [level(5, 11, [6, 0, 5], "ConfigurationNeeded")] };
+  const configured = { tcbLevels: [level([5, 11, [6, 0, 5]], "ConfigurationNeeded")] };
   assert.equal(statusOf({ info: configured, isvSvn: 5 }), "OutOfDateConfigurationNeeded");
 });
 
@@ -133,11 +133,11 @@ test("where what the TD was launched under is out of date and what it runs under
     "a module without a version of its own",
   );
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(2, 3, 5), info: TWO_MODULES("UpToDate") }), "RelaunchAdvised");
-  const hardening = { tcbLevels: [level(5, 11, [6, 0, 5], "SWHardeningNeeded")] };
+  const hardening = { tcbLevels: [level([5, 11, [6, 0, 5]], "SWHardeningNeeded")] };
   assert.equal(statusOf({ ...RELAUNCH, info: hardening }), "RelaunchAdvised");
   for (const status of ["ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded"]) {
     assert.equal(
-      statusOf({ ...RELAUNCH, info: { tcbLevels: [level(5, 11, [6, 0, 5], status)] } }),
+      statusOf({ ...RELAUNCH, info: { tcbLevels: [level([5, 11, [6, 0, 5]], status)] } }),
       "RelaunchAdvisedConfigurationNeeded",
     );
   }
@@ -150,7 +150,7 @@ test("relaunch is not advised where it would not help", () => {
   assert.equal(statusOf({ ...RELAUNCH, teeTcbSvn2: svn(2, 3, 5), info: TWO_MODULES("OutOfDate") }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, isvSvn: 5 }), "OutOfDate");
   assert.equal(statusOf({ ...RELAUNCH, pck: platform(4) }), "OutOfDate");
-  const revoked = { tcbLevels: [level(5, 11, [6, 0, 9], "UpToDate"), level(5, 11, [6, 0, 5], "Revoked")] };
+  const revoked = { tcbLevels: [level([5, 11, [6, 0, 9]], "UpToDate"), level([5, 11, [6, 0, 5]], "Revoked")] };
   assert.equal(statusOf({ info: revoked, teeTcbSvn: svn(4, 1, 5), teeTcbSvn2: svn(6, 1, 9) }), "Revoked");
 });
 

@@ -34,13 +34,10 @@ export async function appraiseTcb(context: CollateralContext, quote: AuthenticTd
   const samePlatform = info.fmspc === quote.pck.fmspc && info.pceId === quote.pck.pceId;
   const platform = `FMSPC ${quote.pck.fmspc}, PCEID ${quote.pck.pceId}`;
   const found = [
-    recorder.require(
-      "TCB info platform",
-      samePlatform,
-      "EVIDENCE_COLLATERAL_INVALID",
-      platform,
-      `the TCB info is for FMSPC ${info.fmspc}, PCEID ${info.pceId}, the platform has ${platform}`,
-    ),
+    recorder.require("TCB info platform", samePlatform, "EVIDENCE_COLLATERAL_INVALID", {
+      passed: platform,
+      failed: `the TCB info is for FMSPC ${info.fmspc}, PCEID ${info.pceId}, the platform has ${platform}`,
+    }),
     checkQeIdentity(context, identity, quote.qe),
     checkModule(context, info, quote),
   ];
@@ -67,13 +64,10 @@ function checkQeIdentity({ recorder }: CollateralContext, identity: QeIdentity, 
     bytesEqual(qe.mrSigner, identity.mrsigner) ? "" : "MRSIGNER",
     qe.isvProdId === identity.isvprodid ? "" : "ISVPRODID",
   ].filter((name) => name !== "");
-  return recorder.require(
-    "QE identity match",
-    different.length === 0,
-    "EVIDENCE_SIGNATURE_INVALID",
-    "the quoting enclave is the one Intel names",
-    `the quoting enclave differs from the one Intel names in ${different.join(", ")}`,
-  );
+  return recorder.require("QE identity match", different.length === 0, "EVIDENCE_SIGNATURE_INVALID", {
+    passed: "the quoting enclave is the one Intel names",
+    failed: `the quoting enclave differs from the one Intel names in ${different.join(", ")}`,
+  });
 }
 
 /** The TDX module's signer and attributes (PCS API v4, TCB info: tdxModule and tdxModuleIdentities). */
@@ -96,13 +90,10 @@ function checkModule({ recorder }: CollateralContext, info: TcbInfo, report: Aut
     : attributes
       ? ""
       : `its attributes are ${report.seamAttributes.toString(16)}`;
-  return recorder.require(
-    "TDX module",
-    why === "",
-    "EVIDENCE_POLICY_VIOLATION",
-    `module ${identity?.id ?? "TDX"}, security version ${report.teeTcbSvn[0] ?? 0}, as Intel names it`,
-    `not the TDX module Intel names: ${why}`,
-  );
+  return recorder.require("TDX module", why === "", "EVIDENCE_POLICY_VIOLATION", {
+    passed: `module ${identity?.id ?? "TDX"}, security version ${report.teeTcbSvn[0] ?? 0}, as Intel names it`,
+    failed: `not the TDX module Intel names: ${why}`,
+  });
 }
 
 function littleEndian(bytes: Uint8Array): bigint {
@@ -118,11 +109,8 @@ function acceptStatus({ recorder, policy, at }: CollateralContext, { status, par
   const rule = policy.tcb.accepted_statuses.find((accepted) => accepted.status === status);
   if (rule === undefined) return recorder.fail("TCB status", "EVIDENCE_TCB_NOT_ACCEPTED", details);
   const until = rule.grace_days === undefined ? null : new Date(since.getTime() + rule.grace_days * DAY);
-  recorder.require(
-    "TCB status",
-    until === null || at <= until,
-    "EVIDENCE_TCB_NOT_ACCEPTED",
-    details,
-    `${details}; accepted until ${until?.toISOString() ?? ""}`,
-  );
+  recorder.require("TCB status", until === null || at <= until, "EVIDENCE_TCB_NOT_ACCEPTED", {
+    passed: details,
+    failed: `${details}; accepted until ${until?.toISOString() ?? ""}`,
+  });
 }

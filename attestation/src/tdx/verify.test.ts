@@ -308,8 +308,8 @@ test("collateral of another platform, enclave or module is not used", async () =
 const OUTDATED: CollateralWish = {
   info: tcbInfo({
     tcbLevels: [
-      level(9, 11, [6, 0, 5], "UpToDate"),
-      level(5, 11, [6, 0, 5], "OutOfDate", "2025-10-01T00:00:00Z", ["INTEL-SA-00009"]),
+      level([9, 11, [6, 0, 5]], "UpToDate"),
+      level([5, 11, [6, 0, 5]], "OutOfDate", "2025-10-01T00:00:00Z", ["INTEL-SA-00009"]),
     ],
   }),
 };
@@ -339,12 +339,12 @@ test("a status is accepted when the policy lists it, within its grace", async ()
 
 test("a platform below every level is rejected, and Revoked is accepted by nobody", async () => {
   const below = await fails(
-    { collateral: { info: tcbInfo({ tcbLevels: [level(9, 11, [6, 0, 5], "UpToDate")] }) } },
+    { collateral: { info: tcbInfo({ tcbLevels: [level([9, 11, [6, 0, 5]], "UpToDate")] }) } },
     rejected,
   );
   assert.equal(below.verified?.tcb, null);
   await fails(
-    { collateral: { info: tcbInfo({ tcbLevels: [level(5, 11, [6, 0, 5], "Revoked")] }) } },
+    { collateral: { info: tcbInfo({ tcbLevels: [level([5, 11, [6, 0, 5]], "Revoked")] }) } },
     { "TCB status": "EVIDENCE_REVOKED" },
   );
   assert.throws(() => tdxPolicySchema.parse({ tcb: { accepted_statuses: [{ status: "Revoked" }] } }));

@@ -59,7 +59,9 @@ export async function verifyTdx(
           parseCollateral(given),
         );
   const authentic =
-    quote === null ? null : await authenticate(crypto, recorder, quote, collateral ?? NO_COLLATERAL, policy, at);
+    quote === null
+      ? null
+      : await authenticate({ crypto, recorder }, quote, collateral ?? NO_COLLATERAL, { policy, at });
   if (authentic === null) {
     recorder.notPerformed("appraisal", "nothing in a quote that is not authentic means anything");
     return { verified: null, checks: recorder.checks };
@@ -71,7 +73,7 @@ export async function verifyTdx(
     authentic,
   );
   appraiseTd(appraisal, authentic, policy, input);
-  await checkEventLog(crypto, appraisal, authentic, input.eventLog, policy.event_log);
+  await checkEventLog({ crypto, recorder: appraisal }, authentic, input.eventLog, policy.event_log);
   if (policy.authenticity_only)
     for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);

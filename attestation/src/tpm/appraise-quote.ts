@@ -1,6 +1,6 @@
 import { toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
-import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import type { LoggedDigests } from "../event-log/index.ts";
 import type { ParsedQuote } from "./attest.ts";
 import { checkClock, type EarlierClock } from "./clock.ts";
@@ -32,30 +32,34 @@ export interface ShownByQuote {
   readonly logged: LoggedDigests | null;
 }
 
+/** A quote with the signature that holds over it, and what was given beside it. */
+export interface SignedQuote {
+  readonly quote: ParsedQuote;
+  readonly signature: ParsedSignature;
+  readonly evidence: Pick<TpmEvidence, "registers" | "eventLog">;
+}
+
 /** Appraises a quote whose signature holds, and the registers and log beside it. */
 export async function appraiseQuote(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
-  quote: ParsedQuote,
-  signature: ParsedSignature,
-  evidence: Pick<TpmEvidence, "registers" | "eventLog">,
+  checking: Checking,
+  { quote, signature, evidence }: SignedQuote,
   policy: QuotePolicy,
   expected: QuoteExpectations,
 ): Promise<ShownByQuote> {
-  await checkQualifyingData(crypto, recorder, quote.extraData, expected.reportData, policy.qualifying_data);
+  const { recorder } = checking;
+  await checkQualifyingData(checking, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);
   const banks = checkSelection(recorder, quote.selections, policy) ?? [];
   const proven = await checkRegisters(
-    crypto,
-    recorder,
+    checking,
     quote.selections,
     { hash: signature.hash, pcrDigest: quote.pcrDigest },
     evidence.registers,
   );
   checkMeasurement(recorder, quote.pcrDigest, [expected.measurements ?? [], policy.measurements]);
   checkRegisterValues(recorder, banks, proven ?? new Map(), policy);
-  await checkLaunchDigest(crypto, recorder, banks, proven, expected.launchDigest);
-  const logged = await checkEventLog(crypto, recorder, banks, proven, evidence.eventLog, policy.event_log);
+  await checkLaunchDigest(checking, banks, proven, expected.launchDigest);
+  const logged = await checkEventLog(checking, { banks, proven }, evidence.eventLog, policy.event_log);
   return { registers: proven, logged };
 }
 
@@ -68,11 +72,8 @@ function checkMeasurement(recorder: CheckRecorder, pcrDigest: Uint8Array, lists:
       `no accepted measurement was given; the digest over the registers is ${digest}`,
     );
   const accepted = given.every((list) => list.some((one) => one.toLowerCase() === digest));
-  recorder.require(
-    "measurement",
-    accepted,
-    "EVIDENCE_MEASUREMENT_MISMATCH",
-    digest,
-    `${digest} is not an accepted measurement`,
-  );
+  recorder.require("measurement", accepted, "EVIDENCE_MEASUREMENT_MISMATCH", {
+    passed: digest,
+    failed: `${digest} is not an accepted measurement`,
+  });
 }

@@ -46,13 +46,10 @@ export async function bindAttestationKey(
   checkRestrictions(recorder, area);
   const digest = toHex(await hash(crypto, "sha256", key.spki));
   if (policy.attestation_key_sha256.includes(digest)) {
-    recorder.require(
-      "attestation key binding",
-      true,
-      "EVIDENCE_CHAIN_INVALID",
-      `the policy names the key ${digest}`,
-      "",
-    );
+    recorder.require("attestation key binding", true, "EVIDENCE_CHAIN_INVALID", {
+      passed: `the policy names the key ${digest}`,
+      failed: "",
+    });
     return { key, area, trusted: true };
   }
   const leaf = certificates.find(({ spki }) => bytesEqual(spki, key.spki));
@@ -95,13 +92,10 @@ function findKey(recorder: CheckRecorder, evidence: KeyBindingInput["evidence"])
   const check = "attestation key format";
   try {
     const found = readKey(evidence);
-    recorder.require(
-      check,
-      true,
-      "EVIDENCE_MALFORMED",
-      found.key.kind === "rsa" ? `RSA of ${found.key.modulusBytes * 8} bits` : `ECC over ${found.key.curve}`,
-      "",
-    );
+    recorder.require(check, true, "EVIDENCE_MALFORMED", {
+      passed: found.key.kind === "rsa" ? `RSA of ${found.key.modulusBytes * 8} bits` : `ECC over ${found.key.curve}`,
+      failed: "",
+    });
     return found;
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "EVIDENCE_MALFORMED", "the key cannot be read");
@@ -136,13 +130,10 @@ export function checkRestrictions(recorder: CheckRecorder, area: PublicArea | nu
   const wrong = area.attributes.decrypt
     ? [...missing.map((name) => `not ${name}`), "decrypt"]
     : missing.map((name) => `not ${name}`);
-  recorder.require(
-    check,
-    wrong.length === 0,
-    "EVIDENCE_POLICY_VIOLATION",
-    "the key was made in the TPM, stays there and signs only what the TPM made",
-    `the key is ${wrong.join(", ")}`,
-  );
+  recorder.require(check, wrong.length === 0, "EVIDENCE_POLICY_VIOLATION", {
+    passed: "the key was made in the TPM, stays there and signs only what the TPM made",
+    failed: `the key is ${wrong.join(", ")}`,
+  });
 }
 
 /** An endorsement key decrypts and a CA signs certificates: neither may pass for a key that quotes. */
@@ -162,11 +153,8 @@ function checkPurpose(recorder: CheckRecorder, leaf: Certificate): boolean {
       : attests
         ? ""
         : "for another purpose";
-  return recorder.require(
-    "attestation key certificate",
-    other === "",
-    "EVIDENCE_CHAIN_INVALID",
-    `a certificate of a signing key, ${leaf.subjectText || "without a name"}`,
-    `the certificate is ${other}`,
-  );
+  return recorder.require("attestation key certificate", other === "", "EVIDENCE_CHAIN_INVALID", {
+    passed: `a certificate of a signing key, ${leaf.subjectText || "without a name"}`,
+    failed: `the certificate is ${other}`,
+  });
 }

@@ -16,13 +16,10 @@ export function checkClock(
 ): void {
   const said = `clock ${now.clock} ms, ${now.resetCount} resets, ${now.restartCount} restarts`;
   if (safeRequired)
-    recorder.require(
-      "clock safe",
-      now.safe,
-      "EVIDENCE_POLICY_VIOLATION",
-      said,
-      `${said}; after a power loss the TPM may have shown a later time before`,
-    );
+    recorder.require("clock safe", now.safe, "EVIDENCE_POLICY_VIOLATION", {
+      passed: said,
+      failed: `${said}; after a power loss the TPM may have shown a later time before`,
+    });
   else recorder.notPerformed("clock safe", `${said}; the policy does not ask`);
   if (earlier === undefined)
     return recorder.notPerformed(
@@ -30,13 +27,10 @@ export function checkClock(
       "no earlier reading was given: an older quote of the same key would not be noticed",
     );
   const back = `${said}, before that ${earlier.clock} ms, ${earlier.resetCount} resets, ${earlier.restartCount} restarts`;
-  recorder.require(
-    "clock order",
-    isLater(now, earlier),
-    "EVIDENCE_POLICY_VIOLATION",
-    said,
-    `the clock went back: ${back}`,
-  );
+  recorder.require("clock order", isLater(now, earlier), "EVIDENCE_POLICY_VIOLATION", {
+    passed: said,
+    failed: `the clock went back: ${back}`,
+  });
 }
 
 /** The clock runs on across resets; restarts count from the last reset. */

@@ -1,5 +1,5 @@
 import { toHex } from "@cmcp/boundary";
-import type { CheckRecorder } from "../appraisal/check.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import type { VerifierCrypto } from "../appraisal/crypto.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import { bytesEqual } from "../layout/reader.ts";
@@ -22,8 +22,7 @@ async function qualifyingData(
 
 /** Checks that the quote was made for the expected report data. @param reportData 64 bytes; another nonce only in the form `exact`. */
 export async function checkQualifyingData(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   extraData: Uint8Array,
   reportData: Uint8Array | undefined,
   forms: readonly QualifyingForm[],
@@ -39,11 +38,8 @@ export async function checkQualifyingData(
     );
   const expected = await Promise.all(forms.map(async (form) => await qualifyingData(crypto, form, reportData)));
   const form = forms[expected.findIndex((one) => bytesEqual(one, extraData))];
-  recorder.require(
-    check,
-    form !== undefined,
-    "EVIDENCE_REPORT_DATA_MISMATCH",
-    `the qualifying data is the expected report data (${form ?? ""})`,
-    `the quote carries ${toHex(extraData) || "nothing"}`,
-  );
+  recorder.require(check, form !== undefined, "EVIDENCE_REPORT_DATA_MISMATCH", {
+    passed: `the qualifying data is the expected report data (${form ?? ""})`,
+    failed: `the quote carries ${toHex(extraData) || "nothing"}`,
+  });
 }

@@ -1,5 +1,4 @@
-import type { CheckRecorder } from "../appraisal/check.ts";
-import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import { asCmcpError } from "@cmcp/boundary";
 import { BANKS } from "../event-log/hash-algorithm.ts";
 import type { ParsedQuote } from "./attest.ts";
@@ -11,8 +10,7 @@ const SCHEME_IDS = { rsassa: 0x0014, rsapss: 0x0016, ecdsa: 0x0018 } as const;
 
 /** Checks that the key signed the quote, by the scheme the key is made for. Records `quote signature`; `null` when it did not. */
 export async function checkQuoteSignature(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   quote: ParsedQuote,
   bytes: Uint8Array | undefined,
   { key, area }: Pick<BoundKey, "key" | "area">,
@@ -26,13 +24,10 @@ export async function checkQuoteSignature(
     const signature = parseSignature(bytes, key, quote.pcrDigest.length);
     const holds = fitsScheme(signature, area) && (await verifySignature(crypto, key, signature, quote.signed));
     const passed = `${signature.schemes.join(" or ")} with ${signature.hash}, by the attestation key`;
-    return recorder.require(
-      check,
-      holds,
-      "EVIDENCE_SIGNATURE_INVALID",
-      passed,
-      "the attestation key did not sign this quote",
-    )
+    return recorder.require(check, holds, "EVIDENCE_SIGNATURE_INVALID", {
+      passed: passed,
+      failed: "the attestation key did not sign this quote",
+    })
       ? signature
       : null;
   } catch (thrown) {

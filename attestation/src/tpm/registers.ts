@@ -1,6 +1,6 @@
 import { toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../appraisal/check.ts";
-import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import { BANKS, hash, type Bank } from "../event-log/hash-algorithm.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import type { PcrSelection } from "./attest.ts";
@@ -18,8 +18,7 @@ export type ProvenRegisters = ReadonlyMap<number, RegisterValues>;
  * given or differ.
  */
 export async function checkRegisters(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   selections: readonly PcrSelection[],
   signed: { readonly hash: Bank; readonly pcrDigest: Uint8Array },
   given: TpmEvidence["registers"],
@@ -40,13 +39,10 @@ export async function checkRegisters(
       ? "the register values do not have the signed digest"
       : `no value was given of PCR ${missing.join(", ")}`;
   if (
-    !recorder.require(
-      "PCR digest",
-      holds,
-      "EVIDENCE_SIGNATURE_INVALID",
-      `${values.length} register values have the signed digest`,
-      failed,
-    )
+    !recorder.require("PCR digest", holds, "EVIDENCE_SIGNATURE_INVALID", {
+      passed: `${values.length} register values have the signed digest`,
+      failed: failed,
+    })
   )
     return null;
   return new Map(
@@ -73,13 +69,10 @@ export function checkRegisterValues(
     if (values.length > 0 && refused.length === 0) return [];
     return [`PCR ${register} ${values.length === 0 ? "is not shown" : `is ${refused.map(toHex).join(" and ")}`}`];
   });
-  recorder.require(
-    check,
-    wrong.length === 0,
-    "EVIDENCE_MEASUREMENT_MISMATCH",
-    `PCR ${named.map(([register]) => register).join(", ")} hold accepted values`,
-    `not accepted: ${wrong.join("; ")}`,
-  );
+  recorder.require(check, wrong.length === 0, "EVIDENCE_MEASUREMENT_MISMATCH", {
+    passed: `PCR ${named.map(([register]) => register).join(", ")} hold accepted values`,
+    failed: `not accepted: ${wrong.join("; ")}`,
+  });
 }
 
 /**
@@ -87,8 +80,7 @@ export function checkRegisterValues(
  * boot stage extended says which launch document runs; a register that says anything else runs another.
  */
 export async function checkLaunchDigest(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   banks: readonly QuotedBank[],
   proven: ProvenRegisters | null,
   launchDigest: Uint8Array | undefined,
@@ -120,11 +112,8 @@ export async function checkLaunchDigest(
       : proven === null
         ? `the value of PCR ${LAUNCH_REGISTER} is not shown`
         : `PCR ${LAUNCH_REGISTER} is not the launch digest followed by the cap`;
-  recorder.require(
-    check,
-    holds,
-    "EVIDENCE_LAUNCH_NOT_BOUND",
-    `PCR ${LAUNCH_REGISTER} holds the launch digest, capped`,
-    failed,
-  );
+  recorder.require(check, holds, "EVIDENCE_LAUNCH_NOT_BOUND", {
+    passed: `PCR ${LAUNCH_REGISTER} holds the launch digest, capped`,
+    failed: failed,
+  });
 }

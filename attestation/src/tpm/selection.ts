@@ -23,13 +23,10 @@ export function checkSelection(
     selections.map(({ bankId, registers }) => `${bankName(bankId)}: ${registers.join(" ") || "none"}`).join("; ") ||
     "no registers";
   if (
-    !recorder.require(
-      "PCR selection",
-      wrong === undefined,
-      "EVIDENCE_POLICY_VIOLATION",
-      said,
-      `${wrong ?? ""} (${said})`,
-    )
+    !recorder.require("PCR selection", wrong === undefined, "EVIDENCE_POLICY_VIOLATION", {
+      passed: said,
+      failed: `${wrong ?? ""} (${said})`,
+    })
   )
     return null;
   return selections.map(({ bankId, registers }) => ({ bank: bankOf(bankId, "the quote"), registers }));

@@ -60,13 +60,13 @@ export async function verifyTpm(
   const signature =
     quote === null || bound === null
       ? null
-      : await checkQuoteSignature(crypto, recorder, quote, evidence.signature, bound);
+      : await checkQuoteSignature({ crypto, recorder }, quote, evidence.signature, bound);
   if (quote === null || bound === null || signature === null || !bound.trusted) {
     recorder.notPerformed("appraisal", "nothing in a quote that is not authentic means anything");
     return { verified: null, checks: recorder.checks };
   }
   const appraisal = new CheckRecorder();
-  const shown = await appraiseQuote(crypto, appraisal, quote, signature, evidence, policy, input);
+  const shown = await appraiseQuote({ crypto, recorder: appraisal }, { quote, signature, evidence }, policy, input);
   if (policy.authenticity_only)
     for (const { name } of appraisal.checks) recorder.notPerformed(name, "authenticity only");
   else recorder.include(appraisal.checks);

@@ -52,35 +52,25 @@ export async function checkChain(
   if ("untrusted" in found) recorder.fail(check, "EVIDENCE_ROOT_NOT_TRUSTED", found.untrusted);
   else if ("problem" in found) recorder.fail(check, "EVIDENCE_CHAIN_INVALID", found.problem);
   else
-    recorder.require(
-      check,
-      true,
-      "EVIDENCE_CHAIN_INVALID",
-      `${found.path.length} certificates from ${leaf.subjectText} to ${found.anchor.name}`,
-      "",
-    );
+    recorder.require(check, true, "EVIDENCE_CHAIN_INVALID", {
+      passed: `${found.path.length} certificates from ${leaf.subjectText} to ${found.anchor.name}`,
+      failed: "",
+    });
   if (!("path" in found)) return null;
   const outside = found.path.find(({ notBefore, notAfter }) => at < notBefore || at > notAfter);
   const when =
     outside === undefined
       ? ""
       : `${outside.subjectText} is valid from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}, not at ${at.toISOString()}`;
-  recorder.require(
-    `${name} validity`,
-    outside === undefined,
-    "EVIDENCE_EXPIRED",
-    `every certificate is valid at ${at.toISOString()}`,
-    when,
-  );
-  await checkRevocation(
-    crypto,
-    recorder,
-    `${name} revocation`,
-    listed(found.path, input.listedBy ?? "issuer"),
-    input.lists ?? [],
+  recorder.require(`${name} validity`, outside === undefined, "EVIDENCE_EXPIRED", {
+    passed: `every certificate is valid at ${at.toISOString()}`,
+    failed: when,
+  });
+  await checkRevocation({ crypto, recorder }, `${name} revocation`, listed(found.path, input.listedBy ?? "issuer"), {
+    lists: input.lists ?? [],
     at,
-    input.staleLists ?? "fail",
-  );
+    staleLists: input.staleLists ?? "fail",
+  });
   return found.path;
 }
 
@@ -107,7 +97,7 @@ async function buildPath(crypto: VerifierCrypto, { leaf, intermediates, anchors,
       return {
         problem: `${current.subjectText} has critical extension ${current.unknownCritical.join(", ")}, which is not understood`,
       };
-    const issuer = await findIssuer(crypto, current, [current, ...intermediates], anchors, at);
+    const issuer = await findIssuer(crypto, current, { candidates: [current, ...intermediates], anchors, at });
     if ("problem" in issuer) return issuer;
     const { certificate, anchor } = issuer;
     if (bytesEqual(certificate.raw, current.raw))
@@ -147,12 +137,16 @@ export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array): Prom
 
 type Issuer = { readonly certificate: Certificate; readonly anchor?: TrustAnchor } | { readonly problem: string };
 
+interface Candidates {
+  readonly candidates: readonly Certificate[];
+  readonly anchors: readonly TrustAnchor[];
+  readonly at: Date;
+}
+
 async function findIssuer(
   crypto: VerifierCrypto,
   of: Certificate,
-  candidates: readonly Certificate[],
-  anchors: readonly TrustAnchor[],
-  at: Date,
+  { candidates, anchors, at }: Candidates,
 ): Promise<Issuer> {
   const named = candidates.filter(
     ({ subject, raw }, index) =>

@@ -1,5 +1,4 @@
-import type { CheckRecorder } from "../appraisal/check.ts";
-import type { VerifierCrypto } from "../appraisal/crypto.ts";
+import type { Checking } from "../appraisal/checking.ts";
 import { bytesEqual } from "../layout/reader.ts";
 import type { Certificate } from "./certificate.ts";
 import type { RevocationList } from "./revocation-list.ts";
@@ -14,19 +13,23 @@ export interface Listed {
   readonly by: Certificate;
 }
 
+/** The lists at hand, the time they have to cover, and what one does that does not. */
+export interface ListTerms {
+  readonly lists: readonly RevocationList[];
+  readonly at: Date;
+  readonly staleLists: StaleLists;
+}
+
 /**
  * Looks for each certificate in the list of its authority. A revoked certificate, a list that the authority did not
  * sign, and one that does not cover the time fail; without a list of an authority the check is not performed and
  * says of which. Records one check.
  */
 export async function checkRevocation(
-  crypto: VerifierCrypto,
-  recorder: CheckRecorder,
+  { crypto, recorder }: Checking,
   check: string,
   listed: readonly Listed[],
-  lists: readonly RevocationList[],
-  at: Date,
-  staleLists: StaleLists,
+  { lists, at, staleLists }: ListTerms,
 ): Promise<void> {
   const unlisted = new Set<string>();
   const stale = new Set<string>();
@@ -56,7 +59,11 @@ export async function checkRevocation(
   else if (stale.size > 0) recorder.notPerformed(check, `stale: ${outdated}`);
   else if (unlisted.size > 0)
     recorder.notPerformed(check, `absent: no revocation list of ${[...unlisted].join(" and ")} was given`);
-  else recorder.require(check, true, "EVIDENCE_REVOKED", `${listed.length} certificates, none on its list`, "");
+  else
+    recorder.require(check, true, "EVIDENCE_REVOKED", {
+      passed: `${listed.length} certificates, none on its list`,
+      failed: "",
+    });
 }
 
 function mayList(issuer: Certificate): boolean {

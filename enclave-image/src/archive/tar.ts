@@ -38,8 +38,7 @@ export function readTar(bytes: Uint8Array): TarEntry[] {
     }
     const entry = toEntry(
       type,
-      longName ?? ustarName(header),
-      longTarget ?? text(header, 157, 100),
+      { name: longName ?? ustarName(header), target: longTarget ?? text(header, 157, 100) },
       octal(header, 100, 8) & 0o7777,
       data,
     );
@@ -50,7 +49,12 @@ export function readTar(bytes: Uint8Array): TarEntry[] {
   throw malformed("tar", "the end is missing");
 }
 
-function toEntry(type: string, name: string, target: string, mode: number, data: Uint8Array): TarEntry | null {
+function toEntry(
+  type: string,
+  { name, target }: { readonly name: string; readonly target: string },
+  mode: number,
+  data: Uint8Array,
+): TarEntry | null {
   const path = relativePath(name);
   // The archive's own top folder.
   if (path === "") return null;

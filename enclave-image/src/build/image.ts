@@ -58,7 +58,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   const progress = new Progress(STEPS);
   try {
     for (const folder of [parts, finished]) mkdirSync(folder, { recursive: true });
-    const { kernel, toolchain } = await prepare(progress, lock, cache, folders, join(work, "toolchain"));
+    const { kernel, toolchain } = await prepare(progress, { lock, cache }, folders, join(work, "toolchain"));
     const native = await progress.step("compiles PID 1, the helper and the vsock addon", () =>
       buildNative(toolchain, folders.nodePackage, join(parts, "native")),
     );
@@ -106,8 +106,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
 
 async function prepare(
   progress: Progress,
-  lock: InputLock,
-  cache: PackageCache,
+  { lock, cache }: { readonly lock: InputLock; readonly cache: PackageCache },
   folders: BuildFolders,
   root: string,
 ): Promise<{ kernel: Kernel; toolchain: Toolchain }> {

@@ -70,17 +70,22 @@ async function converse(
     const upload = sendBody(request.incoming, exchange, limits.bodyBytes);
     // A refused upload decides at once; a finished or cut one leaves the word to the answer.
     const head = await answered(exchange, upload, limits.answerMs);
-    await sendResponse(request, head, exchange, limits, gone);
+    await sendResponse(request, { head, exchange }, limits, gone);
   } catch (thrown) {
     exchange.abort();
     throw thrown;
   }
 }
 
+/** The head of an enclave's answer, and the exchange its body comes from. */
+interface Answer {
+  readonly head: ResponseHead;
+  readonly exchange: OutgoingExchange;
+}
+
 async function sendResponse(
   request: RoutedRequest,
-  head: ResponseHead,
-  exchange: OutgoingExchange,
+  { head, exchange }: Answer,
   limits: FrontLimits,
   gone: AbortSignal,
 ): Promise<void> {

@@ -8,6 +8,7 @@ export const FORWARDED_ROUTES = [
   "/v1/status",
   "/attestation",
   "/audit/export",
+  "/launch-document",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/close",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-claim",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-record",

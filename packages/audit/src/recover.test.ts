@@ -143,6 +143,24 @@ test("a call whose signed entry is there is not open, even where the chain befor
   assert.deepEqual(found.sessions.get(A)?.openIntents, []);
 });
 
+test("what an authentic entry says was seen counts, though the chain before it was lost, and an operator's reset there lowers nothing", () => {
+  const instance = new WritingInstance();
+  instance.start(A, { principal: "agent-1" });
+  const seen = (label: string): AuditEntry =>
+    instance.entry(A, { entry_type: "fault", session_sensitivity_after: label });
+  seen("public");
+  seen("pii");
+  seen("hipaa_phi");
+  instance.entry(A, {
+    entry_type: "session_reset",
+    session_sensitivity_before: "hipaa_phi",
+    session_sensitivity_after: "public",
+  });
+  const found = established(instance.records.filter((_, seq) => seq !== 3));
+  assert.deepEqual([...(found.sessions.get(A)?.seen ?? [])], ["public", "hipaa_phi"]);
+  assert.deepEqual([found.sessions.get(A)?.length, found.refused, found.resetPrincipals.size], [2, 2, 0]);
+});
+
 test("a number left out is a gap, though nothing was refused", () => {
   const instance = new WritingInstance();
   instance.start(A);

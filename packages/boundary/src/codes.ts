@@ -94,6 +94,10 @@ export const ERROR_CODES = {
   OPERATOR_STATEMENT_MISMATCH: fact(409, "make a statement for this instance and session"),
   OPERATOR_STATEMENT_REPLAYED: fact(409, "make a new statement with a higher sequence; each counts once"),
   OPERATOR_STATEMENT_STALE: fact(409, "look at what the session did since, then sign its current chain tip"),
+  LAUNCH_DOCUMENT_NOT_ALLOWED: fact(
+    403,
+    "ask an auditor or operator of the gateway, or pin the digest that the root entry names",
+  ),
   WORKFLOW_NOT_ALLOWED: fact(403, "use a workflow this principal is allowed"),
   RESOURCE_NOT_IN_CATALOG: fact(404, "read only resources that resources/list or a listed template names"),
   PROMPT_NOT_IN_CATALOG: fact(404, "get only prompts that prompts/list names"),
@@ -115,6 +119,11 @@ export const ERROR_CODES = {
   UPSTREAM_CALL_REFUSED: fact(
     502,
     "correct the call; the tool server refused it with a JSON-RPC error",
+    "change-arguments",
+  ),
+  INPUT_NOT_REQUESTED: fact(
+    400,
+    "answer only what was asked, under the ids and in the form it was asked, while the question is open",
     "change-arguments",
   ),
   REQUEST_STATE_INVALID: fact(400, "send the request anew, without requestState"),
@@ -152,6 +161,10 @@ export const ERROR_CODES = {
   ),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data", "change-arguments"),
   RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
+  RESPONSE_UNPROJECTABLE: fact(
+    403,
+    "have the rule that redacts and the tool's schema reviewed; cmcp policy lint says which rules can only withhold",
+  ),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself
@@ -207,6 +220,11 @@ export const ERROR_CODES = {
   POLICY_BUNDLE_MISSING: fact(null, "give the policy bundle that was in force with --policy-bundle"),
   DEVELOPMENT_NOT_ACCEPTED: fact(null, "reject, or pass --allow-software-only to accept a development instance"),
   SOFTWARE_ONLY_NOT_ACCEPTED: fact(null, "pass --allow-software-only to accept a claim without hardware evidence"),
+  MODE_NOT_ACCEPTED: fact(
+    null,
+    "reject: policy was not enforced; to accept the mode, pass --allow-mode or name it in the appraisal policy",
+  ),
+  HISTORY_NOT_COMPLETE: fact(null, "reject, or do not require a complete history of earlier instances"),
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
   RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),

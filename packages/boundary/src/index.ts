@@ -1,6 +1,7 @@
 export { BufferShare, BufferedBytes, MAX_BUFFERED_BYTES } from "./buffered-bytes.ts";
 export { ERROR_CODES, type Advice, type CodeFacts, type ErrorCode } from "./codes.ts";
 export { CmcpError, asCmcpError } from "./error.ts";
+export { SharedSlots } from "./shared-slots.ts";
 export { fromBase64Url, fromHex, toBase64Url, toHex } from "./encoding.ts";
 export { CanonicalObject, canonicalBytes, canonicalText } from "./json/canonical.ts";
 export { DEFAULT_JSON_LIMITS, type JsonLimits } from "./json/limits.ts";

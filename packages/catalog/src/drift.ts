@@ -58,13 +58,18 @@ function livePromptDigest(prompt: JsonObject): string | null {
   return known.length < read.length ? null : promptDriftDigest({ title, description, arguments: known });
 }
 
+/** How a kind of item is listed: the member with its name, the name it is approved under, and what it is compared by. */
+interface Listing<Item> {
+  readonly key: string;
+  readonly nameOf: (item: Item) => string;
+  readonly digest: (one: JsonObject) => string | null;
+}
+
 /** What is listed twice counts by its worst listing, and what the catalog does not have is nobody's business here: it cannot be asked for. */
 function driftOf<Item extends { readonly driftDigest: string }>(
   approved: Iterable<Item>,
   live: readonly JsonObject[],
-  key: string,
-  nameOf: (item: Item) => string,
-  digest: (one: JsonObject) => string | null,
+  { key, nameOf, digest }: Listing<Item>,
 ): ReadonlyMap<string, Drift> {
   const listings = Map.groupBy(live, (one) => one[key]);
   const found = new Map<string, Drift>();
@@ -79,7 +84,7 @@ function driftOf<Item extends { readonly driftDigest: string }>(
 
 /** Holds a server's live `tools/list` to the tools approved of it. */
 export function findDrift(approved: Iterable<CatalogTool>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
-  return driftOf(approved, live, "name", ({ toolName }) => toolName, liveToolDigest);
+  return driftOf(approved, live, { key: "name", nameOf: ({ toolName }) => toolName, digest: liveToolDigest });
 }
 
 /**
@@ -95,16 +100,12 @@ export function findResourceDrift(
   const fixed = driftOf(
     all.filter(({ template }) => template === null),
     resources,
-    "uri",
-    ({ id }) => id,
-    liveResourceDigest,
+    { key: "uri", nameOf: ({ id }) => id, digest: liveResourceDigest },
   );
   const patterns = driftOf(
     all.filter(({ template }) => template !== null),
     templates,
-    "uriTemplate",
-    ({ id }) => id,
-    liveResourceDigest,
+    { key: "uriTemplate", nameOf: ({ id }) => id, digest: liveResourceDigest },
   );
   return new Map([...fixed, ...patterns]);
 }
@@ -114,5 +115,5 @@ export function findPromptDrift(
   approved: Iterable<CatalogPrompt>,
   live: readonly JsonObject[],
 ): ReadonlyMap<string, Drift> {
-  return driftOf(approved, live, "name", ({ promptName }) => promptName, livePromptDigest);
+  return driftOf(approved, live, { key: "name", nameOf: ({ promptName }) => promptName, digest: livePromptDigest });
 }

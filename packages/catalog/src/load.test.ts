@@ -237,3 +237,30 @@ void test("an http-sse entry loads, hashes and can be called; what has no pinned
     (thrown) => thrown instanceof CmcpError && thrown.code === "NOT_SUPPORTED",
   );
 });
+
+void test("additional arguments are let through where the entry says so, and nowhere else", () => {
+  assert.equal(only(entry("post_note")).additionalArguments, false);
+  assert.equal(only(entry("post_note", { additional: "refuse" })).additionalArguments, false);
+  assert.equal(only(entry("post_note", { additional: "allow" })).additionalArguments, true);
+  for (const additional of [true, "Allow", "", null])
+    refused([entry("post_note", { additional })], "CATALOG_INVALID", /additional/);
+});
+
+void test("a projection schema is the operator's: bounded, beside no output schema, and nothing that drift is held against", () => {
+  const schema = { type: "object", properties: { a: { type: "string" } } };
+  const [plain, own] = [only(entry("post_note")), only(entry("post_note", { projection_schema: schema }))];
+  assert.deepEqual([plain.projectionSchema, own.projectionSchema], [null, schema]);
+  assert.deepEqual([own.driftDigest, own.definitionHash], [plain.driftDigest, plain.definitionHash]);
+  assert.notEqual(
+    loadCatalog([entry("post_note", { projection_schema: schema })], PRODUCTION).hash,
+    loadCatalog([entry("post_note")], PRODUCTION).hash,
+    "it is measured with the catalog",
+  );
+  refused([{ ...LEDGER, projection_schema: schema }], "CATALOG_INVALID", /beside an output_schema/);
+  let deep: JsonObject = {};
+  for (let level = 0; level < 33; level += 1) deep = { items: deep };
+  refused([entry("post_note", { projection_schema: deep })], "CATALOG_INVALID", /nested deeper/);
+  const wide = { description: "x".repeat(256 * 1024) };
+  refused([entry("post_note", { projection_schema: wide })], "CATALOG_INVALID", /projection_schema is over/);
+  refused([entry("post_note", { projection_schema: true })], "CATALOG_INVALID", /projection_schema/);
+});

@@ -96,7 +96,7 @@ test("the example follows from what the page says, by hashing and signing alone"
   );
   assert.equal(
     call.response_payload_hash,
-    `sha256:${sha256(canonicalText(z.looseObject({}).parse(derived.response))).toString("hex")}`,
+    `sha256:${sha256(canonicalText(z.array(z.looseObject({})).parse(derived.response))).toString("hex")}`,
   );
   assert.equal(
     derived.report_data,

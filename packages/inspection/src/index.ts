@@ -1,11 +1,13 @@
 export { inspectArguments } from "./arguments.ts";
 export { inspectResult, type InspectedResult, type ResultOptions } from "./result/inspect.ts";
 export { removeLookAlikes, removeLookAlikesOfText } from "./result/look-alike.ts";
-export { inspectAnswer, type AnsweredMethod } from "./result/answer.ts";
+export { inspectAnswer, type AnsweredMethod, type Asked } from "./result/answer.ts";
 export { inspectError, type ErrorTerms, type ServerError } from "./message/error.ts";
 export { inspectInputRequests, inspectQuestion, type SayingTerms } from "./message/question.ts";
+export { inspectQuestionAnswer, type CheckedAnswer } from "./message/question-answer.ts";
 export { inspectNotification } from "./message/notification.ts";
-export { MIN_ECHO_LENGTH } from "./result/echoes.ts";
+export { canProject } from "./redaction/project-result.ts";
+export { MIN_REPEATED_LENGTH } from "./redaction/repeated-values.ts";
 export { CompiledSchema, type Checked } from "./schema/compiled.ts";
 export { MAX_MATCHED_NAME, MAX_MATCHED_NAMES } from "./schema/name-patterns.ts";
 export { MAX_MATCHED_LENGTH } from "./schema/pattern/linear-pattern.ts";

@@ -50,7 +50,7 @@ void describe("the shape of a result", () => {
     const inspected = inspect({ content: [text("x")], isError: false, resultType: "complete", decision: "allow" });
     assert.deepEqual(inspected, {
       outcome: "surplus_stripped",
-      result: { content: [text("x")], isError: false, resultType: "complete" },
+      result: { content: [text("x")], isError: false },
       stripped: ["decision"],
       redacted: 0,
       withheld: 0,
@@ -60,10 +60,65 @@ void describe("the shape of a result", () => {
   void it("passes unchanged when nothing is wrong with it", () => {
     const result = {
       content: [text("x"), { type: "image", data: "AA==", mimeType: "image/png" }],
-      _meta: { "example.org/x": 1 },
       isError: true,
     };
-    assert.deepEqual(inspect(result), { outcome: "pass", result, stripped: [], redacted: 0, withheld: 0 });
+    const passed = { outcome: "pass", result, stripped: [], redacted: 0, withheld: 0 };
+    assert.deepEqual(inspect(result), passed);
+    assert.deepEqual(
+      inspect({ ...result, _meta: { "example.org/x": 1 } }),
+      passed,
+      "a server's _meta ends at the gateway",
+    );
+  });
+
+  void it("loses blocks of a type the protocol does not have, counted, and members beside a block's own", () => {
+    const link = { type: "resource_link", uri: "file:///a", name: "a" };
+    assert.deepEqual(
+      inspect({
+        content: [
+          {
+            ...text("x"),
+            _meta: { a: 1 },
+            note: 1,
+            annotations: { priority: 1, audience: ["user"], lastModified: "t", note: 1, _meta: {} },
+          },
+          { type: "video", data: "AA==" },
+          { ...link, icons: [{ src: "https://a.example/" }], size: -1 },
+          { type: "hasOwnProperty" },
+        ],
+      }),
+      {
+        outcome: "surplus_stripped",
+        result: {
+          content: [{ ...text("x"), annotations: { audience: ["user"], priority: 1, lastModified: "t" } }, link],
+        },
+        stripped: [
+          "content[0].annotations.note",
+          "content[0].note",
+          "content[1]",
+          "content[2].icons",
+          "content[2].size",
+          "content[3]",
+        ],
+        redacted: 0,
+        withheld: 2,
+      },
+    );
+  });
+
+  void it("is withheld when a block is not as its type wants it", () => {
+    for (const block of [
+      { type: "text", text: 1 },
+      { type: "image", data: "AA==" },
+      { type: "image", data: "no base64", mimeType: "image/png" },
+      { type: "audio", data: "AA==", mimeType: "" },
+      { type: "resource", resource: { uri: "a:" } },
+      { type: "resource", resource: { uri: "a: b", text: "x" } },
+      { type: "resource_link", uri: "a:" },
+      { type: 5 },
+      "text",
+    ])
+      assert.equal(inspect({ content: [block] }).outcome, "schema_violation", JSON.stringify(block));
   });
 });
 
@@ -85,11 +140,10 @@ void describe("what poses as the gateway's word", () => {
     });
     assert.equal(inspected.outcome, "surplus_stripped");
     assert.deepEqual(inspected.result, {
-      content: [{ ...text({ a: 1 }), _meta: { keep: 2 } }],
+      content: [text({ a: 1 })],
       structuredContent: { a: 1, nested: [{}] },
-      _meta: { other: { keep: 1 }, keep: 1 },
     });
-    assert.equal(inspected.stripped.length, 12);
+    assert.equal(inspected.stripped.length, 6);
   });
 
   void it("is not any field that merely sounds like it", () => {

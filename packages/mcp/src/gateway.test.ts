@@ -136,10 +136,11 @@ async function throughGateway(connectAgent: () => Promise<Agent>): Promise<void>
   assert.deepEqual(contentOf(await agent.callTool({ name: "echo", arguments: { message: "grüße" } })), [
     { type: "text", text: "Echo: grüße" },
   ]);
-  await assert.rejects(agent.callTool({ name: "denied" }), (error: Error & { code?: unknown; data?: unknown }) => {
-    assert.deepEqual([error.code, error.data], [-32000, { call_id: "c-1", error_code: "POLICY_DENY" }]);
-    return true;
-  });
+  const denied = (await agent.callTool({ name: "denied" })) as JsonObject & { readonly _meta?: JsonObject };
+  assert.deepEqual(
+    [denied.isError, denied._meta?.["cmcp.gateway/error"]],
+    [true, { code: "POLICY_DENY", advice: "give-up" }],
+  );
 
   const going = new AbortController();
   const made = gateway.calls.length;
@@ -231,10 +232,8 @@ await test("agents of both eras through the gateway to servers of both", async (
           ? [[{ type: "text", text: "[1,2]" }], undefined]
           : [[{ type: "text", text: "[1,2]" }], [1, 2]],
       );
-      await assert.rejects(
-        agent.callTool({ name: "asks" }),
-        (error: Error & { data?: { error_code?: unknown } }) => error.data?.error_code === "UPSTREAM_INPUT_REQUIRED",
-      );
+      const asks = (await agent.callTool({ name: "asks" })) as { _meta?: JsonObject };
+      assert.deepEqual(asks._meta?.["cmcp.gateway/error"], { code: "UPSTREAM_INPUT_REQUIRED", advice: "give-up" });
       await agent.close();
     }
   });

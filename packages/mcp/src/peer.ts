@@ -1,4 +1,5 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import type { RequestId } from "./jsonrpc/message.ts";
 import type { LogLevel } from "./log-level.ts";
 import type { ClientCapabilities } from "./protocol/client-capabilities.ts";
 import type { Era } from "./protocol/era.ts";
@@ -12,8 +13,8 @@ export interface Peer {
   readonly signal: AbortSignal;
   /** Client capabilities (MCP, "Capabilities") that a server is told of; what is not here is never asked for. */
   readonly capabilities: ClientCapabilities;
-  /** Whether progress notifications are wanted. */
-  readonly wantsProgress: boolean;
+  /** The token by which the caller wants to hear of progress; `null` where it does not. It names nothing to a server. */
+  readonly progressToken: RequestId | null;
   /** Whether log messages are wanted, and the least severe one where the caller said. */
   readonly wantsLog: boolean;
   readonly logLevel: LogLevel | null;
@@ -37,7 +38,7 @@ export function silentPeer(signal: AbortSignal): Peer {
     era: "modern",
     signal,
     capabilities: {},
-    wantsProgress: false,
+    progressToken: null,
     wantsLog: false,
     logLevel: null,
     input: "none",

@@ -1,6 +1,6 @@
 import type { PolicyBundle } from "./bundle/index.ts";
 import type { GovernedFacts } from "./facts.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Redaction, Verdict } from "./verdict.ts";
 
 /**
  * How a bundle's rules name things. `call_tool`: `cMCP::Principal`, `cMCP::Action::"call_tool"` on `cMCP::Resource`,
@@ -24,8 +24,8 @@ export interface CompiledPolicy {
    */
   couldAllow(facts: GovernedFacts, mayLook: () => boolean): boolean;
   /**
-   * Fields of the result that permits which apply to the request want removed, whatever else forbids it: for modes
-   * that let a refused call through. @throws CmcpError `TEE_FAULT` when the engine fails.
+   * Fields of the result that permits which apply to the request want removed, and those they keep, whatever else forbids it: for
+   * modes that let a refused call through. @throws CmcpError `TEE_FAULT` when the engine fails.
    */
-  redactionOf(facts: GovernedFacts): readonly string[];
+  redactionOf(facts: GovernedFacts): Redaction;
 }

@@ -21,6 +21,7 @@ void test("an argument of the declared type is decided on", async () => {
     cause: "policy",
     reason: null,
     redactFields: [],
+    keepFields: [],
   });
 });
 
@@ -205,6 +206,7 @@ void test("annotations become advice, redaction and labels", async () => {
     cause: "policy",
     reason: null,
     redactFields: ["patient.address", "ssn"],
+    keepFields: [],
   });
   assert.deepEqual(
     [mail("pii").decision, mail("pii").rule, mail("pii").reason],

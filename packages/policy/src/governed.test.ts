@@ -68,7 +68,7 @@ test("a bundle that says nothing about them denies them, even one that permits e
   ]) {
     assert.deepEqual(decisions(policy), ["deny default-deny no-policy"]);
     assert.equal(policy.decide(call({ path: "a" })).decision, "allow");
-    assert.deepEqual(policy.redactionOf(onResource("read_resource", ROWS)), []);
+    assert.deepEqual(policy.redactionOf(onResource("read_resource", ROWS)), { redactFields: [], keepFields: [] });
   }
 });
 
@@ -114,7 +114,7 @@ test("rules name a resource by its URI, a template by its text, and a prompt by 
     [policy.decide(one).decision, policy.decide(one).rule, policy.decide(one).redactFields],
     ["redact", "row", ["ssn"]],
   );
-  assert.deepEqual(policy.redactionOf(one), ["ssn"]);
+  assert.deepEqual(policy.redactionOf(one), { redactFields: ["ssn"], keepFields: [] });
   assert.equal(policy.decide(onResource("read_resource", ROWS)).decision, "deny");
   assert.equal(policy.decide(onPrompt("get_prompt", SUMMARY, { year: "1" })).rule, "summary");
 });

@@ -8,6 +8,7 @@ const rule = (label: string, rest: Partial<Rule> = {}): Rule => ({
   reason: null,
   advice: null,
   redactFields: [],
+  keepFields: [],
   readsSensitivity: false,
   ...rest,
 });
@@ -30,6 +31,7 @@ void test("an allow names its permits, and redacts what any of them redacts", ()
     cause: "policy",
     reason: null,
     redactFields: [],
+    keepFields: [],
   });
   assert.deepEqual(answer("allow", ["p1", "p2"]), {
     decision: "redact",
@@ -37,11 +39,19 @@ void test("an allow names its permits, and redacts what any of them redacts", ()
     cause: "policy",
     reason: "needed in part",
     redactFields: ["dob", "ssn"],
+    keepFields: [],
   });
 });
 
 void test("an allow without a determining permit denies", () => {
-  const wanted = { decision: "deny", rule: "allow-without-reason", cause: "fault", reason: null, redactFields: [] };
+  const wanted = {
+    decision: "deny",
+    rule: "allow-without-reason",
+    cause: "fault",
+    reason: null,
+    redactFields: [],
+    keepFields: [],
+  };
   assert.deepEqual(answer("allow", []), wanted);
   assert.deepEqual(answer("allow", ["f1"]), wanted);
 });
@@ -53,6 +63,7 @@ void test("an allow with any evaluation error denies", () => {
     cause: "error",
     reason: null,
     redactFields: [],
+    keepFields: [],
   });
 });
 
@@ -72,6 +83,7 @@ void test("a deny without a rule is the default", () => {
     cause: "no-policy",
     reason: null,
     redactFields: [],
+    keepFields: [],
   });
 });
 
@@ -94,4 +106,22 @@ void test("a long list of rules is shortened, not the verdict", () => {
   );
   const verdict = verdictOf({ decision: "deny", diagnostics: { reason: [...many.keys()], errors: [] } }, many);
   assert.match(verdict.rule, /^no-0,no-1,.*,\+12$/);
+});
+
+void test("free text stays where every rule that redacts keeps it", () => {
+  const redacting = (label: string, keepFields: readonly string[]): Rule =>
+    rule(label, { redactFields: ["ssn"], keepFields });
+  const keptBy = (...rules: readonly Rule[]): readonly string[] =>
+    verdictOf(
+      { decision: "allow", diagnostics: { reason: rules.map(({ label }) => label), errors: [] } },
+      new Map(rules.map((one) => [one.label, one])),
+    ).keepFields;
+  assert.deepEqual(keptBy(redacting("a", ["note", "name"])), ["name", "note"]);
+  assert.deepEqual(keptBy(redacting("a", ["note", "name"]), redacting("b", ["note"])), ["note"]);
+  assert.deepEqual(keptBy(redacting("a", ["note"]), redacting("b", [])), []);
+  assert.deepEqual(
+    keptBy(redacting("a", ["note"]), rule("c")),
+    ["note"],
+    "a permit that redacts nothing takes nothing back",
+  );
 });

@@ -26,6 +26,8 @@ export interface Verdict {
   readonly reason: string | null;
   /** With `redact`: names of fields to remove from the tool's result before it is delivered. */
   readonly redactFields: readonly string[];
+  /** With `redact`: names of fields whose free text may stay in that result. */
+  readonly keepFields: readonly string[];
 }
 
 /** Fixed words that stand in `rule` when no rule of the bundle decided. */
@@ -39,7 +41,7 @@ export type FixedRule =
 
 /** A deny no rule of the bundle made. */
 export function fixedDeny(rule: FixedRule, cause: VerdictCause): Verdict {
-  return { decision: "deny", rule, cause, reason: null, redactFields: [] };
+  return { decision: "deny", rule, cause, reason: null, redactFields: [], keepFields: [] };
 }
 
 /** A rule of the bundle, as far as verdicts need it. */
@@ -56,6 +58,11 @@ export interface Rule {
    * any depth; names joined by dots mean a property whose path ends so.
    */
   readonly redactFields: readonly string[];
+  /**
+   * `@keep_fields`, beside `@redact_fields` and written like it: fields of the result that are free text and stay. Without it no free text of
+   * a result with redacted fields is delivered, because it could say what the fields said.
+   */
+  readonly keepFields: readonly string[];
   readonly readsSensitivity: boolean;
 }
 
@@ -80,6 +87,20 @@ function agreedAdvice(rules: readonly Rule[]): Rule["advice"] {
   return rules.every((rule) => rule.advice === first) ? first : null;
 }
 
+/** What is taken out of a result, and what free text stays in it. */
+export type Redaction = Pick<Verdict, "redactFields" | "keepFields">;
+
+/** What several rules take out together. Free text stays where every rule that redacts keeps it: what one takes out no other brings back. */
+export function redactionOf(rules: readonly Rule[]): Redaction {
+  const redacting = rules.filter((rule) => rule.redactFields.length > 0);
+  const [first, ...others] = redacting;
+  const kept = (first?.keepFields ?? []).filter((field) => others.every((rule) => rule.keepFields.includes(field)));
+  return {
+    redactFields: [...new Set(redacting.flatMap((rule) => rule.redactFields))].sort(),
+    keepFields: [...new Set(kept)].sort(),
+  };
+}
+
 /**
  * Turns the engine's answer into a verdict, closing what Cedar leaves open: a rule that fails is skipped
  * by Cedar, so any error denies; an allow that names no permit denies.
@@ -102,11 +123,17 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
       return fixedDeny("allow-without-reason", "fault");
     // A permit that asks for a further decision does not allow by itself, whatever other permits say.
     const asking = determining.find((rule) => rule.advice !== null);
-    if (asking?.advice) return { ...common, decision: asking.advice, cause: "policy", redactFields: [] };
-    const redactFields = [...new Set(determining.flatMap((rule) => rule.redactFields))].sort();
-    return { ...common, decision: redactFields.length > 0 ? "redact" : "allow", cause: "policy", redactFields };
+    if (asking?.advice)
+      return { ...common, decision: asking.advice, cause: "policy", redactFields: [], keepFields: [] };
+    const redaction = redactionOf(determining);
+    return {
+      ...common,
+      decision: redaction.redactFields.length > 0 ? "redact" : "allow",
+      cause: "policy",
+      ...redaction,
+    };
   }
   if (determining.length === 0) return fixedDeny("default-deny", "no-policy");
   const cause = determining.every((rule) => rule.readsSensitivity) ? "sensitivity" : "policy";
-  return { ...common, decision: agreedAdvice(determining) ?? "deny", cause, redactFields: [] };
+  return { ...common, decision: agreedAdvice(determining) ?? "deny", cause, redactFields: [], keepFields: [] };
 }

@@ -147,6 +147,29 @@ void describe("bounds", () => {
     assert.equal(sessions.byLabel("a", "new").sensitivity, "hipaa_phi");
   });
 
+  void it("starts everybody from a label, those excepted and those an operator resets, for as long as labels outlive sessions", () => {
+    let now = 0;
+    const sessions = table({ floorMs: 1_000, monotonic: () => now });
+    const known = sessions.byLabel("known", null);
+    sessions.restoreFloor("known", "pii");
+    sessions.restoreStart("hipaa_phi", new Set(["vouched"]));
+    assert.equal(known.sensitivity, "hipaa_phi");
+    assert.deepEqual(
+      [sessions.sensitivityOf("new"), sessions.openHandle("new").sensitivity],
+      ["hipaa_phi", "hipaa_phi"],
+    );
+    assert.equal(sessions.openHandle("vouched").sensitivity, "public");
+    const reset = sessions.openHandle("reset");
+    assert.deepEqual(sessions.reset(reset), { before: "hipaa_phi", after: "public" });
+    sessions.close(reset);
+    assert.equal(sessions.openHandle("reset").sensitivity, "public");
+    now = 999;
+    assert.equal(sessions.openHandle("late").sensitivity, "hipaa_phi");
+    now = 1_000;
+    assert.equal(sessions.openHandle("later").sensitivity, "public");
+    assert.equal(sessions.openHandle("late").sensitivity, "hipaa_phi", "what is held against one stays");
+  });
+
   void it("refuses any session beyond the total and remembers nothing of who asked", () => {
     const sessions = table({ maxSessions: 1 });
     sessions.openHandle("a");

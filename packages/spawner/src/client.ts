@@ -26,8 +26,7 @@ async function dial(path: string, signal: AbortSignal): Promise<Socket> {
 async function exchange<T>(
   path: string,
   request: Uint8Array,
-  length: number,
-  ms: number,
+  { length, ms }: { readonly length: number; readonly ms: number },
   read: (bytes: Uint8Array) => T,
 ): Promise<{ readonly socket: Socket; readonly answer: T }> {
   const late = AbortSignal.timeout(ms);
@@ -90,8 +89,7 @@ export class Spawner {
     const { socket, answer } = await exchange(
       path,
       encodeTable(servers),
-      tableAnswerBytes(servers.length),
-      TABLE_MS,
+      { length: tableAnswerBytes(servers.length), ms: TABLE_MS },
       (bytes) => decodeTableAnswer(bytes, servers.length),
     );
     return new Spawner(path, socket, answer);
@@ -103,11 +101,16 @@ export class Spawner {
    * @throws CmcpError `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`, `OVERLOADED`, `SPAWN_UNAVAILABLE`
    */
   async start(index: number, buffered?: BufferShare): Promise<StdioChannel> {
-    const { socket, answer } = await exchange(this.#path, encodeStart(index), FOUND_BYTES, START_MS, (bytes) => {
-      const found = decodeFound(bytes);
-      requireReady(found);
-      return found;
-    });
+    const { socket, answer } = await exchange(
+      this.#path,
+      encodeStart(index),
+      { length: FOUND_BYTES, ms: START_MS },
+      (bytes) => {
+        const found = decodeFound(bytes);
+        requireReady(found);
+        return found;
+      },
+    );
     return new SocketChannel(socket, answer.digest, buffered);
   }
 

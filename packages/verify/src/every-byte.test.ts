@@ -84,3 +84,28 @@ test("any file cut short", async () => {
     );
   }
 });
+
+test("bytes of a record overwritten, put in or cut out at several places change nothing or are not accepted", async () => {
+  const verdictOf = async ({ receipt, ...rest }: typeof files) =>
+    verifyClaim({ ...rest, receipts: [receipt] }, EXPECTED, webcrypto);
+  const expected = await verdictOf(files);
+  const edit = fc.record({
+    name: fc.constantFrom("claim" as const, "bundle" as const, "receipt" as const),
+    place: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.nat(3),
+    put: fc.uint8Array({ maxLength: 3 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
+      const record = { ...files };
+      for (const { name, place, cut, put } of edits) {
+        const bytes = [...record[name]];
+        bytes.splice(Math.floor(place * bytes.length), cut, ...put);
+        record[name] = Uint8Array.from(bytes);
+      }
+      const verdict = await verdictOf(record);
+      if (verdict.outcome === "accepted") assert.deepEqual(verdict, expected);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,9 +1,25 @@
-import type { AppraisalPolicy, ImageMatcher } from "@cmcp/attestation/verify";
+import type { AppraisalPolicy, EnforcementMode, ImageMatcher } from "@cmcp/attestation/verify";
 import type { EatProfile } from "@cmcp/claim/schema";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 
+/** What is asked of a session, whatever its evidence is worth. */
+export interface SessionTerms {
+  /** Modes accepted beside `enforcing`. In these, calls that policy refuses are made all the same. */
+  readonly allowModes?: readonly EnforcementMode[];
+  /** The session's root entry must say that its instance knew all that earlier ones recorded. */
+  readonly completeHistory?: boolean;
+}
+
+/** What a relying party expects of a record without a claim. */
+export interface RecordExpectations extends SessionTerms {
+  /** Accept a record without hardware evidence. */
+  readonly allowSoftwareOnly: boolean;
+  /** Pinned signing key, base64url of 32 bytes. */
+  readonly trustedKey?: string;
+}
+
 /** What a relying party expects; nothing here is read from the record being verified. */
-export interface Expectations {
+export interface Expectations extends SessionTerms {
   /** The time of verification. */
   readonly now: Date;
   /** The only profile accepted. */

@@ -1,7 +1,12 @@
 export type { VerifierCrypto } from "./crypto.ts";
 export type { EvidenceRecord } from "./claim/evidence.ts";
 export type { ExpectedLaunch, LaunchTerms } from "./claim/launch-terms.ts";
-export { CLOCK_SKEW_SECONDS, type Expectations } from "./expectations.ts";
+export {
+  CLOCK_SKEW_SECONDS,
+  type Expectations,
+  type RecordExpectations,
+  type SessionTerms,
+} from "./expectations.ts";
 export { MAX_BUNDLE_BYTES } from "./parse.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
 export {
@@ -13,6 +18,7 @@ export {
   type Outcome,
   type Verdict,
 } from "./verdict.ts";
+export type { Conditions, History } from "./session/conditions.ts";
 export { verifyBundle, type BundleRecord } from "./verify-bundle.ts";
 export { verifyClaim, type ClaimRecord } from "./verify-claim.ts";
 export { verifyIncomplete, type IncompleteRecord } from "./verify-incomplete.ts";

@@ -22,7 +22,35 @@ interface Shape<T> {
   ): { success: true; data: T } | { success: false; error: { issues: readonly { path: readonly PropertyKey[] }[] } };
 }
 
-function read<T>(bytes: Uint8Array, limits: JsonLimits, shape: Shape<T>, code: ErrorCode, what: string): T {
+/** A kind of file: how large, of what shape, and how it is called where it is neither. */
+interface Form<T> {
+  readonly limits: JsonLimits;
+  readonly shape: Shape<T>;
+  readonly code: ErrorCode;
+  readonly what: string;
+}
+
+const CLAIM: Form<Claim> = { limits: CLAIM_LIMITS, shape: claimSchema, code: "CLAIM_MALFORMED", what: "claim" };
+const BUNDLE: Form<AuditBundle> = {
+  limits: BUNDLE_LIMITS,
+  shape: auditBundleSchema,
+  code: "BUNDLE_MALFORMED",
+  what: "audit bundle",
+};
+const EXPORT: Form<IncompleteSession> = {
+  limits: BUNDLE_LIMITS,
+  shape: incompleteSessionSchema,
+  code: "BUNDLE_MALFORMED",
+  what: "export",
+};
+const RECEIPT: Form<Receipt> = {
+  limits: RECEIPT_LIMITS,
+  shape: receiptSchema,
+  code: "RECEIPT_MALFORMED",
+  what: "receipt",
+};
+
+function read<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
   let value: unknown;
   try {
     value = parseJson(untrusted(bytes), limits);
@@ -43,20 +71,20 @@ function read<T>(bytes: Uint8Array, limits: JsonLimits, shape: Shape<T>, code: E
 
 /** @throws CmcpError `CLAIM_MALFORMED` */
 export function parseClaim(bytes: Uint8Array): Claim {
-  return read(bytes, CLAIM_LIMITS, claimSchema, "CLAIM_MALFORMED", "claim");
+  return read(bytes, CLAIM);
 }
 
 /** @throws CmcpError `BUNDLE_MALFORMED` */
 export function parseBundle(bytes: Uint8Array): AuditBundle {
-  return read(bytes, BUNDLE_LIMITS, auditBundleSchema, "BUNDLE_MALFORMED", "audit bundle");
+  return read(bytes, BUNDLE);
 }
 
 /** @throws CmcpError `BUNDLE_MALFORMED` */
 export function parseIncomplete(bytes: Uint8Array): IncompleteSession {
-  return read(bytes, BUNDLE_LIMITS, incompleteSessionSchema, "BUNDLE_MALFORMED", "export");
+  return read(bytes, EXPORT);
 }
 
 /** @throws CmcpError `RECEIPT_MALFORMED` */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  return read(bytes, RECEIPT_LIMITS, receiptSchema, "RECEIPT_MALFORMED", "receipt");
+  return read(bytes, RECEIPT);
 }

@@ -18,13 +18,13 @@ const MARKS = {
 
 /** A verdict as a person reads it: the outcome first, then every check. */
 export function renderVerdict(verdict: Verdict): ReportLine[] {
-  const { outcome, origin, completeness, assurance } = verdict;
+  const { outcome, origin } = verdict;
   // Whoever reads the first word only must not take a record for somebody's that may be anybody's.
   const anybodys = outcome === "accepted" && origin === "not proven";
   const lines: ReportLine[] = [
     {
       tone: outcome !== "accepted" ? "bad" : anybodys ? "plain" : "good",
-      text: `${outcome.toUpperCase()}${anybodys ? ", ORIGIN NOT PROVEN" : ""} (${completeness}; assurance: ${assurance})`,
+      text: `${outcome.toUpperCase()}${anybodys ? ", ORIGIN NOT PROVEN" : ""} (${headline(verdict)})`,
     },
   ];
   if (anybodys)
@@ -40,4 +40,21 @@ export function renderVerdict(verdict: Verdict): ReportLine[] {
     lines.push({ tone, text: `  ${mark.padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}` });
   }
   return lines;
+}
+
+/** How much is covered, what it is worth, and under which conditions the session ran. */
+function headline({ outcome, completeness, coveredEntries, assurance, conditions }: Verdict): string {
+  const covered = coveredEntries === null ? completeness : `${completeness}, ${coveredEntries} entries`;
+  const parts = [covered, `assurance: ${assurance}`];
+  if (outcome === "accepted") {
+    const { mode, isolation, channel, history, advisoryDenials } = conditions;
+    parts.push(
+      `mode: ${mode ?? "unknown"}`,
+      `isolation: ${isolation ?? "unknown"}`,
+      `channel: ${channel ?? "unknown"}`,
+      `history: ${history}`,
+      `advisory denials: ${advisoryDenials ?? "unknown"}`,
+    );
+  }
+  return parts.join("; ");
 }

@@ -1,12 +1,16 @@
 import type { Assurance, Check } from "@cmcp/attestation/verify";
+import type { Conditions } from "./session/conditions.ts";
 
 export type { Check, CheckStatus } from "@cmcp/attestation/verify";
 
 /** `accepted` needs every required check; `unsupported` means this version cannot judge. */
 export type Outcome = "accepted" | "rejected" | "unsupported" | "malformed";
 
-/** What a record covers: a whole session, a session that was still open, or one that a crash interrupted. */
-export type Completeness = "closed session" | "open prefix" | "incomplete" | "unknown";
+/**
+ * How much of a session signatures cover: all of it, or its beginning. `unknown`: no entry is covered by a signature
+ * that verified.
+ */
+export type Completeness = "closed session" | "open prefix" | "unknown";
 
 /**
  * What shows who made an accepted record. `trusted key`: it is signed with the key that was pinned. `platform
@@ -19,6 +23,10 @@ export type Origin = "trusted key" | "platform evidence" | "not proven";
 export interface Verdict {
   readonly outcome: Outcome;
   readonly completeness: Completeness;
+  /** Entries that a verified signature covers, from the first on; `null` where none were given. */
+  readonly coveredEntries: number | null;
+  /** Under which conditions the session of an accepted record ran. */
+  readonly conditions: Conditions;
   /** What the platform's evidence is worth: `functional only` for software. */
   readonly assurance: "functional only" | "none established" | Exclude<Assurance, "none">;
   readonly origin: Origin;

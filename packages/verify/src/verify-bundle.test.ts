@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { canonicalBytes } from "@cmcp/boundary";
 import { verifyBundle } from "./index.ts";
 import { Instance, relink } from "./testing/instance.ts";
+import { NO_CONDITIONS } from "./session/conditions.ts";
 import { entriesOf, failures, recordOf } from "./testing/session.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -34,14 +35,17 @@ describe("a bundle by itself", () => {
     const verdict = await judge({ bundle });
     assert.deepEqual(
       [verdict.outcome, verdict.completeness, verdict.assurance],
-      ["accepted", "closed session", "none established"],
+      ["accepted", "unknown", "none established"],
     );
     assert.deepEqual([verdict.origin, verdict.session, verdict.signingKey], ["not proven", null, null]);
-    assert.deepEqual(notPerformed(verdict), ["bundle signature", "receipts", "claim"]);
+    assert.deepEqual(notPerformed(verdict), ["bundle signature", "enforcement mode", "receipts", "claim"]);
+    assert.deepEqual([verdict.coveredEntries, verdict.conditions], [null, NO_CONDITIONS]);
   });
 
   test("of an open session is an open prefix", async () => {
-    assert.equal((await judge({ bundle: instance.bundle(entriesOf(instance, false)) })).completeness, "open prefix");
+    const open = instance.bundle(entriesOf(instance, false));
+    const verdict = await judge({ bundle: open }, { trustedKey: instance.jwk.x });
+    assert.deepEqual([verdict.completeness, verdict.coveredEntries], ["open prefix", open.entries.length]);
   });
 
   test("is accepted only by who asks for no hardware evidence", async () => {

@@ -4,9 +4,12 @@ import { checkResets } from "./bundle/resets.ts";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
 import { canBeEd25519, sha256, verifyEd25519, type VerifierCrypto } from "./crypto.ts";
-import type { Expectations } from "./expectations.ts";
+import type { RecordExpectations } from "./expectations.ts";
 import { parseBundle, parseReceipt } from "./parse.ts";
 import { checkPlace, checkReceipt } from "./receipt/receipt.ts";
+import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
+import { completenessOf, coveredBy, type CoveredEntries } from "./session/covered.ts";
+import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The files of such a verification, as received. */
@@ -23,82 +26,107 @@ export interface BundleRecord {
  */
 export async function verifyBundle(
   record: BundleRecord,
-  expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">,
+  expected: RecordExpectations,
   crypto: VerifierCrypto,
 ): Promise<Verdict> {
   const list = new Checklist();
   const bundle = list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () =>
     parseBundle(record.bundle),
   );
-  const signed = bundle !== null && (await checkBundleAlone(crypto, bundle, expected, list));
-  if (bundle !== null) await checkReceipts(crypto, bundle, record.receipts ?? [], expected, list);
+  const covered = bundle === null ? null : await checkBundleAlone(crypto, bundle, expected, list);
+  if (bundle !== null) {
+    checkTerms(bundle, covered, expected, list);
+    await checkReceipts({ crypto, expected, list }, bundle, record.receipts ?? []);
+  }
   list.notPerformed(
     "claim",
     "none is looked at: policy, catalog, platform and attestation are not shown (cmcp verify CLAIM --audit-bundle)",
   );
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a record without hardware evidence is not accepted unless asked for",
-  );
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a record without hardware evidence is not accepted unless asked for",
+  });
   const outcome = list.outcome();
+  const accepted = outcome === "accepted" ? covered : null;
   return {
     outcome,
-    completeness:
-      bundle === null
-        ? "unknown"
-        : bundle.entries.at(-1)?.entry_type === "session_end"
-          ? "closed session"
-          : "open prefix",
-    assurance: outcome === "accepted" && signed ? "functional only" : "none established",
-    origin: outcome === "accepted" && signed ? "trusted key" : "not proven",
-    session: signed ? (bundle?.session_id ?? null) : null,
-    signingKey: signed ? (expected.trustedKey ?? null) : null,
+    completeness: completenessOf(covered),
+    coveredEntries: covered?.length ?? null,
+    conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
+    assurance: accepted === null ? "none established" : "functional only",
+    origin: accepted === null ? "not proven" : "trusted key",
+    session: covered?.[0]?.session_id ?? null,
+    signingKey: covered === null ? null : (expected.trustedKey ?? null),
     checks: list.checks,
   };
 }
 
-/** The result says whether the pinned key signed the bundle. */
+/**
+ * What is asked of the session. Entries that no verified signature covers can only speak against it: a mode that is not
+ * accepted rejects, and an accepted one shows nothing.
+ */
+function checkTerms(
+  { entries }: AuditBundle,
+  covered: CoveredEntries | null,
+  expected: RecordExpectations,
+  list: Checklist,
+): void {
+  const conditions = covered === null ? NO_CONDITIONS : conditionsOf(covered);
+  // A bundle that is rejected already says nothing of its session.
+  if (covered === null && !list.clean) return;
+  if (covered !== null) {
+    checkMode(conditions, acceptedModes(expected), list);
+    checkEnforced(conditions, list);
+  } else {
+    const said = conditionsOf(entries);
+    if (said.mode === null || !acceptedModes(expected).includes(said.mode))
+      checkMode(said, acceptedModes(expected), list);
+    else list.notPerformed("enforcement mode", "no signature that was verified covers what the entries say of it");
+    checkEnforced(said, list);
+  }
+  checkHistory(conditions, expected, list);
+}
+
+/** @returns the entries, if they are one chain that the pinned key signed */
 async function checkBundleAlone(
   crypto: VerifierCrypto,
   bundle: AuditBundle,
-  { trustedKey }: Pick<Expectations, "trustedKey">,
+  { trustedKey }: RecordExpectations,
   list: Checklist,
-): Promise<boolean> {
+): Promise<CoveredEntries | null> {
   const chain = await deriveChain(crypto, bundle.session_id, bundle.entries);
-  list.require(
-    "audit chain",
-    chain.ok,
-    "CHAIN_BROKEN",
-    `${bundle.entries.length} entries, every hash derived again`,
-    chain.ok ? "" : chain.why,
-  );
+  list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
+    passed: `${bundle.entries.length} entries, every hash derived again`,
+    failed: chain.ok ? "" : chain.why,
+  });
   await checkResets(crypto, bundle.entries, list);
   if (trustedKey === undefined) {
     if (!canBeEd25519(bundle.bundle_signature))
       list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");
     else
       list.notPerformed("bundle signature", "no key was pinned (--trusted-key): anybody could have made this bundle");
-    return false;
+    return null;
   }
   const digest = await sha256(crypto, bundleHashInput(bundle.entries));
-  return list.require(
+  const signed = list.require(
     "bundle signature",
     await verifyEd25519(crypto, trustedKey, bundle.bundle_signature, digest),
     "SIGNATURE_INVALID",
-    "signed by the pinned key",
-    "the bundle was not signed by the pinned key",
+    { passed: "signed by the pinned key", failed: "the bundle was not signed by the pinned key" },
   );
+  return chain.ok && signed ? coveredBy(bundle.entries, bundle.entries.length) : null;
+}
+
+interface BundleContext {
+  readonly crypto: VerifierCrypto;
+  readonly expected: RecordExpectations;
+  readonly list: Checklist;
 }
 
 async function checkReceipts(
-  crypto: VerifierCrypto,
+  { crypto, expected: { trustedKey }, list }: BundleContext,
   bundle: AuditBundle,
   held: readonly Uint8Array[],
-  { trustedKey }: Pick<Expectations, "trustedKey">,
-  list: Checklist,
 ): Promise<void> {
   if (held.length === 0)
     list.notPerformed(

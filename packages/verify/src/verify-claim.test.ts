@@ -60,6 +60,7 @@ describe("an intact record", () => {
       "attestation freshness",
       "bundle's session",
       "audit chain",
+      "enforcement mode",
       "bundle signature",
       "transcript",
       "call summary",
@@ -99,8 +100,8 @@ describe("an intact record", () => {
         "policy hash",
         "catalog hash",
         "age",
-        "policy of launch document",
         "audit chain",
+        "policy of launch document",
         "receipts",
         "held claims",
       ],
@@ -245,7 +246,7 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     "the data class": [(draft) => (draft.trace.data_class = "public"), ["call summary CLAIM_INCONSISTENT"]],
     "the mode": [
       (draft) => (draft.trace.policy.enforcement_mode = "advisory"),
-      ["mode, isolation and channel in root entry CLAIM_INCONSISTENT"],
+      ["mode, isolation and channel in root entry CLAIM_INCONSISTENT", "enforcement mode MODE_NOT_ACCEPTED"],
     ],
     "the isolation": [
       (draft) => (draft.trace.runtime.firmware_version = "software-only; isolation=none; channel=plain"),

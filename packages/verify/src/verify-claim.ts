@@ -1,8 +1,9 @@
-import type { AuditBundle, Receipt } from "@cmcp/audit/schema";
+import type { Receipt } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
 import { checkBundle } from "./bundle/bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { checkBinding } from "./claim/binding.ts";
+import type { ClaimContext } from "./claim/context.ts";
 import { checkLaunch } from "./claim/launch.ts";
 import { checkAge, checkPins } from "./claim/pins.ts";
 import { readEvidence, type EvidenceRecord } from "./claim/evidence.ts";
@@ -16,7 +17,10 @@ import type { Expectations } from "./expectations.ts";
 import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
 import { checkHeldClaim } from "./held/held-claim.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
-import type { Completeness, Origin, Verdict } from "./verdict.ts";
+import { checkClaimTerms } from "./session/claim-terms.ts";
+import { conditionsOfClaim, NO_CONDITIONS } from "./session/conditions.ts";
+import { completenessOf, type CoveredEntries } from "./session/covered.ts";
+import type { Origin, Verdict } from "./verdict.ts";
 
 /** The files of a verification, as received. */
 export interface ClaimRecord extends EvidenceRecord {
@@ -36,31 +40,33 @@ export async function verifyClaim(
   crypto: VerifierCrypto,
 ): Promise<Verdict> {
   const list = new Checklist();
-  const claim = list.attempt("claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () =>
-    parseClaim(record.claim),
-  );
+  const claim = list.attempt("claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(record.claim));
   const { bundle: given } = record;
   const bundle =
-    given === undefined
-      ? null
-      : list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () => parseBundle(given));
+    given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", FORM, () => parseBundle(given));
   const receipts = (record.receipts ?? []).map((bytes) =>
-    list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () => parseReceipt(bytes)),
+    list.attempt("receipt form", "RECEIPT_MALFORMED", FORM, () => parseReceipt(bytes)),
   );
-  if (claim === null) return verdict(list, null, null, false, "none", expected);
+  if (claim === null) return verdict(list, null);
+  const context: ClaimContext = { crypto, claim, expected, list };
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
-  const { assurance, launched, shown } = await checkPlatform(crypto, claim, record, expected, list);
+  const { assurance, launched, shown } = await checkPlatform(context, record);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
-  await checkLaunchDigest(crypto, bundle, launched, shown, list);
-  checkLaunch(claim, bundle, launched, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
-  else await checkBundle(crypto, claim, bundle, expected.policyHash, list);
-  await checkReceipts(crypto, claim, bundle, receipts, list);
-  await checkHeldClaims(crypto, claim, bundle, record.heldClaims ?? [], list);
-  return verdict(list, claim, bundle, signed, assurance, expected);
+  const found = bundle === null ? null : await checkBundle(context, bundle);
+  // The claim's signature is what covers the entries: under one that does not hold they are anybody's.
+  const entries = signed ? found : null;
+  checkClaimTerms(context, entries);
+  await checkLaunchDigest({ ...context, expected: launched }, entries, shown);
+  checkLaunch(claim, entries, launched, list);
+  await checkReceipts(context, entries, receipts);
+  await checkHeldClaims(context, entries, record.heldClaims ?? []);
+  return verdict(list, { claim, entries, signed, assurance, expected });
 }
+
+const FORM = "strict JSON of the documented form";
 
 interface Platform {
   /** What its evidence is worth. */
@@ -71,59 +77,49 @@ interface Platform {
   readonly shown: boolean;
 }
 
-async function checkPlatform(
-  crypto: VerifierCrypto,
-  claim: Claim,
-  record: ClaimRecord,
-  expected: Expectations,
-  list: Checklist,
-): Promise<Platform> {
+async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promise<Platform> {
+  const { crypto, claim, expected, list } = context;
   await checkDigestOfDocument(crypto, expected, list);
   if (claim.trace.runtime.platform === "software-only") {
     checkSoftware(claim, expected, list);
     refuseHardwareExpectations(record, expected, list);
-    const { shown, ...launch } = await checkSoftwareFile(crypto, claim, record, expected, list);
+    const { shown, ...launch } = await checkSoftwareFile(context, record);
     return { assurance: "functional only", launched: { ...expected, ...launch }, shown };
   }
   const given = readEvidence(claim, record, list);
   if (given === null) return { assurance: "none", launched: expected, shown: true };
   const launched = await withLaunchOf(crypto, given.file, expected, list);
-  return { assurance: await checkHardware(crypto, claim, given, launched, list), launched, shown: true };
+  return { assurance: await checkHardware({ ...context, expected: launched }, given), launched, shown: true };
 }
 
 async function checkReceipts(
-  crypto: VerifierCrypto,
-  claim: Claim,
-  bundle: AuditBundle | null,
+  { crypto, claim, list }: ClaimContext,
+  entries: CoveredEntries | null,
   receipts: readonly (Receipt | null)[],
-  list: Checklist,
 ): Promise<void> {
   if (receipts.length === 0)
     list.notPerformed(
       "receipts",
       "no receipt was given (--receipt): what was withheld from the record cannot be found",
     );
-  const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries: bundle?.entries ?? null };
+  const context = { jwk: claim.trace.cnf.jwk, session: claim.gateway.session_id, entries };
   for (const receipt of receipts) if (receipt !== null) await checkReceipt(crypto, receipt, context, list);
 }
 
 async function checkHeldClaims(
-  crypto: VerifierCrypto,
-  claim: Claim,
-  bundle: AuditBundle | null,
+  context: ClaimContext,
+  entries: CoveredEntries | null,
   given: readonly Uint8Array[],
-  list: Checklist,
 ): Promise<void> {
+  const { list } = context;
   if (given.length === 0)
     list.notPerformed(
       "held claims",
       "no other claim was given (--held-claim): whether there is a second history is not looked at",
     );
   for (const bytes of given) {
-    const held = list.attempt("held claim form", "CLAIM_MALFORMED", "strict JSON of the documented form", () =>
-      parseClaim(bytes),
-    );
-    if (held !== null) await checkHeldClaim(crypto, claim, held, bundle?.entries ?? null, list);
+    const held = list.attempt("held claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(bytes));
+    if (held !== null) await checkHeldClaim(context, held, entries);
   }
 }
 
@@ -135,28 +131,29 @@ function originOf(assurance: PlatformAssurance, { trustedKey }: Pick<Expectation
     : "platform evidence";
 }
 
-function verdict(
-  list: Checklist,
-  claim: Claim | null,
-  bundle: AuditBundle | null,
-  signed: boolean,
-  assurance: PlatformAssurance,
-  expected: Expectations,
-): Verdict {
-  const completeness: Completeness =
-    bundle === null || claim === null
-      ? "unknown"
-      : bundle.entries.at(-1)?.entry_type === "session_end"
-        ? "closed session"
-        : "open prefix";
+interface Findings {
+  readonly claim: Claim;
+  readonly entries: CoveredEntries | null;
+  /** The claim's signature holds. */
+  readonly signed: boolean;
+  readonly assurance: PlatformAssurance;
+  readonly expected: Expectations;
+}
+
+/** @param found `null` for what is no claim */
+function verdict(list: Checklist, found: Findings | null): Verdict {
   const outcome = list.outcome();
+  const accepted = outcome === "accepted" ? found : null;
+  const signed = found?.signed === true ? found.claim : null;
   return {
     outcome,
-    completeness,
-    assurance: outcome === "accepted" && assurance !== "none" ? assurance : "none established",
-    origin: outcome === "accepted" ? originOf(assurance, expected) : "not proven",
-    session: signed ? (claim?.gateway.session_id ?? null) : null,
-    signingKey: signed ? (claim?.trace.cnf.jwk.x ?? null) : null,
+    completeness: completenessOf(found?.entries ?? null),
+    coveredEntries: found?.entries?.length ?? null,
+    conditions: accepted === null ? NO_CONDITIONS : conditionsOfClaim(accepted.claim, accepted.entries),
+    assurance: accepted === null || accepted.assurance === "none" ? "none established" : accepted.assurance,
+    origin: accepted === null ? "not proven" : originOf(accepted.assurance, accepted.expected),
+    session: signed?.gateway.session_id ?? null,
+    signingKey: signed?.trace.cnf.jwk.x ?? null,
     checks: list.checks,
   };
 }

@@ -1,10 +1,14 @@
-import type { AuditEntry, IncompleteSession, Receipt } from "@cmcp/audit/schema";
+import type { IncompleteSession, Receipt } from "@cmcp/audit/schema";
 import { deriveChain } from "./bundle/chain.ts";
+import { checkResets } from "./bundle/resets.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
-import type { Expectations } from "./expectations.ts";
+import type { RecordExpectations } from "./expectations.ts";
 import { parseIncomplete, parseReceipt } from "./parse.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
+import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
+import { completenessOf, coveredBy, type CoveredEntries } from "./session/covered.ts";
+import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The files of such a verification, as received. */
@@ -14,121 +18,138 @@ export interface IncompleteRecord {
   readonly receipts?: readonly Uint8Array[];
 }
 
+interface ExportContext {
+  readonly crypto: VerifierCrypto;
+  readonly session: IncompleteSession;
+  readonly expected: RecordExpectations;
+  readonly list: Checklist;
+}
+
 /**
  * Verifies what is left of a session that a crash interrupted: entries and receipts under the dead
  * instance's key. There is no claim, so nothing but a pinned key says whose instance it was, and nothing but a
- * receipt somebody kept shows that the end was cut off. Never throws for what the record holds.
+ * receipt somebody kept shows that the end was cut off. The verdict is of the entries up to the last that a receipt
+ * commits to; what follows is anybody's and decides nothing. Never throws for what the record holds.
  */
 export async function verifyIncomplete(
   record: IncompleteRecord,
-  expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">,
+  expected: RecordExpectations,
   crypto: VerifierCrypto,
 ): Promise<Verdict> {
   const list = new Checklist();
   const session = list.attempt("export form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () =>
     parseIncomplete(record.export),
   );
-  const signed = session !== null && (await checkSession(crypto, session, expected, list)) ? session : null;
-  if (session !== null) await checkHeld(crypto, session, record.receipts ?? [], list);
+  const covered =
+    session === null ? null : await checkSession({ crypto, session, expected, list }, record.receipts ?? []);
   const outcome = list.outcome();
+  const accepted = outcome === "accepted" ? covered : null;
   return {
     outcome,
-    completeness: session === null ? "unknown" : "incomplete",
-    assurance: outcome === "accepted" ? "functional only" : "none established",
-    origin: outcome === "accepted" && expected.trustedKey !== undefined ? "trusted key" : "not proven",
-    session: signed?.session_id ?? null,
-    signingKey: signed?.signing_key.x ?? null,
+    completeness: completenessOf(covered),
+    coveredEntries: covered?.length ?? null,
+    conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
+    assurance: accepted === null ? "none established" : "functional only",
+    origin: accepted === null || expected.trustedKey === undefined ? "not proven" : "trusted key",
+    session: covered?.[0]?.session_id ?? null,
+    signingKey: covered === null ? null : (session?.signing_key.x ?? null),
     checks: list.checks,
   };
 }
 
-/** The result says whether at least one receipt, and every receipt, is signed by the key the export names. */
-async function checkSession(
-  crypto: VerifierCrypto,
-  session: IncompleteSession,
-  expected: Pick<Expectations, "trustedKey" | "allowSoftwareOnly">,
-  list: Checklist,
-): Promise<boolean> {
-  const { entries, receipts, signing_key: jwk, session_id: id } = session;
+/** @returns the entries that a receipt covers, if every receipt verifies and the entries are one chain */
+async function checkSession(context: ExportContext, held: readonly Uint8Array[]): Promise<CoveredEntries | null> {
+  const { crypto, session, expected, list } = context;
+  const { entries, signing_key: jwk, session_id: id } = session;
   const chain = await deriveChain(crypto, id, entries);
-  list.require(
-    "audit chain",
-    chain.ok,
-    "CHAIN_BROKEN",
-    `${entries.length} entries, every hash derived again`,
-    chain.ok ? "" : chain.why,
-  );
-  let signed = receipts.length > 0;
-  for (const receipt of receipts)
-    signed = (await checkReceipt(crypto, receipt, { jwk, session: id, entries }, list)) && signed;
-  checkCoverage(entries, receipts, list);
+  list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
+    passed: "every hash derived again",
+    failed: chain.ok ? "" : chain.why,
+  });
+  const own = await covering(context, session.receipts);
+  checkCalls(session, list);
   if (expected.trustedKey === undefined)
     list.notPerformed("trusted key", "no key was pinned (--trusted-key): whose instance this was is not shown");
   else
-    list.require(
-      "trusted key",
-      jwk.x === expected.trustedKey,
-      "SIGNATURE_INVALID",
-      "the instance's key is the pinned one",
-      "another instance's key than the pinned one",
-    );
+    list.require("trusted key", jwk.x === expected.trustedKey, "SIGNATURE_INVALID", {
+      passed: "the instance's key is the pinned one",
+      failed: "another instance's key than the pinned one",
+    });
   list.notApplicable("claim", "an interrupted session has none");
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a record without hardware evidence is not accepted unless asked for",
-  );
-  return signed;
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a record without hardware evidence is not accepted unless asked for",
+  });
+  const kept = await covering(context, readHeld(held, list));
+  const length = own !== null && chain.ok ? Math.max(own, kept ?? 0) : 0;
+  const covered = coveredBy(entries, length);
+  await checkCovered(context, covered);
+  return covered;
+}
+
+/** How many entries, from the first on, receipts cover; `null` where one of them is not this instance's. */
+async function covering(
+  { crypto, session, list }: ExportContext,
+  receipts: readonly Receipt[],
+): Promise<number | null> {
+  const { signing_key: jwk, session_id, entries } = session;
+  let length: number | null = 0;
+  // Nothing signs the order in which an export has its receipts.
+  for (const receipt of receipts.toSorted((one, other) => one.sequence_number - other.sequence_number)) {
+    const { signed, covers } = await checkReceipt(crypto, receipt, { jwk, session: session_id, entries }, list);
+    length = signed && length !== null ? Math.max(length, covers) : null;
+  }
+  return length;
 }
 
 /** Receipts that somebody kept, beside those in the export. */
-async function checkHeld(
-  crypto: VerifierCrypto,
-  session: IncompleteSession,
-  held: readonly Uint8Array[],
-  list: Checklist,
-): Promise<void> {
+function readHeld(held: readonly Uint8Array[], list: Checklist): Receipt[] {
   if (held.length === 0)
     list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
-  for (const bytes of held) {
-    const receipt = list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () =>
-      parseReceipt(bytes),
-    );
-    if (receipt !== null)
-      await checkReceipt(
-        crypto,
-        receipt,
-        { jwk: session.signing_key, session: session.session_id, entries: session.entries },
-        list,
-      );
-  }
+  return held.flatMap(
+    (bytes) =>
+      list.attempt("receipt form", "RECEIPT_MALFORMED", "strict JSON of the documented form", () =>
+        parseReceipt(bytes),
+      ) ?? [],
+  );
 }
 
-/** Receipts are the only signatures here: each covers its entry and, through the links, all before it. */
-function checkCoverage(entries: readonly AuditEntry[], receipts: readonly Receipt[], list: Checklist): void {
-  const covered = new Set(receipts.map((receipt) => receipt.sequence_number));
+/** An instance stores a call's entry and its receipt together: one without the other was taken apart. */
+function checkCalls({ entries, receipts }: IncompleteSession, list: Checklist): void {
+  const places = new Set(receipts.map((receipt) => receipt.sequence_number));
   const calls = entries.filter((entry) => entry.entry_type === "tool_call");
-  const each = receipts.length === calls.length && calls.every((entry) => covered.has(entry.sequence_number));
   list.require(
     "a receipt for every call",
-    each,
+    receipts.length === calls.length && calls.every((entry) => places.has(entry.sequence_number)),
     "RECEIPT_INVALID",
-    `${calls.length} calls, each with its receipt`,
-    "a call has no receipt, or a receipt no call",
+    { passed: `${calls.length} calls, each with its receipt`, failed: "a call has no receipt, or a receipt no call" },
   );
-  list.require(
-    "something is signed",
-    receipts.length > 0,
-    "RECEIPT_INVALID",
-    "the receipts sign the entries up to the last of them",
-    "no receipt: anybody could have written these entries",
-  );
-  const unsigned = entries.length - 1 - Math.max(0, ...covered);
+}
+
+/** What the verdict is of. Receipts are the only signatures here. */
+async function checkCovered(
+  { crypto, session: { entries }, expected, list }: ExportContext,
+  covered: CoveredEntries | null,
+): Promise<void> {
+  if (covered === null) {
+    // Where a receipt or the chain failed, that says why nothing is covered.
+    if (list.clean)
+      list.fail("something is signed", "RECEIPT_INVALID", "no receipt: anybody could have written these entries");
+    return;
+  }
+  list.require("something is signed", true, "RECEIPT_INVALID", {
+    passed: `${covered.length} entries, up to the last receipt`,
+    failed: "",
+  });
+  const conditions = conditionsOf(covered);
+  await checkResets(crypto, covered, list);
+  checkMode(conditions, acceptedModes(expected), list);
+  checkEnforced(conditions, list);
+  checkHistory(conditions, expected, list);
+  const unsigned = entries.length - covered.length;
   if (unsigned > 0)
     list.notPerformed(
       "entries after the last receipt",
-      `${unsigned} at the end, signed by nothing: they may be anybody's`,
+      `${unsigned} at the end, signed by nothing: they may be anybody's, and the verdict is of the ${covered.length} before them`,
     );
 }

@@ -46,15 +46,12 @@ export class OpenerStream {
 
   /** Opens the next exchange. @throws CmcpError `WIRE_*`; nothing was sent then. */
   open(opening: Opening, signal?: AbortSignal): OutgoingExchange {
-    const exchange = new Outgoing(
-      this.#link,
-      this.#last + 1,
-      opening,
-      () => {
+    const exchange = new Outgoing(this.#link, this.#last + 1, opening, {
+      completed: () => {
         this.#completed();
       },
-      signal,
-    );
+      ...(signal === undefined ? {} : { signal }),
+    });
     this.#last += 1;
     this.#current = exchange;
     this.#link.watchIdle(this.#idleMs);

@@ -7,6 +7,12 @@ import type { FrameLink } from "./link.ts";
 import { BodySender } from "./sender.ts";
 
 /** One exchange opened on a link. `completed` runs once both sides have sent everything. */
+/** Who is told that an exchange is over, and what ends it early. */
+interface Ending {
+  readonly completed: () => void;
+  readonly signal?: AbortSignal;
+}
+
 export class Outgoing implements OutgoingExchange {
   readonly head: Promise<ResponseHead>;
   readonly body: ReceivedBody;
@@ -20,7 +26,7 @@ export class Outgoing implements OutgoingExchange {
   #remote: "head" | "body" | "ended" = "head";
   #localEnded = false;
 
-  constructor(link: FrameLink, number: number, opening: Opening, completed: () => void, signal?: AbortSignal) {
+  constructor(link: FrameLink, number: number, opening: Opening, { completed, signal }: Ending) {
     this.#link = link;
     this.#number = number;
     this.#completed = completed;

@@ -54,8 +54,7 @@ class EventCount {
 export function readStream(
   agent: Agent,
   port: number,
-  headers: Readonly<Record<string, string>>,
-  body: string,
+  { headers, body }: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
   expected: number,
 ): Reading {
   const begun = Promise.withResolvers<void>();

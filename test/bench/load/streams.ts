@@ -37,7 +37,12 @@ async function opened({ port, tokens, pace }: Streams): Promise<Opened> {
     port,
     sessions,
     open: (index) =>
-      readStream(agent, port, sessions[index % sessions.length] ?? {}, streamBody(pace, index), pace.events),
+      readStream(
+        agent,
+        port,
+        { headers: sessions[index % sessions.length] ?? {}, body: streamBody(pace, index) },
+        pace.events,
+      ),
   };
 }
 

@@ -43,10 +43,8 @@ async function sectionsOf(path: string): Promise<readonly Taken[]> {
  */
 export async function keep(
   folder: string,
-  machine: Machine,
-  mode: string,
-  title: string,
-  rows: readonly Row[],
+  { machine, mode }: Pick<Results, "machine" | "mode">,
+  { title, rows }: Pick<Taken, "title" | "rows">,
   order: readonly string[],
 ): Promise<string> {
   await mkdir(folder, { recursive: true });

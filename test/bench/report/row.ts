@@ -16,13 +16,19 @@ export function figure(what: string, value: number, unit: string, detail: string
   return { what, value, unit, target: null, met: null, detail };
 }
 
+/** What was measured, and the bound it is held to. */
+export interface Bounded {
+  readonly value: number;
+  readonly bound: number;
+}
+
 /** A figure with a bound it should not pass. */
-export function atMost(what: string, value: number, bound: number, unit: string, detail: string): Row {
+export function atMost(what: string, { value, bound }: Bounded, unit: string, detail: string): Row {
   return { what, value, unit, target: `≤ ${bound} ${unit}`.trimEnd(), met: value <= bound, detail };
 }
 
 /** A figure with a bound it should reach. */
-export function atLeast(what: string, value: number, bound: number, unit: string, detail: string): Row {
+export function atLeast(what: string, { value, bound }: Bounded, unit: string, detail: string): Row {
   return { what, value, unit, target: `≥ ${bound} ${unit}`.trimEnd(), met: value >= bound, detail };
 }
 

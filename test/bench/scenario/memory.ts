@@ -25,8 +25,7 @@ function tally(counts: Readonly<Record<string, number>>): string {
 function drift(what: string, before: number, after: number, bound: number): Row {
   return atMost(
     what,
-    Math.abs(after / before - 1) * 100,
-    bound * 100,
+    { value: Math.abs(after / before - 1) * 100, bound: bound * 100 },
     "%",
     `${(before / MEBI).toFixed(1)} to ${(after / MEBI).toFixed(1)} MiB`,
   );

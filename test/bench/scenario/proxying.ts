@@ -24,15 +24,13 @@ function rowsOf(name: string, connections: number, taken: readonly Pair[]): Row[
       ? [
           atMost(
             label("added p50"),
-            p50,
-            TARGETS.addedP50Ms,
+            { value: p50, bound: TARGETS.addedP50Ms },
             "ms",
             each((one) => one.p50, "ms"),
           ),
           atMost(
             label("added p99"),
-            p99,
-            TARGETS.addedP99Ms,
+            { value: p99, bound: TARGETS.addedP99Ms },
             "ms",
             each((one) => one.p99, "ms"),
           ),
@@ -56,7 +54,7 @@ function rowsOf(name: string, connections: number, taken: readonly Pair[]): Row[
     ...latency,
     connections === 1
       ? figure(label("throughput of bare"), share, "", throughput)
-      : atLeast(label("throughput of bare"), share, TARGETS.throughputShare, "", throughput),
+      : atLeast(label("throughput of bare"), { value: share, bound: TARGETS.throughputShare }, "", throughput),
     figure(
       label("CPU of bare"),
       of((pair) => pair.gateway.cpuPerCall / pair.bare.cpuPerCall),

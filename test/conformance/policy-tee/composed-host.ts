@@ -41,16 +41,21 @@ export interface Gateway {
 
 const ENVIRONMENT = { CMCP_BEARER_TOKEN: TOKEN } as const;
 
+/** What a test gives a host of its own. */
+export interface HostParts {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What the host keeps, where more than one enclave is fed with it; the caller closes it. */
+  readonly record?: BlobStore;
+}
+
 /**
  * Starts the host's services and an enclave for a deployment. Everything ends with `owner`, or before, when it is closed.
- * @param record what the host keeps, where more than one enclave is fed with it; the caller closes it
  */
 export async function composeHost(
   owner: Pick<Owner, "after">,
   place: Place,
   config: string,
-  environment: Readonly<Record<string, string>> = ENVIRONMENT,
-  record?: BlobStore,
+  { environment = ENVIRONMENT, record }: HostParts = {},
 ): Promise<ComposedHost> {
   const inputs = await readLaunchInputs(config, environment);
   const quiet = createLog({ level: "silent" });
@@ -106,10 +111,9 @@ export async function serveComposed(
   owner: Pick<Owner, "after">,
   place: Place,
   config: string,
-  environment: Readonly<Record<string, string>> = ENVIRONMENT,
-  record?: BlobStore,
+  parts: HostParts = {},
 ): Promise<ComposedHost & Gateway> {
-  const host = await composeHost(owner, place, config, environment, record);
+  const host = await composeHost(owner, place, config, parts);
   await host.launch(host.document);
   return { ...host, ...(await host.serve()) };
 }

@@ -84,9 +84,8 @@ function isOther(trial: Trial): trial is Other {
   return trial in OTHERS;
 }
 
-/** What the verifier finds wrong with any other document than the one it expects: beside the evidence, in the root entry, in PCR 15, in the chain. */
+/** What the verifier finds wrong with any other document than the one it expects: in the root entry, in PCR 15, in the chain. */
 const NOT_BOUND = [
-  "launch document in evidence EVIDENCE_LAUNCH_NOT_BOUND",
   "launch digest in root entry EVIDENCE_LAUNCH_NOT_BOUND",
   "launch digest EVIDENCE_LAUNCH_NOT_BOUND",
   "required: launch EVIDENCE_POLICY_VIOLATION",

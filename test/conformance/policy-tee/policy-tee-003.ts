@@ -82,8 +82,8 @@ export function policyTee003(target: Target): void {
         (json) => json.replace(own, OTHER_HASH),
         [
           "claim signature SIGNATURE_INVALID",
-          "required: policy of launch document POLICY_BUNDLE_MISSING",
           "policy in force POLICY_HASH_MISMATCH",
+          "required: policy of launch document POLICY_BUNDLE_MISSING",
         ],
       ],
       [

@@ -32,12 +32,12 @@ export function policyTee005Fork(target: Target): void {
       return join(folder, name);
     };
 
-    const kept = await serveComposed(t, place, config, undefined, record);
+    const kept = await serveComposed(t, place, config, { record });
     const agent = await Agent.connect(kept.mcp, TOKEN, "sessions");
     const early = receiptOf(await agent.call("get_patient_record", { patient_id: "P-1001" }));
     const id = early.session_id;
     const held = await write("held.json", await kept.request(`/sessions/${id}/trace-claim`));
-    const fork = await serveComposed(t, beside, config, undefined, record);
+    const fork = await serveComposed(t, beside, config, { record });
     const exported = await write("exported.json", await fork.request(`/audit/export?session_id=${id}`));
     const late = receiptOf(await agent.call("get_patient_record", { patient_id: "P-1001" }));
     await agent.close();

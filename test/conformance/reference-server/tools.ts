@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import keywords from "./keywords.json" with { type: "json" };
 import { audio, embedded, image, text } from "./content.ts";
 
 /** Pause between two notifications of one call, in milliseconds: long enough that they are separate writes. */
@@ -37,30 +38,7 @@ export interface SharedTool {
 const NO_ARGUMENTS = { type: "object" } as const;
 
 /** Keywords of JSON Schema 2020-12 that a gateway or an SDK could lose on the way (SEP-1613, SEP-2106). */
-const KEYWORDS = {
-  $schema: "https://json-schema.org/draft/2020-12/schema",
-  type: "object",
-  $defs: {
-    address: {
-      $anchor: "addressDef",
-      type: "object",
-      properties: { street: { type: "string" }, city: { type: "string" } },
-    },
-  },
-  properties: {
-    name: { type: "string" },
-    address: { $ref: "#/$defs/address" },
-    contactMethod: { type: "string", enum: ["phone", "email"] },
-    phone: { type: "string" },
-    email: { type: "string" },
-  },
-  allOf: [{ anyOf: [{ required: ["phone"] }, { required: ["email"] }] }],
-  if: { properties: { contactMethod: { const: "phone" } }, required: ["contactMethod"] },
-  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
-  then: { required: ["phone"] },
-  else: { required: ["email"] },
-  additionalProperties: false,
-} as const;
+const KEYWORDS = { ...keywords, type: "object" } as const;
 
 function returning(name: string, description: string, content: ToolResult["content"]): SharedTool {
   return { name, description, inputSchema: NO_ARGUMENTS, run: () => ({ content }) };

@@ -21,13 +21,10 @@ const NO_MIGRATION_AGENT = 0xff;
 function rule(recorder: CheckRecorder, name: string, wanted: Rule, set: boolean): void {
   if (wanted === "any") recorder.notApplicable(name, `${set ? "set" : "not set"}; the policy accepts both`);
   else
-    recorder.require(
-      name,
-      set === (wanted === "required"),
-      "EVIDENCE_POLICY_VIOLATION",
-      `${set ? "set" : "not set"}, as ${wanted === "required" ? "required" : "it must be"}`,
-      `${set ? "set" : "not set"}, but ${wanted}`,
-    );
+    recorder.require(name, set === (wanted === "required"), "EVIDENCE_POLICY_VIOLATION", {
+      passed: `${set ? "set" : "not set"}, as ${wanted === "required" ? "required" : "it must be"}`,
+      failed: `${set ? "set" : "not set"}, but ${wanted}`,
+    });
 }
 
 /** The guest policy the launch fixed (AMD 56860 section 4.3), and who asked for the report. */
@@ -38,13 +35,10 @@ export function appraiseGuest(recorder: CheckRecorder, report: VerifiedSnpReport
   if (rules.debug === "any")
     recorder.notApplicable("guest debug", `${set("debug") ? "on" : "off"}; the policy accepts both`);
   else
-    recorder.require(
-      "guest debug",
-      !set("debug"),
-      "EVIDENCE_DEBUG",
-      "off",
-      "the guest was launched with debugging allowed",
-    );
+    recorder.require("guest debug", !set("debug"), "EVIDENCE_DEBUG", {
+      passed: "off",
+      failed: "the guest was launched with debugging allowed",
+    });
   const agent = report.reportIdMa.some((byte) => byte !== NO_MIGRATION_AGENT);
   rule(recorder, "guest migration agent", rules.migration_agent, set("migration_agent") || agent);
   rule(recorder, "guest SMT", rules.smt, set("smt"));
@@ -55,13 +49,10 @@ export function appraiseGuest(recorder: CheckRecorder, report: VerifiedSnpReport
   rule(recorder, "guest ciphertext hiding", rules.ciphertext_hiding, set("ciphertext_hiding"));
   rule(recorder, "guest page swap off", rules.page_swap_disabled, set("page_swap_disabled"));
   appraiseUnknown(recorder, "guest policy bits", rules.unknown_bits, unknownGuestPolicyBits(report.policy));
-  recorder.require(
-    "guest policy form",
-    hasBit(report.policy, GUEST_POLICY_ALWAYS_ONE),
-    "EVIDENCE_POLICY_VIOLATION",
-    "bit 17 is one",
-    "bit 17, which is always one, is zero",
-  );
+  recorder.require("guest policy form", hasBit(report.policy, GUEST_POLICY_ALWAYS_ONE), "EVIDENCE_POLICY_VIOLATION", {
+    passed: "bit 17 is one",
+    failed: "bit 17, which is always one, is zero",
+  });
   const { major, minor } = requestedAbi(report.policy);
   const least = rules.min_abi;
   if (least === undefined)
@@ -71,8 +62,10 @@ export function appraiseGuest(recorder: CheckRecorder, report: VerifiedSnpReport
       "guest ABI version",
       major > least.major || (major === least.major && minor >= least.minor),
       "EVIDENCE_POLICY_VIOLATION",
-      `${major}.${minor} asked for`,
-      `${major}.${minor} asked for, at least ${least.major}.${least.minor} is accepted`,
+      {
+        passed: `${major}.${minor} asked for`,
+        failed: `${major}.${minor} asked for, at least ${least.major}.${least.minor} is accepted`,
+      },
     );
 }
 
@@ -83,7 +76,10 @@ function appraiseRequester(recorder: CheckRecorder, vmpl: number, accepted: read
     vmpl > 3
       ? "the host asked for this report, not the guest"
       : `asked for from VMPL ${vmpl}, accepted: ${accepted.join(", ")}`;
-  recorder.require("VMPL", accepted.includes(vmpl), "EVIDENCE_POLICY_VIOLATION", `asked for from VMPL ${vmpl}`, other);
+  recorder.require("VMPL", accepted.includes(vmpl), "EVIDENCE_POLICY_VIOLATION", {
+    passed: `asked for from VMPL ${vmpl}`,
+    failed: other,
+  });
 }
 
 function appraiseUnknown(
@@ -95,13 +91,10 @@ function appraiseUnknown(
   if (wanted === "any" && unknown.length > 0)
     recorder.notApplicable(name, `unknown bits ${unknown.join(", ")}; the policy accepts them`);
   else
-    recorder.require(
-      name,
-      unknown.length === 0,
-      "EVIDENCE_POLICY_VIOLATION",
-      "every bit is known",
-      `unknown bits ${unknown.join(", ")}`,
-    );
+    recorder.require(name, unknown.length === 0, "EVIDENCE_POLICY_VIOLATION", {
+      passed: "every bit is known",
+      failed: `unknown bits ${unknown.join(", ")}`,
+    });
 }
 
 const PLATFORM_NAMES: Readonly<Record<PlatformInfoBit, string>> = {

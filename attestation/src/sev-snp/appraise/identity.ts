@@ -10,31 +10,26 @@ const CODE = "EVIDENCE_POLICY_VIOLATION";
 /** Which machine and whose key: report version, product, kind of key, cloud provider, chip. */
 export function appraiseMachine(recorder: CheckRecorder, report: VerifiedSnpReport, policy: SevSnpPolicy): void {
   const { version, product, endorsementKey } = report;
-  recorder.require(
-    "report version",
-    version >= policy.min_report_version,
-    CODE,
-    `version ${version}`,
-    `version ${version}, at least ${policy.min_report_version} is accepted`,
-  );
+  recorder.require("report version", version >= policy.min_report_version, CODE, {
+    passed: `version ${version}`,
+    failed: `version ${version}, at least ${policy.min_report_version} is accepted`,
+  });
   const reserved = report.reservedIsZero && report.keyInfo.reservedIsZero;
   if (policy.reserved_fields === "any" && !reserved)
     recorder.notApplicable("reserved fields", "not zero; the policy accepts that");
-  else recorder.require("reserved fields", reserved, CODE, "zero", "bytes that this version reserves are not zero");
-  recorder.require(
-    "product allowed",
-    policy.products.includes(product),
-    CODE,
-    product,
-    `${product} is not an accepted product`,
-  );
-  recorder.require(
-    "key kind allowed",
-    policy.endorsement_keys.includes(endorsementKey.kind),
-    CODE,
-    endorsementKey.kind,
-    `signed by a ${endorsementKey.kind}, which is not accepted`,
-  );
+  else
+    recorder.require("reserved fields", reserved, CODE, {
+      passed: "zero",
+      failed: "bytes that this version reserves are not zero",
+    });
+  recorder.require("product allowed", policy.products.includes(product), CODE, {
+    passed: product,
+    failed: `${product} is not an accepted product`,
+  });
+  recorder.require("key kind allowed", policy.endorsement_keys.includes(endorsementKey.kind), CODE, {
+    passed: endorsementKey.kind,
+    failed: `signed by a ${endorsementKey.kind}, which is not accepted`,
+  });
   const { cspId } = endorsementKey;
   if (cspId === undefined) recorder.notApplicable("cloud provider", "a VCEK is the chip's own");
   else
@@ -42,8 +37,7 @@ export function appraiseMachine(recorder: CheckRecorder, report: VerifiedSnpRepo
       "cloud provider",
       policy.vlek_providers.some((pattern) => matches(cspId, pattern)),
       CODE,
-      cspId,
-      `the VLEK is of ${cspId}, which is not an accepted provider`,
+      { passed: cspId, failed: `the VLEK is of ${cspId}, which is not an accepted provider` },
     );
   appraiseChip(recorder, report, policy);
 }
@@ -73,13 +67,10 @@ function appraiseChip(
   if (chips.deny.some(same))
     recorder.fail("chip", "EVIDENCE_REVOKED", `chip ${id} is on the policy's list of refused chips`);
   else if (chips.allow.length > 0)
-    recorder.require(
-      "chip",
-      chips.allow.some(same),
-      CODE,
-      "on the policy's list of accepted chips",
-      `chip ${id} is not on the policy's list of accepted chips`,
-    );
+    recorder.require("chip", chips.allow.some(same), CODE, {
+      passed: "on the policy's list of accepted chips",
+      failed: `chip ${id} is not on the policy's list of accepted chips`,
+    });
   else recorder.notApplicable("chip", "the policy accepts any chip");
 }
 
@@ -99,26 +90,20 @@ export function appraiseIdBlock(recorder: CheckRecorder, report: VerifiedSnpRepo
       `${isZero(idKeyDigest) ? "none" : "signed by a key the policy does not name"}; the policy requires none`,
     );
   if (
-    !recorder.require(
-      "ID block",
-      !isZero(idKeyDigest),
-      CODE,
-      "signed",
-      "the guest was launched without a signed ID block",
-    )
+    !recorder.require("ID block", !isZero(idKeyDigest), CODE, {
+      passed: "signed",
+      failed: "the guest was launched without a signed ID block",
+    })
   )
     return;
   for (const [name, accepted, value] of names) {
     if (accepted.length === 0) continue;
     const holds = accepted.includes(toHex(value)) && (name !== "author key" || keyInfo.authorKey);
-    recorder.require(name, holds, CODE, "an accepted one", `${toHex(value)} is not accepted`);
+    recorder.require(name, holds, CODE, { passed: "an accepted one", failed: `${toHex(value)} is not accepted` });
   }
   if (id_block.min_guest_svn > 0)
-    recorder.require(
-      "guest SVN",
-      guestSvn >= id_block.min_guest_svn,
-      CODE,
-      `${guestSvn}`,
-      `${guestSvn}, at least ${id_block.min_guest_svn} is accepted`,
-    );
+    recorder.require("guest SVN", guestSvn >= id_block.min_guest_svn, CODE, {
+      passed: `${guestSvn}`,
+      failed: `${guestSvn}, at least ${id_block.min_guest_svn} is accepted`,
+    });
 }

@@ -32,8 +32,7 @@ export function appraiseLaunch(
       "report data",
       bytesEqual(report.reportData, expected.reportData),
       "EVIDENCE_REPORT_DATA_MISMATCH",
-      "all 64 bytes are the expected ones",
-      "REPORT_DATA is not what was expected",
+      { passed: "all 64 bytes are the expected ones", failed: "REPORT_DATA is not what was expected" },
     );
   appraiseHostData(recorder, report, policy, expected.launchDigest);
 }
@@ -54,8 +53,7 @@ function appraiseMeasurement(
     "measurement",
     lists.every((list) => list.includes(found)),
     "EVIDENCE_MEASUREMENT_MISMATCH",
-    "the launch measurement is an accepted one",
-    `the launch measurement is ${found}`,
+    { passed: "the launch measurement is an accepted one", failed: `the launch measurement is ${found}` },
   );
 }
 
@@ -67,21 +65,15 @@ function appraiseHostData(
 ): void {
   const name = "launch document";
   if (launchDigest !== undefined) {
-    recorder.require(
-      name,
-      bytesEqual(hostData, launchDigest),
-      "EVIDENCE_LAUNCH_NOT_BOUND",
-      "HOST_DATA is the launch document's digest",
-      "HOST_DATA is another value than the launch document's digest",
-    );
+    recorder.require(name, bytesEqual(hostData, launchDigest), "EVIDENCE_LAUNCH_NOT_BOUND", {
+      passed: "HOST_DATA is the launch document's digest",
+      failed: "HOST_DATA is another value than the launch document's digest",
+    });
   } else if (host_data.accepted.length > 0) {
-    recorder.require(
-      name,
-      host_data.accepted.includes(toHex(hostData)),
-      "EVIDENCE_LAUNCH_NOT_BOUND",
-      "HOST_DATA is an accepted value",
-      "HOST_DATA is none of the accepted values",
-    );
+    recorder.require(name, host_data.accepted.includes(toHex(hostData)), "EVIDENCE_LAUNCH_NOT_BOUND", {
+      passed: "HOST_DATA is an accepted value",
+      failed: "HOST_DATA is none of the accepted values",
+    });
   } else if (isZero(hostData) || host_data.unexpected === "any") {
     recorder.notPerformed(
       name,

@@ -18,30 +18,21 @@ export function appraiseTcb(recorder: CheckRecorder, report: VerifiedSnpReport, 
     tcbAtLeast(committedTcb, reportedTcb) &&
     tcbAtLeast(currentTcb, committedTcb) &&
     versionNumber(currentVersion) >= versionNumber(committedVersion);
-  recorder.require(
-    "TCB order",
-    ordered,
-    CODE,
-    "reported, committed and current are in order",
-    `reported ${tcbText(reportedTcb)}; committed ${tcbText(committedTcb)}; current ${tcbText(currentTcb)}`,
-  );
+  recorder.require("TCB order", ordered, CODE, {
+    passed: "reported, committed and current are in order",
+    failed: `reported ${tcbText(reportedTcb)}; committed ${tcbText(committedTcb)}; current ${tcbText(currentTcb)}`,
+  });
 
   const floor = rules.floors[report.product] ?? DEFAULT_FLOORS[report.product];
   const required = `at least ${tcbText(floor)}`;
-  recorder.require(
-    "reported TCB",
-    tcbAtLeast(reportedTcb, floor),
-    CODE,
-    `${tcbText(reportedTcb)}; ${required}`,
-    `${tcbText(reportedTcb)} is below the floor of ${report.product}, ${required}`,
-  );
-  recorder.require(
-    "launch TCB",
-    tcbAtLeast(launchTcb, floor),
-    CODE,
-    `${tcbText(launchTcb)}; ${required}`,
-    `the guest was launched on ${tcbText(launchTcb)}, below the floor of ${report.product}, ${required}`,
-  );
+  recorder.require("reported TCB", tcbAtLeast(reportedTcb, floor), CODE, {
+    passed: `${tcbText(reportedTcb)}; ${required}`,
+    failed: `${tcbText(reportedTcb)} is below the floor of ${report.product}, ${required}`,
+  });
+  recorder.require("launch TCB", tcbAtLeast(launchTcb, floor), CODE, {
+    passed: `${tcbText(launchTcb)}; ${required}`,
+    failed: `the guest was launched on ${tcbText(launchTcb)}, below the floor of ${report.product}, ${required}`,
+  });
 
   const committed =
     tcbEqual(committedTcb, currentTcb) && versionNumber(currentVersion) === versionNumber(committedVersion);
@@ -51,25 +42,19 @@ export function appraiseTcb(recorder: CheckRecorder, report: VerifiedSnpReport, 
       `${committed ? "everything is" : "not everything is"} committed; the policy accepts both`,
     );
   else
-    recorder.require(
-      "committed firmware",
-      committed,
-      CODE,
-      "what runs is committed",
-      `provisional: ${tcbText(currentTcb)} runs, ${tcbText(committedTcb)} is committed`,
-    );
+    recorder.require("committed firmware", committed, CODE, {
+      passed: "what runs is committed",
+      failed: `provisional: ${tcbText(currentTcb)} runs, ${tcbText(committedTcb)} is committed`,
+    });
 
   const least = rules.min_firmware;
   if (least === undefined)
     recorder.notApplicable("firmware version", `${versionText(committedVersion)} is committed; the policy accepts any`);
   else
-    recorder.require(
-      "firmware version",
-      versionNumber(committedVersion) >= versionNumber(least),
-      CODE,
-      `${versionText(committedVersion)} is committed`,
-      `${versionText(committedVersion)} is committed, at least ${versionText(least)} is accepted`,
-    );
+    recorder.require("firmware version", versionNumber(committedVersion) >= versionNumber(least), CODE, {
+      passed: `${versionText(committedVersion)} is committed`,
+      failed: `${versionText(committedVersion)} is committed, at least ${versionText(least)} is accepted`,
+    });
 
   appraiseMitigations(recorder, "mitigations at launch", report.launchMitigations, BigInt(rules.launch_mitigations));
   appraiseMitigations(recorder, "mitigations now", report.currentMitigations, BigInt(rules.current_mitigations));
@@ -82,11 +67,8 @@ function appraiseMitigations(recorder: CheckRecorder, name: string, vector: bigi
       vector === null ? "reports before version 5 do not say" : `0x${vector.toString(16)}; the policy requires none`,
     );
   const found = vector === null ? "a report before version 5 does not say" : `0x${vector.toString(16)}`;
-  recorder.require(
-    name,
-    vector !== null && (vector & required) === required,
-    CODE,
-    found,
-    `${found}; required are 0x${required.toString(16)}`,
-  );
+  recorder.require(name, vector !== null && (vector & required) === required, CODE, {
+    passed: found,
+    failed: `${found}; required are 0x${required.toString(16)}`,
+  });
 }

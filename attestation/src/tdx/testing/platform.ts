@@ -220,9 +220,7 @@ const svns = (...first: readonly number[]): object[] =>
 
 /** One TCB level: SGX components all alike, PCESVN, TDX components, status and date. */
 export function level(
-  sgx: number,
-  pcesvn: number,
-  tdx: readonly number[],
+  [sgx, pcesvn, tdx]: readonly [sgx: number, pcesvn: number, tdx: readonly number[]],
   tcbStatus: string,
   tcbDate = "2025-01-01T00:00:00Z",
   advisoryIDs: readonly string[] = [],
@@ -267,8 +265,8 @@ export function tcbInfo(other: object = {}): object {
       ]),
     ],
     tcbLevels: [
-      level(5, 11, [6, 0, 5], "UpToDate"),
-      level(3, 11, [3, 0, 3], "OutOfDate", "2024-06-01T00:00:00Z", ["INTEL-SA-00001"]),
+      level([5, 11, [6, 0, 5]], "UpToDate"),
+      level([3, 11, [3, 0, 3]], "OutOfDate", "2024-06-01T00:00:00Z", ["INTEL-SA-00001"]),
     ],
     ...other,
   };

@@ -18,12 +18,10 @@ const MAX_ENTRIES = 64;
 
 async function capability<T>(
   tpm: Tpm,
-  kind: number,
-  property: number,
-  count: number,
+  { kind, property }: { readonly kind: number; readonly property: number },
   read: (reader: ByteReader, entries: number) => T,
 ): Promise<T> {
-  const parameters = new CommandWriter().u32(kind).u32(property).u32(count).done();
+  const parameters = new CommandWriter().u32(kind).u32(property).u32(1).done();
   const response = await tpm.run({ name: "TPM2_GetCapability", code: COMMAND.getCapability, parameters });
   return readResponse("TPM2_GetCapability", () => {
     const reader = new ByteReader(response.parameters, "TPM2_GetCapability", "big");
@@ -36,7 +34,7 @@ async function capability<T>(
 }
 
 async function fixedProperty(tpm: Tpm, property: number): Promise<number | undefined> {
-  return await capability(tpm, CAP_PROPERTIES, property, 1, (reader, entries) =>
+  return await capability(tpm, { kind: CAP_PROPERTIES, property }, (reader, entries) =>
     entries > 0 && reader.u32() === property ? reader.u32() : undefined,
   );
 }
@@ -57,7 +55,7 @@ export async function describeTpm(tpm: Tpm): Promise<string> {
 
 /** TPM_ALG_IDs of the banks that have at least one register allocated. */
 export async function allocatedBanks(tpm: Tpm): Promise<number[]> {
-  return await capability(tpm, CAP_PCRS, 0, 1, (reader, entries) => {
+  return await capability(tpm, { kind: CAP_PCRS, property: 0 }, (reader, entries) => {
     const banks: number[] = [];
     for (let index = 0; index < entries; index += 1) {
       const bank = reader.u16();
@@ -70,5 +68,9 @@ export async function allocatedBanks(tpm: Tpm): Promise<number[]> {
 
 /** Whether a handle is defined: a persistent object or an NV index. */
 export async function hasHandle(tpm: Tpm, handle: number): Promise<boolean> {
-  return await capability(tpm, CAP_HANDLES, handle, 1, (reader, entries) => entries > 0 && reader.u32() === handle);
+  return await capability(
+    tpm,
+    { kind: CAP_HANDLES, property: handle },
+    (reader, entries) => entries > 0 && reader.u32() === handle,
+  );
 }

@@ -51,15 +51,17 @@ export async function readNv(tpm: Tpm, index: number): Promise<Uint8Array> {
   const content = new Uint8Array(bytes);
   for (let offset = 0; offset < bytes; offset += chunk) {
     const wanted = Math.min(chunk, bytes - offset);
-    content.set(await readNvChunk(tpm, index, authority(index, attributes, OWNER_READ), offset, wanted), offset);
+    content.set(
+      await readNvChunk(tpm, { index, authorizer: authority(index, attributes, OWNER_READ) }, offset, wanted),
+      offset,
+    );
   }
   return content;
 }
 
 async function readNvChunk(
   tpm: Tpm,
-  index: number,
-  authorizer: number,
+  { index, authorizer }: { readonly index: number; readonly authorizer: number },
   offset: number,
   wanted: number,
 ): Promise<Uint8Array> {

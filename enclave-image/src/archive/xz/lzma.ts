@@ -24,6 +24,13 @@ class LengthModel {
   }
 }
 
+/** Which part of the output is written, and how far back matches may reach. */
+interface Span {
+  readonly start: number;
+  readonly at: number;
+  readonly end: number;
+}
+
 /** The models and memory of an LZMA stream, made anew at each state reset (lzma-specification, "Main loop"). */
 export class LzmaState {
   readonly #literalContext: number;
@@ -65,7 +72,7 @@ export class LzmaState {
    *
    * @throws CmcpError `IMAGE_INPUT_INVALID` when a match leaves the window or the chunk
    */
-  decode(range: RangeDecoder, out: Uint8Array, start: number, at: number, end: number): void {
+  decode(range: RangeDecoder, out: Uint8Array, { start, at, end }: Span): void {
     let position = at;
     while (position < end) {
       const positionState = (position - start) & this.#positionMask;

@@ -73,7 +73,11 @@ export function decodeLzma2(bytes: Uint8Array, from: number, output: Output): nu
     if (state === null) throw malformed("xz", "the first chunk resets nothing");
     if (at + packed > bytes.length) throw malformed("xz", "a chunk ends early");
     const range = new RangeDecoder(bytes, at, at + packed);
-    state.decode(range, output.reserve(unpacked), windowStart, output.length, output.length + unpacked);
+    state.decode(range, output.reserve(unpacked), {
+      start: windowStart,
+      at: output.length,
+      end: output.length + unpacked,
+    });
     if (!range.finished) throw malformed("xz", "a chunk has bytes to spare");
     output.length += unpacked;
     at += packed;

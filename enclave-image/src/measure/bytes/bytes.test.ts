@@ -53,7 +53,7 @@ test("a register extends in order and starts as zeros of its bank's length", () 
 test("a command line is text that the kernel takes whole", () => {
   assert.deepEqual(commandLineBytes("a=ü"), new TextEncoder().encode("a=ü"));
   assert.equal(commandLineBytes("x".repeat(MAX_COMMAND_LINE)).length, MAX_COMMAND_LINE);
-  for (const text of ["x".repeat(MAX_COMMAND_LINE + 1), "ü".repeat(1024), "a\nb", "a\0", "\u007f"])
+  for (const text of ["x".repeat(MAX_COMMAND_LINE + 1), "ü".repeat(1024), "a\nb", "a\0", "\u007f", "a\u001f"])
     assert.throws(() => commandLineBytes(text), INVALID);
   assert.deepEqual(["", "a=~\u007f", "é", "a=\u0080", "€"].map(isAscii), [true, true, false, false, false]);
   assert.deepEqual([...utf16WithNul("aé")], [0x61, 0, 0xe9, 0, 0, 0]);

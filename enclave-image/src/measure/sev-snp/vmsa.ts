@@ -48,11 +48,19 @@ const AT = {
   x87Fcw: 0x410,
 } as const;
 
+/** A segment register; what is left out has its value after a reset. */
+interface Segment {
+  readonly selector?: number;
+  readonly attributes?: number;
+  readonly limit?: number;
+  readonly base?: number;
+}
+
 class SaveArea {
   readonly page = new Uint8Array(PAGE_BYTES);
   readonly #view = new DataView(this.page.buffer);
 
-  segment(at: number, selector: number, attributes: number, limit: number, base = 0): void {
+  segment(at: number, { selector = 0, attributes = 0, limit = 0xffff, base = 0 }: Segment): void {
     this.#view.setUint16(at, selector, true);
     this.#view.setUint16(at + 2, attributes, true);
     this.#view.setUint32(at + 4, limit, true);
@@ -74,9 +82,9 @@ class SaveArea {
 
 /** What every launch by KVM has: SVME and MCE on, debug registers as after reset. */
 function common(area: SaveArea, features: bigint): void {
-  area.segment(AT.gdtr, 0, 0, 0xffff);
-  area.segment(AT.idtr, 0, 0, 0xffff);
-  area.segment(AT.ldtr, 0, 0x82, 0xffff);
+  area.segment(AT.gdtr, {});
+  area.segment(AT.idtr, {});
+  area.segment(AT.ldtr, { attributes: 0x82 });
   area.quad(AT.efer, 0x1000n);
   area.quad(AT.cr4, 0x40n);
   area.quad(AT.dr7, 0x400n);
@@ -91,10 +99,14 @@ export function vmsaPage({ vmm, cpuSignature, features }: VmsaInputs, eip: numbe
   const area = new SaveArea();
   const [onEc2, onQemu] = [vmm === "ec2", vmm === "QEMU"];
   common(area, features);
-  for (const at of [AT.es, AT.ds, AT.fs, AT.gs]) area.segment(at, 0, 0x93, 0xffff);
-  area.segment(AT.cs, 0xf000, onEc2 && eip === RESET_VECTOR ? 0x9a : 0x9b, 0xffff, (eip & 0xffff_0000) >>> 0);
-  area.segment(AT.ss, 0, onEc2 ? 0x92 : 0x93, 0xffff);
-  area.segment(AT.tr, 0, onEc2 ? 0x83 : 0x8b, 0xffff);
+  for (const at of [AT.es, AT.ds, AT.fs, AT.gs]) area.segment(at, { attributes: 0x93 });
+  area.segment(AT.cs, {
+    selector: 0xf000,
+    attributes: onEc2 && eip === RESET_VECTOR ? 0x9a : 0x9b,
+    base: (eip & 0xffff_0000) >>> 0,
+  });
+  area.segment(AT.ss, { attributes: onEc2 ? 0x92 : 0x93 });
+  area.segment(AT.tr, { attributes: onEc2 ? 0x83 : 0x8b });
   area.quad(AT.cr0, 0x10n);
   area.quad(AT.rip, BigInt(eip & 0xffff));
   area.quad(AT.gPat, vmm === "gce" ? PAT_GCE : PAT_RESET);
@@ -111,10 +123,11 @@ export function vmsaPage({ vmm, cpuSignature, features }: VmsaInputs, eip: numbe
 export function svsmVmsaPage(cpuSignature: number, features: bigint, eip: number): Uint8Array {
   const area = new SaveArea();
   common(area, features);
-  for (const at of [AT.es, AT.ss, AT.ds, AT.fs]) area.segment(at, 16, 0xc93, 0xffff_ffff);
-  area.segment(AT.cs, 8, 0xc9b, 0xffff_ffff);
-  area.segment(AT.gs, 0, 0x93, 0xffff);
-  area.segment(AT.tr, 0, 0x8b, 0xffff);
+  for (const at of [AT.es, AT.ss, AT.ds, AT.fs])
+    area.segment(at, { selector: 16, attributes: 0xc93, limit: 0xffff_ffff });
+  area.segment(AT.cs, { selector: 8, attributes: 0xc9b, limit: 0xffff_ffff });
+  area.segment(AT.gs, { selector: 0, attributes: 0x93, limit: 0xffff });
+  area.segment(AT.tr, { selector: 0, attributes: 0x8b, limit: 0xffff });
   area.quad(AT.cr0, 0x11n);
   area.quad(AT.rip, BigInt(eip));
   area.quad(AT.gPat, PAT_RESET);

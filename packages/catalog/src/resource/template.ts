@@ -27,8 +27,7 @@ function misleads(raw: string, reserved: boolean): boolean {
   } catch {
     return true;
   }
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f\\]/.test(decoded)) return true;
+  if (/[\p{Cc}\\]/u.test(decoded)) return true;
   // Encoded twice.
   if (/%[0-9A-Fa-f]{2}/.test(decoded)) return true;
   if (!reserved && decoded.includes("/")) return true;

@@ -52,12 +52,17 @@ function neighbourHashes(names: readonly string[]): Float64Array {
 
 type Report = (left: NamedTool, right: NamedTool, severity: Severity, why: string) => void;
 
+/** Why two names are reported, and how grave it is. */
+interface Grounds {
+  readonly severity: (left: NamedTool, right: NamedTool) => Severity;
+  readonly why: string;
+}
+
 function alike(
   tools: readonly NamedTool[],
   key: (name: string) => string,
   report: Report,
-  severity: (left: NamedTool, right: NamedTool) => Severity,
-  why: string,
+  { severity, why }: Grounds,
 ): void {
   const first = new Map<string, NamedTool>();
   for (const tool of tools) {
@@ -124,15 +129,12 @@ export function findLookalikes(tools: readonly NamedTool[]): Finding[] {
       add(right, severity, "look-alike-name", `${why} ${left.toolName} of ${left.server}`);
     }
   };
-  alike(
-    tools,
-    skeleton,
-    report,
-    (left, right) =>
+  alike(tools, skeleton, report, {
+    severity: (left, right) =>
       left.server !== right.server && withoutForm(left.toolName) !== withoutForm(right.toolName) ? "high" : "medium",
-    "looks like",
-  );
-  alike(tools, withoutForm, report, () => "medium", "differs only in case or separators from");
+    why: "looks like",
+  });
+  alike(tools, withoutForm, report, { severity: () => "medium", why: "differs only in case or separators from" });
   const complete = oneEditApart(tools, report);
   const [one] = tools;
   if ((!complete || untold > 0) && one !== undefined) {

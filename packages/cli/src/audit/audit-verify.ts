@@ -5,12 +5,15 @@ import { readArguments, required } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
 import { readBundleFile } from "../verify/bundle-file.ts";
+import { sessionTerms } from "../verify/session-terms.ts";
 import { printVerdict } from "../verify/verify.ts";
 
 const OPTIONS = {
   receipt: { type: "string", multiple: true },
   "trusted-key": { type: "string" },
   "allow-software-only": { type: "boolean", default: false },
+  "allow-mode": { type: "string", multiple: true },
+  "require-complete-history": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -26,6 +29,8 @@ ACCEPTED, ORIGIN NOT PROVEN. What was not shown is listed as not performed.
   --receipt FILE         a receipt an agent kept; may be given again
   --trusted-key KEY      the key that must have signed bundle and receipts: base64url of 32 bytes
   --allow-software-only  accept a record without hardware evidence, which a bundle by itself always is
+  --allow-mode MODE      accept a session in this mode, advisory or silent; may be given again
+  --require-complete-history  accept only a session whose instance knew all that earlier ones recorded
   --json                 the verdict as JSON; origin is "trusted key" or "not proven"
 
 Exit codes: 0 accepted, 10 rejected, 30 malformed, 64 usage, 1 internal.
@@ -39,6 +44,7 @@ Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json -
       throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
     const expected = {
       allowSoftwareOnly: values["allow-software-only"],
+      ...sessionTerms(values),
       ...(trustedKey === undefined ? {} : { trustedKey }),
     };
     const verdict = await verifyBundle(

@@ -84,10 +84,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
       values.set,
       names,
     );
-    const serverName =
-      values["server-name"] ??
-      knownServerName(existing, url) ??
-      url.host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
+    const serverName = values["server-name"] ?? knownServerName(existing, url) ?? nameOfHost(url);
     const facts = { displayName: values["display-name"] ?? url.host, serverName, approvedBy, addedAt: new Date() };
     const reviewed = chosen.map((candidate) => reviewedEntry(server, candidate, facts, reviewOf(candidate.name)));
 
@@ -98,7 +95,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
       new Set(values.replace),
     );
     const findings = scanCatalog(catalog).filter(({ tool }) => names.has(tool));
-    if (!values.json) show(server, reviewed, leftOut, findings, terminal);
+    if (!values.json) show(server, { entries: reviewed, leftOut, findings }, terminal);
     if (hasGrave(findings)) {
       if (values.json)
         terminal.out.write(
@@ -131,6 +128,11 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
   },
 };
 
+/** A server's name where nobody gave one: its host, as far as a name can have it. */
+function nameOfHost({ host }: URL): string {
+  return host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
+}
+
 /** What is read of the server. */
 function kindsOf(values: {
   readonly "no-tools": boolean;
@@ -158,13 +160,14 @@ function bySection(reviewed: readonly ReviewedEntry[]): Record<string, readonly 
   };
 }
 
-function show(
-  { url, fingerprint }: LiveServer,
-  entries: readonly ReviewedEntry[],
-  leftOut: readonly { readonly name: string; readonly why: string }[],
-  findings: readonly Finding[],
-  terminal: Terminal,
-): void {
+/** What a person reads before anything is written. */
+interface Review {
+  readonly entries: readonly ReviewedEntry[];
+  readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+  readonly findings: readonly Finding[];
+}
+
+function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: Review, terminal: Terminal): void {
   terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
   for (const { name, entry } of entries) {
     terminal.err.write(

@@ -7,6 +7,7 @@ import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
+import { inspectionFindings } from "../policy/inspection-findings.ts";
 import { checkCedar } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
 import { requireStartable, workflowWarnings } from "./startable.ts";
@@ -54,6 +55,7 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
       ...policy.warnings,
       ...catalog.warnings,
       ...workflowWarnings(catalog, inputs),
+      ...inspectionFindings(bundle, catalog),
     ];
     const file = values["launch-document"];
     // For its owner's eyes only: policies in it may be private. A file with a wider mode does not pass it on.

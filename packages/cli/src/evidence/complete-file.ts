@@ -61,7 +61,7 @@ export async function completeFile(
 async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date): Promise<void> {
   const { parts, collateral } = readEvidenceFile(untrusted(bytes));
   if (parts.provider === "software-only") return;
-  const { checks } = await verifyEvidenceParts({ parts, collateral }, policy, {}, at, nodeCrypto);
+  const { checks } = await verifyEvidenceParts({ parts, collateral }, { policy, expected: {}, at }, nodeCrypto);
   const unsound = checks.find(({ code }) => UNSOUND.includes(code));
   if (unsound !== undefined)
     throw new CmcpError(

@@ -75,9 +75,7 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
             earlier: await verifyEvidence(
               platform,
               { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) },
-              policyForEarlier(policy),
-              {},
-              at,
+              { policy: policyForEarlier(policy), expected: {}, at },
               nodeCrypto,
             ),
           };
@@ -85,9 +83,7 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
     const verdict = await verifyEvidence(
       platform,
       files,
-      policy,
-      { ...expectations(platform, values), ...image, ...earlier },
-      at,
+      { policy, expected: { ...expectations(platform, values), ...image, ...earlier }, at },
       nodeCrypto,
     );
     if (values.json) terminal.out.write(`${JSON.stringify(asJson(verdict, id))}\n`);

@@ -2,6 +2,7 @@ import { lintBundle } from "@cmcp/policy/authoring";
 import { readArguments, required } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
+import { inspectionFindings } from "./inspection-findings.ts";
 import { readTools } from "./tools.ts";
 
 /** `cmcp policy lint` */
@@ -10,7 +11,9 @@ export const policyLint: Command = {
 
 Loads the bundle in FOLDER and reports as errors everything a gateway would warn of, and rules that do
 nothing: that never match, whose conditions are never true, that a forbid overrules in every case, or that
-share an @id. Without a catalog, whether the tools that rules name exist is not looked at.
+share an @id. Of the catalog it reports rules that redact what can only be withheld, tools that refuse every
+argument, and tools that let undeclared arguments through. Without a catalog none of this is looked at, nor
+whether the tools that rules name exist.
 
   --catalog FILE  the tool catalog the bundle is for
   --json          one line: ok, findings [text]
@@ -26,7 +29,7 @@ Example:    cmcp policy lint examples/quickstart/policies --catalog examples/qui
     );
     const bundle = await loadBundleFolder(required(positional, "FOLDER"));
     const catalog = values.catalog === undefined ? { tools: new Map() } : await readTools(values.catalog);
-    const findings = lintBundle(bundle, catalog);
+    const findings = [...lintBundle(bundle, catalog), ...inspectionFindings(bundle, catalog)];
     const ok = findings.length === 0;
     out.write(
       values.json

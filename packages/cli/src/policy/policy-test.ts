@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { CatalogTool } from "@cmcp/catalog";
+import type { Catalog, CatalogTool } from "@cmcp/catalog";
 import { inspectArguments, prepareSchemas } from "@cmcp/inspection";
 import type { CallFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
@@ -12,8 +12,15 @@ import { sessionLabels, type SessionLabels } from "./session-labels.ts";
 import { readTools } from "./tools.ts";
 
 type Outcome =
-  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields">
-  | { decision: "deny"; rule: string; cause: "not-policy"; reason: string; redactFields: readonly string[] };
+  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields">
+  | {
+      decision: "deny";
+      rule: string;
+      cause: "not-policy";
+      reason: string;
+      redactFields: readonly string[];
+      keepFields: readonly string[];
+    };
 
 /** `cmcp policy test` */
 export const policyTest: Command = {
@@ -29,7 +36,7 @@ name=value), and host_asserted_identity.
   --catalog FILE    the tool catalog
   --call FILE       the call
   --expect DECISION exit with 10 unless this is the decision: allow redact deny step_up defer
-  --json            one line: ok, decision, rule, cause, reason, redact_fields, warnings
+  --json            one line: ok, decision, rule, cause, reason, redact_fields, keep_fields, warnings
 
 Exit codes: 0 decided, as expected if --expect is given; 10 decided otherwise, or bundle or catalog not
             valid; 64 usage.
@@ -53,18 +60,17 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const vocabulary = new Vocabulary(call.vocabulary);
     const labels = sessionLabels(call, vocabulary);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
-    const tools = [...catalog.tools.values()];
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
     const outcome: Outcome =
       tool === undefined || refusal !== null
         ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
-        : policy.decide(factsOf(call, tool, tools, catalog.hash, { ...labels, rank: vocabulary.rank(labels.max) }));
+        : policy.decide(factsOf(call, tool, catalog, { ...labels, rank: vocabulary.rank(labels.max) }));
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(
-        `${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, warnings: policy.warnings })}\n`,
+        `${JSON.stringify({ ok, decision: outcome.decision, rule: outcome.rule, cause: outcome.cause, reason: outcome.reason, redact_fields: outcome.redactFields, keep_fields: outcome.keepFields, warnings: policy.warnings })}\n`,
       );
     else out.write(text(outcome, policy.warnings, ok ? null : (expect ?? null)));
     return ok ? EXIT.ok : EXIT.rejected;
@@ -72,7 +78,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
 };
 
 function beforePolicy(rule: string, reason: string): Outcome {
-  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [] };
+  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [], keepFields: [] };
 }
 
 /** What the gateway refuses before it asks policy, in its order. */
@@ -97,15 +103,14 @@ function principalOf(call: SavedCall): CallFacts["principal"] {
 function factsOf(
   call: SavedCall,
   tool: CatalogTool,
-  tools: readonly CatalogTool[],
-  catalogHash: string,
+  { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
   sensitivity: SessionLabels & { readonly rank: number },
 ): CallFacts {
   return {
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
     workflowId: call.workflow,
-    workflowAllowedTools: call.workflow_allowed_tools ?? tools.map(({ toolName }) => toolName),
+    workflowAllowedTools: call.workflow_allowed_tools ?? [...tools.values()].map(({ toolName }) => toolName),
     sessionSensitivity: sensitivity.current,
     sessionMaxSensitivity: sensitivity.max,
     sensitivityLevelInt: sensitivity.rank,
@@ -121,7 +126,7 @@ function factsOf(
 }
 
 function text(
-  { decision, rule, cause, reason, redactFields }: Outcome,
+  { decision, rule, cause, reason, redactFields, keepFields }: Outcome,
   warnings: readonly string[],
   expected: string | null,
 ): string {
@@ -132,5 +137,6 @@ function text(
   ];
   if (reason !== null) lines.push(`  reason: ${reason}`);
   if (redactFields.length > 0) lines.push(`  removed from the result: ${redactFields.join(", ")}`);
+  if (keepFields.length > 0) lines.push(`  free text that stays:    ${keepFields.join(", ")}`);
   return [...lines, ...warnings.map((warning) => `  warning: ${warning}`), ""].join("\n");
 }

@@ -19,6 +19,7 @@ import type { Command, Terminal } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
 import { readBundleFile } from "./bundle-file.ts";
 import { launchTerms } from "./launch.ts";
+import { sessionTerms } from "./session-terms.ts";
 
 const HASH = /^sha256:[0-9a-f]{64}$/;
 
@@ -43,6 +44,8 @@ const OPTIONS = {
   measurement: { type: "string", multiple: true },
   measurements: { type: "string" },
   "allow-software-only": { type: "boolean", default: false },
+  "allow-mode": { type: "string", multiple: true },
+  "require-complete-history": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -99,6 +102,9 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --measurements FILE      measurements.json of the accepted image
   --allow-software-only    accept a claim without hardware evidence: integrity only; and a launch document of a
                            development instance
+  --allow-mode MODE        accept a session that ran in this mode: advisory or silent, in which calls that policy
+                           refuses are made all the same. May be given again; enforcing is accepted without it
+  --require-complete-history  accept only a session whose instance knew all that earlier ones recorded
   --json                   the verdict as JSON
 
 Exit codes: 0 accepted, 10 rejected, 20 unsupported, 30 malformed, 64 usage, 1 internal.
@@ -203,6 +209,7 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
     now,
     eatProfile,
     allowSoftwareOnly: values["allow-software-only"],
+    ...sessionTerms(values),
     ...(trustedKey === undefined ? {} : { trustedKey }),
     ...(policyHash === undefined ? {} : { policyHash }),
     ...(catalogHash === undefined ? {} : { catalogHash }),

@@ -27,25 +27,138 @@ class Held {
   }
 }
 
-test("no more run than may, and principals take turns for what becomes free", async () => {
-  const admission = new Admission({ maxRunning: 1, maxPerPrincipal: 10 });
+/** Monotonic milliseconds that the test sets. */
+class TestClock {
+  at = 0;
+  readonly now = (): number => this.at;
+}
+
+/** Starts requests of a principal until one has to wait. */
+async function fill(admission: Admission, principal: string): Promise<Held[]> {
+  const held: Held[] = [];
+  do {
+    held.push(new Held(admission, principal));
+    await turn();
+  } while (held.at(-1)?.started === true);
+  return held;
+}
+
+test("no more run than may, and principals take turns for what becomes free", { timeout: 30_000 }, async () => {
+  const clock = new TestClock();
+  const admission = new Admission({ maxRunning: 1, maxPerPrincipal: 10 }, clock.now);
   const first = new Held(admission, "many");
   const many = Array.from({ length: 5 }, () => new Held(admission, "many"));
+  await turn();
+  clock.at = 10;
   const few = new Held(admission, "few");
   await turn();
   assert.deepEqual([first.started, many[0]?.started, few.started, admission.running], [true, false, false, 1]);
+  clock.at = 20;
   await first.end();
-  await many[0]?.end();
-  assert.deepEqual(
-    [many[1]?.started, few.started],
-    [false, true],
-    "one request of another principal is not behind all of the first",
-  );
+  assert.deepEqual([many[0]?.started, few.started], [false, true], "who has waited goes before who has also run");
+  clock.at = 30;
   await few.end();
-  assert.equal(many[1]?.started, true);
+  assert.deepEqual([many[0]?.started, many[1]?.started], [true, false]);
 });
 
-test("a principal has a bound of its own; others are not affected", async () => {
+test("two principals that ask for every slot leave the third one", { timeout: 30_000 }, async () => {
+  const admission = new Admission({ maxPerPrincipal: 300 });
+  const held = [...(await fill(admission, "a")), ...(await fill(admission, "b"))];
+  assert.deepEqual([admission.running, admission.waiting], [128 + 64, 2]);
+  const third = new Held(admission, "c");
+  await turn();
+  assert.ok(third.started);
+  for (const each of [...held, third]) await each.end();
+  assert.equal(admission.running, 0);
+});
+
+test("where every slot is held, a newcomer starts with the first that becomes free, before a second of anybody else", {
+  timeout: 30_000,
+}, async () => {
+  const clock = new TestClock();
+  const admission = new Admission({ maxRunning: 8, maxPerPrincipal: 100 }, clock.now);
+  const running: Held[] = [];
+  for (let n = 0; n < 8; n += 1) running.push(new Held(admission, `p${n}`));
+  const waiting = Array.from({ length: 8 }, (_, n) => new Held(admission, `p${n}`));
+  await turn();
+  clock.at = 1_000;
+  const newcomer = new Held(admission, "newcomer");
+  await turn();
+  assert.deepEqual([newcomer.started, admission.running], [false, 8]);
+  await running[0]?.end();
+  assert.deepEqual([newcomer.started, waiting.some(({ started }) => started)], [true, false]);
+});
+
+test("who holds slots for long waits longer: slow requests count by their time", { timeout: 30_000 }, async () => {
+  const clock = new TestClock();
+  const admission = new Admission({ maxRunning: 1 }, clock.now);
+  const slow = [new Held(admission, "slow"), new Held(admission, "slow")];
+  const started: string[] = [];
+  await turn();
+  clock.at = 1_000;
+  const fast = Array.from({ length: 20 }, () => new Held(admission, "fast"));
+  await turn();
+  await slow[0]?.end();
+  for (const each of fast) {
+    started.push(slow[1]?.started === true ? "slow" : "fast");
+    clock.at += 10;
+    if (each.started) await each.end();
+  }
+  assert.deepEqual(
+    started,
+    Array.from({ length: 20 }, () => "fast"),
+  );
+  assert.equal(slow[1]?.started, true, "once the others want nothing more");
+});
+
+test("whatever principals ask for, on any clock, each request starts, bounds hold, and nobody waits while a slot is open to them", {
+  timeout: 30_000,
+}, async () => {
+  const request = fc.record({ principal: fc.constantFrom("a", "b", "c", "d"), ms: fc.nat(5_000), starts: fc.nat(500) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(request, { maxLength: 60 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (requests, maxRunning) => {
+        const clock = new TestClock();
+        const admission = new Admission({ maxRunning }, clock.now);
+        const underWay: { readonly held: Held; readonly principal: string; readonly ms: number; since: number }[] = [];
+        for (
+          let open = requests.toSorted((x, y) => x.starts - y.starts);
+          open.length + underWay.length > 0;
+          clock.at += 50
+        ) {
+          for (const { principal, ms } of open.filter(({ starts }) => starts <= clock.at))
+            underWay.push({ held: new Held(admission, principal), principal, ms, since: Infinity });
+          open = open.filter(({ starts }) => starts > clock.at);
+          await turn();
+          for (const each of underWay) if (each.held.started && each.since === Infinity) each.since = clock.at;
+          for (const each of underWay.filter(({ since, ms }) => clock.at - since >= ms)) {
+            underWay.splice(underWay.indexOf(each), 1);
+            await each.held.end();
+          }
+          const running = underWay.filter(({ held }) => held.started);
+          assert.ok(admission.running === running.length && running.length <= maxRunning);
+          const served = new Set(running.map(({ principal }) => principal));
+          if (running.length < maxRunning) assert.ok(underWay.every(({ principal }) => served.has(principal)));
+          assert.ok(clock.at < 60 * 6_000, "somebody starves");
+        }
+        assert.deepEqual([admission.running, admission.waiting], [0, 0]);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test("principals that are equal take turns, even where the clock stands still", async () => {
+  const admission = new Admission({ maxRunning: 1 }, () => 0);
+  const order: string[] = [];
+  const run = (name: string): Promise<unknown> => admission.run(name, forever, async () => void order.push(name));
+  await Promise.all(["a", "a", "a", "b", "b", "c"].map(run));
+  assert.deepEqual(order, ["a", "a", "b", "c", "a", "b"]);
+});
+
+test("a principal has a bound of its own; others are not affected", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxRunning: 10, maxPerPrincipal: 2 });
   const held = [new Held(admission, "a"), new Held(admission, "a")];
   await assert.rejects(new Held(admission, "a").done, { code: "OVERLOADED" });
@@ -58,7 +171,7 @@ test("a principal has a bound of its own; others are not affected", async () => 
   assert.ok(next.started);
 });
 
-test("who goes away while waiting does not run and takes no place", async () => {
+test("who goes away while waiting does not run and takes no place", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxRunning: 1, maxPerPrincipal: 10 });
   const first = new Held(admission, "a");
   const leaving = new AbortController();
@@ -72,7 +185,7 @@ test("who goes away while waiting does not run and takes no place", async () => 
   assert.deepEqual([left.started, next.started, admission.running], [false, true, 1]);
 });
 
-test("whatever comes and fails, everything runs once and nothing stays counted", async () => {
+test("whatever comes and fails, everything runs once and nothing stays counted", { timeout: 30_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ principal: fc.constantFrom("a", "b", "c"), fails: fc.boolean(), turns: fc.nat(3) }), {
@@ -136,7 +249,9 @@ class Asking {
   }
 }
 
-test("a request whose agent is asked takes no place of those that run, and waits for one with its answer", async () => {
+test("a request whose agent is asked takes no place of those that run, and waits for one with its answer", {
+  timeout: 30_000,
+}, async () => {
   const admission = new Admission({ maxRunning: 1 });
   const asking = new Asking(admission, "a");
   await turn();
@@ -159,7 +274,7 @@ test("a request whose agent is asked takes no place of those that run, and waits
   assert.equal(admission.running, 0);
 });
 
-test("a question put while its request waits to go on does not make it wait twice", async () => {
+test("a question put while its request waits to go on does not make it wait twice", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxRunning: 1 });
   const asking = new Asking(admission, "a");
   await turn();
@@ -178,7 +293,7 @@ test("a question put while its request waits to go on does not make it wait twic
   assert.equal(admission.running, 0);
 });
 
-test("questions have bounds of their own, one for each principal and one for all", async () => {
+test("questions have bounds of their own, one for each principal and one for all", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxQuestions: 3, maxQuestionsPerPrincipal: 2 });
   const [one, two] = [new Asking(admission, "a"), new Asking(admission, "b")];
   await turn();
@@ -198,7 +313,9 @@ test("questions have bounds of their own, one for each principal and one for all
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
-test("of all places of questions a principal has no more than stay free beside it, so that whoever comes next finds one", async () => {
+test("of all places of questions a principal has no more than stay free beside it, so that whoever comes next finds one", {
+  timeout: 30_000,
+}, async () => {
   const admission = new Admission({ maxQuestions: 16, maxQuestionsPerPrincipal: 12 });
   const taken: number[] = [];
   for (const principal of ["a", "b", "c"]) {
@@ -216,7 +333,7 @@ test("of all places of questions a principal has no more than stay free beside i
   assert.deepEqual(taken, [8, 4, 2]);
 });
 
-test("questions that outlive their requests are still their principal's", async () => {
+test("questions that outlive their requests are still their principal's", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxQuestionsPerPrincipal: 2 });
   const answers: (() => Promise<void>)[] = [];
   for (let request = 0; request < 2; request += 1) {
@@ -242,7 +359,9 @@ test("questions that outlive their requests are still their principal's", async 
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
-test("however questions overlap, fail and outlive their request, nothing stays counted", async () => {
+test("however questions overlap, fail and outlive their request, nothing stays counted", {
+  timeout: 30_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(
@@ -280,7 +399,9 @@ test("however questions overlap, fail and outlive their request, nothing stays c
   );
 });
 
-test("an agent that goes away with a question open leaves its request without a place and takes none from others", async () => {
+test("an agent that goes away with a question open leaves its request without a place and takes none from others", {
+  timeout: 30_000,
+}, async () => {
   const admission = new Admission({ maxRunning: 1 });
   const leaving = new AbortController();
   const asking = new Asking(admission, "a", leaving.signal);
@@ -296,7 +417,9 @@ test("an agent that goes away with a question open leaves its request without a 
   assert.equal(admission.running, 0);
 });
 
-test("stopping waits for what runs, not for agents that are asked, and no longer than it says", async () => {
+test("stopping waits for what runs, not for agents that are asked, and no longer than it says", {
+  timeout: 30_000,
+}, async () => {
   const admission = new Admission();
   await admission.idle(60_000);
   const [running, asking] = [new Held(admission, "a"), new Asking(admission, "b")];

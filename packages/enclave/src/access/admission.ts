@@ -1,15 +1,17 @@
-import { CmcpError } from "@cmcp/boundary";
-import { RunningPlace } from "./running-place.ts";
+import { performance } from "node:perf_hooks";
+import { CmcpError, SharedSlots } from "@cmcp/boundary";
+import { RunningSlot } from "./running-slot.ts";
+import { PrincipalLoad, nextInTurn } from "./turns.ts";
 
 /** Bounds on requests under way. */
 export interface AdmissionLimits {
-  /** Requests that run at the same time. */
+  /** Requests that run at the same time; of one principal as many as {@link SharedSlots} leaves to it. */
   readonly maxRunning: number;
   /** Requests of one principal that run or wait. */
   readonly maxPerPrincipal: number;
   /**
-   * Questions to agents that are open at the same time, all together and of one principal: each holds a connection to a
-   * server. A principal has no more of them than stay free beside it, so that whoever comes next finds room.
+   * Questions to agents that are open at the same time, all together and of one principal at most: each holds a connection to a
+   * server. They are shared as the slots of running requests are.
    */
   readonly maxQuestions: number;
   readonly maxQuestionsPerPrincipal: number;
@@ -26,47 +28,45 @@ export const DEFAULT_ADMISSION: AdmissionLimits = {
 /** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
 export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
 
-interface Principal {
-  count: number;
-  /** Open questions. One may outlive its request, until its agent knows that it is void. */
-  questions: number;
-  readonly waiting: Set<() => void>;
-}
-
 /**
- * Lets requests in, fairly: while more want to run than may, principals take turns, so that a principal with many
- * requests waits for itself and not others for it.
+ * Lets requests in, fairly. A principal has no more of the slots than {@link SharedSlots} leaves to it, so that whoever comes next
+ * finds one. While all are taken, the one that becomes free is open only to a principal that has none; of several, the one whose
+ * requests have held slots for the least time goes first.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  /** In the order of their turns. */
-  readonly #principals = new Map<string, Principal>();
+  readonly #now: () => number;
+  readonly #running: SharedSlots;
+  readonly #questions: SharedSlots;
+  readonly #principals = new Map<string, PrincipalLoad>();
   readonly #idle = new Set<() => void>();
-  #running = 0;
-  #questions = 0;
 
-  constructor(limits: Partial<AdmissionLimits> = {}) {
+  /** @param now monotonic milliseconds */
+  constructor(limits: Partial<AdmissionLimits> = {}, now: () => number = () => performance.now()) {
     this.#limits = { ...DEFAULT_ADMISSION, ...limits };
+    this.#now = now;
+    this.#running = new SharedSlots(this.#limits.maxRunning);
+    this.#questions = new SharedSlots(this.#limits.maxQuestions, this.#limits.maxQuestionsPerPrincipal);
   }
 
-  /** Requests that run now. */
+  /** Requests that run at this moment. */
   get running(): number {
-    return this.#running;
+    return this.#running.taken;
   }
 
-  /** Questions that agents have to answer now. */
+  /** Questions that agents have to answer at this moment. */
   get questions(): number {
-    return this.#questions;
+    return this.#questions.taken;
   }
 
-  /** Requests that wait for their turn now. */
+  /** Requests that wait for their turn at this moment. */
   get waiting(): number {
     return [...this.#principals.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
   /** Resolves once nothing runs, or after `ms` milliseconds; requests whose agents are asked are not waited for. */
   async idle(ms: number): Promise<void> {
-    if (this.#running === 0) return;
+    if (this.running === 0) return;
     const idle = Promise.withResolvers<void>();
     this.#idle.add(idle.resolve);
     const timer = setTimeout(idle.resolve, ms);
@@ -76,98 +76,78 @@ export class Admission {
   }
 
   /**
-   * Runs `work` when it is the principal's turn. What it waits for `aside` takes no place of a running request, and has
+   * Runs `work` when it is the principal's turn. What it waits for `aside` takes no slot of a running request, and has
    * bounds of its own.
    * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` when `signal` aborts before
    */
-  async run<T>(principalId: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
-    const principal = this.#principals.get(principalId) ?? { count: 0, questions: 0, waiting: new Set() };
-    if (principal.count >= this.#limits.maxPerPrincipal)
+  async run<T>(principal: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
+    const load = this.#principals.get(principal) ?? new PrincipalLoad(this.#now());
+    if (load.requests >= this.#limits.maxPerPrincipal)
       throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
-    this.#principals.set(principalId, principal);
-    principal.count += 1;
+    this.#principals.set(principal, load);
+    load.requests += 1;
     try {
-      await this.#enter(principal, signal);
-      const place = new RunningPlace(
-        () => this.#enter(principal, signal),
-        () => this.#leave(),
-      );
-      const aside: Aside = async (answer) => {
-        this.#question(principal, 1);
-        try {
-          return await place.aside(answer);
-        } finally {
-          this.#question(principal, -1);
-          this.#forget(principalId, principal);
-        }
-      };
+      const leave = await this.#enter(principal, load, signal);
+      const slot = new RunningSlot(leave, () => this.#enter(principal, load, signal));
       try {
-        return await work(aside);
+        return await work((answer) => this.#aside(principal, load, () => slot.aside(answer)));
       } finally {
-        place.end();
+        slot.end();
       }
     } finally {
-      principal.count -= 1;
-      this.#forget(principalId, principal);
+      load.requests -= 1;
+      this.#forget(principal, load);
     }
   }
 
-  /** Forgets a principal that has nothing here: with anything open it would begin anew, beside what it has. */
-  #forget(id: string, { count, questions, waiting }: Principal): void {
-    if (count === 0 && questions === 0 && waiting.size === 0) this.#principals.delete(id);
+  #forget(principal: string, load: PrincipalLoad): void {
+    if (load.idle) this.#principals.delete(principal);
   }
 
-  async #enter(principal: Principal, signal: AbortSignal): Promise<void> {
-    if (this.#running >= this.#limits.maxRunning) await this.#turn(principal, signal);
-    else this.#running += 1;
+  /** @returns gives the slot back */
+  async #enter(principal: string, load: PrincipalLoad, signal: AbortSignal): Promise<() => void> {
+    // Nobody waits for a slot that is open to them, so this takes none from anybody.
+    if (this.#running.isOpenTo(principal)) return this.#start(principal, load);
+    return await load.wait(signal, this.#now());
   }
 
-  #leave(): void {
-    this.#running -= 1;
-    this.#next();
-    if (this.#running === 0) for (const resolve of this.#idle) resolve();
+  #start(principal: string, load: PrincipalLoad): () => void {
+    const giveBack = this.#running.take(principal, "slots of running requests");
+    load.run(1, this.#now());
+    return () => {
+      giveBack();
+      load.run(-1, this.#now());
+      this.#next();
+      if (this.running === 0) for (const resolve of this.#idle) resolve();
+    };
+  }
+
+  /** Starts whatever may run of what waits. */
+  #next(): void {
+    for (;;) {
+      const open = [...this.#principals].filter(
+        ([principal, { waiting }]) => waiting.size > 0 && this.#running.isOpenTo(principal),
+      );
+      const next = nextInTurn(open, this.#now());
+      if (next === undefined) return;
+      const [principal, load] = next;
+      // Of equals it comes last next time.
+      this.#principals.delete(principal);
+      this.#principals.set(principal, load);
+      load.grant(this.#start(principal, load));
+    }
   }
 
   /** @throws CmcpError `OVERLOADED` for one question more than may be open */
-  #question(principal: Principal, change: 1 | -1): void {
-    const { maxQuestions, maxQuestionsPerPrincipal } = this.#limits;
-    if (change === 1 && principal.questions >= Math.min(maxQuestionsPerPrincipal, maxQuestions - this.#questions))
-      throw new CmcpError(
-        "OVERLOADED",
-        `a principal may have ${maxQuestionsPerPrincipal} questions to answer, and fewer while many are open`,
-      );
-    this.#questions += change;
-    principal.questions += change;
-  }
-
-  /** Waits; whoever wakes this has counted it as running. */
-  async #turn({ waiting }: Principal, signal: AbortSignal): Promise<void> {
-    const turn = Promise.withResolvers<void>();
-    const leave = (): void => {
-      if (waiting.delete(turn.resolve)) turn.reject(new CmcpError("REQUEST_CANCELLED", "the caller went away"));
-    };
-    waiting.add(turn.resolve);
-    signal.addEventListener("abort", leave, { once: true });
-    if (signal.aborted) leave();
+  async #aside<T>(principal: string, load: PrincipalLoad, answer: () => Promise<T>): Promise<T> {
+    const giveBack = this.#questions.take(principal, "questions to agents");
+    load.questions += 1;
     try {
-      await turn.promise;
+      return await answer();
     } finally {
-      signal.removeEventListener("abort", leave);
-    }
-  }
-
-  #next(): void {
-    for (const [id, principal] of this.#principals) {
-      const [first] = principal.waiting;
-      if (first === undefined) continue;
-      principal.waiting.delete(first);
-      // Its next turn comes after everyone else's.
-      this.#principals.delete(id);
-      this.#principals.set(id, principal);
-      this.#forget(id, principal);
-      this.#running += 1;
-      first();
-      return;
+      giveBack();
+      load.questions -= 1;
+      this.#forget(principal, load);
     }
   }
 }

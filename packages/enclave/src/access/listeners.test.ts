@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ListenFilter } from "@cmcp/mcp";
-import { Listeners, MAX_LISTENERS } from "./listeners.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
+import { Listeners, MAX_LISTENERS, type ListeningSession } from "./listeners.ts";
 
 const everything: ListenFilter = {
   toolsListChanged: true,
@@ -11,15 +10,15 @@ const everything: ListenFilter = {
   resourceSubscriptions: null,
 };
 
-function sessionOf(principalId: string, id = principalId): RecordedSession {
-  return { session: { id, principalId, inUse: 0 } } as RecordedSession;
+function sessionOf(principalId: string, id = principalId): ListeningSession {
+  return { id, principalId, inUse: 0 };
 }
 
 test("a principal has so many streams, all principals together too; each that leaves makes room", () => {
   const listeners = new Listeners();
   const add = (principal: string): AbortController => {
     const leaving = new AbortController();
-    listeners.add({ recorded: sessionOf(principal), filter: everything, notify: () => undefined }, leaving.signal);
+    listeners.add({ session: sessionOf(principal), filter: everything, notify: () => undefined }, leaving.signal);
     return leaving;
   };
   const [first] = Array.from({ length: 32 }, () => add("alice"));
@@ -27,20 +26,28 @@ test("a principal has so many streams, all principals together too; each that le
   add("bob");
   first?.abort();
   add("alice");
-  for (let principal = 0; listeners.size < MAX_LISTENERS; principal += 1)
-    for (let stream = 0; stream < 32 && listeners.size < MAX_LISTENERS; stream += 1) add(`p${principal}`);
-  assert.throws(() => add("carol"), { code: "OVERLOADED" });
+  for (let principal = 0; principal < 27; principal += 1)
+    for (let stream = 0; stream < 31; stream += 1) add(`p${principal}`);
+  assert.throws(
+    () => {
+      for (let stream = 0; stream < 32; stream += 1) add("carol");
+    },
+    { code: "OVERLOADED" },
+    "the last streams are for principals that have none",
+  );
+  for (let principal = 0; listeners.size < MAX_LISTENERS; principal += 1) add(`one of p${principal}`);
+  assert.throws(() => add("dan"), { code: "OVERLOADED" });
 });
 
 test("a session that is listened to is in use until its stream ends; one that ended before counts for nothing", () => {
   const listeners = new Listeners();
-  const recorded = sessionOf("alice");
+  const session = sessionOf("alice");
   const leaving = new AbortController();
-  listeners.add({ recorded, filter: everything, notify: () => undefined }, leaving.signal);
-  listeners.add({ recorded, filter: everything, notify: () => undefined }, AbortSignal.abort());
-  assert.deepEqual([listeners.size, recorded.session.inUse], [1, 1]);
+  listeners.add({ session, filter: everything, notify: () => undefined }, leaving.signal);
+  listeners.add({ session, filter: everything, notify: () => undefined }, AbortSignal.abort());
+  assert.deepEqual([listeners.size, session.inUse], [1, 1]);
   leaving.abort();
-  assert.deepEqual([listeners.size, recorded.session.inUse], [0, 0]);
+  assert.deepEqual([listeners.size, session.inUse], [0, 0]);
 });
 
 test("each stream hears what it asked for, of resources only its own session's", () => {
@@ -49,7 +56,7 @@ test("each stream hears what it asked for, of resources only its own session's",
   const add = (name: string, filter: Partial<ListenFilter>, session = name): void =>
     listeners.add(
       {
-        recorded: sessionOf(name, session),
+        session: sessionOf(name, session),
         filter: { ...everything, ...filter },
         notify: (method) => void heard.push(`${name} ${method}`),
       },

@@ -1,14 +1,21 @@
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { SharedSlots, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "@cmcp/mcp";
-import type { RecordedSession } from "../record/recorded-session.ts";
 
 /** Streams that listen: in all, and of one principal. */
 export const MAX_LISTENERS = 1_024;
 const MAX_PER_PRINCIPAL = 32;
 
+/** The session of a stream that listens. */
+export interface ListeningSession {
+  readonly id: string;
+  readonly principalId: string;
+  /** What needs the session; it is not idle until this is 0. */
+  inUse: number;
+}
+
 /** A stream on which an agent hears of changes. */
 interface Listener {
-  readonly recorded: RecordedSession;
+  readonly session: ListeningSession;
   readonly filter: ListenFilter;
   readonly notify: (method: string, params: JsonObject) => void;
 }
@@ -23,6 +30,7 @@ const LIST_CHANGED = {
 /** The agents that listen for changes, bounded in number. */
 export class Listeners {
   readonly #all = new Set<Listener>();
+  readonly #slots = new SharedSlots(MAX_LISTENERS, MAX_PER_PRINCIPAL);
 
   get size(): number {
     return this.#all.size;
@@ -30,21 +38,18 @@ export class Listeners {
 
   /** Adds a stream until `signal` aborts. @throws CmcpError `OVERLOADED` */
   add(listener: Listener, signal: AbortSignal): void {
-    const { principalId } = listener.recorded.session;
-    const own = [...this.#all].filter(({ recorded }) => recorded.session.principalId === principalId).length;
-    if (this.#all.size >= MAX_LISTENERS || own >= MAX_PER_PRINCIPAL)
-      throw new CmcpError("OVERLOADED", `a principal may listen on ${MAX_PER_PRINCIPAL} streams at a time`);
-    if (signal.aborted) return;
+    const { session } = listener;
+    const giveBack = this.#slots.take(session.principalId, "streams that listen");
+    if (signal.aborted) return giveBack();
     this.#all.add(listener);
     // A session that is listened to is in use.
-    listener.recorded.session.inUse += 1;
-    signal.addEventListener(
-      "abort",
-      () => {
-        if (this.#all.delete(listener)) listener.recorded.session.inUse -= 1;
-      },
-      { once: true },
-    );
+    session.inUse += 1;
+    const end = (): void => {
+      giveBack();
+      this.#all.delete(listener);
+      session.inUse -= 1;
+    };
+    signal.addEventListener("abort", end, { once: true });
   }
 
   /** Tells everyone who wants to hear of it that a list may be another now. */
@@ -54,10 +59,10 @@ export class Listeners {
   }
 
   /** Tells one session's streams that follow it of a resource that changed. */
-  resourceUpdated(session: string, uri: string): void {
-    for (const { recorded, filter, notify } of this.#all) {
+  resourceUpdated(sessionId: string, uri: string): void {
+    for (const { session, filter, notify } of this.#all) {
       if (
-        recorded.session.id === session &&
+        session.id === sessionId &&
         (filter.resourceSubscriptions === null || filter.resourceSubscriptions.includes(uri))
       )
         notify("notifications/resources/updated", { uri });

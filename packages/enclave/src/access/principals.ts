@@ -17,6 +17,7 @@ export const MAX_BOUND_TOKENS = 100_000;
  */
 export class Principals {
   readonly #workflows: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #launchReaders: ReadonlySet<string>;
   readonly #jwt: JwtAuthenticator | null;
   #byTokenHash: ReadonlyMap<string, string> | null = null;
   /** Of every token this instance was ever given, its principal: a token never stands for another. */
@@ -26,7 +27,13 @@ export class Principals {
   /** @param jwt `null` where the configuration names no issuer */
   constructor(measured: Config["enclave"]["principals"], jwt: JwtAuthenticator | null) {
     this.#workflows = new Map(measured.map(({ id, workflows }) => [id, new Set(workflows)]));
+    this.#launchReaders = new Set(measured.filter(({ role }) => role !== undefined).map(({ id }) => id));
     this.#jwt = jwt;
+  }
+
+  /** Whether the measured configuration lets a caller read the launch document: policy, catalog and configuration as a whole. */
+  mayReadLaunch({ principalId }: Caller): boolean {
+    return this.#launchReaders.has(principalId);
   }
 
   /**

@@ -1,106 +1,94 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { GovernedFacts, Verdict } from "@cmcp/policy";
+import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
-import { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
-import { lookupCatalog } from "../testing/lookup.ts";
-import { decide } from "./decide.ts";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, deciderOver, policyThat, requestFor, sessionOf } from "../testing/calls.ts";
+import type { GatewayFacts } from "./facts.ts";
 
-const { catalog } = lookupCatalog();
-const caller = new Caller({ principalId: "default", source: "bearer" }, null);
-const session = {
-  session: {
-    id: "s",
-    principalId: "default",
-    sensitivity: "public",
-    maxSensitivity: "public",
-    domainsTouched: new Set(),
-    callGraph: { events: [] },
-    crossBoundaryEvents: [],
-    toolsInvoked: new Set(),
-  },
-} as unknown as RecordedSession;
-const request = {
-  method: "tools/call",
-  name: "lookup",
-  arguments: {},
-  params: {},
-  meta: null,
-  workflowId: null,
-  dataClass: null,
-  requestId: 1,
-  input: null,
-} as unknown as AgentRequest;
+const catalog = callCatalog();
+const lookup = targetOf(catalog, requestFor());
+const deny = (cause: Verdict["cause"] = "policy"): CompiledPolicy => policyThat(() => ({ decision: "deny", cause }));
 
-/** As much of an enclave as a decision reads, whose policy says `verdict`. */
-function decidedWith(mode: string, verdict: Partial<Verdict>, redactionOf: () => readonly string[] = () => []): string {
-  const policy = {
-    bundle: { hash: "sha256:00" },
-    decide: () => ({ rule: "r", redactFields: [], ...verdict }),
-    redactionOf,
-  };
-  const core = {
-    policy,
-    catalog,
-    vocabulary: new Vocabulary(),
-    config: { attestation: { enforcement_mode: mode }, enclave: {} },
-    principals: { mayUse: () => true },
-  } as unknown as Core;
-  return decide(core, session, caller, request).outcome;
+/** The rule of the stage that ends a call; `null` where it goes on. */
+function stage(rest: Partial<AgentRequest>, policy: CompiledPolicy): string | null {
+  const step = deciderOver(catalog).decide(callWith(requestFor(rest), { policy }));
+  return step.kind === "ending" ? step.rule : null;
 }
 
-for (const mode of ["advisory", "silent"]) {
-  test(`${mode} lets through what policy refuses, and nothing that policy was not asked about`, () => {
-    for (const cause of ["policy", "no-policy", "sensitivity", "error", "request-invalid"] as const)
-      assert.equal(decidedWith(mode, { decision: "deny", cause }), "advisory_deny", cause);
-    assert.equal(
-      decidedWith(mode, { decision: "deny", cause: "fault" }),
-      "deny",
-      "an engine that failed has judged nothing",
-    );
-    const unknown = (): readonly string[] => {
-      throw new Error("the engine failed");
-    };
-    assert.equal(
-      decidedWith(mode, { decision: "deny", cause: "policy" }, unknown),
-      "deny",
-      "what must be removed from the result is not known",
-    );
-    assert.equal(decidedWith(mode, { decision: "allow" }), "allow");
-  });
-}
-
-test("enforcing lets nothing through that policy refuses", () => {
-  for (const decision of ["deny", "step_up", "defer"] as const)
-    assert.equal(decidedWith("enforcing", { decision, cause: "policy" }), decision);
+test("each stage decides before the next: the catalog, the workflow, the arguments, policy", () => {
+  const wrong = { name: "none", workflowId: "other", arguments: { x: 1 } };
+  assert.equal(stage(wrong, deny()), "not-in-catalog");
+  assert.equal(stage({ ...wrong, name: "unpinned" }, deny()), "server-not-callable");
+  assert.equal(stage({ ...wrong, name: "lookup" }, deny()), "workflow-not-allowed");
+  assert.equal(stage({ arguments: { x: 1 } }, deny()), "input-schema");
+  assert.equal(stage({}, deny()), "r");
+  assert.equal(stage({}, policyThat()), null);
 });
 
-test("rules find the tools that the configuration gives a workflow, every tool where it says nothing, none for a workflow it does not name", () => {
-  const found = (enclave: object, workflowId: string | null): unknown => {
-    let tools: readonly string[] = [];
-    const policy = {
-      bundle: { hash: "sha256:00" },
-      decide: (facts: GovernedFacts) => {
-        tools = facts.workflowAllowedTools;
-        return { decision: "allow", rule: "r", redactFields: [] };
-      },
-    };
-    const core = {
-      policy,
-      catalog,
-      vocabulary: new Vocabulary(),
-      config: { attestation: { enforcement_mode: "enforcing" }, enclave },
-      principals: { mayUse: () => true },
-    } as unknown as Core;
-    assert.equal(decide(core, session, caller, { ...request, workflowId }).outcome, "allow");
-    return tools;
-  };
-  assert.deepEqual(found({}, "any"), ["lookup"]);
-  const enclave = { workflow_tools: { billing: ["pay", "lookup"], default: [] } };
-  assert.deepEqual(found(enclave, "billing"), ["pay", "lookup"]);
-  for (const workflow of [null, "other", "constructor", "__proto__"])
-    assert.deepEqual(found(enclave, workflow), [], String(workflow));
+test("policy is not asked about what an earlier stage refuses", () => {
+  let asked = 0;
+  const policy = policyThat(() => {
+    asked += 1;
+    return {};
+  });
+  for (const rest of [{ name: "none" }, { workflowId: "other" }, { arguments: { x: 1 } }, { dataClass: "none" }])
+    stage(rest, policy);
+  assert.equal(asked, 0);
+  stage({}, policy);
+  assert.equal(asked, 1);
+});
+
+test("a question has a verdict of its own, under the mode as the call", () => {
+  const methods: unknown[] = [];
+  const policy = policyThat((facts: GovernedFacts) => {
+    methods.push("requestMethod" in facts ? facts.requestMethod : null);
+    return { decision: "deny" };
+  });
+  const judged = (mode: GatewayFacts["enforcementMode"], by = policy) =>
+    deciderOver(catalog, mode).question(callWith(requestFor(), { policy: by }), lookup, "roots/list");
+  const refused = judged("enforcing");
+  assert.deepEqual([refused.passes, refused.refusal?.code], [false, "POLICY_DENY"]);
+  assert.deepEqual([judged("silent").passes, judged("advisory").passes], [true, true]);
+  assert.equal(judged("silent", deny("fault")).passes, false, "an engine that failed has judged nothing");
+  assert.deepEqual(judged("enforcing", policyThat()), { passes: true, refusal: null });
+  assert.deepEqual(methods, ["roots/list", "roots/list", "roots/list"]);
+});
+
+interface Listed {
+  readonly mode?: GatewayFacts["enforcementMode"];
+  readonly name?: string;
+}
+
+/** Whether a tool is listed to a session that has seen everything. */
+function listed(policy: CompiledPolicy, { mode = "enforcing", name = "lookup" }: Listed = {}): boolean {
+  const recorded = sessionOf();
+  recorded.session.raise(new Vocabulary().highest);
+  const target = targetOf(catalog, requestFor({ name }));
+  return deciderOver(catalog, mode).isListed(callWith(requestFor(), { recorded, policy }), target, () => true);
+}
+
+test("what a session has seen takes nothing off the list, and what no session may call is not listed", () => {
+  const clean = policyThat((facts) =>
+    facts.sessionMaxSensitivity === "public" && facts.sensitivityLevelInt === 0 ? {} : { decision: "deny" },
+  );
+  assert.equal(listed(clean), true);
+  assert.equal(listed(deny()), false);
+  assert.equal(listed(policyThat(() => ({ decision: "redact" }))), true);
+  assert.equal(listed(policyThat(() => ({ decision: "step_up" }))), false);
+});
+
+test("what some arguments could change is listed, and so is what only arguments settle", () => {
+  const could = policyThat(() => ({ decision: "deny", cause: "policy" }), { couldAllow: () => true });
+  assert.equal(listed(could), true);
+  for (const cause of ["error", "request-invalid"] as const) assert.equal(listed(deny(cause)), true, cause);
+  const failed = policyThat(() => ({ decision: "deny", cause: "fault" }), { couldAllow: () => true });
+  assert.equal(listed(failed), false, "an engine that failed lists nothing");
+});
+
+test("no mode lists what cannot be called; a mode that lets everything through lists the rest", () => {
+  assert.equal(listed(policyThat(), { name: "unpinned" }), false);
+  assert.equal(listed(deny(), { mode: "silent", name: "unpinned" }), false);
+  for (const mode of ["silent", "advisory"] as const) assert.equal(listed(deny(), { mode }), true);
 });

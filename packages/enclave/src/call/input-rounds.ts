@@ -1,19 +1,20 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { CLIENT_METHODS, type InputGiven, type Peer, type UpstreamAnswer } from "@cmcp/mcp";
+import { CLIENT_METHODS, UpstreamRefusal, type Peer, type UpstreamAnswer } from "@cmcp/mcp";
+import type { Input } from "./resume-input.ts";
 
 /** How often a server may ask anew within one call, and for how much at once. */
 const MAX_ROUNDS = 8;
 const MAX_REQUESTS = 16;
 
 /** Sends the request, again and again with what the agent was asked for in between. */
-type Send = (input: InputGiven | null) => Promise<UpstreamAnswer>;
+type Send = (input: Input) => Promise<UpstreamAnswer>;
 
 /**
  * Carries a modern server's need for input to an agent that can be asked while it waits. An agent of the modern era
  * is given the need itself and sends its request again.
  * @throws CmcpError `UPSTREAM_INPUT_REQUIRED` when the agent cannot give what is needed
  */
-export async function withInput(send: Send, peer: Peer, first: Parameters<Send>[0]): Promise<UpstreamAnswer> {
+export async function withInput(send: Send, peer: Peer, first: Input): Promise<UpstreamAnswer> {
   let answer = await send(first);
   for (let round = 0; answer.kind === "input_required" && peer.input !== "retry"; round += 1) {
     if (peer.input === "none")
@@ -32,7 +33,7 @@ export async function withInput(send: Send, peer: Peer, first: Parameters<Send>[
   return answer;
 }
 
-async function askAll(requests: JsonObject, peer: Peer): Promise<Readonly<Record<string, JsonObject>>> {
+async function askAll(requests: JsonObject, peer: Peer): Promise<Record<string, JsonObject>> {
   const wanted = Object.entries(requests);
   if (wanted.length > MAX_REQUESTS)
     throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server asked for more than ${MAX_REQUESTS} inputs at once`, {
@@ -48,7 +49,20 @@ async function askAll(requests: JsonObject, peer: Peer): Promise<Readonly<Record
       });
     }
     const params = isJsonObject(request) && isJsonObject(request.params) ? request.params : {};
-    responses.push([key, await peer.ask(method, params)]);
+    responses.push([key, await answerOf(peer, method, params)]);
   }
   return Object.fromEntries(responses);
+}
+
+/** @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for an agent that refuses: it, and not the server, ended the call */
+async function answerOf(peer: Peer, method: string, params: JsonObject): Promise<JsonObject> {
+  try {
+    return await peer.ask(method, params);
+  } catch (thrown) {
+    if (!(thrown instanceof UpstreamRefusal)) throw thrown;
+    throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the agent did not give the input that the server asks for", {
+      cause: thrown,
+      detail: { sent: 1 },
+    });
+  }
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { JsonObject } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { RequestStates, type StateContext } from "./request-state.ts";
+import { callWith, requestFor, sessionOf } from "../testing/calls.ts";
+import { RequestStates, stateContext, type StateContext, type WaitingState } from "./request-state.ts";
 
 const context: StateContext = {
   principal: "alice",
@@ -11,71 +13,100 @@ const context: StateContext = {
 };
 const INVALID = { code: "REQUEST_STATE_INVALID" };
 
+function waitingFor(upstream: string | null): WaitingState {
+  return { upstream, asked: {} };
+}
+
 test("a state comes back as the server gave it, with what it asked by, once", () => {
   const states = new RequestStates(() => 0);
+  const params = fc
+    .dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3, noNullPrototype: true })
+    .map((value): JsonObject => JSON.parse(JSON.stringify(value)));
+  const question = fc.record({ method: fc.string({ maxLength: 30 }), params }, { noNullPrototype: true });
+  const waiting = fc.record(
+    {
+      upstream: fc.option(fc.string({ unit: "binary", maxLength: 100 })),
+      asked: fc.dictionary(fc.string({ maxLength: 20 }), question, { maxKeys: 3, noNullPrototype: true }),
+    },
+    { noNullPrototype: true },
+  );
+  // The reader that every message comes through takes no such key.
+  const readable = waiting.filter((given) => !JSON.stringify(given).includes("__proto__"));
   fc.assert(
-    fc.property(
-      fc.record(
-        {
-          upstream: fc.option(fc.string({ unit: "binary", maxLength: 100 })),
-          asked: fc.array(fc.string({ maxLength: 30 }), { maxLength: 3 }),
-        },
-        { noNullPrototype: true },
-      ),
-      (waiting) => {
-        const sealed = states.seal(context, waiting);
-        assert.deepEqual(states.open(context, sealed), waiting);
-        assert.throws(() => states.open(context, sealed), INVALID);
-      },
-    ),
+    fc.property(readable, (given) => {
+      const sealed = states.seal(context, given);
+      assert.deepEqual(states.open(context, sealed), given);
+      assert.throws(() => states.open(context, sealed), INVALID);
+    }),
   );
 });
 
 test("a state is for one principal, session, method and set of parameters", () => {
   const states = new RequestStates(() => 0);
-  const sealed = states.seal(context, { upstream: "state", asked: [] });
-  states.seal({ ...context, session: "t" }, { upstream: "another", asked: [] });
+  const sealed = states.seal(context, waitingFor("state"));
+  states.seal({ ...context, session: "t" }, waitingFor("another"));
   for (const other of [
     { principal: "bob" },
     { session: "t" },
     { method: "prompts/get" },
     { params: { name: "tool", arguments: { a: 2 } } },
-  ]) {
+  ])
     assert.throws(() => states.open({ ...context, ...other }, sealed), INVALID);
-  }
   assert.equal(states.open(context, sealed).upstream, "state", "what was refused did not use it up");
+});
+
+test("a call's state is bound to its session, principal, method, name and arguments, and to no id of the request", () => {
+  const recorded = sessionOf();
+  const of = (rest: Parameters<typeof requestFor>[0], by = recorded): StateContext =>
+    stateContext(callWith(requestFor(rest), { recorded: by }));
+  const base = of({});
+  assert.deepEqual([base.principal, base.session], ["alice", recorded.session.id]);
+  for (const other of [of({ name: "person" }), of({ arguments: { q: "a" } }), of({ method: "prompts/get" })])
+    assert.notDeepEqual(other, base);
+  assert.notDeepEqual(of({}, sessionOf("bob")), base);
+  const again = of({ requestId: 2, input: { responses: {}, state: "s" } });
+  assert.deepEqual(again, base);
 });
 
 test("a changed, foreign or malformed state opens nothing", () => {
   const states = new RequestStates(() => 0);
-  const sealed = Buffer.from(states.seal(context, { upstream: "state", asked: [] }), "base64url");
+  const sealed = Buffer.from(states.seal(context, waitingFor("state")), "base64url");
   for (let bit = 0; bit < sealed.length * 8; bit += 1) {
     const changed = Buffer.from(sealed);
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     assert.throws(() => states.open(context, changed.toString("base64url")), INVALID);
   }
-  for (const state of [
-    "",
-    "a",
-    "=",
-    new RequestStates(() => 0).seal(context, { upstream: "state", asked: [] }),
-    `${sealed.toString("base64url")}=`,
-  ])
+  const foreign = new RequestStates(() => 0).seal(context, waitingFor("state"));
+  for (const state of ["", "a", "=", foreign, `${sealed.toString("base64url")}=`])
     assert.throws(() => states.open(context, state), INVALID);
+});
+
+test("a state is no larger than what an agent may send back", () => {
+  const states = new RequestStates(() => 0);
+  assert.throws(() => states.seal(context, waitingFor("x".repeat(65_536))), { code: "RESPONSE_SIZE_EXCEEDED" });
+  const most = states.seal(context, waitingFor("x".repeat(49_000)));
+  assert.equal(states.open(context, most).upstream?.length, 49_000);
 });
 
 test("a state ends with time, with its session, and when many newer ones wait", () => {
   let now = 0;
   const states = new RequestStates(() => now);
-  const [late, closed, displaced] = [
-    states.seal(context, { upstream: "late", asked: [] }),
-    states.seal({ ...context, session: "closed" }, { upstream: null, asked: [] }),
-    states.seal({ ...context, session: "busy" }, { upstream: null, asked: [] }),
+  const [closed, busy] = [
+    { ...context, session: "closed" },
+    { ...context, session: "busy" },
   ];
-  for (let more = 0; more < 64; more += 1) states.seal({ ...context, session: "busy" }, { upstream: null, asked: [] });
-  assert.throws(() => states.open({ ...context, session: "busy" }, displaced), INVALID);
+  const [late, timely, ended, displaced] = [
+    states.seal(context, waitingFor("late")),
+    states.seal(context, waitingFor("timely")),
+    states.seal(closed, waitingFor(null)),
+    states.seal(busy, waitingFor(null)),
+  ];
+  for (let more = 0; more < 64; more += 1) states.seal(busy, waitingFor(null));
+  assert.throws(() => states.open(busy, displaced), INVALID);
   states.forget("closed");
-  assert.throws(() => states.open({ ...context, session: "closed" }, closed), INVALID);
+  assert.throws(() => states.open(closed, ended), INVALID);
+  now = 900_000;
+  assert.equal(states.open(context, timely).upstream, "timely");
   now = 900_001;
   assert.throws(() => states.open(context, late), INVALID);
 });

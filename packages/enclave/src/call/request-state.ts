@@ -1,10 +1,21 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { CmcpError, canonicalBytes, parseJsonText, type JsonObject } from "@cmcp/boundary";
+import {
+  CmcpError,
+  canonicalBytes,
+  isJsonObject,
+  parseJsonText,
+  type JsonObject,
+  type JsonValue,
+} from "@cmcp/boundary";
+import type { AskedQuestions } from "./asked.ts";
+import type { Call } from "./call.ts";
 
 /** How long an agent, which may have a person to ask, has to send a request again, in milliseconds. */
 const VALID_MS = 900_000;
 /** Requests of one session that may wait for input; an older one gives way. */
 const MAX_WAITING = 64;
+/** Longest sealed state, in characters: what agents may send back. */
+const MAX_SEALED = 65_536;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -13,15 +24,22 @@ export interface StateContext {
   readonly principal: string;
   readonly session: string;
   readonly method: string;
+  /** What the request is about and asks for. */
   readonly params: JsonObject;
+}
+
+/** What the state of a call is bound to. */
+export function stateContext({ recorded: { session }, request }: Pick<Call, "recorded" | "request">): StateContext {
+  const { method, name, arguments: args } = request;
+  return { principal: session.principalId, session: session.id, method, params: { name, arguments: args } };
 }
 
 /** What comes back with a request that is sent again. */
 export interface WaitingState {
   /** The server's own state, `null` when it keeps none. */
   readonly upstream: string | null;
-  /** The methods by which the server asked. */
-  readonly asked: readonly string[];
+  /** What the server asked, as the agent was told. */
+  readonly asked: AskedQuestions;
 }
 
 function refused(): CmcpError {
@@ -45,22 +63,30 @@ export class RequestStates {
     this.#now = now;
   }
 
-  /** Seals what a request waits for. */
+  /**
+   * Seals what a request waits for.
+   * @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for more than an agent may send back
+   */
   seal(context: StateContext, { upstream, asked }: WaitingState): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context }));
     const sealed = Buffer.concat([
       iv,
-      cipher.update(JSON.stringify([upstream, ...asked]), "utf8"),
+      cipher.update(JSON.stringify([upstream, asked]), "utf8"),
       cipher.final(),
       cipher.getAuthTag(),
     ]);
+    const state = sealed.toString("base64url");
+    if (state.length > MAX_SEALED)
+      throw new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server asks for more at once than a request can wait with", {
+        detail: { sent: 1 },
+      });
     const waiting = this.#waiting.get(context.session) ?? new Map<string, number>();
     waiting.set(iv.toString("hex"), this.#now() + VALID_MS);
     const oldest = waiting.keys().next();
     if (waiting.size > MAX_WAITING && oldest.done !== true) waiting.delete(oldest.value);
     this.#waiting.set(context.session, waiting);
-    return sealed.toString("base64url");
+    return state;
   }
 
   /** Opens a state, once. @throws CmcpError `REQUEST_STATE_INVALID` for one that is not for this request */
@@ -80,10 +106,7 @@ export class RequestStates {
       );
       const opened = parseJsonText(text);
       waiting.delete(iv.toString("hex"));
-      const [upstream, ...asked] = Array.isArray(opened) ? opened : [];
-      if ((upstream !== null && typeof upstream !== "string") || !asked.every((method) => typeof method === "string"))
-        throw refused();
-      return { upstream, asked };
+      return waitingState(opened);
     } catch {
       // Changed, or given for another request: which of the two is nobody's business.
       throw refused();
@@ -94,4 +117,16 @@ export class RequestStates {
   forget(session: string): void {
     this.#waiting.delete(session);
   }
+}
+
+/** What {@link RequestStates.seal} wrote. */
+function waitingState(opened: JsonValue): WaitingState {
+  const [upstream = null, asked = null] = Array.isArray(opened) ? opened : [];
+  if ((upstream !== null && typeof upstream !== "string") || !isJsonObject(asked)) throw refused();
+  const questions = Object.entries(asked).map(([id, question]) => {
+    if (!isJsonObject(question) || typeof question.method !== "string" || !isJsonObject(question.params))
+      throw refused();
+    return [id, { method: question.method, params: question.params }] as const;
+  });
+  return { upstream, asked: Object.fromEntries(questions) };
 }

@@ -1,73 +1,64 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import type { CatalogServer } from "@cmcp/catalog";
+import { approvedOf } from "@cmcp/catalog";
 import { silentPeer } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
 import { Subscriptions } from "../servers/subscriptions.ts";
-import { subscribe } from "./subscribe.ts";
+import type { Subscribe } from "../servers/upstreams.ts";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, inspectedPeer, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
+import { upstreamRequest } from "./send-upstream.ts";
+import { subscriber } from "./subscribe.ts";
 
-const server = { identity: "server" } as CatalogServer;
-const recorded = { session: { id: "s", principalId: "alice" } } as RecordedSession;
+const catalog = callCatalog();
+const peer = inspectedPeer(silentPeer(new AbortController().signal));
 
-/** Servers that answer what the test says, and what they were asked. */
-function start(answer: (uri: string) => void): {
-  ask: (uri: string) => Promise<void>;
-  subscriptions: Subscriptions;
-  beside: (readonly string[])[];
-  left: string[];
-} {
+/** Servers that answer what a test says, and what they were asked. */
+function start(answer: (uri: unknown) => void) {
   const [beside, left]: [(readonly string[])[], string[]] = [[], []];
-  const subscriptions: Subscriptions = new Subscriptions(() => core);
-  const core = {
-    upstreams: {
-      subscribe: async (
-        _: unknown,
-        __: unknown,
-        { params }: { params: { uri: string } },
-        followed: readonly string[],
-      ) => {
-        beside.push(followed);
-        answer(params.uri);
-      },
-      follow: async () => undefined,
-      unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+  const upstreams = {
+    subscribe: async (_: unknown, __: unknown, { request, followed }: Subscribe) => {
+      beside.push(followed);
+      answer(request.params["uri"]);
     },
-    subscriptions,
-  } as unknown as Core;
-  const ask = (uri: string): Promise<void> =>
-    subscribe(
-      core,
-      recorded,
-      server,
-      uri,
-      { method: "resources/subscribe", params: { uri } },
-      silentPeer(new AbortController().signal),
-    );
-  return { ask, subscriptions, beside, left };
+    follow: async () => undefined,
+    unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+    tellsOnOneStream: () => false,
+  };
+  const subscriptions = new Subscriptions(upstreams, { resourceUpdated: () => undefined });
+  const recorded = sessionOf();
+  const subscribe = subscriber({ subscriptions, upstreams });
+  const ask = async (id: number): Promise<void> => {
+    const request = requestFor({ method: "resources/subscribe", name: `note://by-id/${id}` });
+    const call = callWith(request, { recorded });
+    const permit = permitFor(targetOf(catalog, request));
+    await subscribe(call, permit, upstreamRequest(call, permit, null), peer);
+  };
+  const { server } = approvedOf(targetOf(catalog, requestFor({ method: "resources/read", name: "note://all" })));
+  return { ask, beside, left, following: () => subscriptions.of(recorded.session, server) };
 }
 
 test("what a server refuses is not followed; it is asked about each beside what it has agreed to", async () => {
-  const { ask, subscriptions, beside } = start((uri) => {
-    if (uri === "a:2") throw new CmcpError("UPSTREAM_CALL_REFUSED", "no");
+  const { ask, beside, following } = start((uri) => {
+    if (uri === "note://by-id/2") throw new CmcpError("UPSTREAM_CALL_REFUSED", "no");
   });
-  await ask("a:1");
-  await assert.rejects(ask("a:2"), { code: "UPSTREAM_CALL_REFUSED" });
-  await ask("a:3");
-  await ask("a:1");
+  await ask(1);
+  await assert.rejects(ask(2), { code: "UPSTREAM_CALL_REFUSED" });
+  await ask(3);
+  await ask(1);
+  const [one, three] = ["note://by-id/1", "note://by-id/3"];
   assert.deepEqual(
-    [subscriptions.of(recorded, server), beside],
+    [following(), beside],
     [
-      ["a:1", "a:3"],
-      [[], ["a:1"], ["a:1"], ["a:3"]],
+      [one, three],
+      [[], [one], [one], [three]],
     ],
   );
 });
 
 test("what a session may not follow any more is given up at the server that agreed to it", async () => {
   const { ask, left } = start(() => undefined);
-  for (let n = 0; n < 256; n += 1) await ask(`a:${n}`);
-  await assert.rejects(ask("a:256"), { code: "OVERLOADED" });
-  assert.deepEqual(left, ["a:256"]);
+  for (let n = 0; n < 256; n += 1) await ask(n);
+  await assert.rejects(ask(256), { code: "OVERLOADED" });
+  assert.deepEqual(left, ["note://by-id/256"]);
 });

@@ -1,29 +1,30 @@
-import type { CatalogServer } from "@cmcp/catalog";
-import type { Peer, UpstreamRequest } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
+import { approvedOf } from "@cmcp/catalog";
 import { reportFault } from "../instance/report-fault.ts";
+import type { Subscriptions } from "../servers/subscriptions.ts";
+import type { Upstreams } from "../servers/upstreams.ts";
+import type { SendPorts } from "./send-upstream.ts";
+
+/** Where subscriptions are kept, and how servers hear of them. */
+export interface SubscribePorts {
+  readonly subscriptions: Pick<Subscriptions, "of" | "add">;
+  readonly upstreams: Pick<Upstreams, "subscribe" | "unfollow">;
+}
 
 /**
- * Follows a resource for a session, once its server has agreed to tell of it: asked each time anew, as it may not by now.
- * @param request the request for it, as the server is to get it
- * @throws CmcpError the server's refusal as `UPSTREAM_CALL_REFUSED`; `OVERLOADED` for more than a session may follow
+ * Follows a resource for a session, as its server agrees to tell of it: asked each time anew, as the server may refuse by then.
+ * What this gives rejects with the server's refusal as `UPSTREAM_CALL_REFUSED`, and with `OVERLOADED` for more than a session may follow.
  */
-export async function subscribe(
-  core: Core,
-  recorded: RecordedSession,
-  server: CatalogServer,
-  uri: string,
-  request: UpstreamRequest,
-  peer: Peer,
-): Promise<void> {
-  const followed = core.subscriptions.of(recorded, server).filter((known) => known !== uri);
-  await core.upstreams.subscribe(server, recorded.session, request, followed, peer);
-  try {
-    core.subscriptions.add(recorded, server, uri);
-  } catch (thrown) {
-    // The server would tell of what nobody hears.
-    core.upstreams.unfollow(server, recorded.session, uri).catch(reportFault);
-    throw thrown;
-  }
+export function subscriber({ subscriptions, upstreams }: SubscribePorts): SendPorts["subscribe"] {
+  return async ({ recorded: { session }, request: { name: uri } }, { target }, request, peer) => {
+    const { server } = approvedOf(target);
+    const followed = subscriptions.of(session, server).filter((known) => known !== uri);
+    await upstreams.subscribe(server, session, { request, followed }, peer);
+    try {
+      subscriptions.add(session, server, uri);
+    } catch (thrown) {
+      // The server would tell of what nobody hears.
+      upstreams.unfollow(server, session, uri).catch(reportFault);
+      throw thrown;
+    }
+  };
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { CmcpError, canonicalText } from "@cmcp/boundary";
+import { CmcpError, SharedSlots, canonicalText } from "@cmcp/boundary";
 import { isFinal, type AgentRequest, type TaskState } from "@cmcp/mcp";
+import type { OnBehalfOf } from "../servers/upstreams.ts";
+import type { AskedQuestions } from "./asked.ts";
 
 /** Tasks one session may have, and all sessions together. */
 const MAX_PER_SESSION = 64;
@@ -21,8 +23,10 @@ export interface Task {
   readonly call: Pick<AgentRequest, "name" | "arguments" | "workflowId">;
   /** As the agent was last told. */
   readonly state: TaskState;
-  /** The methods by which its server has asked for input. */
-  readonly asked: readonly string[];
+  /** The questions of its server that wait for answers. */
+  readonly asked: AskedQuestions;
+  /** Whether its server was asked to cancel it, which happens once. */
+  readonly cancelled: boolean;
 }
 
 /** A place for the task that a call may become. */
@@ -37,6 +41,8 @@ interface Kept {
   task: Task | null;
   readonly since: number;
   until: number;
+  /** Gives the slot back that the task takes. */
+  readonly giveBack: () => void;
 }
 
 /**
@@ -46,7 +52,8 @@ interface Kept {
 export class Tasks {
   readonly #now: () => number;
   readonly #sessions = new Map<string, Map<string, Kept>>();
-  #count = 0;
+  /** Of all sessions together, each principal with its share. */
+  readonly #slots = new SharedSlots(MAX_TASKS);
 
   /** @param now monotonic milliseconds: the host does not set this clock */
   constructor(now: () => number) {
@@ -55,14 +62,14 @@ export class Tasks {
 
   /** Tasks kept now. */
   get size(): number {
-    return this.#count;
+    return this.#slots.taken;
   }
 
   /**
    * Takes a place for what a call may become, before the call leaves. A task that has ended gives way to it.
    * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments that are too large to keep
    */
-  reserve(session: string, call: Task["call"]): TaskPlace {
+  reserve({ id: session, principalId }: OnBehalfOf, call: Task["call"]): TaskPlace {
     if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES)
       throw new CmcpError(
         "MCP_INVALID_REQUEST",
@@ -72,13 +79,13 @@ export class Tasks {
     this.#expire();
     const tasks = this.#sessions.get(session) ?? new Map<string, Kept>();
     if (tasks.size >= MAX_PER_SESSION) this.#giveWay(session, tasks);
-    if (tasks.size >= MAX_PER_SESSION || this.#count >= MAX_TASKS)
+    if (tasks.size >= MAX_PER_SESSION)
       throw new CmcpError("OVERLOADED", `a session may have ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
     const id = randomBytes(ID_BYTES).toString("base64url");
-    const kept: Kept = { task: null, since: this.#now(), until: Infinity };
+    const giveBack = this.#slots.take(principalId, "tasks");
+    const kept: Kept = { task: null, since: this.#now(), until: Infinity, giveBack };
     tasks.set(id, kept);
     this.#sessions.set(session, tasks);
-    this.#count += 1;
     return {
       take: (state) => {
         const told = limited(id, state);
@@ -88,7 +95,8 @@ export class Tasks {
           upstreamId: state.taskId,
           call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
           state: told,
-          asked: [],
+          asked: {},
+          cancelled: false,
         };
         return kept.task;
       },
@@ -104,14 +112,38 @@ export class Tasks {
     return this.#sessions.get(session)?.get(id)?.task ?? undefined;
   }
 
-  /** Notes what the server says of a task now, and asks for. @returns what the agent is told */
-  update(session: string, { id }: Task, said: TaskState, asks: readonly string[] = []): TaskState {
-    const kept = this.#sessions.get(session)?.get(id);
+  /**
+   * Notes what the server says of a task, and what it asks.
+   * @param asks in place of what it asked before; nothing of it waits with a task that is cancelled
+   * @returns what the agent is told
+   */
+  update(session: string, { id }: Task, said: TaskState, asks: AskedQuestions = {}): TaskState {
     const told = limited(id, said);
-    if (kept?.task == null) return told;
-    kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-    kept.task = { ...kept.task, state: told, asked: [...new Set([...kept.task.asked, ...asks])] };
+    this.#change(session, id, (kept, task) => {
+      kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
+      kept.task = { ...task, state: told, asked: task.cancelled ? {} : asks };
+    });
     return told;
+  }
+
+  /** These questions have their answers. */
+  answered(session: string, { id }: Task, ids: readonly string[]): void {
+    this.#change(session, id, (kept, task) => {
+      const open = Object.entries(task.asked).filter(([asked]) => !ids.includes(asked));
+      kept.task = { ...task, asked: Object.fromEntries(open) };
+    });
+  }
+
+  /** The task's server is asked to cancel it, or could not be. Nothing it asked waits for an answer meanwhile. */
+  cancelled(session: string, { id }: Task, cancelled: boolean): void {
+    this.#change(session, id, (kept, task) => {
+      kept.task = { ...task, cancelled, asked: {} };
+    });
+  }
+
+  #change(session: string, id: string, change: (kept: Kept, task: Task) => void): void {
+    const kept = this.#sessions.get(session)?.get(id);
+    if (kept?.task != null) change(kept, kept.task);
   }
 
   /** A session's tasks, oldest first. */
@@ -125,7 +157,7 @@ export class Tasks {
 
   /** Forgets a session's tasks. */
   forget(session: string): void {
-    this.#count -= this.#sessions.get(session)?.size ?? 0;
+    for (const { giveBack } of this.#sessions.get(session)?.values() ?? []) giveBack();
     this.#sessions.delete(session);
   }
 
@@ -143,8 +175,10 @@ export class Tasks {
 
   #drop(session: string, id: string): void {
     const tasks = this.#sessions.get(session);
-    if (tasks?.delete(id) !== true) return;
-    this.#count -= 1;
+    const kept = tasks?.get(id);
+    if (tasks === undefined || kept === undefined) return;
+    tasks.delete(id);
+    kept.giveBack();
     if (tasks.size === 0) this.#sessions.delete(session);
   }
 }
@@ -155,13 +189,7 @@ function limited(id: string, state: TaskState): TaskState {
 }
 
 /** A request about a task, as the call the task was made by: this is what policy decides. */
-export function askedAs({ call }: Task, request: AgentRequest): AgentRequest {
-  return {
-    ...request,
-    method: "tools/call",
-    name: call.name,
-    arguments: call.arguments,
-    completion: null,
-    workflowId: request.workflowId ?? call.workflowId,
-  };
+export function callOfTask({ call }: Task, request: AgentRequest): AgentRequest {
+  const { name, arguments: args, workflowId } = call;
+  return { ...request, method: "tools/call", name, arguments: args, workflowId: request.workflowId ?? workflowId };
 }

@@ -1,19 +1,24 @@
 import { CmcpError } from "@cmcp/boundary";
+import type { Evidence } from "@cmcp/attestation";
 import type { HttpResponse } from "@cmcp/mcp";
-import { instanceReport } from "../instance/report.ts";
-import type { Core } from "../boot/core.ts";
 import type { Caller } from "../access/caller.ts";
+import { instanceReport, type Reported } from "../instance/report.ts";
 import { json } from "./json-response.ts";
 
 const NONCE = /^[A-Za-z0-9_-]{16,128}$/;
 
+/** What a report is asked for with. */
+export interface AttestationParts {
+  readonly reported: Reported;
+  readonly policyHash: () => string;
+  /** @throws CmcpError `OVERLOADED` beyond the principal's share */
+  readonly collectOnDemand: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
+}
+
 /** `GET /attestation?nonce=`: a report that commits to the nonce, the keys and what is loaded. */
-export async function attestation(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
+export async function attestation(parts: AttestationParts, url: URL, caller: Caller): Promise<HttpResponse> {
   const nonce = url.searchParams.get("nonce") ?? "";
   if (!NONCE.test(nonce)) throw new CmcpError("MCP_INVALID_REQUEST", "nonce must be 16 to 128 base64url characters");
-  return json(
-    await instanceReport(core, core.policy.bundle.hash, nonce, (reportData) =>
-      core.reports.collectOnDemand(reportData, caller.principalId),
-    ),
-  );
+  const collect = (reportData: Uint8Array): Promise<Evidence> => parts.collectOnDemand(reportData, caller.principalId);
+  return json(await instanceReport(parts.reported, parts.policyHash(), nonce, collect));
 }

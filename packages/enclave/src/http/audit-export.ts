@@ -1,36 +1,43 @@
 import { bundleText, type IncompleteSession } from "@cmcp/audit";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import type { HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
 import type { Caller } from "../access/caller.ts";
-import { readClosed } from "../record/read-closed.ts";
+import type { Claims } from "../record/claims.ts";
+import type { Recorder } from "../record/recorder.ts";
+import type { SessionLookup } from "../record/session-lookup.ts";
 import { json, jsonInPieces } from "./json-response.ts";
-import { requireNotFaulted, resolveSession } from "./session-endpoints.ts";
+import { unknownSession } from "./session-endpoints.ts";
 
 const ED25519_SIGNATURE_BYTES = 64;
+/** Longest name of a session in a query, in UTF-16 units. */
+const MAX_NAME = 256;
+
+/** What exports sessions. */
+export interface ExportParts {
+  readonly lookup: SessionLookup;
+  readonly claims: Pick<Claims, "export" | "storedPoint">;
+  readonly recorder: Pick<Recorder, "ensureStarted">;
+}
 
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
-export async function auditExport(core: Core, url: URL, caller: Caller): Promise<HttpResponse> {
+export async function auditExport(parts: ExportParts, url: URL, caller: Caller): Promise<HttpResponse> {
+  const { lookup, claims, recorder } = parts;
   const id = url.searchParams.get("session_id");
-  if (id === null || id.length === 0 || id.length > 256)
+  if (id === null || id.length === 0 || id.length > MAX_NAME)
     throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
-  const closed = core.sessions.closedById(caller, id);
-  if (closed !== undefined) return jsonInPieces(await core.claims.export(id, closed));
-  const recorded = resolveSession(core, caller, id);
+  const recorded = lookup.open(caller, id);
   if (recorded !== undefined) {
-    await core.recorder.ensureStarted(recorded);
-    return jsonInPieces(await core.claims.export(recorded.session.id, await core.claims.storedPoint(recorded)));
+    await recorder.ensureStarted(recorded);
+    return jsonInPieces(await claims.export(recorded.session.id, await claims.storedPoint(recorded)));
   }
-  requireNotFaulted(core, caller, id);
-  const stored = await readClosed(core.ownRecord, caller, id);
-  if (stored !== null) return jsonInPieces(await core.claims.export(id, stored));
-  return await exportEarlier(core, caller, id);
+  const closed = await lookup.closed(caller, id);
+  return closed === null ? await exportEarlier(lookup, caller, id) : jsonInPieces(await claims.export(id, closed));
 }
 
 /** A session of an instance before this one: as that one signed it when it closed the session, or what a crash left. */
-async function exportEarlier(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
-  const earlier = await core.earlierSessions.read(caller, id);
-  if (earlier === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+async function exportEarlier(lookup: SessionLookup, caller: Caller, id: string): Promise<HttpResponse> {
+  const earlier = await lookup.earlier(caller, id);
+  if (earlier === null) throw unknownSession();
   const { entries, receipts, signingKey, closed } = earlier;
   const signature = fromBase64Url(closed?.end?.bundle_signature ?? "");
   if (signature?.length === ED25519_SIGNATURE_BYTES) return jsonInPieces(bundleText(id, entries, () => signature));

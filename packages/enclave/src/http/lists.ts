@@ -1,11 +1,12 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogPrompt, CatalogResource, CatalogTool } from "@cmcp/catalog";
-import type { ListKind, ListPage } from "@cmcp/mcp";
-import { isListed, workflowOf } from "../call/decide.ts";
-import type { Target } from "@cmcp/catalog";
+import type { Catalog, CatalogPrompt, CatalogResource, CatalogTool, Target } from "@cmcp/catalog";
+import type { AgentRequest, ListKind, ListPage } from "@cmcp/mcp";
+import type { CompiledPolicy } from "@cmcp/policy";
+import type { Decider } from "../call/decide.ts";
 import type { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
+import type { DriftMonitor } from "../servers/drift.ts";
+import type { Cursors } from "./cursor.ts";
 
 /** Members of one page. */
 const PAGE = 500;
@@ -13,16 +14,30 @@ const PAGE = 500;
 const MAX_CLOSE_LOOKS = 32;
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
+/** What a list is asked for as: nothing of it is about any one thing, and it names no workflow. */
+const LISTING: AgentRequest = {
+  method: "tools/call",
+  name: "",
+  arguments: {},
+  completion: null,
+  trace: null,
+  workflowId: null,
+  dataClass: null,
+  requestId: 0,
+  input: null,
+  task: null,
+};
+
 /** Something approved, with how an agent is shown it. */
 interface Offered {
-  readonly subject: Target;
+  readonly target: Target;
   readonly shown: JsonObject;
 }
 
 function showTool(tool: CatalogTool): Offered {
   const { toolName: name, description, inputSchema, outputSchema } = tool;
   return {
-    subject: { kind: "tool", tool },
+    target: { kind: "tool", tool },
     shown: { name, description, inputSchema, ...(outputSchema === null ? {} : { outputSchema }) },
   };
 }
@@ -35,7 +50,7 @@ function showPrompt(prompt: CatalogPrompt): Offered {
     required,
   }));
   return {
-    subject: { kind: "prompt", prompt },
+    target: { kind: "prompt", prompt },
     shown: {
       name: prompt.promptName,
       ...(prompt.title === null ? {} : { title: prompt.title }),
@@ -48,7 +63,7 @@ function showPrompt(prompt: CatalogPrompt): Offered {
 function showResource(resource: CatalogResource): Offered {
   const { id, template, name, title, description, mimeType } = resource;
   return {
-    subject: { kind: "resource", resource: { resource, uri: id, variables: NO_VARIABLES } },
+    target: { kind: "resource", resource: { resource, uri: id, variables: NO_VARIABLES } },
     shown: {
       [template === null ? "uri" : "uriTemplate"]: id,
       name,
@@ -67,7 +82,7 @@ const COMPARED = {
   templates: "resource",
 } as const satisfies Record<ListKind, Target["kind"]>;
 
-function offered({ catalog }: Core, kind: ListKind): Offered[] {
+function offered(catalog: ListParts["catalog"], kind: ListKind): Offered[] {
   switch (kind) {
     case "tools":
       return [...catalog.tools.values()].map(showTool);
@@ -80,24 +95,39 @@ function offered({ catalog }: Core, kind: ListKind): Offered[] {
   }
 }
 
+/** What lists are made of. */
+export interface ListParts {
+  readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
+  readonly decider: Pick<Decider, "isListed">;
+  readonly policy: () => CompiledPolicy;
+  readonly cursors: Cursors;
+  readonly drift: Pick<DriftMonitor, "shown">;
+}
+
+/** Who asks for a list, and which. */
+export interface Asked {
+  readonly recorded: RecordedSession;
+  readonly caller: Caller;
+  readonly kind: ListKind;
+  readonly cursor: string | null;
+}
+
 /** One page of the approved definitions this caller may use, in catalog order, whatever servers they are of. @throws CmcpError `CURSOR_INVALID` */
-export function list(
-  core: Core,
-  recorded: RecordedSession,
-  caller: Caller,
-  kind: ListKind,
-  cursor: string | null,
-): ListPage {
-  const { session } = recorded;
-  const context = [session.id, kind, core.policy.bundle.hash, session.maxSensitivity];
-  const from = cursor === null ? 0 : core.cursors.read(context, cursor);
-  const workflowId = workflowOf({ workflowId: null });
+export function list(parts: ListParts, { recorded, caller, kind, cursor }: Asked): ListPage {
+  const { catalog, decider, cursors, drift } = parts;
+  const policy = parts.policy();
+  const context = [recorded.session.id, kind, policy.bundle.hash];
+  const from = cursor === null ? 0 : cursors.read(context, cursor);
+  const call = { recorded, caller, decided: LISTING, policy };
   let looks = MAX_CLOSE_LOOKS;
   const mayLook = (): boolean => looks-- > 0;
-  const items = offered(core, kind)
-    .filter(({ subject }) => isListed(core, recorded, caller, subject, workflowId, mayLook))
+  const items = offered(catalog, kind)
+    .filter(({ target }) => decider.isListed(call, target, mayLook))
     .map(({ shown }) => shown);
-  core.drift.shown(COMPARED[kind]);
+  drift.shown(COMPARED[kind]);
   const end = from + PAGE;
-  return { items: items.slice(from, end), nextCursor: end < items.length ? core.cursors.make(context, end) : null };
+  return {
+    items: items.slice(from, end),
+    nextCursor: end < items.length ? cursors.make(context, end) : null,
+  };
 }

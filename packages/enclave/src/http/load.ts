@@ -1,13 +1,23 @@
 import process from "node:process";
-import type { JsonObject } from "@cmcp/boundary";
-import { DEFAULT_ADMISSION } from "../access/admission.ts";
-import { MAX_TASKS } from "../call/tasks.ts";
-import type { Core } from "../boot/core.ts";
-import { MAX_LISTENERS } from "../access/listeners.ts";
-import { MAX_FOLLOWED_STREAMS } from "../servers/subscriptions.ts";
+import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
+import { DEFAULT_ADMISSION, type Admission } from "../access/admission.ts";
+import { MAX_TASKS, type Tasks } from "../call/tasks.ts";
+import { MAX_LISTENERS, type Listeners } from "../access/listeners.ts";
+import { MAX_FOLLOWED_STREAMS, type Subscriptions } from "../servers/subscriptions.ts";
+import type { Upstreams } from "../servers/upstreams.ts";
+
+/** What counts what is under way. */
+export interface LoadParts {
+  readonly admission: Pick<Admission, "running" | "waiting" | "questions">;
+  readonly listeners: Pick<Listeners, "size">;
+  readonly subscriptions: Pick<Subscriptions, "size" | "streams">;
+  readonly tasks: Pick<Tasks, "size">;
+  readonly upstreams: Pick<Upstreams, "load">;
+  readonly buffered: Pick<BufferedBytes, "held" | "max">;
+}
 
 /** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
-export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: Core): JsonObject {
+export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: LoadParts): JsonObject {
   const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
   return {
     requests: {

@@ -1,56 +1,87 @@
 import { CmcpError } from "@cmcp/boundary";
+import type { Catalog } from "@cmcp/catalog";
 import {
   createMcpEndpoint,
-  type AgentRequest,
-  type Caller as Handed,
+  type Caller as Authenticated,
   type HttpRequest,
   type HttpResponse,
   type ListenFilter,
-  type Peer,
-  type RpcBody,
+  type McpPorts,
   type StandingStream,
-  silentPeer,
 } from "@cmcp/mcp";
-import { perform } from "../call/call.ts";
-import { approvedOf } from "@cmcp/catalog";
-import { findSubject } from "../call/subject.ts";
+import type { Admitted } from "../call/admitted.ts";
+import type { Tasks } from "../call/tasks.ts";
 import { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
+import type { Listeners } from "../access/listeners.ts";
+import type { StandingStreams } from "../access/standing-streams.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
+import type { Closing } from "../record/closing.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import type { Sessions } from "../record/sessions.ts";
 import { offeredAsTasks } from "../servers/task-support.ts";
-import { list } from "./lists.ts";
+import { list, type ListParts } from "./lists.ts";
 
-/** The MCP endpoint over this core: sessions, the filtered lists, and governed requests. */
-export function createMcp(core: Core): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
+/** What the MCP endpoint serves. */
+export interface McpParts {
+  readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
+  readonly sessions: Pick<Sessions, "open" | "byHandle" | "join">;
+  readonly closing: Pick<Closing, "close" | "closeEvicted">;
+  readonly lists: ListParts;
+  readonly taskSupport: Parameters<typeof offeredAsTasks>[0];
+  readonly tasks: Pick<Tasks, "of">;
+  readonly calls: Admitted;
+  readonly listeners: Pick<Listeners, "add">;
+  readonly standing: Pick<StandingStreams, "add">;
+  /** Aborts when the gateway stops: what agents listen on ends. */
+  readonly stopping: AbortSignal;
+}
+
+type Ports = McpPorts<RecordedSession>;
+
+/** The MCP endpoint: sessions, the filtered lists, and governed requests. */
+export function createMcp(parts: McpParts): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
-    capabilities: {
-      tools: { listChanged: true },
-      ...(core.catalog.resources.size === 0 ? {} : { resources: { subscribe: true, listChanged: true } }),
-      ...(core.catalog.prompts.size === 0 ? {} : { prompts: { listChanged: true } }),
-      ...(core.catalog.prompts.size + core.catalog.resources.size === 0 ? {} : { completions: {} }),
-      logging: {},
-    },
-    sessions: {
-      open: async (caller) => ({ handle: (await opened(core, core.sessions.open(own(caller)))).session.handle }),
-      find: (caller, handle) => unlessClosing(core.sessions.byHandle(own(caller), handle)),
-      default: (caller, label) => opened(core, core.sessions.join(own(caller), label)),
-      end: async (_caller, recorded) => {
-        await core.closing.close(recorded);
-      },
-    },
-    list: (caller, recorded, kind, cursor) => list(core, recorded, own(caller), kind, cursor),
-    stopping: core.stopping.signal,
-    taskSupport: (tools) => offeredAsTasks(core, tools),
-    tasks: (recorded) => core.tasks.of(recorded.session.id),
-    perform: (caller, recorded, request, peer) => admitted(core, recorded, own(caller), request, peer),
-    listen: (caller, recorded, filter, stream, signal) => listen(core, recorded, own(caller), filter, stream, signal),
+    capabilities: capabilitiesOf(parts.catalog),
+    sessions: sessionPorts(parts),
+    list: (caller, recorded, kind, cursor) => list(parts.lists, { recorded, caller: own(caller), kind, cursor }),
+    stopping: parts.stopping,
+    taskSupport: (tools) => offeredAsTasks(parts.taskSupport, tools),
+    tasks: (recorded) => parts.tasks.of(recorded.session.id),
+    perform: (caller, recorded, request, peer) => parts.calls.run({ recorded, caller: own(caller), request }, peer),
+    listen: (...listening) => listen(parts, ...listening),
   });
 }
 
+function capabilitiesOf({ resources, prompts }: McpParts["catalog"]): Ports["capabilities"] {
+  return {
+    tools: { listChanged: true },
+    ...(resources.size === 0 ? {} : { resources: { subscribe: true, listChanged: true } }),
+    ...(prompts.size === 0 ? {} : { prompts: { listChanged: true } }),
+    ...(prompts.size + resources.size === 0 ? {} : { completions: {} }),
+    logging: {},
+  };
+}
+
+function sessionPorts({ sessions, closing }: McpParts): Ports["sessions"] {
+  /** A session that may be new; what it pushed out is closed. */
+  const opened = async (opening: Promise<RecordedSession>): Promise<RecordedSession> => {
+    const recorded = await opening;
+    closing.closeEvicted();
+    return recorded;
+  };
+  return {
+    open: async (caller) => ({ handle: (await opened(sessions.open(own(caller)))).session.handle }),
+    find: (caller, handle) => unlessClosing(sessions.byHandle(own(caller), handle)),
+    default: (caller, label) => opened(sessions.join(own(caller), label)),
+    end: async (_caller, recorded) => {
+      await closing.close(recorded);
+    },
+  };
+}
+
 /** The endpoint hands back the caller it was given, and knows less of it. */
-function own(caller: Handed): Caller {
+function own(caller: Authenticated): Caller {
   if (caller instanceof Caller) return caller;
   throw new CmcpError("INTERNAL", "the caller is not one this gateway authenticated");
 }
@@ -60,77 +91,37 @@ function unlessClosing(recorded: RecordedSession | undefined): RecordedSession |
   return recorded?.life.takesCalls === true ? recorded : undefined;
 }
 
-/** A session that may be new; what it pushed out is closed. */
-async function opened(core: Core, opening: Promise<RecordedSession>): Promise<RecordedSession> {
-  const recorded = await opening;
-  core.closing.closeEvicted();
-  return recorded;
-}
-
-async function admitted(
-  core: Core,
-  recorded: RecordedSession,
-  caller: Caller,
-  request: AgentRequest,
-  peer: Peer,
-): Promise<RpcBody> {
-  if (request.method === "resources/unsubscribe") return unsubscribe(core, recorded, request, peer);
-  return await core.admission.run(recorded.session.principalId, peer.signal, (aside) =>
-    recorded.run(peer.signal, (signal) =>
-      perform(core, recorded, caller, request, {
-        ...peer,
-        signal,
-        ask: (method, params, until) => aside(() => peer.ask(method, params, until)),
-      }),
-    ),
-  );
-}
-
-/** Giving up needs nobody's leave. What is not followed is given up already. */
-function unsubscribe(core: Core, recorded: RecordedSession, request: AgentRequest, peer: Peer): RpcBody {
-  const subject = findSubject(core.catalog, request);
-  if (subject !== undefined) core.subscriptions.remove(recorded, approvedOf(subject).server, request.name);
-  return peer.present({ kind: "result", result: {} });
-}
-
 /** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
 async function listen(
-  core: Core,
-  recorded: RecordedSession,
-  caller: Caller,
-  filter: ListenFilter,
-  { notify, end }: StandingStream,
-  signal: AbortSignal,
+  parts: McpParts,
+  ...[caller, recorded, filter, stream, signal]: Parameters<Ports["listen"]>
 ): Promise<ListenFilter> {
-  core.standing.add(caller, end, signal);
-  const { resources, prompts } = core.catalog;
-  const followed: string[] = [];
-  for (const uri of filter.resourceSubscriptions ?? []) {
-    const request: AgentRequest = {
-      method: "resources/subscribe",
-      name: uri,
-      arguments: {},
-      completion: null,
-      trace: null,
-      workflowId: null,
-      dataClass: null,
-      requestId: 0,
-      input: null,
-      task: null,
-    };
-    const body = await admitted(core, recorded, caller, request, silentPeer(signal));
-    if ("error" in body) continue;
-    const subject = findSubject(core.catalog, request);
-    if (subject === undefined) continue;
-    core.subscriptions.handOver(recorded, approvedOf(subject).server, uri, signal);
-    followed.push(uri);
-  }
-  const honoured = {
+  const { standing, listeners, calls } = parts;
+  standing.add(own(caller), stream.end, signal);
+  const { resourceSubscriptions: uris } = filter;
+  const followed = uris === null ? null : await calls.follow({ recorded, caller: own(caller), uris }, signal);
+  const honoured = honouredOf(parts.catalog, filter, followed);
+  listeners.add(listenerOf(recorded, honoured, stream), signal);
+  return honoured;
+}
+
+function honouredOf(
+  { resources, prompts }: McpParts["catalog"],
+  filter: ListenFilter,
+  followed: readonly string[] | null,
+): ListenFilter {
+  return {
     toolsListChanged: filter.toolsListChanged,
     promptsListChanged: filter.promptsListChanged && prompts.size > 0,
     resourcesListChanged: filter.resourcesListChanged && resources.size > 0,
-    resourceSubscriptions: filter.resourceSubscriptions === null ? null : followed,
+    resourceSubscriptions: followed,
   };
-  core.listeners.add({ recorded, filter: honoured, notify }, signal);
-  return honoured;
+}
+
+function listenerOf(
+  { session }: RecordedSession,
+  filter: ListenFilter,
+  { notify }: StandingStream,
+): Parameters<Listeners["add"]>[0] {
+  return { session, filter, notify };
 }

@@ -1,21 +1,22 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
-import { challenge, readHostAsserted, type HostAsserted, type PeerIdentity } from "@cmcp/identity";
+import {
+  challenge,
+  readHostAsserted,
+  type HostAsserted,
+  type IdentitySettings,
+  type PeerIdentity,
+} from "@cmcp/identity";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { PhaseMachine } from "../boot/phases.ts";
 import type { Caller } from "../access/caller.ts";
+import type { Principals } from "../access/principals.ts";
+import type { Freshness } from "../instance/freshness.ts";
 import { reportFault } from "../instance/report-fault.ts";
-import { REQUEST_ORIGIN } from "./exchange.ts";
-import { attestation } from "./attestation.ts";
-import { auditExport } from "./audit-export.ts";
 import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
+import { REQUEST_ORIGIN } from "./exchange.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
-import { createMcp } from "./mcp.ts";
 import { protectedResource } from "./protected-resource.ts";
-import { closeById, traceClaim, traceRecord } from "./session-endpoints.ts";
-import { sessionEvidence } from "./session-evidence.ts";
-import { RESET_PATH, resetSession } from "./session-reset.ts";
-import { status } from "./status.ts";
+import { type Route, routeOf, routesAt } from "./routes.ts";
+import { RESET_PATH } from "./session-reset.ts";
 
 /** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
@@ -23,131 +24,93 @@ const MCP_METHODS = ["POST", "GET", "DELETE"];
 /** What nearly every request names, read once. */
 const MCP_URL = new URL(`${REQUEST_ORIGIN}/mcp`);
 
-type Endpoint = (context: {
-  request: HttpRequest;
-  url: URL;
-  caller: Caller;
-  id: string;
-}) => Promise<HttpResponse> | HttpResponse;
-
-interface Route {
-  readonly method: string;
-  readonly path: RegExp;
-  readonly endpoint: Endpoint;
-}
-
 /** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
+/** What a handler needs of an accepted launch. */
+export interface HandlerParts {
+  /** Where the enclave is in its life; a request it does not take is a typed reject. */
+  readonly phases: { readonly phase: string; step(input: "request"): unknown };
+  readonly allowedOrigins: readonly string[];
+  readonly identity: IdentitySettings;
+  readonly principals: Pick<Principals, "authenticate">;
+  readonly freshness: Pick<Freshness, "require">;
+  readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
+  /** An operator's reset of a session, which a signature authenticates and a bearer token does not. */
+  readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
+  readonly routes: readonly Route[];
+}
+
 /** Builds the handler of an accepted launch. */
-export function createHandler(core: Core, phases: PhaseMachine): Handler {
-  const mcp = createMcp(core);
-  const notSupported =
-    (what: string): Endpoint =>
-    () => {
-      throw new CmcpError("NOT_SUPPORTED", `${what} is not implemented in this version`);
-    };
-  const routes: readonly Route[] = [
-    { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(core, phases) },
-    { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(core, url, caller) },
-    { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(core, url, caller) },
-    {
-      method: "POST",
-      path: /^\/sessions\/([^/]{1,256})\/close$/,
-      endpoint: ({ id, caller }) => closeById(core, caller, id),
-    },
-    {
-      method: "GET",
-      path: /^\/sessions\/([^/]{1,256})\/trace-claim$/,
-      endpoint: ({ id, caller }) => traceClaim(core, caller, id),
-    },
-    {
-      method: "GET",
-      path: /^\/sessions\/([^/]{1,256})\/evidence$/,
-      endpoint: ({ id, caller }) => sessionEvidence(core, caller, id),
-    },
-    {
-      method: "GET",
-      path: /^\/sessions\/([^/]{1,256})\/trace-record$/,
-      endpoint: ({ id, caller }) => traceRecord(core, caller, id),
-    },
-    { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
-  ];
-
-  const { allowed_origins: listed } = core.config.enclave;
-  const routesAt = (path: string): readonly Route[] => routes.filter((route) => route.path.test(path));
-  /** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
-  const methodsAt = (path: string): readonly string[] => {
-    if (path === "/mcp") return MCP_METHODS;
-    return protectedResource(core.callerIdentity, "GET", path) === null
-      ? routesAt(path).map(({ method }) => method)
-      : ["GET"];
-  };
-
+export function createHandler(parts: HandlerParts): Handler {
+  const { allowedOrigins, identity } = parts;
   const handle: Handler = async (request) => {
     const url = request.url === MCP_URL.href ? MCP_URL : new URL(request.url);
-    const isMcp = url.pathname === "/mcp";
     try {
-      if (url.pathname === "/readyz")
-        return json({ ready: phases.phase === "Serving" }, phases.phase === "Serving" ? 200 : 503);
-      phases.step("request");
-      checkOrigin(listed, request);
-      if (isPreflight(request)) {
-        const methods = methodsAt(url.pathname);
-        if (methods.length > 0) return preflight(request, methods);
-      }
-      const resetId = RESET_PATH.exec(url.pathname)?.[1];
-      if (resetId !== undefined) return await resetSession(core, request, resetId);
-      const metadata = protectedResource(core.callerIdentity, request.method, url.pathname);
-      if (metadata !== null) return metadata;
-      const caller = await core.principals.authenticate(request.headers.get("authorization"), hostsWord(core, request));
-      request.buffered?.belongTo(`principal:${caller.principalId}`);
-      if (isMcp) {
-        core.freshness.require();
-        return await mcp(request, caller);
-      }
-      const matching = routesAt(url.pathname);
-      const route = matching.find((candidate) => candidate.method === request.method);
-      if (route === undefined) {
-        throw matching.length > 0
-          ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method")
-          : new CmcpError("NOT_FOUND", "there is nothing at this path");
-      }
-      return await route.endpoint({ request, url, caller, id: decoded(route.path.exec(url.pathname)?.[1] ?? "") });
+      return await answer(parts, request, url);
     } catch (thrown) {
       const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
       if (error.code === "INTERNAL") reportFault(error);
-      const headers = challengeFor(core, error);
-      return isMcp ? errorJsonRpc(error, headers) : errorJson(error, headers);
+      const headers = challengeFor(identity, error);
+      return url.pathname === "/mcp" ? errorJsonRpc(error, headers) : errorJson(error, headers);
     }
   };
   return (request) => {
     const origin = request.headers.get("origin");
-    return origin === null || !listed.includes(origin)
+    return origin === null || !allowedOrigins.includes(origin)
       ? handle(request)
-      : handle(request).then((answer) => readableBy(origin, answer));
+      : handle(request).then((reply) => readableBy(origin, reply));
   };
 }
 
-/** A part of the path as the agent means it (RFC 3986 section 2.1). @throws CmcpError `MCP_INVALID_REQUEST` for percent signs that encode no UTF-8 */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw new CmcpError("MCP_INVALID_REQUEST", "the path's percent-encoding is not UTF-8");
+async function answer(parts: HandlerParts, request: HttpRequest, url: URL): Promise<HttpResponse> {
+  const { phases, identity } = parts;
+  const serving = phases.phase === "Serving";
+  if (url.pathname === "/readyz") return json({ ready: serving }, serving ? 200 : 503);
+  phases.step("request");
+  checkOrigin(parts.allowedOrigins, request);
+  if (isPreflight(request)) {
+    const methods = methodsAt(parts, url.pathname);
+    if (methods.length > 0) return preflight(request, methods);
   }
+  const resetId = RESET_PATH.exec(url.pathname)?.[1];
+  if (resetId !== undefined) return await parts.reset(request, resetId);
+  const metadata = protectedResource(identity, request.method, url.pathname);
+  if (metadata !== null) return metadata;
+  const caller = await parts.principals.authenticate(
+    request.headers.get("authorization"),
+    hostsWord(identity, request),
+  );
+  request.buffered?.belongTo(`principal:${caller.principalId}`);
+  if (url.pathname !== "/mcp") return await atRoute(parts.routes, { request, url, caller });
+  parts.freshness.require();
+  return await parts.mcp(request, caller);
+}
+
+/** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
+function methodsAt({ routes, identity }: HandlerParts, path: string): readonly string[] {
+  if (path === "/mcp") return MCP_METHODS;
+  return protectedResource(identity, "GET", path) === null
+    ? routesAt(routes, path).map(({ method }) => method)
+    : ["GET"];
+}
+
+async function atRoute(
+  routes: readonly Route[],
+  asked: { readonly request: HttpRequest; readonly url: URL; readonly caller: Caller },
+): Promise<HttpResponse> {
+  const { route, id } = routeOf(routes, asked.request.method, asked.url.pathname);
+  return await route.endpoint({ ...asked, id });
 }
 
 /** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */
-function challengeFor({ callerIdentity }: Core, error: CmcpError): Record<string, string> {
+function challengeFor(identity: IdentitySettings, error: CmcpError): Record<string, string> {
   if (error.code !== "UNAUTHENTICATED") return {};
-  return {
-    "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", callerIdentity),
-  };
+  return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", identity) };
 }
 
 /** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
-function hostsWord({ callerIdentity }: Core, request: HttpRequest): HostAsserted<PeerIdentity> | null {
+function hostsWord(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
-  return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), callerIdentity.host_asserted);
+  return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), identity.host_asserted);
 }

@@ -1,63 +1,93 @@
 import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile } from "@cmcp/attestation";
+import type { AuditEntry } from "@cmcp/audit";
 import type { HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
 import type { Caller } from "../access/caller.ts";
-import { readEntries, type ChainPoint } from "../record/read-back.ts";
-import { readClosed } from "../record/read-closed.ts";
+import type { Principals } from "../access/principals.ts";
+import type { SessionEvidence } from "../instance/session-evidence.ts";
+import type { Claims } from "../record/claims.ts";
+import { readEntries, type ChainPoint, type OwnStore } from "../record/read-back.ts";
+import type { Recorder } from "../record/recorder.ts";
+import type { SessionLookup } from "../record/session-lookup.ts";
 import { json } from "./json-response.ts";
-import { requireNotFaulted, resolveSession } from "./session-endpoints.ts";
+import { unknownSession } from "./session-endpoints.ts";
 
-/** `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. */
-export async function sessionEvidence(core: Core, caller: Caller, id: string): Promise<HttpResponse> {
-  const found = await findSession(core, caller, id);
-  if (found === null) return json(await earlierEvidence(core, caller, id));
-  const { sessionId, principalId, point } = found;
-  const evidence = await core.sessionEvidence.of(point.root, principalId);
-  const [rootEntry] = await readEntries(core.ownRecord, sessionId, point);
-  const { launchDocument } = core;
+/** The launch document as received, and who may read it. */
+export interface LaunchParts {
+  readonly principals: Pick<Principals, "mayReadLaunch">;
+  readonly launchDocument: Uint8Array;
+  readonly launchDigest: string;
+}
+
+/** What answers with evidence. */
+export interface EvidenceParts extends LaunchParts {
+  readonly lookup: SessionLookup;
+  readonly claims: Pick<Claims, "storedPoint">;
+  readonly recorder: Pick<Recorder, "ensureStarted">;
+  readonly sessionEvidence: Pick<SessionEvidence, "of">;
+  readonly ownRecord: OwnStore;
+}
+
+/**
+ * `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. Its root entry names
+ * the launch document's digest; the document itself goes to whom the measured configuration lets read it.
+ */
+export async function sessionEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<HttpResponse> {
+  const found = await findSession(parts, caller, id);
+  if (found === null) return json(await earlierEvidence(parts, caller, id));
+  const { sessionId, point } = found;
+  const evidence = await parts.sessionEvidence.of(point.root, caller.principalId);
+  const [rootEntry] = await readEntries(parts.ownRecord, sessionId, point);
   return json(
     writeEvidenceFile(evidence, {
-      launchDocument,
-      ...(rootEntry === undefined ? {} : { rootEntry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
+      ...(parts.principals.mayReadLaunch(caller) ? { launchDocument: parts.launchDocument } : {}),
+      ...(rootEntry === undefined ? {} : { rootEntry: asJson(rootEntry) }),
     }),
   );
 }
 
-interface FoundSession {
-  readonly sessionId: string;
-  readonly principalId: string;
-  readonly point: ChainPoint;
+/** `GET /launch-document`: the launch document's exact bytes. @throws CmcpError `LAUNCH_DOCUMENT_NOT_ALLOWED` for agents */
+export function launchDocument(parts: LaunchParts, caller: Caller): HttpResponse {
+  if (!parts.principals.mayReadLaunch(caller))
+    throw new CmcpError("LAUNCH_DOCUMENT_NOT_ALLOWED", "the launch document is for auditors and operators");
+  return {
+    status: 200,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+    body: new TextDecoder().decode(parts.launchDocument),
+  };
 }
 
 /** A session of this instance. */
-async function findSession(core: Core, caller: Caller, id: string): Promise<FoundSession | null> {
-  const recorded = resolveSession(core, caller, id);
+async function findSession(
+  { lookup, claims, recorder }: EvidenceParts,
+  caller: Caller,
+  id: string,
+): Promise<{ readonly sessionId: string; readonly point: ChainPoint } | null> {
+  const recorded = lookup.open(caller, id);
   if (recorded !== undefined) {
-    await core.recorder.ensureStarted(recorded);
-    return {
-      sessionId: recorded.session.id,
-      principalId: caller.principalId,
-      point: await core.claims.storedPoint(recorded),
-    };
+    await recorder.ensureStarted(recorded);
+    return { sessionId: recorded.session.id, point: await claims.storedPoint(recorded) };
   }
-  requireNotFaulted(core, caller, id);
-  const closed = core.sessions.closedById(caller, id) ?? (await readClosed(core.ownRecord, caller, id));
-  if (closed === null) return null;
-  return { sessionId: id, principalId: caller.principalId, point: closed };
+  const closed = await lookup.closed(caller, id);
+  return closed === null ? null : { sessionId: id, point: closed };
 }
 
 /** What an earlier instance kept when it closed the session; with the launch document where this instance was launched with the same. */
-async function earlierEvidence(core: Core, caller: Caller, id: string): Promise<JsonObject> {
-  const earlier = await core.earlierSessions.read(caller, id);
-  if (earlier === null) throw new CmcpError("NOT_FOUND", "this principal has no such session");
+async function earlierEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<JsonObject> {
+  const earlier = await parts.lookup.earlier(caller, id);
+  if (earlier === null) throw unknownSession();
   const kept = earlier.closed?.end?.evidence;
   if (kept === undefined) throw new CmcpError("SESSION_INCOMPLETE", "the session's evidence is gone with its instance");
   const [rootEntry] = earlier.entries;
-  const sameLaunch = rootEntry?.detail?.["launch_digest"] === core.launchDigest;
+  const sameLaunch =
+    rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);
   return {
     ...kept,
-    ...(rootEntry === undefined ? {} : { root_entry: JSON.parse(canonicalText(rootEntry)) as JsonObject }),
-    ...(sameLaunch ? { launch_document: Buffer.from(core.launchDocument).toString("base64") } : {}),
+    ...(rootEntry === undefined ? {} : { root_entry: asJson(rootEntry) }),
+    ...(sameLaunch ? { launch_document: Buffer.from(parts.launchDocument).toString("base64") } : {}),
   };
+}
+
+function asJson(entry: AuditEntry): JsonObject {
+  return JSON.parse(canonicalText(entry)) as JsonObject;
 }

@@ -1,49 +1,66 @@
 import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { Recorded } from "../record/recorder.ts";
+import type { Operators } from "../access/operators.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Recorded, Recorder } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
+import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
+
+/** What resets sessions. */
+export interface ResetParts {
+  readonly instance: string;
+  readonly operators: Operators;
+  readonly journal: Pick<Journal, "assertWritable">;
+  readonly sessions: Pick<Sessions, "forOperator" | "reset">;
+  readonly recorder: Pick<Recorder, "note">;
+  /** The policy in force. */
+  readonly policy: { readonly bundle: { readonly hash: string } };
+}
 
 /** `/sessions/{id}/reset`, which an operator's signature authenticates and a bearer token does not. */
 export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
 /** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
-export async function resetSession(core: Core, request: HttpRequest, id: string): Promise<HttpResponse> {
+export async function resetSession(parts: ResetParts, request: HttpRequest, id: string): Promise<HttpResponse> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const signed = await readStatement(request);
-  core.operators.authenticate(signed);
-  core.journal.assertWritable();
-  const { entry, stored } = apply(core, signed, id);
+  parts.operators.authenticate(signed);
+  parts.journal.assertWritable();
+  const { entry, stored } = apply(parts, signed, id);
   await stored;
   return json(summary(entry));
 }
 
 /** Checks and effect in one turn: nothing can come between looking at the chain's tip and moving it. */
-function apply(core: Core, signed: SignedReset, id: string): Recorded {
+function apply(parts: ResetParts, signed: SignedReset, id: string): Recorded {
   const { statement } = signed;
-  if (statement.instance !== core.instance || statement.session_id !== id) {
+  if (statement.instance !== parts.instance || statement.session_id !== id) {
     throw new CmcpError("OPERATOR_STATEMENT_MISMATCH", "the statement is for another instance or session");
   }
-  const recorded = core.sessions.forOperator(id);
+  const recorded = parts.sessions.forOperator(id);
   if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
-  core.operators.assertNew(signed);
+  parts.operators.assertNew(signed);
   if (!recorded.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
   if (statement.chain_tip !== recorded.chain.tip)
     throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
-  core.operators.take(signed);
-  return recordReset(core, recorded, signed);
+  parts.operators.take(signed);
+  return recordReset(parts, recorded, signed);
 }
 
-function recordReset(core: Core, recorded: RecordedSession, { statement, key, signature }: SignedReset): Recorded {
-  const { before, after } = core.sessions.reset(recorded);
-  return core.recorder.note(recorded, {
+function recordReset(
+  parts: ResetParts,
+  recorded: RecordedSession,
+  { statement, key, signature }: SignedReset,
+): Recorded {
+  const { before, after } = parts.sessions.reset(recorded);
+  return parts.recorder.note(recorded, {
     entry_type: "session_reset",
     session_sensitivity_before: before,
     session_sensitivity_after: after,
     detail: {
-      policy_hash: core.policy.bundle.hash,
+      policy_hash: parts.policy.bundle.hash,
       operator_key: key,
       operator_signature: signature,
       sequence: statement.sequence,

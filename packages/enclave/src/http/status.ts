@@ -1,38 +1,65 @@
+import type { JsonObject } from "@cmcp/boundary";
+import type { Platform } from "@cmcp/attestation";
 import type { HttpResponse } from "@cmcp/mcp";
+import type { CompiledPolicy } from "@cmcp/policy";
 import { assuranceOf } from "../instance/assurance.ts";
-import type { Core } from "../boot/core.ts";
-import type { PhaseMachine } from "../boot/phases.ts";
+import type { Freshness } from "../instance/freshness.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
-import { load } from "./load.ts";
+import type { Past } from "../record/past.ts";
+import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
+/** What the status says. */
+export interface StatusParts {
+  readonly phases: { readonly phase: string };
+  readonly instance: string;
+  readonly platform: Platform;
+  readonly freshness: Pick<Freshness, "ageMs" | "stale">;
+  readonly isolation: string;
+  readonly history: Past["history"];
+  readonly development: boolean;
+  readonly launchDigest: string;
+  readonly policy: () => CompiledPolicy;
+  readonly enforcementMode: string;
+  readonly catalog: {
+    readonly hash: string;
+    readonly tools: { readonly size: number };
+    readonly warnings: readonly string[];
+  };
+  readonly sessions: Pick<Sessions, "openCount" | "evictedCount">;
+  readonly limits: { readonly max_sessions: number; readonly max_sessions_per_principal: number };
+  readonly load: () => JsonObject;
+}
+
 /** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
-export function status(core: Core, phases: PhaseMachine): HttpResponse {
+export function status(parts: StatusParts): HttpResponse {
+  const { freshness, catalog, sessions, limits } = parts;
+  const policy = parts.policy();
   return json({
     gateway_version: GATEWAY_VERSION,
-    phase: phases.phase,
-    instance: core.instance,
-    platform: core.platform,
-    assurance: assuranceOf(core.platform),
-    attestation: { report_age_seconds: Math.floor(core.freshness.ageMs / 1000), stale: core.freshness.stale },
-    isolation: core.isolation,
-    history: core.history,
-    development: core.development,
-    launch_digest: core.launchDigest,
+    phase: parts.phases.phase,
+    instance: parts.instance,
+    platform: parts.platform,
+    assurance: assuranceOf(parts.platform),
+    attestation: { report_age_seconds: Math.floor(freshness.ageMs / 1000), stale: freshness.stale },
+    isolation: parts.isolation,
+    history: parts.history,
+    development: parts.development,
+    launch_digest: parts.launchDigest,
     policy: {
-      bundle_hash: core.policy.bundle.hash,
-      version: core.policy.bundle.version,
-      shape: core.policy.shape,
-      enforcement_mode: core.config.attestation.enforcement_mode,
-      warnings: core.policy.warnings,
+      bundle_hash: policy.bundle.hash,
+      version: policy.bundle.version,
+      shape: policy.shape,
+      enforcement_mode: parts.enforcementMode,
+      warnings: policy.warnings,
     },
-    catalog: { hash: core.catalog.hash, tools: core.catalog.tools.size, warnings: core.catalog.warnings },
+    catalog: { hash: catalog.hash, tools: catalog.tools.size, warnings: catalog.warnings },
     sessions: {
-      open: core.sessions.openCount,
-      evicted: core.sessions.evictedCount,
-      max: core.config.enclave.max_sessions,
-      max_per_principal: core.config.enclave.max_sessions_per_principal,
+      open: sessions.openCount,
+      evicted: sessions.evictedCount,
+      max: limits.max_sessions,
+      max_per_principal: limits.max_sessions_per_principal,
     },
-    load: load(core),
+    load: parts.load(),
   });
 }

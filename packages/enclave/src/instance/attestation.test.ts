@@ -282,7 +282,10 @@ const documentOf = (attestation: string) => {
 
 test("a document for another platform, or of another image, is refused before anything of it is used", async () => {
   const establish = async (attestation: string, devices: readonly string[] = []) =>
-    await establishPlatform(documentOf(attestation), null, DIGESTS, { machine: machine(devices) }, nothingDialled);
+    await establishPlatform(documentOf(attestation), null, DIGESTS, {
+      access: { machine: machine(devices) },
+      dial: nothingDialled,
+    });
   const { attester, launch } = await establish("provider: software-only");
   assert.deepEqual([attester.provider, launch.platform, launch.carrier], ["software-only", "software-only", "none"]);
   await establish(`provider: auto, expected_measurement: '${launch.measurement}'`);
@@ -300,7 +303,10 @@ test("a document for another platform, or of another image, is refused before an
 
 test("an image asks its own platform what it was launched for, whatever devices there are, and a process asks nothing before it has read", async () => {
   const bound = async (image: ImagePlatform | null) =>
-    await bindImage(DIGESTS, { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) }, nothingDialled);
+    await bindImage(DIGESTS, {
+      access: { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) },
+      dial: nothingDialled,
+    });
   assert.equal(await bound(null), null);
   assert.equal((await bound("none"))?.launch.carrier, "none");
   // Nothing of the kind is here to be asked.
@@ -310,15 +316,15 @@ test("an image asks its own platform what it was launched for, whatever devices 
 
 test("an image takes no document for another platform, and is bound once", async () => {
   const access = { machine: machine([], "none") };
-  const image = await bindImage(DIGESTS, access, nothingDialled);
+  const image = await bindImage(DIGESTS, { access, dial: nothingDialled });
   for (const provider of ["software-only", "auto"])
     assert.equal(
-      await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled),
+      await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, { access, dial: nothingDialled }),
       image,
     );
   for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"])
     await assert.rejects(
-      establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, access, nothingDialled),
+      establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, { access, dial: nothingDialled }),
       { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
     );
 });
@@ -328,14 +334,20 @@ test("an image with a TPM measures the bytes before it reads them, and then no o
   if (swtpm === null) return t.skip(NO_SWTPM);
   t.after(() => swtpm.stop());
   const access = { machine: { ...machine([], "vtpm"), tpm: () => ({ kind: "socket", path: swtpm.socket }) as const } };
-  const image = await bindImage(DIGESTS, access, nothingDialled);
+  const image = await bindImage(DIGESTS, { access, dial: nothingDialled });
   assert.deepEqual([image?.attester.provider, image?.launch.carrier], ["tpm", "PCR 15"]);
-  await assert.rejects(bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, access, nothingDialled), {
-    code: "LAUNCH_DIGEST_MISMATCH",
-  });
-  assert.equal(await establishPlatform(documentOf("provider: tpm"), image, DIGESTS, access, nothingDialled), image);
   await assert.rejects(
-    establishPlatform(documentOf("provider: software-only"), image, DIGESTS, access, nothingDialled),
+    bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, { access, dial: nothingDialled }),
+    {
+      code: "LAUNCH_DIGEST_MISMATCH",
+    },
+  );
+  assert.equal(
+    await establishPlatform(documentOf("provider: tpm"), image, DIGESTS, { access, dial: nothingDialled }),
+    image,
+  );
+  await assert.rejects(
+    establishPlatform(documentOf("provider: software-only"), image, DIGESTS, { access, dial: nothingDialled }),
     { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
   );
 });

@@ -24,6 +24,12 @@ export interface PlatformAccess {
 /** A stream through the host's egress relay. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
+/** What a platform is established with: the machine around the process, and the host's relay. */
+export interface Reach {
+  readonly access: PlatformAccess;
+  readonly dial: Dial;
+}
+
 /** The platform an enclave runs on, and what it was launched as. */
 export interface EstablishedPlatform {
   readonly attester: Attester;
@@ -37,13 +43,9 @@ export interface EstablishedPlatform {
  *
  * @throws CmcpError `LAUNCH_DIGEST_MISMATCH`, `ATTESTATION_REPORT_UNAVAILABLE`
  */
-export async function bindImage(
-  digests: LaunchDigests,
-  access: PlatformAccess,
-  dial: Dial,
-): Promise<EstablishedPlatform | null> {
-  const image = access.machine.imagePlatform();
-  return image === null ? null : await bind(providerOfImage(image), digests, access, dial);
+export async function bindImage(digests: LaunchDigests, reach: Reach): Promise<EstablishedPlatform | null> {
+  const image = reach.access.machine.imagePlatform();
+  return image === null ? null : await bind(providerOfImage(image), digests, reach);
 }
 
 /**
@@ -58,12 +60,11 @@ export async function establishPlatform(
   document: LaunchDocument,
   image: EstablishedPlatform | null,
   digests: LaunchDigests,
-  access: PlatformAccess,
-  dial: Dial,
+  reach: Reach,
 ): Promise<EstablishedPlatform> {
   const { provider: setting, expected_measurement: expected } = document.config.attestation;
-  const { provider } = detectProvider(setting, document.development, access.machine);
-  const platform = image ?? (await bind(provider, digests, access, dial));
+  const { provider } = detectProvider(setting, document.development, reach.access.machine);
+  const platform = image ?? (await bind(provider, digests, reach));
   const { measurement } = platform.launch;
   if (expected !== null && measurement !== expected) {
     throw new CmcpError(
@@ -74,12 +75,7 @@ export async function establishPlatform(
   return platform;
 }
 
-async function bind(
-  provider: Provider,
-  digests: LaunchDigests,
-  access: PlatformAccess,
-  dial: Dial,
-): Promise<EstablishedPlatform> {
+async function bind(provider: Provider, digests: LaunchDigests, { access, dial }: Reach): Promise<EstablishedPlatform> {
   const attester = attesterOf(provider, {
     tpm: access.machine.tpm(),
     // The one address besides tool servers that is dialled; the host's relay has it on its list for Azure only.

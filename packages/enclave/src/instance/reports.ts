@@ -36,7 +36,7 @@ export class Reports {
     this.#clock = clock;
     this.#limits = limits;
     this.#now = now;
-    this.#turns = new Admission({ maxRunning: 1, maxPerPrincipal: limits.maxWaiting });
+    this.#turns = new Admission({ maxRunning: 1, maxPerPrincipal: limits.maxWaiting }, now);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { claimEvidence, type Evidence } from "@cmcp/attestation";
 import { bundleText, type AuditEntry, type SigningJwk } from "@cmcp/audit";
+import { asCmcpError } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../instance/version.ts";
@@ -36,6 +37,8 @@ export interface ClaimParts {
   readonly evidenceOf: (root: string, principalId: string) => Promise<Evidence>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told of an open session whose record the host's store does not hold. */
+  readonly broken: (recorded: RecordedSession) => void;
   readonly terms: ClaimTerms;
 }
 
@@ -79,13 +82,20 @@ export class Claims {
   /**
    * A claim over everything recorded in an open session so far; a verifier calls it an open prefix. While
    * nothing is added to the session, asking again gives the same claim where each call makes one already.
+   * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store does not hold the session's record; the session then ends, because no claim of it will
+   * ever be made
    */
   async soFar(recorded: RecordedSession): Promise<Claim> {
     await this.#parts.recorder.ensureStarted(recorded);
     const point = await this.storedPoint(recorded);
     const latest = recorded.latestClaim;
     if (this.#parts.terms.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
-    recorded.latestClaim = await this.#make(recorded, point);
+    try {
+      recorded.latestClaim = await this.#make(recorded, point);
+    } catch (thrown) {
+      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.broken(recorded);
+      throw thrown;
+    }
     return recorded.latestClaim;
   }
 

@@ -101,6 +101,18 @@ test("an entry that no store will ever get makes its session due at once", async
   assert.deepEqual(room.sessions.takeOver(), [recorded]);
 });
 
+test("an open session that the store holds no record of is due at once, and one whose platform is late is not", async () => {
+  const { store, room, recorded } = await startedRoom();
+  room.platform.broken = true;
+  await assert.rejects(room.claims.soFar(recorded), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  room.platform.broken = false;
+  await room.claims.soFar(recorded);
+  assert.deepEqual(room.sessions.takeOver(), []);
+  loseFirst(store, recorded);
+  await assert.rejects(room.claims.soFar(recorded), lost);
+  assert.deepEqual(room.sessions.takeOver(), [recorded]);
+});
+
 test("a session that nobody used is discarded, and takes no call from whoever still holds it", async () => {
   const room = recordRoom(new HostStore(), { maxPerPrincipal: 1 });
   const held = await room.sessions.open(alice);
@@ -113,6 +125,7 @@ test("a session that nobody used is discarded, and takes no call from whoever st
   await assert.rejects(room.recorder.ensureStarted(held), { code: "SESSION_CLOSED" });
   await assert.rejects(room.closing.close(held), { code: "SESSION_CLOSED" });
   assert.equal(held.chain.length, 0);
+  assert.deepEqual(room.sessions.takeOver(), [], "and is never due");
 });
 
 test("a close that fails is due again at the next turn, unless the host is late with its store", async (t) => {

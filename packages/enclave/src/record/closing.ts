@@ -1,5 +1,6 @@
 import { asCmcpError, CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";
+import type { Session } from "@cmcp/session";
 import { reportFault } from "../instance/report-fault.ts";
 import type { Claims } from "./claims.ts";
 import type { Recorder } from "./recorder.ts";
@@ -26,7 +27,7 @@ export interface ClosingParts {
   readonly journal: { readonly behind: boolean };
   readonly policyHash: () => string;
   /** Forgets what else is held for a session that is over. */
-  readonly forget: (sessionId: string) => Promise<void> | void;
+  readonly forget: (session: Session) => Promise<void> | void;
 }
 
 /** Ends sessions: no further call, those under way aborted and recorded, `session_end`, claim. */
@@ -100,7 +101,7 @@ export class Closing {
     const claim = await claims.last(recorded);
     recorded.life.step("claim");
     sessions.remember(recorded, claim);
-    await this.#parts.forget(recorded.session.id);
+    await this.#parts.forget(recorded.session);
     return claim;
   }
 
@@ -115,7 +116,7 @@ export class Closing {
     }
     recorded.life.step("fault");
     sessions.rememberFaulted(recorded);
-    Promise.resolve(forget(recorded.session.id)).catch(reportFault);
+    Promise.resolve(forget(recorded.session)).catch(reportFault);
   }
 }
 

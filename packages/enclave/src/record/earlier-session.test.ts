@@ -68,6 +68,18 @@ test("a host that lies between two answers is refused, whichever it tells first"
   }
 });
 
+test("a claim over the session while it was open is no end of it, though nothing came after", async () => {
+  const store = new HostStore();
+  const earlier = recordRoom(store);
+  await earlier.begin();
+  const recorded = await earlier.sessions.join(alice, null);
+  await earlier.recorder.ensureStarted(recorded);
+  await earlier.claims.soFar(recorded);
+  const { journal, instance } = recordRoom(store);
+  const found = await new EarlierSessions({ journal, instance }).read(alice, recorded.session.id);
+  assert.deepEqual([found?.entries.length, found?.closed], [1, null]);
+});
+
 test("a session that nobody was answered about may be absent", async () => {
   const { id, store, reader } = await closedBefore();
   store.records = without(store.records, ofSession(store, id, "entry"));

@@ -13,6 +13,7 @@ import {
   type WrittenStatement,
 } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
+import { hostFault } from "../instance/host-fault.ts";
 
 /** Which records to read back; every given field must match. */
 export interface ScanFilter {
@@ -159,15 +160,28 @@ export class Journal {
 
   /** Reads records back in the order they were stored. Everything in them is the host's word until verified. */
   async *scan(filter: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
-    const exchange = await this.#pool.open({ t: "scan", ...filter });
+    const exchange = await this.#pool.open({ t: "scan", ...filter }).catch(rethrow);
     try {
-      await exchange.end();
-      await exchange.head;
-      yield* records(exchange.body);
+      await exchange.end().catch(rethrow);
+      await exchange.head.catch(rethrow);
+      yield* records(answered(exchange.body));
     } finally {
       exchange.abort();
     }
   }
+}
+
+const SENTENCES = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
+
+function rethrow(thrown: unknown): never {
+  throw hostFault(thrown, SENTENCES, "AUDIT_STORE_UNAVAILABLE");
+}
+
+/** What the host answers, for as long as it does. */
+async function* answered<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
+  const chunks = body[Symbol.asyncIterator]();
+  for (let step = await chunks.next().catch(rethrow); step.done !== true; step = await chunks.next().catch(rethrow))
+    yield step.value;
 }
 
 function unacknowledged(): CmcpError {

@@ -171,6 +171,24 @@ test("an operator's reset in a later instance stands for its principal, and for 
   assert.equal(next.session.sensitivity, LOWEST_LABEL, "here, too");
 });
 
+test("a reset in an instance before the gap stands for nobody", async () => {
+  const made = await store();
+  const room = recordRoom(made);
+  await room.begin();
+  for (let session = 0; session < 2; session += 1) {
+    const recorded = await room.sessions.join(callerNamed("alice"), null);
+    await room.recorder.ensureStarted(recorded);
+    const { before, after } = room.sessions.reset(recorded);
+    const labels = { session_sensitivity_before: before, session_sensitivity_after: after };
+    await room.recorder.note(recorded, { entry_type: "session_reset", ...labels }).stored;
+    await room.closing.close(recorded);
+  }
+  assert.equal((await started(made)).labels["alice"], LOWEST_LABEL);
+  const later = await ranBefore(made);
+  made.records = made.records.toSpliced(made.records.findIndex(({ instance }) => instance === later.instance) + 2, 1);
+  assert.deepEqual((await started(made)).labels, UNKNOWN);
+});
+
 test("a journal that ended longer ago than labels outlive sessions is held against nobody, and still said", async () => {
   const changed = await store((records) => records.toSpliced(2, 1));
   const { labels, history } = await started(changed, -DAY);

@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { BufferedBytes } from "@cmcp/boundary";
-import type { CatalogServer } from "@cmcp/catalog";
 import { silentPeer } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { Credentials } from "./credentials.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
-import type { StdioServers } from "./stdio/servers.ts";
+import { directUpstreams, remoteServer } from "../testing/servers.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Upstreams } from "./upstreams.ts";
 
@@ -115,40 +110,24 @@ for (const era of ["modern", "legacy"] as const) {
   }, async (t) => {
     const told = new TellingServer(era);
     const url = await told.listen(t);
-    const stdio = { close: async () => undefined } as unknown as StdioServers;
-    const upstreams = new Upstreams(
-      async (host, port) => connect(port, host),
-      stdio,
-      {} as unknown as Credentials,
-      new BufferedBytes(),
-      {},
-    );
+    const upstreams = new Upstreams(directUpstreams());
     t.after(() => upstreams.close());
     const heard = new Set<string>();
-    const core = {
-      upstreams,
-      listeners: { resourceUpdated: (_: string, uri: string) => void heard.add(uri) },
-    } as unknown as Core;
-    const subscriptions = new Subscriptions(() => core);
-    const server = {
-      identity: url.href,
-      transport: "streamable-http",
-      url,
-      pin: null,
-      settings: { era, credential: null },
-    } as unknown as CatalogServer;
+    const subscriptions = new Subscriptions(upstreams, { resourceUpdated: (_, uri) => void heard.add(uri) });
+    const server = remoteServer(url, "streamable-http", era);
     const session = { id: "s", principalId: "alice" };
-    const recorded = { session } as unknown as RecordedSession;
     const uris = Array.from({ length: 8 }, (_, n) => `a:${n}`);
     for (const uri of uris) {
       await upstreams.subscribe(
         server,
         session,
-        { method: "resources/subscribe", params: { uri } },
-        subscriptions.of(recorded, server),
+        {
+          request: { method: "resources/subscribe", params: { uri } },
+          followed: subscriptions.of(session, server),
+        },
         silentPeer(AbortSignal.timeout(10_000)),
       );
-      subscriptions.add(recorded, server, uri);
+      subscriptions.add(session, server, uri);
       // The first is waited for; from then on somebody can always be told.
       for (; !heard.has("a:0"); told.silent = 0) await delay(1);
       await delay(SLOW_MS / 2);

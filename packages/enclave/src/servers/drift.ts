@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { asCmcpError, CmcpError, type JsonObject } from "@cmcp/boundary";
+import { asCmcpError, CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import {
   findDrift,
   findPromptDrift,
@@ -11,7 +11,6 @@ import {
 } from "@cmcp/catalog";
 import type { ListKind, TaskSupport } from "@cmcp/mcp";
 import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
-import { taskSupportOf } from "./task-support.ts";
 
 /** Reads one of a server's live lists. */
 type List = (server: CatalogServer, kind: ListKind, signal: AbortSignal) => Promise<JsonObject[]>;
@@ -174,4 +173,19 @@ export class DriftMonitor {
 
 function keyOf(server: CatalogServer, kind: Kind): string {
   return `${kind} ${server.identity}`;
+}
+
+/**
+ * Which of a server's tools can be called as tasks, by what it lists (MCP 2025-11-25, Tasks, "Tool-Level Negotiation").
+ * The one thing of a live definition that agents are shown: a word of two, and no part of what was approved.
+ */
+export function taskSupportOf(listed: readonly JsonObject[]): ReadonlyMap<string, TaskSupport> {
+  return new Map(
+    listed.flatMap(({ name, execution }) => {
+      const support = isJsonObject(execution) ? execution.taskSupport : undefined;
+      return typeof name === "string" && (support === "optional" || support === "required")
+        ? [[name, support] as const]
+        : [];
+    }),
+  );
 }

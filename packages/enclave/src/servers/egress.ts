@@ -1,6 +1,20 @@
 import { Duplex } from "node:stream";
-import { asCmcpError, examine } from "@cmcp/boundary";
+import { examine, type CmcpError } from "@cmcp/boundary";
 import type { ExchangePool, OutgoingExchange } from "@cmcp/wire";
+import { hostFault } from "../instance/host-fault.ts";
+
+/** What the relay may refuse with, and what agents are told. */
+const SENTENCES = {
+  UPSTREAM_UNAVAILABLE: "the relay could not reach the tool server",
+  UPSTREAM_TIMEOUT: "the relay could not reach the tool server in time",
+  EGRESS_NOT_ALLOWED: "the tool server is not on the host's egress list",
+  OVERLOADED: "the relay has no room for another stream",
+  REQUEST_CANCELLED: "the stream to the tool server was given up",
+};
+
+function relayFault(thrown: unknown): CmcpError {
+  return hostFault(thrown, SENTENCES, "UPSTREAM_UNAVAILABLE");
+}
 
 /** A tool server's byte stream, carried by the host's egress relay. What passes is TLS ciphertext wherever the catalog pins a key. */
 class EgressStream extends Duplex {
@@ -18,22 +32,28 @@ class EgressStream extends Duplex {
       (step) => {
         this.push(step.done === true ? null : examine(step.value));
       },
-      (thrown: unknown) =>
-        this.destroy(asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the relay to the tool server broke")),
+      (thrown: unknown) => this.destroy(relayFault(thrown)),
     );
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#exchange.write(chunk).then(() => done(), done);
+    this.#settle(this.#exchange.write(chunk), done);
   }
 
   /** What was written together, as a request's head and body are, goes together. */
   override _writev(written: { readonly chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
-    this.#exchange.write(Buffer.concat(written.map(({ chunk }) => chunk))).then(() => done(), done);
+    this.#settle(this.#exchange.write(Buffer.concat(written.map(({ chunk }) => chunk))), done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#exchange.end().then(() => done(), done);
+    this.#settle(this.#exchange.end(), done);
+  }
+
+  #settle(work: Promise<unknown>, done: (error?: Error | null) => void): void {
+    work.then(
+      () => done(),
+      (thrown: unknown) => done(relayFault(thrown)),
+    );
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -45,7 +65,7 @@ class EgressStream extends Duplex {
 /**
  * Opens a byte stream to a host and port of the catalog. `signal` bounds the opening only: an exchange is
  * cancelled by the signal it was opened with for as long as it lives, so it gets one of its own.
- * @throws CmcpError `UPSTREAM_UNAVAILABLE` and what the relay refuses with
+ * @throws CmcpError a code of {@link SENTENCES}
  */
 export async function dialEgress(pool: ExchangePool, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
   const opening = new AbortController();
@@ -58,7 +78,7 @@ export async function dialEgress(pool: ExchangePool, host: string, port: number,
     return new EgressStream(exchange);
   } catch (thrown) {
     opening.abort();
-    throw asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the relay could not reach the tool server");
+    throw relayFault(thrown);
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { BufferedBytes } from "@cmcp/boundary";
-import type { CatalogServer } from "@cmcp/catalog";
 import { silentPeer } from "@cmcp/mcp";
-import type { Credentials } from "./credentials.ts";
-import type { StdioServers } from "./stdio/servers.ts";
+import { directUpstreams, remoteServer } from "../testing/servers.ts";
 import { Upstreams } from "./upstreams.ts";
 
 /** Of what the host's relay carries. */
 const STANDING = 128;
+
+/** A tool that never answers. */
+const NEVER = "never";
 
 /** A server of MCP 2024-11-05, and the streams that are open to it. */
 async function serve(t: TestContext): Promise<{ url: URL; streams: Map<string, ServerResponse> }> {
@@ -30,7 +30,8 @@ async function serve(t: TestContext): Promise<{ url: URL; streams: Map<string, S
     }
     response.writeHead(202).end();
     void text(request).then((body) => {
-      const { id, method } = JSON.parse(body) as { id?: number; method: string };
+      const { id, method, params } = JSON.parse(body) as { id?: number; method: string; params?: { name?: string } };
+      if (params?.name === NEVER) return;
       const result =
         method === "initialize"
           ? { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "old", version: "1" } }
@@ -52,13 +53,11 @@ test("idle sessions of all http-sse servers together hold no more connections th
   timeout: 60_000,
 }, async (t) => {
   const servers = [await serve(t), await serve(t)];
-  const dial = async (host: string, port: number): Promise<ReturnType<typeof connect>> => connect(port, host);
-  const stdio = { close: async () => undefined } as unknown as StdioServers;
-  const upstreams = new Upstreams(dial, stdio, {} as unknown as Credentials, new BufferedBytes(), {});
+  const upstreams = new Upstreams(directUpstreams());
   t.after(() => upstreams.close());
   for (let session = 0; session < STANDING + 10; session += 1) {
     const { url } = servers[session % 2] ?? assert.fail();
-    const server = { identity: url.href, transport: "http-sse", url, pin: null } as unknown as CatalogServer;
+    const server = remoteServer(url, "http-sse");
     await upstreams.request(
       server,
       { id: `s${session}`, principalId: "alice" },
@@ -69,4 +68,32 @@ test("idle sessions of all http-sse servers together hold no more connections th
   assert.equal(upstreams.load.streams, STANDING);
   while (servers.reduce((sum, { streams }) => sum + streams.size, 0) > STANDING)
     await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test("two principals whose calls hold every connection they may leave the third one", {
+  timeout: 60_000,
+}, async (t) => {
+  const { url } = await serve(t);
+  const upstreams = new Upstreams(directUpstreams());
+  t.after(() => upstreams.close());
+  const leaving = new AbortController();
+  const call = (principalId: string, n: number, name: string): Promise<unknown> =>
+    upstreams.request(
+      remoteServer(url, "http-sse"),
+      { id: `${principalId}-${n}`, principalId },
+      { method: "tools/call", params: { name, arguments: {} } },
+      silentPeer(leaving.signal),
+    );
+  const held: Promise<unknown>[] = [];
+  for (const [principalId, most] of [
+    ["alice", 64],
+    ["bob", 32],
+  ] as const) {
+    for (let n = 0; n < most; n += 1) held.push(call(principalId, n, NEVER));
+    await assert.rejects(call(principalId, most, NEVER), { code: "OVERLOADED", detail: { sent: 0 } });
+  }
+  assert.deepEqual(await call("carol", 0, "tool"), { kind: "complete", result: {} });
+  leaving.abort();
+  const ended = await Promise.allSettled(held);
+  assert.ok(ended.every(({ status }) => status === "rejected"));
 });

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CatalogServer } from "@cmcp/catalog";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
+import { namedServer } from "../testing/servers.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import type { Follow, OnBehalfOf } from "./upstreams.ts";
 
-const serverOf = (identity: string, transport: CatalogServer["transport"] = "streamable-http"): CatalogServer =>
-  ({ identity, transport }) as CatalogServer;
-const server = serverOf("server");
-const sessionOf = (id: string, principalId = "alice"): RecordedSession =>
-  ({ session: { id, principalId } }) as RecordedSession;
+const server = namedServer("server");
+const sessionOf = (id: string, principalId = "alice"): OnBehalfOf => ({ id, principalId });
 
 /** A stream to a server, as the server's side has it. */
 interface Stream {
@@ -36,35 +32,27 @@ function start(way: "a stream each" | "one stream" = "a stream each"): {
     [],
     [],
   ];
-  const core = {
-    upstreams: {
-      tellsOnOneStream: () => way === "one stream",
-      follow: async (
-        _: unknown,
-        __: unknown,
-        uris: () => readonly string[],
-        notified: (method: string, params: { uri: string }) => void,
-        signal: AbortSignal,
-      ) => {
-        followed.push(uris());
-        said.push((uri) => notified("notifications/resources/updated", { uri }));
-        const stream: Stream = {
-          uris,
-          signal,
-          acknowledge: () => notified("notifications/subscriptions/acknowledged", { uri: "" }),
-          refuse: () => undefined,
-        };
-        streams.push(stream);
-        await new Promise<void>((resolve) => {
-          stream.refuse = resolve;
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        });
-      },
-      unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
+  const upstreams: ConstructorParameters<typeof Subscriptions>[0] = {
+    tellsOnOneStream: () => way === "one stream",
+    follow: async (_server, _session, { uris, notified, signal }: Follow) => {
+      followed.push(uris());
+      said.push((uri) => notified("notifications/resources/updated", { uri }));
+      const stream: Stream = {
+        uris,
+        signal,
+        acknowledge: () => notified("notifications/subscriptions/acknowledged", { uri: "" }),
+        refuse: () => undefined,
+      };
+      streams.push(stream);
+      await new Promise<void>((resolve) => {
+        stream.refuse = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
     },
-    listeners: { resourceUpdated: (_: string, uri: string) => void updated.push(uri) },
+    unfollow: async (_server, _session, uri) => void left.push(uri),
   };
-  return { streams, subscriptions: new Subscriptions(() => core as unknown as Core), followed, left, said, updated };
+  const listeners = { resourceUpdated: (_: string, uri: string) => void updated.push(uri) };
+  return { streams, subscriptions: new Subscriptions(upstreams, listeners), followed, left, said, updated };
 }
 
 test("a session follows so many resources, and no flood of one takes another's", () => {
@@ -78,26 +66,24 @@ test("a session follows so many resources, and no flood of one takes another's",
   assert.equal(subscriptions.size, 1);
 });
 
-test("a principal's sessions follow on so many streams of servers, and all together on so many, which leaves others room for calls", () => {
+test("a principal's sessions follow on so many streams of servers, and two principals that take all they may leave the third one", () => {
   const { subscriptions } = start();
-  for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`s${n % 8}`), serverOf(`server ${n >> 3}`), "a:1");
-  assert.throws(() => subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1"), {
-    code: "OVERLOADED",
-    message: /a principal's sessions may follow resources on 32 streams/,
-  });
-  subscriptions.add(sessionOf("s0"), serverOf("server 0"), "a:2");
-  subscriptions.add(sessionOf("s0"), serverOf("a child", "stdio"), "a:1");
-  for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`t${n}`, "bob"), serverOf("old", "http-sse"), "a:1");
-  assert.throws(() => subscriptions.add(sessionOf("u", "dan"), server, "a:1"), {
-    code: "OVERLOADED",
-    message: /on 64 streams/,
-  });
-  assert.equal(subscriptions.streams, 64);
-  subscriptions.remove(sessionOf("s7"), serverOf("server 3"), "a:1");
+  for (let n = 0; n < 32; n += 1) subscriptions.add(sessionOf(`s${n % 8}`), namedServer(`server ${n >> 3}`), "a:1");
+  assert.throws(() => subscriptions.add(sessionOf("s0"), namedServer("another"), "a:1"), { code: "OVERLOADED" });
+  assert.equal(subscriptions.size, 32, "what was refused leaves nothing");
+  subscriptions.add(sessionOf("s0"), namedServer("server 0"), "a:2");
+  subscriptions.add(sessionOf("s0"), namedServer("a child", "stdio"), "a:1");
+  for (let n = 0; n < 16; n += 1) subscriptions.add(sessionOf(`t${n}`, "bob"), namedServer("old", "http-sse"), "a:1");
+  assert.throws(() => subscriptions.add(sessionOf("t16", "bob"), server, "a:1"), { code: "OVERLOADED" });
+  subscriptions.add(sessionOf("u", "carol"), server, "a:1");
+  assert.equal(subscriptions.streams, 49);
+  subscriptions.remove(sessionOf("s7"), namedServer("server 3"), "a:1");
+  subscriptions.remove(sessionOf("s7"), namedServer("server 3"), "a:1");
+  for (let n = 0; n < 16; n += 1) subscriptions.forget(`t${n}`);
   subscriptions.forget("t0");
-  subscriptions.add(sessionOf("u", "dan"), server, "a:1");
-  subscriptions.add(sessionOf("s0"), serverOf("another"), "a:1");
-  assert.equal(subscriptions.streams, 64);
+  assert.equal(subscriptions.streams, 32);
+  subscriptions.add(sessionOf("s0"), namedServer("another"), "a:1");
+  assert.equal(subscriptions.streams, 33);
 });
 
 test("who subscribed twice gives up once, and the resource is then given up at its server", () => {
@@ -114,7 +100,7 @@ test("a resource is followed until the last stream that names it has ended, whoe
   const [one, other] = [new AbortController(), new AbortController()];
   for (const { signal } of [one, other]) {
     subscriptions.add(sessionOf("s"), server, "a:1");
-    subscriptions.handOver(sessionOf("s"), server, "a:1", signal);
+    subscriptions.handOver(sessionOf("s"), { server, uri: "a:1" }, signal);
   }
   subscriptions.remove(sessionOf("s"), server, "a:1");
   one.abort();
@@ -122,14 +108,14 @@ test("a resource is followed until the last stream that names it has ended, whoe
   other.abort();
   assert.deepEqual([subscriptions.size, left], [0, ["a:1"]]);
   subscriptions.add(sessionOf("s"), server, "a:2");
-  subscriptions.handOver(sessionOf("s"), server, "a:2", other.signal);
+  subscriptions.handOver(sessionOf("s"), { server, uri: "a:2" }, other.signal);
   assert.equal(subscriptions.size, 0, "that stream had ended already");
 });
 
 test("what a session subscribed to does not end with a stream of it", () => {
   const { subscriptions, left } = start();
   const stream = new AbortController();
-  subscriptions.handOver(sessionOf("s"), server, "a:1", stream.signal);
+  subscriptions.handOver(sessionOf("s"), { server, uri: "a:1" }, stream.signal);
   subscriptions.add(sessionOf("s"), server, "a:1");
   stream.abort();
   assert.deepEqual([subscriptions.size, left], [1, []]);
@@ -185,7 +171,7 @@ test("a server that offered no stream is asked again when something else is foll
 
 test("on a channel, what a session follows changes without a second stream; nothing is left of one when nothing is followed", () => {
   const { subscriptions, streams } = start();
-  for (const uri of ["a:1", "a:2"]) subscriptions.add(sessionOf("s"), serverOf("child", "stdio"), uri);
+  for (const uri of ["a:1", "a:2"]) subscriptions.add(sessionOf("s"), namedServer("child", "stdio"), uri);
   assert.deepEqual(open(streams), [1]);
   for (const uri of ["b:1", "b:2"]) subscriptions.add(sessionOf("s"), server, uri);
   for (const uri of ["b:1", "b:2"]) subscriptions.remove(sessionOf("s"), server, uri);

@@ -1,10 +1,8 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, SharedSlots } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
 import { SUBSCRIPTION_ACKNOWLEDGED } from "@cmcp/mcp";
-import type { Core } from "../boot/core.ts";
-import type { RecordedSession } from "../record/recorded-session.ts";
 import { reportFault } from "../instance/report-fault.ts";
-import type { OnBehalfOf } from "./upstreams.ts";
+import type { Follow, OnBehalfOf, Upstreams } from "./upstreams.ts";
 
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
@@ -23,19 +21,35 @@ interface Reasons {
 /** What one session follows at one server, and the streams that tell of it: two while the second is to take the place of the first. */
 interface Followed {
   readonly server: CatalogServer;
-  readonly principalId: string;
   readonly uris: Map<string, Reasons>;
   streams: AbortController[];
+  /** Gives its slot back. */
+  readonly giveBack: () => void;
 }
+
+/** Who hears that a resource changed, by its session. */
+export interface ResourceListeners {
+  resourceUpdated(sessionId: string, uri: string): void;
+}
+
+/** A resource that a session follows. */
+export interface FollowedResource {
+  readonly server: CatalogServer;
+  readonly uri: string;
+}
+
+const KEEP = (): void => undefined;
 
 /** The resources that sessions follow; for each session and server one stream, opened anew when what is followed changes. */
 export class Subscriptions {
-  readonly #core: () => Core;
+  readonly #upstreams: Pick<Upstreams, "follow" | "unfollow" | "tellsOnOneStream">;
+  readonly #listeners: ResourceListeners;
   readonly #sessions = new Map<string, Map<string, Followed>>();
+  readonly #slots = new SharedSlots(MAX_FOLLOWED_STREAMS, MAX_STREAMS_PER_PRINCIPAL);
 
-  /** @param core known only once it is built */
-  constructor(core: () => Core) {
-    this.#core = core;
+  constructor(upstreams: Pick<Upstreams, "follow" | "unfollow" | "tellsOnOneStream">, listeners: ResourceListeners) {
+    this.#upstreams = upstreams;
+    this.#listeners = listeners;
   }
 
   /** Resources followed by all sessions together. */
@@ -47,55 +61,57 @@ export class Subscriptions {
 
   /** Streams to servers on the network: each is a connection of the host's relay while something is followed on it. */
   get streams(): number {
-    return this.#networked().length;
+    return this.#slots.taken;
   }
 
   /** What one session follows at one server. */
-  of(recorded: RecordedSession, server: CatalogServer): readonly string[] {
-    return [...(this.#sessions.get(recorded.session.id)?.get(server.identity)?.uris.keys() ?? [])];
+  of(session: OnBehalfOf, server: CatalogServer): readonly string[] {
+    return [...(this.#sessions.get(session.id)?.get(server.identity)?.uris.keys() ?? [])];
   }
 
   /** Follows a resource until it is {@link remove}d. @throws CmcpError `OVERLOADED` */
-  add(recorded: RecordedSession, server: CatalogServer, uri: string): void {
-    this.#reasons(recorded, server, uri).subscribed = true;
+  add(session: OnBehalfOf, server: CatalogServer, uri: string): void {
+    this.#reasons(session, server, uri).subscribed = true;
   }
 
   /** The session gives a resource up; streams that name it go on to hear of it. */
-  remove(recorded: RecordedSession, server: CatalogServer, uri: string): void {
-    this.#withdraw(recorded, server, uri, (reasons) => (reasons.subscribed = false));
+  remove(session: OnBehalfOf, server: CatalogServer, uri: string): void {
+    this.#withdraw(session, { server, uri }, (reasons) => (reasons.subscribed = false));
   }
 
   /** What was {@link add}ed for a stream is that stream's, and followed until it ends. @throws CmcpError `OVERLOADED` */
-  handOver(recorded: RecordedSession, server: CatalogServer, uri: string, stream: AbortSignal): void {
-    const reasons = this.#reasons(recorded, server, uri);
+  handOver(session: OnBehalfOf, followed: FollowedResource, stream: AbortSignal): void {
+    const reasons = this.#reasons(session, followed.server, followed.uri);
     reasons.streams.add(stream);
     reasons.subscribed = false;
-    const ended = (): void => this.#withdraw(recorded, server, uri, ({ streams }) => streams.delete(stream));
+    const ended = (): void => this.#withdraw(session, followed, ({ streams }) => streams.delete(stream));
     stream.addEventListener("abort", ended, { once: true });
     if (stream.aborted) ended();
   }
 
   /** Ends everything a session follows. */
   forget(sessionId: string): void {
-    for (const followed of this.#sessions.get(sessionId)?.values() ?? []) end(followed.streams.splice(0));
+    for (const { streams, giveBack } of this.#sessions.get(sessionId)?.values() ?? []) {
+      end(streams.splice(0));
+      giveBack();
+    }
     this.#sessions.delete(sessionId);
   }
 
-  /** Why a resource is followed, which it is from now on. @throws CmcpError `OVERLOADED` */
-  #reasons({ session }: RecordedSession, server: CatalogServer, uri: string): Reasons {
+  /** Why a resource is followed, which it is from then on. @throws CmcpError `OVERLOADED` */
+  #reasons(session: OnBehalfOf, server: CatalogServer, uri: string): Reasons {
     const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
     const open = servers.get(server.identity);
-    const followed = open ?? {
-      server,
-      principalId: session.principalId,
-      uris: new Map<string, Reasons>(),
-      streams: [],
-    };
-    const known = followed.uris.get(uri);
+    const known = open?.uris.get(uri);
     if (known !== undefined) return known;
-    if (open === undefined) this.#requireRoom(server, session.principalId);
     if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED)
       throw new CmcpError("OVERLOADED", `a session may follow ${MAX_FOLLOWED} resources`);
+    const followed = open ?? {
+      server,
+      uris: new Map<string, Reasons>(),
+      streams: [],
+      giveBack: this.#slot(server, session.principalId),
+    };
     const reasons: Reasons = { subscribed: false, streams: new Set() };
     followed.uris.set(uri, reasons);
     servers.set(server.identity, followed);
@@ -105,27 +121,14 @@ export class Subscriptions {
   }
 
   /** A stdio server tells on the channel that it has anyway; any other on a connection that calls would else have. @throws CmcpError `OVERLOADED` */
-  #requireRoom(server: CatalogServer, principalId: string): void {
-    if (server.transport === "stdio") return;
-    const open = this.#networked();
-    if (open.length >= MAX_FOLLOWED_STREAMS)
-      throw new CmcpError("OVERLOADED", `servers tell of resources on ${MAX_FOLLOWED_STREAMS} streams at a time`);
-    if (open.filter((stream) => stream.principalId === principalId).length >= MAX_STREAMS_PER_PRINCIPAL) {
-      throw new CmcpError(
-        "OVERLOADED",
-        `a principal's sessions may follow resources on ${MAX_STREAMS_PER_PRINCIPAL} streams of servers at a time`,
-      );
-    }
+  #slot(server: CatalogServer, principalId: string): () => void {
+    return server.transport === "stdio"
+      ? KEEP
+      : this.#slots.take(principalId, "streams on which servers tell of resources");
   }
 
-  #networked(): Followed[] {
-    return [...this.#sessions.values()]
-      .flatMap((servers) => [...servers.values()])
-      .filter(({ server }) => server.transport !== "stdio");
-  }
-
-  /** Takes a reason back; without any the resource is followed no more. */
-  #withdraw({ session }: RecordedSession, server: CatalogServer, uri: string, take: (reasons: Reasons) => void): void {
+  /** Takes a reason back; without any the resource is not followed. */
+  #withdraw(session: OnBehalfOf, { server, uri }: FollowedResource, take: (reasons: Reasons) => void): void {
     const followed = this.#sessions.get(session.id)?.get(server.identity);
     const reasons = followed?.uris.get(uri);
     if (followed === undefined || reasons === undefined) return;
@@ -133,39 +136,41 @@ export class Subscriptions {
     if (reasons.subscribed || reasons.streams.size > 0) return;
     followed.uris.delete(uri);
     this.#reopen(session, followed);
-    this.#core().upstreams.unfollow(server, session, uri).catch(reportFault);
+    this.#upstreams.unfollow(server, session, uri).catch(reportFault);
   }
 
   #reopen(session: OnBehalfOf, followed: Followed): void {
     const { server, streams, uris } = followed;
-    const { upstreams, listeners } = this.#core();
     if (uris.size === 0) {
       end(streams.splice(0));
+      followed.giveBack();
       this.#sessions.get(session.id)?.delete(server.identity);
       return;
     }
-    if (streams.length > 0 && upstreams.tellsOnOneStream(server)) return;
+    if (streams.length > 0 && this.#upstreams.tellsOnOneStream(server)) return;
     // Over HTTP what a server says between two streams would be lost, so the first ends when the second is there; one that is not
     // there yet is out of date. On a channel both are the same.
     end(streams.splice(server.transport === "streamable-http" ? 1 : 0));
     const stream = new AbortController();
     streams.push(stream);
-    upstreams
-      .follow(
-        server,
-        session,
-        () => [...uris.keys()],
-        (method, params) => {
-          if (method === SUBSCRIPTION_ACKNOWLEDGED && streams[1] === stream) end(streams.splice(0, 1));
-          // A server may only speak of what it was asked about.
-          if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri))
-            listeners.resourceUpdated(session.id, params.uri);
-        },
-        stream.signal,
-      )
+    this.#upstreams
+      .follow(server, session, this.#heard(session, followed, stream))
       // A server that offers no such stream is asked again when something else is followed.
       .then(() => streams.splice(0, streams.length, ...streams.filter((other) => other !== stream)))
       .catch(reportFault);
+  }
+
+  #heard({ id }: OnBehalfOf, { streams, uris }: Followed, stream: AbortController): Follow {
+    return {
+      uris: () => [...uris.keys()],
+      notified: (method, params) => {
+        if (method === SUBSCRIPTION_ACKNOWLEDGED && streams[1] === stream) end(streams.splice(0, 1));
+        // A server may only speak of what it was asked about.
+        if (method === "notifications/resources/updated" && typeof params.uri === "string" && uris.has(params.uri))
+          this.#listeners.resourceUpdated(id, params.uri);
+      },
+      signal: stream.signal,
+    };
   }
 }
 

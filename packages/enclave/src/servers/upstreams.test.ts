@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { BufferedBytes, type JsonObject } from "@cmcp/boundary";
-import type { CatalogServer } from "@cmcp/catalog";
+import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "@cmcp/mcp";
-import type { Credentials } from "./credentials.ts";
-import type { StdioServers } from "./stdio/servers.ts";
+import { directUpstreams, remoteServer } from "../testing/servers.ts";
 import { Upstreams } from "./upstreams.ts";
 
 interface Message {
@@ -40,24 +38,13 @@ test("a server over a channel, which is of the legacy era, is not told that it c
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const dial = async (): Promise<ReturnType<typeof connect>> => {
-    const socket = connect(port, "127.0.0.1");
-    await once(socket, "connect");
-    return socket;
-  };
-  const stdio = { close: async () => undefined } as unknown as StdioServers;
-  const upstreams = new Upstreams(dial, stdio, {} as Credentials, new BufferedBytes(), {});
+  const upstreams = new Upstreams(directUpstreams());
   t.after(async () => {
     await upstreams.close();
     server.closeAllConnections();
     server.close();
   });
-  const target = {
-    identity: "s",
-    transport: "http-sse",
-    url: new URL(`http://127.0.0.1:${port}/sse`),
-    pin: null,
-  } as unknown as CatalogServer;
+  const target = remoteServer(new URL(`http://127.0.0.1:${port}/sse`), "http-sse");
   const agent: Peer = { ...silentPeer(new AbortController().signal), capabilities: { elicitation: {} } };
   for (const [id, input] of [
     ["asked at once", "ask"],

@@ -3,7 +3,7 @@ import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import {
   ChannelClient,
-  StandingPlaces,
+  StandingConnections,
   UpstreamClient,
   httpSse,
   legacyPeer,
@@ -28,16 +28,52 @@ type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>
 /** Key of the gateway's own session with a server; session ids are UUIDs, so it is nobody's. */
 const OWN_SESSION = "gateway";
 
+/** What {@link Upstreams} work with. */
+export interface UpstreamsOptions {
+  readonly dial: Dial;
+  readonly stdio: Pick<StdioServers, "processes" | "indexOf" | "evidenceOf" | "close">;
+  readonly credentials: Pick<Credentials, "value">;
+  readonly buffered: BufferedBytes;
+  readonly limits: Partial<UpstreamLimits>;
+}
+
+/** What a session follows at a server, and who hears of it. */
+export interface Follow {
+  /** As it is whenever a stream is opened. */
+  readonly uris: () => readonly string[];
+  readonly notified: Notified;
+  readonly signal: AbortSignal;
+}
+
+/** A resource that a server is to tell of. */
+export interface Subscribe {
+  readonly request: UpstreamRequest;
+  /** What the session follows there already. */
+  readonly followed: readonly string[];
+}
+
 /** On whose behalf a server is asked. */
 export interface OnBehalfOf {
   readonly id: string;
   readonly principalId: string;
 }
 
+/** Whose slots a session with a server takes: a principal's, or, for each server apart, the gateway's own. */
+function holderOf(server: CatalogServer, session: OnBehalfOf | null): string {
+  return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
+}
+
 /** Servers on the network know sessions; a stdio server is a process, which belongs to a principal. */
 function keyOf(server: CatalogServer, session: OnBehalfOf | null): string {
-  if (server.transport !== "stdio") return session?.id ?? OWN_SESSION;
-  return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
+  const holder = holderOf(server, session);
+  if (server.transport === "stdio") return holder;
+  const id = session?.id ?? OWN_SESSION;
+  return server.transport === "http-sse" ? `${id} ${holder}` : id;
+}
+
+/** The holder that the key of a session with an http-sse server names: ids hold no space. */
+function holderIn(key: string): string {
+  return key.slice(key.indexOf(" ") + 1);
 }
 
 /** The era the catalog holds a server to, if it does. */
@@ -47,33 +83,19 @@ function eraOf({ settings }: RemoteServer): Pick<UpstreamOptions, "era"> {
 
 /** One client per tool server of the catalog, made on first use. */
 export class Upstreams {
-  readonly #dial: Dial;
-  readonly #limits: Partial<UpstreamLimits>;
-  readonly #clients = new Map<string, Upstream>();
+  readonly #options: UpstreamsOptions;
+  readonly #clients = new Map<string, { readonly server: CatalogServer; readonly client: Upstream }>();
   readonly #closing = new AbortController();
   /** Of all servers whose sessions each hold a stream. */
-  readonly #standing = new StandingPlaces();
-  readonly #stdio: StdioServers;
-  readonly #credentials: Credentials;
-  readonly #buffered: BufferedBytes;
+  readonly #standing = new StandingConnections();
 
-  constructor(
-    dial: Dial,
-    stdio: StdioServers,
-    credentials: Credentials,
-    buffered: BufferedBytes,
-    limits: Partial<UpstreamLimits>,
-  ) {
-    this.#credentials = credentials;
-    this.#buffered = buffered;
-    this.#dial = dial;
-    this.#stdio = stdio;
-    this.#limits = limits;
+  constructor(options: UpstreamsOptions) {
+    this.#options = options;
   }
 
   /** What is under way with all servers together. */
   get load(): UpstreamLoad {
-    const loads = [...this.#clients.values()].map(({ load }) => load);
+    const loads = [...this.#clients.values()].map(({ client }) => client.load);
     const total = (of: keyof UpstreamLoad): number => loads.reduce((sum, load) => sum + load[of], 0);
     return { requests: total("requests"), streams: total("streams"), unattributed: total("unattributed") };
   }
@@ -115,8 +137,7 @@ export class Upstreams {
   async subscribe(
     server: CatalogServer,
     session: OnBehalfOf,
-    request: UpstreamRequest,
-    followed: readonly string[],
+    { request, followed }: Subscribe,
     peer: Peer,
   ): Promise<void> {
     const client = this.#client(server);
@@ -131,13 +152,7 @@ export class Upstreams {
   }
 
   /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(
-    server: CatalogServer,
-    session: OnBehalfOf,
-    uris: () => readonly string[],
-    notified: Notified,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async follow(server: CatalogServer, session: OnBehalfOf, { uris, notified, signal }: Follow): Promise<void> {
     // What is followed then, whenever a stream has to be opened again.
     const filter = {
       toolsListChanged: false,
@@ -156,8 +171,9 @@ export class Upstreams {
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
-  async closeSession(sessionId: string): Promise<void> {
-    await Promise.allSettled([...this.#clients.values()].map((client) => client.closeSession(sessionId)));
+  async closeSession(session: OnBehalfOf): Promise<void> {
+    const used = [...this.#clients.values()];
+    await Promise.allSettled(used.map(({ server, client }) => client.closeSession(keyOf(server, session))));
   }
 
   /** Gives up following a resource that nothing of the session follows any more; see {@link follow}. Never throws. */
@@ -167,49 +183,54 @@ export class Upstreams {
 
   /** How records name what is known about who answers. */
   evidenceOf(server: CatalogServer): EvidenceClass {
-    return server.transport === "stdio" ? this.#stdio.evidenceOf(server) : server.evidenceClass;
+    return server.transport === "stdio" ? this.#options.stdio.evidenceOf(server) : server.evidenceClass;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
-    await this.#stdio.close();
+    await Promise.allSettled([...this.#clients.values()].map(({ client }) => client.close()));
+    await this.#options.stdio.close();
   }
 
   #client(server: CatalogServer): Upstream {
     const known = this.#clients.get(server.identity);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.client;
     const client = this.#open(server);
-    this.#clients.set(server.identity, client);
+    this.#clients.set(server.identity, { server, client });
     return client;
   }
 
   #credentialOf({ settings }: RemoteServer): Pick<UpstreamOptions, "credential"> {
     const name = settings?.credential ?? null;
-    return name === null ? {} : { credential: () => this.#credentials.value(name) };
+    return name === null ? {} : { credential: () => this.#options.credentials.value(name) };
   }
 
   #open(server: CatalogServer): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
     if (server.transport === "stdio")
       return new StdioUpstream({
-        processes: this.#stdio.processes,
-        index: this.#stdio.indexOf(server),
+        processes: this.#options.stdio.processes,
+        index: this.#options.stdio.indexOf(server),
         clientInfo,
-        limits: this.#limits,
+        limits: this.#options.limits,
       });
     const options: UpstreamOptions = {
       url: server.url,
-      dial: this.#dial,
+      dial: this.#options.dial,
       tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin },
       clientInfo,
-      limits: this.#limits,
-      buffered: this.#buffered,
+      limits: this.#options.limits,
+      buffered: this.#options.buffered,
       ...eraOf(server),
       ...this.#credentialOf(server),
     };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);
-    return new ChannelClient({ open: () => open, clientInfo, limits: this.#limits, standing: this.#standing });
+    return new ChannelClient({
+      open: () => open,
+      clientInfo,
+      limits: this.#options.limits,
+      standing: { connections: this.#standing, holderOf: holderIn },
+    });
   }
 }

@@ -1,6 +1,7 @@
 import type { CatalogServer } from "@cmcp/catalog";
-import type { Core } from "../boot/core.ts";
 import { reportFault } from "../instance/report-fault.ts";
+import type { DriftMonitor } from "./drift.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What each notification says has changed. */
 const CHANGED = new Map([
@@ -12,22 +13,29 @@ const CHANGED = new Map([
 /** Notifications of one server are passed on to agents no more often than this, in milliseconds. */
 const SETTLE_MS = 250;
 
+/** Who hears what servers say of their lists. */
+export interface ListWatch {
+  readonly upstreams: Pick<Upstreams, "watch">;
+  readonly drift: Pick<DriftMonitor, "changed">;
+  readonly listeners: { listChanged(list: "tools" | "prompts" | "resources"): void };
+}
+
 /** Listens, for as long as the process lives, to what the catalog's servers say of their lists: what changed is compared anew before it is used again. */
-export function watchServers(core: Core): (server: CatalogServer) => void {
+export function watchServers({ upstreams, drift, listeners }: ListWatch): (server: CatalogServer) => void {
   const watched = new Set<string>();
   return (server) => {
     if (watched.has(server.identity)) return;
     watched.add(server.identity);
     const due = new Set<"tools" | "prompts" | "resources">();
     const tell = (): void => {
-      for (const list of due) core.listeners.listChanged(list);
+      for (const list of due) listeners.listChanged(list);
       due.clear();
     };
-    core.upstreams
+    upstreams
       .watch(server, (method) => {
         const changed = CHANGED.get(method as Parameters<typeof CHANGED.get>[0]);
         if (changed === undefined) return;
-        core.drift.changed(server, changed.kind);
+        drift.changed(server, changed.kind);
         if (due.size === 0) setTimeout(tell, SETTLE_MS).unref();
         due.add(changed.list);
       })

@@ -3,9 +3,16 @@ import { CmcpError } from "@cmcp/boundary";
 import { parseConfig } from "@cmcp/launch";
 import { PhaseMachine } from "../boot/phases.ts";
 import { Caller } from "../access/caller.ts";
-import type { Core } from "../boot/core.ts";
-import { EarlierSessions } from "../record/earlier-session.ts";
+import { Operators } from "../access/operators.ts";
+import type { ExportParts } from "../http/audit-export.ts";
+import { json } from "../http/json-response.ts";
 import { createHandler, type Handler } from "../http/router.ts";
+import { routes, type Route } from "../http/routes.ts";
+import type { ClaimEndpointParts } from "../http/session-endpoints.ts";
+import { resetSession, type ResetParts } from "../http/session-reset.ts";
+import { SigningKey } from "../instance/keys.ts";
+import { EarlierSessions } from "../record/earlier-session.ts";
+import { SessionLookup } from "../record/session-lookup.ts";
 
 /** What a test chooses of a gateway without sessions. */
 interface Choices {
@@ -16,29 +23,91 @@ interface Choices {
   readonly known?: boolean;
 }
 
+/** What answers of sessions there are none of. */
+function sessionParts(): ClaimEndpointParts & ExportParts {
+  const none = (): undefined => undefined;
+  const nothing = (): never => assert.fail("there is no session");
+  const journal = { scan: () => assert.fail("the host was asked") };
+  const key = new SigningKey();
+  const own = { journal, instance: "", jwk: key.jwk };
+  const sessions = { byId: none, byHandle: none, byExistingLabel: none, closedById: none, isFaulted: () => false };
+  return {
+    lookup: new SessionLookup({ sessions, own, earlier: new EarlierSessions(own) }),
+    recorder: { ensureStarted: nothing },
+    claims: { export: nothing, storedPoint: nothing, soFar: nothing },
+    closing: { close: nothing },
+    key,
+    buildDigest: "",
+  };
+}
+
+/** What a reset works on where there is no session. */
+function resetParts(): ResetParts {
+  const nothing = (): never => assert.fail("there is no session");
+  return {
+    instance: "",
+    operators: new Operators([]),
+    journal: { assertWritable: () => undefined },
+    sessions: { forOperator: () => undefined, reset: nothing },
+    recorder: { note: nothing },
+    policy: { bundle: { hash: "" } },
+  };
+}
+
+/** Every endpoint beside `/mcp`; the status, reports and evidence are not asked for. */
+function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachine): readonly Route[] {
+  const nothing = (): never => assert.fail("nobody asks for this");
+  const key = new SigningKey();
+  const launch = { launchDocument: new Uint8Array(), launchDigest: "" };
+  const config = { attestation: { enforcement_mode: "enforcing" } } as const;
+  return routes({
+    status: {
+      phases,
+      instance: "",
+      platform: "software-only",
+      isolation: "none",
+      development: true,
+      launchDigest: "",
+      freshness: { ageMs: 0, stale: false },
+      history: { state: "complete" },
+      policy: nothing,
+      enforcementMode: "enforcing",
+      catalog: { hash: "", tools: new Map(), warnings: [] },
+      sessions: { openCount: 0, evictedCount: 0 },
+      limits: { max_sessions: 0, max_sessions_per_principal: 0 },
+      load: nothing,
+    },
+    attestation: {
+      reported: { identity: null, key, catalog: { hash: "" }, config, launchDigest: "" },
+      policyHash: nothing,
+      collectOnDemand: nothing,
+    },
+    sessions: {
+      ...sessions,
+      ...launch,
+      principals: { mayReadLaunch: () => false },
+      sessionEvidence: { of: nothing },
+      ownRecord: { journal: { scan: nothing }, instance: "" },
+    },
+  });
+}
+
 /** A gateway without any session, whose host fails the test when it is asked about one. */
 export function emptyGateway({ configuration = "", draining = false, known = true }: Choices = {}): Handler {
   const { config } = parseConfig(configuration, { env: { CMCP_DEV_MODE: "1" } });
-  const none = (): undefined => undefined;
   const unknown = new CmcpError("UNAUTHENTICATED", "no token", { detail: { reason: "missing" } });
-  const journal = { scan: () => assert.fail("the host was asked") };
-  const ownRecord = { journal, instance: "", jwk: { kty: "OKP", crv: "Ed25519", x: "" } } as const;
-  const core = {
-    config,
-    callerIdentity: config.enclave.identity,
-    catalog: { resources: new Map(), prompts: new Map() },
-    stopping: new AbortController(),
-    principals: {
-      authenticate: () =>
-        known ? Promise.resolve(new Caller({ principalId: "alice", source: "bearer" }, null)) : Promise.reject(unknown),
-    },
-    sessions: { byId: none, byHandle: none, byExistingLabel: none, closedById: none, isFaulted: () => false },
-    journal,
-    ownRecord,
-    earlierSessions: new EarlierSessions(ownRecord),
-  } as unknown as Core;
+  const caller = new Caller({ principalId: "alice", source: "bearer" }, null);
   const phases = new PhaseMachine();
   for (const step of ["ready", "launch", "provision"] as const) phases.step(step);
   if (draining) phases.step("drain");
-  return createHandler(core, phases);
+  return createHandler({
+    phases,
+    allowedOrigins: config.enclave.allowed_origins,
+    identity: config.enclave.identity,
+    principals: { authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)) },
+    freshness: { require: () => undefined },
+    mcp: async () => json({}),
+    reset: async (request, id) => await resetSession(resetParts(), request, id),
+    routes: routesOf(sessionParts(), phases),
+  });
 }

@@ -1,8 +1,9 @@
-import { collectSoftware } from "@cmcp/attestation";
+import { collectSoftware, type Evidence } from "@cmcp/attestation";
 import {
   readRecord,
   signTogether,
   unsignedRecord,
+  type InstanceFacts,
   type JournalStatement,
   type Receipt,
   type ReceiptBody,
@@ -14,9 +15,10 @@ import { SessionTable, Vocabulary } from "@cmcp/session";
 import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
 import { SigningKey } from "../instance/keys.ts";
-import { Claims } from "../record/claims.ts";
+import { Claims, type ClaimParts } from "../record/claims.ts";
 import { Closing } from "../record/closing.ts";
 import type { ScanFilter } from "../record/journal.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
 import { Sessions } from "../record/sessions.ts";
@@ -98,19 +100,10 @@ export interface RoomChoices {
   readonly max?: number;
 }
 
-/** The record room of one instance, whole but for the platform, over a store that a test may change. */
-export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }: RoomChoices = {}) {
-  const journal = new TestJournal(store);
-  const { instance, key } = journal;
-  const clock = new Clock();
-  const vocabulary = new Vocabulary();
-  const sessions = new Sessions(
-    (evicted) =>
-      new SessionTable({ vocabulary, maxSessions: max, maxPerPrincipal, idleMs: 1e6, floorMs: 1e6, evicted }),
-    { max, maxPerPrincipal },
-    clock,
-  );
-  const facts: { -readonly [K in keyof RootFacts]: RootFacts[K] } = {
+type Facts = { -readonly [K in keyof RootFacts]: RootFacts[K] };
+
+function factsOf(instance: string): Facts {
+  return {
     instance,
     policy: { hash: digest, version: "1" },
     catalogHash: digest,
@@ -121,57 +114,79 @@ export function recordRoom(store: HostStore, { maxPerPrincipal = 10, max = 10 }:
     history: { state: "complete" },
     provision: null,
   };
-  const recorder = new Recorder(journal, {
-    instance,
-    driftPolicy: "fail_closed",
-    root: () => facts,
-    broken: (recorded) => sessions.setAside(recorded),
-  });
+}
+
+function sessionsOf(clock: Clock, vocabulary: Vocabulary, { maxPerPrincipal = 10, max = 10 }: RoomChoices): Sessions {
+  return new Sessions(
+    (evicted) =>
+      new SessionTable({ vocabulary, maxSessions: max, maxPerPrincipal, idleMs: 1e6, floorMs: 1e6, evicted }),
+    { max, maxPerPrincipal },
+    clock,
+  );
+}
+
+type OfInstance = Pick<ClaimParts, "recorder" | "broken" | "now"> & { readonly journal: TestJournal };
+
+function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Claims {
+  const { instance, key } = parts.journal;
+  const evidenceOf = (): Promise<Evidence> =>
+    platform.broken
+      ? Promise.reject(new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "no device"))
+      : Promise.resolve(collectSoftware(new Uint8Array(64), parts.now()));
+  const terms = {
+    eatProfile: EAT_PROFILES[0],
+    mode: "enforcing",
+    catalogHash: digest,
+    validitySeconds: 1000,
+    isolation: "none",
+    perCall: false,
+  } as const;
+  return new Claims({ ...parts, instance, key, evidenceOf, terms });
+}
+
+/** Writes an instance's first record. */
+async function begin(journal: TestJournal, time: Date, previous?: InstanceFacts["previous"]): Promise<void> {
+  const body = {
+    jwk: journal.key.jwk,
+    gateway_version: "0",
+    policy_hash: digest,
+    catalog_hash: digest,
+    boot_time: time.toISOString(),
+    ...(previous === undefined ? {} : { previous }),
+  };
+  await journal.append(journal.instance, { kind: "instance", body });
+}
+
+/** The record room of one instance, whole but for the platform, over a store that a test may change. */
+export function recordRoom(store: HostStore, choices: RoomChoices = {}) {
+  const journal = new TestJournal(store);
+  const { instance, key } = journal;
+  const clock = new Clock();
+  const now = (): number => clock.now().getTime();
+  const vocabulary = new Vocabulary();
+  const sessions = sessionsOf(clock, vocabulary, choices);
+  const facts = factsOf(instance);
+  const broken = (recorded: RecordedSession): void => sessions.setAside(recorded);
+  const recorder = new Recorder(journal, { instance, driftPolicy: "fail_closed", root: () => facts, broken });
   const platform = { broken: false };
-  const claims = new Claims({
+  const claims = claimsOf({ journal, recorder, broken, now }, platform);
+  const forgotten: string[] = [];
+  const forget = ({ id }: { readonly id: string }): void => void forgotten.push(id);
+  const closing = new Closing({ sessions, recorder, claims, journal, policyHash: () => digest, forget });
+  return {
     journal,
-    recorder,
     instance,
     key,
-    evidenceOf: () =>
-      platform.broken
-        ? Promise.reject(new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "no device"))
-        : Promise.resolve(collectSoftware(new Uint8Array(64), clock.now().getTime())),
-    now: () => clock.now().getTime(),
-    terms: {
-      eatProfile: EAT_PROFILES[0],
-      mode: "enforcing",
-      catalogHash: digest,
-      validitySeconds: 1000,
-      isolation: "none",
-      perCall: false,
-    },
-  });
-  const forgotten: string[] = [];
-  const closing = new Closing({
     sessions,
     recorder,
     claims,
-    journal,
-    policyHash: () => digest,
-    forget: (sessionId) => {
-      forgotten.push(sessionId);
-    },
-  });
-  const begin = async (previous?: { readonly instance: string; readonly records: number }): Promise<void> => {
-    await journal.append(instance, {
-      kind: "instance",
-      body: {
-        jwk: key.jwk,
-        gateway_version: "0",
-        policy_hash: digest,
-        catalog_hash: digest,
-        boot_time: new Date(clock.now()).toISOString(),
-        ...(previous === undefined ? {} : { previous }),
-      },
-    });
+    closing,
+    facts,
+    forgotten,
+    platform,
+    vocabulary,
+    begin: (previous?: InstanceFacts["previous"]) => begin(journal, clock.now(), previous),
   };
-  return { journal, instance, key, sessions, recorder, claims, closing, facts, forgotten, platform, vocabulary, begin };
 }
 
 /** The records of a session that a host holds, by kind. */

@@ -1,12 +1,44 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { removeLookAlikesOfError, removeLookAlikesOfText } from "../result/look-alike.ts";
+import type { JsonObject, JsonValue } from "@cmcp/boundary";
+import { removeLookAlikes, removeLookAlikesOfText } from "../result/look-alike.ts";
 import { isLarger } from "../result/size.ts";
+import { urlElicitation } from "../shape/elicitation.ts";
+import { list, members, text, uri } from "../shape/members.ts";
 
 /** Longest of a server's own words on an error that are passed on: its message in characters, its data in bytes. */
 const MAX_TEXT = 2_048;
 const MAX_DATA = 16_384;
+const MAX_ELICITATIONS = 16;
+const MAX_VERSIONS = 64;
+const MAX_VERSION = 64;
 /** JSON-RPC 2.0 section 5.1: internal error. */
 const INTERNAL_ERROR = -32_603;
+
+const nothing = members({});
+/** What a client would have to declare (MCP 2026-07-28 "MissingRequiredClientCapabilityError"). */
+const requiredCapabilities = members(
+  {},
+  {
+    elicitation: members({}, { form: nothing, url: nothing }),
+    sampling: members({}, { context: nothing, tools: nothing }),
+    roots: nothing,
+    extensions: members({}, { "io.modelcontextprotocol/tasks": nothing }),
+  },
+);
+
+/**
+ * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go first, protocol versions,
+ * capabilities that are missing (MCP 2025-11-25 "Resource not found", "URLElicitationRequiredError", "Unsupported protocol version").
+ */
+const data = members(
+  {},
+  {
+    uri,
+    elicitations: list(urlElicitation, MAX_ELICITATIONS),
+    supported: list(text(MAX_VERSION), MAX_VERSIONS),
+    requested: text(MAX_VERSION),
+    requiredCapabilities,
+  },
+);
 
 /** A JSON-RPC error as a server sent it. */
 export interface ServerError {
@@ -23,25 +55,18 @@ export interface ErrorTerms {
   readonly instead: string;
 }
 
-/** A server's JSON-RPC error as the agent is told of it: within bounds, and without what poses as the gateway's. */
+/** A server's JSON-RPC error as the agent is told of it: rebuilt within bounds, with data only of shapes that the protocol names. */
 export function inspectError(
-  { code, message, data }: ServerError,
+  { code, message, data: said }: ServerError,
   { withholdText, instead }: ErrorTerms,
 ): { readonly code: number; readonly message: string; readonly data?: JsonObject } {
-  const said =
+  const words =
     typeof message === "string" && message.length <= MAX_TEXT && !withholdText ? removeLookAlikesOfText(message) : "";
-  const members = membersOf(data);
-  const kept =
-    members !== null && !isLarger(members, MAX_DATA) && !withholdText ? { data: removeLookAlikesOfError(members) } : {};
+  const kept = withholdText ? undefined : data(said, "", []);
+  const tellable = kept !== undefined && Object.keys(kept).length > 0 && !isLarger(kept, MAX_DATA);
   return {
     code: typeof code === "number" && Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
-    message: said === "" ? instead : said,
-    ...kept,
+    message: words === "" ? instead : words,
+    ...(tellable ? { data: removeLookAlikes(kept, []) } : {}),
   };
-}
-
-/** Data as members that the gateway's own can stand beside; `null` where there are none. JSON-RPC 2.0 section 5.1 lets it be of any kind. */
-function membersOf(data: JsonValue | undefined): JsonObject | null {
-  if (data === undefined || data === null) return null;
-  return isJsonObject(data) ? data : { data };
 }

@@ -1,165 +1,59 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { inspectResult, type InspectedResult, type ResultOptions } from "./inspect.ts";
+import type { JsonObject } from "@cmcp/boundary";
+import { block, contents, MAX_DESCRIPTION, MAX_PARTS, MAX_TEXT, role } from "../shape/content.ts";
+import { flag, integer, list, members, text, word, type Shape } from "../shape/members.ts";
+import { withheldResult, type InspectedResult, type ResultOptions } from "./inspect.ts";
 import { removeLookAlikes } from "./look-alike.ts";
 import { isLarger } from "./size.ts";
 
 /** Methods other than `tools/call` whose results are inspected. */
 export type AnsweredMethod = "resources/read" | "prompts/get" | "completion/complete";
 
-/** Members the protocol gives a result (MCP 2026-07-28: "ReadResourceResult", "GetPromptResult", "CompleteResult"). */
-const MEMBERS: Readonly<Record<AnsweredMethod, readonly string[]>> = {
-  "resources/read": ["contents", "_meta", "ttlMs", "cacheScope"],
-  "prompts/get": ["description", "messages", "_meta"],
-  "completion/complete": ["completion", "_meta"],
-};
-/** What some of them have to be to be theirs: MCP 2026-07-28, "CacheableResult". */
-const CACHING: Readonly<Record<string, (value: JsonValue) => boolean>> = {
-  ttlMs: (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
-  cacheScope: (value) => value === "public" || value === "private",
-};
-const ROLES: readonly JsonValue[] = ["user", "assistant"];
+/** What was asked: of a resource its URI, which each part of the answer has to have. */
+export type Asked =
+  | { readonly method: "resources/read"; readonly uri: string }
+  | { readonly method: "prompts/get" | "completion/complete" };
 
-function isContents(value: JsonValue | undefined): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every(
-      (one) =>
-        isJsonObject(one) &&
-        typeof one.uri === "string" &&
-        (typeof one.text === "string" || typeof one.blob === "string"),
-    )
-  );
-}
+/** Most values of a completion (MCP 2025-11-25 "CompleteResult"). */
+const MAX_VALUES = 100;
 
-function isMessages(value: JsonValue | undefined): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every(
-      (one) =>
-        isJsonObject(one) &&
-        one.role !== undefined &&
-        ROLES.includes(one.role) &&
-        isJsonObject(one.content) &&
-        typeof one.content.type === "string",
-    )
-  );
-}
+/** MCP 2026-07-28 "CacheableResult". */
+const CACHING = { ttlMs: integer(), cacheScope: word("public", "private") };
 
-function isCompletion(value: JsonValue | undefined): boolean {
-  return (
-    isJsonObject(value) &&
-    Array.isArray(value.values) &&
-    value.values.length <= 100 &&
-    value.values.every((one) => typeof one === "string")
-  );
-}
-
-const SHAPED: Readonly<Record<AnsweredMethod, (result: JsonObject) => boolean>> = {
-  "resources/read": ({ contents }) => isContents(contents),
-  "prompts/get": ({ messages, description }) =>
-    isMessages(messages) && (description === undefined || typeof description === "string"),
-  "completion/complete": ({ completion }) => isCompletion(completion),
-};
-
-/** The result without members the protocol does not give it, or not like this. */
-function onlyMembers(method: AnsweredMethod, result: JsonObject, removed: string[]): JsonObject {
-  const out: JsonObject = {};
-  for (const [name, value] of Object.entries(result)) {
-    if (MEMBERS[method].includes(name) && (CACHING[name]?.(value) ?? true)) out[name] = value;
-    else removed.push(name);
-  }
-  return out;
-}
-
-/** Takes fields out of texts one by one, counting; what fields cannot be told in goes whole. */
-class TextRedaction {
-  readonly #options: ResultOptions;
-  redacted = 0;
-  withheld = 0;
-
-  constructor(options: ResultOptions) {
-    this.#options = options;
-  }
-
-  /** The text without the fields, or `null` when it is withheld. */
-  text(text: string): string | null {
-    const inspected = inspectResult(
-      { toolName: "", inputSchema: {}, outputSchema: null },
-      { content: [{ type: "text", text }] },
-      this.#options,
-    );
-    this.redacted += inspected.redacted;
-    const content = inspected.result?.content;
-    const [block] = Array.isArray(content) ? content : [];
-    if (isJsonObject(block) && typeof block.text === "string") return block.text;
-    this.withheld += 1;
-    return null;
-  }
-
-  /** A part of a result that is content: text redacted, anything else withheld, because no field can be told in it. */
-  part(part: JsonObject): JsonObject | null {
-    const text = typeof part.text === "string" ? this.text(part.text) : null;
-    if (text !== null) return { ...part, text };
-    if (typeof part.text !== "string") this.#withhold();
-    return null;
-  }
-
-  #withhold(): void {
-    this.withheld += 1;
-    this.redacted += 1;
-  }
-}
-
-function redact(
-  method: AnsweredMethod,
-  result: JsonObject,
-  options: ResultOptions,
-): Pick<InspectedResult, "result" | "redacted" | "withheld"> {
-  const redaction = new TextRedaction(options);
-  const kept = (parts: JsonValue | undefined, take: (part: JsonObject) => JsonObject | null): JsonObject[] =>
-    (Array.isArray(parts) ? parts : []).flatMap((part) => {
-      const taken = isJsonObject(part) ? take(part) : null;
-      return taken === null ? [] : [taken];
-    });
-  let out: JsonObject;
-  switch (method) {
+/** The result's shape in the protocol. An unknown or malformed part refuses the whole, as what is left could mean something else. */
+function shapeOf(asked: Asked): Shape {
+  switch (asked.method) {
     case "resources/read":
-      out = { contents: kept(result.contents, (part) => redaction.part(part)) };
-      break;
+      return members({ contents: list(contents(word(asked.uri)), MAX_PARTS) }, CACHING);
     case "prompts/get":
-      out = {
-        messages: kept(result.messages, (message) => {
-          const content = isJsonObject(message.content) ? redaction.part(message.content) : null;
-          return content === null ? null : { ...message, content };
-        }),
-      };
-      break;
-    case "completion/complete": {
-      const completion = isJsonObject(result.completion) ? result.completion : {};
-      const values = (Array.isArray(completion.values) ? completion.values : []).flatMap((value) =>
-        typeof value === "string" ? (redaction.text(value) ?? []) : [],
+      return members(
+        { messages: list(members({ role, content: block }), MAX_PARTS) },
+        { description: text(MAX_DESCRIPTION) },
       );
-      out = { completion: { values } };
-      break;
-    }
+    case "completion/complete":
+      return members({
+        completion: members({ values: list(text(MAX_TEXT), MAX_VALUES) }, { total: integer(), hasMore: flag }),
+      });
   }
-  return { result: out, redacted: redaction.redacted, withheld: redaction.withheld };
 }
 
-/** Inspects the result of a method other than `tools/call`: size, shape, members posing as the gateway's, then the fields that policy wants out. */
-export function inspectAnswer(method: AnsweredMethod, result: JsonObject, options: ResultOptions): InspectedResult {
-  const refused = (outcome: "schema_violation" | "size_exceeded"): InspectedResult => ({
-    outcome,
-    result: null,
-    stripped: [],
+/**
+ * Inspects the result of a method other than `tools/call`: size and shape, and members posing as the gateway's. Resources, prompts and
+ * completions have no schema by which fields could be told apart, so nothing of them is delivered where fields are redacted.
+ */
+export function inspectAnswer(asked: Asked, result: JsonObject, options: ResultOptions): InspectedResult {
+  if (isLarger(result, options.maxBytes)) return withheldResult("size_exceeded");
+  const stripped: string[] = [];
+  const { resultType, ...members } = result;
+  const read =
+    resultType === undefined || resultType === "complete" ? shapeOf(asked)(members, "", stripped) : undefined;
+  if (read === undefined) return withheldResult("schema_violation");
+  if (options.redactFields.length > 0) return withheldResult("unprojectable");
+  const own = removeLookAlikes(read as JsonObject, stripped);
+  return {
+    outcome: stripped.length === 0 ? "pass" : "surplus_stripped",
+    result: own,
+    stripped,
     redacted: 0,
     withheld: 0,
-  });
-  if (isLarger(result, options.maxBytes)) return refused("size_exceeded");
-  if (!SHAPED[method](result)) return refused("schema_violation");
-  const stripped: string[] = [];
-  const own = removeLookAlikes(onlyMembers(method, result, stripped), stripped);
-  const outcome = stripped.length === 0 ? "pass" : "surplus_stripped";
-  if (options.redactFields.length === 0) return { outcome, result: own, stripped, redacted: 0, withheld: 0 };
-  return { outcome, stripped, ...redact(method, own, options) };
+  };
 }

@@ -32,11 +32,3 @@ const CLAIMS: ReadonlySet<string> = new Set(["claim", "claimhash", "gatewayclaim
 export function isGatewayMeta(name: string): boolean {
   return /cmcp|receipt|agentrust/.test(letters(name)) || CLAIMS.has(ownLetters(name));
 }
-
-/** What the gateway itself puts into the data of a JSON-RPC error. */
-const IN_ERRORS: ReadonlySet<string> = new Set([...CLAIMS, "receipt", "errorcode", "callid"]);
-
-/** A name that stands, in the data of a JSON-RPC error, where the gateway's own members do. */
-export function isGatewayErrorMember(name: string): boolean {
-  return /cmcp|agentrust/.test(letters(name)) || IN_ERRORS.has(ownLetters(name));
-}

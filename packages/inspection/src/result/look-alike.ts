@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { isGatewayErrorMember, isGatewayField, isGatewayMeta, isMeta } from "./gateway-names.ts";
+import { isGatewayField, isGatewayMeta, isMeta } from "./gateway-names.ts";
 import { stringsOf } from "./text-strings.ts";
 import { isFramed, readTextContent, writeTextContent, type TextContent } from "./text.ts";
 
@@ -74,12 +74,6 @@ class Removal {
  */
 export function removeLookAlikes(value: JsonObject, removed: string[]): JsonObject {
   return new Removal(removed).value(value, "", false, 0) as JsonObject;
-}
-
-/** {@link removeLookAlikes} for the data of a JSON-RPC error, in which the gateway's own members stand beside the server's. */
-export function removeLookAlikesOfError(data: JsonObject): JsonObject {
-  const own = Object.fromEntries(Object.entries(data).filter(([name]) => !isGatewayErrorMember(name)));
-  return removeLookAlikes(own, []);
 }
 
 /** {@link removeLookAlikes} for a text by itself. */

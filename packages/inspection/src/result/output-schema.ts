@@ -4,7 +4,7 @@ import { DeclaredFilter } from "../schema/declared.ts";
 import { readTextContent, writeTextContent } from "./text.ts";
 
 /** The one JSON object a result without structured content consists of; `undefined` when it is anything else. */
-function soleJson(content: JsonValue | undefined): JsonValue | undefined {
+export function soleJson(content: JsonValue | undefined): JsonValue | undefined {
   const [block, ...more] = Array.isArray(content) ? content : [];
   if (more.length > 0 || !isJsonObject(block) || block["type"] !== "text" || typeof block["text"] !== "string")
     return undefined;

@@ -1,7 +1,7 @@
 import { format as library } from "@cfworker/json-schema";
 import type { JsonObject } from "@cmcp/boundary";
-import { LinearPattern, MAX_MATCHED_LENGTH } from "./pattern/linear-pattern.ts";
-import { spend } from "./work.ts";
+import { LinearPattern } from "./pattern/linear-pattern.ts";
+import { beginWork, spend } from "./work.ts";
 
 // RFC 3986: every stretch ends at a character that it cannot hold, so that there is one way to read a URI.
 const PERCENT = "%[0-9A-Fa-f]{2}";
@@ -61,10 +61,17 @@ export function formatOf(format: string): string | null {
   return Object.hasOwn(PATTERNS, format) || Object.hasOwn(LONGEST, format) ? own(format) : null;
 }
 
+/** Whether a text has a format of the specification. What is not read here has none. */
+export function hasFormat(text: string, format: string): boolean {
+  const name = formatOf(format);
+  beginWork();
+  return name !== null && library[name]?.(text) === true;
+}
+
 /** A format of our own that asserts a pattern, so that the library does not match it itself. */
 export function formatOfPattern(source: string, pattern: LinearPattern): string {
   const name = `pattern ${source}`;
-  library[name] ??= (text) => text.length <= MAX_MATCHED_LENGTH && pattern.test(text);
+  library[name] ??= (text) => pattern.test(text);
   return name;
 }
 

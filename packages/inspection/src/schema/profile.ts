@@ -93,7 +93,10 @@ export class ProfileCopy {
     if (typeof schema === "boolean") return schema;
     if (!isJsonObject(schema)) this.#refuse(at, "is not a schema");
     const out: JsonObject = {};
-    for (const [keyword, value] of Object.entries(schema)) this.#keyword(out, keyword, value, at, depth);
+    for (const [keyword, value] of Object.entries(schema)) {
+      const copied = this.#keyword(keyword, value, at, depth);
+      if (copied !== undefined) out[keyword] = copied;
+    }
     // Only beside a list of item schemas does the keyword mean anything.
     if (Array.isArray(schema["items"]) && schema["additionalItems"] !== undefined)
       out["additionalItems"] = this.copy(schema["additionalItems"], `${at}/additionalItems`, depth + 1);
@@ -102,32 +105,32 @@ export class ProfileCopy {
     return out;
   }
 
-  #keyword(out: JsonObject, keyword: string, value: JsonValue, at: string, depth: number): void {
+  /** A keyword's value in the copy; `undefined` for what the copy leaves out. */
+  #keyword(keyword: string, value: JsonValue, at: string, depth: number): JsonValue | undefined {
     const here = `${at}/${keyword}`;
     const asserts = Object.hasOwn(ASSERTIONS, keyword) ? ASSERTIONS[keyword] : undefined;
     if (asserts !== undefined) {
       if (!asserts(value)) this.#refuse(here, "has a value of the wrong kind");
-      if (!LENGTHS.has(keyword)) out[keyword] = structuredClone(value);
-    } else if (SINGLE.has(keyword)) {
-      out[keyword] = this.copy(value, here, depth + 1);
-    } else if (LISTS.has(keyword) || (keyword === "items" && Array.isArray(value))) {
+      return LENGTHS.has(keyword) ? undefined : structuredClone(value);
+    }
+    if (LISTS.has(keyword) || (keyword === "items" && Array.isArray(value))) {
       if (!Array.isArray(value)) this.#refuse(here, "is not an array");
-      out[keyword] = value.map((item, index) => this.copy(item, `${here}/${index}`, depth + 1));
-    } else if (keyword === "items") {
-      out[keyword] = this.copy(value, here, depth + 1);
-    } else if (MAPS.has(keyword)) {
-      out[keyword] = this.#map(value, here, depth);
-    } else if (keyword === "$ref") {
+      return value.map((item, index) => this.copy(item, `${here}/${index}`, depth + 1));
+    }
+    if (SINGLE.has(keyword) || keyword === "items") return this.copy(value, here, depth + 1);
+    if (MAPS.has(keyword)) return this.#map(value, here, depth);
+    if (keyword === "$ref") {
       if (typeof value !== "string" || !value.startsWith("#"))
         this.#refuse(here, "only references within the schema are followed");
-      out[keyword] = value;
-    } else if (keyword === "$anchor") {
+      return value;
+    }
+    if (keyword === "$anchor") {
       if (typeof value !== "string" || !/^[A-Za-z_][A-Za-z0-9._-]{0,127}$/.test(value))
         this.#refuse(here, "is not an anchor");
-      out[keyword] = value;
-    } else if (REFUSED.has(keyword) || (keyword === "$id" && at !== "#")) {
-      this.#refuse(here, "is not supported");
+      return value;
     }
+    if (REFUSED.has(keyword) || (keyword === "$id" && at !== "#")) this.#refuse(here, "is not supported");
+    return undefined;
   }
 
   #map(value: JsonValue, at: string, depth: number): JsonObject {

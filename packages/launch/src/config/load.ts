@@ -9,6 +9,7 @@ import { measuredConfigSchema, type Config } from "./measured.ts";
 import { requireProfile } from "./profile.ts";
 import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
+import { refuseSecrets } from "./secrets.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { readYaml } from "./yaml.ts";
 
@@ -142,7 +143,11 @@ function measured(written: ConfigFile): Config {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
       identity: identity ?? {},
-      principals: principals.map(({ id, workflows: own }) => ({ id, workflows: own ?? workflows })),
+      principals: principals.map(({ id, workflows: own, role }) => ({
+        id,
+        workflows: own ?? workflows,
+        ...(role == null || role === "agent" ? {} : { role }),
+      })),
     },
   });
 }
@@ -178,7 +183,7 @@ function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, fil
  *
  * @param options.env the variables of the process
  * @param options.file the file's name for messages
- * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CATALOG_RESTART_REQUIRED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
+ * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CONFIG_SECRET`, `CATALOG_RESTART_REQUIRED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
  */
 export function parseConfig(
   text: string,
@@ -194,6 +199,7 @@ export function parseConfig(
   requireProfile(written.conformance_profile ?? null, file);
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
   const config = measured(written);
+  refuseSecrets(`${file}: `, config, { file });
   const sources: TokenSources = {
     environment,
     tokenFile: written.enclave.token_file ?? null,

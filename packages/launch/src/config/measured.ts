@@ -7,6 +7,7 @@ import {
   catalogSchema,
   configSchema,
   enclaveSchema,
+  LAUNCH_READERS,
   MAX_PRINCIPALS,
   PROVIDERS,
   vocabularySchema,
@@ -47,7 +48,7 @@ export const measuredConfigSchema = z.strictObject({
     workflow_tools: workflowToolsSchema.optional(),
     /** Each with its own workflows. */
     principals: z
-      .array(z.strictObject({ id: principalId, workflows: workflowsSchema }))
+      .array(z.strictObject({ id: principalId, workflows: workflowsSchema, role: z.enum(LAUNCH_READERS).optional() }))
       .min(1)
       .max(MAX_PRINCIPALS)
       .refine(areDistinctPrincipals),

@@ -18,6 +18,8 @@ const milliseconds = z
 export const EAT_PROFILE_V02 = "tag:agentrust-io.com,2026:trace-v0.2";
 /** EAT profile identifier of TRACE v0.1, as first published. */
 export const EAT_PROFILE_V01 = "tag:agentrust.io,2026:trace-v0.1";
+/** Roles whose principals may read the launch document. */
+export const LAUNCH_READERS = ["auditor", "operator"] as const;
 /** Most principals one instance serves. */
 export const MAX_PRINCIPALS = 1000;
 
@@ -151,6 +153,12 @@ export const enclaveSchema = z.strictObject({
         workflows: workflowsSchema
           .nullish()
           .describe("Workflows this principal may name in its requests, instead of enclave.workflows."),
+        role: z
+          .enum(["agent", ...LAUNCH_READERS])
+          .nullish()
+          .describe(
+            "`agent`: calls, and gets what its claims need. `auditor` and `operator`: reads the launch document as well, with policy, catalog and configuration, at `GET /launch-document` and beside the evidence of its own sessions.",
+          ),
       }),
     )
     .min(1)

@@ -12,6 +12,7 @@ import {
 import { requirePrincipals } from "@cmcp/identity/principals";
 import type { z } from "zod";
 import { reloadProblem } from "../config/reload.ts";
+import { refuseSecrets, refuseSecretsOfServers } from "../config/secrets.ts";
 import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
 
 const LIMITS: JsonLimits = { maxBytes: MAX_LAUNCH_DOCUMENT, maxDepth: 80, maxItems: 1_000_000 };
@@ -54,7 +55,7 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 /**
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
- * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_INVALID` for subjects of JWTs that stand for no measured principal
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_SECRET`, `CONFIG_INVALID` for subjects of JWTs that stand for no measured principal
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);
@@ -66,6 +67,8 @@ export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocumen
     policySigningKey: trust_anchors.policy_signing_key ?? null,
   });
   if (problem !== null) throw problem;
+  refuseSecrets("launch document: config.", config);
+  refuseSecretsOfServers("launch document: catalog.", parsed.data.catalog);
   requirePrincipals(config.enclave.identity, new Set(config.enclave.principals.map(({ id }) => id)));
   return parsed.data;
 }

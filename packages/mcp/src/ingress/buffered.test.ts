@@ -5,6 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BufferedBytes, type BufferShare } from "@cmcp/boundary";
 import type { HttpRequest } from "../index.ts";
 import { TestGateway } from "../testing/gateway.ts";
+import { ReplyStream } from "./reply-stream.ts";
 import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
 const alice = { principalId: "alice" };
@@ -92,6 +93,21 @@ await test("events count until the agent has read them, those it never reads unt
     else while (!(await reader.read()).done);
     assert.equal(buffered.held, 0);
   }
+});
+
+await test("a refused tool call finds room where a result finds none: it is short, and says how it stands", async () => {
+  const buffered = new BufferedBytes(4_000);
+  const stream = new ReplyStream(() => undefined, buffered.share("alice"));
+  stream.open();
+  buffered.share("alice").take(2_000);
+  const body = { result: { isError: true, content: [] } };
+  assert.throws(() => stream.finish(1, { result: { text: "x".repeat(2_000) } }), { code: "OVERLOADED" });
+  stream.refuse(1, body);
+  const response = await stream.response;
+  assert.ok(response.body !== null && typeof response.body !== "string");
+  const events = [];
+  for await (const event of response.body) events.push(Buffer.from(event).toString());
+  assert.deepEqual(events, [`event: message\ndata: ${JSON.stringify({ jsonrpc: "2.0", id: 1, ...body })}\n\n`]);
 });
 
 await test("a result there is no room for becomes a refusal, as the stream's last event", async () => {

@@ -100,7 +100,7 @@ await test("a call goes on with what it is made of, without what was meant for t
   const { endpoint, gateway } = start();
   const params = {
     arguments: { a: [1] },
-    _meta: { progressToken: "p", trace: "t" },
+    _meta: { progressToken: "p", "com.example/a": "t" },
     _cmcp: { session_id: "mine", workflow_id: "w", data_class: "pii" },
   };
   gateway.reply = () => ({ kind: "result", result: { content: [], answered: true } });
@@ -108,11 +108,11 @@ await test("a call goes on with what it is made of, without what was meant for t
   assert.deepEqual([status, body.id, body.result], [200, "id-1", { content: [], answered: true }]);
   assert.deepEqual(gateway.calls[0]?.call, {
     method: "tools/call",
-    params: { name: "tool", arguments: { a: [1] } },
+    completion: null,
     input: null,
     name: "tool",
     arguments: { a: [1] },
-    meta: { trace: "t" },
+    trace: null,
     workflowId: "w",
     dataClass: "pii",
     requestId: "id-1",
@@ -121,11 +121,11 @@ await test("a call goes on with what it is made of, without what was meant for t
   await ask(endpoint, post(call({ _meta: { progressToken: 1 } })));
   assert.deepEqual(gateway.calls[1]?.call, {
     method: "tools/call",
-    params: { name: "tool" },
+    completion: null,
     input: null,
     name: "tool",
     arguments: {},
-    meta: null,
+    trace: null,
     workflowId: null,
     dataClass: null,
     requestId: 1,
@@ -192,7 +192,7 @@ await test("wrong parameters of a call never reach the gateway", async () => {
   assert.equal(gateway.calls.length, 0);
 });
 
-await test("a denied call is 403 for a single POST and 200 inside a session, with the same error", async () => {
+await test("a denied call is an error and 403 for a single POST, and a result inside a session", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({
     kind: "error",
@@ -208,7 +208,11 @@ await test("a denied call is 403 for a single POST and 200 inside a session, wit
     id: 1,
     error: { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } },
   });
-  assert.deepEqual(inSession.body, plain.body);
+  assert.deepEqual(inSession.body.result, {
+    content: [{ type: "text", text: "This tool call was refused: not allowed. Do not try this call again." }],
+    isError: true,
+    _meta: { "cmcp.gateway/error": { code: "POLICY_DENY", advice: "give-up" } },
+  });
 });
 
 await test("what the gateway throws becomes its code; the text of anything unexpected stays inside", async () => {

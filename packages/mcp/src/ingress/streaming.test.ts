@@ -50,7 +50,7 @@ for (const era of ["legacy", "modern"] as const) {
     const { gateway, endpoint } = start();
     const go = Promise.withResolvers<void>();
     gateway.reply = async (_call, _session, _signal, peer) => {
-      assert.equal(peer.wantsProgress, true);
+      assert.notEqual(peer.progressToken, null);
       await peer.notify("notifications/progress", { progress: 1 });
       await go.promise;
       await peer.notify("notifications/progress", { progress: 2 });
@@ -76,9 +76,12 @@ for (const era of ["legacy", "modern"] as const) {
       return { kind: "error", code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
     };
     const [, last] = await all(await request(endpoint));
+    const meta = last?.result?._meta as JsonObject | undefined;
     assert.deepEqual(
-      [last?.id, last?.error?.code, last?.error?.data.error_code],
-      [1, -32000, "RESPONSE_INJECTION_DETECTED"],
+      [last?.id, last?.error?.data.error_code, meta?.["cmcp.gateway/error"]],
+      era === "legacy"
+        ? [1, "RESPONSE_INJECTION_DETECTED", undefined]
+        : [1, undefined, { code: "RESPONSE_INJECTION_DETECTED", advice: "give-up" }],
     );
   });
 
@@ -114,7 +117,7 @@ await test("an agent that takes no event stream is told nothing and asked nothin
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint, { elicitation: {} });
   gateway.reply = (_call, _session, _signal, peer) => {
-    assert.deepEqual([peer.wantsProgress, peer.wantsLog, peer.input, peer.capabilities], [false, false, "none", {}]);
+    assert.deepEqual([peer.progressToken, peer.wantsLog, peer.input, peer.capabilities], [null, false, "none", {}]);
     return { kind: "result", result: {} };
   };
   const response = await endpoint(post(withToken, { ...session, accept: "application/json" }), alice);

@@ -57,18 +57,18 @@ function named(name: string, max: number): Member<GovernedParams> {
   };
 }
 
-export const name = named("name", MAX_NAME);
-export const uri = named("uri", MAX_URI);
-export const taskId = named("taskId", MAX_NAME);
+export const nameParam = named("name", MAX_NAME);
+export const uriParam = named("uri", MAX_URI);
+export const taskIdParam = named("taskId", MAX_NAME);
 
-export const args: Member<GovernedParams> = {
+export const argumentsParam: Member<GovernedParams> = {
   name: "arguments",
   type: "object, of the approved schema or arguments",
   read: (value) => ({ arguments: object("arguments", value) }),
 };
 
 /** MCP 2025-11-25, Tasks, "Task Parameters". */
-export const task: Member<GovernedParams> = {
+export const taskParam: Member<GovernedParams> = {
   name: "task",
   type: "`{ ttl? }` in milliseconds",
   dialects: ["legacy-tasks"],
@@ -81,12 +81,12 @@ export const task: Member<GovernedParams> = {
 };
 
 /** The official client of 2025-11-25 repeats `task` in requests about a task, where it says nothing. */
-export const taskRepeated: Member<GovernedParams> = {
+export const taskRepeatedParam: Member<GovernedParams> = {
   name: "task",
   type: "`{ ttl? }`, which says nothing here",
   dialects: ["legacy-tasks"],
   read: (value) => {
-    task.read(value);
+    taskParam.read(value);
     return {};
   },
 };
@@ -95,18 +95,15 @@ function readResponses(value: JsonValue | undefined): Readonly<Record<string, Js
   return entries("inputResponses", value, MAX_RESPONSES, (response) => object("an input response", response));
 }
 
-/** MCP 2026-07-28, "InputResponseRequestParams". Without a response it says nothing. */
-export const inputResponses: Member<GovernedParams> = {
+/** MCP 2026-07-28, "InputResponseRequestParams". A server that asked for nothing but its state back gets no response. */
+export const inputResponsesParam: Member<GovernedParams> = {
   name: "inputResponses",
   type: `object of at most ${MAX_RESPONSES} objects, by ids of 1 to ${MAX_NAME} characters`,
   dialects: ["modern"],
-  read: (value) => {
-    const responses = readResponses(value);
-    return { responses: Object.keys(responses).length === 0 ? null : responses };
-  },
+  read: (value) => ({ responses: readResponses(value) }),
 };
 
-export const taskResponses: Member<GovernedParams> = {
+export const taskResponsesParam: Member<GovernedParams> = {
   name: "inputResponses",
   type: `object of 1 to ${MAX_RESPONSES} objects, by ids of 1 to ${MAX_NAME} characters`,
   required: true,
@@ -117,14 +114,14 @@ export const taskResponses: Member<GovernedParams> = {
   },
 };
 
-export const requestState: Member<GovernedParams> = {
+export const requestStateParam: Member<GovernedParams> = {
   name: "requestState",
   type: `string of 1 to ${MAX_STATE} characters`,
   dialects: ["modern"],
   read: (value) => ({ state: text("requestState", value, MAX_STATE) }),
 };
 
-export const ref: Member<GovernedParams> = {
+export const refParam: Member<GovernedParams> = {
   name: "ref",
   type: '`{ type: "ref/prompt", name }` or `{ type: "ref/resource", uri }`',
   required: true,
@@ -140,7 +137,7 @@ export const ref: Member<GovernedParams> = {
   },
 };
 
-export const argument: Member<GovernedParams> = {
+export const argumentParam: Member<GovernedParams> = {
   name: "argument",
   type: `\`{ name, value }\`, strings of at most ${MAX_NAME} and ${MAX_COMPLETED} characters`,
   required: true,
@@ -155,7 +152,7 @@ export const argument: Member<GovernedParams> = {
   },
 };
 
-export const context: Member<GovernedParams> = {
+export const contextParam: Member<GovernedParams> = {
   name: "context",
   type: `\`{ arguments? }\`, at most ${MAX_KNOWN} strings of at most ${MAX_COMPLETED} characters`,
   read: (value) => {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import { createParser } from "eventsource-parser";
 import type { RequestId, RpcMessage } from "../jsonrpc/message.ts";
-import type { HttpExchange } from "./exchange.ts";
+import type { HttpExchange, ResponseHead } from "./exchange.ts";
 import { protocolFault, upstreamFault } from "./fault.ts";
 import { readPiece } from "./piece.ts";
 import { UpstreamRefusal } from "./refusal.ts";
@@ -121,8 +121,7 @@ export async function* readAnswer(
  */
 export async function readRefusal(
   exchange: HttpExchange,
-  status: number,
-  headers: IncomingHttpHeaders,
+  { status, headers }: ResponseHead,
   id: RequestId,
   maxBytes: number,
 ): Promise<CmcpError> {

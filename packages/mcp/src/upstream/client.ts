@@ -2,14 +2,15 @@ import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/bou
 import type { Pool } from "./undici.ts";
 import { mirroredParameters } from "../modern/mirrored-parameters.ts";
 import { raced } from "./abort.ts";
+import { callerFor, isCancellation } from "./cancellation.ts";
 import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
-import { Exchanges } from "./exchanges.ts";
+import { Exchanges, endpointOf } from "./exchanges.ts";
 import { upstreamFault, withSent } from "./fault.ts";
 import { tasksNotTaken } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
 import type { ListenFilter } from "../protocol/local.ts";
 import type { ListKind } from "../protocol/methods.ts";
-import { filterParams, keepListening, listeningLimits, rateLimited, type Notified } from "./listening.ts";
+import { changesOnly, filterParams, keepListening, rateLimited, type Notified } from "./listening.ts";
 import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
@@ -19,7 +20,7 @@ import { Changes } from "./legacy/changes.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
-import { DEFAULT_UPSTREAM_LIMITS, sharesOf, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
+import { DEFAULT_UPSTREAM_LIMITS, type UpstreamOptions } from "./options.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../peer.ts";
 
 /** How long a server may take over what nobody waits for. */
@@ -54,26 +55,17 @@ export class UpstreamClient implements Upstream {
   readonly #sessions: LegacySessions;
   readonly #changes = new Changes();
   readonly #era: EraOfServer;
-  readonly #limits: UpstreamLimits;
   readonly #closing = new AbortController();
 
   /** @throws CmcpError `CATALOG_INVALID` for a URL and TLS mode that do not go together. */
   constructor(options: UpstreamOptions) {
     const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
-    this.#limits = limits;
     const clientInfo = { name: options.clientInfo.name, version: options.clientInfo.version };
     this.#pool = createPool(options, limits, this.#closing.signal, limits.maxConnections);
     this.#standing = createPool(options, limits, this.#closing.signal, MAX_STREAMS);
-    const path = options.url.pathname + options.url.search;
-    const share = sharesOf(options);
-    const exchanges = new Exchanges(this.#pool, path, limits, share, options.credential);
-    const streams = new Exchanges(
-      this.#standing,
-      path,
-      { ...limits, maxExchanges: MAX_STREAMS },
-      share,
-      options.credential,
-    );
+    const endpoint = endpointOf(options);
+    const exchanges = new Exchanges(this.#pool, endpoint, limits);
+    const streams = new Exchanges(this.#standing, endpoint, { ...limits, maxExchanges: MAX_STREAMS });
     this.#calls = exchanges;
     this.#streams = streams;
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
@@ -111,7 +103,7 @@ export class UpstreamClient implements Upstream {
       inputSchema === undefined
         ? {}
         : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
-    return await this.#request(sessionKey, { method, params, headers }, peer);
+    return await this.#request(sessionKey, { method, params, headers }, callerFor(method, peer));
   }
 
   /** The server's live tools, all pages, each with a `name` of its own and otherwise as they came. */
@@ -152,19 +144,12 @@ export class UpstreamClient implements Upstream {
    * Never throws.
    */
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    const heard = rateLimited(notified);
+    const heard = rateLimited(changesOnly(notified));
     const leave = this.#changes.hear({ sessionKey, filter, notified: heard });
     try {
       await keepListening(async (position) => {
         const era = await this.#known(this.#era.current(), signal);
-        if (era === "modern")
-          return await this.#modern.listen(
-            filterParams(filter),
-            heard,
-            signal,
-            listeningLimits(this.#limits),
-            position,
-          );
+        if (era === "modern") return await this.#modern.listen(filterParams(filter), heard, signal, position);
         if (!(await this.#follow(sessionKey, filter, signal))) await this.#era.modern(signal);
         return true;
       }, signal);
@@ -246,7 +231,9 @@ export class UpstreamClient implements Upstream {
   async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, caller: Peer): Promise<UpstreamAnswer> {
     if (era === "modern") return await this.#modern.request(request, caller);
     const peer = legacyPeer(caller);
-    return await this.#sessions.run(sessionKey, peer, async (session) => {
+    // A cancellation speaks for the session: it declares nothing that others of the session would be held to.
+    const opener = isCancellation(request.method) ? { signal: peer.signal } : peer;
+    return await this.#sessions.run(sessionKey, opener, async (session) => {
       if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
         this.#legacy.request(

@@ -14,21 +14,17 @@ await test("an exchange whose caller is already gone is never dispatched", async
     await server.close();
   });
   const request = { method: "POST", path: "/mcp", headers: {}, body: "{}" } as const;
-  const gone = new HttpExchange(
-    pool,
-    request,
-    DEFAULT_UPSTREAM_LIMITS,
-    AbortSignal.abort(),
-    new BufferedBytes().share("server"),
-  );
+  const gone = new HttpExchange(pool, request, {
+    limits: DEFAULT_UPSTREAM_LIMITS,
+    signal: AbortSignal.abort(),
+    buffered: new BufferedBytes().share("server"),
+  });
   await assert.rejects(gone.head(), { code: "REQUEST_CANCELLED", detail: { sent: 0 } });
-  const stays = new HttpExchange(
-    pool,
-    request,
-    DEFAULT_UPSTREAM_LIMITS,
-    new AbortController().signal,
-    new BufferedBytes().share("server"),
-  );
+  const stays = new HttpExchange(pool, request, {
+    limits: DEFAULT_UPSTREAM_LIMITS,
+    signal: new AbortController().signal,
+    buffered: new BufferedBytes().share("server"),
+  });
   assert.equal((await stays.head()).status, 200);
   assert.equal(server.requests.length, 1);
 });
@@ -44,9 +40,7 @@ await test("the time of what is waited for at the same time counts once", async 
   const exchange = new HttpExchange(
     pool,
     { method: "POST", path: "/mcp", headers: {}, body: "{}" },
-    limits,
-    new AbortController().signal,
-    new BufferedBytes().share("server"),
+    { limits, signal: new AbortController().signal, buffered: new BufferedBytes().share("server") },
   );
   await exchange.head();
   await Promise.all(

@@ -19,6 +19,15 @@ export interface ResponseHead {
   readonly headers: IncomingHttpHeaders;
 }
 
+/** What bounds an exchange. */
+export interface ExchangeBounds {
+  readonly limits: UpstreamLimits;
+  /** Aborts when nobody needs the answer. */
+  readonly signal: AbortSignal;
+  /** What the exchange holds of the answer until it is released or abandoned. */
+  readonly buffered: BufferShare;
+}
+
 /** What undici reports, in terms of what the tool server did. */
 function faultOf(error: Error, sent: boolean): CmcpError {
   if (error instanceof CmcpError) return withSent(error, sent);
@@ -55,14 +64,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   /** Resolves when the exchange is over, one way or the other. */
   readonly closed: Promise<void>;
 
-  /** @param buffered what the exchange holds of the answer until it is released or abandoned */
-  constructor(
-    dispatcher: Dispatcher,
-    request: HttpRequest,
-    limits: UpstreamLimits,
-    signal: AbortSignal,
-    buffered: BufferShare,
-  ) {
+  constructor(dispatcher: Dispatcher, request: HttpRequest, { limits, signal, buffered }: ExchangeBounds) {
     this.#buffered = buffered;
     this.#limits = limits;
     this.#clock = new ExchangeClock(limits.totalMs, (what, waitedMs) => {

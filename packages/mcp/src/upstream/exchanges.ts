@@ -1,36 +1,41 @@
 import type { BufferShare } from "@cmcp/boundary";
 import type { Dispatcher } from "undici";
-import { HttpExchange } from "./exchange.ts";
+import { HttpExchange, type HttpRequest } from "./exchange.ts";
 import { upstreamFault } from "./fault.ts";
-import type { UpstreamLimits } from "./options.ts";
+import { sharesOf, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
 
 /** How long an answered event stream may take to end before its connection is given up. */
 export const DRAIN_MS = 1_000;
+
+/** What requests are sent to. */
+export interface Endpoint {
+  /** Path and query of its URL. */
+  readonly path: string;
+  /** Makes what one exchange may hold, as a share of what the gateway holds. */
+  readonly share: () => BufferShare;
+  /** See {@link UpstreamOptions.credential}. */
+  readonly credential: (() => string) | undefined;
+}
+
+/** The MCP endpoint of a tool server. */
+export function endpointOf(options: UpstreamOptions): Endpoint {
+  const { url, credential } = options;
+  return { path: url.pathname + url.search, share: sharesOf(options), credential };
+}
+
+/** A request, without what every request to the endpoint has. */
+type EndpointRequest = Pick<HttpRequest, "method" | "body"> & { readonly headers: Readonly<Record<string, string>> };
 
 /** HTTP exchanges with one endpoint of a tool server, bounded in number. */
 export class Exchanges {
   readonly limits: UpstreamLimits;
   readonly #dispatcher: Dispatcher;
-  readonly #path: string;
-  readonly #credential: (() => string) | undefined;
-  readonly #share: () => BufferShare;
+  readonly #endpoint: Endpoint;
   #running = 0;
 
-  /**
-   * @param share of what the gateway holds, for one exchange
-   * @param credential see {@link UpstreamOptions.credential}
-   */
-  constructor(
-    dispatcher: Dispatcher,
-    path: string,
-    limits: UpstreamLimits,
-    share: () => BufferShare,
-    credential?: () => string,
-  ) {
-    this.#share = share;
-    this.#credential = credential;
+  constructor(dispatcher: Dispatcher, endpoint: Endpoint, limits: UpstreamLimits) {
     this.#dispatcher = dispatcher;
-    this.#path = path;
+    this.#endpoint = endpoint;
     this.limits = limits;
   }
 
@@ -46,7 +51,11 @@ export class Exchanges {
     signal: AbortSignal,
     limits: UpstreamLimits = this.limits,
   ): HttpExchange {
-    return this.#open("POST", { ...headers, "content-type": "application/json" }, body, signal, limits);
+    return this.#open(
+      { method: "POST", headers: { ...headers, "content-type": "application/json" }, body },
+      signal,
+      limits,
+    );
   }
 
   /** Opens an event stream of its own, or goes on with one that broke off. @throws CmcpError `OVERLOADED` beyond the limit. */
@@ -55,36 +64,33 @@ export class Exchanges {
     signal: AbortSignal,
     limits: UpstreamLimits = this.limits,
   ): HttpExchange {
-    return this.#open("GET", { ...headers, accept: "text/event-stream" }, null, signal, limits);
+    return this.#open(
+      { method: "GET", headers: { ...headers, accept: "text/event-stream" }, body: null },
+      signal,
+      limits,
+    );
   }
 
   /** Asks for the end of a session. @throws CmcpError `OVERLOADED` beyond the limit. */
   delete(headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpExchange {
-    return this.#open("DELETE", headers, null, signal, this.limits);
+    return this.#open({ method: "DELETE", headers, body: null }, signal, this.limits);
   }
 
-  #open(
-    method: "POST" | "DELETE" | "GET",
-    headers: Readonly<Record<string, string>>,
-    body: string | null,
-    signal: AbortSignal,
-    limits: UpstreamLimits,
-  ): HttpExchange {
+  #open({ method, headers, body }: EndpointRequest, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
     if (this.#running >= this.limits.maxExchanges) {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }
+    const { path, share, credential } = this.#endpoint;
     const all = {
       accept: "application/json, text/event-stream",
       "accept-encoding": "identity",
       ...headers,
-      ...(this.#credential === undefined ? {} : { authorization: `Bearer ${this.#credential()}` }),
+      ...(credential === undefined ? {} : { authorization: `Bearer ${credential()}` }),
     };
     const exchange = new HttpExchange(
       this.#dispatcher,
-      { method, path: this.#path, headers: all, body },
-      limits,
-      signal,
-      this.#share(),
+      { method, path, headers: all, body },
+      { limits, signal, buffered: share() },
     );
     this.#running += 1;
     void exchange.closed.then(() => (this.#running -= 1));

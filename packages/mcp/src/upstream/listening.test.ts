@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../peer.ts";
-import { keepListening } from "./listening.ts";
+import { changesOnly, keepListening } from "./listening.ts";
 import {
   EVENT_STREAM,
   chunk,
@@ -194,3 +194,45 @@ test("a stream is opened again no sooner than its server wants", async (t) => {
 test("one that its server wants opened in a thousand years is not opened at once", async (t) => {
   assert.equal((await opened(t, 2 ** 45, 2, 300)).length, 1);
 });
+
+test("what a server says of changes is rebuilt, and what says nothing of changes is dropped", () => {
+  const heard: unknown[] = [];
+  const notified = changesOnly((method, params) => void heard.push([method, params]));
+  const more = { uri: "a:1", title: "secret", _meta: { note: "secret" } };
+  notified("notifications/tools/list_changed", more);
+  notified("notifications/subscriptions/acknowledged", more);
+  notified("notifications/resources/updated", more);
+  notified("notifications/resources/updated", { uri: { of: "secret" } });
+  for (const method of ["notifications/message", "notifications/progress", "notifications/new"]) notified(method, more);
+  assert.deepEqual(heard, [
+    ["notifications/tools/list_changed", {}],
+    ["notifications/subscriptions/acknowledged", {}],
+    ["notifications/resources/updated", { uri: "a:1" }],
+  ]);
+});
+
+for (const [era, handshake] of [
+  ["modern", MODERN],
+  ["legacy", {}],
+] as const) {
+  test(`who listens to a ${era} server hears nothing of it but that something changed`, PATIENCE, async (t) => {
+    const { client } = await startScripted(
+      t,
+      (request, socket) => {
+        const about = { "io.modelcontextprotocol/subscriptionId": request.message.id ?? null, note: "secret" };
+        if (!listens(request)) return void socket.write(json(reply(request, {})));
+        const params = { note: "secret", _meta: about };
+        const said = { jsonrpc: "2.0", method: "notifications/tools/list_changed", params };
+        socket.write(EVENT_STREAM + chunk(`data: ${JSON.stringify(said)}\n\n`));
+      },
+      {},
+      handshake,
+    );
+    const stop = new AbortController();
+    t.after(() => stop.abort());
+    const heard = await new Promise((resolve) => {
+      void client.listen("s", FILTER, (method, params) => resolve([method, params]), stop.signal);
+    });
+    assert.deepEqual(heard, ["notifications/tools/list_changed", {}]);
+  });
+}

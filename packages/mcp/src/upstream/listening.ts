@@ -5,6 +5,9 @@ import type { Peer } from "../peer.ts";
 import type { StreamPosition } from "./answer.ts";
 import type { UpstreamLimits } from "./options.ts";
 
+/** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
+export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+
 /** Takes what a server says on a stream of its own. */
 export type Notified = (method: string, params: JsonObject) => void;
 
@@ -37,6 +40,22 @@ export function filterParams(filter: ListenFilter): JsonObject {
   return resourceSubscriptions === null || resourceSubscriptions.length === 0
     ? wanted
     : { ...wanted, resourceSubscriptions: [...resourceSubscriptions] };
+}
+
+/** What a server may say of changes; what a subscription begins with is among it. */
+const LIST_CHANGES: readonly string[] = [
+  "notifications/tools/list_changed",
+  "notifications/prompts/list_changed",
+  "notifications/resources/list_changed",
+  SUBSCRIPTION_ACKNOWLEDGED,
+];
+
+/** `notified`, told of changes alone, each rebuilt: that of a resource from its URI, any other from nothing. */
+export function changesOnly(notified: Notified): Notified {
+  return (method, { uri }) => {
+    if (LIST_CHANGES.includes(method)) notified(method, {});
+    else if (method === "notifications/resources/updated" && typeof uri === "string") notified(method, { uri });
+  };
 }
 
 /** `notified`, held to a rate: a server that floods is heard no more often than any other. */

@@ -81,7 +81,8 @@ await test("a server that does not log is not asked to", async (t) => {
 await test("what a legacy server logs on its own stream reaches the call of the agent that named a level", async (t) => {
   const logged = Promise.withResolvers<void>();
   const { client } = await start(t, (request, socket) => {
-    if (request.method === "GET") socket.write(EVENT_STREAM + event(said("debug")) + event(said("error")));
+    const more = { ...said("error"), params: { level: "error", data: "error", note: "more", _meta: { note: "more" } } };
+    if (request.method === "GET") socket.write(EVENT_STREAM + event(said("debug")) + event(more));
     else if (request.message.method === "tools/call")
       void logged.promise.then(() => socket.write(json(reply(request, OK))));
     else socket.write(json(reply(request, {})));
@@ -89,10 +90,10 @@ await test("what a legacy server logs on its own stream reaches the call of the 
   const heard: unknown[] = [];
   await client.request("s", CALL, {
     ...hearing("warning", heard),
-    notify: async (_, { level }) => {
-      heard.push(level);
+    notify: async (_, params) => {
+      heard.push(params);
       logged.resolve();
     },
   });
-  assert.deepEqual(heard, ["error"]);
+  assert.deepEqual(heard, [{ level: "error", data: "error" }]);
 });

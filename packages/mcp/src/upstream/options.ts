@@ -28,7 +28,7 @@ export interface UpstreamLimits {
   readonly maxExchanges: number;
 }
 
-/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 256 connections, as each open stream takes one. */
+/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 512 connections: no exchange that may run waits for the connection of another. */
 export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   connectMs: 10_000,
   headersMs: 60_000,
@@ -36,7 +36,7 @@ export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   totalMs: 120_000,
   maxResponseBytes: 2 * 1024 * 1024,
   maxHeaderBytes: 16 * 1024,
-  maxConnections: 256,
+  maxConnections: 512,
   maxExchanges: 512,
 };
 

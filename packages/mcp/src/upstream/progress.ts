@@ -1,6 +1,7 @@
-import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../jsonrpc/message.ts";
-import { reaches } from "../log-level.ts";
+import { logLevel, reaches } from "../log-level.ts";
+import { readTrace } from "../protocol/trace.ts";
 import { protocolFault } from "./fault.ts";
 import type { Peer } from "../peer.ts";
 
@@ -9,6 +10,15 @@ export const MAX_NOTIFICATIONS = 10_000;
 
 /** What belongs to a request and is passed on: its progress and its log messages. */
 const REQUEST_SCOPED: readonly string[] = ["notifications/progress", "notifications/message"];
+
+/** A log message as it is passed on: rebuilt from the members that MCP gives it. */
+export function logParams({ level, logger, data }: JsonObject): JsonObject {
+  return {
+    ...(logLevel(level) === undefined ? {} : { level }),
+    ...(typeof logger === "string" ? { logger } : {}),
+    ...(data === undefined ? {} : { data }),
+  };
+}
 
 /** The notifications of one request, on their way from the server to the caller. */
 export class Progress {
@@ -22,10 +32,10 @@ export class Progress {
     this.#progressToken = token;
   }
 
-  /** `_meta` of the request: what the caller's says, with our token where progress is wanted. */
+  /** `_meta` of the request: the caller's trace context, with our token where progress is wanted. */
   meta(params: JsonObject): JsonObject {
-    const own = isJsonObject(params._meta) ? params._meta : {};
-    return this.#peer.wantsProgress ? { ...own, progressToken: this.#progressToken } : own;
+    const own = readTrace(params._meta) ?? {};
+    return this.#peer.progressToken !== null ? { ...own, progressToken: this.#progressToken } : own;
   }
 
   /**
@@ -38,12 +48,17 @@ export class Progress {
       throw protocolFault(`the tool server sent more than ${MAX_NOTIFICATIONS} notifications with one answer`);
     if (!REQUEST_SCOPED.includes(method) || params === null) return;
     if (method === "notifications/progress") {
-      const { progressToken, ...rest } = params;
-      if (progressToken !== this.#progressToken || !this.#peer.wantsProgress || typeof rest.progress !== "number")
+      const { progressToken, progress, total, message } = params;
+      if (progressToken !== this.#progressToken || this.#peer.progressToken === null || typeof progress !== "number")
         return;
-      await this.#peer.notify(method, rest);
+      await this.#peer.notify(method, {
+        progress,
+        ...(typeof total === "number" ? { total } : {}),
+        ...(typeof message === "string" ? { message } : {}),
+      });
       return;
     }
-    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel)) await this.#peer.notify(method, params);
+    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel))
+      await this.#peer.notify(method, logParams(params));
   }
 }

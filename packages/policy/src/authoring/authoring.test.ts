@@ -7,13 +7,16 @@ import {
   READ_FILE,
   SEND_MAIL,
   WORKER,
+  catalogWith,
+  prompt,
+  resource,
   bundleOf,
   call,
   catalogOf,
   schemaText,
   tool,
 } from "../test-support.ts";
-import { lintBundle, writeSchema } from "./index.ts";
+import { lintBundle, redactionsOf, writeSchema } from "./index.ts";
 
 const CATALOG = catalogOf(READ_FILE, SEND_MAIL);
 const NO_CATALOG = catalogOf();
@@ -110,4 +113,37 @@ test("an argument that tools type differently is left out of the schema", () => 
     catalogOf(READ_FILE, other),
   );
   assert.doesNotMatch(schema, /path/);
+});
+
+test("a rule that redacts is told with the tools it reaches, and whether it reaches what has no schema", () => {
+  const catalog = catalogWith([resource("x://a")], [prompt("p")]);
+  const reached = (scope: string): unknown =>
+    redactionsOf(
+      bundleOf(`@redact_fields("ssn") @keep_fields("note") permit (${scope}); permit (principal, action, resource);`),
+      catalog,
+    ).map(({ rule, redactFields, keepFields, tools, reachesUnstructured }) => [
+      rule,
+      redactFields,
+      keepFields,
+      tools.toSorted(),
+      reachesUnstructured,
+    ]);
+  const told = (tools: readonly string[], unstructured: boolean): unknown => [
+    ["rules.cedar#1", ["ssn"], ["note"], tools, unstructured],
+  ];
+  assert.deepEqual(
+    reached('principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"read_file"'),
+    told(["read_file"], false),
+  );
+  assert.deepEqual(
+    reached('principal, action == cMCP::Action::"call_tool", resource'),
+    told(["read_file", "send_mail"], false),
+  );
+  assert.deepEqual(reached('principal, action == cMCP::Action::"get_prompt", resource'), told([], true));
+  assert.deepEqual(
+    reached("principal, action, resource"),
+    told(["read_file", "send_mail"], false),
+    "the bundle's own schema has no other action",
+  );
+  assert.deepEqual(reached('principal, action == cMCP::Action::"list_resource", resource'), told([], false));
 });

@@ -1,12 +1,24 @@
-import { ACTIONS, isGovernedAction, subjectsOf } from "../compile/governed.ts";
+import { ACTIONS, CALL_TOOL, TOOL, isGovernedAction, subjectsOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import { subjectKey } from "../compile/scopes.ts";
 import type { CatalogOutline } from "../schema/builtin.ts";
 
+interface Request {
+  readonly request: string;
+  readonly action: string;
+  readonly key: string;
+  /** The tool that is called; `null` for a request for anything else's content, and for one that brings no result. */
+  readonly tool: string | null;
+  readonly bringsContent: boolean;
+}
+
+/** Actions of what is no tool whose answers have content. */
+const CONTENT: ReadonlySet<string> = new Set(["read_resource", "get_prompt", "complete"]);
+
 /** Every request there can be about a catalog, as far as scopes can tell requests apart: an action and a subject each. */
 export class Reach {
   readonly #plan: CompilePlan;
-  readonly #requests: readonly { readonly request: string; readonly action: string; readonly key: string }[];
+  readonly #requests: readonly Request[];
   readonly #byRule = new Map<string, ReadonlySet<string>>();
 
   constructor(plan: CompilePlan, catalog: CatalogOutline) {
@@ -19,13 +31,26 @@ export class Reach {
           ? declared.filter((id) => isGovernedAction(id) && ACTIONS[id].some((one) => one === type))
           : [subject.action];
       const key = subjectKey(subject);
-      return actions.map((action) => ({ request: `${action} ${key}`, action, key }));
+      const isTool = type === TOOL || subject.action !== null;
+      return actions.map((action) => {
+        const tool = isTool && (subject.action !== null || action === CALL_TOOL) ? subject.id : null;
+        return { request: `${action} ${key}`, action, key, tool, bringsContent: tool !== null || CONTENT.has(action) };
+      });
     });
   }
 
   /** Whether the catalog has anything to ask about. */
   get isEmpty(): boolean {
     return this.#requests.length === 0;
+  }
+
+  /** What a rule's scope can match that has a result, once for each tool and for all else. */
+  subjectsOf(rule: string): readonly { readonly tool: string | null }[] {
+    const own = this.of(rule);
+    const tools = this.#requests.flatMap(({ request, tool, bringsContent }) =>
+      own.has(request) && bringsContent ? [tool] : [],
+    );
+    return Array.from(new Set(tools), (tool) => ({ tool }));
   }
 
   /** The requests that a rule's scope can match. */

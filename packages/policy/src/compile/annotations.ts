@@ -20,18 +20,33 @@ function adviceOf(place: string, text: string | undefined): Rule["advice"] {
   return refuse(place, `@aarm_decision must be "step_up", "defer" or "deny"`);
 }
 
-function fieldsOf(place: string, text: string | undefined, effect: Rule["effect"]): readonly string[] {
+function fieldsOf(place: string, name: string, text: string | undefined, effect: Rule["effect"]): readonly string[] {
   if (text === undefined) return [];
-  if (effect === "forbid") refuse(place, "@redact_fields on a forbid has no effect; put it on the permit");
-  const names = text.split(",").map((name) => name.trim());
-  if (names.length > MAX_FIELDS || !names.every((name) => name.length <= MAX_ID && FIELD.test(name))) {
-    refuse(place, `@redact_fields must be field names or dotted paths separated by commas, at most ${MAX_FIELDS}`);
+  if (effect === "forbid") refuse(place, `@${name} on a forbid has no effect; put it on the permit`);
+  const names = text.split(",").map((field) => field.trim());
+  if (names.length > MAX_FIELDS || !names.every((field) => field.length <= MAX_ID && FIELD.test(field))) {
+    refuse(place, `@${name} must be field names or dotted paths separated by commas, at most ${MAX_FIELDS}`);
   }
   return names;
 }
 
+/** What a rule redacts, and what free text it lets stay beside. */
+function redactionOf(
+  place: string,
+  of: (name: string) => string | undefined,
+  effect: Rule["effect"],
+): Pick<Rule, "redactFields" | "keepFields"> {
+  const redactFields = fieldsOf(place, "redact_fields", of("redact_fields"), effect);
+  const keepFields = fieldsOf(place, "keep_fields", of("keep_fields"), effect);
+  if (keepFields.length > 0 && redactFields.length === 0)
+    refuse(place, "@keep_fields without @redact_fields has no effect: nothing is taken out");
+  const both = keepFields.find((field) => redactFields.includes(field));
+  if (both !== undefined) refuse(place, `@keep_fields and @redact_fields both name ${both}`);
+  return { redactFields, keepFields };
+}
+
 /**
- * What the annotations of one policy say: `@id`, `@reason`, `@aarm_decision`, `@redact_fields`. Others are
+ * What the annotations of one policy say: `@id`, `@reason`, `@aarm_decision`, `@redact_fields`, `@keep_fields`. Others are
  * left alone.
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for a value that would be silently ignored.
@@ -50,6 +65,6 @@ export function readAnnotations(
     effect,
     reason: of("reason")?.slice(0, MAX_REASON) ?? null,
     advice: adviceOf(place, of("aarm_decision")),
-    redactFields: fieldsOf(place, of("redact_fields"), effect),
+    ...redactionOf(place, of, effect),
   };
 }

@@ -104,6 +104,10 @@ void test("annotations that would be ignored are refused", async () => {
   await refused(on('@redact_fields("[ssn]")'), /@redact_fields must be field names/);
   await refused(on('@redact_fields("a,,b")'), /@redact_fields must be field names/);
   await refused(on('@redact_fields("ssn")', "forbid"), /on a forbid has no effect/);
+  await refused(on('@redact_fields("ssn") @keep_fields("[a]")'), /@keep_fields must be field names/);
+  await refused(on('@keep_fields("a")', "forbid"), /@keep_fields on a forbid has no effect/);
+  await refused(on('@keep_fields("a")'), /@keep_fields without @redact_fields has no effect/);
+  await refused(on('@redact_fields("a,b") @keep_fields("b")'), /both name b/);
   await refused(on('@id("a,b")'), /@id must be/);
   assert.equal((await compile(on('@owner("risk team") @id'))).decide(call()).rule, "rules.cedar#1");
 });

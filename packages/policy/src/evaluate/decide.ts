@@ -1,7 +1,7 @@
 import { askedOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
-import { fixedDeny, verdictOf, type EngineResponse, type Verdict } from "../verdict.ts";
+import { fixedDeny, redactionOf, verdictOf, type EngineResponse, type Redaction, type Verdict } from "../verdict.ts";
 import { authorize } from "./engine.ts";
 import { projectRequest } from "./project.ts";
 import { redactingSlice, sliceFor } from "./slice.ts";
@@ -35,16 +35,15 @@ export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
   }
 }
 
-/** What the permits that apply to a request want removed from its result, whatever forbids it; all that any could, when that cannot be told. */
-export function redactionWith(plan: CompilePlan, facts: GovernedFacts): readonly string[] {
+/** What the permits that apply to a request want removed from its result and kept in it, whatever forbids it; all that any could remove and none would keep, when that cannot be told. */
+export function redactionWith(plan: CompilePlan, facts: GovernedFacts): Redaction {
   const asked = askedOf(plan.shape, facts);
   const slice = asked === null ? null : redactingSlice(plan, asked);
-  if (asked === null || slice === null) return [];
-  const fieldsOf = (ids: readonly string[]): readonly string[] =>
-    [...new Set(ids.flatMap((id) => plan.rules.get(id)?.redactFields ?? []))].sort();
+  if (asked === null || slice === null) return { redactFields: [], keepFields: [] };
+  const of = (ids: readonly string[]): Redaction => redactionOf(ids.flatMap((id) => plan.rules.get(id) ?? []));
   const request = projectRequest(plan.shape, plan.projection, asked, facts);
-  if (typeof request === "string") return fieldsOf(slice.rules());
+  if (typeof request === "string") return of(slice.rules());
   const answer = authorize(plan, slice, request);
   const clean = answer.type === "success" && answer.response.diagnostics.errors.length === 0;
-  return fieldsOf(clean ? answer.response.diagnostics.reason : slice.rules());
+  return of(clean ? answer.response.diagnostics.reason : slice.rules());
 }

@@ -32,7 +32,18 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([
-      ["p", { label: "p", effect: "permit", reason: null, advice: null, redactFields: [], readsSensitivity: false }],
+      [
+        "p",
+        {
+          label: "p",
+          effect: "permit",
+          reason: null,
+          advice: null,
+          redactFields: [],
+          keepFields: [],
+          readsSensitivity: false,
+        },
+      ],
     ]),
     projection: {
       principal: [],

@@ -138,8 +138,7 @@ export function builtinSchema(
   const principal = entity("principal", PRINCIPAL_FACTS);
   const action = (
     id: string | null,
-    principalType: string,
-    resourceTypes: readonly string[],
+    [principalType, resourceTypes]: readonly [principal: string, resources: readonly string[]],
     own: readonly ArgumentSource[],
     all: readonly ArgumentSource[],
   ) => {
@@ -158,15 +157,16 @@ export function builtinSchema(
   const actions: Record<string, ReturnType<typeof action>> = {};
   if (shape === "per-tool-action") {
     const all = tools.map(toolArguments);
-    for (const id of named) actions[id] = action(null, "Agent", ["Resource"], [], all);
+    for (const id of named) actions[id] = action(null, ["Agent", ["Resource"]], [], all);
     for (const tool of tools)
-      actions[tool.actionName] = action(null, "Agent", ["Resource"], [toolArguments(tool)], all);
+      actions[tool.actionName] = action(null, ["Agent", ["Resource"]], [toolArguments(tool)], all);
     return { "": { entityTypes: { Agent: principal, Resource: entity("resource", TOOL_FACTS) }, actions } };
   }
   const sources = argumentSources(outline);
   const governed = [...new Set([CALL_TOOL, ...named])].filter(isGovernedAction);
   // Full names, as the engine gives them for a schema that it has resolved.
-  for (const id of governed) actions[id] = action(id, "cMCP::Principal", ACTIONS[id], sources[id], sources.ask_client);
+  for (const id of governed)
+    actions[id] = action(id, ["cMCP::Principal", ACTIONS[id]], sources[id], sources.ask_client);
   const tables = { Resource: TOOL_FACTS, ResourceItem: RESOURCE_FACTS, Prompt: PROMPT_FACTS };
   const used = Object.entries(tables).filter(([type]) =>
     governed.some((id) => ACTIONS[id].some((full) => localName(full) === type)),

@@ -64,14 +64,19 @@ function planArguments(
   return planned;
 }
 
-/** @param action the action whose requests these are facts of, `null` for an entity's or where a tool has its own */
+/** Where facts stand, and which there are. */
+interface FactPlace {
+  readonly where: string;
+  readonly table: FactTable;
+  /** The action whose requests these are facts of; absent for an entity's, `null` where a tool has its own. */
+  readonly action?: string | null;
+}
+
 function planFacts(
-  where: string,
+  { where, table, action = null }: FactPlace,
   declared: AttributeMap,
-  table: FactTable,
   reads: readonly AttributeRead[],
   problems: string[],
-  action: string | null = null,
 ): readonly PlannedFact[] {
   const planned: PlannedFact[] = [];
   for (const [name, { type, required }] of declared) {
@@ -100,7 +105,7 @@ function planContext(
   if (declared !== undefined && declared.type.kind !== "Record")
     problems.push("it declares context.arguments as something else than a record");
   return {
-    facts: planFacts("context", facts, CONTEXT_FACTS, reads, problems, action),
+    facts: planFacts({ where: "context", table: CONTEXT_FACTS, action }, facts, reads, problems),
     arguments:
       declared?.type.kind === "Record"
         ? planArguments(
@@ -184,7 +189,7 @@ export function fitSchema(
   const entity = (type: string, where: string, table: FactTable): readonly PlannedFact[] => {
     const declared = schema.entities.get(type);
     if (declared === undefined) problems.push(`it does not declare entity type ${type}`);
-    return planFacts(where, declared ?? new Map(), table, of(where), problems);
+    return planFacts({ where, table }, declared ?? new Map(), of(where), problems);
   };
   const found = requestActions(schema, shape, actions);
   const usable = usableActions(found, shape, problems, warnings);

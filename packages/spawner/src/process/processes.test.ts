@@ -179,44 +179,54 @@ test("where all processes are in use a further one is refused", async () => {
   assert.equal(processes.size, 2);
 });
 
-test("two principals that take all they can leave places for the next ones", async () => {
+test("two principals that use every process they may leave the third one", async () => {
   const { start } = starter();
-  const processes = new StdioProcesses(start, { maxPerPrincipal: 8, maxProcesses: 16 });
-  const releases: (() => void)[] = [];
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 16, maxProcesses: 16 });
+  const { promise: over, resolve: release } = Promise.withResolvers<void>();
   const held: Promise<void>[] = [];
-  const takeAll = async (principal: string): Promise<number> => {
+  const holdAll = async (principal: string): Promise<number> => {
     for (let server = 0; ; server += 1) {
-      const before = processes.size;
-      const use = processes.use(
-        { principal, server },
-        () => new Promise<void>((resolve) => void releases.push(resolve)),
+      const one = processes.use({ principal, server }, () => over);
+      const refused = one.then(
+        () => false,
+        ({ code }: CmcpError) => code === "OVERLOADED",
       );
-      held.push(use.catch((thrown: unknown) => assert.equal((thrown as CmcpError).code, "OVERLOADED")));
-      await settle();
-      if (processes.size === before) return server;
+      if (await Promise.race([refused, settle().then(() => false)])) return server;
+      held.push(one);
     }
   };
-  const taken: number[] = [];
-  for (const principal of ["a", "b", "c", "d"]) taken.push(await takeAll(principal));
-  assert.deepEqual(taken, [8, 4, 2, 1]);
-  for (const release of releases) release();
+  assert.deepEqual([await holdAll("a"), await holdAll("b")], [8, 4]);
+  await processes.use({ principal: "c", server: 0 }, itself);
+  release();
   await Promise.all(held);
   await processes.close();
 });
 
-test("room for somebody who has none is made by whoever holds most", async () => {
+test("an idle process of the principal that has most gives way first", async () => {
   const { started, start } = starter();
-  const processes = new StdioProcesses(start, { maxPerPrincipal: 4, maxProcesses: 5 });
-  await processes.use({ principal: "small", server: 0 }, itself);
-  for (const server of [0, 1]) await processes.use({ principal: "large", server }, itself);
-  for (const server of [0, 1]) await processes.use({ principal: "other", server }, itself);
-  await processes.use({ principal: "new", server: 0 }, itself);
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 3, maxProcesses: 4 });
+  await processes.use({ principal: "b", server: 0 }, itself);
+  for (const server of [1, 2, 3]) await processes.use({ principal: "a", server }, itself);
+  await processes.use({ principal: "c", server: 4 }, itself);
   await settle();
   assert.deepEqual(
     started.map(({ ended }) => ended),
-    [false, true, false, false, false, false],
-    "not the one used longest ago, which is the only one of its principal",
+    [false, true, false, false, false],
   );
+  await processes.close();
+});
+
+test("a principal that is refused a process ends nobody's", async () => {
+  const { started, start } = starter();
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 4, maxProcesses: 4 });
+  const { promise: over, resolve: release } = Promise.withResolvers<void>();
+  const held = [0, 1].map((server) => processes.use({ principal: "a", server }, () => over));
+  for (const server of [0, 1]) await processes.use({ principal: "b", server }, itself);
+  await assert.rejects(processes.use({ principal: "a", server: 2 }, itself), { code: "OVERLOADED" });
+  await settle();
+  assert.ok(started.length === 4 && started.every(({ ended }) => !ended));
+  release();
+  await Promise.all(held);
   await processes.close();
 });
 

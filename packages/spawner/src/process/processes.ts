@@ -1,4 +1,4 @@
-import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { CmcpError, SharedSlots, asCmcpError } from "@cmcp/boundary";
 import type { StdioChannel } from "../channel/channel.ts";
 import { BackOff } from "./back-off.ts";
 import { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
@@ -14,6 +14,8 @@ interface Running {
   readonly principal: string;
   readonly opening: Promise<StdioChannel>;
   uses: number;
+  /** Gives the slot back that it takes while it is in use. */
+  giveBack: () => void;
   /** Monotonic milliseconds of the last time a use ended. */
   usedAt: number;
   idle: NodeJS.Timeout | undefined;
@@ -25,6 +27,12 @@ function unavailable(message: string, detail: Readonly<Record<string, number>> =
   return new CmcpError("UPSTREAM_UNAVAILABLE", message, { detail: { ...detail, sent: 0 } });
 }
 
+function inUse(): CmcpError {
+  return new CmcpError("OVERLOADED", "as many stdio servers as may run for this caller are in use", {
+    detail: { sent: 0 },
+  });
+}
+
 /**
  * The running stdio servers: one process for each trust identity, started when it is first used, ended when it was not
  * used for a while. After a crash the next use starts another, but not before the back-off allows it.
@@ -34,12 +42,14 @@ export class StdioProcesses {
   readonly #limits: ProcessLimits;
   readonly #running = new Map<string, Running>();
   readonly #backOff: BackOff;
+  readonly #inUse: SharedSlots;
   #closed = false;
 
   constructor(start: (server: number) => Promise<StdioChannel>, limits: Partial<ProcessLimits> = {}) {
     this.#start = start;
     this.#limits = { ...DEFAULT_PROCESS_LIMITS, ...limits };
     this.#backOff = new BackOff(this.#limits);
+    this.#inUse = new SharedSlots(this.#limits.maxProcesses, this.#limits.maxPerPrincipal);
   }
 
   /** Processes that run or are being started. */
@@ -56,6 +66,7 @@ export class StdioProcesses {
   async use<T>(identity: TrustIdentity, work: (channel: StdioChannel) => Promise<T>): Promise<T> {
     const key = `${identity.server}:${identity.principal}`;
     const running = this.#running.get(key) ?? this.#open(key, identity);
+    if (running.uses === 0) running.giveBack = this.#inUse.take(running.principal, "stdio servers");
     running.uses += 1;
     clearTimeout(running.idle);
     try {
@@ -63,6 +74,7 @@ export class StdioProcesses {
     } finally {
       running.uses -= 1;
       running.usedAt = performance.now();
+      if (running.uses === 0) running.giveBack();
       if (running.uses === 0 && this.#running.get(key) === running) this.#expectIdle(key, running);
     }
   }
@@ -83,6 +95,7 @@ export class StdioProcesses {
       principal,
       opening: this.#start(server),
       uses: 0,
+      giveBack: () => undefined,
       usedAt: performance.now(),
       idle: undefined,
       ending: false,
@@ -108,30 +121,22 @@ export class StdioProcesses {
   }
 
   /**
-   * Ends an idle process where there are as many as may be: the principal's own, or one of a principal that has more.
-   * The last places are for those who have none: a further process of somebody's must leave as many as that one then has.
+   * Ends an idle process where there are as many as may be: the principal's own that was idle longest, or that of the principal
+   * that has most.
    */
   #makeRoom(principal: string): void {
-    const all = [...this.#running];
-    const own = all.filter(([, running]) => running.principal === principal);
-    const { maxPerPrincipal, maxProcesses } = this.#limits;
-    const busyOthers = all.filter(([, running]) => running.principal !== principal && running.uses > 0).length;
-    const fairShare = Math.max(1, Math.floor((maxProcesses - busyOthers) / 2));
-    if (own.length >= Math.min(maxPerPrincipal, fairShare)) return this.#endIdle(own);
-    if (all.length < maxProcesses) return;
-    const held = (owner: string): number => all.filter(([, running]) => running.principal === owner).length;
-    const most = Math.max(...all.filter(([, { uses }]) => uses === 0).map(([, running]) => held(running.principal)));
-    this.#endIdle(all.filter(([, running]) => held(running.principal) === most));
-  }
-
-  /** Ends the one that was idle longest. @throws CmcpError `OVERLOADED` where all are in use */
-  #endIdle(candidates: readonly (readonly [string, Running])[]): void {
-    const [longest] = candidates
-      .filter(([, { uses }]) => uses === 0)
-      .toSorted(([, left], [, right]) => left.usedAt - right.usedAt);
-    if (longest === undefined)
-      throw new CmcpError("OVERLOADED", "as many stdio servers as may run are in use", { detail: { sent: 0 } });
-    void this.#end(...longest);
+    if (!this.#inUse.isOpenTo(principal)) throw inUse();
+    const counts = new Map<string, number>();
+    for (const { principal: holder } of this.#running.values()) counts.set(holder, (counts.get(holder) ?? 0) + 1);
+    const ownFull = (counts.get(principal) ?? 0) >= this.#limits.maxPerPrincipal;
+    if (!ownFull && this.#running.size < this.#limits.maxProcesses) return;
+    const [first] = [...this.#running]
+      .filter(([, { uses, principal: holder }]) => uses === 0 && (!ownFull || holder === principal))
+      .toSorted(
+        ([, a], [, b]) => (counts.get(b.principal) ?? 0) - (counts.get(a.principal) ?? 0) || a.usedAt - b.usedAt,
+      );
+    if (first === undefined) throw inUse();
+    void this.#end(...first);
   }
 
   #expectIdle(key: string, running: Running): void {

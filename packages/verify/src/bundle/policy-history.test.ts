@@ -101,6 +101,6 @@ test("a pinned policy must be the only one that decided", async () => {
 test("an enforcing gateway's record holds no call that was let through against policy", async () => {
   const advisory: AuditEntry = { ...first, policy_decision: "advisory_deny" };
   assert.deepEqual(failures(await judged([start, advisory, end], { hash: POLICY_HASH })), [
-    "mode, isolation and channel in root entry CLAIM_INCONSISTENT",
+    "mode of every decision CLAIM_INCONSISTENT",
   ]);
 });

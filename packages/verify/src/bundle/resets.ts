@@ -18,13 +18,10 @@ export async function checkResets(
     if (key === null) unsigned.push(entry.sequence_number);
     else keys.add(key);
   }
-  list.require(
-    "operator resets",
-    unsigned.length === 0,
-    "SIGNATURE_INVALID",
-    `${resets.length}, signed by ${[...keys].join(", ")}; whether these are operators is for you to know`,
-    `entry ${unsigned.join(", ")}: no operator's signature over this reset`,
-  );
+  list.require("operator resets", unsigned.length === 0, "SIGNATURE_INVALID", {
+    passed: `${resets.length}, signed by ${[...keys].join(", ")}; whether these are operators is for you to know`,
+    failed: `entry ${unsigned.join(", ")}: no operator's signature over this reset`,
+  });
 }
 
 async function signerOf(crypto: VerifierCrypto, entry: AuditEntry, instance: unknown): Promise<string | null> {

@@ -9,21 +9,20 @@ import { sha256, sha256Hex, type VerifierCrypto } from "../crypto.ts";
 export async function checkBinding(crypto: VerifierCrypto, claim: Claim, list: Checklist): Promise<void> {
   const reportData = fromBase64Url(claim.trace.runtime.nonce) ?? new Uint8Array();
   const thumbprint = await sha256Hex(crypto, thumbprintInput(claim.trace.cnf.jwk));
-  list.require(
-    "key bound by report data",
-    toHex(reportData.subarray(0, 32)) === thumbprint,
-    "PUBLIC_KEY_NOT_BOUND",
-    "the first half is the signing key's thumbprint",
-    "the first half is not the signing key's thumbprint",
-  );
+  list.require("key bound by report data", toHex(reportData.subarray(0, 32)) === thumbprint, "PUBLIC_KEY_NOT_BOUND", {
+    passed: "the first half is the signing key's thumbprint",
+    failed: "the first half is not the signing key's thumbprint",
+  });
   const root = await sha256Hex(crypto, sessionBindingInput(claim.gateway.audit_chain.root));
   list.require(
     "chain root bound by report data",
     // All that follows the first half: both checks together hold for 64 bytes only.
     toHex(reportData.subarray(32)) === root,
     "CHAIN_ROOT_NOT_BOUND",
-    "the second half is the hash of the chain's root",
-    "the second half is not the hash of the chain's root",
+    {
+      passed: "the second half is the hash of the chain's root",
+      failed: "the second half is not the hash of the chain's root",
+    },
   );
 }
 
@@ -47,7 +46,9 @@ export async function checkReportDataOfFile(
     "report data in evidence file",
     toHex(claimedReportData) === toHex(reportData),
     "EVIDENCE_REPORT_DATA_MISMATCH",
-    "the file says it was made for this claim's key and chain",
-    "the file says it was made for another key or chain",
+    {
+      passed: "the file says it was made for this claim's key and chain",
+      failed: "the file says it was made for another key or chain",
+    },
   );
 }

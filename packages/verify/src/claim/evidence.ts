@@ -97,5 +97,11 @@ export async function verifyEarlier(
 ): Promise<{ readonly earlier?: EvidenceVerdict }> {
   return earlier === null
     ? {}
-    : { earlier: await verifyEvidenceParts(earlier, policyForEarlier(appraisal), {}, now, crypto) };
+    : {
+        earlier: await verifyEvidenceParts(
+          earlier,
+          { policy: policyForEarlier(appraisal), expected: {}, at: now },
+          crypto,
+        ),
+      };
 }

@@ -1,8 +1,10 @@
-import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
+import { rootDetailSchema } from "@cmcp/audit/schema";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
+import type { CoveredEntries } from "../session/covered.ts";
+import type { ClaimContext } from "./context.ts";
 
 type Pinned = Pick<Expectations, "launch" | "launchDigest">;
 
@@ -31,13 +33,10 @@ export async function checkDigestOfDocument(
   list: Checklist,
 ): Promise<void> {
   if (launch === undefined || launchDigest === undefined) return;
-  list.require(
-    "launch digest of document",
-    await isDigestOf(crypto, launchDigest, launch.document),
-    UNBOUND,
-    "the pinned digest is the expected launch document's",
-    "the expected launch document has another digest than the pinned one",
-  );
+  list.require("launch digest of document", await isDigestOf(crypto, launchDigest, launch.document), UNBOUND, {
+    passed: "the pinned digest is the expected launch document's",
+    failed: "the expected launch document has another digest than the pinned one",
+  });
 }
 
 /**
@@ -45,21 +44,21 @@ export async function checkDigestOfDocument(
  * @param shown - whether evidence is held to it
  */
 export async function checkLaunchDigest(
-  crypto: VerifierCrypto,
-  bundle: AuditBundle | null,
-  expected: Pinned,
+  { crypto, expected, list }: ClaimContext,
+  entries: CoveredEntries | null,
   shown: boolean,
-  list: Checklist,
 ): Promise<void> {
   const known = await digestInRoot(crypto, expected);
-  if (bundle !== null && known !== null) {
-    const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
+  if (entries !== null && known !== null) {
+    const root = rootDetailSchema.safeParse(entries[0]?.detail);
     list.require(
       "launch digest in audit chain",
       root.success && root.data.launch_digest === `sha256:${known}`,
       UNBOUND,
-      "the session ran under the expected launch document",
-      "the session ran under another launch document",
+      {
+        passed: "the session ran under the expected launch document",
+        failed: "the session ran under another launch document",
+      },
     );
     return;
   }

@@ -22,13 +22,10 @@ export async function withLaunchOf(
   if (document === null) return expected;
   const refused = "the evidence file holds another launch document than the expected one";
   if (launch !== undefined) {
-    list.require(
-      CHECK,
-      toHex(launch.document) === toHex(document),
-      "EVIDENCE_LAUNCH_NOT_BOUND",
-      "the expected one",
-      refused,
-    );
+    list.require(CHECK, toHex(launch.document) === toHex(document), "EVIDENCE_LAUNCH_NOT_BOUND", {
+      passed: "the expected one",
+      failed: refused,
+    });
     return expected;
   }
   if (launchDigest === undefined) {
@@ -39,13 +36,10 @@ export async function withLaunchOf(
     return expected;
   }
   if (
-    !list.require(
-      CHECK,
-      await isDigestOf(crypto, launchDigest, document),
-      "EVIDENCE_LAUNCH_NOT_BOUND",
-      "its digest is the pinned one",
-      refused,
-    )
+    !list.require(CHECK, await isDigestOf(crypto, launchDigest, document), "EVIDENCE_LAUNCH_NOT_BOUND", {
+      passed: "its digest is the pinned one",
+      failed: refused,
+    })
   )
     return expected;
   return readLaunch === undefined ? expected : { ...expected, launch: { document, read: readLaunch } };

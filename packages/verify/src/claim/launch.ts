@@ -1,9 +1,9 @@
-import type { AuditBundle } from "@cmcp/audit/schema";
 import { asCmcpError } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
 import { policyHistory } from "../bundle/policy-history.ts";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
+import type { CoveredEntries } from "../session/covered.ts";
 import type { LaunchTerms } from "./launch-terms.ts";
 
 const POLICY = "policy of launch document";
@@ -11,7 +11,7 @@ const POLICY = "policy of launch document";
 /** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to evidence and chain elsewhere. */
 export function checkLaunch(
   claim: Claim,
-  bundle: AuditBundle | null,
+  entries: CoveredEntries | null,
   { launch, allowSoftwareOnly, bundlesGiven }: Expectations,
   list: Checklist,
 ): void {
@@ -30,29 +30,28 @@ export function checkLaunch(
     () => launch.read(launch.document),
   );
   if (terms === null) return;
-  list.require(
-    "development",
-    !terms.development || allowSoftwareOnly,
-    "DEVELOPMENT_NOT_ACCEPTED",
-    terms.development
+  list.require("development", !terms.development || allowSoftwareOnly, "DEVELOPMENT_NOT_ACCEPTED", {
+    passed: terms.development
       ? "explicitly accepted for this verification"
       : "the launch document is not of a development instance",
-    "the launch document is of a development instance, which is not accepted unless asked for",
-  );
+    failed: "the launch document is of a development instance, which is not accepted unless asked for",
+  });
   list.require(
     "catalog of launch document",
     claim.gateway.catalog.hash === terms.catalogHash,
     "CATALOG_HASH_MISMATCH",
-    "the claim names the launch document's catalog",
-    `the launch document's catalog is ${terms.catalogHash}`,
+    {
+      passed: "the claim names the launch document's catalog",
+      failed: `the launch document's catalog is ${terms.catalogHash}`,
+    },
   );
-  checkPolicies(claim, bundle, terms, list);
+  checkPolicies(claim, entries, terms, list);
 }
 
 /** Every policy of the session, from the launch document's own to the claim's, may have followed the one before it. */
-function checkPolicies({ trace }: Claim, bundle: AuditBundle | null, terms: LaunchTerms, list: Checklist): void {
+function checkPolicies({ trace }: Claim, entries: CoveredEntries | null, terms: LaunchTerms, list: Checklist): void {
   const { bundle_hash: claimed, version } = trace.policy;
-  const history = bundle === null ? null : policyHistory(bundle.entries);
+  const history = entries === null ? null : policyHistory(entries);
   const named = [...(history?.ok === true ? history.hashes : []), claimed];
   // The launch document's bundle was in force before the session, and the last of the session is the claim's.
   const inForce = [terms.policyHash, ...named].filter((hash, index, all) => index === 0 || hash !== all[index - 1]);
@@ -79,13 +78,10 @@ function checkPolicies({ trace }: Claim, bundle: AuditBundle | null, terms: Laun
     inForce.length === 1
       ? "the launch document's own bundle was in force"
       : `${inForce.length - 1} of the bundles given followed the launch document's, each signed with its key and of a higher version`;
-  list.require(
-    POLICY,
-    terms.versions.get(claimed) === version,
-    "POLICY_NOT_OF_LAUNCH",
-    `${own}${bundle === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`,
-    "the claim names another version than its policy bundle has",
-  );
+  list.require(POLICY, terms.versions.get(claimed) === version, "POLICY_NOT_OF_LAUNCH", {
+    passed: `${own}${entries === null ? "; policies before the claim's are not looked at without the audit bundle" : ""}`,
+    failed: "the claim names another version than its policy bundle has",
+  });
 }
 
 /** A policy that nobody showed: nothing says who made it, so the claim is not accepted. */

@@ -5,11 +5,10 @@ import {
   type VerifiedEvidence,
 } from "@cmcp/attestation/verify";
 import { fromHex, toHex } from "@cmcp/boundary";
-import type { Claim } from "@cmcp/claim/schema";
-import type { Checklist } from "../checklist.ts";
 import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { checkReportDataOfFile, reportDataOf } from "./binding.ts";
+import type { ClaimContext } from "./context.ts";
 import { verifyEarlier, type GivenEvidence } from "./evidence.ts";
 import { checkRootEntry } from "./root-entry.ts";
 
@@ -20,15 +19,10 @@ export type PlatformAssurance = Assurance | "functional only";
  * The evidence of a hardware platform: appraised, and held to the claim's own key and chain and to the expected launch.
  * @returns what the evidence is worth if every check holds
  */
-export async function checkHardware(
-  crypto: VerifierCrypto,
-  claim: Claim,
-  given: GivenEvidence,
-  expected: Expectations,
-  list: Checklist,
-): Promise<Assurance> {
+export async function checkHardware(context: ClaimContext, given: GivenEvidence): Promise<Assurance> {
+  const { crypto, claim, expected, list } = context;
   const { runtime } = claim.trace;
-  await checkRootEntry(crypto, claim, given.file, expected, list);
+  await checkRootEntry(context, given.file);
   const launchDigest = await launchDigestFor(crypto, given.parts.provider, expected);
   // Report data and launch document are what tie evidence to this claim and this configuration: no policy waives them.
   const policy = {
@@ -43,15 +37,17 @@ export async function checkHardware(
     ...(expected.image === undefined ? {} : { image: expected.image }),
     ...(await verifyEarlier(crypto, given, expected)),
   };
-  const verdict = await verifyEvidenceParts(given, policy, expectations, expected.now, crypto);
+  const verdict = await verifyEvidenceParts(given, { policy, expected: expectations, at: expected.now }, crypto);
   list.include(verdict.checks);
   if (verdict.verified !== null)
     list.require(
       "measurement in claim",
       measurementNamed(verdict.verified) === runtime.measurement,
       "EVIDENCE_MEASUREMENT_MISMATCH",
-      "the claim names the verified measurement",
-      "the claim names another measurement than the evidence has",
+      {
+        passed: "the claim names the verified measurement",
+        failed: "the claim names another measurement than the evidence has",
+      },
     );
   return verdict.assurance;
 }

@@ -1,9 +1,7 @@
 import type { EvidenceFile } from "@cmcp/attestation/verify";
 import { auditEntrySchema, entryHashInput, rootDetailSchema } from "@cmcp/audit/schema";
-import type { Claim } from "@cmcp/claim/schema";
-import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
-import type { Expectations } from "../expectations.ts";
+import { sha256Hex } from "../crypto.ts";
+import type { ClaimContext } from "./context.ts";
 import { digestInRoot } from "./launch-digest.ts";
 
 /**
@@ -11,11 +9,8 @@ import { digestInRoot } from "./launch-digest.ts";
  * @returns whether the launch that is expected was compared with what it names
  */
 export async function checkRootEntry(
-  crypto: VerifierCrypto,
-  claim: Claim,
+  { crypto, claim, expected, list }: ClaimContext,
   { rootEntry }: EvidenceFile,
-  expected: Expectations,
-  list: Checklist,
 ): Promise<boolean> {
   if (rootEntry === null) {
     list.notPerformed("root entry in evidence", "the evidence file has no root entry");
@@ -27,13 +22,10 @@ export async function checkRootEntry(
     entry.data.entry_hash === claim.gateway.audit_chain.root &&
     (await sha256Hex(crypto, entryHashInput(entry.data))) === entry.data.entry_hash;
   if (
-    !list.require(
-      "root entry in evidence",
-      isRoot,
-      "CHAIN_ROOT_NOT_BOUND",
-      "it hashes to the chain's root",
-      "it is not the entry the chain begins with",
-    )
+    !list.require("root entry in evidence", isRoot, "CHAIN_ROOT_NOT_BOUND", {
+      passed: "it hashes to the chain's root",
+      failed: "it is not the entry the chain begins with",
+    })
   )
     return false;
   const detail = rootDetailSchema.safeParse(entry.data?.detail);
@@ -46,8 +38,10 @@ export async function checkRootEntry(
     "launch digest in root entry",
     detail.success && detail.data.launch_digest === `sha256:${known}`,
     "EVIDENCE_LAUNCH_NOT_BOUND",
-    "the session ran under the expected launch document",
-    "the session ran under another launch document",
+    {
+      passed: "the session ran under the expected launch document",
+      failed: "the session ran under another launch document",
+    },
   );
   return true;
 }

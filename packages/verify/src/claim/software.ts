@@ -1,9 +1,9 @@
 import { verifySoftware } from "@cmcp/attestation/verify";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
-import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { checkReportDataOfFile } from "./binding.ts";
+import type { ClaimContext } from "./context.ts";
 import { readFileOfClaim, type EvidenceRecord } from "./evidence.ts";
 import { withLaunchOf } from "./launch-in-evidence.ts";
 import { checkRootEntry } from "./root-entry.ts";
@@ -28,13 +28,10 @@ export function checkSoftware(claim: Claim, expected: Expectations, list: Checkl
     "platform evidence",
     "software-only: there is no hardware evidence, so nothing shows where the key lives",
   );
-  list.require(
-    "software-only accepted",
-    expected.allowSoftwareOnly,
-    "SOFTWARE_ONLY_NOT_ACCEPTED",
-    "explicitly accepted for this verification",
-    "a claim without hardware evidence is not accepted unless asked for",
-  );
+  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+    passed: "explicitly accepted for this verification",
+    failed: "a claim without hardware evidence is not accepted unless asked for",
+  });
 }
 
 /** Accepting software-only waives the evidence, not what is asked of it by name: nothing here could meet that. */
@@ -65,18 +62,16 @@ export function refuseHardwareExpectations(
  * @returns the launch document in it, if it is the pinned one, and whether the launch that is expected was compared
  */
 export async function checkSoftwareFile(
-  crypto: VerifierCrypto,
-  claim: Claim,
+  context: ClaimContext,
   { evidence }: EvidenceRecord,
-  expected: Expectations,
-  list: Checklist,
 ): Promise<Pick<Expectations, "launch"> & { readonly shown: boolean }> {
+  const { crypto, claim, expected, list } = context;
   const file = evidence === undefined ? null : readFileOfClaim(claim, evidence, list);
   if (file === null) return { shown: false };
   await checkReportDataOfFile(crypto, claim, file, list);
   const held = await withLaunchOf(crypto, file, expected, list);
   return {
     ...(held.launch === undefined ? {} : { launch: held.launch }),
-    shown: await checkRootEntry(crypto, claim, file, held, list),
+    shown: await checkRootEntry({ ...context, expected: held }, file),
   };
 }

@@ -1,8 +1,9 @@
-import type { AuditEntry } from "@cmcp/audit/schema";
 import { canonicalBytes } from "@cmcp/boundary";
 import { claimSigningInput, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
+import type { ClaimContext } from "../claim/context.ts";
 import { sha256Hex, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
+import type { CoveredEntries } from "../session/covered.ts";
 
 /** What a claim somebody kept says of the one that is judged: nothing against it, or why both cannot be one history. */
 type Comparison = { readonly status: "agrees" | "contradicts" | "open"; readonly why: string };
@@ -14,7 +15,7 @@ async function hashOf(crypto: VerifierCrypto, claim: Claim): Promise<string> {
 }
 
 /** Two claims of one session: the shorter chain is the beginning of the longer, and what is judged is not the shorter. */
-function compareChains(shown: Claim, held: Claim, entries: readonly AuditEntry[] | null): Comparison {
+function compareChains(shown: Claim, held: Claim, entries: CoveredEntries | null): Comparison {
   const [now, then] = [shown.gateway.audit_chain, held.gateway.audit_chain];
   if (then.length > now.length)
     return contradicts(
@@ -54,23 +55,18 @@ async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim)
 
 /** Whether a claim that somebody kept and the one that is judged can be of one history. A fork leaves two that cannot. */
 export async function checkHeldClaim(
-  crypto: VerifierCrypto,
-  shown: Claim,
+  { crypto, claim: shown, list }: ClaimContext,
   held: Claim,
-  entries: readonly AuditEntry[] | null,
-  list: Checklist,
+  entries: CoveredEntries | null,
 ): Promise<void> {
   const name = `held claim ${held.gateway.sequence_number}`;
   const key = held.trace.cnf.jwk.x;
   const signed = await verifyEd25519(crypto, key, held.signature, claimSigningInput(held));
   if (
-    !list.require(
-      `${name} signature`,
-      signed,
-      "SIGNATURE_INVALID",
-      "verifies under its key",
-      "the held claim was changed: it says nothing about this one",
-    )
+    !list.require(`${name} signature`, signed, "SIGNATURE_INVALID", {
+      passed: "verifies under its key",
+      failed: "the held claim was changed: it says nothing about this one",
+    })
   )
     return;
   if (key !== shown.trace.cnf.jwk.x)
@@ -86,5 +82,5 @@ export async function checkHeldClaim(
 
 function note(name: string, { status, why }: Comparison, list: Checklist): void {
   if (status === "open") list.notPerformed(name, why);
-  else list.require(name, status === "agrees", "CHAIN_BROKEN", why, why);
+  else list.require(name, status === "agrees", "CHAIN_BROKEN", { passed: why, failed: why });
 }

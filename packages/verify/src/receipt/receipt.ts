@@ -12,28 +12,39 @@ import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
-/** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. The result says whether the signature holds. */
+/** What a receipt is held to: key and session of its record, and the entries of it that were given. */
+export interface ReceiptContext {
+  readonly jwk: SigningJwk;
+  readonly session: string;
+  readonly entries: readonly AuditEntry[] | null;
+}
+
+/** What a receipt was found to be. */
+export interface ReceiptFinding {
+  /** Its signature is the instance's. */
+  readonly signed: boolean;
+  /** Number of entries, from the first on, that it covers besides: its own and, through the links, all before. */
+  readonly covers: number;
+}
+
+/** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. */
 export async function checkReceipt(
   crypto: VerifierCrypto,
   receipt: Receipt,
-  context: { jwk: SigningJwk; session: string; entries: readonly AuditEntry[] | null },
+  context: ReceiptContext,
   list: Checklist,
-): Promise<boolean> {
+): Promise<ReceiptFinding> {
   const name = `receipt ${receipt.sequence_number}`;
   const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
   const signed = receipt.instance === instance && (await isSigned(crypto, receipt, context.jwk));
   if (
-    !list.require(
-      `${name} signature`,
-      signed,
-      "RECEIPT_INVALID",
-      "signed by this instance",
-      "the receipt was changed or is of another instance",
-    )
+    !list.require(`${name} signature`, signed, "RECEIPT_INVALID", {
+      passed: "signed by this instance",
+      failed: "the receipt was changed or is of another instance",
+    })
   )
-    return false;
-  checkPlace(receipt, context, list);
-  return true;
+    return { signed, covers: 0 };
+  return { signed, covers: checkPlace(receipt, context, list) ? receipt.sequence_number + 1 : 0 };
 }
 
 /** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
@@ -51,19 +62,15 @@ async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJw
 }
 
 /** A receipt is of this session and stands in the chain exactly where it says. */
-export function checkPlace(
-  receipt: Receipt,
-  context: { session: string; entries: readonly AuditEntry[] | null },
-  list: Checklist,
-): void {
+export function checkPlace(receipt: Receipt, context: Omit<ReceiptContext, "jwk">, list: Checklist): boolean {
   const name = `receipt ${receipt.sequence_number}`;
   if (receipt.session_id !== context.session) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");
-    return;
+    return false;
   }
   if (context.entries === null) {
     list.notPerformed(name, "its place in the chain needs the audit bundle (--audit-bundle)");
-    return;
+    return false;
   }
   const entry = context.entries[receipt.sequence_number];
   const stands =
@@ -72,11 +79,8 @@ export function checkPlace(
     entry.call_id === receipt.call_id &&
     entry.policy_decision === receipt.decision &&
     entry.detail?.["policy_hash"] === receipt.policy_hash;
-  list.require(
-    name,
-    stands,
-    "CHAIN_BROKEN",
-    `${receipt.decision}, at its place in the chain`,
-    "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
-  );
+  return list.require(name, stands, "CHAIN_BROKEN", {
+    passed: `${receipt.decision}, at its place in the chain`,
+    failed: "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
+  });
 }

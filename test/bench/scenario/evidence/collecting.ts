@@ -27,8 +27,7 @@ export async function collecting(plan: Plan): Promise<readonly Row[]> {
   return [
     atMost(
       WHAT,
-      median(later),
-      TARGETS.collectTpmMs,
+      { value: median(later), bound: TARGETS.collectTpmMs },
       "ms",
       `two quotes, registers and a key made anew, median of ${plan.collections}`,
     ),

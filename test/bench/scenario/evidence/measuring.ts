@@ -32,8 +32,7 @@ export async function measuring(plan: Plan): Promise<readonly Row[]> {
   return [
     atMost(
       WHAT,
-      median(taken),
-      TARGETS.measureSeconds,
+      { value: median(taken), bound: TARGETS.measureSeconds },
       "s",
       `files in, ${entries} accepted launches out, median of ${plan.rounds}; the first ${(taken[0] ?? Number.NaN).toFixed(2)} s`,
     ),

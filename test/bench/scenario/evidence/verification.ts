@@ -12,7 +12,7 @@ async function verification(
   plan: Plan,
 ): Promise<Row> {
   const verify = async (): Promise<void> => {
-    const { outcome, checks } = await verifyEvidence(platform, files, policy, expected, at, nodeCrypto);
+    const { outcome, checks } = await verifyEvidence(platform, files, { policy, expected, at }, nodeCrypto);
     if (outcome !== "verified")
       throw new Error(
         `${name} is ${outcome}: ${checks.find(({ status }) => status === "failed")?.name ?? "no check failed"}`,
@@ -20,8 +20,7 @@ async function verification(
   };
   return atMost(
     `verifying: ${name}`,
-    (await microseconds(verify, plan.stageMs)) / 1000,
-    boundMs,
+    { value: (await microseconds(verify, plan.stageMs)) / 1000, bound: boundMs },
     "ms",
     "verifyEvidence as exported, warmed, strict policy with expected report data and measurement",
   );

@@ -27,12 +27,16 @@ export async function concurrent({ setUp, generator, plan }: Bench): Promise<Row
     return [
       atLeast(
         `streams whole, of ${streams} for ${seconds} s`,
-        read.whole,
-        streams,
+        { value: read.whole, bound: streams },
         "",
         broken.length === 0 ? `${EVENTS_PER_SECOND} events a second and a result each` : broken.join(", "),
       ),
-      atLeast("most of them open at one time", read.mostOpen, streams, "", "each from its first byte to its end"),
+      atLeast(
+        "most of them open at one time",
+        { value: read.mostOpen, bound: streams },
+        "",
+        "each from its first byte to its end",
+      ),
       figure(
         "events of those streams",
         read.events,

@@ -36,8 +36,7 @@ export async function firstByte({ setUp, generator, plan }: Bench): Promise<Row[
         firstMs === 0
           ? atMost(
               "first byte of a streamed result",
-              ratio,
-              TARGETS.firstByteRatio,
+              { value: ratio, bound: TARGETS.firstByteRatio },
               "×",
               `first event at once; ${detail}`,
             )

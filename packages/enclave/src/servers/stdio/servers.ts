@@ -17,6 +17,15 @@ interface Entry {
   readonly evidence: SpawnEvidence;
 }
 
+/** The spawner, and what its servers are held to. */
+export interface SpawnerAccess {
+  /** Of the spawner's socket; `null` where none runs. */
+  readonly path: string | null;
+  readonly development: boolean;
+  /** Counts what is held of the servers' messages. */
+  readonly buffered: BufferedBytes;
+}
+
 /** The stdio servers of the catalog behind the spawner: what may be started, and what is running for whom. */
 export class StdioServers {
   readonly processes: StdioProcesses;
@@ -46,16 +55,13 @@ export class StdioServers {
 
   /**
    * Tells the spawner once which servers there are and holds what it found to the catalog.
-   * @param path of the spawner's socket; `null` where none runs
    * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
   static async open(
-    catalog: Catalog,
+    catalog: Pick<Catalog, "servers">,
     config: Config,
-    path: string | null,
-    development: boolean,
-    buffered: BufferedBytes,
+    { path, development, buffered }: SpawnerAccess,
   ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");

@@ -71,7 +71,7 @@ export class StdioUpstream implements Upstream {
   }
 
   async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#following.follow(key, filter, notified, signal, () =>
+    await this.#following.follow(key, { filter, notified, signal }, () =>
       this.#use(key, async (client) => await client.attend(key, signal)),
     );
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcFailure, RpcResult } from "../../jsonrpc/message.ts";
-import { UpstreamRefusal } from "../../upstream/refusal.ts";
+import { declined } from "./declined.ts";
 import { notificationText, requestText, type ReplyStream } from "../reply-stream.ts";
 
 /** Questions one session's agent may have open. */
@@ -23,7 +23,7 @@ export class Asked {
   /**
    * Puts a question on the stream of the request that it belongs to and waits for the agent's answer. It is void once
    * one of `ends` aborts or the request {@link end}s, and the agent is told so.
-   * @throws CmcpError `OVERLOADED`, `REQUEST_CANCELLED`, `UPSTREAM_TIMEOUT`; the agent's own refusal as {@link UpstreamRefusal}
+   * @throws CmcpError `OVERLOADED`, `REQUEST_CANCELLED`, `UPSTREAM_TIMEOUT`; the agent's refusal as {@link declined}
    */
   async ask(
     stream: ReplyStream,
@@ -60,7 +60,7 @@ export class Asked {
     const answer = this.#open.get(message.id)?.answer;
     this.#open.delete(message.id);
     if (message.kind === "result") answer?.resolve(message.result);
-    else answer?.reject(new UpstreamRefusal(message.error));
+    else answer?.reject(declined(message.error.code));
   }
 
   /** The request of that stream has its result: nobody waits for answers to what was asked for it any more. */

@@ -28,7 +28,7 @@ export function legacyPeer<Session>(
     present,
     signal: gone,
     capabilities: streams && opened !== undefined ? opened.capabilities : {},
-    wantsProgress: streams && token !== null,
+    progressToken: streams ? token : null,
     wantsLog: streams && opened !== undefined,
     logLevel: opened?.logLevel ?? null,
     input: streams && opened !== undefined ? "ask" : "none",

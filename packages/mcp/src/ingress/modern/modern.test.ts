@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { SUPPORTED_VERSIONS } from "../../index.ts";
 import { TestGateway } from "../../testing/gateway.ts";
@@ -413,18 +413,29 @@ await test("parameters that are wrong, or that this gateway has no use for, are 
   assert.equal(gateway.calls.length, 0);
 });
 
-await test("a refused call is an answer, so it comes under 200 with its code and data", async () => {
+/** Code and advice of a refused tool call. */
+function refusedCall({ status, body }: Answer): unknown {
+  const meta = body.result?._meta;
+  return [status, body.result?.isError, isJsonObject(meta) ? meta["cmcp.gateway/error"] : undefined];
+}
+
+await test("a refused call is an answer, so it comes under 200 with its code", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({ kind: "error", code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1" } });
-  const { status, body } = await ask(endpoint, call());
+  assert.deepEqual(refusedCall(await ask(endpoint, call())), [200, true, { code: "POLICY_DENY", advice: "give-up" }]);
+  const prompt = await ask(endpoint, modernRequest("prompts/get", { params: { name: "p" } }));
   assert.deepEqual(
-    [status, body.error],
+    [prompt.status, prompt.body.error],
     [200, { code: -32000, message: "not allowed", data: { call_id: "c-1", error_code: "POLICY_DENY" } }],
   );
   gateway.sessions.default = () => {
     throw new CmcpError("SESSION_LIMIT_REACHED", "too many sessions");
   };
-  assertRefused(await ask(endpoint, call()), { status: 200, rpc: -32000, code: "SESSION_LIMIT_REACHED" });
+  assert.deepEqual(refusedCall(await ask(endpoint, call())), [
+    200,
+    true,
+    { code: "SESSION_LIMIT_REACHED", advice: "give-up" },
+  ]);
   gateway.sessions.default = () => {
     throw new Error("secret path");
   };
@@ -456,7 +467,7 @@ await test("a session runs only so many requests at once, whatever their ids; ot
   gateway.reply = () => new Promise((resolve) => waiting.push(() => resolve({ kind: "result", result: {} })));
   const running = [ask(endpoint, call()), ask(endpoint, call())];
   while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve));
-  assertRefused(await ask(endpoint, call()), { status: 200, rpc: -32000, code: "OVERLOADED" });
+  assert.deepEqual(refusedCall(await ask(endpoint, call())), [200, true, { code: "OVERLOADED", advice: "retry" }]);
   const other = ask(endpoint, call(), bob);
   while (waiting.length < 3) await new Promise((resolve) => setImmediate(resolve));
   waiting.forEach((end) => end());

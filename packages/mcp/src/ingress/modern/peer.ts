@@ -41,7 +41,7 @@ export function modernPeer(
     present,
     signal: gone,
     capabilities,
-    wantsProgress: streams && token !== null,
+    progressToken: streams ? token : null,
     wantsLog: streams && level !== null,
     logLevel: level,
     input: "retry",

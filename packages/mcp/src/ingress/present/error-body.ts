@@ -48,12 +48,15 @@ export function errorBody({ code, message, data, rpc }: ErrorOutcome, era: Era):
   if (rpc === undefined) {
     const own = rpcCode(code, era);
     const http = ERROR_CODES[code].http ?? 500;
-    return { error: { code: own, message, data }, status: era === "modern" ? modernStatus(own, http) : http };
+    return {
+      error: { code: own, message, data: { ...data, error_code: code } },
+      status: era === "modern" ? modernStatus(own, http) : http,
+    };
   }
   const said = typeof rpc.data === "object" && rpc.data !== null && !Array.isArray(rpc.data) ? rpc.data : {};
   const status = statusOf(rpc.code);
   return {
-    error: { code: rpc.code, message: rpc.message, data: { ...said, ...data } },
+    error: { code: rpc.code, message: rpc.message, data: { ...said, ...data, error_code: code } },
     status: era === "modern" && rpc.code === RPC.internalError ? 200 : status,
   };
 }

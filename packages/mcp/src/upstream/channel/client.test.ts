@@ -6,7 +6,7 @@ import { silentPeer } from "../../peer.ts";
 import { initialized, scripted, type ScriptedChannel } from "../../testing/scripted-channel.ts";
 import { faultOf, forever } from "../../testing/upstream.ts";
 import { ChannelClient } from "./client.ts";
-import { StandingPlaces } from "./standing.ts";
+import { StandingConnections } from "./standing.ts";
 
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 const LISTS: ListenFilter = {
@@ -93,7 +93,7 @@ function crowded(t: { after(undo: () => Promise<void>): void }): {
   const client = new ChannelClient({
     open: () => scripted(opened, answering),
     clientInfo: { name: "gateway", version: "1" },
-    standing: new StandingPlaces(2),
+    standing: { connections: new StandingConnections(2), holderOf: (key) => key },
   });
   t.after(() => client.close());
   return { client, opened, server };

@@ -1,9 +1,11 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import type { ListenFilter } from "../../protocol/local.ts";
 import type { ListKind } from "../../protocol/methods.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
 import { NEWEST_LEGACY_VERSION, SERVER_VERSIONS, isServerVersion } from "../../versions.ts";
 import { anyAborted, raced } from "../abort.ts";
+import { callerFor, isCancellation } from "../cancellation.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import type { LogLevel } from "../../log-level.ts";
 import { tasksNotTaken } from "../../tasks/support.ts";
@@ -16,7 +18,7 @@ import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
 import { Conversation, type Unattributed } from "./conversation.ts";
 import { Following } from "./following.ts";
-import type { StandingPlace, StandingPlaces } from "./standing.ts";
+import type { StandingConnection, StandingConnections } from "./standing.ts";
 
 export interface ChannelClientOptions {
   /** Opens a connection on behalf of a session. */
@@ -27,15 +29,15 @@ export interface ChannelClientOptions {
   readonly following?: Following;
   /** Where messages are counted that reached nobody; given where the count outlives the client. */
   readonly unattributed?: Unattributed;
-  /** The places of connections, where somebody else does not bound them. */
-  readonly standing?: StandingPlaces;
+  /** What bounds the connections, where somebody else does not, and whose the connection of a session is. */
+  readonly standing?: { readonly connections: StandingConnections; readonly holderOf: (sessionKey: string) => string };
 }
 
 /** A connection of one session, from the moment it is asked for. */
 interface Connection {
   readonly conversation: Conversation;
   readonly channel: Promise<MessageChannel>;
-  readonly place: StandingPlace | undefined;
+  readonly standing: StandingConnection | undefined;
   /** Aborts when the connection has ended. */
   readonly ended: AbortSignal;
   /** Requests and listeners that need it. */
@@ -67,8 +69,12 @@ export class ChannelClient implements Upstream {
     };
   }
 
-  async request(sessionKey: string, { method, params }: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
-    return await this.#use(sessionKey, peer, async ({ conversation }) => {
+  async request(sessionKey: string, { method, params }: UpstreamRequest, caller: Peer): Promise<UpstreamAnswer> {
+    const peer = callerFor(method, caller);
+    const opener = isCancellation(method)
+      ? { ...peer, capabilities: this.#following.of(sessionKey).capabilities }
+      : peer;
+    return await this.#use(sessionKey, opener, async ({ conversation }) => {
       const { offers, logLevel } = conversation;
       if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
@@ -88,7 +94,7 @@ export class ChannelClient implements Upstream {
   }
 
   async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
-    await this.#following.follow(sessionKey, filter, notified, signal, () => this.attend(sessionKey, signal));
+    await this.#following.follow(sessionKey, { filter, notified, signal }, () => this.attend(sessionKey, signal));
   }
 
   /**
@@ -120,13 +126,14 @@ export class ChannelClient implements Upstream {
 
   async #use<T>(key: string, peer: Peer, work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connections.get(key) ?? this.#open(key, peer.capabilities);
+    connection.standing?.use();
     connection.uses += 1;
     try {
       await this.#opened(connection, peer);
       return await work(connection);
     } finally {
       connection.uses -= 1;
-      connection.place?.used();
+      if (connection.uses === 0) connection.standing?.rest();
     }
   }
 
@@ -146,23 +153,21 @@ export class ChannelClient implements Upstream {
     }
   }
 
-  #open(key: string, capabilities: JsonObject): Connection {
+  #open(key: string, capabilities: ClientCapabilities): Connection {
     const conversation = new Conversation(this.#unattributed);
     const ended = new AbortController();
-    const place = this.#options.standing?.take(
-      () => connection.uses === 0,
-      () => void this.closeSession(key),
-    );
+    const { standing: shared } = this.#options;
+    const standing = shared?.connections.open(shared.holderOf(key), () => void this.closeSession(key));
     const connection: Connection = {
       conversation,
       channel: this.#initialized(key, conversation, capabilities),
-      place,
+      standing,
       ended: ended.signal,
       uses: 0,
     };
     this.#connections.set(key, connection);
     const forget = (): void => {
-      place?.free();
+      standing?.end();
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
       this.#following.of(key).closed(conversation);
       this.#following.tidy(key);
@@ -172,14 +177,14 @@ export class ChannelClient implements Upstream {
     return connection;
   }
 
-  async #initialized(key: string, conversation: Conversation, capabilities: JsonObject): Promise<MessageChannel> {
+  async #initialized(key: string, conversation: Conversation, declared: ClientCapabilities): Promise<MessageChannel> {
     const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.connectMs)]);
     const channel = await this.#options.open(key)(conversation, opening);
     conversation.attach(channel);
     try {
       const params = {
         protocolVersion: NEWEST_LEGACY_VERSION,
-        capabilities,
+        capabilities: readClientCapabilities(declared),
         clientInfo: { ...this.#options.clientInfo },
       };
       conversation.offers = readKnown(
@@ -187,7 +192,7 @@ export class ChannelClient implements Upstream {
       );
       await conversation.notify("notifications/initialized");
       const followers = this.#following.of(key);
-      followers.capabilities = capabilities;
+      followers.capabilities = declared;
       followers.opened(conversation);
       return channel;
     } catch (thrown) {

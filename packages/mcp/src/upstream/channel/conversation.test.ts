@@ -22,7 +22,7 @@ function hearing(name: string, heard: string[], signal = forever): Peer {
   return {
     ...silentPeer(signal),
     capabilities: { elicitation: {} },
-    wantsProgress: true,
+    progressToken: 1,
     wantsLog: true,
     notify: async (method, { data, progress }) =>
       void heard.push(`${name} ${method} ${JSON.stringify(data ?? progress)}`),

@@ -30,7 +30,7 @@ test("every follower hears of what it follows, and of nothing else", async () =>
   const followers = new Followers();
   const heard: string[] = [];
   const add = (name: string, filter: ListenFilter): (() => void) =>
-    followers.add(filter, (method, { uri }) => void heard.push(`${name} ${method} ${JSON.stringify(uri)}`));
+    followers.add(filter, (method, params) => void heard.push(`${name} ${method} ${JSON.stringify(params)}`));
   add("a", following("a:1", "a:2"));
   add("b", following("a:2"));
   add("c", { ...following(), toolsListChanged: true });
@@ -38,15 +38,15 @@ test("every follower hears of what it follows, and of nothing else", async () =>
   const { channel } = connect(followers);
   leave();
   for (const uri of ["a:1", "a:2", "a:3"])
-    await channel.say({ method: "notifications/resources/updated", params: { uri } });
+    await channel.say({ method: "notifications/resources/updated", params: { uri, note: "more" } });
   for (const list of ["tools", "prompts", "resources"])
-    await channel.say({ method: `notifications/${list}/list_changed` });
+    await channel.say({ method: `notifications/${list}/list_changed`, params: { note: "more" } });
   const updated = "notifications/resources/updated";
   assert.deepEqual(heard, [
-    `a ${updated} "a:1"`,
-    `a ${updated} "a:2"`,
-    `b ${updated} "a:2"`,
-    "c notifications/tools/list_changed undefined",
+    `a ${updated} {"uri":"a:1"}`,
+    `a ${updated} {"uri":"a:2"}`,
+    `b ${updated} {"uri":"a:2"}`,
+    "c notifications/tools/list_changed {}",
   ]);
 });
 

@@ -1,7 +1,8 @@
 import { asCmcpError, type JsonObject } from "@cmcp/boundary";
+import type { ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import type { ListenFilter } from "../../protocol/local.ts";
 import { silentPeer } from "../../peer.ts";
-import { rateLimited, type Notified } from "../listening.ts";
+import { changesOnly, rateLimited, type Notified } from "../listening.ts";
 import type { Conversation } from "./conversation.ts";
 
 /** Subscriptions that a server is asked for at the same time. */
@@ -31,7 +32,7 @@ export class Followers {
   #subscribed = new Set<string>();
   #settling = false;
   /** What the last agent request that a connection was opened for declared: a connection opened for followers declares the same. */
-  capabilities: JsonObject = {};
+  capabilities: ClientCapabilities = {};
 
   /** True when nobody listens and no connection is open. */
   get unused(): boolean {
@@ -40,7 +41,11 @@ export class Followers {
 
   /** Adds a listener until the returned function is called. */
   add(filter: ListenFilter, notified: Notified): () => void {
-    const listener: Listener = { filter, uris: new Set(filter.resourceSubscriptions), notified: rateLimited(notified) };
+    const listener: Listener = {
+      filter,
+      uris: new Set(filter.resourceSubscriptions),
+      notified: rateLimited(changesOnly(notified)),
+    };
     this.#listeners.add(listener);
     this.#settle();
     return () => {

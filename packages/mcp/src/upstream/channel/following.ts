@@ -2,6 +2,13 @@ import type { ListenFilter } from "../../protocol/local.ts";
 import { keepListening, type Notified } from "../listening.ts";
 import { Followers } from "./followers.ts";
 
+/** Who hears of what a filter says, until its signal aborts. */
+interface Follower {
+  readonly filter: ListenFilter;
+  readonly notified: Notified;
+  readonly signal: AbortSignal;
+}
+
 /** The {@link Followers} of each session with a server, kept while anybody listens or a connection is open. */
 export class Following {
   readonly #sessions = new Map<string, Followers>();
@@ -20,14 +27,12 @@ export class Following {
   }
 
   /**
-   * Hears of what `filter` says until `signal` aborts, over as many connections as it takes. Never throws.
+   * Has a follower hear what it wants to until its signal aborts, over as many connections as it takes. Never throws.
    * @param attend opens a connection where none is, and resolves when it has ended
    */
   async follow(
     sessionKey: string,
-    filter: ListenFilter,
-    notified: Notified,
-    signal: AbortSignal,
+    { filter, notified, signal }: Follower,
     attend: () => Promise<boolean>,
   ): Promise<void> {
     if (signal.aborted) return;

@@ -16,6 +16,7 @@ import { faultOf, forever } from "../../testing/upstream.ts";
 import { ChannelClient } from "./client.ts";
 import { httpSse } from "./http-sse.ts";
 
+const CLIENT_INFO = { name: "gateway", version: "1" };
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 /** Streams of one server that may stay open. */
 const MAX_STREAMS = 256;
@@ -59,12 +60,12 @@ async function start(
       url: server.url,
       dial: server.dial,
       tls: { mode: "none" },
-      clientInfo: { name: "gateway", version: "1" },
+      clientInfo: CLIENT_INFO,
       limits,
     },
     closing.signal,
   );
-  const client = new ChannelClient({ open: () => open, clientInfo: { name: "gateway", version: "1" } });
+  const client = new ChannelClient({ open: () => open, clientInfo: CLIENT_INFO });
   t.after(async () => {
     await client.close();
     closing.abort();
@@ -107,4 +108,27 @@ test("a message that the server does not take ends with its caller, and the conn
   assert.deepEqual([fault.code, fault.detail.sent], ["REQUEST_CANCELLED", 1]);
   assert.deepEqual(await client.request("s", CALL, silentPeer(forever)), { kind: "complete", result: {} });
   assert.equal(client.load.streams, 1);
+});
+
+test("a server that never says where to post to is waited for until the signal aborts", {
+  timeout: 20_000,
+}, async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const server = await ScriptedServer.start((_, socket) => {
+    socket.write(EVENT_STREAM);
+    asked.resolve();
+  });
+  const closing = new AbortController();
+  t.after(async () => {
+    closing.abort();
+    await server.close();
+  });
+  const options = { url: server.url, dial: server.dial, tls: { mode: "none" }, clientInfo: CLIENT_INFO } as const;
+  const open = httpSse(options, closing.signal);
+  const receiver = { batches: false, received: () => Promise.resolve() };
+  const opening = new AbortController();
+  const opened = faultOf(open(receiver, opening.signal));
+  await asked.promise;
+  opening.abort(new DOMException("too late", "TimeoutError"));
+  assert.equal((await opened).code, "UPSTREAM_TIMEOUT");
 });

@@ -1,10 +1,8 @@
 import type { CmcpError, JsonObject, JsonValue } from "@cmcp/boundary";
 import type { Peer } from "../../peer.ts";
 import { relatedTask } from "../../tasks/related.ts";
+import { GivenUp } from "../given-up.ts";
 import type { Progress } from "../progress.ts";
-
-/** Requests given up that are remembered; beyond that the oldest is forgotten. */
-const MAX_GIVEN_UP = 1_024;
 
 /** A request whose answer is awaited. */
 export interface Waiting {
@@ -22,8 +20,7 @@ export interface Waiting {
  */
 export class InFlight {
   readonly #waiting = new Map<number, Waiting>();
-  /** Requests nobody waits for that the server has not answered, and until when it may work on them, in monotonic milliseconds. */
-  readonly #givenUp = new Map<number, number>();
+  readonly #givenUp = new GivenUp();
 
   /** Requests whose answer is awaited. */
   get size(): number {
@@ -49,19 +46,14 @@ export class InFlight {
     const waiting = this.named(id);
     if (typeof id === "number") {
       this.#waiting.delete(id);
-      this.#givenUp.delete(id);
+      this.#givenUp.answered(id);
     }
     return waiting;
   }
 
   /** Nobody waits for that answer any more; unless there was one, the server may still work on it for `ms` milliseconds. */
   leave(id: number, ms: number): void {
-    if (!this.#waiting.delete(id)) return;
-    this.#givenUp.set(id, performance.now() + ms);
-    for (const oldest of this.#givenUp.keys()) {
-      if (this.#givenUp.size <= MAX_GIVEN_UP) break;
-      this.#givenUp.delete(oldest);
-    }
+    if (this.#waiting.delete(id)) this.#givenUp.add(id, ms);
   }
 
   /**
@@ -72,7 +64,7 @@ export class InFlight {
     const task = relatedTask(params);
     const waiting = [...this.#waiting.values()];
     if (task !== null) return waiting.find(({ taskId }) => taskId === task);
-    return waiting.length + this.#stillRunning() === 1 ? waiting[0] : undefined;
+    return waiting.length + this.#givenUp.size === 1 ? waiting[0] : undefined;
   }
 
   /** No answer comes any more. */
@@ -80,11 +72,5 @@ export class InFlight {
     for (const { answer } of this.#waiting.values()) answer.reject(why);
     this.#waiting.clear();
     this.#givenUp.clear();
-  }
-
-  #stillRunning(): number {
-    const now = performance.now();
-    for (const [id, until] of this.#givenUp) if (until <= now) this.#givenUp.delete(id);
-    return this.#givenUp.size;
   }
 }

@@ -136,7 +136,7 @@ for (const where of ["POST", "GET"] as const) {
     const heard: unknown[] = [];
     const hearing = (name: string): Peer => ({
       ...silentPeer(forever),
-      wantsProgress: true,
+      progressToken: 1,
       notify: async (method, params) => void heard.push([name, method, params]),
     });
     await Promise.all([

@@ -5,11 +5,17 @@ import { reaches } from "../../log-level.ts";
 import type { Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
 import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
+import { logParams } from "../progress.ts";
 import { rateLimited, type Attending, type Notified } from "../listening.ts";
+import { GivenUp } from "../given-up.ts";
 import type { Progress } from "../progress.ts";
+
+/** Requests of the session's own, whose answers carry nothing: what the server says while one runs is not about it. */
+const SESSION_METHODS: readonly string[] = ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
 /** A request whose answer is awaited. */
 export interface Running {
+  readonly method: string;
   readonly peer: Peer;
   readonly progress: Progress;
   /** When the answer is complete, or will never be. */
@@ -21,10 +27,10 @@ export interface Running {
 /** Who hears what a server says in one session beside its answers. */
 export class Hearing {
   readonly #changed: Notified;
-  /** Latest last. */
   readonly #attending = new Set<Attending>();
   /** By the progress tokens that the server was given for them. */
   readonly #running = new Map<number, Running>();
+  readonly #givenUp = new GivenUp();
   readonly #log = rateLimited((method, params) => this.#logged(method, params));
 
   /** @param changed takes what says of changes */
@@ -32,9 +38,17 @@ export class Hearing {
     this.#changed = changed;
   }
 
-  /** The caller that what names no request is for. */
-  get latest(): Attending | undefined {
-    return [...this.#attending].at(-1);
+  /**
+   * The caller that what names no request is for: the only one in the session. Each call is under rules of its own, so what could
+   * be about another, or about one that was given up, is nobody's.
+   */
+  get concerned(): Attending | undefined {
+    const [only] = this.#attending;
+    if (only === undefined || this.#givenUp.size > 0) return undefined;
+    const alone = [...this.#running.values()].every(
+      ({ peer, method }) => peer === only.peer || SESSION_METHODS.includes(method),
+    );
+    return alone ? only : undefined;
   }
 
   /** Adds one who can be asked or wants logs, until the returned function is called. */
@@ -43,10 +57,13 @@ export class Hearing {
     return () => void this.#attending.delete(attending);
   }
 
-  /** Adds a request, until the returned function is called. */
-  run(token: number, running: Running): () => void {
+  /** Adds a request, until the returned function is called: with the time for which the server may still work on it. */
+  run(token: number, running: Running): (stillMs: number) => void {
     this.#running.set(token, running);
-    return () => void this.#running.delete(token);
+    return (stillMs) => {
+      this.#running.delete(token);
+      if (stillMs > 0 && !SESSION_METHODS.includes(running.method)) this.#givenUp.add(token, stillMs);
+    };
   }
 
   /** Takes what the server says on the session's own stream, which is read on once this resolves. Never throws. */
@@ -81,8 +98,8 @@ export class Hearing {
 
   /** Who cannot take a log message is told of none, as nothing waits here. */
   #logged(method: string, params: JsonObject): void {
-    const peer = this.latest?.peer;
+    const peer = this.concerned?.peer;
     if (peer === undefined || !peer.wantsLog || !reaches(params.level, peer.logLevel)) return;
-    void peer.notify(method, params).catch(() => undefined);
+    void peer.notify(method, logParams(params)).catch(() => undefined);
   }
 }

@@ -1,7 +1,7 @@
 import { AbortScope } from "../../abort-scope.ts";
 import type { StreamPosition } from "../answer.ts";
 import { keepListening, resting } from "../listening.ts";
-import { SessionLost } from "./transport.ts";
+import { SessionLost } from "./session-fault.ts";
 
 /** How long a call waits for the stream to be there, in milliseconds. */
 const OPEN_MS = 2_000;

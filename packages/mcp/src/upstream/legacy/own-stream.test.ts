@@ -39,7 +39,7 @@ const askable = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer =
 });
 const hearing = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({
   ...silentPeer(signal),
-  wantsProgress: true,
+  progressToken: 1,
   notify: async (_, said) => void (await notify(said)),
 });
 

@@ -2,7 +2,7 @@ import type { Peer } from "../../peer.ts";
 import { raced } from "../abort.ts";
 import type { Hearing } from "./hearing.ts";
 import { KeptStream, type Listen } from "./kept-stream.ts";
-import { SessionLost } from "./transport.ts";
+import { SessionLost } from "./session-fault.ts";
 
 /** Why the stream is open. */
 interface Need {
@@ -50,7 +50,7 @@ export class OwnStream {
   async during<T>(peer: Peer, call: () => Promise<T>): Promise<T> {
     const attends =
       (peer.input === "ask" && Object.keys(peer.capabilities).length > 0) || (peer.wantsLog && peer.logLevel !== null);
-    if (this.#absent || !(attends || peer.wantsProgress)) return await call();
+    if (this.#absent || !(attends || peer.progressToken !== null)) return await call();
     const over = new AbortController();
     const leave = attends ? this.#hearing.attend({ peer, over: over.signal }) : undefined;
     const need = { opening: () => undefined };

@@ -12,7 +12,7 @@ export function legacyPeer(peer: Peer): Peer {
     present: (outcome) => peer.present(outcome),
     signal: peer.signal,
     capabilities: {},
-    wantsProgress: peer.wantsProgress,
+    progressToken: peer.progressToken,
     wantsLog: peer.wantsLog,
     logLevel: peer.logLevel,
     input: "none",

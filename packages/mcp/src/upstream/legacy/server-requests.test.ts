@@ -133,38 +133,81 @@ test("a question that comes twice under one id is put once", async (t) => {
   assert.equal(agent.asked.length, 1);
 });
 
+const NO_CHANGES = {
+  toolsListChanged: false,
+  promptsListChanged: false,
+  resourcesListChanged: false,
+  resourceSubscriptions: null,
+};
+
 test("a question on the session's own stream ends with the call of the agent it was put to", async (t) => {
   const agent = new Agent();
   const listening = Promise.withResolvers<Socket>();
-  const { client, server } = await start(t, (request, socket) => {
+  const { client } = await start(t, (request, socket) => {
     if (request.method === "GET") {
       socket.write(EVENT_STREAM);
       listening.resolve(socket);
     } else if (answers(request)) {
       socket.write(http(202, {}, ""));
-    } else if ((request.message.params as JsonObject).name === "tool") {
+    } else {
       void listening.promise.then((own) => own.write(event(question(1))));
       void agent.questions(1).then(() => socket.write(json(reply(request, OK))));
     }
   });
-  // Another call keeps the stream open.
+  // Who listens keeps the stream open.
   const leaving = new AbortController();
-  const other = faultOf(
-    client.request(
-      "s",
-      { ...CALL, params: { ...CALL.params, name: "other" } },
-      { ...new Agent().peer, signal: leaving.signal },
-    ),
-  );
-  await server.arrival(({ message }) => message.method === "tools/call");
+  const listens = client.listen("s", NO_CHANGES, () => undefined, leaving.signal);
+  await listening.promise;
   await client.request("s", CALL, agent.peer);
   assert.deepEqual(
     agent.asked.map(({ until }) => until?.aborted),
     [true],
   );
   leaving.abort();
-  await other;
+  await listens;
 });
+
+for (const [other, givesUp] of [
+  ["runs", false],
+  ["was given up and not answered", true],
+] as const) {
+  test(`while another call of the session ${other}, what names no request on its own stream reaches nobody`, async (t) => {
+    const heard: unknown[] = [];
+    const agent = new Agent();
+    const peer: Peer = {
+      ...agent.peer,
+      wantsLog: true,
+      logLevel: "debug",
+      notify: async (_, { data }) => void heard.push(data),
+    };
+    const listening = Promise.withResolvers<Socket>();
+    const { client, server } = await start(t, (request, socket) => {
+      const { name } = (request.message.params ?? {}) as JsonObject;
+      if (request.method === "GET") {
+        socket.write(EVENT_STREAM);
+        listening.resolve(socket);
+      } else if (name === "tool") {
+        const log = { jsonrpc: "2.0", method: "notifications/message", params: { level: "error", data: "of another" } };
+        void listening.promise.then((own) => own.write(event(log) + event(question(1))));
+        void server
+          .arrival(({ message }) => message.error !== undefined)
+          .then(() => socket.write(json(reply(request, OK))));
+      }
+    });
+    const leaving = new AbortController();
+    const silent = silentPeer(leaving.signal);
+    const first = faultOf(client.request("s", { ...CALL, params: { ...CALL.params, name: "other" } }, silent));
+    await server.arrival(({ message }) => message.method === "tools/call");
+    if (givesUp) {
+      leaving.abort();
+      await first;
+    }
+    await client.request("s", CALL, peer);
+    assert.deepEqual([heard, agent.asked], [[], []]);
+    leaving.abort();
+    await first;
+  });
+}
 
 test("on its own stream a server has no more requests open than within an answer", async (t) => {
   const agent = new Agent();

@@ -1,4 +1,5 @@
-import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, asCmcpError } from "@cmcp/boundary";
+import { readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
 import { raced } from "../abort.ts";
 import { withSent } from "../fault.ts";
@@ -7,7 +8,8 @@ import type { Changes } from "./changes.ts";
 import { Hearing } from "./hearing.ts";
 import { OwnStream } from "./own-stream.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
-import { NotResumed, SessionLost, type LegacyTransport } from "./transport.ts";
+import { NotResumed, SessionLost } from "./session-fault.ts";
+import type { LegacyTransport } from "./transport.ts";
 
 /** An upstream session, from the moment it is asked for. */
 interface Opening {
@@ -19,7 +21,7 @@ interface Opening {
 interface Caller {
   readonly signal: AbortSignal;
   /** What it can be asked for. */
-  readonly capabilities?: JsonObject;
+  readonly capabilities?: ClientCapabilities;
 }
 
 /** The MCP sessions with one tool server: one for each gateway session, opened on first use. */
@@ -30,7 +32,7 @@ export class LegacySessions {
   readonly #closing: AbortSignal;
   readonly #openings = new Map<string, Opening>();
   /** What the server was told first that the caller of each can be asked for, and is told again whenever it has to be opened anew. */
-  readonly #declared = new Map<string, JsonObject>();
+  readonly #declared = new Map<string, ClientCapabilities>();
 
   constructor(
     transport: LegacyTransport,
@@ -86,7 +88,7 @@ export class LegacySessions {
     this.#declared.clear();
   }
 
-  #opening(key: string, capabilities: JsonObject | undefined): Opening {
+  #opening(key: string, capabilities: ClientCapabilities | undefined): Opening {
     const known = this.#openings.get(key);
     if (known !== undefined) return known;
     const declared = this.#declared.get(key) ?? capabilities;
@@ -116,7 +118,8 @@ export class LegacySessions {
   }
 
   /** MCP "Initialization": offers the newest legacy version and what the session's first caller can be asked for. */
-  async #initialize(key: string, capabilities: JsonObject): Promise<UpstreamSession> {
+  async #initialize(key: string, declared: ClientCapabilities): Promise<UpstreamSession> {
+    const capabilities = readClientCapabilities(declared);
     const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
     const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
     const hearing = new Hearing((method, params) => this.#changes.told(key, method, params));

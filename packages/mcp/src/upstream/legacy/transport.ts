@@ -7,29 +7,12 @@ import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
 import { AbortScope, WorkOver } from "../../abort-scope.ts";
-import { listeningLimits } from "../listening.ts";
+import { listeningLimits, type Attending } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { Resumption } from "./resumption.ts";
+import { NotResumed, SessionLost } from "./session-fault.ts";
 import { readSessionId, type UpstreamSession } from "./session.ts";
-
-/** The server does not know our session, so it ran nothing of what was sent in it (MCP, "Session Management"). */
-export class SessionLost extends CmcpError {
-  constructor() {
-    super("UPSTREAM_PROTOCOL_ERROR", "the tool server does not know the session", { detail: { sent: 1, status: 404 } });
-  }
-}
-
-/** A server would not go on with an answer that broke off: what it ran is unknown, and whether it still knows the session. */
-export class NotResumed extends CmcpError {
-  constructor(status: number) {
-    super(
-      "UPSTREAM_PROTOCOL_ERROR",
-      `the tool server's answer ended without a reply, and it answered HTTP ${status} when it was to go on`,
-      { detail: { sent: 1 } },
-    );
-  }
-}
 
 /** How long a message nobody waits for may take: a cancellation, the end of a session. */
 const COURTESY_MS = 5_000;
@@ -100,8 +83,15 @@ export class LegacyTransport {
     const scope = new AbortScope(peer.signal);
     const over = new WorkOver(scope.signal);
     const asked: Asked = { id, session, peer, signal: scope.signal, over, progress: new Progress(peer, id), own: null };
-    const left = session?.hearing.run(id, { peer, progress: asked.progress, over, fail: (why) => scope.abort(why) });
+    const left = session?.hearing.run(id, {
+      method,
+      peer,
+      progress: asked.progress,
+      over,
+      fail: (why) => scope.abort(why),
+    });
     let exchange: HttpExchange | undefined;
+    let unanswered = true;
     try {
       const meta = asked.progress.meta(params);
       const body = JSON.stringify({
@@ -111,9 +101,12 @@ export class LegacyTransport {
         params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
       });
       exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
-      return await this.#answered(exchange, asked);
+      const answered = await this.#answered(exchange, asked);
+      unanswered = false;
+      return answered;
     } catch (thrown) {
       const sent = exchange?.sent === true;
+      unanswered = sent && !(thrown instanceof UpstreamRefusal);
       const fault = asCmcpError(
         scope.signal.aborted && !(thrown instanceof CmcpError) ? scope.signal.reason : thrown,
         peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL",
@@ -122,7 +115,7 @@ export class LegacyTransport {
       if (sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, sent);
     } finally {
-      left?.();
+      left?.(unanswered ? this.#exchanges.limits.totalMs : 0);
       scope.release();
       over.end();
     }
@@ -182,9 +175,9 @@ export class LegacyTransport {
           else await exchange.hold(session.hearing.said(message));
         } else if (message.kind === "request") {
           if (open >= MAX_SERVER_REQUESTS) throw protocolFault("the tool server has too many requests of its own open");
-          const { peer, over } = session.hearing.latest ?? { peer: silentPeer(signal), over: signal };
+          const attending = session.hearing.concerned ?? { peer: silentPeer(signal), over: signal };
           open += 1;
-          void this.#serve(exchange, session, message, peer, over).then(() => (open -= 1));
+          void this.#serve(exchange, session, message, attending).then(() => (open -= 1));
         }
       }
       return true;
@@ -254,7 +247,7 @@ export class LegacyTransport {
     if (resumed && status !== 200) throw new NotResumed(status);
     if (status === 404 && asked.session !== null && asked.session.id !== null) throw new SessionLost();
     const { maxResponseBytes } = this.#exchanges.limits;
-    if (status !== 200) throw await readRefusal(exchange, status, headers, asked.id, maxResponseBytes);
+    if (status !== 200) throw await readRefusal(exchange, { status, headers }, asked.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
     for await (const message of readAnswer(exchange, headers, maxResponseBytes, {
       position,
@@ -283,18 +276,17 @@ export class LegacyTransport {
     own.count += 1;
     if (own.count > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
     if (asked.session === null) return;
-    const answering = this.#serve(exchange, asked.session, request, asked.peer, asked.over.signal);
+    const answering = this.#serve(exchange, asked.session, request, { peer: asked.peer, over: asked.over.signal });
     own.answering.add(answering);
     void answering.then(() => own.answering.delete(answering));
   }
 
-  /** Answers a request of the server's own, which is read on meanwhile; its clock stands still. @param over see {@link ServerRequests.answer} */
+  /** Answers a request of the server's own, which is read on meanwhile; its clock stands still. */
   #serve(
     exchange: HttpExchange,
     session: UpstreamSession,
     request: RpcRequest,
-    peer: Peer,
-    over: AbortSignal,
+    { peer, over }: Attending,
   ): Promise<void> {
     const answering = session.requests.answer(request, peer, over, (answer) =>
       this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)),

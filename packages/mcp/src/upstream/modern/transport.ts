@@ -5,21 +5,23 @@ import { encodeHeaderValue } from "../../modern/header-value.ts";
 import { META } from "../../modern/meta-keys.ts";
 import { NAMED_BY } from "../../protocol/methods.ts";
 import { declaresTasks, readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
+import { TASKS_EXTENSION } from "../../protocol/tasks-extension.ts";
 import { tasksNotTaken } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
+import { isCancellation } from "../cancellation.ts";
 import { askable } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "../fault.ts";
-import type { Notified } from "../listening.ts";
+import { SUBSCRIPTION_ACKNOWLEDGED, listeningLimits, type Notified } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
-/** MCP 2026-07-28, "Subscriptions": the first message on the stream of each, and what of it is honoured. */
-export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+/** What a server hears with a cancellation: what the Tasks extension demands, whoever the caller is. */
+const CANCELLING: ClientCapabilities = { extensions: { [TASKS_EXTENSION]: {} } };
 
 /** HTTP statuses of a server that has no subscriptions. */
 const NOT_OFFERED: readonly number[] = [404, 405, 501];
@@ -66,7 +68,7 @@ export class ModernTransport {
       ...progress.meta(params),
       [META.protocolVersion]: MODERN_VERSION,
       [META.clientInfo]: { ...this.#clientInfo },
-      [META.clientCapabilities]: readClientCapabilities(peer.capabilities),
+      [META.clientCapabilities]: isCancellation(method) ? CANCELLING : readClientCapabilities(peer.capabilities),
       ...(peer.logLevel === null ? {} : { [META.logLevel]: peer.logLevel }),
     };
     const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } });
@@ -101,14 +103,14 @@ export class ModernTransport {
     filter: JsonObject,
     notified: Notified,
     signal: AbortSignal,
-    limits: UpstreamLimits,
     position: StreamPosition,
   ): Promise<boolean> {
+    const limits = listeningLimits(this.#streams.limits);
     const { id, exchange } = this.#subscribe(this.#streams, filter, signal, limits);
     try {
       const { status, headers } = await exchange.head();
       if (NOT_OFFERED.includes(status)) return false;
-      if (status !== 200) throw await readRefusal(exchange, status, headers, id, limits.maxResponseBytes);
+      if (status !== 200) throw await readRefusal(exchange, { status, headers }, id, limits.maxResponseBytes);
       for await (const message of readAnswer(exchange, headers, limits.maxResponseBytes, { position })) {
         if (message.kind === "failure") throw new UpstreamRefusal(message.error);
         if (message.kind === "result") return true;
@@ -132,7 +134,7 @@ export class ModernTransport {
     try {
       const { status, headers } = await exchange.head();
       const { maxResponseBytes } = this.#exchanges.limits;
-      if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
+      if (status !== 200) throw await readRefusal(exchange, { status, headers }, id, maxResponseBytes);
       for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
         if (message.kind === "failure") throw new UpstreamRefusal(message.error);
         if (message.kind !== "notification" || message.method !== SUBSCRIPTION_ACKNOWLEDGED || !isAbout(message, id))
@@ -180,7 +182,7 @@ export class ModernTransport {
   async #result(exchange: HttpExchange, id: number, progress: Progress, mayBeTask: boolean): Promise<UpstreamAnswer> {
     const { status, headers } = await exchange.head();
     const { maxResponseBytes } = this.#exchanges.limits;
-    if (status !== 200) throw await readRefusal(exchange, status, headers, id, maxResponseBytes);
+    if (status !== 200) throw await readRefusal(exchange, { status, headers }, id, maxResponseBytes);
     for await (const message of readAnswer(exchange, headers, maxResponseBytes)) {
       if (message.kind === "notification") {
         await exchange.hold(progress.pass(message));

@@ -1,0 +1,110 @@
+import { Admitted } from "../call/admitted.ts";
+import { Decider } from "../call/decide.ts";
+import { CallLine, type LinePorts } from "../call/line.ts";
+import type { RequestStates } from "../call/request-state.ts";
+import { subscriber } from "../call/subscribe.ts";
+import type { Tasks } from "../call/tasks.ts";
+import { reportAdvisory } from "../instance/report-advisory.ts";
+import type { AccessParts } from "./compose-access.ts";
+import type { InstanceParts } from "./compose-instance.ts";
+import type { RecordParts } from "./compose-record.ts";
+import type { ServerParts } from "./compose-servers.ts";
+import type { AcceptedLaunch, Contents } from "./launch.ts";
+
+/** What is kept of calls beyond each of them. */
+export interface KeptOfCalls {
+  /** Calls that became tasks at their servers. */
+  readonly tasks: Tasks;
+  /** Requests that wait for input. */
+  readonly states: RequestStates;
+}
+
+/** What the line is put together from. */
+export interface CallBeginnings extends KeptOfCalls {
+  readonly instance: InstanceParts;
+  readonly access: AccessParts;
+  readonly servers: ServerParts;
+  readonly record: RecordParts;
+}
+
+/** The line of stages, each with its own ports. */
+export function composeCall(
+  launch: AcceptedLaunch,
+  contents: Contents,
+  from: CallBeginnings,
+): { readonly decider: Decider; readonly calls: Admitted } {
+  const decider = deciderOf(launch, contents, from);
+  const line = new CallLine(linePorts(launch, contents, from, decider));
+  const { access, servers } = from;
+  const { catalog } = contents;
+  const calls = new Admitted({ line, admission: access.admission, catalog, subscriptions: servers.subscriptions });
+  return { decider, calls };
+}
+
+function deciderOf(
+  { config, platform, isolation }: AcceptedLaunch,
+  { catalog, vocabulary }: Contents,
+  { access }: CallBeginnings,
+): Decider {
+  return new Decider({
+    catalog,
+    gateway: {
+      vocabulary,
+      enforcementMode: config.attestation.enforcement_mode,
+      catalogHash: catalog.hash,
+      platform: platform.launch.platform,
+      isolation,
+      tools: [...catalog.tools.keys()],
+      workflowTools: config.enclave.workflow_tools,
+    },
+    workflows: {
+      mayUse: (caller, workflow) => access.principals.mayUse(caller, workflow),
+      isLabel: (label) => vocabulary.has(label),
+    },
+  });
+}
+
+function linePorts(
+  { config }: AcceptedLaunch,
+  { catalog, vocabulary }: Contents,
+  from: CallBeginnings,
+  decider: Decider,
+): LinePorts {
+  const { instance, servers, record, tasks, states } = from;
+  const { upstreams, subscriptions, drift } = servers;
+  const { recorder, sessions, journal, claims } = record;
+  const advises = config.attestation.enforcement_mode === "advisory";
+  return {
+    vocabulary,
+    decider,
+    states,
+    tasks,
+    questions: {
+      decider,
+      policy: () => instance.policies.current,
+      advisory: (callId, code) => {
+        if (advises) reportAdvisory(callId, code);
+      },
+    },
+    drift: {
+      drift,
+      recordDrift: async ({ recorded }, target, found) => await recorder.drift(recorded, target, found),
+      policy: config.catalog.drift_policy,
+    },
+    intent: { vocabulary, recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent) },
+    send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
+    inspection: { maxBytes: config.max_response_size_bytes, states, tasks },
+    cancel: { catalog, tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },
+    record: {
+      vocabulary,
+      recordDecision: async (recorded, fields) => await recorder.decision(recorded, fields),
+      evidenceOf: (server) => upstreams.evidenceOf(server),
+      claim: config.enclave.claims === "call" ? async (recorded) => await claims.soFar(recorded) : null,
+    },
+    start: async (recorded) => {
+      journal.assertWritable();
+      sessions.touch(recorded);
+      await recorder.ensureStarted(recorded);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { Cursors } from "../http/cursor.ts";
+import { load } from "../http/load.ts";
+import { createMcp } from "../http/mcp.ts";
+import { createHandler, type Handler, type HandlerParts } from "../http/router.ts";
+import { routes, type RouteParts } from "../http/routes.ts";
+import { resetSession } from "../http/session-reset.ts";
+import type { SigningKey } from "../instance/keys.ts";
+import type { CallBeginnings, composeCall } from "./compose-call.ts";
+import type { AcceptedLaunch, Contents } from "./launch.ts";
+
+/** What is served. */
+export interface Served extends CallBeginnings {
+  readonly phases: HandlerParts["phases"];
+  readonly key: SigningKey;
+  readonly name: string;
+  readonly buildDigest: string;
+  readonly call: ReturnType<typeof composeCall>;
+  readonly history: RouteParts["status"]["history"];
+  /** Aborts when the gateway stops: what agents listen on ends. */
+  readonly stopping: AbortController;
+}
+
+/** The handler of every HTTP request. */
+export function composeHttp(launch: AcceptedLaunch, contents: Contents, served: Served): Handler {
+  const { instance, access, record } = served;
+  const { recorder, sessions, journal } = record;
+  const { enclave } = launch.config;
+  const policyHash = (): string => instance.policies.current.bundle.hash;
+  const policy = {
+    get bundle() {
+      return instance.policies.current.bundle;
+    },
+  };
+  const resets = { instance: served.name, operators: access.operators, journal, sessions, recorder, policy };
+  return createHandler({
+    phases: served.phases,
+    allowedOrigins: enclave.allowed_origins,
+    identity: enclave.identity,
+    principals: access.principals,
+    freshness: instance.freshness,
+    mcp: mcpOf(contents, served),
+    reset: async (request, id) => await resetSession(resets, request, id),
+    routes: routes({
+      status: statusOf(launch, contents, served),
+      attestation: {
+        reported: instance.reported,
+        policyHash,
+        collectOnDemand: async (reportData, principal) => await instance.reports.collectOnDemand(reportData, principal),
+      },
+      sessions: {
+        ...record,
+        principals: access.principals,
+        key: served.key,
+        buildDigest: served.buildDigest,
+        sessionEvidence: instance.sessionEvidence,
+        launchDocument: launch.bytes,
+        launchDigest: launch.digest,
+      },
+    }),
+  });
+}
+
+function mcpOf({ catalog }: Contents, served: Served): HandlerParts["mcp"] {
+  const { access, record, servers, instance, tasks, call, stopping } = served;
+  const { drift } = servers;
+  return createMcp({
+    catalog,
+    sessions: record.sessions,
+    closing: record.closing,
+    lists: { catalog, decider: call.decider, policy: () => instance.policies.current, cursors: new Cursors(), drift },
+    taskSupport: { catalog, drift },
+    tasks,
+    calls: call.calls,
+    listeners: access.listeners,
+    standing: access.standing,
+    stopping: stopping.signal,
+  });
+}
+
+function statusOf(launch: AcceptedLaunch, { catalog }: Contents, served: Served): RouteParts["status"] {
+  const { instance, access, record, servers, tasks } = served;
+  const { upstreams, subscriptions, buffered } = servers;
+  return {
+    phases: served.phases,
+    instance: served.name,
+    platform: launch.platform.launch.platform,
+    freshness: instance.freshness,
+    isolation: launch.isolation,
+    history: served.history,
+    development: launch.document.development,
+    launchDigest: launch.digest,
+    policy: () => instance.policies.current,
+    enforcementMode: launch.config.attestation.enforcement_mode,
+    catalog,
+    sessions: record.sessions,
+    limits: launch.config.enclave,
+    load: () =>
+      load({ admission: access.admission, listeners: access.listeners, subscriptions, tasks, upstreams, buffered }),
+  };
+}

@@ -1,0 +1,126 @@
+import { SessionTable, type Session } from "@cmcp/session";
+import type { SigningKey } from "../instance/keys.ts";
+import { Claims } from "../record/claims.ts";
+import { Closing } from "../record/closing.ts";
+import { EarlierSessions } from "../record/earlier-session.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Past } from "../record/past.ts";
+import { Provisions } from "../record/provisions.ts";
+import type { OwnRecord } from "../record/read-closed.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { Recorder } from "../record/recorder.ts";
+import type { RootFacts } from "../record/root-detail.ts";
+import { SessionLookup } from "../record/session-lookup.ts";
+import { Sessions } from "../record/sessions.ts";
+import type { InstanceParts } from "./compose-instance.ts";
+import type { AcceptedLaunch, Contents } from "./launch.ts";
+
+/** The record: sessions with their chains, what is written to them, and their claims. */
+export interface RecordParts {
+  readonly journal: Journal;
+  readonly sessions: Sessions;
+  readonly recorder: Recorder;
+  readonly provisions: Provisions;
+  readonly claims: Claims;
+  readonly closing: Closing;
+  /** Where this instance reads its own records back. */
+  readonly ownRecord: OwnRecord;
+  readonly lookup: SessionLookup;
+  /** What every root entry says, as of the moment it is asked. */
+  readonly root: () => RootFacts;
+}
+
+/** What a record begins with. */
+export interface RecordBeginnings {
+  readonly parts: InstanceParts;
+  readonly key: SigningKey;
+  readonly name: string;
+  readonly journal: Journal;
+  readonly past: Past;
+  /** Forgets what else is held for a session that is over. */
+  readonly forget: (session: Session) => Promise<void>;
+}
+
+/** Puts the record together. */
+export function composeRecord(launch: AcceptedLaunch, contents: Contents, from: RecordBeginnings): RecordParts {
+  const { parts, key, name: instance, journal } = from;
+  const sessions = sessionsOf(launch, contents, parts);
+  const root = (): RootFacts => rootOf(launch, contents, from, provisions.inForce);
+  const broken = (recorded: RecordedSession): void => sessions.setAside(recorded);
+  const driftPolicy = launch.config.catalog.drift_policy;
+  const recorder = new Recorder(journal, { instance, driftPolicy, root, broken });
+  const provisions: Provisions = new Provisions({ journal, instance, sessions, recorder });
+  const claims = claimsOf(launch, contents, from, { recorder, broken });
+  const closing = new Closing({
+    sessions,
+    recorder,
+    claims,
+    journal,
+    policyHash: () => parts.policies.current.bundle.hash,
+    forget: from.forget,
+  });
+  const ownRecord = { journal, instance, jwk: key.jwk };
+  const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
+  return { journal, sessions, recorder, provisions, claims, closing, ownRecord, lookup, root };
+}
+
+function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: Contents, { clock }: InstanceParts): Sessions {
+  const { enclave } = config;
+  const limits = { max: enclave.max_sessions, maxPerPrincipal: enclave.max_sessions_per_principal };
+  const tableOf = (evicted: (session: Session) => void): SessionTable =>
+    new SessionTable({
+      vocabulary,
+      maxSessions: limits.max,
+      maxPerPrincipal: limits.maxPerPrincipal,
+      idleMs: enclave.session_idle_seconds * 1000,
+      floorMs: enclave.sensitivity_floor_seconds * 1000,
+      evicted,
+      now: () => clock.now().getTime(),
+    });
+  return new Sessions(tableOf, limits, clock);
+}
+
+function rootOf(
+  { config, digest, platform, isolation }: AcceptedLaunch,
+  { catalog }: Contents,
+  { name, parts, past }: RecordBeginnings,
+  provision: Provisions["inForce"],
+): RootFacts {
+  return {
+    instance: name,
+    policy: parts.policies.current.bundle,
+    catalogHash: catalog.hash,
+    enforcementMode: config.attestation.enforcement_mode,
+    launchDigest: digest,
+    platform: platform.launch.platform,
+    isolation,
+    history: past.history,
+    provision,
+  };
+}
+
+function claimsOf(
+  { config, isolation }: AcceptedLaunch,
+  { catalog }: Contents,
+  from: RecordBeginnings,
+  { recorder, broken }: { readonly recorder: Recorder; readonly broken: (recorded: RecordedSession) => void },
+): Claims {
+  const { parts, key, name, journal } = from;
+  return new Claims({
+    journal,
+    recorder,
+    instance: name,
+    key,
+    evidenceOf: async (root, principalId) => await parts.sessionEvidence.of(root, principalId),
+    now: () => parts.clock.now().getTime(),
+    broken,
+    terms: {
+      eatProfile: config.enclave.eat_profile,
+      mode: config.attestation.enforcement_mode,
+      catalogHash: catalog.hash,
+      validitySeconds: config.attestation.validity_seconds,
+      isolation,
+      perCall: config.enclave.claims === "call",
+    },
+  });
+}

@@ -1,0 +1,56 @@
+import { BufferedBytes } from "@cmcp/boundary";
+import type { Listeners } from "../access/listeners.ts";
+import { Credentials } from "../servers/credentials.ts";
+import { DriftMonitor } from "../servers/drift.ts";
+import { StdioServers } from "../servers/stdio/servers.ts";
+import { Subscriptions } from "../servers/subscriptions.ts";
+import { Upstreams } from "../servers/upstreams.ts";
+import { watchServers } from "../servers/watch.ts";
+import type { AcceptedLaunch, Contents, Surroundings } from "./launch.ts";
+
+/** The tool servers: how they are reached, what they list, and what is followed on them. */
+export interface ServerParts {
+  readonly upstreams: Upstreams;
+  readonly credentials: Credentials;
+  readonly drift: DriftMonitor;
+  readonly subscriptions: Subscriptions;
+  /** The bytes held for agents and of servers. */
+  readonly buffered: BufferedBytes;
+}
+
+/** @param listeners hear of what servers say changed */
+export async function composeServers(
+  { config, document, dial }: AcceptedLaunch,
+  { catalog }: Contents,
+  surroundings: Surroundings,
+  listeners: Listeners,
+): Promise<ServerParts> {
+  const { enclave } = config;
+  const buffered = new BufferedBytes();
+  const stdio = await StdioServers.open(catalog, config, {
+    path: surroundings.spawner,
+    development: document.development,
+    buffered,
+  });
+  const credentials = new Credentials(catalog);
+  const limits = {
+    connectMs: enclave.upstream_connect_timeout_ms,
+    headersMs: enclave.upstream_idle_timeout_ms,
+    idleMs: enclave.upstream_idle_timeout_ms,
+    totalMs: enclave.upstream_call_timeout_ms,
+    // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
+    maxResponseBytes: config.max_response_size_bytes * 2,
+  };
+  const upstreams = new Upstreams({ dial, stdio, credentials, buffered, limits });
+  const drift: DriftMonitor = new DriftMonitor(
+    catalog,
+    async (server, kind, signal) => {
+      const listed = await upstreams.list(server, kind, signal);
+      watch(server);
+      return listed;
+    },
+    enclave.drift_check_seconds * 1000,
+  );
+  const watch = watchServers({ upstreams, drift, listeners });
+  return { upstreams, credentials, drift, subscriptions: new Subscriptions(upstreams, listeners), buffered };
+}

@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
+import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
+import { prepareSchemas } from "@cmcp/inspection";
+import { parseLaunchDocument, type Config, type LaunchDocument } from "@cmcp/launch";
+import { readBundle, requirePinned, type PolicyBundle } from "@cmcp/policy";
+import type { CompileWorker } from "@cmcp/policy/worker";
+import { Vocabulary } from "@cmcp/session";
+import type { ExchangePool } from "@cmcp/wire";
+import {
+  bindImage,
+  establishPlatform,
+  type Dial,
+  type EstablishedPlatform,
+  type PlatformAccess,
+} from "../instance/establish.ts";
+import { dialEgress } from "../servers/egress.ts";
+import { observeIsolation, type Isolation } from "./isolation.ts";
+
+/** What the process around the enclave gives it. */
+export interface Surroundings {
+  /** Streams to the host's services: store and egress relay. */
+  readonly host: ExchangePool;
+  /** The script that compiles policy candidates in a disposable worker. */
+  readonly policyWorker: URL;
+  /** One of them, started early for the policy of the launch document. */
+  readonly firstCompiler: CompileWorker;
+  /** `sha256:` and hex of the script this process was started with. */
+  readonly buildDigest: string;
+  readonly platform: PlatformAccess;
+  /** Socket of the spawner of stdio servers; `null` where none runs. */
+  readonly spawner: string | null;
+}
+
+/** A launch document that was accepted, and what it holds. */
+export interface AcceptedLaunch {
+  readonly document: LaunchDocument;
+  readonly config: Config;
+  /** The document's bytes as received. It holds no secret, but policies that may be private. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of those bytes. */
+  readonly sha256: Buffer;
+  /** The same as `sha256:` and hex. */
+  readonly digest: string;
+  readonly platform: EstablishedPlatform;
+  readonly isolation: Isolation;
+  readonly dial: Dial;
+}
+
+/** What the document has of policy and catalog, held to the hashes it pins. */
+export interface Contents {
+  readonly bundle: PolicyBundle;
+  readonly catalog: Catalog;
+  readonly vocabulary: Vocabulary;
+}
+
+/** Accepts the bytes of a launch document: hashed as received, held to what the hardware was launched with, then parsed. */
+export async function acceptLaunch(
+  received: Untrusted<Uint8Array>,
+  surroundings: Surroundings,
+): Promise<AcceptedLaunch> {
+  // Hashed exactly as received, before anything reads them.
+  const bytes = examine(received);
+  const digests = {
+    sha256: createHash("sha256").update(bytes).digest(),
+    sha384: createHash("sha384").update(bytes).digest(),
+  };
+  const dial: Dial = async (host, port, signal) => await dialEgress(surroundings.host, host, port, signal);
+  const reached = { access: surroundings.platform, dial };
+  // In an image, compared with what the hardware was launched with before anything reads them either.
+  const image = await bindImage(digests, reached);
+  const document = parseLaunchDocument(received);
+  const isolation = observeIsolation();
+  if (isolation === "none" && !document.development)
+    throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
+  const platform = await establishPlatform(document, image, digests, reached);
+  const digest = `sha256:${digests.sha256.toString("hex")}`;
+  return { document, config: document.config, bytes, sha256: digests.sha256, digest, platform, isolation, dial };
+}
+
+/** Loads bundle and catalog, holding both to the hashes the document pins. */
+export function loadContents({ document, config }: AcceptedLaunch): Contents {
+  const vocabulary = new Vocabulary(config.sensitivity.vocabulary);
+  const bundle = readBundle(document.policy_bundle);
+  requirePinned(bundle, {
+    hash: document.pins.policy_hash ?? null,
+    signingKey: document.trust_anchors.policy_signing_key ?? null,
+    reloadable: config.policy_reload_interval_seconds > 0,
+  });
+  const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
+  requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
+  for (const tool of catalog.tools.values()) prepareSchemas(tool);
+  return { bundle, catalog, vocabulary };
+}

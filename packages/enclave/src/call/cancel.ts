@@ -1,0 +1,109 @@
+import { approvedOf, type Target } from "@cmcp/catalog";
+import { governedMethod, isFinal, silentPeer, type TaskState } from "@cmcp/mcp";
+import type { Subscriptions } from "../servers/subscriptions.ts";
+import type { Upstreams } from "../servers/upstreams.ts";
+import type { Call } from "./call.ts";
+import { failed, refused, type Ending, type Step } from "./ending.ts";
+import type { Permit } from "./permit.ts";
+import { findTarget } from "./resolve-target.ts";
+import { delivered } from "./result-ending.ts";
+import type { Task, Tasks } from "./tasks.ts";
+
+const RULE = "cancellation";
+/** How long a server may take to cancel a task, in milliseconds; whoever asked may be gone by then. */
+const CANCEL_MS = 10_000;
+
+/** What can be given up, and where. */
+export interface CancelPorts {
+  readonly catalog: Parameters<typeof findTarget>[0];
+  readonly tasks: Pick<Tasks, "cancelled">;
+  readonly subscriptions: Pick<Subscriptions, "remove">;
+  readonly upstreams: Pick<Upstreams, "request">;
+  readonly journalIntent: (call: Call, permit: Permit) => Promise<Step<null>>;
+  /** The time, in milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Gives up a task or a subscription. That is always allowed, so it carries nothing of the agent's and brings nothing of the
+ * server's back: fixed parameters, a silent peer, and a reply of the gateway's own. A task is cancelled at its server once.
+ */
+export async function cancel(call: Call, ports: CancelPorts): Promise<Ending> {
+  const target = findTarget(ports.catalog, call.decided);
+  if (call.request.method === "resources/unsubscribe") return unsubscribe(call, target, ports);
+  if (call.task === null || target === undefined)
+    return refused(null, { rule: "not-in-catalog", code: "TASK_UNKNOWN", message: "there is no such task" });
+  // MCP 2025-11-25, Tasks, "Cancelling Tasks": one that has ended is not cancelled.
+  if (isFinal(call.task.state))
+    return refused(target, { rule: RULE, code: "TASK_UNKNOWN", message: "the task has ended" });
+  return await cancelTask(call, permitOf(target), call.task, ports);
+}
+
+function unsubscribe({ recorded, request }: Call, target: Target | undefined, { subscriptions }: CancelPorts): Ending {
+  // What is not followed is given up already.
+  if (target !== undefined) subscriptions.remove(recorded.session, approvedOf(target).server, request.name);
+  const outcome = { kind: "result", result: {} } as const;
+  const detail = { outcome: "unsubscribed" };
+  return {
+    kind: "ending",
+    target: target ?? null,
+    decision: "allow",
+    rule: RULE,
+    sent: false,
+    outcome,
+    inspection: "n/a",
+    detail,
+  };
+}
+
+async function cancelTask(call: Call, permit: Permit, task: Task, ports: CancelPorts): Promise<Ending> {
+  const { session } = call.recorded;
+  const told = delivered(permit, cancelledTask(task, ports.now()), { outcome: "cancel_requested" });
+  if (task.cancelled) return { ...told, sent: false };
+  // Before anything is waited for: a second cancellation at the same time sends nothing.
+  ports.tasks.cancelled(session.id, task, true);
+  const journalled = await ports.journalIntent(call, permit);
+  if (journalled.kind === "ending") {
+    ports.tasks.cancelled(session.id, task, false);
+    return journalled;
+  }
+  const params = governedMethod("tasks/cancel").upstream({
+    request: call.request,
+    taskId: task.upstreamId,
+    input: null,
+  });
+  try {
+    const { server } = approvedOf(permit.target);
+    await ports.upstreams.request(
+      server,
+      session,
+      { method: "tasks/cancel", params },
+      silentPeer(AbortSignal.timeout(CANCEL_MS)),
+    );
+    return told;
+  } catch (thrown) {
+    ports.tasks.cancelled(session.id, task, false);
+    return withoutServerWords(failed(permit, thrown));
+  }
+}
+
+function permitOf(target: Target): Permit {
+  return { target, decision: "allow", rule: RULE, redactFields: [], keepFields: [], advisory: null };
+}
+
+/** The task as its agent is told, by the gateway's own account. */
+function cancelledTask(
+  { state }: Task,
+  now: number,
+): { readonly kind: "task"; readonly task: TaskState; readonly ending: {} } {
+  const lastUpdatedAt = new Date(now).toISOString();
+  return { kind: "task", task: { ...state, status: "cancelled", statusMessage: null, lastUpdatedAt }, ending: {} };
+}
+
+/** A server that refuses to cancel says so in no words of its own. */
+function withoutServerWords(ending: Ending): Ending {
+  const { outcome } = ending;
+  if (outcome.kind !== "error" || outcome.rpc === undefined) return ending;
+  const { rpc: _, ...own } = outcome;
+  return { ...ending, outcome: own };
+}

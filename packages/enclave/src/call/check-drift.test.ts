@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
+import type { Drift, Target } from "@cmcp/catalog";
+import type { AgentRequest, TaskSupport } from "@cmcp/mcp";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { checkDrift, type DriftPorts } from "./check-drift.ts";
+import type { Ending } from "./ending.ts";
+
+const catalog = callCatalog();
+
+interface Found {
+  readonly drift?: Drift | CmcpError | null;
+  readonly support?: TaskSupport | null;
+  readonly policy?: DriftPorts["policy"];
+  readonly recording?: CmcpError;
+}
+
+/** How a call ends at this stage, `null` where it goes on; and the drifts that went on record. */
+async function checked(found: Found, rest: Partial<AgentRequest> = {}) {
+  const { drift = null, support = null, policy = "fail_closed", recording } = found;
+  const recorded: [Target, Drift][] = [];
+  const request = requestFor(rest);
+  const target = targetOf(catalog, request);
+  const step = await checkDrift(callWith(request), permitFor(target), {
+    drift: {
+      of: async () => {
+        if (drift instanceof CmcpError) throw drift;
+        return drift;
+      },
+      taskSupport: () => support,
+    },
+    recordDrift: async (_call, about, how) => {
+      recorded.push([about, how]);
+      if (recording !== undefined) throw recording;
+    },
+    policy,
+  });
+  return { ending: step.kind === "ending" ? step : null, recorded, target };
+}
+
+function codeOf(ending: Ending | null): unknown {
+  assert.ok(ending?.outcome.kind === "error" && !ending.sent);
+  return [ending.rule, ending.decision, ending.outcome.code];
+}
+
+test("what is still as approved goes on, and nothing is recorded", async () => {
+  const { ending, recorded } = await checked({});
+  assert.deepEqual([ending, recorded], [null, []]);
+});
+
+test("what drifted is on record before the call ends, and ends it", async () => {
+  for (const drift of ["changed", "withdrawn"] as const) {
+    const { ending, recorded, target } = await checked({ drift });
+    assert.deepEqual(codeOf(ending), ["catalog-drift", "deny", "CATALOG_DRIFT_DETECTED"]);
+    assert.deepEqual(recorded, [[target, drift]]);
+  }
+});
+
+test("where the configuration only warns of drift, the call goes on with the drift on record", async () => {
+  const { ending, recorded } = await checked({ drift: "changed", policy: "warn_only" });
+  assert.deepEqual([ending, recorded.length], [null, 1]);
+});
+
+test("what nobody could look at, or put on record, fails the call before it is sent", async () => {
+  const unseen = new CmcpError("UPSTREAM_UNAVAILABLE", "no", { detail: { sent: 0 } });
+  assert.deepEqual(codeOf((await checked({ drift: unseen })).ending), ["r", "fault", "UPSTREAM_UNAVAILABLE"]);
+  const recording = new CmcpError("AUDIT_STORE_UNAVAILABLE", "late");
+  for (const policy of ["fail_closed", "warn_only"] as const) {
+    const late = await checked({ drift: "changed", policy, recording });
+    assert.deepEqual(codeOf(late.ending), ["r", "fault", "AUDIT_STORE_UNAVAILABLE"]);
+  }
+});
+
+test("a call has the form that its server takes: a task, none, or either", async () => {
+  const wrong = ["task-support", "deny", "TASK_NOT_SUPPORTED"];
+  const task = { task: { ttlMs: null } };
+  assert.deepEqual(codeOf((await checked({ support: null }, task)).ending), wrong);
+  assert.deepEqual(codeOf((await checked({ support: "required" })).ending), wrong);
+  for (const [support, rest] of [
+    ["optional", {}],
+    ["optional", task],
+    ["required", task],
+    ["required", { method: "prompts/get", name: "greeting" }],
+    ["required", { method: "resources/read", name: "note://all" }],
+  ] as const)
+    assert.equal((await checked({ support }, rest)).ending, null, support);
+});
+
+test("what is asked of a task has no form of its own", async () => {
+  const target = targetOf(catalog, requestFor());
+  const call = callWith(requestFor({ method: "tasks/get", name: "t" }));
+  const step = await checkDrift(call, permitFor(target), {
+    drift: { of: async () => null, taskSupport: () => "required" },
+    recordDrift: async () => undefined,
+    policy: "fail_closed",
+  });
+  assert.deepEqual(step, { kind: "continue", value: null });
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compilePolicy, type CompiledPolicy, type Verdict } from "@cmcp/policy";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { bundleOf, callWith, gatewayWith, policyThat, requestFor, sessionOf, verdict } from "../testing/calls.ts";
+import { decideByPolicy, refusalOf } from "./decide-by-policy.ts";
+import type { Ending, Step } from "./ending.ts";
+import type { GatewayFacts } from "./facts.ts";
+import type { Permit } from "./permit.ts";
+
+const catalog = callCatalog();
+const SCHEMA = `namespace cMCP { entity Principal; entity Resource = { tool_name: String };
+  action call_tool appliesTo { principal: Principal, resource: Resource,
+    context: { session_max_sensitivity: String, arguments: { q?: String } } }; }`;
+const RULES = `
+@id("people") @redact_fields("ssn") @keep_fields("name")
+permit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"person");
+@id("notes") permit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"lookup");
+@id("no-secrets") forbid (principal, action, resource)
+  when { context.arguments has q && context.arguments.q == "secret" };
+@id("clean") forbid (principal, action, resource)
+  when { resource.tool_name == "lookup" && context.session_max_sensitivity == "pii" };
+@id("ask") @aarm_decision("step_up") forbid (principal, action, resource)
+  when { context.arguments has q && context.arguments.q == "approve" };
+@id("wait") @aarm_decision("defer") forbid (principal, action, resource)
+  when { context.arguments has q && context.arguments.q == "wait" };`;
+const policy = await compilePolicy(bundleOf(RULES, SCHEMA), catalog, {
+  workerUrl: new URL("../../../policy/src/compile-worker.ts", import.meta.url),
+});
+
+interface Scene {
+  readonly tool?: string;
+  readonly seen?: string;
+  readonly mode?: GatewayFacts["enforcementMode"];
+  readonly by?: CompiledPolicy;
+}
+
+function decided(q: string, { tool = "lookup", seen = "public", mode = "enforcing", by = policy }: Scene = {}) {
+  const recorded = sessionOf();
+  recorded.session.raise(seen);
+  const request = requestFor({ name: tool, arguments: { q } });
+  return decideByPolicy(
+    callWith(request, { recorded, policy: by }),
+    targetOf(catalog, request),
+    gatewayWith(catalog, mode),
+  );
+}
+
+function permitted(step: Step<Permit>): Permit {
+  assert.ok(step.kind === "continue");
+  return step.value;
+}
+
+function stopped(step: Step<Permit>): Ending {
+  assert.ok(step.kind === "ending");
+  return step;
+}
+
+test("what policy allows has its leave, with the rule and what leaves the result", () => {
+  const { target, ...plain } = permitted(decided("a"));
+  assert.equal(target.kind, "tool");
+  assert.deepEqual(plain, { decision: "allow", rule: "notes", redactFields: [], keepFields: [], advisory: null });
+  const { decision, redactFields, keepFields } = permitted(decided("a", { tool: "person" }));
+  assert.deepEqual([decision, redactFields, keepFields], ["redact", ["ssn"], ["name"]]);
+});
+
+test("what policy refuses ends here, in words that name no rule", () => {
+  for (const [q, seen, decision, rule, code] of [
+    ["secret", "public", "deny", "no-secrets", "POLICY_DENY"],
+    ["a", "pii", "deny", "clean", "SESSION_SENSITIVITY_POLICY_DENY"],
+    ["approve", "public", "step_up", "ask", "POLICY_DENY"],
+    ["wait", "public", "defer", "wait", "POLICY_DENY"],
+  ] as const) {
+    const ending = stopped(decided(q, { seen }));
+    assert.ok(ending.outcome.kind === "error");
+    assert.deepEqual([ending.decision, ending.rule, ending.outcome.code, ending.sent], [decision, rule, code, false]);
+    assert.equal(JSON.stringify(ending.outcome).includes(rule), false, rule);
+  }
+});
+
+test("what no rule permits is refused", () => {
+  const nothing = policyThat(() => ({ decision: "deny", cause: "no-policy", rule: "default-deny" }));
+  assert.equal(stopped(decided("a", { by: nothing })).rule, "default-deny");
+});
+
+test("where the mode does not enforce, a refused call goes on and its permit says so", () => {
+  for (const mode of ["advisory", "silent"] as const) {
+    const secret = permitted(decided("secret", { mode, tool: "person" }));
+    assert.deepEqual(
+      [secret.decision, secret.rule, secret.advisory],
+      ["advisory_deny", "no-secrets", { decision: "deny", code: "POLICY_DENY" }],
+    );
+    assert.deepEqual(
+      [secret.redactFields, secret.keepFields],
+      [["ssn"], ["name"]],
+      "what permits remove leaves the result",
+    );
+    assert.deepEqual(permitted(decided("approve", { mode })).advisory, { decision: "step_up", code: "POLICY_DENY" });
+    const dirty = permitted(decided("a", { mode, seen: "pii" }));
+    assert.equal(dirty.advisory?.code, "SESSION_SENSITIVITY_POLICY_DENY");
+    assert.equal(permitted(decided("a", { mode })).decision, "allow");
+  }
+});
+
+test("no mode lets through what the engine has not judged, or whose redaction is not known", () => {
+  const causes = ["policy", "no-policy", "sensitivity", "error", "request-invalid", "context-bound"] as const;
+  const refusing = (cause: Verdict["cause"], rest: Partial<CompiledPolicy> = {}): CompiledPolicy =>
+    policyThat(() => ({ decision: "deny", cause }), rest);
+  const redactionOf = (): never => {
+    throw new Error("the engine failed");
+  };
+  for (const mode of ["advisory", "silent"] as const) {
+    for (const cause of causes) assert.equal(decided("a", { mode, by: refusing(cause) }).kind, "continue", cause);
+    assert.equal(stopped(decided("a", { mode, by: refusing("fault") })).decision, "deny");
+    assert.equal(stopped(decided("a", { mode, by: refusing("policy", { redactionOf }) })).decision, "deny");
+  }
+});
+
+test("a refusal is for what does not let through alone", () => {
+  const of = (decision: Verdict["decision"]) => refusalOf(verdict({ decision }));
+  assert.deepEqual([of("allow"), of("redact")], [null, null]);
+  for (const decision of ["deny", "step_up", "defer"] as const) assert.notEqual(of(decision), null);
+});

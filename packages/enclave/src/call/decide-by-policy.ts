@@ -1,0 +1,56 @@
+import type { Target } from "@cmcp/catalog";
+import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
+import type { DecidedCall } from "./call.ts";
+import { next, refused, type Refusal, type Step } from "./ending.ts";
+import { factsOf, type GatewayFacts } from "./facts.ts";
+import type { Permit } from "./permit.ts";
+
+/** Asks Cedar. Where the enforcement mode lets a refused call through, the permit says so. */
+export function decideByPolicy(call: DecidedCall, target: Target, gateway: GatewayFacts): Step<Permit> {
+  const facts = factsOf(gateway, call, target);
+  const verdict = call.policy.decide(facts);
+  const refusal = refusalOf(verdict);
+  if (refusal === null) {
+    const decision = verdict.decision === "redact" ? "redact" : "allow";
+    const { rule, redactFields, keepFields } = verdict;
+    return next({ target, decision, rule, redactFields, keepFields, advisory: null });
+  }
+  const through = passes(gateway, verdict) ? removalOf(call.policy, facts) : null;
+  if (through === null) return refused(target, refusal);
+  const advisory = { decision: refusal.decision ?? "deny", code: refusal.code };
+  return next({ target, decision: "advisory_deny", rule: refusal.rule, ...through, advisory });
+}
+
+/** Whether the mode lets through what policy refuses. An engine that fails has evaluated no rule, and lets nothing through. */
+export function passes({ enforcementMode }: GatewayFacts, { cause }: Verdict): boolean {
+  return enforcementMode !== "enforcing" && cause !== "fault";
+}
+
+/** What must leave the result of a call that only the mode lets through; `null` where that is not known, so that there must be no result. */
+function removalOf(policy: CompiledPolicy, facts: GovernedFacts): Pick<Permit, "redactFields" | "keepFields"> | null {
+  try {
+    return policy.redactionOf(facts);
+  } catch {
+    return null;
+  }
+}
+
+/** Why policy does not let a request through; `null` where it does. */
+export function refusalOf({ decision, rule, cause }: Verdict): Refusal | null {
+  switch (decision) {
+    case "allow":
+    case "redact":
+      return null;
+    case "step_up":
+    case "defer":
+      return { rule, code: "POLICY_DENY", message: "this call needs an approval that cannot be given here", decision };
+    case "deny":
+      return cause === "sensitivity"
+        ? {
+            rule,
+            code: "SESSION_SENSITIVITY_POLICY_DENY",
+            message: "policy does not allow this call after the data this session has seen",
+          }
+        : { rule, code: "POLICY_DENY", message: "policy does not allow this call" };
+  }
+}

@@ -1,0 +1,287 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { ELICITATION_COMPLETE, UpstreamRefusal, readClientCapabilities, type Peer } from "@cmcp/mcp";
+import { agentPeer, inspectedPeer } from "../testing/calls.ts";
+import { canonicalHash } from "./hash.ts";
+import type { PutQuestion } from "./questions.ts";
+import { Transcript } from "./transcript.ts";
+
+const FORM: JsonObject = {
+  message: "Which year?",
+  requestedSchema: { type: "object", properties: { year: { type: "integer" } }, required: ["year"] },
+};
+const LOG: JsonObject = { level: "info", data: "x" };
+const RELATED = "io.modelcontextprotocol/related-task";
+const bothModes = readClientCapabilities({ elicitation: { form: {}, url: {} }, sampling: {}, roots: {} });
+
+test("before the agent hears anything the session has seen it, and a question is the agent's for as long as the server leaves it open", async () => {
+  const order: string[] = [];
+  let open: AbortSignal | undefined;
+  const { peer } = agentPeer({
+    notify: async () => void order.push("told"),
+    ask: async (_method, _params, until) => {
+      order.push("asked");
+      open = until;
+      return { action: "decline" };
+    },
+  });
+  const terms = {
+    reached: () => void order.push("seen"),
+    questions: { put: () => ({ answered: () => void order.push("decided again") }), detail: {} },
+  };
+  const { signal } = new AbortController();
+  const answer = await inspectedPeer(peer, terms).ask("elicitation/create", FORM, signal);
+  assert.deepEqual(answer, { action: "decline" });
+  assert.equal(open, signal);
+  assert.deepEqual(order.splice(0), ["seen", "asked", "decided again"]);
+  const told = inspectedPeer(peer, terms);
+  for (let event = 0; event < 2; event += 1) await told.notify("notifications/message", LOG);
+  assert.deepEqual(order, ["seen", "told", "told"]);
+});
+
+test("a question that policy refuses is not asked, and an answer that it refuses does not go back", async () => {
+  const refusal = new CmcpError("POLICY_DENY", "no");
+  const put = (): never => {
+    throw refusal;
+  };
+  const first = agentPeer();
+  await assert.rejects(inspectedPeer(first.peer, { questions: { put, detail: {} } }).ask("roots/list", {}), refusal);
+  assert.deepEqual(first.heard, []);
+  const second = agentPeer({}, () => ({ roots: [] }));
+  const late = { put: () => ({ answered: put }), detail: {} };
+  await assert.rejects(inspectedPeer(second.peer, { questions: late }).ask("roots/list", {}), refusal);
+  assert.equal(second.heard.length, 1);
+});
+
+test("what the server asks and says is rebuilt from the shape of its method", async () => {
+  const { peer, heard } = agentPeer({ progressToken: 5 });
+  const inspected = inspectedPeer(peer, { maxBytes: 10_000 });
+  await inspected.ask("elicitation/create", { ...FORM, _meta: { a: "SECRET" }, extra: "SECRET" });
+  await inspected.notify("notifications/message", { ...LOG, _meta: { a: "SECRET" }, extra: "SECRET" });
+  await inspected.notify("notifications/progress", { progress: 1, progressToken: "SECRET", extra: "SECRET" });
+  await inspected.notify("notifications/SECRET", { a: "SECRET" });
+  assert.deepEqual(heard, [
+    ["elicitation/create", FORM],
+    ["notifications/message", LOG],
+    ["notifications/progress", { progress: 1, progressToken: 5 }],
+  ]);
+  for (const method of ["tools/call", "constructor", ""])
+    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR" });
+});
+
+test("progress carries the agent's token, nothing else does, and an agent without one hears of none", async () => {
+  const progress = { progress: 1, progressToken: "servers" };
+  for (const [progressToken, expected] of [
+    [
+      "agents",
+      [
+        ["notifications/message", LOG],
+        ["notifications/progress", { progress: 1, progressToken: "agents" }],
+      ],
+    ],
+    [
+      0,
+      [
+        ["notifications/message", LOG],
+        ["notifications/progress", { progress: 1, progressToken: 0 }],
+      ],
+    ],
+    [null, [["notifications/message", LOG]]],
+  ] as const) {
+    const { peer, heard } = agentPeer({ progressToken });
+    const inspected = inspectedPeer(peer);
+    await inspected.notify("notifications/message", { ...LOG, progressToken: "servers" });
+    await inspected.notify("notifications/progress", progress);
+    assert.deepEqual(heard, expected);
+  }
+});
+
+test("what is about a task names the agent's task alone", async () => {
+  const { peer, heard } = agentPeer();
+  const inspected = inspectedPeer(peer, { taskId: "agents" });
+  const meta = { _meta: { [RELATED]: { taskId: "theirs" } } };
+  await inspected.notify("notifications/message", { ...LOG, ...meta });
+  await inspected.ask("elicitation/create", { ...FORM, ...meta });
+  const related = { _meta: { [RELATED]: { taskId: "agents" } } };
+  assert.deepEqual(heard, [
+    ["notifications/message", { ...LOG, ...related }],
+    ["elicitation/create", { ...FORM, ...related }],
+  ]);
+});
+
+test("an agent's answer is rebuilt from what was asked", async () => {
+  const { peer } = agentPeer({}, () => ({ action: "decline", content: { year: 1 }, _meta: { a: "SECRET" } }));
+  assert.deepEqual(await inspectedPeer(peer).ask("elicitation/create", FORM), { action: "decline" });
+});
+
+test("of an agent that refuses, or answers something else, a server hears fixed words", async () => {
+  const refusing = (): never => {
+    throw new UpstreamRefusal({ code: -32_000, message: "SECRET", data: { a: "SECRET" } });
+  };
+  const answers: readonly (() => JsonObject)[] = [
+    refusing,
+    () => ({ action: "accept", content: { year: "SECRET" } }),
+    () => ({ action: "accept", content: { year: 1, other: "SECRET" } }),
+    () => ({ action: "SECRET" }),
+    () => ({ roots: [] }),
+  ];
+  for (const answer of answers) {
+    const inspected = inspectedPeer(agentPeer({}, answer).peer);
+    await assert.rejects(inspected.ask("elicitation/create", FORM), (thrown) => {
+      assert.ok(thrown instanceof UpstreamRefusal);
+      const { rpcCode, rpcMessage, rpcData } = thrown;
+      assert.deepEqual([rpcCode, rpcMessage, rpcData], [-32_603, "the client did not answer", undefined]);
+      return true;
+    });
+    assert.equal(inspected.detail["answers_payload_hash"], undefined, "no answer went out");
+  }
+});
+
+test("a server asks for what the agent declared, and nothing else reaches the agent", async () => {
+  const { peer, heard } = agentPeer({ capabilities: { roots: {} } });
+  const inspected = inspectedPeer(peer);
+  await assert.rejects(inspected.ask("elicitation/create", FORM), UpstreamRefusal);
+  assert.deepEqual(heard, []);
+  const put: string[] = [];
+  const questions = { put: (method: string): PutQuestion => ({ answered: () => void put.push(method) }), detail: {} };
+  const asked = inspectedPeer(peer, { questions });
+  const form = { method: "elicitation/create", params: FORM };
+  assert.throws(() => asked.permit({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED" });
+  assert.deepEqual(asked.permit({ a: { method: "roots/list" } }), { a: { method: "roots/list", params: {} } });
+});
+
+test("where one of several questions may not be asked, none is", () => {
+  const seen: string[] = [];
+  const put = (method: string): PutQuestion => {
+    if (method === "roots/list") throw new CmcpError("POLICY_DENY", "no");
+    return { answered: () => undefined };
+  };
+  const terms = { questions: { put, detail: {} }, reached: () => void seen.push("seen") };
+  const form = { method: "elicitation/create", params: FORM };
+  const roots = { method: "roots/list", params: {} };
+  assert.throws(() => inspectedPeer(agentPeer().peer, terms).permit({ a: form, b: roots }), { code: "POLICY_DENY" });
+  assert.throws(() => inspectedPeer().permit({ a: form, b: { method: "none" } }), { code: "UPSTREAM_PROTOCOL_ERROR" });
+});
+
+test("where fields are removed, a server says how far it is and asks for roots, and nothing in words", async () => {
+  const { peer, heard } = agentPeer({ progressToken: 1, wantsLog: true }, () => ({ roots: [] }));
+  const inspected = inspectedPeer(peer, { withholdText: true });
+  assert.equal(inspected.wantsLog, false);
+  await inspected.notify("notifications/message", LOG);
+  await inspected.notify("notifications/progress", { progress: 1, message: "SECRET" });
+  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY" });
+  assert.throws(() => inspected.permit({ a: { method: "elicitation/create", params: FORM } }), { code: "POLICY_DENY" });
+  await inspected.ask("roots/list", { words: "SECRET" });
+  assert.deepEqual(heard, [
+    ["notifications/progress", { progress: 1, progressToken: 1 }],
+    ["roots/list", {}],
+  ]);
+});
+
+test("the transcript holds every message as the agent has it, in order, and the detail what the agent answered", async () => {
+  const transcript = new Transcript();
+  const { peer } = agentPeer({ progressToken: 3 }, () => ({ action: "accept", content: { year: 1 }, _meta: {} }));
+  const inspected = inspectedPeer(peer, { transcript, maxBytes: 10_000 });
+  assert.deepEqual(inspected.detail, {});
+  await inspected.notify("notifications/message", { ...LOG, extra: 1 });
+  await inspected.ask("elicitation/create", { ...FORM, extra: 1 });
+  await inspected.notify("notifications/progress", { progress: 1 });
+  await inspected.notify("notifications/unknown", {});
+  const said = [
+    { method: "notifications/message", params: LOG },
+    { method: "elicitation/create", params: FORM },
+    { method: "notifications/progress", params: { progress: 1, progressToken: 3 } },
+  ];
+  assert.equal(transcript.digest(), canonicalHash(said));
+  const answer = { action: "accept", content: { year: 1 } };
+  assert.deepEqual(inspected.detail, {
+    events_delivered: 2,
+    questions_asked: 1,
+    answers_payload_hash: canonicalHash([{ method: "elicitation/create", answer }]),
+  });
+});
+
+test("a question that has no answer is on record as asked", async () => {
+  const transcript = new Transcript();
+  const { peer } = agentPeer({
+    ask: () => Promise.reject(new CmcpError("REQUEST_CANCELLED", "gone")),
+  });
+  const inspected = inspectedPeer(peer, { transcript });
+  await assert.rejects(inspected.ask("roots/list", {}), { code: "REQUEST_CANCELLED" });
+  assert.equal(transcript.digest(), canonicalHash([{ method: "roots/list", params: {} }]));
+  assert.deepEqual(inspected.detail, { questions_asked: 1 });
+});
+
+test("more than a result may have before it ends the call, at the server too, in the order that the mode says", async () => {
+  const many = { level: "info", data: "x".repeat(60) };
+  for (const [mode, delivered] of [
+    ["buffered", 1],
+    ["async", 2],
+  ] as const) {
+    const { peer, heard } = agentPeer();
+    const inspected = inspectedPeer(peer, { maxBytes: 150, mode });
+    await inspected.notify("notifications/message", many);
+    await assert.rejects(inspected.notify("notifications/message", many), { code: "RESPONSE_SIZE_EXCEEDED" });
+    assert.deepEqual(
+      [heard.length, inspected.signal.aborted, inspected.violation?.code],
+      [delivered, true, "RESPONSE_SIZE_EXCEEDED"],
+    );
+  }
+  const { peer, heard } = agentPeer();
+  const asked = inspectedPeer(peer, { maxBytes: 10 });
+  await assert.rejects(asked.ask("elicitation/create", FORM), { code: "RESPONSE_SIZE_EXCEEDED" });
+  assert.deepEqual(heard, [], "questions count too");
+});
+
+test("a server hears of tasks only where its answer may become one, and the rest of the agent as it is", () => {
+  const capabilities = readClientCapabilities({ roots: {}, extensions: { "io.modelcontextprotocol/tasks": {} } });
+  const { peer } = agentPeer({ capabilities, logLevel: "error", era: "legacy", progressToken: 9 });
+  assert.deepEqual(inspectedPeer(peer, { mayBecomeTask: true }).capabilities, capabilities);
+  const plain = inspectedPeer(peer);
+  assert.deepEqual(plain.capabilities, { roots: {} });
+  assert.deepEqual([plain.era, plain.logLevel, plain.progressToken, plain.input], ["legacy", "error", 9, "ask"]);
+  const result: JsonObject = { a: 1 };
+  assert.deepEqual(plain.present({ kind: "result", result }), peer.present({ kind: "result", result }));
+});
+
+test("a caller that goes aborts what its server does, until the server has answered", () => {
+  const [going, answered] = [new AbortController(), new AbortController()];
+  const [aborted, released] = [going, answered].map(({ signal }) => inspectedPeer(agentPeer({ signal }).peer));
+  going.abort();
+  released?.release();
+  answered.abort();
+  assert.deepEqual([aborted?.signal.aborted, released?.signal.aborted], [true, false]);
+});
+
+function elicitation(elicitationId: string): JsonObject {
+  return { mode: "url", message: "Sign in", url: "https://a.example/", elicitationId };
+}
+
+test("that an elicitation is complete reaches the agent that was asked for it in this call, once, and nobody else", async () => {
+  let permitted = true;
+  const put = (): PutQuestion => {
+    if (!permitted) throw new CmcpError("POLICY_DENY", "not this");
+    return { answered: () => undefined };
+  };
+  const { peer: agent, heard } = agentPeer({ capabilities: bothModes });
+  const terms = { maxBytes: 100_000, questions: { put, detail: {} } };
+  const [peer, another] = [inspectedPeer(agent, terms), inspectedPeer(agent, terms)];
+  const complete = (elicitationId: string, by: Peer = peer): Promise<void> =>
+    by.notify(ELICITATION_COMPLETE, { elicitationId, extra: "SECRET" });
+  const told = (): unknown[] =>
+    heard.splice(0).flatMap(([method, params]) => (method === ELICITATION_COMPLETE ? [params] : []));
+  await complete("early");
+  await peer.ask("elicitation/create", elicitation("early"));
+  await peer.ask("elicitation/create", { ...FORM, mode: "form" });
+  permitted = false;
+  await assert.rejects(peer.ask("elicitation/create", elicitation("denied")), { code: "POLICY_DENY" });
+  permitted = true;
+  for (const id of ["form", "denied", "early", "early"]) await complete(id);
+  await peer.ask("elicitation/create", elicitation("another's"));
+  await complete("another's", another);
+  assert.deepEqual(told(), [{ elicitationId: "early" }]);
+  for (let n = 0; n < 65; n += 1) await peer.ask("elicitation/create", elicitation(String(n)));
+  for (const id of ["0", "1", "64"]) await complete(id);
+  assert.deepEqual(told(), [{ elicitationId: "1" }, { elicitationId: "64" }], "the oldest is forgotten");
+});

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
+import { Vocabulary } from "@cmcp/session";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
+import { journalIntent, type IntentPorts } from "./journal-intent.ts";
+
+const catalog = callCatalog();
+const vocabulary = new Vocabulary();
+type Recorded = Parameters<IntentPorts["recordIntent"]>;
+
+test("the intent names what is to leave, under which policy, and the label that the session may have after it", async () => {
+  const intents: Recorded[] = [];
+  const recordIntent = async (...intent: Recorded): Promise<void> => void intents.push(intent);
+  const recorded = sessionOf();
+  const request = requestFor({ name: "person", arguments: { q: "Ann" }, workflowId: "billing" });
+  const call = callWith(request, { recorded });
+  const target = targetOf(catalog, request);
+  const step = await journalIntent(call, permitFor(target), { vocabulary, recordIntent });
+  assert.deepEqual(step, { kind: "continue", value: null });
+  assert.deepEqual(intents, [
+    [
+      recorded,
+      {
+        call_id: call.id,
+        tool_name: "person",
+        server_identity: "http://127.0.0.1:9/mcp",
+        workflow_id: "billing",
+        request_hash: call.requestHash,
+        policy_hash: call.policy.bundle.hash,
+        session_sensitivity: "pii",
+      },
+    ],
+  ]);
+});
+
+test("a label that the caller declares, or that the session has, counts where it is higher", async () => {
+  const labels: string[] = [];
+  const recordIntent: IntentPorts["recordIntent"] = async (_, { session_sensitivity: label }) =>
+    void labels.push(label);
+  const target = targetOf(catalog, requestFor());
+  const recorded = sessionOf();
+  const journal = async (dataClass: string | null): Promise<void> => {
+    await journalIntent(callWith(requestFor({ dataClass }), { recorded }), permitFor(target), {
+      vocabulary,
+      recordIntent,
+    });
+  };
+  await journal(null);
+  await journal("pii");
+  recorded.session.raise("mnpi");
+  await journal("pii");
+  assert.deepEqual(labels, ["public", "pii", vocabulary.max("mnpi", "pii")]);
+});
+
+test("a call whose intent the host does not hold is not sent", async () => {
+  const target = targetOf(catalog, requestFor());
+  const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "late"));
+  const step = await journalIntent(callWith(), permitFor(target), { vocabulary, recordIntent });
+  assert.ok(step.kind === "ending" && step.outcome.kind === "error");
+  assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, "AUDIT_STORE_UNAVAILABLE"]);
+});

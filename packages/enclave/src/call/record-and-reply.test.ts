@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RECEIPT_META_KEY } from "@cmcp/audit";
+import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
+import { silentPeer, type AgentRequest, type Outcome } from "@cmcp/mcp";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { callEntriesOf } from "../testing/entries.ts";
+import { HostStore, callerNamed, recordRoom } from "../testing/record-room.ts";
+import { refused, type Ending } from "./ending.ts";
+import { canonicalHash } from "./hash.ts";
+import { recordAndReply, type RecordPorts } from "./record-and-reply.ts";
+import { delivered } from "./result-ending.ts";
+import { Transcript } from "./transcript.ts";
+
+const catalog = callCatalog();
+const peer = silentPeer(new AbortController().signal);
+const RESULT: Outcome = { kind: "result", result: { content: [] } };
+
+/** A record room with one session, and how calls in it are recorded and told. */
+async function start({ claims = false } = {}) {
+  const store = new HostStore();
+  const room = recordRoom(store);
+  const recorded = await room.sessions.join(callerNamed("alice"), null);
+  await room.recorder.ensureStarted(recorded);
+  const ports: RecordPorts = {
+    vocabulary: room.vocabulary,
+    recordDecision: async (session, fields) => await room.recorder.decision(session, fields),
+    evidenceOf: () => "hash-only",
+    claim: claims ? async (session) => await room.claims.soFar(session) : null,
+  };
+  const reply = async (
+    rest: Partial<AgentRequest>,
+    endingOf: (request: AgentRequest) => Ending,
+    said: readonly JsonObject[] = [],
+  ) => {
+    const request = requestFor(rest);
+    const call = callWith(request, { recorded });
+    const transcript = new Transcript();
+    for (const message of said) transcript.add(message);
+    const body = await recordAndReply(call, { ending: endingOf(request), peer, transcript }, ports);
+    const entry = callEntriesOf(store, recorded.session.id).at(-1);
+    assert.ok(entry !== undefined);
+    return { body, entry, call };
+  };
+  return { reply, recorded, store };
+}
+
+const found = (request: AgentRequest): Ending =>
+  delivered(permitFor(targetOf(catalog, request)), RESULT, { outcome: "delivered" });
+const denied = (request: AgentRequest): Ending =>
+  refused(targetOf(catalog, request), { rule: "the-rule", code: "POLICY_DENY", message: "no" });
+
+test("the entry says what was asked, decided and returned, and the receipt stands for it", async () => {
+  const { reply, recorded } = await start();
+  const { body, entry, call } = await reply({ arguments: { q: "a" }, workflowId: "billing" }, found);
+  assert.deepEqual(
+    [entry.call_id, entry.tool_name, entry.policy_decision, entry.policy_rule_matched, entry.workflow_id],
+    [call.id, "lookup", "allow", "r", "billing"],
+  );
+  assert.deepEqual(
+    [entry.request_payload_hash, entry.response_inspection_result, entry.server_identity],
+    [call.requestHash, "n/a", "http://127.0.0.1:9/mcp"],
+  );
+  assert.deepEqual(
+    [entry.detail?.["policy_hash"], entry.detail?.["compliance_domain"], entry.detail?.["outcome"]],
+    [call.policy.bundle.hash, "public", "delivered"],
+  );
+  assert.ok("result" in body && isJsonObject(body.result["_meta"]));
+  const receipt = body.result["_meta"][RECEIPT_META_KEY];
+  assert.ok(isJsonObject(receipt));
+  assert.deepEqual(
+    [receipt["call_id"], receipt["entry_hash"], receipt["decision"]],
+    [call.id, entry.entry_hash, "allow"],
+  );
+  assert.equal(recorded.session.callsAllowed, 1);
+});
+
+test("the response's hash covers everything said before, then the result, without the gateway's members", async () => {
+  const { reply } = await start();
+  const said = [
+    { method: "notifications/message", params: { level: "info", data: "x" } },
+    { method: "roots/list", params: {} },
+  ];
+  const { entry } = await reply({}, found, said);
+  assert.equal(entry.response_payload_hash, canonicalHash([...said, { result: { content: [] } }]));
+  const { entry: alone } = await reply({}, found);
+  assert.equal(alone.response_payload_hash, canonicalHash([{ result: { content: [] } }]));
+});
+
+test("the response's hash covers an error, and the receipt goes beside its code", async () => {
+  const { reply } = await start();
+  const { body, entry, call } = await reply({}, denied);
+  assert.ok("error" in body);
+  const { code, message, data } = body.error;
+  assert.equal(
+    entry.response_payload_hash,
+    canonicalHash([{ error: { code, message, data: { error_code: "POLICY_DENY" } } }]),
+  );
+  assert.deepEqual([data?.["error_code"], data?.["call_id"]], ["POLICY_DENY", call.id]);
+  assert.ok(isJsonObject(data?.["receipt"]));
+  assert.equal(JSON.stringify(body).includes("the-rule"), false);
+});
+
+test("what was sent raises the session to what the target and the caller say; what was not leaves it", async () => {
+  const { reply, recorded } = await start();
+  const { entry: first } = await reply({ name: "person", dataClass: "mnpi" }, denied);
+  assert.deepEqual([first.session_sensitivity_before, first.session_sensitivity_after], ["public", "public"]);
+  assert.equal(first.detail?.["compliance_domain"], undefined, "nobody was reached");
+  assert.equal(first.effective_data_class, "mnpi");
+  const { entry: second } = await reply({ name: "person" }, found);
+  assert.deepEqual([second.session_sensitivity_before, second.session_sensitivity_after], ["public", "pii"]);
+  const { entry: third } = await reply({ dataClass: "mnpi" }, found);
+  assert.equal(third.session_sensitivity_after, recorded.session.sensitivity);
+  assert.equal(recorded.session.sensitivity, "mnpi");
+});
+
+test("a label that is none is recorded of no call that was refused for it", async () => {
+  const { reply } = await start();
+  const { entry } = await reply({ name: "person", dataClass: "none" }, denied);
+  assert.equal(entry.effective_data_class, "pii");
+});
+
+test("a name that is in no catalog is on record as the agent wrote it, with nothing of a target", async () => {
+  const { reply } = await start();
+  const ending = refused(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
+  const { entry } = await reply({ name: "invented" }, () => ending);
+  assert.deepEqual(
+    [entry.tool_name, entry.server_identity, entry.effective_data_class, entry.evidence_class],
+    ["invented", null, null, "hash-only"],
+  );
+});
+
+test("a method other than a tool's call is named", async () => {
+  const { reply } = await start();
+  const { entry: read } = await reply({ method: "resources/read", name: "note://all" }, found);
+  const { entry: called } = await reply({}, found);
+  assert.deepEqual([read.detail?.["method"], called.detail?.["method"]], ["resources/read", undefined]);
+});
+
+test("where each call has a claim, its place in the session's claims goes with it", async () => {
+  const { reply, recorded } = await start({ claims: true });
+  const { body } = await reply({}, found);
+  const { latestClaim } = recorded;
+  assert.ok(latestClaim !== null && "result" in body && isJsonObject(body.result["_meta"]));
+  const reference = {
+    sequence_number: latestClaim.gateway.sequence_number,
+    claim_hash: claimHash(latestClaim),
+  };
+  assert.deepEqual(body.result["_meta"][CLAIM_META_KEY], reference);
+  const { body: error } = await reply({}, denied);
+  assert.ok("error" in error && isJsonObject(error.error.data?.["claim"]));
+});
+
+test("an agent has no answer that the host does not hold", async () => {
+  const { recorded } = await start();
+  const ports: RecordPorts = {
+    vocabulary: recordRoom(new HostStore()).vocabulary,
+    recordDecision: () => Promise.reject(new Error("the store is lost")),
+    evidenceOf: () => "hash-only",
+    claim: null,
+  };
+  const reply = { ending: found(requestFor()), peer, transcript: new Transcript() };
+  await assert.rejects(recordAndReply(callWith(requestFor(), { recorded }), reply, ports), /lost/);
+});

@@ -1,0 +1,105 @@
+import { performance } from "node:perf_hooks";
+import type { JsonObject } from "@cmcp/boundary";
+import { RECEIPT_META_KEY, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
+import { approvedOf, nameOf, type CatalogServer, type Target } from "@cmcp/catalog";
+import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
+import { withGatewayMembers, type Peer, type RpcBody } from "@cmcp/mcp";
+import { recordCall, sensitivityOfTool, type Vocabulary } from "@cmcp/session";
+import { callerDetail } from "../access/caller.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { workflowOf, type Call } from "./call.ts";
+import type { Ending } from "./ending.ts";
+import { invokedOf } from "./invoked.ts";
+import type { Transcript } from "./transcript.ts";
+
+/** What a call's end is recorded with. */
+export interface RecordPorts {
+  readonly vocabulary: Vocabulary;
+  readonly recordDecision: (recorded: RecordedSession, fields: EntryFields) => Promise<Receipt>;
+  readonly evidenceOf: (server: CatalogServer) => AuditEntry["evidence_class"];
+  /** Makes the session's claim so far, where each call is answered with one. */
+  readonly claim: ((recorded: RecordedSession) => Promise<Claim>) | null;
+}
+
+/** What an ending is recorded and told with. */
+export interface Reply {
+  readonly ending: Ending;
+  readonly peer: Pick<Peer, "present">;
+  /** What was handed to the agent before. */
+  readonly transcript: Transcript;
+}
+
+/** Writes the call's one entry, which commits to every message handed to the agent, waits until the host holds it, and attaches the receipt. */
+export async function recordAndReply(
+  call: Call,
+  { ending, peer, transcript }: Reply,
+  ports: RecordPorts,
+): Promise<RpcBody> {
+  const body = peer.present(ending.outcome);
+  transcript.add(messageOf(body));
+  const receipt = await ports.recordDecision(call.recorded, {
+    ...entryOf(call, ending, ports),
+    response_payload_hash: transcript.digest(),
+  });
+  const claim = ports.claim === null ? null : claimReference(await ports.claim(call.recorded));
+  return withGatewayMembers(body, "result" in body ? besideResult(receipt, claim) : besideError(receipt, claim));
+}
+
+/** The gateway's members of a result's `_meta`. */
+function besideResult(receipt: Receipt, claim: JsonObject | null): JsonObject {
+  return { [RECEIPT_META_KEY]: { ...receipt }, ...(claim === null ? {} : { [CLAIM_META_KEY]: claim }) };
+}
+
+/** The gateway's members of an error's data. */
+function besideError(receipt: Receipt, claim: JsonObject | null): JsonObject {
+  return { call_id: receipt.call_id, receipt: { ...receipt }, ...(claim === null ? {} : { claim }) };
+}
+
+/** The last message of a call, as the record commits to it. */
+function messageOf(body: RpcBody): JsonObject {
+  return "result" in body ? { result: body.result } : { error: { ...body.error } };
+}
+
+function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordPorts): EntryFields {
+  const { target, decision, sent } = ending;
+  const { caller, recorded, request, policy } = call;
+  const approved = target === null ? null : approvedOf(target);
+  const raisedTo = sent && request.dataClass !== null ? { raisedTo: request.dataClass } : {};
+  const tool = target === null ? null : invokedOf(target);
+  const sensitivity = recordCall(vocabulary, recorded.session, { callId: call.id, tool, decision, sent, ...raisedTo });
+  return {
+    entry_type: "tool_call",
+    call_id: call.id,
+    tool_name: target === null ? request.name : nameOf(target),
+    server_identity: approved?.server.identity ?? null,
+    policy_decision: decision,
+    policy_rule_matched: ending.rule,
+    latency_us: Math.round((performance.now() - call.startedAt) * 1000),
+    request_payload_hash: ending.requestHash ?? call.requestHash,
+    response_inspection_result: ending.inspection,
+    session_sensitivity_before: sensitivity.before,
+    session_sensitivity_after: sensitivity.after,
+    detail: {
+      policy_hash: policy.bundle.hash,
+      ...callerDetail(caller),
+      // A tool call needs no word, as its entry type says it.
+      ...(request.method === "tools/call" ? {} : { method: request.method }),
+      ...(sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}),
+      ...ending.detail,
+    },
+    workflow_id: workflowOf(call.decided),
+    evidence_class: approved === null ? "hash-only" : evidenceOf(approved.server),
+    effective_data_class: dataClassOf(vocabulary, target, request.dataClass),
+  };
+}
+
+/** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
+function dataClassOf(vocabulary: Vocabulary, target: Target | null, declared: string | null): string | null {
+  if (target === null) return null;
+  const known = sensitivityOfTool(vocabulary, invokedOf(target));
+  return declared !== null && vocabulary.has(declared) ? vocabulary.max(known, declared) : known;
+}
+
+function claimReference(claim: Claim): JsonObject {
+  return { sequence_number: claim.gateway.sequence_number, claim_hash: claimHash(claim) };
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readClientCapabilities } from "@cmcp/mcp";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { reserveTask } from "./reserve-task.ts";
+import { Tasks } from "./tasks.ts";
+
+const permit = permitFor(targetOf(callCatalog(), requestFor()));
+const understands = readClientCapabilities({ extensions: { "io.modelcontextprotocol/tasks": {} } });
+const large = { q: "x".repeat(65_536) };
+
+test("a call that may become a task has a place for it", () => {
+  for (const [request, capabilities] of [
+    [requestFor({ task: { ttlMs: null } }), {}],
+    [requestFor(), understands],
+  ] as const) {
+    const tasks = new Tasks(() => 0);
+    const step = reserveTask(callWith(request, { tasks }), permit, capabilities, tasks);
+    assert.ok(step.kind === "continue" && step.value !== null);
+    assert.equal(tasks.size, 1);
+    step.value.free();
+    assert.equal(tasks.size, 0);
+  }
+});
+
+test("a call whose agent understands no tasks takes no place, nor does any other method", () => {
+  const tasks = new Tasks(() => 0);
+  for (const [request, capabilities] of [
+    [requestFor(), {}],
+    [requestFor({ method: "prompts/get", name: "greeting" }), understands],
+    [requestFor({ method: "resources/read", name: "note://all" }), understands],
+    [requestFor({ method: "tasks/get", name: "t" }), understands],
+  ] as const)
+    assert.deepEqual(reserveTask(callWith(request), permit, capabilities, tasks), { kind: "continue", value: null });
+  assert.equal(tasks.size, 0);
+});
+
+test("where there is no place, a call that asked for one fails before it is sent, and any other is a plain one", () => {
+  const tasks = new Tasks(() => 0);
+  const asked = reserveTask(callWith(requestFor({ task: { ttlMs: null }, arguments: large })), permit, {}, tasks);
+  assert.ok(asked.kind === "ending" && asked.outcome.kind === "error");
+  assert.deepEqual([asked.outcome.code, asked.sent, asked.decision], ["MCP_INVALID_REQUEST", false, "fault"]);
+  const left = reserveTask(callWith(requestFor({ arguments: large })), permit, understands, tasks);
+  assert.deepEqual(left, { kind: "continue", value: null });
+});
+
+test("a failure that is none of the gateway's own codes is no answer", () => {
+  const reserve = (): never => {
+    throw new TypeError("a defect");
+  };
+  assert.throws(() => reserveTask(callWith(), permit, understands, { reserve }), TypeError);
+});

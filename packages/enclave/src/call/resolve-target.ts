@@ -1,0 +1,80 @@
+import { approvedOf, findResource, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import type { AgentRequest } from "@cmcp/mcp";
+import { next, refused, type Refusal, type Step } from "./ending.ts";
+
+const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+
+type Approvals = Pick<Catalog, "tools" | "prompts" | "resources">;
+
+/** Finds the one approved thing that a request names, on a server that can be called. */
+export function resolveTarget(request: AgentRequest, catalog: Approvals): Step<Target> {
+  const target = findTarget(catalog, request);
+  if (target === undefined) return refused(null, { rule: "not-in-catalog", ...notInCatalog(request) });
+  if (isCallable(approvedOf(target))) return next(target);
+  const message = "the server cannot be called as it stands in the catalog";
+  return refused(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
+}
+
+/** The one approved thing that a request names; `undefined` when the catalog has none. */
+export function findTarget(catalog: Approvals, { method, name, completion }: AgentRequest): Target | undefined {
+  switch (method) {
+    case "tools/call": {
+      const tool = catalog.tools.get(name);
+      return tool === undefined ? undefined : { kind: "tool", tool };
+    }
+    case "tasks/get":
+    case "tasks/result":
+    case "tasks/update":
+    case "tasks/cancel":
+      // A task is in no catalog: it is found as the call that made it, or not at all.
+      return undefined;
+    case "prompts/get":
+      return promptOf(catalog, name);
+    case "completion/complete":
+      return completion?.reference.type === "ref/prompt" ? promptOf(catalog, name) : templateOf(catalog, name);
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe": {
+      const resource = findResource(catalog.resources, name);
+      return resource === undefined ? undefined : { kind: "resource", resource };
+    }
+  }
+}
+
+function promptOf({ prompts }: Approvals, name: string): Target | undefined {
+  const prompt = prompts.get(name);
+  return prompt === undefined ? undefined : { kind: "prompt", prompt };
+}
+
+/** A template by its own text, or a resource by its URI: a completion is about what the catalog lists. */
+function templateOf({ resources }: Approvals, uri: string): Target | undefined {
+  const resource = resources.get(uri);
+  return resource === undefined
+    ? undefined
+    : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
+}
+
+/** What a request is refused with that is about nothing in the catalog. */
+function notInCatalog({ method, name, completion }: AgentRequest): Omit<Refusal, "rule"> {
+  const prompt = { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" } as const;
+  // The protocol has such an error say which resource (MCP, Resources, "Error Handling").
+  const data = { uri: name };
+  const resource = { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog", data } as const;
+  switch (method) {
+    case "tools/call":
+      return { code: "TOOL_NOT_IN_CATALOG", message: "the tool is not in the catalog" };
+    case "tasks/get":
+    case "tasks/result":
+    case "tasks/update":
+    case "tasks/cancel":
+      return { code: "TASK_UNKNOWN", message: "there is no such task" };
+    case "prompts/get":
+      return prompt;
+    case "completion/complete":
+      return completion?.reference.type === "ref/prompt" ? prompt : resource;
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      return resource;
+  }
+}

@@ -1,0 +1,88 @@
+import type { ErrorCode, JsonObject } from "@cmcp/boundary";
+import { inspectAnswer, inspectResult, type InspectedResult } from "@cmcp/inspection";
+import { refused, type Outcome } from "@cmcp/mcp";
+import type { Call } from "./call.ts";
+import type { Detail, Ending } from "./ending.ts";
+import type { InspectedPeer } from "./inspected-peer.ts";
+import type { Permit } from "./permit.ts";
+
+/** The ending of a call whose answer has no result to project. */
+export function delivered(permit: Permit, outcome: Outcome, detail: Detail): Ending {
+  const { target, rule, decision } = permit;
+  return {
+    kind: "ending",
+    target,
+    // A receipt says `redact` of what was projected, and of nothing else.
+    decision: decision === "redact" ? "allow" : decision,
+    rule,
+    sent: true,
+    outcome,
+    inspection: "n/a",
+    detail,
+  };
+}
+
+const WITHHELD: Readonly<
+  Partial<Record<InspectedResult["outcome"], { code: ErrorCode; rule: string; message: string }>>
+> = {
+  schema_violation: {
+    code: "RESPONSE_SCHEMA_VIOLATION_STRICT",
+    rule: "response_schema_violation",
+    message: "the result does not fit what was approved",
+  },
+  size_exceeded: {
+    code: "RESPONSE_SIZE_EXCEEDED",
+    rule: "response_size_exceeded",
+    message: "the result is larger than the gateway delivers",
+  },
+  unprojectable: {
+    code: "RESPONSE_UNPROJECTABLE",
+    rule: "response_unprojectable",
+    message: "fields are removed from what this delivers, and the result has no schema to tell them by",
+  },
+};
+
+/** A result, and what is done with it once it was inspected. */
+interface Received {
+  readonly result: JsonObject;
+  readonly peer: InspectedPeer;
+  /** What the entry says of a result that is delivered. */
+  readonly outcome: string;
+  /** The outcome the result is part of, where it is not one by itself. */
+  readonly within?: (result: JsonObject) => Outcome;
+}
+
+/** The ending of a call that has its result. What is withheld is recorded as denied; the session has seen it all the same. */
+export function resultEnding(call: Call, permit: Permit, received: Received, maxBytes: number): Ending {
+  const { result, peer, outcome, within = (kept) => ({ kind: "result", result: kept }) } = received;
+  const inspected = inspect(call, permit, result, maxBytes);
+  const withheld = WITHHELD[inspected.outcome];
+  const { target } = permit;
+  const common = { kind: "ending", target, sent: true, inspection: inspectionOf(inspected) } as const;
+  if (inspected.result === null || withheld !== undefined) {
+    const { code, rule, message } = withheld ?? WITHHOLDS;
+    const detail = { outcome: "withheld", error_code: code, ...peer.detail };
+    return { ...common, decision: "deny", rule, outcome: refused(code, message), detail };
+  }
+  const removed = inspected.stripped.length + inspected.redacted;
+  const detail = { outcome, removed, ...peer.detail };
+  return { ...common, decision: permit.decision, rule: permit.rule, outcome: within(inspected.result), detail };
+}
+
+const WITHHOLDS = { code: "TEE_FAULT", rule: "response_withheld", message: "the result was withheld" } as const;
+
+function inspect(call: Call, permit: Permit, result: JsonObject, maxBytes: number): InspectedResult {
+  const { redactFields, keepFields, target } = permit;
+  const options = { maxBytes, redactFields, keepFields };
+  if (target.kind === "tool") return inspectResult(target.tool, result, options);
+  const { method, name } = call.request;
+  return method === "prompts/get" || method === "completion/complete"
+    ? inspectAnswer({ method }, result, options)
+    : inspectAnswer({ method: "resources/read", uri: name }, result, options);
+}
+
+/** What inspection found, in the words that entries have. */
+function inspectionOf({ outcome }: InspectedResult): Ending["inspection"] {
+  if (outcome === "redacted") return "surplus_stripped";
+  return outcome === "unprojectable" ? "schema_violation" : outcome;
+}

@@ -1,0 +1,52 @@
+import { CmcpError } from "@cmcp/boundary";
+import { approvedOf } from "@cmcp/catalog";
+import { governedMethod, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
+import type { Upstreams } from "../servers/upstreams.ts";
+import type { Call } from "./call.ts";
+import { cancelled, failed, next, type Step } from "./ending.ts";
+import { withInput } from "./input-rounds.ts";
+import type { InspectedPeer } from "./inspected-peer.ts";
+import type { Permit } from "./permit.ts";
+import type { Input } from "./resume-input.ts";
+
+/** How requests reach servers. */
+export interface SendPorts {
+  readonly upstreams: Pick<Upstreams, "request">;
+  /** Follows a resource for the call's session, as its server agrees to tell of it. */
+  readonly subscribe: (call: Call, permit: Permit, request: UpstreamRequest, peer: InspectedPeer) => Promise<void>;
+}
+
+const ACKNOWLEDGED: UpstreamAnswer = { kind: "complete", result: {} };
+
+/** Sends the decided values, and answers a server that asks for input meanwhile. */
+export async function sendUpstream(
+  call: Call,
+  permit: Permit,
+  { input, peer }: { readonly input: Input; readonly peer: InspectedPeer },
+  ports: SendPorts,
+): Promise<Step<UpstreamAnswer>> {
+  const { server } = approvedOf(permit.target);
+  try {
+    if (peer.signal.aborted)
+      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", {
+        detail: { sent: 0 },
+      });
+    if (call.request.method === "resources/subscribe") {
+      await ports.subscribe(call, permit, upstreamRequest(call, permit, null), peer);
+      return next(ACKNOWLEDGED);
+    }
+    const send = (given: Input): Promise<UpstreamAnswer> =>
+      ports.upstreams.request(server, call.recorded.session, upstreamRequest(call, permit, given), peer);
+    return next(await withInput(send, peer, input));
+  } catch (thrown) {
+    const why = peer.violation ?? (peer.signal.aborted ? cancelled(thrown) : thrown);
+    return failed(permit, why, peer.detail);
+  }
+}
+
+/** What goes to the server, built from the decided values alone. */
+export function upstreamRequest({ request, task }: Call, { target }: Permit, input: Input): UpstreamRequest {
+  const { method } = request;
+  const params = governedMethod(method).upstream({ request, taskId: task?.upstreamId ?? null, input });
+  return { method, params, ...(target.kind === "tool" ? { inputSchema: target.tool.inputSchema } : {}) };
+}

@@ -1,0 +1,81 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
+import type { Caller } from "../access/caller.ts";
+import { attestation, type AttestationParts } from "./attestation.ts";
+import { auditExport, type ExportParts } from "./audit-export.ts";
+import { closeById, traceClaim, traceRecord, type ClaimEndpointParts } from "./session-endpoints.ts";
+import { launchDocument, sessionEvidence, type EvidenceParts } from "./session-evidence.ts";
+import { status, type StatusParts } from "./status.ts";
+
+/** A request at a path of its own, from a caller who was authenticated. */
+export interface Requested {
+  readonly request: HttpRequest;
+  readonly url: URL;
+  readonly caller: Caller;
+  /** The variable part of the path. */
+  readonly id: string;
+}
+
+/** One path and method, and what answers there. */
+export interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly endpoint: (requested: Requested) => Promise<HttpResponse> | HttpResponse;
+}
+
+/** What the endpoints beside `/mcp` need. */
+export interface RouteParts {
+  readonly status: StatusParts;
+  readonly attestation: AttestationParts;
+  readonly sessions: ClaimEndpointParts & EvidenceParts & ExportParts;
+}
+
+/** The endpoints beside `/mcp`. */
+export function routes({ status: said, attestation: attested, sessions }: RouteParts): readonly Route[] {
+  const ofSession = (end: string): RegExp => new RegExp(`^/sessions/([^/]{1,256})/${end}$`);
+  return [
+    { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(said) },
+    { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(attested, url, caller) },
+    { method: "GET", path: /^\/launch-document$/, endpoint: ({ caller }) => launchDocument(sessions, caller) },
+    { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(sessions, url, caller) },
+    { method: "POST", path: ofSession("close"), endpoint: ({ id, caller }) => closeById(sessions, caller, id) },
+    { method: "GET", path: ofSession("trace-claim"), endpoint: ({ id, caller }) => traceClaim(sessions, caller, id) },
+    { method: "GET", path: ofSession("evidence"), endpoint: ({ id, caller }) => sessionEvidence(sessions, caller, id) },
+    { method: "GET", path: ofSession("trace-record"), endpoint: ({ id, caller }) => traceRecord(sessions, caller, id) },
+    { method: "POST", path: /^\/catalog\/exception$/, endpoint: notSupported("a signed catalog exception") },
+  ];
+}
+
+function notSupported(what: string): Route["endpoint"] {
+  return () => {
+    throw new CmcpError("NOT_SUPPORTED", `${what} is not implemented in this version`);
+  };
+}
+
+/** What there is at a path, whatever the method. */
+export function routesAt(all: readonly Route[], path: string): readonly Route[] {
+  return all.filter((route) => route.path.test(path));
+}
+
+/** The one route of a method and path. @throws CmcpError `METHOD_NOT_ALLOWED`, `NOT_FOUND`, `MCP_INVALID_REQUEST` */
+export function routeOf(
+  all: readonly Route[],
+  method: string,
+  path: string,
+): { readonly route: Route; readonly id: string } {
+  const matching = routesAt(all, path);
+  const route = matching.find((candidate) => candidate.method === method);
+  if (route !== undefined) return { route, id: decoded(route.path.exec(path)?.[1] ?? "") };
+  throw matching.length > 0
+    ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method")
+    : new CmcpError("NOT_FOUND", "there is nothing at this path");
+}
+
+/** A part of the path as the agent means it (RFC 3986 section 2.1). @throws CmcpError `MCP_INVALID_REQUEST` for percent signs that encode no UTF-8 */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new CmcpError("MCP_INVALID_REQUEST", "the path's percent-encoding is not UTF-8");
+  }
+}

@@ -1,0 +1,190 @@
+import { SessionChain } from "@cmcp/audit";
+import type { JsonObject } from "@cmcp/boundary";
+import type { Catalog, Target } from "@cmcp/catalog";
+import {
+  silentPeer,
+  type AgentRequest,
+  type Peer,
+  type TaskState,
+  type UpstreamAnswer,
+  type UpstreamRequest,
+} from "@cmcp/mcp";
+import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
+import { SessionTable, Vocabulary } from "@cmcp/session";
+import { callOf, type Call } from "../call/call.ts";
+import { Decider } from "../call/decide.ts";
+import type { GatewayFacts } from "../call/facts.ts";
+import { InspectedPeer, type PeerTerms } from "../call/inspected-peer.ts";
+import type { Permit } from "../call/permit.ts";
+import { Tasks } from "../call/tasks.ts";
+import { Transcript } from "../call/transcript.ts";
+import { RecordedSession } from "../record/recorded-session.ts";
+import { callerNamed } from "./record-room.ts";
+
+/** A request for the tool `lookup` without arguments, but for what a test says. */
+export function requestFor(rest: Partial<AgentRequest> = {}): AgentRequest {
+  return {
+    method: "tools/call",
+    name: "lookup",
+    arguments: {},
+    completion: null,
+    trace: null,
+    workflowId: null,
+    dataClass: null,
+    requestId: 1,
+    input: null,
+    task: null,
+    ...rest,
+  };
+}
+
+/** A new session of this principal, at the lowest label. */
+export function sessionOf(principal = "alice", vocabulary = new Vocabulary()): RecordedSession {
+  const table = new SessionTable({ vocabulary, maxSessions: 4, maxPerPrincipal: 4, idleMs: 1e6, floorMs: 1e6 });
+  const session = table.byLabel(principal, null);
+  return new RecordedSession(session, new SessionChain(session.id), {});
+}
+
+/** What a bundle of one rule is. */
+export function bundleOf(cedar: string, schema = "namespace cMCP {}"): PolicyBundle {
+  const manifest = {
+    version: "1.0.0",
+    authored_at: "2026-01-01T00:00:00Z",
+    author_identity: "policy@example.org",
+    commit_sha: "0f9d3c1",
+  };
+  return readBundle({ "manifest.json": JSON.stringify(manifest), "rules.cedar": cedar, "schema.cedarschema": schema });
+}
+
+const BUNDLE = bundleOf("permit (principal, action, resource);");
+
+/** A verdict of a bundle's rule `r`. */
+export function verdict(rest: Partial<Verdict> = {}): Verdict {
+  return { decision: "allow", rule: "r", cause: "policy", reason: null, redactFields: [], keepFields: [], ...rest };
+}
+
+/** A policy in a test's own words; what it is not told it allows. */
+export function policyThat(
+  decide: (facts: GovernedFacts) => Partial<Verdict> = () => ({}),
+  rest: Partial<Omit<CompiledPolicy, "decide">> = {},
+): CompiledPolicy {
+  return {
+    bundle: BUNDLE,
+    shape: "call_tool",
+    warnings: [],
+    couldAllow: () => false,
+    redactionOf: () => ({ redactFields: [], keepFields: [] }),
+    ...rest,
+    decide: (facts) => verdict(decide(facts)),
+  };
+}
+
+/** What a test chooses of a call. */
+export interface CallChoices {
+  readonly recorded?: RecordedSession;
+  readonly tasks?: Tasks;
+  readonly policy?: CompiledPolicy;
+}
+
+/** A request that has just arrived. */
+export function callWith(request: AgentRequest = requestFor(), choices: CallChoices = {}): Call {
+  const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyThat() } = choices;
+  return callOf(recorded, callerNamed(recorded.session.principalId), request, { tasks, policy });
+}
+
+/** Policy's leave for a target. */
+export function permitFor(target: Target, rest: Partial<Permit> = {}): Permit {
+  return { target, decision: "allow", rule: "r", redactFields: [], keepFields: [], advisory: null, ...rest };
+}
+
+/** What rules see of a gateway with this catalog. */
+export function gatewayWith(
+  catalog: Catalog,
+  enforcementMode: GatewayFacts["enforcementMode"] = "enforcing",
+): GatewayFacts {
+  return {
+    vocabulary: new Vocabulary(),
+    enforcementMode,
+    catalogHash: catalog.hash,
+    platform: "software-only",
+    isolation: "none",
+    tools: [...catalog.tools.keys()],
+    workflowTools: undefined,
+  };
+}
+
+/** Decides over this catalog, where every caller may use the default workflow alone. */
+export function deciderOver(catalog: Catalog, enforcementMode: GatewayFacts["enforcementMode"] = "enforcing"): Decider {
+  const gateway = gatewayWith(catalog, enforcementMode);
+  const workflows = {
+    mayUse: (_: unknown, workflow: string) => workflow === "default",
+    isLabel: (label: string) => gateway.vocabulary.has(label),
+  };
+  return new Decider({ catalog, gateway, workflows });
+}
+
+/** A task as its server, which calls it `theirs`, says it is. */
+export function taskState(rest: Partial<TaskState> = {}): TaskState {
+  return {
+    taskId: "theirs",
+    status: "working",
+    statusMessage: null,
+    createdAt: "2026-01-01T00:00:00Z",
+    lastUpdatedAt: "2026-01-01T00:00:00Z",
+    ttlMs: null,
+    pollIntervalMs: null,
+    ...rest,
+  };
+}
+
+/** What an agent was told and asked, in order. */
+export type Heard = (readonly [method: string, params: JsonObject])[];
+
+/** An agent that answers what it is asked, and what it heard. */
+export function agentPeer(
+  rest: Partial<Peer> = {},
+  answer: (method: string, params: JsonObject) => JsonObject = () => ({ action: "decline" }),
+): { readonly peer: Peer; readonly heard: Heard } {
+  const heard: Heard = [];
+  const peer: Peer = {
+    ...silentPeer(new AbortController().signal),
+    input: "ask",
+    capabilities: { elicitation: {}, sampling: {}, roots: {} },
+    notify: async (method, params) => void heard.push([method, params]),
+    ask: async (method, params) => {
+      heard.push([method, params]);
+      return answer(method, params);
+    },
+    ...rest,
+  };
+  return { peer, heard };
+}
+
+/** An agent as its server sees it, where policy lets the server ask anything. */
+export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<PeerTerms> = {}): InspectedPeer {
+  return new InspectedPeer(peer, {
+    maxBytes: 1_000,
+    withholdText: false,
+    mode: "buffered",
+    taskId: null,
+    mayBecomeTask: false,
+    questions: { put: () => ({ answered: () => undefined }), detail: {} },
+    transcript: new Transcript(),
+    reached: () => undefined,
+    ...rest,
+  });
+}
+
+/** A server that answers as a test says, and what reached it. */
+export function upstreamThat(
+  answer: (request: UpstreamRequest, peer: Peer) => UpstreamAnswer | Promise<UpstreamAnswer>,
+) {
+  const sent: UpstreamRequest[] = [];
+  return {
+    sent,
+    request: async (_server: unknown, _session: unknown, request: UpstreamRequest, peer: Peer) => {
+      sent.push(request);
+      return await answer(request, peer);
+    },
+  };
+}

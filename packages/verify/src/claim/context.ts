@@ -1,0 +1,12 @@
+import type { Claim } from "@cmcp/claim/schema";
+import type { Checklist } from "../checklist.ts";
+import type { VerifierCrypto } from "../crypto.ts";
+import type { Expectations } from "../expectations.ts";
+
+/** What every check of a claim works with. */
+export interface ClaimContext {
+  readonly crypto: VerifierCrypto;
+  readonly claim: Claim;
+  readonly expected: Expectations;
+  readonly list: Checklist;
+}

@@ -1,0 +1,156 @@
+/** What a schedule is made of: steps of agents, and acts of the host between and during them. */
+
+/** Tools of the tool server. `erase_record` is forbidden to everybody, `send_message` once its caller has seen a record. */
+export const TOOLS = ["send_message", "get_patient_record", "erase_record"] as const;
+export type ToolName = (typeof TOOLS)[number];
+
+/** What happens to an append. */
+export const APPEND_LIES = [
+  "refuse",
+  "forget",
+  "late",
+  "stall",
+  "twice",
+  "reorder",
+  "truncate",
+  "flip",
+  "splice",
+  "elsewhere",
+  "foreign",
+  "no-answer",
+] as const;
+/** What happens to the answer of a scan. */
+export const SCAN_LIES = [
+  "drop",
+  "reorder",
+  "twice",
+  "truncate",
+  "flip",
+  "splice",
+  "empty",
+  "refuse",
+  "stall",
+  "foreign",
+] as const;
+/** What happens when the enclave asks for a connection to a tool server. */
+export const DIAL_LIES = ["refuse", "stall", "elsewhere", "listen", "words"] as const;
+/** What happens to the bytes of such a connection. */
+export const EGRESS_LIES = ["cut", "garbage", "flip-down", "flip-up"] as const;
+/** What happens to bytes that the host writes to the enclave. */
+export const FRAME_LIES = [
+  "flip",
+  "truncate",
+  "replay",
+  "splice",
+  "unknown",
+  "number",
+  "early-end",
+  "garbage",
+  "oversized",
+] as const;
+/** Control messages, as the host sends them. */
+export const CONTROL_LIES = [
+  "launch-again",
+  "provision-again",
+  "provision-garbage",
+  "provision-stranger",
+  "provision-swapped",
+  "provision-nobody",
+  "reload-garbage",
+  "reload-unsigned",
+  "reload-forged",
+  "reload-same",
+  "reload-newer",
+  "reload-older",
+  "append",
+  "drain",
+] as const;
+/** What the host puts beside an agent's request. */
+export const HEADER_LIES = ["peer", "workflow", "origin", "handle", "version", "token"] as const;
+/** What the next enclave is shown of the journal. */
+export const JOURNAL_LIES = [
+  "kept",
+  "empty",
+  "rolled-back",
+  "flip",
+  "gap",
+  "foreign",
+  "reorder",
+  "twice",
+  "hidden",
+  "truncate",
+] as const;
+
+interface Lie<Kind extends string, What extends string> {
+  readonly side: "host";
+  readonly kind: Kind;
+  readonly lie: What;
+  /** How many such occasions pass before it. */
+  readonly skip: number;
+  /** Chooses a record, a byte or a bit. */
+  readonly at: number;
+}
+
+/** An act of the host. */
+export type HostAct =
+  | Lie<"append", (typeof APPEND_LIES)[number]>
+  | Lie<"scan", (typeof SCAN_LIES)[number]>
+  | Lie<"dial", (typeof DIAL_LIES)[number]>
+  | Lie<"egress", (typeof EGRESS_LIES)[number]>
+  /** Bytes of services' answers. */
+  | Lie<"answer", (typeof FRAME_LIES)[number]>
+  /** Bytes of agents' requests. */
+  | Lie<"request", (typeof FRAME_LIES)[number]>
+  | Lie<"header", (typeof HEADER_LIES)[number]>
+  | {
+      readonly side: "host";
+      readonly kind: "control";
+      readonly lie: (typeof CONTROL_LIES)[number];
+      readonly at: number;
+    }
+  /** The wall clock's distance from the truth, in milliseconds. */
+  | { readonly side: "host"; readonly kind: "clock"; readonly ms: number }
+  | { readonly side: "host"; readonly kind: "cut"; readonly what: "answers" | "requests" | "egress" }
+  /** Kills the enclave at the n-th event the host sees from now on; 0 is now. */
+  | { readonly side: "host"; readonly kind: "kill"; readonly after: number }
+  | {
+      readonly side: "host";
+      readonly kind: "restart";
+      readonly lie: (typeof JOURNAL_LIES)[number];
+      readonly at: number;
+    };
+
+/** A step of one of the two agents. */
+export type AgentAct =
+  | {
+      readonly side: "agent";
+      readonly kind: "call";
+      readonly agent: 0 | 1;
+      readonly tool: ToolName;
+      /** `null` is the principal's one session, `handle` the one it opened last. */
+      readonly label: string | null;
+      /** Goes on without waiting for the answer. */
+      readonly together: boolean;
+    }
+  | { readonly side: "agent"; readonly kind: "open" | "list" | "status"; readonly agent: 0 | 1 }
+  /** About the n-th session that receipts named. */
+  | {
+      readonly side: "agent";
+      readonly kind: "claim" | "export" | "close" | "steal";
+      readonly agent: 0 | 1;
+      readonly session: number;
+    };
+
+export type Act = AgentAct | HostAct;
+
+/** A list of acts, in order. */
+export interface Schedule {
+  /** What it was made from; 0 for one made by hand. */
+  readonly seed: number;
+  readonly acts: readonly Act[];
+}
+
+/** Whether the host does anything but serve. */
+export function isHonest({ acts }: Schedule): boolean {
+  return acts.every(({ side }) => side === "agent");
+}

@@ -1,0 +1,108 @@
+import {
+  APPEND_LIES,
+  CONTROL_LIES,
+  DIAL_LIES,
+  EGRESS_LIES,
+  FRAME_LIES,
+  HEADER_LIES,
+  JOURNAL_LIES,
+  SCAN_LIES,
+  TOOLS,
+  type Act,
+  type AgentAct,
+  type HostAct,
+  type Schedule,
+} from "./acts.ts";
+import { Random } from "./random.ts";
+
+/** Steps of agents in one schedule. */
+const MIN_STEPS = 3;
+const MORE_STEPS = 6;
+/** Acts of the host in one schedule. */
+const MOST_LIES = 7;
+/** One schedule of so many has no lie at all. */
+const HONEST_ONE_IN = 12;
+/** One schedule of so many kills the enclave. */
+const KILL_ONE_IN = 8;
+const DAY_MS = 86_400_000;
+/** Distances of the wall clock; a floor of sensitivity lasts longer than the largest. */
+const CLOCK_MS = [-3_650 * DAY_MS, -DAY_MS, 3_600_000, 20 * DAY_MS];
+
+function agentAct(random: Random): AgentAct {
+  const agent = random.below(2) === 0 ? 0 : 1;
+  const choice = random.below(16);
+  if (choice < 10)
+    return {
+      side: "agent",
+      kind: "call",
+      agent,
+      tool: random.pick([...TOOLS, "send_message"] as const),
+      label: random.pick([null, null, "a", "b", "handle"]),
+      together: random.once(4),
+    };
+  if (choice < 12) return { side: "agent", kind: random.pick(["open", "list", "status"] as const), agent };
+  return {
+    side: "agent",
+    kind: random.pick(["claim", "export", "close", "steal"] as const),
+    agent,
+    session: random.below(4),
+  };
+}
+
+/** Control messages that end the instance are rare. */
+function controlLie(random: Random): (typeof CONTROL_LIES)[number] {
+  const lie = random.pick(CONTROL_LIES);
+  return lie === "drain" && !random.once(4) ? "launch-again" : lie;
+}
+
+function hostAct(random: Random): HostAct {
+  const where = { side: "host", skip: random.below(3), at: random.next() } as const;
+  switch (random.below(9)) {
+    case 0:
+    case 1:
+      return { ...where, kind: "append", lie: random.pick(APPEND_LIES) };
+    case 2:
+      return { ...where, kind: "scan", skip: 0, lie: random.pick(SCAN_LIES) };
+    case 3:
+      return random.once(2)
+        ? { ...where, kind: "dial", skip: 0, lie: random.pick(DIAL_LIES) }
+        : { ...where, kind: "egress", lie: random.pick(EGRESS_LIES) };
+    case 4:
+      return { ...where, kind: random.once(2) ? "answer" : "request", lie: random.pick(FRAME_LIES) };
+    case 5:
+      return { side: "host", kind: "control", lie: controlLie(random), at: random.next() };
+    case 6:
+      return { ...where, kind: "header", skip: 0, lie: random.pick(HEADER_LIES) };
+    case 7:
+      return { side: "host", kind: "clock", ms: random.pick(CLOCK_MS) };
+    default:
+      return { side: "host", kind: "cut", what: random.pick(["answers", "requests", "egress"] as const) };
+  }
+}
+
+/** A kill, the restart over what the host makes of the journal, and a probe of both agents after it. */
+function withKill(random: Random, acts: readonly Act[]): Act[] {
+  const at = random.below(acts.length + 1);
+  const kill: Act = { side: "host", kind: "kill", after: random.below(12) };
+  const restart: Act = { side: "host", kind: "restart", lie: random.pick(JOURNAL_LIES), at: random.next() };
+  const probe = (agent: 0 | 1): Act => ({
+    side: "agent",
+    kind: "call",
+    agent,
+    tool: "send_message",
+    label: null,
+    together: false,
+  });
+  const second: Act[] = random.once(6) ? [{ side: "host", kind: "kill", after: random.below(6) }] : [];
+  return [...acts.slice(0, at), kill, ...acts.slice(at), ...second, restart, probe(0), probe(1)];
+}
+
+/** The schedule of a seed. */
+export function scheduleOf(seed: number): Schedule {
+  const random = new Random(seed);
+  const acts: Act[] = Array.from({ length: MIN_STEPS + random.below(MORE_STEPS) }, () => agentAct(random));
+  if (random.once(HONEST_ONE_IN)) return { seed, acts };
+  const lies = 1 + random.below(MOST_LIES);
+  for (let lie = 0; lie < lies; lie += 1) acts.splice(random.below(acts.length), 0, hostAct(random));
+  return { seed, acts: random.once(KILL_ONE_IN) ? withKill(random, acts) : acts };
+}

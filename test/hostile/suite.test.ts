@@ -1,0 +1,159 @@
+/** What the suite of schedules is worth: it finds nothing where nobody lies, and what it must find where somebody does. */
+import assert from "node:assert/strict";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { canonicalText } from "@cmcp/boundary";
+import { eventually } from "../gateway/principals.ts";
+import type { Finding, Rule } from "./oracle/finding.ts";
+import { checkClaim, checkExport, type Held } from "./oracle/documents.ts";
+import { newMark } from "./oracle/marks.ts";
+import { RecordOracle } from "./oracle/record.ts";
+import { AgentSteps } from "./run/agent-steps.ts";
+import { runSchedule } from "./run/run.ts";
+import { AgentState, type SeenSession } from "./run/state.ts";
+import type { AgentAct, HostAct } from "./schedule/acts.ts";
+import { arrivals, World } from "./world.ts";
+
+const call = (tool: Extract<AgentAct, { kind: "call" }>["tool"], label: string | null = null): AgentAct => ({
+  side: "agent",
+  kind: "call",
+  agent: 0,
+  tool,
+  label,
+  together: false,
+});
+const ordinary: readonly AgentAct[] = [
+  call("send_message"),
+  { side: "agent", kind: "open", agent: 0 },
+  call("send_message", "handle"),
+  { side: "agent", kind: "list", agent: 1 },
+  { side: "agent", kind: "claim", agent: 0, session: 0 },
+  call("erase_record", "a"),
+  call("get_patient_record"),
+  call("send_message", "a"),
+  { side: "agent", kind: "export", agent: 0, session: 1 },
+  { side: "agent", kind: "steal", agent: 1, session: 0 },
+  { side: "agent", kind: "close", agent: 0, session: 0 },
+];
+const rulesOf = (findings: readonly Finding[]): Rule[] => [...new Set(findings.map(({ rule }) => rule))].sort();
+
+describe("schedules of a hostile host", () => {
+  let world: World;
+  before(async () => {
+    world = await World.start();
+  });
+  after(() => world.close());
+
+  /** Runs acts with principals of their own. */
+  async function run(acts: readonly AgentAct[]): Promise<Finding[]> {
+    return await runSchedule(world, { seed: 0, acts }, world.principals() ?? [0, 1]);
+  }
+
+  test("without a lie every call is answered as policy has it, and every session verifies", async () => {
+    const before = [...world.reached.keys()].length;
+    assert.deepEqual(await run(ordinary), []);
+    assert.equal(
+      [...world.reached.keys()].length - before,
+      4,
+      "two messages, a record, and the call of the test's own",
+    );
+  });
+
+  const lies: Readonly<Record<string, HostAct>> = {
+    "one flipped bit of a stored record": { side: "host", kind: "append", lie: "flip", skip: 2, at: 9 },
+    "a record that was only said to be stored": { side: "host", kind: "append", lie: "forget", skip: 2, at: 0 },
+    "a scan without one of its records": { side: "host", kind: "scan", lie: "drop", skip: 0, at: 1 },
+    "a connection that was cut": { side: "host", kind: "egress", lie: "cut", skip: 0, at: 0 },
+    "a request that was changed": { side: "host", kind: "request", lie: "garbage", skip: 0, at: 1 },
+  };
+  for (const [name, lie] of Object.entries(lies)) {
+    test(`an oracle that takes the host for honest finds ${name}`, async () => {
+      if ("skip" in lie) world.host.lies.arm(lie);
+      const claim: AgentAct = { side: "agent", kind: "claim", agent: 0, session: 0 };
+      const findings = await run([call("send_message"), claim]);
+      assert.deepEqual(rulesOf(findings), ["honest"]);
+    });
+  }
+
+  test("the record's oracle finds any record that is missing, doubled, out of place or changed", () => {
+    const records = [...world.host.store.received.values()].flat();
+    const found = (some: typeof records): Finding[] => {
+      const findings: Finding[] = [];
+      new RecordOracle((rule, what) => findings.push({ rule, what })).arrived(some);
+      return findings;
+    };
+    assert.deepEqual(found(records), []);
+    assert.ok(records.length > 20);
+    for (const [index, record] of records.entries()) {
+      const rest = records.toSpliced(index, 1);
+      if (index < rest.length) assert.ok(found(rest).length > 0, `without record ${index}`);
+      assert.ok(found(records.toSpliced(index, 0, record)).length > 0, `record ${index} twice`);
+      const changed = Buffer.from(Buffer.from(record.bytes).toString("latin1").replace('"seq":', '"seq":1'), "latin1");
+      assert.ok(found(records.with(index, { ...record, bytes: changed })).length > 0, `record ${index} changed`);
+    }
+    const payload = { seq: 0, instance: "i", session: "s", kind: "entry", bytes: Buffer.from(newMark()) };
+    assert.ok(rulesOf(found([payload])).includes("cleartext"));
+  });
+
+  test("a call that reaches the server before its intent is found, and so is one that policy never allows", () => {
+    const findings: Finding[] = [];
+    const find = (rule: Rule, what: string): number => findings.push({ rule, what });
+    arrivals(new RecordOracle(find), new Map(), find)("send_message", newMark());
+    assert.deepEqual(rulesOf(findings), ["unrecorded"]);
+    arrivals(world.record, new Map(), find)("erase_record", newMark());
+    assert.deepEqual(rulesOf(findings), ["forbidden", "unrecorded"]);
+  });
+
+  test("a claim and an export with one thing changed are found", async () => {
+    const [index] = world.principals() ?? [0];
+    const agent = new AgentState(index);
+    const steps = new AgentSteps(world, [agent, new AgentState(index + 1)], true);
+    await steps.perform(call("send_message"));
+    await steps.perform(call("send_message"));
+    const [seen] = steps.sessions;
+    assert.ok(seen !== undefined);
+    const held: Held & SeenSession = seen;
+    const claim = await steps.document(agent, "POST", `/sessions/${held.session}/close`);
+    const bundle = await steps.document(agent, "GET", `/audit/export?session_id=${held.session}`);
+    assert.ok(claim !== null && bundle !== null);
+    const found = async (claimText: string, bundleText: string, other: Partial<Held> = {}): Promise<Finding[]> => {
+      const findings: Finding[] = [];
+      const oracle = {
+        record: world.record,
+        find: (rule: Rule, what: string): void => void findings.push({ rule, what }),
+      };
+      await checkExport(bundleText, { ...held, ...other }, oracle);
+      await checkClaim(claimText, { ...held, ...other }, bundleText, oracle);
+      return findings;
+    };
+    assert.deepEqual(await found(claim, bundle), []);
+    const later = JSON.parse(claim) as { gateway: { sequence_number: number } };
+    later.gateway.sequence_number += 1;
+    assert.deepEqual(rulesOf(await found(canonicalText(later), bundle)), ["claim"]);
+    assert.deepEqual(rulesOf(await found(claim, bundle.replace('"allow"', '"deny"'))), ["claim"]);
+    const shorter = JSON.parse(bundle) as { entries: unknown[] };
+    shorter.entries.splice(1, 1);
+    assert.deepEqual(rulesOf(await found(claim, JSON.stringify(shorter))), ["claim"]);
+    const [receipt] = held.receipts;
+    assert.ok(receipt !== undefined);
+    const forged = { ...receipt, decision: "deny" } as const;
+    assert.deepEqual(rulesOf(await found(claim, bundle, { receipts: [forged] })), ["claim"]);
+    assert.equal(world.record.entryOf(forged), null);
+    assert.deepEqual(rulesOf(world.findings()), ["claim"]);
+  });
+
+  test("payload in cleartext towards a server and an end that nobody asked for are found", async () => {
+    const other = await World.start();
+    try {
+      const mark = newMark();
+      other.seen(Buffer.from(`POST /mcp ${mark.slice(0, 3)}`));
+      assert.deepEqual(other.findings(), []);
+      other.seen(Buffer.from(mark.slice(3)));
+      assert.deepEqual(rulesOf(other.findings()), ["cleartext"]);
+      process.kill(other.host.pid, "SIGKILL");
+      await eventually("the end is noticed", () => other.findings().some(({ rule }) => rule === "crash"));
+    } finally {
+      await other.close();
+    }
+  });
+});

@@ -1,0 +1,180 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Opening } from "@cmcp/wire";
+import { Patience } from "./agent.ts";
+import { CONTROL, deployed, type Deployed } from "./host/deployment.ts";
+import { HostileHost } from "./host/host.ts";
+import { Impostors } from "./host/relay.ts";
+import type { Find, Finding, Rule } from "./oracle/finding.ts";
+import { MARK } from "./oracle/marks.ts";
+import { shownPast, type ShownPast } from "./oracle/past.ts";
+import { RecordOracle } from "./oracle/record.ts";
+import { SECRET, startToolServer, type ToolServer } from "./server.ts";
+
+/** Bytes of a stream that are kept so that a mark cut in two is found. */
+const OVERLAP = 64;
+
+/** One deployment with its tool server, its lying host and what watches them. Several schedules run in it, one after the other. */
+export class World {
+  readonly host: HostileHost;
+  readonly record: RecordOracle;
+  readonly deployed: Deployed;
+  readonly impostors: Impostors;
+  readonly patience = new Patience();
+  /** How often each mark reached the server. */
+  readonly reached = new Map<string, number>();
+  /** Looks at bytes that the enclave sent towards a tool server. */
+  readonly seen: (bytes: Uint8Array) => void;
+  /** No further schedule may run in it. */
+  spent = false;
+  readonly #close: (() => Promise<unknown>)[];
+  readonly #findings: Finding[];
+  readonly #shown: Shown;
+  #principals = 0;
+  #reloads = 0;
+
+  private constructor(parts: {
+    host: HostileHost;
+    record: RecordOracle;
+    deployed: Deployed;
+    impostors: Impostors;
+    patience: Patience;
+    reached: Map<string, number>;
+    close: (() => Promise<unknown>)[];
+    findings: Finding[];
+    shown: Shown;
+    seen: (bytes: Uint8Array) => void;
+  }) {
+    this.seen = parts.seen;
+    this.host = parts.host;
+    this.record = parts.record;
+    this.deployed = parts.deployed;
+    this.impostors = parts.impostors;
+    this.patience = parts.patience;
+    this.reached = parts.reached;
+    this.#close = parts.close;
+    this.#findings = parts.findings;
+    this.#shown = parts.shown;
+  }
+
+  /** Starts everything, with an enclave that serves. */
+  static async start(): Promise<World> {
+    const close: (() => Promise<unknown>)[] = [];
+    const folder = await mkdtemp(join(tmpdir(), "cmcp-hostile-"));
+    close.push(() => rm(folder, { recursive: true, force: true }));
+    const findings: Finding[] = [];
+    const find: Find = (rule, what) => findings.push({ rule, what });
+    const record = new RecordOracle(find);
+    const reached = new Map<string, number>();
+    const server: ToolServer = await startToolServer(arrivals(record, reached, find));
+    close.push(() => server.close());
+    const impostors = await Impostors.start();
+    close.push(() => impostors.close());
+    const patience = new Patience();
+    const shown = new Shown();
+    const inputs = await deployed(join(folder, "deployment"), server);
+    const seen = payloadIn(find);
+    const host = await HostileHost.start(inputs, impostors, {
+      arrived: (records) => record.arrived(records),
+      acknowledged: (records) => record.acknowledged(records),
+      forked: ({ seq }) => find("record", `record ${seq} of an instance came twice, and not the same`),
+      shown: (filter, records) => shown.take(filter, records),
+      stalled: () => patience.lost(),
+      crashed: (how) => find("crash", `the process ended by itself: ${how}`),
+      seen,
+    });
+    close.push(() => host.close());
+    const refused = await host.startEnclave();
+    if (refused !== null) throw new Error(`the enclave refused its launch: ${refused}`);
+    return new World({ host, record, deployed: inputs, impostors, patience, reached, close, findings, shown, seen });
+  }
+
+  readonly find: Find = (rule: Rule, what: string) => {
+    this.#findings.push({ rule, what });
+  };
+
+  /** What was found since this was asked last. */
+  findings(): Finding[] {
+    return this.#findings.splice(0);
+  }
+
+  /** Two principals that have done nothing yet; `null` when there are no more. */
+  principals(): readonly [number, number] | null {
+    if (this.#principals + 2 > CONTROL) return null;
+    this.#principals += 2;
+    return [this.#principals - 2, this.#principals - 1];
+  }
+
+  /** Puts the next higher policy in force. Returns how many were before it in this world. */
+  async reload(waitMs: number): Promise<number> {
+    const next = this.deployed.reloads.newer[this.#reloads];
+    if (next === undefined) return 0;
+    const code = await this.host.control({ t: "reload" }, next, waitMs);
+    if (code === null) this.#reloads += 1;
+    return code === null ? this.#reloads - 1 : 0;
+  }
+
+  /** Starts another enclave. Returns what it refused, and what it was shown of the past. */
+  async restart(): Promise<{ readonly refused: string | null; readonly past: ShownPast }> {
+    this.#shown.begin();
+    const refused = await this.host.startEnclave();
+    return { refused, past: this.#shown.end() };
+  }
+
+  async close(): Promise<void> {
+    for (const step of this.#close.splice(0).toReversed()) await step();
+  }
+}
+
+/** Finds payload in what goes out, cut in two or not. */
+function payloadIn(find: Find): (bytes: Uint8Array) => void {
+  let tail = "";
+  return (bytes) => {
+    const text = tail + Buffer.from(bytes).toString("latin1");
+    if (text.includes(MARK) || text.includes(SECRET)) find("cleartext", "a payload went out in cleartext");
+    tail = text.slice(-OVERLAP);
+  };
+}
+
+/** What scans were answered with while an enclave started. */
+class Shown {
+  #instances: readonly Uint8Array[] = [];
+  readonly #byInstance = new Map<string, readonly Uint8Array[]>();
+  #listening = false;
+
+  begin(): void {
+    this.#instances = [];
+    this.#byInstance.clear();
+    this.#listening = true;
+  }
+
+  take(filter: Extract<Opening, { t: "scan" }>, records: readonly Uint8Array[]): void {
+    if (!this.#listening) return;
+    if (filter.instance !== undefined && filter.kind === undefined) this.#byInstance.set(filter.instance, records);
+    else if (filter.kind === "instance") this.#instances = records;
+  }
+
+  end(): ShownPast {
+    this.#listening = false;
+    return shownPast(this.#instances, this.#byInstance);
+  }
+}
+
+/** What is held against every call that reaches the server. */
+export function arrivals(
+  record: RecordOracle,
+  reached: Map<string, number>,
+  find: Find,
+): (tool: string, mark: string) => void {
+  const counts = new Map<string, number>();
+  return (tool, mark) => {
+    reached.set(mark, (reached.get(mark) ?? 0) + 1);
+    const count = (counts.get(tool) ?? 0) + 1;
+    counts.set(tool, count);
+    if (tool === "erase_record") find("forbidden", "a call that policy never allows reached the server");
+    const announced = record.announced.get(tool) ?? 0;
+    if (count > announced)
+      find("unrecorded", `call ${count} of ${tool} reached the server while ${announced} were in the record`);
+  };
+}

@@ -1,0 +1,205 @@
+/** One guard, and the enclave without it. */
+export interface Mutant {
+  /** What is deleted. */
+  readonly name: string;
+  /** Source file, from the root. */
+  readonly file: string;
+  /** Texts that stand once in it, and what stands in their place. */
+  readonly edits: readonly (readonly [find: string, replace: string])[];
+}
+
+const CALL = "packages/enclave/src/call";
+const MCP = "packages/mcp/src";
+const INSPECTION = "packages/inspection/src";
+
+/** Every rebuild, decision and hash of the call, each deleted by itself. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "the decision by policy",
+    file: `${CALL}/decide-by-policy.ts`,
+    edits: [
+      [
+        "if (through === null) return refused(target, refusal);",
+        'if (through === null) return next({ target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null });',
+      ],
+    ],
+  },
+  {
+    name: "that a cancellation is no call",
+    file: `${CALL}/line.ts`,
+    edits: [['if (governedMethod(call.request.method).kind === "cancellation")', "if (false)"]],
+  },
+  {
+    name: "the reply to a cancellation that the gateway writes itself",
+    file: `${CALL}/cancel.ts`,
+    edits: [
+      ["await ports.upstreams.request(", "const answer = await ports.upstreams.request("],
+      [
+        "return told;\n  } catch",
+        'return answer.kind === "complete" ? { ...told, outcome: { kind: "result", result: answer.result } } : told;\n  } catch',
+      ],
+    ],
+  },
+  {
+    name: "the gateway's words for a cancellation that was refused",
+    file: `${CALL}/cancel.ts`,
+    edits: [["return withoutServerWords(failed(permit, thrown));", "return failed(permit, thrown);"]],
+  },
+  {
+    name: "the hash over the messages before the result",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [
+      ["this.#terms.transcript.add({ method, params });\n    await this.#peer.notify", "await this.#peer.notify"],
+    ],
+  },
+  {
+    name: "the hash over questions",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [["this.#terms.transcript.add({ method, params: told });", ""]],
+  },
+  {
+    name: "the hash over answers given meanwhile",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [["this.#answers.add({ method, answer });", ""]],
+  },
+  {
+    name: "the hash over the answer",
+    file: `${CALL}/record-and-reply.ts`,
+    edits: [["transcript.add(messageOf(body));", ""]],
+  },
+  {
+    name: "parameters in the hash over the request",
+    file: `${CALL}/call.ts`,
+    edits: [
+      [
+        "return canonicalHash({ method, params });",
+        "return canonicalHash({ method, params: { name: request.name } });",
+      ],
+    ],
+  },
+  {
+    name: "the inspection of notifications",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [
+      [
+        "const inspected = inspectNotification(method, params, this.#terms);",
+        "const inspected: JsonObject | null = params;",
+      ],
+    ],
+  },
+  {
+    name: "the inspection of questions",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [
+      [
+        "const inspected = inspectQuestion(method, params, this.#terms);",
+        "const inspected: JsonObject | null = params;",
+      ],
+    ],
+  },
+  {
+    name: "the inspection of what a retried request is asked",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [
+      [
+        "const told = inspectInputRequests(inputRequests, this.#terms);",
+        "const told = inputRequests as AskedQuestions | null;",
+      ],
+    ],
+  },
+  {
+    name: "the rebuild of an agent's answer to a question",
+    file: `${CALL}/inspected-peer.ts`,
+    edits: [["return checked.value;", "return answer;"]],
+  },
+  {
+    name: "that answers are to what was asked",
+    file: `${CALL}/resume-input.ts`,
+    edits: [
+      [
+        "if (question === undefined) return null;",
+        "if (question === undefined) { rebuilt.push([id, answer]); continue; }",
+      ],
+    ],
+  },
+  {
+    name: "that a task's answers need an open question",
+    file: `${CALL}/resume-input.ts`,
+    edits: [
+      [
+        "return asksNothing(task.asked) ? NOT_ASKED : { upstream: null, asked: task.asked };",
+        'return { upstream: null, asked: { question: { method: "elicitation/create", params: { mode: "form", message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
+      ],
+    ],
+  },
+  {
+    name: "that an answered question is closed",
+    file: `${CALL}/answer-task.ts`,
+    edits: [["ports.tasks.answered(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));", ""]],
+  },
+  {
+    name: "the inspection of a server's error",
+    file: `${CALL}/ending.ts`,
+    edits: [
+      [
+        'return { ...told, rpc: inspectError(said, { withholdText, instead: "the tool server refused the call" }) };',
+        "return { ...told, rpc: said };",
+      ],
+    ],
+  },
+  {
+    name: "the rebuild of a task's state",
+    file: `${CALL}/answer-task.ts`,
+    edits: [
+      [
+        "const told = withoutWords(permit, ports.tasks.update(session, task, state, asked));",
+        "const told = { ...withoutWords(permit, ports.tasks.update(session, task, state, asked)), statusMessage: JSON.stringify(said) };",
+      ],
+    ],
+  },
+  {
+    name: "closed objects in what servers say",
+    file: `${INSPECTION}/shape/members.ts`,
+    edits: [["const out: JsonObject = {};", "const out: JsonObject = { ...value };"]],
+  },
+  {
+    name: "the rebuild of a tool's result",
+    file: `${INSPECTION}/result/inspect.ts`,
+    edits: [["const own = removeLookAlikes(read.result, stripped);", "const own = result;"]],
+  },
+  {
+    name: "the rebuild of contents, prompts and completions",
+    file: `${INSPECTION}/result/answer.ts`,
+    edits: [["const own = removeLookAlikes(read as JsonObject, stripped);", "const own = result;"]],
+  },
+  {
+    name: "the list of what goes on of a request's metadata",
+    file: `${MCP}/protocol/trace.ts`,
+    edits: [
+      [
+        "const { traceparent, tracestate } = meta;",
+        "if (meta !== null) return meta;\n  const { traceparent, tracestate } = meta as JsonObject;",
+      ],
+    ],
+  },
+  {
+    name: "closed client capabilities",
+    file: `${MCP}/protocol/client-capabilities.ts`,
+    edits: [
+      [
+        "const extensions = declared(value.extensions, [TASKS_EXTENSION]);",
+        "if (value !== null) return value as ClientCapabilities;\n  const extensions = declared((value as JsonObject).extensions, [TASKS_EXTENSION]);",
+      ],
+    ],
+  },
+  {
+    name: "the refusal of a decision that the mode does not let through",
+    file: `${CALL}/line.ts`,
+    edits: [
+      [
+        'if (decided.kind === "ending") return decided;',
+        'if (decided.kind === "ending" && decided.target === null) return decided;\n    if (decided.kind === "ending") return await this.#permitted(call, { target: decided.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
+      ],
+    ],
+  },
+];

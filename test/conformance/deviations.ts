@@ -77,7 +77,6 @@ export const DEVIATIONS: readonly Deviation[] = [
     outcomes: {
       "sep-2243-client-omit-null ClientCustomHeaderOmitNull": "absent",
       "sep-2243-client-omit-null NotObserved": "FAILURE",
-      agent: "FAILURE",
     },
     clause: 'Tools, "Security Considerations": servers MUST validate all tool inputs',
     reason:

@@ -117,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/resume-input.ts`,
     edits: [
       [
-        "if (question === undefined) return null;",
+        "if (question === undefined) continue;",
         "if (question === undefined) { rebuilt.push([id, answer]); continue; }",
       ],
     ],
@@ -127,7 +127,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/resume-input.ts`,
     edits: [
       [
-        "return asksNothing(task.asked) ? NOT_ASKED : { upstream: null, asked: task.asked };",
+        "if (call.task !== null) return { upstream: null, asked: call.task.asked };",
         'return { upstream: null, asked: { question: { method: "elicitation/create", params: { mode: "form", message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
       ],
     ],

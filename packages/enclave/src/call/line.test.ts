@@ -117,7 +117,6 @@ test("each call that is refused leaves one entry, and neither an intent nor anyt
     [allowing, { workflowId: "other" }, "WORKFLOW_NOT_ALLOWED", "deny"],
     [allowing, { method: "tasks/get", name: "none" }, "TASK_UNKNOWN", "deny"],
     [allowing, { method: "tasks/cancel", name: "none" }, "TASK_UNKNOWN", "deny"],
-    [allowing, { input: { responses: { a: {} }, state: null } }, "INPUT_NOT_REQUESTED", "deny"],
     [allowing, { input: { responses: null, state: "AAAA" } }, "REQUEST_STATE_INVALID", "deny"],
     [allowing, { task: { ttlMs: null }, arguments: { q: "x".repeat(65_536) } }, "MCP_INVALID_REQUEST", "fault"],
     [drifting, {}, "CATALOG_DRIFT_DETECTED", "deny"],
@@ -130,6 +129,16 @@ test("each call that is refused leaves one entry, and neither an intent nor anyt
     assert.deepEqual([intents(), upstreams.sent], [[], []], code);
     assert.equal(last?.session_sensitivity_after, "public");
   }
+});
+
+test("an answer to no question leaves nothing of it, at the server or in the hash over what left", async () => {
+  const { run, entries, upstreams } = await start();
+  await run({});
+  await run({ input: { responses: { a: { action: "accept" } }, state: null } });
+  const [first, second] = upstreams.sent;
+  assert.deepEqual(second?.params, first?.params);
+  const [one, other] = entries();
+  assert.equal(other?.request_payload_hash, one?.request_payload_hash);
 });
 
 test("what a server says and asks before its result is on record with the result", async () => {

@@ -1,7 +1,7 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { inspectQuestionAnswer } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
-import { asksNothing, methodsOf, type AskedQuestions } from "./asked.ts";
+import { methodsOf, type AskedQuestions } from "./asked.ts";
 import type { Call } from "./call.ts";
 import { next, refused, type Refusal, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
@@ -18,7 +18,8 @@ type Given = NonNullable<AgentRequest["input"]>;
 
 /**
  * Opens what the agent sends with a request that required input. Answers go to the server only under the ids and in the shapes
- * that were asked for, and only while policy lets the server ask.
+ * that were asked for, and only while policy lets the server ask. An answer under another id is to no question and is left out, so that the
+ * server asks again (MCP 2026-07-28, "Multi Round-Trip Requests").
  */
 export function resumeInput(
   call: Call,
@@ -30,12 +31,15 @@ export function resumeInput(
   if (input === null) return next(null);
   const waiting = waitingOf(call, input, states);
   if ("rule" in waiting) return refused(target, waiting);
-  if (input.responses === null) return next({ responses: null, state: waiting.upstream });
-  const responses = rebuild(input.responses, waiting.asked);
-  if (responses === null) return refused(target, NOT_ASKED);
-  const stopped = questions.refusalOfAnswers(methodsOf(selected(waiting.asked, responses)));
-  if (stopped !== null) return refused(target, stopped);
-  return next({ responses, state: waiting.upstream });
+  const { upstream: state, asked } = waiting;
+  const responses = input.responses === null ? null : rebuild(input.responses, asked);
+  if (responses === "malformed") return refused(target, NOT_ASKED);
+  const answered = Object.keys(responses ?? {}).length > 0;
+  // What only answers is nothing without an answer.
+  if (call.task !== null && !answered) return refused(target, NOT_ASKED);
+  if (!answered) return next(input.state === null ? null : { responses, state });
+  const stopped = questions.refusalOfAnswers(methodsOf(selected(asked, responses ?? {})));
+  return stopped === null ? next({ responses, state }) : refused(target, stopped);
 }
 
 const NOT_ASKED: Refusal = {
@@ -45,14 +49,9 @@ const NOT_ASKED: Refusal = {
 };
 
 /** What the request waited with. A task's questions are kept with the task; any other's come back in the state. */
-function waitingOf(
-  call: Call,
-  { responses, state }: Given,
-  states: Pick<RequestStates, "open">,
-): WaitingState | Refusal {
-  const { task } = call;
-  if (task !== null) return asksNothing(task.asked) ? NOT_ASKED : { upstream: null, asked: task.asked };
-  if (state === null) return responses === null ? { upstream: null, asked: {} } : NOT_ASKED;
+function waitingOf(call: Call, { state }: Given, states: Pick<RequestStates, "open">): WaitingState | Refusal {
+  if (call.task !== null) return { upstream: null, asked: call.task.asked };
+  if (state === null) return { upstream: null, asked: {} };
   try {
     return states.open(stateContext(call), state);
   } catch (thrown) {
@@ -61,17 +60,17 @@ function waitingOf(
   }
 }
 
-/** The answers, rebuilt from what was asked; `null` where one is to no question or has another form. */
+/** The answers to what was asked, rebuilt from the questions; `malformed` where one has another form. */
 function rebuild(
   responses: Readonly<Record<string, JsonObject>>,
   asked: AskedQuestions,
-): Record<string, JsonObject> | null {
+): Record<string, JsonObject> | "malformed" {
   const rebuilt: [string, JsonObject][] = [];
   for (const [id, answer] of Object.entries(responses)) {
     const question = Object.hasOwn(asked, id) ? asked[id] : undefined;
-    if (question === undefined) return null;
+    if (question === undefined) continue;
     const checked = inspectQuestionAnswer(question.method, question.params, answer);
-    if (!checked.ok) return null;
+    if (!checked.ok) return "malformed";
     rebuilt.push([id, checked.value]);
   }
   return Object.fromEntries(rebuilt);

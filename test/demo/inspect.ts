@@ -27,8 +27,9 @@ export async function inspect(inspector: Inspector, { scratch }: ThreeServers): 
   }
   const denied = await inspector.call("write_file", { path: "/tmp/elsewhere.txt", content: "no" });
   expectCall(
-    denied.code !== 0 && denied.stderr.includes("policy does not allow"),
+    denied.code !== 0 && denied.stdout.includes("policy does not allow"),
     `a path that policy does not allow is denied: ${denied.stdout}${denied.stderr}`,
   );
-  outcome("denied", "tools/call write_file /tmp/elsewhere.txt", denied.stderr.trim());
+  const { content } = JSON.parse(denied.stdout) as { content: { text: string }[] };
+  outcome("denied", "tools/call write_file /tmp/elsewhere.txt", content[0]?.text ?? "");
 }

@@ -22,7 +22,7 @@ suite("a tool that the session's own past refuses", () => {
   for (const [index, { name, agent, mode, protocol }] of FRAMEWORKS.entries())
     test(`${name} gives its model the sentence and goes on (${protocol})`, async () => {
       const where = { url: deployment.gateway.mcp, token: deployment.tokenOf(principalOf(index)), mode };
-      const run = await agent({ ...where, listOnce: true, calls: [RECORD, MESSAGE, RECORD] });
+      const run = await agent({ ...where, listOnce: false, calls: [RECORD, MESSAGE, RECORD] });
       const refused = await answerOf(where, MESSAGE);
       assert.deepEqual(adviceOf(refused), { code: "SESSION_SENSITIVITY_POLICY_DENY", advice: "give-up" });
       const record = JSON.stringify({ name: "Ada Example", diagnosis: "Type 2 diabetes" });

@@ -4,6 +4,12 @@ export function changeOneByte(text: string, pattern: RegExp): string {
   const [start, end] = match?.indices?.[1] ?? [];
   if (start === undefined || end !== start + 1) throw new Error(`${pattern.source} captures no single character`);
   const byte = text.charAt(start);
-  const other = /\d/.test(byte) ? String((Number(byte) + 1) % 10) : byte === "A" ? "B" : "A";
-  return `${text.slice(0, start)}${other}${text.slice(end)}`;
+  return `${text.slice(0, start)}${another(byte)}${text.slice(end)}`;
+}
+
+/** Another character of the same kind: a digit, a small letter, or any other. */
+function another(character: string): string {
+  if (/\d/.test(character)) return String((Number(character) + 1) % 10);
+  if (/[a-z]/.test(character)) return character === "a" ? "b" : "a";
+  return character === "A" ? "B" : "A";
 }

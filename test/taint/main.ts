@@ -12,12 +12,15 @@ import { MUTANTS, type Mutant } from "./mutants.ts";
 import { startScene } from "./scene.ts";
 
 /** Builds the enclave with one place of its sources changed. */
-function changing({ file, edits }: Mutant): Plugin {
+function changing(mutant: Mutant): Plugin {
+  const places = [mutant, ...(mutant.also === undefined ? [] : [mutant.also])];
   return {
     name: "mutant",
     setup: (building) => {
       building.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (path !== join(ROOT, file)) return null;
+        const place = places.find(({ file }) => path === join(ROOT, file));
+        if (place === undefined) return null;
+        const { file, edits } = place;
         let contents = await readFile(path, "utf8");
         for (const [find, replace] of edits) {
           if (contents.split(find).length !== 2) throw new Error(`${file} does not have this once: ${find}`);

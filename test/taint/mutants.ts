@@ -5,8 +5,13 @@ export interface Mutant {
   /** Source file, from the root. */
   readonly file: string;
   /** Texts that stand once in it, and what stands in their place. */
-  readonly edits: readonly (readonly [find: string, replace: string])[];
+  readonly edits: readonly Edit[];
+  /** What else guards the same, elsewhere: it is deleted with it. */
+  readonly also?: { readonly file: string; readonly edits: readonly Edit[] };
 }
+
+/** A text of a source, and what stands in its place. */
+export type Edit = readonly [find: string, replace: string];
 
 const CALL = "packages/enclave/src/call";
 const MCP = "packages/mcp/src";
@@ -86,6 +91,10 @@ export const MUTANTS: readonly Mutant[] = [
         "const inspected: JsonObject | null = params;",
       ],
     ],
+    also: {
+      file: `${MCP}/upstream/progress.ts`,
+      edits: [["await this.#peer.notify(method, logParams(params));", "await this.#peer.notify(method, params);"]],
+    },
   },
   {
     name: "the inspection of questions",
@@ -102,8 +111,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/inspected-peer.ts`,
     edits: [
       [
-        "const told = inspectInputRequests(inputRequests, this.#terms);",
-        "const told = inputRequests as AskedQuestions | null;",
+        "const inspected = inspectInputRequests(inputRequests, this.#terms);",
+        "const inspected = inputRequests as AskedQuestions | null;",
       ],
     ],
   },

@@ -3,12 +3,16 @@
  * dialect of agents and era of servers, and every outcome. What crosses has a shape and a decision, and the record commits to it.
  */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { METHODS } from "@cmcp/mcp";
+import { ROOT } from "../gateway/deployment.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { DIALECTS } from "./agent.ts";
 import { nameOf, runCase, type Shown } from "./case.ts";
 import { casesOf } from "./cases.ts";
+import { MUTANTS } from "./mutants.ts";
 import { startScene, type Scene } from "./scene.ts";
 
 describe("taint", { timeout: 300_000 * PATIENCE }, () => {
@@ -69,4 +73,13 @@ describe("taint", { timeout: 300_000 * PATIENCE }, () => {
       }
     }
   });
+});
+
+test("what each mutant deletes stands once in its source", async () => {
+  for (const { name, file, edits, also } of MUTANTS) {
+    for (const place of [{ file, edits }, ...(also === undefined ? [] : [also])]) {
+      const source = await readFile(join(ROOT, place.file), "utf8");
+      for (const [find] of place.edits) assert.equal(source.split(find).length, 2, `${name}: ${find}`);
+    }
+  }
 });

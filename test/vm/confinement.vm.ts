@@ -42,9 +42,9 @@ const INIT = join(import.meta.dirname, "../../enclave-image/native/init.c");
 
 test("every setting of PID 1 has a reason before it and is looked at here", () => {
   const [, table = ""] =
-    /static const char \*const settings\[\]\[2\] = \{\n(.*?)\n\t\};/s.exec(readFileSync(INIT, "utf8")) ?? [];
+    /static const char \*const settings\[\]\[2\] = \{\n(.*?)\n  \};/s.exec(readFileSync(INIT, "utf8")) ?? [];
   const settings = Object.fromEntries(
-    [...table.matchAll(/\{ "\/proc\/sys\/([^"]+)", "([^"]+)" \},/g)].map(([, name = "", value = ""]) => [name, value]),
+    [...table.matchAll(/\{"\/proc\/sys\/([^"]+)", "([^"]+)"\},/g)].map(([, name = "", value = ""]) => [name, value]),
   );
   // `kernel/panic` comes from the command line.
   const { "kernel/panic": _, ...own } = SETTINGS;

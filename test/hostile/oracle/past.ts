@@ -5,7 +5,7 @@ import { untrusted } from "@cmcp/boundary";
 
 /** What an enclave could make of the past it was shown when it started. */
 export interface ShownPast {
-  /** Something it was shown is not authentic, or a number is missing below one that is there. */
+  /** Something it was shown is not authentic, or out of its order, a number is missing, or what an earlier instance saw is not shown. */
   readonly tampered: boolean;
   /** Principals of whom authentic records say that they may have seen more than what is public. */
   readonly seen: ReadonlySet<string>;
@@ -33,9 +33,9 @@ function judge(name: string, shown: readonly Uint8Array[]): Judged {
   const authentic = records.filter(
     (record) => record !== null && record.instance === name && key !== null && isAuthentic(record, key),
   ) as JournalRecord[];
-  const numbers = new Set(authentic.map(({ seq }) => seq));
-  const gapless = numbers.size === Math.max(-1, ...numbers) + 1;
-  return { authentic, tampered: authentic.length !== records.length || !gapless };
+  // A journal's records are numbered from zero, and shown in that order.
+  const inOrder = authentic.every(({ seq }, index) => seq === index);
+  return { authentic, tampered: authentic.length !== records.length || !inOrder };
 }
 
 /** Principals whose sessions were beyond what is public. */
@@ -54,17 +54,24 @@ function principalsOf(authentic: readonly JournalRecord[]): string[] {
   return [...labelled].flatMap((session) => owners.get(session) ?? []);
 }
 
+/** Whether an instance saw more of the one before it than is shown: each names it, and how many records of it there were. */
+function hides(judged: ReadonlyMap<string, Judged>): boolean {
+  return [...judged.values()].some(({ authentic }) =>
+    authentic.some((record) => {
+      const previous = record.kind === "instance" ? record.body.previous : undefined;
+      return previous !== undefined && (judged.get(previous.instance)?.authentic.length ?? -1) < previous.records;
+    }),
+  );
+}
+
 /** Judges what scans were answered with: every `instance` record, then each instance's records. */
 export function shownPast(
   instances: readonly Uint8Array[],
   byInstance: ReadonlyMap<string, readonly Uint8Array[]>,
 ): ShownPast {
-  let tampered = instances.some((bytes) => readable(bytes) === null);
-  const seen = new Set<string>();
-  for (const [name, shown] of byInstance) {
-    const judged = judge(name, shown);
-    tampered ||= judged.tampered;
-    for (const principal of principalsOf(judged.authentic)) seen.add(principal);
-  }
-  return { tampered, seen };
+  const judged = new Map([...byInstance].map(([name, shown]) => [name, judge(name, shown)] as const));
+  const seen = new Set([...judged.values()].flatMap(({ authentic }) => principalsOf(authentic)));
+  const doctored = [...judged.values()].some(({ tampered }) => tampered);
+  const unreadable = instances.some((bytes) => readable(bytes) === null);
+  return { tampered: unreadable || doctored || hides(judged), seen };
 }

@@ -37,6 +37,11 @@ export const LEFT_OUT: readonly LeftOut[] = [
     test: "in development, a gateway with a pinned signing key and a pinned hash",
     why: "software attestation, which a machine with a TPM does not use",
   },
+  {
+    file: "launch-rights.test.ts",
+    test: "what an agent gets verifies beside the document that an auditor gets",
+    why: "software attestation, which a machine with a TPM does not use",
+  },
 
   { file: "bad-input.test.ts", why: TIME },
   { file: "browsers.test.ts", why: TIME },

@@ -42,6 +42,9 @@ function judge(name: string, shown: readonly Uint8Array[]): Judged {
 function principalsOf(authentic: readonly JournalRecord[]): string[] {
   const owners = new Map<string, string>();
   const labelled = new Set<string>();
+  const ended = new Set(
+    authentic.flatMap((record) => (record.kind === "entry" ? (record.body.entry.call_id ?? []) : [])),
+  );
   for (const record of authentic) {
     if (record.kind === "entry") {
       const { entry } = record.body;
@@ -49,7 +52,9 @@ function principalsOf(authentic: readonly JournalRecord[]): string[] {
       if (entry.entry_type === "session_start") owners.set(session, String(entry.detail?.["principal"]));
       if (label !== null && label !== "public") labelled.add(session);
     }
-    if (record.kind === "intent" && record.body.session_sensitivity !== "public") labelled.add(record.body.session_id);
+    // What a call that ended made of its session is in its entry.
+    if (record.kind === "intent" && record.body.session_sensitivity !== "public" && !ended.has(record.body.call_id))
+      labelled.add(record.body.session_id);
   }
   return [...labelled].flatMap((session) => owners.get(session) ?? []);
 }

@@ -96,7 +96,7 @@ export function readCall(outcome: Outcome, find: Find): Called {
     if (!isTyped(outcome.code)) find("reply", `an error frame says ${outcome.code}`);
     return { kind: "refused", code: outcome.code, receipt: null };
   }
-  let reply: RpcReply & { readonly error_code?: string };
+  let reply: RpcReply;
   try {
     reply = JSON.parse(outcome.text) as typeof reply;
   } catch {
@@ -105,7 +105,8 @@ export function readCall(outcome: Outcome, find: Find): Called {
   }
   const meta = (reply.result?.["_meta"] ?? {}) as Readonly<Record<string, unknown>>;
   const told = meta["cmcp.gateway/error"] as { readonly code?: unknown } | undefined;
-  const code = reply.error?.data?.error_code ?? told?.code;
+  // Where the host changed the path, what refuses is no JSON-RPC and has its code in another place.
+  const code = reply.error?.data?.error_code ?? told?.code ?? reply.error?.code;
   if (reply.result !== undefined && told === undefined) {
     const receipt = receiptIn(meta[RECEIPT_META_KEY]);
     if (receipt !== null) return { kind: "done", reply, receipt };
@@ -115,7 +116,7 @@ export function readCall(outcome: Outcome, find: Find): Called {
   if (!isTyped(code)) find("reply", `status ${outcome.status} without a code: ${outcome.text.slice(0, 200)}`);
   return {
     kind: "refused",
-    code: String(code),
+    code: typeof code === "string" ? code : "none",
     receipt: receiptIn(reply.error?.data?.receipt ?? meta[RECEIPT_META_KEY]),
   };
 }

@@ -9,6 +9,7 @@ import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
 import { Enclave } from "./boot/process.ts";
+import { endOnUncaught } from "./boot/uncaught.ts";
 
 /** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */
 const MAX_HOST_STREAMS = 1_408;
@@ -25,6 +26,7 @@ function required(name: string): string {
 }
 
 async function main(): Promise<void> {
+  endOnUncaught();
   const tpmSocket = optional("CMCP_TPM_SOCKET");
   // Only an image has one: there both addresses are vsock ports, in a process Unix sockets.
   const addon = optional("CMCP_VSOCK_ADDON") ?? "";

@@ -20,6 +20,7 @@ import {
   type Opening,
 } from "@cmcp/wire";
 import { LyingClock } from "./clock.ts";
+import { LastWords } from "./last-words.ts";
 import type { Deployed } from "./deployment.ts";
 import { FrameMangler } from "./frames.ts";
 import { ArmedLies, Standstill } from "./lies.ts";
@@ -58,7 +59,8 @@ export class HostileHost {
   readonly #listener: HostListener;
   readonly #directory: RuntimeDirectory;
   readonly #means: IsolationMeans;
-  readonly #log = createLog({ level: "silent" });
+  readonly #words = new LastWords();
+  readonly #log = createLog({ level: "info", destination: this.#words });
   #services: Listener | null = null;
   #enclave: EnclaveProcess | null = null;
   /** Processes that were killed, whose end is no crash, or that ended. */
@@ -148,9 +150,10 @@ export class HostileHost {
       log: this.#log,
     });
     this.#enclave = enclave;
-    void enclave.exited.then((exit) => {
-      if (!this.#ended.has(enclave)) this.#listener.crashed(JSON.stringify(exit));
+    void enclave.exited.then(async (exit) => {
+      if (this.#ended.has(enclave)) return;
       this.#ended.add(enclave);
+      this.#listener.crashed(`${JSON.stringify(exit)} ${await this.#words.said()}`);
     });
     return (
       (await this.control({ t: "launch" }, this.#deployed.document)) ??

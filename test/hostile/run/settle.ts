@@ -23,8 +23,8 @@ export async function settle(world: World, steps: AgentSteps, host: HostActs): P
     host.tampered = past.tampered;
     host.over = refused !== null;
   }
-  await world.host.control({ t: "provision" }, world.deployed.provision);
   if (!host.over) {
+    await provisionsAgain(world);
     await servesAgain(world, steps, host.tampered);
     await everyCallEnds(world);
     for (const held of steps.sessions) await closeAndCheck(world, steps, held);
@@ -33,6 +33,17 @@ export async function settle(world: World, steps: AgentSteps, host: HostActs): P
     if (world.reached.has(mark))
       world.find(why.includes("seen") ? "label" : "forbidden", `a call reached the server: ${why}`);
   if (world.impostors.read.splice(0).length > 0) world.find("cleartext", "a server of another key was talked to");
+}
+
+/** The enclave takes everybody's tokens as soon as its record has caught up. */
+async function provisionsAgain({ host, deployed, find }: World): Promise<void> {
+  let code: string | null = null;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    code = await host.control({ t: "provision" }, deployed.provision);
+    if (code === null) return;
+    await sleep(PAUSE_MS);
+  }
+  find("recovery", `the host serves, and the enclave refuses its tokens with ${code}`);
 }
 
 /** A principal of whom the host knows nothing calls until it is answered as it should be. */

@@ -45,6 +45,8 @@ async function secure(stream: Duplex, to: Destination, spkiSha256: Uint8Array, s
     // it is skipped for a certificate without a chain and for a resumed session. No session is offered.
     rejectUnauthorized: false,
   });
+  // A handshake may break twice in one turn: in its own bytes and in the stream below. No error may end the process.
+  socket.on("error", () => undefined);
   try {
     const handshake = new Promise<void>((resolve, reject) => {
       socket.once("secureConnect", resolve);
@@ -55,7 +57,6 @@ async function secure(stream: Duplex, to: Destination, spkiSha256: Uint8Array, s
     checkIdentity(socket, to.host, spkiSha256, Date.now());
     return socket;
   } catch (thrown) {
-    socket.on("error", () => undefined);
     socket.destroy();
     throw asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the TLS handshake with the tool server failed");
   }

@@ -25,7 +25,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/launch": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/spawner", "yaml", "zod", "node"],
   "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/attestation", "zod"],
   attestation: ["@cmcp/boundary", "zod", "node"],
-  "enclave-image": ["@cmcp/boundary", "zod", "node"],
+  "enclave-image": ["@cmcp/boundary", "modern-tar", "xz-decompress", "zod", "node"],
   "packages/spawner": ["@cmcp/boundary", "zod", "node"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],
   "host-proxy": ["@cmcp/boundary", "@cmcp/spawner", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],

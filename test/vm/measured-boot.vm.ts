@@ -67,7 +67,7 @@ test("the registers of a machine started with kernel, initramfs and command line
 test("the registers of a machine started with a unified kernel image are predicted", async (t) => {
   const { folder, machine, initramfs, commandLine } = await reading(t);
   const { lock, cache } = openInputs(CACHE);
-  const kernel = readKernel(await cache.get(packageNamed(lock, "linux-image-cloud-amd64")));
+  const kernel = await readKernel(await cache.get(packageNamed(lock, "linux-image-cloud-amd64")));
   const stub = await packageFile(lock, cache, "systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
   const uki = join(folder, "debug.efi");
   await writeFile(uki, buildUki(await toolchain(), { kernel, initramfs, commandLine, stub }, folder));

@@ -19,9 +19,9 @@ export async function packageFile(
   name: string,
   path: string,
 ): Promise<Uint8Array> {
-  const found = readDeb(await cache.get(packageNamed(lock, name))).find((entry) => entry.path === path);
-  if (found?.kind !== "file") throw new CmcpError("IMAGE_INPUT_INVALID", `${name} has no file ${path}`);
-  return found.data;
+  const found = (await readDeb(await cache.get(packageNamed(lock, name)))).get(path);
+  if (found === undefined) throw new CmcpError("IMAGE_INPUT_INVALID", `${name} has no file ${path}`);
+  return found;
 }
 
 /** Every firmware, by output name. */

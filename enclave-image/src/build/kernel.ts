@@ -1,11 +1,8 @@
 import { basename } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { readDeb } from "../archive/deb.ts";
-import { unxz } from "../archive/xz/unxz.ts";
+import { unxz } from "../archive/xz.ts";
 import type { Platform } from "./command-line.ts";
-
-/** Bytes of one unpacked module. */
-const MAX_MODULE = 16 * 1024 * 1024;
 
 /** The modules of the image in the order PID 1 loads them, each after those it depends on. */
 const MODULES: readonly { readonly path: string; readonly platforms: readonly Platform[] | "all" }[] = [
@@ -37,20 +34,19 @@ export interface Kernel {
 }
 
 /** Takes kernel and modules out of Debian's package. @throws CmcpError `IMAGE_INPUT_INVALID` when one is missing */
-export function readKernel(deb: Uint8Array): Kernel {
-  const files = new Map(
-    readDeb(deb).flatMap((entry) => (entry.kind === "file" ? [[entry.path, entry.data] as const] : [])),
-  );
+export async function readKernel(deb: Uint8Array): Promise<Kernel> {
+  const files = await readDeb(deb);
   const path = [...files.keys()].find((name) => name.startsWith("boot/vmlinuz-"));
   const image = path === undefined ? undefined : files.get(path);
   if (path === undefined || image === undefined)
     throw new CmcpError("IMAGE_INPUT_INVALID", "the kernel's package has no kernel");
   const release = path.slice("boot/vmlinuz-".length);
-  const modules = MODULES.map(({ path, platforms }): KernelModule => {
+  const unpacked = async ({ path, platforms }: (typeof MODULES)[number]): Promise<KernelModule> => {
     const packed = files.get(`usr/lib/modules/${release}/${path}.xz`);
     if (packed === undefined) throw new CmcpError("IMAGE_INPUT_INVALID", `the kernel's package has no module ${path}`);
-    return { name: basename(path, ".ko"), platforms, data: unxz(packed, MAX_MODULE) };
-  });
+    return { name: basename(path, ".ko"), platforms, data: await unxz(packed) };
+  };
+  const modules = await Promise.all(MODULES.map(unpacked));
   assertOrder(modules);
   return { release, image, modules };
 }

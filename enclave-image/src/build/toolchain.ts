@@ -2,8 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
-import { readDeb } from "../archive/deb.ts";
-import { unpack } from "../archive/unpack.ts";
+import { unpackDeb } from "../archive/deb.ts";
 import type { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 
@@ -39,7 +38,7 @@ export class Toolchain {
       throw new CmcpError("IMAGE_BUILD_FAILED", `${root} cannot be made for the build's programs`, { cause });
     }
     try {
-      for (const entry of packages) unpack(readDeb(await cache.get(entry)), root);
+      for (const entry of packages) await unpackDeb(await cache.get(entry), root);
     } catch (thrown) {
       rmSync(root, { recursive: true, force: true });
       throw thrown;

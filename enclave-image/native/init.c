@@ -150,21 +150,6 @@ static void mount_node(void) {
   if (mount(NODE_IMAGE, "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0) fail("mount " NODE_IMAGE);
 }
 
-/*
- * Where there is a second processor, it reads Node while the first starts it, so that fewer pages are waited for.
- * Nothing depends on how far it comes.
- */
-static void read_node_ahead(void) {
-  static char buffer[1 << 16];
-  int fd;
-
-  if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || fork() != 0) return;
-  fd = open("/usr/bin/node", O_RDONLY | O_CLOEXEC);
-  while (fd >= 0 && read(fd, buffer, sizeof buffer) > 0)
-    ;
-  _exit(0);
-}
-
 /* Kernel settings, each for good: what the runtime never needs is closed before it starts. */
 static void close_kernel(void) {
   static const char *const settings[][2] = {
@@ -340,7 +325,6 @@ int main(void) {
   load_modules(platform_names[platform]);
   say_ready();
   mount_node();
-  read_node_ahead();
   if (platform == SEV_SNP || platform == TDX)
     mount_at("configfs", "/sys/kernel/config", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   require_entropy();

@@ -34,16 +34,6 @@ export const ARGUMENTS: readonly Argument[] = [
   { text: "debugfs=off", reason: "kernel surface that nothing uses" },
   { text: "ipv6.disable=1", reason: "kernel surface that nothing uses; the only sockets are vsock" },
   {
-    text: "initcall_blacklist=crypto_kdf108_init,init_encrypted,jent_mod_init",
-    reason:
-      "nothing uses them, and each holds the start up: the first two until the initramfs is unpacked, the third with a test of its own; random numbers come from the processor",
-  },
-  {
-    text: "cryptomgr.notests",
-    reason:
-      "the kernel tries all of its ciphers on known answers as it starts, which takes half a second of an emulated start; the enclave has its own, and a module whose signature a wrong one reads does not load",
-  },
-  {
     text: "no_timer_check",
     reason:
       "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics",

@@ -145,7 +145,7 @@ static void say_ready(void) {
   (void)connect(fd, (const struct sockaddr *)&host, sizeof host);
 }
 
-/* Node is most of the image. It is unpacked page by page as it is read, instead of as a whole before PID 1 starts. */
+/* Node is most of the image. Its pages are unpacked as they are read, instead of as a whole into memory for good. */
 static void mount_node(void) {
   if (mount(NODE_IMAGE, "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0) fail("mount " NODE_IMAGE);
 }

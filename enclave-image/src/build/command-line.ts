@@ -36,7 +36,7 @@ export const ARGUMENTS: readonly Argument[] = [
   {
     text: "no_timer_check",
     reason:
-      "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics",
+      "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics; under KVM the kernel leaves that test out by itself",
   },
   {
     text: "rootfstype=ramfs",

@@ -135,7 +135,7 @@ function packInitramfs(toolchain: Toolchain, root: readonly CpioMember[], work: 
   const archive = join(work, "initramfs.cpio");
   const packed = `${archive}.zst`;
   writeFileSync(archive, writeCpio(root));
-  // The highest levels save an eighth of the size and take almost twice as long to decompress: their matches are more and shorter.
+  // Level 19 saves a twentieth of the size and takes almost twice as long to decompress: its matches are more and shorter.
   // With any number of workers zstd cuts its input in the same places, so the bytes do not depend on the machine.
   toolchain.run("usr/bin/zstd", ["-9", "-T4", "--quiet", "-o", packed, archive], { cwd: work });
   const { length } = readFileSync(packed);

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test taint conformance demo interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types check test taint mutation conformance demo interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,9 @@ test: check build ## layout, lint, types and every test that needs nothing but t
 
 taint: build ## markers in every free place of every message (ARGS=--mutants: each guard of the call deleted in turn)
 	@$(NODE) --disable-warning=ExperimentalWarning test/taint/main.ts $(ARGS)
+
+mutation: setup ## mutants of the packages that decide and verify, against each package's own tests (ARGS="--seed=N --count=N --package=NAME")
+	@$(NODE) --disable-warning=ExperimentalWarning test/mutation/main.ts $(ARGS)
 
 conformance: build ## the official conformance suite, directly and through the gateway
 	@$(NODE) --disable-warning=ExperimentalWarning test/conformance/main.ts

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test taint conformance demo interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types check test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,11 +42,17 @@ test: check build ## layout, lint, types and every test that needs nothing but t
 taint: build ## markers in every free place of every message (ARGS=--mutants: each guard of the call deleted in turn)
 	@$(NODE) --disable-warning=ExperimentalWarning test/taint/main.ts $(ARGS)
 
+mutation: setup ## mutants of the packages that decide and verify, against each package's own tests (ARGS="--seed=N --count=N --package=NAME")
+	@$(NODE) --disable-warning=ExperimentalWarning test/mutation/main.ts $(ARGS)
+
 conformance: build ## the official conformance suite, directly and through the gateway
 	@$(NODE) --disable-warning=ExperimentalWarning test/conformance/main.ts
 
 demo: build ## the main job on real servers, with a claim verified at the end
 	@$(NODE) test/demo/demo.ts
+
+example: build ## one example by itself: servers, gateway, agent and auditor (NAME=quickstart, resources-and-prompts, several-servers)
+	@$(NODE) --disable-warning=ExperimentalWarning examples/run.ts $(NAME)
 
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh
@@ -100,4 +106,4 @@ image-lock: setup ## look up the current versions of the image's packages (needs
 	@$(NODE) enclave-image/src/lock/refresh.ts
 
 clean: ## remove everything that was installed or built
-	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules enclave-image/node_modules attestation/node_modules test/node_modules toolchain/node_modules out packages/*/dist
+	rm -rf .cache node_modules packages/*/node_modules host-proxy/node_modules enclave-image/node_modules attestation/node_modules examples/node_modules test/node_modules toolchain/node_modules out packages/*/dist

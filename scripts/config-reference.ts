@@ -1,8 +1,7 @@
 /** Renders the configuration's schema as the tables of docs/configuration.md. */
-import { parseConfig } from "../packages/launch/src/config/load.ts";
 import { measuredConfigSchema } from "../packages/launch/src/config/measured.ts";
+import { REFUSED_KEYS } from "../packages/launch/src/config/refused.ts";
 import { configSchema } from "../packages/launch/src/config/schema.ts";
-import { CmcpError } from "../packages/boundary/src/index.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
 /** JSON Schema as zod writes it, as far as the configuration uses it. */
@@ -71,40 +70,6 @@ function typeText(node: Node): string {
   return node.type === undefined ? "any" : `${String(node.type)}${range(node)}`;
 }
 
-/** Values to try a key with, so that the table says what the loader does and not what somebody believed. */
-function samples({ const: only, enum: values, type, default: preset, minimum }: Node): unknown[] {
-  if (only !== undefined) return [only];
-  if (values !== undefined) return [...values];
-  if (type === "boolean") return [!(preset === true)];
-  if (type === "integer" || type === "number")
-    return [(typeof preset === "number" ? preset : (minimum ?? 0)) + (type === "number" ? 0.05 : 1)];
-  if (type === "array") return [[]];
-  return type === "object" ? [{ sample: 1 }] : ["127.0.0.1:8000"];
-}
-
-/** Codes that refuse a feature; anything else is a sample that does not fit the key. */
-const REFUSED: ReadonlySet<string> = new Set(["CONFIG_NOT_SUPPORTED", "CATALOG_RESTART_REQUIRED"]);
-const TRY = { env: { CMCP_DEV_MODE: "1" } };
-
-function written(path: readonly string[], value: unknown): string {
-  return JSON.stringify(
-    path.reduceRight<unknown>((inner, step) => (step === EACH ? [inner] : { [step]: inner }), value),
-  );
-}
-
-/** Which of a key's sample values this version refuses by name. */
-function refusedOf({ path, node }: Key): unknown[] {
-  return samples(node).filter((value) => {
-    try {
-      parseConfig(written(path, value), TRY);
-      return false;
-    } catch (thrown) {
-      if (!(thrown instanceof CmcpError)) throw thrown;
-      return REFUSED.has(thrown.code);
-    }
-  });
-}
-
 const MEASURED = measuredConfigSchema.toJSONSchema({ io: "input", unrepresentable: "any" }) as Node;
 
 /** Keys that are measured where the launch document has what follows from them. */
@@ -124,30 +89,20 @@ function isMeasured(key: readonly string[]): boolean {
   return at !== undefined;
 }
 
-function refusedText({ node }: Key, refused: readonly unknown[]): string {
-  if (refused.length === 0) return "";
-  if (node.enum !== undefined && refused.length < node.enum.length)
-    return ` **Refused today:** ${refused.map((value) => `\`${String(value)}\``).join(" ")}.`;
-  return node.default === undefined
-    ? " **Refused today** when set."
-    : ` **Refused today:** anything but \`${JSON.stringify(node.default)}\`.`;
-}
-
 function presetText({ default: preset }: Node): string {
   return preset === undefined ? "" : `\`${typeof preset === "string" ? preset : JSON.stringify(preset)}\``;
 }
 
 function table(keys: readonly Key[]): string {
-  const rows = keys.map((key) => {
-    const refused = refusedText(key, refusedOf(key));
-    return row([
-      `\`${key.path.join(".").replaceAll(`.${EACH}`, EACH)}\``,
-      typeText(key.node),
-      presetText(key.node),
-      isMeasured(key.path) ? "yes" : "",
-      `${key.node.description ?? ""}${refused}`,
-    ]);
-  });
+  const rows = keys.map(({ path, node }) =>
+    row([
+      `\`${path.join(".").replaceAll(`.${EACH}`, EACH)}\``,
+      typeText(node),
+      presetText(node),
+      isMeasured(path) ? "yes" : "",
+      node.description ?? "",
+    ]),
+  );
   return `\n${row(["key", "type", "default", "measured", "meaning"])}${row(["---", "---", "---", "---", "---"])}${rows.join("")}`;
 }
 
@@ -164,3 +119,15 @@ function render(): string {
 
 /** The tables of docs/configuration.md. */
 export const configReference: GeneratedSection = { file: "docs/configuration.md", name: "configuration", render };
+
+function renderRefused(): string {
+  const rows = REFUSED_KEYS.map(({ key, why, code }) => row([`\`${key}\``, why, `\`${code}\``]));
+  return `\n${row(["key", "why", "code"])}${row(["---", "---", "---"])}${rows.join("")}`;
+}
+
+/** The table of refused keys in docs/configuration.md. */
+export const refusedKeysReference: GeneratedSection = {
+  file: "docs/configuration.md",
+  name: "refused-keys",
+  render: renderRefused,
+};

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 stamp=.cache/installed
-wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml .npmrc toolchain/package-lock.json package.json packages/*/package.json attestation/package.json host-proxy/package.json enclave-image/package.json test/package.json | cksum)
+wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml .npmrc toolchain/package-lock.json package.json packages/*/package.json attestation/package.json host-proxy/package.json enclave-image/package.json examples/package.json test/package.json | cksum)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -d node_modules/.pnpm ]; then exit 0; fi
 command -v node >/dev/null || { echo "cmcp: Node 20 or newer is needed to start; install it and run make again" >&2; exit 1; }
 command -v npm >/dev/null || { echo "cmcp: npm is needed to start; install it and run make again" >&2; exit 1; }

@@ -1,5 +1,5 @@
 /** Brings the generated tables of docs/ up to date with the code. */
-import { configReference } from "./config-reference.ts";
+import { configReference, refusedKeysReference } from "./config-reference.ts";
 import { appraisalReference, presetReference } from "./appraisal-reference.ts";
 import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
@@ -8,6 +8,7 @@ import { writeSection } from "./generated-section.ts";
 
 for (const section of [
   configReference,
+  refusedKeysReference,
   errorReference,
   dependencyReference,
   appraisalReference,

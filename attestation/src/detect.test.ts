@@ -71,11 +71,6 @@ test("a provider asked for by name is taken where it is and refused where it is 
       });
     }
   }
-  for (const development of [true, false])
-    assert.throws(() => detectProvider("opaque", development, machine(EVERYTHING)), {
-      ...UNSUPPORTED,
-      message: /no assurance/,
-    });
 });
 
 test("an image has the provider of its platform and takes no document for another, development or not", () => {

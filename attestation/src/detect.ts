@@ -3,7 +3,7 @@ import type { ImagePlatform } from "./image-platform.ts";
 import type { Machine } from "./machine.ts";
 
 /** `attestation.provider` as the configuration writes it. */
-export type ProviderSetting = "auto" | Provider | "opaque";
+export type ProviderSetting = "auto" | Provider;
 /** A provider that can be collected from. */
 export type Provider = "sev-snp" | "tdx" | "azure-cvm" | "tpm" | "software-only";
 
@@ -64,11 +64,10 @@ export function providerOfImage(platform: ImagePlatform): Provider {
  * development. In development `auto` leaves a TPM alone: the launch would stay in a register of the developer's own
  * machine, where disks may be locked by it.
  *
- * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for `opaque`, for hardware asked for that is not here, for another
+ * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for hardware asked for that is not here, for another
  * provider than the image's, and for software outside development.
  */
 export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine): Detection {
-  if (setting === "opaque") throw unsupported("attestation.provider opaque gives no assurance and is not supported");
   const image = machine.imagePlatform();
   if (image !== null) return ofImage(image, setting, developmentMode);
   if (setting === "software-only") return software(developmentMode, []);

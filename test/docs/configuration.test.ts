@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configReference } from "../../scripts/config-reference.ts";
+import { configReference, refusedKeysReference } from "../../scripts/config-reference.ts";
 import { appraisalReference, presetReference } from "../../scripts/appraisal-reference.ts";
 import { dependencyReference } from "../../scripts/dependency-reference.ts";
 import { errorReference } from "../../scripts/error-reference.ts";
@@ -9,6 +9,7 @@ import { compareSection } from "../../scripts/generated-section.ts";
 
 for (const section of [
   configReference,
+  refusedKeysReference,
   errorReference,
   dependencyReference,
   appraisalReference,

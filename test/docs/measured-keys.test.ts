@@ -4,7 +4,6 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CmcpError } from "@cmcp/boundary";
 import { buildLaunchDocument, EAT_PROFILE_V01, EAT_PROFILE_V02, launchDigest, parseConfig } from "@cmcp/launch";
 import { ROOT } from "../gateway/deployment.ts";
 
@@ -53,7 +52,6 @@ const PROCESS: Tree = {
   audit_db_path: "audit.db",
   catalog: { drift_policy: "fail_closed" },
   sensitivity: { vocabulary: { board: 4 } },
-  kill_switch: { window_seconds: 300, deny_rate_threshold: 0.9, min_calls: 10 },
   enclave: {
     eat_profile: EAT_PROFILE_V02,
     claims: "session",
@@ -110,7 +108,6 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "qemu.accelerator": "kvm",
   "catalog.drift_policy": "warn_only",
   "sensitivity.vocabulary": { board: 5 },
-  "kill_switch.deny_rate_threshold": 0.5,
   "enclave.eat_profile": EAT_PROFILE_V01,
   "enclave.claims": "call",
   "enclave.stdio": {},
@@ -191,46 +188,18 @@ function digestOf(file: Tree): string {
 }
 
 const page = await readFile(join(ROOT, "docs/configuration.md"), "utf8");
-const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| (.*) \|$/gm)].map(
-  ([, key = "", measured = "", meaning = ""]) => ({ key, isMeasured: measured === "yes", meaning }),
+const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| .* \|$/gm)].map(
+  ([, key = "", measured = ""]) => ({ key, isMeasured: measured === "yes" }),
 );
 
 test("the table is read whole", () => {
   const lines =
     page.slice(page.indexOf("<!-- begin generated"), page.indexOf("<!-- end generated")).match(/^\| `/gm) ?? [];
-  assert.ok(rows.length > 90);
+  assert.ok(rows.length > 80);
   assert.equal(rows.length, lines.length);
 });
 
-const REFUSED: readonly string[] = [
-  "CONFIG_NOT_SUPPORTED",
-  "CATALOG_RESTART_REQUIRED",
-  "CONFORMANCE_PROFILE_UNSATISFIED",
-];
-/** What is refused by name is set to this. */
-const SET: Readonly<Record<string, unknown>> = {
-  catalog_reload_interval_seconds: 1,
-  "sensitivity.compliance_domains": { gdpr: true },
-  "kill_switch.enabled": true,
-  conformance_profile: "aarm",
-};
-
-for (const { key, isMeasured, meaning } of rows) {
-  if (
-    meaning.includes("**Refused today** when set") ||
-    meaning.includes("anything but") ||
-    key === "conformance_profile"
-  ) {
-    test(`${key}: can be set to nothing, and so is not measured`, () => {
-      assert.equal(isMeasured, false);
-      const file = key.split(".").reduceRight<unknown>((inner, step) => ({ [step]: inner }), SET[key] ?? "sample");
-      assert.throws(
-        () => digestOf(file as Tree),
-        (thrown) => thrown instanceof CmcpError && REFUSED.includes(thrown.code),
-      );
-    });
-    continue;
-  }
+for (const { key, isMeasured } of rows) {
   test(`${key}: is ${isMeasured ? "" : "not "}measured`, () => {
     const base = baseOf(key);
     assert.equal(digestOf(changed(base, key)) !== digestOf(base), isMeasured);

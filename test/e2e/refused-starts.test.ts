@@ -82,18 +82,13 @@ describe("starts that are refused", () => {
   test("software attestation outside development", async () => {
     await startRefused(await good(), "ATTESTATION_PROVIDER_UNSUPPORTED", { CMCP_BEARER_TOKEN: "x".repeat(40) });
   });
-  for (const [key, yaml, code = "CONFIG_NOT_SUPPORTED"] of [
-    ["attestation.provider", "attestation:\n  provider: opaque\n"],
-    ["attestation.required_provenance_kind", "attestation:\n  required_provenance_kind: tee-attested\n"],
-    ["agent_manifest", "agent_manifest:\n  path: manifest.json\n"],
-    ["sensitivity.compliance_domains", "sensitivity:\n  compliance_domains:\n    gdpr: true\n"],
-    ["kill_switch.enabled", "kill_switch:\n  enabled: true\n"],
-    ["session_state_path", "session_state_path: sessions.db\n"],
-    ["sink_policy", "sink_policy:\n  mail: public\n"],
-    ["catalog_reload_interval_seconds", "catalog_reload_interval_seconds: 60\n", "CATALOG_RESTART_REQUIRED"],
+  for (const [key, code] of [
+    ["kill_switch", "CONFIG_NOT_SUPPORTED"],
+    ["catalog_reload_path", "CATALOG_RESTART_REQUIRED"],
+    ["conformance_profile", "CONFORMANCE_PROFILE_UNSATISFIED"],
   ] as const) {
     test(`${key}, which is not built, by name`, async () => {
-      await refused(await good({ config: yaml }), code, DEVELOPMENT, new RegExp(`: ${key.replaceAll(".", "\\.")}: `));
+      await refused(await good({ config: `${key}: sample\n` }), code, DEVELOPMENT, new RegExp(`: ${key}: `));
     });
   }
   test("hardware that this machine does not have, by name", async () => {
@@ -129,14 +124,6 @@ describe("starts that are refused", () => {
     await rm(policies, { recursive: true });
     await new BundleShelf(folder(), policies).place({ version: "1.0-beta", rules: ALLOW_ALL, key });
     await refused(config, "POLICY_BUNDLE_INVALID", { ...DEVELOPMENT, CMCP_POLICY_SIGNING_KEY: publicKey }, /version/);
-  });
-  test("a conformance profile that is not satisfied", async () => {
-    await refused(
-      await good({ config: "conformance_profile: aarm\n" }),
-      "CONFORMANCE_PROFILE_UNSATISFIED",
-      DEVELOPMENT,
-      /aarm/,
-    );
   });
   test("a sensitivity label that would change a built-in one, refused by the enclave", async () => {
     await refused(

@@ -32,7 +32,6 @@ export const ERROR_CODES = {
   // Attestation
   ATTESTATION_REPORT_UNAVAILABLE: fact(503, "retry; if it persists, check the attestation device on the host", "retry"),
   ATTESTATION_PROVIDER_UNSUPPORTED: fact(null, "set attestation.provider to one this build supports"),
-  ATTESTATION_PROVIDER_NOT_IMPLEMENTED: fact(501, "choose another attestation.provider"),
   ATTESTATION_STALE: fact(412, "refresh the attestation report, then retry"),
   // Launch
   LAUNCH_DOCUMENT_INVALID: fact(null, "correct the launch document as the message says and start again"),
@@ -58,7 +57,6 @@ export const ERROR_CODES = {
   ),
   PHASE_VIOLATION: fact(409, "send the message in the phase that allows it"),
   CONFORMANCE_PROFILE_UNSATISFIED: fact(null, "satisfy the profile or choose another"),
-  AGENT_MANIFEST_BINDING_FAILED: fact(null, "correct agent_manifest so that it matches the loaded policy and catalog"),
   // Policy
   POLICY_BUNDLE_INVALID: fact(null, "correct the policy bundle as the message says"),
   POLICY_HASH_MISMATCH: fact(null, "deploy the bundle whose hash is pinned, or pin this one"),
@@ -107,7 +105,6 @@ export const ERROR_CODES = {
     403,
     "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can reset that",
   ),
-  SESSION_RESET_REQUIRED: fact(428, "ask an operator to reset the session"),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
   OVERLOADED: fact(503, "retry later", "retry"),
   // Upstream and response
@@ -160,13 +157,11 @@ export const ERROR_CODES = {
     "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement",
   ),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data", "change-arguments"),
-  RESPONSE_INJECTION_DETECTED: fact(403, "do not use this result; have the tool server investigated"),
   RESPONSE_UNPROJECTABLE: fact(
     403,
     "have the rule that redacts and the tool's schema reviewed; cmcp policy lint says which rules can only withhold",
   ),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
-  BREAK_GLASS_ACTIVE: fact(200, "note that a signed exception is in force"),
   // The gateway itself
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export", "retry"),
   GATEWAY_ANSWER_INVALID: fact(
@@ -211,11 +206,9 @@ export const ERROR_CODES = {
   UNSUPPORTED_PROVIDER: fact(null, "verify with a version that supports this platform"),
   SIGNATURE_INVALID: fact(null, "reject: the record was changed or signed by another key"),
   PUBLIC_KEY_NOT_BOUND: fact(null, "reject: the signing key is not bound by the attestation report"),
-  AGENT_MANIFEST_MISMATCH: fact(null, "reject: the claim names another agent manifest"),
   CHAIN_BROKEN: fact(null, "reject: the audit chain was altered"),
   CHAIN_ROOT_NOT_BOUND: fact(null, "reject: the audit chain is not the one the report commits to"),
   CLAIM_MALFORMED: fact(null, "reject: this is not a claim this version understands"),
-  EXTERNAL_EVIDENCE_VERIFICATION_FAILED: fact(null, "reject: an external receipt does not verify"),
   POLICY_NOT_OF_LAUNCH: fact(null, "reject: the policy in force neither is the launch document's nor may follow it"),
   POLICY_BUNDLE_MISSING: fact(null, "give the policy bundle that was in force with --policy-bundle"),
   DEVELOPMENT_NOT_ACCEPTED: fact(null, "reject, or pass --allow-software-only to accept a development instance"),

@@ -27,11 +27,7 @@ export interface ClaimInput {
   /** The session's entries in order, already checked to be its chain. */
   readonly entries: Iterable<AuditEntry>;
   readonly policy: { readonly hash: string; readonly version: string; readonly mode: keyof typeof MODES };
-  readonly catalog: {
-    readonly hash: string;
-    readonly driftDetected: boolean;
-    readonly exceptions: readonly Readonly<Record<string, string>>[];
-  };
+  readonly catalog: { readonly hash: string; readonly driftDetected: boolean };
   readonly attestation: {
     readonly platform: UnsignedClaim["trace"]["runtime"]["platform"];
     readonly measurement: string;
@@ -75,7 +71,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       attestation_generated_at: new Date(attestation.generatedAt).toISOString(),
       attestation_validity_seconds: attestation.validitySeconds,
       attestation_stale: input.issuedAt * 1000 > attestation.generatedAt + attestation.validitySeconds * 1000,
-      catalog_exceptions: input.catalog.exceptions,
+      catalog_exceptions: [],
       kill_switch_triggered: false,
       ...(attestation.evidence === undefined ? {} : { attestation_evidence: attestation.evidence }),
     },

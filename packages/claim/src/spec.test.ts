@@ -139,7 +139,7 @@ test("the example is what this implementation makes of the same facts", () => {
     session: { id: gateway.session_id, ...gateway.audit_chain, crossBoundaryEvents: [] },
     entries,
     policy: { hash: trace.policy.bundle_hash, version: trace.policy.version, mode: "enforcing" },
-    catalog: { hash: gateway.catalog.hash, driftDetected: false, exceptions: [] },
+    catalog: { hash: gateway.catalog.hash, driftDetected: false },
     attestation: {
       platform: "software-only",
       measurement: trace.runtime.measurement,

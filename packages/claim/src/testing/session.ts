@@ -67,7 +67,7 @@ export function inputOf(entries: readonly AuditEntry[], change: Partial<ClaimInp
     },
     entries,
     policy: { hash: POLICY, version: "1.2.0", mode: "enforcing" },
-    catalog: { hash: CATALOG, driftDetected: false, exceptions: [] },
+    catalog: { hash: CATALOG, driftDetected: false },
     attestation: {
       platform: "software-only",
       measurement: `sha256:${"0".repeat(64)}`,

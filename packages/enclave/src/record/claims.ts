@@ -164,7 +164,7 @@ export class Claims {
       },
       entries,
       policy: { ...policyOf(entries), mode: terms.mode },
-      catalog: { hash: terms.catalogHash, driftDetected: recorded.drifted.size > 0, exceptions: [] },
+      catalog: { hash: terms.catalogHash, driftDetected: recorded.drifted.size > 0 },
       surroundings: { isolation: terms.isolation, channel: "plain" },
     };
   }

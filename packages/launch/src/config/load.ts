@@ -6,11 +6,10 @@ import { explain } from "./explain.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
-import { requireProfile } from "./profile.ts";
+import { refuseKeys } from "./refused.ts";
 import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
 import { refuseSecrets } from "./secrets.ts";
-import { refuseUnsupported } from "./unsupported.ts";
 import { readYaml } from "./yaml.ts";
 
 /** What the host needs and the enclave does not; not measured, so that moving a file changes no digest. */
@@ -192,11 +191,9 @@ export function parseConfig(
   const file = options.file ?? "cmcp-config.yaml";
   const environment = readEnvironment(options.env);
   // An empty file is a configuration of defaults.
-  const parsed = configSchema.safeParse(withoutNulls(readYaml(text, file) ?? {}, configSchema));
+  const parsed = configSchema.safeParse(withoutNulls(refuseKeys(readYaml(text, file) ?? {}, file), configSchema));
   if (!parsed.success) throw explain(parsed.error, configSchema, file);
   const written = parsed.data;
-  refuseUnsupported(written, file);
-  requireProfile(written.conformance_profile ?? null, file);
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
   const config = measured(written);
   refuseSecrets(`${file}: `, config, { file });

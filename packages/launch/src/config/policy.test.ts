@@ -114,19 +114,6 @@ describe("reloading the policy", () => {
   });
 });
 
-describe("the catalog", () => {
-  it("is not reloaded: asking for it is refused by name, with what would load another", () => {
-    for (const text of [
-      "catalog_reload_interval_seconds: 60",
-      "catalog_reload_interval_seconds: 0",
-      "catalog_reload_path: next.json",
-    ]) {
-      refused(text, "CATALOG_RESTART_REQUIRED", /conf\.yaml: catalog_reload_\w+: .*restart/);
-    }
-    parse("catalog_reload_interval_seconds: null\ncatalog_reload_path: null");
-  });
-});
-
 describe("the sensitivity vocabulary", () => {
   it("is measured with its ranks", () => {
     assert.deepEqual(
@@ -144,12 +131,4 @@ describe("the sensitivity vocabulary", () => {
       /at most 256/,
     );
   });
-});
-
-describe("a conformance profile", () => {
-  it("that is known and not met refuses the start, saying what it lacks", () => {
-    refused("conformance_profile: aarm", "CONFORMANCE_PROFILE_UNSATISFIED", /aarm .*agent_manifest/);
-  });
-  it("that is not known is refused by name", () =>
-    refused("conformance_profile: armm", "CONFIG_INVALID", /conformance_profile: must be one of aarm/));
 });

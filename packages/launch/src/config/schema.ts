@@ -7,7 +7,7 @@ import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePa
 const SECOND = 1000;
 /** `sha256:` or `sha384:` and lowercase hex of that length. */
 const MEASUREMENT = /^sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96})$/;
-/** Providers there is evidence of; `opaque` is a name of the format only, refused by it. */
+/** Providers there is evidence of. */
 export const PROVIDERS = ["auto", "sev-snp", "tdx", "tpm", "azure-cvm", "software-only"] as const;
 const milliseconds = z
   .int()
@@ -36,7 +36,7 @@ export function areDistinctPrincipals(principals: readonly { readonly id: string
 
 export const attestationSchema = z.strictObject({
   provider: z
-    .enum([...PROVIDERS, "opaque"])
+    .enum(PROVIDERS)
     .default("auto")
     .describe(
       "Where the attestation report comes from. An image has the one of its platform, and accepts its name and `auto` only. In a process `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in its PCR 15 until the machine restarts.",
@@ -73,7 +73,6 @@ export const attestationSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("Allow stdio servers whose files the catalog does not pin."),
-  required_provenance_kind: z.string().nullish().describe("Least provenance assurance a server needs to be called."),
 });
 
 export const catalogSchema = z.strictObject({
@@ -208,7 +207,7 @@ export const vocabularySchema = z
   )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
-/** Every key of `cmcp-config.yaml`, those included whose feature this version refuses by name. */
+/** Every key of `cmcp-config.yaml`. `refused.ts` has those of the common format whose feature this version lacks. */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
   policy_bundle_path: relativePath
@@ -236,20 +235,6 @@ export const configSchema = z.strictObject({
       "Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle.",
     ),
   catalog: catalogSchema.prefault({}),
-  catalog_reload_interval_seconds: z
-    .int()
-    .min(0)
-    .nullish()
-    .describe("Reserved. The catalog is read when the gateway starts and never changes under it."),
-  catalog_reload_path: z.string().nullish().describe("Reserved, as catalog_reload_interval_seconds."),
-  agent_manifest: z
-    .strictObject({
-      path: z.string().nullish().describe("Agent manifest to bind to."),
-      trust_anchor_path: z.string().nullish().describe("Keys the manifest is verified with."),
-      authenticated_subject: z.string().nullish().describe("SPIFFE ID the manifest must name."),
-      revocation_list_path: z.string().nullish().describe("Manifests that are no longer valid."),
-    })
-    .nullish(),
   sensitivity: z
     .strictObject({
       vocabulary: vocabularySchema
@@ -257,26 +242,9 @@ export const configSchema = z.strictObject({
         .describe(
           "Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii 1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed.",
         ),
-      compliance_domains: z.record(z.string(), z.unknown()).nullish().describe("Further compliance domains."),
-    })
-    .nullish(),
-  kill_switch: z
-    .strictObject({
-      enabled: z.boolean().default(false).describe("Block a principal whose calls are mostly denied."),
-      window_seconds: z.int().min(1).default(300).describe("Seconds looked back."),
-      deny_rate_threshold: z.number().gt(0).max(1).default(0.9).describe("Share of denied calls that blocks."),
-      min_calls: z.int().min(1).default(10).describe("Fewest calls in the window before it can block."),
     })
     .nullish(),
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
-  session_state_path: z.string().nullish().describe("Shared session store."),
-  sink_policy: z.unknown().optional().describe("Sensitivity limits per sink."),
-  conformance_profile: z
-    .string()
-    .nullish()
-    .describe(
-      "Named set of requirements a start must meet. `aarm`: every receipt is bound to an agent identity, which needs agent_manifest.",
-    ),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });
 

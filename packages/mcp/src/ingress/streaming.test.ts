@@ -73,15 +73,15 @@ for (const era of ["legacy", "modern"] as const) {
     const { gateway, endpoint } = start();
     gateway.reply = async (_call, _session, _signal, peer) => {
       await peer.notify("notifications/progress", { progress: 1 });
-      return { kind: "error", code: "RESPONSE_INJECTION_DETECTED", message: "withheld", data: {} };
+      return { kind: "error", code: "RESPONSE_UNPROJECTABLE", message: "withheld", data: {} };
     };
     const [, last] = await all(await request(endpoint));
     const meta = last?.result?._meta as JsonObject | undefined;
     assert.deepEqual(
       [last?.id, last?.error?.data.error_code, meta?.["cmcp.gateway/error"]],
       era === "legacy"
-        ? [1, "RESPONSE_INJECTION_DETECTED", undefined]
-        : [1, undefined, { code: "RESPONSE_INJECTION_DETECTED", advice: "give-up" }],
+        ? [1, "RESPONSE_UNPROJECTABLE", undefined]
+        : [1, undefined, { code: "RESPONSE_UNPROJECTABLE", advice: "give-up" }],
     );
   });
 

@@ -85,7 +85,7 @@ export function claimOf(instance: Instance, entries: readonly AuditEntry[]): Cla
       },
       entries,
       policy: { hash: POLICY_HASH, version: "1.0.0", mode: "enforcing" },
-      catalog: { hash: CATALOG_HASH, driftDetected: false, exceptions: [] },
+      catalog: { hash: CATALOG_HASH, driftDetected: false },
       attestation: {
         ...collectSoftware(sessionReportData(instance.thumbprint, root), ISSUED_AT * 1000),
         validitySeconds: 86_400,

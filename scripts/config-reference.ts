@@ -121,7 +121,9 @@ function render(): string {
 export const configReference: GeneratedSection = { file: "docs/configuration.md", name: "configuration", render };
 
 function renderRefused(): string {
-  const rows = REFUSED_KEYS.map(({ key, why, code }) => row([`\`${key}\``, why, `\`${code}\``]));
+  const rows = REFUSED_KEYS.map(({ key, value, why, code }) =>
+    row([`\`${value === undefined ? key : `${key}: ${value}`}\``, why, `\`${code}\``]),
+  );
   return `\n${row(["key", "why", "code"])}${row(["---", "---", "---"])}${rows.join("")}`;
 }
 

@@ -17,6 +17,10 @@ const count = z.int().nonnegative();
 const digest = z.string().regex(/^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96})$/);
 const sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const spiffe = z
+  .string()
+  .max(2048)
+  .regex(/^spiffe:\/\/[^/\s]+\/\S+$/);
 
 const transcriptEntry = z.strictObject({
   tool_name: text,
@@ -76,6 +80,17 @@ const callSummary = z.strictObject({
   }),
 });
 
+const agentIdentity = z.strictObject({
+  manifest_id: text,
+  agent_id: spiffe,
+  authenticated_subject: spiffe,
+  subject_source: z.enum(["config", "svid", "manifest-dev"]),
+  issuer: spiffe,
+  issuer_key_id: text,
+  policy_bundle_hash: digest,
+  tool_catalog_hash: digest,
+});
+
 const gateway = z.strictObject({
   session_id: z.uuid(),
   gateway_version: text,
@@ -87,15 +102,18 @@ const gateway = z.strictObject({
   attestation_generated_at: z.iso.datetime({ offset: true }),
   attestation_validity_seconds: count,
   attestation_stale: z.boolean(),
-  /** None can be granted. */
-  catalog_exceptions: z.tuple([]),
-  /** There is no kill switch. */
-  kill_switch_triggered: z.literal(false),
+  catalog_exceptions: z.array(z.record(z.string().max(128), text)).max(1024),
+  call_log_summary: z
+    .strictObject({ total_calls: count, tools_called: z.array(text).max(50_000), suspicious_sequences_detected: count })
+    .optional(),
+  agent_identity: agentIdentity.optional(),
+  kill_switch_triggered: z.boolean(),
   attestation_evidence: z
     .strictObject({
       raw_evidence: z.string().optional(),
       quote_signature: z.string().optional(),
       cert_chain: z.string().optional(),
+      ek_cert_chain: z.string().optional(),
     })
     .optional(),
 });

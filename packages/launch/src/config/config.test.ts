@@ -124,7 +124,7 @@ void describe("mistakes", () => {
 
   void it("in a value are answered with the key", () => {
     refused("max_response_size_bytes: many", "CONFIG_INVALID", /max_response_size_bytes/);
-    for (const provider of ["sgx", "opaque"])
+    for (const provider of ["sgx", "nitro"])
       refused(`attestation: {provider: ${provider}}`, "CONFIG_INVALID", /attestation\.provider/);
     refused("attestation: {staleness_policy: ignore}", "CONFIG_INVALID", /attestation\.staleness_policy/);
     for (const measurement of ["abc", "a".repeat(96), `sha256:${"a".repeat(96)}`, `sha384:${"A".repeat(96)}`])

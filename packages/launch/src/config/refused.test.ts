@@ -10,7 +10,19 @@ const parse = (value: unknown): unknown =>
 const at = (key: string, value: unknown): unknown =>
   key.split(".").reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
 
-for (const { key, why, code } of REFUSED_KEYS) {
+for (const { key, value, why, code } of REFUSED_KEYS) {
+  if (value !== undefined) {
+    test(`${key}: ${value} is refused with its sentence and its code, and no other value`, () => {
+      assert.throws(() => parse(at(key, value)), {
+        code,
+        message: `conf.yaml: ${key}: ${why}`,
+        detail: { file: "conf.yaml", key },
+      });
+      assert.throws(() => parse(at(key, `${value}-not`)), { code: "CONFIG_INVALID" });
+      assert.doesNotThrow(() => parse(at(key, null)));
+    });
+    continue;
+  }
   test(`${key} is refused with its sentence and its code, whatever it is set to`, () => {
     for (const value of ["sample", 0, 60, true, false, [], ["a"], { path: "a.json" }, { enabled: true }])
       assert.throws(() => parse(at(key, value)), {

@@ -4,6 +4,8 @@ import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 export interface RefusedKey {
   /** Its place in the file, with dots between. */
   readonly key: string;
+  /** The one value that is refused; absent where every value is that asks for something. */
+  readonly value?: string;
   /** What the operator is told. */
   readonly why: string;
   readonly code: ErrorCode;
@@ -17,6 +19,12 @@ const NO_CATALOG_RELOAD = {
 /** The keys that a file may not set. Accepting one would promise a protection that is not there. */
 export const REFUSED_KEYS: readonly RefusedKey[] = [
   {
+    key: "attestation.provider",
+    value: "opaque",
+    why: "evidence of no known form gives no assurance",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
     key: "attestation.required_provenance_kind",
     why: "this version does not verify who published a tool server",
     code: "CONFIG_NOT_SUPPORTED",
@@ -28,11 +36,16 @@ export const REFUSED_KEYS: readonly RefusedKey[] = [
     why: "this version has no ceilings per tool; write them as Cedar policies",
     code: "CONFIG_NOT_SUPPORTED",
   },
+  {
+    key: "sensitivity.compliance_domains",
+    why: "this version has no compliance domains",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
   { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
   { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
   {
     key: "conformance_profile",
-    why: "no profile is satisfied: aarm binds every receipt to an agent identity, which needs agent_manifest",
+    why: "no profile is satisfied: aarm binds every receipt to an agent identity, which this version does not do",
     code: "CONFORMANCE_PROFILE_UNSATISFIED",
   },
 ];
@@ -42,10 +55,11 @@ export const REFUSED_KEYS: readonly RefusedKey[] = [
  * @throws CmcpError with the key's code, naming the first key that asks for its feature
  */
 export function refuseKeys(written: unknown, file: string): unknown {
-  return REFUSED_KEYS.reduce((at, { key, why, code }) => {
+  return REFUSED_KEYS.reduce((at, { key, value: refused, why, code }) => {
     const [rest, value] = taken(at, key.split("."));
-    if (!asksForNothing(value)) throw new CmcpError(code, `${file}: ${key}: ${why}`, { detail: { file, key } });
-    return rest;
+    const asks = refused === undefined ? !asksForNothing(value) : value === refused;
+    if (!asks) return refused === undefined ? rest : at;
+    throw new CmcpError(code, `${file}: ${key}: ${why}`, { detail: { file, key } });
   }, written);
 }
 

@@ -1,4 +1,4 @@
-/** Renders the configuration's schema as the tables of docs/configuration.md. */
+/** Renders the configuration's schema as the tables of docs/reference/configuration.md. */
 import { parseConfig } from "../packages/launch/src/config/load.ts";
 import { measuredConfigSchema } from "../packages/launch/src/config/measured.ts";
 import { configSchema } from "../packages/launch/src/config/schema.ts";
@@ -162,5 +162,9 @@ function render(): string {
     .join("");
 }
 
-/** The tables of docs/configuration.md. */
-export const configReference: GeneratedSection = { file: "docs/configuration.md", name: "configuration", render };
+/** The tables of docs/reference/configuration.md. */
+export const configReference: GeneratedSection = {
+  file: "docs/reference/configuration.md",
+  name: "configuration",
+  render,
+};

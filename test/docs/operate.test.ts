@@ -1,5 +1,5 @@
 /**
- * The pages of docs/operate: every command that can run on a machine without confidential hardware is run, what it prints is
+ * The pages of docs/how-to/run-confidentially: every command that can run on a machine without confidential hardware is run, what it prints is
  * compared where the page shows it, and descriptions of machines are compared with what the launcher starts.
  */
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ import { fencedBlocks, isAsShown, type FencedBlock } from "./fenced-blocks.ts";
 import { assertDescribes } from "./libvirt-domain.ts";
 import { assertStarts, type DescribedPlatform } from "./started-machine.ts";
 
-const FOLDER = join(ROOT, "docs/operate");
+const FOLDER = join(ROOT, "docs/how-to/run-confidentially");
 /** Its commands come before those of any other page. */
 const FIRST = "README.md";
 /** What begins a line that another machine, a network or hours are needed for. */

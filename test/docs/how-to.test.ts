@@ -1,10 +1,10 @@
 /**
- * The pages of docs/how-to/run-confidentially: every command that can run on a machine without confidential hardware is run, what it prints is
+ * The pages of docs/how-to: every command that can run on a machine without confidential hardware is run, what it prints is
  * compared where the page shows it, and descriptions of machines are compared with what the launcher starts.
  */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { parseAppraisalPolicy } from "@cmcp/attestation/verify";
 import { untrusted } from "@cmcp/boundary";
@@ -14,27 +14,29 @@ import { fencedBlocks, isAsShown, type FencedBlock } from "./fenced-blocks.ts";
 import { assertDescribes } from "./libvirt-domain.ts";
 import { assertStarts, type DescribedPlatform } from "./started-machine.ts";
 
-const FOLDER = join(ROOT, "docs/how-to/run-confidentially");
-/** Its commands come before those of any other page. */
-const FIRST = "README.md";
+const FOLDER = join(ROOT, "docs/how-to");
+/** Its commands come before those of any other page of its folder. */
+const FIRST = "run-confidentially/README.md";
+/** A test beside `cmcp measure` runs its commands. */
+const ELSEWHERE_TESTED = "measure-an-image.md";
 /** What begins a line that another machine, a network or hours are needed for. */
 const ELSEWHERE =
-  /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|session|verify|evidence|catalog)|export CMCP_BEARER_TOKEN|jq -r|curl |az |gcloud |aws )/;
+  /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|session|verify|evidence|catalog import)|export CMCP_BEARER_TOKEN|jq -r|curl |kill |cp audit.db |sqlite3 |az |gcloud |aws )/;
 
-const pages = readdirSync(FOLDER).filter((name) => name.endsWith(".md"));
+const pages = globSync("**/*.md", { cwd: FOLDER }).filter((name) => name !== ELSEWHERE_TESTED);
 const blocksOf = (name: string): FencedBlock[] => fencedBlocks(readFileSync(join(FOLDER, name), "utf8"));
 const isRun = ({ language, tags }: FencedBlock): boolean => language === "sh" && tags[0] === "run";
 
 test("the pages are there", () => {
   assert.ok(pages.includes(FIRST));
-  assert.ok(pages.length >= 7, pages.join());
+  assert.ok(pages.length >= 16, pages.join());
 });
 
 describe("every block of commands says whether it is run", () => {
   for (const name of pages) {
     test(name, () => {
       for (const { language, tags, text, line } of blocksOf(name)) {
-        assert.ok(["", "sh", "yaml", "json"].includes(language), `line ${line}: ${language}`);
+        assert.ok(["", "sh", "yaml", "json", "cedar"].includes(language), `line ${line}: ${language}`);
         if (language !== "sh") continue;
         assert.ok(["run", "elsewhere"].includes(tags[0] ?? ""), `line ${line}: neither run nor elsewhere`);
         if (tags[0] === "run") continue;
@@ -65,7 +67,7 @@ for (const kind of imageKinds()) {
       test(name, async (t) => {
         const folder = await deploymentFolder(kind);
         t.after(() => folder.remove());
-        for (const page of name === FIRST ? [FIRST] : [FIRST, name]) {
+        for (const page of name !== FIRST && dirname(name) === dirname(FIRST) ? [FIRST, name] : [name]) {
           for (const block of blocksOf(page).filter(isRun)) {
             const at = `${page}, line ${block.line}`;
             const { code, out, err } = await folder.run(block.text);

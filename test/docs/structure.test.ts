@@ -1,6 +1,6 @@
 /** Every page of docs/ has its place: a folder by purpose, a line in the index, and a decision its status and date. */
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "./deployment-folder.ts";
@@ -32,4 +32,20 @@ test("a decision says its status and the day it was made", () => {
       /^# .+\n\nStatus: (?:accepted|replaced by \[.+\]\(.+\))\. Date: \d{4}-\d\d-\d\d\.\n\n/,
       page,
     );
+});
+
+/** Longest README of a package, in lines. */
+const MAX_README_LINES = 40;
+
+test("a package and each top-level part has a README that says what it owns, what it never holds, where to begin, and its SPEC", () => {
+  const parts = globSync(["packages/*", "attestation", "host-proxy", "enclave-image"], { cwd: ROOT });
+  assert.ok(parts.length >= 18, parts.join());
+  for (const part of parts) {
+    const text = readFileSync(join(ROOT, part, "README.md"), "utf8");
+    const headings = [...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    assert.deepEqual(headings, ["Owns", "Never holds", "Entry points", "SPEC"], part);
+    assert.ok(text.split("\n").length <= MAX_README_LINES, part);
+    for (const [, path = ""] of text.matchAll(/`((?:src|native|bin)\/?[\w./-]*)`/g))
+      assert.ok(existsSync(join(ROOT, part, path)), `${part}: ${path}`);
+  }
 });

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types check test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,7 +34,10 @@ c-format-check: ## fail when clang-format would lay out C differently (needs cla
 types: setup
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
 
-check: format-check lint types ## layout, lint and types
+prose: setup ## sentences and words of every Markdown page
+	@git ls-files '*.md' | xargs $(NODE) node_modules/textlint/bin/textlint.js
+
+check: format-check lint types prose ## layout, lint, types and prose
 
 test: check build ## layout, lint, types and every test that needs nothing but this folder
 	@$(NODE) scripts/test.ts

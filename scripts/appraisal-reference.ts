@@ -1,4 +1,4 @@
-/** Renders the appraisal policy's schema and presets as the tables of docs/appraisal-policy.md. */
+/** Renders the appraisal policy's schema and presets as the tables of docs/reference/appraisal-policy.md. */
 import { PRESETS, appraisalPolicySchema, preset } from "../attestation/src/verify.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
@@ -54,7 +54,7 @@ function rowsOf(node: Node, path: readonly string[]): string {
 
 /** The table of every key. */
 export const appraisalReference: GeneratedSection = {
-  file: "docs/appraisal-policy.md",
+  file: "docs/reference/appraisal-policy.md",
   name: "appraisal policy",
   render: () => {
     const schema = appraisalPolicySchema.toJSONSchema({ io: "input", unrepresentable: "any" }) as Node;
@@ -64,7 +64,7 @@ export const appraisalReference: GeneratedSection = {
 
 /** What each preset changes of the strict default. */
 export const presetReference: GeneratedSection = {
-  file: "docs/appraisal-policy.md",
+  file: "docs/reference/appraisal-policy.md",
   name: "presets",
   render: () => {
     const rows = Object.entries(PRESETS).map(([name, { description, ...change }]) =>

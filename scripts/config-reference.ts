@@ -1,4 +1,4 @@
-/** Renders the configuration's schema as the tables of docs/configuration.md. */
+/** Renders the configuration's schema as the tables of docs/reference/configuration.md. */
 import { measuredConfigSchema } from "../packages/launch/src/config/measured.ts";
 import { REFUSED_KEYS } from "../packages/launch/src/config/refused.ts";
 import { configSchema } from "../packages/launch/src/config/schema.ts";
@@ -117,8 +117,12 @@ function render(): string {
     .join("");
 }
 
-/** The tables of docs/configuration.md. */
-export const configReference: GeneratedSection = { file: "docs/configuration.md", name: "configuration", render };
+/** The tables of docs/reference/configuration.md. */
+export const configReference: GeneratedSection = {
+  file: "docs/reference/configuration.md",
+  name: "configuration",
+  render,
+};
 
 function renderRefused(): string {
   const rows = REFUSED_KEYS.map(({ key, value, why, code }) =>
@@ -127,9 +131,9 @@ function renderRefused(): string {
   return `\n${row(["key", "why", "code"])}${row(["---", "---", "---"])}${rows.join("")}`;
 }
 
-/** The table of refused keys in docs/configuration.md. */
+/** The table of refused keys in docs/reference/configuration.md. */
 export const refusedKeysReference: GeneratedSection = {
-  file: "docs/configuration.md",
+  file: "docs/reference/configuration.md",
   name: "refused-keys",
   render: renderRefused,
 };

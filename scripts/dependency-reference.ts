@@ -1,4 +1,4 @@
-/** Renders the table of allowed dependencies of docs/architecture.md from the test that holds them. */
+/** Renders the table of allowed dependencies of docs/explanation/architecture.md from the test that holds them. */
 import { readFile } from "node:fs/promises";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
@@ -14,5 +14,9 @@ async function render(): Promise<string> {
   return `\n${row(["folder", "may import at run time"])}${row(["---", "---"])}${rows.join("")}`;
 }
 
-/** The table of docs/architecture.md. */
-export const dependencyReference: GeneratedSection = { file: "docs/architecture.md", name: "dependencies", render };
+/** The table of docs/explanation/architecture.md. */
+export const dependencyReference: GeneratedSection = {
+  file: "docs/explanation/architecture.md",
+  name: "dependencies",
+  render,
+};

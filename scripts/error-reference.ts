@@ -1,4 +1,4 @@
-/** Renders the error codes as the tables of docs/errors.md. */
+/** Renders the error codes as the tables of docs/reference/errors.md. */
 import { readFile } from "node:fs/promises";
 import { ERROR_CODES, type ErrorCode } from "../packages/boundary/src/codes.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
@@ -41,5 +41,5 @@ async function render(): Promise<string> {
     .join("");
 }
 
-/** The tables of docs/errors.md. */
-export const errorReference: GeneratedSection = { file: "docs/errors.md", name: "errors", render };
+/** The tables of docs/reference/errors.md. */
+export const errorReference: GeneratedSection = { file: "docs/reference/errors.md", name: "errors", render };

@@ -1,4 +1,4 @@
-/** Renders the table of methods as the tables of docs/mcp.md. */
+/** Renders the table of methods as the tables of docs/reference/mcp.md. */
 import { METHODS, isGoverned, type Method } from "../packages/mcp/src/protocol/methods.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
@@ -51,9 +51,9 @@ const DIALECTS = {
   "legacy-tasks": "sessions of 2025-11-25",
 } as const;
 
-/** The tables of methods and parameters of docs/mcp.md. */
+/** The tables of methods and parameters of docs/reference/mcp.md. */
 export const methodReference: GeneratedSection = {
-  file: "docs/mcp.md",
+  file: "docs/reference/mcp.md",
   name: "methods",
   render: () => `\n${methods()}\n${parameters()}\n`,
 };

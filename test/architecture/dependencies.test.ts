@@ -1,5 +1,5 @@
 /**
- * Holds the dependency rules of docs/architecture.md against the module graph that the bundler sees:
+ * Holds the dependency rules of docs/explanation/architecture.md against the module graph that the bundler sees:
  * what may be imported at run time by which trust role. Type-only imports are erased and so allowed.
  */
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * The seven rooms of the enclave: which may know which (docs/architecture.md, "Rooms of the enclave"). Imports of types count, as
+ * The seven rooms of the enclave: which may know which (docs/explanation/enclave-rooms.md). Imports of types count, as
  * what a room knows is what a reader has to know of it. There is no list of exceptions.
  */
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-/** POLICY-TEE-001 of docs/threat-model.md, against the process enclave. test/vm runs it against the machine. */
+/** POLICY-TEE-001 of docs/explanation/threat-model.md, against the process enclave. test/vm runs it against the machine. */
 import { startGateway } from "../gateway/gateway.ts";
 import { policyTee001, policyTee001Host } from "./policy-tee/policy-tee-001.ts";
 import { lacking, processTarget, softwareTpm } from "./policy-tee/process-target.ts";

@@ -1,4 +1,4 @@
-/** POLICY-TEE-004 of docs/threat-model.md, against the process enclave. test/vm runs it against the machine. */
+/** POLICY-TEE-004 of docs/explanation/threat-model.md, against the process enclave. test/vm runs it against the machine. */
 import { policyTee004 } from "./policy-tee/policy-tee-004.ts";
 import { processTarget } from "./policy-tee/process-target.ts";
 

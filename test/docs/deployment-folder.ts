@@ -58,7 +58,7 @@ export function lacking(): string | false {
   const missing = PROGRAMS.filter(
     (name) => !(process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name))),
   );
-  return missing.length > 0 && `the commands of docs/operate use ${missing.join(", ")}: install it to try them`;
+  return missing.length > 0 && `the commands of docs/how-to use ${missing.join(", ")}: install it to try them`;
 }
 
 /** Kinds of image to try commands on: a small one, and the built one where there is one of this lock file. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts libvirt's schemas and xmllint into .cache/libvirt, for the test that holds the machine descriptions of docs/operate against them.
+# Puts libvirt's schemas and xmllint into .cache/libvirt, for the test that holds the machine descriptions of docs/how-to/run-confidentially against them.
 # Nothing is installed on the machine: packages of Debian's unstable suite are downloaded and unpacked, because stable suites have a
 # libvirt that does not know TDX. Needs apt-get, dpkg and the Debian archive keyring.
 set -eu

@@ -1,4 +1,4 @@
-/** The column "measured" of docs/configuration.md: for each key, whether another value is another launch document. */
+/** The column "measured" of docs/reference/configuration.md: for each key, whether another value is another launch document. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -187,7 +187,7 @@ function digestOf(file: Tree): string {
   );
 }
 
-const page = await readFile(join(ROOT, "docs/configuration.md"), "utf8");
+const page = await readFile(join(ROOT, "docs/reference/configuration.md"), "utf8");
 const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| .* \|$/gm)].map(
   ([, key = "", measured = ""]) => ({ key, isMeasured: measured === "yes" }),
 );

@@ -1,4 +1,4 @@
-/** The threat table of docs/threat-model.md is only worth something while the tests it names exist. */
+/** The threat table of docs/explanation/threat-model.md is only worth something while the tests it names exist. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -41,7 +41,7 @@ function rowsOf(markdown: string): Row[] {
       .split("<br>")
       .filter((reference) => reference !== "")
       .map((reference) => {
-        const [, file, name] = /^\[`([^`]+\.ts)`\]\(\.\.\/\1\) “(.+)”$/.exec(reference) ?? [];
+        const [, file, name] = /^\[`([^`]+\.ts)`\]\(\.\.\/\.\.\/\1\) “(.+)”$/.exec(reference) ?? [];
         if (file === undefined || name === undefined) throw new Error(`not a file and a test name: ${reference}`);
         return { file, name };
       });
@@ -57,7 +57,7 @@ function declares(source: string, name: string): boolean {
   return ["test", "it", "describe"].some((call) => literals.some((literal) => joined.includes(`${call}(${literal}`)));
 }
 
-const rows = rowsOf(await readFile(join(root, "docs/threat-model.md"), "utf8"));
+const rows = rowsOf(await readFile(join(root, "docs/explanation/threat-model.md"), "utf8"));
 
 describe("the threat table", () => {
   test("has a row for every numbered threat", () => {

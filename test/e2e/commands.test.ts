@@ -53,8 +53,9 @@ function answerOf({ stdout }: CommandResult): JsonAnswer {
 
 test("the overview lists every command, and the documentation has each", async () => {
   assert.ok(NAMES.length >= 25, NAMES.join(", "));
-  const documented = await readFile(join(ROOT, "docs/cli.md"), "utf8");
-  for (const name of NAMES) assert.ok(documented.includes(`cmcp ${name}`), `docs/cli.md says nothing of cmcp ${name}`);
+  const documented = await readFile(join(ROOT, "docs/reference/cli.md"), "utf8");
+  for (const name of NAMES)
+    assert.ok(documented.includes(`cmcp ${name}`), `docs/reference/cli.md says nothing of cmcp ${name}`);
   for (const [name, file] of Object.entries(ELSEWHERE)) {
     assert.ok(NAMES.includes(name), name);
     await access(join(ROOT, file));

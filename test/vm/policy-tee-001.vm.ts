@@ -1,4 +1,4 @@
-/** POLICY-TEE-001 of docs/threat-model.md, against the machine. */
+/** POLICY-TEE-001 of docs/explanation/threat-model.md, against the machine. */
 import { policyTee001, policyTee001Host } from "../conformance/policy-tee/policy-tee-001.ts";
 import { startGateway } from "../gateway/gateway.ts";
 import { temporaryFolder } from "./image.ts";

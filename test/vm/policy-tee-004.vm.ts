@@ -1,4 +1,4 @@
-/** POLICY-TEE-004 of docs/threat-model.md, against the machine. */
+/** POLICY-TEE-004 of docs/explanation/threat-model.md, against the machine. */
 import { policyTee004 } from "../conformance/policy-tee/policy-tee-004.ts";
 import { machineTarget } from "./machine-target.ts";
 

@@ -1,4 +1,4 @@
-/** POLICY-TEE-005 of docs/threat-model.md, against the machine. */
+/** POLICY-TEE-005 of docs/explanation/threat-model.md, against the machine. */
 import { policyTee005 } from "../conformance/policy-tee/policy-tee-005.ts";
 import { machineTarget } from "./machine-target.ts";
 

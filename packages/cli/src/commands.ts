@@ -126,6 +126,11 @@ export function commandOf(args: readonly string[]): Named {
   return namesIn(first).length > 0 ? { is: "group", group: first, rest: args.slice(1) } : { is: "nothing" };
 }
 
+/** The name of every command, as its words are typed. */
+export function commandNames(): readonly string[] {
+  return [...COMMANDS.keys()];
+}
+
 function namesIn(group: string): readonly string[] {
   return [...COMMANDS.keys()].filter((name) => name.startsWith(`${group} `));
 }

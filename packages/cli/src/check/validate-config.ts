@@ -26,7 +26,7 @@ Checks the configuration, the policy bundle and the catalog it points to, togeth
 with what the environment pins, and prints the digests a deployment pins. Starts nothing; whether this
 machine has the hardware that attestation.provider names, and the files of stdio servers, is not looked at.
 
-  --config FILE           the configuration (docs/configuration.md)
+  --config FILE           the configuration (docs/reference/configuration.md)
   --launch-document FILE  write the launch document there: the bytes a start sends, whose digest the hardware
                           carries. A file there is replaced; only its owner can read it, as policies may be private
 

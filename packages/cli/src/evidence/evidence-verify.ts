@@ -54,7 +54,7 @@ why. Verified needs authentic evidence, no failed check, and every check that th
   --measurements FILE    measurements.json of the accepted image (cmcp measure)
   --launch-digest HEX    digest of the launch document: 32 bytes, 48 on TDX
   --earlier FILE         what the same TPM gave before, in one file: its clock must not have gone back since
-  --policy FILE|PRESET   the appraisal policy (docs/appraisal-policy.md): a file, or strict (the default),
+  --policy FILE|PRESET   the appraisal policy (docs/reference/appraisal-policy.md): a file, or strict (the default),
                          authenticity-only, self-hosted-snp, self-hosted-tdx, azure-snp, azure-tdx, gcp, aws-snp, vtpm
   --at TIME              verify as of this time (ISO 8601); now by default
   --json                 the verdict as JSON, with an attestation result (EAR)

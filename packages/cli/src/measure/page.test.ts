@@ -1,4 +1,4 @@
-/** Runs every command of docs/measure.md and compares what it prints with the page. */
+/** Runs every command of docs/how-to/measure-an-image.md and compares what it prints with the page. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
@@ -11,7 +11,7 @@ import { measureTdx } from "./tdx.ts";
 import { measureTpm } from "./tpm.ts";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
-const PAGE = readFileSync(`${ROOT}docs/measure.md`, "utf8");
+const PAGE = readFileSync(`${ROOT}docs/how-to/measure-an-image.md`, "utf8");
 const COMMANDS: Readonly<Record<string, Command>> = { "sev-snp": measureSevSnp, tdx: measureTdx, tpm: measureTpm };
 const examples = [...PAGE.matchAll(/```sh\nnpx cmcp measure (\S+) (.*)\n```\n\n```\n([^`]*)```/g)];
 
@@ -28,7 +28,7 @@ test("the page has its examples", () => {
 });
 
 for (const [, name = "", line = "", printed] of examples) {
-  test(`docs/measure.md: cmcp measure ${name} prints what the page says`, async (t) => {
+  test(`docs/how-to/measure-an-image.md: cmcp measure ${name} prints what the page says`, async (t) => {
     const args = words(line);
     if (args.some((word) => word.startsWith(ROOT) && !existsSync(word))) return t.skip(NO_DOWNLOADS);
     const out = new PassThrough();

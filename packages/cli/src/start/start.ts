@@ -21,7 +21,7 @@ Starts the host proxy and the enclave and serves MCP over HTTP until it is inter
 every session is closed with its claim. The enclave is a process of this host, or with launcher: qemu or
 vsock in the configuration, a virtual machine that runs the measured image.
 
-  --config FILE  the configuration (docs/configuration.md)
+  --config FILE  the configuration (docs/reference/configuration.md)
   --json         one line of JSON on standard output when ready; the log goes to standard error
 
 Environment:

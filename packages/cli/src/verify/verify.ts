@@ -91,7 +91,7 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --certs FILE             certificates that the evidence file lacks: DER or PEM. May be given again
   --collateral FILE        revocation lists, TCB info, QE identity that it lacks. May be given again
   --earlier-evidence FILE  an evidence file that the same TPM gave before: its clock must not have gone back since
-  --appraisal-policy FILE|PRESET  how the evidence is appraised (docs/appraisal-policy.md); strict by default
+  --appraisal-policy FILE|PRESET  how the evidence is appraised (docs/reference/appraisal-policy.md); strict by default
   --launch-document FILE   the launch document the machine must have been started with, and that policy and catalog
                            must follow from
   --policy-bundle FOLDER   a bundle that replaced the launch document's: signed with the key it names, of a higher

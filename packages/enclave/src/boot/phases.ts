@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 
-/** Where the enclave is in its life (docs/architecture.md, "Boot"). */
+/** Where the enclave is in its life (docs/explanation/boot.md). */
 export type Phase = "Booting" | "AwaitingLaunch" | "Measured" | "Serving" | "Draining" | "Fatal";
 
 /** What the host may send. `launch`, `provision`, `reload` and `drain` are control messages; `request` is an agent's HTTP request. */

@@ -1,0 +1,19 @@
+/** Every part of the documents that is written from the code. */
+import { appraisalReference, presetReference } from "./appraisal-reference.ts";
+import { configReference, refusedKeysReference } from "./config-reference.ts";
+import { dependencyReference } from "./dependency-reference.ts";
+import { errorReference } from "./error-reference.ts";
+import type { GeneratedSection } from "./generated-section.ts";
+import { helpReference } from "./help-reference.ts";
+import { methodReference } from "./method-reference.ts";
+
+export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
+  configReference,
+  refusedKeysReference,
+  errorReference,
+  dependencyReference,
+  appraisalReference,
+  presetReference,
+  methodReference,
+  helpReference,
+];

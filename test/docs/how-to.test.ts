@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { parseAppraisalPolicy } from "@cmcp/attestation/verify";
 import { untrusted } from "@cmcp/boundary";
-import { parseMeasurements } from "@cmcp/enclave-image/measurements";
+import { parseMeasurements } from "@cmcp/measure";
 import { deploymentFolder, imageKinds, lacking, ROOT } from "./deployment-folder.ts";
 import { fencedBlocks, isAsShown, type FencedBlock } from "./fenced-blocks.ts";
 import { assertDescribes } from "./libvirt-domain.ts";

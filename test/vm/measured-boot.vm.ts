@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { measureImage } from "@cmcp/enclave-image/measure";
+import { measureImage } from "@cmcp/measure";
 import { packageFile } from "../../enclave-image/src/build/firmware.ts";
 import { readKernel } from "../../enclave-image/src/build/kernel.ts";
 import { buildUki } from "../../enclave-image/src/build/uki.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ImageInputs } from "../measure/index.ts";
+import type { ImageInputs } from "@cmcp/measure";
 import { commandLine } from "./command-line.ts";
 
 /** The output that verifiers and clients pin. */

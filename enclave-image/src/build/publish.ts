@@ -2,7 +2,7 @@ import { createHash, type KeyObject } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOCK_PATH } from "../lock/lock.ts";
-import { writeMeasurements } from "../measure/index.ts";
+import { writeMeasurements } from "@cmcp/measure";
 import { digestOf, manifestBytes, MANIFEST, SIGNATURE, signManifest, type Manifest } from "./manifest.ts";
 import { MEASUREMENTS, measuredShapes } from "./measured-shapes.ts";
 

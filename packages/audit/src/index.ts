@@ -20,12 +20,7 @@ export {
   type WrittenStatement,
 } from "./journal.ts";
 export { isAuthentic, receiptIn, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
-export {
-  JournalReader,
-  MAX_RECOVERED_SESSIONS,
-  recover,
-  type RecoveredInstance,
-  type RecoveredSession,
-} from "./recover.ts";
+export { JournalReader, MAX_RECOVERED_SESSIONS, recover, type RecoveredInstance } from "./recover.ts";
+export type { RecoveredSession } from "./session-state.ts";
 export { planRecovery, type RecoveryStep } from "./plan-recovery.ts";
 export { UntouchedReader } from "./untouched.ts";

@@ -2,7 +2,8 @@ import { canonicalBytes } from "@cmcp/boundary";
 import type { EntryFields } from "./chain.ts";
 import { sha256Hex } from "./hash.ts";
 import type { Intent } from "./journal.ts";
-import type { RecoveredInstance, RecoveredSession } from "./recover.ts";
+import type { RecoveredInstance } from "./recover.ts";
+import type { RecoveredSession } from "./session-state.ts";
 
 /** One recovery session the new instance must write. */
 export interface RecoveryStep {

@@ -10,35 +10,11 @@ import {
   type JournalRecord,
   type SigningJwk,
 } from "./journal.ts";
-import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
+import { advance, recoveredSessions, stateFrom, type RecoveredSession, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
 export const MAX_RECOVERED_SESSIONS = 100_000;
-
-/** What an earlier instance's records establish about one of its sessions. */
-export interface RecoveredSession {
-  readonly sessionId: string;
-  readonly root: string;
-  readonly tip: string;
-  readonly length: number;
-  /** `session_end` is in the chain. */
-  readonly closed: boolean;
-  /** Whose session it was; `null` when its root entry does not say. */
-  readonly principal: string | null;
-  /** The session's sensitivity after its last entry that names one. */
-  readonly sensitivity: string | null;
-  /** Every label that its entries name, since it began or an operator last reset it: the highest of them is held against its principal. */
-  readonly seen: ReadonlySet<string>;
-  /** Time of the last entry, ISO 8601, by a clock the host sets. */
-  readonly lastTime: string;
-  /** The hash of the claim that was issued for it, if one is in the journal. */
-  readonly claimHash: string | null;
-  /** Calls that may have left and have no entry, in the order they were announced. */
-  readonly openIntents: readonly Intent[];
-  /** Set on a recovery session: whose interrupted session it answers, and the calls it holds a fault entry for. */
-  readonly answers: { readonly instance: string; readonly session: string; readonly callIds: readonly string[] } | null;
-}
 
 /** What an earlier instance's records establish. Everything here verified under that instance's key. */
 export interface RecoveredInstance {

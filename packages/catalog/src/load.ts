@@ -4,6 +4,7 @@ import { catalogHash } from "./hashes.ts";
 import { headerMarksProblem } from "./header-marks.ts";
 import { MAX_TEMPLATES } from "./limits.ts";
 import { ServerRegister, readNamedServers } from "./named-server.ts";
+import type { CatalogOptions } from "./options.ts";
 import { readPrompts, type CatalogPrompt } from "./prompt/prompt.ts";
 import { checkResources, readResource, type CatalogResource } from "./resource/resource.ts";
 import { describeFinding, scanApproved } from "./scan/index.ts";
@@ -21,14 +22,6 @@ export interface Catalog {
   /** Each server once: the named ones, then others in order of first use. */
   readonly servers: readonly CatalogServer[];
   readonly warnings: readonly string[];
-}
-
-/** Under which rules a catalog loads. */
-export interface CatalogOptions {
-  /** Allows servers whose key is not pinned. */
-  readonly developmentMode: boolean;
-  /** The deployment's sensitivity labels; an entry may carry no other. */
-  readonly vocabulary: { has(label: string): boolean };
 }
 
 function collision(tool: CatalogTool, other: CatalogTool, what: string): CmcpError {

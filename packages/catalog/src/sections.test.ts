@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { CmcpError, type ErrorCode, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { isCallable } from "./callable.ts";
 import { catalogHash, definitionHash } from "./hashes.ts";
-import { loadCatalog, type Catalog, type CatalogOptions } from "./load.ts";
+import { loadCatalog, type Catalog } from "./load.ts";
+import type { CatalogOptions } from "./options.ts";
 import { findResource } from "./resource/find.ts";
 import { scanCatalog } from "./scan/index.ts";
 import {

@@ -1,7 +1,7 @@
 /** Raw catalog entries for this package's tests. */
 import type { JsonObject } from "@cmcp/boundary";
 import { definitionHash } from "./hashes.ts";
-import type { CatalogOptions } from "./load.ts";
+import type { CatalogOptions } from "./options.ts";
 
 export const PIN = "SHA256:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
 export const PLACEHOLDER = `SHA256:${"A".repeat(43)}=`;

@@ -4,7 +4,7 @@ import { readEntry } from "./entry/read.ts";
 import { driftDigest } from "./hashes.ts";
 import { readServer } from "./server.ts";
 import { actionName } from "./tool-name.ts";
-import type { CatalogOptions } from "./load.ts";
+import type { CatalogOptions } from "./options.ts";
 
 /** One approved tool. */
 export interface CatalogTool extends Approved {

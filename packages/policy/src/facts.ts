@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
-import type { GovernedAction } from "./compile/governed.ts";
+import type { GovernedAction } from "./actions.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {

@@ -1,5 +1,4 @@
 import { CallGraph, type CrossBoundaryEvent } from "./call-graph.ts";
-import type { PrincipalState } from "./principal.ts";
 import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
 /** `closing` refuses further calls while those under way finish; `closed` is out of the table for good. */
@@ -16,6 +15,13 @@ export interface SessionIdentity {
   readonly openedAt: number;
   /** Milliseconds of the table's monotonic clock. */
   readonly usedAt: number;
+}
+
+/** Whose session it is: the sensitivity is theirs. */
+export interface SessionOwner {
+  readonly id: string;
+  readonly sensitivity: string;
+  raise(label: string): void;
 }
 
 /** One agent session. Made and ended by the table only. */
@@ -40,13 +46,13 @@ export class Session {
   inUse = 0;
   /** When the session was last used, in milliseconds of the table's monotonic clock. */
   lastUsedAt: number;
-  readonly #principal: PrincipalState;
+  readonly #principal: SessionOwner;
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
   #highestSensitivity: string;
   #ownSensitivity: string = LOWEST_LABEL;
 
-  constructor(identity: SessionIdentity, principal: PrincipalState, vocabulary: Vocabulary) {
+  constructor(identity: SessionIdentity, principal: SessionOwner, vocabulary: Vocabulary) {
     this.id = identity.id;
     this.handle = identity.handle;
     this.label = identity.label;

@@ -1,5 +1,3 @@
-import type { Opening } from "./frame.ts";
-
 /** One frame on the wire, length prefix included: 32 KiB, what every hybrid vsock takes in one write. */
 export const MAX_WIRE_FRAME_BYTES = 32 * 1024;
 /** Bytes of the length prefix (u32, big-endian). */
@@ -43,7 +41,7 @@ export interface BodyLimit {
 }
 
 /** Body bounds by kind of exchange, per direction. Egress carries kept-alive connections, so it is the widest. */
-export const BODY_LIMITS: Readonly<Record<Opening["t"], BodyLimit>> = {
+export const BODY_LIMITS = {
   launch: { bytes: 64 * MiB, frames: 65_536 },
   provision: { bytes: 1 * MiB, frames: 1_024 },
   reload: { bytes: 64 * MiB, frames: 65_536 },
@@ -52,7 +50,7 @@ export const BODY_LIMITS: Readonly<Record<Opening["t"], BodyLimit>> = {
   egress: { bytes: 1024 * 1024 * MiB, frames: 1_073_741_824 },
   append: { bytes: 64 * MiB, frames: 65_536 },
   scan: { bytes: 16 * 1024 * MiB, frames: 4_194_304 },
-};
+} as const satisfies Readonly<Record<string, BodyLimit>>;
 
 /** An exchange on which nothing moved for this long (ms) is rejected and its stream closed. */
 export const IDLE_MS = 300_000;

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { buildFirmware, SEV_FIRMWARE, TDX_FIRMWARE } from "../../measure/testing/firmware.ts";
-import { buildPe } from "../../measure/testing/pe.ts";
+import { buildFirmware, SEV_FIRMWARE, TDX_FIRMWARE } from "../../../../packages/measure/src/testing/firmware.ts";
+import { buildPe } from "../../../../packages/measure/src/testing/pe.ts";
 import { commandLine } from "../command-line.ts";
 import type { Manifest } from "../manifest.ts";
 import { publish } from "../publish.ts";

@@ -5,7 +5,7 @@ import { approval, checkDefinition, readShape } from "../entry/described.ts";
 import { visibleName } from "../entry/shape.ts";
 import { prefixedSha256 } from "../hashes.ts";
 import { MAX_DESCRIPTION, MAX_PROMPT_ARGUMENTS, MAX_TEXT } from "../limits.ts";
-import type { CatalogOptions } from "../load.ts";
+import type { CatalogOptions } from "../options.ts";
 import type { ServerRegister } from "../named-server.ts";
 
 /** An argument of a prompt. Its value is always a text (MCP, "Getting a Prompt"). */

@@ -4,7 +4,7 @@ import { classOf, type Approved } from "../approved.ts";
 import { approval, checkDefinition, readShape } from "../entry/described.ts";
 import { prefixedSha256 } from "../hashes.ts";
 import { MAX_DESCRIPTION, MAX_TEXT, MAX_URI } from "../limits.ts";
-import type { CatalogOptions } from "../load.ts";
+import type { CatalogOptions } from "../options.ts";
 import type { ServerRegister } from "../named-server.ts";
 import { UriTemplate } from "./template.ts";
 

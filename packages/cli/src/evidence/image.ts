@@ -1,6 +1,6 @@
 import { untrusted } from "@cmcp/boundary";
 import type { ImageMatcher } from "@cmcp/attestation/verify";
-import { acceptedLaunch, otherParts, parseMeasurements } from "@cmcp/enclave-image/measurements";
+import { acceptedLaunch, otherParts, parseMeasurements } from "@cmcp/measure";
 import { readFileOf } from "../read-file.ts";
 
 /** A `measurements.json` as what evidence is held against. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */

@@ -8,7 +8,7 @@ import {
   readInput,
   ukiVariants,
   type BootVariants,
-} from "@cmcp/enclave-image/measure";
+} from "@cmcp/measure";
 
 /** Options that name what is started. */
 export const BOOT_OPTIONS = {

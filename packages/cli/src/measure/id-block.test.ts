@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { idBlockBytes, keyDigest } from "@cmcp/enclave-image/measure";
+import { idBlockBytes, keyDigest } from "@cmcp/measure";
 import { measureIdBlock } from "./id-block.ts";
 
 const MADE = z.object({

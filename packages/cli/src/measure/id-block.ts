@@ -1,5 +1,5 @@
 import { CmcpError, fromHex } from "@cmcp/boundary";
-import { idAuthentication, idBlockBytes, keyDigest } from "@cmcp/enclave-image/measure";
+import { idAuthentication, idBlockBytes, keyDigest } from "@cmcp/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readPrivateKey } from "../key/key-file.ts";

@@ -19,9 +19,9 @@ import {
   snpProcessorPages,
   svsmLaunchDigest,
   type SnpLaunch,
-} from "@cmcp/enclave-image/measure";
-import { buildFirmware, SEV_FIRMWARE, TDX_FIRMWARE } from "../../../../enclave-image/src/measure/testing/firmware.ts";
-import { buildPe } from "../../../../enclave-image/src/measure/testing/pe.ts";
+} from "@cmcp/measure";
+import { buildFirmware, SEV_FIRMWARE, TDX_FIRMWARE } from "../../../measure/src/testing/firmware.ts";
+import { buildPe } from "../../../measure/src/testing/pe.ts";
 import type { Command } from "../command.ts";
 import { measureSevSnp } from "./sev-snp.ts";
 import { measureTdx } from "./tdx.ts";

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { NO_DOWNLOADS } from "../../../../enclave-image/src/measure/testing/downloads.ts";
+import { NO_DOWNLOADS } from "../../../measure/src/testing/downloads.ts";
 import type { Command } from "../command.ts";
 import { measureSevSnp } from "./sev-snp.ts";
 import { measureTdx } from "./tdx.ts";

@@ -1,4 +1,4 @@
-import type { Prediction } from "@cmcp/enclave-image/measure";
+import type { Prediction } from "@cmcp/measure";
 import type { Terminal } from "../command.ts";
 
 /** A prediction as JSON: registers with their values, and what is not predicted. */

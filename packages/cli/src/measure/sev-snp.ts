@@ -14,7 +14,7 @@ import {
   VMM_TYPES,
   type SnpLaunch,
   type SvsmLaunch,
-} from "@cmcp/enclave-image/measure";
+} from "@cmcp/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { replaceFiles } from "../replace-file.ts";

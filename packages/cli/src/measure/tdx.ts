@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { MAX_FIRMWARE, predictTdx, readInput, type TdxMachine } from "@cmcp/enclave-image/measure";
+import { MAX_FIRMWARE, predictTdx, readInput, type TdxMachine } from "@cmcp/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { BOOT_HELP, BOOT_OPTIONS, readBoot } from "./boot-files.ts";

@@ -7,7 +7,7 @@ import {
   type BootVariants,
   type FileDigest,
   type Prediction,
-} from "@cmcp/enclave-image/measure";
+} from "@cmcp/measure";
 import { readArguments } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { BOOT_HELP, BOOT_OPTIONS, readBoot } from "./boot-files.ts";

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { cpuSignature, cpuTypeSignature, type VmmType } from "@cmcp/enclave-image/measure";
+import { cpuSignature, cpuTypeSignature, type VmmType } from "@cmcp/measure";
 import { required } from "../arguments.ts";
 import { readInteger } from "./numbers.ts";
 

@@ -1,4 +1,5 @@
-import { ACTIONS, CALL_TOOL, TOOL, isGovernedAction, subjectsOf } from "../compile/governed.ts";
+import { ACTIONS, CALL_TOOL, TOOL, isGovernedAction } from "../actions.ts";
+import { subjectsOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import { subjectKey } from "../compile/scopes.ts";
 import type { CatalogOutline } from "../schema/builtin.ts";

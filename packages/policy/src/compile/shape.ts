@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { BundleShape } from "../compiled.ts";
 import type { SchemaDescription } from "../schema/describe.ts";
-import { ACTIONS, CALL_TOOL, PROMPT, RESOURCE_ITEM, TOOL, isGovernedAction } from "./governed.ts";
+import { ACTIONS, CALL_TOOL, PROMPT, RESOURCE_ITEM, TOOL, isGovernedAction } from "../actions.ts";
 import type { ParsedPolicy } from "./policies.ts";
 
 /** Cedar names of a request's parts in each shape. */

@@ -1,6 +1,6 @@
 import type { SchemaJson, Type, TypeOfAttribute } from "@cedar-policy/cedar-wasm/nodejs";
 import type { JsonObject } from "@cmcp/boundary";
-import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../compile/governed.ts";
+import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../actions.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
 import {

@@ -1,4 +1,4 @@
-import { ACTIONS, CALL_TOOL, isGovernedAction } from "../compile/governed.ts";
+import { ACTIONS, CALL_TOOL, isGovernedAction } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";

@@ -1,4 +1,4 @@
-import { PROMPT, RESOURCE_ITEM, TOOL } from "../compile/governed.ts";
+import { PROMPT, RESOURCE_ITEM, TOOL } from "../actions.ts";
 import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactKind, type FactTable } from "../facts.ts";
 
 /** Attributes of each Cedar type that a request can be about. */

@@ -1,3 +1,4 @@
 export { compileSpawner } from "./compile.ts";
 export { interpreterFiles } from "./interpreter.ts";
-export { startSpawner, type RunningSpawner, type SpawnerOptions } from "./start.ts";
+export type { RunningSpawner } from "./running.ts";
+export { startSpawner, type SpawnerOptions } from "./start.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { access, constants, mkdir } from "node:fs/promises";
 import process from "node:process";
 import { CmcpError } from "@cmcp/boundary";
-import type { Confinement } from "../server.ts";
+import type { RunningSpawner } from "./running.ts";
 import { startUnconfined } from "./unconfined.ts";
 
 /** Milliseconds until a spawner must listen. */
@@ -22,15 +22,6 @@ export interface SpawnerOptions {
   readonly peerUid?: number;
   /** Runs servers without confinement where there is no other way. */
   readonly developmentMode: boolean;
-}
-
-/** A spawner that listens and waits for its enclave. */
-export interface RunningSpawner {
-  readonly confinement: Confinement;
-  /** Resolves when it has ended, and every server with it. */
-  readonly ended: Promise<void>;
-  /** Ends it and every server. */
-  stop(): Promise<void>;
 }
 
 /** Runs the program to its end; what it wrote to standard error when it failed. */

@@ -8,7 +8,8 @@ import type { StdioChannel } from "../channel/channel.ts";
 import { Spawner } from "../client.ts";
 import { DEFAULT_BOUNDS, spawnEvidence, type AllowedServer } from "../server.ts";
 import { treeDigest } from "../tree/digest.ts";
-import { startSpawner, type RunningSpawner } from "./start.ts";
+import type { RunningSpawner } from "./running.ts";
+import { startSpawner } from "./start.ts";
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "cmcp-unconfined-"));

@@ -11,8 +11,8 @@ import { MAGIC } from "../protocol/encode.ts";
 import { readExactly } from "../protocol/read-exactly.ts";
 import { STATUSES, type Status } from "../protocol/status.ts";
 import { treeDigest } from "../tree/digest.ts";
-import type { RunningSpawner } from "./start.ts";
 import { readTable, type TableServer } from "./read-table.ts";
+import type { RunningSpawner } from "./running.ts";
 
 /** Servers at one time, as many as the confining spawner runs. */
 const MAX_CHILDREN = 192;

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { writeMeasurements } from "@cmcp/enclave-image/measure";
+import { writeMeasurements } from "@cmcp/measure";
 import { measuredShapes } from "../../../../enclave-image/src/build/measured-shapes.ts";
 import { ROOT } from "../../../gateway/deployment.ts";
 import { TARGETS, median, type Plan } from "../../plan.ts";

@@ -19,6 +19,7 @@ export {
   type MeasuredPlatform,
   type Measurements,
 } from "./measurements.ts";
+export { otherParts, type OtherPart } from "./other-parts.ts";
 export { MAX_PE } from "./pe/image.ts";
 export type { Prediction, RegisterPrediction, RegisterValue } from "./prediction.ts";
 export { cpuSignature, cpuTypeSignature, CPU_TYPE_NAMES } from "./sev-snp/cpu-signature.ts";

@@ -122,5 +122,3 @@ export function acceptedLaunch(
     );
   return measurements.accepted.find((entry) => entry.platform === platform && holds(entry)) ?? null;
 }
-
-export { otherParts, type OtherPart } from "./other-parts.ts";

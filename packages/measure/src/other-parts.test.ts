@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { checkMeasurements, otherParts, type Measurements } from "./measurements.ts";
+import { checkMeasurements, type Measurements } from "./measurements.ts";
+import { otherParts } from "./other-parts.ts";
 
 const hex = (text: string | Uint8Array): string => createHash("sha256").update(text).digest("hex");
 const [KERNEL, INITRD] = [hex("kernel"), hex("initrd")];

@@ -94,6 +94,7 @@ for (const [name, value] of Object.entries(REFUSED)) {
 }
 
 test("the example of SPEC.md is a file of the format", () => {
-  const example = /```json\n([\s\S]*?)```/.exec(readFileSync(new URL("SPEC.md", import.meta.url), "utf8"))?.[1] ?? "";
+  const example =
+    /```json\n([\s\S]*?)```/.exec(readFileSync(new URL("../SPEC.md", import.meta.url), "utf8"))?.[1] ?? "";
   assert.equal(parse(example).accepted.length, 1);
 });

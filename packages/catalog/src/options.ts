@@ -1,0 +1,7 @@
+/** Under which rules a catalog loads. */
+export interface CatalogOptions {
+  /** Allows servers whose key is not pinned. */
+  readonly developmentMode: boolean;
+  /** The deployment's sensitivity labels; an entry may carry no other. */
+  readonly vocabulary: { has(label: string): boolean };
+}

@@ -1,0 +1,25 @@
+/** Cedar types of what a request can be about. */
+export const TOOL = "cMCP::Resource";
+export const RESOURCE_ITEM = "cMCP::ResourceItem";
+export const PROMPT = "cMCP::Prompt";
+
+/** The action of a tool's call, which every bundle of the `call_tool` shape has. */
+export const CALL_TOOL = "call_tool";
+
+/** Actions of the `call_tool` shape, and the entity types each applies to. */
+export const ACTIONS = {
+  call_tool: [TOOL],
+  list_resource: [RESOURCE_ITEM],
+  read_resource: [RESOURCE_ITEM],
+  subscribe_resource: [RESOURCE_ITEM],
+  get_prompt: [PROMPT],
+  complete: [RESOURCE_ITEM, PROMPT],
+  ask_client: [TOOL, RESOURCE_ITEM, PROMPT],
+} as const satisfies Record<string, readonly string[]>;
+
+/** An action of the `call_tool` shape. */
+export type GovernedAction = keyof typeof ACTIONS;
+
+export function isGovernedAction(id: string): id is GovernedAction {
+  return Object.hasOwn(ACTIONS, id);
+}

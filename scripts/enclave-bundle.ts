@@ -1,6 +1,4 @@
 import type { BuildOptions } from "esbuild";
-import { plainPointers } from "./plain-pointers.ts";
-import { withoutHttp2 } from "./without-http2.ts";
 
 /** How everything is bundled. */
 export const BUNDLE: BuildOptions = {
@@ -10,7 +8,6 @@ export const BUNDLE: BuildOptions = {
   legalComments: "none",
   logLevel: "warning",
   charset: "utf8",
-  plugins: [withoutHttp2, plainPointers],
 };
 
 /** How a script of the enclave is bundled, be it shipped or put into a machine by a test. */

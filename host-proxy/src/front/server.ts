@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
@@ -6,7 +6,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { Hono } from "hono";
 import { errorBody } from "./error-reply.ts";
 import { forward, type Forwarding } from "./forward.ts";
-import { FORWARDED_ROUTES, MCP_ROUTE } from "./routes.ts";
+import { FORWARDED_ROUTES } from "./routes.ts";
 
 /** Milliseconds between looks for connections that have become idle while closing. */
 const SWEEP_MS = 20;
@@ -52,10 +52,7 @@ export async function startFront(listen: { host: string; port: number }, forward
       connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
       noDelay: true,
     },
-    (incoming, outgoing) => {
-      if (isCall(incoming)) void forward({ incoming, outgoing, route: MCP_ROUTE, path: MCP_ROUTE }, forwarding);
-      else void listener(incoming, outgoing);
-    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = limits.connections;
   server.maxHeadersCount = limits.headerCount;
@@ -63,14 +60,6 @@ export async function startFront(listen: { host: string; port: number }, forward
   const { address, port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
   return { address: { host: address, port }, close: () => (closing ??= closed(server, limits.drainMs)) };
-}
-
-/** A name or IPv4 address, with a port of four digits or more or without one: what a URL writes in no other way. */
-const PLAIN_HOST = /^[a-z0-9.-]{1,255}(?::(?:[1-9][0-9]{3}|[1-5][0-9]{4}))?$/;
-
-/** True for what nearly every request is and no router need look at: a POST of the MCP route, by its plain name. */
-function isCall({ method, url, headers }: IncomingMessage): boolean {
-  return url === MCP_ROUTE && method === "POST" && PLAIN_HOST.test(headers.host ?? "");
 }
 
 function jsonError(error: CmcpError, route: string): Response {

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { CanonicalObject, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
-import type { AuditEntry } from "./entry.ts";
+import { auditEntrySchema, type AuditEntry } from "./entry.ts";
 import { sha256Hex } from "./hash.ts";
-import { unreadableMember } from "./readable.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -106,8 +105,9 @@ export class SessionChain {
     };
     const unhashed = CanonicalObject.of(body);
     const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };
-    const unreadable = unreadableMember(entry);
-    if (unreadable !== null) throw new CmcpError("INTERNAL", `an entry is not well formed at ${unreadable}`);
+    const { error } = auditEntrySchema.safeParse(entry);
+    if (error !== undefined)
+      throw new CmcpError("INTERNAL", `an entry is not well formed at ${String(error.issues[0]?.path[0])}`);
     this.#root ??= entry.entry_hash;
     this.#tip = entry.entry_hash;
     this.#length += 1;

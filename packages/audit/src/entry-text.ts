@@ -8,18 +8,18 @@ const ENTRY = '{"body":{"entry":';
 const RECEIPT = ',"receipt":';
 
 /** The text of a record, or `null` for one that is too large. Nothing of its form is checked. */
-export function recordText(bytes: Untrusted<Uint8Array>): string | null {
+function recordText(bytes: Untrusted<Uint8Array>): string | null {
   const raw = examine(bytes);
   return raw.byteLength > MAX_RECORD_BYTES ? null : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString();
 }
 
 /** The text of the entry in a record's text, `null` where it is no entry's. Whatever else the record says is no part of it. */
-export function entryTextOf(record: string): string | null {
+function entryTextOf(record: string): string | null {
   return record.startsWith(ENTRY) ? record.slice(ENTRY.length, record.lastIndexOf(RECEIPT)) : null;
 }
 
 /** SHA-256 of an entry's text without the hash it names, in lowercase hex: that hash, where the text is as it was written. */
-export function entryTextHash(entry: string, named: string): string {
+function entryTextHash(entry: string, named: string): string {
   return createHash("sha256")
     .update(entry.replace(`"entry_hash":"${named}",`, ""))
     .digest("hex");

@@ -6,7 +6,7 @@ export const MAX_ENTRY_TEXT = 4096;
 /** Most members of an entry's `detail`. */
 export const MAX_DETAIL_MEMBERS = 64;
 /** Longest name of such a member, in UTF-16 units. */
-export const MAX_DETAIL_NAME = 128;
+const MAX_DETAIL_NAME = 128;
 
 /** The form of `policy_hash`. */
 export const POLICY_HASH = /^sha256:[0-9a-f]{64}$/;
@@ -49,7 +49,7 @@ export const INSPECTION_RESULTS = [
 export const EVIDENCE_CLASSES = ["hash-only", "tls-pinned", "spawn-measured", "spawn-unmeasured", "attested"] as const;
 
 /** A receipt that an authority outside the gateway signed for what was executed. */
-export const executionEvidenceSchema = z.strictObject({
+const executionEvidenceSchema = z.strictObject({
   issuer: text,
   issuer_key_id: hash,
   signature: text,

@@ -61,20 +61,8 @@ export function stateFrom(entry: AuditEntry): SessionState | null {
   };
 }
 
-/** What an entry is in its chain, and what it changes for its session. */
-export type Link = Pick<
-  AuditEntry,
-  | "session_id"
-  | "sequence_number"
-  | "timestamp_utc"
-  | "call_id"
-  | "session_sensitivity_after"
-  | "prev_entry_hash"
-  | "entry_hash"
-> & { readonly entry_type: string };
-
 /** Takes the entry that comes next in the chain. False, and nothing changed, for one that does not. */
-export function advance(state: SessionState, entry: Link): boolean {
+export function advance(state: SessionState, entry: AuditEntry): boolean {
   if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) return false;
   state.tip = entry.entry_hash;
   state.length += 1;

@@ -1,33 +1,13 @@
-import { CmcpError, parseJsonText, type Untrusted } from "@cmcp/boundary";
-import * as z from "zod";
-import { entryTextHash, entryTextOf, recordText } from "./entry-text.ts";
-import { decodeRecord, RECORD_LIMITS, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { CmcpError, type Untrusted } from "@cmcp/boundary";
+import { entryHashInput, type AuditEntry } from "./entry.ts";
+import { sha256Hex } from "./hash.ts";
+import { decodeRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
-import { advance, recoveredSessions, stateFrom, type Link, type SessionState } from "./session-state.ts";
+import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;
-
-/** What such a text has where the entry is a session's first, or an operator's reset. */
-const READ_IN_FULL = /"entry_type":"session_(?:start|reset)"/;
-
-/** What is used of an entry that is neither a session's first nor its last. The rest is hashed as it stands. */
-const linkSchema = z.object({
-  session_id: z.string().max(64),
-  sequence_number: z.int().nonnegative(),
-  timestamp_utc: z.string().max(64),
-  call_id: z.string().max(4096).nullable(),
-  entry_type: z.string().max(64),
-  session_sensitivity_after: z.string().max(4096).nullable(),
-  prev_entry_hash: z.string().max(64),
-  entry_hash: z.string().length(64),
-});
-
-/** What links an entry to its chain, or `null`. @throws CmcpError for text that is no strict JSON */
-function linkOf(entry: string): Link | null {
-  return linkSchema.safeParse(parseJsonText(entry, RECORD_LIMITS)).data ?? null;
-}
 
 /** A record as it was shown, and its place among the instance's. */
 interface Placed {
@@ -79,7 +59,8 @@ export class UntouchedReader {
     const identity = this.#identity;
     if (!this.#fits || identity === undefined) return null;
     try {
-      if (![...this.#tips.values()].every((placed) => this.#proves(placed, identity) !== null)) return null;
+      if (![...this.#tips.values()].every((placed) => isProven(decodeRecord(placed.bytes), placed, identity)))
+        return null;
       if (![...this.#open.values()].every((intent) => this.#stillOpen(intent))) return null;
     } catch (thrown) {
       if (!(thrown instanceof CmcpError)) throw thrown;
@@ -105,17 +86,15 @@ export class UntouchedReader {
   }
 
   #accept(placed: Placed): boolean {
+    const record = decodeRecord(placed.bytes);
     if (this.#identity === undefined) {
-      this.#identity = identityOf(decodeRecord(placed.bytes), this.#thumbprint) ?? undefined;
+      this.#identity = identityOf(record, this.#thumbprint) ?? undefined;
       return this.#identity !== undefined;
     }
-    const text = recordText(placed.bytes);
-    if (text === null) return false;
-    const entry = entryTextOf(text);
-    if (entry !== null) return this.#entry(placed, entry);
-    const record = this.#proves(placed, this.#identity);
-    if (record?.kind === "intent") return this.#intent(record.body);
-    return record?.kind === "provision" || (record?.kind === "claim" && this.#claim(record));
+    if (record.kind === "entry") return this.#entry(placed, record.body.entry);
+    if (!isProven(record, placed, this.#identity)) return false;
+    if (record.kind === "intent") return this.#intent(record.body);
+    return record.kind === "provision" || (record.kind === "claim" && this.#claim(record));
   }
 
   #intent(intent: Intent): boolean {
@@ -125,11 +104,11 @@ export class UntouchedReader {
     return true;
   }
 
-  #entry(placed: Placed, written: string): boolean {
-    const entry = READ_IN_FULL.test(written) ? this.#first(placed.bytes) : linkOf(written);
-    if (entry === null || entryTextHash(written, entry.entry_hash) !== entry.entry_hash) return false;
-    const state = this.#sessions.get(entry.session_id);
-    if (state === undefined || !advance(state, entry)) return false;
+  #entry(placed: Placed, entry: AuditEntry): boolean {
+    // What a reset lowers depends on the order of records, which only their own signatures prove.
+    if (entry.entry_type === "session_reset" || sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
+    if (state === null || !advance(state, entry)) return false;
     this.#tips.set(entry.session_id, placed);
     if (entry.call_id === null) return true;
     const call = `${entry.session_id} ${entry.call_id}`;
@@ -138,20 +117,10 @@ export class UntouchedReader {
     return this.#recorded.size <= this.#maxCalls;
   }
 
-  /** Begins a session. What a reset lowers depends on the order of records, which only their own signatures prove. */
-  #first(bytes: Untrusted<Uint8Array>): Link | null {
-    const record = decodeRecord(bytes);
-    if (
-      record.kind !== "entry" ||
-      this.#sessions.size >= MAX_RECOVERED_SESSIONS ||
-      this.#sessions.has(record.body.entry.session_id)
-    )
-      return null;
-    const { entry } = record.body;
-    const state = stateFrom(entry);
-    if (state === null) return null;
-    this.#sessions.set(entry.session_id, state);
-    return entry;
+  #begun(entry: AuditEntry): SessionState | null {
+    const state = this.#sessions.size < MAX_RECOVERED_SESSIONS ? stateFrom(entry) : null;
+    if (state !== null) this.#sessions.set(entry.session_id, state);
+    return state;
   }
 
   #claim({ body }: Extract<JournalRecord, { kind: "claim" }>): boolean {
@@ -161,15 +130,14 @@ export class UntouchedReader {
     return state !== undefined;
   }
 
-  /** A record in full, once its own signature has verified, and with it its place. */
-  #proves({ bytes, at }: Placed, { instance, key }: InstanceIdentity): JournalRecord | null {
-    const record = decodeRecord(bytes);
-    return record.instance === instance && record.seq === at && isAuthentic(record, key) ? record : null;
-  }
-
   #stillOpen(intent: Intent): boolean {
     const state = this.#sessions.get(intent.session_id);
     state?.intents.set(intent.call_id, intent);
     return state !== undefined;
   }
+}
+
+/** True when the record's own signature verifies, and with it its place. */
+function isProven(record: JournalRecord, { at }: Placed, { instance, key }: InstanceIdentity): boolean {
+  return record.instance === instance && record.seq === at && isAuthentic(record, key);
 }

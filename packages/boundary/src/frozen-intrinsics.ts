@@ -4,8 +4,6 @@
  * than with Node's own flag for this, which makes each an accessor (docs/decisions/frozen-intrinsics.md).
  */
 
-import "./no-code-from-strings.ts";
-
 /** What Node gives besides the language and other code calls by its global name. */
 const HOST_GLOBALS = [
   "console",

@@ -1,8 +1,6 @@
 /** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
 import "@cmcp/boundary/frozen-intrinsics";
-import "./boot/embedded-code.ts";
 import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
-import "./boot/node-parts.ts";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";

@@ -134,8 +134,9 @@ const outside: readonly { what: string; map: WireMap }[] = [
 ];
 
 for (const { what, map } of outside) {
-  test(`${what} is outside the shapes`, () => {
+  test(`${what} is outside the shapes, to be read and to be written`, () => {
     assert.throws(() => received(map), { name: "CmcpError", code: "WIRE_MALFORMED" });
+    assert.throws(() => encodeFrame(map as unknown as Frame), { name: "CmcpError", code: "WIRE_MALFORMED" });
   });
 }
 

@@ -1,13 +1,6 @@
-import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { decodeMap, encodeMap, type WireMap } from "./codec.ts";
-import { LENGTH_PREFIX_BYTES, MAX_DATA_BYTES, MAX_EXCHANGE_NUMBER } from "./limits.ts";
-import {
-  decodePlainFrame,
-  encodeBareResponse,
-  encodeBodyFrame,
-  encodeEndFrame,
-  type BareResponse,
-} from "./plain-frame.ts";
+import { LENGTH_PREFIX_BYTES } from "./limits.ts";
 import { misshapen, OPENINGS } from "./shape.ts";
 
 /** Header fields; names are lower case. */
@@ -53,32 +46,15 @@ function check(map: object): void {
   if (fault !== null) throw new CmcpError("WIRE_MALFORMED", `a frame has none of the documented shapes (${fault})`);
 }
 
-/** Reads what is not written by its bytes. */
-function decodeShaped(payload: Untrusted<Uint8Array>): Frame {
+/** Reads one frame's CBOR. @throws CmcpError `WIRE_*`. */
+export function decodeFrame(payload: Untrusted<Uint8Array>): Frame {
   const map: WireMap = decodeMap(payload);
   check(map);
   return map as unknown as Frame;
 }
 
-/** True for a `body`, an `end` or a bare `response` within its limits: what is written by its bytes. */
-function isPlain(frame: Frame): frame is Extract<Frame, { t: "body" | "end" }> | BareResponse {
-  const { x } = frame;
-  if (!Number.isInteger(x) || x < 1 || x > MAX_EXCHANGE_NUMBER) return false;
-  if (frame.t === "response") return frame.status === 200 && Object.keys(frame.headers).length === 0;
-  return frame.t === "end" || (frame.t === "body" && frame.data.length > 0 && frame.data.length <= MAX_DATA_BYTES);
-}
-
-/** Reads one frame's CBOR. @throws CmcpError `WIRE_*`. */
-export function decodeFrame(payload: Untrusted<Uint8Array>): Frame {
-  return decodePlainFrame(examine(payload)) ?? decodeShaped(payload);
-}
-
 /** A frame as it goes on the wire, length prefix included. @throws CmcpError `WIRE_*` when it would not be accepted. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  if (isPlain(frame)) {
-    if (frame.t === "body") return encodeBodyFrame(frame.x, frame.data);
-    return frame.t === "end" ? encodeEndFrame(frame.x) : encodeBareResponse(frame.x);
-  }
   check(frame);
   const map = encodeMap(frame);
   const wire = Buffer.allocUnsafe(LENGTH_PREFIX_BYTES + map.length);

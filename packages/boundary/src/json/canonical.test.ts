@@ -129,26 +129,6 @@ test("it is the text a library for RFC 8785 writes, whatever the keys and number
   );
 });
 
-test("few names and many, short and long, met before or not, are written alike", () => {
-  const name = fc.oneof(
-    fc.string({ unit: "grapheme" }),
-    fc.string({ minLength: 70, maxLength: 90 }),
-    fc.nat(2_000).map((number) => `name ${number}`),
-  );
-  const record = fc
-    .integer({ min: 28, max: 36 })
-    .chain((size) => fc.uniqueArray(name, { minLength: size, maxLength: size }))
-    .map((names) => Object.fromEntries(names.map((one, index) => [one, index])));
-  fc.assert(
-    fc.property(record, (value) => assert.equal(canonicalText(value), canonicalize(value))),
-    { numRuns: 300 },
-  );
-  const many = Object.fromEntries(
-    Array.from({ length: 3_000 }, (_, index) => [`of many ${(index * 7_919) % 3_000}`, index]),
-  );
-  for (let again = 0; again < 2; again += 1) assert.equal(canonicalText(many), canonicalize(many));
-});
-
 class Point {
   x = 1;
 }

@@ -7,30 +7,10 @@ function refuse(why: string): never {
   throw new CmcpError("JSON_NOT_CANONICALIZABLE", `not canonical JSON: ${why}`);
 }
 
-/** What keeps a text from being written as it stands, between quotation marks; most names and short values have none of it. */
-const UNUSUAL = /[^ !#-[\]-~]/;
-/** Longest text that is looked through for it. */
-const SHORT = 80;
-
 /** RFC 8785 section 3.2.2.2. A string without a lone surrogate is written as ECMA-262 has it. */
 function quoted(text: string, what: string): string {
-  if (text.length <= SHORT && !UNUSUAL.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) refuse(`${what} has a lone surrogate`);
   return JSON.stringify(text);
-}
-
-/** How many names are kept, none longer than {@link SHORT}. */
-const MAX_KEPT_NAMES = 1024;
-/** Names written before, each as it is written: a call's records have the same few dozen. */
-const keptNames = new Map<string, string>();
-
-function writtenName(name: string): string {
-  const kept = keptNames.get(name);
-  if (kept !== undefined) return kept;
-  const text = `${quoted(name, "a key")}:`;
-  // Agents and servers choose names too, so there are no more than so many.
-  if (name.length <= SHORT && keptNames.size < MAX_KEPT_NAMES) keptNames.set(name, text);
-  return text;
 }
 
 /** A record that is written once and put in more than one place: by itself, with another member, or inside another value. */
@@ -59,8 +39,8 @@ export class CanonicalObject {
     const at = found === -1 ? this.#names.length : found;
     if (this.#names[at] === name) refuse("a member is there twice");
     return new CanonicalObject(
-      inserted(this.#names, at, name),
-      inserted(this.#members, at, writtenName(name) + written(value, 1)),
+      this.#names.toSpliced(at, 0, name),
+      this.#members.toSpliced(at, 0, `${quoted(name, "a key")}:${written(value, 1)}`),
     );
   }
 
@@ -68,13 +48,6 @@ export class CanonicalObject {
   get text(): string {
     return `{${this.#members.join(",")}}`;
   }
-}
-
-/** `toSpliced` and spread ask for every item by itself. */
-function inserted(list: readonly string[], at: number, item: string): string[] {
-  const longer = list.slice();
-  longer.splice(at, 0, item);
-  return longer;
 }
 
 /** Everything JCS cannot carry is an error, because it would silently be something else when read. */
@@ -99,13 +72,12 @@ function writtenArray(array: readonly unknown[], depth: number): string {
 }
 
 function writtenObject(object: object, depth: number): string {
-  let text = "{";
-  for (const key of sortedKeys(object)) text += (text === "{" ? "" : ",") + member(object, key, depth);
-  return `${text}}`;
+  const members = sortedKeys(object).map((key) => member(object, key, depth));
+  return `{${members.join(",")}}`;
 }
 
 function member(object: object, key: string, depth: number): string {
-  return writtenName(key) + written((object as Readonly<Record<string, unknown>>)[key], depth + 1);
+  return `${quoted(key, "a key")}:${written((object as Readonly<Record<string, unknown>>)[key], depth + 1)}`;
 }
 
 function sortedKeys(object: object): string[] {
@@ -115,25 +87,8 @@ function sortedKeys(object: object): string[] {
   // They would be left out. Asked in two questions, because `Reflect.ownKeys` takes ten times as long.
   if (Object.getOwnPropertyNames(object).length !== keys.length || Object.getOwnPropertySymbols(object).length > 0)
     refuse("an object has symbol keys or hidden members");
-  return sorted(keys);
-}
-
-/** Names that are few are put in order where they are: the sort of ECMA-262 copies them twice. */
-const FEW_NAMES = 32;
-
-/** Sorts names by their UTF-16 code units (RFC 8785 section 3.2.3), which is the order of `<` and of a sort without a comparator. */
-function sorted(names: string[]): string[] {
-  if (names.length > FEW_NAMES) return names.sort();
-  for (let next = 1; next < names.length; next += 1) {
-    const name = names[next] ?? "";
-    let at = next;
-    for (let before = names[at - 1]; before !== undefined && before > name; before = names[at - 1]) {
-      names[at] = before;
-      at -= 1;
-    }
-    names[at] = name;
-  }
-  return names;
+  // RFC 8785 section 3.2.3 orders names by UTF-16 code units, as a sort without a comparator does.
+  return keys.sort();
 }
 
 /** RFC 8785 text of a JSON value. Throws `JSON_NOT_CANONICALIZABLE` for anything JCS cannot carry unchanged. */

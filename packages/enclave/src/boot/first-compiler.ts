@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CompileWorker } from "@cmcp/policy/worker";
-import { forbidCodeFromStrings } from "./embedded-code.ts";
 
 /** The script of compile workers, beside this one. */
 export const POLICY_WORKER = pathToFileURL(join(__dirname, "policy-worker.cjs"));
@@ -10,4 +9,4 @@ export const POLICY_WORKER = pathToFileURL(join(__dirname, "policy-worker.cjs"))
  * Compiles the policy of the launch document. It starts when this module is imported, which is before everything else
  * is: its thread loads the policy engine while this one loads the rest and waits for the document.
  */
-export const firstCompiler = new CompileWorker(POLICY_WORKER, forbidCodeFromStrings);
+export const firstCompiler = new CompileWorker(POLICY_WORKER);

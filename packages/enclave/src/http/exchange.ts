@@ -25,7 +25,7 @@ class WireHeaders implements RequestHeaders {
 }
 
 /** What paths are read against. No request goes there. */
-export const REQUEST_ORIGIN = "http://enclave.invalid";
+const REQUEST_ORIGIN = "http://enclave.invalid";
 
 /** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
 function toRequest(

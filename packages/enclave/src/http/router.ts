@@ -12,7 +12,6 @@ import type { Principals } from "../access/principals.ts";
 import type { Freshness } from "../instance/freshness.ts";
 import { reportFault } from "../instance/report-fault.ts";
 import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
-import { REQUEST_ORIGIN } from "./exchange.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { protectedResource } from "./protected-resource.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
@@ -20,9 +19,6 @@ import { RESET_PATH } from "./session-reset.ts";
 
 /** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
-
-/** What nearly every request names, read once. */
-const MCP_URL = new URL(`${REQUEST_ORIGIN}/mcp`);
 
 /** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
@@ -45,7 +41,7 @@ export interface HandlerParts {
 export function createHandler(parts: HandlerParts): Handler {
   const { allowedOrigins, identity } = parts;
   const handle: Handler = async (request) => {
-    const url = request.url === MCP_URL.href ? MCP_URL : new URL(request.url);
+    const url = new URL(request.url);
     try {
       return await answer(parts, request, url);
     } catch (thrown) {

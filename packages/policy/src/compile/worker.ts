@@ -15,14 +15,10 @@ export class CompileWorker {
   readonly #answer: Promise<CompileAnswer>;
   #used = false;
 
-  /**
-   * @param url - module of the worker: `@cmcp/policy/compile-worker`, or where the build put it
-   * @param started - called once the thread has loaded Node and begins with the module
-   */
-  constructor(url: URL, started: () => void = () => undefined) {
+  /** @param url - module of the worker: `@cmcp/policy/compile-worker`, or where the build put it */
+  constructor(url: URL) {
     const worker = new Worker(url, { resourceLimits: MEMORY, env: {} });
     this.#worker = worker;
-    worker.once("online", started);
     this.#answer = new Promise((resolve, reject) => {
       const refuse = (why: string, cause?: unknown): void =>
         reject(new CmcpError("POLICY_BUNDLE_INVALID", why, { cause }));

@@ -1,7 +1,6 @@
 import type { AuthorizationAnswer, PartialAuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
-import { stayInFirstTier } from "../first-tier.ts";
 import type { ProjectedRequest } from "./project.ts";
 import { Answers } from "./answers.ts";
 import { MAX_PREPARED_POLICIES, MAX_PREPARED_SLICES } from "./bounds.ts";
@@ -34,7 +33,6 @@ let trapped = false;
 /** Loads this thread's engine, which takes a while, unless it is there. Nothing here can be asked before. */
 export async function loadEngine(): Promise<void> {
   if (cedar !== undefined) return;
-  stayInFirstTier();
   // What a CommonJS package exports, by the one name that it has in bundles of either kind too.
   ({ default: cedar } = await import("@cedar-policy/cedar-wasm/nodejs"));
 }

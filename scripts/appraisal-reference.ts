@@ -1,5 +1,5 @@
 /** Renders the appraisal policy's schema and presets as the tables of docs/reference/appraisal-policy.md. */
-import { PRESETS, appraisalPolicySchema, preset } from "../attestation/src/verify.ts";
+import { PRESETS, appraisalPolicySchema, preset } from "../packages/appraise/src/index.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
 /** JSON Schema as zod writes it, as far as the policy uses it. */

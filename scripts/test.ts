@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import process from "node:process";
-import { NO_SHARED_FOLDER } from "../attestation/src/testing/shared.ts";
+import { NO_SHARED_FOLDER } from "../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../packages/measure/src/testing/downloads.ts";
 import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { initSync, js_verify } from "@phala/dcap-qvl-web";
 import { toHex } from "@cmcp/boundary";
-import { parseCollateral } from "../../attestation/src/tdx/collateral.ts";
-import type { Certificate } from "../../attestation/src/x509/certificate.ts";
+import { parseCollateral } from "../../packages/appraise/src/tdx/collateral.ts";
+import type { Certificate } from "../../packages/appraise/src/x509/certificate.ts";
 
 initSync({ module: await readFile(fileURLToPath(import.meta.resolve("@phala/dcap-qvl-web/dcap-qvl-web_bg.wasm"))) });
 

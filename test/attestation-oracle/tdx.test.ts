@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { tdxPolicySchema } from "../../attestation/src/tdx/policy.ts";
+import { tdxPolicySchema } from "../../packages/appraise/src/tdx/policy.ts";
 import {
   COLLATERAL,
   collateralFiles,
@@ -16,9 +16,9 @@ import {
   QUOTES,
   type CollateralName,
   type QuoteName,
-} from "../../attestation/src/tdx/testing/corpus.ts";
-import { verifyTdx } from "../../attestation/src/tdx/verify.ts";
-import { NO_SHARED_FOLDER, sharedFolder } from "../../attestation/src/testing/shared.ts";
+} from "../../packages/appraise/src/tdx/testing/corpus.ts";
+import { verifyTdx } from "../../packages/appraise/src/tdx/verify.ts";
+import { NO_SHARED_FOLDER, sharedFolder } from "../../packages/appraise/src/testing/shared.ts";
 import { verifyWithDcapQvl } from "./dcap-qvl.ts";
 
 const skip = sharedFolder() === null ? NO_SHARED_FOLDER : false;

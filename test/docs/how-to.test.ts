@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { parseAppraisalPolicy } from "@cmcp/attestation/verify";
+import { parseAppraisalPolicy } from "@cmcp/appraise";
 import { untrusted } from "@cmcp/boundary";
 import { parseMeasurements } from "@cmcp/measure";
 import { deploymentFolder, imageKinds, lacking, ROOT } from "./deployment-folder.ts";

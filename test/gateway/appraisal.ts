@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { untrusted } from "@cmcp/boundary";
-import { readEvidenceFile } from "../../attestation/src/evidence-file/read.ts";
-import { parseAttestationKey } from "../../attestation/src/tpm/public-key.ts";
+import { readEvidenceFile } from "../../packages/appraise/src/evidence/file/read.ts";
+import { parseAttestationKey } from "../../packages/appraise/src/tpm/public-key.ts";
 import { clientOf } from "./client.ts";
 import type { Gateway } from "./gateway.ts";
 

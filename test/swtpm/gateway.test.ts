@@ -7,26 +7,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  instanceReportData,
-  jwkThumbprint,
-  sessionReportData,
-  writeEvidenceFile,
-  type InstanceBinding,
-} from "@cmcp/attestation";
+import { writeEvidenceFile, type InstanceBinding } from "@cmcp/appraise/evidence";
+import { instanceReportData, jwkThumbprint, sessionReportData } from "@cmcp/attestation";
 import { auditBundleSchema, type AuditBundle } from "@cmcp/audit/schema";
 import { untrusted } from "@cmcp/boundary";
-import { preset } from "@cmcp/attestation/verify";
+import { preset } from "@cmcp/appraise";
 import { claimSchema, EAT_PROFILES, type Claim } from "@cmcp/claim/schema";
 import { verifyClaim } from "@cmcp/verify";
-import { readEvidenceFile, type EvidenceFile } from "../../attestation/src/evidence-file/read.ts";
-import { parseQuote } from "../../attestation/src/tpm/attest.ts";
+import { readEvidenceFile, type EvidenceFile } from "../../packages/appraise/src/evidence/file/read.ts";
+import { parseQuote } from "../../packages/appraise/src/tpm/attest.ts";
 import { collectTpm } from "../../attestation/src/tpm/collect.ts";
-import { STRICT_TPM_POLICY } from "../../attestation/src/tpm/policy.ts";
-import { parseAttestationKey } from "../../attestation/src/tpm/public-key.ts";
+import { STRICT_TPM_POLICY } from "../../packages/appraise/src/tpm/policy.ts";
+import { parseAttestationKey } from "../../packages/appraise/src/tpm/public-key.ts";
 import { connectTpmSocket } from "../../attestation/src/tpm/transport/socket.ts";
 import { NO_SWTPM, Swtpm } from "../../attestation/src/tpm/transport/testing/swtpm.ts";
-import { verifyTpm } from "../../attestation/src/tpm/verify.ts";
+import { verifyTpm } from "../../packages/appraise/src/tpm/verify.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { CLI, startGateway, StartRefused, type Gateway } from "../gateway/gateway.ts";

@@ -1,15 +1,19 @@
-import { toHex } from "@cmcp/boundary";
-import type { Evidence, EvidenceParts, Platform } from "../evidence.ts";
-import { bytesEqual } from "../layout/reader.ts";
-import { readPlatform } from "../read-platform.ts";
-import { parseSnpReport } from "../sev-snp/report.ts";
+import { bytesEqual, toHex } from "@cmcp/boundary";
+import {
+  parseHclReport,
+  parseQuote,
+  parseSnpReport,
+  type Evidence,
+  type EvidenceParts,
+  type HclReport,
+  type Platform,
+} from "@cmcp/appraise/evidence";
+import { readPlatform } from "../machine/read-platform.ts";
 import { AZURE_KEY_HANDLE, persistentKey } from "../tpm/commands/attestation-key.ts";
 import { readNv } from "../tpm/commands/nv.ts";
 import type { Tpm } from "../tpm/commands/tpm.ts";
 import { quoteRegisters, withTpm, type TpmSource } from "../tpm/collect.ts";
 import { launchOfTdReport } from "../tdx/launch-carrier.ts";
-import { parseQuote } from "../tdx/quote.ts";
-import { parseHclReport, type HclReport } from "./hcl-report.ts";
 import { fetchAmdCertificates, fetchTdQuote, type MetadataService } from "./metadata.ts";
 
 /** Where the paravisor leaves its report. */

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { mkdir, open, rmdir } from "node:fs/promises";
-import { readBounded } from "../read-bounded.ts";
+import { readBounded } from "../machine/read-bounded.ts";
 
 /** The four things done to configfs, so that the kernel's rules can be played by a test. Errors carry Node's `code` (`EBUSY`, …). */
 export interface TsmFiles {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
-import { REPORT_DATA_BYTES } from "../binding.ts";
+import { REPORT_DATA_BYTES } from "@cmcp/appraise/evidence";
 import { kernelFiles, type TsmFiles } from "./files.ts";
 
 /** Where the kernel offers reports (Documentation/ABI/testing/configfs-tsm-report; since Linux 6.7). */

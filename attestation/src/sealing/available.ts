@@ -1,4 +1,4 @@
-import type { Provider } from "../detect.ts";
+import type { Provider } from "../machine/detect.ts";
 import { readLocalSnpReport, type SnpSource } from "../sev-snp/collect.ts";
 import type { TpmTransport } from "../tpm/transport/transport.ts";
 import type { PlatformSecret } from "./platform-secret.ts";

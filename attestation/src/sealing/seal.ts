@@ -1,6 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import { CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../layout/reader.ts";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
 import { PLATFORM_SECRET_KINDS, type PlatformSecret } from "./platform-secret.ts";
 
 const MAGIC = new TextEncoder().encode("CMCPSEAL");

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
-import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
+import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { extendPcr } from "../tpm/commands/pcr.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
 import { sealingOf, type SealingAccess } from "./available.ts";

@@ -1,7 +1,5 @@
-import { CmcpError } from "@cmcp/boundary";
-import { isZero } from "../layout/reader.ts";
-import { productOfCpuid } from "../sev-snp/product.ts";
-import type { SnpReportFields } from "../sev-snp/report.ts";
+import { CmcpError, isZero } from "@cmcp/boundary";
+import { productOfCpuid, type SnpReportFields } from "@cmcp/appraise/evidence";
 import type { PlatformSecret } from "./platform-secret.ts";
 
 /** Bytes of a key that the firmware derives (AMD 56860, section 7.2). */

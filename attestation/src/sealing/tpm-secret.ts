@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../layout/reader.ts";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
 import { ALGORITHM, HANDLE, RESPONSE } from "../tpm/commands/codes.ts";
 import { create, createPrimary, load, unseal, withObject, type WrappedObject } from "../tpm/commands/objects.ts";
 import { readPcrs, type PcrSelection } from "../tpm/commands/pcr.ts";
@@ -8,7 +7,7 @@ import { pcrDigest, pcrPolicyDigest, policyPcr, startPolicySession } from "../tp
 import { sealedDataTemplate, storageKeyTemplate } from "../tpm/commands/templates.ts";
 import { TpmResponseError, type Tpm } from "../tpm/commands/tpm.ts";
 import { withTpm, type TpmSource } from "../tpm/collect.ts";
-import { QUOTED_REGISTERS } from "../tpm/quoted-registers.ts";
+import { QUOTED_REGISTERS } from "@cmcp/appraise/evidence";
 import { CommandWriter } from "../tpm/commands/writer.ts";
 import type { PlatformSecret } from "./platform-secret.ts";
 

@@ -3,11 +3,11 @@ import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { toHex } from "@cmcp/boundary";
 import { PlayedKernel, type TsmDriver } from "../configfs-tsm/testing/kernel.ts";
-import { certificateTable, GUID } from "../configfs-tsm/testing/certificate-table.ts";
-import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
+import { certificateTable, GUID } from "../../../packages/appraise/src/sev-snp/testing/certificate-table.ts";
+import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { collectSevSnp, readLocalSnpReport, type SnpSource } from "./collect.ts";
-import { sevSnpPolicySchema } from "./policy.ts";
-import { verifySevSnp } from "./verify.ts";
+import { sevSnpPolicySchema } from "../../../packages/appraise/src/sev-snp/policy.ts";
+import { verifySevSnp } from "../../../packages/appraise/src/sev-snp/verify.ts";
 
 // The kernel is played after its ABI text (configfs-tsm/testing/kernel.ts); report and certificate are genuine.
 

@@ -1,11 +1,15 @@
-import { CmcpError, toHex } from "@cmcp/boundary";
-import { REPORT_DATA_BYTES } from "../binding.ts";
-import { parseCertificateTable, type CertificateKind } from "../configfs-tsm/certificate-table.ts";
+import { bytesEqual, CmcpError, toHex } from "@cmcp/boundary";
+import {
+  parseCertificateTable,
+  parseSnpReport,
+  REPORT_BYTES,
+  REPORT_DATA_BYTES,
+  type CertificateKind,
+  type Evidence,
+  type SnpReportFields,
+} from "@cmcp/appraise/evidence";
 import { readTsmReport, type TsmSource } from "../configfs-tsm/report.ts";
-import type { Evidence } from "../evidence.ts";
-import { bytesEqual } from "../layout/reader.ts";
-import { readPlatform } from "../read-platform.ts";
-import { parseSnpReport, REPORT_BYTES, type SnpReportFields } from "./report.ts";
+import { readPlatform } from "../machine/read-platform.ts";
 
 /** The certificates in the order of a chain, whatever order the host has them in. */
 const LEAF_FIRST: readonly CertificateKind[] = ["vcek", "vlek", "ask", "ark"];

@@ -1,7 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { REPORT_DATA_BYTES } from "../binding.ts";
-import type { Evidence } from "../evidence.ts";
-import { SOFTWARE_FIRMWARE, SOFTWARE_MEASUREMENT } from "./constants.ts";
+import { REPORT_DATA_BYTES, SOFTWARE_FIRMWARE, SOFTWARE_MEASUREMENT, type Evidence } from "@cmcp/appraise/evidence";
 
 /**
  * The shape of a report without hardware behind it: it binds like a real one and proves nothing about where

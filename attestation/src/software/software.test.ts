@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectSoftware } from "./collect.ts";
-import { verifySoftware, type SoftwareStatement } from "./verify.ts";
+import { verifySoftware, type SoftwareStatement } from "../../../packages/appraise/src/software/verify.ts";
 
 const REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => index);
 

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { toHex } from "@cmcp/boundary";
 import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
-import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../packages/appraise/src/testing/shared.ts";
 import { collectTdx, type TdxSource } from "./collect.ts";
-import { tdxPolicySchema } from "./policy.ts";
-import { parseQuote } from "./quote.ts";
-import { genuineQuote, QUOTES, UNTRUSTED } from "./testing/corpus.ts";
-import { verifyTdx } from "./verify.ts";
+import { tdxPolicySchema } from "../../../packages/appraise/src/tdx/policy.ts";
+import { parseQuote } from "../../../packages/appraise/src/tdx/quote.ts";
+import { genuineQuote, QUOTES, UNTRUSTED } from "../../../packages/appraise/src/tdx/testing/corpus.ts";
+import { verifyTdx } from "../../../packages/appraise/src/tdx/verify.ts";
 
 // The kernel is played after its ABI text (configfs-tsm/testing/kernel.ts); the quote is genuine.
 

@@ -1,10 +1,8 @@
-import { CmcpError, toHex } from "@cmcp/boundary";
+import { bytesEqual, CmcpError, toHex } from "@cmcp/boundary";
 import { readTsmReport, type TsmSource } from "../configfs-tsm/report.ts";
-import type { Evidence } from "../evidence.ts";
-import { bytesEqual } from "../layout/reader.ts";
-import { readEventLog } from "../read-event-log.ts";
-import { readPlatform } from "../read-platform.ts";
-import { parseQuote } from "./quote.ts";
+import { parseQuote, type Evidence } from "@cmcp/appraise/evidence";
+import { readEventLog } from "../machine/read-event-log.ts";
+import { readPlatform } from "../machine/read-platform.ts";
 
 /** The event log of a TD: the data of the ACPI table that names it (UEFI section 38.4). */
 export const CCEL_PATH = "/sys/firmware/acpi/tables/data/CCEL";

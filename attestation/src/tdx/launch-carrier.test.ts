@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { readLocalTdReport } from "../local-files.ts";
-import { NO_SHARED_FOLDER, sharedFile } from "../testing/shared.ts";
+import { readLocalTdReport } from "../attester/local-files.ts";
+import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { readTdLaunch } from "./launch-carrier.ts";
 
 const UNAVAILABLE = { code: "ATTESTATION_REPORT_UNAVAILABLE" };

@@ -1,8 +1,7 @@
-import { asCmcpError, CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../layout/reader.ts";
-import { thisMachine } from "../machine.ts";
-import { readBounded } from "../read-bounded.ts";
-import { REGISTER_BYTES } from "./td-report.ts";
+import { asCmcpError, ByteReader, CmcpError } from "@cmcp/boundary";
+import { thisMachine } from "../machine/machine.ts";
+import { readBounded } from "../machine/read-bounded.ts";
+import { REGISTER_BYTES } from "@cmcp/appraise/evidence";
 
 /** Registers of the TD as its own module reports them (Linux ABI, sysfs-devices-virtual-misc-tdx_guest; since 6.16). */
 export const TDX_MEASUREMENTS = "/sys/devices/virtual/misc/tdx_guest/measurements";

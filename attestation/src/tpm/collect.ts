@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
-import { CmcpError, toHex } from "@cmcp/boundary";
-import { REPORT_DATA_BYTES } from "../binding.ts";
-import { readEventLog } from "../read-event-log.ts";
-import type { Evidence, TpmParts } from "../evidence.ts";
-import { bytesEqual } from "../layout/reader.ts";
+import { bytesEqual, CmcpError, toHex } from "@cmcp/boundary";
+import {
+  LAUNCH_REGISTER,
+  QUOTED_REGISTERS,
+  REPORT_DATA_BYTES,
+  type Evidence,
+  type TpmParts,
+} from "@cmcp/appraise/evidence";
+import { readEventLog } from "../machine/read-event-log.ts";
 import { loadAttestationKey, type AttestationKey } from "./commands/attestation-key.ts";
 import { describeTpm } from "./commands/capability.ts";
 import { ALGORITHM } from "./commands/codes.ts";
@@ -11,8 +15,6 @@ import { readPcrs } from "./commands/pcr.ts";
 import { pcrDigest } from "./commands/policy.ts";
 import { quote } from "./commands/quote.ts";
 import { Tpm } from "./commands/tpm.ts";
-import { LAUNCH_REGISTER } from "./launch-register.ts";
-import { QUOTED_REGISTERS } from "./quoted-registers.ts";
 import type { TpmTransport } from "./transport/transport.ts";
 
 /** The firmware's event log of the first TPM. */

@@ -1,4 +1,5 @@
 export { BufferShare, BufferedBytes, MAX_BUFFERED_BYTES } from "./buffered-bytes.ts";
+export { bytesEqual, ByteReader, isZero, withoutPadding, type ByteOrder } from "./byte-reader.ts";
 export { ERROR_CODES, type Advice, type CodeFacts, type ErrorCode } from "./codes.ts";
 export { CmcpError, asCmcpError } from "./error.ts";
 export { SharedSlots } from "./shared-slots.ts";

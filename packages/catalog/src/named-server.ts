@@ -1,5 +1,4 @@
-import type { JsonValue } from "@cmcp/boundary";
-import { CmcpError, isJsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
 import * as z from "zod";
 import { readShape } from "./entry/described.ts";
 import { fingerprint, spawn, visibleName } from "./entry/shape.ts";

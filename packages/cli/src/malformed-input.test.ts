@@ -8,7 +8,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { canonicalBytes } from "@cmcp/boundary";
-import { Machine, signedReport } from "../../../attestation/src/sev-snp/testing/machine.ts";
+import { Machine, signedReport } from "../../appraise/src/sev-snp/testing/machine.ts";
 import { ISSUED_AT, recordOf } from "../../verify/src/testing/session.ts";
 import { replay } from "./evidence/testing/replay.ts";
 

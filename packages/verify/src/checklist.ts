@@ -1,4 +1,4 @@
-import { CheckRecorder } from "@cmcp/attestation/verify";
+import { CheckRecorder } from "@cmcp/appraise";
 import type { ErrorCode } from "@cmcp/boundary";
 import type { Outcome } from "./verdict.ts";
 

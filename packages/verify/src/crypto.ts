@@ -1,7 +1,7 @@
-import type { VerifierCrypto } from "@cmcp/attestation/verify";
+import type { VerifierCrypto } from "@cmcp/appraise";
 import { fromBase64Url, toHex } from "@cmcp/boundary";
 
-export type { VerifierCrypto } from "@cmcp/attestation/verify";
+export type { VerifierCrypto } from "@cmcp/appraise";
 
 /** SHA-256, 32 bytes. */
 export async function sha256(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,4 +1,4 @@
-import type { AppraisalPolicy, EnforcementMode, ImageMatcher } from "@cmcp/attestation/verify";
+import type { AppraisalPolicy, EnforcementMode, ImageMatcher } from "@cmcp/appraise";
 import type { EatProfile } from "@cmcp/claim/schema";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 

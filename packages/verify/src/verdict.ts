@@ -1,7 +1,7 @@
-import type { Assurance, Check } from "@cmcp/attestation/verify";
+import type { Assurance, Check } from "@cmcp/appraise";
 import type { Conditions } from "./session/conditions.ts";
 
-export type { Check, CheckStatus } from "@cmcp/attestation/verify";
+export type { Check, CheckStatus } from "@cmcp/appraise";
 
 /** `accepted` needs every required check; `unsupported` means this version cannot judge. */
 export type Outcome = "accepted" | "rejected" | "unsupported" | "malformed";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { before, describe, test } from "node:test";
-import { preset, readEvidenceFile, type EvidenceFile } from "@cmcp/attestation/verify";
+import { preset, readEvidenceFile, type EvidenceFile } from "@cmcp/appraise";
 import { canonicalBytes, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import type { Claim } from "@cmcp/claim";
-import { Machine, signedReport, TCB } from "../../../attestation/src/sev-snp/testing/machine.ts";
-import type { Issued } from "../../../attestation/src/testing/authority.ts";
+import { Machine, signedReport, TCB } from "../../appraise/src/sev-snp/testing/machine.ts";
+import type { Issued } from "../../appraise/src/testing/authority.ts";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 import type { Expectations } from "./expectations.ts";
 import { hardwareSession, MEASUREMENT, type HardwareSession, type SessionWish } from "./testing/hardware-session.ts";

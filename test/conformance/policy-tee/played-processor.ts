@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { build } from "esbuild";
-import { makeQuote } from "../../../attestation/src/tdx/testing/platform.ts";
+import { makeQuote } from "../../../packages/appraise/src/tdx/testing/platform.ts";
 import { ROOT } from "../../gateway/deployment.ts";
 import type { PlayedProcessor } from "./target.ts";
 
 /** The modules by which the enclave reaches its processor. */
 const REPLACED = [
   "attestation/src/configfs-tsm/files.ts",
-  "attestation/src/local-files.ts",
-  "attestation/src/machine.ts",
-  "attestation/src/read-event-log.ts",
+  "attestation/src/attester/local-files.ts",
+  "attestation/src/machine/machine.ts",
+  "attestation/src/machine/read-event-log.ts",
 ].map((path) => join(ROOT, path));
 const STAND_IN = join(import.meta.dirname, "played/processor.ts");
 

@@ -4,7 +4,7 @@ import { claimSchema } from "@cmcp/claim/schema";
 import { canonicalText } from "@cmcp/boundary";
 import { verifyBundle, verifyClaim, verifyIncomplete, type Verdict } from "@cmcp/verify";
 import { EAT_PROFILE_V02 } from "@cmcp/launch";
-import { preset } from "@cmcp/attestation/verify";
+import { preset } from "@cmcp/appraise";
 import type { Find } from "./finding.ts";
 import type { RecordOracle } from "./record.ts";
 

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as z from "zod";
-import type { EvidenceResult } from "../../../attestation/src/appraisal/result.ts";
-import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../attestation/src/testing/shared.ts";
+import type { EvidenceResult } from "../../../packages/appraise/src/checks/result.ts";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../packages/appraise/src/testing/shared.ts";
 
 const hex = z
   .string()

@@ -1,5 +1,5 @@
-import { DerReader, TAG } from "../../x509/der.ts";
-import { ByteReader } from "../../layout/reader.ts";
+import { DerReader, TAG } from "@cmcp/appraise/evidence";
+import { ByteReader } from "@cmcp/boundary";
 import { hasHandle } from "./capability.ts";
 import { HANDLE } from "./codes.ts";
 import { readNv } from "./nv.ts";

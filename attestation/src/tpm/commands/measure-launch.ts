@@ -1,8 +1,6 @@
 import { webcrypto } from "node:crypto";
-import { CmcpError } from "@cmcp/boundary";
-import { BANKS, type Bank } from "../../event-log/hash-algorithm.ts";
-import { bytesEqual, isZero } from "../../layout/reader.ts";
-import { LAUNCH_REGISTER, launchExtensions, launchRegisterValue } from "../launch-register.ts";
+import { bytesEqual, CmcpError, isZero } from "@cmcp/boundary";
+import { BANKS, LAUNCH_REGISTER, launchExtensions, launchRegisterValue, type Bank } from "@cmcp/appraise/evidence";
 import { allocatedBanks } from "./capability.ts";
 import { extendPcr, readPcrs } from "./pcr.ts";
 import type { Tpm } from "./tpm.ts";

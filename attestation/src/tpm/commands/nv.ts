@@ -1,5 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../../layout/reader.ts";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
 import { nvBufferMax } from "./capability.ts";
 import { COMMAND, HANDLE } from "./codes.ts";
 import { readResponse, type Tpm } from "./tpm.ts";

@@ -1,5 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../../layout/reader.ts";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
 import { COMMAND, DIGEST_BYTES } from "./codes.ts";
 import { readResponse, type Tpm } from "./tpm.ts";
 import { CommandWriter } from "./writer.ts";

@@ -1,16 +1,9 @@
-import { ByteReader } from "../../layout/reader.ts";
+import type { Quote } from "@cmcp/appraise/evidence";
+import { ByteReader } from "@cmcp/boundary";
 import { ALGORITHM, COMMAND } from "./codes.ts";
 import { encodeSelection, type PcrSelection } from "./pcr.ts";
 import { readResponse, type Tpm } from "./tpm.ts";
 import { CommandWriter } from "./writer.ts";
-
-/** What a TPM signed, and the signature. */
-export interface Quote {
-  /** TPMS_ATTEST, the signed bytes (part 2, section 10.12.12). */
-  readonly attest: Uint8Array;
-  /** TPMT_SIGNATURE (part 2, section 11.3.4). */
-  readonly signature: Uint8Array;
-}
 
 /** Signs register values and qualifying data with an attestation key's own scheme (TPM2_Quote, part 3, section 18.4). */
 export async function quote(

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { CmcpError } from "@cmcp/boundary";
-import { ByteReader } from "../../layout/reader.ts";
-import { readPlatform } from "../../read-platform.ts";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
+import { readPlatform } from "../../machine/read-platform.ts";
 import { HEADER_BYTES, type TpmTransport } from "../transport/transport.ts";
 import { bareResponseCode, HANDLE, RESPONSE, TAG } from "./codes.ts";
 import { CommandWriter } from "./writer.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
-import { Machine, signedReport } from "../../../../attestation/src/sev-snp/testing/machine.ts";
-import { NOW } from "../../../../attestation/src/testing/authority.ts";
+import { Machine, signedReport } from "../../../appraise/src/sev-snp/testing/machine.ts";
+import { NOW } from "../../../appraise/src/testing/authority.ts";
 import { evidenceVerify } from "./evidence-verify.ts";
 
 let folder = "";

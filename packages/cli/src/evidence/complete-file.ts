@@ -8,7 +8,7 @@ import {
   verifyEvidenceParts,
   type AppraisalPolicy,
   type Product,
-} from "@cmcp/attestation/verify";
+} from "@cmcp/appraise";
 import type { Terminal } from "../command.ts";
 import { readGivenEvidence } from "../malformed-input.ts";
 import { replaceFile } from "../replace-file.ts";

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "@cmcp/attestation/testing";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "@cmcp/appraise/testing";
 import { corpusPath, run, verdict } from "./testing/commands.ts";
 import { replay, type Answer } from "./testing/replay.ts";
 import { evidenceFetch } from "./evidence-fetch.ts";

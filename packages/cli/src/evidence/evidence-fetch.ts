@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
-import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/attestation/verify";
+import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
 import { cannotWrite } from "../cannot-write.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { SHOWN_KINDS, showEvidence } from "@cmcp/attestation/verify";
+import { SHOWN_KINDS, showEvidence } from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readGivenEvidence } from "../malformed-input.ts";

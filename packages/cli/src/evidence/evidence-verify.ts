@@ -6,7 +6,7 @@ import {
   verifyEvidence,
   type EvidenceFiles,
   type EvidenceVerdict,
-} from "@cmcp/attestation/verify";
+} from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { readFileOf } from "../read-file.ts";

@@ -1,5 +1,5 @@
 import { untrusted } from "@cmcp/boundary";
-import type { ImageMatcher } from "@cmcp/attestation/verify";
+import type { ImageMatcher } from "@cmcp/appraise";
 import { acceptedLaunch, otherParts, parseMeasurements } from "@cmcp/measure";
 import { readFileOf } from "../read-file.ts";
 

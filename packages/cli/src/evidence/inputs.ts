@@ -7,7 +7,7 @@ import {
   preset,
   type AppraisalPolicy,
   type EvidencePlatform,
-} from "@cmcp/attestation/verify";
+} from "@cmcp/appraise";
 import * as z from "zod";
 import { readFileOf } from "../read-file.ts";
 

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { VendorRequest } from "@cmcp/attestation/verify";
+import type { VendorRequest } from "@cmcp/appraise";
 import type { Terminal } from "../command.ts";
 
 /** The vendors' public services. */

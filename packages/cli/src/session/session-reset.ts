@@ -10,7 +10,7 @@ import {
   type SignedReset,
 } from "@cmcp/audit/schema";
 import { claimSchema } from "@cmcp/claim/schema";
-import { thumbprintInput } from "@cmcp/attestation/binding";
+import { thumbprintInput } from "@cmcp/appraise/evidence";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { catalogHash } from "@cmcp/catalog";
-import { PRESETS } from "@cmcp/attestation/verify";
-import { AT, Machine } from "../../../../attestation/src/sev-snp/testing/machine.ts";
-import { issueList, type Issued } from "../../../../attestation/src/testing/authority.ts";
+import { PRESETS } from "@cmcp/appraise";
+import { AT, Machine } from "../../../appraise/src/sev-snp/testing/machine.ts";
+import { issueList, type Issued } from "../../../appraise/src/testing/authority.ts";
 import {
   hardwareSession,
   MEASUREMENT,

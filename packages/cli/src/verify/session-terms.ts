@@ -1,4 +1,4 @@
-import { ENFORCEMENT_MODES } from "@cmcp/attestation/verify";
+import { ENFORCEMENT_MODES } from "@cmcp/appraise";
 import { CmcpError } from "@cmcp/boundary";
 import type { SessionTerms } from "@cmcp/verify";
 

@@ -1,4 +1,4 @@
-import type { Evidence } from "@cmcp/attestation";
+import type { Evidence } from "@cmcp/appraise/evidence";
 import { compilePolicy, type CompiledPolicy } from "@cmcp/policy";
 import { Clock } from "../instance/clock.ts";
 import { Freshness } from "../instance/freshness.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
-import { collectSoftware, type Evidence } from "@cmcp/attestation";
+import { type Evidence } from "@cmcp/appraise/evidence";
+import { collectSoftware } from "@cmcp/attestation";
 import { untrusted } from "@cmcp/boundary";
 import { buildPolicyReload, parseConfig } from "@cmcp/launch";
 import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { Evidence } from "@cmcp/attestation";
+import type { Evidence } from "@cmcp/appraise/evidence";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
 import { instanceReport, type Reported } from "../instance/report.ts";

@@ -1,5 +1,5 @@
 import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
-import { writeEvidenceFile } from "@cmcp/attestation";
+import { writeEvidenceFile } from "@cmcp/appraise/evidence";
 import type { AuditEntry } from "@cmcp/audit";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";

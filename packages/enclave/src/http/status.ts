@@ -1,5 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { Platform } from "@cmcp/attestation";
+import type { Platform } from "@cmcp/appraise/evidence";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
 import { assuranceOf } from "../instance/assurance.ts";

@@ -1,4 +1,4 @@
-import type { Platform } from "@cmcp/attestation";
+import type { Platform } from "@cmcp/appraise/evidence";
 
 /** What a platform's evidence can be worth at most (architecture, "Assurance is named"). */
 export type Assurance = "functional-only" | "host-trusted" | "as appraised";

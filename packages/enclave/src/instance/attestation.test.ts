@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EntryFields } from "@cmcp/audit";
+import { type Evidence } from "@cmcp/appraise/evidence";
 import {
   collectSoftware,
   jwkThumbprint,
   sessionReportData,
   type Attester,
-  type Evidence,
   type ImagePlatform,
   type Machine,
 } from "@cmcp/attestation";

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
-import { jwkThumbprint, type SigningJwk } from "@cmcp/attestation";
+import { type SigningJwk } from "@cmcp/appraise/evidence";
+import { jwkThumbprint } from "@cmcp/attestation";
 
 /** The instance's Ed25519 signing key. It is made after the launch document is accepted and never leaves this process. */
 export class SigningKey {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Evidence } from "@cmcp/attestation";
+import type { Evidence } from "@cmcp/appraise/evidence";
 import type { EntryFields } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
 import type { Freshness } from "./freshness.ts";

@@ -1,11 +1,6 @@
 import { toBase64Url, type JsonObject } from "@cmcp/boundary";
-import {
-  instanceReportData,
-  writeEvidenceFile,
-  type Evidence,
-  type EvidenceJson,
-  type InstanceBinding,
-} from "@cmcp/attestation";
+import { writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/appraise/evidence";
+import { instanceReportData } from "@cmcp/attestation";
 import type { Identity } from "./identity.ts";
 import type { SigningKey } from "./keys.ts";
 

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { Attester, Evidence } from "@cmcp/attestation";
+import type { Evidence } from "@cmcp/appraise/evidence";
+import type { Attester } from "@cmcp/attestation";
 import { Admission } from "../access/admission.ts";
 import type { Clock } from "./clock.ts";
 

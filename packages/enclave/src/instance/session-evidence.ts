@@ -1,4 +1,4 @@
-import type { Evidence } from "@cmcp/attestation";
+import type { Evidence } from "@cmcp/appraise/evidence";
 import { sessionReportData } from "@cmcp/attestation";
 
 /** Sessions whose evidence is remembered, the latest; older evidence is asked for again. */

@@ -1,4 +1,4 @@
-import { claimEvidence, type Evidence } from "@cmcp/attestation";
+import { claimEvidence, type Evidence } from "@cmcp/appraise/evidence";
 import { bundleText, type AuditEntry, type SigningJwk } from "@cmcp/audit";
 import { asCmcpError } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";

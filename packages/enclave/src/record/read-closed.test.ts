@@ -1,13 +1,12 @@
 /** What the host hands back of a closed session is believed as far as this instance signed it, and only whole. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalText, parseJsonText, type JsonObject } from "@cmcp/boundary";
+import { canonicalText, parseJsonText, untrusted, type JsonObject } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit";
 import { buildClaim, claimHash, signClaim, type Claim } from "@cmcp/claim";
 import { WritingInstance } from "../../../audit/src/testing/instance.ts";
 import { inputOf, SESSION } from "../../../claim/src/testing/session.ts";
 import { Caller } from "../access/caller.ts";
-import { untrusted } from "@cmcp/boundary";
 import type { ScanFilter } from "./journal.ts";
 import { readClosed, type OwnRecord } from "./read-closed.ts";
 

@@ -1,6 +1,6 @@
 import { bundleSignature, type AuditEntry, type SessionEnd, type Sign } from "@cmcp/audit";
 import type { JsonObject } from "@cmcp/boundary";
-import { writeEvidenceFile, type Evidence } from "@cmcp/attestation";
+import { writeEvidenceFile, type Evidence } from "@cmcp/appraise/evidence";
 
 /** Largest evidence kept with a session's last claim, in characters of JSON: with the largest claim it fits into one record. */
 const MAX_KEPT_EVIDENCE = 1024 * 1024;

@@ -1,4 +1,5 @@
-import { collectSoftware, type Evidence } from "@cmcp/attestation";
+import { type Evidence } from "@cmcp/appraise/evidence";
+import { collectSoftware } from "@cmcp/attestation";
 import {
   readRecord,
   signTogether,

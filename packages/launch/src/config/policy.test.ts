@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { CmcpError, type ErrorCode } from "@cmcp/boundary";
+import { CmcpError, untrusted, type ErrorCode } from "@cmcp/boundary";
 import {
   buildLaunchDocument,
   parseConfig,
@@ -10,7 +10,6 @@ import {
   type LaunchDocument,
   type LoadedConfig,
 } from "../index.ts";
-import { untrusted } from "@cmcp/boundary";
 
 const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
 const HASH = `sha256:${"0f".repeat(32)}`;

@@ -3,7 +3,7 @@ import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { toHex } from "@cmcp/boundary";
-import { parseEventLog, replay } from "../../../../attestation/src/event-log/index.ts";
+import { parseEventLog, replay } from "../../../appraise/src/event-log/index.ts";
 import { predictPcrs } from "../tpm/predict.ts";
 import { buildPe } from "../testing/pe.ts";
 import { BOOTS, hex, vectorFile } from "../testing/vectors.ts";

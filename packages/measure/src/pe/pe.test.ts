@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { toHex } from "@cmcp/boundary";
-import { NO_SHARED_FOLDER } from "../../../../attestation/src/testing/shared.ts";
+import { NO_SHARED_FOLDER } from "../../../appraise/src/testing/shared.ts";
 import { downloaded, NO_DOWNLOADS } from "../testing/downloads.ts";
 import { buildPe, OPTIONAL_HEADER, PE_HEADER, SECTION_TABLE } from "../testing/pe.ts";
 import { BOOTS, TDX_GOLDEN } from "../testing/vectors.ts";

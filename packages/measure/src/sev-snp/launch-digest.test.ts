@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { z } from "zod";
-import { NO_SHARED_FOLDER, sharedFile } from "../../../../attestation/src/testing/shared.ts";
+import { NO_SHARED_FOLDER, sharedFile } from "../../../appraise/src/testing/shared.ts";
 import { toHex } from "@cmcp/boundary";
 import { downloaded, NO_DOWNLOADS } from "../testing/downloads.ts";
 import { buildFirmware, SEV_FIRMWARE, type FirmwareRecipe } from "../testing/firmware.ts";

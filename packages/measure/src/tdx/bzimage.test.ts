@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { authenticodeDigest } from "../pe/authenticode.ts";
 import { openPe } from "../pe/image.ts";
 import { toHex } from "@cmcp/boundary";
-import { NO_SHARED_FOLDER } from "../../../../attestation/src/testing/shared.ts";
+import { NO_SHARED_FOLDER } from "../../../appraise/src/testing/shared.ts";
 import { downloaded, NO_DOWNLOADS } from "../testing/downloads.ts";
 import { BOOTS, TDX_GOLDEN } from "../testing/vectors.ts";
 import { qemuPatchedKernel } from "./bzimage.ts";

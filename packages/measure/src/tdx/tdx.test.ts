@@ -4,7 +4,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { z } from "zod";
 import { toHex } from "@cmcp/boundary";
-import { NO_SHARED_FOLDER, sharedFile } from "../../../../attestation/src/testing/shared.ts";
+import { NO_SHARED_FOLDER, sharedFile } from "../../../appraise/src/testing/shared.ts";
 import { digestPair, rtmrValue, type BootEvent } from "../boot/event.ts";
 import { CALLING_BOOT_OPTION, EXITS, PCR, SEPARATOR } from "../boot/firmware-events.ts";
 import { kernelProgram, kernelVariants } from "../boot/variants.ts";

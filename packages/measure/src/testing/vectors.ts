@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { sharedFile } from "../../../../attestation/src/testing/shared.ts";
+import { sharedFile } from "../../../appraise/src/testing/shared.ts";
 
 const VECTORS = new URL("../../../../test/vectors/measure/", import.meta.url);
 

@@ -5,7 +5,7 @@ import { toHex } from "@cmcp/boundary";
 import {
   LAUNCH_REGISTER as VERIFIED_REGISTER,
   launchRegisterValue,
-} from "../../../../attestation/src/tpm/launch-register.ts";
+} from "../../../appraise/src/tpm/launch-register.ts";
 import { LAUNCH_REGISTER, launchRegister } from "./launch-register.ts";
 
 test("the launch document's PCR is the one the verifier looks for, with the value it expects", async () => {

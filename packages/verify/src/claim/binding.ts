@@ -1,6 +1,6 @@
 import { fromBase64Url, toHex } from "@cmcp/boundary";
-import { sessionBindingInput, thumbprintInput } from "@cmcp/attestation/binding";
-import type { EvidenceFile } from "@cmcp/attestation/verify";
+import { sessionBindingInput, thumbprintInput } from "@cmcp/appraise/evidence";
+import type { EvidenceFile } from "@cmcp/appraise";
 import type { Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import { sha256, sha256Hex, type VerifierCrypto } from "../crypto.ts";

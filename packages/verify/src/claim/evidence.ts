@@ -6,7 +6,7 @@ import {
   type EndorsedParts,
   type EvidenceFile,
   type EvidenceVerdict,
-} from "@cmcp/attestation/verify";
+} from "@cmcp/appraise";
 import type { Claim } from "@cmcp/claim/schema";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";

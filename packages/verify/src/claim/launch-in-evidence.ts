@@ -1,4 +1,4 @@
-import type { EvidenceFile } from "@cmcp/attestation/verify";
+import type { EvidenceFile } from "@cmcp/appraise";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256Hex, type VerifierCrypto } from "../crypto.ts";

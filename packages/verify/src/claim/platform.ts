@@ -1,9 +1,4 @@
-import {
-  verifyEvidenceParts,
-  type Assurance,
-  type HardwareParts,
-  type VerifiedEvidence,
-} from "@cmcp/attestation/verify";
+import { verifyEvidenceParts, type Assurance, type HardwareParts, type VerifiedEvidence } from "@cmcp/appraise";
 import { fromHex, toHex } from "@cmcp/boundary";
 import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";

@@ -1,4 +1,4 @@
-import type { EvidenceFile } from "@cmcp/attestation/verify";
+import type { EvidenceFile } from "@cmcp/appraise";
 import { auditEntrySchema, entryHashInput, rootDetailSchema } from "@cmcp/audit/schema";
 import { sha256Hex } from "../crypto.ts";
 import type { ClaimContext } from "./context.ts";

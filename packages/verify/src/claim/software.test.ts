@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { describe, test } from "node:test";
-import { collectSoftware, sessionReportData, writeEvidenceFile, type EvidenceJson } from "@cmcp/attestation";
+import { writeEvidenceFile, type EvidenceJson } from "@cmcp/appraise/evidence";
+import { collectSoftware, sessionReportData } from "@cmcp/attestation";
 import type { AuditEntry } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { Expectations } from "../expectations.ts";

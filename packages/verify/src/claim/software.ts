@@ -1,4 +1,4 @@
-import { verifySoftware } from "@cmcp/attestation/verify";
+import { verifySoftware } from "@cmcp/appraise";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";

@@ -7,7 +7,7 @@ import {
   type AuditEntry,
   type Receipt,
 } from "@cmcp/audit/schema";
-import { thumbprintInput, type SigningJwk } from "@cmcp/attestation/binding";
+import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";

@@ -1,4 +1,4 @@
-import type { EnforcementMode } from "@cmcp/attestation/verify";
+import type { EnforcementMode } from "@cmcp/appraise";
 import { rootDetailSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import { advisoryDenials } from "./advisory.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { describe, test } from "node:test";
-import { preset } from "@cmcp/attestation/verify";
+import { preset } from "@cmcp/appraise";
 import type { AuditEntry } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";

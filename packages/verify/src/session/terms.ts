@@ -1,4 +1,4 @@
-import type { EnforcementMode } from "@cmcp/attestation/verify";
+import type { EnforcementMode } from "@cmcp/appraise";
 import type { Checklist } from "../checklist.ts";
 import type { SessionTerms } from "../expectations.ts";
 import type { Conditions } from "./conditions.ts";

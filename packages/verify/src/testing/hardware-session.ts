@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { sessionReportData, writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/attestation";
+import { writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/appraise/evidence";
+import { sessionReportData } from "@cmcp/attestation";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import { Machine, signedReport, type ReportWish } from "../../../../attestation/src/sev-snp/testing/machine.ts";
-import type { Issued } from "../../../../attestation/src/testing/authority.ts";
+import { Machine, signedReport, type ReportWish } from "../../../appraise/src/sev-snp/testing/machine.ts";
+import type { Issued } from "../../../appraise/src/testing/authority.ts";
 import { Instance, relink } from "./instance.ts";
 import { CATALOG_HASH, POLICY_HASH, altered, claimOf, entriesOf } from "./session.ts";
 

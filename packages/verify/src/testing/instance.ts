@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
-import { jwkThumbprint, jwkThumbprintText, type SigningJwk } from "@cmcp/attestation";
+import { type SigningJwk } from "@cmcp/appraise/evidence";
+import { jwkThumbprint, jwkThumbprintText } from "@cmcp/attestation";
 import {
   bundleText,
   entryHashInput,

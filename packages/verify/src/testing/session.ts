@@ -1,5 +1,5 @@
 import { randomUUID, webcrypto } from "node:crypto";
-import { preset } from "@cmcp/attestation/verify";
+import { preset } from "@cmcp/appraise";
 import { collectSoftware, sessionReportData } from "@cmcp/attestation";
 import { SessionChain, type AuditBundle, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";

@@ -1,11 +1,11 @@
-import { sharedFile } from "@cmcp/attestation/testing";
+import { sharedFile } from "@cmcp/appraise/testing";
 import {
   appraisalPolicySchema,
   type AppraisalPolicy,
   type EvidenceExpectations,
   type EvidenceFiles,
   type EvidencePlatform,
-} from "@cmcp/attestation/verify";
+} from "@cmcp/appraise";
 import { toHex } from "@cmcp/boundary";
 import { TARGETS } from "../../plan.ts";
 

@@ -1,15 +1,15 @@
 import { createHash, webcrypto } from "node:crypto";
-import { appraisalPolicySchema } from "@cmcp/attestation/verify";
-import { parseEventLog, replay } from "../../../../attestation/src/event-log/index.ts";
+import { appraisalPolicySchema } from "@cmcp/appraise";
+import { parseEventLog, replay } from "../../../../packages/appraise/src/event-log/index.ts";
 import {
   EXIT_BOOT_SERVICES,
   SEPARATORS,
   buildLog,
   type SampleEvent,
-} from "../../../../attestation/src/event-log/testing/build-log.ts";
-import { QUOTED_REGISTERS } from "../../../../attestation/src/tpm/quoted-registers.ts";
-import { evidenceDocument } from "../../../../attestation/src/tpm/testing/evidence-document.ts";
-import { sampleEvidence, sampleKey, sha256Hex } from "../../../../attestation/src/tpm/testing/sample-quote.ts";
+} from "../../../../packages/appraise/src/event-log/testing/build-log.ts";
+import { QUOTED_REGISTERS } from "../../../../packages/appraise/src/tpm/quoted-registers.ts";
+import { evidenceDocument } from "../../../../packages/appraise/src/tpm/testing/evidence-document.ts";
+import { sampleEvidence, sampleKey, sha256Hex } from "../../../../packages/appraise/src/tpm/testing/sample-quote.ts";
 import { TARGETS } from "../../plan.ts";
 import type { Sample } from "./genuine.ts";
 

@@ -1,6 +1,6 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
-import { sharedFolder } from "@cmcp/attestation/testing";
-import { verifyEvidence } from "@cmcp/attestation/verify";
+import { sharedFolder } from "@cmcp/appraise/testing";
+import { verifyEvidence } from "@cmcp/appraise";
 import type { Plan } from "../../plan.ts";
 import { atMost, notMeasured, type Row } from "../../report/row.ts";
 import { microseconds } from "../timing.ts";

@@ -4,7 +4,7 @@
  * checks no signature of its own processor.
  */
 import { PlayedKernel, systemError } from "../../../../attestation/src/configfs-tsm/testing/kernel.ts";
-import type { Machine } from "../../../../attestation/src/machine.ts";
+import type { Machine } from "../../../../attestation/src/machine/machine.ts";
 
 /** Set when this is bundled. `quote` is a TDX quote of the right form, base64. */
 declare const PLAYED: {

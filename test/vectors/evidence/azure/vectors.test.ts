@@ -1,9 +1,9 @@
 /** Runs the numbered vectors of this folder through the verifier of Azure confidential VMs. */
 import { webcrypto } from "node:crypto";
 import * as z from "zod";
-import { azureCvmPolicySchema } from "../../../../attestation/src/azure/policy.ts";
-import { readAzureCvmEvidence } from "../../../../attestation/src/azure/read-evidence.ts";
-import { verifyAzureCvm } from "../../../../attestation/src/azure/verify.ts";
+import { azureCvmPolicySchema } from "../../../../packages/appraise/src/azure/policy.ts";
+import { readAzureCvmEvidence } from "../../../../packages/appraise/src/azure/read-evidence.ts";
+import { verifyAzureCvm } from "../../../../packages/appraise/src/azure/verify.ts";
 import { bytesOf, expectSchema, runVectors, sourceSchema } from "../quote-vectors.ts";
 
 const inputSchema = z.strictObject({

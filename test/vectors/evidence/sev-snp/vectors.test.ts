@@ -1,8 +1,8 @@
 /** Runs the numbered vectors of this folder through the SEV-SNP verifier. */
 import { webcrypto } from "node:crypto";
 import * as z from "zod";
-import { sevSnpPolicySchema } from "../../../../attestation/src/sev-snp/policy.ts";
-import { verifySevSnp } from "../../../../attestation/src/sev-snp/verify.ts";
+import { sevSnpPolicySchema } from "../../../../packages/appraise/src/sev-snp/policy.ts";
+import { verifySevSnp } from "../../../../packages/appraise/src/sev-snp/verify.ts";
 import { bytesOf, expectSchema, runVectors, sourceSchema } from "../quote-vectors.ts";
 
 const inputSchema = z.strictObject({

@@ -4,9 +4,9 @@ import { createHash, webcrypto } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as z from "zod";
-import { tdxPolicySchema } from "../../../../attestation/src/tdx/policy.ts";
-import { verifyTdx } from "../../../../attestation/src/tdx/verify.ts";
-import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../../attestation/src/testing/shared.ts";
+import { tdxPolicySchema } from "../../../../packages/appraise/src/tdx/policy.ts";
+import { verifyTdx } from "../../../../packages/appraise/src/tdx/verify.ts";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../../packages/appraise/src/testing/shared.ts";
 
 const FOLDER = new URL("./", import.meta.url);
 const hex = z

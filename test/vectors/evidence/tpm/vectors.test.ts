@@ -1,9 +1,9 @@
 /** Runs the numbered vectors of this folder through the TPM verifier. */
 import { webcrypto } from "node:crypto";
 import * as z from "zod";
-import { tpmPolicySchema } from "../../../../attestation/src/tpm/policy.ts";
-import { readTpmEvidence } from "../../../../attestation/src/tpm/read-evidence.ts";
-import { verifyTpm } from "../../../../attestation/src/tpm/verify.ts";
+import { tpmPolicySchema } from "../../../../packages/appraise/src/tpm/policy.ts";
+import { readTpmEvidence } from "../../../../packages/appraise/src/tpm/read-evidence.ts";
+import { verifyTpm } from "../../../../packages/appraise/src/tpm/verify.ts";
 import { applyChanges, bytesOf, changesSchema, expectSchema, runVectors, sourceSchema } from "../quote-vectors.ts";
 
 const inputSchema = z.strictObject({

@@ -1,7 +1,7 @@
 /** The commands of evidence, run as the command line runs them. */
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { sharedFolder } from "@cmcp/attestation/testing";
+import { sharedFolder } from "@cmcp/appraise/testing";
 import type { Command } from "../../command.ts";
 import { evidenceVerify } from "../evidence-verify.ts";
 

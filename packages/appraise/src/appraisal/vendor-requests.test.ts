@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { azureFile } from "../azure/testing/genuine.ts";
+import type { EvidenceParts, TpmParts } from "../evidence/evidence.ts";
+import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
+import { vendorRequests, vendorRequestsFor } from "./vendor-requests.ts";
+
+const quote = { attest: new Uint8Array(1), signature: new Uint8Array(1) };
+const tpm: TpmParts = {
+  quote,
+  keyQuote: quote,
+  attestationKey: new Uint8Array(1),
+  certificates: [],
+  bank: 0x0b,
+  registers: new Map(),
+  eventLog: null,
+};
+const azure = (hclReport: Uint8Array, tdQuote: Uint8Array | null): EvidenceParts => ({
+  provider: "azure-cvm",
+  hclReport,
+  tdQuote,
+  certificates: [],
+  tpm,
+});
+
+test("on Azure the paravisor's report or quote is what the vendor is asked about", (t) => {
+  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
+  const [key, ...others] = vendorRequestsFor(azure(azureFile("trustee-az-snp-vtpm/hcl-report.bin"), null), "Milan");
+  assert.match(key?.path ?? "", /^\/vcek\/v1\/Milan\/[0-9a-f]{128}\?blSPL=/);
+  assert.deepEqual(
+    others.map(({ path }) => path),
+    ["/vcek/v1/Milan/cert_chain", "/vcek/v1/Milan/crl"],
+  );
+  assert.throws(
+    () => vendorRequestsFor(azure(azureFile("trustee-az-snp-vtpm/hcl-report.bin"), null)),
+    { code: "USAGE" },
+    "a report that names no processor",
+  );
+  const td = vendorRequestsFor(
+    azure(azureFile("trustee-az-tdx-vtpm/hcl-report.bin"), azureFile("trustee-az-tdx-vtpm/td-quote.bin")),
+  );
+  assert.match(td[0]?.path ?? "", /^\/tdx\/certification\/v4\/tcb\?fmspc=[0-9a-f]{12}$/);
+});
+
+test("a Turin chip is named by eight bytes and its FMC, a provider's key by nothing", (t) => {
+  if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
+  const report = (name: string): Uint8Array =>
+    sharedFile(`evidence/amd/reports/${name}.report.bin`) ?? new Uint8Array();
+  assert.match(
+    vendorRequests("sev-snp", report("turin-v5-vcek-3f44a09b76"))[0]?.path ?? "",
+    /^\/vcek\/v1\/Turin\/[0-9a-f]{16}\?fmcSPL=/,
+  );
+  assert.deepEqual(
+    vendorRequests("sev-snp", report("milan-v3-vlek-decdab949a")).map(({ path }) => path),
+    ["/vlek/v1/Milan/cert_chain", "/vlek/v1/Milan/crl"],
+  );
+});
+
+test("nobody is asked about a TPM or software", () => {
+  for (const parts of [{ provider: "tpm", tpm }, { provider: "software-only" }] as const)
+    assert.throws(() => vendorRequestsFor(parts), { code: "USAGE" });
+});

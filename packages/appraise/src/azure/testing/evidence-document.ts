@@ -1,0 +1,22 @@
+import { toBase64Url } from "@cmcp/boundary";
+import type { EvidenceParts } from "../../evidence/evidence.ts";
+import { evidenceDocument, evidenceOfParts } from "../../tpm/testing/evidence-document.ts";
+import type { AzureCvmEvidence } from "../evidence.ts";
+
+export type AzureParts = Extract<EvidenceParts, { readonly provider: "azure-cvm" }>;
+
+/** Evidence as the collector has it. */
+export function azureEvidenceOfParts({ hclReport, tdQuote, certificates, tpm }: AzureParts): AzureCvmEvidence {
+  return { ...evidenceOfParts(tpm), paravisor: { hclReport }, certificates, ...(tdQuote === null ? {} : { tdQuote }) };
+}
+
+/** The JSON form of Azure evidence (SPEC.md of the tpm folder), which the reader of evidence files takes back. */
+export function azureEvidenceDocument(parts: AzureParts): Record<string, unknown> {
+  const quoted = evidenceDocument({ ...evidenceOfParts(parts.tpm), certificates: [] });
+  return {
+    hcl_report: toBase64Url(parts.hclReport),
+    ...(parts.tdQuote === null ? {} : { td_quote: toBase64Url(parts.tdQuote) }),
+    ...(parts.certificates.length === 0 ? {} : { certificates: parts.certificates.map((bytes) => toBase64Url(bytes)) }),
+    ...quoted,
+  };
+}

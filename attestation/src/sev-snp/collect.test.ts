@@ -8,6 +8,8 @@ import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/tes
 import { collectSevSnp, readLocalSnpReport, type SnpSource } from "./collect.ts";
 import { sevSnpPolicySchema } from "../../../packages/appraise/src/sev-snp/policy.ts";
 import { verifySevSnp } from "../../../packages/appraise/src/sev-snp/verify.ts";
+import { AT, Machine, signedReport } from "../../../packages/appraise/src/sev-snp/testing/machine.ts";
+import { NOW } from "../../../packages/appraise/src/testing/authority.ts";
 
 // The kernel is played after its ABI text (configfs-tsm/testing/kernel.ts); report and certificate are genuine.
 
@@ -56,6 +58,24 @@ test("what is collected is what the verifier accepts as authentic", async (t) =>
     result.checks.filter(({ name, status }) => status !== "passed" && /report data|measurement/.test(name)),
     [],
   );
+});
+
+test("what a cloud signs with its VLEK is collected with that key's chain, leaf first, and accepted", async () => {
+  const machine = await Machine.make("Genoa");
+  const vlek = await machine.key({ kind: "VLEK" });
+  const report = await signedReport("Genoa", vlek, { fields: [[AT.keyInfo, 4]] });
+  const reportData = report.slice(REPORT_DATA, REPORT_DATA + 64);
+  const chain = [vlek.der, machine.signing.VLEK.der, machine.root.der] as const;
+  const table = certificateTable([
+    [GUID.ark, chain[2]],
+    [GUID.ask, chain[1]],
+    [GUID.vlek, chain[0]],
+  ]);
+  const { parts } = await collectSevSnp(reportData, 5, handingOut(report, table));
+  assert.ok(parts.provider === "sev-snp");
+  assert.deepEqual(parts.certificates, chain);
+  const { verified } = await verifySevSnp({ ...parts, reportData }, machine.policy(), NOW, webcrypto);
+  assert.ok(verified !== null);
 });
 
 test("a report longer than 1184 bytes is cut, and one for other report data refused", async (t) => {

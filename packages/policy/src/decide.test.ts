@@ -183,6 +183,12 @@ void test("each compiled policy decides by its own rules, in any order", async (
   }
 });
 
+void test("a forbid that reads anything else is no matter of sensitivity, and a denial does not say so", async () => {
+  const cedar = `${PERMIT_ALL} forbid (principal, action, resource) when { context.workflow_id == "w" };`;
+  const policy = await compile(cedar, schemaText("", "session_max_sensitivity: String, workflow_id: String"));
+  assert.equal(policy.decide(call({}, { workflowId: "w", sessionMaxSensitivity: "hipaa_phi" })).cause, "policy");
+});
+
 void test("session sensitivity closes a tool, and the cause says so", async () => {
   const cedar = `${PERMIT_ALL} @id("no-mail") forbid (principal, action, resource == cMCP::Resource::"send_mail") when { context.session_max_sensitivity == "hipaa_phi" };`;
   const policy = await compile(cedar);

@@ -62,6 +62,19 @@ void describe("finding sessions", () => {
     assert.notEqual(sessions.byLabel("a", null), session);
   });
 
+  void it("freezes a session at its close: what its principal sees later is not its", () => {
+    const sessions = table();
+    const session = sessions.openHandle("a");
+    see(session, "pii");
+    sessions.close(session);
+    see(sessions.openHandle("a"), "hipaa_phi");
+    assert.deepEqual(
+      [session.sensitivity, session.maxSensitivity, session.highestSensitivity, session.ownSensitivity],
+      ["pii", "pii", "pii", "pii"],
+    );
+    assert.equal(sessions.openHandle("a").sensitivity, "hipaa_phi");
+  });
+
   void it("closing a session opened by handle leaves the unnamed one in place", () => {
     const sessions = table();
     const opened = sessions.openHandle("a");

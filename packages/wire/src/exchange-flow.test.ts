@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { duplexPair, type Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { encodeFrame, type Opening } from "./frame.ts";
+import { encodeFrame, type Frame, type Opening } from "./frame.ts";
 import { BODY_LIMITS, MAX_DATA_BYTES } from "./limits.ts";
 import { ExchangePool } from "./pool.ts";
 import { collect, rawOpener, rawResponder, served } from "./testing/sockets.ts";
@@ -75,6 +75,79 @@ test("one large write does not fill memory when the peer does not read", async (
   assert.ok(near.writableLength < MAX_DATA_BYTES * 10, `${near.writableLength} bytes are queued`);
   exchange.abort();
   await assert.rejects(writing, { code: "REQUEST_CANCELLED" });
+});
+
+test("many small writes that nobody waits for do not fill memory either", async (t) => {
+  const { pool, near } = paired(t);
+  const exchange = await pool.open(request);
+  const writing = Promise.allSettled(Array.from({ length: 200 }, () => exchange.write(Buffer.alloc(MAX_DATA_BYTES))));
+  for (let turns = 0; turns < 50; turns += 1) await turn();
+  assert.ok(near.writableLength < MAX_DATA_BYTES * 10, `${near.writableLength} bytes are queued`);
+  exchange.abort();
+  await writing;
+});
+
+test("what is written to a peer that does not read leaves in the order of the calls, the end last", async (t) => {
+  const { pool, peer } = await rawResponder(t);
+  const exchange = await pool.open(request);
+  const far = await peer();
+  far.socket.pause();
+  const next = async (): Promise<Frame> => {
+    const frame = await far.next();
+    return frame === "closed" ? assert.fail("the stream ended") : frame;
+  };
+  const settled: string[] = [];
+  const write = async (letter: string, bytes: number): Promise<void> => {
+    await exchange.write(Buffer.alloc(bytes, letter));
+    settled.push(letter);
+  };
+  // The first fills every buffer on the way; a write made when it is done still waits for those made before.
+  const writing = [
+    write("a", MAX_DATA_BYTES * 60).then(() => Promise.all([write("e", 5), exchange.end()])),
+    write("b", 10),
+    write("c", MAX_DATA_BYTES * 2 + 1),
+    write("d", 1),
+  ];
+  for (let turns = 0; turns < 50; turns += 1) await turn();
+  assert.deepEqual(settled, [], "nothing is taken that the peer has not read");
+  far.socket.resume();
+  await Promise.all(writing);
+  assert.deepEqual(new Set(settled), new Set(["a", "b", "c", "d", "e"]));
+  assert.equal((await next()).t, "request");
+  let received = "";
+  let frame = await next();
+  for (; frame.t === "body"; frame = await next()) received += Buffer.from(frame.data).toString();
+  assert.equal(frame.t, "end");
+  assert.equal(received.replaceAll(/(.)\1*/g, "$1"), "abcde");
+  assert.equal(received.length, MAX_DATA_BYTES * 62 + 17);
+});
+
+test("a write is done only when the peer has taken all of it, its last frame too", async (t) => {
+  const { pool, near, far } = paired(t);
+  const exchange = await pool.open(request);
+  await turn();
+  const frames = Math.ceil(near.writableHighWaterMark / MAX_DATA_BYTES) + 1;
+  let taken = false;
+  const writing = exchange.write(Buffer.alloc(MAX_DATA_BYTES * frames)).then(() => {
+    taken = true;
+  });
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  assert.ok(!taken);
+  far.resume();
+  await writing;
+});
+
+test("a body whose reader leaves is read: nothing of it comes afterwards", async (t) => {
+  const { pool, far } = paired(t);
+  far.resume();
+  const exchange = await pool.open(request);
+  await exchange.end();
+  const part = encodeFrame({ t: "body", x: 1, data: Uint8Array.of(1) });
+  const opening = encodeFrame({ t: "response", x: 1, status: 200, headers: {} });
+  far.write(Buffer.concat([opening, part, part, part, encodeFrame({ t: "end", x: 1 })]));
+  await exchange.head;
+  for await (const _ of exchange.body) break;
+  assert.equal((await collect(exchange.body)).length, 0);
 });
 
 test("a body left unread does not stop the next exchange of its stream", async (t) => {

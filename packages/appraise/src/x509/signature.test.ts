@@ -52,6 +52,29 @@ test("SHA-1 and MD5 are unsupported whatever they sign", () => {
   );
 });
 
+test("nothing may follow in a field of an algorithm", () => {
+  const NULL = "0500";
+  const more = (tag: string, hex: string): string => sized(tag, hex + NULL);
+  const hash = sized("a0", SHA384);
+  const mask = sized("a1", MGF1_SHA384);
+  const salt = sized("a2", "020130");
+  const trailer = sized("a3", "020101");
+  assert.equal(algorithm(pss(hash, mask, salt, trailer)).kind, "rsa-pss");
+  for (const hex of [
+    more("30", "06092a864886f70d01010b0500"),
+    more("30", "06082a8648ce3d040303"),
+    more("30", `06092a864886f70d01010a${sized("30", hash + mask + salt)}`),
+    pss(hash, mask, salt, trailer, NULL),
+    pss(more("a0", SHA384), mask, salt),
+    pss(sized("a0", more("30", "06096086480165030402020500")), mask, salt),
+    pss(hash, more("a1", MGF1_SHA384), salt),
+    pss(hash, sized("a1", more("30", `06092a864886f70d010108${SHA384}`)), salt),
+    pss(hash, mask, more("a2", "020130")),
+    pss(hash, mask, salt, more("a3", "020101")),
+  ])
+    assert.throws(() => algorithm(hex), { code: "EVIDENCE_MALFORMED" }, hex);
+});
+
 test("an ECDSA signature is strict DER of two numbers that fit the curve", () => {
   const joined = ecdsaSignature(bytes("3007020200ff020101"), "P-256");
   assert.deepEqual([joined?.length, joined?.[31], joined?.[63]], [64, 0xff, 1]);

@@ -102,6 +102,18 @@ test("a second history of the instance contradicts the first, wherever the two a
   );
 });
 
+test("a fork of equal length is found by the chain's end, where numbers say nothing", async () => {
+  const { failed, why } = await against(numbered(entries, 9), numbered(fork, 2, first), null);
+  assert.deepEqual(failed, ["held claim 2 in the chain CHAIN_BROKEN"]);
+  assert.match(why, /chain ends otherwise there: it was forked/);
+  const same = await against(numbered(entries, 9), second, null);
+  assert.deepEqual(
+    [same.failed, same.others.at(-1)],
+    [[], "held claim 2 in the chain: passed"],
+    "of equal length and the same",
+  );
+});
+
 test("another instance's claim is no part of this history", async () => {
   const another = new Instance();
   const { failed, why } = await against(second, claimOf(another, entriesOf(another)));

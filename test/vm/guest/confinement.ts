@@ -47,8 +47,6 @@ export interface Facts {
   readonly hostsInputs: readonly string[];
   /** Devices that feed the kernel's random generator beside the processor. */
   readonly randomSources: string;
-  /** Names of the kernel's cryptographic algorithms. */
-  readonly algorithms: readonly string[];
   readonly processors: number;
   /** Folders in `/proc` that are processes this one may see. */
   readonly processes: readonly string[];
@@ -112,7 +110,6 @@ async function facts(): Promise<Facts> {
     devices: readdirSync("/dev"),
     hostsInputs: HOSTS_INPUTS.filter((path) => existsSync(path)),
     randomSources: text("/sys/class/misc/hw_random/rng_available").trim(),
-    algorithms: [...text("/proc/crypto").matchAll(/^name +: (.+)$/gm)].map(([, name = ""]) => name),
     processors: cpus().length,
     processes: readdirSync("/proc").filter((name) => /^\d+$/.test(name)),
     memory: { resident: process.memoryUsage().rss, used: (meminfo["MemTotal"] ?? 0) - (meminfo["MemAvailable"] ?? 0) },

@@ -112,7 +112,7 @@ test("what is written to a peer that does not read leaves in the order of the ca
   assert.deepEqual(settled, [], "nothing is taken that the peer has not read");
   far.socket.resume();
   await Promise.all(writing);
-  assert.deepEqual(settled.toSorted(), ["a", "b", "c", "d", "e"]);
+  assert.deepEqual(new Set(settled), new Set(["a", "b", "c", "d", "e"]));
   assert.equal((await next()).t, "request");
   let received = "";
   let frame = await next();

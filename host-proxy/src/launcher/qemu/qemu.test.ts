@@ -21,7 +21,7 @@ import { accelerators, startMachine } from "./accelerators.ts";
 import type { Machine } from "./machine.ts";
 import { startQemu, type QemuOptions } from "./qemu.ts";
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 interface Setting {
   readonly folder: string;

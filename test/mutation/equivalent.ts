@@ -10,4 +10,29 @@ export interface Equivalent {
 }
 
 /** Mutants that are never drawn. One that stands for nothing in the sources fails the run. */
-export const EQUIVALENT: readonly Equivalent[] = [];
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    file: "packages/wire/src/codec.ts",
+    line: "variableMapSize: true,",
+    name: "constant: true → false",
+    reason: "the encoder is given Maps, and the option is about objects",
+  },
+  {
+    file: "packages/policy/src/compile/policies.ts",
+    line: "`${left}` < `${right}` ? -1 : 1,",
+    name: "comparison: < → <=",
+    reason: "no two of the numbers are equal",
+  },
+  {
+    file: "packages/policy/src/compile/policies.ts",
+    line: ".map((source, index) => ({ place: order[index] ?? 0, source }))",
+    name: "constant: 0 → 1",
+    reason: "there is a place for every index; the type alone asks for another",
+  },
+  {
+    file: "packages/policy/src/evaluate/engine.ts",
+    line: 'Object.assign(slot, { plan: NONE, key: "", policies: 0, filling: 0, used: 0 });',
+    name: "constant: 0 → 1",
+    reason: "an empty slot is found by its plan, and its numbers are written before they are read",
+  },
+];

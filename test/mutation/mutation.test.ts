@@ -82,6 +82,20 @@ test("a planted mutant is killed, one without a test and one without effect surv
   assert.equal(readFileSync(file, "utf8"), SOURCE);
 });
 
+test("a mutant is shown to threads too, whatever their environment", async () => {
+  const thread = join(folder, "thread.test.ts");
+  writeFileSync(
+    thread,
+    `import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+const [code] = await once(new Worker(new URL("./fits.test.ts", import.meta.url), { env: {} }), "exit");
+process.exitCode = code;
+`,
+  );
+  const tests = [await measureTest(thread, folder)];
+  assert.equal((await tryMutant(mutant("comparison: <= → <"), tests, folder)).killedBy, thread);
+});
+
 test("a mutant that does not end is killed", async () => {
   const measured = await measureTest(join(folder, "fits.test.ts"), folder);
   const endless = mutant("condition: items.length < -1 → !(items.length < -1)");

@@ -10,7 +10,7 @@ import { mutated, type Mutant } from "./mutant.ts";
 const SLOWER = 5;
 const LONGER_MS = 20_000;
 /** No test file of a package takes longer without a mutant. */
-const LONGEST_MS = 300_000;
+const LONGEST_MS = 900_000;
 const HOOK = pathToFileURL(join(import.meta.dirname, "hook.ts")).href;
 
 /** A test file, the source files it loads and how long it takes. */
@@ -32,7 +32,7 @@ export async function measureTest(file: string, cwd: string): Promise<TestFile> 
     const log = join(folder, "loaded");
     await writeFile(log, "");
     const from = performance.now();
-    if (!(await passes(file, { cwd, timeout: LONGEST_MS, env: { CMCP_LOADED: log } })))
+    if (!(await passes(file, { cwd, timeout: LONGEST_MS, wish: { loaded: log } })))
       throw new Error(`${file} fails without a mutant`);
     const urls = (await readFile(log, "utf8")).split("\n");
     return { file, loads: new Set(urls), ms: performance.now() - from };
@@ -48,9 +48,9 @@ export async function tryMutant(mutant: Mutant, tests: readonly TestFile[], cwd:
   return await inFolder(async (folder) => {
     const text = join(folder, basename(mutant.file));
     await writeFile(text, mutated(await readFile(mutant.file, "utf8"), mutant));
-    const env = { CMCP_MUTANT_FILE: mutant.file, CMCP_MUTANT_TEXT: text };
+    const wish = { file: mutant.file, text };
     for (const { file, ms } of order)
-      if (!(await passes(file, { cwd, timeout: SLOWER * ms + LONGER_MS, env }))) return { mutant, killedBy: file };
+      if (!(await passes(file, { cwd, timeout: SLOWER * ms + LONGER_MS, wish }))) return { mutant, killedBy: file };
     return { mutant, killedBy: null };
   });
 }
@@ -58,17 +58,22 @@ export async function tryMutant(mutant: Mutant, tests: readonly TestFile[], cwd:
 interface Run {
   readonly cwd: string;
   readonly timeout: number;
-  readonly env: Readonly<Record<string, string>>;
+  /** What the hook is told. */
+  readonly wish: Readonly<Record<string, string>>;
 }
 
 /** Whether a test file passes in time. Its process group ends with it. */
-async function passes(file: string, { cwd, timeout, env }: Run): Promise<boolean> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--import", HOOK, file], {
-    cwd,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
-    stdio: "ignore",
-    detached: true,
-  });
+async function passes(file: string, { cwd, timeout, wish }: Run): Promise<boolean> {
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", "--import", `${HOOK}?${new URLSearchParams(wish).toString()}`, file],
+    {
+      cwd,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      stdio: "ignore",
+      detached: true,
+    },
+  );
   return await new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);

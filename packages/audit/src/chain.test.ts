@@ -19,6 +19,7 @@ test("entries are numbered from 0, linked by hash, and each an own id; the chain
   const chain = new SessionChain(SESSION, () => 1_785_000_000_000);
   assert.equal(chain.tip, "genesis");
   assert.throws(() => chain.root, internal);
+  assert.equal(chain.closed, false);
   const entries: AuditEntry[] = [chain.append({ entry_type: "session_start", detail: { a: 1 } })];
   for (let index = 0; index < 3; index += 1)
     entries.push(chain.append({ entry_type: "tool_call", call_id: `c${index}` }));

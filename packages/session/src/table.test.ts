@@ -113,6 +113,20 @@ void describe("bounds", () => {
     assert.equal(sessions.byId("b", other.id), other, "another principal's session stays");
   });
 
+  void it("keeps a principal that has seen nothing, and whose last session gives way, in the table", () => {
+    const sessions = table({ maxPerPrincipal: 1 });
+    sessions.openHandle("a");
+    const named = sessions.byLabel("a", "work");
+    assert.equal(sessions.byLabel("a", "work"), named);
+  });
+
+  void it("gives no session the id of another", () => {
+    const sessions = table({ newId: () => "same" });
+    const first = sessions.openHandle("a");
+    assert.throws(() => sessions.openHandle("b"), { code: "INTERNAL" });
+    assert.equal(sessions.byId("a", "same"), first);
+  });
+
   void it("never evicts what a principal has seen", () => {
     const sessions = table({ maxPerPrincipal: 1 });
     see(sessions.openHandle("a"), "hipaa_phi");

@@ -58,6 +58,7 @@ test("a policy with a key or value nobody knows is refused", () => {
     { products: [] },
     { products: ["Rome"] },
     { vmpl: [4] },
+    { tcb: { min_firmware: { major: 256, minor: 0, build: 0 } } },
     { vmpl: [] },
     { measurements: ["00"] },
     { measurements: ["AB".repeat(48)] },

@@ -37,6 +37,17 @@ test("the port is asked for, and what follows the answer belongs to the connecti
   stream.destroy();
 });
 
+test("a dial that was cancelled before it began reaches nobody", async (t) => {
+  const lines: string[] = [];
+  const path = await vmm(t, (_, line) => lines.push(line));
+  await assert.rejects(hybridVsockDialer(path, 5000).dial(AbortSignal.abort()), { code: "REQUEST_CANCELLED" });
+  await assert.rejects(hybridVsockDialer(`${path}-none`, 5000).dial(AbortSignal.abort()), {
+    code: "REQUEST_CANCELLED",
+  });
+  await setImmediate();
+  assert.deepEqual(lines, []);
+});
+
 test("the answer may come in pieces of any size", async (t) => {
   const answer = "OK 7\nrest";
   for (let cut = 1; cut < answer.length; cut += 1) {

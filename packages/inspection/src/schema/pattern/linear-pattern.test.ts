@@ -122,6 +122,18 @@ test("every code point is in a class of the pattern where the platform has it", 
   }
 });
 
+test("a character is written in each of the ways the platform has, and groups nest as deep as is allowed", () => {
+  const nested = (depth: number): string => `${"(".repeat(depth)}A${")".repeat(depth)}`;
+  for (const source of ["\\x41", "\\u0041", "\\u{41}", "[\\x41]", "[\\u0041-\\u{42}]", nested(64)]) {
+    const read = LinearPattern.read(`^${source}$`);
+    assert.ok(typeof read !== "string", source);
+    beginWork();
+    assert.deepEqual([read.test("A"), read.test("x")], [true, false], source);
+  }
+  const refused = LinearPattern.read(nested(65));
+  assert.match(typeof refused === "string" ? refused : "", /nested deeper than 64/);
+});
+
 test("what needs backtracking, or is no pattern, is refused with the reason", () => {
   for (const [source, why] of [
     ["(a)\\1", /refers back/],

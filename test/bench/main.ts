@@ -1,5 +1,5 @@
 /** `make bench`: what the gateway costs, against a bare proxy on the same machine in the same run. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { machine } from "./report/machine.ts";
 import { keep } from "./report/results.ts";
 import { attempt, failed, isFailure, type Row } from "./report/row.ts";
 import { table } from "./report/table.ts";
+import { compare } from "./scenario/compare.ts";
 import { profile } from "./scenario/profile.ts";
 import { SECTIONS, type Section } from "./scenario/sections.ts";
 import { withBench } from "./with-bench.ts";
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
     only: { type: "string" },
+    with: { type: "string" },
   },
 });
 /** Milliseconds a section may take; the longest needs about ten minutes. */
@@ -71,7 +73,11 @@ async function measureAll(): Promise<void> {
 }
 
 const only = SECTIONS.find(({ name }) => name === values.only);
-if (values.profile) await withBench(plan, (bench) => profile(bench, process.stdout));
+if (values.with !== undefined) {
+  const folder = resolve(values.with);
+  const title = `Beside the build of ${folder}`;
+  process.stdout.write(`${table(title, await withBench(plan, (bench) => compare(bench, folder)))}\n`);
+} else if (values.profile) await withBench(plan, (bench) => profile(bench, process.stdout));
 else if (only !== undefined) {
   await measure(only);
   // What a failed section left open must not keep the process.

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
 import type { CpioMember } from "../archive/cpio.ts";
 import type { InputLock, LockedPackage } from "../lock/lock.ts";
@@ -95,6 +95,6 @@ function fileComponent(path: string, data: Uint8Array): JsonObject {
     type: "file",
     "bom-ref": `file:${path}`,
     name: `/${path}`,
-    hashes: [{ alg: SHA256, content: createHash("sha256").update(data).digest("hex") }],
+    hashes: [{ alg: SHA256, content: hash("sha256", data) }],
   };
 }

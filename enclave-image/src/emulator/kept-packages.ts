@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Toolchain } from "../build/toolchain.ts";
@@ -16,9 +16,7 @@ export async function keptPackages(
   cache: PackageCache,
   folder: string,
 ): Promise<Toolchain> {
-  const digest = createHash("sha256")
-    .update(packages.map(({ sha256 }) => sha256).join("\n"))
-    .digest("hex");
+  const digest = hash("sha256", packages.map(({ sha256 }) => sha256).join("\n"));
   const root = join(folder, `root-${digest.slice(0, 16)}`);
   if (existsSync(root)) return new Toolchain(root);
   const partial = `${root}.${process.pid}`;

@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, hash } from "node:crypto";
 import { CanonicalObject, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -104,7 +103,7 @@ export class SessionChain {
       workflow_id: fields.workflow_id ?? null,
     };
     const unhashed = CanonicalObject.of(body);
-    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };
+    const entry: AuditEntry = { ...body, entry_hash: hash("sha256", unhashed.text) };
     const { error } = auditEntrySchema.safeParse(entry);
     if (error !== undefined)
       throw new CmcpError("INTERNAL", `an entry is not well formed at ${String(error.issues[0]?.path[0])}`);

@@ -1,5 +1,5 @@
 /** An entry as it stands in the canonical JSON of its journal record: what it says, and its hash, without writing it anew. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CmcpError, examine, parseJsonText, type JsonObject, type Untrusted } from "@cmcp/boundary";
 import { MAX_RECORD_BYTES, RECORD_LIMITS } from "./journal.ts";
 
@@ -20,9 +20,7 @@ function entryTextOf(record: string): string | null {
 
 /** SHA-256 of an entry's text without the hash it names, in lowercase hex: that hash, where the text is as it was written. */
 function entryTextHash(entry: string, named: string): string {
-  return createHash("sha256")
-    .update(entry.replace(`"entry_hash":"${named}",`, ""))
-    .digest("hex");
+  return hash("sha256", entry.replace(`"entry_hash":"${named}",`, ""));
 }
 
 /** An entry that hashes to what it says it does. It is what was written where its chain ends in a known hash; until then nothing of it is checked. */

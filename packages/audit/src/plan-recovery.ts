@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { EntryFields } from "./chain.ts";
-import { sha256Hex } from "./hash.ts";
 import type { Intent } from "./journal.ts";
 import type { RecoveredInstance } from "./recover.ts";
 import type { RecoveredSession } from "./session-state.ts";
@@ -58,7 +58,7 @@ function rootDetail(instance: string, session: RecoveredSession, open: readonly 
     recovered_session: session.sessionId,
     recovered_tip: session.tip,
     recovered_length: session.length,
-    recovered_intents_hash: sha256Hex(canonicalBytes(open)),
+    recovered_intents_hash: hash("sha256", canonicalBytes(open)),
   };
 }
 

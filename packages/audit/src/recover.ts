@@ -1,7 +1,7 @@
+import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 import {
   decodeRecord,
   publicKeyOf,
@@ -159,7 +159,7 @@ export class JournalReader {
   }
 
   #entry(entry: AuditEntry): boolean {
-    if (sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    if (hash("sha256", entryHashInput(entry)) !== entry.entry_hash) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
       const begun = this.#sessions.size < this.#maxSessions ? stateFrom(entry) : null;

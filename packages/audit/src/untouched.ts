@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 import { decodeRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
@@ -106,7 +106,8 @@ export class UntouchedReader {
 
   #entry(placed: Placed, entry: AuditEntry): boolean {
     // What a reset lowers depends on the order of records, which only their own signatures prove.
-    if (entry.entry_type === "session_reset" || sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    if (entry.entry_type === "session_reset" || hash("sha256", entryHashInput(entry)) !== entry.entry_hash)
+      return false;
     const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
     if (state === null || !advance(state, entry)) return false;
     this.#tips.set(entry.session_id, placed);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
@@ -42,8 +42,5 @@ export async function lockVsock(vsock: LockedVsock): Promise<VsockLock> {
 /** One name for a socket, whatever links lead to its folder. The socket itself may be made only later. */
 async function pathName(path: string): Promise<string> {
   const folder = await realpath(dirname(path)).catch(() => dirname(path));
-  return createHash("sha256")
-    .update(join(folder, basename(path)))
-    .digest("hex")
-    .slice(0, NAME_DIGITS);
+  return hash("sha256", join(folder, basename(path))).slice(0, NAME_DIGITS);
 }

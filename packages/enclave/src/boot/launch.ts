@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
@@ -62,7 +62,7 @@ export async function acceptLaunch(
   // Hashed exactly as received, before anything reads them.
   const bytes = examine(received);
   const digests = {
-    sha256: createHash("sha256").update(bytes).digest(),
+    sha256: hash("sha256", bytes, "buffer"),
     sha384: createHash("sha384").update(bytes).digest(),
   };
   const dial: Dial = async (host, port, signal) => await dialEgress(surroundings.host, host, port, signal);

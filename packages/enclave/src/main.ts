@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
-import { Enclave } from "./boot/process.ts";
+import { Enclave } from "./boot/enclave.ts";
 import { endOnUncaught } from "./boot/uncaught.ts";
 
 /** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */

@@ -112,7 +112,7 @@ test("a token is of one principal for as long as the instance lives, left out me
       v: 1,
       tokens: given.map(([principal, token]) => ({ principal, sha256: hash("sha256", token) })),
     } as const;
-    who.assertAcceptable(message, false);
+    who.assertValid(message, false);
     who.provision(message);
   };
   const rebound = { code: "TOKEN_REBOUND" } as const;
@@ -136,8 +136,8 @@ test("an instance remembers so many tokens and takes no more", async (t) => {
       })),
     }) as const;
   for (let from = 0; from < MAX_BOUND_TOKENS; from += 4_000) who.provision(message(from));
-  who.assertAcceptable(message(0), false);
-  assert.throws(() => who.assertAcceptable(message(MAX_BOUND_TOKENS - 1), false), { code: "PROVISION_LIMIT_REACHED" });
+  who.assertValid(message(0), false);
+  assert.throws(() => who.assertValid(message(MAX_BOUND_TOKENS - 1), false), { code: "PROVISION_LIMIT_REACHED" });
 });
 
 test("a refusal says whether a token was sent at all", async (t) => {
@@ -180,13 +180,13 @@ test("workflows: the principal's, narrowed by the subject's, and of any_subject 
   const { who } = await principals(t);
   const may = async (token: string): Promise<boolean[]> => {
     const caller = await enter(who, token);
-    return ["default", "settle", "other", "read"].map((workflow) => who.mayUse(caller, workflow));
+    return ["default", "settle", "other", "read"].map((workflow) => who.mayUseWorkflow(caller, workflow));
   };
   assert.deepEqual(await may("a.b.c"), [true, true, false, false]);
   assert.deepEqual(await may(jwt("anna")), [true, true, false, false]);
   assert.deepEqual(await may(jwt("bert")), [false, true, false, false]);
   assert.deepEqual(await may(jwt("carl")), [false, false, false, true]);
-  assert.equal(who.mayUse(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
+  assert.equal(who.mayUseWorkflow(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
 });
 
 test("a host that sets the clock back, or stops it, brings no expired token back", async (t) => {
@@ -221,7 +221,7 @@ test("what let a caller in counts until it ends: a JWT with its time, whatever t
     await enter(who, "a.b.c"),
     await who.authenticate(null, null),
   ];
-  const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.stillCounts(caller));
+  const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.isStillValid(caller));
   at(START + 59_999);
   assert.deepEqual(counting(), [true, true, true, true]);
   at(START + 60_000);

@@ -7,7 +7,8 @@ import { digestOf, manifestBytes, MANIFEST, SIGNATURE, signManifest, type Manife
 import { MEASUREMENTS, measuredShapes } from "./measured-shapes.ts";
 
 /**
- * Writes an image's files into `folder`, what they measure as, and the manifest over all of it, signed when a key is given.
+ * Writes an image's files into `folder`, what they measure as, and the manifest over all of it, signed when a key is
+ * given.
  *
  * @param outputs files by name
  * @param kernel `uname -r` of the kernel among them

@@ -6,7 +6,8 @@ import type { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 
 /**
- * Packages that only try the image, unpacked once below `folder` under a name of their hashes and then believed: nothing of
+ * Packages that only try the image, unpacked once below `folder` under a name of their hashes and then believed:
+ * nothing of
  * them gets into an image, and each test would else wait for them.
  *
  * @throws CmcpError as {@link Toolchain.unpacked}

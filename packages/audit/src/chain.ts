@@ -67,7 +67,10 @@ export class SessionChain {
     return this.write(fields).entry;
   }
 
-  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
+  /**
+   * Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would
+   * accept.
+   */
   write(fields: EntryFields): WrittenEntry {
     if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
     if ((fields.entry_type === "session_start") !== (this.#length === 0)) {

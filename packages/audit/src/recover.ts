@@ -28,7 +28,10 @@ export interface RecoveredInstance {
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
   readonly refused: number;
-  /** True when the records are numbered without a gap from the first on, every one of them verified. An end that is withheld leaves no gap. */
+  /**
+   * True when the records are numbered without a gap from the first on, every one of them verified. An end that is
+   * withheld leaves no gap.
+   */
   readonly gapless: boolean;
   /** Time of the latest record that says one, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
@@ -179,7 +182,10 @@ export class JournalReader {
     return true;
   }
 
-  /** A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open nobody vouched. */
+  /**
+   * A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open
+   * nobody vouched.
+   */
   #reset(reset: SessionState, after: string | null): void {
     const { principal } = reset;
     if (principal === null) return;

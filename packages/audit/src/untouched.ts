@@ -16,11 +16,15 @@ interface Placed {
 }
 
 /**
- * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of the one
- * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself, and each that is verified stands at
- * the place of its number. That shows that none is missing before the last one: an entry has its true number before that of its session's
+ * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of
+ * the one
+ * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself,
+ * and each that is verified stands at
+ * the place of its number. That shows that none is missing before the last one: an entry has its true number before
+ * that of its session's
  * last, so that as many true records as there are numbers fill them all. Nothing less is proven than by
- * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read with that one.
+ * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read
+ * with that one.
  */
 export class UntouchedReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;

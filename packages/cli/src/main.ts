@@ -9,7 +9,8 @@ if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[
   await import("./run-command.ts");
 } else {
   process.stderr.write(
-    `cmcp: needs Node ${OLDEST_NODE.join(".")} or newer, and this is ${process.versions.node}; install with optional dependencies, which bring one\n`,
+    `cmcp: needs Node ${OLDEST_NODE.join(".")} or newer, and this is ${process.versions.node}; install with ` +
+      "optional dependencies, which bring one\n",
   );
   process.exitCode = 1;
 }

@@ -106,7 +106,8 @@ async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array
   if (!vouchedFor) {
     throw new CmcpError(
       "UPSTREAM_IDENTITY_MISMATCH",
-      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. Compare it with the server's owner and give it as --pin`,
+      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. ` +
+        "Compare it with the server's owner and give it as --pin",
     );
   }
   return spkiSha256;

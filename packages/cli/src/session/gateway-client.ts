@@ -36,7 +36,10 @@ export function sessionName(option: string | undefined): string {
 /** What a header can carry as a token; anything else fails in the client, as if nothing answered. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
-/** The bearer token in an environment variable; a token on the command line would show in process lists. @throws CmcpError `USAGE` */
+/**
+ * The bearer token in an environment variable; a token on the command line would show in process lists.
+ * @throws CmcpError `USAGE`
+ */
 export function tokenFrom(variable: string): string {
   const token = process.env[variable];
   if (token === undefined || token === "")
@@ -58,7 +61,8 @@ export function notAGateway(base: string, why: string, cause?: unknown): CmcpErr
 
 /**
  * One request to a gateway.
- * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when something else does, else the gateway's own error
+ * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when
+ * something else does, else the gateway's own error
  */
 export async function ask(
   base: string,

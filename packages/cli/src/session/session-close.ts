@@ -74,7 +74,8 @@ async function writeRecord(
 const SESSION_ID = /^[0-9a-f-]{36}$/;
 
 /**
- * The session_id of a claim; `null` for an answer without the parts of a claim, and for the claim of another session than
+ * The session_id of a claim; `null` for an answer without the parts of a claim, and for the claim of another session
+ * than
  * the session_id asked for. `cmcp verify` says whether the claim verifies.
  */
 function sessionOf({ trace, gateway }: JsonObject, name: string): string | null {

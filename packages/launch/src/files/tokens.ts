@@ -42,7 +42,8 @@ interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
 }
 
 /**
- * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens only hashes.
+ * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens
+ * only hashes.
  * @throws CmcpError `CONFIG_INVALID` naming the file and what is wrong
  */
 export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {

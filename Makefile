@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types prose check test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,6 +36,9 @@ types: setup
 
 prose: setup ## sentences and words of every Markdown page
 	@git ls-files '*.md' | xargs $(NODE) node_modules/textlint/bin/textlint.js
+
+commits: setup ## subject and body of each commit
+	@$(NODE) scripts/commit-check.ts
 
 check: format-check lint types prose ## layout, lint, types and prose
 

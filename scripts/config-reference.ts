@@ -23,7 +23,9 @@ interface Node {
 }
 
 interface Key {
-  /** Steps from the top of the file; {@link EACH} for every member of a list, {@link ANY_NAME} for every name of a map. */
+  /**
+   * Steps from the top of the file; {@link EACH} for every member of a list, {@link ANY_NAME} for every name of a map.
+   */
   readonly path: readonly string[];
   readonly node: Node;
 }

@@ -32,7 +32,9 @@ export interface HostOptions {
   /** Gives the start up; a host that is up is closed by `close`. */
   readonly signal?: AbortSignal;
   readonly frontLimits?: FrontLimits;
-  /** The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect. */
+  /**
+   * The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect.
+   */
   readonly peerIdentityHeader?: string;
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Toolchain } from "../build/toolchain.ts";
@@ -6,7 +6,8 @@ import type { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 
 /**
- * Packages that only try the image, unpacked once below `folder` under a name of their hashes and then believed: nothing of
+ * Packages that only try the image, unpacked once below `folder` under a name of their hashes and then believed:
+ * nothing of
  * them gets into an image, and each test would else wait for them.
  *
  * @throws CmcpError as {@link Toolchain.unpacked}
@@ -16,9 +17,7 @@ export async function keptPackages(
   cache: PackageCache,
   folder: string,
 ): Promise<Toolchain> {
-  const digest = createHash("sha256")
-    .update(packages.map(({ sha256 }) => sha256).join("\n"))
-    .digest("hex");
+  const digest = hash("sha256", packages.map(({ sha256 }) => sha256).join("\n"));
   const root = join(folder, `root-${digest.slice(0, 16)}`);
   if (existsSync(root)) return new Toolchain(root);
   const partial = `${root}.${process.pid}`;

@@ -14,7 +14,10 @@ export interface EmulatorPrograms {
   readonly swtpm: Command;
 }
 
-/** Fetches and unpacks the emulator of the lock file below `cacheFolder`. @throws CmcpError as {@link PackageCache.get} */
+/**
+ * Fetches and unpacks the emulator of the lock file below `cacheFolder`.
+ * @throws CmcpError as {@link PackageCache.get}
+ */
 export async function emulatorPrograms(cacheFolder: string): Promise<EmulatorPrograms> {
   const { lock, cache } = openInputs(cacheFolder);
   const packages = await keptPackages(packagesOf(lock, "runtime", "toolchain", "emulator"), cache, cacheFolder);

@@ -118,7 +118,10 @@ function lengthOf({ status }: ResponseHead, whole: readonly Untrusted<Uint8Array
   return { "content-length": String(whole.reduce((length, part) => length + examine(part).length, 0)) };
 }
 
-/** The answer's head. @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds` */
+/**
+ * The answer's head.
+ * @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds`
+ */
 function answered(exchange: OutgoingExchange, upload: Promise<void>, milliseconds: number): Promise<ResponseHead> {
   return new Promise((resolve, reject) => {
     const expired = setTimeout(() => reject(noProgress(milliseconds)), milliseconds);

@@ -24,7 +24,10 @@ export interface SupervisorDuties {
   down(): Promise<void>;
 }
 
-/** Keeps one enclave alive, whatever launcher it comes from: a crash starts another, which its owner launches and provisions again. */
+/**
+ * Keeps one enclave alive, whatever launcher it comes from: a crash starts another, which its owner launches and
+ * provisions again.
+ */
 export class EnclaveSupervisor {
   readonly #duties: SupervisorDuties;
   readonly #log: Log;

@@ -23,14 +23,18 @@ createServer((c) => { c.on("error", () => {}); c.once("data", () => c.write("OK 
 export const SILENT_DAEMON = SERVING_DAEMON.replace('c.write("OK 1\\n")', "{}");
 export const LISTENING_TPM = `createServer().listen(/path=(.+)/.exec(process.argv.at(-1))[1]);`;
 
-/** A program made of JavaScript that notes its process id in `<name>.pid` of `folder`, and its arguments in `<name>.args`. */
+/**
+ * A program made of JavaScript that notes its process id in `<name>.pid` of `folder`, and its arguments in
+ * `<name>.args`.
+ */
 export function pretended(folder: string, name: PretendedName, body: string): readonly [string, string] {
   const script = join(folder, `${name}.mjs`);
   const note = (kind: string, value: string): string =>
     `writeFileSync(${JSON.stringify(join(folder, `${name}.${kind}`))}, ${value});`;
   writeFileSync(
     script,
-    `import { writeFileSync } from "node:fs"; import { connect, createServer } from "node:net"; ${note("args", "JSON.stringify(process.argv.slice(2))")} ${note("pid", "String(process.pid)")}\n${body}`,
+    'import { writeFileSync } from "node:fs"; import { connect, createServer } from "node:net"; ' +
+      `${note("args", "JSON.stringify(process.argv.slice(2))")} ${note("pid", "String(process.pid)")}\n${body}`,
   );
   return [process.execPath, script];
 }

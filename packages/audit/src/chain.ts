@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, hash } from "node:crypto";
 import { CanonicalObject, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -68,7 +67,10 @@ export class SessionChain {
     return this.write(fields).entry;
   }
 
-  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
+  /**
+   * Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would
+   * accept.
+   */
   write(fields: EntryFields): WrittenEntry {
     if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
     if ((fields.entry_type === "session_start") !== (this.#length === 0)) {
@@ -104,7 +106,7 @@ export class SessionChain {
       workflow_id: fields.workflow_id ?? null,
     };
     const unhashed = CanonicalObject.of(body);
-    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };
+    const entry: AuditEntry = { ...body, entry_hash: hash("sha256", unhashed.text) };
     const { error } = auditEntrySchema.safeParse(entry);
     if (error !== undefined)
       throw new CmcpError("INTERNAL", `an entry is not well formed at ${String(error.issues[0]?.path[0])}`);

@@ -18,7 +18,10 @@ import { treePlaceSchema, treeSignatureSchema } from "./tree-signature.ts";
 export const JOURNAL_VERSION = "cmcp-journal-v2";
 /** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/** Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the signature of 86, and what names them. */
+/**
+ * Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the
+ * signature of 86, and what names them.
+ */
 const SIGNATURE_ROOM = 1536;
 
 /** What one record may be as JSON. */
@@ -43,18 +46,27 @@ const instanceBody = z.strictObject({
   catalog_hash: digest,
   /** ISO 8601, by a clock the host sets. */
   boot_time: z.iso.datetime({ offset: true }),
-  /** The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can seal. */
+  /**
+   * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
+   * seal.
+   */
   sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
   /** What this instance found of those before it. */
   history: historySchema.optional(),
-  /** The latest instance that the store showed when this one began, and how many records of it: whoever hides one of those later contradicts this record. */
+  /**
+   * The latest instance that the store showed when this one began, and how many records of it: whoever hides one of
+   * those later contradicts this record.
+   */
   previous: z.strictObject({ instance: thumbprint, records: z.int().nonnegative() }).optional(),
 });
 
 /** Most principals and tokens of one provisioning, and credentials. */
 const MAX_PROVISIONED = 4_000;
 
-/** Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented as, no credential. */
+/**
+ * Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented
+ * as, no credential.
+ */
 const provisionBody = z.strictObject({
   /** Counts the instance's provisionings from 1. */
   sequence: z.int().positive(),
@@ -90,7 +102,10 @@ const intentBody = z.strictObject({
   tip_before: hash,
 });
 
-/** An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else in a receipt is in the entry. */
+/**
+ * An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else
+ * in a receipt is in the entry.
+ */
 const entryBody = z
   .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
   .refine(
@@ -175,7 +190,8 @@ export function unsignedRecord(
   seq: number,
 ): Uint8Array<ArrayBuffer> {
   const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
-  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it: they are not checked again.
+  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it:
+  // they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") {
     const body = statement.kind === "claim" ? { ...statement.body, claim: {} } : statement.body;
     requireReadable({ ...unsigned, body, signature: { index: 0, path: [], size: 1, value: "" } });

@@ -1,4 +1,7 @@
-/** Hashes are held as the text that paths carry, base64url of 32 bytes: a hash as bytes takes Node twice as long to make. */
+/**
+ * Hashes are held as the text that paths carry, base64url of 32 bytes: a hash as bytes takes Node twice as long to
+ * make.
+ */
 import { hash } from "node:crypto";
 import { fromBase64Url } from "@cmcp/boundary";
 import { leafInput, nodeInput, sidesOf } from "./merkle-path.ts";
@@ -59,7 +62,8 @@ function paired(level: readonly string[]): string[] {
 }
 
 /**
- * The head that a leaf's path leads to; `undefined` where the path is not as long as the leaf's place has it (RFC 9162 section 2.1.3.2).
+ * The head that a leaf's path leads to; `undefined` where the path is not as long as the leaf's place has it (RFC 9162
+ * section 2.1.3.2).
  *
  * @param index the leaf's place from 0
  * @param size number of leaves, at least 1

@@ -13,7 +13,10 @@ export interface RecoveredSession {
   readonly principal: string | null;
   /** The session's sensitivity after its last entry that names one. */
   readonly sensitivity: string | null;
-  /** Every label that its entries name, since it began or an operator last reset it: the highest of them is held against its principal. */
+  /**
+   * Every label that its entries name, since it began or an operator last reset it: the highest of them is held against
+   * its principal.
+   */
   readonly seen: ReadonlySet<string>;
   /** Time of the last entry, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;

@@ -23,7 +23,8 @@ export interface SignedStatement {
 }
 
 /**
- * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path to
+ * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path
+ * to
  * what was signed, so that each can be believed without the others.
  *
  * @param statements at least one, of {@link MAX_SIGNED_TOGETHER} records and receipts at most
@@ -67,7 +68,9 @@ function withMember(record: Uint8Array, member: string): Uint8Array<ArrayBuffer>
   return signed;
 }
 
-/** The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}. */
+/**
+ * The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}.
+ */
 export function receiptIn(record: JournalRecord): Receipt | null {
   if (record.kind !== "entry" || record.body.receipt === null) return null;
   const { receipt_place: place, size, value } = record.signature;

@@ -31,7 +31,10 @@ export type TreeSignature = z.infer<typeof treeSignatureSchema>;
 
 const domain = new TextEncoder().encode(`${TREE_VERSION}|`);
 
-/** What is signed for statements that are signed together: `cmcp-tree-v1|`, how many they are as u32 big-endian, and the 32-byte head of their tree. */
+/**
+ * What is signed for statements that are signed together: `cmcp-tree-v1|`, how many they are as u32 big-endian, and the
+ * 32-byte head of their tree.
+ */
 export function treeSigningInput(size: number, root: Uint8Array): Uint8Array<ArrayBuffer> {
   const input = new Uint8Array(domain.length + 4 + root.length);
   input.set(domain);

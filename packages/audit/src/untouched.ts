@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 import { decodeRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
@@ -16,11 +16,15 @@ interface Placed {
 }
 
 /**
- * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of the one
- * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself, and each that is verified stands at
- * the place of its number. That shows that none is missing before the last one: an entry has its true number before that of its session's
+ * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of
+ * the one
+ * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself,
+ * and each that is verified stands at
+ * the place of its number. That shows that none is missing before the last one: an entry has its true number before
+ * that of its session's
  * last, so that as many true records as there are numbers fill them all. Nothing less is proven than by
- * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read with that one.
+ * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read
+ * with that one.
  */
 export class UntouchedReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
@@ -106,7 +110,8 @@ export class UntouchedReader {
 
   #entry(placed: Placed, entry: AuditEntry): boolean {
     // What a reset lowers depends on the order of records, which only their own signatures prove.
-    if (entry.entry_type === "session_reset" || sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    if (entry.entry_type === "session_reset" || hash("sha256", entryHashInput(entry)) !== entry.entry_hash)
+      return false;
     const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
     if (state === null || !advance(state, entry)) return false;
     this.#tips.set(entry.session_id, placed);

@@ -110,7 +110,10 @@ export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
-/** What is left without the zeros at the end, a view. A loop from the end: a search for them would begin anew at every zero before it. */
+/**
+ * What is left without the zeros at the end, a view. A loop from the end: a search for them would begin anew at every
+ * zero before it.
+ */
 export function withoutPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;
   while (bytes[end - 1] === 0) end -= 1;

@@ -1,6 +1,9 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
-/** A file that was given is not of its form. A command ends with a code of its own for it: nothing was found about what the file should have said. */
+/**
+ * A file that was given is not of its form. A command ends with a code of its own for it: nothing was found about what
+ * the file should have said.
+ */
 export class MalformedInput extends CmcpError {}
 
 /** How readers of evidence say that it is none. */

@@ -1,11 +1,16 @@
 import type { ClaimValue } from "./jwt/project.ts";
 
-/** How a caller was recognised. `bearer`: a provisioned token. `tokenless`: not at all, in development. The host's word is none. */
+/**
+ * How a caller was recognised. `bearer`: a provisioned token. `tokenless`: not at all, in development. The host's word
+ * is none.
+ */
 export type IdentitySource = "jwt" | "bearer" | "tokenless";
 
 declare const proof: unique symbol;
 
-/** A caller whose token this package has verified. No other code can make one, and the host's word cannot become one. */
+/**
+ * A caller whose token this package has verified. No other code can make one, and the host's word cannot become one.
+ */
 export interface Authenticated {
   readonly [proof]: "verified";
   readonly source: "jwt";

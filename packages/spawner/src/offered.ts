@@ -4,7 +4,8 @@ import { CmcpError } from "@cmcp/boundary";
 const MAX_NAMED = 8;
 
 /**
- * An image runs nothing beside the enclave, so a catalog with stdio servers cannot be served there. Asked by the enclave, and before
+ * An image runs nothing beside the enclave, so a catalog with stdio servers cannot be served there. Asked by the
+ * enclave, and before
  * there is one by whoever checks a deployment.
  * @param offered whether a spawner runs beside the enclave
  * @throws CmcpError `SPAWN_NOT_OFFERED` naming the servers

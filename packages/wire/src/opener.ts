@@ -67,7 +67,9 @@ export class OpenerStream {
     this.#link.close(error);
   }
 
-  /** Well before the responder's own limit, so that a stream is not taken from the pool while the other side closes it. */
+  /**
+   * Well before the responder's own limit, so that a stream is not taken from the pool while the other side closes it.
+   */
   #watchPooled(): void {
     this.#link.watchIdle(Math.min(POOLED_IDLE_MS, this.#idleMs / 2));
   }

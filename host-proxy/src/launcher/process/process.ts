@@ -36,7 +36,8 @@ export interface EnclaveProcess extends RunningEnclave {
  * Starts the enclave process and waits until it can be dialled.
  *
  * Its environment is CMCP_ENCLAVE_LISTEN and CMCP_HOST_SERVICES, with a software TPM CMCP_TPM_SOCKET, with stdio
- * servers CMCP_SPAWN_SOCKET, and nothing else, so neither secrets of the host nor settings of Node leak in. It ends when this process ends.
+ * servers CMCP_SPAWN_SOCKET, and nothing else, so neither secrets of the host nor settings of Node leak in. It ends
+ * when this process ends.
  *
  * @throws ENCLAVE_UNAVAILABLE when it does not start, ends early or cannot be dialled within {@link START}
  */

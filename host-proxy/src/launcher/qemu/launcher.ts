@@ -43,7 +43,8 @@ const SNP_MODEL = "EPYC-v4";
  * Prepares a machine for a launch document, whose digest the hardware carries where it can.
  *
  * @param document the launch document's exact bytes
- * @throws CmcpError `LAUNCH_HARDWARE_MISSING`, `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`, `LAUNCH_VSOCK_IN_USE`
+ * @throws CmcpError `LAUNCH_HARDWARE_MISSING`, `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`,
+ * `LAUNCH_VSOCK_IN_USE`
  */
 export async function openQemuLauncher(settings: QemuSettings, document: Uint8Array, log: Log): Promise<Launcher> {
   const { vsock, consolePath, quoteGenerationSocket, programs = installedPrograms(), watch = WATCH } = settings;
@@ -55,7 +56,8 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
     log.warn("KVM cannot be used: the machine is emulated, which is slow");
   if (endWithHost(programs.setpriv).holdInput)
     log.warn(
-      "there is no setpriv: a shell beside each program of the machine ends it when this process is killed; install the package util-linux, and the kernel does",
+      "there is no setpriv: a shell beside each program of the machine ends it when this process is killed; " +
+        "install the package util-linux, and the kernel does",
     );
   const lock = vsock.kind === "kernel" ? await lockVsock(vsock) : null;
   const directory = await makeRuntimeDirectory();
@@ -106,7 +108,10 @@ async function describe(
   return machine;
 }
 
-/** What HOST_DATA (32 bytes) or MRCONFIGID (48 bytes) carries. A TPM has no place for it: there the enclave extends a register. */
+/**
+ * What HOST_DATA (32 bytes) or MRCONFIGID (48 bytes) carries. A TPM has no place for it: there the enclave extends a
+ * register.
+ */
 function launchDigest(platform: HostPlatform, document: Uint8Array): Uint8Array | null {
   if (platform === "vtpm") return null;
   return createHash(platform === "tdx" ? "sha384" : "sha256")

@@ -23,7 +23,10 @@ const SNP_POLICY = "0x30000";
 const SNP_C_BIT = "cbitpos=51,reduced-phys-bits=1";
 /** Where QEMU asks for TDX quotes when nothing else is said: the quote generation service's vsock port on the host. */
 const QUOTE_GENERATION = { type: "vsock", cid: "2", port: "4050" } as const;
-/** The processor of a machine for which none is named: the host's own, or under emulation one that SEV-SNP images run on. */
+/**
+ * The processor of a machine for which none is named: the host's own, or under emulation one that SEV-SNP images run
+ * on.
+ */
 const PROCESSOR: Readonly<Record<Accelerator, string>> = { kvm: "host", tcg: "EPYC" };
 
 /** QEMU's arguments for a machine. Nothing but what the image needs: no default device, no monitor, no network. */

@@ -163,7 +163,9 @@ test("a host that is killed takes its machine with it", async (t) => {
   const source = join(import.meta.dirname, "qemu.ts");
   writeFileSync(
     host,
-    `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } });\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);`,
+    `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ` +
+      `...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } ` +
+      '});\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);',
   );
   const running = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", host], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -67,7 +67,8 @@ export function requirePrograms({ platform }: Machine, vsock: GuestVsock, progra
 }
 
 /**
- * Starts a machine with the image and waits until its enclave can be dialled. The machine ends as one: with QEMU, with a
+ * Starts a machine with the image and waits until its enclave can be dialled. The machine ends as one: with QEMU, with
+ * a
  * program it cannot do without, or with this process. Whatever was started is stopped when a step fails.
  *
  * @throws CmcpError `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`; `ENCLAVE_UNAVAILABLE` when it ends early or is
@@ -130,7 +131,8 @@ function notServing({ accelerator, startMs, consolePath }: QemuOptions): CmcpErr
   const where = consolePath === undefined ? "in the log" : `in the log and in ${consolePath}`;
   return new CmcpError(
     "ENCLAVE_UNAVAILABLE",
-    `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it printed is ${where}`,
+    `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it ` +
+      `printed is ${where}`,
   );
 }
 

@@ -15,7 +15,10 @@ export interface VsockSettings {
   readonly watch?: Watch;
 }
 
-/** How long a machine may take to come up, as when it is being started at the same moment. Dialled seldom: docs/decisions/vsock-daemon.md. */
+/**
+ * How long a machine may take to come up, as when it is being started at the same moment. Dialled seldom:
+ * docs/decisions/vsock-daemon.md.
+ */
 const PATIENCE: DialPatience = { ms: 60_000, everyMs: 1_000, attemptMs: 2_000 };
 /** Nothing of it was this host's to see. */
 const UNSEEN: Exit = { exitCode: undefined, exitSignal: undefined };

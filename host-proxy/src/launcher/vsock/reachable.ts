@@ -3,7 +3,10 @@ import type { ByteStream, Dialer } from "@cmcp/wire";
 
 /** How a machine is watched. */
 export interface Watch {
-  /** Milliseconds between two dials; less than the wire's `IDLE_MS`, after which the enclave closes a stream that says nothing. */
+  /**
+   * Milliseconds between two dials; less than the wire's `IDLE_MS`, after which the enclave closes a stream that says
+   * nothing.
+   */
   readonly everyMs: number;
   /** Milliseconds one dial may take. */
   readonly dialMs: number;
@@ -14,7 +17,8 @@ export interface Watch {
 export const WATCH: Watch = { everyMs: 30_000, dialMs: 10_000, attempts: 3 };
 
 /**
- * Resolves when an enclave in a machine can be reached no more: a stream that is held open and says nothing is closed from
+ * Resolves when an enclave in a machine can be reached no more: a stream that is held open and says nothing is closed
+ * from
  * the other side, as when its machine ended, or dialling another fails several times in a row, as when a vsock daemon
  * stalls. Resolves too when `signal` ends the watching.
  */

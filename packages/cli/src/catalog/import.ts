@@ -171,7 +171,8 @@ function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: 
   terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
   for (const { name, entry } of entries) {
     terminal.err.write(
-      `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ${JSON.stringify(entry.definition_hash)}\n`,
+      `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ` +
+        `${JSON.stringify(entry.definition_hash)}\n`,
     );
     const own = findings.filter(({ tool }) => tool === name);
     terminal.err.write(

@@ -50,7 +50,8 @@ function serverOf(
  * name in `replace`, and a name that belongs to another server is never taken over.
  *
  * @param server - the server's own entry, for what refers to it by name
- * @throws CmcpError `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION`, `CATALOG_DRIFT_DETECTED` naming everything changed
+ * @throws CmcpError `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION`, `CATALOG_DRIFT_DETECTED` naming everything
+ * changed
  */
 export function mergeEntries(
   catalog: JsonValue,
@@ -87,7 +88,8 @@ export function mergeEntries(
   if (changed.length > 0)
     throw new CmcpError(
       "CATALOG_DRIFT_DETECTED",
-      `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. Nothing was written`,
+      `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. ` +
+        "Nothing was written",
     );
   return { catalog: documentOf(sections, catalog), ...merged };
 }
@@ -102,13 +104,15 @@ function mergeServer(servers: JsonValue[], server: JsonObject, replacing: boolea
   else if (known.url !== server.url)
     throw new CmcpError(
       "CATALOG_NAME_COLLISION",
-      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; choose one with --server-name`,
+      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; ` +
+        "choose one with --server-name",
     );
   else if (known.tls_fingerprint !== server.tls_fingerprint) {
     if (!replacing)
       throw new CmcpError(
         "CATALOG_DRIFT_DETECTED",
-        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it offers and name it with --replace. Nothing was written`,
+        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it ` +
+          "offers and name it with --replace. Nothing was written",
       );
     servers[at] = {
       ...known,

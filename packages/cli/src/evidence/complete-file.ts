@@ -36,7 +36,8 @@ const UNSOUND: readonly (ErrorCode | undefined)[] = [
 
 /**
  * Puts what the vendor answers into an evidence file, and replaces the file only if everything in it then holds.
- * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
+ * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the
+ * code of what does not hold
  */
 export async function completeFile(
   path: string,

@@ -33,7 +33,10 @@ interface BootValues {
   readonly uki?: string | undefined;
 }
 
-/** Reads what the options name; `undefined` when they name nothing. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
+/**
+ * Reads what the options name; `undefined` when they name nothing.
+ * @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID`
+ */
 export async function readBoot(
   { kernel, initrd, append, uki }: BootValues,
   memory: number | undefined,

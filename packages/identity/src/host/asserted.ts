@@ -29,7 +29,10 @@ export interface HostAssertedLabels {
   readonly host_asserted_trust_domain: string;
 }
 
-/** What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the configuration names. */
+/**
+ * What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the
+ * configuration names.
+ */
 export function readHostAsserted(
   spiffeId: Untrusted<string>,
   settings: IdentitySettings["host_asserted"],

@@ -46,7 +46,10 @@ const shown = (key: PropertyKey): string =>
     .replace(/[^\x20-\x7e]/g, "?");
 const dotted = (path: readonly PropertyKey[]): string => path.map(shown).join(".");
 
-/** Turns the first finding of a schema, an unknown key before others, into `CONFIG_INVALID` that names the file, the key and, for an unknown key, the nearest known one. */
+/**
+ * Turns the first finding of a schema, an unknown key before others, into `CONFIG_INVALID` that names the file, the key
+ * and, for an unknown key, the nearest known one.
+ */
 export function explain(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
   // A misspelled key that is needed is also a missing one; the misspelling says more.
   const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];

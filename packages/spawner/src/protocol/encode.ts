@@ -62,7 +62,10 @@ function* server({ tree, digest, program, args, environment, bounds }: AllowedSe
   }
 }
 
-/** The first message to a spawner (SPEC.md, "Table"). @throws CmcpError `CONFIG_INVALID` for servers a table cannot hold */
+/**
+ * The first message to a spawner (SPEC.md, "Table").
+ * @throws CmcpError `CONFIG_INVALID` for servers a table cannot hold
+ */
 export function encodeTable(servers: readonly AllowedServer[]): Uint8Array {
   if (servers.length > MAX_SERVERS) refuse(`there are more than ${MAX_SERVERS}`);
   const body = Buffer.concat([unsigned(servers.length, 2), ...servers.flatMap((one) => [...server(one)])]);

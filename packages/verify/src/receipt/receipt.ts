@@ -1,3 +1,4 @@
+import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import {
   leafInput,
   nodeInput,
@@ -10,7 +11,7 @@ import {
 import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
-import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
+import { verifyEd25519 } from "../crypto.ts";
 
 /** What a receipt is held to: key and session of its record, and the entries of it that were given. */
 export interface ReceiptContext {

@@ -17,7 +17,7 @@ export interface RunningEnclave {
 }
 
 /** Where an enclave runs, for operators. */
-export interface Placement {
+export interface EnclaveLocation {
   readonly launcher: "process" | "vsock" | "qemu";
   /** What keeps the enclave from the network, as the launcher arranged it: the enclave's own word is in its records. */
   readonly isolation: "network-namespace" | "machine" | "none";
@@ -32,7 +32,7 @@ export interface Placement {
 
 /** One way to have an enclave: what the host needs of it, whatever it runs in. */
 export interface Launcher {
-  readonly placement: Placement;
+  readonly placement: EnclaveLocation;
   /** Opens streams to the enclave that was started last. */
   readonly dialer: Dialer;
   /** Listens where the enclave looks for the host's services. Called once, before the first start. */

@@ -10,7 +10,7 @@ type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_i
 export type EntryFields = Pick<AuditEntry, "entry_type"> & Partial<Omit<AuditEntry, ChainFields | "entry_type">>;
 
 /** An entry in its chain. */
-export interface WrittenEntry {
+export interface EncodedEntry {
   readonly entry: AuditEntry;
   /** The same as it is written, its hash included. */
   readonly written: CanonicalObject;
@@ -71,7 +71,7 @@ export class SessionChain {
    * Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would
    * accept.
    */
-  write(fields: EntryFields): WrittenEntry {
+  write(fields: EntryFields): EncodedEntry {
     if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
     if ((fields.entry_type === "session_start") !== (this.#length === 0)) {
       throw new CmcpError("INTERNAL", "session_start is the first entry of a chain and no other");

@@ -11,8 +11,8 @@ import {
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { historySchema } from "./history.ts";
-import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
-import { treePlaceSchema, treeSignatureSchema } from "./tree-signature.ts";
+import { CHANNELS, hasDecision, type Receipt } from "./receipt.ts";
+import { inclusionProofSchema, treeSignatureSchema } from "./tree-signature.ts";
 
 /** Version of the journal record format. */
 export const JOURNAL_VERSION = "cmcp-journal-v2";
@@ -109,7 +109,7 @@ const intentBody = z.strictObject({
 const entryBody = z
   .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
   .refine(
-    ({ entry, receipt }) => receipt === null || decidedIn(entry) !== null,
+    ({ entry, receipt }) => receipt === null || hasDecision(entry) !== null,
     "only a decided tool call has a receipt",
   );
 
@@ -147,7 +147,7 @@ const entryRecord = z
     ...envelope,
     kind: z.literal("entry"),
     body: entryBody,
-    signature: treeSignatureSchema.extend({ receipt_place: treePlaceSchema.optional() }),
+    signature: treeSignatureSchema.extend({ receipt_place: inclusionProofSchema.optional() }),
   })
   .refine(
     ({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined),
@@ -169,7 +169,7 @@ export type JournalStatement = {
   [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body">;
 }[JournalRecord["kind"]];
 /** The same of an entry or a claim that is written already. */
-export type WrittenStatement =
+export type EncodedStatement =
   | {
       readonly kind: "entry";
       readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
@@ -185,7 +185,7 @@ export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
 export function unsignedRecord(
-  statement: JournalStatement | WrittenStatement,
+  statement: JournalStatement | EncodedStatement,
   instance: string,
   seq: number,
 ): Uint8Array<ArrayBuffer> {

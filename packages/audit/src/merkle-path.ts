@@ -24,7 +24,7 @@ export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<Array
 }
 
 /** On which side of the way from a leaf to the head each hash of its path stands. */
-export type Side = "left" | "right";
+export type SiblingSide = "left" | "right";
 
 /**
  * The sides of a leaf's path, lowest first; `undefined` where a path of this length does not lead from this place to
@@ -34,9 +34,9 @@ export type Side = "left" | "right";
  * @param size number of leaves, at least 1
  * @param length number of hashes in the path
  */
-export function sidesOf(index: number, size: number, length: number): Side[] | undefined {
+export function siblingSides(index: number, size: number, length: number): SiblingSide[] | undefined {
   if (index >= size) return undefined;
-  const sides: Side[] = [];
+  const sides: SiblingSide[] = [];
   let place = index;
   let last = size - 1;
   while (sides.length < length) {

@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { fromBase64Url } from "@cmcp/boundary";
-import { leafInput, nodeInput, sidesOf } from "./merkle-path.ts";
+import { leafInput, nodeInput, siblingSides } from "./merkle-path.ts";
 
 /** Bytes of a hash. */
 const HASH_BYTES = 32;
@@ -29,13 +29,13 @@ function nodeHash(left: string, right: string): string {
 }
 
 /** A tree's head, and for each leaf the hashes that lead from it to there, lowest first (RFC 9162 section 2.1.3). */
-export interface Tree {
+export interface MerkleTree {
   readonly root: string;
   readonly paths: readonly (readonly string[])[];
 }
 
 /** The tree of at least one leaf hash, in this order (RFC 9162 sections 2.1.1 and 2.1.3.1). */
-export function treeOf(leaves: readonly string[]): Tree {
+export function merkleTree(leaves: readonly string[]): MerkleTree {
   const paths: string[][] = leaves.map(() => []);
   let level = leaves;
   for (let height = 0; level.length > 1; height += 1) {
@@ -69,8 +69,8 @@ function paired(level: readonly string[]): string[] {
  * @param size number of leaves, at least 1
  * @throws TypeError for a path that has something else than hashes
  */
-export function rootOf(leaf: string, index: number, size: number, path: readonly string[]): string | undefined {
-  return sidesOf(index, size, path.length)?.reduce((root, side, at) => {
+export function rootFromProof(leaf: string, index: number, size: number, path: readonly string[]): string | undefined {
+  return siblingSides(index, size, path.length)?.reduce((root, side, at) => {
     const sibling = path[at] ?? "";
     return side === "left" ? nodeHash(sibling, root) : nodeHash(root, sibling);
   }, leaf);

@@ -52,7 +52,7 @@ export type ReceiptBody = Omit<Receipt, "signature">;
  * @param instance RFC 7638 thumbprint of the signing key, base64url.
  */
 export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt["channel"]): ReceiptBody {
-  const decided = decidedIn(entry);
+  const decided = hasDecision(entry);
   if (decided === null) throw new CmcpError("INTERNAL", "only a decided tool call has a receipt");
   return {
     call_id: decided.call_id,
@@ -71,7 +71,7 @@ export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt[
 }
 
 /** What a receipt says of the decision an entry records; `null` for an entry that has none. */
-export function decidedIn(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "decision" | "policy_hash"> | null {
+export function hasDecision(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "decision" | "policy_hash"> | null {
   const policyHash = entry.detail?.["policy_hash"];
   if (
     entry.entry_type !== "tool_call" ||

@@ -10,7 +10,13 @@ import {
   type JournalRecord,
   type SigningJwk,
 } from "./journal.ts";
-import { advance, recoveredSessions, stateFrom, type RecoveredSession, type SessionState } from "./session-state.ts";
+import {
+  acceptEntry,
+  recoveredSessions,
+  initialState,
+  type RecoveredSession,
+  type SessionState,
+} from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
@@ -165,12 +171,12 @@ export class JournalReader {
     if (hash("sha256", entryHashInput(entry)) !== entry.entry_hash) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
-      const begun = this.#sessions.size < this.#maxSessions ? stateFrom(entry) : null;
+      const begun = this.#sessions.size < this.#maxSessions ? initialState(entry) : null;
       if (begun === null) return false;
       state = begun;
       this.#sessions.set(entry.session_id, state);
     }
-    if (!advance(state, entry)) {
+    if (!acceptEntry(state, entry)) {
       // The instance signed this entry, so what the store lost before it is lost, but its call was recorded.
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;

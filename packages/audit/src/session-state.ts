@@ -46,7 +46,7 @@ export interface SessionState {
 }
 
 /** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
-export function stateFrom(entry: AuditEntry): SessionState | null {
+export function initialState(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
   return {
     root: entry.entry_hash,
@@ -65,7 +65,7 @@ export function stateFrom(entry: AuditEntry): SessionState | null {
 }
 
 /** Takes the entry that comes next in the chain. False, and nothing changed, for one that does not. */
-export function advance(state: SessionState, entry: AuditEntry): boolean {
+export function acceptEntry(state: SessionState, entry: AuditEntry): boolean {
   if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) return false;
   state.tip = entry.entry_hash;
   state.length += 1;

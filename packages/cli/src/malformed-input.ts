@@ -13,7 +13,7 @@ const NO_EVIDENCE: readonly ErrorCode[] = ["EVIDENCE_MALFORMED", "EVIDENCE_COLLA
  * Reads evidence that was given to the command; the same errors about what a service answers stay what they are.
  * @throws MalformedInput
  */
-export function readGivenEvidence<T>(read: () => T): T {
+export function readEvidenceInput<T>(read: () => T): T {
   try {
     return read();
   } catch (thrown) {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, realpath, rename, rm, stat } from "node:fs/promises";
 import { CmcpError } from "@cmcp/boundary";
-import { cannotWrite } from "./cannot-write.ts";
+import { writeError } from "./write-error.ts";
 import { createFile } from "./create-file.ts";
 
 /** Mode of a file that was not there before, less what the user's mask takes away. */
@@ -67,6 +67,6 @@ export async function replaceFiles(
     }
   } catch (thrown) {
     for (const { beside } of written) await rm(beside, { force: true });
-    throw cannotWrite(at, thrown);
+    throw writeError(at, thrown);
   }
 }

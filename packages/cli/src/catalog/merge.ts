@@ -2,7 +2,7 @@ import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/
 import type { EntrySection, ReviewedEntry } from "./entries.ts";
 
 /** What a merge did with each imported entry. */
-export interface Merged {
+export interface MergeResult {
   /** The whole catalog, in the form its file had where it holds tools alone. */
   readonly catalog: JsonValue;
   readonly added: readonly string[];
@@ -58,7 +58,7 @@ export function mergeEntries(
   reviewed: readonly ReviewedEntry[],
   server: JsonObject,
   replace: ReadonlySet<string>,
-): Merged {
+): MergeResult {
   const sections = sectionsOf(catalog);
   const merged = { added: [] as string[], replaced: [] as string[], unchanged: [] as string[] };
   const changed: string[] = [];

@@ -37,7 +37,7 @@ interface BootValues {
  * Reads what the options name; `undefined` when they name nothing.
  * @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID`
  */
-export async function readBoot(
+export async function readBootFiles(
   { kernel, initrd, append, uki }: BootValues,
   memory: number | undefined,
 ): Promise<BootVariants | undefined> {

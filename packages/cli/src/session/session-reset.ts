@@ -56,9 +56,9 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
       throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
     const place =
       receipt !== undefined
-        ? await placeOfReceipt(receipt)
-        : await placeOfSession(url, sessionName(session), tokenFrom(required(variable, "--token-env")));
-    const statement = statementOf({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
+        ? await positionFromReceipt(receipt)
+        : await positionFromGateway(url, sessionName(session), tokenFrom(required(variable, "--token-env")));
+    const statement = resetStatement({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
     const signed: SignedReset = {
       statement,
       key: key.publicKey,
@@ -70,9 +70,9 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
   },
 };
 
-type Place = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
+type ChainPosition = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
 
-function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
+function resetStatement(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
   const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
   if (parsed.success) return parsed.data;
   throw new CmcpError(
@@ -81,7 +81,7 @@ function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStateme
   );
 }
 
-async function placeOfReceipt(path: string): Promise<Place> {
+async function positionFromReceipt(path: string): Promise<ChainPosition> {
   const bytes = await readSmallFile(path);
   try {
     const receipt = receiptSchema.parse(
@@ -94,7 +94,7 @@ async function placeOfReceipt(path: string): Promise<Place> {
 }
 
 /** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
-async function placeOfSession(url: string, session: string, token: string): Promise<Place> {
+async function positionFromGateway(url: string, session: string, token: string): Promise<ChainPosition> {
   const parsed = claimSchema.safeParse(await ask(url, `/sessions/${session}/trace-claim`, { token }));
   if (!parsed.success) throw notAGateway(url, "with no claim of the documented form", parsed.error);
   const { trace, gateway } = parsed.data;

@@ -1,6 +1,6 @@
 import {
   hostAssertedLabels,
-  type Authenticated,
+  type AuthenticatedCaller,
   type HostAsserted,
   type IdentitySource,
   type PeerIdentity,
@@ -12,14 +12,14 @@ export class Caller {
   readonly principalId: string;
   readonly source: IdentitySource;
   /** What a JWT proved; `null` for every other source. */
-  readonly jwtIdentity: Authenticated | null;
+  readonly jwtIdentity: AuthenticatedCaller | null;
   /** The host's word, which changes nothing of the above. */
   readonly asserted: HostAsserted<PeerIdentity> | null;
   /** Hex SHA-256 of the provisioned token it came with; `null` without one. For no record. */
   readonly tokenHash: string | null;
 
   constructor(
-    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated,
+    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | AuthenticatedCaller,
     asserted: HostAsserted<PeerIdentity> | null,
     tokenHash: string | null = null,
   ) {
@@ -43,7 +43,7 @@ export function principalFacts({ principalId, source, jwtIdentity, asserted }: C
 }
 
 /** Each projected claim as `name=value`, a set's members one by one. A name holds no `=`, so no value can pass for another claim. */
-function claimTexts({ claims }: Authenticated): readonly string[] {
+function claimTexts({ claims }: AuthenticatedCaller): readonly string[] {
   return [...claims].flatMap(([name, value]) =>
     (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`),
   );

@@ -6,7 +6,7 @@ declare const hostsWord: unique symbol;
 
 /**
  * Something about a caller for which there is only the host's word. It is opaque: it can be turned into labels for
- * policies and records, and into nothing else. It is no `Authenticated`, and no function here makes one of it.
+ * policies and records, and into nothing else. It is no `AuthenticatedCaller`, and no function here makes one of it.
  */
 export interface HostAsserted<T> {
   readonly [hostsWord]: T;

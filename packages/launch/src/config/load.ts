@@ -1,12 +1,12 @@
 import { CmcpError } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
-import { withoutNulls } from "./absent.ts";
+import { withoutNulls } from "./without-nulls.ts";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
-import { explain } from "./explain.ts";
+import { configError } from "./config-error.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
-import { refuseKeys } from "./refused.ts";
+import { refuseUnsupportedKeys } from "./unsupported-keys.ts";
 import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
 import { refuseSecrets } from "./secrets.ts";
@@ -195,8 +195,10 @@ export function parseConfig(
   const file = options.file ?? "cmcp-config.yaml";
   const environment = readEnvironment(options.env);
   // An empty file is a configuration of defaults.
-  const parsed = configSchema.safeParse(withoutNulls(refuseKeys(readYaml(text, file) ?? {}, file), configSchema));
-  if (!parsed.success) throw explain(parsed.error, configSchema, file);
+  const parsed = configSchema.safeParse(
+    withoutNulls(refuseUnsupportedKeys(readYaml(text, file) ?? {}, file), configSchema),
+  );
+  if (!parsed.success) throw configError(parsed.error, configSchema, file);
   const written = parsed.data;
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
   const config = measured(written);

@@ -228,7 +228,7 @@ export const vocabularySchema = z
   )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
-/** Every key of `cmcp-config.yaml`. `refused.ts` has those of the common format whose feature this version lacks. */
+/** Every key of `cmcp-config.yaml`. `unsupported-keys.ts` has those of the common format whose feature this version lacks. */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
   policy_bundle_path: relativePath

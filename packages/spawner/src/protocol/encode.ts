@@ -1,12 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import {
-  DIGEST_BYTES,
-  MAX_ARGUMENTS,
-  MAX_PLACE_BYTES,
-  MAX_SERVERS,
-  MAX_TABLE_BYTES,
-  MAX_VARIABLES,
-} from "../limits.ts";
+import { DIGEST_BYTES, MAX_ARGUMENTS, MAX_PATH_BYTES, MAX_SERVERS, MAX_TABLE_BYTES, MAX_VARIABLES } from "../limits.ts";
 import type { AllowedServer } from "../server.ts";
 
 /** First bytes of the first connection. */
@@ -33,7 +26,7 @@ function text(value: string): Uint8Array[] {
 /** Whether a path is absolute and has one spelling: no empty, `.` or `..` component, not the root. */
 export function isPlainPath(path: string): boolean {
   return (
-    Buffer.byteLength(path) <= MAX_PLACE_BYTES &&
+    Buffer.byteLength(path) <= MAX_PATH_BYTES &&
     /^(\/[^/\0]+)+$/.test(path) &&
     path.split("/").every((part) => part !== "." && part !== "..")
   );

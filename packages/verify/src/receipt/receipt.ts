@@ -3,7 +3,7 @@ import {
   leafInput,
   nodeInput,
   receiptLeaf,
-  sidesOf,
+  siblingSides,
   treeSigningInput,
   type AuditEntry,
   type Receipt,
@@ -51,7 +51,7 @@ export async function checkReceipt(
 /** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
 async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJwk): Promise<boolean> {
   const { index, path, size, value } = receipt.signature;
-  const sides = sidesOf(index, size, path.length);
+  const sides = siblingSides(index, size, path.length);
   if (sides === undefined) return false;
   let head = await sha256(crypto, leafInput(receiptLeaf(receipt)));
   for (const [at, side] of sides.entries()) {

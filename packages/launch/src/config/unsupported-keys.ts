@@ -1,7 +1,7 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
 /** A key of the common format whose feature this version does not have. */
-export interface RefusedKey {
+export interface UnsupportedKey {
   /** Its place in the file, with dots between. */
   readonly key: string;
   /** The one value that is refused; absent where every value is that asks for something. */
@@ -17,7 +17,7 @@ const NO_CATALOG_RELOAD = {
 } as const;
 
 /** The keys that a file may not set. Accepting one would promise a protection that is not there. */
-export const REFUSED_KEYS: readonly RefusedKey[] = [
+export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
   {
     key: "attestation.provider",
     value: "opaque",
@@ -54,8 +54,8 @@ export const REFUSED_KEYS: readonly RefusedKey[] = [
  * The file without the keys that are refused, where it asks nothing of them.
  * @throws CmcpError with the key's code, naming the first key that asks for its feature
  */
-export function refuseKeys(written: unknown, file: string): unknown {
-  return REFUSED_KEYS.reduce((at, { key, value: refused, why, code }) => {
+export function refuseUnsupportedKeys(written: unknown, file: string): unknown {
+  return UNSUPPORTED_KEYS.reduce((at, { key, value: refused, why, code }) => {
     const [rest, value] = taken(at, key.split("."));
     const asks = refused === undefined ? !asksForNothing(value) : value === refused;
     if (!asks) return refused === undefined ? rest : at;

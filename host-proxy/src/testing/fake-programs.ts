@@ -4,10 +4,10 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { GUEST_READY_PORT } from "../launcher/vsock/ports.ts";
 
-/** Names under which pretended programs note their process ids. */
-export type PretendedName = "qemu" | "daemon" | "tpm";
+/** Names under which fakeProgram programs note their process ids. */
+export type FakeProgramName = "qemu" | "daemon" | "tpm";
 
-const NAMES: readonly PretendedName[] = ["qemu", "daemon", "tpm"];
+const NAMES: readonly FakeProgramName[] = ["qemu", "daemon", "tpm"];
 const LOOKS = 500;
 const LOOK_EVERY_MS = 20;
 
@@ -27,7 +27,7 @@ export const LISTENING_TPM = `createServer().listen(/path=(.+)/.exec(process.arg
  * A program made of JavaScript that notes its process id in `<name>.pid` of `folder`, and its arguments in
  * `<name>.args`.
  */
-export function pretended(folder: string, name: PretendedName, body: string): readonly [string, string] {
+export function fakeProgram(folder: string, name: FakeProgramName, body: string): readonly [string, string] {
   const script = join(folder, `${name}.mjs`);
   const note = (kind: string, value: string): string =>
     `writeFileSync(${JSON.stringify(join(folder, `${name}.${kind}`))}, ${value});`;
@@ -39,15 +39,15 @@ export function pretended(folder: string, name: PretendedName, body: string): re
   return [process.execPath, script];
 }
 
-/** Process id that a program noted last. */
-export function noted(folder: string, name: PretendedName): number | undefined {
+/** Process id that a program recordedPid last. */
+export function recordedPid(folder: string, name: FakeProgramName): number | undefined {
   const path = join(folder, `${name}.pid`);
   return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
 }
 
-/** Whether the process that a program noted is there. */
-export function isAlive(folder: string, name: PretendedName): boolean {
-  const pid = noted(folder, name);
+/** Whether the process that a program recordedPid is there. */
+export function isAlive(folder: string, name: FakeProgramName): boolean {
+  const pid = recordedPid(folder, name);
   if (pid === undefined) return false;
   try {
     process.kill(pid, 0);
@@ -64,12 +64,12 @@ async function becomes(folder: string, alive: boolean): Promise<void> {
   }
 }
 
-/** Waits until all have noted themselves: the daemon that pretends may serve before the others have. */
-export async function allAlive(folder: string): Promise<void> {
+/** Waits until all have recordedPid themselves: the daemon that pretends may serve before the others have. */
+export async function waitUntilAllAlive(folder: string): Promise<void> {
   await becomes(folder, true);
 }
 
 /** Waits until none is there. */
-export async function allGone(folder: string): Promise<void> {
+export async function waitUntilAllGone(folder: string): Promise<void> {
   await becomes(folder, false);
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ByteStream, Dialer } from "@cmcp/wire";
 
 /** How a machine is watched. */
-export interface Watch {
+export interface WatchSettings {
   /**
    * Milliseconds between two dials; less than the wire's `IDLE_MS`, after which the enclave closes a stream that says
    * nothing.
@@ -14,7 +14,7 @@ export interface Watch {
   readonly attempts: number;
 }
 
-export const WATCH: Watch = { everyMs: 30_000, dialMs: 10_000, attempts: 3 };
+export const DEFAULT_WATCH: WatchSettings = { everyMs: 30_000, dialMs: 10_000, attempts: 3 };
 
 /**
  * Resolves when an enclave in a machine can be reached no more: a stream that is held open and says nothing is closed
@@ -22,7 +22,11 @@ export const WATCH: Watch = { everyMs: 30_000, dialMs: 10_000, attempts: 3 };
  * the other side, as when its machine ended, or dialling another fails several times in a row, as when a vsock daemon
  * stalls. Resolves too when `signal` ends the watching.
  */
-export async function unreachable(dialer: Dialer, signal: AbortSignal, watch: Watch = WATCH): Promise<void> {
+export async function waitUntilUnreachable(
+  dialer: Dialer,
+  signal: AbortSignal,
+  watch: WatchSettings = DEFAULT_WATCH,
+): Promise<void> {
   let held = await dialled(dialer, signal, watch);
   while (held !== null) {
     if (await closedWithin(held, watch.everyMs, signal)) return;
@@ -38,7 +42,11 @@ export async function unreachable(dialer: Dialer, signal: AbortSignal, watch: Wa
   }
 }
 
-async function dialled(dialer: Dialer, signal: AbortSignal, { dialMs, attempts }: Watch): Promise<ByteStream | null> {
+async function dialled(
+  dialer: Dialer,
+  signal: AbortSignal,
+  { dialMs, attempts }: WatchSettings,
+): Promise<ByteStream | null> {
   for (let attempt = 0; attempt < attempts && !signal.aborted; attempt += 1) {
     const expired = AbortSignal.timeout(dialMs);
     try {

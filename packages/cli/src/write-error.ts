@@ -16,7 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** A file that cannot be written, and why. */
-export function cannotWrite(path: string, thrown: unknown): CmcpError {
+export function writeError(path: string, thrown: unknown): CmcpError {
   if (thrown instanceof CmcpError) return thrown;
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const reason = Object.hasOwn(REASONS, code) ? REASONS[code] : code;

@@ -4,10 +4,10 @@ import { PassThrough, type Duplex } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import type { Dialer } from "@cmcp/wire";
-import { unreachable, type Watch } from "./reachable.ts";
+import { waitUntilUnreachable, type WatchSettings } from "./wait-until-unreachable.ts";
 
-const QUICK: Watch = { everyMs: 10, dialMs: 10, attempts: 3 };
-const NEVER: Watch = { ...QUICK, everyMs: 3_600_000 };
+const QUICK: WatchSettings = { everyMs: 10, dialMs: 10, attempts: 3 };
+const NEVER: WatchSettings = { ...QUICK, everyMs: 3_600_000 };
 
 const LOOKS = 5_000;
 /** For what is never noticed. */
@@ -50,7 +50,7 @@ class Machine implements Dialer {
 test("a machine that ends is noticed at once, as its stream closes or ends", BOUND, async (t) => {
   for (const end of [(stream: Duplex) => stream.destroy(), (stream: Duplex) => stream.end()]) {
     const machine = new Machine();
-    const noticed = unreachable(machine, ending(t).signal, NEVER);
+    const noticed = waitUntilUnreachable(machine, ending(t).signal, NEVER);
     await machine.dialled(1);
     await delay(1);
     end(machine.streams[0] ?? assert.fail());
@@ -62,7 +62,7 @@ test("a machine that ends is noticed at once, as its stream closes or ends", BOU
 test("a machine that answers is watched on, with one stream at a time", BOUND, async (t) => {
   const machine = new Machine();
   const over = ending(t);
-  const watching = unreachable(machine, over.signal, QUICK);
+  const watching = waitUntilUnreachable(machine, over.signal, QUICK);
   await machine.dialled(5);
   assert.ok(machine.streams.slice(0, -2).every(({ destroyed }) => destroyed));
   over.abort();
@@ -77,13 +77,13 @@ test("a machine that answers is watched on, with one stream at a time", BOUND, a
 test("watching can be ended at any time", BOUND, async (t) => {
   const machine = new Machine();
   const over = ending(t);
-  const watching = unreachable(machine, over.signal, NEVER);
+  const watching = waitUntilUnreachable(machine, over.signal, NEVER);
   await machine.dialled(1);
   await delay(1);
   over.abort();
   await watching;
   assert.ok(machine.streams.every(({ destroyed }) => destroyed));
-  await unreachable(machine, over.signal, NEVER);
+  await waitUntilUnreachable(machine, over.signal, NEVER);
   assert.equal(machine.dials, 1, "and nothing is dialled after that");
 });
 
@@ -93,7 +93,7 @@ test(
   async (t) => {
     for (const answer of ["stalls", "refuses"] as const) {
       const machine = new Machine();
-      const noticed = unreachable(machine, ending(t).signal, QUICK);
+      const noticed = waitUntilUnreachable(machine, ending(t).signal, QUICK);
       await machine.dialled(1);
       machine.answer = answer;
       await machine.dialled(3);
@@ -110,7 +110,7 @@ test(
 
 test("another machine at the same address is not taken for the one that was", BOUND, async (t) => {
   const machine = new Machine();
-  const noticed = unreachable(machine, ending(t).signal, { ...QUICK, dialMs: 1_000 });
+  const noticed = waitUntilUnreachable(machine, ending(t).signal, { ...QUICK, dialMs: 1_000 });
   await machine.dialled(1);
   machine.answer = "stalls";
   await machine.dialled(2);

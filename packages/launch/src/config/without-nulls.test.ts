@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as z from "zod";
 import { CmcpError } from "@cmcp/boundary";
 import { configSchema, parseConfig } from "../index.ts";
-import { bare } from "./schema-steps.ts";
+import { unwrapSchema } from "./schema-members.ts";
 
 /** What a file is read as, or how it is refused. */
 function outcome(value: unknown): unknown {
@@ -20,7 +20,7 @@ const at = (path: readonly string[], value: unknown): unknown =>
 
 /** Every key of the schema that stands in no list and no map of names. */
 function keysOf(schema: unknown, path: readonly string[] = []): (readonly string[])[] {
-  const inner = bare(schema);
+  const inner = unwrapSchema(schema);
   if (!(inner instanceof z.ZodObject)) return [];
   return Object.entries(inner.shape).flatMap(([key, member]) => [[...path, key], ...keysOf(member, [...path, key])]);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /** Takes wrappers such as default and nullish off a schema. */
-export function bare(schema: unknown): unknown {
+export function unwrapSchema(schema: unknown): unknown {
   let inner = schema;
   while (
     inner instanceof z.ZodDefault ||
@@ -15,16 +15,16 @@ export function bare(schema: unknown): unknown {
 }
 
 /** Whether a mapping may have the key; where it may have one of several forms, in any of them. */
-export function knows(schema: unknown, key: PropertyKey): boolean {
+export function schemaHasKey(schema: unknown, key: PropertyKey): boolean {
   if (schema instanceof z.ZodObject) return Object.hasOwn(schema.shape, key);
   if (schema instanceof z.ZodRecord) return z.safeParse(schema.keyType, key).success;
-  return schema instanceof z.ZodUnion && schema.options.some((option) => knows(bare(option), key));
+  return schema instanceof z.ZodUnion && schema.options.some((option) => schemaHasKey(unwrapSchema(option), key));
 }
 
 /** What stands below a schema at one step of a path. */
-export function below(schema: unknown, step: PropertyKey): unknown {
+export function memberSchema(schema: unknown, step: PropertyKey): unknown {
   if (schema instanceof z.ZodArray) return schema.element;
   if (schema instanceof z.ZodObject)
-    return knows(schema, step) ? (schema.shape as Record<PropertyKey, unknown>)[step] : undefined;
+    return schemaHasKey(schema, step) ? (schema.shape as Record<PropertyKey, unknown>)[step] : undefined;
   return schema instanceof z.ZodRecord ? schema.valueType : undefined;
 }

@@ -5,14 +5,14 @@ import { examine, untrusted, type Untrusted } from "@cmcp/boundary";
 import { MAX_RECORD_BYTES, type JournalStatement } from "./journal.ts";
 import { recover, type RecoveredInstance } from "./recover.ts";
 import { encodeRecord, POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
-import { UntouchedReader } from "./untouched.ts";
+import { TipJournalReader } from "./tip-journal-reader.ts";
 
 const A = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const B = "5a1d9d3c-3f49-4c0e-8d50-6f5f2b7f1a11";
 const C = "9a3a3f0e-61a2-4f2f-9a3b-0d4d7d0c2c55";
 
 function quickly(records: Iterable<Untrusted<Uint8Array>>, maxCalls?: number): RecoveredInstance | null {
-  const reader = new UntouchedReader(thumbprint, maxCalls);
+  const reader = new TipJournalReader(thumbprint, maxCalls);
   for (const record of records) reader.add(record);
   return reader.finish();
 }

@@ -73,7 +73,7 @@ const SHAPES: ReadonlyMap<unknown, Shape> = new Map([
 ]);
 
 /** What is wrong with a decoded map as a frame, in words that hold nothing the sender chose; `null` for a frame. */
-export function misshapen(map: Readonly<Record<string, unknown>>): string | null {
+export function frameProblem(map: Readonly<Record<string, unknown>>): string | null {
   const known = SHAPES.get(map["t"]);
   if (known === undefined) return "unknown type";
   let required = 0;

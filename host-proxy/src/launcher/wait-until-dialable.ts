@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Dialer } from "@cmcp/wire";
 
 /** How long to wait for somebody to listen, in milliseconds. */
-export interface DialPatience {
+export interface DialTimeouts {
   readonly ms: number;
   /** Between two attempts. */
   readonly everyMs: number;
@@ -11,7 +11,7 @@ export interface DialPatience {
 }
 
 /** When to begin, and what makes waiting pointless. */
-export interface DialEnds {
+export interface DialConditions {
   /** Nothing is dialled before; at once when absent. */
   readonly begin?: Promise<unknown> | undefined;
   /** The enclave's own end. */
@@ -21,10 +21,10 @@ export interface DialEnds {
 }
 
 /** Whether an enclave can be dialled in time. */
-export async function dialable(
+export async function waitUntilDialable(
   dialer: Dialer,
-  { ms, everyMs, attemptMs }: DialPatience,
-  { begin, ended, signal }: DialEnds,
+  { ms, everyMs, attemptMs }: DialTimeouts,
+  { begin, ended, signal }: DialConditions,
 ): Promise<boolean> {
   const gone = new AbortController();
   const waiting = AbortSignal.any([AbortSignal.timeout(ms), gone.signal, ...(signal === undefined ? [] : [signal])]);

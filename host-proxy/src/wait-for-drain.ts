@@ -5,7 +5,7 @@ import type { Writable } from "node:stream";
  * Resolves when a writable that reported back-pressure takes bytes again.
  * @throws when it errors or closes first, or when `signal` fires: a closed writable never drains
  */
-export async function drained(writable: Writable, signal?: AbortSignal): Promise<void> {
+export async function waitForDrain(writable: Writable, signal?: AbortSignal): Promise<void> {
   if (!writable.writableNeedDrain) return;
   const gone = new AbortController();
   const closed = (): void => gone.abort(new Error("closed before it drained"));

@@ -3,14 +3,14 @@ import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { decodeRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
-import { advance, recoveredSessions, stateFrom, type SessionState } from "./session-state.ts";
+import { acceptEntry, recoveredSessions, initialState, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;
 
 /** A record as it was shown, and its place among the instance's. */
-interface Placed {
+interface NumberedRecord {
   readonly bytes: Untrusted<Uint8Array>;
   readonly at: number;
 }
@@ -26,11 +26,11 @@ interface Placed {
  * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read
  * with that one.
  */
-export class UntouchedReader {
+export class TipJournalReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
   readonly #sessions = new Map<string, SessionState>();
   /** The record of each session's last entry. */
-  readonly #tips = new Map<string, Placed>();
+  readonly #tips = new Map<string, NumberedRecord>();
   /** Calls that have no entry yet, by session and call. */
   readonly #open = new Map<string, Intent>();
   /** Calls that have one. */
@@ -89,7 +89,7 @@ export class UntouchedReader {
     };
   }
 
-  #accept(placed: Placed): boolean {
+  #accept(placed: NumberedRecord): boolean {
     const record = decodeRecord(placed.bytes);
     if (this.#identity === undefined) {
       this.#identity = identityOf(record, this.#thumbprint) ?? undefined;
@@ -108,12 +108,12 @@ export class UntouchedReader {
     return true;
   }
 
-  #entry(placed: Placed, entry: AuditEntry): boolean {
+  #entry(placed: NumberedRecord, entry: AuditEntry): boolean {
     // What a reset lowers depends on the order of records, which only their own signatures prove.
     if (entry.entry_type === "session_reset" || hash("sha256", entryHashInput(entry)) !== entry.entry_hash)
       return false;
     const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
-    if (state === null || !advance(state, entry)) return false;
+    if (state === null || !acceptEntry(state, entry)) return false;
     this.#tips.set(entry.session_id, placed);
     if (entry.call_id === null) return true;
     const call = `${entry.session_id} ${entry.call_id}`;
@@ -123,7 +123,7 @@ export class UntouchedReader {
   }
 
   #begun(entry: AuditEntry): SessionState | null {
-    const state = this.#sessions.size < MAX_RECOVERED_SESSIONS ? stateFrom(entry) : null;
+    const state = this.#sessions.size < MAX_RECOVERED_SESSIONS ? initialState(entry) : null;
     if (state !== null) this.#sessions.set(entry.session_id, state);
     return state;
   }
@@ -143,6 +143,6 @@ export class UntouchedReader {
 }
 
 /** True when the record's own signature verifies, and with it its place. */
-function isProven(record: JournalRecord, { at }: Placed, { instance, key }: InstanceIdentity): boolean {
+function isProven(record: JournalRecord, { at }: NumberedRecord, { instance, key }: InstanceIdentity): boolean {
   return record.instance === instance && record.seq === at && isAuthentic(record, key);
 }

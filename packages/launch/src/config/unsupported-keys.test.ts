@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configSchema } from "./schema.ts";
 import { parseConfig } from "./load.ts";
-import { REFUSED_KEYS } from "./refused.ts";
-import { below, knows } from "./schema-steps.ts";
+import { UNSUPPORTED_KEYS } from "./unsupported-keys.ts";
+import { memberSchema, schemaHasKey } from "./schema-members.ts";
 
 const parse = (value: unknown): unknown =>
   parseConfig(JSON.stringify(value), { env: { CMCP_DEV_MODE: "1" }, file: "conf.yaml" });
 const at = (key: string, value: unknown): unknown =>
   key.split(".").reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
 
-for (const { key, value, why, code } of REFUSED_KEYS) {
+for (const { key, value, why, code } of UNSUPPORTED_KEYS) {
   if (value !== undefined) {
     test(`${key}: ${value} is refused with its sentence and its code, and no other value`, () => {
       assert.throws(() => parse(at(key, value)), {
@@ -39,8 +39,8 @@ for (const { key, value, why, code } of REFUSED_KEYS) {
 
   test(`${key} is in this table alone`, () => {
     const steps = key.split(".");
-    const section = steps.slice(0, -1).reduce<unknown>((schema, step) => below(schema, step), configSchema);
-    assert.ok(!knows(section, steps.at(-1) ?? ""));
+    const section = steps.slice(0, -1).reduce<unknown>((schema, step) => memberSchema(schema, step), configSchema);
+    assert.ok(!schemaHasKey(section, steps.at(-1) ?? ""));
   });
 }
 

@@ -5,7 +5,7 @@ import { reviewedEntry, serverEntry, type Candidate } from "./entries.ts";
 import type { LiveServer } from "./live-server.ts";
 
 /** What an operator names of a server; nothing of a section means all of it. */
-export interface Wanted {
+export interface EntrySelection {
   readonly entries: readonly string[];
   readonly resources: readonly string[];
   readonly prompts: readonly string[];
@@ -14,7 +14,7 @@ export interface Wanted {
 const OPTIONS = { entries: "--tool", resources: "--resource", prompts: "--prompt" } as const;
 
 /** What was chosen, and what was not although nobody said so. */
-export interface Choice {
+export interface SelectedEntries {
   readonly chosen: readonly Candidate[];
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];
 }
@@ -51,7 +51,11 @@ function unservable(server: LiveServer, candidate: Candidate): string | null {
  *
  * @throws CmcpError `USAGE`, `CATALOG_INVALID`.
  */
-export function choose(server: LiveServer, candidates: readonly Candidate[], wanted: Wanted): Choice {
+export function selectEntries(
+  server: LiveServer,
+  candidates: readonly Candidate[],
+  wanted: EntrySelection,
+): SelectedEntries {
   for (const section of ["entries", "resources", "prompts"] as const) {
     for (const name of wanted[section])
       if (!candidates.some((one) => one.section === section && one.name === name))

@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
-import { bare, below } from "./schema-steps.ts";
+import { unwrapSchema, memberSchema } from "./schema-members.ts";
 
 /** Number of single-character insertions, deletions and replacements between two short words. */
 function editDistance(a: string, b: string): number {
@@ -19,7 +19,7 @@ function editDistance(a: string, b: string): number {
 const MAX_NAMED = 64;
 
 /** The known word nearest to an unknown one; of equally near ones the first. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const shortened = word.slice(0, MAX_NAMED);
   let best: { readonly candidate: string; readonly distance: number } | undefined;
   for (const candidate of known) {
@@ -36,7 +36,7 @@ function keysOf(schema: unknown): readonly string[] {
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  return keysOf(path.reduce<unknown>((at, step) => bare(below(at, step)), bare(schema)));
+  return keysOf(path.reduce<unknown>((at, step) => unwrapSchema(memberSchema(at, step)), unwrapSchema(schema)));
 }
 
 // A key is somebody's text: shown shortened and without control characters.
@@ -50,7 +50,7 @@ const dotted = (path: readonly PropertyKey[]): string => path.map(shown).join(".
  * Turns the first finding of a schema, an unknown key before others, into `CONFIG_INVALID` that names the file, the key
  * and, for an unknown key, the nearest known one.
  */
-export function explain(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
+export function configError(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
   // A misspelled key that is needed is also a missing one; the misspelling says more.
   const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
   if (issue === undefined)
@@ -58,7 +58,7 @@ export function explain(error: z.ZodError, schema: z.ZodType, file: string): Cmc
   if (issue.code === "unrecognized_keys") {
     const unknown = issue.keys[0] ?? "";
     const key = dotted([...issue.path, unknown]);
-    const near = nearest(unknown, keysAt(schema, issue.path));
+    const near = nearestWord(unknown, keysAt(schema, issue.path));
     const hint = near === undefined ? "" : `; the nearest known key is ${dotted([...issue.path, near])}`;
     return new CmcpError("CONFIG_INVALID", `${file}: ${key}: unknown key${hint}`, { detail: { file, key } });
   }

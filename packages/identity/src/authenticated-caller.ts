@@ -11,7 +11,7 @@ declare const proof: unique symbol;
 /**
  * A caller whose token this package has verified. No other code can make one, and the host's word cannot become one.
  */
-export interface Authenticated {
+export interface AuthenticatedCaller {
   readonly [proof]: "verified";
   readonly source: "jwt";
   readonly principalId: string;
@@ -25,6 +25,6 @@ export interface Authenticated {
 }
 
 /** Only for code that has just verified what it passes on. */
-export function authenticated(verified: Omit<Authenticated, typeof proof>): Authenticated {
-  return verified as Authenticated;
+export function authenticatedCaller(verified: Omit<AuthenticatedCaller, typeof proof>): AuthenticatedCaller {
+  return verified as AuthenticatedCaller;
 }

@@ -7,7 +7,7 @@ import type { FrameLink } from "./link.ts";
 import { BodySender } from "./sender.ts";
 
 /** One exchange the peer opened on a link. `completed` runs once both sides have sent everything. */
-export class Incoming implements IncomingExchange {
+export class ResponderExchange implements IncomingExchange {
   readonly opening: Opening;
   readonly body: ReceivedBody;
   readonly #link: FrameLink;
@@ -86,7 +86,7 @@ export class Incoming implements IncomingExchange {
     });
   }
 
-  /** {@link Incoming.fail} without waiting for writes still under way, which then fail. */
+  /** {@link ResponderExchange.fail} without waiting for writes still under way, which then fail. */
   sendError(code: ErrorCode, message: string): void {
     this.#link.send({ t: "error", x: this.#number, code, message: errorText(message) });
     this.#endLocal();

@@ -12,7 +12,7 @@ import type { LockedPackage } from "../lock/lock.ts";
  *
  * @throws CmcpError as {@link Toolchain.unpacked}
  */
-export async function keptPackages(
+export async function unpackedPackages(
   packages: readonly LockedPackage[],
   cache: PackageCache,
   folder: string,

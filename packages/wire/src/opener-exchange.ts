@@ -13,7 +13,7 @@ interface Ending {
   readonly signal?: AbortSignal;
 }
 
-export class Outgoing implements OutgoingExchange {
+export class OpenerExchange implements OutgoingExchange {
   readonly head: Promise<ResponseHead>;
   readonly body: ReceivedBody;
   readonly #link: FrameLink;

@@ -1,12 +1,12 @@
 /** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
 import "@cmcp/boundary/frozen-intrinsics";
 import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
-import { Enclave } from "./boot/process.ts";
+import { Enclave } from "./boot/enclave.ts";
 import { endOnUncaught } from "./boot/uncaught.ts";
 
 /** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     host: new ExchangePool(dialerOf(required("CMCP_HOST_SERVICES"), addon), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: POLICY_WORKER,
     firstCompiler,
-    buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
+    buildDigest: `sha256:${hash("sha256", readFileSync(__filename))}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });

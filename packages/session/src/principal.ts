@@ -37,7 +37,7 @@ export class PrincipalState {
     const level = this.#vocabulary.max(this.#sensitivity, label);
     if (level === this.#sensitivity) return;
     this.#sensitivity = level;
-    for (const session of this.sessions) session.follow();
+    for (const session of this.sessions) session.syncWithPrincipal();
     this.#raised(this);
   }
 }

@@ -18,7 +18,7 @@ export interface SessionIdentity {
 }
 
 /** Whose session it is: the sensitivity is theirs. */
-export interface SessionOwner {
+export interface SessionPrincipal {
   readonly id: string;
   readonly sensitivity: string;
   raise(label: string): void;
@@ -46,13 +46,13 @@ export class Session {
   inUse = 0;
   /** When the session was last used, in milliseconds of the table's monotonic clock. */
   lastUsedAt: number;
-  readonly #principal: SessionOwner;
+  readonly #principal: SessionPrincipal;
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
   #highestSensitivity: string;
   #ownSensitivity: string = LOWEST_LABEL;
 
-  constructor(identity: SessionIdentity, principal: SessionOwner, vocabulary: Vocabulary) {
+  constructor(identity: SessionIdentity, principal: SessionPrincipal, vocabulary: Vocabulary) {
     this.id = identity.id;
     this.handle = identity.handle;
     this.label = identity.label;
@@ -105,7 +105,7 @@ export class Session {
   }
 
   /** Takes over the principal's sensitivity. Called by the principal's state whenever that rises. */
-  follow(): void {
+  syncWithPrincipal(): void {
     this.#maxSensitivity = this.#vocabulary.max(this.#maxSensitivity, this.#principal.sensitivity);
     this.#highestSensitivity = this.#vocabulary.max(this.#highestSensitivity, this.#principal.sensitivity);
   }
@@ -115,6 +115,6 @@ export class Session {
     this.#ownSensitivity = this.#vocabulary.max(this.#ownSensitivity, label);
     this.#principal.raise(label);
     // A session that has left the table no longer follows by itself.
-    this.follow();
+    this.syncWithPrincipal();
   }
 }

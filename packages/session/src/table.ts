@@ -130,7 +130,7 @@ export class SessionTable {
   }
 
   /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
-  openHandle(principalId: string): Session {
+  open(principalId: string): Session {
     return this.#open(this.#principal(principalId), null);
   }
 
@@ -139,7 +139,7 @@ export class SessionTable {
    * requests that name none. While such a session is closing it is still the one returned.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, `MCP_INVALID_REQUEST` for an empty or over-long label
    */
-  byLabel(principalId: string, label: string | null): Session {
+  openByLabel(principalId: string, label: string | null): Session {
     if (label !== null && (label === "" || label.length > MAX_LABEL_LENGTH)) {
       throw new CmcpError("MCP_INVALID_REQUEST", `a session label is 1 to ${MAX_LABEL_LENGTH} characters`);
     }
@@ -152,7 +152,7 @@ export class SessionTable {
   }
 
   /** The principal's open session of that label, without opening one. */
-  byExistingLabel(principalId: string, label: string | null): Session | undefined {
+  findByLabel(principalId: string, label: string | null): Session | undefined {
     return this.#principals.get(principalId)?.byLabel.get(label);
   }
 

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { CmcpError, SharedSlots } from "@cmcp/boundary";
 import { RunningSlot } from "./running-slot.ts";
-import { PrincipalLoad, nextInTurn } from "./turns.ts";
+import { PrincipalLoad, nextPrincipal } from "./principal-load.ts";
 
 /** Bounds on requests under way. */
 export interface AdmissionLimits {
@@ -26,7 +26,7 @@ export const DEFAULT_ADMISSION: AdmissionLimits = {
 };
 
 /** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
-export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
+export type WhileAsking = <T>(answer: () => Promise<T>) => Promise<T>;
 
 /**
  * Lets requests in, fairly. A principal has no more of the slots than {@link SharedSlots} leaves to it, so that whoever comes next
@@ -39,7 +39,7 @@ export class Admission {
   readonly #running: SharedSlots;
   readonly #questions: SharedSlots;
   readonly #principals = new Map<string, PrincipalLoad>();
-  readonly #idle = new Set<() => void>();
+  readonly #idleWaiters = new Set<() => void>();
 
   /** @param now monotonic milliseconds */
   constructor(limits: Partial<AdmissionLimits> = {}, now: () => number = () => performance.now()) {
@@ -65,14 +65,14 @@ export class Admission {
   }
 
   /** Resolves once nothing runs, or after `ms` milliseconds; requests whose agents are asked are not waited for. */
-  async idle(ms: number): Promise<void> {
+  async waitUntilIdle(ms: number): Promise<void> {
     if (this.running === 0) return;
     const idle = Promise.withResolvers<void>();
-    this.#idle.add(idle.resolve);
+    this.#idleWaiters.add(idle.resolve);
     const timer = setTimeout(idle.resolve, ms);
     await idle.promise;
     clearTimeout(timer);
-    this.#idle.delete(idle.resolve);
+    this.#idleWaiters.delete(idle.resolve);
   }
 
   /**
@@ -80,17 +80,17 @@ export class Admission {
    * bounds of its own.
    * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` when `signal` aborts before
    */
-  async run<T>(principal: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
+  async run<T>(principal: string, signal: AbortSignal, work: (whileAsking: WhileAsking) => Promise<T>): Promise<T> {
     const load = this.#principals.get(principal) ?? new PrincipalLoad(this.#now());
     if (load.requests >= this.#limits.maxPerPrincipal)
       throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
     this.#principals.set(principal, load);
     load.requests += 1;
     try {
-      const leave = await this.#enter(principal, load, signal);
-      const slot = new RunningSlot(leave, () => this.#enter(principal, load, signal));
+      const release = await this.#acquireSlot(principal, load, signal);
+      const slot = new RunningSlot(release, () => this.#acquireSlot(principal, load, signal));
       try {
-        return await work((answer) => this.#aside(principal, load, () => slot.aside(answer)));
+        return await work((answer) => this.#ask(principal, load, () => slot.releaseWhile(answer)));
       } finally {
         slot.end();
       }
@@ -105,20 +105,20 @@ export class Admission {
   }
 
   /** @returns gives the slot back */
-  async #enter(principal: string, load: PrincipalLoad, signal: AbortSignal): Promise<() => void> {
+  async #acquireSlot(principal: string, load: PrincipalLoad, signal: AbortSignal): Promise<() => void> {
     // Nobody waits for a slot that is open to them, so this takes none from anybody.
     if (this.#running.isOpenTo(principal)) return this.#start(principal, load);
     return await load.wait(signal, this.#now());
   }
 
   #start(principal: string, load: PrincipalLoad): () => void {
-    const giveBack = this.#running.take(principal, "slots of running requests");
+    const releaseSlot = this.#running.take(principal, "slots of running requests");
     load.run(1, this.#now());
     return () => {
-      giveBack();
+      releaseSlot();
       load.run(-1, this.#now());
       this.#next();
-      if (this.running === 0) for (const resolve of this.#idle) resolve();
+      if (this.running === 0) for (const resolve of this.#idleWaiters) resolve();
     };
   }
 
@@ -128,7 +128,7 @@ export class Admission {
       const open = [...this.#principals].filter(
         ([principal, { waiting }]) => waiting.size > 0 && this.#running.isOpenTo(principal),
       );
-      const next = nextInTurn(open, this.#now());
+      const next = nextPrincipal(open, this.#now());
       if (next === undefined) return;
       const [principal, load] = next;
       // Of equals it comes last next time.
@@ -139,13 +139,13 @@ export class Admission {
   }
 
   /** @throws CmcpError `OVERLOADED` for one question more than may be open */
-  async #aside<T>(principal: string, load: PrincipalLoad, answer: () => Promise<T>): Promise<T> {
-    const giveBack = this.#questions.take(principal, "questions to agents");
+  async #ask<T>(principal: string, load: PrincipalLoad, answer: () => Promise<T>): Promise<T> {
+    const releaseSlot = this.#questions.take(principal, "questions to agents");
     load.questions += 1;
     try {
       return await answer();
     } finally {
-      giveBack();
+      releaseSlot();
       load.questions -= 1;
       this.#forget(principal, load);
     }

@@ -39,13 +39,13 @@ export class Listeners {
   /** Adds a stream until `signal` aborts. @throws CmcpError `OVERLOADED` */
   add(listener: Listener, signal: AbortSignal): void {
     const { session } = listener;
-    const giveBack = this.#slots.take(session.principalId, "streams that listen");
-    if (signal.aborted) return giveBack();
+    const releaseSlot = this.#slots.take(session.principalId, "streams that listen");
+    if (signal.aborted) return releaseSlot();
     this.#all.add(listener);
     // A session that is listened to is in use.
     session.inUse += 1;
     const end = (): void => {
-      giveBack();
+      releaseSlot();
       this.#all.delete(listener);
       session.inUse -= 1;
     };

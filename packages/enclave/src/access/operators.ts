@@ -36,7 +36,7 @@ export class Operators {
   }
 
   /** Notes that a statement takes effect. Only measured keys get here, so this is bounded. */
-  take({ key, statement }: SignedReset): void {
+  markApplied({ key, statement }: SignedReset): void {
     this.#lastSequence.set(key, statement.sequence);
   }
 }

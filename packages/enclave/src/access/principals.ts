@@ -41,7 +41,7 @@ export class Principals {
    * token must be of a measured principal, and of the one it was of before.
    * @throws CmcpError `LISTEN_ADDRESS_REFUSED`, `PRINCIPAL_NOT_MEASURED`, `TOKEN_REBOUND`, `PROVISION_LIMIT_REACHED`
    */
-  assertAcceptable(message: Provision, development: boolean): void {
+  assertValid(message: Provision, development: boolean): void {
     if (message.tokenless === true && !development)
       throw new CmcpError("LISTEN_ADDRESS_REFUSED", "without a bearer token the gateway serves in development only");
     const named = message.tokenless === true ? [DEFAULT_PRINCIPAL] : message.tokens.map(({ principal }) => principal);
@@ -74,15 +74,15 @@ export class Principals {
    * Whether the measured configuration gives a caller a workflow: its principal's, and of them, where its JWT's
    * subject has a list of its own, only those. The principal of an `any_subject` issuer has that list and no other.
    */
-  mayUse({ principalId, proven }: Caller, workflow: string): boolean {
+  mayUseWorkflow({ principalId, jwtIdentity }: Caller, workflow: string): boolean {
     const own = this.#workflows.get(principalId);
-    if (proven?.workflows == null) return own?.has(workflow) ?? false;
-    return proven.workflows.includes(workflow) && (own?.has(workflow) ?? true);
+    if (jwtIdentity?.workflows == null) return own?.has(workflow) ?? false;
+    return jwtIdentity.workflows.includes(workflow) && (own?.has(workflow) ?? true);
   }
 
   /** Whether what let a caller in would let it in now: a JWT until it expires, anything else until a provision message leaves it out. */
-  stillCounts({ principalId, source, proven, tokenHash }: Caller): boolean {
-    if (proven !== null) return this.#jwt?.isCurrent(proven) ?? false;
+  isStillValid({ principalId, source, jwtIdentity, tokenHash }: Caller): boolean {
+    if (jwtIdentity !== null) return this.#jwt?.isCurrent(jwtIdentity) ?? false;
     return source === "tokenless" ? this.#tokenless : this.#byTokenHash?.get(tokenHash ?? "") === principalId;
   }
 
@@ -107,8 +107,8 @@ export class Principals {
         if (bearer !== null) return bearer;
       } else {
         // What a measured issuer says of a token counts before what the host says of its hash.
-        const proven = this.#jwt.authenticate(token);
-        const caller = proven.then((who) => new Caller(who, asserted));
+        const jwtIdentity = this.#jwt.authenticate(token);
+        const caller = jwtIdentity.then((who) => new Caller(who, asserted));
         return await (bearer === null ? caller : caller.catch(() => bearer));
       }
     }

@@ -6,7 +6,7 @@ import { StdioServers } from "../servers/stdio/servers.ts";
 import { Subscriptions } from "../servers/subscriptions.ts";
 import { Upstreams } from "../servers/upstreams.ts";
 import { watchServers } from "../servers/watch.ts";
-import type { AcceptedLaunch, Contents, Surroundings } from "./launch.ts";
+import type { AcceptedLaunch, LaunchContents, Environment } from "./launch.ts";
 
 /** The tool servers: how they are reached, what they list, and what is followed on them. */
 export interface ServerParts {
@@ -21,14 +21,14 @@ export interface ServerParts {
 /** @param listeners hear of what servers say changed */
 export async function composeServers(
   { config, document, dial }: AcceptedLaunch,
-  { catalog }: Contents,
-  surroundings: Surroundings,
+  { catalog }: LaunchContents,
+  environment: Environment,
   listeners: Listeners,
 ): Promise<ServerParts> {
   const { enclave } = config;
   const buffered = new BufferedBytes();
   const stdio = await StdioServers.open(catalog, config, {
-    path: surroundings.spawner,
+    path: environment.spawner,
     development: document.development,
     buffered,
   });

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
@@ -11,14 +12,16 @@ import {
   bindImage,
   establishPlatform,
   type Dial,
-  type EstablishedPlatform,
+  type BoundPlatform,
   type PlatformAccess,
-} from "../instance/establish.ts";
+} from "../instance/platform.ts";
 import { dialEgress } from "../servers/egress.ts";
-import { observeIsolation, type Isolation } from "./isolation.ts";
+
+/** What keeps this process from the network, as the process itself can see it. */
+export type Isolation = "network-namespace" | "none";
 
 /** What the process around the enclave gives it. */
-export interface Surroundings {
+export interface Environment {
   /** Streams to the host's services: store and egress relay. */
   readonly host: ExchangePool;
   /** The script that compiles policy candidates in a disposable worker. */
@@ -42,31 +45,28 @@ export interface AcceptedLaunch {
   readonly sha256: Buffer;
   /** The same as `sha256:` and hex. */
   readonly digest: string;
-  readonly platform: EstablishedPlatform;
+  readonly platform: BoundPlatform;
   readonly isolation: Isolation;
   readonly dial: Dial;
 }
 
 /** What the document has of policy and catalog, held to the hashes it pins. */
-export interface Contents {
+export interface LaunchContents {
   readonly bundle: PolicyBundle;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
 }
 
 /** Accepts the bytes of a launch document: hashed as received, held to what the hardware was launched with, then parsed. */
-export async function acceptLaunch(
-  received: Untrusted<Uint8Array>,
-  surroundings: Surroundings,
-): Promise<AcceptedLaunch> {
+export async function acceptLaunch(received: Untrusted<Uint8Array>, environment: Environment): Promise<AcceptedLaunch> {
   // Hashed exactly as received, before anything reads them.
   const bytes = examine(received);
   const digests = {
-    sha256: createHash("sha256").update(bytes).digest(),
-    sha384: createHash("sha384").update(bytes).digest(),
+    sha256: hash("sha256", bytes, "buffer"),
+    sha384: hash("sha384", bytes, "buffer"),
   };
-  const dial: Dial = async (host, port, signal) => await dialEgress(surroundings.host, host, port, signal);
-  const reached = { access: surroundings.platform, dial };
+  const dial: Dial = async (host, port, signal) => await dialEgress(environment.host, host, port, signal);
+  const reached = { access: environment.platform, dial };
   // In an image, compared with what the hardware was launched with before anything reads them either.
   const image = await bindImage(digests, reached);
   const document = parseLaunchDocument(received);
@@ -79,7 +79,7 @@ export async function acceptLaunch(
 }
 
 /** Loads bundle and catalog, holding both to the hashes the document pins. */
-export function loadContents({ document, config }: AcceptedLaunch): Contents {
+export function loadLaunchContents({ document, config }: AcceptedLaunch): LaunchContents {
   const vocabulary = new Vocabulary(config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
   requirePinned(bundle, {
@@ -91,4 +91,12 @@ export function loadContents({ document, config }: AcceptedLaunch): Contents {
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { bundle, catalog, vocabulary };
+}
+
+/**
+ * In an empty network namespace no interface has an address, the loopback included. Anything else
+ * means sockets could leave, so the answer is `none` whatever the launcher claims.
+ */
+function observeIsolation(): Isolation {
+  return Object.keys(networkInterfaces()).length === 0 ? "network-namespace" : "none";
 }

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 
 /**
  * Ends the process with code 1 at the first error that nothing caught. Node alone would print its message and its cause on

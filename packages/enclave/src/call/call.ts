@@ -4,23 +4,23 @@ import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { canonicalHash } from "./hash.ts";
-import { callOfTask, type Task, type Tasks } from "./tasks.ts";
+import { canonicalHash } from "./canonical-hash.ts";
+import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
 
 const DEFAULT_WORKFLOW = "default";
 
 /** What a decision is made about. */
-export interface DecidedCall {
+export interface DecisionInput {
   readonly caller: Caller;
   readonly recorded: RecordedSession;
   /** The request or, where it is about a task, the call that made the task. */
-  readonly decided: AgentRequest;
+  readonly policyRequest: AgentRequest;
   /** The policy in force when the decision is made. */
   readonly policy: CompiledPolicy;
 }
 
 /** One call on its way through; made when it arrives, read by every stage. */
-export interface Call extends DecidedCall {
+export interface Call extends DecisionInput {
   readonly id: string;
   readonly request: AgentRequest;
   readonly task: Task | null;
@@ -36,13 +36,13 @@ export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
 }
 
 /** Makes the call of a request that has just arrived. */
-export function callOf(
+export function createCall(
   recorded: RecordedSession,
   caller: Caller,
   arrived: AgentRequest,
   { tasks, policy }: { readonly tasks: Tasks; readonly policy: CompiledPolicy },
 ): Call {
-  const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWishes(arrived) : arrived;
+  const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWorkflow(arrived) : arrived;
   const task = isTaskMethod(request.method) ? (tasks.find(recorded.session.id, request.name) ?? null) : null;
   return {
     id: randomUUID(),
@@ -50,7 +50,7 @@ export function callOf(
     recorded,
     request,
     task,
-    decided: task === null ? request : callOfTask(task, request),
+    policyRequest: task === null ? request : callThatMadeTask(task, request),
     policy,
     requestHash: requestHash(request),
     startedAt: performance.now(),
@@ -58,7 +58,7 @@ export function callOf(
 }
 
 /** A cancellation is always allowed: nobody checks a workflow or a data class that it names, so it has neither. */
-function withoutWishes(request: AgentRequest): AgentRequest {
+function withoutWorkflow(request: AgentRequest): AgentRequest {
   return { ...request, workflowId: null, dataClass: null };
 }
 

@@ -1,12 +1,12 @@
 import type { Drift, Target } from "@cmcp/catalog";
 import type { DriftMonitor } from "../servers/drift.ts";
 import type { Call } from "./call.ts";
-import { failed, next, refused, type Step } from "./ending.ts";
+import { fail, proceed, refuse, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 
 /** What says whether something approved is still what its server offers. */
 export interface DriftPorts {
-  readonly drift: Pick<DriftMonitor, "of" | "taskSupport">;
+  readonly drift: Pick<DriftMonitor, "driftOf" | "taskSupport">;
   /** Puts a session's first contact with what drifted on record. */
   readonly recordDrift: (call: Call, target: Target, drift: Drift) => Promise<void>;
   readonly policy: "fail_closed" | "warn_only";
@@ -16,22 +16,24 @@ export interface DriftPorts {
 export async function checkDrift(call: Call, permit: Permit, ports: DriftPorts): Promise<Step<null>> {
   const { target } = permit;
   try {
-    const drift = await ports.drift.of(target);
+    const drift = await ports.drift.driftOf(target);
     if (drift !== null) {
       await ports.recordDrift(call, target, drift);
       const message = "what was asked for is not what was approved any more";
       if (ports.policy === "fail_closed")
-        return refused(target, { rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message });
+        return refuse(target, { rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message });
     }
   } catch (thrown) {
-    return failed(permit, thrown);
+    return fail(permit, thrown);
   }
-  const message = wrongForm(call, target, ports.drift);
-  return message === null ? next(null) : refused(target, { rule: "task-support", code: "TASK_NOT_SUPPORTED", message });
+  const message = taskMismatch(call, target, ports.drift);
+  return message === null
+    ? proceed(null)
+    : refuse(target, { rule: "task-support", code: "TASK_NOT_SUPPORTED", message });
 }
 
 /** Why a tool cannot be called in the form it is, as a task or as none, by its server's latest list; `null` when it can (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). */
-function wrongForm({ request }: Call, target: Target, drift: Pick<DriftMonitor, "taskSupport">): string | null {
+function taskMismatch({ request }: Call, target: Target, drift: Pick<DriftMonitor, "taskSupport">): string | null {
   if (request.method !== "tools/call" || target.kind !== "tool") return null;
   const support = drift.taskSupport(target.tool);
   if (request.task !== null)

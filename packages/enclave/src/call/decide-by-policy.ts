@@ -1,33 +1,36 @@
 import type { Target } from "@cmcp/catalog";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
-import type { DecidedCall } from "./call.ts";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
-import { factsOf, type GatewayFacts } from "./facts.ts";
+import type { DecisionInput } from "./call.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
+import { policyFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 
 /** Asks Cedar. Where the enforcement mode lets a refused call through, the permit says so. */
-export function decideByPolicy(call: DecidedCall, target: Target, gateway: GatewayFacts): Step<Permit> {
-  const facts = factsOf(gateway, call, target);
+export function decideByPolicy(call: DecisionInput, target: Target, gateway: GatewayFacts): Step<Permit> {
+  const facts = policyFacts(gateway, call, target);
   const verdict = call.policy.decide(facts);
   const refusal = refusalOf(verdict);
   if (refusal === null) {
     const decision = verdict.decision === "redact" ? "redact" : "allow";
     const { rule, redactFields, keepFields } = verdict;
-    return next({ target, decision, rule, redactFields, keepFields, advisory: null });
+    return proceed({ target, decision, rule, redactFields, keepFields, advisory: null });
   }
-  const through = passes(gateway, verdict) ? removalOf(call.policy, facts) : null;
-  if (through === null) return refused(target, refusal);
+  const through = modeAllows(gateway, verdict) ? redactionFor(call.policy, facts) : null;
+  if (through === null) return refuse(target, refusal);
   const advisory = { decision: refusal.decision ?? "deny", code: refusal.code };
-  return next({ target, decision: "advisory_deny", rule: refusal.rule, ...through, advisory });
+  return proceed({ target, decision: "advisory_deny", rule: refusal.rule, ...through, advisory });
 }
 
 /** Whether the mode lets through what policy refuses. An engine that fails has evaluated no rule, and lets nothing through. */
-export function passes({ enforcementMode }: GatewayFacts, { cause }: Verdict): boolean {
+export function modeAllows({ enforcementMode }: GatewayFacts, { cause }: Verdict): boolean {
   return enforcementMode !== "enforcing" && cause !== "fault";
 }
 
 /** What must leave the result of a call that only the mode lets through; `null` where that is not known, so that there must be no result. */
-function removalOf(policy: CompiledPolicy, facts: GovernedFacts): Pick<Permit, "redactFields" | "keepFields"> | null {
+function redactionFor(
+  policy: CompiledPolicy,
+  facts: GovernedFacts,
+): Pick<Permit, "redactFields" | "keepFields"> | null {
   try {
     return policy.redactionOf(facts);
   } catch {

@@ -28,7 +28,7 @@ export interface Ending {
 export type Step<T> = { readonly kind: "continue"; readonly value: T } | Ending;
 
 /** Lets the call go on. */
-export function next<T>(value: T): Step<T> {
+export function proceed<T>(value: T): Step<T> {
   return { kind: "continue", value };
 }
 
@@ -44,7 +44,7 @@ export interface Refusal {
 }
 
 /** The ending of a call that did not leave. */
-export function refused(target: Target | null, { rule, code, message, decision = "deny", data = {} }: Refusal): Ending {
+export function refuse(target: Target | null, { rule, code, message, decision = "deny", data = {} }: Refusal): Ending {
   const outcome = refusalOutcome(code, message);
   return {
     kind: "ending",
@@ -59,7 +59,7 @@ export function refused(target: Target | null, { rule, code, message, decision =
 }
 
 /** The ending of a call that failed, whatever failed and however far it had come. */
-export function failed(permit: Permit, thrown: unknown, counts: Detail = {}): Ending {
+export function fail(permit: Permit, thrown: unknown, counts: Detail = {}): Ending {
   const error = asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway");
   const outcome = reachOf(error);
   return {
@@ -76,10 +76,10 @@ export function failed(permit: Permit, thrown: unknown, counts: Detail = {}): En
 
 /** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */
 function faultOutcome(error: CmcpError, withholdText: boolean): Outcome {
-  const told = refusalOutcome(error.code, error.message);
-  if (!(error instanceof UpstreamRefusal)) return told;
-  const said = { code: error.rpcCode, message: error.rpcMessage, data: error.rpcData };
-  return { ...told, rpc: inspectError(said, { withholdText, instead: "the tool server refused the call" }) };
+  const outcome = refusalOutcome(error.code, error.message);
+  if (!(error instanceof UpstreamRefusal)) return outcome;
+  const serverError = { code: error.rpcCode, message: error.rpcMessage, data: error.rpcData };
+  return { ...outcome, rpc: inspectError(serverError, { withholdText, instead: "the tool server refused the call" }) };
 }
 
 /** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */
@@ -89,7 +89,7 @@ function reachOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
 }
 
 /** The caller is gone, whatever the failure that this showed up as; whether the call had left is kept. */
-export function cancelled(thrown: unknown): CmcpError {
+export function cancellationError(thrown: unknown): CmcpError {
   const sent = thrown instanceof CmcpError ? thrown.detail["sent"] : undefined;
   return new CmcpError("REQUEST_CANCELLED", "the caller went away", {
     cause: thrown,

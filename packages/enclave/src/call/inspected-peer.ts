@@ -15,17 +15,17 @@ import {
   type Peer,
   type RpcBody,
 } from "@cmcp/mcp";
-import { methodsOf, type AskedQuestions } from "./asked.ts";
-import { Elicited } from "./elicited.ts";
+import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
+import { UrlElicitations } from "./url-elicitations.ts";
 import type { Detail } from "./ending.ts";
-import type { Questions } from "./questions.ts";
+import type { QuestionDecider } from "./decide-questions.ts";
 import { Transcript } from "./transcript.ts";
 
 /** Questions that a request or task waits with at once: as many as an agent can answer in one request. */
 const MAX_QUESTIONS = 16;
 
 /** What inspection allows a server to say before its result. */
-export interface PeerTerms {
+export interface InspectedPeerOptions {
   /** Bytes of everything a server sends with one answer. */
   readonly maxBytes: number;
   /** True when fields are to be removed from the result: free text could repeat them, so none goes before it. */
@@ -37,30 +37,30 @@ export interface PeerTerms {
   /** The task this is about, by the agent's id; `null` for none. */
   readonly taskId: string | null;
   /** What policy lets the server ask. */
-  readonly questions: Pick<Questions, "put" | "detail">;
+  readonly questions: Pick<QuestionDecider, "permit" | "detail">;
   /** Takes every message that is handed to the agent. */
   readonly transcript: Transcript;
   /** Called before the first that the server says or asks reaches the agent: from there on the session has seen what the server can return. */
-  readonly reached: () => void;
+  readonly onFirstMessage: () => void;
 }
 
 /** The agent as one server sees it during one call: everything that passes, in either direction, is rebuilt, counted and on record. */
 export class InspectedPeer implements Peer {
   readonly #peer: Peer;
-  readonly #terms: PeerTerms;
+  readonly #options: InspectedPeerOptions;
   readonly #scope: AbortScope;
-  readonly #elicited = new Elicited();
+  readonly #elicitations = new UrlElicitations();
   /** What the agent answers while the server waits. */
   readonly #answers = new Transcript();
   #bytes = 0;
   #violation: CmcpError | null = null;
-  #reached = false;
-  #delivered = 0;
-  #asked = 0;
+  #hasSent = false;
+  #deliveredCount = 0;
+  #askedCount = 0;
 
-  constructor(peer: Peer, terms: PeerTerms) {
+  constructor(peer: Peer, options: InspectedPeerOptions) {
     this.#peer = peer;
-    this.#terms = terms;
+    this.#options = options;
     this.#scope = new AbortScope(peer.signal);
   }
 
@@ -78,7 +78,7 @@ export class InspectedPeer implements Peer {
   }
 
   get capabilities(): ClientCapabilities {
-    return this.#terms.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
+    return this.#options.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
   }
 
   get progressToken(): Peer["progressToken"] {
@@ -86,7 +86,7 @@ export class InspectedPeer implements Peer {
   }
 
   get wantsLog(): boolean {
-    return this.#peer.wantsLog && !this.#terms.withholdText;
+    return this.#peer.wantsLog && !this.#options.withholdText;
   }
 
   get logLevel(): LogLevel | null {
@@ -109,23 +109,23 @@ export class InspectedPeer implements Peer {
   /** What had passed between server and agent before the end, for the call's entry; nothing where nothing did. */
   get detail(): Detail {
     return {
-      ...(this.#delivered === 0 ? {} : { events_delivered: this.#delivered }),
-      ...(this.#asked === 0 ? {} : { questions_asked: this.#asked }),
+      ...(this.#deliveredCount === 0 ? {} : { events_delivered: this.#deliveredCount }),
+      ...(this.#askedCount === 0 ? {} : { questions_asked: this.#askedCount }),
       ...(this.#answers.length === 0 ? {} : { answers_payload_hash: this.#answers.digest() }),
-      ...this.#terms.questions.detail,
+      ...this.#options.questions.detail,
     };
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
-    const said = this.#said(method, params);
-    if (said === null) return;
-    if (this.#terms.mode === "async") {
-      await this.#deliver(method, said);
-      this.#count(said);
+    const message = this.#inspectNotification(method, params);
+    if (message === null) return;
+    if (this.#options.mode === "async") {
+      await this.#deliver(method, message);
+      this.#count(message);
       return;
     }
-    this.#count(said);
-    await this.#deliver(method, said);
+    this.#count(message);
+    await this.#deliver(method, message);
   }
 
   /**
@@ -134,65 +134,66 @@ export class InspectedPeer implements Peer {
    * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it or its words are withheld,
    * `UPSTREAM_INPUT_REQUIRED` when it asks for what the agent has not declared that it can give
    */
-  permit(inputRequests: JsonObject): AskedQuestions {
-    const inspected = inspectInputRequests(inputRequests, this.#terms);
-    if (inspected === null || Object.keys(inspected).length > MAX_QUESTIONS) throw unaskable(this.#terms.withholdText);
-    const told = this.#askable(inspected);
-    const methods = methodsOf(told);
-    this.#reach();
-    for (const method of methods) this.#terms.questions.put(method);
-    return told;
+  permitInputRequests(inputRequests: JsonObject): PendingQuestions {
+    const inspected = inspectInputRequests(inputRequests, this.#options);
+    if (inspected === null || Object.keys(inspected).length > MAX_QUESTIONS)
+      throw questionNotAllowed(this.#options.withholdText);
+    const question = this.#askable(inspected);
+    const methods = methodsOf(question);
+    this.#reportFirstMessage();
+    for (const method of methods) this.#options.questions.permit(method);
+    return question;
   }
 
   async ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     this.#count(params);
-    this.#reach();
-    const question = this.#terms.questions.put(method);
-    const inspected = inspectQuestion(method, params, this.#terms);
-    if (inspected === null) throw unaskable(this.#terms.withholdText);
-    const told = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#terms.taskId);
-    this.#asked += 1;
-    this.#elicited.put(method, told);
-    this.#terms.transcript.add({ method, params: told });
-    const answer = await this.#answerTo(method, told, until);
-    question.answered();
+    this.#reportFirstMessage();
+    const permitted = this.#options.questions.permit(method);
+    const inspected = inspectQuestion(method, params, this.#options);
+    if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
+    const question = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#options.taskId);
+    this.#askedCount += 1;
+    this.#elicitations.add(method, question);
+    this.#options.transcript.add({ method, params: question });
+    const answer = await this.#answerTo(method, question, until);
+    permitted.permitAnswer();
     this.#answers.add({ method, answer });
     return answer;
   }
 
   /** The agent's answer, rebuilt from what was asked. @throws UpstreamRefusal for an answer of another form, and where the agent refuses */
-  async #answerTo(method: string, told: JsonObject, until?: AbortSignal): Promise<JsonObject> {
-    const answer = await this.#peer.ask(method, told, until).catch((thrown: unknown) => {
+  async #answerTo(method: string, question: JsonObject, until?: AbortSignal): Promise<JsonObject> {
+    const answer = await this.#peer.ask(method, question, until).catch((thrown: unknown) => {
       throw thrown instanceof UpstreamRefusal ? declined(thrown.rpcCode) : thrown;
     });
-    const checked = inspectQuestionAnswer(method, told, answer);
+    const checked = inspectQuestionAnswer(method, question, answer);
     if (!checked.ok) throw declined(0);
     return checked.value;
   }
 
   /** A notification as the agent is told of it; `null` for one it is not. */
-  #said(method: string, params: JsonObject): JsonObject | null {
+  #inspectNotification(method: string, params: JsonObject): JsonObject | null {
     if (method === ELICITATION_COMPLETE)
-      return this.#elicited.completes(params) ? { elicitationId: params.elicitationId ?? "" } : null;
-    const inspected = inspectNotification(method, params, this.#terms);
+      return this.#elicitations.completes(params) ? { elicitationId: params.elicitationId ?? "" } : null;
+    const inspected = inspectNotification(method, params, this.#options);
     if (inspected === null) return null;
-    const said = relatedTo(inspected, this.#terms.taskId);
+    const message = relatedTo(inspected, this.#options.taskId);
     const { progressToken } = this.#peer;
-    if (method !== "notifications/progress") return said;
-    return progressToken === null ? null : { ...said, progressToken };
+    if (method !== "notifications/progress") return message;
+    return progressToken === null ? null : { ...message, progressToken };
   }
 
   /** Questions as this agent can be asked them. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not offer to answer */
-  #askable(asked: AskedQuestions): AskedQuestions {
-    const told = Object.entries(asked).map(([id, { method, params }]) => {
-      if (!this.#offers(method)) throw notOffered();
+  #askable(questions: PendingQuestions): PendingQuestions {
+    const question = Object.entries(questions).map(([id, { method, params }]) => {
+      if (!this.#offers(method)) throw inputNotSupported();
       try {
         return [id, { method, params: askable(this.capabilities, method, params) }] as const;
       } catch {
-        throw notOffered();
+        throw inputNotSupported();
       }
     });
-    return Object.fromEntries(told);
+    return Object.fromEntries(question);
   }
 
   #offers(method: string): boolean {
@@ -200,23 +201,23 @@ export class InspectedPeer implements Peer {
     return capability !== undefined && this.capabilities[capability] !== undefined;
   }
 
-  #reach(): void {
-    if (this.#reached) return;
-    this.#reached = true;
-    this.#terms.reached();
+  #reportFirstMessage(): void {
+    if (this.#hasSent) return;
+    this.#hasSent = true;
+    this.#options.onFirstMessage();
   }
 
   async #deliver(method: string, params: JsonObject): Promise<void> {
-    this.#reach();
-    this.#terms.transcript.add({ method, params });
+    this.#reportFirstMessage();
+    this.#options.transcript.add({ method, params });
     await this.#peer.notify(method, params);
-    this.#delivered += 1;
+    this.#deliveredCount += 1;
   }
 
   /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */
-  #count(said: JsonObject): void {
-    this.#bytes += canonicalText(said).length;
-    if (this.#bytes <= this.#terms.maxBytes) return;
+  #count(message: JsonObject): void {
+    this.#bytes += canonicalText(message).length;
+    if (this.#bytes <= this.#options.maxBytes) return;
     this.#violation = new CmcpError(
       "RESPONSE_SIZE_EXCEEDED",
       "the server sends more before its result than the gateway delivers",
@@ -226,14 +227,14 @@ export class InspectedPeer implements Peer {
   }
 }
 
-function notOffered(): CmcpError {
+function inputNotSupported(): CmcpError {
   return new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", {
     detail: { sent: 1 },
   });
 }
 
 /** A question is made of words, and words could repeat what is to be removed from the result. */
-function unaskable(withholdText: boolean): CmcpError {
+function questionNotAllowed(withholdText: boolean): CmcpError {
   return withholdText
     ? new CmcpError(
         "POLICY_DENY",

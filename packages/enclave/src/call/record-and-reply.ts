@@ -9,7 +9,7 @@ import { callerDetail } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import type { Ending } from "./ending.ts";
-import { invokedOf } from "./invoked.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What a call's end is recorded with. */
@@ -65,7 +65,7 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
   const { caller, recorded, request, policy } = call;
   const approved = target === null ? null : approvedOf(target);
   const raisedTo = sent && request.dataClass !== null ? { raisedTo: request.dataClass } : {};
-  const tool = target === null ? null : invokedOf(target);
+  const tool = target === null ? null : invokedToolOf(target);
   const sensitivity = recordCall(vocabulary, recorded.session, { callId: call.id, tool, decision, sent, ...raisedTo });
   return {
     entry_type: "tool_call",
@@ -87,7 +87,7 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
       ...(sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}),
       ...ending.detail,
     },
-    workflow_id: workflowOf(call.decided),
+    workflow_id: workflowOf(call.policyRequest),
     evidence_class: approved === null ? "hash-only" : evidenceOf(approved.server),
     effective_data_class: dataClassOf(vocabulary, target, request.dataClass),
   };
@@ -96,7 +96,7 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
 /** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
 function dataClassOf(vocabulary: Vocabulary, target: Target | null, declared: string | null): string | null {
   if (target === null) return null;
-  const known = sensitivityOfTool(vocabulary, invokedOf(target));
+  const known = sensitivityOfTool(vocabulary, invokedToolOf(target));
   return declared !== null && vocabulary.has(declared) ? vocabulary.max(known, declared) : known;
 }
 

@@ -7,7 +7,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@cmcp/boundary";
-import type { AskedQuestions } from "./asked.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 
 /** How long an agent, which may have a person to ask, has to send a request again, in milliseconds. */
@@ -37,9 +37,9 @@ export function stateContext({ recorded: { session }, request }: Pick<Call, "rec
 /** What comes back with a request that is sent again. */
 export interface WaitingState {
   /** The server's own state, `null` when it keeps none. */
-  readonly upstream: string | null;
+  readonly serverState: string | null;
   /** What the server asked, as the agent was told. */
-  readonly asked: AskedQuestions;
+  readonly questions: PendingQuestions;
 }
 
 function refused(): CmcpError {
@@ -67,12 +67,12 @@ export class RequestStates {
    * Seals what a request waits for.
    * @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for more than an agent may send back
    */
-  seal(context: StateContext, { upstream, asked }: WaitingState): string {
+  seal(context: StateContext, { serverState, questions }: WaitingState): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context }));
     const sealed = Buffer.concat([
       iv,
-      cipher.update(JSON.stringify([upstream, asked]), "utf8"),
+      cipher.update(JSON.stringify([serverState, questions]), "utf8"),
       cipher.final(),
       cipher.getAuthTag(),
     ]);
@@ -121,12 +121,12 @@ export class RequestStates {
 
 /** What {@link RequestStates.seal} wrote. */
 function waitingState(opened: JsonValue): WaitingState {
-  const [upstream = null, asked = null] = Array.isArray(opened) ? opened : [];
-  if ((upstream !== null && typeof upstream !== "string") || !isJsonObject(asked)) throw refused();
+  const [serverState = null, asked = null] = Array.isArray(opened) ? opened : [];
+  if ((serverState !== null && typeof serverState !== "string") || !isJsonObject(asked)) throw refused();
   const questions = Object.entries(asked).map(([id, question]) => {
     if (!isJsonObject(question) || typeof question.method !== "string" || !isJsonObject(question.params))
       throw refused();
     return [id, { method: question.method, params: question.params }] as const;
   });
-  return { upstream, asked: Object.fromEntries(questions) };
+  return { serverState, questions: Object.fromEntries(questions) };
 }

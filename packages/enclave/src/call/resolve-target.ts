@@ -1,6 +1,6 @@
 import { approvedOf, findResource, isCallable, type Catalog, type Target } from "@cmcp/catalog";
 import type { AgentRequest } from "@cmcp/mcp";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
@@ -9,10 +9,10 @@ type Approvals = Pick<Catalog, "tools" | "prompts" | "resources">;
 /** Finds the one approved thing that a request names, on a server that can be called. */
 export function resolveTarget(request: AgentRequest, catalog: Approvals): Step<Target> {
   const target = findTarget(catalog, request);
-  if (target === undefined) return refused(null, { rule: "not-in-catalog", ...notInCatalog(request) });
-  if (isCallable(approvedOf(target))) return next(target);
+  if (target === undefined) return refuse(null, { rule: "not-in-catalog", ...notInCatalog(request) });
+  if (isCallable(approvedOf(target))) return proceed(target);
   const message = "the server cannot be called as it stands in the catalog";
-  return refused(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
+  return refuse(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
 }
 
 /** The one approved thing that a request names; `undefined` when the catalog has none. */

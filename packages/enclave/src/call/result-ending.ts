@@ -7,7 +7,7 @@ import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 
 /** The ending of a call whose answer has no result to project. */
-export function delivered(permit: Permit, outcome: Outcome, detail: Detail): Ending {
+export function deliver(permit: Permit, outcome: Outcome, detail: Detail): Ending {
   const { target, rule, decision } = permit;
   return {
     kind: "ending",
@@ -43,33 +43,37 @@ const WITHHELD: Readonly<
 };
 
 /** A result, and what is done with it once it was inspected. */
-interface Received {
+interface ResultDelivery {
   readonly result: JsonObject;
   readonly peer: InspectedPeer;
   /** What the entry says of a result that is delivered. */
   readonly outcome: string;
   /** The outcome the result is part of, where it is not one by itself. */
-  readonly within?: (result: JsonObject) => Outcome;
+  readonly wrap?: (result: JsonObject) => Outcome;
 }
 
 /** The ending of a call that has its result. What is withheld is recorded as denied; the session has seen it all the same. */
-export function resultEnding(call: Call, permit: Permit, received: Received, maxBytes: number): Ending {
-  const { result, peer, outcome, within = (kept) => ({ kind: "result", result: kept }) } = received;
+export function resultEnding(call: Call, permit: Permit, received: ResultDelivery, maxBytes: number): Ending {
+  const { result, peer, outcome, wrap = (inspectedResult) => ({ kind: "result", result: inspectedResult }) } = received;
   const inspected = inspect(call, permit, result, maxBytes);
   const withheld = WITHHELD[inspected.outcome];
   const { target } = permit;
   const common = { kind: "ending", target, sent: true, inspection: inspectionOf(inspected) } as const;
   if (inspected.result === null || withheld !== undefined) {
-    const { code, rule, message } = withheld ?? WITHHOLDS;
+    const { code, rule, message } = withheld ?? WITHHELD_BY_DEFAULT;
     const detail = { outcome: "withheld", error_code: code, ...peer.detail };
     return { ...common, decision: "deny", rule, outcome: refused(code, message), detail };
   }
   const removed = inspected.stripped.length + inspected.redacted;
   const detail = { outcome, removed, ...peer.detail };
-  return { ...common, decision: permit.decision, rule: permit.rule, outcome: within(inspected.result), detail };
+  return { ...common, decision: permit.decision, rule: permit.rule, outcome: wrap(inspected.result), detail };
 }
 
-const WITHHOLDS = { code: "TEE_FAULT", rule: "response_withheld", message: "the result was withheld" } as const;
+const WITHHELD_BY_DEFAULT = {
+  code: "TEE_FAULT",
+  rule: "response_withheld",
+  message: "the result was withheld",
+} as const;
 
 function inspect(call: Call, permit: Permit, result: JsonObject, maxBytes: number): InspectedResult {
   const { redactFields, keepFields, target } = permit;

@@ -1,11 +1,11 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { inspectQuestionAnswer } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
-import { methodsOf, type AskedQuestions } from "./asked.ts";
+import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
-import type { Questions } from "./questions.ts";
+import type { QuestionDecider } from "./decide-questions.ts";
 import { stateContext, type RequestStates, type WaitingState } from "./request-state.ts";
 
 /** What the agent gives to a request that required input, as its server gets it; `null` for a first attempt. */
@@ -14,7 +14,7 @@ export type Input = {
   readonly state: string | null;
 } | null;
 
-type Given = NonNullable<AgentRequest["input"]>;
+type RequestInput = NonNullable<AgentRequest["input"]>;
 
 /**
  * Opens what the agent sends with a request that required input. Answers go to the server only under the ids and in the shapes
@@ -25,33 +25,37 @@ export function resumeInput(
   call: Call,
   { target }: Permit,
   states: Pick<RequestStates, "open">,
-  questions: Pick<Questions, "refusalOfAnswers">,
+  decider: Pick<QuestionDecider, "refusalOfAnswers">,
 ): Step<Input> {
   const { input } = call.request;
-  if (input === null) return next(null);
-  const waiting = waitingOf(call, input, states);
-  if ("rule" in waiting) return refused(target, waiting);
-  const { upstream: state, asked } = waiting;
-  const responses = input.responses === null ? null : rebuild(input.responses, asked);
-  if (responses === "malformed") return refused(target, NOT_ASKED);
+  if (input === null) return proceed(null);
+  const waiting = waitingStateOf(call, input, states);
+  if ("rule" in waiting) return refuse(target, waiting);
+  const { serverState: state, questions } = waiting;
+  const responses = input.responses === null ? null : rebuild(input.responses, questions);
+  if (responses === "malformed") return refuse(target, UNREQUESTED_INPUT);
   const answered = Object.keys(responses ?? {}).length > 0;
   // What only answers is nothing without an answer.
-  if (call.task !== null && !answered) return refused(target, NOT_ASKED);
-  if (!answered) return next(input.state === null ? null : { responses, state });
-  const stopped = questions.refusalOfAnswers(methodsOf(selected(asked, responses ?? {})));
-  return stopped === null ? next({ responses, state }) : refused(target, stopped);
+  if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
+  if (!answered) return proceed(input.state === null ? null : { responses, state });
+  const stopped = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
+  return stopped === null ? proceed({ responses, state }) : refuse(target, stopped);
 }
 
-const NOT_ASKED: Refusal = {
+const UNREQUESTED_INPUT: Refusal = {
   rule: "input-not-requested",
   code: "INPUT_NOT_REQUESTED",
   message: "an answer is to no open question, or has not the form that was asked for",
 };
 
 /** What the request waited with. A task's questions are kept with the task; any other's come back in the state. */
-function waitingOf(call: Call, { state }: Given, states: Pick<RequestStates, "open">): WaitingState | Refusal {
-  if (call.task !== null) return { upstream: null, asked: call.task.asked };
-  if (state === null) return { upstream: null, asked: {} };
+function waitingStateOf(
+  call: Call,
+  { state }: RequestInput,
+  states: Pick<RequestStates, "open">,
+): WaitingState | Refusal {
+  if (call.task !== null) return { serverState: null, questions: call.task.questions };
+  if (state === null) return { serverState: null, questions: {} };
   try {
     return states.open(stateContext(call), state);
   } catch (thrown) {
@@ -63,11 +67,11 @@ function waitingOf(call: Call, { state }: Given, states: Pick<RequestStates, "op
 /** The answers to what was asked, rebuilt from the questions; `malformed` where one has another form. */
 function rebuild(
   responses: Readonly<Record<string, JsonObject>>,
-  asked: AskedQuestions,
+  questions: PendingQuestions,
 ): Record<string, JsonObject> | "malformed" {
   const rebuilt: [string, JsonObject][] = [];
   for (const [id, answer] of Object.entries(responses)) {
-    const question = Object.hasOwn(asked, id) ? asked[id] : undefined;
+    const question = Object.hasOwn(questions, id) ? questions[id] : undefined;
     if (question === undefined) continue;
     const checked = inspectQuestionAnswer(question.method, question.params, answer);
     if (!checked.ok) return "malformed";
@@ -76,6 +80,6 @@ function rebuild(
   return Object.fromEntries(rebuilt);
 }
 
-function selected(asked: AskedQuestions, responses: Readonly<Record<string, JsonObject>>): AskedQuestions {
-  return Object.fromEntries(Object.entries(asked).filter(([id]) => Object.hasOwn(responses, id)));
+function selected(questions: PendingQuestions, responses: Readonly<Record<string, JsonObject>>): PendingQuestions {
+  return Object.fromEntries(Object.entries(questions).filter(([id]) => Object.hasOwn(responses, id)));
 }

@@ -3,8 +3,8 @@ import { approvedOf } from "@cmcp/catalog";
 import { governedMethod, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { Call } from "./call.ts";
-import { cancelled, failed, next, type Step } from "./ending.ts";
-import { withInput } from "./input-rounds.ts";
+import { cancellationError, fail, proceed, type Step } from "./ending.ts";
+import { sendWithInput } from "./send-with-input.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 import type { Input } from "./resume-input.ts";
@@ -33,14 +33,14 @@ export async function sendUpstream(
       });
     if (call.request.method === "resources/subscribe") {
       await ports.subscribe(call, permit, upstreamRequest(call, permit, null), peer);
-      return next(ACKNOWLEDGED);
+      return proceed(ACKNOWLEDGED);
     }
-    const send = (given: Input): Promise<UpstreamAnswer> =>
-      ports.upstreams.request(server, call.recorded.session, upstreamRequest(call, permit, given), peer);
-    return next(await withInput(send, peer, input));
+    const send = (roundInput: Input): Promise<UpstreamAnswer> =>
+      ports.upstreams.request(server, call.recorded.session, upstreamRequest(call, permit, roundInput), peer);
+    return proceed(await sendWithInput(send, peer, input));
   } catch (thrown) {
-    const why = peer.violation ?? (peer.signal.aborted ? cancelled(thrown) : thrown);
-    return failed(permit, why, peer.detail);
+    const why = peer.violation ?? (peer.signal.aborted ? cancellationError(thrown) : thrown);
+    return fail(permit, why, peer.detail);
   }
 }
 

@@ -1,12 +1,12 @@
 import { approvedOf } from "@cmcp/catalog";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { Subscriptions } from "../servers/subscriptions.ts";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { SendPorts } from "./send-upstream.ts";
 
 /** Where subscriptions are kept, and how servers hear of them. */
 export interface SubscribePorts {
-  readonly subscriptions: Pick<Subscriptions, "of" | "add">;
+  readonly subscriptions: Pick<Subscriptions, "followedUris" | "add">;
   readonly upstreams: Pick<Upstreams, "subscribe" | "unfollow">;
 }
 
@@ -17,7 +17,7 @@ export interface SubscribePorts {
 export function subscriber({ subscriptions, upstreams }: SubscribePorts): SendPorts["subscribe"] {
   return async ({ recorded: { session }, request: { name: uri } }, { target }, request, peer) => {
     const { server } = approvedOf(target);
-    const followed = subscriptions.of(session, server).filter((known) => known !== uri);
+    const followed = subscriptions.followedUris(session, server).filter((known) => known !== uri);
     await upstreams.subscribe(server, session, { request, followed }, peer);
     try {
       subscriptions.add(session, server, uri);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { CmcpError, SharedSlots, canonicalText } from "@cmcp/boundary";
 import { isFinal, type AgentRequest, type TaskState } from "@cmcp/mcp";
-import type { OnBehalfOf } from "../servers/upstreams.ts";
-import type { AskedQuestions } from "./asked.ts";
+import type { SessionRef } from "../servers/upstreams.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 
 /** Tasks one session may have, and all sessions together. */
 const MAX_PER_SESSION = 64;
@@ -24,25 +24,25 @@ export interface Task {
   /** As the agent was last told. */
   readonly state: TaskState;
   /** The questions of its server that wait for answers. */
-  readonly asked: AskedQuestions;
+  readonly questions: PendingQuestions;
   /** Whether its server was asked to cancel it, which happens once. */
   readonly cancelled: boolean;
 }
 
 /** A place for the task that a call may become. */
-export interface TaskPlace {
+export interface TaskReservation {
   /** @returns the task as the agent is to be told of it */
-  take(state: TaskState): Task;
+  commit(state: TaskState): Task;
   /** Gives the place back when the call became no task. */
-  free(): void;
+  release(): void;
 }
 
-interface Kept {
+interface StoredTask {
   task: Task | null;
   readonly since: number;
   until: number;
   /** Gives the slot back that the task takes. */
-  readonly giveBack: () => void;
+  readonly releaseSlot: () => void;
 }
 
 /**
@@ -51,7 +51,7 @@ interface Kept {
  */
 export class Tasks {
   readonly #now: () => number;
-  readonly #sessions = new Map<string, Map<string, Kept>>();
+  readonly #sessions = new Map<string, Map<string, StoredTask>>();
   /** Of all sessions together, each principal with its share. */
   readonly #slots = new SharedSlots(MAX_TASKS);
 
@@ -69,7 +69,7 @@ export class Tasks {
    * Takes a place for what a call may become, before the call leaves. A task that has ended gives way to it.
    * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments that are too large to keep
    */
-  reserve({ id: session, principalId }: OnBehalfOf, call: Task["call"]): TaskPlace {
+  reserve({ id: session, principalId }: SessionRef, call: Task["call"]): TaskReservation {
     if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES)
       throw new CmcpError(
         "MCP_INVALID_REQUEST",
@@ -77,31 +77,31 @@ export class Tasks {
         { detail: { sent: 0 } },
       );
     this.#expire();
-    const tasks = this.#sessions.get(session) ?? new Map<string, Kept>();
-    if (tasks.size >= MAX_PER_SESSION) this.#giveWay(session, tasks);
+    const tasks = this.#sessions.get(session) ?? new Map<string, StoredTask>();
+    if (tasks.size >= MAX_PER_SESSION) this.#dropFinished(session, tasks);
     if (tasks.size >= MAX_PER_SESSION)
       throw new CmcpError("OVERLOADED", `a session may have ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
     const id = randomBytes(ID_BYTES).toString("base64url");
-    const giveBack = this.#slots.take(principalId, "tasks");
-    const kept: Kept = { task: null, since: this.#now(), until: Infinity, giveBack };
-    tasks.set(id, kept);
+    const releaseSlot = this.#slots.take(principalId, "tasks");
+    const stored: StoredTask = { task: null, since: this.#now(), until: Infinity, releaseSlot };
+    tasks.set(id, stored);
     this.#sessions.set(session, tasks);
     return {
-      take: (state) => {
-        const told = limited(id, state);
-        kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-        kept.task = {
+      commit: (state) => {
+        const shown = shownState(id, state);
+        stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
+        stored.task = {
           id,
           upstreamId: state.taskId,
           call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
-          state: told,
-          asked: {},
+          state: shown,
+          questions: {},
           cancelled: false,
         };
-        return kept.task;
+        return stored.task;
       },
-      free: () => {
-        if (kept.task === null) this.#drop(session, id);
+      release: () => {
+        if (stored.task === null) this.#drop(session, id);
       },
     };
   }
@@ -117,37 +117,37 @@ export class Tasks {
    * @param asks in place of what it asked before; nothing of it waits with a task that is cancelled
    * @returns what the agent is told
    */
-  update(session: string, { id }: Task, said: TaskState, asks: AskedQuestions = {}): TaskState {
-    const told = limited(id, said);
-    this.#change(session, id, (kept, task) => {
-      kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-      kept.task = { ...task, state: told, asked: task.cancelled ? {} : asks };
+  update(session: string, { id }: Task, serverState: TaskState, questions: PendingQuestions = {}): TaskState {
+    const shown = shownState(id, serverState);
+    this.#change(session, id, (stored, task) => {
+      stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
+      stored.task = { ...task, state: shown, questions: task.cancelled ? {} : questions };
     });
-    return told;
+    return shown;
   }
 
   /** These questions have their answers. */
-  answered(session: string, { id }: Task, ids: readonly string[]): void {
-    this.#change(session, id, (kept, task) => {
-      const open = Object.entries(task.asked).filter(([asked]) => !ids.includes(asked));
-      kept.task = { ...task, asked: Object.fromEntries(open) };
+  removeQuestions(session: string, { id }: Task, ids: readonly string[]): void {
+    this.#change(session, id, (stored, task) => {
+      const open = Object.entries(task.questions).filter(([asked]) => !ids.includes(asked));
+      stored.task = { ...task, questions: Object.fromEntries(open) };
     });
   }
 
   /** The task's server is asked to cancel it, or could not be. Nothing it asked waits for an answer meanwhile. */
-  cancelled(session: string, { id }: Task, cancelled: boolean): void {
-    this.#change(session, id, (kept, task) => {
-      kept.task = { ...task, cancelled, asked: {} };
+  setCancelled(session: string, { id }: Task, cancelled: boolean): void {
+    this.#change(session, id, (stored, task) => {
+      stored.task = { ...task, cancelled, questions: {} };
     });
   }
 
-  #change(session: string, id: string, change: (kept: Kept, task: Task) => void): void {
-    const kept = this.#sessions.get(session)?.get(id);
-    if (kept?.task != null) change(kept, kept.task);
+  #change(session: string, id: string, change: (stored: StoredTask, task: Task) => void): void {
+    const stored = this.#sessions.get(session)?.get(id);
+    if (stored?.task != null) change(stored, stored.task);
   }
 
   /** A session's tasks, oldest first. */
-  of(session: string): readonly TaskState[] {
+  list(session: string): readonly TaskState[] {
     this.#expire();
     // Without the server's words: nobody decided about these.
     return [...(this.#sessions.get(session)?.values() ?? [])].flatMap(({ task }) =>
@@ -157,11 +157,11 @@ export class Tasks {
 
   /** Forgets a session's tasks. */
   forget(session: string): void {
-    for (const { giveBack } of this.#sessions.get(session)?.values() ?? []) giveBack();
+    for (const { releaseSlot } of this.#sessions.get(session)?.values() ?? []) releaseSlot();
     this.#sessions.delete(session);
   }
 
-  #giveWay(session: string, tasks: ReadonlyMap<string, Kept>): void {
+  #dropFinished(session: string, tasks: ReadonlyMap<string, StoredTask>): void {
     const ended = [...tasks].find(([, { task }]) => task !== null && isFinal(task.state));
     if (ended !== undefined) this.#drop(session, ended[0]);
   }
@@ -175,21 +175,21 @@ export class Tasks {
 
   #drop(session: string, id: string): void {
     const tasks = this.#sessions.get(session);
-    const kept = tasks?.get(id);
-    if (tasks === undefined || kept === undefined) return;
+    const stored = tasks?.get(id);
+    if (tasks === undefined || stored === undefined) return;
     tasks.delete(id);
-    kept.giveBack();
+    stored.releaseSlot();
     if (tasks.size === 0) this.#sessions.delete(session);
   }
 }
 
 /** A task as the agent is told of it: by its own id, and kept no longer than the gateway keeps it. */
-function limited(id: string, state: TaskState): TaskState {
+function shownState(id: string, state: TaskState): TaskState {
   return { ...state, taskId: id, ttlMs: Math.min(state.ttlMs ?? MAX_TTL_MS, MAX_TTL_MS) };
 }
 
 /** A request about a task, as the call the task was made by: this is what policy decides. */
-export function callOfTask({ call }: Task, request: AgentRequest): AgentRequest {
+export function callThatMadeTask({ call }: Task, request: AgentRequest): AgentRequest {
   const { name, arguments: args, workflowId } = call;
   return { ...request, method: "tools/call", name, arguments: args, workflowId: request.workflowId ?? workflowId };
 }

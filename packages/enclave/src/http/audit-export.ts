@@ -6,21 +6,21 @@ import type { Claims } from "../record/claims.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json, jsonInPieces } from "./json-response.ts";
-import { unknownSession } from "./session-endpoints.ts";
+import { unknownSession } from "./claims.ts";
 
 const ED25519_SIGNATURE_BYTES = 64;
 /** Longest name of a session in a query, in UTF-16 units. */
 const MAX_NAME = 256;
 
 /** What exports sessions. */
-export interface ExportParts {
+export interface ExportPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "export" | "storedPoint">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
 }
 
 /** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
-export async function auditExport(parts: ExportParts, url: URL, caller: Caller): Promise<HttpResponse> {
+export async function auditExport(parts: ExportPorts, url: URL, caller: Caller): Promise<HttpResponse> {
   const { lookup, claims, recorder } = parts;
   const id = url.searchParams.get("session_id");
   if (id === null || id.length === 0 || id.length > MAX_NAME)

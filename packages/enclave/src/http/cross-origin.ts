@@ -33,7 +33,7 @@ export function checkOrigin(listed: readonly string[], { headers }: HttpRequest)
  * The answer as a page of a listed origin can read it, a refusal and a stream too. It names that origin, never `*`, and allows no
  * credentials (Fetch standard, "CORS protocol and credentials"): a page sends its token itself, and no cookie is looked at.
  */
-export function readableBy(origin: string, answer: HttpResponse): HttpResponse {
+export function withCorsHeaders(origin: string, answer: HttpResponse): HttpResponse {
   const shared = {
     "access-control-allow-origin": origin,
     "access-control-expose-headers": EXPOSED_HEADERS,

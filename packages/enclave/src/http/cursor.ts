@@ -12,30 +12,30 @@ export class Cursors {
   readonly #key = randomBytes(32);
 
   make(context: CursorContext, offset: number): string {
-    const place = Buffer.alloc(OFFSET_BYTES);
-    place.writeUInt32BE(offset);
-    return toBase64Url(Buffer.concat([place, this.#mac(context, place)]));
+    const offsetBytes = Buffer.alloc(OFFSET_BYTES);
+    offsetBytes.writeUInt32BE(offset);
+    return toBase64Url(Buffer.concat([offsetBytes, this.#mac(context, offsetBytes)]));
   }
 
   /** @throws CmcpError `CURSOR_INVALID` for one that was not given for this list, or is of a list that has changed */
   read(context: CursorContext, cursor: string): number {
     const bytes = fromBase64Url(cursor);
-    const place = bytes?.subarray(0, OFFSET_BYTES);
+    const offsetBytes = bytes?.subarray(0, OFFSET_BYTES);
     if (
       bytes === undefined ||
-      place === undefined ||
+      offsetBytes === undefined ||
       bytes.length !== OFFSET_BYTES + MAC_BYTES ||
-      !timingSafeEqual(this.#mac(context, place), bytes.subarray(OFFSET_BYTES))
+      !timingSafeEqual(this.#mac(context, offsetBytes), bytes.subarray(OFFSET_BYTES))
     ) {
       throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
     }
-    return Buffer.from(place).readUInt32BE();
+    return Buffer.from(offsetBytes).readUInt32BE();
   }
 
-  #mac(context: CursorContext, place: Uint8Array): Buffer {
+  #mac(context: CursorContext, offsetBytes: Uint8Array): Buffer {
     return createHmac("sha256", this.#key)
       .update(JSON.stringify(context))
-      .update(place)
+      .update(offsetBytes)
       .digest()
       .subarray(0, MAC_BYTES);
   }

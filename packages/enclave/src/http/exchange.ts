@@ -8,7 +8,7 @@ import {
   type Untrusted,
 } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse, RequestHeaders } from "@cmcp/mcp";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
 
 /** Header fields of an opening: the wire holds their names to lower case and to one field each. */
@@ -50,7 +50,7 @@ async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
 }
 
 /** Whose a request is before anybody was authenticated. */
-const NOBODY = "nobody";
+const UNAUTHENTICATED_HOLDER = "nobody";
 
 /** Runs a handler behind one wire exchange. What the gateway holds of it is counted in `buffered` until it is over. */
 export async function answer(
@@ -59,7 +59,7 @@ export async function answer(
   handle: (request: HttpRequest) => Promise<HttpResponse>,
   buffered: BufferedBytes,
 ): Promise<void> {
-  const share = buffered.share(NOBODY);
+  const share = buffered.share(UNAUTHENTICATED_HOLDER);
   try {
     const response = await responseOf(toRequest(opening, exchange, share), handle);
     if (response instanceof CmcpError) return await exchange.fail(response.code, response.message);

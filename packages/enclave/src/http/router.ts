@@ -1,7 +1,9 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
 import {
   challenge,
+  metadataPaths,
   readHostAsserted,
+  resourceMetadata,
   type HostAsserted,
   type IdentitySettings,
   type PeerIdentity,
@@ -10,10 +12,9 @@ import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
 import type { Freshness } from "../instance/freshness.ts";
-import { reportFault } from "../instance/report-fault.ts";
-import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
+import { reportFault } from "../instance/stderr-events.ts";
+import { checkOrigin, isPreflight, preflight, withCorsHeaders } from "./cross-origin.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
-import { protectedResource } from "./protected-resource.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
 import { RESET_PATH } from "./session-reset.ts";
 
@@ -24,13 +25,13 @@ const MCP_METHODS = ["POST", "GET", "DELETE"];
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
 /** What a handler needs of an accepted launch. */
-export interface HandlerParts {
+export interface HandlerPorts {
   /** Where the enclave is in its life; a request it does not take is a typed reject. */
   readonly phases: { readonly phase: string; step(input: "request"): unknown };
   readonly allowedOrigins: readonly string[];
   readonly identity: IdentitySettings;
   readonly principals: Pick<Principals, "authenticate">;
-  readonly freshness: Pick<Freshness, "require">;
+  readonly freshness: Pick<Freshness, "requireFresh">;
   readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
   /** An operator's reset of a session, which a signature authenticates and a bearer token does not. */
   readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
@@ -38,7 +39,7 @@ export interface HandlerParts {
 }
 
 /** Builds the handler of an accepted launch. */
-export function createHandler(parts: HandlerParts): Handler {
+export function createHandler(parts: HandlerPorts): Handler {
   const { allowedOrigins, identity } = parts;
   const handle: Handler = async (request) => {
     const url = new URL(request.url);
@@ -55,11 +56,11 @@ export function createHandler(parts: HandlerParts): Handler {
     const origin = request.headers.get("origin");
     return origin === null || !allowedOrigins.includes(origin)
       ? handle(request)
-      : handle(request).then((reply) => readableBy(origin, reply));
+      : handle(request).then((reply) => withCorsHeaders(origin, reply));
   };
 }
 
-async function answer(parts: HandlerParts, request: HttpRequest, url: URL): Promise<HttpResponse> {
+async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Promise<HttpResponse> {
   const { phases, identity } = parts;
   const serving = phases.phase === "Serving";
   if (url.pathname === "/readyz") return json({ ready: serving }, serving ? 200 : 503);
@@ -75,23 +76,23 @@ async function answer(parts: HandlerParts, request: HttpRequest, url: URL): Prom
   if (metadata !== null) return metadata;
   const caller = await parts.principals.authenticate(
     request.headers.get("authorization"),
-    hostsWord(identity, request),
+    readHostAssertedIdentity(identity, request),
   );
   request.buffered?.belongTo(`principal:${caller.principalId}`);
-  if (url.pathname !== "/mcp") return await atRoute(parts.routes, { request, url, caller });
-  parts.freshness.require();
+  if (url.pathname !== "/mcp") return await callRoute(parts.routes, { request, url, caller });
+  parts.freshness.requireFresh();
   return await parts.mcp(request, caller);
 }
 
 /** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
-function methodsAt({ routes, identity }: HandlerParts, path: string): readonly string[] {
+function methodsAt({ routes, identity }: HandlerPorts, path: string): readonly string[] {
   if (path === "/mcp") return MCP_METHODS;
   return protectedResource(identity, "GET", path) === null
     ? routesAt(routes, path).map(({ method }) => method)
     : ["GET"];
 }
 
-async function atRoute(
+async function callRoute(
   routes: readonly Route[],
   asked: { readonly request: HttpRequest; readonly url: URL; readonly caller: Caller },
 ): Promise<HttpResponse> {
@@ -106,7 +107,19 @@ function challengeFor(identity: IdentitySettings, error: CmcpError): Record<stri
 }
 
 /** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
-function hostsWord(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
+function readHostAssertedIdentity(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), identity.host_asserted);
+}
+
+/**
+ * The protected resource metadata (RFC 9728 section 3), which tells who has no token yet where to get one; `null` for
+ * any other path. It says what the measured configuration says, whoever asks.
+ * @throws CmcpError `METHOD_NOT_ALLOWED`
+ */
+function protectedResource(settings: IdentitySettings, method: string, path: string): HttpResponse | null {
+  const metadata = resourceMetadata(settings);
+  if (metadata === null || !metadataPaths(metadata.resource).includes(path)) return null;
+  if (method !== "GET") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
+  return json(metadata);
 }

@@ -1,14 +1,14 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
-import { attestation, type AttestationParts } from "./attestation.ts";
-import { auditExport, type ExportParts } from "./audit-export.ts";
-import { closeById, traceClaim, traceRecord, type ClaimEndpointParts } from "./session-endpoints.ts";
-import { launchDocument, sessionEvidence, type EvidenceParts } from "./session-evidence.ts";
-import { status, type StatusParts } from "./status.ts";
+import { attestation, type AttestationPorts } from "./attestation.ts";
+import { auditExport, type ExportPorts } from "./audit-export.ts";
+import { closeById, traceClaim, traceRecord, type ClaimEndpointPorts } from "./claims.ts";
+import { launchDocument, sessionEvidence, type EvidencePorts } from "./session-evidence.ts";
+import { status, type StatusPorts } from "./status.ts";
 
 /** A request at a path of its own, from a caller who was authenticated. */
-export interface Requested {
+export interface RouteRequest {
   readonly request: HttpRequest;
   readonly url: URL;
   readonly caller: Caller;
@@ -20,18 +20,18 @@ export interface Requested {
 export interface Route {
   readonly method: string;
   readonly path: RegExp;
-  readonly endpoint: (requested: Requested) => Promise<HttpResponse> | HttpResponse;
+  readonly endpoint: (requested: RouteRequest) => Promise<HttpResponse> | HttpResponse;
 }
 
 /** What the endpoints beside `/mcp` need. */
-export interface RouteParts {
-  readonly status: StatusParts;
-  readonly attestation: AttestationParts;
-  readonly sessions: ClaimEndpointParts & EvidenceParts & ExportParts;
+export interface RoutePorts {
+  readonly status: StatusPorts;
+  readonly attestation: AttestationPorts;
+  readonly sessions: ClaimEndpointPorts & EvidencePorts & ExportPorts;
 }
 
 /** The endpoints beside `/mcp`. */
-export function routes({ status: said, attestation: attested, sessions }: RouteParts): readonly Route[] {
+export function routes({ status: said, attestation: attested, sessions }: RoutePorts): readonly Route[] {
   const ofSession = (end: string): RegExp => new RegExp(`^/sessions/([^/]{1,256})/${end}$`);
   return [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(said) },

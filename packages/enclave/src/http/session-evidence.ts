@@ -6,33 +6,33 @@ import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
 import type { SessionEvidence } from "../instance/session-evidence.ts";
 import type { Claims } from "../record/claims.ts";
-import { readEntries, type ChainPoint, type OwnStore } from "../record/read-back.ts";
+import { readEntries, type ChainPoint, type OwnJournal } from "../record/read-entries.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json } from "./json-response.ts";
-import { unknownSession } from "./session-endpoints.ts";
+import { unknownSession } from "./claims.ts";
 
 /** The launch document as received, and who may read it. */
-export interface LaunchParts {
+export interface LaunchDocumentPorts {
   readonly principals: Pick<Principals, "mayReadLaunch">;
   readonly launchDocument: Uint8Array;
   readonly launchDigest: string;
 }
 
 /** What answers with evidence. */
-export interface EvidenceParts extends LaunchParts {
+export interface EvidencePorts extends LaunchDocumentPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "storedPoint">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly sessionEvidence: Pick<SessionEvidence, "of">;
-  readonly ownRecord: OwnStore;
+  readonly ownRecord: OwnJournal;
 }
 
 /**
  * `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. Its root entry names
  * the launch document's digest; the document itself goes to whom the measured configuration lets read it.
  */
-export async function sessionEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<HttpResponse> {
+export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<HttpResponse> {
   const found = await findSession(parts, caller, id);
   if (found === null) return json(await earlierEvidence(parts, caller, id));
   const { sessionId, point } = found;
@@ -47,7 +47,7 @@ export async function sessionEvidence(parts: EvidenceParts, caller: Caller, id: 
 }
 
 /** `GET /launch-document`: the launch document's exact bytes. @throws CmcpError `LAUNCH_DOCUMENT_NOT_ALLOWED` for agents */
-export function launchDocument(parts: LaunchParts, caller: Caller): HttpResponse {
+export function launchDocument(parts: LaunchDocumentPorts, caller: Caller): HttpResponse {
   if (!parts.principals.mayReadLaunch(caller))
     throw new CmcpError("LAUNCH_DOCUMENT_NOT_ALLOWED", "the launch document is for auditors and operators");
   return {
@@ -59,7 +59,7 @@ export function launchDocument(parts: LaunchParts, caller: Caller): HttpResponse
 
 /** A session of this instance. */
 async function findSession(
-  { lookup, claims, recorder }: EvidenceParts,
+  { lookup, claims, recorder }: EvidencePorts,
   caller: Caller,
   id: string,
 ): Promise<{ readonly sessionId: string; readonly point: ChainPoint } | null> {
@@ -73,7 +73,7 @@ async function findSession(
 }
 
 /** What an earlier instance kept when it closed the session; with the launch document where this instance was launched with the same. */
-async function earlierEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<JsonObject> {
+async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<JsonObject> {
   const earlier = await parts.lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
   const kept = earlier.closed?.end?.evidence;

@@ -3,13 +3,13 @@ import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset }
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Operators } from "../access/operators.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Recorded, Recorder } from "../record/recorder.ts";
+import type { PendingEntry, Recorder } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
 /** What resets sessions. */
-export interface ResetParts {
+export interface ResetPorts {
   readonly instance: string;
   readonly operators: Operators;
   readonly journal: Pick<Journal, "assertWritable">;
@@ -23,7 +23,7 @@ export interface ResetParts {
 export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
 /** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
-export async function resetSession(parts: ResetParts, request: HttpRequest, id: string): Promise<HttpResponse> {
+export async function resetSession(parts: ResetPorts, request: HttpRequest, id: string): Promise<HttpResponse> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const signed = await readStatement(request);
   parts.operators.authenticate(signed);
@@ -34,7 +34,7 @@ export async function resetSession(parts: ResetParts, request: HttpRequest, id: 
 }
 
 /** Checks and effect in one turn: nothing can come between looking at the chain's tip and moving it. */
-function apply(parts: ResetParts, signed: SignedReset, id: string): Recorded {
+function apply(parts: ResetPorts, signed: SignedReset, id: string): PendingEntry {
   const { statement } = signed;
   if (statement.instance !== parts.instance || statement.session_id !== id) {
     throw new CmcpError("OPERATOR_STATEMENT_MISMATCH", "the statement is for another instance or session");
@@ -42,18 +42,18 @@ function apply(parts: ResetParts, signed: SignedReset, id: string): Recorded {
   const recorded = parts.sessions.forOperator(id);
   if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
   parts.operators.assertNew(signed);
-  if (!recorded.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+  if (!recorded.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
   if (statement.chain_tip !== recorded.chain.tip)
     throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
-  parts.operators.take(signed);
+  parts.operators.markApplied(signed);
   return recordReset(parts, recorded, signed);
 }
 
 function recordReset(
-  parts: ResetParts,
+  parts: ResetPorts,
   recorded: RecordedSession,
   { statement, key, signature }: SignedReset,
-): Recorded {
+): PendingEntry {
   const { before, after } = parts.sessions.reset(recorded);
   return parts.recorder.note(recorded, {
     entry_type: "session_reset",

@@ -15,7 +15,7 @@ export class Clock {
 }
 
 /** The policy in force, as far as it says when it was written. */
-type Dated = () => { readonly bundle: { readonly manifest: JsonObject } };
+type PolicyDate = () => { readonly bundle: { readonly manifest: JsonObject } };
 
 /**
  * The time tokens are held to: never before the policy in force was written. Its manifest is measured or signed, so a
@@ -23,10 +23,10 @@ type Dated = () => { readonly bundle: { readonly manifest: JsonObject } };
  */
 export class TokenClock {
   readonly #clock: Clock;
-  readonly #policy: Dated;
+  readonly #policy: PolicyDate;
   #authored = 0;
 
-  constructor(clock: Clock, policy: Dated) {
+  constructor(clock: Clock, policy: PolicyDate) {
     this.#clock = clock;
     this.#policy = policy;
   }

@@ -5,7 +5,7 @@ import type { Config } from "@cmcp/launch";
 const DUE_AFTER = 0.75;
 
 /** Two clocks: the host sets one and cannot stop the other. */
-export interface TwoClocks {
+export interface Clocks {
   /** Milliseconds since the epoch. */
   wall(): number;
   /** Milliseconds that only go forward. */
@@ -16,8 +16,8 @@ export interface TwoClocks {
 export class Freshness {
   readonly #validityMs: number;
   readonly #failClosed: boolean;
-  readonly #clocks: TwoClocks;
-  #made: { readonly wall: number; readonly monotonic: number };
+  readonly #clocks: Clocks;
+  #reportedAt: { readonly wall: number; readonly monotonic: number };
 
   /** Begins as if a report had just been made. */
   constructor(
@@ -25,35 +25,35 @@ export class Freshness {
       validity_seconds: validity,
       staleness_policy: policy,
     }: Pick<Config["attestation"], "validity_seconds" | "staleness_policy">,
-    clocks: TwoClocks,
+    clocks: Clocks,
   ) {
     this.#validityMs = validity * 1000;
     this.#failClosed = policy === "fail_closed";
     this.#clocks = clocks;
-    this.#made = { wall: clocks.wall(), monotonic: clocks.monotonic() };
+    this.#reportedAt = { wall: clocks.wall(), monotonic: clocks.monotonic() };
   }
 
   /** A report was made now. */
   renew(): void {
-    this.#made = { wall: this.#clocks.wall(), monotonic: this.#clocks.monotonic() };
+    this.#reportedAt = { wall: this.#clocks.wall(), monotonic: this.#clocks.monotonic() };
   }
 
   get ageMs(): number {
-    return Math.max(this.#clocks.wall() - this.#made.wall, this.#clocks.monotonic() - this.#made.monotonic);
+    return Math.max(this.#clocks.wall() - this.#reportedAt.wall, this.#clocks.monotonic() - this.#reportedAt.monotonic);
   }
 
-  get stale(): boolean {
+  get isStale(): boolean {
     return this.ageMs > this.#validityMs;
   }
 
   /** True when it is time for another report. */
-  get due(): boolean {
+  get isDue(): boolean {
     return this.ageMs >= this.#validityMs * DUE_AFTER;
   }
 
   /** @throws CmcpError `ATTESTATION_STALE` while the report is too old, where the configuration says to fail closed. */
-  require(): void {
-    if (this.#failClosed && this.stale)
+  requireFresh(): void {
+    if (this.#failClosed && this.isStale)
       throw new CmcpError(
         "ATTESTATION_STALE",
         "the attestation report is older than attestation.validity_seconds and could not be replaced",

@@ -33,7 +33,7 @@ export class Identity {
   }
 
   /** Ed25519 signature, 64 bytes, over `cmcp-identity-v1|` and the 32-byte thumbprint of an instance's key. */
-  vouchFor(thumbprint: Uint8Array): Uint8Array {
+  signInstanceKey(thumbprint: Uint8Array): Uint8Array {
     return sign(null, Buffer.concat([Buffer.from(`${PURPOSE}|`), thumbprint]), this.#privateKey);
   }
 }

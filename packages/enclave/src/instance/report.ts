@@ -2,11 +2,11 @@ import { toBase64Url, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/appraise/evidence";
 import { instanceReportData } from "@cmcp/attestation";
 import type { Identity } from "./identity.ts";
-import type { SigningKey } from "./keys.ts";
+import type { SigningKey } from "./signing-key.ts";
 
 /** What a report of this instance commits to, beside the policy. */
-export interface Reported {
-  readonly identity: Pick<Identity, "publicKey" | "vouchFor"> | null;
+export interface ReportCommitments {
+  readonly identity: Pick<Identity, "publicKey" | "signInstanceKey"> | null;
   readonly key: Pick<SigningKey, "jwk" | "thumbprint">;
   readonly catalog: { readonly hash: string };
   readonly config: { readonly attestation: { readonly enforcement_mode: InstanceBinding["enforcement_mode"] } };
@@ -36,12 +36,12 @@ export interface InstanceReport {
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
  */
 export async function instanceReport(
-  reported: Reported,
+  commitments: ReportCommitments,
   policyHash: string,
   nonce: string,
   collect: (reportData: Uint8Array) => Promise<Evidence>,
 ): Promise<InstanceReport> {
-  const { identity, key, catalog, config, launchDigest } = reported;
+  const { identity, key, catalog, config, launchDigest } = commitments;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
     nonce,
@@ -62,7 +62,7 @@ export async function instanceReport(
       report_data: toBase64Url(reportData),
       generated_at: new Date(generatedAt).toISOString(),
     },
-    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(key.thumbprint)) }),
+    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.signInstanceKey(key.thumbprint)) }),
     ...(parts.provider === "software-only"
       ? {}
       : {

@@ -5,7 +5,7 @@ import { sessionReportData } from "@cmcp/attestation";
 const MAX_REMEMBERED = 1024;
 
 /** What session evidence needs of the gateway. */
-export interface SessionEvidenceTerms {
+export interface SessionEvidenceOptions {
   readonly thumbprint: Uint8Array;
   readonly validityMs: number;
   /** Whether evidence that is too old serves while there is no newer; the claim then says that it is stale. */
@@ -15,7 +15,7 @@ export interface SessionEvidenceTerms {
   readonly collect: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
 }
 
-interface Remembered {
+interface CachedEvidence {
   readonly made: number;
   readonly evidence: Promise<Evidence>;
 }
@@ -25,16 +25,16 @@ interface Remembered {
  * same for the session's life, so one report serves every claim of it until it is too old.
  */
 export class SessionEvidence {
-  readonly #terms: SessionEvidenceTerms;
-  readonly #byRoot = new Map<string, Remembered>();
+  readonly #options: SessionEvidenceOptions;
+  readonly #byRoot = new Map<string, CachedEvidence>();
 
-  constructor(terms: SessionEvidenceTerms) {
-    this.#terms = terms;
+  constructor(options: SessionEvidenceOptions) {
+    this.#options = options;
   }
 
   /** @param root the session's chain root, 64 hex digits. @throws CmcpError as the platform's collector does */
   async of(root: string, principalId: string): Promise<Evidence> {
-    const { now, validityMs, keepStale, thumbprint, collect } = this.#terms;
+    const { now, validityMs, keepStale, thumbprint, collect } = this.#options;
     const known = this.#byRoot.get(root);
     if (known !== undefined && now() - known.made < validityMs) return await known.evidence;
     const made = { made: now(), evidence: collect(sessionReportData(thumbprint, root), principalId) };
@@ -52,7 +52,7 @@ export class SessionEvidence {
     }
   }
 
-  #remember(root: string, made: Remembered): void {
+  #remember(root: string, made: CachedEvidence): void {
     this.#byRoot.delete(root);
     this.#byRoot.set(root, made);
     const oldest = this.#byRoot.keys().next();

@@ -1,14 +1,16 @@
-import { claimEvidence, type Evidence } from "@cmcp/appraise/evidence";
-import { bundleText, type AuditEntry, type SigningJwk } from "@cmcp/audit";
-import { asCmcpError } from "@cmcp/boundary";
+import { claimEvidence, writeEvidenceFile, type Evidence } from "@cmcp/appraise/evidence";
+import { bundleSignature, bundleText, type AuditEntry, type SessionEnd, type Sign, type SigningJwk } from "@cmcp/audit";
+import { asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type ChainPoint } from "./read-back.ts";
+import { readEntries, type ChainPoint } from "./read-entries.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
-import { sessionEnd } from "./session-end.ts";
+
+/** Largest evidence kept with a session's last claim, in characters of JSON: with the largest claim it fits into one record. */
+const MAX_KEPT_EVIDENCE = 1024 * 1024;
 
 /** Numbers an instance's claims and links each to the one before, so that withholding one can be found. */
 export class ClaimSequence {
@@ -28,7 +30,7 @@ export class ClaimSequence {
 }
 
 /** What claims are made with. */
-export interface ClaimParts {
+export interface ClaimPorts {
   readonly journal: Pick<Journal, "append" | "assertCaughtUp" | "scan">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly instance: string;
@@ -38,12 +40,12 @@ export interface ClaimParts {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told of an open session whose record the host's store does not hold. */
-  readonly broken: (recorded: RecordedSession) => void;
-  readonly terms: ClaimTerms;
+  readonly onBroken: (recorded: RecordedSession) => void;
+  readonly settings: ClaimSettings;
 }
 
 /** What every claim of an instance says. */
-export interface ClaimTerms {
+export interface ClaimSettings {
   readonly eatProfile: ClaimInput["eatProfile"];
   readonly mode: ClaimInput["policy"]["mode"];
   readonly catalogHash: string;
@@ -61,10 +63,10 @@ function policyOf(entries: readonly AuditEntry[]): { readonly hash: string; read
 
 /** Makes claims over sessions, from what the host's store holds of them. */
 export class Claims {
-  readonly #parts: ClaimParts;
+  readonly #parts: ClaimPorts;
   readonly #sequence = new ClaimSequence();
 
-  constructor(parts: ClaimParts) {
+  constructor(parts: ClaimPorts) {
     this.#parts = parts;
   }
 
@@ -85,22 +87,22 @@ export class Claims {
    * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store does not hold the session's record; the session then ends, because no claim of it will
    * ever be made
    */
-  async soFar(recorded: RecordedSession): Promise<Claim> {
+  async claimOpen(recorded: RecordedSession): Promise<Claim> {
     await this.#parts.recorder.ensureStarted(recorded);
     const point = await this.storedPoint(recorded);
     const latest = recorded.latestClaim;
-    if (this.#parts.terms.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
+    if (this.#parts.settings.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
     try {
       recorded.latestClaim = await this.#make(recorded, point);
     } catch (thrown) {
-      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.broken(recorded);
+      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.onBroken(recorded);
       throw thrown;
     }
     return recorded.latestClaim;
   }
 
   /** The claim over a session whose chain has its last entry. */
-  async last(recorded: RecordedSession): Promise<Claim> {
+  async claimEnded(recorded: RecordedSession): Promise<Claim> {
     return await this.#make(recorded, await this.storedPoint(recorded));
   }
 
@@ -122,7 +124,7 @@ export class Claims {
           ...this.#input(recorded, entries, point),
           attestation: {
             ...evidence,
-            validitySeconds: this.#parts.terms.validitySeconds,
+            validitySeconds: this.#parts.settings.validitySeconds,
             evidence: claimEvidence(evidence),
           },
           sequenceNumber,
@@ -149,10 +151,10 @@ export class Claims {
     entries: readonly AuditEntry[],
     point: ChainPoint,
   ): Omit<ClaimInput, "attestation" | "sequenceNumber"> {
-    const { key, now, terms } = this.#parts;
+    const { key, now, settings } = this.#parts;
     const { call_graph_summary: graph } = summarize(recorded.session);
     return {
-      eatProfile: terms.eatProfile,
+      eatProfile: settings.eatProfile,
       issuedAt: Math.floor(now() / 1000),
       jwk: key.jwk,
       gatewayVersion: GATEWAY_VERSION,
@@ -163,9 +165,16 @@ export class Claims {
         edgesRepresent: graph.edges_represent,
       },
       entries,
-      policy: { ...policyOf(entries), mode: terms.mode },
-      catalog: { hash: terms.catalogHash, driftDetected: recorded.drifted.size > 0 },
-      surroundings: { isolation: terms.isolation, channel: "plain" },
+      policy: { ...policyOf(entries), mode: settings.mode },
+      catalog: { hash: settings.catalogHash, driftDetected: recorded.drifted.size > 0 },
+      surroundings: { isolation: settings.isolation, channel: "plain" },
     };
   }
+}
+
+/** What is kept with the claim of a closed session, so that a later instance, which has another key, can answer with it. */
+async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
+  const file = JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject;
+  const kept = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
+  return { bundle_signature: await bundleSignature(entries, sign), ...kept };
 }

@@ -10,10 +10,10 @@ import {
   type ReceiptBody,
   type Sign,
   type Statement,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
-import { hostFault } from "../instance/host-fault.ts";
+import { hostError } from "../instance/host-error.ts";
 
 /** Which records to read back; every given field must match. */
 export interface ScanFilter {
@@ -83,7 +83,7 @@ export class Journal {
    */
   async append(
     session: string,
-    statement: JournalStatement | WrittenStatement,
+    statement: JournalStatement | EncodedStatement,
     receipt: ReceiptBody | null = null,
   ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.#instance, this.#sequence);
@@ -171,10 +171,10 @@ export class Journal {
   }
 }
 
-const SENTENCES = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
+const HOST_ERRORS = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
 
 function rethrow(thrown: unknown): never {
-  throw hostFault(thrown, SENTENCES, "AUDIT_STORE_UNAVAILABLE");
+  throw hostError(thrown, HOST_ERRORS, "AUDIT_STORE_UNAVAILABLE");
 }
 
 /** What the host answers, for as long as it does. */

@@ -7,7 +7,7 @@ import type { Recorder } from "./recorder.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** What provisionings are recorded with. */
-export interface ProvisionParts {
+export interface ProvisionPorts {
   readonly journal: Pick<Journal, "append" | "assertWritable">;
   readonly instance: string;
   readonly sessions: Pick<Sessions, "openSessions">;
@@ -22,12 +22,12 @@ export interface ProvisionSteps {
 
 /** Records who may call and with which credentials, each time the host says so: what an instance took is in its journal and in its sessions. */
 export class Provisions {
-  readonly #parts: ProvisionParts;
+  readonly #parts: ProvisionPorts;
   #sequence = 0;
   #inForce: { readonly sequence: number; readonly hash: string } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: ProvisionParts) {
+  constructor(parts: ProvisionPorts) {
     this.#parts = parts;
   }
 

@@ -2,12 +2,12 @@ import { isAuthentic, publicKeyOf, readRecord, type SessionEnd, type SigningJwk 
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../access/caller.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type OwnStore } from "./read-back.ts";
+import { readEntries, type OwnJournal } from "./read-entries.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
 
 /** Where an instance reads its own records back, and the key that signed them. */
-export interface OwnRecord extends OwnStore {
+export interface SignedOwnJournal extends OwnJournal {
   readonly jwk: SigningJwk;
 }
 
@@ -17,7 +17,7 @@ export interface OwnRecord extends OwnStore {
  * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store's entries are not the chain the claim names
  */
 export async function readClosed(
-  own: OwnRecord,
+  own: SignedOwnJournal,
   { principalId }: Caller,
   sessionId: string,
 ): Promise<ClosedSession | null> {

@@ -3,7 +3,7 @@ import type { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import { AbortScope } from "@cmcp/mcp";
 import type { Session } from "@cmcp/session";
-import { SessionPhases } from "./phases.ts";
+import { SessionPhases } from "./session-phases.ts";
 
 /** A session together with its hash chain and the calls that are under way in it. */
 export class RecordedSession {
@@ -11,7 +11,7 @@ export class RecordedSession {
   readonly chain: SessionChain;
   /** What the root entry says of the caller the session was made for. */
   readonly openedBy: Readonly<Record<string, string>>;
-  readonly life = new SessionPhases();
+  readonly lifecycle = new SessionPhases();
   /** Resolves once the host holds `session_start`; the entry is made on first use so that idle sessions leave no trace. */
   rootStored: Promise<unknown> | null = null;
   /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
@@ -32,7 +32,7 @@ export class RecordedSession {
 
   /** Runs one call; closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once closing has begun. */
   async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (!this.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+    if (!this.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
     const scope = new AbortScope(signal);
     const task = work(scope.signal);
     this.#inFlight.set(scope, task);
@@ -47,7 +47,7 @@ export class RecordedSession {
   }
 
   /** Aborts the calls under way and waits until each has left its entry. */
-  async quiesce(): Promise<void> {
+  async abortCalls(): Promise<void> {
     for (const scope of this.#inFlight.keys()) scope.abort();
     await Promise.allSettled(this.#inFlight.values());
   }

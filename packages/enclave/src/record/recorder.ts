@@ -5,7 +5,7 @@ import {
   type Intent,
   type Receipt,
   type ReceiptBody,
-  type WrittenEntry,
+  type EncodedEntry,
 } from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { approvedOf, nameOf, type Drift, type Target } from "@cmcp/catalog";
@@ -14,19 +14,19 @@ import type { RecordedSession } from "./recorded-session.ts";
 import { rootDetail, type RootFacts } from "./root-detail.ts";
 
 /** An entry that is in the chain, and the host's acknowledgement to wait for: with it comes the entry's receipt, if it is to have one. */
-export interface Recorded {
+export interface PendingEntry {
   readonly entry: AuditEntry;
   readonly stored: Promise<Receipt | null>;
 }
 
 /** What a recorder needs of the instance it writes for. */
-export interface RecorderTerms {
+export interface RecorderOptions {
   readonly instance: string;
   readonly driftPolicy: string;
   /** What a root entry says, as of now. */
   readonly root: () => RootFacts;
   /** Told of a session whose chain holds an entry that no store will ever get. */
-  readonly broken: (recorded: RecordedSession) => void;
+  readonly onBroken: (recorded: RecordedSession) => void;
 }
 
 /**
@@ -42,20 +42,20 @@ function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFi
 /** Writes the record: entries into the chains of sessions, intents and decisions, each handed to the host's store. */
 export class Recorder {
   readonly #journal: Pick<Journal, "append" | "assertCaughtUp">;
-  readonly #terms: RecorderTerms;
+  readonly #options: RecorderOptions;
 
-  constructor(journal: Pick<Journal, "append" | "assertCaughtUp">, terms: RecorderTerms) {
+  constructor(journal: Pick<Journal, "append" | "assertCaughtUp">, options: RecorderOptions) {
     this.#journal = journal;
-    this.#terms = terms;
+    this.#options = options;
   }
 
   /** Appends one entry to a session's chain and hands it to the host's store. */
-  record(recorded: RecordedSession, fields: EntryFields): Recorded {
+  record(recorded: RecordedSession, fields: EntryFields): PendingEntry {
     return this.#store(recorded, recorded.chain.write(withHighest(recorded, fields)), null);
   }
 
   /** As {@link record}, for an entry about the gateway itself: nothing was decided, nothing inspected. */
-  note(recorded: RecordedSession, fields: EntryFields): Recorded {
+  note(recorded: RecordedSession, fields: EntryFields): PendingEntry {
     return this.record(recorded, { policy_decision: "n/a", response_inspection_result: "n/a", ...fields });
   }
 
@@ -67,7 +67,7 @@ export class Recorder {
     sessions: Iterable<RecordedSession>,
     fields: EntryFields,
   ): { readonly stored: Promise<unknown>; readonly full: readonly RecordedSession[] } {
-    const begun = [...sessions].filter(({ life }) => life.takesEntries);
+    const begun = [...sessions].filter(({ lifecycle }) => lifecycle.takesEntries);
     const stored = begun
       .filter(({ chain }) => chain.room > 0)
       .map((recorded) => this.note(recorded, { ...fields }).stored);
@@ -78,23 +78,23 @@ export class Recorder {
   /** As {@link record}, for a decision: waits for the acknowledgement and gives the receipt. @throws CmcpError `INTERNAL` where there is none */
   async decision(recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
     const written = recorded.chain.write(withHighest(recorded, fields));
-    const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#terms.instance, "plain"))
+    const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#options.instance, "plain"))
       .stored;
     if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");
     return receipt;
   }
 
   /** Records once in a session that something it asked for has drifted. */
-  async drift(recorded: RecordedSession, subject: Target, drift: Drift): Promise<void> {
-    const key = `${subject.kind} ${nameOf(subject)}`;
+  async drift(recorded: RecordedSession, target: Target, drift: Drift): Promise<void> {
+    const key = `${target.kind} ${nameOf(target)}`;
     if (recorded.drifted.has(key)) return;
     recorded.drifted.add(key);
-    const { server, driftDigest } = approvedOf(subject);
+    const { server, driftDigest } = approvedOf(target);
     await this.note(recorded, {
       entry_type: "catalog_drift",
-      tool_name: nameOf(subject),
+      tool_name: nameOf(target),
       server_identity: server.identity,
-      detail: { drift, approved_digest: driftDigest, drift_policy: this.#terms.driftPolicy },
+      detail: { drift, approved_digest: driftDigest, drift_policy: this.#options.driftPolicy },
     }).stored;
   }
 
@@ -108,18 +108,18 @@ export class Recorder {
   }
 
   /** Writes the session's root entry. @throws CmcpError `SESSION_CLOSED` for a session that has one or takes none */
-  begin(recorded: RecordedSession): void {
-    recorded.life.step("start");
+  writeRoot(recorded: RecordedSession): void {
+    recorded.lifecycle.step("start");
     recorded.rootStored = this.note(recorded, {
       entry_type: "session_start",
       session_sensitivity_after: recorded.session.sensitivity,
-      detail: { ...rootDetail(this.#terms.root(), recorded.session.principalId), ...recorded.openedBy },
+      detail: { ...rootDetail(this.#options.root(), recorded.session.principalId), ...recorded.openedBy },
     }).stored;
   }
 
   /** Makes sure the session's root entry exists and is stored. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` until it is, `SESSION_CLOSED` for one that was discarded */
   async ensureStarted(recorded: RecordedSession): Promise<void> {
-    if (recorded.rootStored === null) this.begin(recorded);
+    if (recorded.rootStored === null) this.writeRoot(recorded);
     try {
       await recorded.rootStored;
     } catch (thrown) {
@@ -130,7 +130,7 @@ export class Recorder {
     }
   }
 
-  #store(recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): Recorded {
+  #store(recorded: RecordedSession, { entry, written }: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
     const stored = this.#journal.append(
       entry.session_id,
       { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },
@@ -139,7 +139,7 @@ export class Recorder {
     stored.catch((thrown: unknown) => {
       const { code } = asCmcpError(thrown, "INTERNAL", "an entry could not be stored");
       // What is late arrives. Anything else leaves a chain that the store never holds.
-      if (code !== "AUDIT_STORE_UNAVAILABLE") this.#terms.broken(recorded);
+      if (code !== "AUDIT_STORE_UNAVAILABLE") this.#options.onBroken(recorded);
     });
     const before = recorded.stored;
     // Resolves to nothing: a promise of all outcomes would hold those of every entry before it.

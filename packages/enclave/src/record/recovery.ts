@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { planRecovery, SessionChain, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
 import type { Vocabulary } from "@cmcp/session";
 import type { Journal } from "./journal.ts";
-import type { Past } from "./past.ts";
+import type { EarlierInstances } from "./earlier-instances.ts";
 import { rootDetail, type RootFacts } from "./root-detail.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** What a recovery writes with, and whom it raises. */
-export interface RecoveryParts {
+export interface RecoveryPorts {
   readonly journal: Pick<Journal, "append">;
   readonly sessions: Pick<Sessions, "restoreFloor" | "restoreStart">;
   readonly vocabulary: Vocabulary;
@@ -22,10 +22,10 @@ export interface RecoveryParts {
  * Takes over from earlier instances: every call they left open gets its one entry, a fault of unknown
  * outcome, and every principal starts from what it had seen, from the highest label where that is not known.
  */
-export async function recoverInterrupted(parts: RecoveryParts, past: Past): Promise<void> {
-  const recovered = past.instances.map((found) => found.recovered).filter((found) => found !== null);
+export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierInstances): Promise<void> {
+  const recovered = earlier.instances.map((found) => found.recovered).filter((found) => found !== null);
   for (const step of planRecovery(recovered, parts.root().policy.hash)) await writeRecoverySession(parts, step);
-  restoreFloors(parts, past);
+  restoreFloors(parts, earlier);
 }
 
 /**
@@ -33,7 +33,7 @@ export async function recoverInterrupted(parts: RecoveryParts, past: Past): Prom
  * Where a journal contradicts itself, whatever is missing may be of any principal. An operator's reset in a later instance
  * supersedes that, as it does what was seen.
  */
-function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryParts, { instances }: Past): void {
+function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { instances }: EarlierInstances): void {
   const oldest = now() - floorMs;
   const floors = new Map<string, string>();
   let unknown = false;
@@ -68,7 +68,7 @@ function* seenIn({ sessions }: RecoveredInstance, oldest: number): Generator<rea
 }
 
 /** A recovery session belongs to no principal and no caller can add to it; it opens, records and ends at once. */
-async function writeRecoverySession({ journal, root, now }: RecoveryParts, step: RecoveryStep): Promise<void> {
+async function writeRecoverySession({ journal, root, now }: RecoveryPorts, step: RecoveryStep): Promise<void> {
   const chain = new SessionChain(randomUUID(), now);
   const facts = root();
   const entries = [

@@ -1,29 +1,29 @@
 import type { Caller } from "../access/caller.ts";
-import { faulted } from "./closing.ts";
-import type { EarlierSession, EarlierSessions } from "./earlier-session.ts";
-import { readClosed, type OwnRecord } from "./read-closed.ts";
+import { faulted } from "./session-closer.ts";
+import type { EarlierSession, EarlierSessions } from "./earlier-sessions.ts";
+import { readClosed, type SignedOwnJournal } from "./read-closed.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import type { ClosedSession, Sessions } from "./sessions.ts";
 
 /** Where sessions are found: in memory, in this instance's own record, in those of instances before it. */
-export interface LookupParts {
-  readonly sessions: Pick<Sessions, "byId" | "byHandle" | "byExistingLabel" | "closedById" | "isFaulted">;
-  readonly own: OwnRecord;
+export interface LookupPorts {
+  readonly sessions: Pick<Sessions, "byId" | "byHandle" | "findByLabel" | "closedById" | "isFaulted">;
+  readonly own: SignedOwnJournal;
   readonly earlier: EarlierSessions;
 }
 
 /** Finds a caller's session by the name a request gives it. What belongs to another principal looks like what does not exist. */
 export class SessionLookup {
-  readonly #parts: LookupParts;
+  readonly #parts: LookupPorts;
 
-  constructor(parts: LookupParts) {
+  constructor(parts: LookupPorts) {
     this.#parts = parts;
   }
 
   /** One that is not closed yet, by its id, its handle, or the caller's own label for it. */
   open(caller: Caller, name: string): RecordedSession | undefined {
     const { sessions } = this.#parts;
-    return sessions.byId(caller, name) ?? sessions.byHandle(caller, name) ?? sessions.byExistingLabel(caller, name);
+    return sessions.byId(caller, name) ?? sessions.byHandle(caller, name) ?? sessions.findByLabel(caller, name);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Claim } from "@cmcp/claim";
 import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../instance/clock.ts";
 import { callerDetail, type Caller } from "../access/caller.ts";
-import { EvictedSessions, type EvictedLimits } from "./evicted.ts";
+import { EvictedSessions, type EvictedLimits } from "./evicted-sessions.ts";
 import { RecordedSession } from "./recorded-session.ts";
 
 /** What stays in memory of a closed session so that its claim can be fetched again for a while. */
@@ -52,7 +52,7 @@ export class Sessions {
   /** A new session with a handle of its own, once there is room for it. @throws CmcpError `SESSION_LIMIT_REACHED` */
   async open(caller: Caller): Promise<RecordedSession> {
     await this.#room(caller);
-    return this.#recorded(this.#table.openHandle(caller.principalId), caller);
+    return this.#recorded(this.#table.open(caller.principalId), caller);
   }
 
   /**
@@ -61,27 +61,23 @@ export class Sessions {
    * what the close needs, there is no next.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, or why the session could not be closed, `AUDIT_STORE_UNAVAILABLE` most likely
    */
-  async join(caller: Caller, label: string | null): Promise<RecordedSession> {
+  async openOrJoin(caller: Caller, label: string | null): Promise<RecordedSession> {
     // Another that waited may have opened the next; it needs no room.
-    for (
-      let known = this.byExistingLabel(caller, label);
-      known !== undefined;
-      known = this.byExistingLabel(caller, label)
-    ) {
-      if (known.life.takesCalls) return known;
+    for (let known = this.findByLabel(caller, label); known !== undefined; known = this.findByLabel(caller, label)) {
+      if (known.lifecycle.takesCalls) return known;
       const closing = known;
       await closing.close?.claim.catch((thrown: unknown) => {
         // One that was released is in nobody's way.
-        if (this.byExistingLabel(caller, label) === closing) throw thrown;
+        if (this.findByLabel(caller, label) === closing) throw thrown;
       });
     }
     await this.#room(caller);
-    return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
+    return this.#recorded(this.#table.openByLabel(caller.principalId, label), caller);
   }
 
   /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
   async #room(caller: Caller): Promise<void> {
-    if (this.#table.isFull(caller.principalId)) await this.#evicted.room(caller.principalId);
+    if (this.#table.isFull(caller.principalId)) await this.#evicted.waitForRoom(caller.principalId);
   }
 
   byHandle(caller: Caller, handle: string): RecordedSession | undefined {
@@ -106,8 +102,8 @@ export class Sessions {
   }
 
   /** A caller's open session of this label; never makes one. */
-  byExistingLabel(caller: Caller, label: string | null): RecordedSession | undefined {
-    const session = this.#table.byExistingLabel(caller.principalId, label);
+  findByLabel(caller: Caller, label: string | null): RecordedSession | undefined {
+    const session = this.#table.findByLabel(caller.principalId, label);
     return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
@@ -149,7 +145,7 @@ export class Sessions {
   }
 
   /** Sessions to be closed now: those idle for too long and those set aside. What was never used is only forgotten. */
-  takeOver(): RecordedSession[] {
+  takeDue(): RecordedSession[] {
     for (const session of this.#table.expired()) {
       const recorded = this.#started(session);
       if (recorded !== null) this.#due.add(recorded);
@@ -169,15 +165,15 @@ export class Sessions {
   /** A session with something on record; one without is forgotten. */
   #started(session: Session): RecordedSession | null {
     const recorded = this.#open.get(session.id);
-    if (recorded !== undefined && recorded.life.phase !== "unused") return recorded;
-    recorded?.life.step("discard");
+    if (recorded !== undefined && recorded.lifecycle.phase !== "unused") return recorded;
+    recorded?.lifecycle.step("discard");
     this.#table.close(session);
     this.#open.delete(session.id);
     return null;
   }
 
-  /** Keeps a session that must still be closed for the next {@link takeOver}. */
-  setAside(recorded: RecordedSession): void {
+  /** Keeps a session that must still be closed for the next {@link takeDue}. */
+  scheduleClose(recorded: RecordedSession): void {
     this.#due.add(recorded);
   }
 
@@ -192,7 +188,7 @@ export class Sessions {
   }
 
   /** Forgets an open session; what an auditor needs stays for a while and in the host's store. */
-  remember(recorded: RecordedSession, claim: Claim): void {
+  recordClosed(recorded: RecordedSession, claim: Claim): void {
     const { session, chain } = recorded;
     this.#forget(recorded);
     this.#closed.set(session.id, {
@@ -206,7 +202,7 @@ export class Sessions {
   }
 
   /** Forgets a session that ends without a claim, but for that. */
-  rememberFaulted(recorded: RecordedSession): void {
+  recordFaulted(recorded: RecordedSession): void {
     this.#forget(recorded);
     this.#faulted.set(recorded.session.id, recorded.session.principalId);
     this.#faultedCount += 1;

@@ -12,7 +12,7 @@ export class Credentials {
   }
 
   /** Refuses a message that lacks a credential of the catalog or brings one that no server is sent. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID` */
-  assertAcceptable({ credentials = [] }: Provision): void {
+  assertValid({ credentials = [] }: Provision): void {
     requireCredentials(this.#catalog, new Set(credentials.map(({ name }) => name)));
   }
 

@@ -17,23 +17,23 @@ type List = (server: CatalogServer, kind: ListKind, signal: AbortSignal) => Prom
 
 type Kind = Target["kind"];
 /** What a live list shows of the approved. */
-interface Compared {
+interface Comparison {
   readonly drift: ReadonlyMap<string, Drift>;
   /** Tools that can be called as tasks. */
   readonly tasks: ReadonlyMap<string, TaskSupport>;
 }
 
-interface Listing extends Compared {
+interface Listing extends Comparison {
   readonly at: number;
 }
 
-const NO_TASKS: Compared["tasks"] = new Map();
+const NO_TASKS: Comparison["tasks"] = new Map();
 
 /** Longest time one listing may take, in milliseconds, whoever waits for it. */
 const LIST_MS = 30_000;
 
 /** How long an agent's own list does not make a comparison due again, in milliseconds: agents list as often as they like. */
-const SETTLED_MS = 5_000;
+const RECHECK_MS = 5_000;
 
 /**
  * Compares what servers list with its approved definitions: on first contact with a server, after an agent asked for a list, when
@@ -46,7 +46,7 @@ export class DriftMonitor {
   readonly #maxAgeMs: number;
   readonly #listings = new Map<string, Listing>();
   readonly #running = new Map<string, Promise<Listing>>();
-  readonly #met = new Set<string>();
+  readonly #listedOnce = new Set<string>();
   /** Since when what was compared before is due again. */
   readonly #due = new Map<string, number>();
   readonly #now: () => number;
@@ -68,14 +68,14 @@ export class DriftMonitor {
    * How something has drifted, `null` when it has not. Lists what its server has first when that is due.
    * @throws CmcpError what listing fails with; nothing of the call was sent
    */
-  async of(subject: Target): Promise<Drift | null> {
-    const { server } = approvedOf(subject);
-    const key = keyOf(server, subject.kind);
+  async driftOf(target: Target): Promise<Drift | null> {
+    const { server } = approvedOf(target);
+    const key = keyOf(server, target.kind);
     const known = this.#listings.get(key);
     const fresh =
       known !== undefined && known.at >= (this.#due.get(key) ?? known.at) && this.#now() - known.at < this.#maxAgeMs;
-    const listing = fresh ? known : await this.#refresh(server, subject.kind);
-    return listing.drift.get(nameOf(subject)) ?? null;
+    const listing = fresh ? known : await this.#refresh(server, target.kind);
+    return listing.drift.get(nameOf(target)) ?? null;
   }
 
   /** How a tool can be called as a task, by what its server listed last; `null` when it cannot, or nothing was listed. */
@@ -84,22 +84,22 @@ export class DriftMonitor {
   }
 
   /** Lists the tools of a server that was never asked, once. Never throws. */
-  async meet(server: CatalogServer): Promise<void> {
+  async listOnce(server: CatalogServer): Promise<void> {
     const key = keyOf(server, "tool");
-    if (this.#met.has(key) || this.#listings.has(key)) return;
-    this.#met.add(key);
+    if (this.#listedOnce.has(key) || this.#listings.has(key)) return;
+    this.#listedOnce.add(key);
     await this.#refresh(server, "tool").catch(() => undefined);
   }
 
   /** An agent was shown the approved: before it is used, what the servers list is compared again, unless that was done a moment ago. */
-  shown(kind: Kind): void {
+  requireRecheck(kind: Kind): void {
     const now = this.#now();
     for (const [key, { at }] of this.#listings)
-      if (key.startsWith(`${kind} `) && now - at >= SETTLED_MS) this.#due.set(key, now);
+      if (key.startsWith(`${kind} `) && now - at >= RECHECK_MS) this.#due.set(key, now);
   }
 
   /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
-  changed(server: CatalogServer, kind: Kind): void {
+  forgetListing(server: CatalogServer, kind: Kind): void {
     const key = keyOf(server, kind);
     this.#listings.delete(key);
     this.#running.delete(key);
@@ -133,7 +133,7 @@ export class DriftMonitor {
     }
   }
 
-  async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Compared> {
+  async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Comparison> {
     const of = <Item extends { readonly server: CatalogServer }>(items: Iterable<Item>): Item[] =>
       [...items].filter((item) => item.server.identity === server.identity);
     const { tools, resources, prompts } = this.#catalog;

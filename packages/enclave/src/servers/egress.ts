@@ -1,10 +1,10 @@
 import { Duplex } from "node:stream";
 import { examine, type CmcpError } from "@cmcp/boundary";
 import type { ExchangePool, OutgoingExchange } from "@cmcp/wire";
-import { hostFault } from "../instance/host-fault.ts";
+import { hostError } from "../instance/host-error.ts";
 
 /** What the relay may refuse with, and what agents are told. */
-const SENTENCES = {
+const HOST_ERRORS = {
   UPSTREAM_UNAVAILABLE: "the relay could not reach the tool server",
   UPSTREAM_TIMEOUT: "the relay could not reach the tool server in time",
   EGRESS_NOT_ALLOWED: "the tool server is not on the host's egress list",
@@ -12,8 +12,8 @@ const SENTENCES = {
   REQUEST_CANCELLED: "the stream to the tool server was given up",
 };
 
-function relayFault(thrown: unknown): CmcpError {
-  return hostFault(thrown, SENTENCES, "UPSTREAM_UNAVAILABLE");
+function relayError(thrown: unknown): CmcpError {
+  return hostError(thrown, HOST_ERRORS, "UPSTREAM_UNAVAILABLE");
 }
 
 /** A tool server's byte stream, carried by the host's egress relay. What passes is TLS ciphertext wherever the catalog pins a key. */
@@ -32,7 +32,7 @@ class EgressStream extends Duplex {
       (step) => {
         this.push(step.done === true ? null : examine(step.value));
       },
-      (thrown: unknown) => this.destroy(relayFault(thrown)),
+      (thrown: unknown) => this.destroy(relayError(thrown)),
     );
   }
 
@@ -52,7 +52,7 @@ class EgressStream extends Duplex {
   #settle(work: Promise<unknown>, done: (error?: Error | null) => void): void {
     work.then(
       () => done(),
-      (thrown: unknown) => done(relayFault(thrown)),
+      (thrown: unknown) => done(relayError(thrown)),
     );
   }
 
@@ -65,7 +65,7 @@ class EgressStream extends Duplex {
 /**
  * Opens a byte stream to a host and port of the catalog. `signal` bounds the opening only: an exchange is
  * cancelled by the signal it was opened with for as long as it lives, so it gets one of its own.
- * @throws CmcpError a code of {@link SENTENCES}
+ * @throws CmcpError a code of {@link HOST_ERRORS}
  */
 export async function dialEgress(pool: ExchangePool, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
   const opening = new AbortController();
@@ -78,7 +78,7 @@ export async function dialEgress(pool: ExchangePool, host: string, port: number,
     return new EgressStream(exchange);
   } catch (thrown) {
     opening.abort();
-    throw relayFault(thrown);
+    throw relayError(thrown);
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,8 +1,8 @@
 import { CmcpError, SharedSlots } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
 import { SUBSCRIPTION_ACKNOWLEDGED } from "@cmcp/mcp";
-import { reportFault } from "../instance/report-fault.ts";
-import type { Follow, OnBehalfOf, Upstreams } from "./upstreams.ts";
+import { reportFault } from "../instance/stderr-events.ts";
+import type { UpdateListener, SessionRef, Upstreams } from "./upstreams.ts";
 
 /** Resources one session may follow. */
 const MAX_FOLLOWED = 256;
@@ -19,12 +19,12 @@ interface Reasons {
 }
 
 /** What one session follows at one server, and the streams that tell of it: two while the second is to take the place of the first. */
-interface Followed {
+interface ServerSubscriptions {
   readonly server: CatalogServer;
   readonly uris: Map<string, Reasons>;
   streams: AbortController[];
   /** Gives its slot back. */
-  readonly giveBack: () => void;
+  readonly releaseSlot: () => void;
 }
 
 /** Who hears that a resource changed, by its session. */
@@ -38,16 +38,16 @@ export interface FollowedResource {
   readonly uri: string;
 }
 
-const KEEP = (): void => undefined;
+const NO_SLOT = (): void => undefined;
 
 /** The resources that sessions follow; for each session and server one stream, opened anew when what is followed changes. */
 export class Subscriptions {
-  readonly #upstreams: Pick<Upstreams, "follow" | "unfollow" | "tellsOnOneStream">;
+  readonly #upstreams: Pick<Upstreams, "follow" | "unfollow" | "usesOneStream">;
   readonly #listeners: ResourceListeners;
-  readonly #sessions = new Map<string, Map<string, Followed>>();
+  readonly #sessions = new Map<string, Map<string, ServerSubscriptions>>();
   readonly #slots = new SharedSlots(MAX_FOLLOWED_STREAMS, MAX_STREAMS_PER_PRINCIPAL);
 
-  constructor(upstreams: Pick<Upstreams, "follow" | "unfollow" | "tellsOnOneStream">, listeners: ResourceListeners) {
+  constructor(upstreams: Pick<Upstreams, "follow" | "unfollow" | "usesOneStream">, listeners: ResourceListeners) {
     this.#upstreams = upstreams;
     this.#listeners = listeners;
   }
@@ -65,22 +65,22 @@ export class Subscriptions {
   }
 
   /** What one session follows at one server. */
-  of(session: OnBehalfOf, server: CatalogServer): readonly string[] {
+  followedUris(session: SessionRef, server: CatalogServer): readonly string[] {
     return [...(this.#sessions.get(session.id)?.get(server.identity)?.uris.keys() ?? [])];
   }
 
   /** Follows a resource until it is {@link remove}d. @throws CmcpError `OVERLOADED` */
-  add(session: OnBehalfOf, server: CatalogServer, uri: string): void {
+  add(session: SessionRef, server: CatalogServer, uri: string): void {
     this.#reasons(session, server, uri).subscribed = true;
   }
 
   /** The session gives a resource up; streams that name it go on to hear of it. */
-  remove(session: OnBehalfOf, server: CatalogServer, uri: string): void {
+  remove(session: SessionRef, server: CatalogServer, uri: string): void {
     this.#withdraw(session, { server, uri }, (reasons) => (reasons.subscribed = false));
   }
 
   /** What was {@link add}ed for a stream is that stream's, and followed until it ends. @throws CmcpError `OVERLOADED` */
-  handOver(session: OnBehalfOf, followed: FollowedResource, stream: AbortSignal): void {
+  assignToStream(session: SessionRef, followed: FollowedResource, stream: AbortSignal): void {
     const reasons = this.#reasons(session, followed.server, followed.uri);
     reasons.streams.add(stream);
     reasons.subscribed = false;
@@ -91,16 +91,16 @@ export class Subscriptions {
 
   /** Ends everything a session follows. */
   forget(sessionId: string): void {
-    for (const { streams, giveBack } of this.#sessions.get(sessionId)?.values() ?? []) {
+    for (const { streams, releaseSlot } of this.#sessions.get(sessionId)?.values() ?? []) {
       end(streams.splice(0));
-      giveBack();
+      releaseSlot();
     }
     this.#sessions.delete(sessionId);
   }
 
   /** Why a resource is followed, which it is from then on. @throws CmcpError `OVERLOADED` */
-  #reasons(session: OnBehalfOf, server: CatalogServer, uri: string): Reasons {
-    const servers = this.#sessions.get(session.id) ?? new Map<string, Followed>();
+  #reasons(session: SessionRef, server: CatalogServer, uri: string): Reasons {
+    const servers = this.#sessions.get(session.id) ?? new Map<string, ServerSubscriptions>();
     const open = servers.get(server.identity);
     const known = open?.uris.get(uri);
     if (known !== undefined) return known;
@@ -110,7 +110,7 @@ export class Subscriptions {
       server,
       uris: new Map<string, Reasons>(),
       streams: [],
-      giveBack: this.#slot(server, session.principalId),
+      releaseSlot: this.#slot(server, session.principalId),
     };
     const reasons: Reasons = { subscribed: false, streams: new Set() };
     followed.uris.set(uri, reasons);
@@ -123,12 +123,12 @@ export class Subscriptions {
   /** A stdio server tells on the channel that it has anyway; any other on a connection that calls would else have. @throws CmcpError `OVERLOADED` */
   #slot(server: CatalogServer, principalId: string): () => void {
     return server.transport === "stdio"
-      ? KEEP
+      ? NO_SLOT
       : this.#slots.take(principalId, "streams on which servers tell of resources");
   }
 
   /** Takes a reason back; without any the resource is not followed. */
-  #withdraw(session: OnBehalfOf, { server, uri }: FollowedResource, take: (reasons: Reasons) => void): void {
+  #withdraw(session: SessionRef, { server, uri }: FollowedResource, take: (reasons: Reasons) => void): void {
     const followed = this.#sessions.get(session.id)?.get(server.identity);
     const reasons = followed?.uris.get(uri);
     if (followed === undefined || reasons === undefined) return;
@@ -139,15 +139,15 @@ export class Subscriptions {
     this.#upstreams.unfollow(server, session, uri).catch(reportFault);
   }
 
-  #reopen(session: OnBehalfOf, followed: Followed): void {
+  #reopen(session: SessionRef, followed: ServerSubscriptions): void {
     const { server, streams, uris } = followed;
     if (uris.size === 0) {
       end(streams.splice(0));
-      followed.giveBack();
+      followed.releaseSlot();
       this.#sessions.get(session.id)?.delete(server.identity);
       return;
     }
-    if (streams.length > 0 && this.#upstreams.tellsOnOneStream(server)) return;
+    if (streams.length > 0 && this.#upstreams.usesOneStream(server)) return;
     // Over HTTP what a server says between two streams would be lost, so the first ends when the second is there; one that is not
     // there yet is out of date. On a channel both are the same.
     end(streams.splice(server.transport === "streamable-http" ? 1 : 0));
@@ -160,7 +160,7 @@ export class Subscriptions {
       .catch(reportFault);
   }
 
-  #heard({ id }: OnBehalfOf, { streams, uris }: Followed, stream: AbortController): Follow {
+  #heard({ id }: SessionRef, { streams, uris }: ServerSubscriptions, stream: AbortController): UpdateListener {
     return {
       uris: () => [...uris.keys()],
       notified: (method, params) => {

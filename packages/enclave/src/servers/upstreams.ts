@@ -38,7 +38,7 @@ export interface UpstreamsOptions {
 }
 
 /** What a session follows at a server, and who hears of it. */
-export interface Follow {
+export interface UpdateListener {
   /** As it is whenever a stream is opened. */
   readonly uris: () => readonly string[];
   readonly notified: Notified;
@@ -46,25 +46,25 @@ export interface Follow {
 }
 
 /** A resource that a server is to tell of. */
-export interface Subscribe {
+export interface NewSubscription {
   readonly request: UpstreamRequest;
   /** What the session follows there already. */
   readonly followed: readonly string[];
 }
 
 /** On whose behalf a server is asked. */
-export interface OnBehalfOf {
+export interface SessionRef {
   readonly id: string;
   readonly principalId: string;
 }
 
 /** Whose slots a session with a server takes: a principal's, or, for each server apart, the gateway's own. */
-function holderOf(server: CatalogServer, session: OnBehalfOf | null): string {
+function holderOf(server: CatalogServer, session: SessionRef | null): string {
   return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
 }
 
 /** Servers on the network know sessions; a stdio server is a process, which belongs to a principal. */
-function keyOf(server: CatalogServer, session: OnBehalfOf | null): string {
+function keyOf(server: CatalogServer, session: SessionRef | null): string {
   const holder = holderOf(server, session);
   if (server.transport === "stdio") return holder;
   const id = session?.id ?? OWN_SESSION;
@@ -103,7 +103,7 @@ export class Upstreams {
   /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
   async request(
     server: CatalogServer,
-    session: OnBehalfOf,
+    session: SessionRef,
     request: UpstreamRequest,
     peer: Peer,
   ): Promise<UpstreamAnswer> {
@@ -136,8 +136,8 @@ export class Upstreams {
    */
   async subscribe(
     server: CatalogServer,
-    session: OnBehalfOf,
-    { request, followed }: Subscribe,
+    session: SessionRef,
+    { request, followed }: NewSubscription,
     peer: Peer,
   ): Promise<void> {
     const client = this.#client(server);
@@ -146,13 +146,13 @@ export class Upstreams {
   }
 
   /** Whether a server tells a session of whatever it has subscribed to on one stream, as over HTTP in the legacy era, and refuses another. */
-  tellsOnOneStream(server: CatalogServer): boolean {
+  usesOneStream(server: CatalogServer): boolean {
     const client = this.#client(server);
     return client instanceof UpstreamClient && client.era === "legacy";
   }
 
   /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(server: CatalogServer, session: OnBehalfOf, { uris, notified, signal }: Follow): Promise<void> {
+  async follow(server: CatalogServer, session: SessionRef, { uris, notified, signal }: UpdateListener): Promise<void> {
     // What is followed then, whenever a stream has to be opened again.
     const filter = {
       toolsListChanged: false,
@@ -171,13 +171,13 @@ export class Upstreams {
   }
 
   /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
-  async closeSession(session: OnBehalfOf): Promise<void> {
+  async closeSession(session: SessionRef): Promise<void> {
     const used = [...this.#clients.values()];
     await Promise.allSettled(used.map(({ server, client }) => client.closeSession(keyOf(server, session))));
   }
 
   /** Gives up following a resource that nothing of the session follows any more; see {@link follow}. Never throws. */
-  async unfollow(server: CatalogServer, session: OnBehalfOf, uri: string): Promise<void> {
+  async unfollow(server: CatalogServer, session: SessionRef, uri: string): Promise<void> {
     await this.#client(server).unsubscribe(keyOf(server, session), uri);
   }
 

@@ -1,5 +1,5 @@
 import type { CatalogServer } from "@cmcp/catalog";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { DriftMonitor } from "./drift.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -11,12 +11,12 @@ const CHANGED = new Map([
 ] as const);
 
 /** Notifications of one server are passed on to agents no more often than this, in milliseconds. */
-const SETTLE_MS = 250;
+const NOTIFY_INTERVAL_MS = 250;
 
 /** Who hears what servers say of their lists. */
 export interface ListWatch {
   readonly upstreams: Pick<Upstreams, "watch">;
-  readonly drift: Pick<DriftMonitor, "changed">;
+  readonly drift: Pick<DriftMonitor, "forgetListing">;
   readonly listeners: { listChanged(list: "tools" | "prompts" | "resources"): void };
 }
 
@@ -35,8 +35,8 @@ export function watchServers({ upstreams, drift, listeners }: ListWatch): (serve
       .watch(server, (method) => {
         const changed = CHANGED.get(method as Parameters<typeof CHANGED.get>[0]);
         if (changed === undefined) return;
-        drift.changed(server, changed.kind);
-        if (due.size === 0) setTimeout(tell, SETTLE_MS).unref();
+        drift.forgetListing(server, changed.kind);
+        if (due.size === 0) setTimeout(tell, NOTIFY_INTERVAL_MS).unref();
         due.add(changed.list);
       })
       .catch(reportFault);

@@ -1,6 +1,6 @@
 /** Every part of the documents that is written from the code. */
 import { appraisalReference, presetReference } from "./appraisal-reference.ts";
-import { configReference, refusedKeysReference } from "./config-reference.ts";
+import { configReference, unsupportedKeysReference } from "./config-reference.ts";
 import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
 import type { GeneratedSection } from "./generated-section.ts";
@@ -9,7 +9,7 @@ import { methodReference } from "./method-reference.ts";
 
 export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   configReference,
-  refusedKeysReference,
+  unsupportedKeysReference,
   errorReference,
   dependencyReference,
   appraisalReference,

@@ -1,7 +1,7 @@
 /** The enclave process. It listens on one address for the host, and dials one address of the host's services. */
 import "@cmcp/boundary/frozen-intrinsics";
 import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     host: new ExchangePool(dialerOf(required("CMCP_HOST_SERVICES"), addon), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: POLICY_WORKER,
     firstCompiler,
-    buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
+    buildDigest: `sha256:${hash("sha256", readFileSync(__filename))}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });

@@ -1,6 +1,6 @@
 import {
   hostAssertedLabels,
-  type Authenticated,
+  type AuthenticatedCaller,
   type HostAsserted,
   type IdentitySource,
   type PeerIdentity,
@@ -12,14 +12,14 @@ export class Caller {
   readonly principalId: string;
   readonly source: IdentitySource;
   /** The identity in a verified JWT; `null` for every other source. */
-  readonly jwtIdentity: Authenticated | null;
+  readonly jwtIdentity: AuthenticatedCaller | null;
   /** What the host asserts about the peer. It takes no part in authentication. */
   readonly asserted: HostAsserted<PeerIdentity> | null;
   /** Hex SHA-256 of the provisioned token; `null` without one. It is never recorded. */
   readonly tokenHash: string | null;
 
   constructor(
-    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated,
+    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | AuthenticatedCaller,
     asserted: HostAsserted<PeerIdentity> | null,
     tokenHash: string | null = null,
   ) {
@@ -43,7 +43,7 @@ export function principalFacts({ principalId, source, jwtIdentity, asserted }: C
 }
 
 /** Each projected claim as `name=value`, one for each member of a set. Names contain no `=`, so values cannot imitate other claims. */
-function claimTexts({ claims }: Authenticated): readonly string[] {
+function claimTexts({ claims }: AuthenticatedCaller): readonly string[] {
   return [...claims].flatMap(([name, value]) =>
     (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`),
   );

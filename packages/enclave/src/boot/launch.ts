@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
@@ -62,8 +62,8 @@ export async function acceptLaunch(received: Untrusted<Uint8Array>, environment:
   // Hashed as received, before anything parses them.
   const bytes = examine(received);
   const digests = {
-    sha256: createHash("sha256").update(bytes).digest(),
-    sha384: createHash("sha384").update(bytes).digest(),
+    sha256: hash("sha256", bytes, "buffer"),
+    sha384: hash("sha384", bytes, "buffer"),
   };
   const dial: Dial = async (host, port, signal) => await dialEgress(environment.host, host, port, signal);
   const reached = { access: environment.platform, dial };

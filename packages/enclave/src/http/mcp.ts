@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Catalog } from "@cmcp/catalog";
 import {
   createMcpEndpoint,
-  type Caller as Authenticated,
+  type Caller as AuthenticatedCaller,
   type HttpRequest,
   type HttpResponse,
   type ListenFilter,
@@ -83,7 +83,7 @@ function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"
 }
 
 /** The caller as the router authenticated it. The MCP endpoint passes it through as an opaque value. */
-function requireCaller(caller: Authenticated): Caller {
+function requireCaller(caller: AuthenticatedCaller): Caller {
   if (caller instanceof Caller) return caller;
   throw new CmcpError("INTERNAL", "the caller was not authenticated by this gateway");
 }

@@ -1,7 +1,7 @@
 import {
   JournalReader,
   readRecord,
-  UntouchedReader,
+  TipJournalReader,
   type History,
   type HistoryReason,
   type RecoveredInstance,
@@ -92,7 +92,7 @@ async function instanceNames(
 
 async function readInstance(journal: Pick<Journal, "scan">, instance: string): Promise<RecoveredInstance | null> {
   // The fast reader gives up on a changed journal. It is then read again, record by record.
-  for (const make of [() => new UntouchedReader(jwkThumbprintText), () => new JournalReader(jwkThumbprintText)]) {
+  for (const make of [() => new TipJournalReader(jwkThumbprintText), () => new JournalReader(jwkThumbprintText)]) {
     const reader = make();
     const whole = await readable(async () => {
       for await (const bytes of journal.scan({ instance })) reader.add(bytes);

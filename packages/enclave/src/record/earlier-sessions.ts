@@ -1,5 +1,5 @@
 import {
-  receiptIn,
+  receiptOfRecord,
   readRecord,
   recover,
   type AuditEntry,
@@ -72,7 +72,7 @@ export class EarlierSessions {
     return {
       signingKey: recovered.jwk,
       entries,
-      receipts: verified.flatMap((record) => receiptIn(record) ?? []),
+      receipts: verified.flatMap((record) => receiptOfRecord(record) ?? []),
       closed,
     };
   }

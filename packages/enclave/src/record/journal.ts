@@ -10,7 +10,7 @@ import {
   type ReceiptBody,
   type Sign,
   type Statement,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
 import { hostError } from "../instance/host-error.ts";
@@ -83,7 +83,7 @@ export class Journal {
    */
   async append(
     session: string,
-    statement: JournalStatement | WrittenStatement,
+    statement: JournalStatement | EncodedStatement,
     receipt: ReceiptBody | null = null,
   ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.#instance, this.#sequence);

@@ -5,7 +5,7 @@ import {
   type Intent,
   type Receipt,
   type ReceiptBody,
-  type WrittenEntry,
+  type EncodedEntry,
 } from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { approvedOf, nameOf, type Drift, type Target } from "@cmcp/catalog";
@@ -130,7 +130,7 @@ export class Recorder {
     }
   }
 
-  #store(recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): PendingEntry {
+  #store(recorded: RecordedSession, { entry, written }: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
     const stored = this.#journal.append(
       entry.session_id,
       { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },

@@ -8,7 +8,7 @@ import {
   type JournalStatement,
   type Receipt,
   type ReceiptBody,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "@cmcp/audit";
 import { CmcpError, toBase64Url, untrusted, type Untrusted } from "@cmcp/boundary";
 import { EAT_PROFILES } from "@cmcp/claim";
@@ -61,7 +61,7 @@ export class TestJournal {
 
   append(
     session: string,
-    statement: JournalStatement | WrittenStatement,
+    statement: JournalStatement | EncodedStatement,
     receipt: ReceiptBody | null = null,
   ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.instance, this.#sequence);

@@ -56,7 +56,7 @@ export class ByteReader {
     this.#advance(length);
   }
 
-  /** Throws `EVIDENCE_MALFORMED` when bytes remain. */
+  /** @throws CmcpError `EVIDENCE_MALFORMED` if bytes remain */
   end(): void {
     if (this.remaining !== 0)
       throw new CmcpError("EVIDENCE_MALFORMED", `${this.#what}: ${this.remaining} bytes too many`);
@@ -75,14 +75,13 @@ export class ByteReader {
   }
 }
 
-/** True for the same bytes. Evidence is public, so the time this takes tells nobody anything. */
+/** True for the same bytes. Not constant-time: evidence is public. */
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 /**
- * What is left without the zeros at the end, a view. A loop from the end: a search for them would begin anew at every
- * zero before it.
+ * The bytes without trailing zeros, as a view. The loop runs from the end, so its time is linear.
  */
 export function withoutPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;

@@ -1,4 +1,9 @@
-import { CmcpError } from "@cmcp/boundary";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
+
+/** A little-endian reader of an input. Its errors are `MEASURE_INPUT_INVALID` and begin with `name`. */
+export function inputReader(bytes: Uint8Array, name: string): ByteReader {
+  return new ByteReader(bytes, name, "little", "MEASURE_INPUT_INVALID");
+}
 
 /** The error for an input that breaks its format or a limit. `what` names the structure, `why` what is wrong with it. */
 export function invalid(what: string, why: string): CmcpError {

@@ -16,7 +16,7 @@ export interface AdmittedPorts {
 }
 
 /** Resources that one stream is to follow. */
-export interface Following {
+export interface ListenerRegistry {
   readonly recorded: RecordedSession;
   readonly caller: Caller;
   readonly uris: readonly string[];
@@ -48,7 +48,7 @@ export class Admitted {
   }
 
   /** Subscribes a stream to resources, each decided and recorded by itself. @returns those that were not refused */
-  async follow({ recorded, caller, uris }: Following, signal: AbortSignal): Promise<readonly string[]> {
+  async follow({ recorded, caller, uris }: ListenerRegistry, signal: AbortSignal): Promise<readonly string[]> {
     const followed: string[] = [];
     for (const uri of uris) {
       const request = subscriptionTo(uri);

@@ -5,8 +5,8 @@ import {
   CLIENT_METHODS,
   ELICITATION_COMPLETE,
   UpstreamRefusal,
-  askable,
-  declined,
+  askableParams,
+  questionRefusal,
   relatedTo,
   withoutTasks,
   type ClientCapabilities,
@@ -137,7 +137,7 @@ export class InspectedPeer implements Peer {
   permit(inputRequests: JsonObject): AskedQuestions {
     const inspected = inspectInputRequests(inputRequests, this.#terms);
     if (inspected === null || Object.keys(inspected).length > MAX_QUESTIONS) throw unaskable(this.#terms.withholdText);
-    const told = this.#askable(inspected);
+    const told = this.#askableParams(inspected);
     const methods = methodsOf(told);
     this.#reach();
     for (const method of methods) this.#terms.questions.put(method);
@@ -150,7 +150,7 @@ export class InspectedPeer implements Peer {
     const question = this.#terms.questions.put(method);
     const inspected = inspectQuestion(method, params, this.#terms);
     if (inspected === null) throw unaskable(this.#terms.withholdText);
-    const told = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#terms.taskId);
+    const told = relatedTo(askableParams(this.#peer.capabilities, method, inspected), this.#terms.taskId);
     this.#asked += 1;
     this.#elicited.put(method, told);
     this.#terms.transcript.add({ method, params: told });
@@ -163,10 +163,10 @@ export class InspectedPeer implements Peer {
   /** The agent's answer, rebuilt from what was asked. @throws UpstreamRefusal for an answer of another form, and where the agent refuses */
   async #answerTo(method: string, told: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     const answer = await this.#peer.ask(method, told, until).catch((thrown: unknown) => {
-      throw thrown instanceof UpstreamRefusal ? declined(thrown.rpcCode) : thrown;
+      throw thrown instanceof UpstreamRefusal ? questionRefusal(thrown.rpcCode) : thrown;
     });
     const checked = inspectQuestionAnswer(method, told, answer);
-    if (!checked.ok) throw declined(0);
+    if (!checked.ok) throw questionRefusal(0);
     return checked.value;
   }
 
@@ -183,11 +183,11 @@ export class InspectedPeer implements Peer {
   }
 
   /** Questions as this agent can be asked them. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not offer to answer */
-  #askable(asked: AskedQuestions): AskedQuestions {
+  #askableParams(asked: AskedQuestions): AskedQuestions {
     const told = Object.entries(asked).map(([id, { method, params }]) => {
       if (!this.#offers(method)) throw notOffered();
       try {
-        return [id, { method, params: askable(this.capabilities, method, params) }] as const;
+        return [id, { method, params: askableParams(this.capabilities, method, params) }] as const;
       } catch {
         throw notOffered();
       }

@@ -7,7 +7,7 @@ import {
   type HttpResponse,
   type ListenFilter,
   type McpPorts,
-  type StandingStream,
+  type ListenStream,
 } from "@cmcp/mcp";
 import type { Admitted } from "../call/admitted.ts";
 import type { Tasks } from "../call/tasks.ts";
@@ -121,7 +121,7 @@ function honouredOf(
 function listenerOf(
   { session }: RecordedSession,
   filter: ListenFilter,
-  { notify }: StandingStream,
+  { notify }: ListenStream,
 ): Parameters<Listeners["add"]>[0] {
   return { session, filter, notify };
 }

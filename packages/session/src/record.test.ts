@@ -13,7 +13,7 @@ import {
 
 const vocabulary = new Vocabulary();
 const open = (): Session =>
-  new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10, idleMs: 1000, floorMs: 1000 }).openHandle("a");
+  new SessionTable({ vocabulary, maxSessions: 10, maxPerPrincipal: 10, idleMs: 1000, floorMs: 1000 }).open("a");
 const tool = (complianceDomain: string, sensitivityLevel = "public", toolName = `tool_${complianceDomain}`) => ({
   toolName,
   complianceDomain,

@@ -18,7 +18,7 @@ function editDistance(a: string, b: string): number {
 
 const MAX_NAMED = 64;
 
-/** The known word nearest to an unknown one; of equally near ones the first. */
+/** The known word with the smallest edit distance to an unknown one; the first of several. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const shortened = word.slice(0, MAX_NAMED);
   let best: { readonly candidate: string; readonly distance: number } | undefined;

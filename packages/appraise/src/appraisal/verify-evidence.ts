@@ -14,7 +14,7 @@ import type { EvidencePlatform } from "./requirements.ts";
 import { evidenceBytes } from "./evidence-text.ts";
 import { looksLikeEvidenceFile, partsOfEvidenceFile, type EvidenceFiles } from "./from-evidence-file.ts";
 import { checkImage, type ImageMatcher } from "./image.ts";
-import { checkEarlier, earlierClockOf } from "./earlier.ts";
+import { checkEarlierEvidence, earlierClockOf } from "./earlier-evidence.ts";
 import { azureEvidenceOf, tpmEvidenceOf, type EndorsedParts } from "../evidence/parts.ts";
 import { unmet } from "./requirements.ts";
 import type { EvidenceVerdict, VerifiedEvidence } from "./verdict.ts";
@@ -30,7 +30,7 @@ export interface EvidenceExpectations {
   readonly launchDigest?: Uint8Array;
   /** Says whether registers are those of an accepted image; stands in for `measurements`. */
   readonly image?: ImageMatcher;
-  /** Earlier evidence of the same machine, verified under {@link policyForEarlier}: a TPM's clock must not have gone back since. */
+  /** Earlier evidence of the same machine, verified under {@link earlierEvidencePolicy}: a TPM's clock must not have gone back since. */
   readonly earlier?: EvidenceVerdict;
 }
 
@@ -77,7 +77,7 @@ function conclude(
     verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy)
       ? checkImage(recorder, verified, image)
       : false;
-  if (verified !== null && earlier !== undefined) checkEarlier(recorder, verified, earlier);
+  if (verified !== null && earlier !== undefined) checkEarlierEvidence(recorder, verified, earlier);
   const required = ofImage ? policy.required.filter((name) => name !== "measurement") : policy.required;
   for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks))
     recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);

@@ -7,8 +7,8 @@ import { hash } from "../event-log/hash-algorithm.ts";
 import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
 import { STRICT_TDX_POLICY } from "../tdx/policy.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
-import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "../tpm/appraise-quote.ts";
-import { parseQuote, type ClockInfo, type ParsedQuote } from "../tpm/attest.ts";
+import { appraiseQuote, type QuoteExpectations, type QuoteFindings } from "../tpm/appraise-quote.ts";
+import { parseTpmQuote, type ClockInfo, type TpmQuote } from "../tpm/quote.ts";
 import { checkRestrictions } from "../tpm/attestation-key.ts";
 import type { PublicArea } from "../tpm/public-area.ts";
 import { parseAttestationKey } from "../tpm/public-key.ts";
@@ -35,7 +35,7 @@ export type VerifiedParavisor =
   | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
 
 /** Evidence whose whole chain holds. Only {@link verifyAzureCvm} makes one. */
-export interface VerifiedAzureCvm extends ShownByQuote {
+export interface VerifiedAzureCvm extends QuoteFindings {
   readonly [verified]: true;
   readonly platform: "azure-cvm";
   /** The chain is longer than bare hardware's: the processor measures the paravisor, the paravisor's TPM the image. */
@@ -128,10 +128,10 @@ async function authenticate(checking: Checking, input: AzureCvmInput, policy: Az
   };
 }
 
-function readQuote(recorder: CheckRecorder, bytes: Uint8Array | undefined): ParsedQuote | null {
+function readQuote(recorder: CheckRecorder, bytes: Uint8Array | undefined): TpmQuote | null {
   if (bytes !== undefined)
     return recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
-      parseQuote(Uint8Array.from(bytes)),
+      parseTpmQuote(Uint8Array.from(bytes)),
     );
   recorder.fail(
     "quote signature",

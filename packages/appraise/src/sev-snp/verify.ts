@@ -17,10 +17,10 @@ import { chipIdBytes, productOfCpuid, type Product } from "./product.ts";
 import { parseSnpReport, readKeyInfo, type ParsedSnpReport } from "./report.ts";
 import { readSignature, verifyReportSignature } from "./signature.ts";
 import { readTcb, tcbEqual, tcbText } from "./tcb.ts";
-import type { VerifiedSnpReport } from "./verified.ts";
+import type { VerifiedSnpReport } from "./verified-report.ts";
 
 export type { SnpExpectations } from "./appraise/launch.ts";
-export type { VerifiedSnpReport } from "./verified.ts";
+export type { VerifiedSnpReport } from "./verified-report.ts";
 
 /** A report and what travels with it, all of it chosen by whoever sent it, and what the relying party expects. */
 export interface SnpInput extends SnpExpectations {

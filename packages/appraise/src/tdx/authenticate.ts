@@ -6,7 +6,7 @@ import { checkChain } from "../x509/chain.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { INTEL_TD_QE_PRODUCT, sgxRootAnchors } from "./anchors.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { verifyP256 } from "./p256.ts";
 import { pckPlatform, SGX_EXTENSION, type PckPlatform } from "./pck.ts";
 import type { TdxPolicy } from "./policy.ts";

@@ -53,7 +53,7 @@ function malformed(why: string): CmcpError {
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`; quotes in the form of a DICE token are refused by name.
  */
-export function parseQuote(bytes: Uint8Array): TdxQuote {
+export function parseTdxQuote(bytes: Uint8Array): TdxQuote {
   if (bytes.length > MAX_QUOTE_FILE_BYTES)
     throw malformed(`a quote of ${bytes.length} bytes, limit ${MAX_QUOTE_FILE_BYTES}`);
   if (looksLikeToken(bytes))

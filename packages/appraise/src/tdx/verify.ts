@@ -4,10 +4,10 @@ import type { EvidenceResult } from "../checks/result.ts";
 import { appraiseDebug, appraiseTd, type TdxExpectations } from "./appraise-td.ts";
 import { authenticate, type AuthenticTdxQuote } from "./authenticate.ts";
 import { parseCollateral } from "./collateral.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { checkEventLog } from "./event-log.ts";
 import type { TdxPolicy } from "./policy.ts";
-import { parseQuote } from "./quote.ts";
+import { parseTdxQuote } from "./quote.ts";
 import { appraiseTcb } from "./tcb.ts";
 import type { TcbAppraisal } from "./tcb-appraisal.ts";
 
@@ -50,7 +50,7 @@ export async function verifyTdx(
   const recorder = new CheckRecorder();
   const bytes = Uint8Array.from(input.quote);
   const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TDX quote of version 4 or 5", () =>
-    parseQuote(bytes),
+    parseTdxQuote(bytes),
   );
   const given = input.collateral ?? [];
   const collateral =

@@ -2,7 +2,7 @@ import { toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
 import type { LoggedDigests } from "../event-log/index.ts";
-import type { ParsedQuote } from "./attest.ts";
+import type { TpmQuote } from "./quote.ts";
 import { checkClock, type EarlierClock } from "./clock.ts";
 import { checkEventLog } from "./event-log.ts";
 import type { TpmEvidence } from "./evidence.ts";
@@ -25,7 +25,7 @@ export interface QuoteExpectations {
 }
 
 /** What a quote shows of the machine. */
-export interface ShownByQuote {
+export interface QuoteFindings {
   /** Register values the signed digest proves; `null` when none were given, or they differ. */
   readonly registers: ProvenRegisters | null;
   /** What went into them, once a log was replayed to them; `null` when none was. */
@@ -34,7 +34,7 @@ export interface ShownByQuote {
 
 /** A quote with the signature that holds over it, and what was given beside it. */
 export interface SignedQuote {
-  readonly quote: ParsedQuote;
+  readonly quote: TpmQuote;
   readonly signature: ParsedSignature;
   readonly evidence: Pick<TpmEvidence, "registers" | "eventLog">;
 }
@@ -45,7 +45,7 @@ export async function appraiseQuote(
   { quote, signature, evidence }: SignedQuote,
   policy: QuotePolicy,
   expected: QuoteExpectations,
-): Promise<ShownByQuote> {
+): Promise<QuoteFindings> {
   const { recorder } = checking;
   await checkQualifyingData(checking, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);

@@ -2,7 +2,7 @@ import { bytesEqual, toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
 import { BANKS, hash, type Bank } from "../event-log/hash-algorithm.ts";
-import type { PcrSelection } from "./attest.ts";
+import type { PcrSelection } from "./quote.ts";
 import type { RegisterValues, TpmEvidence } from "./evidence.ts";
 import type { QuotePolicy } from "./policy.ts";
 import { launchRegisterValue, LAUNCH_REGISTER } from "./launch-register.ts";

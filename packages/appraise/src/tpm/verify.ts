@@ -4,8 +4,8 @@ import type { VerifierCrypto } from "../checks/crypto.ts";
 import type { EvidenceResult } from "../checks/result.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
-import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "./appraise-quote.ts";
-import { parseQuote, type ClockInfo, type ParsedQuote } from "./attest.ts";
+import { appraiseQuote, type QuoteExpectations, type QuoteFindings } from "./appraise-quote.ts";
+import { parseTpmQuote, type ClockInfo, type TpmQuote } from "./quote.ts";
 import { bindAttestationKey, type BoundKey } from "./attestation-key.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import type { TpmPolicy } from "./policy.ts";
@@ -24,7 +24,7 @@ const MAX_LISTS = 8;
 declare const verified: unique symbol;
 
 /** A quote that a bound key signed. Only {@link verifyTpm} makes one. */
-export interface VerifiedTpm extends ShownByQuote {
+export interface VerifiedTpm extends QuoteFindings {
   readonly [verified]: true;
   readonly platform: "tpm2";
   /** A TPM vouches for what was measured into it. Whoever runs a virtual one can make it say anything. */
@@ -53,7 +53,7 @@ export async function verifyTpm(
   const recorder = new CheckRecorder();
   const { evidence } = input;
   const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
-    parseQuote(Uint8Array.from(evidence.quote)),
+    parseTpmQuote(Uint8Array.from(evidence.quote)),
   );
   const lists = readLists(recorder, input.revocationLists ?? []);
   const bound = lists === null ? null : await bindAttestationKey(crypto, recorder, { evidence, lists, policy, at });
@@ -89,9 +89,9 @@ function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): reado
 
 async function brand(
   crypto: VerifierCrypto,
-  quote: ParsedQuote,
+  quote: TpmQuote,
   bound: BoundKey,
-  shown: ShownByQuote,
+  shown: QuoteFindings,
 ): Promise<VerifiedTpm> {
   return {
     platform: "tpm2",

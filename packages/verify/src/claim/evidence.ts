@@ -1,5 +1,5 @@
 import {
-  policyForEarlier,
+  earlierEvidencePolicy,
   readEvidenceFile,
   verifyEvidenceParts,
   withCertificates,
@@ -29,13 +29,13 @@ export interface EvidenceRecord {
 }
 
 /** What an evidence file and the files beside it hold. Nothing of it is verified. */
-export interface GivenEvidence extends EndorsedParts {
+export interface ClaimEvidenceFiles extends EndorsedParts {
   readonly file: EvidenceFile;
   readonly earlier: EndorsedParts | null;
 }
 
 /** Reads what was given for a claim of a hardware platform; `null` when there is nothing to verify, and why is a check. */
-export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checklist): GivenEvidence | null {
+export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checklist): ClaimEvidenceFiles | null {
   const { platform } = claim.trace.runtime;
   if (!VERIFIABLE.includes(platform)) {
     list.fail("platform evidence", "UNSUPPORTED_PROVIDER", `this version cannot verify evidence of ${platform}`);
@@ -90,9 +90,9 @@ function endorsed(
 }
 
 /** The verdict on earlier evidence of the same machine. */
-export async function verifyEarlier(
+export async function verifyEarlierEvidence(
   crypto: VerifierCrypto,
-  { earlier }: GivenEvidence,
+  { earlier }: ClaimEvidenceFiles,
   { appraisal, now }: Expectations,
 ): Promise<{ readonly earlier?: EvidenceVerdict }> {
   return earlier === null
@@ -100,7 +100,7 @@ export async function verifyEarlier(
     : {
         earlier: await verifyEvidenceParts(
           earlier,
-          { policy: policyForEarlier(appraisal), expected: {}, at: now },
+          { policy: earlierEvidencePolicy(appraisal), expected: {}, at: now },
           crypto,
         ),
       };

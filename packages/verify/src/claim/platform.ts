@@ -4,7 +4,7 @@ import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { checkReportDataOfFile, reportDataOf } from "./binding.ts";
 import type { ClaimContext } from "./context.ts";
-import { verifyEarlier, type GivenEvidence } from "./evidence.ts";
+import { verifyEarlierEvidence, type ClaimEvidenceFiles } from "./evidence.ts";
 import { checkRootEntry } from "./root-entry.ts";
 
 /** What the evidence of a platform is worth, once it is verified. */
@@ -14,7 +14,7 @@ export type PlatformAssurance = Assurance | "functional only";
  * The evidence of a hardware platform: appraised, and held to the claim's own key and chain and to the expected launch.
  * @returns what the evidence is worth if every check holds
  */
-export async function checkHardware(context: ClaimContext, given: GivenEvidence): Promise<Assurance> {
+export async function checkHardware(context: ClaimContext, given: ClaimEvidenceFiles): Promise<Assurance> {
   const { crypto, claim, expected, list } = context;
   const { runtime } = claim.trace;
   await checkRootEntry(context, given.file);
@@ -30,7 +30,7 @@ export async function checkHardware(context: ClaimContext, given: GivenEvidence)
     ...(launchDigest === null ? {} : { launchDigest }),
     ...(expected.measurements === undefined ? {} : { measurements: expected.measurements }),
     ...(expected.image === undefined ? {} : { image: expected.image }),
-    ...(await verifyEarlier(crypto, given, expected)),
+    ...(await verifyEarlierEvidence(crypto, given, expected)),
   };
   const verdict = await verifyEvidenceParts(given, { policy, expected: expectations, at: expected.now }, crypto);
   list.include(verdict.checks);

@@ -1,5 +1,6 @@
 /** Every part of the documents that is written from the code. */
 import { appraisalReference, presetReference } from "./appraisal-reference.ts";
+import { apiReference } from "./api-reference.ts";
 import { configReference, unsupportedKeysReference } from "./config-reference.ts";
 import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
@@ -16,4 +17,5 @@ export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   presetReference,
   methodReference,
   helpReference,
+  ...apiReference,
 ];

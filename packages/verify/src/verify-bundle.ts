@@ -16,7 +16,7 @@ import type { Verdict } from "./verdict.ts";
 /** The files of such a verification, as received. */
 export interface BundleRecord {
   readonly bundle: Uint8Array;
-  /** Receipts that somebody kept; each must stand in the chain. */
+  /** Receipts that a relying party holds; each must match an entry of the chain. */
   readonly receipts?: readonly Uint8Array[];
 }
 

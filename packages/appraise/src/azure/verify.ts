@@ -18,7 +18,7 @@ import { parseHclReport, type HclReport } from "./hcl-report.ts";
 import type { AzureCvmPolicy } from "./policy.ts";
 import { parseRuntimeData, type RuntimeData } from "./runtime-data.ts";
 
-/** Azure evidence and what it has to show. All bytes are somebody else's. */
+/** Azure evidence and what it has to show. Its sender chooses every byte. */
 export interface AzureCvmInput extends QuoteExpectations {
   readonly evidence: AzureCvmEvidence;
   /** AMD's revocation lists, DER or PEM. */
@@ -29,7 +29,7 @@ export interface AzureCvmInput extends QuoteExpectations {
 
 declare const verified: unique symbol;
 
-/** What the hardware vouches for: the paravisor. */
+/** The part that hardware evidence proves: the paravisor. */
 export type VerifiedParavisor =
   | { readonly kind: "sev-snp"; readonly report: VerifiedSnpReport }
   | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
@@ -181,9 +181,9 @@ async function verifyHardware(
     );
     return null;
   }
-  const given = collateral === undefined ? {} : { collateral };
+  const optional = collateral === undefined ? {} : { collateral };
   const tdx = await verifyTdx(
-    { quote: evidence.tdQuote, ...given, ...expectations },
+    { quote: evidence.tdQuote, ...optional, ...expectations },
     {
       ...policy.tdx,
       event_log: STRICT_TDX_POLICY.event_log,
@@ -231,12 +231,16 @@ interface NamedKey extends RuntimeData {
   readonly area: PublicArea | null;
 }
 
-function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8Array | undefined): NamedKey | null {
+function readKey(
+  recorder: CheckRecorder,
+  runtimeData: Uint8Array,
+  publicArea: Uint8Array | undefined,
+): NamedKey | null {
   const check = "attestation key binding";
   try {
     const runtime = parseRuntimeData(runtimeData);
-    const beside = given === undefined ? null : parseAttestationKey(given);
-    const same = beside === null || bytesEqual(beside.key.spki, runtime.attestationKey.spki);
+    const described = publicArea === undefined ? null : parseAttestationKey(publicArea);
+    const same = described === null || bytesEqual(described.key.spki, runtime.attestationKey.spki);
     if (
       !recorder.require(check, same, "EVIDENCE_CHAIN_INVALID", {
         passed: "HCLAkPub of the runtime data",
@@ -244,7 +248,7 @@ function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8A
       })
     )
       return null;
-    const area = beside?.area ?? null;
+    const area = described?.area ?? null;
     checkRestrictions(recorder, area);
     return { ...runtime, area };
   } catch (thrown) {

@@ -15,7 +15,7 @@ export const MAX_REGISTER = 23;
 /** What an event that extends nothing may name in place of a register, as Windows does. */
 export const NO_REGISTER = 0xffffffff;
 
-/** One event as it stands in the log. Nothing of it is believed before the log was replayed; type and data not even then. */
+/** One event of the log. Replay proves only its digests; type and data stay unproven. */
 export interface LogEvent {
   /** Position in the log, from 0; the header is not counted. */
   readonly number: number;

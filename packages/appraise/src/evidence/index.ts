@@ -1,4 +1,4 @@
-/** What whoever collects evidence shares with whoever verifies it: its parts, its formats, and where each value stands in it. */
+/** What attester and verifier of evidence share: its parts, its formats, and the position of each value in it. */
 export { parseHclReport, type HclReport } from "../azure/hcl-report.ts";
 export { BANKS, type Bank } from "../event-log/hash-algorithm.ts";
 export { MAX_LOG_BYTES } from "../event-log/parse.ts";

@@ -30,7 +30,7 @@ const MAX_PCK_CHAIN = 8;
 /** SGX attribute DEBUG of an enclave (Intel SDM volume 3D, ATTRIBUTES). */
 const ENCLAVE_DEBUG = 0x02;
 
-/** What a quote is held to, and when. */
+/** The policy that a quote is appraised under, the expected values, and the time. */
 export interface TdxTerms {
   readonly policy: TdxPolicy;
   readonly at: Date;

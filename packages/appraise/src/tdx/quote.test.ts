@@ -124,7 +124,7 @@ test("lengths inside the signature data have to use up what is around them", () 
     refused(shifted(offset, low < 255 ? 1 : -1), /truncated|too many|follow/);
     refused(shifted(offset, low > 0 ? -1 : 1), /truncated|too many|follow/);
   }
-  refused(patched(v4, signatureData + 128, 5), /type 5 where the quoting enclave's report \(6\) is due/);
+  refused(patched(v4, signatureData + 128, 5), /type 5 instead of the quoting enclave's report \(6\)/);
 });
 
 test("no byte may hide between the parts of the signature data", () => {

@@ -11,7 +11,7 @@ import { parseTdxQuote } from "./quote.ts";
 import { appraiseTcb } from "./tcb.ts";
 import type { TcbAppraisal } from "./tcb-appraisal.ts";
 
-/** TDX evidence and what it has to show. All bytes are somebody else's. */
+/** TDX evidence and what it has to show. Its sender chooses every byte. */
 export interface TdxInput extends TdxExpectations {
   /** A DCAP quote of version 4 or 5. */
   readonly quote: Uint8Array;
@@ -52,12 +52,12 @@ export async function verifyTdx(
   const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TDX quote of version 4 or 5", () =>
     parseTdxQuote(bytes),
   );
-  const given = input.collateral ?? [];
+  const files = input.collateral ?? [];
   const collateral =
-    given.length === 0
+    files.length === 0
       ? NO_COLLATERAL
       : recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "collateral was read", () =>
-          parseCollateral(given),
+          parseCollateral(files),
         );
   const authentic =
     quote === null

@@ -65,13 +65,13 @@ export async function appraiseQuote(
 
 function checkMeasurement(recorder: CheckRecorder, pcrDigest: Uint8Array, lists: readonly (readonly string[])[]): void {
   const digest = toHex(pcrDigest);
-  const given = lists.filter((list) => list.length > 0);
-  if (given.length === 0)
+  const listed = lists.filter((list) => list.length > 0);
+  if (listed.length === 0)
     return recorder.notPerformed(
       "measurement",
       `no accepted measurement was given; the digest over the registers is ${digest}`,
     );
-  const accepted = given.every((list) => list.some((one) => one.toLowerCase() === digest));
+  const accepted = listed.every((list) => list.some((one) => one.toLowerCase() === digest));
   recorder.require("measurement", accepted, "EVIDENCE_MEASUREMENT_MISMATCH", {
     passed: digest,
     failed: `${digest} is not an accepted measurement`,

@@ -34,7 +34,7 @@ export interface PcrSelection {
   readonly registers: readonly number[];
 }
 
-/** A quote as parsed: nothing of it is believed before its signature was verified. */
+/** A parsed quote. Its signature is not verified. */
 export interface TpmQuote {
   /** TPMS_ATTEST, the bytes that are signed. */
   readonly signed: Uint8Array;

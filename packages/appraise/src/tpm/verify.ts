@@ -11,7 +11,7 @@ import type { TpmEvidence } from "./evidence.ts";
 import type { TpmPolicy } from "./policy.ts";
 import { checkQuoteSignature } from "./quote-signature.ts";
 
-/** TPM evidence and what it has to show. All bytes are somebody else's. */
+/** TPM evidence and what it has to show. Its sender chooses every byte. */
 export interface TpmInput extends QuoteExpectations {
   readonly evidence: TpmEvidence;
   /** Revocation lists of the authorities in the key's chain, DER or PEM. */
@@ -76,14 +76,14 @@ export async function verifyTpm(
   };
 }
 
-function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): readonly RevocationList[] | null {
-  if (given.length === 0) return [];
+function readLists(recorder: CheckRecorder, files: readonly Uint8Array[]): readonly RevocationList[] | null {
+  if (files.length === 0) return [];
   const check = "revocation list format";
-  if (given.length <= MAX_LISTS)
+  if (files.length <= MAX_LISTS)
     return recorder.attempt(check, "EVIDENCE_COLLATERAL_INVALID", "every list was read", () =>
-      given.map((bytes) => RevocationList.parse(bytes)),
+      files.map((bytes) => RevocationList.parse(bytes)),
     );
-  recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `${given.length} revocation lists, more than ${MAX_LISTS}`);
+  recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `${files.length} revocation lists, more than ${MAX_LISTS}`);
   return null;
 }
 

@@ -16,7 +16,7 @@ import type { Expectations } from "../expectations.ts";
 /** Platforms, as claims name them, whose evidence can be verified. */
 const VERIFIABLE: readonly string[] = ["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2"];
 
-/** Evidence of a claim as files, all of it somebody else's. */
+/** The evidence of a claim as files. Its sender chooses every byte. */
 export interface EvidenceRecord {
   /** The evidence file beside the claim. */
   readonly evidence?: Uint8Array;
@@ -58,10 +58,10 @@ export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checkli
       : list.attempt("earlier evidence file", "EVIDENCE_MALFORMED", "of the documented form", () =>
           endorsed(readEvidenceFile(untrusted(earlierEvidence)), record),
         );
-  const given = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () =>
+  const parts = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () =>
     endorsed(file, record),
   );
-  return given === null ? null : { ...given, file, earlier };
+  return parts === null ? null : { ...parts, file, earlier };
 }
 
 /** The evidence file beside a claim, of the platform that the claim names. */

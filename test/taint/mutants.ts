@@ -209,7 +209,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         'if (decision.kind === "ending") return decision;',
-        'if (decision.kind === "ending" && decision.target === null) return decision;\n    if (decision.kind === "ending") return await this.#permitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
+        'if (decision.kind === "ending" && decision.target === null) return decision;\n    if (decision.kind === "ending") return await this.#runPermitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
       ],
     ],
   },

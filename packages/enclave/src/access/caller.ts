@@ -7,15 +7,15 @@ import {
 } from "@cmcp/identity";
 import type { RequestFacts } from "@cmcp/policy";
 
-/** Who is calling, as far as the gateway could establish; made anew for each request. */
+/** The authenticated caller of one request. */
 export class Caller {
   readonly principalId: string;
   readonly source: IdentitySource;
-  /** What a JWT proved; `null` for every other source. */
+  /** The identity in a verified JWT; `null` for every other source. */
   readonly jwtIdentity: AuthenticatedCaller | null;
-  /** The host's word, which changes nothing of the above. */
+  /** What the host asserts about the peer. It takes no part in authentication. */
   readonly asserted: HostAsserted<PeerIdentity> | null;
-  /** Hex SHA-256 of the provisioned token it came with; `null` without one. For no record. */
+  /** Hex SHA-256 of the provisioned token; `null` without one. It is never recorded. */
   readonly tokenHash: string | null;
 
   constructor(
@@ -31,7 +31,7 @@ export class Caller {
   }
 }
 
-/** The attributes of Cedar's principal that are about the caller. */
+/** The caller's attributes for Cedar's principal. */
 export function principalFacts({ principalId, source, jwtIdentity, asserted }: Caller): RequestFacts["principal"] {
   return {
     id: principalId,
@@ -42,14 +42,14 @@ export function principalFacts({ principalId, source, jwtIdentity, asserted }: C
   };
 }
 
-/** Each projected claim as `name=value`, a set's members one by one. A name holds no `=`, so no value can pass for another claim. */
+/** Each projected claim as `name=value`, one for each member of a set. Names contain no `=`, so values cannot imitate other claims. */
 function claimTexts({ claims }: AuthenticatedCaller): readonly string[] {
   return [...claims].flatMap(([name, value]) =>
     (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`),
   );
 }
 
-/** What the record says of a caller beside its principal. */
+/** The caller's members of an entry's `detail`. The principal is elsewhere in the entry. */
 export function callerDetail({ source, jwtIdentity, asserted }: Caller): Readonly<Record<string, string>> {
   return {
     identity_source: source,

@@ -1,18 +1,18 @@
 import { CmcpError } from "@cmcp/boundary";
 
-/** The most that a principal's past counts against it, or for it, in milliseconds. */
+/** Largest balance of a principal in either direction, in milliseconds. */
 const MAX_BALANCE_MS = 60_000;
 
 /** Gives a slot back. */
 type ReleaseSlot = () => void;
 
-/** What one principal has under way. */
+/** The requests and questions of one principal. */
 export class PrincipalLoad {
-  /** Requests that run or wait. */
+  /** Number of requests that run or wait. */
   requests = 0;
-  /** Open questions. One may outlive its request, until its agent knows that it is void. */
+  /** Number of open questions. One can outlive its request until the agent hears that it is cancelled. */
   questions = 0;
-  /** In their order. */
+  /** Waiting requests, oldest first. */
   readonly waiting = new Set<(release: ReleaseSlot) => void>();
   #running = 0;
   #balance = 0;
@@ -23,12 +23,12 @@ export class PrincipalLoad {
     this.#since = now;
   }
 
-  /** Whether nothing of the principal is here. With anything open it would begin anew, beside what it has. */
+  /** Whether the principal has no request and no question, so that it can be dropped. */
   get idle(): boolean {
     return this.requests === 0 && this.questions === 0 && this.waiting.size === 0;
   }
 
-  /** Milliseconds that its requests have held slots, each for itself, less those that it has waited with none running. */
+  /** Slot time of the principal in milliseconds: the time of each running request, less the time it waited with none running. */
   balance(now: number): number {
     const rate = this.#running === 0 && this.waiting.size > 0 ? -1 : this.#running;
     const balance = this.#balance + (now - this.#since) * rate;
@@ -37,7 +37,7 @@ export class PrincipalLoad {
     return this.#balance;
   }
 
-  /** One more request runs, or one fewer. */
+  /** Notes that one more request runs, or one fewer. */
   run(change: 1 | -1, now: number): void {
     this.balance(now);
     this.#running += change;
@@ -45,7 +45,7 @@ export class PrincipalLoad {
 
   /**
    * Waits for a slot, behind the principal's other requests.
-   * @throws CmcpError `REQUEST_CANCELLED` when `signal` aborts before
+   * @throws CmcpError `REQUEST_CANCELLED` if `signal` aborts before
    */
   async wait(signal: AbortSignal, now: number): Promise<ReleaseSlot> {
     this.balance(now);
@@ -63,7 +63,7 @@ export class PrincipalLoad {
     }
   }
 
-  /** Hands a slot to the request that has waited longest. */
+  /** Gives a slot to the request that has waited longest. */
   grant(release: ReleaseSlot): void {
     const [first] = this.waiting;
     if (first === undefined) return release();
@@ -72,7 +72,7 @@ export class PrincipalLoad {
   }
 }
 
-/** Whose turn it is of those that may run: the one with the smallest balance. Of two that are equal the first goes first. */
+/** The principal with the smallest balance; of equals, the first. */
 export function nextPrincipal(
   open: readonly (readonly [string, PrincipalLoad])[],
   now: number,

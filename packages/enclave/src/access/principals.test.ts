@@ -93,7 +93,7 @@ test("a provisioned token may look like a JWT; a JWT is one only where issuers a
   }
   await assert.rejects(enter((await principals(t, {})).who, jwt("anna")), {
     code: "UNAUTHENTICATED",
-    message: "the bearer token is missing or not known",
+    message: "the bearer token is missing or unknown",
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Caller } from "./caller.ts";
 
-/** How often the tokens behind standing streams are looked at, in milliseconds: so much longer than its token a stream may stand. */
+/** How often tokens are checked, in milliseconds. A stream can outlive its token by this time. */
 const CHECK_MS = 1_000;
 
 interface TokenBoundStream {
@@ -9,8 +9,8 @@ interface TokenBoundStream {
 }
 
 /**
- * The streams on which agents listen. Each was opened with a token, and ends when that counts no more: when it expires, or
- * when another was provisioned in its place. One clock looks at all of them; their number is bounded where they are listened to.
+ * The streams on which agents listen. A stream ends when its token expires, or when a provision message omits the token. One timer checks
+ * all streams. `Listeners` bounds their number.
  */
 export class TokenBoundStreams {
   readonly #stillCounts: (caller: Caller) => boolean;
@@ -25,7 +25,7 @@ export class TokenBoundStreams {
     return this.#all.size;
   }
 
-  /** Ends a stream once its caller's token counts no more, at once where that is so already, until `signal` aborts. */
+  /** Watches a stream until `signal` aborts, and ends it when its caller's token is not valid. */
   add(caller: Caller, end: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     const stream: TokenBoundStream = { caller, end };

@@ -13,7 +13,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { Sessions } from "../record/sessions.ts";
 
-/** What the launch document says about replacing the policy. */
+/** The settings of the launch document for replacing the policy. */
 interface ReloadSettings {
   /** Ed25519 key that bundles must be signed with, base64url of 32 bytes. */
   readonly signingKey: string | null;
@@ -21,19 +21,19 @@ interface ReloadSettings {
   readonly workerUrl: URL;
 }
 
-/** What a reload works on. */
+/** What a reload needs. */
 export interface ReloadPorts {
   readonly catalog: Pick<Catalog, "tools">;
   readonly journal: Pick<Journal, "assertWritable">;
   readonly sessions: Pick<Sessions, "openSessions" | "scheduleClose">;
   readonly recorder: Pick<Recorder, "noteInAll">;
-  /** Asks for a report of the instance that commits to a policy. */
+  /** Makes a report of the instance that commits to a policy. */
   readonly report: (policyHash: string) => Promise<InstanceReport>;
-  /** Told once another policy is in force under a new report. */
+  /** Called when another policy is in force. */
   readonly installed: () => void;
 }
 
-/** The policy in force, and the one way to replace it. */
+/** The policy in force. `reload` is the only way to replace it. */
 export class ActivePolicy {
   readonly #settings: ReloadSettings;
   #current: CompiledPolicy;
@@ -50,11 +50,11 @@ export class ActivePolicy {
   }
 
   /**
-   * Puts another bundle in force, if the launch document allows it, the pinned key signed it and its version
-   * is higher. Calls already decided keep their decision. One reload at a time. The bundle in force, given again, changes nothing.
+   * Puts another bundle in force. The launch document must allow it, the pinned key must have signed it, and its version must be higher. Calls
+   * that are decided keep their decision. Reloads run one at a time. The bundle in force can be sent again and changes nothing.
    *
    * @param received - the host's message, see `parsePolicyReload`
-   * @throws CmcpError saying why not; the policy in force stays
+   * @throws CmcpError if the bundle is refused; the policy in force stays
    */
   async reload(parts: ReloadPorts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
     const run = this.#last.then(() => this.#replace(parts, received));
@@ -65,15 +65,15 @@ export class ActivePolicy {
   async #replace(parts: ReloadPorts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
     const { signingKey, reloadable, workerUrl } = this.#settings;
     if (!reloadable || signingKey === null)
-      throw new CmcpError("NOT_SUPPORTED", "the launch document allows no other policy bundle");
+      throw new CmcpError("NOT_SUPPORTED", "the launch document does not allow policy reloads");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
     verifyBundleSignature(bundle, signingKey);
-    // The host gives it again where the answer was lost.
+    // The host sends it again if it did not get the answer.
     if (bundle.hash === this.#current.bundle.hash) return await parts.report(bundle.hash);
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     parts.journal.assertWritable();
     const next = await compilePolicy(bundle, parts.catalog, { workerUrl });
-    // Before the change, so that nothing is decided under a policy no report could be had for.
+    // Before the change, so that no call is decided under a policy without a report.
     const report = await parts.report(bundle.hash);
     await this.#install(parts, next, report);
     parts.installed();
@@ -81,8 +81,8 @@ export class ActivePolicy {
   }
 
   /**
-   * The change itself, in one synchronous step: no decision falls between the new policy and its entry in a
-   * session's chain, so every later entry of the chain that names the new policy comes after that one.
+   * Changes the policy and adds the entry to each chain, in one synchronous step. So in every chain the entry comes before all decisions under
+   * the new policy.
    */
   async #install({ sessions, recorder }: ReloadPorts, next: CompiledPolicy, report: InstanceReport): Promise<void> {
     const detail = {
@@ -93,7 +93,7 @@ export class ActivePolicy {
     };
     this.#current = next;
     const { stored, full } = recorder.noteInAll(sessions.openSessions(), { entry_type: "policy_load", detail });
-    // No call can be added to a session without room for this entry, so nothing there needs it.
+    // A session without room for this entry has no room for a call either.
     for (const recorded of full) sessions.scheduleClose(recorded);
     await stored;
   }

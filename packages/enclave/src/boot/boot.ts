@@ -25,14 +25,14 @@ import {
   type Environment,
 } from "./launch.ts";
 
-/** A launched enclave: what answers requests, and what the host's control messages act on. */
+/** A launched enclave: the handler of requests, and the operations of the host's control messages. */
 export interface RunningEnclave {
   readonly handle: Handler;
   readonly control: ControlOperations;
   readonly buffered: BufferedBytes;
 }
 
-/** Turns the bytes of a launch document into a running enclave. Any failure is fatal for this process. */
+/** Boots the enclave from the bytes of a launch document. Any failure is fatal for the process. */
 export async function boot(
   received: Untrusted<Uint8Array>,
   environment: Environment,
@@ -42,7 +42,7 @@ export async function boot(
   const key = new SigningKey();
   const name = toBase64Url(key.thumbprint);
   const journal = new Journal(environment.host, name, (bytes) => key.sign(bytes));
-  // Read while the policy compiles in its worker; used, or its failure met, once there is something that can record.
+  // Runs while the policy compiles. Its result, or its error, is awaited below.
   const reading = readEarlierInstances(journal, name);
   reading.catch(() => undefined);
   const contents = loadLaunchContents(launch);
@@ -68,7 +68,7 @@ export async function boot(
   };
 }
 
-/** Forgets what is held for a session that is over, at its servers too. */
+/** Drops the data of a session that is over, here and at its servers. */
 function sessionForgetter({ subscriptions, upstreams }: ServerParts, { states, tasks }: CallState) {
   return async (session: Session): Promise<void> => {
     subscriptions.forget(session.id);
@@ -85,7 +85,7 @@ interface StartInputs {
   readonly earlier: EarlierInstances;
 }
 
-/** Puts the instance on record, takes over from those before it, and starts what goes on for as long as the process lives. */
+/** Writes the first record of the instance, recovers earlier ones, and starts the timers. */
 async function startInstance(
   launch: AcceptedLaunch,
   { catalog, vocabulary, bundle }: LaunchContents,

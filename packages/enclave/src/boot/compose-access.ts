@@ -8,7 +8,7 @@ import { TokenClock } from "../instance/clock.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch } from "./launch.ts";
 
-/** Who may call, and how much at a time. */
+/** Authentication and admission. */
 export interface AccessParts {
   readonly principals: Principals;
   readonly operators: Operators;
@@ -17,7 +17,7 @@ export interface AccessParts {
   readonly tokenBound: TokenBoundStreams;
 }
 
-/** Tokens are held to the gateway's time, which is never before the policy in force was written. */
+/** Composes authentication and admission. Tokens are checked by the token clock, which is never before the date of the policy in force. */
 export async function composeAccess(
   { config }: AcceptedLaunch,
   { clock, activePolicy }: InstanceParts,

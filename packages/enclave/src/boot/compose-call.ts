@@ -11,15 +11,15 @@ import type { RecordParts } from "./compose-record.ts";
 import type { ServerParts } from "./compose-servers.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** What is kept of calls beyond each of them. */
+/** State that outlives a call. */
 export interface CallState {
-  /** Calls that became tasks at their servers. */
+  /** Tasks at servers. */
   readonly tasks: Tasks;
-  /** Requests that wait for input. */
+  /** States of requests that wait for input. */
   readonly states: RequestStates;
 }
 
-/** What the line is put together from. */
+/** The parts that the pipeline is composed from. */
 export interface ComposedParts extends CallState {
   readonly instance: InstanceParts;
   readonly access: AccessParts;
@@ -27,7 +27,7 @@ export interface ComposedParts extends CallState {
   readonly record: RecordParts;
 }
 
-/** The line of stages, each with its own ports. */
+/** Composes the pipeline of stages, each with its own ports. */
 export function composeCall(
   launch: AcceptedLaunch,
   contents: LaunchContents,

@@ -8,7 +8,7 @@ import type { SigningKey } from "../instance/signing-key.ts";
 import type { ComposedParts, composeCall } from "./compose-call.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** What is served. */
+/** What the HTTP handler is composed from. */
 export interface HttpInputs extends ComposedParts {
   readonly phases: HandlerPorts["phases"];
   readonly key: SigningKey;
@@ -16,11 +16,11 @@ export interface HttpInputs extends ComposedParts {
   readonly buildDigest: string;
   readonly call: ReturnType<typeof composeCall>;
   readonly history: RoutePorts["status"]["history"];
-  /** Aborts when the gateway stops: what agents listen on ends. */
+  /** Aborts when the gateway stops, and ends the streams that agents listen on. */
   readonly stopping: AbortController;
 }
 
-/** The handler of every HTTP request. */
+/** Composes the handler of all HTTP requests. */
 export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, served: HttpInputs): Handler {
   const { instance, access, record } = served;
   const { recorder, sessions, journal } = record;

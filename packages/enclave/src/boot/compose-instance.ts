@@ -12,11 +12,11 @@ import type { Journal } from "../record/journal.ts";
 import type { AcceptedLaunch, LaunchContents, Environment } from "./launch.ts";
 import { ActivePolicy } from "./active-policy.ts";
 
-/** Reports one principal may ask for on demand in a minute; those of its sessions are not counted. */
+/** Most reports that one principal requests on demand in a minute. Reports of its sessions are not counted. */
 const MAX_ON_DEMAND_REPORTS = 30;
 const WINDOW_MS = 60_000;
 
-/** The instance: its clocks, its reports, and the policy in force. */
+/** The instance: clocks, reports, identity and the policy in force. */
 export interface InstanceParts {
   readonly clock: Clock;
   readonly monotonic: () => number;
@@ -26,18 +26,18 @@ export interface InstanceParts {
   readonly freshness: Freshness;
   readonly activePolicy: ActivePolicy;
   readonly sessionEvidence: SessionEvidence;
-  /** Asks the platform for a report over 64 bytes of report data, for the gateway itself. */
+  /** Collects evidence over 64 bytes of report data, for the gateway itself. */
   readonly collect: (reportData: Uint8Array) => Promise<Evidence>;
 }
 
-/** What there is before an instance. */
+/** What the instance is composed from. */
 export interface InstanceInputs {
   readonly environment: Environment;
   readonly key: SigningKey;
   readonly journal: Journal;
 }
 
-/** Compiles the policy, opens the identity and makes the first report: without evidence nothing is served. */
+/** Compiles the policy, opens the identity and makes the first report. Without a report the boot fails. */
 export async function composeInstance(
   launch: AcceptedLaunch,
   contents: LaunchContents,
@@ -57,7 +57,7 @@ export async function composeInstance(
     async () => await earlierIdentities(journal.scan({ kind: "instance" })),
   );
   const commitments = { identity, key, catalog: contents.catalog, config, launchDigest: launch.digest };
-  // The platform makes it over the policy's hash while the policy compiles.
+  // Runs while the policy compiles. The report commits to its hash only.
   const fresh = gatewayReport(commitments, contents.bundle.hash, collect).then(
     () => new Freshness(config.attestation, { wall: () => clock.now().getTime(), monotonic }),
   );
@@ -82,13 +82,13 @@ function compile(
   { policyWorker, firstCompiler }: Environment,
 ): Promise<CompiledPolicy> {
   const compiling = compilePolicy(bundle, catalog, { workerUrl: policyWorker, started: firstCompiler });
-  // Met once the rest is there.
+  // Awaited by the caller. This avoids an unhandled rejection before that.
   compiling.catch(() => undefined);
   return compiling;
 }
 
 function reportsOf({ config, platform }: AcceptedLaunch, clock: Clock, monotonic: () => number): ReportQueue {
-  // A principal waits for the reports of its own sessions, all of which may be closed at once, of as many that made room, and for a few of its own.
+  // All sessions of a principal may close at once, and as many evicted ones, besides its requests on demand.
   const maxWaiting = config.enclave.max_sessions_per_principal * 2 + MAX_ON_DEMAND_REPORTS;
   const limits = { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: WINDOW_MS };
   return new ReportQueue(platform.attester, clock, limits, monotonic);

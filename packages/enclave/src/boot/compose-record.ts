@@ -15,7 +15,7 @@ import { Sessions } from "../record/sessions.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** The record: sessions with their chains, what is written to them, and their claims. */
+/** The record: sessions with their chains, the recorder, and claims. */
 export interface RecordParts {
   readonly journal: Journal;
   readonly sessions: Sessions;
@@ -23,25 +23,25 @@ export interface RecordParts {
   readonly provisions: Provisions;
   readonly claims: Claims;
   readonly closing: SessionCloser;
-  /** Where this instance reads its own records back. */
+  /** The journal of this instance. */
   readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
-  /** What every root entry says, as of the moment it is asked. */
+  /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
 }
 
-/** What a record begins with. */
+/** What the record is composed from. */
 export interface RecordInputs {
   readonly parts: InstanceParts;
   readonly key: SigningKey;
   readonly name: string;
   readonly journal: Journal;
   readonly earlier: EarlierInstances;
-  /** Forgets what else is held for a session that is over. */
+  /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void>;
 }
 
-/** Puts the record together. */
+/** Composes the record. */
 export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, from: RecordInputs): RecordParts {
   const { parts, key, name: instance, journal } = from;
   const sessions = sessionsOf(launch, contents, parts);

@@ -4,16 +4,16 @@ import { instanceReport, type InstanceReport } from "../instance/report.ts";
 import type { ComposedParts } from "./compose-call.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** How long calls that run may take to finish when the gateway stops, in milliseconds; the host cuts connections a little later. */
+/** How long running calls may take to finish at shutdown, in milliseconds. The host closes connections a little later. */
 const FINISH_MS = 4_000;
 
-/** What control messages act on. */
+/** What control operations need. */
 export interface ControlPorts extends Pick<ComposedParts, "instance" | "access" | "servers" | "record"> {
   /** Aborts when the gateway stops. */
   readonly stopping: AbortController;
 }
 
-/** What the host may have a launched enclave do: take tokens, take another policy, and stop in order. */
+/** What the host may ask of a launched enclave: take tokens, take another policy, shut down. */
 export class ControlOperations {
   readonly #launch: AcceptedLaunch;
   readonly #contents: LaunchContents;
@@ -25,7 +25,7 @@ export class ControlOperations {
     this.#parts = parts;
   }
 
-  /** Takes tokens and credentials in place of those before, on record. Refused, everything stays. @param taken called once nothing can refuse them */
+  /** Replaces tokens and credentials, and records that. If the message is refused nothing changes. @param taken called when the message is accepted */
   async provision(message: Provision, taken: () => void): Promise<void> {
     const { access, servers, record } = this.#parts;
     await record.provisions.take(message, {
@@ -41,7 +41,7 @@ export class ControlOperations {
     });
   }
 
-  /** Puts another policy in force. @returns the report that commits to it; refused, the one in force stays */
+  /** Puts another policy in force. @returns the report that commits to it */
   async reload(received: Untrusted<Uint8Array>): Promise<InstanceReport> {
     const { access, instance, record } = this.#parts;
     const { journal, sessions, recorder } = record;
@@ -50,14 +50,14 @@ export class ControlOperations {
       await instanceReport(commitments, policyHash, policyHash, collect);
     const installed = (): void => {
       freshness.renew();
-      // What a caller may use is for the new policy to say.
+      // The new policy may allow a caller other tools.
       for (const list of ["tools", "prompts", "resources"] as const) access.listeners.listChanged(list);
     };
     const { catalog } = this.#contents;
     return await instance.activePolicy.reload({ catalog, journal, sessions, recorder, report, installed }, received);
   }
 
-  /** Ends what agents listen on, lets calls finish and closes every session with its claim. @returns how many could not be closed */
+  /** Shuts down: ends streams, lets calls finish, closes every session with its claim. @returns how many sessions could not be closed */
   async end(): Promise<number> {
     const { access, servers, record, stopping } = this.#parts;
     stopping.abort();

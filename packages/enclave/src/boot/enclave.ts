@@ -9,7 +9,7 @@ import { PhaseMachine, type Message } from "./phases.ts";
 
 const MAX_PROVISION_BYTES = 1024 * 1024;
 
-/** One enclave: the phase machine and, once launched, the core. Every exchange the host opens comes here. */
+/** The enclave: its phase and, after the launch, its core. Every exchange of the host comes here. */
 export class Enclave {
   readonly #phases = new PhaseMachine();
   readonly #surroundings: Environment;
@@ -20,7 +20,7 @@ export class Enclave {
     this.#phases.step("ready");
   }
 
-  /** Answers one exchange; whatever goes wrong is an `error` frame, never a crash. */
+  /** Answers one exchange. Any error becomes an `error` frame. */
   async accept(exchange: IncomingExchange): Promise<void> {
     try {
       await this.#dispatch(exchange);
@@ -70,14 +70,14 @@ export class Enclave {
     await acknowledge(exchange);
   }
 
-  /** Puts another policy in force and answers with the report that commits to it; refused, the one in force stays. */
+  /** Puts another policy in force, and answers with the report that commits to it. */
   async #reload(exchange: IncomingExchange): Promise<void> {
     const message = await readWhole(exchange, MAX_LAUNCH_DOCUMENT);
     this.#phases.step("reload");
     await answerJson(exchange, await this.#required("reload").control.reload(message));
   }
 
-  /** Ends everything in order, then answers how many sessions have no claim; the host may end the process after that. */
+  /** Shuts down, and answers with the number of sessions without a claim. The host may then end the process. */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");
     await answerJson(exchange, { unclosed_sessions: (await this.#launched?.control.end()) ?? 0 });

@@ -11,24 +11,25 @@ import type { Task, TaskReservation, Tasks } from "./tasks.ts";
 
 type Complete = Exclude<UpstreamAnswer, { kind: "input_required" }>;
 
-/** An answer that may be a task, or about one. */
+/** A server's answer that may be a task or about a task. */
 export interface TaskAnswer {
   readonly answer: Complete;
   readonly peer: InspectedPeer;
   readonly reservation: TaskReservation | null;
 }
 
-/** What answers about tasks are read with. */
+/** What inspecting such an answer needs. */
 export interface TaskPorts {
-  /** Bytes of the largest result delivered. */
+  /** Largest result that is delivered, in bytes. */
   readonly maxBytes: number;
   readonly tasks: Pick<Tasks, "update" | "removeQuestions">;
 }
 
 /**
- * Makes of a server's answer that is a task, or about one, what the agent is told: ids are the gateway's, results are inspected
- * as those of the call, questions are let through as those of the call. `null` when the answer is a plain call's.
- * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for questions that policy does not let the server ask
+ * The ending of a call whose answer is a task or about a task. Task ids become the gateway's. Results and questions are inspected as
+ * those of the call that made the task.
+ * @returns `null` for the answer of a plain call
+ * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for a question that policy refuses
  */
 export function inspectTaskAnswer(call: Call, permit: Permit, taskAnswer: TaskAnswer, ports: TaskPorts): Ending | null {
   const { request, task } = call;
@@ -42,15 +43,15 @@ export function inspectTaskAnswer(call: Call, permit: Permit, taskAnswer: TaskAn
     return resultEnding(call, permit, { result: answer.result, peer, outcome: "delivered", wrap }, ports.maxBytes);
   }
   if (request.method !== "tasks/update")
-    throw new CmcpError("INTERNAL", "a request that names no task was answered as one about a task");
+    throw new CmcpError("INTERNAL", "a request without a task reached the inspection of task answers");
   ports.tasks.removeQuestions(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));
   return deliver(permit, { kind: "result", result: {} }, { outcome: "delivered", ...peer.detail });
 }
 
-/** A call that became a task, or did not though it could. */
+/** The ending of a call that became a task; `null` if it did not become one. */
 function createdTask({ request }: Call, permit: Permit, { answer, reservation, peer }: TaskAnswer): Ending | null {
   if (answer.kind === "complete" && request.task === null) return null;
-  if (reservation === null) throw protocolError("the tool server made a task of what was not to become one");
+  if (reservation === null) throw protocolError("the tool server answered with a task where none was requested");
   const task = reservation.commit(readTask(answer.kind === "task" ? answer.task : answer.result.task));
   const outcome = { kind: "task", task: withoutUnsafeText(permit, task.state), ending: {} } as const;
   return deliver(permit, outcome, { outcome: "task_created", ...peer.detail });
@@ -62,7 +63,7 @@ interface TaskStatus {
   readonly status: JsonObject;
 }
 
-/** What a server says of a task: how it ended, what it needs, or that it goes on. */
+/** The ending for a task's state: completed, failed, waiting for input, or still running. */
 function taskStateEnding(
   call: Call,
   permit: Permit,
@@ -97,7 +98,7 @@ function taskEnding(
   return hasNoQuestions(questions) ? {} : { inputRequests: toInputRequests(questions) };
 }
 
-/** A server's words on a task without what poses as the gateway's; none where they could repeat the fields that are to be removed. */
+/** A task without status text that imitates the gateway's. Where fields are redacted there is no status text at all, as it could repeat them. */
 function withoutUnsafeText({ redactFields }: Permit, state: TaskState): TaskState {
   const { statusMessage: words } = state;
   if (words === null) return state;

@@ -7,7 +7,7 @@ import type { Subscriptions } from "../servers/subscriptions.ts";
 import type { CallPipeline, IncomingCall } from "./pipeline.ts";
 import { findTarget } from "./resolve-target.ts";
 
-/** What admits calls, and where subscriptions are kept. */
+/** What a call runner needs. */
 export interface CallRunnerPorts {
   readonly line: Pick<CallPipeline, "run">;
   readonly admission: Pick<Admission, "run">;
@@ -15,14 +15,14 @@ export interface CallRunnerPorts {
   readonly subscriptions: Pick<Subscriptions, "assignToStream">;
 }
 
-/** Resources that one stream is to follow. */
+/** Resources that one stream subscribes to. */
 export interface StreamSubscriptions {
   readonly recorded: RecordedSession;
   readonly caller: Caller;
   readonly uris: readonly string[];
 }
 
-/** Calls as they are let in: each when it is its principal's turn, and in its session for as long as that takes calls. */
+/** Runs calls: each waits for its principal's turn, and runs only while its session is open. */
 export class CallRunner {
   readonly #ports: CallRunnerPorts;
 
@@ -30,7 +30,7 @@ export class CallRunner {
     this.#ports = ports;
   }
 
-  /** Runs one call. A cancellation waits for nobody's turn. */
+  /** Runs one call. A cancellation runs at once. */
   async run(incoming: IncomingCall, peer: Peer): Promise<RpcBody> {
     const { line, admission } = this.#ports;
     const { recorded, request } = incoming;
@@ -47,7 +47,7 @@ export class CallRunner {
     );
   }
 
-  /** Subscribes a stream to resources, each decided and recorded by itself. @returns those that were not refused */
+  /** Subscribes a stream to resources. Policy decides each one, and each has its entry. @returns the URIs that were not refused */
   async subscribe({ recorded, caller, uris }: StreamSubscriptions, signal: AbortSignal): Promise<readonly string[]> {
     const followed: string[] = [];
     for (const uri of uris) {

@@ -9,7 +9,7 @@ import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
 
 const DEFAULT_WORKFLOW = "default";
 
-/** What a decision is made about. */
+/** What policy decides on. */
 export interface DecisionInput {
   readonly caller: Caller;
   readonly recorded: RecordedSession;
@@ -19,23 +19,23 @@ export interface DecisionInput {
   readonly policy: CompiledPolicy;
 }
 
-/** One call on its way through; made when it arrives, read by every stage. */
+/** One call. It is created on arrival, and every stage reads it. */
 export interface Call extends DecisionInput {
   readonly id: string;
   readonly request: AgentRequest;
   readonly task: Task | null;
-  /** `sha256:` and hex over the canonical JSON of method and parameters as they leave, under the agent's ids. */
+  /** `sha256:` and hex over the canonical JSON of method and parameters as sent to the server, but with the agent's task id. */
   readonly requestHash: string;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
 }
 
-/** The workflow a request runs under: what the caller named, or `default`. */
+/** The workflow of a request: the one that the caller names, or `default`. */
 export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
   return request.workflowId ?? DEFAULT_WORKFLOW;
 }
 
-/** Makes the call of a request that has just arrived. */
+/** Creates the call of a request that has just arrived. */
 export function createCall(
   recorded: RecordedSession,
   caller: Caller,
@@ -57,12 +57,12 @@ export function createCall(
   };
 }
 
-/** A cancellation is always allowed: nobody checks a workflow or a data class that it names, so it has neither. */
+/** A cancellation is always allowed, so its workflow and data class are never checked. It therefore carries neither. */
 function withoutWorkflow(request: AgentRequest): AgentRequest {
   return { ...request, workflowId: null, dataClass: null };
 }
 
-/** The call with the answers that leave in place of those the agent sent, which may have had more members. */
+/** The call with rebuilt answers in place of the agent's, which may have more members. */
 export function withAnswers(call: Call, responses: NonNullable<AgentRequest["input"]>["responses"]): Call {
   if (call.request.input === null) return call;
   const request = { ...call.request, input: { ...call.request.input, responses } };

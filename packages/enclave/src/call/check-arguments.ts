@@ -5,7 +5,7 @@ import type { AgentRequest } from "@cmcp/mcp";
 import type { DecisionInput } from "./call.ts";
 import { proceed, refuse, type Step } from "./ending.ts";
 
-/** Holds arguments to what was approved: a tool's input schema, a prompt's or template's declared arguments. */
+/** Checks arguments against the catalog: a tool's input schema, or the declared arguments of a prompt or template. */
 export function checkArguments({ policyRequest }: DecisionInput, target: Target): Step<null> {
   const why = argumentsError(target, policyRequest);
   return why === null
@@ -18,7 +18,7 @@ function argumentsError(target: Target, request: AgentRequest): string | null {
   switch (target.kind) {
     case "tool": {
       const checked = inspectArguments(target.tool, request.arguments);
-      return checked.ok ? null : `the arguments do not fit the approved input schema: ${checked.why}`;
+      return checked.ok ? null : `the arguments do not match the approved input schema: ${checked.why}`;
     }
     case "prompt":
       return promptError(target.prompt, request.arguments);
@@ -27,22 +27,23 @@ function argumentsError(target: Target, request: AgentRequest): string | null {
   }
 }
 
-/** Each argument of a prompt is a text (MCP, "Getting a Prompt"), declared, and there if required. */
+/** Each argument of a prompt is a string (MCP, "Getting a Prompt") and declared; required ones are present. */
 function promptError({ arguments: declared }: CatalogPrompt, args: JsonObject): string | null {
   for (const [name, value] of Object.entries(args)) {
-    if (typeof value !== "string") return "an argument of a prompt is not a text";
-    if (!declared.some((argument) => argument.name === name)) return "the prompt has an argument that was not approved";
+    if (typeof value !== "string") return `the prompt argument ${name} must be a string`;
+    if (!declared.some((argument) => argument.name === name))
+      return "the prompt has an argument that is not in the catalog";
   }
   const missing = declared.find(({ name, required }) => required && !Object.hasOwn(args, name));
-  return missing === undefined ? null : `the prompt needs its argument ${missing.name}`;
+  return missing === undefined ? null : `the prompt argument ${missing.name} is required`;
 }
 
-/** A completion names arguments of what was approved, and no others. */
+/** A completion names only arguments that the catalog declares. */
 function completionError(target: Target, { argument, known }: NonNullable<AgentRequest["completion"]>): string | null {
   const declared = argumentNames(target);
   return [argument.name, ...Object.keys(known)].every((name) => declared.has(name))
     ? null
-    : "the completion names an argument that was not approved";
+    : "the completion names an argument that is not in the catalog";
 }
 
 function argumentNames(target: Target): ReadonlySet<string> {

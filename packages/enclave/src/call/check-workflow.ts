@@ -3,13 +3,13 @@ import type { Caller } from "../access/caller.ts";
 import { workflowOf, type DecisionInput } from "./call.ts";
 import { proceed, refuse, type Step } from "./ending.ts";
 
-/** What says which workflows and labels there are. */
+/** What checking a workflow needs. */
 export interface WorkflowPorts {
   readonly mayUse: (caller: Caller, workflow: string) => boolean;
   readonly isLabel: (label: string) => boolean;
 }
 
-/** Holds the workflow and the data class that a caller names to what the configuration gives its principal. */
+/** Checks that the principal may use the workflow, and that the declared data class is a known sensitivity label. */
 export function checkWorkflow(
   { caller, policyRequest }: DecisionInput,
   target: Target,

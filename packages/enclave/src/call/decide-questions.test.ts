@@ -74,7 +74,7 @@ test("answers to several methods go out only if each may", () => {
 
 test("a refusal that agents are told of names no rule", () => {
   const refusal = scene({ forbidden: ASKED }).questions.refusalOfAnswers(ASKED);
-  assert.equal(refusal?.message, "policy does not let the server have these answers");
+  assert.equal(refusal?.message, "policy does not allow these answers to go to the server");
 });
 
 test("what only the mode lets through is counted once, and told of to whoever watches the log", () => {

@@ -5,25 +5,25 @@ import type { Call } from "./call.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Refusal } from "./ending.ts";
 
-/** A question that may be put to the agent. */
+/** A question that policy allows. */
 export interface PermittedQuestion {
-  /** Decides once more, as there is an answer. @throws CmcpError when it may not go to the server any more */
+  /** Decides again, once the agent has answered. @throws CmcpError if the server may not have the answer */
   permitAnswer(): void;
 }
 
-/** What questions are decided with. */
+/** What deciding questions needs. */
 export interface QuestionDeciderPorts {
   readonly decider: Pick<Decider, "decide" | "decideQuestion">;
-  /** The policy in force when a question is decided, which may be a newer one than the call's. */
+  /** The policy in force now, which may be newer than the call's. */
   readonly policy: () => CompiledPolicy;
-  /** Told of each question that policy refuses and the mode lets through. */
+  /** Called for each question that policy refuses and the enforcement mode lets through. */
   readonly advisory: (callId: string, code: Refusal["code"]) => void;
 }
 
 /**
- * What a server may ask of the agent during one call. Policy decides the question, and the answer again together with the call
- * it goes out with: what the session has seen meanwhile counts. What policy refuses is counted for the call's entry, in
- * every mode.
+ * Decides what a server may ask the agent during one call. Policy decides each question when the server asks it. When the agent has
+ * answered, policy decides question and call again, because the session may have seen more data since. Refusals are counted for the call's
+ * entry under every enforcement mode.
  */
 export class QuestionDecider {
   readonly #ports: QuestionDeciderPorts;
@@ -39,39 +39,39 @@ export class QuestionDecider {
     this.#target = target;
   }
 
-  /** @throws CmcpError `POLICY_DENY`, `SESSION_SENSITIVITY_POLICY_DENY` when policy does not let the server ask this */
+  /** Decides one question. @throws CmcpError `POLICY_DENY`, `SESSION_SENSITIVITY_POLICY_DENY` */
   permit(method: string): PermittedQuestion {
     const { letThrough } = requireAllowed(
       this.#decide(method, false),
-      "policy does not let the server ask this of the agent",
+      "policy does not allow the server to ask the agent this",
     );
     return {
       permitAnswer: () => {
         requireAllowed(
           this.#decide(method, letThrough),
-          "policy does not let the server have the agent's answer any more",
+          "policy does not allow the answer to go to the server, after the data seen since",
         );
         const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy());
         if (decision.kind === "continue" || decision.outcome.kind !== "error") return;
         const { code } = decision.outcome;
         requireAllowed(
           this.#refuse({ rule: decision.rule, code, message: "" }),
-          "policy does not let the call go on with the agent's answer",
+          "policy does not allow the call to continue with the answer",
         );
       },
     };
   }
 
-  /** Why answers to what was asked by these methods may not go out; `null` when they may. The call itself is decided elsewhere. */
+  /** Why the answers to questions of these methods may not be sent; `null` if they may. This does not decide the call itself. */
   refusalOfAnswers(methods: Iterable<string>): Refusal | null {
     for (const method of methods) {
       const { refusal } = this.#decide(method, false);
-      if (refusal !== null) return { ...refusal, message: "policy does not let the server have these answers" };
+      if (refusal !== null) return { ...refusal, message: "policy does not allow these answers to go to the server" };
     }
     return null;
   }
 
-  /** Members of the call's entry: questions and answers that policy stopped, and those that only the mode let through. */
+  /** Counts for the call's entry: questions and answers that policy refused, and those that the mode let through. */
   get detail(): Detail {
     return {
       ...(this.#refused === 0 ? {} : { questions_refused: this.#refused }),
@@ -84,7 +84,7 @@ export class QuestionDecider {
     return { ...this.#call, policy: this.#ports.policy() };
   }
 
-  /** @param counted whether it is on record already that the mode let this question through */
+  /** @param counted whether this question was already counted as let through by the mode */
   #decide(method: string, counted: boolean): QuestionOutcome {
     const { allowed, refusal } = this.#ports.decider.decideQuestion(
       this.#callUnderCurrentPolicy(),
@@ -109,7 +109,7 @@ export class QuestionDecider {
 }
 
 interface QuestionOutcome {
-  /** Policy refuses it, and the mode lets it through. */
+  /** Policy refuses the question, and the enforcement mode lets it through. */
   readonly letThrough: boolean;
   readonly refusal: Refusal | null;
 }

@@ -8,20 +8,20 @@ import { listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.t
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
 
-/** What policy makes of a question; where it refuses it, `passes` is the mode's word. */
+/** The decision on a question. Under an enforcement mode that does not enforce, a refused question can still be allowed. */
 export interface QuestionDecision {
   readonly allowed: boolean;
   readonly refusal: Refusal | null;
 }
 
-/** What decisions rest on. */
+/** What deciding needs. */
 export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly gateway: GatewayFacts;
   readonly workflows: WorkflowPorts;
 }
 
-/** The first four stages of a call: what is asked for, by whom, with which arguments, and what policy says. Nothing here waits. */
+/** Stages 1 to 4 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -29,7 +29,7 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Decides one request. */
+  /** Decides one request: finds its target, checks workflow and arguments, asks policy. */
   decide(call: DecisionInput): Step<Permit> {
     const { catalog, workflows, gateway } = this.#ports;
     const target = resolveTarget(call.policyRequest, catalog);
@@ -41,7 +41,7 @@ export class Decider {
     return decideByPolicy(call, target.value, gateway);
   }
 
-  /** Whether a server may put this to the agent while it works on a call: a decision of its own, under the mode as the call itself. */
+  /** Decides whether a server may ask the agent this question during a call. */
   decideQuestion(call: DecisionInput, target: Target, method: string): QuestionDecision {
     const { gateway } = this.#ports;
     const verdict = call.policy.decide(questionFacts(gateway, call, target, method));
@@ -50,10 +50,10 @@ export class Decider {
   }
 
   /**
-   * Whether something is shown to a caller: what no arguments, and no session that has seen less, would let through is not.
-   * Arguments are unknown here, so a verdict that only they could settle shows it:
-   * an error, an invalid request, or a refusal that some arguments would change. The request itself is still decided in full.
-   * @param mayLook whether the engine may be asked what arguments could change, which takes milliseconds
+   * Whether a target is in the caller's lists. A target that policy refuses for all arguments, even at the lowest sensitivity, is not.
+   * The arguments are unknown here. An error, an invalid request and a refusal that some arguments would change therefore list it.
+   * The call itself is still decided in full.
+   * @param mayCheckArguments whether to ask the engine if any arguments would be allowed, which takes milliseconds
    */
   isListed(call: DecisionInput, target: Target, mayCheckArguments: () => boolean): boolean {
     const { gateway } = this.#ports;

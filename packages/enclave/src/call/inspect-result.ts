@@ -10,19 +10,19 @@ import { stateContext, type RequestStates } from "./request-state.ts";
 import { deliver, resultEnding } from "./result-ending.ts";
 import type { TaskReservation } from "./tasks.ts";
 
-/** What answers are inspected with. */
+/** What inspecting an answer needs. */
 export interface InspectionPorts extends TaskPorts {
   readonly states: Pick<RequestStates, "seal">;
 }
 
-/** A server's answer, with what it belongs to. */
+/** A server's answer, with the peer and the task reservation of its call. */
 export interface ServerAnswer {
   readonly answer: UpstreamAnswer;
   readonly peer: InspectedPeer;
   readonly reservation: TaskReservation | null;
 }
 
-/** Makes of a server's answer what the agent is told, all of it rebuilt under the decision it belongs to. */
+/** The ending for a server's answer. Everything the agent gets is rebuilt, and redacted as the permit says. */
 export function inspectResult(call: Call, permit: Permit, serverAnswer: ServerAnswer, ports: InspectionPorts): Ending {
   const { answer, peer } = serverAnswer;
   try {

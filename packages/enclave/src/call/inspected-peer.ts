@@ -5,8 +5,8 @@ import {
   CLIENT_METHODS,
   ELICITATION_COMPLETE,
   UpstreamRefusal,
-  askable,
-  declined,
+  askableParams,
+  questionRefusal,
   relatedTo,
   withoutTasks,
   type ClientCapabilities,
@@ -21,36 +21,36 @@ import type { Detail } from "./ending.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 import { Transcript } from "./transcript.ts";
 
-/** Questions that a request or task waits with at once: as many as an agent can answer in one request. */
+/** Most questions that one request or task can have open: as many as an agent can answer in one request. */
 const MAX_QUESTIONS = 16;
 
-/** What inspection allows a server to say before its result. */
+/** What a server may send to the agent before its result. */
 export interface InspectedPeerOptions {
-  /** Bytes of everything a server sends with one answer. */
+  /** Most bytes of all messages before the result. */
   readonly maxBytes: number;
-  /** True when fields are to be removed from the result: free text could repeat them, so none goes before it. */
+  /** Whether fields are redacted from the result. Free text could repeat them, so none is delivered before it. */
   readonly withholdText: boolean;
-  /** `buffered`: each message is inspected before it passes. `async`: it passes, and what is found ends the stream. */
+  /** `buffered`: each message is counted before it is delivered. `async`: it is delivered first, and a message over the limit ends the stream. */
   readonly mode: "buffered" | "async";
-  /** Whether the server may answer with a task, where the agent understands that. */
+  /** Whether the server may answer with a task. */
   readonly mayBecomeTask: boolean;
-  /** The task this is about, by the agent's id; `null` for none. */
+  /** The gateway's id of the task that the request is about; `null` for none. */
   readonly taskId: string | null;
-  /** What policy lets the server ask. */
+  /** Decides what the server may ask. */
   readonly questions: Pick<QuestionDecider, "permit" | "detail">;
-  /** Takes every message that is handed to the agent. */
+  /** Hashes every message that the agent gets. */
   readonly transcript: Transcript;
-  /** Called before the first that the server says or asks reaches the agent: from there on the session has seen what the server can return. */
+  /** Called before the first message reaches the agent. From then on the data that the server can return counts as seen. */
   readonly onFirstMessage: () => void;
 }
 
-/** The agent as one server sees it during one call: everything that passes, in either direction, is rebuilt, counted and on record. */
+/** The agent as one server sees it during one call. Every message in either direction is rebuilt, counted and hashed for the record. */
 export class InspectedPeer implements Peer {
   readonly #peer: Peer;
   readonly #options: InspectedPeerOptions;
   readonly #scope: AbortScope;
   readonly #elicitations = new UrlElicitations();
-  /** What the agent answers while the server waits. */
+  /** Hashes the agent's answers. */
   readonly #answers = new Transcript();
   #bytes = 0;
   #violation: CmcpError | null = null;
@@ -68,7 +68,7 @@ export class InspectedPeer implements Peer {
     return this.#scope.signal;
   }
 
-  /** The server has answered, or will not: nothing is to be aborted any more. */
+  /** Stops aborting: the call is over. */
   release(): void {
     this.#scope.release();
   }
@@ -101,12 +101,12 @@ export class InspectedPeer implements Peer {
     return this.#peer.present(outcome);
   }
 
-  /** Why the call was ended from here, `null` when it was not. */
+  /** Why this peer aborted the call; `null` if it did not. */
   get violation(): CmcpError | null {
     return this.#violation;
   }
 
-  /** What had passed between server and agent before the end, for the call's entry; nothing where nothing did. */
+  /** Counts and hash of the messages between server and agent, for the call's entry; empty if there were none. */
   get detail(): Detail {
     return {
       ...(this.#deliveredCount === 0 ? {} : { events_delivered: this.#deliveredCount }),
@@ -129,10 +129,10 @@ export class InspectedPeer implements Peer {
   }
 
   /**
-   * What a server needs of an agent that sends its request again.
-   * @returns it as the agent is told
-   * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it or its words are withheld,
-   * `UPSTREAM_INPUT_REQUIRED` when it asks for what the agent has not declared that it can give
+   * Inspects and decides the questions of an answer that requires input. The agent answers them when it repeats its request.
+   * @returns the questions as the agent gets them
+   * @throws CmcpError `POLICY_DENY` if policy refuses one or free text is withheld, `UPSTREAM_INPUT_REQUIRED` if the agent does not offer
+   * such input
    */
   permitInputRequests(inputRequests: JsonObject): PendingQuestions {
     const inspected = inspectInputRequests(inputRequests, this.#options);
@@ -151,7 +151,7 @@ export class InspectedPeer implements Peer {
     const permitted = this.#options.questions.permit(method);
     const inspected = inspectQuestion(method, params, this.#options);
     if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
-    const question = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#options.taskId);
+    const question = relatedTo(askableParams(this.#peer.capabilities, method, inspected), this.#options.taskId);
     this.#askedCount += 1;
     this.#elicitations.add(method, question);
     this.#options.transcript.add({ method, params: question });
@@ -161,17 +161,17 @@ export class InspectedPeer implements Peer {
     return answer;
   }
 
-  /** The agent's answer, rebuilt from what was asked. @throws UpstreamRefusal for an answer of another form, and where the agent refuses */
+  /** The agent's answer, rebuilt from the question's shape. @throws UpstreamRefusal if the agent refuses, or answers in another form */
   async #answerTo(method: string, question: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     const answer = await this.#peer.ask(method, question, until).catch((thrown: unknown) => {
-      throw thrown instanceof UpstreamRefusal ? declined(thrown.rpcCode) : thrown;
+      throw thrown instanceof UpstreamRefusal ? questionRefusal(thrown.rpcCode) : thrown;
     });
     const checked = inspectQuestionAnswer(method, question, answer);
-    if (!checked.ok) throw declined(0);
+    if (!checked.ok) throw questionRefusal(0);
     return checked.value;
   }
 
-  /** A notification as the agent is told of it; `null` for one it is not. */
+  /** A notification as the agent gets it; `null` if it gets none. */
   #inspectNotification(method: string, params: JsonObject): JsonObject | null {
     if (method === ELICITATION_COMPLETE)
       return this.#elicitations.completes(params) ? { elicitationId: params.elicitationId ?? "" } : null;
@@ -183,12 +183,12 @@ export class InspectedPeer implements Peer {
     return progressToken === null ? null : { ...message, progressToken };
   }
 
-  /** Questions as this agent can be asked them. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not offer to answer */
+  /** The questions in the form that this agent supports. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not support */
   #askable(questions: PendingQuestions): PendingQuestions {
     const question = Object.entries(questions).map(([id, { method, params }]) => {
       if (!this.#offers(method)) throw inputNotSupported();
       try {
-        return [id, { method, params: askable(this.capabilities, method, params) }] as const;
+        return [id, { method, params: askableParams(this.capabilities, method, params) }] as const;
       } catch {
         throw inputNotSupported();
       }
@@ -214,13 +214,13 @@ export class InspectedPeer implements Peer {
     this.#deliveredCount += 1;
   }
 
-  /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */
+  /** Counts the bytes of a message. @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, and aborts the call at the server */
   #count(message: JsonObject): void {
     this.#bytes += canonicalText(message).length;
     if (this.#bytes <= this.#options.maxBytes) return;
     this.#violation = new CmcpError(
       "RESPONSE_SIZE_EXCEEDED",
-      "the server sends more before its result than the gateway delivers",
+      `the messages before the result have more than ${this.#options.maxBytes} bytes`,
     );
     this.#scope.abort(this.#violation);
     throw this.#violation;
@@ -233,15 +233,15 @@ function inputNotSupported(): CmcpError {
   });
 }
 
-/** A question is made of words, and words could repeat what is to be removed from the result. */
+/** The error for a question that is not delivered. Its free text could repeat redacted fields. */
 function questionNotAllowed(withholdText: boolean): CmcpError {
   return withholdText
     ? new CmcpError(
         "POLICY_DENY",
-        "fields are removed from what this server says, so it may not ask in words of its own",
+        "policy redacts fields of this call, so the server may not send questions, whose text could repeat them",
         { detail: { sent: 1 } },
       )
-    : new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the server asks in a form that MCP does not have", {
+    : new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the server's question does not have a form of MCP", {
         detail: { sent: 1 },
       });
 }

@@ -7,7 +7,7 @@ import { fail, proceed, type Step } from "./ending.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 import type { Permit } from "./permit.ts";
 
-/** Where intents are kept. */
+/** What journalling an intent needs. */
 export interface IntentPorts {
   readonly vocabulary: Vocabulary;
   readonly recordIntent: (
@@ -16,7 +16,7 @@ export interface IntentPorts {
   ) => Promise<void>;
 }
 
-/** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
+/** Stores the call's intent with the host and waits for the acknowledgement. Nothing is sent before that. */
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
   const { recorded, policyRequest, request } = call;
   const { target } = permit;

@@ -10,7 +10,7 @@ import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
-import { InspectedPeer } from "./inspected-peer.ts";
+import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
 import type { Permit } from "./permit.ts";
@@ -23,10 +23,10 @@ import { sendUpstream, type SendPorts } from "./send-upstream.ts";
 import type { TaskReservation, Tasks } from "./tasks.ts";
 import { Transcript } from "./transcript.ts";
 
-/** Entries of one session; its claim and bundle stay within what verifiers read. */
+/** Most entries of one session. Its claim and its audit bundle stay within the limits of verifiers. */
 const MAX_SESSION_ENTRIES = 40_000;
 
-/** What the stages need, each its own. */
+/** What the stages need. Each stage gets its own ports and nothing else. */
 export interface PipelinePorts {
   readonly vocabulary: Vocabulary;
   readonly decider: Decider;
@@ -39,18 +39,41 @@ export interface PipelinePorts {
   readonly inspection: InspectionPorts;
   readonly cancel: Omit<CancelPorts, "journalIntent">;
   readonly record: RecordPorts;
-  /** Makes sure that a session can take an entry, its root first. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
+  /** Writes the session's root entry if there is none yet. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
   readonly start: (recorded: RecordedSession) => Promise<void>;
 }
 
-/** A request with who sent it, and in which session. */
+/** A request, its caller and its session. */
 export interface IncomingCall {
   readonly recorded: RecordedSession;
   readonly caller: Caller;
   readonly request: AgentRequest;
 }
 
-/** A call's way through the gateway: one line of stages, and one entry at its end. */
+/** What a permitted call is sent with. */
+interface Sending {
+  readonly input: Input;
+  readonly peer: InspectedPeer;
+  readonly reservation: TaskReservation | null;
+}
+
+/**
+ * Decides and runs a call. The stages, in order:
+ *
+ * 1. `resolveTarget`: find the approved tool, prompt or resource
+ * 2. `checkWorkflow`: the caller may use the workflow that it names
+ * 3. `checkArguments`: the arguments match the approved schema
+ * 4. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 5. `resumeInput`: open the answers that come with a repeated request
+ * 6. `reserveTask`: reserve room for a task
+ * 7. `checkDrift`: the server still offers the approved definition
+ * 8. `journalIntent`: the host's store holds the intent
+ * 9. `sendUpstream`: send the request, receive the answer
+ * 10. `inspectResult`: rebuild and redact the answer
+ * 11. `recordAndReply`: write the entry, attach the receipt
+ *
+ * A stage continues with a value or returns an ending, which skips to stage 11. Stages 1 to 4 are in `decide.ts`.
+ */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
 
@@ -58,34 +81,36 @@ export class CallPipeline {
     this.#ports = ports;
   }
 
-  /** @throws CmcpError `SESSION_LIMIT_REACHED`, `AUDIT_STORE_UNAVAILABLE`: then nothing was decided, and nothing left */
+  /** Runs one call. @throws CmcpError `SESSION_LIMIT_REACHED`, `AUDIT_STORE_UNAVAILABLE`, before anything is decided or sent */
   async run({ recorded, caller, request }: IncomingCall, peer: Peer): Promise<RpcBody> {
     if (recorded.chain.length >= MAX_SESSION_ENTRIES)
       throw new CmcpError(
         "SESSION_LIMIT_REACHED",
-        "the session holds as many entries as a claim can; close it and open another",
+        `a session has at most ${MAX_SESSION_ENTRIES} entries; close it and open another`,
       );
     await this.#ports.start(recorded);
     const { tasks, questions } = this.#ports;
     const call = createCall(recorded, caller, request, { tasks, policy: questions.policy() });
     const transcript = new Transcript();
-    const ending = await this.#end(call, peer, transcript);
+    const ending = await this.#decideAndRun(call, peer, transcript);
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  async #end(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
+  /** Stages 1 to 10. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
       return await cancel(call, { ...ports, journalIntent: (...intent) => this.#journal(...intent) });
     const decision = decider.decide(call);
     if (decision.kind === "ending") return decision;
     const permit = decision.value;
-    this.#report(call, permit);
-    const ending = await this.#permitted(call, permit, peer, transcript);
+    this.#logAdvisory(call, permit);
+    const ending = await this.#runPermitted(call, permit, peer, transcript);
     return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
   }
 
-  async #permitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
+  /** Stages 5 to 10, for a call that has its permit. */
+  async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
     if (input.kind === "ending") return input;
@@ -93,9 +118,12 @@ export class CallPipeline {
     const reserved = reserveTask(resumed, permit, peer.capabilities, this.#ports.tasks);
     if (reserved.kind === "ending") return reserved;
     const reservation = reserved.value;
-    const inspected = new InspectedPeer(peer, this.#terms(call, permit, { reservation, questions, transcript }));
+    const inspected = new InspectedPeer(
+      peer,
+      this.#inspectionOptions(call, permit, { reservation, questions, transcript }),
+    );
     try {
-      const ending = await this.#send(resumed, permit, { input: input.value, peer: inspected, reservation });
+      const ending = await this.#callServer(resumed, permit, { input: input.value, peer: inspected, reservation });
       return { ...ending, requestHash: resumed.requestHash };
     } finally {
       inspected.release();
@@ -103,15 +131,8 @@ export class CallPipeline {
     }
   }
 
-  async #send(
-    call: Call,
-    permit: Permit,
-    {
-      input,
-      peer,
-      reservation,
-    }: { readonly input: Input; readonly peer: InspectedPeer; readonly reservation: TaskReservation | null },
-  ): Promise<Ending> {
+  /** Stages 7 to 10. */
+  async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
     const intent = await this.#journal(call, permit);
@@ -125,17 +146,18 @@ export class CallPipeline {
     return await journalIntent(call, permit, this.#ports.intent);
   }
 
-  #terms(
+  /** What the server may say to the agent before its result. */
+  #inspectionOptions(
     call: Call,
     { target, redactFields }: Permit,
     {
       reservation,
       questions,
       transcript,
-    }: { reservation: TaskReservation | null; questions: QuestionDecider; transcript: Transcript },
-  ): ConstructorParameters<typeof InspectedPeer>[1] {
+    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
+  ): InspectedPeerOptions {
     const { vocabulary, inspection } = this.#ports;
-    const shown = sensitivityOfCall(vocabulary, invokedToolOf(target), call.request.dataClass);
+    const sensitivity = sensitivityOfCall(vocabulary, invokedToolOf(target), call.request.dataClass);
     return {
       taskId: call.task?.id ?? null,
       mayBecomeTask: reservation !== null,
@@ -144,17 +166,17 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       transcript,
-      onFirstMessage: () => call.recorded.session.raise(shown),
+      onFirstMessage: () => call.recorded.session.raise(sensitivity),
     };
   }
 
-  /** Tells whoever watches the log of a call that only the mode lets through. */
-  #report({ id }: Call, { advisory }: Permit): void {
+  /** Logs a call that policy refuses and the enforcement mode lets through. */
+  #logAdvisory({ id }: Call, { advisory }: Permit): void {
     if (advisory !== null) this.#ports.questions.advisory(id, advisory.code);
   }
 }
 
-/** What policy said of a call that the mode let through, whatever became of it. */
+/** Policy's refusal of a call that the enforcement mode let through, for the entry. */
 function advisoryDetail({ advisory, rule }: Permit): Detail {
   if (advisory === null) return {};
   return { advisory_decision: advisory.decision, advisory_rule: rule, advisory_code: advisory.code };

@@ -5,7 +5,7 @@ import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import { workflowOf, type DecisionInput } from "./call.ts";
 
-/** What rules see of the gateway itself; every value is measured or observed by the enclave. */
+/** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
 export interface GatewayFacts {
   readonly vocabulary: Vocabulary;
   readonly enforcementMode: "enforcing" | "advisory" | "silent";
@@ -14,7 +14,7 @@ export interface GatewayFacts {
   readonly isolation: string;
   /** Names of every tool of the catalog. */
   readonly tools: readonly string[];
-  /** The tools that the configuration gives each workflow; `undefined` where it does not tell workflows apart. */
+  /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
   readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
@@ -43,7 +43,7 @@ function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }
   };
 }
 
-/** The argument of a completion that policies may look at, and those already known. */
+/** The argument that a completion is for, and the arguments already known. */
 function completionFacts({ completion }: AgentRequest): {
   readonly completion?: { argumentName: string; known: Record<string, string> };
 } {
@@ -52,7 +52,7 @@ function completionFacts({ completion }: AgentRequest): {
     : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
 }
 
-/** What rules see of a call. */
+/** What policy rules can read about a call. */
 export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = { ...requestFacts(gateway, call), ...completionFacts(call.policyRequest) };
   const { method, arguments: args } = call.policyRequest;
@@ -72,7 +72,7 @@ export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: 
   }
 }
 
-/** What rules see of a question that a server puts to the agent while it works on a call. */
+/** What policy rules can read about a question that a server asks the agent during a call. */
 export function questionFacts(
   gateway: GatewayFacts,
   call: DecisionInput,
@@ -83,8 +83,8 @@ export function questionFacts(
 }
 
 /**
- * What rules see of something that is to be shown: nobody knows the arguments, and the label is the lowest. What a session has seen
- * refuses a call and does not take it off the list, as agents take a tool that vanishes for a fault of their own.
+ * What policy rules can read about a target of a list: no arguments, and the lowest sensitivity. A session's sensitivity can refuse a
+ * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
  */
 export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = {

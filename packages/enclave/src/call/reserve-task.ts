@@ -6,9 +6,8 @@ import type { Permit } from "./permit.ts";
 import type { TaskReservation, Tasks } from "./tasks.ts";
 
 /**
- * A place for the task that a call may become; `null` for a call that becomes none. An agent of the modern era leaves it to
- * the server: without a place its call is a plain one. An agent of the legacy era asked for a task, so that having none is a
- * failure.
+ * Reserves room for the task that a call may become; `null` for a plain call. In MCP 2026-07-28 the server chooses, so without room the
+ * call is a plain one. In MCP 2025-11-25 the agent asked for a task, so without room the call fails.
  */
 export function reserveTask(
   call: Call,

@@ -8,7 +8,7 @@ import type { Permit } from "./permit.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 import { stateContext, type RequestStates, type WaitingState } from "./request-state.ts";
 
-/** What the agent gives to a request that required input, as its server gets it; `null` for a first attempt. */
+/** The agent's answers to a request that required input, as the server gets them; `null` for a first attempt. */
 export type Input = {
   readonly responses: Readonly<Record<string, JsonObject>> | null;
   readonly state: string | null;
@@ -17,9 +17,9 @@ export type Input = {
 type RequestInput = NonNullable<AgentRequest["input"]>;
 
 /**
- * Opens what the agent sends with a request that required input. Answers go to the server only under the ids and in the shapes
- * that were asked for, and only while policy lets the server ask. An answer under another id is to no question and is left out, so that the
- * server asks again (MCP 2026-07-28, "Multi Round-Trip Requests").
+ * Opens the `requestState` and the answers of a repeated request. Only answers to open questions are sent, in the shape that the question
+ * asked for, and only if policy still allows the questions. An answer under an unknown id is dropped, so that the server asks again (MCP
+ * 2026-07-28, "Multi Round-Trip Requests").
  */
 export function resumeInput(
   call: Call,
@@ -35,7 +35,7 @@ export function resumeInput(
   const responses = input.responses === null ? null : rebuild(input.responses, questions);
   if (responses === "malformed") return refuse(target, UNREQUESTED_INPUT);
   const answered = Object.keys(responses ?? {}).length > 0;
-  // What only answers is nothing without an answer.
+  // `tasks/update` carries nothing but answers.
   if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
   if (!answered) return proceed(input.state === null ? null : { responses, state });
   const stopped = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
@@ -45,10 +45,10 @@ export function resumeInput(
 const UNREQUESTED_INPUT: Refusal = {
   rule: "input-not-requested",
   code: "INPUT_NOT_REQUESTED",
-  message: "an answer is to no open question, or has not the form that was asked for",
+  message: "an answer belongs to no open question, or does not have the form that the question asks for",
 };
 
-/** What the request waited with. A task's questions are kept with the task; any other's come back in the state. */
+/** The open questions: those of the task, or those in the `requestState`. */
 function waitingStateOf(
   call: Call,
   { state }: RequestInput,
@@ -64,7 +64,7 @@ function waitingStateOf(
   }
 }
 
-/** The answers to what was asked, rebuilt from the questions; `malformed` where one has another form. */
+/** The answers, rebuilt from the shapes of their questions; `malformed` if one has another form. */
 function rebuild(
   responses: Readonly<Record<string, JsonObject>>,
   questions: PendingQuestions,

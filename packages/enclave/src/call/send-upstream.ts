@@ -9,16 +9,16 @@ import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 import type { Input } from "./resume-input.ts";
 
-/** How requests reach servers. */
+/** What sending a request needs. */
 export interface SendPorts {
   readonly upstreams: Pick<Upstreams, "request">;
-  /** Follows a resource for the call's session, as its server agrees to tell of it. */
+  /** Subscribes the call's session to a resource. */
   readonly subscribe: (call: Call, permit: Permit, request: UpstreamRequest, peer: InspectedPeer) => Promise<void>;
 }
 
 const ACKNOWLEDGED: UpstreamAnswer = { kind: "complete", result: {} };
 
-/** Sends the decided values, and answers a server that asks for input meanwhile. */
+/** Sends the request, and answers the server's requests for input. */
 export async function sendUpstream(
   call: Call,
   permit: Permit,
@@ -28,7 +28,7 @@ export async function sendUpstream(
   const { server } = approvedOf(permit.target);
   try {
     if (peer.signal.aborted)
-      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", {
+      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the request was sent", {
         detail: { sent: 0 },
       });
     if (call.request.method === "resources/subscribe") {
@@ -44,7 +44,7 @@ export async function sendUpstream(
   }
 }
 
-/** What goes to the server, built from the decided values alone. */
+/** The request to the server, built only from the values that policy decided on. */
 export function upstreamRequest({ request, task }: Call, { target }: Permit, input: Input): UpstreamRequest {
   const { method } = request;
   const params = governedMethod(method).upstream({ request, taskId: task?.upstreamId ?? null, input });

@@ -2,17 +2,17 @@ import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { CLIENT_METHODS, UpstreamRefusal, type Peer, type UpstreamAnswer } from "@cmcp/mcp";
 import type { Input } from "./resume-input.ts";
 
-/** How often a server may ask anew within one call, and for how much at once. */
+/** How often a server may ask for input in one call, and for how many inputs at once. */
 const MAX_ROUNDS = 8;
 const MAX_REQUESTS = 16;
 
-/** Sends the request, again and again with what the agent was asked for in between. */
+/** Sends the request with the answers so far. */
 type Send = (input: Input) => Promise<UpstreamAnswer>;
 
 /**
- * Carries a modern server's need for input to an agent that can be asked while it waits. An agent of the modern era
- * is given the need itself and sends its request again.
- * @throws CmcpError `UPSTREAM_INPUT_REQUIRED` when the agent cannot give what is needed
+ * Sends a request. While the server asks for input, asks the agent and sends the request again with the answers. An agent of MCP
+ * 2026-07-28 gets the questions as its result instead, and repeats its request.
+ * @throws CmcpError `UPSTREAM_INPUT_REQUIRED` if the agent cannot answer
  */
 export async function sendWithInput(send: Send, peer: Peer, first: Input): Promise<UpstreamAnswer> {
   let answer = await send(first);
@@ -20,13 +20,17 @@ export async function sendWithInput(send: Send, peer: Peer, first: Input): Promi
     if (peer.input === "none")
       throw new CmcpError(
         "UPSTREAM_INPUT_REQUIRED",
-        "the server asks for further input, and this agent cannot be asked",
+        "the server asks for input, and this agent offers no way to ask it",
         { detail: { sent: 1 } },
       );
     if (round >= MAX_ROUNDS)
-      throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", `the server asked for input more than ${MAX_ROUNDS} times`, {
-        detail: { sent: 1 },
-      });
+      throw new CmcpError(
+        "UPSTREAM_PROTOCOL_ERROR",
+        `the server asked for input more than ${MAX_ROUNDS} times in one call`,
+        {
+          detail: { sent: 1 },
+        },
+      );
     const responses = answer.inputRequests === null ? null : await askAll(answer.inputRequests, peer);
     answer = await send({ responses, state: answer.requestState });
   }
@@ -54,13 +58,13 @@ async function askAll(requests: JsonObject, peer: Peer): Promise<Record<string, 
   return Object.fromEntries(responses);
 }
 
-/** @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for an agent that refuses: it, and not the server, ended the call */
+/** The agent's answer. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` if the agent refuses, since then the server did not end the call */
 async function answerOf(peer: Peer, method: string, params: JsonObject): Promise<JsonObject> {
   try {
     return await peer.ask(method, params);
   } catch (thrown) {
     if (!(thrown instanceof UpstreamRefusal)) throw thrown;
-    throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the agent did not give the input that the server asks for", {
+    throw new CmcpError("UPSTREAM_INPUT_REQUIRED", "the agent refused to give the input that the server asks for", {
       cause: thrown,
       detail: { sent: 1 },
     });

@@ -1,14 +1,14 @@
 import type { JsonObject } from "@cmcp/boundary";
 
-/** Ids of one call that are remembered, beyond which the oldest is forgotten; and the longest of them, in characters. */
+/** Most ids remembered in one call, the latest ones, and the longest id, in characters. */
 const MAX_IDS = 64;
 const MAX_ID_LENGTH = 256;
 
-/** The URLs that an agent was sent to during one call, by the ids that the server gave them: it may say that it is done there. */
+/** The ids of URL elicitations during one call. The server may announce the completion of each one once (MCP, "Elicitation"). */
 export class UrlElicitations {
   readonly #ids = new Set<string>();
 
-  /** A question is put to the agent. */
+  /** Notes a question that the agent gets, if it is a URL elicitation. */
   add(method: string, { mode, elicitationId }: JsonObject): void {
     if (
       method !== "elicitation/create" ||
@@ -24,7 +24,7 @@ export class UrlElicitations {
     }
   }
 
-  /** True for what the agent was asked for and has not been told of. */
+  /** Whether this announces the completion of a noted elicitation for the first time. */
   completes({ elicitationId }: JsonObject): boolean {
     return typeof elicitationId === "string" && this.#ids.delete(elicitationId);
   }

@@ -7,11 +7,11 @@ import { json } from "./json-response.ts";
 
 const NONCE = /^[A-Za-z0-9_-]{16,128}$/;
 
-/** What a report is asked for with. */
+/** What the attestation endpoint needs. */
 export interface AttestationPorts {
   readonly commitments: ReportCommitments;
   readonly policyHash: () => string;
-  /** @throws CmcpError `OVERLOADED` beyond the principal's share */
+  /** @throws CmcpError `OVERLOADED` if the principal asks too often */
   readonly collectOnDemand: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
 }
 

@@ -8,7 +8,7 @@ import type { SessionCloser } from "../record/session-closer.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json } from "./json-response.ts";
 
-/** What answers with claims. */
+/** What the claim endpoints need. */
 export interface ClaimEndpointPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "claimOpen">;
@@ -17,12 +17,12 @@ export interface ClaimEndpointPorts {
   readonly buildDigest: string;
 }
 
-/** What is answered about a session that a caller does not have. */
+/** The error for a session that does not exist or belongs to another principal. */
 export function unknownSession(): CmcpError {
   return new CmcpError("NOT_FOUND", "this principal has no such session");
 }
 
-/** `POST /sessions/{id}/close`: ends the session and answers with its claim; again for a closed one, the same claim. */
+/** `POST /sessions/{id}/close`: closes the session and returns its claim. A second close returns the same claim. */
 export async function closeById(
   { lookup, closing }: ClaimEndpointPorts,
   caller: Caller,
@@ -35,19 +35,19 @@ export async function closeById(
   return json(closed.claim);
 }
 
-/** `GET /sessions/{id}/trace-claim`: the claim of a closed session, or one over an open session so far. */
+/** `GET /sessions/{id}/trace-claim`: the claim of a closed session, or a claim over an open one so far. */
 export async function traceClaim(parts: ClaimEndpointPorts, caller: Caller, id: string): Promise<HttpResponse> {
   return json(await claimOf(parts, caller, id));
 }
 
-/** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` would answer with. */
+/** `GET /sessions/{id}/trace-record`: the TRACE Trust Record of the claim that `trace-claim` returns. */
 export async function traceRecord(parts: ClaimEndpointPorts, caller: Caller, id: string): Promise<HttpResponse> {
   const { key, buildDigest } = parts;
   const claim = await claimOf(parts, caller, id);
   if (claim.trace.cnf.jwk.x !== key.jwk.x)
     throw new CmcpError(
       "SESSION_INCOMPLETE",
-      "the key that would sign its Trust Record is gone with the instance that closed the session; its claim is still there",
+      "the instance that closed the session is gone, and its key with it: there is no Trust Record, only the claim",
     );
   return json(signTraceRecord(buildTraceRecord(claim, { buildDigest }), (bytes) => key.sign(bytes)));
 }
@@ -60,6 +60,6 @@ async function claimOf({ lookup, claims }: ClaimEndpointPorts, caller: Caller, i
   const earlier = await lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
   if (earlier.closed === null)
-    throw new CmcpError("SESSION_INCOMPLETE", "the session was interrupted by a crash; it has no claim");
+    throw new CmcpError("SESSION_INCOMPLETE", "a crash interrupted the session, so it has no claim");
   return earlier.closed.claim;
 }

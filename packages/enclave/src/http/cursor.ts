@@ -4,10 +4,10 @@ import { CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
 const MAC_BYTES = 16;
 const OFFSET_BYTES = 4;
 
-/** What a cursor is good for: one list of one session, while the same policy and sensitivity choose it. */
+/** What a cursor is bound to: one list of one session under one policy. */
 export type CursorContext = readonly string[];
 
-/** Cursors of lists: a place in one list, good for who was given it and nobody else. */
+/** Cursors of lists: an offset with a MAC, so that a cursor works only for the list that it was issued for. */
 export class Cursors {
   readonly #key = randomBytes(32);
 
@@ -17,7 +17,7 @@ export class Cursors {
     return toBase64Url(Buffer.concat([offsetBytes, this.#mac(context, offsetBytes)]));
   }
 
-  /** @throws CmcpError `CURSOR_INVALID` for one that was not given for this list, or is of a list that has changed */
+  /** @throws CmcpError `CURSOR_INVALID` if the cursor was not issued for this list, or the list has changed */
   read(context: CursorContext, cursor: string): number {
     const bytes = fromBase64Url(cursor);
     const offsetBytes = bytes?.subarray(0, OFFSET_BYTES);
@@ -27,7 +27,10 @@ export class Cursors {
       bytes.length !== OFFSET_BYTES + MAC_BYTES ||
       !timingSafeEqual(this.#mac(context, offsetBytes), bytes.subarray(OFFSET_BYTES))
     ) {
-      throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
+      throw new CmcpError(
+        "CURSOR_INVALID",
+        "the cursor was not issued for this list, or the list has changed; start again without a cursor",
+      );
     }
     return Buffer.from(offsetBytes).readUInt32BE();
   }

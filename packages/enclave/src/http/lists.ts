@@ -10,11 +10,11 @@ import type { Cursors } from "./cursor.ts";
 
 /** Members of one page. */
 const PAGE = 500;
-/** Refusals of one list that are looked at for what arguments could change; what is refused beyond them is not shown. */
+/** Most refusals of one list for which the engine is asked whether any arguments would be allowed. Further refusals are not listed. */
 const MAX_ARGUMENT_CHECKS = 32;
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-/** What a list is asked for as: nothing of it is about any one thing, and it names no workflow. */
+/** The request that a list is decided as: no target, no workflow. */
 const LISTING: AgentRequest = {
   method: "tools/call",
   name: "",
@@ -28,7 +28,7 @@ const LISTING: AgentRequest = {
   task: null,
 };
 
-/** Something approved, with how an agent is shown it. */
+/** A target with its definition as agents get it. */
 interface ListItem {
   readonly target: Target;
   readonly shown: JsonObject;
@@ -74,7 +74,7 @@ function showResource(resource: CatalogResource): ListItem {
   };
 }
 
-/** What is compared with a server's own list of that kind. */
+/** The kind of target in each list. */
 const COMPARED = {
   tools: "tool",
   prompts: "prompt",
@@ -95,7 +95,7 @@ function offered(catalog: ListPorts["catalog"], kind: ListKind): ListItem[] {
   }
 }
 
-/** What lists are made of. */
+/** What listing needs. */
 export interface ListPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly decider: Pick<Decider, "isListed">;
@@ -104,7 +104,7 @@ export interface ListPorts {
   readonly drift: Pick<DriftMonitor, "requireRecheck">;
 }
 
-/** Who asks for a list, and which. */
+/** Which list, for whom. */
 export interface ListRequest {
   readonly recorded: RecordedSession;
   readonly caller: Caller;
@@ -112,7 +112,7 @@ export interface ListRequest {
   readonly cursor: string | null;
 }
 
-/** One page of the approved definitions this caller may use, in catalog order, whatever servers they are of. @throws CmcpError `CURSOR_INVALID` */
+/** One page of the approved definitions that the caller may use, in catalog order, over all servers. @throws CmcpError `CURSOR_INVALID` */
 export function list(parts: ListPorts, { recorded, caller, kind, cursor }: ListRequest): ListPage {
   const { catalog, decider, cursors, drift } = parts;
   const policy = parts.policy();

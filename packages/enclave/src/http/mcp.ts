@@ -7,7 +7,7 @@ import {
   type HttpResponse,
   type ListenFilter,
   type McpPorts,
-  type StandingStream,
+  type ListenStream,
 } from "@cmcp/mcp";
 import type { CallRunner } from "../call/call-runner.ts";
 import type { Tasks } from "../call/tasks.ts";
@@ -21,7 +21,7 @@ import type { Sessions } from "../record/sessions.ts";
 import { listTaskSupport } from "../servers/task-support.ts";
 import { list, type ListPorts } from "./lists.ts";
 
-/** What the MCP endpoint serves. */
+/** What the MCP endpoint needs. */
 export interface McpEndpointPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly sessions: Pick<Sessions, "open" | "byHandle" | "openOrJoin">;
@@ -32,13 +32,13 @@ export interface McpEndpointPorts {
   readonly calls: CallRunner;
   readonly listeners: Pick<Listeners, "add">;
   readonly tokenBound: Pick<TokenBoundStreams, "add">;
-  /** Aborts when the gateway stops: what agents listen on ends. */
+  /** Aborts when the gateway stops, and ends the streams that agents listen on. */
   readonly stopping: AbortSignal;
 }
 
 type Ports = McpPorts<RecordedSession>;
 
-/** The MCP endpoint: sessions, the filtered lists, and governed requests. */
+/** The MCP endpoint: sessions, filtered lists and calls. */
 export function createMcp(parts: McpEndpointPorts): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
@@ -66,7 +66,7 @@ function capabilitiesOf({ resources, prompts }: McpEndpointPorts["catalog"]): Po
 }
 
 function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"] {
-  /** A session that may be new; what it pushed out is closed. */
+  /** Opens a session and closes those that it evicted. */
   const opened = async (opening: Promise<RecordedSession>): Promise<RecordedSession> => {
     const recorded = await opening;
     closing.closeEvicted();
@@ -82,18 +82,18 @@ function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"
   };
 }
 
-/** The endpoint hands back the caller it was given, and knows less of it. */
+/** The caller as the router authenticated it. The MCP endpoint passes it through as an opaque value. */
 function requireCaller(caller: AuthenticatedCaller): Caller {
   if (caller instanceof Caller) return caller;
-  throw new CmcpError("INTERNAL", "the caller is not one this gateway authenticated");
+  throw new CmcpError("INTERNAL", "the caller was not authenticated by this gateway");
 }
 
-/** A handle whose session is being closed is like one whose session is closed: its agent opens another. */
+/** Hides a session that is closing. Its agent opens another one. */
 function unlessClosing(recorded: RecordedSession | undefined): RecordedSession | undefined {
   return recorded?.lifecycle.takesCalls === true ? recorded : undefined;
 }
 
-/** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
+/** Opens a stream for change notifications. It ends when the caller's token expires. Each resource is decided and recorded as a subscription; refused ones are omitted. */
 async function listen(
   parts: McpEndpointPorts,
   ...[caller, recorded, filter, stream, signal]: Parameters<Ports["listen"]>
@@ -124,7 +124,7 @@ function acceptedFilter(
 function listenerOf(
   { session }: RecordedSession,
   filter: ListenFilter,
-  { notify }: StandingStream,
+  { notify }: ListenStream,
 ): Parameters<Listeners["add"]>[0] {
   return { session, filter, notify };
 }

@@ -18,27 +18,27 @@ import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
 import { RESET_PATH } from "./session-reset.ts";
 
-/** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
+/** Methods of `/mcp` in both eras. The endpoint checks the era. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
 
-/** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
+/** Answers one HTTP request. */
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** What a handler needs of an accepted launch. */
+/** What the handler needs. */
 export interface HandlerPorts {
-  /** Where the enclave is in its life; a request it does not take is a typed reject. */
+  /** The phase of the enclave. `step` throws if requests are not allowed in it. */
   readonly phases: { readonly phase: string; step(input: "request"): unknown };
   readonly allowedOrigins: readonly string[];
   readonly identity: IdentitySettings;
   readonly principals: Pick<Principals, "authenticate">;
   readonly freshness: Pick<Freshness, "requireFresh">;
   readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
-  /** An operator's reset of a session, which a signature authenticates and a bearer token does not. */
+  /** An operator's reset of a session. A signature authenticates it, not a bearer token. */
   readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
   readonly routes: readonly Route[];
 }
 
-/** Builds the handler of an accepted launch. */
+/** Creates the handler of all HTTP requests. */
 export function createHandler(parts: HandlerPorts): Handler {
   const { allowedOrigins, identity } = parts;
   const handle: Handler = async (request) => {
@@ -84,7 +84,7 @@ async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Prom
   return await parts.mcp(request, caller);
 }
 
-/** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
+/** The methods that a page may use at a path. An operator's reset has none for pages. */
 function methodsAt({ routes, identity }: HandlerPorts, path: string): readonly string[] {
   if (path === "/mcp") return MCP_METHODS;
   return protectedResource(identity, "GET", path) === null
@@ -100,21 +100,21 @@ async function callRoute(
   return await route.endpoint({ ...asked, id });
 }
 
-/** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */
+/** The challenge of a 401 (RFC 9110 section 15.5.2). It names an error only if a token was sent (RFC 6750 section 3.1). */
 function challengeFor(identity: IdentitySettings, error: CmcpError): Record<string, string> {
   if (error.code !== "UNAUTHENTICATED") return {};
   return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", identity) };
 }
 
-/** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
+/** The SPIFFE ID of the agent's client certificate, as the host asserts it. The host's HTTP front removes this header from requests of agents. */
 function readHostAssertedIdentity(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), identity.host_asserted);
 }
 
 /**
- * The protected resource metadata (RFC 9728 section 3), which tells who has no token yet where to get one; `null` for
- * any other path. It says what the measured configuration says, whoever asks.
+ * The protected resource metadata (RFC 9728 section 3), which says where to get a token; `null` for any other path. It comes from the
+ * measured configuration and is public.
  * @throws CmcpError `METHOD_NOT_ALLOWED`
  */
 function protectedResource(settings: IdentitySettings, method: string, path: string): HttpResponse | null {

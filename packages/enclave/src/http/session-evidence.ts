@@ -19,7 +19,7 @@ export interface LaunchDocumentPorts {
   readonly launchDigest: string;
 }
 
-/** What answers with evidence. */
+/** What the evidence endpoint needs. */
 export interface EvidencePorts extends LaunchDocumentPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "storedPoint">;
@@ -29,8 +29,8 @@ export interface EvidencePorts extends LaunchDocumentPorts {
 }
 
 /**
- * `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. Its root entry names
- * the launch document's digest; the document itself goes to whom the measured configuration lets read it.
+ * `GET /sessions/{id}/evidence`: the session's platform evidence, as `evidence.json` for its claim. The root entry names the launch
+ * digest. The launch document is included only for callers that may read it.
  */
 export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<HttpResponse> {
   const found = await findSession(parts, caller, id);
@@ -49,7 +49,10 @@ export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: 
 /** `GET /launch-document`: the launch document's exact bytes. @throws CmcpError `LAUNCH_DOCUMENT_NOT_ALLOWED` for agents */
 export function launchDocument(parts: LaunchDocumentPorts, caller: Caller): HttpResponse {
   if (!parts.principals.mayReadLaunch(caller))
-    throw new CmcpError("LAUNCH_DOCUMENT_NOT_ALLOWED", "the launch document is for auditors and operators");
+    throw new CmcpError(
+      "LAUNCH_DOCUMENT_NOT_ALLOWED",
+      "only principals with the role of auditor or operator may read the launch document",
+    );
   return {
     status: 200,
     headers: { "content-type": "application/json", "cache-control": "no-store" },
@@ -72,12 +75,13 @@ async function findSession(
   return closed === null ? null : { sessionId: id, point: closed };
 }
 
-/** What an earlier instance kept when it closed the session; with the launch document where this instance was launched with the same. */
+/** The evidence that an earlier instance stored at the close. The launch document is included if this instance has the same one. */
 async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<JsonObject> {
   const earlier = await parts.lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
   const kept = earlier.closed?.end?.evidence;
-  if (kept === undefined) throw new CmcpError("SESSION_INCOMPLETE", "the session's evidence is gone with its instance");
+  if (kept === undefined)
+    throw new CmcpError("SESSION_INCOMPLETE", "the evidence of the session was not stored, and its instance is gone");
   const [rootEntry] = earlier.entries;
   const sameLaunch =
     rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);

@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
+import { CmcpError, parseJson, untrusted, schemaProblem } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Operators } from "../access/operators.ts";
@@ -8,7 +8,7 @@ import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
-/** What resets sessions. */
+/** What the reset endpoint needs. */
 export interface ResetPorts {
   readonly instance: string;
   readonly operators: Operators;
@@ -19,10 +19,10 @@ export interface ResetPorts {
   readonly policy: { readonly bundle: { readonly hash: string } };
 }
 
-/** `/sessions/{id}/reset`, which an operator's signature authenticates and a bearer token does not. */
+/** `/sessions/{id}/reset`. An operator's signature authenticates it, not a bearer token. */
 export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
-/** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
+/** `POST /sessions/{id}/reset`: an operator's signed statement resets the session's principal to the lowest sensitivity. */
 export async function resetSession(parts: ResetPorts, request: HttpRequest, id: string): Promise<HttpResponse> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const signed = await readStatement(request);
@@ -33,7 +33,7 @@ export async function resetSession(parts: ResetPorts, request: HttpRequest, id: 
   return json(summary(entry));
 }
 
-/** Checks and effect in one turn: nothing can come between looking at the chain's tip and moving it. */
+/** Checks and applies a statement synchronously, so that no entry comes between the check of the chain's tip and the reset. */
 function apply(parts: ResetPorts, signed: SignedReset, id: string): PendingEntry {
   const { statement } = signed;
   if (statement.instance !== parts.instance || statement.session_id !== id) {
@@ -44,7 +44,10 @@ function apply(parts: ResetPorts, signed: SignedReset, id: string): PendingEntry
   parts.operators.assertNew(signed);
   if (!recorded.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
   if (statement.chain_tip !== recorded.chain.tip)
-    throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
+    throw new CmcpError(
+      "OPERATOR_STATEMENT_STALE",
+      "the chain of the session has another tip; sign a statement with the present one",
+    );
   parts.operators.markApplied(signed);
   return recordReset(parts, recorded, signed);
 }
@@ -89,9 +92,6 @@ async function readStatement(request: HttpRequest): Promise<SignedReset> {
     parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }),
   );
   if (!parsed.success)
-    throw new CmcpError(
-      "MCP_INVALID_REQUEST",
-      `the reset statement does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`,
-    );
+    throw new CmcpError("MCP_INVALID_REQUEST", `the reset statement is not valid: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }

@@ -15,7 +15,7 @@ import type { EarlierInstances } from "../record/earlier-instances.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
-/** What the status says. */
+/** What the status endpoint needs. */
 export interface StatusPorts {
   readonly phases: { readonly phase: string };
   readonly instance: string;
@@ -37,7 +37,7 @@ export interface StatusPorts {
   readonly load: () => JsonObject;
 }
 
-/** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
+/** `GET /v1/status`: phase, isolation, policy, limits and load. It contains no secret, and it proves nothing. */
 export function status(parts: StatusPorts): HttpResponse {
   const { freshness, catalog, sessions, limits } = parts;
   const policy = parts.policy();
@@ -70,7 +70,7 @@ export function status(parts: StatusPorts): HttpResponse {
   });
 }
 
-/** What counts what is under way. */
+/** Where the load is counted. */
 export interface LoadPorts {
   readonly admission: Pick<Admission, "running" | "waiting" | "questions">;
   readonly listeners: Pick<Listeners, "size">;
@@ -80,7 +80,7 @@ export interface LoadPorts {
   readonly buffered: Pick<BufferedBytes, "held" | "max">;
 }
 
-/** What is under way in this instance, each beside its bound: counts over all principals, and nothing of any of them. */
+/** The load of this instance, each count with its limit. Counts are over all principals. */
 export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: LoadPorts): JsonObject {
   const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
   return {

@@ -1,10 +1,10 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Config } from "@cmcp/launch";
 
-/** Share of its validity after which a report is to be replaced. */
+/** Share of its validity after which a report is replaced. */
 const DUE_AFTER = 0.75;
 
-/** Two clocks: the host sets one and cannot stop the other. */
+/** Two clocks. The host sets the first and cannot stop the second. */
 export interface Clocks {
   /** Milliseconds since the epoch. */
   wall(): number;
@@ -12,14 +12,14 @@ export interface Clocks {
   monotonic(): number;
 }
 
-/** How old the instance's report is. Whichever clock says it is older counts. */
+/** The age of the instance's report, by the clock that shows the higher age. */
 export class Freshness {
   readonly #validityMs: number;
   readonly #failClosed: boolean;
   readonly #clocks: Clocks;
   #reportedAt: { readonly wall: number; readonly monotonic: number };
 
-  /** Begins as if a report had just been made. */
+  /** Starts with a report that was made now. */
   constructor(
     {
       validity_seconds: validity,
@@ -33,7 +33,7 @@ export class Freshness {
     this.#reportedAt = { wall: clocks.wall(), monotonic: clocks.monotonic() };
   }
 
-  /** A report was made now. */
+  /** Notes that a report was made now. */
   renew(): void {
     this.#reportedAt = { wall: this.#clocks.wall(), monotonic: this.#clocks.monotonic() };
   }
@@ -46,12 +46,12 @@ export class Freshness {
     return this.ageMs > this.#validityMs;
   }
 
-  /** True when it is time for another report. */
+  /** Whether it is time for the next report. */
   get isDue(): boolean {
     return this.ageMs >= this.#validityMs * DUE_AFTER;
   }
 
-  /** @throws CmcpError `ATTESTATION_STALE` while the report is too old, where the configuration says to fail closed. */
+  /** @throws CmcpError `ATTESTATION_STALE` if the report is too old and the configuration says `fail_closed`. */
   requireFresh(): void {
     if (this.#failClosed && this.isStale)
       throw new CmcpError(

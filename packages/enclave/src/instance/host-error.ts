@@ -1,15 +1,15 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
-/** The sentences that go with the codes a host may refuse with. */
+/** The codes that a host may refuse with, and the message for each. */
 export type HostErrorMessages = Readonly<Partial<Record<ErrorCode, string>>>;
 
 /**
- * What an exchange with the host failed with. The code and the words of an error frame are the host's choice and would reach agents, so
- * neither goes on: the code is one of a short list, and the sentence is the enclave's own.
- * @param otherwise the code of the list that any other failure is
+ * The error of a failed exchange with the host. The host chooses code and text of an error frame, and they would reach agents. Therefore only
+ * codes of the list pass, each with the enclave's own message.
+ * @param fallback the code for any other failure
  */
 export function hostError(thrown: unknown, messages: HostErrorMessages, fallback: ErrorCode): CmcpError {
   const hostCode = thrown instanceof CmcpError ? thrown.code : fallback;
   const code = Object.hasOwn(messages, hostCode) ? hostCode : fallback;
-  return new CmcpError(code, messages[code] ?? "the host did not do what it was asked", { cause: thrown });
+  return new CmcpError(code, messages[code] ?? "the host failed to carry out the request", { cause: thrown });
 }

@@ -16,7 +16,7 @@ import {
 } from "@cmcp/attestation";
 import type { LaunchDocument } from "@cmcp/launch";
 
-/** What the process may reach of the machine around it. */
+/** The machine that the process runs on. */
 export interface PlatformAccess {
   readonly machine: Machine;
 }
@@ -24,22 +24,21 @@ export interface PlatformAccess {
 /** A stream through the host's egress relay. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
-/** What a platform is established with: the machine around the process, and the host's relay. */
+/** What finding the platform needs: the machine, and the host's relay. */
 export interface PlatformPorts {
   readonly access: PlatformAccess;
   readonly dial: Dial;
 }
 
-/** The platform an enclave runs on, and what it was launched as. */
+/** The platform of an enclave, and the launch it is bound to. */
 export interface BoundPlatform {
   readonly attester: Attester;
   readonly launch: BoundLaunch;
 }
 
 /**
- * In an image, establishes that the machine was launched for exactly the bytes with these digests, before anything parses
- * them: what the machine is comes from the measured command line, not from them. `null` for a process of a host, which was
- * launched for nothing yet.
+ * In an image, checks that the machine was launched for a document with these digests, before anything parses it. The measured command
+ * line names the platform, not the document. `null` for a process of a host, which has no launch yet.
  *
  * @throws CmcpError `LAUNCH_DIGEST_MISMATCH`, `ATTESTATION_REPORT_UNAVAILABLE`
  */
@@ -49,10 +48,10 @@ export async function bindImage(digests: LaunchDigests, reach: PlatformPorts): P
 }
 
 /**
- * Holds the document to the platform of the image; for a process, finds the platform and binds the launch to it. Any failure
- * is fatal: nothing of the document is acted on before.
+ * Checks the document against the platform of the image. In a process it finds the platform and binds the launch to it. Any failure is
+ * fatal, and nothing in the document takes effect before.
  *
- * @param image what {@link bindImage} gave for the same bytes
+ * @param image the result of {@link bindImage} for the same document
  * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED`, `LAUNCH_DIGEST_MISMATCH`, `EVIDENCE_MEASUREMENT_MISMATCH`,
  * `ATTESTATION_REPORT_UNAVAILABLE`
  */
@@ -69,7 +68,7 @@ export async function establishPlatform(
   if (expected !== null && measurement !== expected) {
     throw new CmcpError(
       "EVIDENCE_MEASUREMENT_MISMATCH",
-      `the platform reports measurement ${measurement}, attestation.expected_measurement is another`,
+      `the platform reports measurement ${measurement}, but attestation.expected_measurement is ${expected}`,
     );
   }
   return platform;
@@ -82,7 +81,7 @@ async function bind(
 ): Promise<BoundPlatform> {
   const attester = attesterOf(provider, {
     tpm: access.machine.tpm(),
-    // The one address besides tool servers that is dialled; the host's relay has it on its list for Azure only.
+    // The only address besides tool servers. The host's relay allows it on Azure only.
     dialMetadata: async (signal) => await dial(METADATA_HOST, METADATA_PORT, signal),
     tdReport: async () => await readLocalTdReport(),
     derivedKey: localDerivedKey(),

@@ -4,16 +4,16 @@ import type { Attester } from "@cmcp/attestation";
 import { Admission } from "../access/admission.ts";
 import type { Clock } from "./clock.ts";
 
-/** Bounds on reports. Making one takes a TPM tenths of a second, and a host can slow any platform. */
+/** Limits on reports. A TPM needs tenths of a second for one, and a host can slow down any platform. */
 export interface ReportLimits {
-  /** Reports one principal may wait for at one time. */
+  /** Most reports that one principal waits for. */
   readonly maxWaiting: number;
-  /** Reports one principal may ask for on demand in {@link windowMs}. */
+  /** Most reports that one principal requests on demand in {@link windowMs}. */
   readonly maxOnDemand: number;
   readonly windowMs: number;
 }
 
-/** What the gateway itself asks for, at start and when it refreshes. */
+/** The principal id of the gateway's own reports, at the start and at each refresh. */
 const GATEWAY_PRINCIPAL = "";
 const NEVER = new AbortController().signal;
 
@@ -22,7 +22,7 @@ interface RateWindow {
   count: number;
 }
 
-/** Asks the platform for reports: one at a time, principals in turn. */
+/** Asks the platform for reports, one at a time. Principals take turns. */
 export class ReportQueue {
   readonly #attester: Attester;
   readonly #clock: Clock;
@@ -41,7 +41,7 @@ export class ReportQueue {
   }
 
   /**
-   * A report over 64 bytes, for a principal or for the gateway itself.
+   * Collects evidence over 64 bytes of report data, for a principal or for the gateway itself.
    * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
    */
   async collect(reportData: Uint8Array, principalId: string = GATEWAY_PRINCIPAL): Promise<Evidence> {
@@ -52,7 +52,7 @@ export class ReportQueue {
     );
   }
 
-  /** As {@link collect}, for whoever asks for a report of their own. @throws CmcpError `OVERLOADED` beyond the principal's share. */
+  /** As {@link collect}, for a report that a caller requests. @throws CmcpError `OVERLOADED` if the principal asks too often. */
   async collectOnDemand(reportData: Uint8Array, principalId: string): Promise<Evidence> {
     this.#count(principalId);
     return await this.collect(reportData, principalId);
@@ -66,7 +66,7 @@ export class ReportQueue {
     if (window.count >= maxOnDemand)
       throw new CmcpError(
         "OVERLOADED",
-        `a principal may ask for ${maxOnDemand} attestation reports in ${windowMs / 1000} s`,
+        `a principal may ask for at most ${maxOnDemand} attestation reports in ${windowMs / 1000} s`,
       );
     window.count += 1;
     this.#onDemand.set(principalId, window);

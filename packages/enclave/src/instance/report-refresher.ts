@@ -6,12 +6,12 @@ import type { Freshness } from "./freshness.ts";
 import { instanceReport, type InstanceReport, type ReportCommitments } from "./report.ts";
 import { reportFault } from "./stderr-events.ts";
 
-/** How often the age of the report is looked at, in milliseconds. */
+/** How often the age of the report is checked, in milliseconds. */
 const INTERVAL_MS = 1_000;
-/** Pause after a platform that gave no report, in milliseconds. */
+/** Pause after a failed report, in milliseconds. */
 export const RETRY_MS = 30_000;
 
-/** A report of the instance for nobody in particular: its nonce is its own. */
+/** A report of the instance with a random nonce. */
 export async function gatewayReport(
   commitments: ReportCommitments,
   policyHash: string,
@@ -20,21 +20,21 @@ export async function gatewayReport(
   return await instanceReport(commitments, policyHash, toBase64Url(randomBytes(32)), collect);
 }
 
-/** What a refresh works on. */
+/** What refreshing needs. */
 export interface ReportRefresherPorts {
   readonly freshness: Freshness;
   readonly stalenessPolicy: string;
-  /** Asks for a report of the instance under the policy in force. */
+  /** Makes a report of the instance under the policy in force. */
   readonly report: () => Promise<InstanceReport>;
-  /** Notes something in every open session. */
+  /** Adds an entry to every open session. */
   readonly note: (fields: Pick<EntryFields, "entry_type" | "detail">) => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
 
 /**
- * Replaces the instance's report before it is too old, and records that in every open session; so is that it became
- * too old. Sessions go on as they were.
+ * Replaces the instance's report before it is too old. Every open session gets an entry for a new report, and one if the report is too
+ * old.
  */
 export class ReportRefresher {
   readonly #parts: ReportRefresherPorts;
@@ -45,7 +45,7 @@ export class ReportRefresher {
     this.#parts = parts;
   }
 
-  /** One look at the report's age. */
+  /** Checks the age once, and makes a new report if it is due. */
   async checkAge(): Promise<void> {
     const { freshness, stalenessPolicy, note, now } = this.#parts;
     if (freshness.isDue && now() >= this.#nextTry) await this.#refresh();
@@ -57,7 +57,7 @@ export class ReportRefresher {
     }
   }
 
-  /** Looks at it for as long as the process lives. */
+  /** Checks the age until the process ends. */
   start(): void {
     let looking = false;
     const timer = setInterval(() => {
@@ -79,7 +79,7 @@ export class ReportRefresher {
     try {
       made = await report();
     } catch (thrown) {
-      // The report in force is still what it was; when it is too old the configuration says what happens.
+      // The present report stays in force. The configuration says what happens when it is too old.
       reportFault(thrown);
       return;
     }

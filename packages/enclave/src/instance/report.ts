@@ -4,7 +4,7 @@ import { instanceReportData } from "@cmcp/attestation";
 import type { Identity } from "./identity.ts";
 import type { SigningKey } from "./signing-key.ts";
 
-/** What a report of this instance commits to, beside the policy. */
+/** What a report of this instance commits to, besides the policy. */
 export interface ReportCommitments {
   readonly identity: Pick<Identity, "publicKey" | "signInstanceKey"> | null;
   readonly key: Pick<SigningKey, "jwk" | "thumbprint">;
@@ -13,7 +13,7 @@ export interface ReportCommitments {
   readonly launchDigest: string;
 }
 
-/** A platform report over what this instance answers for, with what its report_data was made of. */
+/** A platform report of this instance, with the values that its `report_data` commits to. */
 export interface InstanceReport {
   readonly binding: InstanceBinding;
   readonly evidence: {
@@ -23,16 +23,16 @@ export interface InstanceReport {
     readonly report_data: string;
     readonly generated_at: string;
   };
-  /** The identity's signature over this instance's key; where the platform keeps an identity. */
+  /** The identity's signature over this instance's key, if the platform can keep an identity. */
   readonly identity_signature?: string;
-  /** What the platform signed, as an evidence file; nothing for software-only, which signs nothing. */
+  /** The platform's evidence as an evidence file; absent for `software-only`, which signs nothing. */
   readonly evidence_file?: EvidenceJson;
 }
 
 /**
- * Asks the platform for a report that commits to a nonce, the keys, a policy and what is loaded beside it.
+ * Asks the platform for a report that commits to a nonce, the keys, the policy, the catalog and the launch document.
  *
- * @param collect how to ask, on behalf of whom
+ * @param collect collects evidence over 64 bytes of report data
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
  */
 export async function instanceReport(

@@ -1,14 +1,14 @@
 import type { Evidence } from "@cmcp/appraise/evidence";
 import { sessionReportData } from "@cmcp/attestation";
 
-/** Sessions whose evidence is remembered, the latest; older evidence is asked for again. */
+/** Most sessions whose evidence is cached, the latest ones. */
 const MAX_REMEMBERED = 1024;
 
-/** What session evidence needs of the gateway. */
+/** What collecting session evidence needs. */
 export interface SessionEvidenceOptions {
   readonly thumbprint: Uint8Array;
   readonly validityMs: number;
-  /** Whether evidence that is too old serves while there is no newer; the claim then says that it is stale. */
+  /** Whether stale evidence is used if the platform gives no new one. The claim then says that it is stale. */
   readonly keepStale: boolean;
   /** Monotonic milliseconds. */
   readonly now: () => number;
@@ -21,8 +21,8 @@ interface CachedEvidence {
 }
 
 /**
- * Evidence that commits to a session's chain root, made when somebody first needs it. What it commits to stays the
- * same for the session's life, so one report serves every claim of it until it is too old.
+ * Evidence that commits to the root of a session's chain, collected on first use. The root never changes, so one report serves every claim
+ * of the session until it is too old.
  */
 export class SessionEvidence {
   readonly #options: SessionEvidenceOptions;
@@ -32,7 +32,7 @@ export class SessionEvidence {
     this.#options = options;
   }
 
-  /** @param root the session's chain root, 64 hex digits. @throws CmcpError as the platform's collector does */
+  /** @param root the root of the session's chain, 64 hex digits. @throws CmcpError as `collect` does */
   async of(root: string, principalId: string): Promise<Evidence> {
     const { now, validityMs, keepStale, thumbprint, collect } = this.#options;
     const known = this.#byRoot.get(root);

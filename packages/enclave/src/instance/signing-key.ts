@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { type SigningJwk } from "@cmcp/appraise/evidence";
 import { jwkThumbprint } from "@cmcp/attestation";
 
-/** The instance's Ed25519 signing key. It is made after the launch document is accepted and never leaves this process. */
+/** The instance's Ed25519 signing key. It is created after the launch document is accepted and never leaves this process. */
 export class SigningKey {
   readonly #privateKey: KeyObject;
   readonly jwk: SigningJwk;

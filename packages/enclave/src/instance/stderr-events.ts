@@ -2,8 +2,7 @@ import process from "node:process";
 import type { ErrorCode } from "@cmcp/boundary";
 
 /**
- * Says on standard error where the enclave's own code failed: kind of error and code positions only. A
- * message could quote a payload, so none is printed.
+ * Writes an internal error to standard error: its kind and code positions only. Its message is omitted, because it could quote a payload.
  */
 export function reportFault(thrown: unknown): void {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
@@ -17,7 +16,7 @@ export function reportFault(thrown: unknown): void {
   process.stderr.write(`${JSON.stringify({ event: "fault", kind, positions })}\n`);
 }
 
-/** Says on standard error that a call went out which policy refuses. The record of it is in the audit chain; this is for whoever watches the log. */
+/** Writes to standard error that the enforcement mode let a refused call through. The audit chain records it too. */
 export function reportAdvisory(callId: string, code: ErrorCode): void {
   process.stderr.write(`${JSON.stringify({ event: "advisory_deny", call_id: callId, error_code: code })}\n`);
 }

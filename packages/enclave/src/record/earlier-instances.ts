@@ -10,25 +10,26 @@ import { jwkThumbprintText } from "@cmcp/attestation";
 import { asCmcpError } from "@cmcp/boundary";
 import type { Journal } from "./journal.ts";
 
-/** Most earlier instances looked at, latest first; that there are more is held against every principal. */
+/** Most earlier instances that are read, latest first. If there are more, every principal starts at the highest sensitivity. */
 const MAX_INSTANCES = 1_024;
 
-/** What a start finds of one instance before it; `null` of one whose journal cannot be read. */
+/** One earlier instance. */
 interface EarlierInstance {
+  /** `null` if its journal cannot be read. */
   readonly recovered: RecoveredInstance | null;
-  /** What of its journal contradicts itself. */
+  /** What is wrong with its journal; `null` if nothing is. */
   readonly flaw: HistoryReason | null;
 }
 
-/** What a start finds of the instances before it, earliest first. */
+/** The earlier instances in the store, earliest first. */
 export interface EarlierInstances {
   readonly history: History;
   readonly instances: readonly EarlierInstance[];
-  /** The latest, by the host's order, and how many records the store shows of it. */
+  /** The latest by the host's order, and its number of records in the store. */
   readonly latest: { readonly instance: string; readonly records: number } | null;
 }
 
-/** What earlier instances' journals establish: read from the host, believed only where it verifies under their keys. */
+/** Reads the journals of earlier instances from the host. Only records that verify under an instance's key count. */
 export async function readEarlierInstances(journal: Pick<Journal, "scan">, own: string): Promise<EarlierInstances> {
   const { names, unreadable } = await instanceNames(journal, own);
   const instances: EarlierInstance[] = [];
@@ -55,7 +56,7 @@ function latestOf(names: readonly string[], shown: ReadonlyMap<string, number>):
   return instance === undefined ? null : { instance, records: shown.get(instance) ?? 0 };
 }
 
-/** What an instance saw of the one before it and the store does not show after that; of those that are not read nothing is known. */
+/** Whether the store lacks records that a later instance saw. Instances beyond the limit are not read, so nothing is missing there. */
 function missingHistory(
   instances: readonly EarlierInstance[],
   shown: ReadonlyMap<string, number>,
@@ -72,7 +73,7 @@ function flawOf(recovered: RecoveredInstance | null): HistoryReason | null {
   return recovered.gapless ? null : "gap";
 }
 
-/** The instances that the store shows a first record of, in its order, each once. */
+/** The instances with a first record in the store, in the store's order, each once. */
 async function instanceNames(
   journal: Pick<Journal, "scan">,
   own: string,
@@ -90,7 +91,7 @@ async function instanceNames(
 }
 
 async function readInstance(journal: Pick<Journal, "scan">, instance: string): Promise<RecoveredInstance | null> {
-  // A journal that the host changed is read again, record by record.
+  // The fast reader gives up on a changed journal. It is then read again, record by record.
   for (const make of [() => new TipJournalReader(jwkThumbprintText), () => new JournalReader(jwkThumbprintText)]) {
     const reader = make();
     const whole = await readable(async () => {
@@ -102,7 +103,7 @@ async function readInstance(journal: Pick<Journal, "scan">, instance: string): P
   return null;
 }
 
-/** Whether the host handed over records to the end. What it breaks off is as if absent, and counts as missing. */
+/** Whether the host returned all records. A reply that breaks off counts as missing records. */
 async function readable(read: () => Promise<void>): Promise<boolean> {
   try {
     await read();

@@ -14,25 +14,25 @@ import { isChain, type OwnJournal } from "./read-entries.ts";
 import { latestClaim, type StoredClaim } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";
 
-/** Sessions of one principal whose answer is remembered, and principals. */
+/** Most sessions of one principal, and most principals, whose answers are remembered. */
 const MAX_REMEMBERED_SESSIONS = 256;
 const MAX_PRINCIPALS = 4_096;
 
-/** What verifies of a session of an instance before this one, under that instance's key. */
+/** The part of an earlier instance's session that verifies under that instance's key. */
 export interface EarlierSession {
   readonly signingKey: SigningJwk;
   readonly entries: readonly AuditEntry[];
   readonly receipts: readonly Receipt[];
-  /** The claim it was closed with; `null` for a session that was interrupted. */
+  /** The claim of the closed session; `null` if the session was interrupted. */
   readonly closed: StoredClaim | null;
 }
 
 type EntryRecord = Extract<JournalRecord, { kind: "entry" }>;
 
-/** Sessions of instances before this one, as far as the host's store shows them and they verify. */
+/** Reads sessions of earlier instances from the host's store and verifies them. */
 export class EarlierSessions {
   readonly #own: OwnJournal;
-  /** For each principal what was shown of which session: the host cannot show one thing and then another. */
+  /** The answers given so far, by principal and session. The host cannot show one state first and another later. */
   readonly #remembered = new Map<string, Map<string, string>>();
 
   constructor(own: OwnJournal) {
@@ -40,8 +40,8 @@ export class EarlierSessions {
   }
 
   /**
-   * An earlier instance's session of this caller, or `null`. Only what verifies is returned.
-   * @throws CmcpError `AUDIT_STORE_MISMATCH` for evidence that contradicts itself, or what was returned before
+   * A session of the caller from an earlier instance, or `null`. Only verified records are returned.
+   * @throws CmcpError `AUDIT_STORE_MISMATCH` if the records contradict each other, or an earlier answer
    */
   async read({ principalId }: Caller, sessionId: string): Promise<EarlierSession | null> {
     if (!isSessionId(sessionId)) return null;
@@ -54,7 +54,7 @@ export class EarlierSessions {
     const recovered = recover(records, jwkThumbprintText);
     const session = recovered?.sessions.get(sessionId);
     if (recovered === null || session === undefined) return this.#absent(principalId, sessionId);
-    // The very bytes that were verified, so that a host cannot show other ones here.
+    // The same bytes that were verified, so that the host cannot replace them.
     const verified = records
       .map((bytes) => entryRecord(bytes))
       .filter((record) => record !== null)
@@ -62,10 +62,11 @@ export class EarlierSessions {
       .sort((a, b) => a.body.entry.sequence_number - b.body.entry.sequence_number);
     const entries = verified.map(({ body }) => body.entry);
     if (!isChain(entries, session) || entries[0]?.detail?.["principal"] !== principalId) return null;
-    if (recovered.refused > 0) throw contradiction("a record of the session does not verify or does not fit");
+    if (recovered.refused > 0)
+      throw contradiction("a record of the session does not verify, or does not continue its chain");
     const stored = await latestClaim(journal, recovered, sessionId);
     if (stored !== null) requireSameChain(entries, stored);
-    // A claim over the session while it was open is none of a closed one.
+    // A claim over the open session is not the claim of the closed one.
     const closed = stored?.claim.gateway.audit_chain.tip === session.tip && session.closed ? stored : null;
     this.#remember(principalId, sessionId, `${session.tip} ${closed === null ? "interrupted" : "closed"}`);
     return {
@@ -76,7 +77,7 @@ export class EarlierSessions {
     };
   }
 
-  /** The instance whose session this is, as the host says. */
+  /** The instance that wrote the session, as the host says. */
   async #writerOf(sessionId: string): Promise<string | null> {
     for await (const bytes of this.#own.journal.scan({ session: sessionId, kind: "entry" })) {
       const record = readRecord(bytes);
@@ -86,7 +87,8 @@ export class EarlierSessions {
   }
 
   #absent(principalId: string, sessionId: string): null {
-    if (this.#remembered.get(principalId)?.has(sessionId) === true) throw contradiction("the session was there before");
+    if (this.#remembered.get(principalId)?.has(sessionId) === true)
+      throw contradiction("it showed the session before and does not show it");
     return null;
   }
 
@@ -104,11 +106,11 @@ function bound(shown: Map<string, unknown>, max: number): void {
   if (shown.size > max && oldest.done !== true) shown.delete(oldest.value);
 }
 
-/** A claim that the session's instance signed names a point of the chain that the store shows, or the store lacks a part of it. */
+/** Checks that a signed claim names a point of the stored chain. Otherwise the store lacks a part of the chain. */
 function requireSameChain(entries: readonly AuditEntry[], { claim }: StoredClaim): void {
   const { root, tip, length } = claim.gateway.audit_chain;
   if (entries[0]?.entry_hash !== root || entries[length - 1]?.entry_hash !== tip)
-    throw contradiction("a claim of the session names another chain than its entries are");
+    throw contradiction("a claim of the session names another chain than its entries form");
 }
 
 function contradiction(why: string): CmcpError {

@@ -1,13 +1,13 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { RecordedSession } from "./recorded-session.ts";
 
-/** Bounds on {@link EvictedSessions}. */
+/** Limits of {@link EvictedSessions}. */
 export interface EvictedLimits {
   readonly max: number;
   readonly maxPerPrincipal: number;
 }
 
-/** Milliseconds that a new session waits for room. */
+/** Milliseconds for which a new session waits for room. */
 const ROOM_MS = 10_000;
 
 interface WaitingOpening {
@@ -16,8 +16,8 @@ interface WaitingOpening {
 }
 
 /**
- * Sessions that made room for others and whose claims are not made yet. A claim takes a report, which takes a TPM tenths of
- * a second, and opening a session takes next to nothing: without a bound they would gather until memory is full.
+ * Evicted sessions that are not closed yet. Closing needs a report, which takes a TPM tenths of a second, and opening a session is fast.
+ * Without a limit, evicted sessions could fill the memory.
  */
 export class EvictedSessions {
   readonly #limits: EvictedLimits;
@@ -41,7 +41,7 @@ export class EvictedSessions {
     this.#size += 1;
   }
 
-  /** Forgets a session that is closed, and lets whoever waits for its place go on. */
+  /** Removes a closed session, and lets a waiting caller open one. */
   remove(recorded: RecordedSession): void {
     const { principalId } = recorded.session;
     const own = this.#sessions.get(principalId);
@@ -55,7 +55,7 @@ export class EvictedSessions {
   }
 
   /**
-   * Waits until fewer of the principal's sessions are evicted than it may have open, and fewer in all than may be open.
+   * Waits until the number of evicted sessions is below the limit, for the principal and in all.
    * @throws CmcpError `SESSION_LIMIT_REACHED` after 10 s
    */
   async waitForRoom(principalId: string): Promise<void> {
@@ -65,7 +65,12 @@ export class EvictedSessions {
     this.#arrivals.add(arrival);
     const timer = setTimeout(() => {
       this.#arrivals.delete(arrival);
-      reject(new CmcpError("SESSION_LIMIT_REACHED", "sessions are opened faster than earlier ones can be closed"));
+      reject(
+        new CmcpError(
+          "SESSION_LIMIT_REACHED",
+          "sessions are opened faster than earlier ones can be closed; try again later",
+        ),
+      );
     }, ROOM_MS);
     try {
       await promise;

@@ -3,22 +3,22 @@ import { CmcpError } from "@cmcp/boundary";
 import { entryHashInput, hashedEntry, type AuditEntry, type HashedEntry } from "@cmcp/audit";
 import type { Journal } from "./journal.ts";
 
-/** The point up to which a session is read: what this process knows its chain to be. */
+/** A point of a session's chain, as this process or a signed claim knows it. */
 export interface ChainPoint {
   readonly root: string;
   readonly tip: string;
   readonly length: number;
 }
 
-/** Where an instance reads its own records back. */
+/** The journal of this instance. */
 export interface OwnJournal {
   readonly journal: Pick<Journal, "scan">;
   readonly instance: string;
 }
 
 /**
- * A session's entries from the host's store, accepted only if they are exactly the chain this process
- * remembers. @throws CmcpError `AUDIT_STORE_MISMATCH` when the host returns anything else.
+ * A session's entries from the host's store, up to a point of its chain. Only exactly that chain is accepted.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host returns anything else
  */
 export async function readEntries(
   { journal, instance }: OwnJournal,
@@ -29,7 +29,7 @@ export async function readEntries(
   for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
     const entry = hashedEntry(bytes);
     const { sequence_number: sequence } = entry;
-    // What was added after the point was taken is none of it.
+    // Later entries are not part of it.
     if (typeof sequence === "number" && sequence < point.length) read.push({ sequence, entry });
   }
   const entries = read.toSorted((a, b) => a.sequence - b.sequence).map(({ entry }) => entry);
@@ -42,11 +42,11 @@ export async function readEntries(
   if (!linked || entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) {
     throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
   }
-  // Each is the text of the hash that the next one names, up to the tip this process gave the chain: so it is what this process wrote.
+  // Each entry has the hash that the next one names, up to a tip that this process knows. So this process wrote them.
   return entries as unknown as AuditEntry[];
 }
 
-/** Whether entries are exactly one chain: every entry hashes to its own hash and names the one before, from root to tip. */
+/** Whether entries form exactly one chain: each has its own hash and names the one before, from root to tip. */
 export function isChain(entries: readonly AuditEntry[], point: ChainPoint): boolean {
   let tip = "genesis";
   const linked = entries.every((entry, index) => {

@@ -7,30 +7,30 @@ import type { Recorder } from "./recorder.ts";
 import type { CloseAttempt, RecordedSession } from "./recorded-session.ts";
 import type { Sessions } from "./sessions.ts";
 
-/** How often idle sessions, and those that could not be closed before, are looked for, in milliseconds. */
+/** How often idle and unclosed sessions are looked for, in milliseconds. */
 const INTERVAL_MS = 1_000;
-/** Attempts at a close that fail for another reason than a late host; after these the session is faulted. */
+/** Failed attempts after which a session is faulted. Attempts that fail with a transient error do not count. */
 export const MAX_FAILURES = 3;
-/** What passes by itself: the close is attempted again for as long as it takes. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
+/** Transient errors. The close is attempted again until it succeeds. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   "AUDIT_STORE_UNAVAILABLE",
   "ATTESTATION_REPORT_UNAVAILABLE",
   "OVERLOADED",
 ]);
 
-/** What closes are made with. */
+/** What closing sessions needs. */
 export interface SessionCloserPorts {
   readonly sessions: Sessions;
   readonly recorder: Pick<Recorder, "writeRoot" | "ensureStarted" | "note">;
   readonly claims: Pick<Claims, "claimEnded">;
-  /** Whether the host's store is late. */
+  /** Whether the host is late with a record. */
   readonly journal: { readonly behind: boolean };
   readonly policyHash: () => string;
-  /** Forgets what else is held for a session that is over. */
+  /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void> | void;
 }
 
-/** Ends sessions: no further call, those under way aborted and recorded, `session_end`, claim. */
+/** Closes sessions: refuses new calls, aborts and records running ones, writes `session_end`, makes the claim. */
 export class SessionCloser {
   readonly #parts: SessionCloserPorts;
 
@@ -39,9 +39,9 @@ export class SessionCloser {
   }
 
   /**
-   * Closes a session; closing twice is closing once. Where that fails the session takes no calls and is due again at the next turn of the
-   * sweep. While the host is only late, its principal waits for it. Otherwise the principal goes on in a new session
-   * with its label kept, and after {@link MAX_FAILURES} attempts this one ends as faulted, without a claim.
+   * Closes a session. A second close returns the same claim. If closing fails, the session refuses calls and the sweep tries again. After a
+   * transient error the principal waits for the close. Otherwise it can open a new session at once, at the same sensitivity. After
+   * {@link MAX_FAILURES} attempts the session ends as faulted, without a claim.
    */
   close(recorded: RecordedSession): Promise<Claim> {
     if (recorded.close?.failed === false) return recorded.close.claim;
@@ -57,24 +57,24 @@ export class SessionCloser {
     return claim;
   }
 
-  /** Closes, for as long as the process lives, sessions that were idle for too long. */
+  /** Closes idle sessions until the process ends. */
   startSweeping(): void {
     setInterval(() => {
-      // While the host's store is behind nothing can be closed, and what is due stays due.
+      // While the host is late no session can be closed.
       if (!this.#parts.journal.behind) this.#closeAll(this.#parts.sessions.takeDue());
     }, INTERVAL_MS).unref();
   }
 
-  /** Begins to close what made room for other sessions. */
+  /** Starts closing evicted sessions. */
   closeEvicted(): void {
     this.#closeAll(this.#parts.sessions.takeEvicted());
   }
 
-  /** Closes every session that was used. Returns how many could not be closed. */
+  /** Closes every session that was used. @returns how many could not be closed */
   async closeAll(): Promise<number> {
     const used = (): RecordedSession[] =>
       this.#parts.sessions.openSessions().filter(({ lifecycle }) => lifecycle.phase !== "unused");
-    // One that fails stays open, and is counted below.
+    // A session that fails stays open and is counted below.
     await Promise.allSettled(used().map((recorded) => this.close(recorded)));
     return used().length + this.#parts.sessions.faultedCount;
   }
@@ -107,9 +107,9 @@ export class SessionCloser {
 
   #failed(recorded: RecordedSession, { claim, failures }: Omit<CloseAttempt, "failed">, thrown: unknown): void {
     const { sessions, forget } = this.#parts;
-    const passing = PASSING.has(asCmcpError(thrown, "INTERNAL", "the session could not be closed").code);
-    recorded.close = { claim, failed: true, failures: failures + (passing ? 0 : 1) };
-    if (!passing) sessions.release(recorded);
+    const transient = TRANSIENT.has(asCmcpError(thrown, "INTERNAL", "the session could not be closed").code);
+    recorded.close = { claim, failed: true, failures: failures + (transient ? 0 : 1) };
+    if (!transient) sessions.release(recorded);
     if (recorded.close.failures < MAX_FAILURES) {
       sessions.scheduleClose(recorded);
       return;
@@ -120,7 +120,7 @@ export class SessionCloser {
   }
 }
 
-/** What is answered about a session that ended without a claim. */
+/** The error for a session that ended without a claim. */
 export function faulted(): CmcpError {
   return new CmcpError(
     "AUDIT_STORE_MISMATCH",

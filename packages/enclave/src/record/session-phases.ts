@@ -1,15 +1,15 @@
 import { CmcpError } from "@cmcp/boundary";
 
 /**
- * Where a session is in its life. `faulted` ends one whose record the host cannot show; `discarded` one that nobody used.
- * A session in `unused` or `started` takes calls.
+ * The phase of a session. `unused` and `started` take calls. `faulted` is the end of a session whose record the host does not show,
+ * `discarded` the end of one that was never used.
  */
 export type SessionPhase = "unused" | "started" | "closing" | "ended" | "claimed" | "faulted" | "discarded";
 
-/** What can happen to a session: its root entry, the begin of its close, `session_end`, the claim, and the two other ends. */
+/** What can happen to a session: `start` writes the root entry, `close` begins the close, `end` writes `session_end`, `claim` stores the claim. */
 export type SessionEvent = "start" | "close" | "end" | "claim" | "fault" | "discard";
 
-/** Every legal step; any other is refused and changes nothing. */
+/** Every legal step. Any other is refused and changes nothing. */
 const TABLE: Readonly<Record<SessionPhase, Partial<Record<SessionEvent, SessionPhase>>>> = {
   unused: { start: "started", discard: "discarded" },
   started: { close: "closing" },
@@ -20,7 +20,7 @@ const TABLE: Readonly<Record<SessionPhase, Partial<Record<SessionEvent, SessionP
   discarded: {},
 };
 
-/** A session's current phase; moves only along the table. */
+/** The phase of one session, which changes only as the table says. */
 export class SessionPhases {
   #phase: SessionPhase = "unused";
 
@@ -33,12 +33,12 @@ export class SessionPhases {
     return this.#phase === "unused" || this.#phase === "started";
   }
 
-  /** Whether the session's chain has a first entry and not its last. */
+  /** Whether the session's chain has its first entry but not its last. */
   get takesEntries(): boolean {
     return this.#phase === "started" || this.#phase === "closing";
   }
 
-  /** Takes one step. @throws CmcpError `SESSION_CLOSED` when the table has none; the phase then stays. */
+  /** Takes one step. @throws CmcpError `SESSION_CLOSED` for a step that is not in the table; the phase stays. */
   step(event: SessionEvent): SessionPhase {
     const next = TABLE[this.#phase][event];
     if (next === undefined)

@@ -3,10 +3,10 @@ import type { TaskSupport } from "@cmcp/mcp";
 import type { Catalog } from "@cmcp/catalog";
 import type { DriftMonitor } from "./drift.ts";
 
-/** How long a list of tools waits for servers that were never asked, in milliseconds. */
+/** How long a list waits for servers that were never asked, in milliseconds. */
 const FIRST_LIST_MS = 1_000;
 
-/** Which of the tools that an agent is shown can be called as tasks, by their names. A server that was never asked is asked now; one that is slow is not waited for, and never twice. */
+/** The task support of the listed tools, by name. A server that was never asked is asked now. A slow one is not waited for, and never asked twice. */
 export async function listTaskSupport(
   {
     catalog,

@@ -1,12 +1,19 @@
-import { asCmcpError, CmcpError, fromHex, parseJson, type JsonObject, type Untrusted } from "@cmcp/boundary";
-import * as z from "zod";
+import {
+  asCmcpError,
+  CmcpError,
+  fromHex,
+  parseJson,
+  type JsonObject,
+  type Untrusted,
+  schemaProblem,
+} from "@cmcp/boundary";
 import { BANKS } from "../../event-log/hash-algorithm.ts";
 import type { EvidenceParts, Platform, TpmParts } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
 import { EVIDENCE_FILE_LIMITS } from "./limits.ts";
 import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
 
-/** An evidence file as somebody handed it over: well formed, and nothing of it verified. */
+/** An evidence file as received: well formed, and not verified. */
 export interface EvidenceFile {
   readonly platform: Platform;
   /** What it says it was made for. A verifier computes report data itself. */
@@ -33,16 +40,12 @@ export function readEvidenceJson(bytes: Untrusted<Uint8Array>): EvidenceJson {
     throw malformed(asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message);
   }
   const parsed = evidenceFileSchema.safeParse(value);
-  if (!parsed.success) throw malformed(describe(parsed.error));
+  if (!parsed.success) throw malformed(schemaProblem(parsed.error).text);
   return parsed.data;
 }
 
 function malformed(why: string): CmcpError {
   return new CmcpError("EVIDENCE_MALFORMED", `evidence file: ${why}`);
-}
-
-function describe({ issues: [issue] }: z.ZodError): string {
-  return issue === undefined ? "another form" : `${issue.path.join(".")} ${issue.message}`.trim();
 }
 
 function convert(json: EvidenceJson): EvidenceFile {

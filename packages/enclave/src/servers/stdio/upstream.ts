@@ -1,11 +1,11 @@
 import type { JsonObject } from "@cmcp/boundary";
 import {
   ChannelClient,
-  Following,
-  readPiece,
+  ListenerRegistry,
+  readMessages,
   type ListKind,
   type ListenFilter,
-  type Notified,
+  type NotificationHandler,
   type OpenChannel,
   type Peer,
   type Upstream,
@@ -18,7 +18,7 @@ import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp
 
 export interface StdioUpstreamOptions {
   readonly processes: StdioProcesses;
-  /** The server's place in the spawner's table. */
+  /** The server's index in the spawner's table. */
   readonly index: number;
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits: Partial<UpstreamLimits>;
@@ -27,7 +27,7 @@ export interface StdioUpstreamOptions {
 function overChannel(channel: StdioChannel): OpenChannel {
   return async (receiver) => {
     channel.onMessage(async (bytes) => {
-      for (const message of readPiece(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
+      for (const message of readMessages(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
     });
     return {
       send: async (text, signal) => await channel.send(Buffer.from(text), signal),
@@ -38,13 +38,13 @@ function overChannel(channel: StdioChannel): OpenChannel {
 }
 
 /**
- * A stdio server: one process, and in it one MCP session, for each session key, which here stands for a principal. Who listens
- * does so beyond the end of a process.
+ * A stdio server: one process with one MCP session for each key, which names a principal. Listeners stay when a process ends, and listen to
+ * the next one.
  */
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
-  readonly #following = new Following();
+  readonly #following = new ListenerRegistry();
   readonly #unattributed = { count: 0 };
   #running = 0;
 
@@ -52,7 +52,7 @@ export class StdioUpstream implements Upstream {
     this.#options = options;
   }
 
-  /** A process is no stream of the gateway's: the spawner counts those. */
+  /** Processes do not count as streams. The spawner counts them. */
   get load(): UpstreamLoad {
     return { requests: this.#running, streams: 0, unattributed: this.#unattributed.count };
   }
@@ -70,16 +70,16 @@ export class StdioUpstream implements Upstream {
     return await this.#use(key, async (client) => await client.list(key, kind, signal));
   }
 
-  async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+  async listen(key: string, filter: ListenFilter, notified: NotificationHandler, signal: AbortSignal): Promise<void> {
     await this.#following.follow(key, { filter, notified, signal }, () =>
       this.#use(key, async (client) => await client.attend(key, signal)),
     );
   }
 
-  /** What is followed is known by who listens. */
+  /** Does nothing: the listeners know the subscriptions. */
   async unsubscribe(): Promise<void> {}
 
-  /** A principal's process serves all its sessions; it ends when none has used it for a while. */
+  /** Does nothing: a process serves all sessions of its principal, and ends after its idle time. */
   async closeSession(): Promise<void> {}
 
   async close(): Promise<void> {
@@ -91,7 +91,7 @@ export class StdioUpstream implements Upstream {
     return await processes.use({ principal: key, server: index }, async (channel) => await work(this.#client(channel)));
   }
 
-  /** A channel that was not seen before is a new process, with which a session begins. */
+  /** The client of a channel. A new channel is a new process, so it gets a new client. */
   #client(channel: StdioChannel): ChannelClient {
     const known = this.#clients.get(channel);
     if (known !== undefined) return known;

@@ -24,8 +24,8 @@ export interface HostOptions {
   readonly egressAllow: readonly string[];
   /** File of the audit store; `null` keeps it in memory. */
   readonly storePath: string | null;
-  /** What the enclave runs in. */
-  readonly enclave: LauncherSettings;
+  /** What the enclave runs in, or a launcher of the caller's own. */
+  readonly enclave: LauncherSettings | Launcher;
   /** Where newer policy bundles appear; without it none is looked for. */
   readonly policy?: PolicySource;
   readonly log: Log;
@@ -89,7 +89,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       log.warn("the thread that moves the audit store's log ended; calls wait for the disk now"),
     );
     undo.push(async () => await logThread?.close());
-    const launcher = await openLauncher(options.enclave, options.launch, log);
+    const { enclave } = options;
+    const launcher = "dialer" in enclave ? enclave : await openLauncher(enclave, options.launch, log);
     const { placement } = launcher;
     undo.push(() => launcher.close());
     const services = await launcher.listen(servicesOf({ relay, store, log }));

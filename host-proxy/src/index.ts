@@ -8,7 +8,7 @@ export { startFront, type Front } from "./front/server.ts";
 export { EnclaveLink, LINK_LIMITS, type LinkLimits, type LinkState } from "./link/enclave-link.ts";
 export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/process/isolation.ts";
 export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process/process.ts";
-export type { EnclaveLocation } from "./launcher/launcher.ts";
+export type { EnclaveLocation, Launcher } from "./launcher/launcher.ts";
 export type { LauncherSettings } from "./launcher/open.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
 export { BlobStore, RECORD_BYTES, type StoredRecord } from "./store/blob-store.ts";

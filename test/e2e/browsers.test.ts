@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { browserFetch } from "../gateway/browser.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { AUDIENCE, makeIssuer } from "../gateway/issuer.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { refusedCode } from "../gateway/refused-call.ts";
@@ -45,7 +46,7 @@ describe("a gateway that lets pages of one origin in", { timeout: 60_000 * PATIE
       policies: ALLOW_ALL,
       config: `enclave: ${JSON.stringify(enclave)}\n`,
     });
-    gateway = await startGateway(config, developmentEnvironment(token));
+    gateway = await startInProcess(config, developmentEnvironment(token));
   });
   after(async () => {
     await gateway?.stop();

@@ -8,7 +8,8 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MAX_BUFFERED_BYTES } from "@cmcp/boundary";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { startGateway, type Gateway } from "../gateway/gateway.ts";
+import { type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken, tokenLine } from "../gateway/principals.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
@@ -49,7 +50,7 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
     await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("operator", tokens.operator), {
       mode: 0o600,
     });
-    gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
+    gateway = await startInProcess(config, { CMCP_DEV_MODE: "1" });
   });
   after(async () => {
     await gateway?.stop();

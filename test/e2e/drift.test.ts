@@ -9,7 +9,8 @@ import { auditBundleSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
-import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { developmentEnvironment } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { startChangingServer, type ChangingServer } from "../servers/changing-server.ts";
 
 const TOKEN = "drift-test-token-drift-test-token-12345";
@@ -37,7 +38,7 @@ describe("drift", () => {
       policies: ALLOW_ALL,
       config: settings,
     });
-    const gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    const gateway = await startInProcess(config, developmentEnvironment(TOKEN));
     try {
       let session = "";
       const rpc = async (method: string, params: object): Promise<RpcReply> =>

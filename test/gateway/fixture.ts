@@ -6,7 +6,8 @@ import { RECEIPT_META_KEY, receiptSchema, type Receipt } from "@cmcp/audit/schem
 import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 import { deployQuickstart, listenOnAnyPort } from "./deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "./gateway.ts";
+import { developmentEnvironment, type Gateway } from "./gateway.ts";
+import { startInProcess } from "./in-process.ts";
 
 /** A gateway in front of both real servers, with a token. */
 export interface Fixture {
@@ -57,7 +58,7 @@ export async function startFixture(): Promise<Fixture> {
     });
     await listenOnAnyPort(config);
     const token = randomBytes(32).toString("base64url");
-    const gateway = await startGateway(config, developmentEnvironment(token));
+    const gateway = await startInProcess(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
     const request = async (path: string, init: RequestInit = {}): Promise<Response> =>
       await fetch(`${gateway.url}${path}`, {

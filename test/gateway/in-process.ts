@@ -1,0 +1,103 @@
+/** The gateway without processes of its own: the host proxy and the enclave of the product, composed in the test's process. */
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import process from "node:process";
+import { thisMachine } from "@cmcp/attestation";
+import { asCmcpError } from "@cmcp/boundary";
+import { createLog, makeRuntimeDirectory, startHost, type Host, type Launcher } from "@cmcp/host-proxy";
+import { readLaunchInputs, type LaunchInputs } from "@cmcp/launch/files";
+import { CompileWorker } from "@cmcp/policy/worker";
+import { ExchangePool, listenAt, serveStream, unixDialer } from "@cmcp/wire";
+import { Enclave } from "../../packages/enclave/src/boot/enclave.ts";
+import { ROOT } from "./deployment.ts";
+import { StartRefused, startGateway, type Gateway } from "./gateway.ts";
+import { IN_MACHINE } from "./launcher.ts";
+
+const BUNDLE = join(ROOT, "packages/cli/dist/enclave");
+const POLICY_WORKER = pathToFileURL(join(BUNDLE, "policy-worker.cjs"));
+/** Most streams of the enclave to the services of its host. */
+const MAX_STREAMS = 1_408;
+
+/** Launches the enclave in this process; host and enclave still speak frames over Unix sockets. */
+async function inProcessLauncher(): Promise<Launcher> {
+  const directory = await makeRuntimeDirectory();
+  return {
+    placement: { launcher: "process", isolation: "none", measuredBy: "nothing" },
+    dialer: unixDialer(directory.enclaveSocket),
+    listen: async (onStream) => await listenAt(directory.servicesSocket, "", onStream),
+    start: async () => {
+      await directory.clearEnclaveSocket();
+      const pool = new ExchangePool(unixDialer(directory.servicesSocket), { maxStreams: MAX_STREAMS });
+      const enclave = new Enclave({
+        host: pool,
+        policyWorker: POLICY_WORKER,
+        firstCompiler: new CompileWorker(POLICY_WORKER),
+        // Of the bundle of these sources, as an enclave process would say.
+        buildDigest: `sha256:${hash("sha256", readFileSync(join(BUNDLE, "enclave.cjs")))}`,
+        spawner: null,
+        platform: { machine: thisMachine },
+      });
+      const listener = await listenAt(directory.enclaveSocket, "", (stream) =>
+        serveStream(stream, (exchange) => enclave.accept(exchange)),
+      );
+      const ended = Promise.withResolvers<{ exitCode: number; exitSignal: undefined }>();
+      return {
+        pid: process.pid,
+        exited: ended.promise,
+        stop: async () => {
+          await listener.close();
+          await pool.close();
+          const exit = { exitCode: 0, exitSignal: undefined };
+          ended.resolve(exit);
+          return exit;
+        },
+      };
+    },
+    close: () => directory.remove(),
+  };
+}
+
+async function start(inputs: LaunchInputs, lines: string[]): Promise<Host> {
+  return await startHost({
+    listen: inputs.host.listen,
+    launch: inputs.document,
+    provision: inputs.provision,
+    egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
+    storePath: inputs.paths.auditDb,
+    enclave: await inProcessLauncher(),
+    log: createLog({ level: "info", destination: { write: (line) => void lines.push(line) } }),
+  });
+}
+
+/**
+ * Starts a gateway in this process, with the interface of one that has processes; in the suite of machines it is one in a machine.
+ * Signals, namespaces, stdio servers and crashes are for {@link startGateway}.
+ *
+ * @throws StartRefused when the start is refused
+ */
+export async function startInProcess(config: string, env: Record<string, string>): Promise<Gateway> {
+  if (IN_MACHINE) return await startGateway(config, env);
+  const lines: string[] = [];
+  try {
+    const inputs = await readLaunchInputs(config, env);
+    const host = await start(inputs, lines);
+    const url = `http://${host.address.host}:${host.address.port}`;
+    return {
+      url,
+      mcp: `${url}/mcp`,
+      pid: process.pid,
+      enclave_pid: process.pid,
+      launcher: "process",
+      isolation: "none",
+      launch_digest: `sha256:${hash("sha256", inputs.document)}`,
+      log: () => lines.join(""),
+      stop: async () => ((await host.close()).drained ? 0 : 40),
+      kill: async () => void (await host.close()),
+    };
+  } catch (thrown) {
+    const { code, message } = asCmcpError(thrown, "INTERNAL", "the gateway did not start");
+    throw new StartRefused(10, JSON.stringify({ error: { code, message } }));
+  }
+}

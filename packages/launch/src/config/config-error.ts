@@ -18,7 +18,7 @@ function editDistance(a: string, b: string): number {
 
 const MAX_NAMED = 64;
 
-/** The known word nearest to an unknown one; of equally near ones the first. */
+/** The known word with the smallest edit distance to an unknown one; the first of several. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const shortened = word.slice(0, MAX_NAMED);
   let best: { readonly candidate: string; readonly distance: number } | undefined;
@@ -39,7 +39,7 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly strin
   return keysOf(path.reduce<unknown>((at, step) => unwrapSchema(memberSchema(at, step)), unwrapSchema(schema)));
 }
 
-// A key is somebody's text: shown shortened and without control characters.
+// A key is text of the file: it is shown shortened and without control characters.
 const shown = (key: PropertyKey): string =>
   String(key)
     .slice(0, MAX_NAMED)

@@ -37,10 +37,10 @@ const provisionSchema = z
     credentials: z.array(credentialSchema).min(1).max(MAX_CREDENTIALS).optional(),
   })
   .refine(({ credentials = [] }) => new Set(credentials.map(({ name }) => name)).size === credentials.length, {
-    error: "a credential stands twice",
+    error: "duplicate credential",
   })
   .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, {
-    error: "a token stands twice",
+    error: "duplicate token",
   })
   .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, {
     error: "cannot be tokenless and have tokens",

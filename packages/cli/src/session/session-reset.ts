@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import {
   auditEntrySchema,
   MAX_RECEIPT_BYTES,
@@ -75,10 +75,7 @@ type ChainPosition = Pick<ResetStatement, "session_id" | "chain_tip" | "instance
 function resetStatement(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
   const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
   if (parsed.success) return parsed.data;
-  throw new CmcpError(
-    "USAGE",
-    `the statement is not well formed at ${parsed.error.issues[0]?.path.map(String).join(".") ?? "its top"}`,
-  );
+  throw new CmcpError("USAGE", `the reset statement is not valid: ${schemaProblem(parsed.error).text}`);
 }
 
 async function positionFromReceipt(path: string): Promise<ChainPosition> {

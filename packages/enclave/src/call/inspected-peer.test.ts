@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
 import { ELICITATION_COMPLETE, UpstreamRefusal, readClientCapabilities, type Peer } from "@cmcp/mcp";
 import { agentPeer, inspectedPeer } from "../testing/calls.ts";
 import { canonicalHash } from "./hash.ts";
@@ -67,7 +67,7 @@ test("what the server asks and says is rebuilt from the shape of its method", as
     ["notifications/progress", { progress: 1, progressToken: 5 }],
   ]);
   for (const method of ["tools/call", "constructor", ""])
-    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR" });
+    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR", detail: { sent: 1 } });
 });
 
 test("progress carries the agent's token, nothing else does, and an agent without one hears of none", async () => {
@@ -147,7 +147,7 @@ test("a server asks for what the agent declared, and nothing else reaches the ag
   const questions = { put: (method: string): PutQuestion => ({ answered: () => void put.push(method) }), detail: {} };
   const asked = inspectedPeer(peer, { questions });
   const form = { method: "elicitation/create", params: FORM };
-  assert.throws(() => asked.permit({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED" });
+  assert.throws(() => asked.permit({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
   assert.deepEqual(asked.permit({ a: { method: "roots/list" } }), { a: { method: "roots/list", params: {} } });
 });
 
@@ -170,7 +170,7 @@ test("where fields are removed, a server says how far it is and asks for roots, 
   assert.equal(inspected.wantsLog, false);
   await inspected.notify("notifications/message", LOG);
   await inspected.notify("notifications/progress", { progress: 1, message: "SECRET" });
-  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY" });
+  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY", detail: { sent: 1 } });
   assert.throws(() => inspected.permit({ a: { method: "elicitation/create", params: FORM } }), { code: "POLICY_DENY" });
   await inspected.ask("roots/list", { words: "SECRET" });
   assert.deepEqual(heard, [
@@ -228,6 +228,11 @@ test("more than a result may have before it ends the call, at the server too, in
       [delivered, true, "RESPONSE_SIZE_EXCEEDED"],
     );
   }
+  const bytes = canonicalText(LOG).length;
+  await inspectedPeer(agentPeer().peer, { maxBytes: bytes }).notify("notifications/message", LOG);
+  await assert.rejects(inspectedPeer(agentPeer().peer, { maxBytes: bytes - 1 }).notify("notifications/message", LOG), {
+    code: "RESPONSE_SIZE_EXCEEDED",
+  });
   const { peer, heard } = agentPeer();
   const asked = inspectedPeer(peer, { maxBytes: 10 });
   await assert.rejects(asked.ask("elicitation/create", FORM), { code: "RESPONSE_SIZE_EXCEEDED" });

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types prose check test taint mutation conformance demo example interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,6 +37,9 @@ types: setup
 prose: setup ## sentences and words of every Markdown page
 	@git ls-files '*.md' | xargs $(NODE) node_modules/textlint/bin/textlint.js
 
+commits: setup ## subject and body of each commit
+	@$(NODE) scripts/commit-check.ts
+
 check: format-check lint types prose ## layout, lint, types and prose
 
 test: check build ## layout, lint, types and every test that needs nothing but this folder
@@ -56,6 +59,9 @@ demo: build ## the main job on real servers, with a claim verified at the end
 
 example: build ## one example by itself: servers, gateway, agent and auditor (NAME=quickstart, resources-and-prompts, several-servers)
 	@$(NODE) --disable-warning=ExperimentalWarning examples/run.ts $(NAME)
+
+debug: build ## the quickstart with an enclave that a debugger attaches to (CONFIG=FILE: a deployment of yours)
+	@CONFIG="$(CONFIG)" $(NODE) --disable-warning=ExperimentalWarning test/debug/main.ts
 
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh

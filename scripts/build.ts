@@ -41,7 +41,8 @@ const [inEnclave, inWorker, inCommand] = await Promise.all([
     entryPoints: { cmcp: join(cli, "src/main.ts"), "log-worker": join(root, "host-proxy/src/store/log-worker.ts") },
     outdir: join(cli, "dist"),
     outExtension: { ".js": ".mjs" },
-    // CommonJS packages in an ES module bundle reach Node's built-ins through require, and Cedar its wasm through __dirname.
+    // CommonJS packages in an ES module bundle reach Node's built-ins through require, and Cedar its wasm through
+    // __dirname.
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url),__dirname=import.meta.dirname+"/enclave";',
     },
@@ -52,12 +53,14 @@ await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/encla
 const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
 if (uncompiled !== null)
   process.stderr.write(
-    `stdio servers cannot be confined, as there is no C compiler that makes static programs here: ${uncompiled.split("\n", 1)[0]}\n`,
+    "stdio servers cannot be confined, as there is no C compiler that makes static programs here: " +
+      `${uncompiled.split("\n", 1)[0]}\n`,
   );
 const addonless = await compileVsockAddon(join(cli, "dist/vsock.node"));
 if (addonless !== null)
   process.stderr.write(
-    `machines cannot be reached by their CID, as the vsock addon cannot be compiled here: ${addonless.split("\n", 1)[0]}\n`,
+    "machines cannot be reached by their CID, as the vsock addon cannot be compiled here: " +
+      `${addonless.split("\n", 1)[0]}\n`,
   );
 const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, shipped));

@@ -1,6 +1,6 @@
 /** Renders the configuration's schema as the tables of docs/reference/configuration.md. */
 import { measuredConfigSchema } from "../packages/launch/src/config/measured.ts";
-import { REFUSED_KEYS } from "../packages/launch/src/config/refused.ts";
+import { UNSUPPORTED_KEYS } from "../packages/launch/src/config/unsupported-keys.ts";
 import { configSchema } from "../packages/launch/src/config/schema.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";
 
@@ -23,7 +23,9 @@ interface Node {
 }
 
 interface Key {
-  /** Steps from the top of the file; {@link EACH} for every member of a list, {@link ANY_NAME} for every name of a map. */
+  /**
+   * Steps from the top of the file; {@link EACH} for every member of a list, {@link ANY_NAME} for every name of a map.
+   */
   readonly path: readonly string[];
   readonly node: Node;
 }
@@ -32,7 +34,7 @@ const EACH = "[]";
 const ANY_NAME = "*";
 
 /** The schema without its "or null": an absent key and a null one mean the same. */
-function bare(node: Node): Node {
+function unwrapSchema(node: Node): Node {
   const inner = node.anyOf?.find((candidate) => candidate.type !== "null");
   const type = Array.isArray(node.type) ? node.type.find((name) => name !== "null") : node.type;
   return { ...node, ...(type === undefined ? {} : { type }), ...inner };
@@ -40,7 +42,7 @@ function bare(node: Node): Node {
 
 function keysOf(schema: Node, path: readonly string[] = []): Key[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => {
-    const node = bare(member);
+    const node = unwrapSchema(member);
     const at = [...path, name];
     // A mapping that says what it is for has a row of its own above those of its keys.
     const own =
@@ -48,7 +50,7 @@ function keysOf(schema: Node, path: readonly string[] = []): Key[] {
     return [
       ...own,
       ...keysOf(node, at),
-      ...keysOf(bare(node.items ?? {}), [...at, EACH]),
+      ...keysOf(unwrapSchema(node.items ?? {}), [...at, EACH]),
       ...keysOf(node.additionalProperties || {}, [...at, ANY_NAME]),
     ];
   });
@@ -65,7 +67,7 @@ function typeText(node: Node): string {
   if (node.const !== undefined) return `\`${String(node.const)}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(" ");
   if (node.items !== undefined)
-    return `list of ${typeText(bare(node.items))}${node.maxItems === undefined ? "" : `, at most ${node.maxItems}`}`;
+    return `list of ${typeText(unwrapSchema(node.items))}${node.maxItems === undefined ? "" : `, at most ${node.maxItems}`}`;
   if (node.type === "object") return "map";
   return node.type === undefined ? "any" : `${String(node.type)}${range(node)}`;
 }
@@ -84,7 +86,7 @@ function isMeasured(key: readonly string[]): boolean {
   for (const step of path) {
     const member: Node | false | undefined =
       step === EACH ? at?.items : step === ANY_NAME ? at?.additionalProperties : at?.properties?.[step];
-    at = member === undefined || member === false ? undefined : bare(member);
+    at = member === undefined || member === false ? undefined : unwrapSchema(member);
   }
   return at !== undefined;
 }
@@ -125,14 +127,14 @@ export const configReference: GeneratedSection = {
 };
 
 function renderRefused(): string {
-  const rows = REFUSED_KEYS.map(({ key, value, why, code }) =>
+  const rows = UNSUPPORTED_KEYS.map(({ key, value, why, code }) =>
     row([`\`${value === undefined ? key : `${key}: ${value}`}\``, why, `\`${code}\``]),
   );
   return `\n${row(["key", "why", "code"])}${row(["---", "---", "---"])}${rows.join("")}`;
 }
 
 /** The table of refused keys in docs/reference/configuration.md. */
-export const refusedKeysReference: GeneratedSection = {
+export const unsupportedKeysReference: GeneratedSection = {
   file: "docs/reference/configuration.md",
   name: "refused-keys",
   render: renderRefused,

@@ -1,6 +1,7 @@
 /** Every part of the documents that is written from the code. */
 import { appraisalReference, presetReference } from "./appraisal-reference.ts";
-import { configReference, refusedKeysReference } from "./config-reference.ts";
+import { apiReference } from "./api-reference.ts";
+import { configReference, unsupportedKeysReference } from "./config-reference.ts";
 import { dependencyReference } from "./dependency-reference.ts";
 import { errorReference } from "./error-reference.ts";
 import type { GeneratedSection } from "./generated-section.ts";
@@ -9,11 +10,12 @@ import { methodReference } from "./method-reference.ts";
 
 export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   configReference,
-  refusedKeysReference,
+  unsupportedKeysReference,
   errorReference,
   dependencyReference,
   appraisalReference,
   presetReference,
   methodReference,
   helpReference,
+  ...apiReference,
 ];

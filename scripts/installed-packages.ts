@@ -34,7 +34,9 @@ export function installedPackages(): InstalledPackage[] {
   );
 }
 
-/** `name@version` of every package whose code is in the shipped bundles, or that the package of the command line brings. */
+/**
+ * `name@version` of every package whose code is in the shipped bundles, or that the package of the command line brings.
+ */
 export function shippedPackages(): Map<string, string> {
   const notices = readFileSync(join(root, "packages/cli/dist/THIRD-PARTY-NOTICES.txt"), "utf8");
   const shipped = new Map<string, string>();

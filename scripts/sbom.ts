@@ -1,5 +1,5 @@
 /** Writes the software bill of materials, CycloneDX 1.6, to out/sbom.cdx.json: equal inputs give equal bytes. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -52,9 +52,7 @@ function bundleComponents(): Models.Component[] {
   );
   return files.map((entry) => {
     const path = join(entry.parentPath, entry.name).slice(join(root, DIST).length + 1);
-    const sha256 = createHash("sha256")
-      .update(readFileSync(join(root, DIST, path)))
-      .digest("hex");
+    const sha256 = hash("sha256", readFileSync(join(root, DIST, path)));
     return new Models.Component(Enums.ComponentType.File, path, {
       bomRef: `file:${path}`,
       hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256]]),

@@ -1,4 +1,7 @@
-/** Runs every test file with the pinned Node; extra arguments are options of its test runner, and file globs that replace the default set. */
+/**
+ * Runs every test file with the pinned Node; extra arguments are options of its test runner, and file globs that
+ * replace the default set.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import process from "node:process";

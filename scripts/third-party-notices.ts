@@ -11,7 +11,8 @@ export async function thirdPartyNotices(root: string, packages: readonly Bundled
     const files = (await readdir(join(root, folder))).filter((file) => LICENCE_FILE.test(file)).sort();
     const texts = await Promise.all(files.map((file) => readFile(join(root, folder, file), "utf8")));
     notices.push(
-      `${name} ${version} (${licence ?? "licence in the text below"})\n\n${texts.map((text) => text.trim()).join("\n\n")}\n`,
+      `${name} ${version} ` +
+        `(${licence ?? "licence in the text below"})\n\n${texts.map((text) => text.trim()).join("\n\n")}\n`,
     );
   }
   return notices.sort().join(`\n${"-".repeat(80)}\n\n`);

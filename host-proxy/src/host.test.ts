@@ -90,7 +90,9 @@ await test("kill -9 of the enclave mid-request: typed failure, restart, launch a
   assert.match(log(), /"msg":"enclave ended"/);
 });
 
-/** A host whose enclave has taken a second policy bundle, and is killed; the next has no report for its first reloads. */
+/**
+ * A host whose enclave has taken a second policy bundle, and is killed; the next has no report for its first reloads.
+ */
 async function killedUnderSecondPolicy(t: TestContext, refusals: number) {
   let found = "first";
   const policy = { first: Buffer.from("first"), everyMs: 10, read: () => Promise.resolve(Buffer.from(found)) };

@@ -5,9 +5,9 @@ import { EgressRelay } from "./egress/relay.ts";
 import { peerIdentityHeader } from "./front/peer-identity.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./front/limits.ts";
 import { startFront, type Front } from "./front/server.ts";
-import type { Launcher, Placement } from "./launcher/launcher.ts";
+import type { Launcher, EnclaveLocation } from "./launcher/launcher.ts";
 import { openLauncher, type LauncherSettings } from "./launcher/open.ts";
-import { EnclaveSupervisor, type SupervisorDuties } from "./launcher/supervisor.ts";
+import { EnclaveSupervisor, type SupervisorHooks } from "./launcher/supervisor.ts";
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
 import { Provisioning } from "./link/provisioning.ts";
@@ -32,7 +32,9 @@ export interface HostOptions {
   /** Gives the start up; a host that is up is closed by `close`. */
   readonly signal?: AbortSignal;
   readonly frontLimits?: FrontLimits;
-  /** The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect. */
+  /**
+   * The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect.
+   */
   readonly peerIdentityHeader?: string;
 }
 
@@ -48,7 +50,7 @@ export interface Host {
   readonly address: { readonly host: string; readonly port: number };
   /** `undefined` while an enclave is being restarted, and for a machine that somebody else started. */
   readonly enclavePid: number | undefined;
-  readonly placement: Placement;
+  readonly placement: EnclaveLocation;
   readonly events: EventEmitter<HostEvents>;
   /**
    * Hands the enclave another provisioning statement, now and after every restart.
@@ -56,11 +58,11 @@ export interface Host {
    */
   provision(statement: Uint8Array): Promise<void>;
   /** Drains: no new requests, open ones finish within bounds, then everything stops and is removed. */
-  close(): Promise<Stopped>;
+  close(): Promise<StopResult>;
 }
 
 /** How a stop went. */
-export interface Stopped {
+export interface StopResult {
   /** The enclave closed every open session with its claim. */
   readonly drained: boolean;
 }
@@ -76,7 +78,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const undoAll = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
-  let closing: Promise<Stopped> | undefined;
+  let closing: Promise<StopResult> | undefined;
   let drained = true;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
@@ -136,7 +138,7 @@ interface Parts {
 function dutiesOf(
   { launcher, link, provisioning, watcher, events }: Parts,
   { launch, log }: HostOptions,
-): SupervisorDuties {
+): SupervisorHooks {
   const { placement } = launcher;
   return {
     start: (signal) => launcher.start(signal),

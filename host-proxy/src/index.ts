@@ -1,5 +1,5 @@
-export { createLog, whileRead, type Log, type LogFields } from "./log.ts";
-export { startHost, type Host, type HostEvents, type HostOptions, type Stopped } from "./host.ts";
+export { createLog, dropWhenUnread, type Log, type LogFields } from "./log.ts";
+export { startHost, type Host, type HostEvents, type HostOptions, type StopResult } from "./host.ts";
 export { setEngineFlags } from "./engine-flags.ts";
 export { egressAllowList, type EgressAllowList } from "./egress/allow-list.ts";
 export { EGRESS_LIMITS, EgressRelay, type EgressCounters, type EgressLimits } from "./egress/relay.ts";
@@ -8,7 +8,7 @@ export { startFront, type Front } from "./front/server.ts";
 export { EnclaveLink, LINK_LIMITS, type LinkLimits, type LinkState } from "./link/enclave-link.ts";
 export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/process/isolation.ts";
 export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process/process.ts";
-export type { Placement } from "./launcher/launcher.ts";
+export type { EnclaveLocation } from "./launcher/launcher.ts";
 export type { LauncherSettings } from "./launcher/open.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
 export { BlobStore, RECORD_BYTES, type StoredRecord } from "./store/blob-store.ts";

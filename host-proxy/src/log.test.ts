@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { createLog, whileRead } from "./log.ts";
+import { createLog, dropWhenUnread } from "./log.ts";
 
 test("a reader that does not read loses lines, whole ones, and gets those after it reads again", async () => {
   const out = new PassThrough({ highWaterMark: 0 });
-  const log = createLog({ level: "info", destination: whileRead(out) });
+  const log = createLog({ level: "info", destination: dropWhenUnread(out) });
   const line = "a".repeat(2_000);
   for (let n = 0; n < 2_000; n += 1) log.info("enclave output", { line });
   const waiting = out.writableLength + out.readableLength;

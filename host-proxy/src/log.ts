@@ -48,7 +48,7 @@ export interface Log {
 const UNREAD_BYTES = 1024 * 1024;
 
 /** Takes lines for as long as few enough wait there: a reader that stays and does not read must not fill the memory. */
-export function whileRead(out: Pick<Writable, "write" | "writableLength">): DestinationStream {
+export function dropWhenUnread(out: Pick<Writable, "write" | "writableLength">): DestinationStream {
   return {
     write: (line) => {
       if (out.writableLength + line.length <= UNREAD_BYTES) out.write(line);

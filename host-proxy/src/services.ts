@@ -13,7 +13,10 @@ export interface HostServices {
   readonly log: Log;
 }
 
-/** Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered WIRE_UNEXPECTED_FRAME. */
+/**
+ * Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered
+ * WIRE_UNEXPECTED_FRAME.
+ */
 export function servicesOf(services: HostServices): (stream: ByteStream) => void {
   const onFault = (error: CmcpError): void =>
     services.log.warn("host service failed", { code: error.code, reason: storeFailure(error) });

@@ -71,6 +71,7 @@ function run(
 
 const TARGETS = [
   "setup",
+  "commits",
   "image",
   "c-format-check",
   "test",
@@ -146,6 +147,7 @@ test("what the machine says it cannot run is left out, and the summary says that
   assert.equal(debian.status, 0);
   assert.deepEqual(targets(debian), [
     "setup",
+    "commits",
     "c-format-check",
     "test",
     "demo",

@@ -84,7 +84,7 @@ export function isTyped(code: unknown): boolean {
   return typeof code === "string" && Object.hasOwn(ERROR_CODES, code) && code !== "INTERNAL";
 }
 
-function receiptIn(value: unknown): Receipt | null {
+function receiptOfRecord(value: unknown): Receipt | null {
   const parsed = receiptSchema.safeParse(value);
   return parsed.success ? parsed.data : null;
 }
@@ -108,7 +108,7 @@ export function readCall(outcome: Outcome, find: Find): Called {
   // Where the host changed the path, what refuses is no JSON-RPC and has its code in another place.
   const code = reply.error?.data?.error_code ?? told?.code ?? reply.error?.code;
   if (reply.result !== undefined && told === undefined) {
-    const receipt = receiptIn(meta[RECEIPT_META_KEY]);
+    const receipt = receiptOfRecord(meta[RECEIPT_META_KEY]);
     if (receipt !== null) return { kind: "done", reply, receipt };
     find("reply", `a result without a receipt: ${outcome.text.slice(0, 200)}`);
     return { kind: "silence" };
@@ -117,6 +117,6 @@ export function readCall(outcome: Outcome, find: Find): Called {
   return {
     kind: "refused",
     code: typeof code === "string" ? code : "none",
-    receipt: receiptIn(reply.error?.data?.receipt ?? meta[RECEIPT_META_KEY]),
+    receipt: receiptOfRecord(reply.error?.data?.receipt ?? meta[RECEIPT_META_KEY]),
   };
 }

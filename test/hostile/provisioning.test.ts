@@ -1,6 +1,6 @@
 /** The host says who may call now; who there is, and what anybody may do, is measured. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,6 @@ import { deployQuickstart } from "../gateway/deployment.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
 
 const TOKEN = "provisioning-test-token-0123456789abcdef";
-const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 describe("a host that provisions a serving enclave", () => {
@@ -47,8 +46,8 @@ describe("a host that provisions a serving enclave", () => {
 
   test("with a principal that is not measured is refused as a whole", async () => {
     const tokens = [
-      { principal: "default", sha256: hashOf("another") },
-      { principal: "mallory", sha256: hashOf("mine") },
+      { principal: "default", sha256: hash("sha256", "another") },
+      { principal: "mallory", sha256: hash("sha256", "mine") },
     ];
     await assert.rejects(
       provision({ v: 1, tokens }),
@@ -74,12 +73,12 @@ describe("a host that provisions a serving enclave", () => {
   test("replaces the tokens before, and can leave none", async () => {
     await provision({ v: 1, tokens: [] });
     assert.equal((await host.request("POST", "/mcp", list)).status, 401);
-    await provision({ v: 1, tokens: [{ principal: "default", sha256: hashOf(TOKEN) }] });
+    await provision({ v: 1, tokens: [{ principal: "default", sha256: hash("sha256", TOKEN) }] });
     assert.equal(await serves(), true);
   });
 
   test("binds a token once, and leaves a record of each message it took and of none it refused", async () => {
-    const refused = provision({ v: 1, tokens: [{ principal: "auditor", sha256: hashOf(TOKEN) }] });
+    const refused = provision({ v: 1, tokens: [{ principal: "auditor", sha256: hash("sha256", TOKEN) }] });
     await assert.rejects(refused, (thrown) => thrown instanceof CmcpError && thrown.code === "TOKEN_REBOUND");
     assert.equal(await serves(), true);
     const facts = [...host.store.scan({ kind: "provision" })].flat().map((bytes) => {
@@ -87,9 +86,7 @@ describe("a host that provisions a serving enclave", () => {
       assert.ok(record.kind === "provision");
       return record.body;
     });
-    const committed = createHash("sha256")
-      .update(Buffer.from(hashOf(TOKEN), "hex"))
-      .digest("hex");
+    const committed = hash("sha256", Buffer.from(hash("sha256", TOKEN), "hex"));
     const own = [{ principal: "default", tokens: [committed] }];
     assert.deepEqual(
       facts.map(({ sequence, principals }) => [sequence, principals]),
@@ -100,7 +97,7 @@ describe("a host that provisions a serving enclave", () => {
       ],
     );
     const stored = [...host.store.scan({})].flat().map((bytes) => Buffer.from(bytes).toString());
-    assert.ok(!stored.some((text) => text.includes(TOKEN) || text.includes(hashOf(TOKEN))));
+    assert.ok(!stored.some((text) => text.includes(TOKEN) || text.includes(hash("sha256", TOKEN))));
     const entries = [...host.store.scan({ kind: "entry" })].flat().flatMap((bytes) => {
       const record = decodeRecord(untrusted(bytes));
       return record.kind === "entry" ? [record.body.entry] : [];

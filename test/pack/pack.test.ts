@@ -40,10 +40,14 @@ describe("the packed command line", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const run = (args: readonly string[]): Promise<{ code: number; stdout: string }> =>
+  const run = (
+    args: readonly string[],
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve) => {
-      execFile(join(folder, "node_modules/.bin/cmcp"), [...args], { cwd: folder, env }, (error, stdout) =>
-        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout }),
+      const options = { cwd: folder, env: { ...env, ...more } };
+      execFile(join(folder, "node_modules/.bin/cmcp"), [...args], options, (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
       );
     });
 
@@ -56,6 +60,15 @@ describe("the packed command line", () => {
     for (const name of ["undici", "@cedar-policy/cedar-wasm", "zod", "cbor-x", "hono"])
       assert.match(notices, new RegExp(`^${name} [0-9]`, "m"));
     assert.match(await readFile(join(folder, "node_modules/@cmcp/cli/LICENSE"), "utf8"), /MIT License/);
+  });
+
+  test("says in one line which Node it needs, where the Node that runs it is too old", async () => {
+    const old = 'Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
+    const { code, stdout, stderr } = await run(["verify", "claim.json"], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(old)}`,
+    });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^cmcp: needs Node 22\.19 or newer, and this is 20\.20\.2; [^\n]+\n$/);
   });
 
   test("starts, serves a call, and verifies its claim", async () => {

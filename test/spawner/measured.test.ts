@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { MAX_SERVERS, type AllowedServer, type Found } from "@cmcp/spawner";
+import { MAX_SERVERS, type AllowedServer, type ServerReply } from "@cmcp/spawner";
 import { treeDigest } from "@cmcp/spawner/tree";
 import * as fc from "fast-check";
 import { CmcpError } from "@cmcp/boundary";
@@ -17,7 +17,7 @@ const usable = RUNNERS.filter(({ skip }) => skip === false).map(({ by }) => by);
 const skip = usable.length === 0 && (RUNNERS[0]?.skip ?? "no spawner runs here");
 const by = usable[0] ?? "plain user";
 
-async function measure(t: Cleanup, trees: readonly string[]): Promise<readonly Found[]> {
+async function measure(t: Cleanup, trees: readonly string[]): Promise<readonly ServerReply[]> {
   const { spawner } = await open(
     t,
     by,

@@ -24,14 +24,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/decide-by-policy.ts`,
     edits: [
       [
-        "if (through === null) return refused(target, refusal);",
-        'if (through === null) return next({ target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null });',
+        "if (through === null) return refuse(target, refusal);",
+        'if (through === null) return proceed({ target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null });',
       ],
     ],
   },
   {
     name: "that a cancellation is no call",
-    file: `${CALL}/line.ts`,
+    file: `${CALL}/pipeline.ts`,
     edits: [['if (governedMethod(call.request.method).kind === "cancellation")', "if (false)"]],
   },
   {
@@ -40,27 +40,27 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       ["await ports.upstreams.request(", "const answer = await ports.upstreams.request("],
       [
-        "return told;\n  } catch",
-        'return answer.kind === "complete" ? { ...told, outcome: { kind: "result", result: answer.result } } : told;\n  } catch',
+        "return reply;\n  } catch",
+        'return answer.kind === "complete" ? { ...reply, outcome: { kind: "result", result: answer.result } } : reply;\n  } catch',
       ],
     ],
   },
   {
     name: "the gateway's words for a cancellation that was refused",
     file: `${CALL}/cancel.ts`,
-    edits: [["return withoutServerWords(failed(permit, thrown));", "return failed(permit, thrown);"]],
+    edits: [["return withoutServerWords(fail(permit, thrown));", "return fail(permit, thrown);"]],
   },
   {
     name: "the hash over the messages before the result",
     file: `${CALL}/inspected-peer.ts`,
     edits: [
-      ["this.#terms.transcript.add({ method, params });\n    await this.#peer.notify", "await this.#peer.notify"],
+      ["this.#options.transcript.add({ method, params });\n    await this.#peer.notify", "await this.#peer.notify"],
     ],
   },
   {
     name: "the hash over questions",
     file: `${CALL}/inspected-peer.ts`,
-    edits: [["this.#terms.transcript.add({ method, params: told });", ""]],
+    edits: [["this.#options.transcript.add({ method, params: question });", ""]],
   },
   {
     name: "the hash over answers given meanwhile",
@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/inspected-peer.ts`,
     edits: [
       [
-        "const inspected = inspectNotification(method, params, this.#terms);",
+        "const inspected = inspectNotification(method, params, this.#options);",
         "const inspected: JsonObject | null = params;",
       ],
     ],
@@ -101,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/inspected-peer.ts`,
     edits: [
       [
-        "const inspected = inspectQuestion(method, params, this.#terms);",
+        "const inspected = inspectQuestion(method, params, this.#options);",
         "const inspected: JsonObject | null = params;",
       ],
     ],
@@ -111,8 +111,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/inspected-peer.ts`,
     edits: [
       [
-        "const inspected = inspectInputRequests(inputRequests, this.#terms);",
-        "const inspected = inputRequests as AskedQuestions | null;",
+        "const inspected = inspectInputRequests(inputRequests, this.#options);",
+        "const inspected = inputRequests as PendingQuestions | null;",
       ],
     ],
   },
@@ -136,23 +136,25 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/resume-input.ts`,
     edits: [
       [
-        "if (call.task !== null) return { upstream: null, asked: call.task.asked };",
-        'return { upstream: null, asked: { question: { method: "elicitation/create", params: { mode: "form", message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
+        "if (call.task !== null) return { serverState: null, questions: call.task.questions };",
+        'return { serverState: null, questions: { question: { method: "elicitation/create", params: { mode: "form", message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
       ],
     ],
   },
   {
     name: "that an answered question is closed",
     file: `${CALL}/answer-task.ts`,
-    edits: [["ports.tasks.answered(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));", ""]],
+    edits: [
+      ["ports.tasks.removeQuestions(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));", ""],
+    ],
   },
   {
     name: "the inspection of a server's error",
     file: `${CALL}/ending.ts`,
     edits: [
       [
-        'return { ...told, rpc: inspectError(said, { withholdText, instead: "the tool server refused the call" }) };',
-        "return { ...told, rpc: said };",
+        'return { ...outcome, rpc: inspectError(serverError, { withholdText, instead: "the tool server refused the call" }) };',
+        "return { ...outcome, rpc: serverError };",
       ],
     ],
   },
@@ -161,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/answer-task.ts`,
     edits: [
       [
-        "const told = withoutWords(permit, ports.tasks.update(session, task, state, asked));",
-        "const told = { ...withoutWords(permit, ports.tasks.update(session, task, state, asked)), statusMessage: JSON.stringify(said) };",
+        "const shown = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));",
+        "const shown = { ...withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions)), statusMessage: JSON.stringify(status) };",
       ],
     ],
   },
@@ -203,11 +205,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the refusal of a decision that the mode does not let through",
-    file: `${CALL}/line.ts`,
+    file: `${CALL}/pipeline.ts`,
     edits: [
       [
-        'if (decided.kind === "ending") return decided;',
-        'if (decided.kind === "ending" && decided.target === null) return decided;\n    if (decided.kind === "ending") return await this.#permitted(call, { target: decided.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
+        'if (decision.kind === "ending") return decision;',
+        'if (decision.kind === "ending" && decision.target === null) return decision;\n    if (decision.kind === "ending") return await this.#runPermitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
       ],
     ],
   },

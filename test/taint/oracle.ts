@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit";
-import { canonicalHash } from "../../packages/enclave/src/call/hash.ts";
+import { canonicalHash } from "../../packages/enclave/src/call/canonical-hash.ts";
 import type { Exchange } from "./agent.ts";
 import type { Received } from "./server.ts";
 

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commandLine, type Platform } from "../../enclave-image/src/build/command-line.ts";
 import type { Toolchain } from "../../enclave-image/src/build/toolchain.ts";
-import { keptPackages } from "../../enclave-image/src/emulator/kept-packages.ts";
+import { unpackedPackages } from "../../enclave-image/src/emulator/unpacked-packages.ts";
 import { emulatorPrograms } from "../../enclave-image/src/emulator/programs.ts";
 import { openInputs } from "../../enclave-image/src/lock/inputs.ts";
 import { packagesOf } from "../../enclave-image/src/lock/lock.ts";
@@ -31,7 +31,7 @@ export async function programs(): Promise<Awaited<ReturnType<typeof emulatorProg
 /** The compiler of the lock file, unpacked where {@link programs} is. */
 export async function toolchain(): Promise<Toolchain> {
   const { lock, cache } = openInputs(CACHE);
-  return await keptPackages(packagesOf(lock, "runtime", "toolchain"), cache, CACHE);
+  return await unpackedPackages(packagesOf(lock, "runtime", "toolchain"), cache, CACHE);
 }
 
 /** A published file. */

@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { CmcpError, examine } from "@cmcp/boundary";
 import { ExchangePool, hybridVsockDialer, type OutgoingExchange } from "@cmcp/wire";
-import { dialable } from "../../host-proxy/src/launcher/dialable.ts";
+import { waitUntilDialable } from "../../host-proxy/src/launcher/wait-until-dialable.ts";
 import type { Machine } from "../../host-proxy/src/launcher/qemu/machine.ts";
 import { startMachine } from "../../host-proxy/src/launcher/qemu/accelerators.ts";
 import { ENCLAVE_PORT } from "../../host-proxy/src/launcher/vsock/ports.ts";
@@ -117,7 +117,7 @@ test("dials that are given up, while the guest begins to listen and after, leave
   t.after(() => machine.stop());
   for (let dial = 0; dial < DIALS; dial += 1) await giveUp(dial % 4);
   // So many at once are more than a listener's backlog.
-  assert.ok(await dialable(machine.dialer, { ms: 30_000, everyMs: 100, attemptMs: 10_000 }, {}));
+  assert.ok(await waitUntilDialable(machine.dialer, { ms: 30_000, everyMs: 100, attemptMs: 10_000 }, {}));
   const pool = new ExchangePool(machine.dialer, { maxStreams: 1 });
   t.after(() => pool.close());
   assert.equal(await sizeOf(await ask(pool, "/answer")), 1_000_000);

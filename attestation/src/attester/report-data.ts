@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { toBase64Url } from "@cmcp/boundary";
 import {
   instanceBindingInput,
@@ -9,13 +9,9 @@ import {
   type SigningJwk,
 } from "@cmcp/appraise/evidence";
 
-function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash("sha256").update(bytes).digest();
-}
-
 /** RFC 7638 thumbprint of the signing key, 32 bytes. */
 export function jwkThumbprint(jwk: SigningJwk): Uint8Array {
-  return sha256(thumbprintInput(jwk));
+  return hash("sha256", thumbprintInput(jwk), "buffer");
 }
 
 /** {@link jwkThumbprint} as RFC 7638 writes it: base64url without padding, 43 characters. */
@@ -25,10 +21,10 @@ export function jwkThumbprintText(jwk: SigningJwk): string {
 
 /** report_data of a session's report, 64 bytes. @param chainRoot the hash of `session_start`, 64 hex digits. */
 export function sessionReportData(thumbprint: Uint8Array, chainRoot: string): Uint8Array<ArrayBuffer> {
-  return joinReportData(thumbprint, sha256(sessionBindingInput(chainRoot)));
+  return joinReportData(thumbprint, hash("sha256", sessionBindingInput(chainRoot), "buffer"));
 }
 
 /** report_data of an instance's own report, 64 bytes. */
 export function instanceReportData(thumbprint: Uint8Array, binding: InstanceBinding): Uint8Array<ArrayBuffer> {
-  return joinReportData(thumbprint, sha256(instanceBindingInput(binding)));
+  return joinReportData(thumbprint, hash("sha256", instanceBindingInput(binding), "buffer"));
 }

@@ -20,7 +20,7 @@ import { persist, rsaKeyTemplate } from "../tpm/transport/testing/provision.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
 import { AzureCollector, HCL_REPORT_INDEX, type AzureSource } from "./collect.ts";
 import { STRICT_AZURE_CVM_POLICY } from "../../../packages/appraise/src/azure/policy.ts";
-import { azureEvidenceOfParts } from "../../../packages/appraise/src/azure/testing/evidence-document.ts";
+import { azureEvidenceOf } from "../../../packages/appraise/src/evidence/parts.ts";
 import { verifyAzureCvm } from "../../../packages/appraise/src/azure/verify.ts";
 import { metadataOver } from "./metadata-http.ts";
 import { MAX_ANSWER_BYTES, type MetadataService } from "./metadata.ts";
@@ -173,7 +173,7 @@ test("what is collected the verifier accepts, from the chip's key to the report 
   assert.ok(parts.provider === "azure-cvm");
   const verify = async (reportData: Uint8Array, digest: Uint8Array): Promise<string[]> => {
     const { verified, checks } = await verifyAzureCvm(
-      { evidence: azureEvidenceOfParts(parts), reportData, launchDigest: digest },
+      { evidence: azureEvidenceOf(parts), reportData, launchDigest: digest },
       { ...STRICT_AZURE_CVM_POLICY, sev_snp: machine.policy() },
       NOW,
       webcrypto,

@@ -39,7 +39,7 @@ export async function readTdLaunch(tdReport: TdReportSource, folder: string = TD
 
 /** The launch registers in a TDREPORT of 1024 bytes. */
 export function launchOfTdReport(report: Uint8Array): TdLaunch {
-  const reader = new ByteReader(report.subarray(MRTD_OFFSET), "the TDREPORT", "little");
+  const reader = new ByteReader(report, "the TDREPORT", "little").at(MRTD_OFFSET);
   return { mrTd: reader.take(REGISTER_BYTES).slice(), mrConfigId: reader.take(REGISTER_BYTES).slice() };
 }
 

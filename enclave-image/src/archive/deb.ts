@@ -6,7 +6,10 @@ import { readAr } from "./ar.ts";
 import { malformed } from "./malformed.ts";
 import { unxz } from "./xz.ts";
 
-/** The files that a Debian package installs, by path, without links. Its scripts are not looked at. @throws CmcpError `IMAGE_INPUT_INVALID` */
+/**
+ * The files that a Debian package installs, by path, without links. Its scripts are not looked at.
+ * @throws CmcpError `IMAGE_INPUT_INVALID`
+ */
 export async function readDeb(deb: Uint8Array): Promise<Map<string, Uint8Array>> {
   const entries = await checked(readTar(await dataArchive(deb), { strict: true }));
   return new Map(
@@ -15,7 +18,8 @@ export async function readDeb(deb: Uint8Array): Promise<Map<string, Uint8Array>>
 }
 
 /**
- * Writes what a Debian package installs below `folder`, over what is there. Links to places of the machine are left out.
+ * Writes what a Debian package installs below `folder`, over what is there. Links to places of the machine are left
+ * out.
  *
  * @throws CmcpError `IMAGE_INPUT_INVALID`, also for a name or link that leaves the folder
  */

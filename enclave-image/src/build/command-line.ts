@@ -36,12 +36,14 @@ export const ARGUMENTS: readonly Argument[] = [
   {
     text: "no_timer_check",
     reason:
-      "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and panics; under KVM the kernel leaves that test out by itself",
+      "an emulated machine whose host is busy fails a test of the timer that the kernel makes as it starts, and " +
+      "panics; under KVM the kernel leaves that test out by itself",
   },
   {
     text: "rootfstype=ramfs",
     reason:
-      "the kernel mounts no file system that lies in a file of a tmpfs, which the root would else be, and Node is in one",
+      "the kernel mounts no file system that lies in a file of a tmpfs, which the root would else be, and Node " +
+      "is in one",
   },
   { text: "efi=noruntime", reason: "firmware code is not called after the kernel has started" },
   {

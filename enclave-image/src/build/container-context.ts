@@ -1,4 +1,7 @@
-/** `make image-context`: everything Dockerfile.enclave builds from, in one folder, so that the build itself needs no network. */
+/**
+ * `make image-context`: everything Dockerfile.enclave builds from, in one folder, so that the build itself needs no
+ * network.
+ */
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

@@ -37,7 +37,8 @@ const done = spawnSync("buildah", [...places, ...build, join(ROOT, ".cache/image
 rmSync(storage, { recursive: true, force: true });
 if (done.status !== 0) {
   process.stderr.write(
-    `image-container: ${done.error === undefined ? "the build failed" : "buildah is needed; Debian has it as a package. Without root it needs a range of ids in /etc/subuid"}\n`,
+    "image-container: " +
+      `${done.error === undefined ? "the build failed" : "buildah is needed; Debian has it as a package. Without root it needs a range of ids in /etc/subuid"}\n`,
   );
   process.exitCode = 1;
 } else {

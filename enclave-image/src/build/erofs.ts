@@ -6,14 +6,16 @@ import type { Toolchain } from "./toolchain.ts";
 /** Bytes that are decompressed together: larger saves little space and costs whoever reads one page of them. */
 const CLUSTER = 65_536;
 /**
- * Read pages cost half of what they cost with zstd, at 9 MB more. All but one of these are gained back, as the initramfs is
+ * Read pages cost half of what they cost with zstd, at 9 MB more. All but one of these are gained back, as the
+ * initramfs is
  * compressed once more as a whole.
  */
 const COMPRESSION = "lz4hc,12";
 
 /**
  * Packs files into an EROFS image, which the kernel reads page by page as they are asked for. Equal members give equal
- * bytes: owned by root, dated 0, without extended attributes, under a fixed identifier, whatever number of threads compresses.
+ * bytes: owned by root, dated 0, without extended attributes, under a fixed identifier, whatever number of threads
+ * compresses.
  *
  * @param members - a folder before what is in it
  * @param work - folder in which the tree and the image are made

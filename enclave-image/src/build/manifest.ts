@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, hash, sign, verify, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
   CmcpError,
@@ -64,7 +64,7 @@ export function parseManifestSignature(bytes: Untrusted<Uint8Array>): ManifestSi
 }
 
 export function digestOf(bytes: Uint8Array): FileDigest {
-  return { sha256: createHash("sha256").update(bytes).digest("hex"), size: bytes.length };
+  return { sha256: hash("sha256", bytes), size: bytes.length };
 }
 
 /** The manifest's bytes, RFC 8785: equal builds give equal ones. */

@@ -45,7 +45,10 @@ export interface NativePrograms {
   readonly vsock: Uint8Array;
 }
 
-/** Compiles PID 1, the helper and the vsock addon. @throws CmcpError `IMAGE_BUILD_FAILED` with the compiler's message */
+/**
+ * Compiles PID 1, the helper and the vsock addon.
+ * @throws CmcpError `IMAGE_BUILD_FAILED` with the compiler's message
+ */
 export function buildNative(toolchain: Toolchain, nodePackage: string, work: string): NativePrograms {
   const source = (name: string): string => join(SOURCES, name);
   return {
@@ -73,7 +76,10 @@ function compile(toolchain: Toolchain, work: string, source: string, flags: read
   return object;
 }
 
-/** Compiles a program that needs nothing but the kernel: position-independent and static. @throws CmcpError `IMAGE_BUILD_FAILED` */
+/**
+ * Compiles a program that needs nothing but the kernel: position-independent and static.
+ * @throws CmcpError `IMAGE_BUILD_FAILED`
+ */
 export function compileStatic(toolchain: Toolchain, sources: readonly string[], work: string): Uint8Array {
   const objects = sources.map((source) => compile(toolchain, work, source, ["-fPIE"]));
   const [libc, gcc] = [join(toolchain.root, LIBC), join(toolchain.root, GCC)];

@@ -39,7 +39,8 @@ export function checkNodePackage(folder: string, lock: InputLock): void {
     if (found[part] !== lock.node[part]) {
       throw new CmcpError(
         "IMAGE_INPUT_MISMATCH",
-        `the ${part} of ${lock.node.name}@${lock.node.version} hash to ${found[part]}, the lock file says ${lock.node[part]}`,
+        `the ${part} of ${lock.node.name}@${lock.node.version} hash to ${found[part]}, the lock file says ` +
+          lock.node[part],
       );
     }
   }

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from "node:crypto";
+import { hash, type KeyObject } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOCK_PATH } from "../lock/lock.ts";
@@ -7,7 +7,8 @@ import { digestOf, manifestBytes, MANIFEST, SIGNATURE, signManifest, type Manife
 import { MEASUREMENTS, measuredShapes } from "./measured-shapes.ts";
 
 /**
- * Writes an image's files into `folder`, what they measure as, and the manifest over all of it, signed when a key is given.
+ * Writes an image's files into `folder`, what they measure as, and the manifest over all of it, signed when a key is
+ * given.
  *
  * @param outputs files by name
  * @param kernel `uname -r` of the kernel among them
@@ -25,7 +26,7 @@ export async function publish(
   const files: Manifest["files"] = Object.fromEntries(
     names.map((name) => [name, digestOf(readFileSync(join(folder, name)))]),
   );
-  const inputs = createHash("sha256").update(readFileSync(LOCK_PATH)).digest("hex");
+  const inputs = hash("sha256", readFileSync(LOCK_PATH));
   const manifest: Manifest = { version: 1, inputs, kernel, files };
   const bytes = manifestBytes(manifest);
   writeFileSync(join(folder, MANIFEST), bytes);

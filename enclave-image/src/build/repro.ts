@@ -1,4 +1,7 @@
-/** `make image-repro`: builds the image twice from copies of this folder, in different places and circumstances, and compares every byte. */
+/**
+ * `make image-repro`: builds the image twice from copies of this folder, in different places and circumstances, and
+ * compares every byte.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -45,7 +45,10 @@ export interface RootParts {
   readonly bundle: string;
 }
 
-/** Every file and folder of the initramfs. Nothing is writable; what may be executed is PID 1, the helper and shared objects. */
+/**
+ * Every file and folder of the initramfs. Nothing is writable; what may be executed is PID 1, the helper and shared
+ * objects.
+ */
 export function rootFiles({ kernel, native, nodeImage, libraries, bundle }: RootParts): CpioMember[] {
   const plain = (path: string, data: Uint8Array): CpioMember => ({ kind: "file", path, mode: 0o444, data });
   const program = (path: string, data: Uint8Array): CpioMember => ({ kind: "file", path, mode: 0o555, data });
@@ -63,7 +66,10 @@ export function rootFiles({ kernel, native, nodeImage, libraries, bundle }: Root
   ];
 }
 
-/** What {@link RootParts.nodeImage} holds. A folder there is as on any system: the file system itself is never written to. */
+/**
+ * What {@link RootParts.nodeImage} holds. A folder there is as on any system: the file system itself is never written
+ * to.
+ */
 export function nodeFiles(node: Uint8Array): CpioMember[] {
   return [
     { kind: "directory", path: "bin", mode: 0o755 },

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
 import type { CpioMember } from "../archive/cpio.ts";
 import type { InputLock, LockedPackage } from "../lock/lock.ts";
@@ -7,7 +7,8 @@ import type { BundledPackage } from "./bundled-packages.ts";
 const SHA256 = "SHA-256";
 
 /**
- * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its scripts
+ * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its
+ * scripts
  * included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal text.
  */
 export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], members: readonly CpioMember[]): string {
@@ -95,6 +96,6 @@ function fileComponent(path: string, data: Uint8Array): JsonObject {
     type: "file",
     "bom-ref": `file:${path}`,
     name: `/${path}`,
-    hashes: [{ alg: SHA256, content: createHash("sha256").update(data).digest("hex") }],
+    hashes: [{ alg: SHA256, content: hash("sha256", data) }],
   };
 }

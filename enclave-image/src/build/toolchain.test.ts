@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { keptPackages } from "../emulator/kept-packages.ts";
+import { unpackedPackages } from "../emulator/unpacked-packages.ts";
 import { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 import { Toolchain } from "./toolchain.ts";
@@ -43,14 +43,14 @@ test("what a build is made with is unpacked for it: a folder that is there, with
 test("packages that cannot be had leave nothing behind, neither for a build nor to be kept", async (t) => {
   const { cache, folder } = places(t);
   await assert.rejects(Toolchain.unpacked([ABSENT], cache, join(folder, "root")), { code: "IMAGE_INPUT_UNAVAILABLE" });
-  await assert.rejects(keptPackages([ABSENT], cache, folder), { code: "IMAGE_INPUT_UNAVAILABLE" });
+  await assert.rejects(unpackedPackages([ABSENT], cache, folder), { code: "IMAGE_INPUT_UNAVAILABLE" });
   assert.deepEqual(readdirSync(folder), []);
 });
 
 test("what only tries an image is unpacked once, under a name of its packages", async (t) => {
   const { cache, folder } = places(t);
-  const { root } = await keptPackages([], cache, folder);
+  const { root } = await unpackedPackages([], cache, folder);
   writeFileSync(join(root, "here"), "");
-  assert.equal((await keptPackages([], cache, folder)).root, root);
+  assert.equal((await unpackedPackages([], cache, folder)).root, root);
   assert.deepEqual(readdirSync(root), ["here"]);
 });

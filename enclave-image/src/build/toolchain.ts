@@ -25,10 +25,12 @@ export class Toolchain {
   }
 
   /**
-   * Fetches the packages, compares their hashes and unpacks them into a folder of their own. A build does it anew each time,
+   * Fetches the packages, compares their hashes and unpacks them into a folder of their own. A build does it anew each
+   * time,
    * in seconds: nothing would say whether a folder from an earlier run still holds what was unpacked there.
    *
-   * @throws CmcpError `IMAGE_BUILD_FAILED` for a folder that is there, else as {@link PackageCache.get}; nothing of it then stays
+   * @throws CmcpError `IMAGE_BUILD_FAILED` for a folder that is there, else as {@link PackageCache.get}; nothing of it
+   * then stays
    */
   static async unpacked(packages: readonly LockedPackage[], cache: PackageCache, root: string): Promise<Toolchain> {
     mkdirSync(dirname(root), { recursive: true });
@@ -76,7 +78,10 @@ export class Toolchain {
     return this.#spawn(program, args, options);
   }
 
-  /** The loader falls back to the machine's folders for a library it does not find; nothing of them may get into a build. */
+  /**
+   * The loader falls back to the machine's folders for a library it does not find; nothing of them may get into a
+   * build.
+   */
   #assertOwnLibraries(program: string): void {
     const [loader, ...rest] = this.command(program);
     const listed = spawnSync(loader, [...rest.slice(0, -1), "--list", join(this.root, program)], {
@@ -90,7 +95,8 @@ export class Toolchain {
       const names = foreign.map(([, name]) => name).join(", ");
       throw new CmcpError(
         "IMAGE_BUILD_FAILED",
-        `${program} needs libraries that no package of the lock file brings: ${names === "" ? listed.stderr.trim() : names}`,
+        `${program} needs libraries that no package of the lock file brings: ` +
+          (names === "" ? listed.stderr.trim() : names),
       );
     }
   }

@@ -157,7 +157,8 @@ describe("an image that was published", () => {
     assert.match(
       good.out,
       new RegExp(
-        `^14 files are those of the manifest; kernel 6\\.12\\.0, .*\\nthe manifest is signed by ${publicKey(publisher)}\\n$`,
+        "^14 files are those of the manifest; kernel 6\\.12\\.0, .*\\nthe manifest is signed by " +
+          `${publicKey(publisher)}\\n$`,
       ),
     );
     assert.match((await run(published)).out, /was not looked at/);

@@ -15,10 +15,13 @@ import {
 const MAX_MANIFEST = 1024 * 1024;
 
 /**
- * Holds a folder that somebody published against its manifest: every file is there with its size and hash, and no other.
+ * Holds a folder that somebody published against its manifest: every file is there with its size and hash, and no
+ * other.
  *
- * @param trusted the publisher's key (32 bytes, base64url), which must have signed the manifest; `null` leaves the signature alone
- * @throws CmcpError `IMAGE_MANIFEST_INVALID` for a manifest that is none or not of these files; `IMAGE_SIGNATURE_INVALID`
+ * @param trusted the publisher's key (32 bytes, base64url), which must have signed the manifest; `null` leaves the
+ * signature alone
+ * @throws CmcpError `IMAGE_MANIFEST_INVALID` for a manifest that is none or not of these files;
+ * `IMAGE_SIGNATURE_INVALID`
  */
 export function verifyImage(folder: string, trusted: string | null): Manifest {
   const bytes = readBounded(folder, MANIFEST);

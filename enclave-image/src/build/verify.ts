@@ -1,4 +1,7 @@
-/** Holds a published image against its manifest, and the manifest against its publisher's key: `verify.ts FOLDER [--key KEY]`. */
+/**
+ * Holds a published image against its manifest, and the manifest against its publisher's key: `verify.ts FOLDER [--key
+ * KEY]`.
+ */
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";

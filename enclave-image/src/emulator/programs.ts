@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { openInputs } from "../lock/inputs.ts";
 import { packagesOf } from "../lock/lock.ts";
-import { keptPackages } from "./kept-packages.ts";
+import { unpackedPackages } from "./unpacked-packages.ts";
 
 type Command = readonly [string, ...string[]];
 
@@ -14,10 +14,13 @@ export interface EmulatorPrograms {
   readonly swtpm: Command;
 }
 
-/** Fetches and unpacks the emulator of the lock file below `cacheFolder`. @throws CmcpError as {@link PackageCache.get} */
+/**
+ * Fetches and unpacks the emulator of the lock file below `cacheFolder`.
+ * @throws CmcpError as {@link PackageCache.get}
+ */
 export async function emulatorPrograms(cacheFolder: string): Promise<EmulatorPrograms> {
   const { lock, cache } = openInputs(cacheFolder);
-  const packages = await keptPackages(packagesOf(lock, "runtime", "toolchain", "emulator"), cache, cacheFolder);
+  const packages = await unpackedPackages(packagesOf(lock, "runtime", "toolchain", "emulator"), cache, cacheFolder);
   return {
     qemu: packages.command("usr/bin/qemu-system-x86_64"),
     dataFolders: ["qemu", "seabios"].map((name) => join(packages.root, "usr/share", name)),

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { CmcpError, asCmcpError, examine } from "@cmcp/boundary";
 import type { IncomingExchange } from "@cmcp/wire";
-import { drained } from "../drained.ts";
+import { waitForDrain } from "../wait-for-drain.ts";
 import type { Log } from "../log.ts";
 import type { EgressAllowList } from "./allow-list.ts";
 import { connectUpstream } from "./connect.ts";
@@ -96,7 +96,7 @@ export class EgressRelay {
     for await (const part of exchange.body) {
       const chunk = examine(part);
       this.#counters.bytesUp += chunk.length;
-      if (!socket.write(chunk)) await drained(socket);
+      if (!socket.write(chunk)) await waitForDrain(socket);
     }
     socket.end();
   }

@@ -29,12 +29,12 @@ export function sendError(incoming: IncomingMessage, outgoing: ServerResponse, e
   });
   if (unread) {
     outgoing.write(body);
-    readAway(incoming, outgoing);
+    discardBody(incoming, outgoing);
   } else outgoing.end(body);
 }
 
 /** Discards the rest of a request body within bounds, then ends the response and with it the connection. */
-export function readAway(incoming: IncomingMessage, outgoing: ServerResponse): void {
+export function discardBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
   let discarded = 0;
   const finish = (): void => {
     clearTimeout(timer);

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CmcpError, examine, type ErrorCode, type Untrusted } from "@cmcp/boundary";
 import type { OutgoingExchange, ResponseHead } from "@cmcp/wire";
-import { drained } from "../drained.ts";
+import { waitForDrain } from "../wait-for-drain.ts";
 import type { EnclaveLink } from "../link/enclave-link.ts";
 import { linkError } from "../link/link-error.ts";
 import type { Log } from "../log.ts";
-import { readAway, sendError } from "./error-reply.ts";
+import { discardBody, sendError } from "./error-reply.ts";
 import { responseHeaders } from "./headers.ts";
 import type { FrontLimits } from "./limits.ts";
 import { requestOpening } from "./request-opening.ts";
@@ -100,12 +100,12 @@ async function sendResponse(
   });
   if (whole === null && head.headers["content-type"]?.startsWith("text/event-stream") === true) outgoing.flushHeaders();
   for await (const part of whole ?? exchange.body) {
-    if (!outgoing.write(examine(part))) await within(limits.stallMs, drained(outgoing, gone));
+    if (!outgoing.write(examine(part))) await within(limits.stallMs, waitForDrain(outgoing, gone));
   }
   if (!early) outgoing.end();
   else {
     exchange.abort();
-    readAway(incoming, outgoing);
+    discardBody(incoming, outgoing);
   }
 }
 
@@ -118,7 +118,10 @@ function lengthOf({ status }: ResponseHead, whole: readonly Untrusted<Uint8Array
   return { "content-length": String(whole.reduce((length, part) => length + examine(part).length, 0)) };
 }
 
-/** The answer's head. @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds` */
+/**
+ * The answer's head.
+ * @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds`
+ */
 function answered(exchange: OutgoingExchange, upload: Promise<void>, milliseconds: number): Promise<ResponseHead> {
   return new Promise((resolve, reject) => {
     const expired = setTimeout(() => reject(noProgress(milliseconds)), milliseconds);

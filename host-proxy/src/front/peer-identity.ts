@@ -25,7 +25,10 @@ function refused(name: string, why: string): CmcpError {
 /** One pair of an element, quoted where it must be, with what parts it from the next. */
 const PAIR = /\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"]*))(;|,|$)/y;
 
-/** The one URI of a forwarded certificate (Envoy, "x-forwarded-client-cert"): pairs with `;` between, the certificates of hops with `,`. */
+/**
+ * The one URI of a forwarded certificate (Envoy, "x-forwarded-client-cert"): pairs with `;` between, the certificates
+ * of hops with `,`.
+ */
 function uriOf(value: string): string {
   const uris: string[] = [];
   const pair = new RegExp(PAIR);
@@ -42,7 +45,8 @@ function uriOf(value: string): string {
 }
 
 /**
- * The header that tells the enclave what the proxy before this host says of the agent's client certificate; none where no
+ * The header that tells the enclave what the proxy before this host says of the agent's client certificate; none where
+ * no
  * such proxy is configured, or it says nothing.
  * @param rawHeaders names and values in turn, as node:http received them
  * @throws MCP_INVALID_REQUEST for a header that stands twice, or says more than one thing

@@ -17,7 +17,10 @@ export interface Child {
   readonly pid: number;
   /** Resolves when it has ended; never rejects. */
   readonly exited: Promise<Exit>;
-  /** SIGTERM, and the end of its input where that ends it; then SIGKILL after {@link TERMINATE_MS}; resolves when it has ended. */
+  /**
+   * SIGTERM, and the end of its input where that ends it; then SIGKILL after {@link TERMINATE_MS}; resolves when it has
+   * ended.
+   */
   stop(): Promise<Exit>;
 }
 
@@ -35,7 +38,10 @@ export interface ChildOptions {
   readonly log: Log;
 }
 
-/** Starts a program with the environment it is given and no other, logging what it prints. `null` when the system does not start it. */
+/**
+ * Starts a program with the environment it is given and no other, logging what it prints. `null` when the system does
+ * not start it.
+ */
 export function startChild([program = "", ...args]: readonly string[], options: ChildOptions): Child | null {
   const child = spawn(program, args, {
     cwd: options.folder,
@@ -72,7 +78,10 @@ export function startChild([program = "", ...args]: readonly string[], options: 
   };
 }
 
-/** Waits until a program has made its socket. @throws CmcpError `ENCLAVE_UNAVAILABLE` when it ends or `ms` are over first */
+/**
+ * Waits until a program has made its socket.
+ * @throws CmcpError `ENCLAVE_UNAVAILABLE` when it ends or `ms` are over first
+ */
 export async function socketOf(what: string, child: Child, path: string, ms: number): Promise<void> {
   const ended = new AbortController();
   const waiting = AbortSignal.any([AbortSignal.timeout(ms), ended.signal]);

@@ -11,7 +11,8 @@ export interface ConsoleFile {
 }
 
 /**
- * Begins a console file, readable by its owner alone. The file of the machine before is kept beside it as `<path>.1`, so
+ * Begins a console file, readable by its owner alone. The file of the machine before is kept beside it as `<path>.1`,
+ * so
  * that what a machine printed before it died can still be read once the next one runs.
  * @throws CmcpError `LAUNCH_MACHINE_INVALID` when the file cannot be written
  */

@@ -15,7 +15,7 @@ export interface Backoff {
 export const BACKOFF: Backoff = { firstMs: 100, mostMs: 5_000, stableMs: 30_000 };
 
 /** What the supervisor's owner does at each turn. */
-export interface SupervisorDuties {
+export interface SupervisorHooks {
   /** Starts one enclave; `signal` gives the start up. */
   start(signal: AbortSignal): Promise<RunningEnclave>;
   /** The enclave listens: launch and provision it. A rejection counts as a crash; `signal` is the start's. */
@@ -24,16 +24,19 @@ export interface SupervisorDuties {
   down(): Promise<void>;
 }
 
-/** Keeps one enclave alive, whatever launcher it comes from: a crash starts another, which its owner launches and provisions again. */
+/**
+ * Keeps one enclave alive, whatever launcher it comes from: a crash starts another, which its owner launches and
+ * provisions again.
+ */
 export class EnclaveSupervisor {
-  readonly #duties: SupervisorDuties;
+  readonly #duties: SupervisorHooks;
   readonly #log: Log;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   #current: RunningEnclave | undefined;
   #watch: Promise<void> | undefined;
 
-  constructor(duties: SupervisorDuties, log: Log, backoff: Backoff = BACKOFF) {
+  constructor(duties: SupervisorHooks, log: Log, backoff: Backoff = BACKOFF) {
     this.#duties = duties;
     this.#log = log;
     this.#backoff = backoff;

@@ -1,6 +1,9 @@
 import { CmcpError, isJsonObject, parseJson, untrusted } from "@cmcp/boundary";
 
-/** How many sessions the enclave could not close, as it answers `drain` (wire SPEC, section 5). @throws CmcpError `TEE_FAULT` for an answer that does not say */
+/**
+ * How many sessions the enclave could not close, as it answers `drain` (wire SPEC, section 5).
+ * @throws CmcpError `TEE_FAULT` for an answer that does not say
+ */
 export function unclosedSessions(answer: Uint8Array): number {
   const fault = (cause?: unknown): CmcpError =>
     new CmcpError("TEE_FAULT", "the enclave's answer to drain does not say how many sessions are not closed", {

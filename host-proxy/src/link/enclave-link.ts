@@ -90,7 +90,8 @@ export class EnclaveLink {
 
   /**
    * Hands over the launch document. Returns the enclave's answer, opaque to the host.
-   * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
+   * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` for one that is too large for the wire or the enclave; else with the
+   * enclave's own code
    */
   async launch(document: Uint8Array): Promise<Uint8Array> {
     return await refusedAs(
@@ -107,7 +108,8 @@ export class EnclaveLink {
 
   /**
    * Hands over another policy bundle. Returns the enclave's answer, opaque to the host.
-   * @throws CmcpError `POLICY_BUNDLE_INVALID` for one that is too large for the wire or the enclave; else with the enclave's own code
+   * @throws CmcpError `POLICY_BUNDLE_INVALID` for one that is too large for the wire or the enclave; else with the
+   * enclave's own code
    */
   async reload(bundle: Uint8Array): Promise<Uint8Array> {
     return await refusedAs(
@@ -137,7 +139,10 @@ export class EnclaveLink {
   }
 }
 
-/** A document that is too large is refused for what it is, not because the stream failed: another try would end the same way. */
+/**
+ * A document that is too large is refused for what it is, not because the stream failed: another try would end the same
+ * way.
+ */
 async function refusedAs(code: ErrorCode, message: string, answer: Promise<Uint8Array>): Promise<Uint8Array> {
   try {
     return await answer;

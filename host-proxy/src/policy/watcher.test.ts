@@ -5,7 +5,9 @@ import type { LinkState } from "../link/enclave-link.ts";
 import { memoryLog } from "../testing/memory-log.ts";
 import { ATTEMPTS, PolicyWatcher } from "./watcher.ts";
 
-/** A watcher with a source and an enclave that a test can turn; `times` is how often the enclave still gives the answer. */
+/**
+ * A watcher with a source and an enclave that a test can turn; `times` is how often the enclave still gives the answer.
+ */
 function watching(attempts = ATTEMPTS) {
   const { log, text } = memoryLog();
   const at = {

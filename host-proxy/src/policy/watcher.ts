@@ -4,7 +4,10 @@ import type { EnclaveLink } from "../link/enclave-link.ts";
 import type { Log } from "../log.ts";
 import { VERDICTS } from "./verdicts.ts";
 
-/** Where another policy bundle may appear. All of it is bytes: whether they are a policy, and one to put in force, only the enclave says. */
+/**
+ * Where another policy bundle may appear. All of it is bytes: whether they are a policy, and one to put in force, only
+ * the enclave says.
+ */
 export interface PolicySource {
   /** The message for the bundle that is in the launch document. */
   readonly first: Uint8Array;
@@ -76,7 +79,8 @@ export class PolicyWatcher {
   }
 
   /**
-   * A new enclave has the launch document's bundle: it gets the one accepted last before it serves, so that a crash does not bring an
+   * A new enclave has the launch document's bundle: it gets the one accepted last before it serves, so that a crash
+   * does not bring an
    * older policy back. @throws CmcpError why the enclave does not have it; it must not serve then
    */
   async launched(signal?: AbortSignal): Promise<void> {

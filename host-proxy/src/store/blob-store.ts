@@ -12,12 +12,14 @@ export const RECORD_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
- * An append that brings the log to 8192 pages of 4 KiB moves it into the file, which takes a tenth of a second and syncs the
+ * An append that brings the log to 8192 pages of 4 KiB moves it into the file, which takes a tenth of a second and
+ * syncs the
  * disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of each session in the
  * index: with SQLite's 2 MiB every call reads one back.
  */
 const PRAGMAS =
-  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
+  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = " +
+  "-16384;";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 
@@ -33,7 +35,8 @@ export interface StoredRecord {
  *
  * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the records are in
  * the kernel's page cache, so they survive the death of this process and of the enclave. Loss of power or
- * a kernel crash may take appends since the log was last moved into the file, always a suffix and never a part of a record,
+ * a kernel crash may take appends since the log was last moved into the file, always a suffix and never a part of a
+ * record,
  * and leaves the file consistent. `FULL` would sync the disk on every append, milliseconds a call. What
  * such a loss removes is missed by whoever holds a receipt for it: the store is the host's and is
  * believed by no one.
@@ -77,9 +80,12 @@ export class BlobStore {
   }
 
   /**
-   * Stores records of one instance in one transaction, numbered from `seq`: all of them, or none. See the class for what a
-   * return promises. The same records again are acknowledged again, because their sender may have lost the first answer.
-   * @throws AUDIT_RECORD_TOO_LARGE over {@link RECORD_BYTES}; AUDIT_STORE_MISMATCH when the instance already has another
+   * Stores records of one instance in one transaction, numbered from `seq`: all of them, or none. See the class for
+   * what a
+   * return promises. The same records again are acknowledged again, because their sender may have lost the first
+   * answer.
+   * @throws AUDIT_RECORD_TOO_LARGE over {@link RECORD_BYTES}; AUDIT_STORE_MISMATCH when the instance already has
+   * another
    *   record of such a number; AUDIT_STORE_UNAVAILABLE when the file cannot be written, or has no such number
    */
   append(instance: string, seq: number, records: readonly StoredRecord[]): void {
@@ -167,7 +173,8 @@ export class BlobStore {
   }
 
   /**
-   * From now on the log is moved by a thread of its own, which is to be closed before the store; records in memory have no log.
+   * From now on the log is moved by a thread of its own, which is to be closed before the store; records in memory have
+   * no log.
    * @param failed called when the thread ends by itself: from then on appends move the log
    */
   moveLogAside(failed: () => void): LogThread | null {
@@ -176,7 +183,10 @@ export class BlobStore {
     return this.#log;
   }
 
-  /** Moves the few pages that the thread has left, as it cannot while others are appended: from here the log begins anew. */
+  /**
+   * Moves the few pages that the thread has left, as it cannot while others are appended: from here the log begins
+   * anew.
+   */
   #moveRest(): void {
     try {
       this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");

@@ -8,7 +8,8 @@ const APPEND_PAGES = 3;
 const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./log-worker.ts" : "./log-worker.mjs", import.meta.url);
 
 /**
- * Moves a store's write-ahead log into its file in a thread of its own. Both are synced then, which takes longer than all
+ * Moves a store's write-ahead log into its file in a thread of its own. Both are synced then, which takes longer than
+ * all
  * the calls that wrote it, and nobody waits for the disk meanwhile. Where the thread fails, appends move the log again.
  */
 export class LogThread {

@@ -9,7 +9,8 @@ const ROUNDS = 2;
 const { path } = workerData as { readonly path: string };
 const database = new DatabaseSync(path);
 database.exec("PRAGMA synchronous = NORMAL");
-// Never closed before the process ends: the end of any descriptor of a file ends every lock that the process has on it (POSIX), SQLite's too.
+// Never closed before the process ends: the end of any descriptor of a file ends every lock that the process has on it
+// (POSIX), SQLite's too.
 const file = openSync(path, "r");
 
 parentPort?.on("message", (wanted: "move" | "close") => {

@@ -7,12 +7,17 @@ export interface RecordFilter {
 
 /** A scan's statement, and what is bound after its two bounds. */
 export interface ScanSql {
-  /** `position` and `body` of the records up to the first bound and after the second, in the order of their positions. */
+  /**
+   * `position` and `body` of the records up to the first bound and after the second, in the order of their positions.
+   */
   readonly sql: string;
   readonly values: readonly string[];
 }
 
-/** The statement for a filter. There is one per combination of fields: `column = ? OR ? IS NULL` would keep SQLite from its indexes. */
+/**
+ * The statement for a filter. There is one per combination of fields: `column = ? OR ? IS NULL` would keep SQLite from
+ * its indexes.
+ */
 export function scanSql({ session, kind }: Pick<RecordFilter, "session" | "kind">): ScanSql {
   const conditions = ["position <= ?", "position > ?"];
   if (session !== undefined) conditions.push("session = ?");

@@ -56,7 +56,9 @@ const OPENING: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
 };
 
-/** The same for a file that is being opened, by name: whoever reads this started the gateway. No agent is served yet. */
+/**
+ * The same for a file that is being opened, by name: whoever reads this started the gateway. No agent is served yet.
+ */
 export function openingError(path: string, thrown: unknown): CmcpError {
   const { code, message } = storeError(thrown);
   const reason = thrown instanceof Error && "code" in thrown ? OPENING[String(thrown.code)] : undefined;

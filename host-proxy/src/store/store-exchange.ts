@@ -5,7 +5,9 @@ import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
 /** Bytes of one append: a record of the largest size and what goes with it. */
 const APPEND_BYTES = RECORD_BYTES + 1024 * 1024;
 
-/** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is. */
+/**
+ * Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is.
+ */
 export async function serveAppend(
   store: BlobStore,
   exchange: IncomingExchange,

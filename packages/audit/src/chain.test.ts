@@ -1,10 +1,10 @@
+import { hash } from "node:crypto";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { SessionChain } from "./chain.ts";
 import { entryHashInput, MAX_ENTRY_TEXT, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const internal = { code: "INTERNAL" };
@@ -29,7 +29,7 @@ test("entries are numbered from 0, linked by hash, and each an own id; the chain
     assert.equal(entry.sequence_number, index);
     assert.equal(entry.session_id, SESSION);
     assert.equal(entry.prev_entry_hash, previous);
-    assert.equal(entry.entry_hash, sha256Hex(entryHashInput(entry)));
+    assert.equal(entry.entry_hash, hash("sha256", entryHashInput(entry)));
     previous = entry.entry_hash;
   }
   assert.equal(new Set(entries.map(({ entry_id: id }) => id)).size, entries.length);

@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, hash } from "node:crypto";
 import { CanonicalObject, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -11,7 +10,7 @@ type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_i
 export type EntryFields = Pick<AuditEntry, "entry_type"> & Partial<Omit<AuditEntry, ChainFields | "entry_type">>;
 
 /** An entry in its chain. */
-export interface WrittenEntry {
+export interface EncodedEntry {
   readonly entry: AuditEntry;
   /** The same as it is written, its hash included. */
   readonly written: CanonicalObject;
@@ -68,8 +67,11 @@ export class SessionChain {
     return this.write(fields).entry;
   }
 
-  /** Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would accept. */
-  write(fields: EntryFields): WrittenEntry {
+  /**
+   * Links one more entry. Throws `SESSION_CLOSED` when the chain is full, `INTERNAL` for an entry no verifier would
+   * accept.
+   */
+  write(fields: EntryFields): EncodedEntry {
     if (this.#closed) throw new CmcpError("INTERNAL", "nothing follows session_end in a chain");
     if ((fields.entry_type === "session_start") !== (this.#length === 0)) {
       throw new CmcpError("INTERNAL", "session_start is the first entry of a chain and no other");
@@ -104,7 +106,7 @@ export class SessionChain {
       workflow_id: fields.workflow_id ?? null,
     };
     const unhashed = CanonicalObject.of(body);
-    const entry: AuditEntry = { ...body, entry_hash: sha256Hex(unhashed.text) };
+    const entry: AuditEntry = { ...body, entry_hash: hash("sha256", unhashed.text) };
     const { error } = auditEntrySchema.safeParse(entry);
     if (error !== undefined)
       throw new CmcpError("INTERNAL", `an entry is not well formed at ${String(error.issues[0]?.path[0])}`);

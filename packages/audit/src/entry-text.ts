@@ -1,5 +1,8 @@
-/** An entry as it stands in the canonical JSON of its journal record: what it says, and its hash, without writing it anew. */
-import { createHash } from "node:crypto";
+/**
+ * An entry as it stands in the canonical JSON of its journal record: what it says, and its hash, without writing it
+ * anew.
+ */
+import { hash } from "node:crypto";
 import { CmcpError, examine, parseJsonText, type JsonObject, type Untrusted } from "@cmcp/boundary";
 import { MAX_RECORD_BYTES, RECORD_LIMITS } from "./journal.ts";
 
@@ -13,19 +16,26 @@ function recordText(bytes: Untrusted<Uint8Array>): string | null {
   return raw.byteLength > MAX_RECORD_BYTES ? null : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString();
 }
 
-/** The text of the entry in a record's text, `null` where it is no entry's. Whatever else the record says is no part of it. */
+/**
+ * The text of the entry in a record's text, `null` where it is no entry's. Whatever else the record says is no part of
+ * it.
+ */
 function entryTextOf(record: string): string | null {
   return record.startsWith(ENTRY) ? record.slice(ENTRY.length, record.lastIndexOf(RECEIPT)) : null;
 }
 
-/** SHA-256 of an entry's text without the hash it names, in lowercase hex: that hash, where the text is as it was written. */
+/**
+ * SHA-256 of an entry's text without the hash it names, in lowercase hex: that hash, where the text is as it was
+ * written.
+ */
 function entryTextHash(entry: string, named: string): string {
-  return createHash("sha256")
-    .update(entry.replace(`"entry_hash":"${named}",`, ""))
-    .digest("hex");
+  return hash("sha256", entry.replace(`"entry_hash":"${named}",`, ""));
 }
 
-/** An entry that hashes to what it says it does. It is what was written where its chain ends in a known hash; until then nothing of it is checked. */
+/**
+ * An entry that hashes to what it says it does. It is what was written where its chain ends in a known hash; until then
+ * nothing of it is checked.
+ */
 export interface HashedEntry extends JsonObject {
   readonly entry_hash: string;
 }

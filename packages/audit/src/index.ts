@@ -1,7 +1,7 @@
 export * from "./schema.ts";
 export { HISTORY_REASONS, historySchema, type History, type HistoryReason } from "./history.ts";
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
-export { SessionChain, type EntryFields, type WrittenEntry } from "./chain.ts";
+export { SessionChain, type EntryFields, type EncodedEntry } from "./chain.ts";
 export { bundleSignature, bundleText, type Sign } from "./sign.ts";
 export {
   decodeRecord,
@@ -17,10 +17,10 @@ export {
   type ProvisionFacts,
   type SessionEnd,
   type SigningJwk,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "./journal.ts";
-export { isAuthentic, receiptIn, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
+export { isAuthentic, receiptOfRecord, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
 export { JournalReader, MAX_RECOVERED_SESSIONS, recover, type RecoveredInstance } from "./recover.ts";
 export type { RecoveredSession } from "./session-state.ts";
 export { planRecovery, type RecoveryStep } from "./plan-recovery.ts";
-export { UntouchedReader } from "./untouched.ts";
+export { TipJournalReader } from "./tip-journal-reader.ts";

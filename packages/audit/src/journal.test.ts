@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { decodeRecord, MAX_RECORD_BYTES, publicKeyOf, type JournalRecord, type JournalStatement } from "./journal.ts";
 import { leafHash } from "./merkle.ts";
 import { MAX_RECEIPT_BYTES } from "./receipt.ts";
-import { isAuthentic, receiptIn, signTogether } from "./sign-together.ts";
+import { isAuthentic, receiptOfRecord, signTogether } from "./sign-together.ts";
 import { encodeRecord, POLICY, unsigned, WritingInstance } from "./testing/instance.ts";
 import { MAX_SIGNED_TOGETHER } from "./tree-signature.ts";
 
@@ -232,7 +232,7 @@ test("as many records as are signed together fit their bounds", () => {
     const record = decodeRecord(untrusted(bytes));
     assert.deepEqual(canonicalBytes(record), new Uint8Array(bytes), "stored as canonical JSON");
     assert.ok(isAuthentic(record, key));
-    assert.deepEqual(receiptIn(record), receipt);
+    assert.deepEqual(receiptOfRecord(record), receipt);
     assert.ok(canonicalBytes(receipt ?? {}).length < MAX_RECEIPT_BYTES);
   }
 });
@@ -240,7 +240,7 @@ test("as many records as are signed together fit their bounds", () => {
 test("an entry's record says of a receipt what there is of one: its place where it has one, and one only for a decided call", () => {
   const records = instance.journal.map(({ bytes }) => decodeRecord(untrusted(bytes)));
   const [started, call] = records.filter((record) => record.kind === "entry");
-  assert.ok(started !== undefined && call?.signature.receipt_place !== undefined && receiptIn(started) === null);
+  assert.ok(started !== undefined && call?.signature.receipt_place !== undefined && receiptOfRecord(started) === null);
   const { receipt_place: place, ...without } = call.signature;
   const refused = [
     { ...call, signature: without },

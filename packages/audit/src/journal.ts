@@ -11,14 +11,17 @@ import {
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
 import { historySchema } from "./history.ts";
-import { CHANNELS, decidedIn, type Receipt } from "./receipt.ts";
-import { treePlaceSchema, treeSignatureSchema } from "./tree-signature.ts";
+import { CHANNELS, hasDecision, type Receipt } from "./receipt.ts";
+import { inclusionProofSchema, treeSignatureSchema } from "./tree-signature.ts";
 
 /** Version of the journal record format. */
 export const JOURNAL_VERSION = "cmcp-journal-v2";
 /** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/** Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the signature of 86, and what names them. */
+/**
+ * Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the
+ * signature of 86, and what names them.
+ */
 const SIGNATURE_ROOM = 1536;
 
 /** What one record may be as JSON. */
@@ -43,18 +46,27 @@ const instanceBody = z.strictObject({
   catalog_hash: digest,
   /** ISO 8601, by a clock the host sets. */
   boot_time: z.iso.datetime({ offset: true }),
-  /** The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can seal. */
+  /**
+   * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
+   * seal.
+   */
   sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
   /** What this instance found of those before it. */
   history: historySchema.optional(),
-  /** The latest instance that the store showed when this one began, and how many records of it: whoever hides one of those later contradicts this record. */
+  /**
+   * The latest instance that the store showed when this one began, and how many records of it: whoever hides one of
+   * those later contradicts this record.
+   */
   previous: z.strictObject({ instance: thumbprint, records: z.int().nonnegative() }).optional(),
 });
 
 /** Most principals and tokens of one provisioning, and credentials. */
 const MAX_PROVISIONED = 4_000;
 
-/** Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented as, no credential. */
+/**
+ * Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented
+ * as, no credential.
+ */
 const provisionBody = z.strictObject({
   /** Counts the instance's provisionings from 1. */
   sequence: z.int().positive(),
@@ -90,11 +102,14 @@ const intentBody = z.strictObject({
   tip_before: hash,
 });
 
-/** An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else in a receipt is in the entry. */
+/**
+ * An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else
+ * in a receipt is in the entry.
+ */
 const entryBody = z
   .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
   .refine(
-    ({ entry, receipt }) => receipt === null || decidedIn(entry) !== null,
+    ({ entry, receipt }) => receipt === null || hasDecision(entry) !== null,
     "only a decided tool call has a receipt",
   );
 
@@ -132,7 +147,7 @@ const entryRecord = z
     ...envelope,
     kind: z.literal("entry"),
     body: entryBody,
-    signature: treeSignatureSchema.extend({ receipt_place: treePlaceSchema.optional() }),
+    signature: treeSignatureSchema.extend({ receipt_place: inclusionProofSchema.optional() }),
   })
   .refine(
     ({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined),
@@ -154,7 +169,7 @@ export type JournalStatement = {
   [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body">;
 }[JournalRecord["kind"]];
 /** The same of an entry or a claim that is written already. */
-export type WrittenStatement =
+export type EncodedStatement =
   | {
       readonly kind: "entry";
       readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
@@ -170,12 +185,13 @@ export type InstanceFacts = z.infer<typeof instanceBody>;
 
 /** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
 export function unsignedRecord(
-  statement: JournalStatement | WrittenStatement,
+  statement: JournalStatement | EncodedStatement,
   instance: string,
   seq: number,
 ): Uint8Array<ArrayBuffer> {
   const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
-  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it: they are not checked again.
+  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it:
+  // they are not checked again.
   if (statement.kind !== "entry" && statement.kind !== "intent") {
     const body = statement.kind === "claim" ? { ...statement.body, claim: {} } : statement.body;
     requireReadable({ ...unsigned, body, signature: { index: 0, path: [], size: 1, value: "" } });

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sidesOf } from "./merkle-path.ts";
+import { siblingSides } from "./merkle-path.ts";
 
 test("from each place a path of one length leads to the head, and one of no other length does", () => {
   for (let size = 1; size <= 70; size += 1) {
     for (let index = 0; index < size; index += 1) {
       const lengths = Array.from({ length: 12 }, (_, length) => length).filter(
-        (length) => sidesOf(index, size, length) !== undefined,
+        (length) => siblingSides(index, size, length) !== undefined,
       );
       assert.equal(lengths.length, 1, `${index} of ${size}: ${lengths.join()}`);
-      assert.equal(sidesOf(index, size, lengths[0] ?? 0)?.length, lengths[0]);
+      assert.equal(siblingSides(index, size, lengths[0] ?? 0)?.length, lengths[0]);
     }
-    assert.equal(sidesOf(size, size, 0), undefined);
+    assert.equal(siblingSides(size, size, 0), undefined);
   }
 });

@@ -1,4 +1,7 @@
-/** Merkle trees as in RFC 9162 section 2.1: what is hashed, and where a leaf's path leads. The hash itself is the caller's. */
+/**
+ * Merkle trees as in RFC 9162 section 2.1: what is hashed, and where a leaf's path leads. The hash itself is the
+ * caller's.
+ */
 
 const LEAF = 0x00;
 const NODE = 0x01;
@@ -21,18 +24,19 @@ export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<Array
 }
 
 /** On which side of the way from a leaf to the head each hash of its path stands. */
-export type Side = "left" | "right";
+export type SiblingSide = "left" | "right";
 
 /**
- * The sides of a leaf's path, lowest first; `undefined` where a path of this length does not lead from this place to the head (RFC 9162 section 2.1.3.2).
+ * The sides of a leaf's path, lowest first; `undefined` where a path of this length does not lead from this place to
+ * the head (RFC 9162 section 2.1.3.2).
  *
  * @param index the leaf's place from 0
  * @param size number of leaves, at least 1
  * @param length number of hashes in the path
  */
-export function sidesOf(index: number, size: number, length: number): Side[] | undefined {
+export function siblingSides(index: number, size: number, length: number): SiblingSide[] | undefined {
   if (index >= size) return undefined;
-  const sides: Side[] = [];
+  const sides: SiblingSide[] = [];
   let place = index;
   let last = size - 1;
   while (sides.length < length) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { isHash, leafHash, rootOf, treeOf } from "./merkle.ts";
+import { isHash, leafHash, rootFromProof, merkleTree } from "./merkle.ts";
 
 /** Leaves and heads of the reference implementation of Certificate Transparency: the tree over the first n of these. */
 const LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"].map(
@@ -25,25 +25,28 @@ const leaves = fc
 
 test("heads are those of the published trees", () => {
   for (const [index, root] of ROOTS.entries())
-    assert.equal(Buffer.from(treeOf(LEAVES.slice(0, index + 1).map(leafHash)).root, "base64url").toString("hex"), root);
+    assert.equal(
+      Buffer.from(merkleTree(LEAVES.slice(0, index + 1).map(leafHash)).root, "base64url").toString("hex"),
+      root,
+    );
 });
 
 test("every leaf's path leads to the head, from its own place and under its own number alone", () => {
   fc.assert(
     fc.property(leaves, fc.nat(63), fc.integer({ min: 1, max: 64 }), (hashes, index, size) => {
-      const { root, paths } = treeOf(hashes);
+      const { root, paths } = merkleTree(hashes);
       for (const [at, leaf] of hashes.entries()) {
         const path = paths[at] ?? [];
         assert.ok(path.length <= Math.ceil(Math.log2(hashes.length)));
-        assert.deepEqual(rootOf(leaf, at, hashes.length, path), root);
-        const elsewhere = rootOf(leaf, index, hashes.length, path);
+        assert.deepEqual(rootFromProof(leaf, at, hashes.length, path), root);
+        const elsewhere = rootFromProof(leaf, index, hashes.length, path);
         if (index !== at) assert.ok(elsewhere !== root || hashes[index] === leaf);
         for (const other of [[...path, leaf], path.slice(1), path.slice(0, -1)].filter(
           ({ length }) => length !== path.length,
         )) {
-          assert.notEqual(rootOf(leaf, at, hashes.length, other), root);
+          assert.notEqual(rootFromProof(leaf, at, hashes.length, other), root);
         }
-        assert.doesNotThrow(() => rootOf(leaf, index, size, path));
+        assert.doesNotThrow(() => rootFromProof(leaf, index, size, path));
       }
     }),
   );
@@ -52,7 +55,7 @@ test("every leaf's path leads to the head, from its own place and under its own 
 test("a node is no leaf", () => {
   const [a, b] = LEAVES.slice(0, 2).map(leafHash);
   assert.ok(a !== undefined && b !== undefined);
-  const { root } = treeOf([a, b]);
+  const { root } = merkleTree([a, b]);
   const both = Buffer.concat([Buffer.from(a, "base64url"), Buffer.from(b, "base64url")]);
   assert.notEqual(leafHash(both), root);
   assert.notEqual(createHash("sha256").update(both).digest("base64url"), root);
@@ -71,5 +74,5 @@ test("a hash is written in one way, and nothing else is one", () => {
     `${"A".repeat(42)}/`,
   ])
     assert.ok(!isHash(text), text);
-  assert.throws(() => rootOf(hash, 0, 2, ["A".repeat(42)]), TypeError);
+  assert.throws(() => rootFromProof(hash, 0, 2, ["A".repeat(42)]), TypeError);
 });

@@ -1,7 +1,10 @@
-/** Hashes are held as the text that paths carry, base64url of 32 bytes: a hash as bytes takes Node twice as long to make. */
+/**
+ * Hashes are held as the text that paths carry, base64url of 32 bytes: a hash as bytes takes Node twice as long to
+ * make.
+ */
 import { hash } from "node:crypto";
 import { fromBase64Url } from "@cmcp/boundary";
-import { leafInput, nodeInput, sidesOf } from "./merkle-path.ts";
+import { leafInput, nodeInput, siblingSides } from "./merkle-path.ts";
 
 /** Bytes of a hash. */
 const HASH_BYTES = 32;
@@ -26,13 +29,13 @@ function nodeHash(left: string, right: string): string {
 }
 
 /** A tree's head, and for each leaf the hashes that lead from it to there, lowest first (RFC 9162 section 2.1.3). */
-export interface Tree {
+export interface MerkleTree {
   readonly root: string;
   readonly paths: readonly (readonly string[])[];
 }
 
 /** The tree of at least one leaf hash, in this order (RFC 9162 sections 2.1.1 and 2.1.3.1). */
-export function treeOf(leaves: readonly string[]): Tree {
+export function merkleTree(leaves: readonly string[]): MerkleTree {
   const paths: string[][] = leaves.map(() => []);
   let level = leaves;
   for (let height = 0; level.length > 1; height += 1) {
@@ -59,14 +62,15 @@ function paired(level: readonly string[]): string[] {
 }
 
 /**
- * The head that a leaf's path leads to; `undefined` where the path is not as long as the leaf's place has it (RFC 9162 section 2.1.3.2).
+ * The head that a leaf's path leads to; `undefined` where the path is not as long as the leaf's place has it (RFC 9162
+ * section 2.1.3.2).
  *
  * @param index the leaf's place from 0
  * @param size number of leaves, at least 1
  * @throws TypeError for a path that has something else than hashes
  */
-export function rootOf(leaf: string, index: number, size: number, path: readonly string[]): string | undefined {
-  return sidesOf(index, size, path.length)?.reduce((root, side, at) => {
+export function rootFromProof(leaf: string, index: number, size: number, path: readonly string[]): string | undefined {
+  return siblingSides(index, size, path.length)?.reduce((root, side, at) => {
     const sibling = path[at] ?? "";
     return side === "left" ? nodeHash(sibling, root) : nodeHash(root, sibling);
   }, leaf);

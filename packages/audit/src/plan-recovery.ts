@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { EntryFields } from "./chain.ts";
-import { sha256Hex } from "./hash.ts";
 import type { Intent } from "./journal.ts";
 import type { RecoveredInstance } from "./recover.ts";
 import type { RecoveredSession } from "./session-state.ts";
@@ -24,7 +24,8 @@ export interface RecoveryStep {
  * What a new instance must write for the calls that earlier ones left open: one recovery session for each
  * interrupted session with an open intent that no earlier recovery session has answered.
  *
- * @param policyHash the policy bundle the new instance runs; a fault entry names it beside the one the call was decided under.
+ * @param policyHash the policy bundle the new instance runs; a fault entry names it beside the one the call was decided
+ * under.
  */
 export function planRecovery(instances: readonly RecoveredInstance[], policyHash: string): RecoveryStep[] {
   const answered = new Set<string>();
@@ -37,7 +38,8 @@ export function planRecovery(instances: readonly RecoveredInstance[], policyHash
   const steps: RecoveryStep[] = [];
   for (const { instance, sessions } of instances) {
     for (const session of sessions.values()) {
-      // Marking what is planned matters too: a host that shows one journal twice must not have its calls answered twice.
+      // Marking what is planned matters too: a host that shows one journal twice must not have its calls answered
+      // twice.
       const open = session.openIntents.filter(({ call_id: id }) => {
         const key = JSON.stringify([instance, session.sessionId, id]);
         return !answered.has(key) && answered.add(key);
@@ -58,7 +60,7 @@ function rootDetail(instance: string, session: RecoveredSession, open: readonly 
     recovered_session: session.sessionId,
     recovered_tip: session.tip,
     recovered_length: session.length,
-    recovered_intents_hash: sha256Hex(canonicalBytes(open)),
+    recovered_intents_hash: hash("sha256", canonicalBytes(open)),
   };
 }
 

@@ -9,7 +9,9 @@ export const policyDetailSchema = z.looseObject({
   policy_version: z.string().max(MAX_ENTRY_TEXT).optional(),
 });
 
-/** Members of a `policy_load` detail: from the next decision on, this bundle is in force in place of the previous one. */
+/**
+ * Members of a `policy_load` detail: from the next decision on, this bundle is in force in place of the previous one.
+ */
 export const policyLoadDetailSchema = z.looseObject({
   policy_hash: digest,
   policy_version: z.string().max(MAX_ENTRY_TEXT),

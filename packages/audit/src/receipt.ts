@@ -47,11 +47,12 @@ export type ReceiptBody = Omit<Receipt, "signature">;
 /**
  * The receipt of a decision that is in the chain, not yet signed.
  *
- * @param entry a `tool_call` entry with a call id, a decision and `detail.policy_hash`; anything else throws `INTERNAL`.
+ * @param entry a `tool_call` entry with a call id, a decision and `detail.policy_hash`; anything else throws
+ * `INTERNAL`.
  * @param instance RFC 7638 thumbprint of the signing key, base64url.
  */
 export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt["channel"]): ReceiptBody {
-  const decided = decidedIn(entry);
+  const decided = hasDecision(entry);
   if (decided === null) throw new CmcpError("INTERNAL", "only a decided tool call has a receipt");
   return {
     call_id: decided.call_id,
@@ -70,7 +71,7 @@ export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt[
 }
 
 /** What a receipt says of the decision an entry records; `null` for an entry that has none. */
-export function decidedIn(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "decision" | "policy_hash"> | null {
+export function hasDecision(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "decision" | "policy_hash"> | null {
   const policyHash = entry.detail?.["policy_hash"];
   if (
     entry.entry_type !== "tool_call" ||
@@ -83,7 +84,10 @@ export function decidedIn(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "dec
   return { call_id: entry.call_id, decision: entry.policy_decision, policy_hash: policyHash };
 }
 
-/** A receipt as a leaf of the tree that is signed: `cmcp-receipt-v2|` and the canonical JSON of everything but the signature. */
+/**
+ * A receipt as a leaf of the tree that is signed: `cmcp-receipt-v2|` and the canonical JSON of everything but the
+ * signature.
+ */
 export function receiptLeaf(receipt: ReceiptBody & { readonly signature?: unknown }): Uint8Array<ArrayBuffer> {
   const { signature: _, ...body } = receipt;
   const json = canonicalBytes(body);

@@ -8,7 +8,7 @@ import type { Intent, JournalStatement } from "./journal.ts";
 import { planRecovery, type RecoveryStep } from "./plan-recovery.ts";
 import { recover, type RecoveredInstance } from "./recover.ts";
 import { POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
-import { UntouchedReader } from "./untouched.ts";
+import { TipJournalReader } from "./tip-journal-reader.ts";
 
 const SESSIONS = [
   "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90",
@@ -216,7 +216,7 @@ test("with few signatures too: what is believed was written, an open call is one
           items = items.map((item, index) =>
             index === at % items.length ? { ...item, bytes: numbered(item.bytes, number) } : item,
           );
-        const reader = new UntouchedReader(thumbprint);
+        const reader = new TipJournalReader(thumbprint);
         for (const record of records(items)) reader.add(record);
         const found = reader.finish();
         if (schedule.length === 0 && renumbered.length === 0) assert.ok(found !== null);

@@ -1,8 +1,8 @@
+import { hash } from "node:crypto";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonicalBytes, untrusted, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 import { type JournalStatement } from "./journal.ts";
 import { planRecovery } from "./plan-recovery.ts";
 import { JournalReader, recover, type RecoveredInstance } from "./recover.ts";
@@ -181,7 +181,7 @@ test("what the instance's own key would have to sign wrongly is refused all the 
   });
   const rehash = (change: Partial<AuditEntry>): AuditEntry => {
     const changed = { ...good, ...change };
-    return { ...changed, entry_hash: sha256Hex(entryHashInput(changed)) };
+    return { ...changed, entry_hash: hash("sha256", entryHashInput(changed)) };
   };
   const entryOf = (entry: AuditEntry): JournalStatement => ({ kind: "entry", body: { entry, receipt: null } });
   const refused: JournalStatement[] = [
@@ -253,7 +253,7 @@ test("an entry that continues a closed session is refused", () => {
   instance.start(A);
   const end = instance.end(A);
   const body = { ...end, entry_type: "fault" as const, sequence_number: 2, prev_entry_hash: end.entry_hash };
-  const entry = { ...body, entry_hash: sha256Hex(entryHashInput(body)) };
+  const entry = { ...body, entry_hash: hash("sha256", entryHashInput(body)) };
   const found = established(and(instance, { kind: "entry", body: { entry, receipt: null } }));
   assert.deepEqual([found.refused, found.sessions.get(A)?.length], [1, 2]);
 });
@@ -271,7 +271,7 @@ test("a plan names the interrupted session, its tip and its open calls, and give
     recovered_session: A,
     recovered_tip: instance.chain(A).tip,
     recovered_length: 1,
-    recovered_intents_hash: sha256Hex(canonicalBytes(intents)),
+    recovered_intents_hash: hash("sha256", canonicalBytes(intents)),
   });
   assert.deepEqual(
     step?.faults.map((fault) => fault.call_id),

@@ -1,7 +1,7 @@
+import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { sha256Hex } from "./hash.ts";
 import {
   decodeRecord,
   publicKeyOf,
@@ -10,7 +10,13 @@ import {
   type JournalRecord,
   type SigningJwk,
 } from "./journal.ts";
-import { advance, recoveredSessions, stateFrom, type RecoveredSession, type SessionState } from "./session-state.ts";
+import {
+  acceptEntry,
+  recoveredSessions,
+  initialState,
+  type RecoveredSession,
+  type SessionState,
+} from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
@@ -28,7 +34,10 @@ export interface RecoveredInstance {
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
   readonly refused: number;
-  /** True when the records are numbered without a gap from the first on, every one of them verified. An end that is withheld leaves no gap. */
+  /**
+   * True when the records are numbered without a gap from the first on, every one of them verified. An end that is
+   * withheld leaves no gap.
+   */
   readonly gapless: boolean;
   /** Time of the latest record that says one, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
@@ -159,15 +168,15 @@ export class JournalReader {
   }
 
   #entry(entry: AuditEntry): boolean {
-    if (sha256Hex(entryHashInput(entry)) !== entry.entry_hash) return false;
+    if (hash("sha256", entryHashInput(entry)) !== entry.entry_hash) return false;
     let state = this.#sessions.get(entry.session_id);
     if (state === undefined) {
-      const begun = this.#sessions.size < this.#maxSessions ? stateFrom(entry) : null;
+      const begun = this.#sessions.size < this.#maxSessions ? initialState(entry) : null;
       if (begun === null) return false;
       state = begun;
       this.#sessions.set(entry.session_id, state);
     }
-    if (!advance(state, entry)) {
+    if (!acceptEntry(state, entry)) {
       // The instance signed this entry, so what the store lost before it is lost, but its call was recorded.
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;
@@ -179,7 +188,10 @@ export class JournalReader {
     return true;
   }
 
-  /** A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open nobody vouched. */
+  /**
+   * A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open
+   * nobody vouched.
+   */
   #reset(reset: SessionState, after: string | null): void {
     const { principal } = reset;
     if (principal === null) return;

@@ -8,7 +8,9 @@ export const MAX_RESET_BYTES = 8192;
 /** Longest reason in a statement, in UTF-16 units. */
 export const MAX_RESET_REASON = 512;
 
-/** What an operator says: this session, with everything up to this entry, is looked at, and its principal starts again. */
+/**
+ * What an operator says: this session, with everything up to this entry, is looked at, and its principal starts again.
+ */
 export const resetStatementSchema = z.strictObject({
   v: z.literal(1),
   purpose: z.literal("session-reset"),

@@ -13,7 +13,10 @@ export interface RecoveredSession {
   readonly principal: string | null;
   /** The session's sensitivity after its last entry that names one. */
   readonly sensitivity: string | null;
-  /** Every label that its entries name, since it began or an operator last reset it: the highest of them is held against its principal. */
+  /**
+   * Every label that its entries name, since it began or an operator last reset it: the highest of them is held against
+   * its principal.
+   */
   readonly seen: ReadonlySet<string>;
   /** Time of the last entry, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
@@ -43,7 +46,7 @@ export interface SessionState {
 }
 
 /** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
-export function stateFrom(entry: AuditEntry): SessionState | null {
+export function initialState(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
   return {
     root: entry.entry_hash,
@@ -62,7 +65,7 @@ export function stateFrom(entry: AuditEntry): SessionState | null {
 }
 
 /** Takes the entry that comes next in the chain. False, and nothing changed, for one that does not. */
-export function advance(state: SessionState, entry: AuditEntry): boolean {
+export function acceptEntry(state: SessionState, entry: AuditEntry): boolean {
   if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) return false;
   state.tip = entry.entry_hash;
   state.length += 1;

@@ -1,10 +1,10 @@
 import { verify, type KeyObject } from "node:crypto";
 import { canonicalBytes, CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import { JOURNAL_VERSION, type JournalRecord } from "./journal.ts";
-import { isHash, leafHash, rootOf, treeOf } from "./merkle.ts";
+import { isHash, leafHash, rootFromProof, merkleTree } from "./merkle.ts";
 import { receiptLeaf, receiptOf, type Receipt, type ReceiptBody } from "./receipt.ts";
 import type { Sign } from "./sign.ts";
-import { treeSigningInput, type TreePlace } from "./tree-signature.ts";
+import { treeSigningInput, type InclusionProof } from "./tree-signature.ts";
 
 /** How every record's canonical JSON ends: in that order `signature` is the member before it. */
 const LAST_MEMBER = `,"v":"${JOURNAL_VERSION}"}`;
@@ -23,7 +23,8 @@ export interface SignedStatement {
 }
 
 /**
- * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path to
+ * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path
+ * to
  * what was signed, so that each can be believed without the others.
  *
  * @param statements at least one, of {@link MAX_SIGNED_TOGETHER} records and receipts at most
@@ -32,11 +33,11 @@ export function signTogether(statements: readonly Statement[], sign: Sign): Sign
   const leaves = statements.flatMap(({ record, receipt }) =>
     receipt === null ? [leafHash(record)] : [leafHash(record), leafHash(receiptLeaf(receipt))],
   );
-  const { root, paths } = treeOf(leaves);
+  const { root, paths } = merkleTree(leaves);
   const size = leaves.length;
   const value = toBase64Url(sign(treeSigningInput(size, Buffer.from(root, "base64url"))));
   let next = 0;
-  const place = (): TreePlace => {
+  const place = (): InclusionProof => {
     const path = paths[next];
     if (path === undefined) throw new CmcpError("INTERNAL", "a statement has no place in its tree");
     next += 1;
@@ -67,8 +68,10 @@ function withMember(record: Uint8Array, member: string): Uint8Array<ArrayBuffer>
   return signed;
 }
 
-/** The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}. */
-export function receiptIn(record: JournalRecord): Receipt | null {
+/**
+ * The receipt a record was signed with; `null` where there is none. It is signed where the record {@link isAuthentic}.
+ */
+export function receiptOfRecord(record: JournalRecord): Receipt | null {
   if (record.kind !== "entry" || record.body.receipt === null) return null;
   const { receipt_place: place, size, value } = record.signature;
   return place === undefined
@@ -88,11 +91,11 @@ export function isAuthentic(record: JournalRecord, key: KeyObject): boolean {
   )
     return false;
   if (record.kind !== "entry" || record.body.receipt === null) return true;
-  const receipt = receiptIn(record);
+  const receipt = receiptOfRecord(record);
   return receipt !== null && headOf(receiptLeaf(receipt), receipt.signature, signature.size) === root;
 }
 
 /** The head of the tree that a leaf says it stands in; `undefined` where its path leads to none. */
-function headOf(leaf: Uint8Array, { index, path }: TreePlace, size: number): string | undefined {
-  return path.every(isHash) ? rootOf(leafHash(leaf), index, size, path) : undefined;
+function headOf(leaf: Uint8Array, { index, path }: InclusionProof, size: number): string | undefined {
+  return path.every(isHash) ? rootFromProof(leafHash(leaf), index, size, path) : undefined;
 }

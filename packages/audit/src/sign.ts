@@ -30,7 +30,11 @@ export function* bundleText(
   yield `,"bundle_signature":"${toBase64Url(sign(digest.digest()))}"}`;
 }
 
-/** The signature of a session's bundle alone: over the SHA-256 of the canonical entries, base64url. Others do other things between its pieces, too. @throws as {@link bundleText} */
+/**
+ * The signature of a session's bundle alone: over the SHA-256 of the canonical entries, base64url. Others do other
+ * things between its pieces, too.
+ * @throws as {@link bundleText}
+ */
 export async function bundleSignature(entries: readonly AuditEntry[], sign: Sign): Promise<string> {
   const digest = createHash("sha256");
   for (const piece of entriesText(entries)) {

@@ -10,17 +10,17 @@ export const TREE_VERSION = "cmcp-tree-v1";
 const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
 /** Where a statement stands among those signed with it. */
-export const treePlaceSchema = z.strictObject({
+export const inclusionProofSchema = z.strictObject({
   /** Its place among the leaves, from 0. */
   index: z.int().nonnegative(),
   /** Hashes from the leaf to the head of the tree, lowest first, base64url (RFC 9162 section 2.1.3). */
   path: z.array(hash).max(MAX_PATH),
 });
 /** Where a statement stands among those signed with it. */
-export type TreePlace = z.infer<typeof treePlaceSchema>;
+export type InclusionProof = z.infer<typeof inclusionProofSchema>;
 
 /** A signature over everything that an instance signed at the same time, as one of these statements carries it. */
-export const treeSignatureSchema = treePlaceSchema.extend({
+export const treeSignatureSchema = inclusionProofSchema.extend({
   /** Number of leaves. */
   size: z.int().positive().max(MAX_SIGNED_TOGETHER),
   /** Ed25519 over their number and the head of their tree, base64url. */
@@ -31,7 +31,10 @@ export type TreeSignature = z.infer<typeof treeSignatureSchema>;
 
 const domain = new TextEncoder().encode(`${TREE_VERSION}|`);
 
-/** What is signed for statements that are signed together: `cmcp-tree-v1|`, how many they are as u32 big-endian, and the 32-byte head of their tree. */
+/**
+ * What is signed for statements that are signed together: `cmcp-tree-v1|`, how many they are as u32 big-endian, and the
+ * 32-byte head of their tree.
+ */
 export function treeSigningInput(size: number, root: Uint8Array): Uint8Array<ArrayBuffer> {
   const input = new Uint8Array(domain.length + 4 + root.length);
   input.set(domain);

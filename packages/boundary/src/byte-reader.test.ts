@@ -43,6 +43,43 @@ test("no read goes past the end, whatever lengths are asked for", () => {
   );
 });
 
+test("a reader starts at any offset of its structure, and an offset outside of it is refused", () => {
+  const number = fc.oneof(fc.integer({ min: -3, max: 40 }), fc.constantFrom(0.5, Number.NaN, Infinity, 2 ** 53, -0));
+  const fits = (wanted: number, room: number) => Number.isSafeInteger(wanted) && wanted >= 0 && wanted <= room;
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 32 }), number, number, (bytes, offset, length) => {
+      const reader = new ByteReader(bytes, "sample", "big", "MEASURE_INPUT_INVALID");
+      const error = { code: "MEASURE_INPUT_INVALID", message: new RegExp(`not in its ${bytes.length} bytes$`) };
+      const inside = fits(offset, bytes.length);
+      if (inside && fits(length, bytes.length - offset))
+        assert.deepEqual(reader.slice(offset, length), bytes.subarray(offset, offset + length));
+      else assert.throws(() => reader.slice(offset, length), error);
+      for (const [size, read] of [
+        [1, () => BigInt(reader.at(offset).u8())],
+        [2, () => BigInt(reader.at(offset).u16())],
+        [4, () => BigInt(reader.at(offset).u32())],
+        [8, () => reader.at(offset).u64()],
+      ] as const) {
+        if (inside && offset + size <= bytes.length)
+          assert.equal(read(), BigInt(`0x${Buffer.from(bytes.subarray(offset, offset + size)).toString("hex")}`));
+        else assert.throws(read, error);
+      }
+      if (inside) assert.deepEqual(reader.at(offset).rest(), bytes.subarray(offset));
+      assert.deepEqual([reader.offset, reader.remaining], [0, bytes.length]);
+    }),
+  );
+});
+
+test("a reader ends where its structure ends, and throws the code it was made with", () => {
+  const reader = new ByteReader(BYTES, "sample", "little", "WIRE_TRUNCATED");
+  assert.throws(() => reader.at(15).end(), { code: "WIRE_TRUNCATED", message: "sample: 1 bytes too many" });
+  assert.throws(() => reader.at(16).u8(), {
+    code: "WIRE_TRUNCATED",
+    message: "sample is truncated: 1 bytes at offset 16 are not in its 16 bytes",
+  });
+  reader.at(16).end();
+});
+
 test("bytes are equal when length and content are", () => {
   assert.ok(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 2)));
   for (const other of [Uint8Array.of(1), Uint8Array.of(1, 2, 0), Uint8Array.of(1, 3)])

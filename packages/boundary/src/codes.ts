@@ -23,7 +23,8 @@ export const ERROR_CODES = {
   ),
   IMAGE_INPUT_MISMATCH: fact(
     null,
-    "do not build from it: fetch it from another source, or refresh the lock file with make image-lock and review the change",
+    "do not build from it: fetch it from another source, or refresh the lock file with make image-lock and " +
+      "review the change",
   ),
   IMAGE_BUILD_FAILED: fact(null, "correct what the message names and build again"),
   IMAGE_NOT_REPRODUCIBLE: fact(null, "do not publish the image: find what made the two builds differ"),
@@ -43,7 +44,8 @@ export const ERROR_CODES = {
   LAUNCH_PROGRAM_MISSING: fact(null, "install what the message names"),
   LAUNCH_HARDWARE_MISSING: fact(
     null,
-    "start on a host that has what the message names, or set attestation.provider and qemu.accelerator to what this one has",
+    "start on a host that has what the message names, or set attestation.provider and qemu.accelerator to what " +
+      "this one has",
   ),
   LAUNCH_VSOCK_IN_USE: fact(null, "stop the other gateway, or give this one a guest of its own"),
   LAUNCH_MACHINE_INVALID: fact(null, "correct the machine's description as the message says"),
@@ -53,7 +55,8 @@ export const ERROR_CODES = {
   PROVISION_LIMIT_REACHED: fact(null, "restart the gateway: it remembers every token it was ever given"),
   CONFIG_SECRET: fact(
     null,
-    "take the secret out of the measured file and replace it where it is used: whoever reads the launch document has seen it",
+    "take the secret out of the measured file and replace it where it is used: whoever reads the launch document " +
+      "has seen it",
   ),
   PHASE_VIOLATION: fact(409, "send the message in the phase that allows it"),
   CONFORMANCE_PROFILE_UNSATISFIED: fact(null, "satisfy the profile or choose another"),
@@ -103,7 +106,8 @@ export const ERROR_CODES = {
   POLICY_DENY: fact(403, "do not retry unchanged; policy does not allow this call"),
   SESSION_SENSITIVITY_POLICY_DENY: fact(
     403,
-    "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can reset that",
+    "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can " +
+      "reset that",
   ),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
   OVERLOADED: fact(503, "retry later", "retry"),
@@ -141,7 +145,8 @@ export const ERROR_CODES = {
   ),
   SPAWN_NOT_OFFERED: fact(
     null,
-    "run the server beside the gateway and put it into the catalog as an HTTP server (transport streamable-http), or run the enclave as a process",
+    "run the server beside the gateway and put it into the catalog as an HTTP server (transport " +
+      "streamable-http), or run the enclave as a process",
   ),
   SPAWN_NOT_PINNED: fact(
     null,
@@ -154,7 +159,8 @@ export const ERROR_CODES = {
   ),
   SPAWN_FAILED: fact(
     502,
-    "check that the stdio server's program is in its folder or an interpreter of this machine, and that the machine allows its confinement",
+    "check that the stdio server's program is in its folder or an interpreter of this machine, and that the " +
+      "machine allows its confinement",
   ),
   RESPONSE_SIZE_EXCEEDED: fact(413, "ask the tool for less data", "change-arguments"),
   RESPONSE_UNPROJECTABLE: fact(
@@ -166,7 +172,8 @@ export const ERROR_CODES = {
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export", "retry"),
   GATEWAY_ANSWER_INVALID: fact(
     null,
-    "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page in between",
+    "check the URL: it must be a gateway's own address; another service answers there, or a proxy or login page " +
+      "in between",
   ),
   ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting", "retry"),
   AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry", "retry"),
@@ -231,7 +238,8 @@ export const ERROR_CODES = {
   // Evidence
   EVIDENCE_MISSING: fact(
     null,
-    "give the evidence file that travels beside the claim; a software-only claim has none, and meets nothing that is asked of it",
+    "give the evidence file that travels beside the claim; a software-only claim has none, and meets nothing " +
+      "that is asked of it",
   ),
   EVIDENCE_MALFORMED: fact(null, "reject: this is not evidence of the named platform"),
   EVIDENCE_SIGNATURE_INVALID: fact(null, "reject: the evidence was changed, or signed by another key"),

@@ -19,7 +19,10 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
 /** RFC 4648 section 5, table 2. */
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** Base64url without padding (RFC 4648 section 5). Digits are looked up: with frozen intrinsics a call for each byte is slow. */
+/**
+ * Base64url without padding (RFC 4648 section 5). Digits are looked up: with frozen intrinsics a call for each byte is
+ * slow.
+ */
 export function toBase64Url(bytes: Uint8Array): string {
   const digit = (bits: number): string => DIGITS[bits & 63] ?? "";
   let text = "";

@@ -62,7 +62,9 @@ test("nothing of it would be frozen otherwise", () => {
 
 test("every global that Node's own flag freezes is frozen", () => {
   const names =
-    "Object.getOwnPropertyNames(globalThis).filter((name) => { const { value } = Object.getOwnPropertyDescriptor(globalThis, name); return (typeof value === 'object' || typeof value === 'function') && value !== null && Object.isFrozen(value); })";
+    "Object.getOwnPropertyNames(globalThis).filter((name) => { const { value } = " +
+    "Object.getOwnPropertyDescriptor(globalThis, name); return (typeof value === 'object' || typeof value === " +
+    "'function') && value !== null && Object.isFrozen(value); })";
   const flagged = inProcess(["--frozen-intrinsics"], names) as string[];
   assert.ok(flagged.includes("setTimeout") && flagged.includes("Array"));
   const ours = new Set(frozen(names) as string[]);

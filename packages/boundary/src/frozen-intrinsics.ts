@@ -123,7 +123,10 @@ function unnamed(): unknown[] {
   return instances.map((instance) => Reflect.getPrototypeOf(instance));
 }
 
-/** Makes a member that gives its value and takes assignments on the objects that inherit it, and none itself; its two functions. */
+/**
+ * Makes a member that gives its value and takes assignments on the objects that inherit it, and none itself; its two
+ * functions.
+ */
 function settable(holder: object, name: PropertyKey, value: unknown, enumerable: boolean): readonly object[] {
   const get = (): unknown => value;
   const set = function (this: object, next: unknown): void {

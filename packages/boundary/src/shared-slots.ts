@@ -4,11 +4,14 @@ import { CmcpError } from "./error.ts";
 const RESERVED_PART = 8;
 
 /**
- * Counts slots of one kind and bounds each holder's share of them. A holder is a principal, or whoever else uses the gateway on
+ * Counts slots of one kind and bounds each holder's share of them. A holder is a principal, or whoever else uses the
+ * gateway on
  * its own account.
  *
- * A holder's first slot is any free one. It takes a further one only while it holds fewer than stay free beside it (the dynamic
- * threshold of shared switch buffers, Choudhury and Hahne 1998), and never the last eighth. N holders at that threshold hold
+ * A holder's first slot is any free one. It takes a further one only while it holds fewer than stay free beside it (the
+ * dynamic
+ * threshold of shared switch buffers, Choudhury and Hahne 1998), and never the last eighth. N holders at that threshold
+ * hold
  * 1/(N+1) of the slots each, and leave as many free.
  */
 export class SharedSlots {

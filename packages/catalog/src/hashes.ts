@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CmcpError, canonicalBytes, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { readDocument } from "./entry/document.ts";
 
 /** `sha256:` and lowercase hex over the canonical form of a value. */
 export function prefixedSha256(value: JsonValue): string {
-  return `sha256:${createHash("sha256").update(canonicalBytes(value)).digest("hex")}`;
+  return `sha256:${hash("sha256", canonicalBytes(value))}`;
 }
 
 /** `sha256:` and lowercase hex over the canonical `approved_definition` exactly as the catalog writes it. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CanonicalObject, canonicalText, toBase64Url } from "@cmcp/boundary";
 import type { Claim, UnsignedClaim } from "./claim.ts";
 
@@ -29,5 +29,5 @@ export function claimHash(claim: Claim): string {
 }
 
 function hashOf(text: string): string {
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+  return `sha256:${hash("sha256", text)}`;
 }

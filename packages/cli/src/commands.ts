@@ -110,14 +110,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
 );
 
 /** What the first words of a command line name. */
-export type Named =
+export type CommandLookup =
   | { readonly is: "command"; readonly load: Entry["load"]; readonly rest: readonly string[] }
   /** The first word of several commands. */
   | { readonly is: "group"; readonly group: string; readonly rest: readonly string[] }
   | { readonly is: "nothing" };
 
 /** Finds what is named; a word that only objects know, such as `constructor`, names nothing. */
-export function commandOf(args: readonly string[]): Named {
+export function commandOf(args: readonly string[]): CommandLookup {
   const [first = ""] = args;
   for (const words of [2, 1]) {
     const entry = COMMANDS.get(args.slice(0, words).join(" "));

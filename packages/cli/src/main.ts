@@ -1,65 +1,16 @@
+/** Entry of the packed command. It imports nothing that an old Node lacks, so that it can say which Node is needed. */
 import process from "node:process";
-import { asCmcpError, CmcpError } from "@cmcp/boundary";
-import { EXIT, type Terminal } from "./command.ts";
-import { commandOf, groupOverview, overview } from "./commands.ts";
-import { reportError } from "./report-error.ts";
 
-const HELP: readonly (string | undefined)[] = ["--help", "-h", "help"];
+/** First Node version, major and minor, with everything the bundles use. */
+const OLDEST_NODE = [22, 19] as const;
 
-async function main(args: readonly string[], terminal: Terminal): Promise<number> {
-  const [first] = args;
-  if (first === undefined || HELP.includes(first)) {
-    terminal.out.write(overview());
-    return first === undefined ? EXIT.usage : EXIT.ok;
-  }
-  try {
-    return await run(args, terminal);
-  } catch (thrown) {
-    return reportError(
-      asCmcpError(
-        thrown,
-        "INTERNAL",
-        `the command failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      ),
-      args.includes("--json"),
-      terminal,
-    );
-  }
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) {
+  await import("./run-command.ts");
+} else {
+  process.stderr.write(
+    `cmcp: needs Node ${OLDEST_NODE.join(".")} or newer, and this is ${process.versions.node}; install with ` +
+      "optional dependencies, which bring one\n",
+  );
+  process.exitCode = 1;
 }
-
-async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const named = commandOf(args);
-  switch (named.is) {
-    case "command": {
-      const command = await named.load();
-      if (!named.rest.includes("--help") && !named.rest.includes("-h")) return await command.run(named.rest, terminal);
-      terminal.out.write(command.help);
-      return EXIT.ok;
-    }
-    case "group": {
-      const { group, rest } = named;
-      const help = rest.some((word) => HELP.includes(word));
-      if (!help && rest.length > 0)
-        throw new CmcpError("USAGE", `there is no such command of ${group}; cmcp ${group} --help lists them`);
-      terminal.out.write(groupOverview(group));
-      return help ? EXIT.ok : EXIT.usage;
-    }
-    case "nothing":
-      throw new CmcpError("USAGE", `there is no command ${JSON.stringify(args[0])}; cmcp --help lists them`);
-  }
-}
-
-let unwritten = false;
-process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  // A reader that closed the pipe, such as `head`, has what it wanted.
-  if (code === "EPIPE" || unwritten) return;
-  unwritten = true;
-  process.stderr.write(`cmcp: standard output cannot be written (${code ?? "unknown error"})\n`);
-  process.exitCode = EXIT.internal;
-});
-// The gateway's log goes here. Whoever reads it, or the disk it is on, may go: the gateway serves on without it.
-process.stderr.on("error", () => undefined);
-
-const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-const code = await main(process.argv.slice(2), { out: process.stdout, err: process.stderr, colour });
-process.exitCode = unwritten ? EXIT.internal : code;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, realpath, rename, rm, stat } from "node:fs/promises";
 import { CmcpError } from "@cmcp/boundary";
-import { cannotWrite } from "./cannot-write.ts";
+import { writeError } from "./write-error.ts";
 import { createFile } from "./create-file.ts";
 
 /** Mode of a file that was not there before, less what the user's mask takes away. */
@@ -34,7 +34,8 @@ async function targetOf(path: string): Promise<Target> {
 }
 
 /**
- * Writes beside the file and moves it into place, so that a reader sees the old one or the new one, whole. Of a link it is
+ * Writes beside the file and moves it into place, so that a reader sees the old one or the new one, whole. Of a link it
+ * is
  * the file that the link leads to.
  * @param mode of the file; without it, what the file has
  * @throws CmcpError `USAGE`, the file then is as it was
@@ -43,7 +44,10 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
   await replaceFiles([{ path, content, ...(mode === undefined ? {} : { mode }) }]);
 }
 
-/** {@link replaceFile} for files that are of use only together: all are written beside their places before the first is moved. */
+/**
+ * {@link replaceFile} for files that are of use only together: all are written beside their places before the first is
+ * moved.
+ */
 export async function replaceFiles(
   files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[],
 ): Promise<void> {
@@ -63,6 +67,6 @@ export async function replaceFiles(
     }
   } catch (thrown) {
     for (const { beside } of written) await rm(beside, { force: true });
-    throw cannotWrite(at, thrown);
+    throw writeError(at, thrown);
   }
 }

@@ -1,15 +1,15 @@
-/** The enclave process: one listener the host dials, one address of the host's services, nothing else. */
+/** The enclave process. It listens on one address for the host, and dials one address of the host's services. */
 import "@cmcp/boundary/frozen-intrinsics";
 import { POLICY_WORKER, firstCompiler } from "./boot/first-compiler.ts";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ExchangePool, dialerOf, listenAt, serveStream } from "@cmcp/wire";
 import { thisMachine, withTpmSocket } from "@cmcp/attestation";
-import { Enclave } from "./boot/process.ts";
+import { Enclave } from "./boot/enclave.ts";
 import { endOnUncaught } from "./boot/uncaught.ts";
 
-/** Streams to the host's services at one time: as many as its relay carries, and some for appends and scans. */
+/** Most streams to the host's services: the limit of its relay, and some for appends and scans. */
 const MAX_HOST_STREAMS = 1_408;
 
 function optional(name: string): string | null {
@@ -26,13 +26,13 @@ function required(name: string): string {
 async function main(): Promise<void> {
   endOnUncaught();
   const tpmSocket = optional("CMCP_TPM_SOCKET");
-  // Only an image has one: there both addresses are vsock ports, in a process Unix sockets.
+  // Set in an image only. There both addresses are vsock ports; in a process they are Unix sockets.
   const addon = optional("CMCP_VSOCK_ADDON") ?? "";
   const enclave = new Enclave({
     host: new ExchangePool(dialerOf(required("CMCP_HOST_SERVICES"), addon), { maxStreams: MAX_HOST_STREAMS }),
     policyWorker: POLICY_WORKER,
     firstCompiler,
-    buildDigest: `sha256:${createHash("sha256").update(readFileSync(__filename)).digest("hex")}`,
+    buildDigest: `sha256:${hash("sha256", readFileSync(__filename))}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
   });

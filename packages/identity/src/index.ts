@@ -1,4 +1,4 @@
-export type { Authenticated, IdentitySource } from "./authenticated.ts";
+export type { AuthenticatedCaller, IdentitySource } from "./authenticated-caller.ts";
 export {
   hostAssertedLabels,
   readHostAsserted,

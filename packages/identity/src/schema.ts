@@ -29,7 +29,8 @@ const claimSchema = z.strictObject({
   kind: z
     .enum(CLAIM_KINDS)
     .describe(
-      "`text`, `integer`, `boolean`, `texts` (an array of texts), `words` (a text with spaces between, as `scope` has it).",
+      "`text`, `integer`, `boolean`, `texts` (an array of texts), `words` (a text with spaces between, as " +
+        "`scope` has it).",
     ),
 });
 
@@ -49,7 +50,8 @@ const issuerSchema = z
           .max(MAX_KEYS)
           .refine((keys) => areDistinct(keys.map(({ kid }) => kid)), { error: "a kid stands twice" })
           .describe(
-            "1 to 32 public keys (RFC 7517) with a `kid` each: Ed25519, P-256, P-384, or RSA of 2048 to 4096 bits. A private key is refused.",
+            "1 to 32 public keys (RFC 7517) with a `kid` each: Ed25519, P-256, P-384, or RSA of 2048 to 4096 " +
+              "bits. A private key is refused.",
           ),
       })
       .describe("The issuer's public keys, a JWK set. Nothing is fetched: a new key is a new configuration."),
@@ -65,7 +67,8 @@ const issuerSchema = z
       .max(2)
       .default(["at+jwt"])
       .describe(
-        "Values of the header's `typ` that are accepted. `at+jwt` is an access token (RFC 9068); issuers that say `JWT` say the same of other tokens.",
+        "Values of the header's `typ` that are accepted. `at+jwt` is an access token (RFC 9068); issuers that " +
+          "say `JWT` say the same of other tokens.",
       ),
     clock_skew_seconds: z.int().min(0).max(300).default(60).describe("Seconds by which the issuer's clock may differ."),
     max_lifetime_seconds: z
@@ -153,7 +156,8 @@ export const identitySchema = z
       })
       .nullish()
       .describe(
-        "Lets policies see the client certificate's SPIFFE ID as the host reports it. The host may say what it likes: it is a label, never a login.",
+        "Lets policies see the client certificate's SPIFFE ID as the host reports it. The host may say what it " +
+          "likes: it is a label, never a login.",
       ),
   })
   .refine(({ jwt, resource }) => jwt.length === 0 || resource != null, {

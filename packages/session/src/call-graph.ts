@@ -1,9 +1,9 @@
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Most boundary crossings kept one by one for a session; further ones are counted. */
+/** Most crossings listed for a session. Further ones are only counted. */
 export const MAX_CROSS_BOUNDARY_EVENTS = 256;
 
-/** A call that went to a compliance domain after data of another, at least as sensitive one had been seen. */
+/** A call to a compliance domain after the session had reached another domain that is at least as sensitive. */
 export interface CrossBoundaryEvent {
   readonly from_domain: string;
   readonly to_domain: string;
@@ -13,7 +13,7 @@ export interface CrossBoundaryEvent {
   readonly sequence_number: number;
 }
 
-/** Which compliance domains a session's calls reached, and where they crossed from one to another. */
+/** The compliance domains that a session's calls reached, and the crossings between them. */
 export class CallGraph {
   readonly #vocabulary: Vocabulary;
   readonly #domains = new Set<string>();
@@ -33,7 +33,7 @@ export class CallGraph {
     return this.#events;
   }
 
-  /** Number of crossings, those not kept included. */
+  /** Number of crossings, including those not listed. */
   get crossings(): number {
     return this.#crossings;
   }
@@ -59,7 +59,7 @@ export class CallGraph {
     });
   }
 
-  /** The most sensitive other domain seen, if what it holds is not public and at least as sensitive as `domain`. */
+  /** The most sensitive other domain reached so far, if it is not public and at least as sensitive as `domain`. */
   #crossedFrom(domain: string): string | undefined {
     const rankOf = (name: string): number => this.#vocabulary.rank(this.#vocabulary.floorOfDomain(name));
     let from: string | undefined;

@@ -2,8 +2,8 @@ import type { Session } from "./session.ts";
 import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
 /**
- * What the table remembers of one principal. The sensitivity lives here and not in the session, so that no
- * new label, handle, close or eviction starts lower than what the principal has already seen.
+ * The state of one principal. The sensitivity is here and not in the session, so that a new session never starts below what the principal
+ * has already seen.
  */
 export class PrincipalState {
   readonly id: string;
@@ -16,7 +16,7 @@ export class PrincipalState {
   readonly #raised: (state: PrincipalState) => void;
   #sensitivity: string = LOWEST_LABEL;
 
-  /** @param raised told after every rise; a session can still raise its principal when the table has forgotten both */
+  /** @param raised called after every rise, even when the table has dropped the principal and a session still raises it */
   constructor(id: string, vocabulary: Vocabulary, raised: (state: PrincipalState) => void) {
     this.id = id;
     this.#vocabulary = vocabulary;
@@ -27,7 +27,7 @@ export class PrincipalState {
     return this.#sensitivity;
   }
 
-  /** Starts again from the lowest label: an operator's signed act, the only way down. */
+  /** Resets to the lowest label. Only an operator's signed statement does this. */
   reset(): void {
     this.#sensitivity = LOWEST_LABEL;
   }
@@ -37,7 +37,7 @@ export class PrincipalState {
     const level = this.#vocabulary.max(this.#sensitivity, label);
     if (level === this.#sensitivity) return;
     this.#sensitivity = level;
-    for (const session of this.sessions) session.follow();
+    for (const session of this.sessions) session.syncWithPrincipal();
     this.#raised(this);
   }
 }

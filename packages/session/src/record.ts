@@ -2,7 +2,7 @@ import type { CallDecision, Session } from "./session.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { CrossBoundaryEvent } from "./call-graph.ts";
 
-/** The facts of a catalog tool that a session remembers. */
+/** The facts of a catalog tool that a session records. */
 export interface InvokedTool {
   readonly toolName: string;
   readonly complianceDomain: string;
@@ -17,7 +17,7 @@ export interface CallRecord {
   readonly decision: CallDecision;
   /** Whether the request may have reached the tool's server, whatever became of its answer. */
   readonly sent: boolean;
-  /** A label found in the answer beyond what the catalog says of the tool. */
+  /** A label that the caller declared, in addition to the catalog's. */
   readonly raisedTo?: string;
 }
 
@@ -27,7 +27,7 @@ export interface SensitivityChange {
   readonly after: string;
 }
 
-/** What data of a tool is at least worth: its own level or its domain's floor, whichever is more sensitive. */
+/** The least sensitivity of a tool's data: its own level or the floor of its domain, whichever is higher. */
 export function sensitivityOfTool(vocabulary: Vocabulary, tool: InvokedTool): string {
   return vocabulary.max(tool.sensitivityLevel, vocabulary.floorOfDomain(tool.complianceDomain));
 }
@@ -35,7 +35,7 @@ export function sensitivityOfTool(vocabulary: Vocabulary, tool: InvokedTool): st
 const COUNTER = {
   allow: "callsAllowed",
   redact: "callsAllowed",
-  // Let through, but not by policy: a claim counts it as denied.
+  // Policy refused it and the enforcement mode let it through. A claim counts it as denied.
   advisory_deny: "callsDenied",
   deny: "callsDenied",
   step_up: "callsDenied",
@@ -44,8 +44,8 @@ const COUNTER = {
 } as const satisfies Record<CallDecision, keyof Session>;
 
 /**
- * The label of what a call can show its caller.
- * @param declared a label that the caller declared beyond what the catalog says of the tool
+ * The sensitivity of the data that a call can return.
+ * @param declared a label that the caller declared, in addition to the catalog's
  */
 export function sensitivityOfCall(vocabulary: Vocabulary, tool: InvokedTool, declared: string | null): string {
   const level = sensitivityOfTool(vocabulary, tool);
@@ -53,11 +53,10 @@ export function sensitivityOfCall(vocabulary: Vocabulary, tool: InvokedTool, dec
 }
 
 /**
- * Enters a finished call into its session. Everything that was sent raises the session, a response that
- * was then denied and a call of unknown outcome included: the data has been read inside the gateway's trust
- * of the principal, and a fault does not show that nothing came back.
+ * Adds a finished call to its session. Every call that was sent raises the sensitivity, also if its result was denied or its outcome is
+ * unknown, because a fault does not show that no data came back.
  *
- * Must run before the answer is handed to the caller.
+ * Must run before the caller gets the answer.
  * @throws CmcpError `INTERNAL` for an unknown label or domain, before anything is changed
  */
 export function recordCall(vocabulary: Vocabulary, session: Session, call: CallRecord): SensitivityChange {

@@ -1,13 +1,13 @@
 import { CallGraph, type CrossBoundaryEvent } from "./call-graph.ts";
 import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 
-/** `closing` refuses further calls while those under way finish; `closed` is out of the table for good. */
+/** `closing` refuses new calls while running ones finish. `closed` sessions are not in the table. */
 export type SessionState = "open" | "closing" | "closed";
 
-/** Decisions a call can end with. */
+/** The decisions of entries. */
 export type CallDecision = "allow" | "redact" | "advisory_deny" | "deny" | "step_up" | "defer" | "fault";
 
-/** What identifies a session when it is made. */
+/** The identifying values of a new session. */
 export interface SessionIdentity {
   readonly id: string;
   readonly handle: string;
@@ -17,42 +17,42 @@ export interface SessionIdentity {
   readonly usedAt: number;
 }
 
-/** Whose session it is: the sensitivity is theirs. */
-export interface SessionOwner {
+/** The principal of a session, which has the sensitivity. */
+export interface SessionPrincipal {
   readonly id: string;
   readonly sensitivity: string;
   raise(label: string): void;
 }
 
-/** One agent session. Made and ended by the table only. */
+/** One session of an agent. Only the table opens and closes it. */
 export class Session {
-  /** UUID; public, names the session in records. */
+  /** UUID that names the session in the record. It is public. */
   readonly id: string;
-  /** Base64url of 32 random bytes; whoever holds it and is the same principal may use the session. */
+  /** Base64url of 32 random bytes. The same principal needs it to use the session. */
   readonly handle: string;
   readonly principalId: string;
-  /** The caller's own name for the session, meaningless to any other principal; `null` for the principal's one session. */
+  /** The caller's name for the session, valid for its principal only; `null` for the principal's default session. */
   readonly label: string | null;
   /** Milliseconds since the epoch by the table's clock. */
   readonly openedAt: number;
   readonly callGraph: CallGraph;
-  /** Names of tools that a call of this session reached. Bounded by the catalog: unknown tools are never reached. */
+  /** Names of the tools that calls of this session reached. The catalog bounds them. */
   readonly toolsInvoked = new Set<string>();
   callsAllowed = 0;
   callsDenied = 0;
   callsFaulted = 0;
   state: SessionState = "open";
-  /** Requests under way; a session in use is neither expired nor evicted. */
+  /** Number of running requests and streams. A session in use is neither expired nor evicted. */
   inUse = 0;
   /** When the session was last used, in milliseconds of the table's monotonic clock. */
   lastUsedAt: number;
-  readonly #principal: SessionOwner;
+  readonly #principal: SessionPrincipal;
   readonly #vocabulary: Vocabulary;
   #maxSensitivity: string;
   #highestSensitivity: string;
   #ownSensitivity: string = LOWEST_LABEL;
 
-  constructor(identity: SessionIdentity, principal: SessionOwner, vocabulary: Vocabulary) {
+  constructor(identity: SessionIdentity, principal: SessionPrincipal, vocabulary: Vocabulary) {
     this.id = identity.id;
     this.handle = identity.handle;
     this.label = identity.label;
@@ -70,7 +70,7 @@ export class Session {
     return this.callsAllowed + this.callsDenied + this.callsFaulted;
   }
 
-  /** What the principal has seen, in this or any other of its sessions; frozen at close. */
+  /** The principal's sensitivity, over all its sessions; fixed at the close. */
   get sensitivity(): string {
     return this.state === "closed" ? this.#maxSensitivity : this.#principal.sensitivity;
   }
@@ -85,12 +85,12 @@ export class Session {
     return this.#highestSensitivity;
   }
 
-  /** The highest label of what was seen in this session itself since it was opened or last reset, whatever its principal saw elsewhere. */
+  /** The highest label of the data seen in this session itself, since it was opened or last reset. */
   get ownSensitivity(): string {
     return this.#ownSensitivity;
   }
 
-  /** Forgets the maximum, once the principal's own has been reset. Called by the table. */
+  /** Resets the maximum after a reset of the principal. Called by the table. */
   reset(): void {
     this.#ownSensitivity = LOWEST_LABEL;
     this.#maxSensitivity = this.#principal.sensitivity;
@@ -104,17 +104,17 @@ export class Session {
     return this.callGraph.events;
   }
 
-  /** Takes over the principal's sensitivity. Called by the principal's state whenever that rises. */
-  follow(): void {
+  /** Raises the maximum to the principal's sensitivity. Called whenever that rises. */
+  syncWithPrincipal(): void {
     this.#maxSensitivity = this.#vocabulary.max(this.#maxSensitivity, this.#principal.sensitivity);
     this.#highestSensitivity = this.#vocabulary.max(this.#highestSensitivity, this.#principal.sensitivity);
   }
 
-  /** Notes what is seen in this session, which raises the principal's sensitivity; it never falls this way. @throws CmcpError `INTERNAL` for an unknown label */
+  /** Raises the sensitivity of session and principal. @throws CmcpError `INTERNAL` for an unknown label */
   raise(label: string): void {
     this.#ownSensitivity = this.#vocabulary.max(this.#ownSensitivity, label);
     this.#principal.raise(label);
-    // A session that has left the table no longer follows by itself.
-    this.follow();
+    // The principal does not raise a session that is out of the table.
+    this.syncWithPrincipal();
   }
 }

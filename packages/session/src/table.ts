@@ -8,23 +8,23 @@ import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
 export const HANDLE_BYTES = 32;
 /** Longest session label a caller may choose, in UTF-16 units. */
 export const MAX_LABEL_LENGTH = 256;
-/** Most principals whose sensitivity is remembered at one time. */
+/** Most principals in the table. */
 export const MAX_PRINCIPALS = 100_000;
 
-/** Bounds and sources of a {@link SessionTable}. */
+/** Limits and clocks of a {@link SessionTable}. */
 export interface SessionTableOptions {
   readonly vocabulary: Vocabulary;
-  /** Most sessions at one time. */
+  /** Most sessions in all. */
   readonly maxSessions: number;
-  /** Most sessions of one principal at one time. */
+  /** Most sessions of one principal. */
   readonly maxPerPrincipal: number;
   /** Milliseconds without use after which a session expires. */
   readonly idleMs: number;
   /** Milliseconds for which a principal's sensitivity outlives its last session. */
   readonly floorMs: number;
-  /** Told of a session that made room for another of its principal; it is out of the table already. */
+  /** Called for a session that was evicted for another of its principal. It is already out of the table. */
   readonly evicted?: (session: Session) => void;
-  /** Milliseconds that never go back; idle times are measured by it, because wall time is the host's word. */
+  /** Monotonic milliseconds for idle times, because the host controls wall time. */
   readonly monotonic?: () => number;
   /** Makes session ids; random UUIDs by default. */
   readonly newId?: () => string;
@@ -38,27 +38,27 @@ function newHandle(): string {
 }
 
 /**
- * The sessions of one gateway instance. What belongs to another principal looks exactly like what does not
- * exist. A closed session leaves nothing behind but its principal's sensitivity, and that only above public.
+ * The sessions of one gateway instance. Sessions of another principal look like sessions that do not exist. Of a closed session only the
+ * principal's sensitivity stays, if it is above the lowest label.
  */
 export class SessionTable {
   readonly #options: SessionTableOptions;
   readonly #byHandle = new Map<string, Session>();
   readonly #byId = new Map<string, Session>();
   readonly #principals = new Map<string, PrincipalState>();
-  /** Where principals start of whom nothing is known, and those that do not. */
+  /** The start label of unknown principals, and the principals it does not apply to. */
   #start: { readonly label: string; readonly until: number; readonly except: Set<string> } | null = null;
 
   constructor(options: SessionTableOptions) {
     this.#options = options;
   }
 
-  /** Sessions in the table, those closing included. */
+  /** Number of sessions in the table. */
   get size(): number {
     return this.#byId.size;
   }
 
-  /** Principals the table remembers something of. */
+  /** Number of principals in the table. */
   get principals(): number {
     return this.#principals.size;
   }
@@ -81,7 +81,7 @@ export class SessionTable {
     principal.sessions.add(session);
   }
 
-  /** Sessions nobody has used for the idle time, oldest first; the caller closes them. Forgets floors whose time is over. */
+  /** The sessions that were not used for the idle time, oldest first. The caller closes them. Also drops principals whose floor time is over. */
   expired(): Session[] {
     const now = this.#monotonic();
     const found: Session[] = [];
@@ -96,14 +96,14 @@ export class SessionTable {
     return found;
   }
 
-  /** Takes over what an earlier instance recorded of a principal. It only raises. */
+  /** Raises a principal to the label that an earlier instance recorded. */
   restoreFloor(principalId: string, label: string): void {
     this.#principal(principalId).raise(label);
   }
 
   /**
-   * Every principal starts from this label, but for those named, for as long as what a principal has seen outlives its last session:
-   * what earlier instances recorded of them is not known. It only raises.
+   * Raises every principal but those named to a label, now and when they first appear, for the floor time. It is used when the records of
+   * earlier instances are incomplete.
    */
   restoreStart(label: string, except: ReadonlySet<string>): void {
     this.#start = { label, until: this.#monotonic() + this.#options.floorMs, except: new Set(except) };
@@ -111,9 +111,8 @@ export class SessionTable {
   }
 
   /**
-   * Takes a session's principal back to the lowest label, on an operator's signed word. The session's maximum
-   * starts again there; the principal's other open sessions keep theirs, because nobody vouched for them, and hold what
-   * was seen in them against the principal when they are closed.
+   * Resets a session's principal to the lowest label, as an operator's signed statement says, and also the session's maximum. Other open
+   * sessions of the principal are not covered by the statement: they keep their maximum, and raise the principal again when they close.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
@@ -123,23 +122,23 @@ export class SessionTable {
     return { before, after: session.sensitivity };
   }
 
-  /** Whether another session of the principal needs room to be made. */
+  /** Whether a session must be evicted before the principal can open another. */
   isFull(principalId: string): boolean {
     const { maxPerPrincipal, maxSessions } = this.#options;
     return (this.#principals.get(principalId)?.sessions.size ?? 0) >= maxPerPrincipal || this.#byId.size >= maxSessions;
   }
 
-  /** Opens a session that is reached by its handle alone. @throws CmcpError `SESSION_LIMIT_REACHED` */
-  openHandle(principalId: string): Session {
+  /** Opens a session without a label, which is found by its handle. @throws CmcpError `SESSION_LIMIT_REACHED` */
+  open(principalId: string): Session {
     return this.#open(this.#principal(principalId), null);
   }
 
   /**
-   * The principal's session of that label, opened on first use; `null` is the principal's one session for
-   * requests that name none. While such a session is closing it is still the one returned.
+   * The principal's session of a label, opened on first use. `null` is the principal's default session. A session that is closing is still
+   * returned.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, `MCP_INVALID_REQUEST` for an empty or over-long label
    */
-  byLabel(principalId: string, label: string | null): Session {
+  openByLabel(principalId: string, label: string | null): Session {
     if (label !== null && (label === "" || label.length > MAX_LABEL_LENGTH)) {
       throw new CmcpError("MCP_INVALID_REQUEST", `a session label is 1 to ${MAX_LABEL_LENGTH} characters`);
     }
@@ -151,29 +150,29 @@ export class SessionTable {
     return session;
   }
 
-  /** The principal's open session of that label, without opening one. */
-  byExistingLabel(principalId: string, label: string | null): Session | undefined {
+  /** The principal's session of a label. It never opens one. */
+  findByLabel(principalId: string, label: string | null): Session | undefined {
     return this.#principals.get(principalId)?.byLabel.get(label);
   }
 
-  /** The principal's session of that handle; `undefined` when there is none or it is another principal's. */
+  /** The principal's session of a handle; `undefined` if there is none, or it belongs to another principal. */
   byHandle(principalId: string, handle: string): Session | undefined {
     const session = this.#byHandle.get(handle);
     return session?.principalId === principalId ? session : undefined;
   }
 
-  /** The principal's session of that id; `undefined` when there is none or it is another principal's. */
+  /** The principal's session of an id; `undefined` if there is none, or it belongs to another principal. */
   byId(principalId: string, id: string): Session | undefined {
     const session = this.#byId.get(id);
     return session?.principalId === principalId ? session : undefined;
   }
 
-  /** What the principal has seen in all its sessions, closed ones included. */
+  /** The principal's sensitivity over all its sessions, including closed ones. */
   sensitivityOf(principalId: string): string {
     return this.#principals.get(principalId)?.sensitivity ?? this.#startOf(principalId);
   }
 
-  /** Ends a session and forgets it. Closing twice does nothing. */
+  /** Closes a session and removes it. A second close does nothing. */
   close(session: Session): void {
     if (this.#byId.get(session.id) !== session) return;
     this.#byId.delete(session.id);
@@ -182,7 +181,7 @@ export class SessionTable {
     const principal = this.#principals.get(session.principalId);
     if (principal === undefined) return;
     principal.sessions.delete(session);
-    // Nothing new, unless an operator reset the principal through another session since.
+    // This changes something only after a reset through another session.
     principal.raise(session.ownSensitivity);
     principal.seenAt = this.#monotonic();
     if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
@@ -191,10 +190,10 @@ export class SessionTable {
 
   #open(principal: PrincipalState, label: string | null): Session {
     const { vocabulary, newId, now } = this.#options;
-    // Room is made at the principal's own expense only: nobody can push another principal's session out.
+    // Only the principal's own sessions are evicted.
     if (this.isFull(principal.id) && !this.#evictOneOf(principal)) {
       this.#forgetIfBlank(principal);
-      throw new CmcpError("SESSION_LIMIT_REACHED", "no further session can be opened");
+      throw new CmcpError("SESSION_LIMIT_REACHED", "no further session can be opened; close one first");
     }
     const usedAt = this.#monotonic();
     principal.seenAt = usedAt;
@@ -205,7 +204,7 @@ export class SessionTable {
       label,
       openedAt: (now ?? Date.now)(),
     };
-    if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "a session id was given out twice");
+    if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "duplicate session id");
     const session = new Session(identity, principal, vocabulary);
     this.#byId.set(session.id, session);
     this.#byHandle.set(session.handle, session);
@@ -216,9 +215,12 @@ export class SessionTable {
   #principal(id: string): PrincipalState {
     const known = this.#principals.get(id);
     if (known !== undefined) return known;
-    // Forgetting a principal to make room would forget what it has seen.
+    // Dropping a principal to make room would drop its sensitivity.
     if (this.#principals.size >= MAX_PRINCIPALS)
-      throw new CmcpError("SESSION_LIMIT_REACHED", "no further principal can be served");
+      throw new CmcpError(
+        "SESSION_LIMIT_REACHED",
+        `at most ${MAX_PRINCIPALS} principals can be served; try again later`,
+      );
     const principal = new PrincipalState(id, this.#options.vocabulary, (raised) => this.#remember(raised));
     this.#principals.set(id, principal);
     this.#raiseToStart(principal);
@@ -235,19 +237,19 @@ export class SessionTable {
     return start.label;
   }
 
-  /** A call can end after its session was closed and its principal, having seen nothing until then, forgotten. */
+  /** Adds a dropped principal again. Its last call can end after its session was closed. */
   #remember(raised: PrincipalState): void {
     const known = this.#principals.get(raised.id);
     if (known === undefined) this.#principals.set(raised.id, raised);
     else if (known !== raised) known.raise(raised.sensitivity);
   }
 
-  /** Ends the principal's least recently used session that is not in use; false when each is. */
+  /** Evicts the principal's least recently used session that is not in use. @returns false if all are in use */
   #evictOneOf(principal: PrincipalState): boolean {
     for (const session of principal.sessions) {
       if (session.inUse > 0 || session.state !== "open") continue;
       this.close(session);
-      // Closing may have forgotten a principal that is about to be used.
+      // Closing may have dropped the principal, which opens a session next.
       this.#principals.set(principal.id, principal);
       this.#options.evicted?.(session);
       return true;

@@ -22,11 +22,11 @@ export const DOMAIN_FLOORS: Readonly<Record<string, string>> = Object.freeze({
   public: "public",
 });
 
-/** Most labels a deployment may add. */
+/** Most labels that a deployment may add. */
 export const MAX_EXTRA_LABELS = 256;
 /** Highest rank a deployment may give a label. */
 export const MAX_RANK = 1000;
-/** The label below all others: where a principal that has seen nothing starts. */
+/** The lowest label, at which every principal starts. */
 export const LOWEST_LABEL = "public";
 
 const LABEL = /^[a-z0-9][a-z0-9_.-]{0,63}$/;
@@ -49,15 +49,14 @@ function checkExtra(label: string, rank: number): void {
 /**
  * The sensitivity labels and their order.
  *
- * Labels of one rank are equally sensitive. Which of two such labels {@link max} keeps does not change what
- * rank a session has, only how it is named; it is always the one first in code-unit order. So the labels
- * are totally ordered by (rank, name) and joining any labels in any order or grouping gives one answer.
+ * Labels of one rank are equally sensitive. Of two such labels {@link max} returns the first in code-unit order. So labels are totally
+ * ordered by (rank, name), and the maximum of several labels does not depend on their order.
  */
 export class Vocabulary {
   readonly #ranks: ReadonlyMap<string, number>;
 
   /**
-   * @param extra labels of the deployment with their ranks, beside the built-in ones
+   * @param extra additional labels of the deployment, with their ranks
    * @throws CmcpError `CONFIG_INVALID` for a built-in name, a malformed name or rank, or too many
    */
   constructor(extra: Readonly<Record<string, number>> = {}) {
@@ -78,14 +77,14 @@ export class Vocabulary {
     return [...this.#ranks.keys()];
   }
 
-  /** The most sensitive label there is; of several with one rank, the one {@link max} keeps. */
+  /** The most sensitive label; of several with one rank, the one that {@link max} returns. */
   get highest(): string {
     return this.labels.reduce((highest, label) => this.max(highest, label), LOWEST_LABEL);
   }
 
   /**
-   * Rank of a label. An unknown label has none: reading it as 0 would let a misspelt one lower a session.
-   * @throws CmcpError `INTERNAL` for an unknown label; whoever takes labels from outside asks {@link has} first
+   * The rank of a label.
+   * @throws CmcpError `INTERNAL` for an unknown label; check labels from outside with {@link has} first
    */
   rank(label: string): number {
     const rank = this.#ranks.get(label);

@@ -64,7 +64,8 @@ export function allowServer(
 }
 
 /**
- * The servers that a catalog's stdio servers stand for, in their order, each with the settings that the configuration has for it.
+ * The servers that a catalog's stdio servers stand for, in their order, each with the settings that the configuration
+ * has for it.
  * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, and as {@link allowServer}
  */
 export function allowServers(

@@ -4,7 +4,13 @@ import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { StdioChannel } from "./channel/channel.ts";
 import { SocketChannel } from "./channel/socket-channel.ts";
 import { START_MS, TABLE_MS } from "./limits.ts";
-import { FOUND_BYTES, decodeFound, decodeTableAnswer, tableAnswerBytes, type Found } from "./protocol/decode.ts";
+import {
+  SERVER_REPLY_BYTES,
+  decodeServerReply,
+  decodeTableAnswer,
+  tableAnswerBytes,
+  type ServerReply,
+} from "./protocol/decode.ts";
 import { encodeStart, encodeTable } from "./protocol/encode.ts";
 import { readExactly } from "./protocol/read-exactly.ts";
 import { STATUS_ERRORS } from "./protocol/status.ts";
@@ -44,7 +50,7 @@ async function exchange<T>(
   }
 }
 
-function requireReady({ status }: Found): void {
+function requireReady({ status }: ServerReply): void {
   if (status === "ready") return;
   const [code, message] = STATUS_ERRORS[status];
   throw new CmcpError(code, message, { detail: { status, sent: 0 } });
@@ -57,7 +63,7 @@ function requireReady({ status }: Found): void {
 export class Spawner {
   readonly confinement: Confinement;
   /** What was found for each server of the table, in its order. */
-  readonly found: readonly Found[];
+  readonly found: readonly ServerReply[];
   /** Resolves when the spawner is gone, and its servers with it. */
   readonly lost: Promise<void>;
   readonly #path: string;
@@ -66,7 +72,7 @@ export class Spawner {
   private constructor(
     path: string,
     control: Socket,
-    answer: { readonly confinement: Confinement; readonly found: readonly Found[] },
+    answer: { readonly confinement: Confinement; readonly found: readonly ServerReply[] },
   ) {
     this.#path = path;
     this.#control = control;
@@ -104,9 +110,9 @@ export class Spawner {
     const { socket, answer } = await exchange(
       this.#path,
       encodeStart(index),
-      { length: FOUND_BYTES, ms: START_MS },
+      { length: SERVER_REPLY_BYTES, ms: START_MS },
       (bytes) => {
-        const found = decodeFound(bytes);
+        const found = decodeServerReply(bytes);
         requireReady(found);
         return found;
       },

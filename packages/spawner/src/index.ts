@@ -3,9 +3,9 @@ export { Spawner } from "./client.ts";
 export { allowServer, allowServers, type AllowOptions, type CatalogSpawn } from "./allow.ts";
 export { MAX_MESSAGE_BYTES, MAX_SERVERS, MAX_UNREAD_BYTES } from "./limits.ts";
 export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./process/limits.ts";
-export { requireSpawner } from "./offered.ts";
+export { requireSpawner } from "./require-spawner.ts";
 export { StdioProcesses, type TrustIdentity } from "./process/processes.ts";
-export type { Found } from "./protocol/decode.ts";
+export type { ServerReply } from "./protocol/decode.ts";
 export type { Status } from "./protocol/status.ts";
 export { stdioSchema, type StdioServerSettings, type StdioSettings } from "./schema.ts";
 export {

@@ -7,7 +7,7 @@ export const MAX_ARGUMENTS = 256;
 /** Most environment variables of one server. */
 export const MAX_VARIABLES = 64;
 /** Bytes of one path of a table. */
-export const MAX_PLACE_BYTES = 511;
+export const MAX_PATH_BYTES = 511;
 
 /** Files, folders and links of one tree together. */
 export const MAX_TREE_ITEMS = 65_536;

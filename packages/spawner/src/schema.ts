@@ -22,7 +22,8 @@ const serverSchema = z.strictObject({
     })
     .default({})
     .describe(
-      "Environment variables of the server, beside HOME, TMPDIR, PATH and LANG. They are measured: no place for secrets.",
+      "Environment variables of the server, beside HOME, TMPDIR, PATH and LANG. They are measured: no place for " +
+        "secrets.",
     ),
   tasks: z
     .int()
@@ -36,7 +37,9 @@ const serverSchema = z.strictObject({
     .max(65_536)
     .default(DEFAULT_BOUNDS.memoryMib)
     .describe(
-      "Memory of one running server, in MiB: private writable address space of each of its processes, of which Node sets 512 aside before it runs anything; and what all of them hold together by whatever means. A server that holds more is ended.",
+      "Memory of one running server, in MiB: private writable address space of each of its processes, of which " +
+        "Node sets 512 aside before it runs anything; and what all of them hold together by whatever means. A " +
+        "server that holds more is ended.",
     ),
   scratch_mib: z
     .int()

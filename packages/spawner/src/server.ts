@@ -2,7 +2,10 @@
 export interface ServerBounds {
   /** Processes and threads at one time, 1 to 1024. */
   readonly tasks: number;
-  /** Private writable address space of one process in MiB (RLIMIT_DATA), and what it may hold by any other means, 16 to 65536. Node sets 512 of it aside before it runs anything. */
+  /**
+   * Private writable address space of one process in MiB (RLIMIT_DATA), and what it may hold by any other means, 16 to
+   * 65536. Node sets 512 of it aside before it runs anything.
+   */
   readonly memoryMib: number;
   /** Size of `/tmp`, its only writable place, in MiB, 1 to 4096. */
   readonly scratchMib: number;

@@ -3,16 +3,6 @@ import { fromBase64Url, toHex } from "@cmcp/boundary";
 
 export type { VerifierCrypto } from "@cmcp/appraise";
 
-/** SHA-256, 32 bytes. */
-export async function sha256(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-}
-
-/** SHA-256, 64 lowercase hex digits. */
-export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(await sha256(crypto, bytes));
-}
-
 /** Order of Ed25519's group (RFC 8032 section 5.1). */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 

@@ -1,9 +1,10 @@
+import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import type { AuditBundle } from "@cmcp/audit/schema";
 import { bundleHashInput } from "@cmcp/audit/schema";
 import { checkResets } from "./bundle/resets.ts";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
-import { canBeEd25519, sha256, verifyEd25519, type VerifierCrypto } from "./crypto.ts";
+import { canBeEd25519, verifyEd25519 } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { parseBundle, parseReceipt } from "./parse.ts";
 import { checkPlace, checkReceipt } from "./receipt/receipt.ts";

@@ -56,7 +56,9 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
     else reader.reject(error);
   }
 
-  /** All that is left of the body, if its end has come and nobody waits for more; `null` otherwise. It is read by that. */
+  /**
+   * All that is left of the body, if its end has come and nobody waits for more; `null` otherwise. It is read by that.
+   */
   whole(): readonly Chunk[] | null {
     if (this.#ending === undefined || this.#ending.error !== undefined) return null;
     this.#held = 0;

@@ -20,7 +20,6 @@ const decoderOptions: Options & { int64AsNumber: true } = {
 const encoderOptions: Options & { useTag259ForMaps: false } = {
   useRecords: false,
   mapsAsObjects: true,
-  variableMapSize: true,
   tagUint8Array: false,
   useTag259ForMaps: false,
 };

@@ -18,7 +18,10 @@ export interface OutgoingExchange {
   write(chunk: Uint8Array): Promise<void>;
   /** Says that this side has sent everything. */
   end(): Promise<void>;
-  /** Closes the stream, which is how the responder learns of a cancellation. Nothing happens once the exchange is complete. */
+  /**
+   * Closes the stream, which is how the responder learns of a cancellation. Nothing happens once the exchange is
+   * complete.
+   */
   abort(): void;
 }
 
@@ -27,7 +30,10 @@ export interface IncomingExchange {
   readonly opening: Opening;
   /** The opener's body, for one reader. What is left unread when the handler is done is discarded. */
   readonly body: IncomingBody;
-  /** Aborts when the exchange ends before both sides have sent everything: the opener went away, broke the protocol, or idled. */
+  /**
+   * Aborts when the exchange ends before both sides have sent everything: the opener went away, broke the protocol, or
+   * idled.
+   */
   readonly signal: AbortSignal;
   /** Sends status and header fields, once, before any body. */
   respond(head: ResponseHead): Promise<void>;

@@ -1,7 +1,7 @@
 import { CmcpError, type Untrusted } from "@cmcp/boundary";
 import { decodeMap, encodeMap, type WireMap } from "./codec.ts";
 import { LENGTH_PREFIX_BYTES } from "./limits.ts";
-import { misshapen, OPENINGS } from "./shape.ts";
+import { frameProblem, OPENINGS } from "./frame-shape.ts";
 
 /** Header fields; names are lower case. */
 type Headers = Record<string, string>;
@@ -14,7 +14,7 @@ export type OpeningFrame =
   | { t: "append"; x: number; instance: string; seq: number }
   | { t: "scan"; x: number; instance?: string; session?: string; kind?: string };
 
-/** Every frame. What its members may be is in `shape.ts`. */
+/** Every frame. What its members may be is in `frame-shape.ts`. */
 export type Frame =
   | OpeningFrame
   | { t: "response"; x: number; status: number; headers: Headers }
@@ -26,9 +26,11 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 
 /**
  * What an exchange is for.
- * Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the document) and `request` (an agent's HTTP request).
+ * Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the document) and `request` (an
+ * agent's HTTP request).
  * Enclave to host: `egress` (relay of bytes to a tool server), `append` (store the records of the body, numbered
- * from `seq`, answered once they are durable) and `scan` (every matching record, an instance's in the order of their numbers, each u32be length-prefixed in the body).
+ * from `seq`, answered once they are durable) and `scan` (every matching record, an instance's in the order of their
+ * numbers, each u32be length-prefixed in the body).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 
@@ -42,7 +44,7 @@ export function isOpening(frame: Frame): frame is OpeningFrame {
 
 /** @throws CmcpError `WIRE_MALFORMED` for a map of none of the documented shapes */
 function check(map: object): void {
-  const fault = misshapen(map as Readonly<Record<string, unknown>>);
+  const fault = frameProblem(map as Readonly<Record<string, unknown>>);
   if (fault !== null) throw new CmcpError("WIRE_MALFORMED", `a frame has none of the documented shapes (${fault})`);
 }
 

@@ -17,7 +17,8 @@ export class Framer {
   }
 
   /**
-   * Takes the next bytes and hands every payload they complete to `onPayload`, in order. Payloads may be views of `chunk`.
+   * Takes the next bytes and hands every payload they complete to `onPayload`, in order. Payloads may be views of
+   * `chunk`.
    *
    * @throws CmcpError `WIRE_FRAME_TOO_LARGE`, `WIRE_MALFORMED` for an empty frame; the framer is then of no more use.
    */

@@ -14,7 +14,10 @@ export interface LinkEvents {
   closed(error: CmcpError): void;
 }
 
-/** Links with frames to send at the end of this run of callbacks. A tick is asked for once for all of them, as each costs more than a frame. */
+/**
+ * Links with frames to send at the end of this run of callbacks. A tick is asked for once for all of them, as each
+ * costs more than a frame.
+ */
 let due: FrameLink[] = [];
 const DUE = Promise.resolve();
 
@@ -29,7 +32,8 @@ function afterMicrotasks(): void {
 }
 
 /**
- * A tick queued from a microtask runs once every promise continuation now due has run, so that an opening, its body and its
+ * A tick queued from a microtask runs once every promise continuation now due has run, so that an opening, its body and
+ * its
  * end, each awaited by the caller, still leave in one write.
  */
 function flushSoon(link: FrameLink): void {

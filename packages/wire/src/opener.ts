@@ -3,7 +3,7 @@ import type { OutgoingExchange } from "./exchange.ts";
 import type { Opening } from "./frame.ts";
 import { MAX_EXCHANGE_NUMBER, POOLED_IDLE_MS } from "./limits.ts";
 import { FrameLink } from "./link.ts";
-import { Outgoing } from "./outgoing.ts";
+import { OpenerExchange } from "./opener-exchange.ts";
 import type { ByteStream } from "./transport/transport.ts";
 
 /** What an {@link OpenerStream} tells the pool that owns it. */
@@ -20,7 +20,7 @@ export class OpenerStream {
   readonly #events: OpenerEvents;
   readonly #idleMs: number;
   #last = 0;
-  #current: Outgoing | undefined;
+  #current: OpenerExchange | undefined;
 
   constructor(stream: ByteStream, idleMs: number, events: OpenerEvents) {
     this.#idleMs = idleMs;
@@ -46,7 +46,7 @@ export class OpenerStream {
 
   /** Opens the next exchange. @throws CmcpError `WIRE_*`; nothing was sent then. */
   open(opening: Opening, signal?: AbortSignal): OutgoingExchange {
-    const exchange = new Outgoing(this.#link, this.#last + 1, opening, {
+    const exchange = new OpenerExchange(this.#link, this.#last + 1, opening, {
       completed: () => {
         this.#completed();
       },
@@ -67,7 +67,9 @@ export class OpenerStream {
     this.#link.close(error);
   }
 
-  /** Well before the responder's own limit, so that a stream is not taken from the pool while the other side closes it. */
+  /**
+   * Well before the responder's own limit, so that a stream is not taken from the pool while the other side closes it.
+   */
   #watchPooled(): void {
     this.#link.watchIdle(Math.min(POOLED_IDLE_MS, this.#idleMs / 2));
   }

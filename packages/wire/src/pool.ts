@@ -39,7 +39,8 @@ export class ExchangePool {
    * Opens an exchange on a free stream, a new one, or the next to become free. `signal` cancels the wait, and the
    * exchange for as long as it is not complete.
    *
-   * @throws CmcpError `WIRE_UNREACHABLE`, `OVERLOADED`, `REQUEST_CANCELLED`, `WIRE_CLOSED` after {@link ExchangePool.close},
+   * @throws CmcpError `WIRE_UNREACHABLE`, `OVERLOADED`, `REQUEST_CANCELLED`, `WIRE_CLOSED` after {@link
+   * ExchangePool.close},
    * or `WIRE_*` for an opening that the wire does not carry.
    */
   async open(opening: Opening, signal?: AbortSignal): Promise<OutgoingExchange> {

@@ -19,7 +19,10 @@ function identifierBytes(text: string): Buffer {
   return Buffer.from(text, "latin1");
 }
 
-/** Body of an `append` exchange: for each record `u8 length ‖ kind ‖ u8 length ‖ session ‖ u32be length ‖ bytes`. @throws CmcpError `WIRE_MALFORMED` */
+/**
+ * Body of an `append` exchange: for each record `u8 length ‖ kind ‖ u8 length ‖ session ‖ u32be length ‖ bytes`.
+ * @throws CmcpError `WIRE_MALFORMED`
+ */
 export function encodeRecords(records: readonly WireRecord[]): Uint8Array {
   if (records.length === 0 || records.length > MAX_APPENDED_RECORDS)
     throw new CmcpError("WIRE_MALFORMED", `1 to ${MAX_APPENDED_RECORDS} records are appended at once`);

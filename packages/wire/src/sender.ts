@@ -10,7 +10,9 @@ async function refused(thrown: unknown): Promise<never> {
   throw thrown;
 }
 
-/** Sends one side's body in frames of the wire's size, in the order of the calls, no faster than the peer takes them. */
+/**
+ * Sends one side's body in frames of the wire's size, in the order of the calls, no faster than the peer takes them.
+ */
 export class BodySender {
   readonly #link: FrameLink;
   readonly #exchange: number;

@@ -1,7 +1,7 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { IncomingExchange } from "./exchange.ts";
 import { isOpening, type Frame } from "./frame.ts";
-import { Incoming, errorText } from "./incoming.ts";
+import { ResponderExchange, errorText } from "./responder-exchange.ts";
 import { IDLE_MS, MAX_EXCHANGE_NUMBER } from "./limits.ts";
 import { FrameLink } from "./link.ts";
 import type { ByteStream } from "./transport/transport.ts";
@@ -33,7 +33,7 @@ class ResponderStream {
   readonly #accept: (exchange: IncomingExchange) => Promise<void>;
   readonly #options: ServeOptions;
   #last = 0;
-  #current: Incoming | undefined;
+  #current: ResponderExchange | undefined;
 
   constructor(stream: ByteStream, accept: (exchange: IncomingExchange) => Promise<void>, options: ServeOptions) {
     this.#accept = accept;
@@ -65,14 +65,14 @@ class ResponderStream {
     if (!isOpening(frame)) throw new CmcpError("WIRE_UNEXPECTED_FRAME", `${frame.t} without an exchange`);
     if (frame.x !== this.#last + 1) throw new CmcpError("WIRE_UNEXPECTED_FRAME", "an exchange number out of order");
     this.#last = frame.x;
-    const exchange: Incoming = new Incoming(this.#link, frame, () => {
+    const exchange: ResponderExchange = new ResponderExchange(this.#link, frame, () => {
       this.#current = undefined;
     });
     this.#current = exchange;
     void this.#run(exchange);
   }
 
-  async #run(exchange: Incoming): Promise<void> {
+  async #run(exchange: ResponderExchange): Promise<void> {
     try {
       await this.#accept(exchange);
       if (!exchange.answered) throw new CmcpError("INTERNAL", "a handler ended without an answer");
@@ -82,7 +82,7 @@ class ResponderStream {
     exchange.body.discard();
   }
 
-  #faulted(exchange: Incoming, error: CmcpError): void {
+  #faulted(exchange: ResponderExchange, error: CmcpError): void {
     // What a handler throws once its exchange was cut short follows from that.
     if (exchange.cancelled) return;
     this.#options.onFault?.(error);

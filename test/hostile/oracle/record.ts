@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import {
   decodeRecord,
@@ -28,8 +28,6 @@ interface Instance {
   readonly intents: Map<string, Intent>;
   readonly claims: ClaimBody[];
 }
-
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Holds every record an enclave sends to the rules of the journal, as it arrives and before the host does anything to it. */
 export class RecordOracle {
@@ -107,7 +105,7 @@ export class RecordOracle {
   }
 
   #claim(instance: Instance, body: ClaimBody): void {
-    if (body.claim_hash !== `sha256:${sha256(Buffer.from(canonicalText(body.claim)))}`)
+    if (body.claim_hash !== `sha256:${hash("sha256", Buffer.from(canonicalText(body.claim)))}`)
       this.#find("record", "a claim has another hash than its record says");
     if (body.sequence_number !== instance.claims.length + 1)
       this.#find("record", `claim ${body.sequence_number} of an instance comes after ${instance.claims.length}`);
@@ -124,7 +122,7 @@ export class RecordOracle {
       (entry.entry_type === "session_start") === (last === undefined) &&
       last?.entry_type !== "session_end" &&
       Date.parse(entry.timestamp_utc) >= Date.parse(last?.timestamp_utc ?? entry.timestamp_utc) &&
-      sha256(entryHashInput(entry)) === entry.entry_hash;
+      hash("sha256", entryHashInput(entry)) === entry.entry_hash;
     if (!linked) this.#find("record", `entry ${entry.sequence_number} does not follow in its chain`);
     entries.push(entry);
     if (entry.entry_type === "tool_call") this.#call(name, instance, entry, entries[0]);

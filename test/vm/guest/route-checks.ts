@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Listener } from "@cmcp/wire";
 import { SERVICES_PORT } from "../../../host-proxy/src/launcher/vsock/ports.ts";
-import { unreachable, WATCH } from "../../../host-proxy/src/launcher/vsock/reachable.ts";
+import { waitUntilUnreachable, DEFAULT_WATCH } from "../../../host-proxy/src/launcher/vsock/wait-until-unreachable.ts";
 import { listenForGuest, routeDialer } from "../../../host-proxy/src/launcher/vsock/route.ts";
 
 const TURNS_MS = 200;
@@ -56,7 +56,7 @@ export const routeChecks: Readonly<Record<string, () => Promise<void>>> = {
   "a machine whose sockets close is noticed at once": async () => {
     const accepted = Promise.withResolvers<void>();
     const listener = await listenForGuest(self, () => accepted.resolve());
-    const noticed = unreachable(dialer, never, { ...WATCH, everyMs: 3_600_000 });
+    const noticed = waitUntilUnreachable(dialer, never, { ...DEFAULT_WATCH, everyMs: 3_600_000 });
     await accepted.promise;
     await listener.close();
     await noticed;

@@ -27,6 +27,6 @@ export async function quote(
   return readResponse("TPM2_Quote", () => {
     const reader = new ByteReader(response.parameters, "TPM2_Quote", "big");
     const attest = reader.take(reader.u16()).slice();
-    return { attest, signature: reader.take(reader.remaining).slice() };
+    return { attest, signature: reader.rest().slice() };
   });
 }

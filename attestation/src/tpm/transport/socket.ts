@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { ByteReader } from "@cmcp/boundary";
 import {
   COMMAND_DEADLINE_MS,
   HEADER_BYTES,
@@ -72,7 +73,7 @@ class TpmSocket implements TpmTransport {
     }
     this.#received = new Uint8Array(Buffer.concat([this.#received, chunk]));
     if (this.#received.length < HEADER_BYTES) return;
-    const size = new DataView(this.#received.buffer).getUint32(2);
+    const size = new ByteReader(this.#received, "the header of a TPM response", "big").at(2).u32();
     if (size > MAX_MESSAGE_BYTES || this.#received.length > size) {
       this.#fail(tpmUnavailable("sent a response of impossible size"));
     } else if (this.#received.length === size) {

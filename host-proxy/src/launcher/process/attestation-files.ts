@@ -31,7 +31,10 @@ const FILES: Readonly<Record<string, Files>> = {
   tpm: TPM,
 };
 
-/** Node's flags for what a provider's evidence needs of the file system: for `auto` whatever may be found, for software nothing. */
+/**
+ * Node's flags for what a provider's evidence needs of the file system: for `auto` whatever may be found, for software
+ * nothing.
+ */
 export function attestationFlags(setting: AttestationSetting): string[] {
   const files = setting === "auto" ? Object.values(FILES) : [FILES[setting] ?? { read: [] }];
   return [

@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
+import { CmcpError } from "@cmcp/boundary";
 import { listenUnix, unixDialer } from "@cmcp/wire";
 import type { Log } from "../../log.ts";
 import type { Launcher } from "../launcher.ts";
 import { makeRuntimeDirectory } from "../runtime-directory.ts";
 import { attestationFlags, type AttestationSetting } from "./attestation-files.ts";
-import { findIsolation } from "./isolation.ts";
+import { findIsolation, type IsolationMeans } from "./isolation.ts";
 import { startEnclaveProcess } from "./process.ts";
 import type { SpawnerSettings } from "./spawner.ts";
 
@@ -25,9 +26,22 @@ export interface ProcessSettings {
   readonly tpmSocket?: string;
   /** The spawner of stdio servers, when the catalog has any. */
   readonly spawner?: SpawnerSettings;
+  /** Port of the loopback where a debugger attaches, 0 for any. The process then shares this host's network. Development only. */
+  readonly inspectorPort?: number;
 }
 
-/** Prepares a place for enclave processes. @throws CmcpError `ISOLATION_UNAVAILABLE` */
+/** Nothing: a debugger could not reach a process in an empty network namespace. @throws CmcpError `CONFIG_INVALID` outside of development */
+function reachable(developmentMode: boolean): IsolationMeans {
+  if (developmentMode) return { isolation: "none", prefix: [] };
+  throw new CmcpError("CONFIG_INVALID", "a debugger attaches to the enclave in development only: set CMCP_DEV_MODE=1");
+}
+
+/** Node's flags for a debugger. The permission model opens no inspector without the second. */
+function inspectorFlags(port: number | undefined): string[] {
+  return port === undefined ? [] : [`--inspect=127.0.0.1:${port}`, "--allow-inspector"];
+}
+
+/** Prepares a place for enclave processes. @throws CmcpError `ISOLATION_UNAVAILABLE`, `CONFIG_INVALID` for a debugger outside of development */
 export async function openProcessLauncher(settings: ProcessSettings, log: Log): Promise<Launcher> {
   const {
     entry,
@@ -38,8 +52,9 @@ export async function openProcessLauncher(settings: ProcessSettings, log: Log): 
     extraArguments = [],
     tpmSocket,
     spawner,
+    inspectorPort,
   } = settings;
-  const means = await findIsolation(developmentMode);
+  const means = inspectorPort === undefined ? await findIsolation(developmentMode) : reachable(developmentMode);
   if (means.isolation === "none")
     log.warn("the enclave process can reach the network: development only", { isolation: "none" });
   const directory = await makeRuntimeDirectory();
@@ -47,7 +62,7 @@ export async function openProcessLauncher(settings: ProcessSettings, log: Log): 
   const enclave = {
     entry,
     readable: [dirname(entry)],
-    extraFlags: [...attestationFlags(attestation), ...extraFlags],
+    extraFlags: [...attestationFlags(attestation), ...inspectorFlags(inspectorPort), ...extraFlags],
     extraArguments,
   };
   return {

@@ -1,15 +1,19 @@
 import { ENGINE_FLAGS } from "../../engine-flags.ts";
 
 /**
- * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a small heap is
- * less than the new space below, and then it marks the whole heap several times a second; more than twice is memory that nothing gains from.
+ * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a small
+ * heap is
+ * less than the new space below, and then it marks the whole heap several times a second; more than twice is memory
+ * that nothing gains from.
  */
 const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
 
 /**
- * Runs the entry. Flags that Node's embedded code was not made with are set once everything is loaded, as V8 refuses that
+ * Runs the entry. Flags that Node's embedded code was not made with are set once everything is loaded, as V8 refuses
+ * that
  * code under them. Then: the host holds the other end of standard input, so its end is the host's end, however the host
- * died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's signal to every
+ * died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's signal
+ * to every
  * process of the gateway must not end the enclave before the host has had it close its sessions.
  */
 const RUN = `for(const name of["SIGINT","SIGTERM"])process.on(name,()=>{});require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();`;
@@ -39,7 +43,8 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     ...readable.map((path) => `--allow-fs-read=${path}`),
     `--allow-fs-write=${enclaveSocket}`,
     "--allow-worker",
-    // Node's own code, where a call spends most of its time, in pages of 2 MiB where the kernel gives them: fewer are looked up.
+    // Node's own code, where a call spends most of its time, in pages of 2 MiB where the kernel gives them: fewer are
+    // looked up.
     "--use-largepages=silent",
     "--disallow-code-generation-from-strings",
     "--disable-proto=delete",
@@ -47,7 +52,8 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     "--no-global-search-paths",
     "--disable-sigusr1",
     `--max-old-space-size=${HEAP_MEGABYTES}`,
-    // A call makes some 50 KiB of garbage, and loading more than V8's first new space holds a dozen times. A larger one than this costs more in cold memory.
+    // A call makes some 50 KiB of garbage, and loading more than V8's first new space holds a dozen times. A larger one
+    // than this costs more in cold memory.
     "--min-semi-space-size=32",
     "--max-semi-space-size=32",
     // Workers widen the permission model, as is known.

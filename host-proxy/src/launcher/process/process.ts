@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Dialer } from "@cmcp/wire";
 import type { Log } from "../../log.ts";
 import { startChild } from "../child.ts";
-import { dialable, type DialPatience } from "../dialable.ts";
+import { waitUntilDialable, type DialTimeouts } from "../wait-until-dialable.ts";
 import type { RunningEnclave } from "../launcher.ts";
 import type { RuntimeDirectory } from "../runtime-directory.ts";
 import type { IsolationMeans } from "./isolation.ts";
@@ -10,7 +10,7 @@ import { nodeArguments, type EnclaveEntry } from "./node-arguments.ts";
 import { startWaitingSpawner, type SpawnerSettings } from "./spawner.ts";
 
 /** Until the enclave process must be dialable. */
-export const START: DialPatience = { ms: 20_000, everyMs: 10, attemptMs: 20_000 };
+export const START: DialTimeouts = { ms: 20_000, everyMs: 10, attemptMs: 20_000 };
 
 export interface EnclaveProcessOptions {
   readonly nodePath: string;
@@ -36,7 +36,8 @@ export interface EnclaveProcess extends RunningEnclave {
  * Starts the enclave process and waits until it can be dialled.
  *
  * Its environment is CMCP_ENCLAVE_LISTEN and CMCP_HOST_SERVICES, with a software TPM CMCP_TPM_SOCKET, with stdio
- * servers CMCP_SPAWN_SOCKET, and nothing else, so neither secrets of the host nor settings of Node leak in. It ends when this process ends.
+ * servers CMCP_SPAWN_SOCKET, and nothing else, so neither secrets of the host nor settings of Node leak in. It ends
+ * when this process ends.
  *
  * @throws ENCLAVE_UNAVAILABLE when it does not start, ends early or cannot be dialled within {@link START}
  */
@@ -74,7 +75,7 @@ export async function startEnclaveProcess(options: EnclaveProcessOptions): Promi
     await child.stop();
     return await exited;
   };
-  if (!(await dialable(options.dialer, START, { ended: exited, signal: options.signal }))) {
+  if (!(await waitUntilDialable(options.dialer, START, { ended: exited, signal: options.signal }))) {
     const exit = await stop();
     log.error("enclave did not start", { pid: child.pid, ...exit });
     throw new CmcpError("ENCLAVE_UNAVAILABLE", "the enclave process ended or did not listen in time");

@@ -12,7 +12,8 @@ export interface EndWithHost {
 const SETPRIV = "/usr/bin/setpriv";
 
 /**
- * Becomes the program, and leaves a shell behind that reads from the pipe: its end is this process's end, and then the program,
+ * Becomes the program, and leaves a shell behind that reads from the pipe: its end is this process's end, and then the
+ * program,
  * which is the shell's parent for as long as it runs, is killed.
  */
 const WATCH = `exec 3<&0

@@ -19,7 +19,8 @@ const FIRMWARE: Readonly<Record<HostPlatform, (path: (name: string) => string) =
  * The files of an image that one platform starts with, exactly as published: the command line is measured with them.
  * Their digests are not compared here: a host that starts something else is found by who verifies.
  *
- * @throws CmcpError `LAUNCH_MACHINE_INVALID` naming the file that is missing or not what it should be, and for an initramfs
+ * @throws CmcpError `LAUNCH_MACHINE_INVALID` naming the file that is missing or not what it should be, and for an
+ * initramfs
  * that does not fit into the memory
  */
 export async function readImage(
@@ -36,7 +37,8 @@ export async function readImage(
   if (size * 2 > memoryMegabytes * MEGABYTE)
     throw new CmcpError(
       "LAUNCH_MACHINE_INVALID",
-      `${initramfs} has ${Math.ceil(size / MEGABYTE)} MB, too many for a machine of ${memoryMegabytes} MB: raise qemu.memory_mb`,
+      `${initramfs} has ${Math.ceil(size / MEGABYTE)} MB, too many for a machine of ${memoryMegabytes} MB: raise ` +
+        "qemu.memory_mb",
     );
   if ((await sizeOf(words)) > MAX_COMMAND_LINE)
     throw new CmcpError("LAUNCH_MACHINE_INVALID", `${words} is longer than a kernel command line`);

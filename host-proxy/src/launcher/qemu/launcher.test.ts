@@ -10,15 +10,15 @@ import { startHost } from "../../host.ts";
 import { imageFolder } from "../../testing/image-folder.ts";
 import { memoryLog } from "../../testing/memory-log.ts";
 import {
-  allAlive,
-  allGone,
+  waitUntilAllAlive,
+  waitUntilAllGone,
   FOREVER,
   LISTENING_TPM,
-  noted,
-  pretended,
+  recordedPid,
+  fakeProgram,
   SERVING_DAEMON,
   SILENT_DAEMON,
-} from "../../testing/pretended-programs.ts";
+} from "../../testing/fake-programs.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import type { Launcher } from "../launcher.ts";
 import { EnclaveSupervisor } from "../supervisor.ts";
@@ -42,9 +42,9 @@ interface Setting {
 function setting(t: TestContext, daemon = SERVING_DAEMON): Setting {
   const folder = temporaryDirectory(t);
   const programs = {
-    qemu: pretended(folder, "qemu", `console.log("firmware says hello"); ${FOREVER}`),
-    vsockDaemon: pretended(folder, "daemon", daemon),
-    swtpm: pretended(folder, "tpm", LISTENING_TPM),
+    qemu: fakeProgram(folder, "qemu", `console.log("firmware says hello"); ${FOREVER}`),
+    vsockDaemon: fakeProgram(folder, "daemon", daemon),
+    swtpm: fakeProgram(folder, "tpm", LISTENING_TPM),
     dataFolders: [],
   };
   return {
@@ -82,8 +82,8 @@ test("it starts a machine that is measured by this host's TPM, keeps its console
   assert.deepEqual(launcher.placement, { launcher: "qemu", isolation: "machine", measuredBy: "host-tpm" });
   const services = await launcher.listen((stream) => stream.end("services"));
   const machine = await launcher.start(never);
-  await allAlive(folder);
-  assert.equal(machine.pid, noted(folder, "qemu"));
+  await waitUntilAllAlive(folder);
+  assert.equal(machine.pid, recordedPid(folder, "qemu"));
   (await launcher.dialer.dial(never)).destroy();
   const [, uds = ""] = /uds-path=([^"]+)/.exec(readFileSync(join(folder, "daemon.args"), "utf8")) ?? [];
   const stream = await unixDialer(`${uds}_6000`).dial(never);
@@ -92,7 +92,7 @@ test("it starts a machine that is measured by this host's TPM, keeps its console
   while (!readFileSync(settings.consolePath, "utf8").includes("firmware says hello"))
     await new Promise((resolve) => setTimeout(resolve, 5));
   await machine.stop();
-  await allGone(folder);
+  await waitUntilAllGone(folder);
   await services.close();
   await launcher.close();
   assert.deepEqual(runtimeFolders(), []);
@@ -133,14 +133,14 @@ test("a machine that dies is replaced by the supervisor that processes have, wit
   );
   t.after(() => supervisor.close());
   await supervisor.start();
-  await allAlive(folder);
-  const first = noted(folder, "qemu");
+  await waitUntilAllAlive(folder);
+  const first = recordedPid(folder, "qemu");
   process.kill(first ?? assert.fail(), "SIGKILL");
   await second.promise;
   assert.notEqual(supervisor.pid, first);
   assert.match(text(), /"exitSignal":"SIGKILL","msg":"enclave ended"/);
   await supervisor.close();
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("an accelerator that is of no use is found out once", async (t) => {
@@ -148,7 +148,7 @@ test("an accelerator that is of no use is found out once", async (t) => {
     t,
     SERVING_DAEMON.replace('c.write("OK 1\\n")', 'setTimeout(() => c.write("OK 1\\n"), 300)'),
   );
-  const qemu = pretended(folder, "qemu", `if (process.argv.includes("kvm")) process.exit(1); ${FOREVER}`);
+  const qemu = fakeProgram(folder, "qemu", `if (process.argv.includes("kvm")) process.exit(1); ${FOREVER}`);
   const { launcher, log } = await opened(t, {
     ...settings,
     accelerator: "auto",
@@ -170,11 +170,11 @@ test("a vsock daemon that stalls ends the machine, so that another can be starte
   const { folder, settings } = setting(t);
   const { launcher, log } = await opened(t, { ...settings, watch: { everyMs: 20, dialMs: 1_000, attempts: 2 } });
   const machine = await launcher.start(never);
-  await allAlive(folder);
-  process.kill(noted(folder, "daemon") ?? assert.fail(), "SIGSTOP");
+  await waitUntilAllAlive(folder);
+  process.kill(recordedPid(folder, "daemon") ?? assert.fail(), "SIGSTOP");
   await machine.exited;
   assert.match(log(), /the enclave can be reached no more; its machine is stopped/);
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("a start is given up when the host closes, without waiting for a guest that does not answer", async (t) => {
@@ -190,10 +190,10 @@ test("a start is given up when the host closes, without waiting for a guest that
     log: memoryLog().log,
     signal: stop.signal,
   });
-  await allAlive(folder);
+  await waitUntilAllAlive(folder);
   stop.abort();
   await assert.rejects(starting, { code: "ENCLAVE_UNAVAILABLE" });
-  await allGone(folder);
+  await waitUntilAllGone(folder);
   assert.deepEqual(runtimeFolders(), []);
 });
 

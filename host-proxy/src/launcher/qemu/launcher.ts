@@ -4,7 +4,7 @@ import type { Launcher } from "../launcher.ts";
 import { makeRuntimeDirectory } from "../runtime-directory.ts";
 import { lockVsock } from "../vsock/lock.ts";
 import { ENCLAVE_PORT } from "../vsock/ports.ts";
-import { unreachable, WATCH, type Watch } from "../vsock/reachable.ts";
+import { waitUntilUnreachable, DEFAULT_WATCH, type WatchSettings } from "../vsock/wait-until-unreachable.ts";
 import { listenForGuest, routeDialer } from "../vsock/route.ts";
 import { chosenAccelerators, startMachine } from "./accelerators.ts";
 import { readImage } from "./image.ts";
@@ -33,7 +33,7 @@ export interface QemuSettings {
   /** File for what the machine prints. */
   readonly consolePath: string;
   readonly programs?: MachinePrograms;
-  readonly watch?: Watch;
+  readonly watch?: WatchSettings;
 }
 
 /** The model whose measurement `make image` publishes first, and which every SEV-SNP host can play. */
@@ -43,10 +43,11 @@ const SNP_MODEL = "EPYC-v4";
  * Prepares a machine for a launch document, whose digest the hardware carries where it can.
  *
  * @param document the launch document's exact bytes
- * @throws CmcpError `LAUNCH_HARDWARE_MISSING`, `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`, `LAUNCH_VSOCK_IN_USE`
+ * @throws CmcpError `LAUNCH_HARDWARE_MISSING`, `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`,
+ * `LAUNCH_VSOCK_IN_USE`
  */
 export async function openQemuLauncher(settings: QemuSettings, document: Uint8Array, log: Log): Promise<Launcher> {
-  const { vsock, consolePath, quoteGenerationSocket, programs = installedPrograms(), watch = WATCH } = settings;
+  const { vsock, consolePath, quoteGenerationSocket, programs = installedPrograms(), watch = DEFAULT_WATCH } = settings;
   const platform = platformOf(settings.platform);
   const machine = await describe(settings, platform, document);
   requirePrograms(machine, vsock, programs);
@@ -55,7 +56,8 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
     log.warn("KVM cannot be used: the machine is emulated, which is slow");
   if (endWithHost(programs.setpriv).holdInput)
     log.warn(
-      "there is no setpriv: a shell beside each program of the machine ends it when this process is killed; install the package util-linux, and the kernel does",
+      "there is no setpriv: a shell beside each program of the machine ends it when this process is killed; " +
+        "install the package util-linux, and the kernel does",
     );
   const lock = vsock.kind === "kernel" ? await lockVsock(vsock) : null;
   const directory = await makeRuntimeDirectory();
@@ -106,7 +108,10 @@ async function describe(
   return machine;
 }
 
-/** What HOST_DATA (32 bytes) or MRCONFIGID (48 bytes) carries. A TPM has no place for it: there the enclave extends a register. */
+/**
+ * What HOST_DATA (32 bytes) or MRCONFIGID (48 bytes) carries. A TPM has no place for it: there the enclave extends a
+ * register.
+ */
 function launchDigest(platform: HostPlatform, document: Uint8Array): Uint8Array | null {
   if (platform === "vtpm") return null;
   return createHash(platform === "tdx" ? "sha384" : "sha256")
@@ -115,10 +120,10 @@ function launchDigest(platform: HostPlatform, document: Uint8Array): Uint8Array 
 }
 
 /** Ends a machine whose enclave can be reached no more, as when its vsock daemon stalls, so that another is started. */
-function stopWhenUnreachable(machine: EnclaveMachine, watch: Watch, log: Log): void {
+function stopWhenUnreachable(machine: EnclaveMachine, watch: WatchSettings, log: Log): void {
   const over = new AbortController();
   void machine.exited.then(() => over.abort());
-  void unreachable(machine.dialer, over.signal, watch).then(async () => {
+  void waitUntilUnreachable(machine.dialer, over.signal, watch).then(async () => {
     if (over.signal.aborted) return;
     log.error("the enclave can be reached no more; its machine is stopped", { pid: machine.pid });
     await machine.stop();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkMachine, type Machine } from "./machine.ts";
-import { qemuArguments, type Attachments } from "./qemu-arguments.ts";
+import { qemuArguments, type CompanionSockets } from "./qemu-arguments.ts";
 
 const boot = { kernel: "/i/vmlinuz", initramfs: "/i/initramfs", commandLine: "console=null cmcp.platform=sev-snp" };
 const vtpm: Machine = {
@@ -28,7 +28,7 @@ const tdx: Machine = {
   launchDigest: new Uint8Array(48).fill(0xcd),
 };
 const none: Machine = { ...vtpm, platform: "none", firmware: null };
-const alone: Attachments = { vsock: { cid: 7 }, tpm: null, variables: null, dataFolders: [] };
+const alone: CompanionSockets = { vsock: { cid: 7 }, tpm: null, variables: null, dataFolders: [] };
 
 /** The value after an option. */
 function valueOf(args: readonly string[], option: string): string | undefined {

@@ -8,7 +8,10 @@ export const MIN_MEMORY_MEGABYTES = 512;
 /** What one machine may be given; more is a mistake in the configuration. */
 export const MAX_MEMORY_MEGABYTES = 65_536;
 const MAX_PROCESSORS = 64;
-/** Characters that the kernel keeps on x86: `COMMAND_LINE_SIZE` with the NUL at the end. What is beyond is cut off unseen. */
+/**
+ * Characters that the kernel keeps on x86: `COMMAND_LINE_SIZE` with the NUL at the end. What is beyond is cut off
+ * unseen.
+ */
 const MAX_COMMAND_LINE = 2047;
 /** OVMF puts this before or behind the command line. */
 const INITRD_ARGUMENT = "initrd=initrd ";
@@ -16,7 +19,10 @@ const INITRD_ARGUMENT = "initrd=initrd ";
 /** The image and the machine it runs on. All paths are absolute. */
 export interface Machine {
   readonly platform: MachinePlatform;
-  /** Kernel, initramfs and the command line that is measured with them, exactly as published; or all of them in one EFI program. */
+  /**
+   * Kernel, initramfs and the command line that is measured with them, exactly as published; or all of them in one EFI
+   * program.
+   */
   readonly boot:
     | { readonly kernel: string; readonly initramfs: string; readonly commandLine: string }
     | { readonly unified: string };
@@ -26,7 +32,9 @@ export interface Machine {
   readonly processors: number;
   /** CPU model as QEMU names it, part of the SEV-SNP measurement; `null` for what suits the accelerator. */
   readonly processorModel: string | null;
-  /** SHA-256 (SEV-SNP) or SHA-384 (TDX) of the launch document, which the hardware reports; absent on other platforms. */
+  /**
+   * SHA-256 (SEV-SNP) or SHA-384 (TDX) of the launch document, which the hardware reports; absent on other platforms.
+   */
   readonly launchDigest: Uint8Array | null;
 }
 
@@ -61,6 +69,7 @@ export function checkMachine(machine: Machine): void {
   const given = firmware === null ? null : "bios" in firmware ? "bios" : "code";
   if (given !== wanted)
     refuse(
-      `${platform} needs ${wanted === null ? "no firmware" : wanted === "bios" ? "one firmware file" : "two flash files"}`,
+      `${platform} needs ` +
+        (wanted === null ? "no firmware" : wanted === "bios" ? "one firmware file" : "two flash files"),
     );
 }

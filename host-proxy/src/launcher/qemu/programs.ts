@@ -53,7 +53,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The command of a program that can be executed. @throws CmcpError `LAUNCH_PROGRAM_MISSING`, which names the package that has it */
+/**
+ * The command of a program that can be executed.
+ * @throws CmcpError `LAUNCH_PROGRAM_MISSING`, which names the package that has it
+ */
 export function requireProgram(name: ProgramName, programs: MachinePrograms): Command {
   const command = programs[name];
   const { what, file, package: debian } = FACTS[name];

@@ -4,7 +4,7 @@ import type { Machine } from "./machine.ts";
 export type Accelerator = "kvm" | "tcg";
 
 /** The sockets of the programs beside QEMU. */
-export interface Attachments {
+export interface CompanionSockets {
   /** vhost-user socket of a vsock daemon, or the CID the kernel's own vsock gives the guest. */
   readonly vsock: { readonly daemon: string } | { readonly cid: number };
   /** Control socket of the software TPM. */
@@ -23,11 +23,14 @@ const SNP_POLICY = "0x30000";
 const SNP_C_BIT = "cbitpos=51,reduced-phys-bits=1";
 /** Where QEMU asks for TDX quotes when nothing else is said: the quote generation service's vsock port on the host. */
 const QUOTE_GENERATION = { type: "vsock", cid: "2", port: "4050" } as const;
-/** The processor of a machine for which none is named: the host's own, or under emulation one that SEV-SNP images run on. */
+/**
+ * The processor of a machine for which none is named: the host's own, or under emulation one that SEV-SNP images run
+ * on.
+ */
 const PROCESSOR: Readonly<Record<Accelerator, string>> = { kvm: "host", tcg: "EPYC" };
 
 /** QEMU's arguments for a machine. Nothing but what the image needs: no default device, no monitor, no network. */
-export function qemuArguments(machine: Machine, accelerator: Accelerator, attached: Attachments): string[] {
+export function qemuArguments(machine: Machine, accelerator: Accelerator, attached: CompanionSockets): string[] {
   return [
     attached.dataFolders.flatMap((folder) => ["-L", folder]),
     ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"],
@@ -52,7 +55,7 @@ export function qemuArguments(machine: Machine, accelerator: Accelerator, attach
   ].flat();
 }
 
-function protection({ platform, launchDigest }: Machine, { quoteGenerationSocket: path }: Attachments): string[] {
+function protection({ platform, launchDigest }: Machine, { quoteGenerationSocket: path }: CompanionSockets): string[] {
   const base64 = Buffer.from(launchDigest ?? []).toString("base64");
   switch (platform) {
     case "sev-snp":
@@ -82,7 +85,7 @@ function protection({ platform, launchDigest }: Machine, { quoteGenerationSocket
   }
 }
 
-function firmware({ firmware }: Machine, { variables }: Attachments): string[] {
+function firmware({ firmware }: Machine, { variables }: CompanionSockets): string[] {
   if (firmware === null) return [];
   if ("bios" in firmware) return ["-bios", firmware.bios];
   return [
@@ -99,7 +102,7 @@ function boot({ boot }: Machine): string[] {
 }
 
 /** `disable-legacy` leaves the one form of virtio that a confidential guest accepts. */
-function vsock({ vsock }: Attachments): string[] {
+function vsock({ vsock }: CompanionSockets): string[] {
   if ("cid" in vsock) return ["-device", `vhost-vsock-pci,guest-cid=${vsock.cid},disable-legacy=on`];
   return [
     "-chardev",
@@ -109,7 +112,7 @@ function vsock({ vsock }: Attachments): string[] {
   ];
 }
 
-function tpm({ tpm }: Attachments): string[] {
+function tpm({ tpm }: CompanionSockets): string[] {
   return tpm === null
     ? []
     : [

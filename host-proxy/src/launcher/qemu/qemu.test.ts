@@ -7,14 +7,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { memoryLog } from "../../testing/memory-log.ts";
 import {
-  allAlive,
-  allGone,
+  waitUntilAllAlive,
+  waitUntilAllGone,
   FOREVER,
   LISTENING_TPM,
-  pretended,
+  fakeProgram,
   SERVING_DAEMON,
   SILENT_DAEMON,
-} from "../../testing/pretended-programs.ts";
+} from "../../testing/fake-programs.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import { GUEST_READY_PORT } from "../vsock/ports.ts";
 import { accelerators, startMachine } from "./accelerators.ts";
@@ -48,10 +48,10 @@ function setting(
   };
   const { log, text } = memoryLog();
   const programs = {
-    qemu: pretended(folder, "qemu", bodies.qemu ?? FOREVER),
+    qemu: fakeProgram(folder, "qemu", bodies.qemu ?? FOREVER),
     dataFolders: [],
-    vsockDaemon: pretended(folder, "daemon", bodies.daemon ?? SERVING_DAEMON),
-    swtpm: bodies.tpm === null ? null : pretended(folder, "tpm", bodies.tpm ?? LISTENING_TPM),
+    vsockDaemon: fakeProgram(folder, "daemon", bodies.daemon ?? SERVING_DAEMON),
+    swtpm: bodies.tpm === null ? null : fakeProgram(folder, "tpm", bodies.tpm ?? LISTENING_TPM),
   };
   return {
     folder,
@@ -63,7 +63,7 @@ function setting(
 test("a machine is up when its enclave can be dialled, and stops as a whole", async (t) => {
   const { folder, options } = setting(t, {}, "vtpm");
   const machine = await startQemu(options);
-  await allAlive(folder);
+  await waitUntilAllAlive(folder);
   assert.equal(
     readFileSync(join(folder, "variables.fd"), "utf8"),
     "published",
@@ -72,7 +72,7 @@ test("a machine is up when its enclave can be dialled, and stops as a whole", as
   (await machine.dialer.dial(new AbortController().signal)).destroy();
   await machine.stop();
   await machine.exited;
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("a machine that ends early is an error that names no guess, and leaves nothing behind", async (t) => {
@@ -83,13 +83,13 @@ test("a machine that ends early is an error that names no guess, and leaves noth
   );
   await assert.rejects(startQemu(options), { code: "ENCLAVE_UNAVAILABLE" });
   assert.match(log(), /could not set up guest memory/);
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("a guest that never serves is given up after the time allowed", async (t) => {
   const { folder, options } = setting(t, { daemon: SILENT_DAEMON });
   await assert.rejects(startQemu({ ...options, startMs: 500 }), { code: "ENCLAVE_UNAVAILABLE" });
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("nothing is dialled before the guest has said that its vsock works", async (t) => {
@@ -101,7 +101,7 @@ test("nothing is dialled before the guest has said that its vsock works", async 
   const { folder, options } = setting(t, { daemon: mute });
   await assert.rejects(startQemu({ ...options, startMs: 1_000 }), { code: "ENCLAVE_UNAVAILABLE" });
   assert.equal(existsSync(told), false);
-  await allGone(folder);
+  await waitUntilAllGone(folder);
   const late = mute.replace(
     "createServer().listen(socket);",
     `createServer().listen(socket); setTimeout(() => connect(uds + "_${GUEST_READY_PORT}"), 300);`,
@@ -110,7 +110,7 @@ test("nothing is dialled before the guest has said that its vsock works", async 
   const machine = await startQemu(other.options);
   assert.equal(existsSync(told), true);
   await machine.stop();
-  await allGone(other.folder);
+  await waitUntilAllGone(other.folder);
 });
 
 test("a vsock daemon or TPM that does not come up stops the start", async (t) => {
@@ -118,7 +118,7 @@ test("a vsock daemon or TPM that does not come up stops the start", async (t) =>
     const { folder, options } = setting(t, bodies, "vtpm");
     await assert.rejects(startQemu(options), { code: "ENCLAVE_UNAVAILABLE" });
     assert.equal(existsSync(join(folder, "qemu.pid")), false);
-    await allGone(folder);
+    await waitUntilAllGone(folder);
   }
 });
 
@@ -149,10 +149,10 @@ test("when one program of a running machine ends, the machine has ended", async 
   for (const name of ["qemu", "daemon", "tpm"]) {
     const { folder, options } = setting(t, {}, "vtpm");
     const machine = await startQemu(options);
-    await allAlive(folder);
+    await waitUntilAllAlive(folder);
     process.kill(Number(readFileSync(join(folder, `${name}.pid`), "utf8")), "SIGKILL");
     await machine.exited;
-    await allGone(folder);
+    await waitUntilAllGone(folder);
   }
 });
 
@@ -163,26 +163,28 @@ test("a host that is killed takes its machine with it", async (t) => {
   const source = join(import.meta.dirname, "qemu.ts");
   writeFileSync(
     host,
-    `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } });\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);`,
+    `import { startQemu } from ${JSON.stringify(source)};\nconst quiet = () => {};\nawait startQemu({ ` +
+      `...${JSON.stringify(plain)}, log: { debug: quiet, info: quiet, warn: quiet, error: quiet } ` +
+      '});\nprocess.stdout.write("up");\nsetInterval(() => {}, 1000);',
   );
   const running = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", host], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(running.stdout, "data");
-  await allAlive(folder);
+  await waitUntilAllAlive(folder);
   running.kill("SIGKILL");
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("a start that is given up is not begun again with the next accelerator", async (t) => {
   const { folder, options, log } = setting(t, { daemon: SILENT_DAEMON }, "vtpm");
   const stop = new AbortController();
   const starting = startMachine({ ...options, signal: stop.signal }, ["kvm", "tcg"]);
-  await allAlive(folder);
+  await waitUntilAllAlive(folder);
   stop.abort();
   await assert.rejects(starting, { code: "ENCLAVE_UNAVAILABLE" });
   assert.doesNotMatch(log(), /next accelerator/);
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });
 
 test("KVM is tried first where it opens, and what does not come up under it comes up without", async (t) => {
@@ -205,5 +207,5 @@ test("KVM is tried first where it opens, and what does not come up under it come
   assert.equal(machine.accelerator, "tcg");
   assert.match(log(), /next accelerator/);
   await machine.stop();
-  await allGone(folder);
+  await waitUntilAllGone(folder);
 });

@@ -5,14 +5,14 @@ import { hybridVsockSocket, type Dialer } from "@cmcp/wire";
 import type { Log } from "../../log.ts";
 import type { Child } from "../child.ts";
 import { openConsoleFile } from "../console-file.ts";
-import { dialable } from "../dialable.ts";
+import { waitUntilDialable } from "../wait-until-dialable.ts";
 import type { Exit, RunningEnclave } from "../launcher.ts";
 import { ENCLAVE_PORT, SERVICES_PORT } from "../vsock/ports.ts";
 import { routeDialer, type VsockRoute } from "../vsock/route.ts";
 import { daemonSocket, startTpm, startVsockDaemon } from "./companions.ts";
 import { checkMachine, type Machine } from "./machine.ts";
 import { requireProgram, startProgram, type MachinePrograms } from "./programs.ts";
-import { qemuArguments, type Accelerator, type Attachments } from "./qemu-arguments.ts";
+import { qemuArguments, type Accelerator, type CompanionSockets } from "./qemu-arguments.ts";
 
 /** Between two attempts to dial the enclave, and for one: a guest that is still booting may leave it unanswered. */
 const DIAL = { everyMs: 100, attemptMs: 1_000 } as const;
@@ -67,7 +67,8 @@ export function requirePrograms({ platform }: Machine, vsock: GuestVsock, progra
 }
 
 /**
- * Starts a machine with the image and waits until its enclave can be dialled. The machine ends as one: with QEMU, with a
+ * Starts a machine with the image and waits until its enclave can be dialled. The machine ends as one: with QEMU, with
+ * a
  * program it cannot do without, or with this process. Whatever was started is stopped when a step fails.
  *
  * @throws CmcpError `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`; `ENCLAVE_UNAVAILABLE` when it ends early or is
@@ -88,7 +89,7 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
       vsock.kind === "daemon"
         ? await startVsockDaemon(companion)
         : { attached: { cid: vsock.cid }, guestReady: undefined };
-    const attached: Attachments = {
+    const attached: CompanionSockets = {
       vsock: reached.attached,
       tpm: machine.platform === "vtpm" ? await startTpm(companion) : null,
       variables: await copyVariables(machine, folder),
@@ -104,7 +105,7 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
     started.push(qemu);
     const exited = endOf(started, stopAll);
     if (
-      !(await dialable(
+      !(await waitUntilDialable(
         dialer,
         { ms: options.startMs, ...DIAL },
         { begin: reached.guestReady, ended: exited, signal: options.signal },
@@ -130,7 +131,8 @@ function notServing({ accelerator, startMs, consolePath }: QemuOptions): CmcpErr
   const where = consolePath === undefined ? "in the log" : `in the log and in ${consolePath}`;
   return new CmcpError(
     "ENCLAVE_UNAVAILABLE",
-    `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it printed is ${where}`,
+    `the machine ended, or its enclave did not listen within ${startMs} ms, under ${accelerator}; what it ` +
+      `printed is ${where}`,
   );
 }
 

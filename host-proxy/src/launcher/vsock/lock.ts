@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
@@ -16,8 +16,10 @@ export interface VsockLock {
 }
 
 /**
- * Keeps a second gateway of this host away from a guest: two would launch it twice and mix their services up. The lock is a
- * name in Linux's abstract namespace (unix(7)): it belongs to a process and ends with it however it ends, so no lock is ever
+ * Keeps a second gateway of this host away from a guest: two would launch it twice and mix their services up. The lock
+ * is a
+ * name in Linux's abstract namespace (unix(7)): it belongs to a process and ends with it however it ends, so no lock is
+ * ever
  * left over. Gateways in different network namespaces do not see each other's; they meet at the services' address. It
  * keeps mistakes away and nobody else: the host is not to be trusted in any case.
  *
@@ -42,8 +44,5 @@ export async function lockVsock(vsock: LockedVsock): Promise<VsockLock> {
 /** One name for a socket, whatever links lead to its folder. The socket itself may be made only later. */
 async function pathName(path: string): Promise<string> {
   const folder = await realpath(dirname(path)).catch(() => dirname(path));
-  return createHash("sha256")
-    .update(join(folder, basename(path)))
-    .digest("hex")
-    .slice(0, NAME_DIGITS);
+  return hash("sha256", join(folder, basename(path))).slice(0, NAME_DIGITS);
 }

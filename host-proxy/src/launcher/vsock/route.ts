@@ -54,7 +54,8 @@ function presentAddon(path: string): string {
   } catch (cause) {
     throw new CmcpError(
       "LAUNCH_PROGRAM_MISSING",
-      `the vsock addon ${path} is not there: build it with a C compiler (package build-essential) by make build, or use a hybrid vsock socket`,
+      `the vsock addon ${path} is not there: build it with a C compiler (package build-essential) by make build, ` +
+        "or use a hybrid vsock socket",
       { cause },
     );
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { webcrypto } from "node:crypto";
+import { hash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { QUOTED_REGISTERS } from "../tpm/quoted-registers.ts";
-import { sampleEvidence, sampleKey, sha256Hex, type QuoteWish, type SampleKey } from "../tpm/testing/sample-quote.ts";
+import { sampleEvidence, sampleKey, type QuoteWish, type SampleKey } from "../tpm/testing/sample-quote.ts";
 import { evidenceDocument } from "../tpm/testing/evidence-document.ts";
 import { policyForEarlier } from "./earlier.ts";
 import { preset } from "./load-policy.ts";
@@ -15,7 +15,7 @@ const STRICT = preset("strict");
 const POLICY: AppraisalPolicy = {
   ...STRICT,
   required: [],
-  tpm: { ...STRICT.tpm, attestation_key_sha256: [KEY, OTHER].map(({ spki }) => sha256Hex(spki)) },
+  tpm: { ...STRICT.tpm, attestation_key_sha256: [KEY, OTHER].map(({ spki }) => hash("sha256", spki)) },
 };
 const AT = new Date(0);
 

@@ -70,7 +70,7 @@ export function parseHclReport(bytes: Uint8Array): HclReport {
   if (dataLength !== requestBytes + runtimeLength || length !== HEADER_BYTES + HARDWARE_REPORT_BYTES + dataLength)
     throw malformed("the lengths contradict each other");
   const runtimeData = reader.take(runtimeLength);
-  if (!isZero(reader.take(reader.remaining))) throw malformed("there is more than the lengths say");
+  if (!isZero(reader.rest())) throw malformed("there is more than the lengths say");
   return { kind, hardwareReport: kind === "tdx" ? room.subarray(0, TDREPORT_BYTES) : room, runtimeHash, runtimeData };
 }
 

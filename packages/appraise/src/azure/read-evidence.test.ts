@@ -7,7 +7,8 @@ import { describeAzureCvmEvidence } from "./describe.ts";
 import { parseHclReport } from "./hcl-report.ts";
 import { readAzureCvmEvidence } from "./read-evidence.ts";
 import { parseRuntimeData } from "./runtime-data.ts";
-import { azureEvidenceDocument, azureEvidenceOfParts, type AzureParts } from "./testing/evidence-document.ts";
+import { azureEvidenceOf } from "../evidence/parts.ts";
+import { azureEvidenceDocument, type AzureParts } from "./testing/evidence-document.ts";
 import { azureFile, genuineBundles, inSecondVersion } from "./testing/genuine.ts";
 
 const MALFORMED = (message: RegExp) => ({ code: "EVIDENCE_MALFORMED", message });
@@ -31,9 +32,9 @@ test("the JSON form of collected evidence is read back as it was written", () =>
     certificates: [Uint8Array.of(10)],
     tpm,
   };
-  assert.deepEqual(readAzureCvmEvidence(json(azureEvidenceDocument(parts))), azureEvidenceOfParts(parts));
+  assert.deepEqual(readAzureCvmEvidence(json(azureEvidenceDocument(parts))), azureEvidenceOf(parts));
   const least: AzureParts = { ...parts, tdQuote: null, certificates: [], tpm: { ...tpm, eventLog: null } };
-  assert.deepEqual(readAzureCvmEvidence(json(azureEvidenceDocument(least))), azureEvidenceOfParts(least));
+  assert.deepEqual(readAzureCvmEvidence(json(azureEvidenceDocument(least))), azureEvidenceOf(least));
 });
 
 test("JSON of another form is refused with what is wrong", () => {

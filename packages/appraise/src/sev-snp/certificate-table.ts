@@ -29,16 +29,15 @@ export function parseCertificateTable(table: Uint8Array): Map<CertificateKind, U
   if (table.length === 0) return found;
   const reader = new ByteReader(table, "the certificate table", "little");
   for (let entry = 0; entry < MAX_ENTRIES; entry += 1) {
-    const row = new ByteReader(reader.take(CERTIFICATE_ENTRY_BYTES), "the certificate table", "little");
-    const guid = row.take(16);
-    const offset = row.u32();
-    const length = row.u32();
+    const guid = reader.take(16);
+    const offset = reader.u32();
+    const length = reader.u32();
     if (isZero(guid)) return found;
     const kind = KINDS.get(toHex(guid)) ?? KINDS.get(toHex(swapped(guid)));
     if (kind === undefined || length === 0) continue;
     if (length > MAX_CERTIFICATE_BYTES || offset + length > table.length)
       throw new CmcpError("EVIDENCE_MALFORMED", "the certificate table points outside itself");
-    found.set(kind, table.slice(offset, offset + length));
+    found.set(kind, reader.slice(offset, length).slice());
   }
   throw new CmcpError("EVIDENCE_MALFORMED", `the certificate table has more than ${MAX_ENTRIES} entries`);
 }

@@ -86,7 +86,7 @@ function reportOfResponse(input: Uint8Array): Uint8Array {
   const reader = new ByteReader(input, "a SEV-SNP report response", "little");
   const plain = reader.u32() === 0 && reader.u32() === REPORT_BYTES && isZero(reader.take(RESPONSE_HEADER_BYTES - 8));
   const report = reader.take(REPORT_BYTES);
-  if (!plain || !isZero(reader.take(reader.remaining)))
+  if (!plain || !isZero(reader.rest()))
     throw new CmcpError(
       "EVIDENCE_MALFORMED",
       "a SEV-SNP report response with an error status or more than one report in it",
@@ -124,7 +124,7 @@ function readFields(signed: Uint8Array): SnpReportFields {
   reserved.push(reader.take(1));
   const launchTcb = reader.take(8);
   const mitigations = version < 5 ? null : { launch: reader.u64(), current: reader.u64() };
-  reserved.push(reader.take(reader.remaining));
+  reserved.push(reader.rest());
   return {
     version,
     guestSvn,

@@ -1,10 +1,10 @@
 import { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
-import type { VerifierCrypto } from "../checks/crypto.ts";
+import { sha256Hex, type VerifierCrypto } from "../checks/crypto.ts";
 import type { EvidenceResult } from "../checks/result.ts";
 import { bytesEqual, isZero } from "@cmcp/boundary";
 import type { Certificate } from "../x509/certificate.ts";
-import { checkChain, sha256Hex } from "../x509/chain.ts";
+import { checkChain } from "../x509/chain.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
 import { appraiseGuest, appraisePlatform } from "./appraise/guest.ts";
 import { appraiseIdBlock, appraiseMachine } from "./appraise/identity.ts";

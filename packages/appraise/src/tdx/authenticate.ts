@@ -1,7 +1,7 @@
 import { bytesEqual, CmcpError, isZero, toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
-import type { VerifierCrypto } from "../checks/crypto.ts";
+import { sha256, type VerifierCrypto } from "../checks/crypto.ts";
 import { checkChain } from "../x509/chain.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
@@ -84,7 +84,7 @@ async function checkKeyBinding(
   qe: QeReport,
 ): Promise<boolean> {
   const bound = Uint8Array.of(...quote.attestationKey, ...quote.qeAuthenticationData);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bound));
+  const digest = await sha256(crypto, bound);
   const holds =
     bytesEqual(qe.reportData.subarray(0, digest.length), digest) && isZero(qe.reportData.subarray(digest.length));
   return recorder.require("attestation key binding", holds, "EVIDENCE_SIGNATURE_INVALID", {

@@ -69,7 +69,7 @@ export function parseQuote(bytes: Uint8Array): TdxQuote {
   if (reader.offset + length > MAX_QUOTE_BYTES)
     throw malformed(`a quote of more than ${MAX_QUOTE_BYTES} bytes is no DCAP quote`);
   const signatureData = readSignatureData(reader.take(length));
-  if (!isZero(reader.take(reader.remaining))) throw malformed("bytes other than zero follow the quote");
+  if (!isZero(reader.rest())) throw malformed("bytes other than zero follow the quote");
   return { version, reportVersion, userData, claimed, signed, ...signatureData };
 }
 

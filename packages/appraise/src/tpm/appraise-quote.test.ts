@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash, webcrypto } from "node:crypto";
+import { createHash, hash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import type { Check } from "../checks/check.ts";
 import { BANKS } from "../event-log/hash-algorithm.ts";
@@ -10,11 +10,11 @@ import type { TpmEvidence } from "./evidence.ts";
 import { LAUNCH_REGISTER, launchRegisterValue } from "./launch-register.ts";
 import { STRICT_TPM_POLICY, tpmPolicySchema, type TpmPolicy } from "./policy.ts";
 import { QUOTED_REGISTERS } from "./quoted-registers.ts";
-import { sampleEvidence, sampleKey, sha256Hex, type QuoteWish } from "./testing/sample-quote.ts";
+import { sampleEvidence, sampleKey, type QuoteWish } from "./testing/sample-quote.ts";
 import { verifyTpm } from "./verify.ts";
 
 const KEY = sampleKey("ecdsa");
-const TRUSTED = { attestation_key_sha256: [sha256Hex(KEY.spki)] };
+const TRUSTED = { attestation_key_sha256: [hash("sha256", KEY.spki)] };
 const BOOT: readonly SampleEvent[] = [
   { register: 0, type: 8, data: "firmware" },
   ...SEPARATORS,
@@ -141,7 +141,7 @@ test("registers of two banks are hashed in the order of the selection", async ()
   };
   assert.equal(
     of(
-      await appraise(evidence, {}, { attestation_key_sha256: [sha256Hex(key.spki)], selections: [[1]] }),
+      await appraise(evidence, {}, { attestation_key_sha256: [hash("sha256", key.spki)], selections: [[1]] }),
       "PCR digest",
     ),
     "passed",

@@ -79,7 +79,7 @@ export function parseQuote(bytes: Uint8Array): ParsedQuote {
 /** True for bytes that begin as a quote does, bare or with its length before it. */
 export function looksLikeQuote(bytes: Uint8Array): boolean {
   const begins = (at: number): boolean =>
-    bytes.length >= at + 4 && new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0) === GENERATED;
+    bytes.length >= at + 4 && new ByteReader(bytes, "TPM quote", "big").at(at).u32() === GENERATED;
   return begins(0) || begins(2);
 }
 

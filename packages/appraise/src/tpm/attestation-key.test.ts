@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { webcrypto } from "node:crypto";
+import { hash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import type { Check } from "../checks/check.ts";
 import {
@@ -19,7 +19,6 @@ import {
   sampleEvidence,
   sampleKey,
   samplePublicArea,
-  sha256Hex,
   type SampleKey,
 } from "./testing/sample-quote.ts";
 import { verifyTpm } from "./verify.ts";
@@ -38,7 +37,7 @@ async function keysOf({ privateKey, spki }: SampleKey): Promise<webcrypto.Crypto
 
 async function authority(): Promise<{ root: Issued; spki: string }> {
   const root = await issue({ subject: "CN=root", ca: true, uses: CA_USES });
-  return { root, spki: sha256Hex(new Uint8Array(await webcrypto.subtle.exportKey("spki", root.keys.publicKey))) };
+  return { root, spki: hash("sha256", new Uint8Array(await webcrypto.subtle.exportKey("spki", root.keys.publicKey))) };
 }
 
 async function certify(root: Issued, wish: Partial<CertificateWish> = {}): Promise<Uint8Array> {
@@ -134,7 +133,7 @@ test("a revoked or expired certificate is reported", async () => {
 
 test("a public area must be that of a restricted signing key made in the TPM", async () => {
   const outcome = async (attributes: number): Promise<string[]> => {
-    const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [sha256Hex(KEY.spki)], selections: [[0]] };
+    const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [hash("sha256", KEY.spki)], selections: [[0]] };
     const evidence = { ...sampleEvidence(KEY, VALUES), attestationKey: samplePublicArea(KEY, attributes) };
     return failures((await verifyTpm({ evidence }, policy, NOW, webcrypto)).checks);
   };
@@ -150,7 +149,7 @@ test("a public area must be that of a restricted signing key made in the TPM", a
 
 test("a key signs by the scheme it was made for, and by no other", async () => {
   const rsa = sampleKey("rsassa");
-  const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [sha256Hex(rsa.spki)], selections: [[0]] };
+  const policy = { ...STRICT_TPM_POLICY, attestation_key_sha256: [hash("sha256", rsa.spki)], selections: [[0]] };
   const outcome = async (made: SampleKey, signs: SampleKey): Promise<string[]> => {
     const evidence = {
       ...sampleEvidence(signs, VALUES),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash, webcrypto } from "node:crypto";
+import { hash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { CheckRecorder, type Check } from "../checks/check.ts";
 import {
@@ -21,7 +21,6 @@ import { Certificate } from "./certificate.ts";
 import { checkChain, type ChainInput, type TrustAnchor } from "./chain.ts";
 import { RevocationList } from "./revocation-list.ts";
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const parse = ({ der }: Issued): Certificate => Certificate.parse(der);
 
 const CA: Partial<CertificateWish> = { ca: true, uses: CA_USES };
@@ -29,8 +28,8 @@ const root = await issue({ subject: "CN=root", ...CA });
 const middle = await issue({ subject: "CN=middle", serial: "02", ...CA, pathLength: 0 }, root);
 const leaf = await issue({ subject: "CN=leaf", serial: "03" }, middle);
 
-const byCertificate: TrustAnchor = { name: "the root", certificateSha256: sha256(root.der) };
-const byKey: TrustAnchor = { name: "the root", spkiSha256: sha256(parse(root).spki) };
+const byCertificate: TrustAnchor = { name: "the root", certificateSha256: hash("sha256", root.der) };
+const byKey: TrustAnchor = { name: "the root", spkiSha256: hash("sha256", parse(root).spki) };
 
 type Change = Partial<Omit<ChainInput, "leaf" | "intermediates">> & {
   readonly leaf?: Issued;

@@ -1,6 +1,6 @@
-import { bytesEqual, toHex } from "@cmcp/boundary";
+import { bytesEqual } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
-import type { VerifierCrypto } from "../checks/crypto.ts";
+import { sha256Hex, type VerifierCrypto } from "../checks/crypto.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkRevocation, type Listed, type StaleLists } from "./revocation.ts";
 import type { RevocationList } from "./revocation-list.ts";
@@ -127,11 +127,6 @@ async function anchorOf(
     }
   }
   return undefined;
-}
-
-/** SHA-256 in lowercase hex, as anchors are pinned. */
-export async function sha256Hex(crypto: VerifierCrypto, bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
 }
 
 type Issuer = { readonly certificate: Certificate; readonly anchor?: TrustAnchor } | { readonly problem: string };

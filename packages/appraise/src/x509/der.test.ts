@@ -19,7 +19,7 @@ test("lengths are definite, shortest and within the bytes", () => {
 test("an element of another tag is refused, an optional one left alone", () => {
   const list = reader("0500a10301017f");
   assert.equal(list.optional(contextTag(1)), undefined);
-  assert.throws(() => reader("0500").next(TAG.sequence), { message: /tag 5 where 48/ });
+  assert.throws(() => reader("0500").next(TAG.sequence), { message: /tag 5 instead of 48/ });
   assert.equal(list.next(TAG.null).content.length, 0);
   assert.throws(() => list.end(), { message: /bytes too many/ });
   assert.equal(list.enter(contextTag(1)).next().tag, TAG.boolean);

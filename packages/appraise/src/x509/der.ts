@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { ByteReader, CmcpError } from "@cmcp/boundary";
 
 /** Tags used in certificates and revocation lists (X.690 8.1.2, X.680 8.6). */
 export const TAG = {
@@ -32,66 +32,55 @@ export interface DerElement {
  * everything else throws `EVIDENCE_MALFORMED`. Depth is that of the calling code: nothing recurses by itself.
  */
 export class DerReader {
-  readonly #bytes: Uint8Array;
-  readonly #what: string;
-  #offset = 0;
+  readonly #reader: ByteReader;
+  readonly #name: string;
 
-  constructor(bytes: Uint8Array, what: string) {
-    this.#bytes = bytes;
-    this.#what = what;
+  constructor(bytes: Uint8Array, name: string) {
+    this.#reader = new ByteReader(bytes, name, "big");
+    this.#name = name;
   }
 
   get empty(): boolean {
-    return this.#offset === this.#bytes.length;
+    return this.#reader.remaining === 0;
   }
 
-  /** The next element, of this tag when one is given. */
+  /** The next element. It must have this tag when one is named. */
   next(tag?: number): DerElement {
-    const start = this.#offset;
-    const found = this.#byte();
+    const start = this.#reader.offset;
+    const found = this.#reader.u8();
     if ((found & 0x1f) === 0x1f) throw this.malformed("has a tag of several bytes");
-    if (tag !== undefined && found !== tag) throw this.malformed(`has tag ${found} where ${tag} is due`);
-    const length = this.#length();
-    if (length > this.#bytes.length - this.#offset) throw this.malformed("is truncated");
-    const content = this.#bytes.subarray(this.#offset, this.#offset + length);
-    this.#offset += length;
-    return { tag: found, content, whole: this.#bytes.subarray(start, this.#offset) };
+    if (tag !== undefined && found !== tag) throw this.malformed(`has tag ${found} instead of ${tag}`);
+    const content = this.#reader.take(this.#length());
+    return { tag: found, content, whole: this.#reader.bytes.subarray(start, this.#reader.offset) };
   }
 
   /** The next element when it has this tag, else `undefined` and nothing is consumed. */
   optional(tag: number): DerElement | undefined {
-    return this.#bytes[this.#offset] === tag ? this.next(tag) : undefined;
+    return this.#reader.bytes[this.#reader.offset] === tag ? this.next(tag) : undefined;
   }
 
   /** A reader of the next element's content. */
   enter(tag: number): DerReader {
-    return new DerReader(this.next(tag).content, this.#what);
+    return new DerReader(this.next(tag).content, this.#name);
   }
 
+  /** Throws `EVIDENCE_MALFORMED` when elements remain. */
   end(): void {
-    if (!this.empty) throw this.malformed("has bytes too many");
+    this.#reader.end();
   }
 
   malformed(problem: string): CmcpError {
-    return new CmcpError("EVIDENCE_MALFORMED", `${this.#what} ${problem}`);
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.#offset];
-    if (byte === undefined) throw this.malformed("is truncated");
-    this.#offset += 1;
-    return byte;
+    return new CmcpError("EVIDENCE_MALFORMED", `${this.#name} ${problem}`);
   }
 
   // X.690 8.1.3 and 10.1. Three length bytes reach 16 MiB, above every bound here. The indefinite form has none,
   // and is refused like any length that could be shorter.
   #length(): number {
-    const first = this.#byte();
+    const first = this.#reader.u8();
     if (first < 0x80) return first;
     const count = first & 0x7f;
     if (count > 3) throw this.malformed("has an oversized length");
-    let length = 0;
-    for (let index = 0; index < count; index += 1) length = length * 256 + this.#byte();
+    const length = this.#reader.take(count).reduce((value, byte) => value * 256 + byte, 0);
     if (length < 0x80 || length < 256 ** (count - 1)) throw this.malformed("has a length that is not the shortest");
     return length;
   }

@@ -13,7 +13,10 @@ function quoted(text: string, what: string): string {
   return JSON.stringify(text);
 }
 
-/** A record that is written once and put in more than one place: by itself, with another member, or inside another value. */
+/**
+ * A record that is written once and put in more than one place: by itself, with another member, or inside another
+ * value.
+ */
 export class CanonicalObject {
   /** The members' names in their order, and with each what is written of it. */
   readonly #names: readonly string[];
@@ -33,7 +36,10 @@ export class CanonicalObject {
     );
   }
 
-  /** The record with one member more. @throws CmcpError `JSON_NOT_CANONICALIZABLE` for a value JCS cannot carry, or a name it has */
+  /**
+   * The record with one member more.
+   * @throws CmcpError `JSON_NOT_CANONICALIZABLE` for a value JCS cannot carry, or a name it has
+   */
   with(name: string, value: JsonValue): CanonicalObject {
     const found = this.#names.findIndex((other) => other >= name);
     const at = found === -1 ? this.#names.length : found;

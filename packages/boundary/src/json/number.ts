@@ -25,7 +25,8 @@ function decimal(literal: string): Decimal {
 export function isExactNumber(literal: string): boolean {
   if (literal.length > MAX_LITERAL) return false;
   const wanted = decimal(literal);
-  // A literal beyond the range reads as "Infinity", which has no digits; only zeros have none either, and they are in range.
+  // A literal beyond the range reads as "Infinity", which has no digits; only zeros have none either, and they are in
+  // range.
   const read = decimal(String(Number(literal)));
   return wanted.digits === read.digits && wanted.exponent === read.exponent;
 }

@@ -29,7 +29,8 @@ class Names {
 }
 
 /**
- * Walks JSON text once, without building values, and throws on anything outside the strict profile, except for control characters
+ * Walks JSON text once, without building values, and throws on anything outside the strict profile, except for control
+ * characters
  * inside strings: they end no string, so that the platform's parser can be left to refuse them, which is sooner done.
  */
 export class Scanner {
@@ -123,7 +124,8 @@ export class Scanner {
     const escaped = this.#escapeBefore(start + 1, end);
     for (let at = start + 1; this.#escapeBefore(at, end); ) {
       at = this.#escape(this.#nextEscape);
-      // Looked for again only where it was the one escaped, so that many escapes in a long string cost no more than their number.
+      // Looked for again only where it was the one escaped, so that many escapes in a long string cost no more than
+      // their number.
       if (end < at) end = this.#quote(at);
     }
     this.#at = end + 1;

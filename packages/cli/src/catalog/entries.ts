@@ -101,7 +101,10 @@ function promptOf({ name, listed }: LiveItem): Candidate {
   };
 }
 
-/** Everything that was read of a server, as it could be approved. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a listing that is no definition */
+/**
+ * Everything that was read of a server, as it could be approved.
+ * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a listing that is no definition
+ */
 export function candidatesOf({ lists }: LiveServer): readonly Candidate[] {
   return [
     ...lists.tools.map(toolOf),

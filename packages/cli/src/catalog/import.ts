@@ -5,11 +5,11 @@ import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
-import { choose } from "./choose.ts";
+import { selectEntries } from "./select-entries.ts";
 import { candidatesOf, reviewedEntry, serverEntry, type ReviewedEntry } from "./entries.ts";
 import { readLiveServer, serverUrl, type LiveServer } from "./live-server.ts";
 import { knownServerName, mergeEntries } from "./merge.ts";
-import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
+import { asciiJson, findingJson, findingLine, hasBlockingFinding } from "./print-findings.ts";
 import { readReviews } from "./review.ts";
 import { catalogToExtend } from "./catalog-to-extend.ts";
 
@@ -71,7 +71,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     if (!/^[^\s@]+@[^\s@]+$/.test(approvedBy)) throw new CmcpError("USAGE", "--approved-by is an e-mail address");
     const existing = await catalogToExtend(values.into);
     const server = await readLiveServer(url, values.pin, kindsOf(values));
-    const { chosen, leftOut } = choose(server, candidatesOf(server), {
+    const { chosen, leftOut } = selectEntries(server, candidatesOf(server), {
       entries: values.tool,
       resources: values.resource,
       prompts: values.prompt,
@@ -96,7 +96,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     );
     const findings = scanCatalog(catalog).filter(({ tool }) => names.has(tool));
     if (!values.json) show(server, { entries: reviewed, leftOut, findings }, terminal);
-    if (hasGrave(findings)) {
+    if (hasBlockingFinding(findings)) {
       if (values.json)
         terminal.out.write(
           `${asciiJson({ ok: false, server: url.href, fingerprint: server.fingerprint, findings: findings.map(findingJson) })}\n`,
@@ -171,7 +171,8 @@ function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: 
   terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
   for (const { name, entry } of entries) {
     terminal.err.write(
-      `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ${JSON.stringify(entry.definition_hash)}\n`,
+      `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ` +
+        `${JSON.stringify(entry.definition_hash)}\n`,
     );
     const own = findings.filter(({ tool }) => tool === name);
     terminal.err.write(

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { once } from "node:events";
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -72,9 +72,7 @@ async function seeKey(url: URL): Promise<SeenKey> {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined)
       throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server showed no certificate");
-    const spkiSha256 = createHash("sha256")
-      .update(certificate.publicKey.export({ type: "spki", format: "der" }))
-      .digest();
+    const spkiSha256 = hash("sha256", certificate.publicKey.export({ type: "spki", format: "der" }), "buffer");
     return { spkiSha256, vouchedFor: socket.authorized };
   } catch (thrown) {
     throw thrown instanceof CmcpError
@@ -108,7 +106,8 @@ async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array
   if (!vouchedFor) {
     throw new CmcpError(
       "UPSTREAM_IDENTITY_MISMATCH",
-      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. Compare it with the server's owner and give it as --pin`,
+      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. ` +
+        "Compare it with the server's owner and give it as --pin",
     );
   }
   return spkiSha256;

@@ -2,7 +2,7 @@ import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/
 import type { EntrySection, ReviewedEntry } from "./entries.ts";
 
 /** What a merge did with each imported entry. */
-export interface Merged {
+export interface MergeResult {
   /** The whole catalog, in the form its file had where it holds tools alone. */
   readonly catalog: JsonValue;
   readonly added: readonly string[];
@@ -50,14 +50,15 @@ function serverOf(
  * name in `replace`, and a name that belongs to another server is never taken over.
  *
  * @param server - the server's own entry, for what refers to it by name
- * @throws CmcpError `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION`, `CATALOG_DRIFT_DETECTED` naming everything changed
+ * @throws CmcpError `CATALOG_TOOL_NAME_COLLISION`, `CATALOG_NAME_COLLISION`, `CATALOG_DRIFT_DETECTED` naming everything
+ * changed
  */
 export function mergeEntries(
   catalog: JsonValue,
   reviewed: readonly ReviewedEntry[],
   server: JsonObject,
   replace: ReadonlySet<string>,
-): Merged {
+): MergeResult {
   const sections = sectionsOf(catalog);
   const merged = { added: [] as string[], replaced: [] as string[], unchanged: [] as string[] };
   const changed: string[] = [];
@@ -87,7 +88,8 @@ export function mergeEntries(
   if (changed.length > 0)
     throw new CmcpError(
       "CATALOG_DRIFT_DETECTED",
-      `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. Nothing was written`,
+      `approved with another definition or key: ${changed.join(", ")}; review each and name it with --replace. ` +
+        "Nothing was written",
     );
   return { catalog: documentOf(sections, catalog), ...merged };
 }
@@ -102,13 +104,15 @@ function mergeServer(servers: JsonValue[], server: JsonObject, replacing: boolea
   else if (known.url !== server.url)
     throw new CmcpError(
       "CATALOG_NAME_COLLISION",
-      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; choose one with --server-name`,
+      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; ` +
+        "choose one with --server-name",
     );
   else if (known.tls_fingerprint !== server.tls_fingerprint) {
     if (!replacing)
       throw new CmcpError(
         "CATALOG_DRIFT_DETECTED",
-        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it offers and name it with --replace. Nothing was written`,
+        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it ` +
+          "offers and name it with --replace. Nothing was written",
       );
     servers[at] = {
       ...known,

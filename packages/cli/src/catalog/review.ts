@@ -16,7 +16,8 @@ export function readReviews(
     if (!names.has(name))
       throw new CmcpError(
         "USAGE",
-        `--set is NAME:domain=…, NAME:sensitivity=… or NAME:baa=true|false, for something that is imported: ${JSON.stringify(setting)}`,
+        "--set is NAME:domain=…, NAME:sensitivity=… or NAME:baa=true|false, for something that is imported: " +
+          JSON.stringify(setting),
       );
     if (key === "baa" && value !== "true" && value !== "false") throw new CmcpError("USAGE", "baa is true or false");
     const changed = key === "baa" ? { requiresBaa: value === "true" } : { [key]: value };

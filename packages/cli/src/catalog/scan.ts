@@ -5,7 +5,7 @@ import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { candidatesOf, scannableEntry } from "./entries.ts";
 import { readLiveServer, serverUrl } from "./live-server.ts";
-import { asciiJson, findingJson, findingLine, hasGrave } from "./print-findings.ts";
+import { asciiJson, findingJson, findingLine, hasBlockingFinding } from "./print-findings.ts";
 
 async function scan(target: string, pin: string | undefined): Promise<readonly Finding[]> {
   if (/^https?:\/\//i.test(target)) {
@@ -39,7 +39,7 @@ Example:    cmcp catalog scan examples/quickstart/catalog.json
       "FILE or URL",
     );
     const findings = await scan(required(positional, "FILE or URL"), values.pin);
-    const grave = hasGrave(findings);
+    const grave = hasBlockingFinding(findings);
     if (values.json) terminal.out.write(`${asciiJson({ ok: !grave, findings: findings.map(findingJson) })}\n`);
     else
       terminal.out.write(

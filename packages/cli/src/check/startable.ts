@@ -7,7 +7,8 @@ import type { LaunchInputs } from "@cmcp/launch/files";
 import { allowServers, requireSpawner, stdioSchema } from "@cmcp/spawner";
 
 /**
- * What the enclave holds a loaded catalog and its configuration to before it serves: schemas, stdio servers and whether it can run any
+ * What the enclave holds a loaded catalog and its configuration to before it serves: schemas, stdio servers and whether
+ * it can run any
  * where the launcher puts it, credentials, the keys of JWT issuers.
  * @throws CmcpError as a start would
  */

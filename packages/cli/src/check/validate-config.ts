@@ -74,7 +74,9 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     if (values.json) out.write(`${JSON.stringify({ ok: true, ...facts, warnings })}\n`);
     else {
       out.write(
-        `valid configuration\n  launch digest: ${facts.launch_digest}\n                 ${facts.launch_digest_sha384}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ${facts.catalog_hash} (${facts.tools} tools)\n`,
+        `valid configuration\n  launch digest: ${facts.launch_digest}\n                 ` +
+          `${facts.launch_digest_sha384}\n  policy hash:   ${facts.policy_hash}\n  catalog hash:  ` +
+          `${facts.catalog_hash} (${facts.tools} tools)\n`,
       );
       if (file !== undefined) out.write(`  wrote ${file}\n`);
       out.write(warnings.map((warning) => `  warning: ${warning}\n`).join(""));

@@ -10,7 +10,7 @@ import {
   type Product,
 } from "@cmcp/appraise";
 import type { Terminal } from "../command.ts";
-import { readGivenEvidence } from "../malformed-input.ts";
+import { readEvidenceInput } from "../malformed-input.ts";
 import { replaceFile } from "../replace-file.ts";
 import { readFileOf } from "../read-file.ts";
 import { askVendors } from "./vendor-services.ts";
@@ -36,7 +36,8 @@ const UNSOUND: readonly (ErrorCode | undefined)[] = [
 
 /**
  * Puts what the vendor answers into an evidence file, and replaces the file only if everything in it then holds.
- * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the code of what does not hold
+ * @throws MalformedInput for a file that is no evidence; CmcpError `EVIDENCE_COLLATERAL_UNAVAILABLE`, `USAGE`, or the
+ * code of what does not hold
  */
 export async function completeFile(
   path: string,
@@ -45,7 +46,7 @@ export async function completeFile(
 ): Promise<void> {
   const present = untrusted(await readFileOf(path));
   const answers = await askVendors(
-    readGivenEvidence(() => vendorRequestsFor(readEvidenceFile(present).parts, product)),
+    readEvidenceInput(() => vendorRequestsFor(readEvidenceFile(present).parts, product)),
     service,
     terminal,
   );

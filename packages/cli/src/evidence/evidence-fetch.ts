@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import { PRODUCTS, vendorRequests, type Product, type VendorRequest } from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
-import { cannotWrite } from "../cannot-write.ts";
+import { writeError } from "../write-error.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
-import { readGivenEvidence } from "../malformed-input.ts";
+import { readEvidenceInput } from "../malformed-input.ts";
 import { readFileOf } from "../read-file.ts";
 import { replaceFiles } from "../replace-file.ts";
 import { completeFile } from "./complete-file.ts";
@@ -74,11 +74,11 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
     throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
   const folder = required(values.out, "--out");
   const [evidence, product] = [await readFileOf(required(values.evidence, "--evidence")), productOf(values)];
-  const requests = readGivenEvidence(() => vendorRequests(platform, evidence, product));
+  const requests = readEvidenceInput(() => vendorRequests(platform, evidence, product));
   // Nothing is written before the last answer.
   const answers = await askVendors(requests, values.service, terminal);
   await mkdir(folder, { recursive: true }).catch((thrown: unknown) => {
-    throw cannotWrite(folder, thrown);
+    throw writeError(folder, thrown);
   });
   await replaceFiles(answers.map(({ name, bytes }) => ({ path: join(folder, name), content: bytes })));
   const files = (is: VendorRequest["is"]): string[] =>

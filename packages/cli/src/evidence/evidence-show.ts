@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { SHOWN_KINDS, showEvidence } from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { readGivenEvidence } from "../malformed-input.ts";
+import { readEvidenceInput } from "../malformed-input.ts";
 import { readFileOf } from "../read-file.ts";
 
 const OPTIONS = { as: { type: "string" }, json: { type: "boolean", default: false } } as const;
@@ -28,7 +28,7 @@ Example:    cmcp evidence show report.bin
     if (values.as !== undefined && kind === undefined)
       throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
     const bytes = await readFileOf(path);
-    const shown = readGivenEvidence(() => showEvidence(bytes, kind));
+    const shown = readEvidenceInput(() => showEvidence(bytes, kind));
     if (values.json) {
       out.write(`${JSON.stringify({ ok: true, ...shown })}\n`);
       return EXIT.ok;

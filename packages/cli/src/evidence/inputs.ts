@@ -26,7 +26,10 @@ export function hexOption(name: string, value: string, widths: readonly number[]
   return bytes;
 }
 
-/** A date that there is, and with a time its offset: `Date` takes `12` for a month, and the 30th of February for a day of March. */
+/**
+ * A date that there is, and with a time its offset: `Date` takes `12` for a month, and the 30th of February for a day
+ * of March.
+ */
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
 /** `--at`: the time of verification; of a date alone its first moment in UTC. @throws CmcpError `USAGE` */
@@ -40,7 +43,10 @@ export function timeOf(value: string | undefined): Date {
   return new Date(value);
 }
 
-/** `--policy` or what the command calls it: a preset's name, or a file. @throws CmcpError `USAGE`, `APPRAISAL_POLICY_INVALID` */
+/**
+ * `--policy` or what the command calls it: a preset's name, or a file.
+ * @throws CmcpError `USAGE`, `APPRAISAL_POLICY_INVALID`
+ */
 export async function policyOf(
   value: string | undefined,
   option = "--policy",

@@ -27,7 +27,10 @@ export async function readPrivateKey(path: string): Promise<KeyObject> {
   }
 }
 
-/** Reads an Ed25519 private key in PKCS #8 PEM, as `cmcp key new` and `openssl genpkey -algorithm ed25519` write it. @throws CmcpError `USAGE` */
+/**
+ * Reads an Ed25519 private key in PKCS #8 PEM, as `cmcp key new` and `openssl genpkey -algorithm ed25519` write it.
+ * @throws CmcpError `USAGE`
+ */
 export async function readOperatorKey(path: string): Promise<OperatorKey> {
   const key = await readPrivateKey(path);
   if (key.asymmetricKeyType !== "ed25519") throw new CmcpError("USAGE", `${path}: the key is not Ed25519`);

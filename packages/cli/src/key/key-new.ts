@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readArguments, required } from "../arguments.ts";
-import { cannotWrite } from "../cannot-write.ts";
+import { writeError } from "../write-error.ts";
 import { EXIT, type Command } from "../command.ts";
 import { createFile } from "../create-file.ts";
 import { publicKeyOf } from "./key-file.ts";
@@ -20,7 +20,7 @@ Example:    cmcp key new operator.pem
     const path = required(positional, "FILE");
     const { privateKey } = generateKeyPairSync("ed25519");
     await createFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600).catch((thrown: unknown) => {
-      throw cannotWrite(path, thrown);
+      throw writeError(path, thrown);
     });
     const publicKey = publicKeyOf(privateKey);
     out.write(

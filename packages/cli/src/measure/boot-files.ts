@@ -33,8 +33,11 @@ interface BootValues {
   readonly uki?: string | undefined;
 }
 
-/** Reads what the options name; `undefined` when they name nothing. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
-export async function readBoot(
+/**
+ * Reads what the options name; `undefined` when they name nothing.
+ * @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID`
+ */
+export async function readBootFiles(
   { kernel, initrd, append, uki }: BootValues,
   memory: number | undefined,
 ): Promise<BootVariants | undefined> {

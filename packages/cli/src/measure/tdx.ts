@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { MAX_FIRMWARE, predictTdx, readInput, type TdxMachine } from "@cmcp/measure";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { BOOT_HELP, BOOT_OPTIONS, readBoot } from "./boot-files.ts";
+import { BOOT_HELP, BOOT_OPTIONS, readBootFiles } from "./boot-files.ts";
 import { readSha384, readSize } from "./numbers.ts";
 import { predictionJson, printNotPredicted, printRegisters } from "./print-prediction.ts";
 
@@ -42,7 +42,7 @@ Example:    cmcp measure tdx --ovmf OVMF.inteltdx.fd --kernel vmlinuz --initrd i
     const memory = values.memory === undefined ? undefined : readSize(values.memory, "--memory");
     const machine = { ...(memory === undefined ? {} : { memory }), ...acpiDigests(values["acpi-digests"]) };
     const firmware = await readInput(required(values.ovmf, "--ovmf"), "firmware", MAX_FIRMWARE);
-    const prediction = predictTdx(firmware, await readBoot(values, memory), machine);
+    const prediction = predictTdx(firmware, await readBootFiles(values, memory), machine);
     if (values.json) {
       terminal.out.write(`${JSON.stringify({ ok: true, platform: "tdx", ...predictionJson(prediction) })}\n`);
       return EXIT.ok;

@@ -10,7 +10,7 @@ import {
 } from "@cmcp/measure";
 import { readArguments } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
-import { BOOT_HELP, BOOT_OPTIONS, readBoot } from "./boot-files.ts";
+import { BOOT_HELP, BOOT_OPTIONS, readBootFiles } from "./boot-files.ts";
 import { readSize } from "./numbers.ts";
 import { predictionJson, printNotPredicted, printRegisters } from "./print-prediction.ts";
 
@@ -55,7 +55,10 @@ Example:    cmcp measure tpm --kernel vmlinuz --initrd initrd.img --append "quie
       "launch-document": { type: "string" },
       json: { type: "boolean", default: false },
     });
-    const boot = await readBoot(values, values.memory === undefined ? undefined : readSize(values.memory, "--memory"));
+    const boot = await readBootFiles(
+      values,
+      values.memory === undefined ? undefined : readSize(values.memory, "--memory"),
+    );
     const document = values["launch-document"];
     if (boot === undefined && document === undefined)
       throw new CmcpError("USAGE", "--kernel, --uki or --launch-document is required");

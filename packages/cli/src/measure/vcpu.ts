@@ -14,7 +14,10 @@ export const VCPU_OPTIONS = {
 
 type VcpuValues = { readonly [Option in keyof typeof VCPU_OPTIONS]?: string | undefined };
 
-/** CPUID signature the options name. Clouds do not pass it on, and then none need be named. @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID` */
+/**
+ * CPUID signature the options name. Clouds do not pass it on, and then none need be named.
+ * @throws CmcpError `USAGE`, `MEASURE_INPUT_INVALID`
+ */
 export function readVcpu(values: VcpuValues, vmm: VmmType): number {
   const {
     "vcpu-type": type,

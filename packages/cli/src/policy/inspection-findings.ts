@@ -19,7 +19,8 @@ function withholding({ tools: catalog }: Pick<Catalog, "tools">, redaction: Reda
     ...(blind.length === 0
       ? []
       : [
-          `${rule} redacts ${fields}, and results of ${blind.slice(0, MAX_NAMED).join(", ")}${more} can only be withheld: no output schema or projection_schema declares every field`,
+          `${rule} redacts ${fields}, and results of ${blind.slice(0, MAX_NAMED).join(", ")}${more} can only be ` +
+            "withheld: no output schema or projection_schema declares every field",
         ]),
     ...(reachesUnstructured
       ? [`${rule} redacts ${fields}, and resources, prompts and completions can only be withheld: they have no schema`]
@@ -27,7 +28,10 @@ function withholding({ tools: catalog }: Pick<Catalog, "tools">, redaction: Reda
   ];
 }
 
-/** What an operator should know of how inspection reads a catalog under a policy: input schemas read as closed, and rules that can only withhold. */
+/**
+ * What an operator should know of how inspection reads a catalog under a policy: input schemas read as closed, and
+ * rules that can only withhold.
+ */
 export function inspectionFindings(
   bundle: PolicyBundle,
   catalog: Pick<Catalog, "tools"> & Partial<Catalog>,

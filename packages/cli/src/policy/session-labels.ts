@@ -26,7 +26,8 @@ export function sessionLabels(
   if (atLeast !== max)
     throw new CmcpError(
       "USAGE",
-      `session_max_sensitivity ${max} is impossible with session_sensitivity ${current}: the highest a session has stood at is then at least ${atLeast}`,
+      `session_max_sensitivity ${max} is impossible with session_sensitivity ${current}: the highest a session ` +
+        `has stood at is then at least ${atLeast}`,
     );
   return { current, max };
 }

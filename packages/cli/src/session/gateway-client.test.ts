@@ -118,8 +118,37 @@ test("a claim that cannot be written is asked for again: the reason is said, and
   const terminal = { out: new PassThrough(), err: new PassThrough(), colour: false };
   await assert.rejects(sessionClose.run(["--url", url, "--session", SESSION, "--out", folder], terminal), {
     code: "USAGE",
-    message: /^the session is closed, but cannot write .*: it is not a regular file; ask again with another --out$/,
+    message:
+      /^the session is closed, but cannot write .*: it is not a regular file; run again with --session [0-9a-f-]{36} and another --out$/,
   });
+});
+
+test("a session is closed by its label or handle, and its files carry the session_id of the claim", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-label-"));
+  const asked: string[] = [];
+  process.env[TOKEN_VARIABLE] = "t".repeat(40);
+  t.after(async () => {
+    delete process.env[TOKEN_VARIABLE];
+    await rm(folder, { recursive: true });
+  });
+  let answer: object = { trace: { runtime: { platform: "sev-snp" } }, gateway: { session_id: SESSION } };
+  const url = await answering(t, (request, response) => {
+    asked.push(request.url ?? "");
+    response.end(JSON.stringify(answer));
+  });
+  const out = new PassThrough();
+  const files = ["--out", join(folder, "claim.json"), "--evidence-out", join(folder, "evidence.json")];
+  const close = (name: string): Promise<number> =>
+    sessionClose.run(["--url", url, "--session", name, "--json", ...files], { out, err: out, colour: false });
+  assert.equal(await close("first"), 0);
+  assert.deepEqual(asked, ["/sessions/first/close", `/sessions/${SESSION}/evidence`]);
+  assert.match(String(out.read()), new RegExp(`"session":"${SESSION}"`));
+
+  answer = { trace: {}, gateway: { session_id: "../elsewhere" } };
+  await assert.rejects(close("first"), { code: "GATEWAY_ANSWER_INVALID" });
+  for (const name of ["", "a/b", "..", "two words", "a".repeat(65)])
+    await assert.rejects(close(name), { code: "USAGE", message: /--session/ });
+  assert.equal(asked.length, 3);
 });
 
 test("a token that no header can carry is named, and nobody is asked", async (t) => {

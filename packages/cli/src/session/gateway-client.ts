@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@cmcp/boundary";
+import { required } from "../arguments.ts";
 
 const LIMITS = { maxBytes: 64 * 1024 * 1024, maxDepth: 32, maxItems: 2_000_000 };
 const TIMEOUT_MS = 60_000;
@@ -18,10 +19,27 @@ const MAX_MESSAGE = 1000;
 /** Environment variable that a bearer token is read from when no other is named. */
 export const TOKEN_VARIABLE = "CMCP_BEARER_TOKEN";
 
+/** A session's session_id, handle or label, where a path can name it (the host forwards no other). */
+const SESSION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The session that `--session` names. @throws CmcpError `USAGE` */
+export function sessionName(option: string | undefined): string {
+  const name = required(option, "--session");
+  if (!SESSION_NAME.test(name))
+    throw new CmcpError(
+      "USAGE",
+      "--session is a session's session_id, handle or label: 1 to 64 letters, digits, `_` and `-`",
+    );
+  return name;
+}
+
 /** What a header can carry as a token; anything else fails in the client, as if nothing answered. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
-/** The bearer token in an environment variable; a token on the command line would show in process lists. @throws CmcpError `USAGE` */
+/**
+ * The bearer token in an environment variable; a token on the command line would show in process lists.
+ * @throws CmcpError `USAGE`
+ */
 export function tokenFrom(variable: string): string {
   const token = process.env[variable];
   if (token === undefined || token === "")
@@ -43,7 +61,8 @@ export function notAGateway(base: string, why: string, cause?: unknown): CmcpErr
 
 /**
  * One request to a gateway.
- * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when something else does, else the gateway's own error
+ * @throws CmcpError `USAGE` for a bad URL, `ENCLAVE_UNAVAILABLE` when nothing answers, `GATEWAY_ANSWER_INVALID` when
+ * something else does, else the gateway's own error
  */
 export async function ask(
   base: string,

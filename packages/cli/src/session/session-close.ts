@@ -2,7 +2,7 @@ import { asCmcpError, CmcpError, isJsonObject, type JsonObject } from "@cmcp/bou
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { replaceFile } from "../replace-file.ts";
-import { ask, notAGateway, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
+import { ask, notAGateway, sessionName, TOKEN_VARIABLE, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = {
   url: { type: "string" },
@@ -17,14 +17,14 @@ const OPTIONS = {
 export const sessionClose: Command = {
   help: `Usage: cmcp session close --url URL --session ID [--token-env NAME] [--out FILE] [--evidence-out FILE] [--json]
 
-Ends a session of the token's principal, writes its claim to a file and prints the file's path; so too the
-evidence file that cmcp verify needs beside it, on any platform but software-only.
+Ends a session of the token's principal, writes its claim to a file and prints the file's path. On every platform
+but software-only it also writes the evidence file that cmcp verify needs beside the claim.
 
   --url URL         the gateway, such as http://127.0.0.1:8443
-  --session ID      the session's id, as receipts name it
+  --session ID      an open session's session_id, handle or label; a closed session's session_id
   --token-env NAME  environment variable with the bearer token; CMCP_BEARER_TOKEN by default
-  --out FILE        where the claim goes; claim-ID.json by default
-  --evidence-out FILE  where the evidence goes; evidence-ID.json by default
+  --out FILE        where the claim goes; claim-SESSION_ID.json by default
+  --evidence-out FILE  where the evidence goes; evidence-SESSION_ID.json by default
 
 Exit codes: 0 closed, 10 refused by the gateway, or no gateway's answer, 64 usage.
 Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f0f-4a57-9a43-5f1d7c1d2e90
@@ -32,16 +32,18 @@ Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);
     const url = required(values.url, "--url");
-    const session = required(values.session, "--session");
-    if (!/^[0-9a-f-]{36}$/.test(session)) throw new CmcpError("USAGE", "--session is the session's id, a UUID");
+    const name = sessionName(values.session);
     const token = tokenFrom(values["token-env"]);
-    const claim = await ask(url, `/sessions/${session}/close`, { method: "POST", token });
-    if (!isClaimOf(session, claim)) throw notAGateway(url, "with no claim of the session");
+    const claim = await ask(url, `/sessions/${name}/close`, { method: "POST", token });
+    const session = sessionOf(claim, name);
+    if (session === null) throw notAGateway(url, "with no claim of the session");
     const path = values.out ?? `claim-${session}.json`;
-    await writeRecord(path, claim, "--out");
+    await writeRecord(path, claim, { session, option: "--out" });
     const evidence = hasEvidence(claim) ? (values["evidence-out"] ?? `evidence-${session}.json`) : null;
-    if (evidence !== null)
-      await writeRecord(evidence, await ask(url, `/sessions/${session}/evidence`, { token }), "--evidence-out");
+    if (evidence !== null) {
+      const record = await ask(url, `/sessions/${session}/evidence`, { token });
+      await writeRecord(evidence, record, { session, option: "--evidence-out" });
+    }
     const written = evidence === null ? [path] : [path, evidence];
     out.write(
       values.json
@@ -52,21 +54,34 @@ Example:    cmcp session close --url http://127.0.0.1:8443 --session 0b6f3f6e-3f
   },
 };
 
-async function writeRecord(path: string, record: JsonObject, option: string): Promise<void> {
+async function writeRecord(
+  path: string,
+  record: JsonObject,
+  { session, option }: { readonly session: string; readonly option: string },
+): Promise<void> {
   try {
     await replaceFile(path, `${JSON.stringify(record)}\n`);
   } catch (thrown) {
+    const { message } = asCmcpError(thrown, "USAGE", `cannot write ${path}`);
     throw new CmcpError(
       "USAGE",
-      `the session is closed, but ${asCmcpError(thrown, "USAGE", `cannot write ${path}`).message}; ask again with another ${option}`,
+      `the session is closed, but ${message}; run again with --session ${session} and another ${option}`,
       { cause: thrown },
     );
   }
 }
 
-/** Whether an answer has the parts of a claim and names the session; whether it verifies is `cmcp verify`'s to say. */
-function isClaimOf(session: string, { trace, gateway }: JsonObject): boolean {
-  return isJsonObject(trace) && isJsonObject(gateway) && gateway["session_id"] === session;
+const SESSION_ID = /^[0-9a-f-]{36}$/;
+
+/**
+ * The session_id of a claim; `null` for an answer without the parts of a claim, and for the claim of another session
+ * than
+ * the session_id asked for. `cmcp verify` says whether the claim verifies.
+ */
+function sessionOf({ trace, gateway }: JsonObject, name: string): string | null {
+  const id = isJsonObject(trace) && isJsonObject(gateway) ? gateway["session_id"] : undefined;
+  if (typeof id !== "string" || !SESSION_ID.test(id)) return null;
+  return SESSION_ID.test(name) && id !== name ? null : id;
 }
 
 /** Whether the claim's platform has evidence: every one but software-only. */

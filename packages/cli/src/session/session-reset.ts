@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
 import {
   auditEntrySchema,
@@ -10,12 +9,12 @@ import {
   type SignedReset,
 } from "@cmcp/audit/schema";
 import { claimSchema } from "@cmcp/claim/schema";
-import { thumbprintInput } from "@cmcp/appraise/evidence";
+import { jwkThumbprintText } from "@cmcp/attestation";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readOperatorKey } from "../key/key-file.ts";
 import { readSmallFile } from "../read-file.ts";
-import { ask, notAGateway, tokenFrom } from "./gateway-client.ts";
+import { ask, notAGateway, sessionName, tokenFrom } from "./gateway-client.ts";
 
 const OPTIONS = {
   url: { type: "string" },
@@ -40,7 +39,7 @@ over the session, its chain so far and this instance, and posts it. The session 
   --key FILE        an operator's Ed25519 private key (cmcp key new); its public key is in enclave.operator_keys
   --reason TEXT     why; it stands in the audit record
   --receipt FILE    the receipt of the session's latest call: it names session, chain and instance
-  --session ID      the session, when there is no receipt
+  --session ID      the open session's session_id, handle or label, when there is no receipt
   --token-env NAME  environment variable with the bearer token of the session's principal, to look the chain up with
   --sequence N      higher than in any statement of this key before; milliseconds since 1970 by default
 
@@ -57,9 +56,9 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
       throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
     const place =
       receipt !== undefined
-        ? await placeOfReceipt(receipt)
-        : await placeOfSession(url, required(session, "--session"), tokenFrom(required(variable, "--token-env")));
-    const statement = statementOf({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
+        ? await positionFromReceipt(receipt)
+        : await positionFromGateway(url, sessionName(session), tokenFrom(required(variable, "--token-env")));
+    const statement = resetStatement({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
     const signed: SignedReset = {
       statement,
       key: key.publicKey,
@@ -71,9 +70,9 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
   },
 };
 
-type Place = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
+type ChainPosition = Pick<ResetStatement, "session_id" | "chain_tip" | "instance">;
 
-function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
+function resetStatement(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
   const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
   if (parsed.success) return parsed.data;
   throw new CmcpError(
@@ -82,7 +81,7 @@ function statementOf(parts: Omit<ResetStatement, "v" | "purpose">): ResetStateme
   );
 }
 
-async function placeOfReceipt(path: string): Promise<Place> {
+async function positionFromReceipt(path: string): Promise<ChainPosition> {
   const bytes = await readSmallFile(path);
   try {
     const receipt = receiptSchema.parse(
@@ -95,14 +94,15 @@ async function placeOfReceipt(path: string): Promise<Place> {
 }
 
 /** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
-async function placeOfSession(url: string, session: string, token: string): Promise<Place> {
-  const parsed = claimSchema.safeParse(
-    await ask(url, `/sessions/${encodeURIComponent(session)}/trace-claim`, { token }),
-  );
+async function positionFromGateway(url: string, session: string, token: string): Promise<ChainPosition> {
+  const parsed = claimSchema.safeParse(await ask(url, `/sessions/${session}/trace-claim`, { token }));
   if (!parsed.success) throw notAGateway(url, "with no claim of the documented form", parsed.error);
   const { trace, gateway } = parsed.data;
-  const instance = createHash("sha256").update(thumbprintInput(trace.cnf.jwk)).digest("base64url");
-  return { session_id: gateway.session_id, chain_tip: gateway.audit_chain.tip, instance };
+  return {
+    session_id: gateway.session_id,
+    chain_tip: gateway.audit_chain.tip,
+    instance: jwkThumbprintText(trace.cnf.jwk),
+  };
 }
 
 const replySchema = auditEntrySchema.pick({

@@ -1,14 +1,14 @@
 import process from "node:process";
 import type { Writable } from "node:stream";
-import type { Host, Placement } from "@cmcp/host-proxy";
+import type { Host, EnclaveLocation } from "@cmcp/host-proxy";
 import type { LaunchInputs } from "@cmcp/launch/files";
 
-const LAUNCHERS: Readonly<Record<Placement["launcher"], string>> = {
+const LAUNCHERS: Readonly<Record<EnclaveLocation["launcher"], string>> = {
   process: "a process of this host",
   vsock: "a virtual machine that somebody else started",
   qemu: "a virtual machine that this host started",
 };
-const MEASURED: Readonly<Record<Placement["measuredBy"], string>> = {
+const MEASURED: Readonly<Record<EnclaveLocation["measuredBy"], string>> = {
   nothing: "by nothing outside this host: who controls the host controls the enclave",
   "host-tpm": "by a TPM that this host plays: worth what the host is worth",
   processor: "by the processor; cmcp verify says what that is worth",

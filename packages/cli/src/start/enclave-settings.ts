@@ -15,7 +15,10 @@ const SPAWNER = beside("./cmcp-spawn");
 /** The compiled vsock addon, likewise. */
 const VSOCK_ADDON = beside("./vsock.node");
 
-/** What the configuration has the enclave run in. @throws CmcpError `CONFIG_INVALID` for a software TPM that the launcher could not use */
+/**
+ * What the configuration has the enclave run in.
+ * @throws CmcpError `CONFIG_INVALID` for a software TPM that the launcher could not use
+ */
 export async function enclaveSettings(
   inputs: LaunchInputs,
   { CMCP_TPM_SOCKET: tpmSocket = "" }: NodeJS.ProcessEnv,
@@ -58,7 +61,9 @@ export async function enclaveSettings(
   }
 }
 
-/** The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries. */
+/**
+ * The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries.
+ */
 async function spawnerFor({
   stdioServers,
 }: LaunchInputs): Promise<{ spawner?: { program: string; runtime: readonly string[] } }> {

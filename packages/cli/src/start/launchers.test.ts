@@ -1,4 +1,7 @@
-/** `cmcp start` with a machine that cannot be started: what is missing is named, and nothing is left running. Real machines are in test/vm. */
+/**
+ * `cmcp start` with a machine that cannot be started: what is missing is named, and nothing is left running. Real
+ * machines are in test/vm.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import process from "node:process";
 import { asCmcpError } from "@cmcp/boundary";
-import { createLog, setEngineFlags, startHost, whileRead, type Host, type HostOptions } from "@cmcp/host-proxy";
+import { createLog, setEngineFlags, startHost, dropWhenUnread, type Host, type HostOptions } from "@cmcp/host-proxy";
 import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
@@ -49,7 +49,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
     setEngineFlags();
     const { values } = readArguments(args, { config: { type: "string" }, json: { type: "boolean", default: false } });
     const inputs = await readLaunchInputs(required(values.config, "--config"), process.env);
-    const log = createLog({ level: "info", destination: whileRead(terminal.err) });
+    const log = createLog({ level: "info", destination: dropWhenUnread(terminal.err) });
     for (const warning of inputs.warnings) terminal.err.write(`warning: ${warning}\n`);
     const starting = startHost({
       listen: inputs.host.listen,

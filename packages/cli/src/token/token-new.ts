@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { principalId } from "@cmcp/launch";
 import { readArguments, required } from "../arguments.ts";
@@ -24,7 +24,7 @@ Example:    cmcp token new billing-agent
     if (!principalId.safeParse(principal).success)
       throw new CmcpError("USAGE", "PRINCIPAL is 1 to 128 of letters, digits and ._:@/-");
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
-    const line = `${principal} sha256:${createHash("sha256").update(token).digest("hex")}`;
+    const line = `${principal} sha256:${hash("sha256", token)}`;
     out.write(
       values.json
         ? `${JSON.stringify({ ok: true, principal, token, line })}\n`

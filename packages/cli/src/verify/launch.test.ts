@@ -1,4 +1,7 @@
-/** `cmcp verify --launch-document` over a claim of a machine of the test's own: what of policy, catalog and development it accepts. */
+/**
+ * `cmcp verify --launch-document` over a claim of a machine of the test's own: what of policy, catalog and development
+ * it accepts.
+ */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

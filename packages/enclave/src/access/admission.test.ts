@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import * as fc from "fast-check";
-import { Admission, type Aside } from "./admission.ts";
+import { Admission, type WhileAsking } from "./admission.ts";
 
 const forever = new AbortController().signal;
 
@@ -219,7 +219,7 @@ class Asking {
   readonly answers: PromiseWithResolvers<void>[] = [];
   readonly done: Promise<unknown>;
   readonly #end = Promise.withResolvers<void>();
-  aside: Aside = async () => await Promise.reject(new Error("the request has not started"));
+  aside: WhileAsking = async () => await Promise.reject(new Error("the request has not started"));
   started = false;
 
   constructor(admission: Admission, principal: string, signal: AbortSignal = forever) {
@@ -421,18 +421,18 @@ test("stopping waits for what runs, not for agents that are asked, and no longer
   timeout: 30_000,
 }, async () => {
   const admission = new Admission();
-  await admission.idle(60_000);
+  await admission.waitUntilIdle(60_000);
   const [running, asking] = [new Held(admission, "a"), new Asking(admission, "b")];
   await turn();
   const answer = asking.ask();
   let idle = false;
-  const waited = admission.idle(60_000).then(() => (idle = true));
+  const waited = admission.waitUntilIdle(60_000).then(() => (idle = true));
   await turn();
   assert.equal(idle, false);
   await running.end();
   await waited;
   await answer();
-  await admission.idle(1);
+  await admission.waitUntilIdle(1);
   assert.equal(admission.running, 1, "given up after a while");
   await asking.end();
 });

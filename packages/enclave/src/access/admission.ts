@@ -1,23 +1,23 @@
 import { performance } from "node:perf_hooks";
 import { CmcpError, SharedSlots } from "@cmcp/boundary";
 import { RunningSlot } from "./running-slot.ts";
-import { PrincipalLoad, nextInTurn } from "./turns.ts";
+import { PrincipalLoad, nextPrincipal } from "./principal-load.ts";
 
-/** Bounds on requests under way. */
+/** Limits on concurrent requests. */
 export interface AdmissionLimits {
-  /** Requests that run at the same time; of one principal as many as {@link SharedSlots} leaves to it. */
+  /** Most requests that run at once. {@link SharedSlots} limits the share of one principal. */
   readonly maxRunning: number;
-  /** Requests of one principal that run or wait. */
+  /** Most requests of one principal that run or wait. */
   readonly maxPerPrincipal: number;
   /**
-   * Questions to agents that are open at the same time, all together and of one principal at most: each holds a connection to a
-   * server. They are shared as the slots of running requests are.
+   * Most open questions to agents, in all and of one principal. Each holds a connection to a server. Principals share them like the slots of
+   * running requests.
    */
   readonly maxQuestions: number;
   readonly maxQuestionsPerPrincipal: number;
 }
 
-/** 256 requests run; a principal has 128 of its own, running or waiting. 128 questions are open, 32 of one principal at most. */
+/** The limits of a gateway. */
 export const DEFAULT_ADMISSION: AdmissionLimits = {
   maxRunning: 256,
   maxPerPrincipal: 128,
@@ -25,13 +25,12 @@ export const DEFAULT_ADMISSION: AdmissionLimits = {
   maxQuestionsPerPrincipal: 32,
 };
 
-/** Waits for an agent's answer in the name of a request, which does not count as running meanwhile. */
-export type Aside = <T>(answer: () => Promise<T>) => Promise<T>;
+/** Waits for an agent's answer. The request does not count as running meanwhile. */
+export type WhileAsking = <T>(answer: () => Promise<T>) => Promise<T>;
 
 /**
- * Lets requests in, fairly. A principal has no more of the slots than {@link SharedSlots} leaves to it, so that whoever comes next
- * finds one. While all are taken, the one that becomes free is open only to a principal that has none; of several, the one whose
- * requests have held slots for the least time goes first.
+ * Admits requests fairly. {@link SharedSlots} limits the share of each principal, so that the next principal finds a free slot. When all
+ * slots are taken, a slot that becomes free goes to a principal without any. Of several, the one that has used the least slot time is first.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -39,7 +38,7 @@ export class Admission {
   readonly #running: SharedSlots;
   readonly #questions: SharedSlots;
   readonly #principals = new Map<string, PrincipalLoad>();
-  readonly #idle = new Set<() => void>();
+  readonly #idleWaiters = new Set<() => void>();
 
   /** @param now monotonic milliseconds */
   constructor(limits: Partial<AdmissionLimits> = {}, now: () => number = () => performance.now()) {
@@ -49,48 +48,50 @@ export class Admission {
     this.#questions = new SharedSlots(this.#limits.maxQuestions, this.#limits.maxQuestionsPerPrincipal);
   }
 
-  /** Requests that run at this moment. */
+  /** Number of running requests. */
   get running(): number {
     return this.#running.taken;
   }
 
-  /** Questions that agents have to answer at this moment. */
+  /** Number of open questions. */
   get questions(): number {
     return this.#questions.taken;
   }
 
-  /** Requests that wait for their turn at this moment. */
+  /** Number of waiting requests. */
   get waiting(): number {
     return [...this.#principals.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
-  /** Resolves once nothing runs, or after `ms` milliseconds; requests whose agents are asked are not waited for. */
-  async idle(ms: number): Promise<void> {
+  /** Resolves when no request runs, or after `ms` milliseconds. Requests that wait for an agent's answer do not count. */
+  async waitUntilIdle(ms: number): Promise<void> {
     if (this.running === 0) return;
     const idle = Promise.withResolvers<void>();
-    this.#idle.add(idle.resolve);
+    this.#idleWaiters.add(idle.resolve);
     const timer = setTimeout(idle.resolve, ms);
     await idle.promise;
     clearTimeout(timer);
-    this.#idle.delete(idle.resolve);
+    this.#idleWaiters.delete(idle.resolve);
   }
 
   /**
-   * Runs `work` when it is the principal's turn. What it waits for `aside` takes no slot of a running request, and has
-   * bounds of its own.
-   * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` when `signal` aborts before
+   * Runs `work` when it is the principal's turn. While it waits in `whileAsking` it takes no slot of a running request, but one of a question.
+   * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` if `signal` aborts before its turn
    */
-  async run<T>(principal: string, signal: AbortSignal, work: (aside: Aside) => Promise<T>): Promise<T> {
+  async run<T>(principal: string, signal: AbortSignal, work: (whileAsking: WhileAsking) => Promise<T>): Promise<T> {
     const load = this.#principals.get(principal) ?? new PrincipalLoad(this.#now());
     if (load.requests >= this.#limits.maxPerPrincipal)
-      throw new CmcpError("OVERLOADED", `a principal may have ${this.#limits.maxPerPrincipal} requests under way`);
+      throw new CmcpError(
+        "OVERLOADED",
+        `a principal may have at most ${this.#limits.maxPerPrincipal} concurrent requests`,
+      );
     this.#principals.set(principal, load);
     load.requests += 1;
     try {
-      const leave = await this.#enter(principal, load, signal);
-      const slot = new RunningSlot(leave, () => this.#enter(principal, load, signal));
+      const release = await this.#acquireSlot(principal, load, signal);
+      const slot = new RunningSlot(release, () => this.#acquireSlot(principal, load, signal));
       try {
-        return await work((answer) => this.#aside(principal, load, () => slot.aside(answer)));
+        return await work((answer) => this.#ask(principal, load, () => slot.releaseWhile(answer)));
       } finally {
         slot.end();
       }
@@ -104,48 +105,48 @@ export class Admission {
     if (load.idle) this.#principals.delete(principal);
   }
 
-  /** @returns gives the slot back */
-  async #enter(principal: string, load: PrincipalLoad, signal: AbortSignal): Promise<() => void> {
-    // Nobody waits for a slot that is open to them, so this takes none from anybody.
+  /** Takes a slot, or waits for one. @returns a function that gives it back */
+  async #acquireSlot(principal: string, load: PrincipalLoad, signal: AbortSignal): Promise<() => void> {
+    // Whoever waits cannot use this slot, or would have it.
     if (this.#running.isOpenTo(principal)) return this.#start(principal, load);
     return await load.wait(signal, this.#now());
   }
 
   #start(principal: string, load: PrincipalLoad): () => void {
-    const giveBack = this.#running.take(principal, "slots of running requests");
+    const releaseSlot = this.#running.take(principal, "slots of running requests");
     load.run(1, this.#now());
     return () => {
-      giveBack();
+      releaseSlot();
       load.run(-1, this.#now());
       this.#next();
-      if (this.running === 0) for (const resolve of this.#idle) resolve();
+      if (this.running === 0) for (const resolve of this.#idleWaiters) resolve();
     };
   }
 
-  /** Starts whatever may run of what waits. */
+  /** Starts every waiting request that may run. */
   #next(): void {
     for (;;) {
       const open = [...this.#principals].filter(
         ([principal, { waiting }]) => waiting.size > 0 && this.#running.isOpenTo(principal),
       );
-      const next = nextInTurn(open, this.#now());
+      const next = nextPrincipal(open, this.#now());
       if (next === undefined) return;
       const [principal, load] = next;
-      // Of equals it comes last next time.
+      // Moves the principal behind others with the same balance.
       this.#principals.delete(principal);
       this.#principals.set(principal, load);
       load.grant(this.#start(principal, load));
     }
   }
 
-  /** @throws CmcpError `OVERLOADED` for one question more than may be open */
-  async #aside<T>(principal: string, load: PrincipalLoad, answer: () => Promise<T>): Promise<T> {
-    const giveBack = this.#questions.take(principal, "questions to agents");
+  /** Takes the slot of a question. @throws CmcpError `OVERLOADED` if there is none */
+  async #ask<T>(principal: string, load: PrincipalLoad, answer: () => Promise<T>): Promise<T> {
+    const releaseSlot = this.#questions.take(principal, "questions to agents");
     load.questions += 1;
     try {
       return await answer();
     } finally {
-      giveBack();
+      releaseSlot();
       load.questions -= 1;
       this.#forget(principal, load);
     }

@@ -1,59 +1,59 @@
 import {
   hostAssertedLabels,
-  type Authenticated,
+  type AuthenticatedCaller,
   type HostAsserted,
   type IdentitySource,
   type PeerIdentity,
 } from "@cmcp/identity";
 import type { RequestFacts } from "@cmcp/policy";
 
-/** Who is calling, as far as the gateway could establish; made anew for each request. */
+/** The authenticated caller of one request. */
 export class Caller {
   readonly principalId: string;
   readonly source: IdentitySource;
-  /** What a JWT proved; `null` for every other source. */
-  readonly proven: Authenticated | null;
-  /** The host's word, which changes nothing of the above. */
+  /** The identity in a verified JWT; `null` for every other source. */
+  readonly jwtIdentity: AuthenticatedCaller | null;
+  /** What the host asserts about the peer. It takes no part in authentication. */
   readonly asserted: HostAsserted<PeerIdentity> | null;
-  /** Hex SHA-256 of the provisioned token it came with; `null` without one. For no record. */
+  /** Hex SHA-256 of the provisioned token; `null` without one. It is never recorded. */
   readonly tokenHash: string | null;
 
   constructor(
-    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | Authenticated,
+    who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | AuthenticatedCaller,
     asserted: HostAsserted<PeerIdentity> | null,
     tokenHash: string | null = null,
   ) {
     this.principalId = who.principalId;
     this.source = who.source;
-    this.proven = who.source === "jwt" ? who : null;
+    this.jwtIdentity = who.source === "jwt" ? who : null;
     this.asserted = asserted;
     this.tokenHash = tokenHash;
   }
 }
 
-/** The attributes of Cedar's principal that are about the caller. */
-export function principalFacts({ principalId, source, proven, asserted }: Caller): RequestFacts["principal"] {
+/** The caller's attributes for Cedar's principal. */
+export function principalFacts({ principalId, source, jwtIdentity, asserted }: Caller): RequestFacts["principal"] {
   return {
     id: principalId,
     identitySource: source,
-    identityClaims: proven === null ? [] : claimTexts(proven),
-    ...(proven === null ? {} : { identityIssuer: proven.issuer, userIdentity: proven.subject }),
+    identityClaims: jwtIdentity === null ? [] : claimTexts(jwtIdentity),
+    ...(jwtIdentity === null ? {} : { identityIssuer: jwtIdentity.issuer, userIdentity: jwtIdentity.subject }),
     ...(asserted === null ? {} : { hostAssertedIdentity: hostAssertedLabels(asserted).host_asserted_spiffe_id }),
   };
 }
 
-/** Each projected claim as `name=value`, a set's members one by one. A name holds no `=`, so no value can pass for another claim. */
-function claimTexts({ claims }: Authenticated): readonly string[] {
+/** Each projected claim as `name=value`, one for each member of a set. Names contain no `=`, so values cannot imitate other claims. */
+function claimTexts({ claims }: AuthenticatedCaller): readonly string[] {
   return [...claims].flatMap(([name, value]) =>
     (typeof value === "object" ? value : [value]).map((one) => `${name}=${one}`),
   );
 }
 
-/** What the record says of a caller beside its principal. */
-export function callerDetail({ source, proven, asserted }: Caller): Readonly<Record<string, string>> {
+/** The caller's members of an entry's `detail`. The principal is elsewhere in the entry. */
+export function callerDetail({ source, jwtIdentity, asserted }: Caller): Readonly<Record<string, string>> {
   return {
     identity_source: source,
-    ...(proven === null ? {} : { identity_issuer: proven.issuer, identity_subject: proven.subject }),
+    ...(jwtIdentity === null ? {} : { identity_issuer: jwtIdentity.issuer, identity_subject: jwtIdentity.subject }),
     ...(asserted === null ? {} : hostAssertedLabels(asserted)),
   };
 }

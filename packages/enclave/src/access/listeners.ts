@@ -1,7 +1,7 @@
 import { SharedSlots, type JsonObject } from "@cmcp/boundary";
 import type { ListenFilter } from "@cmcp/mcp";
 
-/** Streams that listen: in all, and of one principal. */
+/** Most listening streams, in all and of one principal. */
 export const MAX_LISTENERS = 1_024;
 const MAX_PER_PRINCIPAL = 32;
 
@@ -9,25 +9,25 @@ const MAX_PER_PRINCIPAL = 32;
 export interface ListeningSession {
   readonly id: string;
   readonly principalId: string;
-  /** What needs the session; it is not idle until this is 0. */
+  /** Number of users of the session. It is idle only at 0. */
   inUse: number;
 }
 
-/** A stream on which an agent hears of changes. */
+/** A stream that notifies an agent of changes. */
 interface Listener {
   readonly session: ListeningSession;
   readonly filter: ListenFilter;
   readonly notify: (method: string, params: JsonObject) => void;
 }
 
-/** What a list holds, and the notification that says it changed. */
+/** The notification for each list, and the filter's member that asks for it. */
 const LIST_CHANGED = {
   tools: { method: "notifications/tools/list_changed", wanted: "toolsListChanged" },
   prompts: { method: "notifications/prompts/list_changed", wanted: "promptsListChanged" },
   resources: { method: "notifications/resources/list_changed", wanted: "resourcesListChanged" },
 } as const;
 
-/** The agents that listen for changes, bounded in number. */
+/** The streams that notify agents of changes. */
 export class Listeners {
   readonly #all = new Set<Listener>();
   readonly #slots = new SharedSlots(MAX_LISTENERS, MAX_PER_PRINCIPAL);
@@ -39,26 +39,26 @@ export class Listeners {
   /** Adds a stream until `signal` aborts. @throws CmcpError `OVERLOADED` */
   add(listener: Listener, signal: AbortSignal): void {
     const { session } = listener;
-    const giveBack = this.#slots.take(session.principalId, "streams that listen");
-    if (signal.aborted) return giveBack();
+    const releaseSlot = this.#slots.take(session.principalId, "streams that listen");
+    if (signal.aborted) return releaseSlot();
     this.#all.add(listener);
-    // A session that is listened to is in use.
+    // A session with a listening stream is not idle.
     session.inUse += 1;
     const end = (): void => {
-      giveBack();
+      releaseSlot();
       this.#all.delete(listener);
       session.inUse -= 1;
     };
     signal.addEventListener("abort", end, { once: true });
   }
 
-  /** Tells everyone who wants to hear of it that a list may be another now. */
+  /** Notifies every stream that asked for it that a list may have changed. */
   listChanged(list: keyof typeof LIST_CHANGED): void {
     const { method, wanted } = LIST_CHANGED[list];
     for (const { filter, notify } of this.#all) if (filter[wanted]) notify(method, {});
   }
 
-  /** Tells one session's streams that follow it of a resource that changed. */
+  /** Notifies the session's streams that subscribe to a resource that it changed. */
   resourceUpdated(sessionId: string, uri: string): void {
     for (const { session, filter, notify } of this.#all) {
       if (

@@ -2,7 +2,7 @@ import { createPublicKey, verify, type KeyObject } from "node:crypto";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import { resetSigningInput, type SignedReset } from "@cmcp/audit";
 
-/** The operators of the measured configuration, and how far each has counted. */
+/** The operators of the measured configuration, and the latest sequence number of each. */
 export class Operators {
   readonly #keys: ReadonlyMap<string, KeyObject>;
   readonly #lastSequence = new Map<string, number>();
@@ -21,22 +21,25 @@ export class Operators {
       known === undefined ||
       !verify(null, resetSigningInput(statement), known, fromBase64Url(signature) ?? new Uint8Array())
     ) {
-      throw new CmcpError("OPERATOR_STATEMENT_INVALID", "no operator of this gateway signed the statement");
-    }
-  }
-
-  /** @throws CmcpError `OPERATOR_STATEMENT_REPLAYED` unless the key has counted further than in any statement that took effect */
-  assertNew({ key, statement }: SignedReset): void {
-    if (statement.sequence <= (this.#lastSequence.get(key) ?? 0)) {
       throw new CmcpError(
-        "OPERATOR_STATEMENT_REPLAYED",
-        "a statement of this key with the same or a higher sequence has taken effect already",
+        "OPERATOR_STATEMENT_INVALID",
+        "the statement is not signed by a key of enclave.operator_keys",
       );
     }
   }
 
-  /** Notes that a statement takes effect. Only measured keys get here, so this is bounded. */
-  take({ key, statement }: SignedReset): void {
+  /** @throws CmcpError `OPERATOR_STATEMENT_REPLAYED` unless the sequence number is higher than that of the key's last applied statement */
+  assertNew({ key, statement }: SignedReset): void {
+    if (statement.sequence <= (this.#lastSequence.get(key) ?? 0)) {
+      throw new CmcpError(
+        "OPERATOR_STATEMENT_REPLAYED",
+        "a statement of this key with the same or a higher sequence was already applied; use a higher one",
+      );
+    }
+  }
+
+  /** Notes that a statement is applied. The map is bounded, because only measured keys get here. */
+  markApplied({ key, statement }: SignedReset): void {
     this.#lastSequence.set(key, statement.sequence);
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { generateKeyPairSync, hash, sign } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import { identitySchema, JwtAuthenticator, readHostAsserted } from "@cmcp/identity";
@@ -42,8 +42,6 @@ function jwt(sub: string, claims: object = {}): string {
   return `${input}.${sign(null, Buffer.from(input), privateKey).toString("base64url")}`;
 }
 
-const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
-
 /** Principals at a time the test sets, `identity` absent for none that JWTs could be of. */
 async function principals(
   t: TestContext,
@@ -61,8 +59,8 @@ async function principals(
     who.provision({
       v: 1,
       tokens: [
-        { principal: "default", sha256: sha256("secret") },
-        { principal: "desk", sha256: sha256("a.b.c") },
+        { principal: "default", sha256: hash("sha256", "secret") },
+        { principal: "desk", sha256: hash("sha256", "a.b.c") },
       ],
       ...provision,
     });
@@ -95,13 +93,13 @@ test("a provisioned token may look like a JWT; a JWT is one only where issuers a
   }
   await assert.rejects(enter((await principals(t, {})).who, jwt("anna")), {
     code: "UNAUTHENTICATED",
-    message: "the bearer token is missing or not known",
+    message: "the bearer token is missing or unknown",
   });
 });
 
 test("a token that a measured issuer vouches for is its subject's, whatever principal the host gives its hash to", async (t) => {
   const { who } = await principals(t, IDENTITY, {
-    tokens: [{ principal: "default", sha256: sha256(jwt("anna")) }],
+    tokens: [{ principal: "default", sha256: hash("sha256", jwt("anna")) }],
   });
   const caller = await enter(who, jwt("anna"));
   assert.deepEqual([caller.principalId, caller.source], ["desk", "jwt"]);
@@ -112,9 +110,9 @@ test("a token is of one principal for as long as the instance lives, left out me
   const give = (...given: readonly (readonly [string, string])[]): void => {
     const message = {
       v: 1,
-      tokens: given.map(([principal, token]) => ({ principal, sha256: sha256(token) })),
+      tokens: given.map(([principal, token]) => ({ principal, sha256: hash("sha256", token) })),
     } as const;
-    who.assertAcceptable(message, false);
+    who.assertValid(message, false);
     who.provision(message);
   };
   const rebound = { code: "TOKEN_REBOUND" } as const;
@@ -138,8 +136,8 @@ test("an instance remembers so many tokens and takes no more", async (t) => {
       })),
     }) as const;
   for (let from = 0; from < MAX_BOUND_TOKENS; from += 4_000) who.provision(message(from));
-  who.assertAcceptable(message(0), false);
-  assert.throws(() => who.assertAcceptable(message(MAX_BOUND_TOKENS - 1), false), { code: "PROVISION_LIMIT_REACHED" });
+  who.assertValid(message(0), false);
+  assert.throws(() => who.assertValid(message(MAX_BOUND_TOKENS - 1), false), { code: "PROVISION_LIMIT_REACHED" });
 });
 
 test("a refusal says whether a token was sent at all", async (t) => {
@@ -165,7 +163,7 @@ test("a refusal says whether a token was sent at all", async (t) => {
 test("a token over the bound is none, even one that was provisioned", async (t) => {
   const [longest, over] = ["y".repeat(8192), "y".repeat(8193)];
   const { who } = await principals(t, IDENTITY, {
-    tokens: [longest, over].map((token) => ({ principal: "default", sha256: sha256(token) })),
+    tokens: [longest, over].map((token) => ({ principal: "default", sha256: hash("sha256", token) })),
   });
   await enter(who, longest);
   await assert.rejects(enter(who, over), { code: "UNAUTHENTICATED" });
@@ -182,13 +180,13 @@ test("workflows: the principal's, narrowed by the subject's, and of any_subject 
   const { who } = await principals(t);
   const may = async (token: string): Promise<boolean[]> => {
     const caller = await enter(who, token);
-    return ["default", "settle", "other", "read"].map((workflow) => who.mayUse(caller, workflow));
+    return ["default", "settle", "other", "read"].map((workflow) => who.mayUseWorkflow(caller, workflow));
   };
   assert.deepEqual(await may("a.b.c"), [true, true, false, false]);
   assert.deepEqual(await may(jwt("anna")), [true, true, false, false]);
   assert.deepEqual(await may(jwt("bert")), [false, true, false, false]);
   assert.deepEqual(await may(jwt("carl")), [false, false, false, true]);
-  assert.equal(who.mayUse(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
+  assert.equal(who.mayUseWorkflow(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
 });
 
 test("a host that sets the clock back, or stops it, brings no expired token back", async (t) => {
@@ -212,8 +210,8 @@ test("a host that sets the clock back, or stops it, brings no expired token back
 test("what let a caller in counts until it ends: a JWT with its time, whatever the host's clock says then, a token with the next provision message", async (t) => {
   const { who, at } = await principals(t, IDENTITY, {
     tokens: [
-      { principal: "desk", sha256: sha256("secret") },
-      { principal: "desk", sha256: sha256("a.b.c") },
+      { principal: "desk", sha256: hash("sha256", "secret") },
+      { principal: "desk", sha256: hash("sha256", "a.b.c") },
     ],
     tokenless: true,
   });
@@ -223,7 +221,7 @@ test("what let a caller in counts until it ends: a JWT with its time, whatever t
     await enter(who, "a.b.c"),
     await who.authenticate(null, null),
   ];
-  const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.stillCounts(caller));
+  const counting = (): boolean[] => [minute, kept, moved, nobody].map((caller) => who.isStillValid(caller));
   at(START + 59_999);
   assert.deepEqual(counting(), [true, true, true, true]);
   at(START + 60_000);
@@ -232,8 +230,8 @@ test("what let a caller in counts until it ends: a JWT with its time, whatever t
   who.provision({
     v: 1,
     tokens: [
-      { principal: "desk", sha256: sha256("secret") },
-      { principal: "default", sha256: sha256("a.b.c") },
+      { principal: "desk", sha256: hash("sha256", "secret") },
+      { principal: "default", sha256: hash("sha256", "a.b.c") },
     ],
   });
   assert.deepEqual(counting(), [false, true, false, false]);

@@ -1,54 +1,57 @@
 import { CmcpError } from "@cmcp/boundary";
 
-/** One request's slot among those that run: given back while its agent has questions to answer, taken again after the last. */
+/** The slot of one running request. It is given back while the agent has open questions, and taken again after the last answer. */
 export class RunningSlot {
-  readonly #enter: () => Promise<() => void>;
-  #leave: (() => void) | null;
+  readonly #acquire: () => Promise<() => void>;
+  #release: (() => void) | null;
   #over = false;
   #questions = 0;
-  #entering: Promise<void> | null = null;
+  #reacquiring: Promise<void> | null = null;
 
-  /** @param leave gives the slot back that is taken already; @param enter waits for another, and returns what gives that back */
-  constructor(leave: () => void, enter: () => Promise<() => void>) {
-    this.#leave = leave;
-    this.#enter = enter;
+  /**
+   * @param release gives back the slot that the request holds
+   * @param acquire waits for another slot, and returns a function that gives it back
+   */
+  constructor(release: () => void, acquire: () => Promise<() => void>) {
+    this.#release = release;
+    this.#acquire = acquire;
   }
 
   /**
-   * Waits for an answer without a slot. Questions of one request may be open at the same time.
-   * @throws CmcpError `REQUEST_CANCELLED` for one that comes after its request
+   * Waits for an answer without holding the slot. One request may have several open questions.
+   * @throws CmcpError `REQUEST_CANCELLED` if the request is over
    */
-  async aside<T>(answer: () => Promise<T>): Promise<T> {
-    if (this.#over) throw new CmcpError("REQUEST_CANCELLED", "the request that the question is for is over");
+  async releaseWhile<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#over) throw new CmcpError("REQUEST_CANCELLED", "the request that this question belongs to is over");
     this.#questions += 1;
-    this.#giveBack();
+    this.#releaseNow();
     try {
       return await answer();
     } finally {
       this.#questions -= 1;
-      if (this.#questions === 0 && !this.#over) await (this.#entering ??= this.#again());
+      if (this.#questions === 0 && !this.#over) await (this.#reacquiring ??= this.#reacquire());
     }
   }
 
   /** Gives the slot back for good. */
   end(): void {
     this.#over = true;
-    this.#giveBack();
+    this.#releaseNow();
   }
 
-  async #again(): Promise<void> {
+  async #reacquire(): Promise<void> {
     try {
-      const leave = await this.#enter();
-      // Meanwhile another question may have been put, or the request may have ended.
-      if (this.#questions > 0 || this.#over) leave();
-      else this.#leave = leave;
+      const release = await this.#acquire();
+      // Another question may be open by now, or the request may be over.
+      if (this.#questions > 0 || this.#over) release();
+      else this.#release = release;
     } finally {
-      this.#entering = null;
+      this.#reacquiring = null;
     }
   }
 
-  #giveBack(): void {
-    this.#leave?.();
-    this.#leave = null;
+  #releaseNow(): void {
+    this.#release?.();
+    this.#release = null;
   }
 }

@@ -3,63 +3,73 @@ import type { Session } from "@cmcp/session";
 import { Listeners } from "../access/listeners.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
-import type { Handler, HandlerParts } from "../http/router.ts";
-import { SigningKey } from "../instance/keys.ts";
-import { ownReport, Refresher } from "../instance/refresh.ts";
+import type { Handler, HandlerPorts } from "../http/router.ts";
+import { SigningKey } from "../instance/signing-key.ts";
+import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import { Journal } from "../record/journal.ts";
-import { readPast, type Past } from "../record/past.ts";
+import { readEarlierInstances, type EarlierInstances } from "../record/earlier-instances.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import { composeAccess } from "./compose-access.ts";
-import { composeCall, type CallBeginnings, type KeptOfCalls } from "./compose-call.ts";
+import { composeCall, type ComposedParts, type CallState } from "./compose-call.ts";
 import { composeHttp } from "./compose-http.ts";
 import { composeInstance, type InstanceParts } from "./compose-instance.ts";
 import { composeRecord, type RecordParts } from "./compose-record.ts";
 import { composeServers, type ServerParts } from "./compose-servers.ts";
-import { Duties } from "./duties.ts";
-import { acceptLaunch, loadContents, type AcceptedLaunch, type Contents, type Surroundings } from "./launch.ts";
+import { ControlOperations } from "./control.ts";
+import {
+  acceptLaunch,
+  loadLaunchContents,
+  type AcceptedLaunch,
+  type LaunchContents,
+  type Environment,
+} from "./launch.ts";
 
-/** A launched enclave: what answers requests, and what the host's control messages act on. */
-export interface Launched {
+/** A launched enclave: the handler of requests, and the operations of the host's control messages. */
+export interface RunningEnclave {
   readonly handle: Handler;
-  readonly duties: Duties;
+  readonly control: ControlOperations;
   readonly buffered: BufferedBytes;
 }
 
-/** Turns the bytes of a launch document into a running enclave. Any failure is fatal for this process. */
+/** Boots the enclave from the bytes of a launch document. Any failure is fatal for the process. */
 export async function boot(
   received: Untrusted<Uint8Array>,
-  surroundings: Surroundings,
-  phases: HandlerParts["phases"],
-): Promise<Launched> {
-  const launch = await acceptLaunch(received, surroundings);
+  environment: Environment,
+  phases: HandlerPorts["phases"],
+): Promise<RunningEnclave> {
+  const launch = await acceptLaunch(received, environment);
   const key = new SigningKey();
   const name = toBase64Url(key.thumbprint);
-  const journal = new Journal(surroundings.host, name, (bytes) => key.sign(bytes));
-  // Read while the policy compiles in its worker; used, or its failure met, once there is something that can record.
-  const reading = readPast(journal, name);
+  const journal = new Journal(environment.host, name, (bytes) => key.sign(bytes));
+  // Runs while the policy compiles. Its result, or its error, is awaited below.
+  const reading = readEarlierInstances(journal, name);
   reading.catch(() => undefined);
-  const contents = loadContents(launch);
+  const contents = loadLaunchContents(launch);
   const listeners = new Listeners();
-  const servers = await composeServers(launch, contents, surroundings, listeners);
-  const instance = await composeInstance(launch, contents, { surroundings, key, journal });
+  const servers = await composeServers(launch, contents, environment, listeners);
+  const instance = await composeInstance(launch, contents, { environment, key, journal });
   const access = await composeAccess(launch, instance, listeners);
-  const kept = { tasks: new Tasks(instance.monotonic), states: new RequestStates(instance.monotonic) };
-  const past = await reading;
-  const forget = forgetting(servers, kept);
-  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, past, forget });
-  const from = { instance, access, servers, record, ...kept };
+  const callState = { tasks: new Tasks(instance.monotonic), states: new RequestStates(instance.monotonic) };
+  const earlier = await reading;
+  const forget = sessionForgetter(servers, callState);
+  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, earlier, forget });
+  const from = { instance, access, servers, record, ...callState };
   const call = composeCall(launch, contents, from);
   const stopping = new AbortController();
-  const { buildDigest } = surroundings;
-  const { history } = past;
+  const { buildDigest } = environment;
+  const { history } = earlier;
   const handle = composeHttp(launch, contents, { ...from, phases, key, name, buildDigest, call, history, stopping });
-  await begin(launch, contents, { from, key, name, past });
-  return { handle, duties: new Duties(launch, contents, { ...from, stopping }), buffered: servers.buffered };
+  await startInstance(launch, contents, { from, key, name, earlier });
+  return {
+    handle,
+    control: new ControlOperations(launch, contents, { ...from, stopping }),
+    buffered: servers.buffered,
+  };
 }
 
-/** Forgets what is held for a session that is over, at its servers too. */
-function forgetting({ subscriptions, upstreams }: ServerParts, { states, tasks }: KeptOfCalls) {
+/** Drops the data of a session that is over, here and at its servers. */
+function sessionForgetter({ subscriptions, upstreams }: ServerParts, { states, tasks }: CallState) {
   return async (session: Session): Promise<void> => {
     subscriptions.forget(session.id);
     states.forget(session.id);
@@ -68,18 +78,18 @@ function forgetting({ subscriptions, upstreams }: ServerParts, { states, tasks }
   };
 }
 
-interface Beginning {
-  readonly from: CallBeginnings;
+interface StartInputs {
+  readonly from: ComposedParts;
   readonly key: SigningKey;
   readonly name: string;
-  readonly past: Past;
+  readonly earlier: EarlierInstances;
 }
 
-/** Puts the instance on record, takes over from those before it, and starts what goes on for as long as the process lives. */
-async function begin(
+/** Writes the first record of the instance, recovers earlier ones, and starts the timers. */
+async function startInstance(
   launch: AcceptedLaunch,
-  { catalog, vocabulary, bundle }: Contents,
-  { from, key, name, past }: Beginning,
+  { catalog, vocabulary, bundle }: LaunchContents,
+  { from, key, name, earlier }: StartInputs,
 ): Promise<void> {
   const { instance, record } = from;
   const { journal, sessions, closing, root } = record;
@@ -93,13 +103,13 @@ async function begin(
       catalog_hash: catalog.hash,
       boot_time: clock.now().toISOString(),
       ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
-      history: past.history,
-      ...(past.latest === null ? {} : { previous: past.latest }),
+      history: earlier.history,
+      ...(earlier.latest === null ? {} : { previous: earlier.latest }),
     },
   });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
   const now = (): number => clock.now().getTime();
-  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs }, past);
+  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs }, earlier);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
 }
@@ -108,12 +118,12 @@ function refresherOf(
   { config }: AcceptedLaunch,
   instance: InstanceParts,
   { recorder, sessions }: RecordParts,
-): Refresher {
-  const { freshness, policies, reported, collect, monotonic } = instance;
-  return new Refresher({
+): ReportRefresher {
+  const { freshness, activePolicy, commitments, collect, monotonic } = instance;
+  return new ReportRefresher({
     freshness,
     stalenessPolicy: config.attestation.staleness_policy,
-    report: async () => await ownReport(reported, policies.current.bundle.hash, collect),
+    report: async () => await gatewayReport(commitments, activePolicy.current.bundle.hash, collect),
     note: (fields) => void recorder.noteInAll(sessions.openSessions(), fields),
     now: monotonic,
   });

@@ -3,28 +3,28 @@ import { Admission } from "../access/admission.ts";
 import { Listeners } from "../access/listeners.ts";
 import { Operators } from "../access/operators.ts";
 import { Principals } from "../access/principals.ts";
-import { StandingStreams } from "../access/standing-streams.ts";
+import { TokenBoundStreams } from "../access/token-bound-streams.ts";
 import { TokenClock } from "../instance/clock.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch } from "./launch.ts";
 
-/** Who may call, and how much at a time. */
+/** Authentication and admission. */
 export interface AccessParts {
   readonly principals: Principals;
   readonly operators: Operators;
   readonly admission: Admission;
   readonly listeners: Listeners;
-  readonly standing: StandingStreams;
+  readonly tokenBound: TokenBoundStreams;
 }
 
-/** Tokens are held to the gateway's time, which is never before the policy in force was written. */
+/** Composes authentication and admission. Tokens are checked by the token clock, which is never before the date of the policy in force. */
 export async function composeAccess(
   { config }: AcceptedLaunch,
-  { clock, policies }: InstanceParts,
+  { clock, activePolicy }: InstanceParts,
   listeners: Listeners,
 ): Promise<AccessParts> {
   const { principals: measured, operator_keys: operators, identity } = config.enclave;
-  const tokenClock = new TokenClock(clock, () => policies.current);
+  const tokenClock = new TokenClock(clock, () => activePolicy.current);
   const jwt = identity.jwt.length === 0 ? null : await JwtAuthenticator.of(identity.jwt, () => tokenClock.now());
   const principals = new Principals(measured, jwt);
   return {
@@ -32,6 +32,6 @@ export async function composeAccess(
     operators: new Operators(operators),
     admission: new Admission(),
     listeners,
-    standing: new StandingStreams((caller) => principals.stillCounts(caller)),
+    tokenBound: new TokenBoundStreams((caller) => principals.isStillValid(caller)),
   };
 }

@@ -1,50 +1,50 @@
-import { Admitted } from "../call/admitted.ts";
+import { CallRunner } from "../call/call-runner.ts";
 import { Decider } from "../call/decide.ts";
-import { CallLine, type LinePorts } from "../call/line.ts";
+import { CallPipeline, type PipelinePorts } from "../call/pipeline.ts";
 import type { RequestStates } from "../call/request-state.ts";
 import { subscriber } from "../call/subscribe.ts";
 import type { Tasks } from "../call/tasks.ts";
-import { reportAdvisory } from "../instance/report-advisory.ts";
+import { reportAdvisory } from "../instance/stderr-events.ts";
 import type { AccessParts } from "./compose-access.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { RecordParts } from "./compose-record.ts";
 import type { ServerParts } from "./compose-servers.ts";
-import type { AcceptedLaunch, Contents } from "./launch.ts";
+import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** What is kept of calls beyond each of them. */
-export interface KeptOfCalls {
-  /** Calls that became tasks at their servers. */
+/** State that outlives a call. */
+export interface CallState {
+  /** Tasks at servers. */
   readonly tasks: Tasks;
-  /** Requests that wait for input. */
+  /** States of requests that wait for input. */
   readonly states: RequestStates;
 }
 
-/** What the line is put together from. */
-export interface CallBeginnings extends KeptOfCalls {
+/** The parts that the pipeline is composed from. */
+export interface ComposedParts extends CallState {
   readonly instance: InstanceParts;
   readonly access: AccessParts;
   readonly servers: ServerParts;
   readonly record: RecordParts;
 }
 
-/** The line of stages, each with its own ports. */
+/** Composes the pipeline of stages, each with its own ports. */
 export function composeCall(
   launch: AcceptedLaunch,
-  contents: Contents,
-  from: CallBeginnings,
-): { readonly decider: Decider; readonly calls: Admitted } {
+  contents: LaunchContents,
+  from: ComposedParts,
+): { readonly decider: Decider; readonly calls: CallRunner } {
   const decider = deciderOf(launch, contents, from);
-  const line = new CallLine(linePorts(launch, contents, from, decider));
+  const line = new CallPipeline(linePorts(launch, contents, from, decider));
   const { access, servers } = from;
   const { catalog } = contents;
-  const calls = new Admitted({ line, admission: access.admission, catalog, subscriptions: servers.subscriptions });
+  const calls = new CallRunner({ line, admission: access.admission, catalog, subscriptions: servers.subscriptions });
   return { decider, calls };
 }
 
 function deciderOf(
   { config, platform, isolation }: AcceptedLaunch,
-  { catalog, vocabulary }: Contents,
-  { access }: CallBeginnings,
+  { catalog, vocabulary }: LaunchContents,
+  { access }: ComposedParts,
 ): Decider {
   return new Decider({
     catalog,
@@ -58,7 +58,7 @@ function deciderOf(
       workflowTools: config.enclave.workflow_tools,
     },
     workflows: {
-      mayUse: (caller, workflow) => access.principals.mayUse(caller, workflow),
+      mayUse: (caller, workflow) => access.principals.mayUseWorkflow(caller, workflow),
       isLabel: (label) => vocabulary.has(label),
     },
   });
@@ -66,10 +66,10 @@ function deciderOf(
 
 function linePorts(
   { config }: AcceptedLaunch,
-  { catalog, vocabulary }: Contents,
-  from: CallBeginnings,
+  { catalog, vocabulary }: LaunchContents,
+  from: ComposedParts,
   decider: Decider,
-): LinePorts {
+): PipelinePorts {
   const { instance, servers, record, tasks, states } = from;
   const { upstreams, subscriptions, drift } = servers;
   const { recorder, sessions, journal, claims } = record;
@@ -81,7 +81,7 @@ function linePorts(
     tasks,
     questions: {
       decider,
-      policy: () => instance.policies.current,
+      policy: () => instance.activePolicy.current,
       advisory: (callId, code) => {
         if (advises) reportAdvisory(callId, code);
       },
@@ -99,7 +99,7 @@ function linePorts(
       vocabulary,
       recordDecision: async (recorded, fields) => await recorder.decision(recorded, fields),
       evidenceOf: (server) => upstreams.evidenceOf(server),
-      claim: config.enclave.claims === "call" ? async (recorded) => await claims.soFar(recorded) : null,
+      claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
     },
     start: async (recorded) => {
       journal.assertWritable();

@@ -1,34 +1,34 @@
 import { Cursors } from "../http/cursor.ts";
-import { load } from "../http/load.ts";
 import { createMcp } from "../http/mcp.ts";
-import { createHandler, type Handler, type HandlerParts } from "../http/router.ts";
-import { routes, type RouteParts } from "../http/routes.ts";
+import { createHandler, type Handler, type HandlerPorts } from "../http/router.ts";
+import { routes, type RoutePorts } from "../http/routes.ts";
+import { load } from "../http/status.ts";
 import { resetSession } from "../http/session-reset.ts";
-import type { SigningKey } from "../instance/keys.ts";
-import type { CallBeginnings, composeCall } from "./compose-call.ts";
-import type { AcceptedLaunch, Contents } from "./launch.ts";
+import type { SigningKey } from "../instance/signing-key.ts";
+import type { ComposedParts, composeCall } from "./compose-call.ts";
+import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** What is served. */
-export interface Served extends CallBeginnings {
-  readonly phases: HandlerParts["phases"];
+/** What the HTTP handler is composed from. */
+export interface HttpInputs extends ComposedParts {
+  readonly phases: HandlerPorts["phases"];
   readonly key: SigningKey;
   readonly name: string;
   readonly buildDigest: string;
   readonly call: ReturnType<typeof composeCall>;
-  readonly history: RouteParts["status"]["history"];
-  /** Aborts when the gateway stops: what agents listen on ends. */
+  readonly history: RoutePorts["status"]["history"];
+  /** Aborts when the gateway stops, and ends the streams that agents listen on. */
   readonly stopping: AbortController;
 }
 
-/** The handler of every HTTP request. */
-export function composeHttp(launch: AcceptedLaunch, contents: Contents, served: Served): Handler {
+/** Composes the handler of all HTTP requests. */
+export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, served: HttpInputs): Handler {
   const { instance, access, record } = served;
   const { recorder, sessions, journal } = record;
   const { enclave } = launch.config;
-  const policyHash = (): string => instance.policies.current.bundle.hash;
+  const policyHash = (): string => instance.activePolicy.current.bundle.hash;
   const policy = {
     get bundle() {
-      return instance.policies.current.bundle;
+      return instance.activePolicy.current.bundle;
     },
   };
   const resets = { instance: served.name, operators: access.operators, journal, sessions, recorder, policy };
@@ -43,7 +43,7 @@ export function composeHttp(launch: AcceptedLaunch, contents: Contents, served: 
     routes: routes({
       status: statusOf(launch, contents, served),
       attestation: {
-        reported: instance.reported,
+        commitments: instance.commitments,
         policyHash,
         collectOnDemand: async (reportData, principal) => await instance.reports.collectOnDemand(reportData, principal),
       },
@@ -60,24 +60,30 @@ export function composeHttp(launch: AcceptedLaunch, contents: Contents, served: 
   });
 }
 
-function mcpOf({ catalog }: Contents, served: Served): HandlerParts["mcp"] {
+function mcpOf({ catalog }: LaunchContents, served: HttpInputs): HandlerPorts["mcp"] {
   const { access, record, servers, instance, tasks, call, stopping } = served;
   const { drift } = servers;
   return createMcp({
     catalog,
     sessions: record.sessions,
     closing: record.closing,
-    lists: { catalog, decider: call.decider, policy: () => instance.policies.current, cursors: new Cursors(), drift },
+    lists: {
+      catalog,
+      decider: call.decider,
+      policy: () => instance.activePolicy.current,
+      cursors: new Cursors(),
+      drift,
+    },
     taskSupport: { catalog, drift },
     tasks,
     calls: call.calls,
     listeners: access.listeners,
-    standing: access.standing,
+    tokenBound: access.tokenBound,
     stopping: stopping.signal,
   });
 }
 
-function statusOf(launch: AcceptedLaunch, { catalog }: Contents, served: Served): RouteParts["status"] {
+function statusOf(launch: AcceptedLaunch, { catalog }: LaunchContents, served: HttpInputs): RoutePorts["status"] {
   const { instance, access, record, servers, tasks } = served;
   const { upstreams, subscriptions, buffered } = servers;
   return {
@@ -89,7 +95,7 @@ function statusOf(launch: AcceptedLaunch, { catalog }: Contents, served: Served)
     history: served.history,
     development: launch.document.development,
     launchDigest: launch.digest,
-    policy: () => instance.policies.current,
+    policy: () => instance.activePolicy.current,
     enforcementMode: launch.config.attestation.enforcement_mode,
     catalog,
     sessions: record.sessions,

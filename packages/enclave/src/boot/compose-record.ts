@@ -1,62 +1,62 @@
 import { SessionTable, type Session } from "@cmcp/session";
-import type { SigningKey } from "../instance/keys.ts";
+import type { SigningKey } from "../instance/signing-key.ts";
 import { Claims } from "../record/claims.ts";
-import { Closing } from "../record/closing.ts";
-import { EarlierSessions } from "../record/earlier-session.ts";
+import { SessionCloser } from "../record/session-closer.ts";
+import { EarlierSessions } from "../record/earlier-sessions.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Past } from "../record/past.ts";
+import type { EarlierInstances } from "../record/earlier-instances.ts";
 import { Provisions } from "../record/provisions.ts";
-import type { OwnRecord } from "../record/read-closed.ts";
+import type { SignedOwnJournal } from "../record/read-closed.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
 import { Sessions } from "../record/sessions.ts";
 import type { InstanceParts } from "./compose-instance.ts";
-import type { AcceptedLaunch, Contents } from "./launch.ts";
+import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
-/** The record: sessions with their chains, what is written to them, and their claims. */
+/** The record: sessions with their chains, the recorder, and claims. */
 export interface RecordParts {
   readonly journal: Journal;
   readonly sessions: Sessions;
   readonly recorder: Recorder;
   readonly provisions: Provisions;
   readonly claims: Claims;
-  readonly closing: Closing;
-  /** Where this instance reads its own records back. */
-  readonly ownRecord: OwnRecord;
+  readonly closing: SessionCloser;
+  /** The journal of this instance. */
+  readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
-  /** What every root entry says, as of the moment it is asked. */
+  /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
 }
 
-/** What a record begins with. */
-export interface RecordBeginnings {
+/** What the record is composed from. */
+export interface RecordInputs {
   readonly parts: InstanceParts;
   readonly key: SigningKey;
   readonly name: string;
   readonly journal: Journal;
-  readonly past: Past;
-  /** Forgets what else is held for a session that is over. */
+  readonly earlier: EarlierInstances;
+  /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void>;
 }
 
-/** Puts the record together. */
-export function composeRecord(launch: AcceptedLaunch, contents: Contents, from: RecordBeginnings): RecordParts {
+/** Composes the record. */
+export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, from: RecordInputs): RecordParts {
   const { parts, key, name: instance, journal } = from;
   const sessions = sessionsOf(launch, contents, parts);
   const root = (): RootFacts => rootOf(launch, contents, from, provisions.inForce);
-  const broken = (recorded: RecordedSession): void => sessions.setAside(recorded);
+  const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
   const driftPolicy = launch.config.catalog.drift_policy;
-  const recorder = new Recorder(journal, { instance, driftPolicy, root, broken });
+  const recorder = new Recorder(journal, { instance, driftPolicy, root, onBroken });
   const provisions: Provisions = new Provisions({ journal, instance, sessions, recorder });
-  const claims = claimsOf(launch, contents, from, { recorder, broken });
-  const closing = new Closing({
+  const claims = claimsOf(launch, contents, from, { recorder, onBroken });
+  const closing = new SessionCloser({
     sessions,
     recorder,
     claims,
     journal,
-    policyHash: () => parts.policies.current.bundle.hash,
+    policyHash: () => parts.activePolicy.current.bundle.hash,
     forget: from.forget,
   });
   const ownRecord = { journal, instance, jwk: key.jwk };
@@ -64,7 +64,7 @@ export function composeRecord(launch: AcceptedLaunch, contents: Contents, from: 
   return { journal, sessions, recorder, provisions, claims, closing, ownRecord, lookup, root };
 }
 
-function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: Contents, { clock }: InstanceParts): Sessions {
+function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: LaunchContents, { clock }: InstanceParts): Sessions {
   const { enclave } = config;
   const limits = { max: enclave.max_sessions, maxPerPrincipal: enclave.max_sessions_per_principal };
   const tableOf = (evicted: (session: Session) => void): SessionTable =>
@@ -82,28 +82,28 @@ function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: Contents, { cloc
 
 function rootOf(
   { config, digest, platform, isolation }: AcceptedLaunch,
-  { catalog }: Contents,
-  { name, parts, past }: RecordBeginnings,
+  { catalog }: LaunchContents,
+  { name, parts, earlier }: RecordInputs,
   provision: Provisions["inForce"],
 ): RootFacts {
   return {
     instance: name,
-    policy: parts.policies.current.bundle,
+    policy: parts.activePolicy.current.bundle,
     catalogHash: catalog.hash,
     enforcementMode: config.attestation.enforcement_mode,
     launchDigest: digest,
     platform: platform.launch.platform,
     isolation,
-    history: past.history,
+    history: earlier.history,
     provision,
   };
 }
 
 function claimsOf(
   { config, isolation }: AcceptedLaunch,
-  { catalog }: Contents,
-  from: RecordBeginnings,
-  { recorder, broken }: { readonly recorder: Recorder; readonly broken: (recorded: RecordedSession) => void },
+  { catalog }: LaunchContents,
+  from: RecordInputs,
+  { recorder, onBroken }: { readonly recorder: Recorder; readonly onBroken: (recorded: RecordedSession) => void },
 ): Claims {
   const { parts, key, name, journal } = from;
   return new Claims({
@@ -113,8 +113,8 @@ function claimsOf(
     key,
     evidenceOf: async (root, principalId) => await parts.sessionEvidence.of(root, principalId),
     now: () => parts.clock.now().getTime(),
-    broken,
-    terms: {
+    onBroken,
+    settings: {
       eatProfile: config.enclave.eat_profile,
       mode: config.attestation.enforcement_mode,
       catalogHash: catalog.hash,

@@ -6,29 +6,29 @@ import { StdioServers } from "../servers/stdio/servers.ts";
 import { Subscriptions } from "../servers/subscriptions.ts";
 import { Upstreams } from "../servers/upstreams.ts";
 import { watchServers } from "../servers/watch.ts";
-import type { AcceptedLaunch, Contents, Surroundings } from "./launch.ts";
+import type { AcceptedLaunch, LaunchContents, Environment } from "./launch.ts";
 
-/** The tool servers: how they are reached, what they list, and what is followed on them. */
+/** The tool servers: connections, credentials, drift and subscriptions. */
 export interface ServerParts {
   readonly upstreams: Upstreams;
   readonly credentials: Credentials;
   readonly drift: DriftMonitor;
   readonly subscriptions: Subscriptions;
-  /** The bytes held for agents and of servers. */
+  /** Counts the bytes that are held for agents and of servers. */
   readonly buffered: BufferedBytes;
 }
 
-/** @param listeners hear of what servers say changed */
+/** Composes the tool servers. @param listeners get the change notifications of servers */
 export async function composeServers(
   { config, document, dial }: AcceptedLaunch,
-  { catalog }: Contents,
-  surroundings: Surroundings,
+  { catalog }: LaunchContents,
+  environment: Environment,
   listeners: Listeners,
 ): Promise<ServerParts> {
   const { enclave } = config;
   const buffered = new BufferedBytes();
   const stdio = await StdioServers.open(catalog, config, {
-    path: surroundings.spawner,
+    path: environment.spawner,
     development: document.development,
     buffered,
   });
@@ -38,7 +38,7 @@ export async function composeServers(
     headersMs: enclave.upstream_idle_timeout_ms,
     idleMs: enclave.upstream_idle_timeout_ms,
     totalMs: enclave.upstream_call_timeout_ms,
-    // JSON on the wire is larger than what is delivered; the exact limit is held after parsing.
+    // JSON on the wire is larger than the delivered result. The exact limit is checked after parsing.
     maxResponseBytes: config.max_response_size_bytes * 2,
   };
   const upstreams = new Upstreams({ dial, stdio, credentials, buffered, limits });

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
@@ -11,75 +12,74 @@ import {
   bindImage,
   establishPlatform,
   type Dial,
-  type EstablishedPlatform,
+  type BoundPlatform,
   type PlatformAccess,
-} from "../instance/establish.ts";
+} from "../instance/platform.ts";
 import { dialEgress } from "../servers/egress.ts";
-import { observeIsolation, type Isolation } from "./isolation.ts";
 
-/** What the process around the enclave gives it. */
-export interface Surroundings {
+/** What keeps this process from the network, as the process itself observes it. */
+export type Isolation = "network-namespace" | "none";
+
+/** What the process passes to the enclave. */
+export interface Environment {
   /** Streams to the host's services: store and egress relay. */
   readonly host: ExchangePool;
   /** The script that compiles policy candidates in a disposable worker. */
   readonly policyWorker: URL;
-  /** One of them, started early for the policy of the launch document. */
+  /** A worker that was started early, for the policy of the launch document. */
   readonly firstCompiler: CompileWorker;
-  /** `sha256:` and hex of the script this process was started with. */
+  /** `sha256:` and hex of this process's script. */
   readonly buildDigest: string;
   readonly platform: PlatformAccess;
-  /** Socket of the spawner of stdio servers; `null` where none runs. */
+  /** Socket of the spawner of stdio servers; `null` if none runs. */
   readonly spawner: string | null;
 }
 
-/** A launch document that was accepted, and what it holds. */
+/** An accepted launch document. */
 export interface AcceptedLaunch {
   readonly document: LaunchDocument;
   readonly config: Config;
-  /** The document's bytes as received. It holds no secret, but policies that may be private. */
+  /** The document's bytes as received. They contain no secret, but the policy may be private. */
   readonly bytes: Uint8Array;
   /** SHA-256 of those bytes. */
   readonly sha256: Buffer;
   /** The same as `sha256:` and hex. */
   readonly digest: string;
-  readonly platform: EstablishedPlatform;
+  readonly platform: BoundPlatform;
   readonly isolation: Isolation;
   readonly dial: Dial;
 }
 
-/** What the document has of policy and catalog, held to the hashes it pins. */
-export interface Contents {
+/** Policy and catalog of the document, checked against the hashes that it pins. */
+export interface LaunchContents {
   readonly bundle: PolicyBundle;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
 }
 
-/** Accepts the bytes of a launch document: hashed as received, held to what the hardware was launched with, then parsed. */
-export async function acceptLaunch(
-  received: Untrusted<Uint8Array>,
-  surroundings: Surroundings,
-): Promise<AcceptedLaunch> {
-  // Hashed exactly as received, before anything reads them.
+/** Accepts a launch document: hashes its bytes, compares the hash with the one that the hardware was launched with, then parses it. */
+export async function acceptLaunch(received: Untrusted<Uint8Array>, environment: Environment): Promise<AcceptedLaunch> {
+  // Hashed as received, before anything parses them.
   const bytes = examine(received);
   const digests = {
-    sha256: createHash("sha256").update(bytes).digest(),
-    sha384: createHash("sha384").update(bytes).digest(),
+    sha256: hash("sha256", bytes, "buffer"),
+    sha384: hash("sha384", bytes, "buffer"),
   };
-  const dial: Dial = async (host, port, signal) => await dialEgress(surroundings.host, host, port, signal);
-  const reached = { access: surroundings.platform, dial };
-  // In an image, compared with what the hardware was launched with before anything reads them either.
+  const dial: Dial = async (host, port, signal) => await dialEgress(environment.host, host, port, signal);
+  const reached = { access: environment.platform, dial };
+  // In an image, compared with the launch digest of the hardware, also before anything parses them.
   const image = await bindImage(digests, reached);
   const document = parseLaunchDocument(received);
   const isolation = observeIsolation();
   if (isolation === "none" && !document.development)
-    throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network, which only development allows");
+    throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network; that needs development mode");
   const platform = await establishPlatform(document, image, digests, reached);
   const digest = `sha256:${digests.sha256.toString("hex")}`;
   return { document, config: document.config, bytes, sha256: digests.sha256, digest, platform, isolation, dial };
 }
 
-/** Loads bundle and catalog, holding both to the hashes the document pins. */
-export function loadContents({ document, config }: AcceptedLaunch): Contents {
+/** Loads policy bundle and catalog, and checks both against the hashes that the document pins. */
+export function loadLaunchContents({ document, config }: AcceptedLaunch): LaunchContents {
   const vocabulary = new Vocabulary(config.sensitivity.vocabulary);
   const bundle = readBundle(document.policy_bundle);
   requirePinned(bundle, {
@@ -91,4 +91,12 @@ export function loadContents({ document, config }: AcceptedLaunch): Contents {
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { bundle, catalog, vocabulary };
+}
+
+/**
+ * Observes the isolation. In an empty network namespace no interface has an address, not even loopback. Otherwise sockets could reach a
+ * network, and the answer is `none` whatever the launcher claims.
+ */
+function observeIsolation(): Isolation {
+  return Object.keys(networkInterfaces()).length === 0 ? "network-namespace" : "none";
 }

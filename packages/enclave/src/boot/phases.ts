@@ -1,27 +1,27 @@
 import { CmcpError } from "@cmcp/boundary";
 
-/** Where the enclave is in its life (docs/explanation/boot.md). */
+/** The phase of the enclave (docs/explanation/boot.md). */
 export type Phase = "Booting" | "AwaitingLaunch" | "Measured" | "Serving" | "Draining" | "Fatal";
 
-/** What the host may send. `launch`, `provision`, `reload` and `drain` are control messages; `request` is an agent's HTTP request. */
+/** The messages of the host. `launch`, `provision`, `reload` and `drain` are control messages; `request` is an agent's HTTP request. */
 export type Message = "launch" | "provision" | "request" | "reload" | "drain";
 
-/** What the enclave itself may report. */
+/** The events of the enclave itself. */
 export type Event = "ready" | "failed";
 
-/** Every legal step; anything absent is a typed reject and changes nothing. */
+/** Every legal step. Any other is refused and changes nothing. */
 const TABLE: Readonly<Record<Phase, Partial<Record<Message | Event, Phase>>>> = {
   Booting: { ready: "AwaitingLaunch", failed: "Fatal" },
   AwaitingLaunch: { launch: "Measured", drain: "Draining", failed: "Fatal" },
-  // Agent requests reach the router before provisioning too, where each is refused with NOT_PROVISIONED.
+  // Before provisioning the router refuses each request with NOT_PROVISIONED.
   Measured: { provision: "Serving", request: "Measured", drain: "Draining", failed: "Fatal" },
-  // A later provisioning replaces the tokens of the one before.
+  // A later provisioning replaces the tokens.
   Serving: { provision: "Serving", request: "Serving", reload: "Serving", drain: "Draining", failed: "Fatal" },
   Draining: { failed: "Fatal" },
   Fatal: {},
 };
 
-/** The enclave's current phase; moves only along the table. */
+/** The present phase, which changes only as the table says. */
 export class PhaseMachine {
   #phase: Phase = "Booting";
 
@@ -29,7 +29,7 @@ export class PhaseMachine {
     return this.#phase;
   }
 
-  /** Takes one step. @throws CmcpError `PHASE_VIOLATION` when the table has none; the phase then stays. */
+  /** Takes one step. @throws CmcpError `PHASE_VIOLATION` for a step that is not in the table; the phase stays. */
   step(input: Message | Event): Phase {
     const next = TABLE[this.#phase][input];
     if (next === undefined) throw new CmcpError("PHASE_VIOLATION", `${input} is not legal while ${this.#phase}`);

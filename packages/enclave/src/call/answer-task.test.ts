@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { AgentRequest, TaskState, UpstreamAnswer } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { agentPeer, callWith, inspectedPeer, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
-import { answerTask, type TaskAnswered } from "./answer-task.ts";
+import { agentPeer, makeCall, inspectedPeer, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { inspectTaskAnswer, type TaskAnswer } from "./answer-task.ts";
 import type { Ending } from "./ending.ts";
 import type { Permit } from "./permit.ts";
-import type { PutQuestion } from "./questions.ts";
+import type { PermittedQuestion } from "./decide-questions.ts";
 import { Tasks } from "./tasks.ts";
 
 const catalog = callCatalog();
@@ -23,9 +23,9 @@ const STATE: JsonObject = {
 };
 
 /** A policy that lets servers elicit and ask for roots, and nothing else. */
-function put(method: string): PutQuestion {
+function permitQuestion(method: string): PermittedQuestion {
   if (method === "sampling/createMessage") throw new CmcpError("POLICY_DENY", "not this");
-  return { answered: () => undefined };
+  return { permitAnswer: () => undefined };
 }
 
 /** A session with one task, and what becomes of what its server says of it. */
@@ -33,15 +33,18 @@ function start(rest: Partial<Permit> = {}) {
   const tasks = new Tasks(() => 0);
   const recorded = sessionOf();
   const given: Permit = { ...permit, ...rest };
-  const task = tasks.reserve(recorded.session, requestFor()).take(taskState());
+  const task = tasks.reserve(recorded.session, requestFor()).commit(taskState());
   const { peer } = agentPeer({ capabilities: { elicitation: {}, sampling: {} } });
   const inspected = () =>
-    inspectedPeer(peer, { withholdText: given.redactFields.length > 0, questions: { put, detail: {} } });
-  const said = (method: AgentRequest["method"], answer: TaskAnswered["answer"], more: Partial<AgentRequest> = {}) =>
-    answerTask(
-      callWith(requestFor({ method, name: task.id, ...more }), { recorded, tasks }),
+    inspectedPeer(peer, {
+      withholdText: given.redactFields.length > 0,
+      questions: { permit: permitQuestion, detail: {} },
+    });
+  const said = (method: AgentRequest["method"], answer: TaskAnswer["answer"], more: Partial<AgentRequest> = {}) =>
+    inspectTaskAnswer(
+      makeCall(requestFor({ method, name: task.id, ...more }), { recorded, tasks }),
       given,
-      { answer, peer: inspected(), place: null },
+      { answer, peer: inspected(), reservation: null },
       { tasks, maxBytes: 10_000 },
     );
   const answer = (method: AgentRequest["method"], result: JsonObject, more: Partial<AgentRequest> = {}): Ending => {
@@ -64,12 +67,12 @@ test("a call becomes a task only where it has a place for one", () => {
   const made = (
     request: AgentRequest,
     answer: Exclude<UpstreamAnswer, { kind: "input_required" }>,
-    place = tasks.reserve(recorded.session, request),
+    reservation = tasks.reserve(recorded.session, request),
   ) =>
-    answerTask(
-      callWith(request, { recorded, tasks }),
+    inspectTaskAnswer(
+      makeCall(request, { recorded, tasks }),
       permit,
-      { answer, peer: inspectedPeer(), place },
+      { answer, peer: inspectedPeer(), reservation },
       { tasks, maxBytes: 10_000 },
     );
   const asked = requestFor({ task: { ttlMs: null } });
@@ -89,9 +92,9 @@ test("a call becomes a task only where it has a place for one", () => {
     PROTOCOL_ERROR,
     "asked for a task, and none was made",
   );
-  const read = callWith(requestFor({ method: "resources/read", name: "note://all" }), { recorded, tasks });
-  const nowhere = { answer: { kind: "task", task: STATE }, peer: inspectedPeer(), place: null } as const;
-  assert.throws(() => answerTask(read, permit, nowhere, { tasks, maxBytes: 10_000 }), PROTOCOL_ERROR);
+  const read = makeCall(requestFor({ method: "resources/read", name: "note://all" }), { recorded, tasks });
+  const nowhere = { answer: { kind: "task", task: STATE }, peer: inspectedPeer(), reservation: null } as const;
+  assert.throws(() => inspectTaskAnswer(read, permit, nowhere, { tasks, maxBytes: 10_000 }), PROTOCOL_ERROR);
 });
 
 test("a task is told of by the agent's id, and never answered for by another", () => {
@@ -172,7 +175,7 @@ test("what a task needs is asked only where policy and agent let it be, and wait
     answer("tasks/get", { ...STATE, status: "input_required", inputRequests: { a: { method, params } } });
   const { ending } = taskOf(asks("elicitation/create", FORM));
   assert.ok("inputRequests" in ending);
-  const waits = () => Object.keys(tasks.find(recorded.session.id, task.id)?.asked ?? {});
+  const waits = () => Object.keys(tasks.find(recorded.session.id, task.id)?.questions ?? {});
   assert.deepEqual(waits(), ["a"]);
   const messages = [{ role: "user", content: { type: "text", text: "?" } }];
   assert.throws(() => asks("sampling/createMessage", { messages, maxTokens: 1 }), { code: "POLICY_DENY" });
@@ -188,14 +191,14 @@ test("answers close the questions they are to, and bring nothing of the server's
   const input = { responses: { a: { action: "decline" } }, state: null };
   const ending = answer("tasks/update", { words: "SECRET", _meta: { a: "SECRET" } }, { input });
   assert.deepEqual(ending.outcome, { kind: "result", result: {} });
-  assert.deepEqual(tasks.find(recorded.session.id, task.id)?.asked, {});
+  assert.deepEqual(tasks.find(recorded.session.id, task.id)?.questions, {});
 });
 
 test("a task that was given up meanwhile stays so, whatever its server says of it", () => {
   const { tasks, recorded, task, answer } = start();
-  tasks.cancelled(recorded.session.id, task, true);
+  tasks.setCancelled(recorded.session.id, task, true);
   const inputRequests = { a: { method: "elicitation/create", params: FORM } };
   answer("tasks/get", { ...STATE, status: "input_required", inputRequests });
   const found = tasks.find(recorded.session.id, task.id);
-  assert.deepEqual([found?.cancelled, found?.asked], [true, {}]);
+  assert.deepEqual([found?.cancelled, found?.questions], [true, {}]);
 });

@@ -1,101 +1,110 @@
 import { CmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { inspectError, removeLookAlikesOfText } from "@cmcp/inspection";
 import { readTask, relatedTo, type TaskState, type UpstreamAnswer } from "@cmcp/mcp";
-import { asRequests, asksNothing, type AskedQuestions } from "./asked.ts";
+import { toInputRequests, hasNoQuestions, type PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 import type { Ending } from "./ending.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
-import { delivered, resultEnding } from "./result-ending.ts";
-import type { Task, TaskPlace, Tasks } from "./tasks.ts";
+import { deliver, resultEnding } from "./result-ending.ts";
+import type { Task, TaskReservation, Tasks } from "./tasks.ts";
 
 type Complete = Exclude<UpstreamAnswer, { kind: "input_required" }>;
 
-/** An answer that may be a task, or about one. */
-export interface TaskAnswered {
+/** A server's answer that may be a task or about a task. */
+export interface TaskAnswer {
   readonly answer: Complete;
   readonly peer: InspectedPeer;
-  readonly place: TaskPlace | null;
+  readonly reservation: TaskReservation | null;
 }
 
-/** What answers about tasks are read with. */
+/** What inspecting such an answer needs. */
 export interface TaskPorts {
-  /** Bytes of the largest result delivered. */
+  /** Largest result that is delivered, in bytes. */
   readonly maxBytes: number;
-  readonly tasks: Pick<Tasks, "update" | "answered">;
+  readonly tasks: Pick<Tasks, "update" | "removeQuestions">;
 }
 
 /**
- * Makes of a server's answer that is a task, or about one, what the agent is told: ids are the gateway's, results are inspected
- * as those of the call, questions are let through as those of the call. `null` when the answer is a plain call's.
- * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for questions that policy does not let the server ask
+ * The ending of a call whose answer is a task or about a task. Task ids become the gateway's. Results and questions are inspected as
+ * those of the call that made the task.
+ * @returns `null` for the answer of a plain call
+ * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`, `POLICY_DENY` for a question that policy refuses
  */
-export function answerTask(call: Call, permit: Permit, answered: TaskAnswered, ports: TaskPorts): Ending | null {
+export function inspectTaskAnswer(call: Call, permit: Permit, taskAnswer: TaskAnswer, ports: TaskPorts): Ending | null {
   const { request, task } = call;
-  const { answer, peer } = answered;
-  if (task === null) return made(call, permit, answered);
-  if (answer.kind === "task") throw unexpected("the tool server answered a request about a task with a task");
-  if (request.method === "tasks/get") return stateEnding(call, permit, { task, answered, said: answer.result }, ports);
+  const { answer, peer } = taskAnswer;
+  if (task === null) return createdTask(call, permit, taskAnswer);
+  if (answer.kind === "task") throw protocolError("the tool server answered a request about a task with a task");
+  if (request.method === "tasks/get")
+    return taskStateEnding(call, permit, { task, taskAnswer, status: answer.result }, ports);
   if (request.method === "tasks/result") {
-    const within = (result: JsonObject) => ({ kind: "result", result: relatedTo(result, task.id) }) as const;
-    return resultEnding(call, permit, { result: answer.result, peer, outcome: "delivered", within }, ports.maxBytes);
+    const wrap = (result: JsonObject) => ({ kind: "result", result: relatedTo(result, task.id) }) as const;
+    return resultEnding(call, permit, { result: answer.result, peer, outcome: "delivered", wrap }, ports.maxBytes);
   }
   if (request.method !== "tasks/update")
-    throw new CmcpError("INTERNAL", "a request that names no task was answered as one about a task");
-  ports.tasks.answered(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));
-  return delivered(permit, { kind: "result", result: {} }, { outcome: "delivered", ...peer.detail });
+    throw new CmcpError("INTERNAL", "a request without a task reached the inspection of task answers");
+  ports.tasks.removeQuestions(call.recorded.session.id, task, Object.keys(request.input?.responses ?? {}));
+  return deliver(permit, { kind: "result", result: {} }, { outcome: "delivered", ...peer.detail });
 }
 
-/** A call that became a task, or did not though it could. */
-function made({ request }: Call, permit: Permit, { answer, place, peer }: TaskAnswered): Ending | null {
+/** The ending of a call that became a task; `null` if it did not become one. */
+function createdTask({ request }: Call, permit: Permit, { answer, reservation, peer }: TaskAnswer): Ending | null {
   if (answer.kind === "complete" && request.task === null) return null;
-  if (place === null) throw unexpected("the tool server made a task of what was not to become one");
-  const task = place.take(readTask(answer.kind === "task" ? answer.task : answer.result.task));
-  const outcome = { kind: "task", task: withoutWords(permit, task.state), ending: {} } as const;
-  return delivered(permit, outcome, { outcome: "task_created", ...peer.detail });
+  if (reservation === null) throw protocolError("the tool server answered with a task where none was requested");
+  const task = reservation.commit(readTask(answer.kind === "task" ? answer.task : answer.result.task));
+  const outcome = { kind: "task", task: withoutUnsafeText(permit, task.state), ending: {} } as const;
+  return deliver(permit, outcome, { outcome: "task_created", ...peer.detail });
 }
 
-interface Said {
+interface TaskStatus {
   readonly task: Task;
-  readonly answered: TaskAnswered;
-  readonly said: JsonObject;
+  readonly taskAnswer: TaskAnswer;
+  readonly status: JsonObject;
 }
 
-/** What a server says of a task: how it ended, what it needs, or that it goes on. */
-function stateEnding(call: Call, permit: Permit, { task, answered, said }: Said, ports: TaskPorts): Ending {
-  const { peer } = answered;
-  const state = readTask(said);
-  if (state.taskId !== task.upstreamId) throw unexpected("the tool server answered for another task");
+/** The ending for a task's state: completed, failed, waiting for input, or still running. */
+function taskStateEnding(
+  call: Call,
+  permit: Permit,
+  { task, taskAnswer, status }: TaskStatus,
+  ports: TaskPorts,
+): Ending {
+  const { peer } = taskAnswer;
+  const state = readTask(status);
+  if (state.taskId !== task.upstreamId) throw protocolError("the tool server answered for another task");
   const session = call.recorded.session.id;
-  const asked: AskedQuestions =
-    state.status === "input_required" && isJsonObject(said.inputRequests) ? peer.permit(said.inputRequests) : {};
-  const told = withoutWords(permit, ports.tasks.update(session, task, state, asked));
-  const { result, error } = said;
+  const questions: PendingQuestions =
+    state.status === "input_required" && isJsonObject(status.inputRequests)
+      ? peer.permitInputRequests(status.inputRequests)
+      : {};
+  const shown = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));
+  const { result, error } = status;
   if (state.status === "completed" && isJsonObject(result)) {
-    const within = (kept: JsonObject) => ({ kind: "task", task: told, ending: { result: kept } }) as const;
-    return resultEnding(call, permit, { result, peer, outcome: state.status, within }, ports.maxBytes);
+    const wrap = (inspected: JsonObject) => ({ kind: "task", task: shown, ending: { result: inspected } }) as const;
+    return resultEnding(call, permit, { result, peer, outcome: state.status, wrap }, ports.maxBytes);
   }
-  const ending = endingOf(permit, state, { error, asked });
-  return delivered(permit, { kind: "task", task: told, ending }, { outcome: state.status, ...peer.detail });
+  const ending = taskEnding(permit, state, { error, questions });
+  return deliver(permit, { kind: "task", task: shown, ending }, { outcome: state.status, ...peer.detail });
 }
 
-function endingOf(
+function taskEnding(
   { redactFields }: Permit,
   { status }: TaskState,
-  { error, asked }: { readonly error: JsonObject[string] | undefined; readonly asked: AskedQuestions },
+  { error, questions }: { readonly error: JsonObject[string] | undefined; readonly questions: PendingQuestions },
 ): { readonly error?: JsonObject; readonly inputRequests?: JsonObject } {
   if (status === "failed" && isJsonObject(error))
     return { error: inspectError(error, { withholdText: redactFields.length > 0, instead: "the task failed" }) };
-  return asksNothing(asked) ? {} : { inputRequests: asRequests(asked) };
+  return hasNoQuestions(questions) ? {} : { inputRequests: toInputRequests(questions) };
 }
 
-/** A server's words on a task without what poses as the gateway's; none where they could repeat the fields that are to be removed. */
-function withoutWords({ redactFields }: Permit, state: TaskState): TaskState {
+/** A task without status text that imitates the gateway's. Where fields are redacted there is no status text at all, as it could repeat them. */
+function withoutUnsafeText({ redactFields }: Permit, state: TaskState): TaskState {
   const { statusMessage: words } = state;
   if (words === null) return state;
   return { ...state, statusMessage: redactFields.length === 0 ? removeLookAlikesOfText(words) : null };
 }
 
-function unexpected(message: string): CmcpError {
+function protocolError(message: string): CmcpError {
   return new CmcpError("UPSTREAM_PROTOCOL_ERROR", message, { detail: { sent: 1 } });
 }

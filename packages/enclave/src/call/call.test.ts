@@ -4,15 +4,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "@cmcp/boundary";
 import { governedMethod, type AgentRequest } from "@cmcp/mcp";
 import * as fc from "fast-check";
-import { callWith, policyThat, requestFor, sessionOf, taskState } from "../testing/calls.ts";
-import { callOf, workflowOf } from "./call.ts";
+import { makeCall, policyStub, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { createCall, workflowOf } from "./call.ts";
 import { Tasks } from "./tasks.ts";
-import { callerNamed } from "../testing/record-room.ts";
+import { callerOf } from "../testing/record-room.ts";
 
 const recorded = sessionOf();
-const terms = { tasks: new Tasks(() => 0), policy: policyThat() };
-const caller = callerNamed("alice");
-const hashOf = (request: AgentRequest): string => callOf(recorded, caller, request, terms).requestHash;
+const terms = { tasks: new Tasks(() => 0), policy: policyStub() };
+const caller = callerOf("alice");
+const hashOf = (request: AgentRequest): string => createCall(recorded, caller, request, terms).requestHash;
 
 const word = fc.string({ maxLength: 3 });
 const args = fc
@@ -103,18 +103,18 @@ test("the hash is of what leaves alone: who calls it what, and under which id it
 test("a request about a task is decided as the call that made it, in its own session alone", () => {
   const tasks = new Tasks(() => 0);
   const made = requestFor({ arguments: { q: "a" }, workflowId: "billing" });
-  const { id } = tasks.reserve(recorded.session, made).take(taskState());
+  const { id } = tasks.reserve(recorded.session, made).commit(taskState());
   const about = requestFor({ method: "tasks/get", name: id, arguments: { q: "b" } });
-  const call = callWith(about, { tasks, recorded });
+  const call = makeCall(about, { tasks, recorded });
   assert.equal(call.task?.upstreamId, "theirs");
   assert.deepEqual(
-    [call.decided.method, call.decided.name, call.decided.arguments, call.decided.workflowId],
+    [call.policyRequest.method, call.policyRequest.name, call.policyRequest.arguments, call.policyRequest.workflowId],
     ["tools/call", "lookup", { q: "a" }, "billing"],
   );
   assert.equal(call.request, about);
-  const foreign = callWith(about, { tasks, recorded: sessionOf() });
-  assert.deepEqual([foreign.task, foreign.decided], [null, about]);
-  const tool = callWith(requestFor({ name: id }), { tasks, recorded });
+  const foreign = makeCall(about, { tasks, recorded: sessionOf() });
+  assert.deepEqual([foreign.task, foreign.policyRequest], [null, about]);
+  const tool = makeCall(requestFor({ name: id }), { tasks, recorded });
   assert.equal(tool.task, null, "a tool that has a task's id for a name is no task");
 });
 
@@ -124,9 +124,13 @@ test("a request that names no workflow runs under the default", () => {
 
 test("a cancellation has no workflow and no data class of its own, as nobody would check them", () => {
   for (const method of ["tasks/cancel", "resources/unsubscribe"] as const) {
-    const { request, decided } = callWith(requestFor({ method, workflowId: "other", dataClass: "none" }));
-    assert.deepEqual([request.workflowId, request.dataClass, workflowOf(decided)], [null, null, "default"], method);
+    const { request, policyRequest } = makeCall(requestFor({ method, workflowId: "other", dataClass: "none" }));
+    assert.deepEqual(
+      [request.workflowId, request.dataClass, workflowOf(policyRequest)],
+      [null, null, "default"],
+      method,
+    );
   }
-  const { request } = callWith(requestFor({ workflowId: "other", dataClass: "pii" }));
+  const { request } = makeCall(requestFor({ workflowId: "other", dataClass: "pii" }));
   assert.deepEqual([request.workflowId, request.dataClass], ["other", "pii"]);
 });

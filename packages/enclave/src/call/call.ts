@@ -4,45 +4,45 @@ import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { canonicalHash } from "./hash.ts";
-import { callOfTask, type Task, type Tasks } from "./tasks.ts";
+import { canonicalHash } from "./canonical-hash.ts";
+import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
 
 const DEFAULT_WORKFLOW = "default";
 
-/** What a decision is made about. */
-export interface DecidedCall {
+/** What policy decides on. */
+export interface DecisionInput {
   readonly caller: Caller;
   readonly recorded: RecordedSession;
   /** The request or, where it is about a task, the call that made the task. */
-  readonly decided: AgentRequest;
+  readonly policyRequest: AgentRequest;
   /** The policy in force when the decision is made. */
   readonly policy: CompiledPolicy;
 }
 
-/** One call on its way through; made when it arrives, read by every stage. */
-export interface Call extends DecidedCall {
+/** One call. It is created on arrival, and every stage reads it. */
+export interface Call extends DecisionInput {
   readonly id: string;
   readonly request: AgentRequest;
   readonly task: Task | null;
-  /** `sha256:` and hex over the canonical JSON of method and parameters as they leave, under the agent's ids. */
+  /** `sha256:` and hex over the canonical JSON of method and parameters as sent to the server, but with the agent's task id. */
   readonly requestHash: string;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
 }
 
-/** The workflow a request runs under: what the caller named, or `default`. */
+/** The workflow of a request: the one that the caller names, or `default`. */
 export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
   return request.workflowId ?? DEFAULT_WORKFLOW;
 }
 
-/** Makes the call of a request that has just arrived. */
-export function callOf(
+/** Creates the call of a request that has just arrived. */
+export function createCall(
   recorded: RecordedSession,
   caller: Caller,
   arrived: AgentRequest,
   { tasks, policy }: { readonly tasks: Tasks; readonly policy: CompiledPolicy },
 ): Call {
-  const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWishes(arrived) : arrived;
+  const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWorkflow(arrived) : arrived;
   const task = isTaskMethod(request.method) ? (tasks.find(recorded.session.id, request.name) ?? null) : null;
   return {
     id: randomUUID(),
@@ -50,19 +50,19 @@ export function callOf(
     recorded,
     request,
     task,
-    decided: task === null ? request : callOfTask(task, request),
+    policyRequest: task === null ? request : callThatMadeTask(task, request),
     policy,
     requestHash: requestHash(request),
     startedAt: performance.now(),
   };
 }
 
-/** A cancellation is always allowed: nobody checks a workflow or a data class that it names, so it has neither. */
-function withoutWishes(request: AgentRequest): AgentRequest {
+/** A cancellation is always allowed, so its workflow and data class are never checked. It therefore carries neither. */
+function withoutWorkflow(request: AgentRequest): AgentRequest {
   return { ...request, workflowId: null, dataClass: null };
 }
 
-/** The call with the answers that leave in place of those the agent sent, which may have had more members. */
+/** The call with rebuilt answers in place of the agent's, which may have more members. */
 export function withAnswers(call: Call, responses: NonNullable<AgentRequest["input"]>["responses"]): Call {
   if (call.request.input === null) return call;
   const request = { ...call.request, input: { ...call.request.input, responses } };

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { UpstreamRefusal, type AgentRequest, type Peer, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
 import { callCatalog } from "../testing/call-catalog.ts";
-import { callWith, requestFor, sessionOf, taskState, upstreamThat } from "../testing/calls.ts";
+import { makeCall, requestFor, sessionOf, taskState, upstreamStub } from "../testing/calls.ts";
 import { cancel, type CancelPorts } from "./cancel.ts";
-import { failed, next, type Ending, type Step } from "./ending.ts";
+import { fail, proceed, type Ending, type Step } from "./ending.ts";
 import { Tasks } from "./tasks.ts";
 
 const catalog = callCatalog();
@@ -20,21 +20,21 @@ interface Choices {
 }
 
 /** A session with one task, whose server asked something; and a way to give the task up. */
-function start({ answer = () => ANSWER, journalIntent = async () => next(null) }: Choices = {}) {
+function start({ answer = () => ANSWER, journalIntent = async () => proceed(null) }: Choices = {}) {
   const tasks = new Tasks(() => 0);
   const recorded = sessionOf();
   const made = requestFor({ arguments: { q: "SECRET" } });
-  const task = tasks.reserve(recorded.session, made).take(taskState({ statusMessage: "SECRET" }));
+  const task = tasks.reserve(recorded.session, made).commit(taskState({ statusMessage: "SECRET" }));
   tasks.update(recorded.session.id, task, taskState({ statusMessage: "SECRET" }), {
     a: { method: "roots/list", params: {} },
   });
-  const upstreams = upstreamThat(answer);
+  const upstreams = upstreamStub(answer);
   const removed: string[] = [];
   const subscriptions = { remove: (_: unknown, __: unknown, uri: string) => void removed.push(uri) };
   const ports: CancelPorts = { catalog, tasks, subscriptions, upstreams, journalIntent, now: () => 86_400_000 };
   const give = async (rest: Partial<AgentRequest> = {}, by = recorded): Promise<Ending> =>
     await cancel(
-      callWith(requestFor({ method: "tasks/cancel", name: task.id, ...rest }), { recorded: by, tasks }),
+      makeCall(requestFor({ method: "tasks/cancel", name: task.id, ...rest }), { recorded: by, tasks }),
       ports,
     );
   return { tasks, recorded, task, upstreams, removed, give };
@@ -81,7 +81,7 @@ test("two cancellations at the same time are one at the server", async () => {
   const journalled = Promise.withResolvers<Step<null>>();
   const { give, upstreams } = start({ journalIntent: async () => await journalled.promise });
   const both = [give(), give()];
-  journalled.resolve(next(null));
+  journalled.resolve(proceed(null));
   await Promise.all(both);
   assert.equal(upstreams.sent.length, 1);
 });
@@ -90,7 +90,7 @@ test("a cancelled task's open questions are closed", async () => {
   const { give, tasks, recorded, task } = start();
   await give();
   const found = tasks.find(recorded.session.id, task.id);
-  assert.deepEqual([found?.asked, found?.cancelled], [{}, true]);
+  assert.deepEqual([found?.questions, found?.cancelled], [{}, true]);
 });
 
 test("a result that comes while a task is given up leaves it given up", async () => {
@@ -108,7 +108,7 @@ test("a result that comes while a task is given up leaves it given up", async ()
 test("nothing is sent before the intent is stored, and what could not be stored or sent may be tried again", async () => {
   let late = true;
   const stored: CancelPorts["journalIntent"] = async (_, permit) =>
-    late ? failed(permit, new CmcpError("AUDIT_STORE_UNAVAILABLE", "late")) : next(null);
+    late ? fail(permit, new CmcpError("AUDIT_STORE_UNAVAILABLE", "late")) : proceed(null);
   const { give, upstreams } = start({ journalIntent: stored });
   const unstored = await give();
   assert.ok(unstored.outcome.kind === "error");

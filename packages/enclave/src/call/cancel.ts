@@ -3,44 +3,44 @@ import { governedMethod, isFinal, silentPeer, type TaskState } from "@cmcp/mcp";
 import type { Subscriptions } from "../servers/subscriptions.ts";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { Call } from "./call.ts";
-import { failed, refused, type Ending, type Step } from "./ending.ts";
+import { fail, refuse, type Ending, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 import { findTarget } from "./resolve-target.ts";
-import { delivered } from "./result-ending.ts";
+import { deliver } from "./result-ending.ts";
 import type { Task, Tasks } from "./tasks.ts";
 
 const RULE = "cancellation";
-/** How long a server may take to cancel a task, in milliseconds; whoever asked may be gone by then. */
+/** How long a server may take to cancel a task, in milliseconds. The agent may be gone by then. */
 const CANCEL_MS = 10_000;
 
-/** What can be given up, and where. */
+/** What cancelling needs. */
 export interface CancelPorts {
   readonly catalog: Parameters<typeof findTarget>[0];
-  readonly tasks: Pick<Tasks, "cancelled">;
+  readonly tasks: Pick<Tasks, "setCancelled">;
   readonly subscriptions: Pick<Subscriptions, "remove">;
   readonly upstreams: Pick<Upstreams, "request">;
   readonly journalIntent: (call: Call, permit: Permit) => Promise<Step<null>>;
-  /** The time, in milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
 /**
- * Gives up a task or a subscription. That is always allowed, so it carries nothing of the agent's and brings nothing of the
- * server's back: fixed parameters, a silent peer, and a reply of the gateway's own. A task is cancelled at its server once.
+ * Cancels a task or a subscription. Cancelling is always allowed, so no data crosses in either direction: the parameters are fixed,
+ * the server's messages are dropped, and the gateway writes the reply. A task is cancelled at its server once.
  */
 export async function cancel(call: Call, ports: CancelPorts): Promise<Ending> {
-  const target = findTarget(ports.catalog, call.decided);
+  const target = findTarget(ports.catalog, call.policyRequest);
   if (call.request.method === "resources/unsubscribe") return unsubscribe(call, target, ports);
   if (call.task === null || target === undefined)
-    return refused(null, { rule: "not-in-catalog", code: "TASK_UNKNOWN", message: "there is no such task" });
-  // MCP 2025-11-25, Tasks, "Cancelling Tasks": one that has ended is not cancelled.
+    return refuse(null, { rule: "not-in-catalog", code: "TASK_UNKNOWN", message: "there is no such task" });
+  // MCP 2025-11-25, Tasks, "Cancelling Tasks": a task that has ended is not cancelled.
   if (isFinal(call.task.state))
-    return refused(target, { rule: RULE, code: "TASK_UNKNOWN", message: "the task has ended" });
-  return await cancelTask(call, permitOf(target), call.task, ports);
+    return refuse(target, { rule: RULE, code: "TASK_UNKNOWN", message: "the task has ended" });
+  return await cancelAtServer(call, permitOf(target), call.task, ports);
 }
 
 function unsubscribe({ recorded, request }: Call, target: Target | undefined, { subscriptions }: CancelPorts): Ending {
-  // What is not followed is given up already.
+  // Unsubscribing from a resource without a subscription succeeds.
   if (target !== undefined) subscriptions.remove(recorded.session, approvedOf(target).server, request.name);
   const outcome = { kind: "result", result: {} } as const;
   const detail = { outcome: "unsubscribed" };
@@ -56,15 +56,15 @@ function unsubscribe({ recorded, request }: Call, target: Target | undefined, { 
   };
 }
 
-async function cancelTask(call: Call, permit: Permit, task: Task, ports: CancelPorts): Promise<Ending> {
+async function cancelAtServer(call: Call, permit: Permit, task: Task, ports: CancelPorts): Promise<Ending> {
   const { session } = call.recorded;
-  const told = delivered(permit, cancelledTask(task, ports.now()), { outcome: "cancel_requested" });
-  if (task.cancelled) return { ...told, sent: false };
-  // Before anything is waited for: a second cancellation at the same time sends nothing.
-  ports.tasks.cancelled(session.id, task, true);
+  const reply = deliver(permit, cancelledTask(task, ports.now()), { outcome: "cancel_requested" });
+  if (task.cancelled) return { ...reply, sent: false };
+  // Set before the first await, so that a concurrent second cancellation sends nothing.
+  ports.tasks.setCancelled(session.id, task, true);
   const journalled = await ports.journalIntent(call, permit);
   if (journalled.kind === "ending") {
-    ports.tasks.cancelled(session.id, task, false);
+    ports.tasks.setCancelled(session.id, task, false);
     return journalled;
   }
   const params = governedMethod("tasks/cancel").upstream({
@@ -80,10 +80,10 @@ async function cancelTask(call: Call, permit: Permit, task: Task, ports: CancelP
       { method: "tasks/cancel", params },
       silentPeer(AbortSignal.timeout(CANCEL_MS)),
     );
-    return told;
+    return reply;
   } catch (thrown) {
-    ports.tasks.cancelled(session.id, task, false);
-    return withoutServerWords(failed(permit, thrown));
+    ports.tasks.setCancelled(session.id, task, false);
+    return withoutServerWords(fail(permit, thrown));
   }
 }
 
@@ -91,7 +91,7 @@ function permitOf(target: Target): Permit {
   return { target, decision: "allow", rule: RULE, redactFields: [], keepFields: [], advisory: null };
 }
 
-/** The task as its agent is told, by the gateway's own account. */
+/** The reply to a cancellation, without any data of the server. */
 function cancelledTask(
   { state }: Task,
   now: number,
@@ -100,7 +100,7 @@ function cancelledTask(
   return { kind: "task", task: { ...state, status: "cancelled", statusMessage: null, lastUpdatedAt }, ending: {} };
 }
 
-/** A server that refuses to cancel says so in no words of its own. */
+/** The ending without the server's own error text. */
 function withoutServerWords(ending: Ending): Ending {
   const { outcome } = ending;
   if (outcome.kind !== "error" || outcome.rpc === undefined) return ending;

@@ -4,7 +4,7 @@ import type { JsonObject } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import * as fc from "fast-check";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, requestFor } from "../testing/calls.ts";
+import { makeCall, requestFor } from "../testing/calls.ts";
 import { checkArguments } from "./check-arguments.ts";
 
 const catalog = callCatalog();
@@ -12,7 +12,7 @@ const catalog = callCatalog();
 /** Whether the arguments fit; a refusal repeats none of them. */
 function fits(rest: Partial<AgentRequest>): boolean {
   const request = requestFor(rest);
-  const step = checkArguments(callWith(request), targetOf(catalog, request));
+  const step = checkArguments(makeCall(request), targetOf(catalog, request));
   if (step.kind === "continue") return true;
   assert.ok(step.outcome.kind === "error");
   assert.deepEqual(

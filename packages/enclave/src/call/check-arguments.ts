@@ -2,47 +2,48 @@ import type { JsonObject } from "@cmcp/boundary";
 import type { CatalogPrompt, Target } from "@cmcp/catalog";
 import { inspectArguments } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { DecidedCall } from "./call.ts";
-import { next, refused, type Step } from "./ending.ts";
+import type { DecisionInput } from "./call.ts";
+import { proceed, refuse, type Step } from "./ending.ts";
 
-/** Holds arguments to what was approved: a tool's input schema, a prompt's or template's declared arguments. */
-export function checkArguments({ decided }: DecidedCall, target: Target): Step<null> {
-  const why = misfit(target, decided);
+/** Checks arguments against the catalog: a tool's input schema, or the declared arguments of a prompt or template. */
+export function checkArguments({ policyRequest }: DecisionInput, target: Target): Step<null> {
+  const why = argumentsError(target, policyRequest);
   return why === null
-    ? next(null)
-    : refused(target, { rule: "input-schema", code: "MCP_INVALID_REQUEST", message: why });
+    ? proceed(null)
+    : refuse(target, { rule: "input-schema", code: "MCP_INVALID_REQUEST", message: why });
 }
 
-function misfit(target: Target, request: AgentRequest): string | null {
-  if (request.completion !== null) return completionMisfit(target, request.completion);
+function argumentsError(target: Target, request: AgentRequest): string | null {
+  if (request.completion !== null) return completionError(target, request.completion);
   switch (target.kind) {
     case "tool": {
       const checked = inspectArguments(target.tool, request.arguments);
-      return checked.ok ? null : `the arguments do not fit the approved input schema: ${checked.why}`;
+      return checked.ok ? null : `the arguments do not match the approved input schema: ${checked.why}`;
     }
     case "prompt":
-      return promptMisfit(target.prompt, request.arguments);
+      return promptError(target.prompt, request.arguments);
     case "resource":
       return null;
   }
 }
 
-/** Each argument of a prompt is a text (MCP, "Getting a Prompt"), declared, and there if required. */
-function promptMisfit({ arguments: declared }: CatalogPrompt, args: JsonObject): string | null {
+/** Each argument of a prompt is a string (MCP, "Getting a Prompt") and declared; required ones are present. */
+function promptError({ arguments: declared }: CatalogPrompt, args: JsonObject): string | null {
   for (const [name, value] of Object.entries(args)) {
-    if (typeof value !== "string") return "an argument of a prompt is not a text";
-    if (!declared.some((argument) => argument.name === name)) return "the prompt has an argument that was not approved";
+    if (typeof value !== "string") return `the prompt argument ${name} must be a string`;
+    if (!declared.some((argument) => argument.name === name))
+      return "the prompt has an argument that is not in the catalog";
   }
   const missing = declared.find(({ name, required }) => required && !Object.hasOwn(args, name));
-  return missing === undefined ? null : `the prompt needs its argument ${missing.name}`;
+  return missing === undefined ? null : `the prompt argument ${missing.name} is required`;
 }
 
-/** A completion names arguments of what was approved, and no others. */
-function completionMisfit(target: Target, { argument, known }: NonNullable<AgentRequest["completion"]>): string | null {
+/** A completion names only arguments that the catalog declares. */
+function completionError(target: Target, { argument, known }: NonNullable<AgentRequest["completion"]>): string | null {
   const declared = argumentNames(target);
   return [argument.name, ...Object.keys(known)].every((name) => declared.has(name))
     ? null
-    : "the completion names an argument that was not approved";
+    : "the completion names an argument that is not in the catalog";
 }
 
 function argumentNames(target: Target): ReadonlySet<string> {

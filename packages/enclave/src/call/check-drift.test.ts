@@ -4,7 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Drift, Target } from "@cmcp/catalog";
 import type { AgentRequest, TaskSupport } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import type { Ending } from "./ending.ts";
 
@@ -23,9 +23,9 @@ async function checked(found: Found, rest: Partial<AgentRequest> = {}) {
   const recorded: [Target, Drift][] = [];
   const request = requestFor(rest);
   const target = targetOf(catalog, request);
-  const step = await checkDrift(callWith(request), permitFor(target), {
+  const step = await checkDrift(makeCall(request), permitFor(target), {
     drift: {
-      of: async () => {
+      driftOf: async () => {
         if (drift instanceof CmcpError) throw drift;
         return drift;
       },
@@ -90,9 +90,9 @@ test("a call has the form that its server takes: a task, none, or either", async
 
 test("what is asked of a task has no form of its own", async () => {
   const target = targetOf(catalog, requestFor());
-  const call = callWith(requestFor({ method: "tasks/get", name: "t" }));
+  const call = makeCall(requestFor({ method: "tasks/get", name: "t" }));
   const step = await checkDrift(call, permitFor(target), {
-    drift: { of: async () => null, taskSupport: () => "required" },
+    drift: { driftOf: async () => null, taskSupport: () => "required" },
     recordDrift: async () => undefined,
     policy: "fail_closed",
   });

@@ -1,42 +1,47 @@
 import type { Drift, Target } from "@cmcp/catalog";
 import type { DriftMonitor } from "../servers/drift.ts";
 import type { Call } from "./call.ts";
-import { failed, next, refused, type Step } from "./ending.ts";
+import { fail, proceed, refuse, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 
-/** What says whether something approved is still what its server offers. */
+/** What checking for drift needs. */
 export interface DriftPorts {
-  readonly drift: Pick<DriftMonitor, "of" | "taskSupport">;
-  /** Puts a session's first contact with what drifted on record. */
+  readonly drift: Pick<DriftMonitor, "driftOf" | "taskSupport">;
+  /** Records the drift, once in a session. */
   readonly recordDrift: (call: Call, target: Target, drift: Drift) => Promise<void>;
   readonly policy: "fail_closed" | "warn_only";
 }
 
-/** Holds what is approved to what its server lists, and a call's form to what the server takes. */
+/** Compares the approved definition with the server's live one. Also checks that the tool can be called in this form: as a task, or plainly. */
 export async function checkDrift(call: Call, permit: Permit, ports: DriftPorts): Promise<Step<null>> {
   const { target } = permit;
   try {
-    const drift = await ports.drift.of(target);
+    const drift = await ports.drift.driftOf(target);
     if (drift !== null) {
       await ports.recordDrift(call, target, drift);
-      const message = "what was asked for is not what was approved any more";
+      const message = "the server offers another definition than the approved one";
       if (ports.policy === "fail_closed")
-        return refused(target, { rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message });
+        return refuse(target, { rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message });
     }
   } catch (thrown) {
-    return failed(permit, thrown);
+    return fail(permit, thrown);
   }
-  const message = wrongForm(call, target, ports.drift);
-  return message === null ? next(null) : refused(target, { rule: "task-support", code: "TASK_NOT_SUPPORTED", message });
+  const message = taskMismatch(call, target, ports.drift);
+  return message === null
+    ? proceed(null)
+    : refuse(target, { rule: "task-support", code: "TASK_NOT_SUPPORTED", message });
 }
 
-/** Why a tool cannot be called in the form it is, as a task or as none, by its server's latest list; `null` when it can (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). */
-function wrongForm({ request }: Call, target: Target, drift: Pick<DriftMonitor, "taskSupport">): string | null {
+/**
+ * Why a tool cannot be called as a task, or cannot be called plainly; `null` if it can. The server's latest list says so (MCP
+ * 2025-11-25, Tasks, "Tool-Level Negotiation").
+ */
+function taskMismatch({ request }: Call, target: Target, drift: Pick<DriftMonitor, "taskSupport">): string | null {
   if (request.method !== "tools/call" || target.kind !== "tool") return null;
   const support = drift.taskSupport(target.tool);
   if (request.task !== null)
-    return support === null ? "the tool's server does not offer it as a task; call it without" : null;
+    return support === null ? "the server does not offer this tool as a task; call it without task" : null;
   return support === "required"
-    ? "the tool's server runs it as a task only: call it with task, in a session of MCP 2025-11-25"
+    ? "the server runs this tool only as a task; call it with task, in a session of MCP 2025-11-25"
     : null;
 }

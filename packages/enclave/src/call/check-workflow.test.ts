@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, requestFor } from "../testing/calls.ts";
+import { makeCall, requestFor } from "../testing/calls.ts";
 import { checkWorkflow } from "./check-workflow.ts";
 
 const target = targetOf(callCatalog(), requestFor());
@@ -14,7 +14,7 @@ const terms = {
 
 /** The rule and code of a refusal; `null` where the call goes on. */
 function checked(rest: Partial<AgentRequest>): unknown {
-  const step = checkWorkflow(callWith(requestFor(rest)), target, terms);
+  const step = checkWorkflow(makeCall(requestFor(rest)), target, terms);
   if (step.kind === "continue") return null;
   assert.ok(step.outcome.kind === "error" && step.target === target && !step.sent);
   return [step.rule, step.outcome.code];

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compilePolicy, type CompiledPolicy, type Verdict } from "@cmcp/policy";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { bundleOf, callWith, gatewayWith, policyThat, requestFor, sessionOf, verdict } from "../testing/calls.ts";
+import { bundleOf, makeCall, gatewayWith, policyStub, requestFor, sessionOf, verdict } from "../testing/calls.ts";
 import { decideByPolicy, refusalOf } from "./decide-by-policy.ts";
 import type { Ending, Step } from "./ending.ts";
-import type { GatewayFacts } from "./facts.ts";
+import type { GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 
 const catalog = callCatalog();
@@ -35,12 +35,12 @@ interface Scene {
   readonly by?: CompiledPolicy;
 }
 
-function decided(q: string, { tool = "lookup", seen = "public", mode = "enforcing", by = policy }: Scene = {}) {
+function policyRequest(q: string, { tool = "lookup", seen = "public", mode = "enforcing", by = policy }: Scene = {}) {
   const recorded = sessionOf();
   recorded.session.raise(seen);
   const request = requestFor({ name: tool, arguments: { q } });
   return decideByPolicy(
-    callWith(request, { recorded, policy: by }),
+    makeCall(request, { recorded, policy: by }),
     targetOf(catalog, request),
     gatewayWith(catalog, mode),
   );
@@ -57,10 +57,10 @@ function stopped(step: Step<Permit>): Ending {
 }
 
 test("what policy allows has its leave, with the rule and what leaves the result", () => {
-  const { target, ...plain } = permitted(decided("a"));
+  const { target, ...plain } = permitted(policyRequest("a"));
   assert.equal(target.kind, "tool");
   assert.deepEqual(plain, { decision: "allow", rule: "notes", redactFields: [], keepFields: [], advisory: null });
-  const { decision, redactFields, keepFields } = permitted(decided("a", { tool: "person" }));
+  const { decision, redactFields, keepFields } = permitted(policyRequest("a", { tool: "person" }));
   assert.deepEqual([decision, redactFields, keepFields], ["redact", ["ssn"], ["name"]]);
 });
 
@@ -71,7 +71,7 @@ test("what policy refuses ends here, in words that name no rule", () => {
     ["approve", "public", "step_up", "ask", "POLICY_DENY"],
     ["wait", "public", "defer", "wait", "POLICY_DENY"],
   ] as const) {
-    const ending = stopped(decided(q, { seen }));
+    const ending = stopped(policyRequest(q, { seen }));
     assert.ok(ending.outcome.kind === "error");
     assert.deepEqual([ending.decision, ending.rule, ending.outcome.code, ending.sent], [decision, rule, code, false]);
     assert.equal(JSON.stringify(ending.outcome).includes(rule), false, rule);
@@ -79,13 +79,13 @@ test("what policy refuses ends here, in words that name no rule", () => {
 });
 
 test("what no rule permits is refused", () => {
-  const nothing = policyThat(() => ({ decision: "deny", cause: "no-policy", rule: "default-deny" }));
-  assert.equal(stopped(decided("a", { by: nothing })).rule, "default-deny");
+  const nothing = policyStub(() => ({ decision: "deny", cause: "no-policy", rule: "default-deny" }));
+  assert.equal(stopped(policyRequest("a", { by: nothing })).rule, "default-deny");
 });
 
 test("where the mode does not enforce, a refused call goes on and its permit says so", () => {
   for (const mode of ["advisory", "silent"] as const) {
-    const secret = permitted(decided("secret", { mode, tool: "person" }));
+    const secret = permitted(policyRequest("secret", { mode, tool: "person" }));
     assert.deepEqual(
       [secret.decision, secret.rule, secret.advisory],
       ["advisory_deny", "no-secrets", { decision: "deny", code: "POLICY_DENY" }],
@@ -95,24 +95,27 @@ test("where the mode does not enforce, a refused call goes on and its permit say
       [["ssn"], ["name"]],
       "what permits remove leaves the result",
     );
-    assert.deepEqual(permitted(decided("approve", { mode })).advisory, { decision: "step_up", code: "POLICY_DENY" });
-    const dirty = permitted(decided("a", { mode, seen: "pii" }));
+    assert.deepEqual(permitted(policyRequest("approve", { mode })).advisory, {
+      decision: "step_up",
+      code: "POLICY_DENY",
+    });
+    const dirty = permitted(policyRequest("a", { mode, seen: "pii" }));
     assert.equal(dirty.advisory?.code, "SESSION_SENSITIVITY_POLICY_DENY");
-    assert.equal(permitted(decided("a", { mode })).decision, "allow");
+    assert.equal(permitted(policyRequest("a", { mode })).decision, "allow");
   }
 });
 
 test("no mode lets through what the engine has not judged, or whose redaction is not known", () => {
   const causes = ["policy", "no-policy", "sensitivity", "error", "request-invalid", "context-bound"] as const;
   const refusing = (cause: Verdict["cause"], rest: Partial<CompiledPolicy> = {}): CompiledPolicy =>
-    policyThat(() => ({ decision: "deny", cause }), rest);
+    policyStub(() => ({ decision: "deny", cause }), rest);
   const redactionOf = (): never => {
     throw new Error("the engine failed");
   };
   for (const mode of ["advisory", "silent"] as const) {
-    for (const cause of causes) assert.equal(decided("a", { mode, by: refusing(cause) }).kind, "continue", cause);
-    assert.equal(stopped(decided("a", { mode, by: refusing("fault") })).decision, "deny");
-    assert.equal(stopped(decided("a", { mode, by: refusing("policy", { redactionOf }) })).decision, "deny");
+    for (const cause of causes) assert.equal(policyRequest("a", { mode, by: refusing(cause) }).kind, "continue", cause);
+    assert.equal(stopped(policyRequest("a", { mode, by: refusing("fault") })).decision, "deny");
+    assert.equal(stopped(policyRequest("a", { mode, by: refusing("policy", { redactionOf }) })).decision, "deny");
   }
 });
 

@@ -1,33 +1,36 @@
 import type { Target } from "@cmcp/catalog";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
-import type { DecidedCall } from "./call.ts";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
-import { factsOf, type GatewayFacts } from "./facts.ts";
+import type { DecisionInput } from "./call.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
+import { policyFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 
-/** Asks Cedar. Where the enforcement mode lets a refused call through, the permit says so. */
-export function decideByPolicy(call: DecidedCall, target: Target, gateway: GatewayFacts): Step<Permit> {
-  const facts = factsOf(gateway, call, target);
+/** Asks Cedar. If the enforcement mode lets a refused call through, the permit has the decision `advisory_deny`. */
+export function decideByPolicy(call: DecisionInput, target: Target, gateway: GatewayFacts): Step<Permit> {
+  const facts = policyFacts(gateway, call, target);
   const verdict = call.policy.decide(facts);
   const refusal = refusalOf(verdict);
   if (refusal === null) {
     const decision = verdict.decision === "redact" ? "redact" : "allow";
     const { rule, redactFields, keepFields } = verdict;
-    return next({ target, decision, rule, redactFields, keepFields, advisory: null });
+    return proceed({ target, decision, rule, redactFields, keepFields, advisory: null });
   }
-  const through = passes(gateway, verdict) ? removalOf(call.policy, facts) : null;
-  if (through === null) return refused(target, refusal);
+  const through = modeAllows(gateway, verdict) ? redactionFor(call.policy, facts) : null;
+  if (through === null) return refuse(target, refusal);
   const advisory = { decision: refusal.decision ?? "deny", code: refusal.code };
-  return next({ target, decision: "advisory_deny", rule: refusal.rule, ...through, advisory });
+  return proceed({ target, decision: "advisory_deny", rule: refusal.rule, ...through, advisory });
 }
 
-/** Whether the mode lets through what policy refuses. An engine that fails has evaluated no rule, and lets nothing through. */
-export function passes({ enforcementMode }: GatewayFacts, { cause }: Verdict): boolean {
+/** Whether the enforcement mode lets through a call that policy refuses. A failed engine has evaluated no rule, so nothing passes. */
+export function modeAllows({ enforcementMode }: GatewayFacts, { cause }: Verdict): boolean {
   return enforcementMode !== "enforcing" && cause !== "fault";
 }
 
-/** What must leave the result of a call that only the mode lets through; `null` where that is not known, so that there must be no result. */
-function removalOf(policy: CompiledPolicy, facts: GovernedFacts): Pick<Permit, "redactFields" | "keepFields"> | null {
+/** The redaction for a call that policy refuses and the mode lets through; `null` if it cannot be computed, and then the call is refused. */
+function redactionFor(
+  policy: CompiledPolicy,
+  facts: GovernedFacts,
+): Pick<Permit, "redactFields" | "keepFields"> | null {
   try {
     return policy.redactionOf(facts);
   } catch {
@@ -35,7 +38,7 @@ function removalOf(policy: CompiledPolicy, facts: GovernedFacts): Pick<Permit, "
   }
 }
 
-/** Why policy does not let a request through; `null` where it does. */
+/** Why policy refuses a request; `null` if it allows it. */
 export function refusalOf({ decision, rule, cause }: Verdict): Refusal | null {
   switch (decision) {
     case "allow":
@@ -43,7 +46,12 @@ export function refusalOf({ decision, rule, cause }: Verdict): Refusal | null {
       return null;
     case "step_up":
     case "defer":
-      return { rule, code: "POLICY_DENY", message: "this call needs an approval that cannot be given here", decision };
+      return {
+        rule,
+        code: "POLICY_DENY",
+        message: "policy requires an approval for this call, which this gateway cannot obtain",
+        decision,
+      };
     case "deny":
       return cause === "sensitivity"
         ? {

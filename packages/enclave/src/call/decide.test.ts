@@ -4,16 +4,16 @@ import type { AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, deciderOver, policyThat, requestFor, sessionOf } from "../testing/calls.ts";
-import type { GatewayFacts } from "./facts.ts";
+import { makeCall, deciderOver, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import type { GatewayFacts } from "./policy-facts.ts";
 
 const catalog = callCatalog();
 const lookup = targetOf(catalog, requestFor());
-const deny = (cause: Verdict["cause"] = "policy"): CompiledPolicy => policyThat(() => ({ decision: "deny", cause }));
+const deny = (cause: Verdict["cause"] = "policy"): CompiledPolicy => policyStub(() => ({ decision: "deny", cause }));
 
 /** The rule of the stage that ends a call; `null` where it goes on. */
 function stage(rest: Partial<AgentRequest>, policy: CompiledPolicy): string | null {
-  const step = deciderOver(catalog).decide(callWith(requestFor(rest), { policy }));
+  const step = deciderOver(catalog).decide(makeCall(requestFor(rest), { policy }));
   return step.kind === "ending" ? step.rule : null;
 }
 
@@ -24,12 +24,12 @@ test("each stage decides before the next: the catalog, the workflow, the argumen
   assert.equal(stage({ ...wrong, name: "lookup" }, deny()), "workflow-not-allowed");
   assert.equal(stage({ arguments: { x: 1 } }, deny()), "input-schema");
   assert.equal(stage({}, deny()), "r");
-  assert.equal(stage({}, policyThat()), null);
+  assert.equal(stage({}, policyStub()), null);
 });
 
 test("policy is not asked about what an earlier stage refuses", () => {
   let asked = 0;
-  const policy = policyThat(() => {
+  const policy = policyStub(() => {
     asked += 1;
     return {};
   });
@@ -42,17 +42,17 @@ test("policy is not asked about what an earlier stage refuses", () => {
 
 test("a question has a verdict of its own, under the mode as the call", () => {
   const methods: unknown[] = [];
-  const policy = policyThat((facts: GovernedFacts) => {
+  const policy = policyStub((facts: GovernedFacts) => {
     methods.push("requestMethod" in facts ? facts.requestMethod : null);
     return { decision: "deny" };
   });
   const judged = (mode: GatewayFacts["enforcementMode"], by = policy) =>
-    deciderOver(catalog, mode).question(callWith(requestFor(), { policy: by }), lookup, "roots/list");
+    deciderOver(catalog, mode).decideQuestion(makeCall(requestFor(), { policy: by }), lookup, "roots/list");
   const refused = judged("enforcing");
-  assert.deepEqual([refused.passes, refused.refusal?.code], [false, "POLICY_DENY"]);
-  assert.deepEqual([judged("silent").passes, judged("advisory").passes], [true, true]);
-  assert.equal(judged("silent", deny("fault")).passes, false, "an engine that failed has judged nothing");
-  assert.deepEqual(judged("enforcing", policyThat()), { passes: true, refusal: null });
+  assert.deepEqual([refused.allowed, refused.refusal?.code], [false, "POLICY_DENY"]);
+  assert.deepEqual([judged("silent").allowed, judged("advisory").allowed], [true, true]);
+  assert.equal(judged("silent", deny("fault")).allowed, false, "an engine that failed has judged nothing");
+  assert.deepEqual(judged("enforcing", policyStub()), { allowed: true, refusal: null });
   assert.deepEqual(methods, ["roots/list", "roots/list", "roots/list"]);
 });
 
@@ -66,29 +66,29 @@ function listed(policy: CompiledPolicy, { mode = "enforcing", name = "lookup" }:
   const recorded = sessionOf();
   recorded.session.raise(new Vocabulary().highest);
   const target = targetOf(catalog, requestFor({ name }));
-  return deciderOver(catalog, mode).isListed(callWith(requestFor(), { recorded, policy }), target, () => true);
+  return deciderOver(catalog, mode).isListed(makeCall(requestFor(), { recorded, policy }), target, () => true);
 }
 
 test("what a session has seen takes nothing off the list, and what no session may call is not listed", () => {
-  const clean = policyThat((facts) =>
+  const clean = policyStub((facts) =>
     facts.sessionMaxSensitivity === "public" && facts.sensitivityLevelInt === 0 ? {} : { decision: "deny" },
   );
   assert.equal(listed(clean), true);
   assert.equal(listed(deny()), false);
-  assert.equal(listed(policyThat(() => ({ decision: "redact" }))), true);
-  assert.equal(listed(policyThat(() => ({ decision: "step_up" }))), false);
+  assert.equal(listed(policyStub(() => ({ decision: "redact" }))), true);
+  assert.equal(listed(policyStub(() => ({ decision: "step_up" }))), false);
 });
 
 test("what some arguments could change is listed, and so is what only arguments settle", () => {
-  const could = policyThat(() => ({ decision: "deny", cause: "policy" }), { couldAllow: () => true });
+  const could = policyStub(() => ({ decision: "deny", cause: "policy" }), { couldAllow: () => true });
   assert.equal(listed(could), true);
   for (const cause of ["error", "request-invalid"] as const) assert.equal(listed(deny(cause)), true, cause);
-  const failed = policyThat(() => ({ decision: "deny", cause: "fault" }), { couldAllow: () => true });
+  const failed = policyStub(() => ({ decision: "deny", cause: "fault" }), { couldAllow: () => true });
   assert.equal(listed(failed), false, "an engine that failed lists nothing");
 });
 
 test("no mode lists what cannot be called; a mode that lets everything through lists the rest", () => {
-  assert.equal(listed(policyThat(), { name: "unpinned" }), false);
+  assert.equal(listed(policyStub(), { name: "unpinned" }), false);
   assert.equal(listed(deny(), { mode: "silent", name: "unpinned" }), false);
   for (const mode of ["silent", "advisory"] as const) assert.equal(listed(deny(), { mode }), true);
 });

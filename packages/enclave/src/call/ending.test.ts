@@ -4,14 +4,14 @@ import { CmcpError } from "@cmcp/boundary";
 import { UpstreamRefusal } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { permitFor, requestFor } from "../testing/calls.ts";
-import { cancelled, failed, refused } from "./ending.ts";
+import { cancellationError, fail, refuse } from "./ending.ts";
 
 const target = targetOf(callCatalog(), requestFor());
 const permit = permitFor(target);
 const redacting = permitFor(target, { decision: "redact", redactFields: ["ssn"] });
 
 test("a refusal has not been sent, and tells the agent its code and nothing of the rule", () => {
-  const ending = refused(target, { rule: "the-rule", code: "POLICY_DENY", message: "no" });
+  const ending = refuse(target, { rule: "the-rule", code: "POLICY_DENY", message: "no" });
   assert.deepEqual(
     [ending.decision, ending.rule, ending.sent, ending.inspection, ending.detail],
     ["deny", "the-rule", false, "n/a", { error_code: "POLICY_DENY" }],
@@ -22,7 +22,7 @@ test("a refusal has not been sent, and tells the agent its code and nothing of t
     message: "no",
     data: { error_code: "POLICY_DENY" },
   });
-  const asking = refused(null, {
+  const asking = refuse(null, {
     rule: "r",
     code: "POLICY_DENY",
     message: "no",
@@ -43,14 +43,14 @@ test("a failure is a fault that says how far the call had come", () => {
     [new Error("anything"), "unknown"],
     ["a text", "unknown"],
   ] as const) {
-    const ending = failed(permit, thrown, { events_delivered: 2 });
+    const ending = fail(permit, thrown, { events_delivered: 2 });
     assert.deepEqual([ending.decision, ending.sent], ["fault", outcome !== "not-sent"]);
     assert.deepEqual([ending.detail["outcome"], ending.detail["events_delivered"]], [outcome, 2]);
   }
 });
 
 test("what is not the gateway's own error is told in fixed words", () => {
-  const { outcome } = failed(permit, new Error("SECRET"));
+  const { outcome } = fail(permit, new Error("SECRET"));
   assert.ok(outcome.kind === "error");
   assert.deepEqual([outcome.code, outcome.message], ["TEE_FAULT", "the call failed inside the gateway"]);
   assert.equal(JSON.stringify(outcome).includes("SECRET"), false);
@@ -58,18 +58,18 @@ test("what is not the gateway's own error is told in fixed words", () => {
 
 test("a server's own error passes as inspection leaves it, and in no words of its own where fields are removed", () => {
   const refusal = new UpstreamRefusal({ code: -32_002, message: "ssn 123", data: { uri: "note://all", ssn: "123" } });
-  const { outcome } = failed(permit, refusal);
+  const { outcome } = fail(permit, refusal);
   assert.ok(outcome.kind === "error");
   assert.deepEqual([outcome.rpc?.code, outcome.rpc?.message], [-32_002, "ssn 123"]);
   assert.equal(JSON.stringify(outcome.rpc?.data ?? {}).includes("123"), false, "only members that the protocol names");
-  const withheld = failed(redacting, refusal).outcome;
+  const withheld = fail(redacting, refusal).outcome;
   assert.ok(withheld.kind === "error");
   assert.deepEqual(withheld.rpc, { code: -32_002, message: "the tool server refused the call" });
   assert.equal(JSON.stringify(withheld).includes("123"), false);
 });
 
 test("a caller that went away is on record as that, with how far the call had come", () => {
-  const sent = cancelled(new CmcpError("UPSTREAM_TIMEOUT", "no", { detail: { sent: 0 } }));
+  const sent = cancellationError(new CmcpError("UPSTREAM_TIMEOUT", "no", { detail: { sent: 0 } }));
   assert.deepEqual([sent.code, sent.detail["sent"]], ["REQUEST_CANCELLED", 0]);
-  assert.equal(cancelled(new Error("x")).detail["sent"], undefined);
+  assert.equal(cancellationError(new Error("x")).detail["sent"], undefined);
 });

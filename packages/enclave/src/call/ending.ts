@@ -6,45 +6,45 @@ import { UpstreamRefusal, refused as refusalOutcome, type Outcome } from "@cmcp/
 import type { CallDecision } from "@cmcp/session";
 import type { Permit } from "./permit.ts";
 
-/** Members of an entry's detail. */
+/** Members of an entry's `detail`. */
 export type Detail = Readonly<Record<string, string | number>>;
 
-/** How a call ended: what the record says of it, and what the agent is answered. */
+/** How a call ended: what the entry says, and what the agent gets. */
 export interface Ending {
   readonly kind: "ending";
   readonly target: Target | null;
   readonly decision: CallDecision;
   readonly rule: string;
-  /** Whether the request may have reached the server. What it could return then counts as seen. */
+  /** Whether the request may have reached the server. If so, the data it could return counts as seen. */
   readonly sent: boolean;
   readonly outcome: Outcome;
   readonly inspection: AuditEntry["response_inspection_result"];
   readonly detail: Detail;
-  /** Of the request as it left, where that is not as the agent sent it. */
+  /** Hash of the request as sent, if that differs from the request as received. */
   readonly requestHash?: string;
 }
 
-/** What a stage answers: what the next one needs, or how the call ended. */
+/** What a stage returns: a value for the next stage, or an ending. */
 export type Step<T> = { readonly kind: "continue"; readonly value: T } | Ending;
 
-/** Lets the call go on. */
-export function next<T>(value: T): Step<T> {
+/** Continues with the next stage. */
+export function proceed<T>(value: T): Step<T> {
   return { kind: "continue", value };
 }
 
-/** Why a call does not leave. The message never names the rule. */
+/** Why a call is not sent. The message never names the policy rule. */
 export interface Refusal {
   readonly rule: string;
   readonly code: ErrorCode;
   readonly message: string;
-  /** `step_up` and `defer` say that a person, or a later decision, could allow it. */
+  /** `step_up`: a person could allow it. `defer`: a later decision could. */
   readonly decision?: "deny" | "step_up" | "defer";
-  /** What else an agent is told, of its own request alone. */
+  /** More data for the agent, from its own request alone. */
   readonly data?: JsonObject;
 }
 
-/** The ending of a call that did not leave. */
-export function refused(target: Target | null, { rule, code, message, decision = "deny", data = {} }: Refusal): Ending {
+/** The ending of a call that was not sent. */
+export function refuse(target: Target | null, { rule, code, message, decision = "deny", data = {} }: Refusal): Ending {
   const outcome = refusalOutcome(code, message);
   return {
     kind: "ending",
@@ -58,8 +58,8 @@ export function refused(target: Target | null, { rule, code, message, decision =
   };
 }
 
-/** The ending of a call that failed, whatever failed and however far it had come. */
-export function failed(permit: Permit, thrown: unknown, counts: Detail = {}): Ending {
+/** The ending of a call that failed, before or after it was sent. */
+export function fail(permit: Permit, thrown: unknown, counts: Detail = {}): Ending {
   const error = asCmcpError(thrown, "TEE_FAULT", "the call failed inside the gateway");
   const outcome = reachOf(error);
   return {
@@ -74,22 +74,22 @@ export function failed(permit: Permit, thrown: unknown, counts: Detail = {}): En
   };
 }
 
-/** A fault as the agent is told of it; a server's own JSON-RPC error as inspection leaves it. */
+/** The outcome that the agent gets for a fault. A server's own JSON-RPC error is inspected first. */
 function faultOutcome(error: CmcpError, withholdText: boolean): Outcome {
-  const told = refusalOutcome(error.code, error.message);
-  if (!(error instanceof UpstreamRefusal)) return told;
-  const said = { code: error.rpcCode, message: error.rpcMessage, data: error.rpcData };
-  return { ...told, rpc: inspectError(said, { withholdText, instead: "the tool server refused the call" }) };
+  const outcome = refusalOutcome(error.code, error.message);
+  if (!(error instanceof UpstreamRefusal)) return outcome;
+  const serverError = { code: error.rpcCode, message: error.rpcMessage, data: error.rpcData };
+  return { ...outcome, rpc: inspectError(serverError, { withholdText, instead: "the tool server refused the call" }) };
 }
 
-/** What is known of a call that gave no result: it never left, the server refused it, or nobody knows. */
+/** How far a call without a result came: it was not sent, the server refused it, or that is unknown. */
 function reachOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
   if (error.detail["sent"] === 0 || error.code === "AUDIT_STORE_UNAVAILABLE") return "not-sent";
   return error.code === "UPSTREAM_CALL_REFUSED" ? "refused" : "unknown";
 }
 
-/** The caller is gone, whatever the failure that this showed up as; whether the call had left is kept. */
-export function cancelled(thrown: unknown): CmcpError {
+/** The error for a call whose agent went away. It keeps whether the call was sent. */
+export function cancellationError(thrown: unknown): CmcpError {
   const sent = thrown instanceof CmcpError ? thrown.detail["sent"] : undefined;
   return new CmcpError("REQUEST_CANCELLED", "the caller went away", {
     cause: thrown,

@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { AgentRequest, UpstreamAnswer } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { agentPeer, callWith, inspectedPeer, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { agentPeer, makeCall, inspectedPeer, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
 import type { Ending } from "./ending.ts";
 import { inspectResult } from "./inspect-result.ts";
-import type { PeerTerms } from "./inspected-peer.ts";
+import type { InspectedPeerOptions } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 import { RequestStates, stateContext } from "./request-state.ts";
 import { Tasks } from "./tasks.ts";
@@ -19,15 +19,15 @@ const FORM: JsonObject = { message: "Which?", requestedSchema: { type: "object",
 interface Scene {
   readonly rest?: Partial<AgentRequest>;
   readonly permit?: Partial<Permit>;
-  readonly terms?: Partial<PeerTerms>;
+  readonly terms?: Partial<InspectedPeerOptions>;
 }
 
 function inspected(answer: UpstreamAnswer, { rest = {}, permit = {}, terms = {} }: Scene = {}): Ending {
   const request = requestFor(rest);
   const { peer } = agentPeer({ input: "retry", capabilities: { elicitation: {}, roots: {} } });
-  const answered = { answer, peer: inspectedPeer(peer, terms), place: null };
+  const answered = { answer, peer: inspectedPeer(peer, terms), reservation: null };
   const given = permitFor(targetOf(catalog, request), permit);
-  return inspectResult(callWith(request, { recorded }), given, answered, {
+  return inspectResult(makeCall(request, { recorded }), given, answered, {
     states,
     tasks: new Tasks(() => 0),
     maxBytes: 1_000,
@@ -49,8 +49,8 @@ test("what a server needs is told rebuilt, with a state that is good for this re
   const asked = { a: { method: "elicitation/create", params: FORM } };
   assert.deepEqual(ending.outcome.inputRequests, asked);
   assert.notEqual(ending.outcome.requestState, "theirs");
-  const context = stateContext(callWith(requestFor(), { recorded }));
-  assert.deepEqual(states.open(context, ending.outcome.requestState), { upstream: "theirs", asked });
+  const context = stateContext(makeCall(requestFor(), { recorded }));
+  assert.deepEqual(states.open(context, ending.outcome.requestState), { serverState: "theirs", questions: asked });
   assert.deepEqual([ending.detail["outcome"], ending.sent, ending.inspection], ["input_required", true, "n/a"]);
 });
 
@@ -61,13 +61,13 @@ test("a server that only wants the request again asks nothing", () => {
 });
 
 test("what a server may not ask, or asks in another form, ends the call as a fault that was sent", () => {
-  const put = (): never => {
+  const refuseQuestion = (): never => {
     throw new CmcpError("POLICY_DENY", "not this", { detail: { sent: 1 } });
   };
   const elicits = { a: { method: "elicitation/create", params: FORM } };
   const messages: JsonObject[] = [{ role: "user", content: { type: "text", text: "?" } }];
   for (const [requests, scene, code] of [
-    [elicits, { terms: { questions: { put, detail: {} } } }, "POLICY_DENY"],
+    [elicits, { terms: { questions: { permit: refuseQuestion, detail: {} } } }, "POLICY_DENY"],
     [elicits, { terms: { withholdText: true } }, "POLICY_DENY"],
     [{ a: { method: "sampling/createMessage", params: { messages, maxTokens: 1 } } }, {}, "UPSTREAM_INPUT_REQUIRED"],
     [{ a: { method: "tools/call", params: {} } }, {}, "UPSTREAM_PROTOCOL_ERROR"],
@@ -101,8 +101,8 @@ test("a task that nobody asked for is a fault that was sent", () => {
 
 test("what is said of a task is told as one, under the agent's id", () => {
   const tasks = new Tasks(() => 0);
-  const task = tasks.reserve(recorded.session, requestFor()).take(taskState());
-  const call = callWith(requestFor({ method: "tasks/get", name: task.id }), { recorded, tasks });
+  const task = tasks.reserve(recorded.session, requestFor()).commit(taskState());
+  const call = makeCall(requestFor({ method: "tasks/get", name: task.id }), { recorded, tasks });
   const result: JsonObject = {
     taskId: "theirs",
     status: "working",
@@ -110,7 +110,7 @@ test("what is said of a task is told as one, under the agent's id", () => {
     lastUpdatedAt: "2026-01-01T00:00:00Z",
   };
   const permit = permitFor(targetOf(catalog, requestFor()));
-  const answered = { answer: { kind: "complete", result }, peer: inspectedPeer(), place: null } as const;
+  const answered = { answer: { kind: "complete", result }, peer: inspectedPeer(), reservation: null } as const;
   const { outcome } = inspectResult(call, permit, answered, { states, tasks, maxBytes: 1_000 });
   assert.ok(outcome.kind === "task");
   assert.equal(outcome.task.taskId, task.id);

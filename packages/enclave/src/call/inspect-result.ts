@@ -1,45 +1,45 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { UpstreamAnswer } from "@cmcp/mcp";
-import { answerTask, type TaskPorts } from "./answer-task.ts";
-import { asRequests } from "./asked.ts";
+import { inspectTaskAnswer, type TaskPorts } from "./answer-task.ts";
+import { toInputRequests } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
-import { failed, type Ending } from "./ending.ts";
+import { fail, type Ending } from "./ending.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 import { stateContext, type RequestStates } from "./request-state.ts";
-import { delivered, resultEnding } from "./result-ending.ts";
-import type { TaskPlace } from "./tasks.ts";
+import { deliver, resultEnding } from "./result-ending.ts";
+import type { TaskReservation } from "./tasks.ts";
 
-/** What answers are inspected with. */
+/** What inspecting an answer needs. */
 export interface InspectionPorts extends TaskPorts {
   readonly states: Pick<RequestStates, "seal">;
 }
 
-/** A server's answer, with what it belongs to. */
-export interface Answered {
+/** A server's answer, with the peer and the task reservation of its call. */
+export interface ServerAnswer {
   readonly answer: UpstreamAnswer;
   readonly peer: InspectedPeer;
-  readonly place: TaskPlace | null;
+  readonly reservation: TaskReservation | null;
 }
 
-/** Makes of a server's answer what the agent is told, all of it rebuilt under the decision it belongs to. */
-export function inspectResult(call: Call, permit: Permit, answered: Answered, ports: InspectionPorts): Ending {
-  const { answer, peer } = answered;
+/** The ending for a server's answer. Everything the agent gets is rebuilt, and redacted as the permit says. */
+export function inspectResult(call: Call, permit: Permit, serverAnswer: ServerAnswer, ports: InspectionPorts): Ending {
+  const { answer, peer } = serverAnswer;
   try {
     if (answer.kind === "input_required") {
-      const asked = answer.inputRequests === null ? {} : peer.permit(answer.inputRequests);
-      const requestState = ports.states.seal(stateContext(call), { upstream: answer.requestState, asked });
-      const inputRequests = answer.inputRequests === null ? null : asRequests(asked);
+      const questions = answer.inputRequests === null ? {} : peer.permitInputRequests(answer.inputRequests);
+      const requestState = ports.states.seal(stateContext(call), { serverState: answer.requestState, questions });
+      const inputRequests = answer.inputRequests === null ? null : toInputRequests(questions);
       const outcome = { kind: "input", inputRequests, requestState } as const;
-      return delivered(permit, outcome, { outcome: "input_required", ...peer.detail });
+      return deliver(permit, outcome, { outcome: "input_required", ...peer.detail });
     }
-    const aboutTask = answerTask(call, permit, { ...answered, answer }, ports);
+    const aboutTask = inspectTaskAnswer(call, permit, { ...serverAnswer, answer }, ports);
     if (aboutTask !== null) return aboutTask;
     if (call.request.method === "resources/subscribe")
-      return delivered(permit, { kind: "result", result: {} }, { outcome: "subscribed" });
+      return deliver(permit, { kind: "result", result: {} }, { outcome: "subscribed" });
     return resultEnding(call, permit, { result: bodyOf(answer), peer, outcome: "delivered" }, ports.maxBytes);
   } catch (thrown) {
-    return failed(permit, thrown, peer.detail);
+    return fail(permit, thrown, peer.detail);
   }
 }
 

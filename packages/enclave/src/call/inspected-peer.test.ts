@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
 import { ELICITATION_COMPLETE, UpstreamRefusal, readClientCapabilities, type Peer } from "@cmcp/mcp";
 import { agentPeer, inspectedPeer } from "../testing/calls.ts";
-import { canonicalHash } from "./hash.ts";
-import type { PutQuestion } from "./questions.ts";
+import { canonicalHash } from "./canonical-hash.ts";
+import type { PermittedQuestion } from "./decide-questions.ts";
 import { Transcript } from "./transcript.ts";
 
 const FORM: JsonObject = {
@@ -27,8 +27,8 @@ test("before the agent hears anything the session has seen it, and a question is
     },
   });
   const terms = {
-    reached: () => void order.push("seen"),
-    questions: { put: () => ({ answered: () => void order.push("decided again") }), detail: {} },
+    onFirstMessage: () => void order.push("seen"),
+    questions: { permit: () => ({ permitAnswer: () => void order.push("decided again") }), detail: {} },
   };
   const { signal } = new AbortController();
   const answer = await inspectedPeer(peer, terms).ask("elicitation/create", FORM, signal);
@@ -42,14 +42,14 @@ test("before the agent hears anything the session has seen it, and a question is
 
 test("a question that policy refuses is not asked, and an answer that it refuses does not go back", async () => {
   const refusal = new CmcpError("POLICY_DENY", "no");
-  const put = (): never => {
+  const permit = (): never => {
     throw refusal;
   };
   const first = agentPeer();
-  await assert.rejects(inspectedPeer(first.peer, { questions: { put, detail: {} } }).ask("roots/list", {}), refusal);
+  await assert.rejects(inspectedPeer(first.peer, { questions: { permit, detail: {} } }).ask("roots/list", {}), refusal);
   assert.deepEqual(first.heard, []);
   const second = agentPeer({}, () => ({ roots: [] }));
-  const late = { put: () => ({ answered: put }), detail: {} };
+  const late = { permit: () => ({ permitAnswer: permit }), detail: {} };
   await assert.rejects(inspectedPeer(second.peer, { questions: late }).ask("roots/list", {}), refusal);
   assert.equal(second.heard.length, 1);
 });
@@ -143,25 +143,34 @@ test("a server asks for what the agent declared, and nothing else reaches the ag
   const inspected = inspectedPeer(peer);
   await assert.rejects(inspected.ask("elicitation/create", FORM), UpstreamRefusal);
   assert.deepEqual(heard, []);
-  const put: string[] = [];
-  const questions = { put: (method: string): PutQuestion => ({ answered: () => void put.push(method) }), detail: {} };
+  const answered: string[] = [];
+  const questions = {
+    permit: (method: string): PermittedQuestion => ({ permitAnswer: () => void answered.push(method) }),
+    detail: {},
+  };
   const asked = inspectedPeer(peer, { questions });
   const form = { method: "elicitation/create", params: FORM };
-  assert.throws(() => asked.permit({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
-  assert.deepEqual(asked.permit({ a: { method: "roots/list" } }), { a: { method: "roots/list", params: {} } });
+  assert.throws(() => asked.permitInputRequests({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
+  assert.deepEqual(asked.permitInputRequests({ a: { method: "roots/list" } }), {
+    a: { method: "roots/list", params: {} },
+  });
 });
 
 test("where one of several questions may not be asked, none is", () => {
   const seen: string[] = [];
-  const put = (method: string): PutQuestion => {
+  const permit = (method: string): PermittedQuestion => {
     if (method === "roots/list") throw new CmcpError("POLICY_DENY", "no");
-    return { answered: () => undefined };
+    return { permitAnswer: () => undefined };
   };
-  const terms = { questions: { put, detail: {} }, reached: () => void seen.push("seen") };
+  const terms = { questions: { permit, detail: {} }, onFirstMessage: () => void seen.push("seen") };
   const form = { method: "elicitation/create", params: FORM };
   const roots = { method: "roots/list", params: {} };
-  assert.throws(() => inspectedPeer(agentPeer().peer, terms).permit({ a: form, b: roots }), { code: "POLICY_DENY" });
-  assert.throws(() => inspectedPeer().permit({ a: form, b: { method: "none" } }), { code: "UPSTREAM_PROTOCOL_ERROR" });
+  assert.throws(() => inspectedPeer(agentPeer().peer, terms).permitInputRequests({ a: form, b: roots }), {
+    code: "POLICY_DENY",
+  });
+  assert.throws(() => inspectedPeer().permitInputRequests({ a: form, b: { method: "none" } }), {
+    code: "UPSTREAM_PROTOCOL_ERROR",
+  });
 });
 
 test("where fields are removed, a server says how far it is and asks for roots, and nothing in words", async () => {
@@ -171,7 +180,9 @@ test("where fields are removed, a server says how far it is and asks for roots, 
   await inspected.notify("notifications/message", LOG);
   await inspected.notify("notifications/progress", { progress: 1, message: "SECRET" });
   await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY", detail: { sent: 1 } });
-  assert.throws(() => inspected.permit({ a: { method: "elicitation/create", params: FORM } }), { code: "POLICY_DENY" });
+  assert.throws(() => inspected.permitInputRequests({ a: { method: "elicitation/create", params: FORM } }), {
+    code: "POLICY_DENY",
+  });
   await inspected.ask("roots/list", { words: "SECRET" });
   assert.deepEqual(heard, [
     ["notifications/progress", { progress: 1, progressToken: 1 }],
@@ -265,12 +276,12 @@ function elicitation(elicitationId: string): JsonObject {
 
 test("that an elicitation is complete reaches the agent that was asked for it in this call, once, and nobody else", async () => {
   let permitted = true;
-  const put = (): PutQuestion => {
+  const permit = (): PermittedQuestion => {
     if (!permitted) throw new CmcpError("POLICY_DENY", "not this");
-    return { answered: () => undefined };
+    return { permitAnswer: () => undefined };
   };
   const { peer: agent, heard } = agentPeer({ capabilities: bothModes });
-  const terms = { maxBytes: 100_000, questions: { put, detail: {} } };
+  const terms = { maxBytes: 100_000, questions: { permit, detail: {} } };
   const [peer, another] = [inspectedPeer(agent, terms), inspectedPeer(agent, terms)];
   const complete = (elicitationId: string, by: Peer = peer): Promise<void> =>
     by.notify(ELICITATION_COMPLETE, { elicitationId, extra: "SECRET" });

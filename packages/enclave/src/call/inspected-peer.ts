@@ -15,52 +15,52 @@ import {
   type Peer,
   type RpcBody,
 } from "@cmcp/mcp";
-import { methodsOf, type AskedQuestions } from "./asked.ts";
-import { Elicited } from "./elicited.ts";
+import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
+import { UrlElicitations } from "./url-elicitations.ts";
 import type { Detail } from "./ending.ts";
-import type { Questions } from "./questions.ts";
+import type { QuestionDecider } from "./decide-questions.ts";
 import { Transcript } from "./transcript.ts";
 
-/** Questions that a request or task waits with at once: as many as an agent can answer in one request. */
+/** Most questions that one request or task can have open: as many as an agent can answer in one request. */
 const MAX_QUESTIONS = 16;
 
-/** What inspection allows a server to say before its result. */
-export interface PeerTerms {
-  /** Bytes of everything a server sends with one answer. */
+/** What a server may send to the agent before its result. */
+export interface InspectedPeerOptions {
+  /** Most bytes of all messages before the result. */
   readonly maxBytes: number;
-  /** True when fields are to be removed from the result: free text could repeat them, so none goes before it. */
+  /** Whether fields are redacted from the result. Free text could repeat them, so none is delivered before it. */
   readonly withholdText: boolean;
-  /** `buffered`: each message is inspected before it passes. `async`: it passes, and what is found ends the stream. */
+  /** `buffered`: each message is counted before it is delivered. `async`: it is delivered first, and a message over the limit ends the stream. */
   readonly mode: "buffered" | "async";
-  /** Whether the server may answer with a task, where the agent understands that. */
+  /** Whether the server may answer with a task. */
   readonly mayBecomeTask: boolean;
-  /** The task this is about, by the agent's id; `null` for none. */
+  /** The gateway's id of the task that the request is about; `null` for none. */
   readonly taskId: string | null;
-  /** What policy lets the server ask. */
-  readonly questions: Pick<Questions, "put" | "detail">;
-  /** Takes every message that is handed to the agent. */
+  /** Decides what the server may ask. */
+  readonly questions: Pick<QuestionDecider, "permit" | "detail">;
+  /** Hashes every message that the agent gets. */
   readonly transcript: Transcript;
-  /** Called before the first that the server says or asks reaches the agent: from there on the session has seen what the server can return. */
-  readonly reached: () => void;
+  /** Called before the first message reaches the agent. From then on the data that the server can return counts as seen. */
+  readonly onFirstMessage: () => void;
 }
 
-/** The agent as one server sees it during one call: everything that passes, in either direction, is rebuilt, counted and on record. */
+/** The agent as one server sees it during one call. Every message in either direction is rebuilt, counted and hashed for the record. */
 export class InspectedPeer implements Peer {
   readonly #peer: Peer;
-  readonly #terms: PeerTerms;
+  readonly #options: InspectedPeerOptions;
   readonly #scope: AbortScope;
-  readonly #elicited = new Elicited();
-  /** What the agent answers while the server waits. */
+  readonly #elicitations = new UrlElicitations();
+  /** Hashes the agent's answers. */
   readonly #answers = new Transcript();
   #bytes = 0;
   #violation: CmcpError | null = null;
-  #reached = false;
-  #delivered = 0;
-  #asked = 0;
+  #hasSent = false;
+  #deliveredCount = 0;
+  #askedCount = 0;
 
-  constructor(peer: Peer, terms: PeerTerms) {
+  constructor(peer: Peer, options: InspectedPeerOptions) {
     this.#peer = peer;
-    this.#terms = terms;
+    this.#options = options;
     this.#scope = new AbortScope(peer.signal);
   }
 
@@ -68,7 +68,7 @@ export class InspectedPeer implements Peer {
     return this.#scope.signal;
   }
 
-  /** The server has answered, or will not: nothing is to be aborted any more. */
+  /** Stops aborting: the call is over. */
   release(): void {
     this.#scope.release();
   }
@@ -78,7 +78,7 @@ export class InspectedPeer implements Peer {
   }
 
   get capabilities(): ClientCapabilities {
-    return this.#terms.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
+    return this.#options.mayBecomeTask ? this.#peer.capabilities : withoutTasks(this.#peer.capabilities);
   }
 
   get progressToken(): Peer["progressToken"] {
@@ -86,7 +86,7 @@ export class InspectedPeer implements Peer {
   }
 
   get wantsLog(): boolean {
-    return this.#peer.wantsLog && !this.#terms.withholdText;
+    return this.#peer.wantsLog && !this.#options.withholdText;
   }
 
   get logLevel(): LogLevel | null {
@@ -101,98 +101,99 @@ export class InspectedPeer implements Peer {
     return this.#peer.present(outcome);
   }
 
-  /** Why the call was ended from here, `null` when it was not. */
+  /** Why this peer aborted the call; `null` if it did not. */
   get violation(): CmcpError | null {
     return this.#violation;
   }
 
-  /** What had passed between server and agent before the end, for the call's entry; nothing where nothing did. */
+  /** Counts and hash of the messages between server and agent, for the call's entry; empty if there were none. */
   get detail(): Detail {
     return {
-      ...(this.#delivered === 0 ? {} : { events_delivered: this.#delivered }),
-      ...(this.#asked === 0 ? {} : { questions_asked: this.#asked }),
+      ...(this.#deliveredCount === 0 ? {} : { events_delivered: this.#deliveredCount }),
+      ...(this.#askedCount === 0 ? {} : { questions_asked: this.#askedCount }),
       ...(this.#answers.length === 0 ? {} : { answers_payload_hash: this.#answers.digest() }),
-      ...this.#terms.questions.detail,
+      ...this.#options.questions.detail,
     };
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
-    const said = this.#said(method, params);
-    if (said === null) return;
-    if (this.#terms.mode === "async") {
-      await this.#deliver(method, said);
-      this.#count(said);
+    const message = this.#inspectNotification(method, params);
+    if (message === null) return;
+    if (this.#options.mode === "async") {
+      await this.#deliver(method, message);
+      this.#count(message);
       return;
     }
-    this.#count(said);
-    await this.#deliver(method, said);
+    this.#count(message);
+    await this.#deliver(method, message);
   }
 
   /**
-   * What a server needs of an agent that sends its request again.
-   * @returns it as the agent is told
-   * @throws CmcpError `POLICY_DENY` when policy does not let the server ask for all of it or its words are withheld,
-   * `UPSTREAM_INPUT_REQUIRED` when it asks for what the agent has not declared that it can give
+   * Inspects and decides the questions of an answer that requires input. The agent answers them when it repeats its request.
+   * @returns the questions as the agent gets them
+   * @throws CmcpError `POLICY_DENY` if policy refuses one or free text is withheld, `UPSTREAM_INPUT_REQUIRED` if the agent does not offer
+   * such input
    */
-  permit(inputRequests: JsonObject): AskedQuestions {
-    const inspected = inspectInputRequests(inputRequests, this.#terms);
-    if (inspected === null || Object.keys(inspected).length > MAX_QUESTIONS) throw unaskable(this.#terms.withholdText);
-    const told = this.#askable(inspected);
-    const methods = methodsOf(told);
-    this.#reach();
-    for (const method of methods) this.#terms.questions.put(method);
-    return told;
+  permitInputRequests(inputRequests: JsonObject): PendingQuestions {
+    const inspected = inspectInputRequests(inputRequests, this.#options);
+    if (inspected === null || Object.keys(inspected).length > MAX_QUESTIONS)
+      throw questionNotAllowed(this.#options.withholdText);
+    const question = this.#askable(inspected);
+    const methods = methodsOf(question);
+    this.#reportFirstMessage();
+    for (const method of methods) this.#options.questions.permit(method);
+    return question;
   }
 
   async ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     this.#count(params);
-    this.#reach();
-    const question = this.#terms.questions.put(method);
-    const inspected = inspectQuestion(method, params, this.#terms);
-    if (inspected === null) throw unaskable(this.#terms.withholdText);
-    const told = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#terms.taskId);
-    this.#asked += 1;
-    this.#elicited.put(method, told);
-    this.#terms.transcript.add({ method, params: told });
-    const answer = await this.#answerTo(method, told, until);
-    question.answered();
+    this.#reportFirstMessage();
+    const permitted = this.#options.questions.permit(method);
+    const inspected = inspectQuestion(method, params, this.#options);
+    if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
+    const question = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#options.taskId);
+    this.#askedCount += 1;
+    this.#elicitations.add(method, question);
+    this.#options.transcript.add({ method, params: question });
+    const answer = await this.#answerTo(method, question, until);
+    permitted.permitAnswer();
     this.#answers.add({ method, answer });
     return answer;
   }
 
-  /** The agent's answer, rebuilt from what was asked. @throws UpstreamRefusal for an answer of another form, and where the agent refuses */
-  async #answerTo(method: string, told: JsonObject, until?: AbortSignal): Promise<JsonObject> {
-    const answer = await this.#peer.ask(method, told, until).catch((thrown: unknown) => {
+  /** The agent's answer, rebuilt from the question's shape. @throws UpstreamRefusal if the agent refuses, or answers in another form */
+  async #answerTo(method: string, question: JsonObject, until?: AbortSignal): Promise<JsonObject> {
+    const answer = await this.#peer.ask(method, question, until).catch((thrown: unknown) => {
       throw thrown instanceof UpstreamRefusal ? declined(thrown.rpcCode) : thrown;
     });
-    const checked = inspectQuestionAnswer(method, told, answer);
+    const checked = inspectQuestionAnswer(method, question, answer);
     if (!checked.ok) throw declined(0);
     return checked.value;
   }
 
-  /** A notification as the agent is told of it; `null` for one it is not. */
-  #said(method: string, params: JsonObject): JsonObject | null {
+  /** A notification as the agent gets it; `null` if it gets none. */
+  #inspectNotification(method: string, params: JsonObject): JsonObject | null {
     if (method === ELICITATION_COMPLETE)
-      return this.#elicited.completes(params) ? { elicitationId: params.elicitationId ?? "" } : null;
-    const inspected = inspectNotification(method, params, this.#terms);
+      return this.#elicitations.completes(params) ? { elicitationId: params.elicitationId ?? "" } : null;
+    const inspected = inspectNotification(method, params, this.#options);
     if (inspected === null) return null;
-    const said = relatedTo(inspected, this.#terms.taskId);
+    const message = relatedTo(inspected, this.#options.taskId);
     const { progressToken } = this.#peer;
-    if (method !== "notifications/progress") return said;
-    return progressToken === null ? null : { ...said, progressToken };
+    if (method !== "notifications/progress") return message;
+    return progressToken === null ? null : { ...message, progressToken };
   }
 
-  /** Questions as this agent can be asked them. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not offer to answer */
-  #askable(asked: AskedQuestions): AskedQuestions {
-    const told = Object.entries(asked).map(([id, { method, params }]) => {
-      if (!this.#offers(method)) throw notOffered();
+  /** The questions in the form that this agent supports. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for one that it does not support */
+  #askable(questions: PendingQuestions): PendingQuestions {
+    const question = Object.entries(questions).map(([id, { method, params }]) => {
+      if (!this.#offers(method)) throw inputNotSupported();
       try {
         return [id, { method, params: askable(this.capabilities, method, params) }] as const;
       } catch {
-        throw notOffered();
+        throw inputNotSupported();
       }
     });
-    return Object.fromEntries(told);
+    return Object.fromEntries(question);
   }
 
   #offers(method: string): boolean {
@@ -200,47 +201,47 @@ export class InspectedPeer implements Peer {
     return capability !== undefined && this.capabilities[capability] !== undefined;
   }
 
-  #reach(): void {
-    if (this.#reached) return;
-    this.#reached = true;
-    this.#terms.reached();
+  #reportFirstMessage(): void {
+    if (this.#hasSent) return;
+    this.#hasSent = true;
+    this.#options.onFirstMessage();
   }
 
   async #deliver(method: string, params: JsonObject): Promise<void> {
-    this.#reach();
-    this.#terms.transcript.add({ method, params });
+    this.#reportFirstMessage();
+    this.#options.transcript.add({ method, params });
     await this.#peer.notify(method, params);
-    this.#delivered += 1;
+    this.#deliveredCount += 1;
   }
 
-  /** @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, which also ends the call at the server */
-  #count(said: JsonObject): void {
-    this.#bytes += canonicalText(said).length;
-    if (this.#bytes <= this.#terms.maxBytes) return;
+  /** Counts the bytes of a message. @throws CmcpError `RESPONSE_SIZE_EXCEEDED`, and aborts the call at the server */
+  #count(message: JsonObject): void {
+    this.#bytes += canonicalText(message).length;
+    if (this.#bytes <= this.#options.maxBytes) return;
     this.#violation = new CmcpError(
       "RESPONSE_SIZE_EXCEEDED",
-      "the server sends more before its result than the gateway delivers",
+      `the messages before the result have more than ${this.#options.maxBytes} bytes`,
     );
     this.#scope.abort(this.#violation);
     throw this.#violation;
   }
 }
 
-function notOffered(): CmcpError {
+function inputNotSupported(): CmcpError {
   return new CmcpError("UPSTREAM_INPUT_REQUIRED", "the server asks for input of a kind this agent does not offer", {
     detail: { sent: 1 },
   });
 }
 
-/** A question is made of words, and words could repeat what is to be removed from the result. */
-function unaskable(withholdText: boolean): CmcpError {
+/** The error for a question that is not delivered. Its free text could repeat redacted fields. */
+function questionNotAllowed(withholdText: boolean): CmcpError {
   return withholdText
     ? new CmcpError(
         "POLICY_DENY",
-        "fields are removed from what this server says, so it may not ask in words of its own",
+        "policy redacts fields of this call, so the server may not send questions, whose text could repeat them",
         { detail: { sent: 1 } },
       )
-    : new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the server asks in a form that MCP does not have", {
+    : new CmcpError("UPSTREAM_PROTOCOL_ERROR", "the server's question does not have a form of MCP", {
         detail: { sent: 1 },
       });
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { Vocabulary } from "@cmcp/session";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
+import { makeCall, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
 
 const catalog = callCatalog();
@@ -15,7 +15,7 @@ test("the intent names what is to leave, under which policy, and the label that 
   const recordIntent = async (...intent: Recorded): Promise<void> => void intents.push(intent);
   const recorded = sessionOf();
   const request = requestFor({ name: "person", arguments: { q: "Ann" }, workflowId: "billing" });
-  const call = callWith(request, { recorded });
+  const call = makeCall(request, { recorded });
   const target = targetOf(catalog, request);
   const step = await journalIntent(call, permitFor(target), { vocabulary, recordIntent });
   assert.deepEqual(step, { kind: "continue", value: null });
@@ -42,7 +42,7 @@ test("a label that the caller declares, or that the session has, counts where it
   const target = targetOf(catalog, requestFor());
   const recorded = sessionOf();
   const journal = async (dataClass: string | null): Promise<void> => {
-    await journalIntent(callWith(requestFor({ dataClass }), { recorded }), permitFor(target), {
+    await journalIntent(makeCall(requestFor({ dataClass }), { recorded }), permitFor(target), {
       vocabulary,
       recordIntent,
     });
@@ -57,7 +57,7 @@ test("a label that the caller declares, or that the session has, counts where it
 test("a call whose intent the host does not hold is not sent", async () => {
   const target = targetOf(catalog, requestFor());
   const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "late"));
-  const step = await journalIntent(callWith(), permitFor(target), { vocabulary, recordIntent });
+  const step = await journalIntent(makeCall(), permitFor(target), { vocabulary, recordIntent });
   assert.ok(step.kind === "ending" && step.outcome.kind === "error");
   assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, "AUDIT_STORE_UNAVAILABLE"]);
 });

@@ -3,11 +3,11 @@ import type { Intent } from "@cmcp/audit";
 import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
-import { failed, next, type Step } from "./ending.ts";
-import { invokedOf } from "./invoked.ts";
+import { fail, proceed, type Step } from "./ending.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
 import type { Permit } from "./permit.ts";
 
-/** Where intents are kept. */
+/** What journalling an intent needs. */
 export interface IntentPorts {
   readonly vocabulary: Vocabulary;
   readonly recordIntent: (
@@ -16,23 +16,23 @@ export interface IntentPorts {
   ) => Promise<void>;
 }
 
-/** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
+/** Stores the call's intent with the host and waits for the acknowledgement. Nothing is sent before that. */
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
-  const { recorded, decided, request } = call;
+  const { recorded, policyRequest, request } = call;
   const { target } = permit;
-  const shown = sensitivityOfCall(ports.vocabulary, invokedOf(target), request.dataClass);
+  const shown = sensitivityOfCall(ports.vocabulary, invokedToolOf(target), request.dataClass);
   try {
     await ports.recordIntent(recorded, {
       call_id: call.id,
       tool_name: nameOf(target),
       server_identity: approvedOf(target).server.identity,
-      workflow_id: workflowOf(decided),
+      workflow_id: workflowOf(policyRequest),
       request_hash: call.requestHash,
       policy_hash: call.policy.bundle.hash,
       session_sensitivity: ports.vocabulary.max(recorded.session.sensitivity, shown),
     });
-    return next(null);
+    return proceed(null);
   } catch (thrown) {
-    return failed(permit, thrown);
+    return fail(permit, thrown);
   }
 }

@@ -1,15 +1,15 @@
 import type { ErrorCode } from "@cmcp/boundary";
 import type { Target } from "@cmcp/catalog";
 
-/** Policy's leave for one call. It is made once, in `decideByPolicy`, and carried unchanged to the entry and the receipt. */
+/** The permission for one call. `decideByPolicy` makes it once, and it goes unchanged to the entry and the receipt. */
 export interface Permit {
   readonly target: Target;
-  /** `advisory_deny`: policy refuses the call, and the enforcement mode lets it through all the same. */
+  /** `advisory_deny`: policy refuses the call, and the enforcement mode lets it through. */
   readonly decision: "allow" | "redact" | "advisory_deny";
   readonly rule: string;
-  /** Fields that a result is delivered without, and free texts it may keep; see `projection` of the inspection package. */
+  /** Fields that are removed from the result, and free-text fields that stay; see `projection` in the inspection package. */
   readonly redactFields: readonly string[];
   readonly keepFields: readonly string[];
-  /** With `advisory_deny`: what would be answered if the mode enforced. */
+  /** With `advisory_deny`: the refusal that an enforcing mode would give. */
   readonly advisory: { readonly decision: "deny" | "step_up" | "defer"; readonly code: ErrorCode } | null;
 }

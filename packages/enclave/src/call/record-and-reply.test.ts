@@ -5,13 +5,13 @@ import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
 import { silentPeer, type AgentRequest, type Outcome } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
 import { callEntriesOf } from "../testing/entries.ts";
-import { HostStore, callerNamed, recordRoom } from "../testing/record-room.ts";
-import { refused, type Ending } from "./ending.ts";
-import { canonicalHash } from "./hash.ts";
+import { HostStore, callerOf, recordRoom } from "../testing/record-room.ts";
+import { refuse, type Ending } from "./ending.ts";
+import { canonicalHash } from "./canonical-hash.ts";
 import { recordAndReply, type RecordPorts } from "./record-and-reply.ts";
-import { delivered } from "./result-ending.ts";
+import { deliver } from "./result-ending.ts";
 import { Transcript } from "./transcript.ts";
 
 const catalog = callCatalog();
@@ -22,13 +22,13 @@ const RESULT: Outcome = { kind: "result", result: { content: [] } };
 async function start({ claims = false } = {}) {
   const store = new HostStore();
   const room = recordRoom(store);
-  const recorded = await room.sessions.join(callerNamed("alice"), null);
+  const recorded = await room.sessions.openOrJoin(callerOf("alice"), null);
   await room.recorder.ensureStarted(recorded);
   const ports: RecordPorts = {
     vocabulary: room.vocabulary,
     recordDecision: async (session, fields) => await room.recorder.decision(session, fields),
     evidenceOf: () => "hash-only",
-    claim: claims ? async (session) => await room.claims.soFar(session) : null,
+    claim: claims ? async (session) => await room.claims.claimOpen(session) : null,
   };
   const reply = async (
     rest: Partial<AgentRequest>,
@@ -36,7 +36,7 @@ async function start({ claims = false } = {}) {
     said: readonly JsonObject[] = [],
   ) => {
     const request = requestFor(rest);
-    const call = callWith(request, { recorded });
+    const call = makeCall(request, { recorded });
     const transcript = new Transcript();
     for (const message of said) transcript.add(message);
     const body = await recordAndReply(call, { ending: endingOf(request), peer, transcript }, ports);
@@ -48,9 +48,9 @@ async function start({ claims = false } = {}) {
 }
 
 const found = (request: AgentRequest): Ending =>
-  delivered(permitFor(targetOf(catalog, request)), RESULT, { outcome: "delivered" });
+  deliver(permitFor(targetOf(catalog, request)), RESULT, { outcome: "delivered" });
 const denied = (request: AgentRequest): Ending =>
-  refused(targetOf(catalog, request), { rule: "the-rule", code: "POLICY_DENY", message: "no" });
+  refuse(targetOf(catalog, request), { rule: "the-rule", code: "POLICY_DENY", message: "no" });
 
 test("the entry says what was asked, decided and returned, and the receipt stands for it", async () => {
   const { reply, recorded } = await start();
@@ -124,7 +124,7 @@ test("a label that is none is recorded of no call that was refused for it", asyn
 
 test("a name that is in no catalog is on record as the agent wrote it, with nothing of a target", async () => {
   const { reply } = await start();
-  const ending = refused(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
+  const ending = refuse(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
   const { entry } = await reply({ name: "invented" }, () => ending);
   assert.deepEqual(
     [entry.tool_name, entry.server_identity, entry.effective_data_class, entry.evidence_class],
@@ -162,5 +162,5 @@ test("an agent has no answer that the host does not hold", async () => {
     claim: null,
   };
   const reply = { ending: found(requestFor()), peer, transcript: new Transcript() };
-  await assert.rejects(recordAndReply(callWith(requestFor(), { recorded }), reply, ports), /lost/);
+  await assert.rejects(recordAndReply(makeCall(requestFor(), { recorded }), reply, ports), /lost/);
 });

@@ -9,27 +9,27 @@ import { callerDetail } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import type { Ending } from "./ending.ts";
-import { invokedOf } from "./invoked.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
 import type { Transcript } from "./transcript.ts";
 
-/** What a call's end is recorded with. */
+/** What recording an ending needs. */
 export interface RecordPorts {
   readonly vocabulary: Vocabulary;
   readonly recordDecision: (recorded: RecordedSession, fields: EntryFields) => Promise<Receipt>;
   readonly evidenceOf: (server: CatalogServer) => AuditEntry["evidence_class"];
-  /** Makes the session's claim so far, where each call is answered with one. */
+  /** Makes a claim over the open session; `null` if calls do not get one. */
   readonly claim: ((recorded: RecordedSession) => Promise<Claim>) | null;
 }
 
-/** What an ending is recorded and told with. */
+/** An ending, and how to present it to the agent. */
 export interface Reply {
   readonly ending: Ending;
   readonly peer: Pick<Peer, "present">;
-  /** What was handed to the agent before. */
+  /** The messages that the agent got before. */
   readonly transcript: Transcript;
 }
 
-/** Writes the call's one entry, which commits to every message handed to the agent, waits until the host holds it, and attaches the receipt. */
+/** Writes the call's one entry, waits until the host has stored it, and attaches the receipt. The entry commits to every message that the agent gets. */
 export async function recordAndReply(
   call: Call,
   { ending, peer, transcript }: Reply,
@@ -45,12 +45,12 @@ export async function recordAndReply(
   return withGatewayMembers(body, "result" in body ? besideResult(receipt, claim) : besideError(receipt, claim));
 }
 
-/** The gateway's members of a result's `_meta`. */
+/** The members that the gateway adds to a result's `_meta`. */
 function besideResult(receipt: Receipt, claim: JsonObject | null): JsonObject {
   return { [RECEIPT_META_KEY]: { ...receipt }, ...(claim === null ? {} : { [CLAIM_META_KEY]: claim }) };
 }
 
-/** The gateway's members of an error's data. */
+/** The members that the gateway adds to an error's data. */
 function besideError(receipt: Receipt, claim: JsonObject | null): JsonObject {
   return { call_id: receipt.call_id, receipt: { ...receipt }, ...(claim === null ? {} : { claim }) };
 }
@@ -65,7 +65,7 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
   const { caller, recorded, request, policy } = call;
   const approved = target === null ? null : approvedOf(target);
   const raisedTo = sent && request.dataClass !== null ? { raisedTo: request.dataClass } : {};
-  const tool = target === null ? null : invokedOf(target);
+  const tool = target === null ? null : invokedToolOf(target);
   const sensitivity = recordCall(vocabulary, recorded.session, { callId: call.id, tool, decision, sent, ...raisedTo });
   return {
     entry_type: "tool_call",
@@ -82,21 +82,21 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
     detail: {
       policy_hash: policy.bundle.hash,
       ...callerDetail(caller),
-      // A tool call needs no word, as its entry type says it.
+      // An entry without a method is a tool call.
       ...(request.method === "tools/call" ? {} : { method: request.method }),
       ...(sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}),
       ...ending.detail,
     },
-    workflow_id: workflowOf(call.decided),
+    workflow_id: workflowOf(call.policyRequest),
     evidence_class: approved === null ? "hash-only" : evidenceOf(approved.server),
     effective_data_class: dataClassOf(vocabulary, target, request.dataClass),
   };
 }
 
-/** The class of the data a call is about: what the catalog says of it, or more if the caller declared more. */
+/** The sensitivity of a call's data: the catalog's label, or the label that the caller declared if that is higher. */
 function dataClassOf(vocabulary: Vocabulary, target: Target | null, declared: string | null): string | null {
   if (target === null) return null;
-  const known = sensitivityOfTool(vocabulary, invokedOf(target));
+  const known = sensitivityOfTool(vocabulary, invokedToolOf(target));
   return declared !== null && vocabulary.has(declared) ? vocabulary.max(known, declared) : known;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { callWith, requestFor, sessionOf } from "../testing/calls.ts";
+import { makeCall, requestFor, sessionOf } from "../testing/calls.ts";
 import { RequestStates, stateContext, type StateContext, type WaitingState } from "./request-state.ts";
 
 const context: StateContext = {
@@ -13,8 +13,8 @@ const context: StateContext = {
 };
 const INVALID = { code: "REQUEST_STATE_INVALID" };
 
-function waitingFor(upstream: string | null): WaitingState {
-  return { upstream, asked: {} };
+function waitingFor(serverState: string | null): WaitingState {
+  return { serverState, questions: {} };
 }
 
 test("a state comes back as the server gave it, with what it asked by, once", () => {
@@ -25,8 +25,8 @@ test("a state comes back as the server gave it, with what it asked by, once", ()
   const question = fc.record({ method: fc.string({ maxLength: 30 }), params }, { noNullPrototype: true });
   const waiting = fc.record(
     {
-      upstream: fc.option(fc.string({ unit: "binary", maxLength: 100 })),
-      asked: fc.dictionary(fc.string({ maxLength: 20 }), question, { maxKeys: 3, noNullPrototype: true }),
+      serverState: fc.option(fc.string({ unit: "binary", maxLength: 100 })),
+      questions: fc.dictionary(fc.string({ maxLength: 20 }), question, { maxKeys: 3, noNullPrototype: true }),
     },
     { noNullPrototype: true },
   );
@@ -52,13 +52,13 @@ test("a state is for one principal, session, method and set of parameters", () =
     { params: { name: "tool", arguments: { a: 2 } } },
   ])
     assert.throws(() => states.open({ ...context, ...other }, sealed), INVALID);
-  assert.equal(states.open(context, sealed).upstream, "state", "what was refused did not use it up");
+  assert.equal(states.open(context, sealed).serverState, "state", "what was refused did not use it up");
 });
 
 test("a call's state is bound to its session, principal, method, name and arguments, and to no id of the request", () => {
   const recorded = sessionOf();
   const of = (rest: Parameters<typeof requestFor>[0], by = recorded): StateContext =>
-    stateContext(callWith(requestFor(rest), { recorded: by }));
+    stateContext(makeCall(requestFor(rest), { recorded: by }));
   const base = of({});
   assert.deepEqual([base.principal, base.session], ["alice", recorded.session.id]);
   for (const other of [of({ name: "person" }), of({ arguments: { q: "a" } }), of({ method: "prompts/get" })])
@@ -88,7 +88,7 @@ test("a state is no larger than what an agent may send back", () => {
     detail: { sent: 1 },
   });
   const most = states.seal(context, waitingFor("x".repeat(49_000)));
-  assert.equal(states.open(context, most).upstream?.length, 49_000);
+  assert.equal(states.open(context, most).serverState?.length, 49_000);
 });
 
 test("a state ends with time, with its session, and when many newer ones wait", () => {
@@ -109,7 +109,7 @@ test("a state ends with time, with its session, and when many newer ones wait", 
   states.forget("closed");
   assert.throws(() => states.open(closed, ended), INVALID);
   now = 900_000;
-  assert.equal(states.open(context, timely).upstream, "timely");
+  assert.equal(states.open(context, timely).serverState, "timely");
   now = 900_001;
   assert.throws(() => states.open(context, late), INVALID);
 });

@@ -7,24 +7,24 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@cmcp/boundary";
-import type { AskedQuestions } from "./asked.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 
-/** How long an agent, which may have a person to ask, has to send a request again, in milliseconds. */
+/** How long an agent has to repeat a request, in milliseconds. It may have to ask a person. */
 const VALID_MS = 900_000;
-/** Requests of one session that may wait for input; an older one gives way. */
+/** Most requests of one session that wait for input. The oldest is dropped for a new one. */
 const MAX_WAITING = 64;
-/** Longest sealed state, in characters: what agents may send back. */
+/** Longest sealed state, in characters: the limit of a `requestState` from an agent. */
 const MAX_SEALED = 65_536;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** What a state is good for: one request of one session, and only with the parameters it was given for. */
+/** What a state is bound to: one request of one session, with its parameters. */
 export interface StateContext {
   readonly principal: string;
   readonly session: string;
   readonly method: string;
-  /** What the request is about and asks for. */
+  /** Name and arguments. */
   readonly params: JsonObject;
 }
 
@@ -34,24 +34,24 @@ export function stateContext({ recorded: { session }, request }: Pick<Call, "rec
   return { principal: session.principalId, session: session.id, method, params: { name, arguments: args } };
 }
 
-/** What comes back with a request that is sent again. */
+/** The content of a state. */
 export interface WaitingState {
-  /** The server's own state, `null` when it keeps none. */
-  readonly upstream: string | null;
-  /** What the server asked, as the agent was told. */
-  readonly asked: AskedQuestions;
+  /** The server's own `requestState`; `null` if there is none. */
+  readonly serverState: string | null;
+  /** The open questions, as the agent got them. */
+  readonly questions: PendingQuestions;
 }
 
 function refused(): CmcpError {
   return new CmcpError(
     "REQUEST_STATE_INVALID",
-    "requestState was not given for this request, has been used, or is too old",
+    "requestState was issued for another request, was used before, or is older than 15 minutes",
   );
 }
 
 /**
- * The states of requests that wait for input (MCP 2026-07-28, "Multi Round-Trip Requests"). A server's state goes
- * to the agent under AES-256-GCM with a key of this instance, bound to what it was given for, and comes back once.
+ * The states of requests that wait for input (MCP 2026-07-28, "Multi Round-Trip Requests"). The agent holds each state encrypted with
+ * AES-256-GCM under a key of this instance. A state is bound to its request and opens once.
  */
 export class RequestStates {
   readonly #key = randomBytes(32);
@@ -64,23 +64,27 @@ export class RequestStates {
   }
 
   /**
-   * Seals what a request waits for.
-   * @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for more than an agent may send back
+   * Encrypts a state for the agent.
+   * @throws CmcpError `RESPONSE_SIZE_EXCEEDED` if it is longer than an agent may send back
    */
-  seal(context: StateContext, { upstream, asked }: WaitingState): string {
+  seal(context: StateContext, { serverState, questions }: WaitingState): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#key, iv).setAAD(canonicalBytes({ ...context }));
     const sealed = Buffer.concat([
       iv,
-      cipher.update(JSON.stringify([upstream, asked]), "utf8"),
+      cipher.update(JSON.stringify([serverState, questions]), "utf8"),
       cipher.final(),
       cipher.getAuthTag(),
     ]);
     const state = sealed.toString("base64url");
     if (state.length > MAX_SEALED)
-      throw new CmcpError("RESPONSE_SIZE_EXCEEDED", "the server asks for more at once than a request can wait with", {
-        detail: { sent: 1 },
-      });
+      throw new CmcpError(
+        "RESPONSE_SIZE_EXCEEDED",
+        `the questions of the server are longer than the ${MAX_SEALED} characters of a requestState`,
+        {
+          detail: { sent: 1 },
+        },
+      );
     const waiting = this.#waiting.get(context.session) ?? new Map<string, number>();
     waiting.set(iv.toString("hex"), this.#now() + VALID_MS);
     const oldest = waiting.keys().next();
@@ -89,7 +93,7 @@ export class RequestStates {
     return state;
   }
 
-  /** Opens a state, once. @throws CmcpError `REQUEST_STATE_INVALID` for one that is not for this request */
+  /** Opens a state, once. @throws CmcpError `REQUEST_STATE_INVALID` for any other request, a second time, and after 15 minutes */
   open(context: StateContext, state: string): WaitingState {
     const bytes = Buffer.from(state, "base64url");
     if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString("base64url") !== state) throw refused();
@@ -108,25 +112,25 @@ export class RequestStates {
       waiting.delete(iv.toString("hex"));
       return waitingState(opened);
     } catch {
-      // Changed, or given for another request: which of the two is nobody's business.
+      // Changed, or issued for another request. The error does not say which.
       throw refused();
     }
   }
 
-  /** Forgets what a session's requests wait for. */
+  /** Drops the states of a session. */
   forget(session: string): void {
     this.#waiting.delete(session);
   }
 }
 
-/** What {@link RequestStates.seal} wrote. */
+/** Reads what {@link RequestStates.seal} wrote. */
 function waitingState(opened: JsonValue): WaitingState {
-  const [upstream = null, asked = null] = Array.isArray(opened) ? opened : [];
-  if ((upstream !== null && typeof upstream !== "string") || !isJsonObject(asked)) throw refused();
+  const [serverState = null, asked = null] = Array.isArray(opened) ? opened : [];
+  if ((serverState !== null && typeof serverState !== "string") || !isJsonObject(asked)) throw refused();
   const questions = Object.entries(asked).map(([id, question]) => {
     if (!isJsonObject(question) || typeof question.method !== "string" || !isJsonObject(question.params))
       throw refused();
     return [id, { method: question.method, params: question.params }] as const;
   });
-  return { upstream, asked: Object.fromEntries(questions) };
+  return { serverState, questions: Object.fromEntries(questions) };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readClientCapabilities } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, permitFor, requestFor } from "../testing/calls.ts";
+import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
 import { reserveTask } from "./reserve-task.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -16,10 +16,10 @@ test("a call that may become a task has a place for it", () => {
     [requestFor(), understands],
   ] as const) {
     const tasks = new Tasks(() => 0);
-    const step = reserveTask(callWith(request, { tasks }), permit, capabilities, tasks);
+    const step = reserveTask(makeCall(request, { tasks }), permit, capabilities, tasks);
     assert.ok(step.kind === "continue" && step.value !== null);
     assert.equal(tasks.size, 1);
-    step.value.free();
+    step.value.release();
     assert.equal(tasks.size, 0);
   }
 });
@@ -32,16 +32,16 @@ test("a call whose agent understands no tasks takes no place, nor does any other
     [requestFor({ method: "resources/read", name: "note://all" }), understands],
     [requestFor({ method: "tasks/get", name: "t" }), understands],
   ] as const)
-    assert.deepEqual(reserveTask(callWith(request), permit, capabilities, tasks), { kind: "continue", value: null });
+    assert.deepEqual(reserveTask(makeCall(request), permit, capabilities, tasks), { kind: "continue", value: null });
   assert.equal(tasks.size, 0);
 });
 
 test("where there is no place, a call that asked for one fails before it is sent, and any other is a plain one", () => {
   const tasks = new Tasks(() => 0);
-  const asked = reserveTask(callWith(requestFor({ task: { ttlMs: null }, arguments: large })), permit, {}, tasks);
+  const asked = reserveTask(makeCall(requestFor({ task: { ttlMs: null }, arguments: large })), permit, {}, tasks);
   assert.ok(asked.kind === "ending" && asked.outcome.kind === "error");
   assert.deepEqual([asked.outcome.code, asked.sent, asked.decision], ["MCP_INVALID_REQUEST", false, "fault"]);
-  const left = reserveTask(callWith(requestFor({ arguments: large })), permit, understands, tasks);
+  const left = reserveTask(makeCall(requestFor({ arguments: large })), permit, understands, tasks);
   assert.deepEqual(left, { kind: "continue", value: null });
 });
 
@@ -49,5 +49,5 @@ test("a failure that is none of the gateway's own codes is no answer", () => {
   const reserve = (): never => {
     throw new TypeError("a defect");
   };
-  assert.throws(() => reserveTask(callWith(), permit, understands, { reserve }), TypeError);
+  assert.throws(() => reserveTask(makeCall(), permit, understands, { reserve }), TypeError);
 });

@@ -1,21 +1,21 @@
 import { approvedOf, findResource, isCallable, type Catalog, type Target } from "@cmcp/catalog";
 import type { AgentRequest } from "@cmcp/mcp";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 type Approvals = Pick<Catalog, "tools" | "prompts" | "resources">;
 
-/** Finds the one approved thing that a request names, on a server that can be called. */
+/** Finds the approved tool, prompt or resource that a request names. Its server must be callable. */
 export function resolveTarget(request: AgentRequest, catalog: Approvals): Step<Target> {
   const target = findTarget(catalog, request);
-  if (target === undefined) return refused(null, { rule: "not-in-catalog", ...notInCatalog(request) });
-  if (isCallable(approvedOf(target))) return next(target);
-  const message = "the server cannot be called as it stands in the catalog";
-  return refused(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
+  if (target === undefined) return refuse(null, { rule: "not-in-catalog", ...notInCatalog(request) });
+  if (isCallable(approvedOf(target))) return proceed(target);
+  const message = "the server cannot be called: over https its catalog entry needs a tls_fingerprint";
+  return refuse(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
 }
 
-/** The one approved thing that a request names; `undefined` when the catalog has none. */
+/** The approved tool, prompt or resource that a request names; `undefined` if the catalog has none. */
 export function findTarget(catalog: Approvals, { method, name, completion }: AgentRequest): Target | undefined {
   switch (method) {
     case "tools/call": {
@@ -26,7 +26,7 @@ export function findTarget(catalog: Approvals, { method, name, completion }: Age
     case "tasks/result":
     case "tasks/update":
     case "tasks/cancel":
-      // A task is in no catalog: it is found as the call that made it, or not at all.
+      // A task is not in the catalog. A known one was replaced by the call that made it before this.
       return undefined;
     case "prompts/get":
       return promptOf(catalog, name);
@@ -46,7 +46,7 @@ function promptOf({ prompts }: Approvals, name: string): Target | undefined {
   return prompt === undefined ? undefined : { kind: "prompt", prompt };
 }
 
-/** A template by its own text, or a resource by its URI: a completion is about what the catalog lists. */
+/** A template by its text, or a resource by its URI. */
 function templateOf({ resources }: Approvals, uri: string): Target | undefined {
   const resource = resources.get(uri);
   return resource === undefined
@@ -54,10 +54,10 @@ function templateOf({ resources }: Approvals, uri: string): Target | undefined {
     : { kind: "resource", resource: { resource, uri: resource.id, variables: NO_VARIABLES } };
 }
 
-/** What a request is refused with that is about nothing in the catalog. */
+/** The refusal of a request whose target is not in the catalog. */
 function notInCatalog({ method, name, completion }: AgentRequest): Omit<Refusal, "rule"> {
   const prompt = { code: "PROMPT_NOT_IN_CATALOG", message: "the prompt is not in the catalog" } as const;
-  // The protocol has such an error say which resource (MCP, Resources, "Error Handling").
+  // The error names the resource (MCP, Resources, "Error Handling").
   const data = { uri: name };
   const resource = { code: "RESOURCE_NOT_IN_CATALOG", message: "the resource is not in the catalog", data } as const;
   switch (method) {

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { agentPeer, callWith, inspectedPeer, permitFor, requestFor } from "../testing/calls.ts";
+import { agentPeer, makeCall, inspectedPeer, permitFor, requestFor } from "../testing/calls.ts";
 import type { Permit } from "./permit.ts";
-import { delivered, resultEnding } from "./result-ending.ts";
+import { deliver, resultEnding } from "./result-ending.ts";
 
 const catalog = callCatalog();
 const REDACT = { decision: "redact", redactFields: ["ssn"], keepFields: ["name"] } as const;
@@ -14,7 +14,7 @@ const PERSON: JsonObject = { name: "Ann", ssn: "123-45-6789", age: 7 };
 
 function ended(request: AgentRequest, result: JsonObject, rest: Partial<Permit> = {}, maxBytes = 10_000) {
   const permit = permitFor(targetOf(catalog, request), rest);
-  return resultEnding(callWith(request), permit, { result, peer: inspectedPeer(), outcome: "delivered" }, maxBytes);
+  return resultEnding(makeCall(request), permit, { result, peer: inspectedPeer(), outcome: "delivered" }, maxBytes);
 }
 
 function structured(value: JsonObject): JsonObject {
@@ -124,7 +124,7 @@ test("what passed before the result is in the detail of a result and of one that
   const peer = inspectedPeer(agentPeer({ wantsLog: true }).peer);
   await peer.notify("notifications/message", { level: "info", data: "x" });
   for (const result of [{ content: [] }, { content: "none" }]) {
-    const { detail } = resultEnding(callWith(), permit, { result, peer, outcome: "delivered" }, 10_000);
+    const { detail } = resultEnding(makeCall(), permit, { result, peer, outcome: "delivered" }, 10_000);
     assert.equal(detail["events_delivered"], 1);
   }
 });
@@ -132,6 +132,6 @@ test("what passed before the result is in the detail of a result and of one that
 test("where nothing was projected, nothing is recorded as redacted", () => {
   const permit = permitFor(targetOf(catalog, requestFor()), REDACT);
   const plain = { kind: "result", result: {} } as const;
-  assert.equal(delivered(permit, plain, {}).decision, "allow");
-  assert.equal(delivered({ ...permit, decision: "advisory_deny" }, plain, {}).decision, "advisory_deny");
+  assert.equal(deliver(permit, plain, {}).decision, "allow");
+  assert.equal(deliver({ ...permit, decision: "advisory_deny" }, plain, {}).decision, "advisory_deny");
 });

@@ -6,13 +6,13 @@ import type { Detail, Ending } from "./ending.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 
-/** The ending of a call whose answer has no result to project. */
-export function delivered(permit: Permit, outcome: Outcome, detail: Detail): Ending {
+/** The ending of a call whose answer has no result to redact. */
+export function deliver(permit: Permit, outcome: Outcome, detail: Detail): Ending {
   const { target, rule, decision } = permit;
   return {
     kind: "ending",
     target,
-    // A receipt says `redact` of what was projected, and of nothing else.
+    // Only a redacted result has the decision `redact`.
     decision: decision === "redact" ? "allow" : decision,
     rule,
     sent: true,
@@ -28,48 +28,52 @@ const WITHHELD: Readonly<
   schema_violation: {
     code: "RESPONSE_SCHEMA_VIOLATION_STRICT",
     rule: "response_schema_violation",
-    message: "the result does not fit what was approved",
+    message: "the result does not match the approved output schema",
   },
   size_exceeded: {
     code: "RESPONSE_SIZE_EXCEEDED",
     rule: "response_size_exceeded",
-    message: "the result is larger than the gateway delivers",
+    message: "the result is larger than max_response_size_bytes",
   },
   unprojectable: {
     code: "RESPONSE_UNPROJECTABLE",
     rule: "response_unprojectable",
-    message: "fields are removed from what this delivers, and the result has no schema to tell them by",
+    message: "policy redacts fields of this result, and it has no schema that says where they are",
   },
 };
 
-/** A result, and what is done with it once it was inspected. */
-interface Received {
+/** A result, and what to do with it after inspection. */
+interface ResultDelivery {
   readonly result: JsonObject;
   readonly peer: InspectedPeer;
-  /** What the entry says of a result that is delivered. */
+  /** `detail.outcome` of the entry if the result is delivered. */
   readonly outcome: string;
-  /** The outcome the result is part of, where it is not one by itself. */
-  readonly within?: (result: JsonObject) => Outcome;
+  /** Puts the result into the outcome; by default it is the whole outcome. */
+  readonly wrap?: (result: JsonObject) => Outcome;
 }
 
-/** The ending of a call that has its result. What is withheld is recorded as denied; the session has seen it all the same. */
-export function resultEnding(call: Call, permit: Permit, received: Received, maxBytes: number): Ending {
-  const { result, peer, outcome, within = (kept) => ({ kind: "result", result: kept }) } = received;
+/** The ending of a call that has a result. A withheld result is recorded as denied, and its data still counts as seen. */
+export function resultEnding(call: Call, permit: Permit, received: ResultDelivery, maxBytes: number): Ending {
+  const { result, peer, outcome, wrap = (inspectedResult) => ({ kind: "result", result: inspectedResult }) } = received;
   const inspected = inspect(call, permit, result, maxBytes);
   const withheld = WITHHELD[inspected.outcome];
   const { target } = permit;
   const common = { kind: "ending", target, sent: true, inspection: inspectionOf(inspected) } as const;
   if (inspected.result === null || withheld !== undefined) {
-    const { code, rule, message } = withheld ?? WITHHOLDS;
+    const { code, rule, message } = withheld ?? WITHHELD_BY_DEFAULT;
     const detail = { outcome: "withheld", error_code: code, ...peer.detail };
     return { ...common, decision: "deny", rule, outcome: refused(code, message), detail };
   }
   const removed = inspected.stripped.length + inspected.redacted;
   const detail = { outcome, removed, ...peer.detail };
-  return { ...common, decision: permit.decision, rule: permit.rule, outcome: within(inspected.result), detail };
+  return { ...common, decision: permit.decision, rule: permit.rule, outcome: wrap(inspected.result), detail };
 }
 
-const WITHHOLDS = { code: "TEE_FAULT", rule: "response_withheld", message: "the result was withheld" } as const;
+const WITHHELD_BY_DEFAULT = {
+  code: "TEE_FAULT",
+  rule: "response_withheld",
+  message: "the result was withheld",
+} as const;
 
 function inspect(call: Call, permit: Permit, result: JsonObject, maxBytes: number): InspectedResult {
   const { redactFields, keepFields, target } = permit;
@@ -81,7 +85,7 @@ function inspect(call: Call, permit: Permit, result: JsonObject, maxBytes: numbe
     : inspectAnswer({ method: "resources/read", uri: name }, result, options);
 }
 
-/** What inspection found, in the words that entries have. */
+/** The inspection result in the vocabulary of entries. */
 function inspectionOf({ outcome }: InspectedResult): Ending["inspection"] {
   if (outcome === "redacted") return "surplus_stripped";
   return outcome === "unprojectable" ? "schema_violation" : outcome;

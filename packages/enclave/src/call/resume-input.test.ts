@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
-import type { AskedQuestions } from "./asked.ts";
+import { makeCall, permitFor, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 import type { Refusal } from "./ending.ts";
 import { RequestStates, stateContext } from "./request-state.ts";
@@ -16,7 +16,7 @@ const form: JsonObject = {
   message: "Which year?",
   requestedSchema: { type: "object", properties: { year: { type: "integer" } }, required: ["year"] },
 };
-const ASKED: AskedQuestions = {
+const ASKED: PendingQuestions = {
   year: { method: "elicitation/create", params: form },
   roots: { method: "roots/list", params: {} },
 };
@@ -40,9 +40,13 @@ const states = new RequestStates(() => 0);
 const recorded = sessionOf();
 
 /** What becomes of answers to the questions that a state was sealed with. */
-function resumed(responses: NonNullable<AgentRequest["input"]>["responses"], asked = ASKED, ...forbidden: string[]) {
-  const state = states.seal(stateContext(callWith(requestFor(), { recorded })), { upstream: "theirs", asked });
-  const call = callWith(requestFor({ input: { responses, state } }), { recorded });
+function resumed(
+  responses: NonNullable<AgentRequest["input"]>["responses"],
+  questions = ASKED,
+  ...forbidden: string[]
+) {
+  const state = states.seal(stateContext(makeCall(requestFor(), { recorded })), { serverState: "theirs", questions });
+  const call = makeCall(requestFor({ input: { responses, state } }), { recorded });
   return outcomeOf(call, questionsWithout(...forbidden));
 }
 
@@ -54,11 +58,11 @@ function outcomeOf(call: Call, questions: ReturnType<typeof questionsWithout>): 
   return [step.rule, step.outcome.code];
 }
 
-const NOT_ASKED = ["input-not-requested", "INPUT_NOT_REQUESTED"];
+const UNREQUESTED_INPUT = ["input-not-requested", "INPUT_NOT_REQUESTED"];
 const allowing = questionsWithout();
 
 test("a first attempt has no input, and policy is asked about none", () => {
-  assert.equal(outcomeOf(callWith(), allowing), null);
+  assert.equal(outcomeOf(makeCall(), allowing), null);
   assert.deepEqual(allowing.judged, []);
 });
 
@@ -85,7 +89,7 @@ test("an answer in another form than was asked for refuses all", () => {
     { year: { action: "accept", content: { year: 2026, note: "x" } } },
     { roots: { roots: [{ uri: "https://a.example" }] } },
   ] satisfies Record<string, JsonObject>[])
-    assert.deepEqual(resumed(responses), NOT_ASKED, JSON.stringify(responses));
+    assert.deepEqual(resumed(responses), UNREQUESTED_INPUT, JSON.stringify(responses));
 });
 
 test("what an answer has beside what was asked for does not go out", () => {
@@ -102,12 +106,12 @@ test("policy decides by the methods of the questions that are answered", () => {
 });
 
 test("a state that is used up, another request's or none refuses the request", () => {
-  const context = stateContext(callWith(requestFor(), { recorded }));
-  const state = states.seal(context, { upstream: "theirs", asked: ASKED });
+  const context = stateContext(makeCall(requestFor(), { recorded }));
+  const state = states.seal(context, { serverState: "theirs", questions: ASKED });
   const input = { responses: { year: YEAR }, state };
   const INVALID = ["request-state", "REQUEST_STATE_INVALID"];
   const given = (rest: Partial<AgentRequest>, by = recorded): unknown =>
-    outcomeOf(callWith(requestFor({ input, ...rest }), { recorded: by }), allowing);
+    outcomeOf(makeCall(requestFor({ input, ...rest }), { recorded: by }), allowing);
   assert.deepEqual(given({ arguments: { q: "other" } }), INVALID);
   assert.deepEqual(given({ name: "person" }), INVALID);
   assert.deepEqual(given({ method: "prompts/get" }), INVALID);
@@ -120,7 +124,7 @@ test("a state that is used up, another request's or none refuses the request", (
 
 test("answers without a state are to no question, and the request is a first attempt", () => {
   for (const responses of [{ year: YEAR }, {}]) {
-    const call = callWith(requestFor({ input: { responses, state: null } }), { recorded });
+    const call = makeCall(requestFor({ input: { responses, state: null } }), { recorded });
     assert.equal(outcomeOf(call, allowing), null);
   }
 });
@@ -128,13 +132,13 @@ test("answers without a state are to no question, and the request is a first att
 const working = taskState({ status: "input_required" });
 
 /** A task whose server asked this, and what becomes of answers to it. */
-function taskThatAsked(asked: AskedQuestions) {
+function taskThatAsked(asked: PendingQuestions) {
   const tasks = new Tasks(() => 0);
-  const task = tasks.reserve(recorded.session, requestFor()).take(working);
+  const task = tasks.reserve(recorded.session, requestFor()).commit(working);
   tasks.update(recorded.session.id, task, working, asked);
   const answer = (responses: Record<string, JsonObject>, ...forbidden: string[]): unknown => {
     const request = requestFor({ method: "tasks/update", name: task.id, input: { responses, state: null } });
-    return outcomeOf(callWith(request, { recorded, tasks }), questionsWithout(...forbidden));
+    return outcomeOf(makeCall(request, { recorded, tasks }), questionsWithout(...forbidden));
   };
   return { tasks, task, answer };
 }
@@ -142,18 +146,18 @@ function taskThatAsked(asked: AskedQuestions) {
 test("a task's answers are to the questions that wait with it", () => {
   const { answer, tasks, task } = taskThatAsked(ASKED);
   assert.deepEqual(answer({ year: YEAR }), { responses: { year: YEAR }, state: null });
-  assert.deepEqual(answer({ other: YEAR }), NOT_ASKED);
-  assert.deepEqual(answer({ year: ROOTS }), NOT_ASKED);
+  assert.deepEqual(answer({ other: YEAR }), UNREQUESTED_INPUT);
+  assert.deepEqual(answer({ year: ROOTS }), UNREQUESTED_INPUT);
   assert.deepEqual(answer({ year: YEAR }, "elicitation/create"), ["no", "POLICY_DENY"]);
-  tasks.answered(recorded.session.id, task, ["year"]);
-  assert.deepEqual(answer({ year: YEAR }), NOT_ASKED, "it has its answer");
+  tasks.removeQuestions(recorded.session.id, task, ["year"]);
+  assert.deepEqual(answer({ year: YEAR }), UNREQUESTED_INPUT, "it has its answer");
   assert.deepEqual(answer({ roots: ROOTS }), { responses: { roots: ROOTS }, state: null });
 });
 
 test("a task that asks nothing, or was given up, takes no answers", () => {
-  assert.deepEqual(taskThatAsked({}).answer({}), NOT_ASKED);
-  assert.deepEqual(taskThatAsked({}).answer({ year: YEAR }), NOT_ASKED);
+  assert.deepEqual(taskThatAsked({}).answer({}), UNREQUESTED_INPUT);
+  assert.deepEqual(taskThatAsked({}).answer({ year: YEAR }), UNREQUESTED_INPUT);
   const { answer, tasks, task } = taskThatAsked(ASKED);
-  tasks.cancelled(recorded.session.id, task, true);
-  assert.deepEqual(answer({ year: YEAR }), NOT_ASKED);
+  tasks.setCancelled(recorded.session.id, task, true);
+  assert.deepEqual(answer({ year: YEAR }), UNREQUESTED_INPUT);
 });

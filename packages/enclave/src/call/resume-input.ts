@@ -1,57 +1,61 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { inspectQuestionAnswer } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
-import { methodsOf, type AskedQuestions } from "./asked.ts";
+import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
-import { next, refused, type Refusal, type Step } from "./ending.ts";
+import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
-import type { Questions } from "./questions.ts";
+import type { QuestionDecider } from "./decide-questions.ts";
 import { stateContext, type RequestStates, type WaitingState } from "./request-state.ts";
 
-/** What the agent gives to a request that required input, as its server gets it; `null` for a first attempt. */
+/** The agent's answers to a request that required input, as the server gets them; `null` for a first attempt. */
 export type Input = {
   readonly responses: Readonly<Record<string, JsonObject>> | null;
   readonly state: string | null;
 } | null;
 
-type Given = NonNullable<AgentRequest["input"]>;
+type RequestInput = NonNullable<AgentRequest["input"]>;
 
 /**
- * Opens what the agent sends with a request that required input. Answers go to the server only under the ids and in the shapes
- * that were asked for, and only while policy lets the server ask. An answer under another id is to no question and is left out, so that the
- * server asks again (MCP 2026-07-28, "Multi Round-Trip Requests").
+ * Opens the `requestState` and the answers of a repeated request. Only answers to open questions are sent, in the shape that the question
+ * asked for, and only if policy still allows the questions. An answer under an unknown id is dropped, so that the server asks again (MCP
+ * 2026-07-28, "Multi Round-Trip Requests").
  */
 export function resumeInput(
   call: Call,
   { target }: Permit,
   states: Pick<RequestStates, "open">,
-  questions: Pick<Questions, "refusalOfAnswers">,
+  decider: Pick<QuestionDecider, "refusalOfAnswers">,
 ): Step<Input> {
   const { input } = call.request;
-  if (input === null) return next(null);
-  const waiting = waitingOf(call, input, states);
-  if ("rule" in waiting) return refused(target, waiting);
-  const { upstream: state, asked } = waiting;
-  const responses = input.responses === null ? null : rebuild(input.responses, asked);
-  if (responses === "malformed") return refused(target, NOT_ASKED);
+  if (input === null) return proceed(null);
+  const waiting = waitingStateOf(call, input, states);
+  if ("rule" in waiting) return refuse(target, waiting);
+  const { serverState: state, questions } = waiting;
+  const responses = input.responses === null ? null : rebuild(input.responses, questions);
+  if (responses === "malformed") return refuse(target, UNREQUESTED_INPUT);
   const answered = Object.keys(responses ?? {}).length > 0;
-  // What only answers is nothing without an answer.
-  if (call.task !== null && !answered) return refused(target, NOT_ASKED);
-  if (!answered) return next(input.state === null ? null : { responses, state });
-  const stopped = questions.refusalOfAnswers(methodsOf(selected(asked, responses ?? {})));
-  return stopped === null ? next({ responses, state }) : refused(target, stopped);
+  // `tasks/update` carries nothing but answers.
+  if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
+  if (!answered) return proceed(input.state === null ? null : { responses, state });
+  const stopped = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
+  return stopped === null ? proceed({ responses, state }) : refuse(target, stopped);
 }
 
-const NOT_ASKED: Refusal = {
+const UNREQUESTED_INPUT: Refusal = {
   rule: "input-not-requested",
   code: "INPUT_NOT_REQUESTED",
-  message: "an answer is to no open question, or has not the form that was asked for",
+  message: "an answer belongs to no open question, or does not have the form that the question asks for",
 };
 
-/** What the request waited with. A task's questions are kept with the task; any other's come back in the state. */
-function waitingOf(call: Call, { state }: Given, states: Pick<RequestStates, "open">): WaitingState | Refusal {
-  if (call.task !== null) return { upstream: null, asked: call.task.asked };
-  if (state === null) return { upstream: null, asked: {} };
+/** The open questions: those of the task, or those in the `requestState`. */
+function waitingStateOf(
+  call: Call,
+  { state }: RequestInput,
+  states: Pick<RequestStates, "open">,
+): WaitingState | Refusal {
+  if (call.task !== null) return { serverState: null, questions: call.task.questions };
+  if (state === null) return { serverState: null, questions: {} };
   try {
     return states.open(stateContext(call), state);
   } catch (thrown) {
@@ -60,14 +64,14 @@ function waitingOf(call: Call, { state }: Given, states: Pick<RequestStates, "op
   }
 }
 
-/** The answers to what was asked, rebuilt from the questions; `malformed` where one has another form. */
+/** The answers, rebuilt from the shapes of their questions; `malformed` if one has another form. */
 function rebuild(
   responses: Readonly<Record<string, JsonObject>>,
-  asked: AskedQuestions,
+  questions: PendingQuestions,
 ): Record<string, JsonObject> | "malformed" {
   const rebuilt: [string, JsonObject][] = [];
   for (const [id, answer] of Object.entries(responses)) {
-    const question = Object.hasOwn(asked, id) ? asked[id] : undefined;
+    const question = Object.hasOwn(questions, id) ? questions[id] : undefined;
     if (question === undefined) continue;
     const checked = inspectQuestionAnswer(question.method, question.params, answer);
     if (!checked.ok) return "malformed";
@@ -76,6 +80,6 @@ function rebuild(
   return Object.fromEntries(rebuilt);
 }
 
-function selected(asked: AskedQuestions, responses: Readonly<Record<string, JsonObject>>): AskedQuestions {
-  return Object.fromEntries(Object.entries(asked).filter(([id]) => Object.hasOwn(responses, id)));
+function selected(questions: PendingQuestions, responses: Readonly<Record<string, JsonObject>>): PendingQuestions {
+  return Object.fromEntries(Object.entries(questions).filter(([id]) => Object.hasOwn(responses, id)));
 }

@@ -5,13 +5,13 @@ import { silentPeer, type AgentRequest, type UpstreamAnswer } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import {
   agentPeer,
-  callWith,
+  makeCall,
   inspectedPeer,
   permitFor,
   requestFor,
   sessionOf,
   taskState,
-  upstreamThat,
+  upstreamStub,
 } from "../testing/calls.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Input } from "./resume-input.ts";
@@ -29,17 +29,17 @@ interface Sending {
 
 async function sending(
   rest: Partial<AgentRequest>,
-  upstreams: ReturnType<typeof upstreamThat>,
+  upstreams: ReturnType<typeof upstreamStub>,
   { input = null, peer = inspectedPeer(silentPeer(new AbortController().signal)), subscribe }: Sending = {},
 ) {
   const request = requestFor(rest);
   const permit = permitFor(targetOf(catalog, request));
   const unasked = (): Promise<void> => assert.fail("nothing is subscribed to");
-  return await sendUpstream(callWith(request), permit, { input, peer }, { upstreams, subscribe: subscribe ?? unasked });
+  return await sendUpstream(makeCall(request), permit, { input, peer }, { upstreams, subscribe: subscribe ?? unasked });
 }
 
 test("a call goes out as decided, with its schema for the headers that repeat arguments", async () => {
-  const upstreams = upstreamThat(() => DONE);
+  const upstreams = upstreamStub(() => DONE);
   const step = await sending({ arguments: { q: "a" }, workflowId: "w", dataClass: "pii", requestId: 7 }, upstreams);
   assert.deepEqual(step, { kind: "continue", value: DONE });
   const { inputSchema } = catalog.tools.get("lookup") ?? {};
@@ -49,20 +49,20 @@ test("a call goes out as decided, with its schema for the headers that repeat ar
 });
 
 test("of a request's metadata the trace context goes with it", async () => {
-  const upstreams = upstreamThat(() => DONE);
+  const upstreams = upstreamStub(() => DONE);
   await sending({ trace: { traceparent: "00" } }, upstreams);
   assert.deepEqual(upstreams.sent[0]?.params["_meta"], { traceparent: "00" });
 });
 
 test("a wish for a task goes with the time it is wished for, and what is asked of a task by the server's id", () => {
   const permit = permitFor(targetOf(catalog, requestFor()));
-  const params = (request: AgentRequest) => upstreamRequest(callWith(request), permit, null).params;
+  const params = (request: AgentRequest) => upstreamRequest(makeCall(request), permit, null).params;
   assert.deepEqual(params(requestFor({ task: { ttlMs: null } }))["task"], {});
   assert.deepEqual(params(requestFor({ task: { ttlMs: 5 } }))["task"], { ttl: 5 });
   const [tasks, recorded] = [new Tasks(() => 0), sessionOf()];
-  const { id } = tasks.reserve(recorded.session, requestFor()).take(taskState());
+  const { id } = tasks.reserve(recorded.session, requestFor()).commit(taskState());
   const about = (method: AgentRequest["method"], input: Input) =>
-    upstreamRequest(callWith(requestFor({ method, name: id }), { tasks, recorded }), permit, input).params;
+    upstreamRequest(makeCall(requestFor({ method, name: id }), { tasks, recorded }), permit, input).params;
   assert.deepEqual(about("tasks/get", null), { taskId: "theirs" });
   assert.deepEqual(about("tasks/result", null), { taskId: "theirs" });
   assert.deepEqual(about("tasks/update", { responses: { a: {} }, state: null }), {
@@ -72,7 +72,7 @@ test("a wish for a task goes with the time it is wished for, and what is asked o
 });
 
 test("the input that leaves is the rebuilt one, not what the agent sent", async () => {
-  const upstreams = upstreamThat(() => DONE);
+  const upstreams = upstreamStub(() => DONE);
   const agents = { responses: { a: { action: "accept", extra: 1 } }, state: "sealed" };
   await sending({ input: agents }, upstreams, { input: { responses: { a: { action: "accept" } }, state: "theirs" } });
   const { inputResponses, requestState } = upstreams.sent[0]?.params ?? {};
@@ -80,7 +80,7 @@ test("the input that leaves is the rebuilt one, not what the agent sent", async 
 });
 
 test("a subscription goes the subscriber's way, and is acknowledged in no words of the server's", async () => {
-  const upstreams = upstreamThat(() => DONE);
+  const upstreams = upstreamStub(() => DONE);
   let asked = 0;
   const subscribe = async (): Promise<void> => void (asked += 1);
   const step = await sending({ method: "resources/subscribe", name: "note://all" }, upstreams, { subscribe });
@@ -89,7 +89,7 @@ test("a subscription goes the subscriber's way, and is acknowledged in no words 
 });
 
 test("nothing is sent for a caller that has gone", async () => {
-  const upstreams = upstreamThat(() => DONE);
+  const upstreams = upstreamStub(() => DONE);
   const gone = inspectedPeer(silentPeer(AbortSignal.abort()));
   const step = await sending({}, upstreams, { peer: gone });
   assert.ok(step.kind === "ending" && step.outcome.kind === "error");
@@ -98,7 +98,7 @@ test("nothing is sent for a caller that has gone", async () => {
 
 test("a caller that goes while the server works is why the call ended, however that showed", async () => {
   const controller = new AbortController();
-  const upstreams = upstreamThat(() => {
+  const upstreams = upstreamStub(() => {
     controller.abort();
     throw new CmcpError("UPSTREAM_TIMEOUT", "no", { detail: { sent: 1 } });
   });
@@ -109,7 +109,7 @@ test("a caller that goes while the server works is why the call ended, however t
 
 test("a server that says too much before its result is why the call ended", async () => {
   const peer = inspectedPeer(agentPeer({ wantsLog: true }).peer, { maxBytes: 10 });
-  const upstreams = upstreamThat(async (_, told) => {
+  const upstreams = upstreamStub(async (_, told) => {
     await told.notify("notifications/message", { level: "info", data: "x".repeat(20) });
     return DONE;
   });

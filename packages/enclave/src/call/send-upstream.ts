@@ -3,22 +3,22 @@ import { approvedOf } from "@cmcp/catalog";
 import { governedMethod, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { Call } from "./call.ts";
-import { cancelled, failed, next, type Step } from "./ending.ts";
-import { withInput } from "./input-rounds.ts";
+import { cancellationError, fail, proceed, type Step } from "./ending.ts";
+import { sendWithInput } from "./send-with-input.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
 import type { Input } from "./resume-input.ts";
 
-/** How requests reach servers. */
+/** What sending a request needs. */
 export interface SendPorts {
   readonly upstreams: Pick<Upstreams, "request">;
-  /** Follows a resource for the call's session, as its server agrees to tell of it. */
+  /** Subscribes the call's session to a resource. */
   readonly subscribe: (call: Call, permit: Permit, request: UpstreamRequest, peer: InspectedPeer) => Promise<void>;
 }
 
 const ACKNOWLEDGED: UpstreamAnswer = { kind: "complete", result: {} };
 
-/** Sends the decided values, and answers a server that asks for input meanwhile. */
+/** Sends the request, and answers the server's requests for input. */
 export async function sendUpstream(
   call: Call,
   permit: Permit,
@@ -28,23 +28,23 @@ export async function sendUpstream(
   const { server } = approvedOf(permit.target);
   try {
     if (peer.signal.aborted)
-      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the call was sent", {
+      throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the request was sent", {
         detail: { sent: 0 },
       });
     if (call.request.method === "resources/subscribe") {
       await ports.subscribe(call, permit, upstreamRequest(call, permit, null), peer);
-      return next(ACKNOWLEDGED);
+      return proceed(ACKNOWLEDGED);
     }
-    const send = (given: Input): Promise<UpstreamAnswer> =>
-      ports.upstreams.request(server, call.recorded.session, upstreamRequest(call, permit, given), peer);
-    return next(await withInput(send, peer, input));
+    const send = (roundInput: Input): Promise<UpstreamAnswer> =>
+      ports.upstreams.request(server, call.recorded.session, upstreamRequest(call, permit, roundInput), peer);
+    return proceed(await sendWithInput(send, peer, input));
   } catch (thrown) {
-    const why = peer.violation ?? (peer.signal.aborted ? cancelled(thrown) : thrown);
-    return failed(permit, why, peer.detail);
+    const why = peer.violation ?? (peer.signal.aborted ? cancellationError(thrown) : thrown);
+    return fail(permit, why, peer.detail);
   }
 }
 
-/** What goes to the server, built from the decided values alone. */
+/** The request to the server, built only from the values that policy decided on. */
 export function upstreamRequest({ request, task }: Call, { target }: Permit, input: Input): UpstreamRequest {
   const { method } = request;
   const params = governedMethod(method).upstream({ request, taskId: task?.upstreamId ?? null, input });

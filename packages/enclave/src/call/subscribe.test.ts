@@ -4,9 +4,9 @@ import { CmcpError } from "@cmcp/boundary";
 import { approvedOf } from "@cmcp/catalog";
 import { silentPeer } from "@cmcp/mcp";
 import { Subscriptions } from "../servers/subscriptions.ts";
-import type { Subscribe } from "../servers/upstreams.ts";
+import type { NewSubscription } from "../servers/upstreams.ts";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { callWith, inspectedPeer, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
+import { makeCall, inspectedPeer, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
 import { upstreamRequest } from "./send-upstream.ts";
 import { subscriber } from "./subscribe.ts";
 
@@ -17,25 +17,25 @@ const peer = inspectedPeer(silentPeer(new AbortController().signal));
 function start(answer: (uri: unknown) => void) {
   const [beside, left]: [(readonly string[])[], string[]] = [[], []];
   const upstreams = {
-    subscribe: async (_: unknown, __: unknown, { request, followed }: Subscribe) => {
+    subscribe: async (_: unknown, __: unknown, { request, followed }: NewSubscription) => {
       beside.push(followed);
       answer(request.params["uri"]);
     },
     follow: async () => undefined,
     unfollow: async (_: unknown, __: unknown, uri: string) => void left.push(uri),
-    tellsOnOneStream: () => false,
+    usesOneStream: () => false,
   };
   const subscriptions = new Subscriptions(upstreams, { resourceUpdated: () => undefined });
   const recorded = sessionOf();
   const subscribe = subscriber({ subscriptions, upstreams });
   const ask = async (id: number): Promise<void> => {
     const request = requestFor({ method: "resources/subscribe", name: `note://by-id/${id}` });
-    const call = callWith(request, { recorded });
+    const call = makeCall(request, { recorded });
     const permit = permitFor(targetOf(catalog, request));
     await subscribe(call, permit, upstreamRequest(call, permit, null), peer);
   };
   const { server } = approvedOf(targetOf(catalog, requestFor({ method: "resources/read", name: "note://all" })));
-  return { ask, beside, left, following: () => subscriptions.of(recorded.session, server) };
+  return { ask, beside, left, following: () => subscriptions.followedUris(recorded.session, server) };
 }
 
 test("what a server refuses is not followed; it is asked about each beside what it has agreed to", async () => {

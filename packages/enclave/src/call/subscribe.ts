@@ -1,28 +1,28 @@
 import { approvedOf } from "@cmcp/catalog";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { Subscriptions } from "../servers/subscriptions.ts";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { SendPorts } from "./send-upstream.ts";
 
-/** Where subscriptions are kept, and how servers hear of them. */
+/** What subscribing needs. */
 export interface SubscribePorts {
-  readonly subscriptions: Pick<Subscriptions, "of" | "add">;
+  readonly subscriptions: Pick<Subscriptions, "followedUris" | "add">;
   readonly upstreams: Pick<Upstreams, "subscribe" | "unfollow">;
 }
 
 /**
- * Follows a resource for a session, as its server agrees to tell of it: asked each time anew, as the server may refuse by then.
- * What this gives rejects with the server's refusal as `UPSTREAM_CALL_REFUSED`, and with `OVERLOADED` for more than a session may follow.
+ * Returns a function that subscribes a session to a resource. It asks the server every time, because the server may refuse later. It rejects
+ * with `UPSTREAM_CALL_REFUSED` if the server refuses, and with `OVERLOADED` if the session has too many subscriptions.
  */
 export function subscriber({ subscriptions, upstreams }: SubscribePorts): SendPorts["subscribe"] {
   return async ({ recorded: { session }, request: { name: uri } }, { target }, request, peer) => {
     const { server } = approvedOf(target);
-    const followed = subscriptions.of(session, server).filter((known) => known !== uri);
+    const followed = subscriptions.followedUris(session, server).filter((known) => known !== uri);
     await upstreams.subscribe(server, session, { request, followed }, peer);
     try {
       subscriptions.add(session, server, uri);
     } catch (thrown) {
-      // The server would tell of what nobody hears.
+      // Otherwise the server would send updates that nobody receives.
       upstreams.unfollow(server, session, uri).catch(reportFault);
       throw thrown;
     }

@@ -1,58 +1,58 @@
 import { randomBytes } from "node:crypto";
 import { CmcpError, SharedSlots, canonicalText } from "@cmcp/boundary";
 import { isFinal, type AgentRequest, type TaskState } from "@cmcp/mcp";
-import type { OnBehalfOf } from "../servers/upstreams.ts";
-import type { AskedQuestions } from "./asked.ts";
+import type { SessionRef } from "../servers/upstreams.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 
-/** Tasks one session may have, and all sessions together. */
+/** Most tasks of one session, and of all sessions together. */
 const MAX_PER_SESSION = 64;
 export const MAX_TASKS = 1_024;
-/** Bytes of the arguments of a call that becomes a task: they are kept as long as it is, to decide what is asked of it. */
+/** Most bytes of arguments of a call that becomes a task. They are kept with the task, to decide requests about it. */
 const MAX_ARGUMENT_BYTES = 65_536;
-/** The longest a task is kept, in milliseconds, whatever its server says. */
+/** Longest time a task is kept, in milliseconds. */
 export const MAX_TTL_MS = 86_400_000;
 const ID_BYTES = 24;
 
 /** A call that became a task at its server. */
 export interface Task {
-  /** What the agent calls it: random, and good in one session only. */
+  /** The gateway's id for the agent: random, and valid in one session only. */
   readonly id: string;
-  /** What its server calls it. */
+  /** The server's id. */
   readonly upstreamId: string;
-  /** The call it was made by; what is asked of the task later is decided as this call. */
+  /** The call that made the task. Requests about the task are decided as this call. */
   readonly call: Pick<AgentRequest, "name" | "arguments" | "workflowId">;
-  /** As the agent was last told. */
+  /** The latest state that the agent got. */
   readonly state: TaskState;
-  /** The questions of its server that wait for answers. */
-  readonly asked: AskedQuestions;
-  /** Whether its server was asked to cancel it, which happens once. */
+  /** The server's open questions. */
+  readonly questions: PendingQuestions;
+  /** Whether the server was asked to cancel the task, which happens once. */
   readonly cancelled: boolean;
 }
 
-/** A place for the task that a call may become. */
-export interface TaskPlace {
-  /** @returns the task as the agent is to be told of it */
-  take(state: TaskState): Task;
-  /** Gives the place back when the call became no task. */
-  free(): void;
+/** Room for the task that a call may become. */
+export interface TaskReservation {
+  /** Stores the task. @returns the task with the gateway's id */
+  commit(state: TaskState): Task;
+  /** Gives the room back if the call did not become a task. */
+  release(): void;
 }
 
-interface Kept {
+interface StoredTask {
   task: Task | null;
   readonly since: number;
   until: number;
-  /** Gives the slot back that the task takes. */
-  readonly giveBack: () => void;
+  /** Gives the task's slot back. */
+  readonly releaseSlot: () => void;
 }
 
 /**
- * The tasks of all sessions. A task is found by its id in its own session and nowhere else: another principal's, another
- * session's, an ended and an invented id are the same.
+ * The tasks of all sessions. A task is found only in its own session. A wrong id looks the same whether the task belongs to another
+ * session, has expired or never existed.
  */
 export class Tasks {
   readonly #now: () => number;
-  readonly #sessions = new Map<string, Map<string, Kept>>();
-  /** Of all sessions together, each principal with its share. */
+  readonly #sessions = new Map<string, Map<string, StoredTask>>();
+  /** Slots of all sessions, shared fairly between principals. */
   readonly #slots = new SharedSlots(MAX_TASKS);
 
   /** @param now monotonic milliseconds: the host does not set this clock */
@@ -60,108 +60,108 @@ export class Tasks {
     this.#now = now;
   }
 
-  /** Tasks kept now. */
+  /** Number of stored tasks. */
   get size(): number {
     return this.#slots.taken;
   }
 
   /**
-   * Takes a place for what a call may become, before the call leaves. A task that has ended gives way to it.
-   * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments that are too large to keep
+   * Reserves room before the call is sent. If the session is full, a finished task is dropped for it.
+   * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments of more than 64 KiB
    */
-  reserve({ id: session, principalId }: OnBehalfOf, call: Task["call"]): TaskPlace {
+  reserve({ id: session, principalId }: SessionRef, call: Task["call"]): TaskReservation {
     if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES)
       throw new CmcpError(
         "MCP_INVALID_REQUEST",
-        `a call that becomes a task may have ${MAX_ARGUMENT_BYTES} bytes of arguments`,
+        `the arguments of a call that becomes a task have at most ${MAX_ARGUMENT_BYTES} bytes`,
         { detail: { sent: 0 } },
       );
     this.#expire();
-    const tasks = this.#sessions.get(session) ?? new Map<string, Kept>();
-    if (tasks.size >= MAX_PER_SESSION) this.#giveWay(session, tasks);
+    const tasks = this.#sessions.get(session) ?? new Map<string, StoredTask>();
+    if (tasks.size >= MAX_PER_SESSION) this.#dropFinished(session, tasks);
     if (tasks.size >= MAX_PER_SESSION)
-      throw new CmcpError("OVERLOADED", `a session may have ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
+      throw new CmcpError("OVERLOADED", `a session may have at most ${MAX_PER_SESSION} tasks`, { detail: { sent: 0 } });
     const id = randomBytes(ID_BYTES).toString("base64url");
-    const giveBack = this.#slots.take(principalId, "tasks");
-    const kept: Kept = { task: null, since: this.#now(), until: Infinity, giveBack };
-    tasks.set(id, kept);
+    const releaseSlot = this.#slots.take(principalId, "tasks");
+    const stored: StoredTask = { task: null, since: this.#now(), until: Infinity, releaseSlot };
+    tasks.set(id, stored);
     this.#sessions.set(session, tasks);
     return {
-      take: (state) => {
-        const told = limited(id, state);
-        kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-        kept.task = {
+      commit: (state) => {
+        const shown = shownState(id, state);
+        stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
+        stored.task = {
           id,
           upstreamId: state.taskId,
           call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
-          state: told,
-          asked: {},
+          state: shown,
+          questions: {},
           cancelled: false,
         };
-        return kept.task;
+        return stored.task;
       },
-      free: () => {
-        if (kept.task === null) this.#drop(session, id);
+      release: () => {
+        if (stored.task === null) this.#drop(session, id);
       },
     };
   }
 
-  /** A session's own task; `undefined` for any other id. */
+  /** A task of the session; `undefined` for any other id. */
   find(session: string, id: string): Task | undefined {
     this.#expire();
     return this.#sessions.get(session)?.get(id)?.task ?? undefined;
   }
 
   /**
-   * Notes what the server says of a task, and what it asks.
-   * @param asks in place of what it asked before; nothing of it waits with a task that is cancelled
-   * @returns what the agent is told
+   * Stores a new state of a task.
+   * @param questions replace the earlier ones; a cancelled task keeps none
+   * @returns the state for the agent
    */
-  update(session: string, { id }: Task, said: TaskState, asks: AskedQuestions = {}): TaskState {
-    const told = limited(id, said);
-    this.#change(session, id, (kept, task) => {
-      kept.until = kept.since + (told.ttlMs ?? MAX_TTL_MS);
-      kept.task = { ...task, state: told, asked: task.cancelled ? {} : asks };
+  update(session: string, { id }: Task, serverState: TaskState, questions: PendingQuestions = {}): TaskState {
+    const shown = shownState(id, serverState);
+    this.#change(session, id, (stored, task) => {
+      stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
+      stored.task = { ...task, state: shown, questions: task.cancelled ? {} : questions };
     });
-    return told;
+    return shown;
   }
 
-  /** These questions have their answers. */
-  answered(session: string, { id }: Task, ids: readonly string[]): void {
-    this.#change(session, id, (kept, task) => {
-      const open = Object.entries(task.asked).filter(([asked]) => !ids.includes(asked));
-      kept.task = { ...task, asked: Object.fromEntries(open) };
-    });
-  }
-
-  /** The task's server is asked to cancel it, or could not be. Nothing it asked waits for an answer meanwhile. */
-  cancelled(session: string, { id }: Task, cancelled: boolean): void {
-    this.#change(session, id, (kept, task) => {
-      kept.task = { ...task, cancelled, asked: {} };
+  /** Removes questions that were answered. */
+  removeQuestions(session: string, { id }: Task, ids: readonly string[]): void {
+    this.#change(session, id, (stored, task) => {
+      const open = Object.entries(task.questions).filter(([asked]) => !ids.includes(asked));
+      stored.task = { ...task, questions: Object.fromEntries(open) };
     });
   }
 
-  #change(session: string, id: string, change: (kept: Kept, task: Task) => void): void {
-    const kept = this.#sessions.get(session)?.get(id);
-    if (kept?.task != null) change(kept, kept.task);
+  /** Marks a task as cancelled, or not if the server could not be asked. Its questions are dropped. */
+  setCancelled(session: string, { id }: Task, cancelled: boolean): void {
+    this.#change(session, id, (stored, task) => {
+      stored.task = { ...task, cancelled, questions: {} };
+    });
+  }
+
+  #change(session: string, id: string, change: (stored: StoredTask, task: Task) => void): void {
+    const stored = this.#sessions.get(session)?.get(id);
+    if (stored?.task != null) change(stored, stored.task);
   }
 
   /** A session's tasks, oldest first. */
-  of(session: string): readonly TaskState[] {
+  list(session: string): readonly TaskState[] {
     this.#expire();
-    // Without the server's words: nobody decided about these.
+    // Without the server's status text, which no decision covers here.
     return [...(this.#sessions.get(session)?.values() ?? [])].flatMap(({ task }) =>
       task === null ? [] : [{ ...task.state, statusMessage: null }],
     );
   }
 
-  /** Forgets a session's tasks. */
+  /** Drops the tasks of a session. */
   forget(session: string): void {
-    for (const { giveBack } of this.#sessions.get(session)?.values() ?? []) giveBack();
+    for (const { releaseSlot } of this.#sessions.get(session)?.values() ?? []) releaseSlot();
     this.#sessions.delete(session);
   }
 
-  #giveWay(session: string, tasks: ReadonlyMap<string, Kept>): void {
+  #dropFinished(session: string, tasks: ReadonlyMap<string, StoredTask>): void {
     const ended = [...tasks].find(([, { task }]) => task !== null && isFinal(task.state));
     if (ended !== undefined) this.#drop(session, ended[0]);
   }
@@ -175,21 +175,21 @@ export class Tasks {
 
   #drop(session: string, id: string): void {
     const tasks = this.#sessions.get(session);
-    const kept = tasks?.get(id);
-    if (tasks === undefined || kept === undefined) return;
+    const stored = tasks?.get(id);
+    if (tasks === undefined || stored === undefined) return;
     tasks.delete(id);
-    kept.giveBack();
+    stored.releaseSlot();
     if (tasks.size === 0) this.#sessions.delete(session);
   }
 }
 
-/** A task as the agent is told of it: by its own id, and kept no longer than the gateway keeps it. */
-function limited(id: string, state: TaskState): TaskState {
+/** The state for the agent: the gateway's id, and at most the gateway's time to live. */
+function shownState(id: string, state: TaskState): TaskState {
   return { ...state, taskId: id, ttlMs: Math.min(state.ttlMs ?? MAX_TTL_MS, MAX_TTL_MS) };
 }
 
-/** A request about a task, as the call the task was made by: this is what policy decides. */
-export function callOfTask({ call }: Task, request: AgentRequest): AgentRequest {
+/** The call that made a task, which policy decides in place of a request about the task. */
+export function callThatMadeTask({ call }: Task, request: AgentRequest): AgentRequest {
   const { name, arguments: args, workflowId } = call;
   return { ...request, method: "tools/call", name, arguments: args, workflowId: request.workflowId ?? workflowId };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { canonicalHash } from "./hash.ts";
+import { canonicalHash } from "./canonical-hash.ts";
 import { Transcript } from "./transcript.ts";
 
 const messages = fc

@@ -2,23 +2,23 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Evidence } from "@cmcp/appraise/evidence";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
-import { instanceReport, type Reported } from "../instance/report.ts";
+import { instanceReport, type ReportCommitments } from "../instance/report.ts";
 import { json } from "./json-response.ts";
 
 const NONCE = /^[A-Za-z0-9_-]{16,128}$/;
 
-/** What a report is asked for with. */
-export interface AttestationParts {
-  readonly reported: Reported;
+/** What the attestation endpoint needs. */
+export interface AttestationPorts {
+  readonly commitments: ReportCommitments;
   readonly policyHash: () => string;
-  /** @throws CmcpError `OVERLOADED` beyond the principal's share */
+  /** @throws CmcpError `OVERLOADED` if the principal asks too often */
   readonly collectOnDemand: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
 }
 
 /** `GET /attestation?nonce=`: a report that commits to the nonce, the keys and what is loaded. */
-export async function attestation(parts: AttestationParts, url: URL, caller: Caller): Promise<HttpResponse> {
+export async function attestation(parts: AttestationPorts, url: URL, caller: Caller): Promise<HttpResponse> {
   const nonce = url.searchParams.get("nonce") ?? "";
   if (!NONCE.test(nonce)) throw new CmcpError("MCP_INVALID_REQUEST", "nonce must be 16 to 128 base64url characters");
   const collect = (reportData: Uint8Array): Promise<Evidence> => parts.collectOnDemand(reportData, caller.principalId);
-  return json(await instanceReport(parts.reported, parts.policyHash(), nonce, collect));
+  return json(await instanceReport(parts.commitments, parts.policyHash(), nonce, collect));
 }

@@ -6,25 +6,25 @@ import type { Claims } from "../record/claims.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json, jsonInPieces } from "./json-response.ts";
-import { unknownSession } from "./session-endpoints.ts";
+import { unknownSession } from "./claims.ts";
 
 const ED25519_SIGNATURE_BYTES = 64;
-/** Longest name of a session in a query, in UTF-16 units. */
+/** Longest session name in a query, in UTF-16 units. */
 const MAX_NAME = 256;
 
-/** What exports sessions. */
-export interface ExportParts {
+/** What the export endpoint needs. */
+export interface ExportPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "export" | "storedPoint">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
 }
 
-/** `GET /audit/export?session_id=`: a session's whole audit bundle; of a session a crash interrupted, what was recorded, marked incomplete. */
-export async function auditExport(parts: ExportParts, url: URL, caller: Caller): Promise<HttpResponse> {
+/** `GET /audit/export?session_id=`: the audit bundle of a session. If a crash interrupted the session, its entries so far, marked as incomplete. */
+export async function auditExport(parts: ExportPorts, url: URL, caller: Caller): Promise<HttpResponse> {
   const { lookup, claims, recorder } = parts;
   const id = url.searchParams.get("session_id");
   if (id === null || id.length === 0 || id.length > MAX_NAME)
-    throw new CmcpError("MCP_INVALID_REQUEST", "session_id is missing or too long");
+    throw new CmcpError("MCP_INVALID_REQUEST", `session_id must be 1 to ${MAX_NAME} characters`);
   const recorded = lookup.open(caller, id);
   if (recorded !== undefined) {
     await recorder.ensureStarted(recorded);
@@ -34,7 +34,7 @@ export async function auditExport(parts: ExportParts, url: URL, caller: Caller):
   return closed === null ? await exportEarlier(lookup, caller, id) : jsonInPieces(await claims.export(id, closed));
 }
 
-/** A session of an instance before this one: as that one signed it when it closed the session, or what a crash left. */
+/** A session of an earlier instance: the bundle that it signed at the close, or the entries that a crash left. */
 async function exportEarlier(lookup: SessionLookup, caller: Caller, id: string): Promise<HttpResponse> {
   const earlier = await lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();

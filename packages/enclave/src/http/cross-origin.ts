@@ -1,7 +1,7 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 
-/** What a page may send: the headers of MCP's HTTP transport in both eras, and this gateway's own. */
+/** The request headers that a page may send: those of MCP's HTTP transport in both eras, and the gateway's own. */
 const REQUEST_HEADERS = [
   "authorization",
   "content-type",
@@ -15,25 +15,25 @@ const REQUEST_HEADERS = [
 ];
 /** A parameter that is repeated in a header (MCP 2026-07-28, Streamable HTTP, "Schema Extension"); its name ends in a token (RFC 9110 section 5.6.2). */
 const PARAMETER_HEADER = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
-/** As many as one tool may mark. The names are the page's choice, and an answer's headers are bounded. */
+/** Most parameter headers of one tool. The page chooses the names, so their number is bounded. */
 const MAX_PARAMETER_HEADERS = 32;
-/** What a page may read of an answer beyond what the Fetch standard lets it. */
+/** The response headers that a page may read besides those that the Fetch standard allows. */
 const EXPOSED_HEADERS = "mcp-session-id, www-authenticate, allow";
-/** Seconds that a browser may keep the answer to a preflight; each has a bound of its own too. */
+/** Seconds for which a browser may cache a preflight response. Browsers have limits of their own. */
 const MAX_AGE = "7200";
 
-/** Browsers send `Origin`; a page that is not on the list must not drive an agent's gateway (MCP transports, security warning). @throws CmcpError `ORIGIN_NOT_ALLOWED` */
+/** Refuses pages of origins that are not listed. Browsers send `Origin` (MCP transports, security warning). @throws CmcpError `ORIGIN_NOT_ALLOWED` */
 export function checkOrigin(listed: readonly string[], { headers }: HttpRequest): void {
   const origin = headers.get("origin");
   if (origin !== null && !listed.includes(origin))
-    throw new CmcpError("ORIGIN_NOT_ALLOWED", "requests from this origin are not allowed");
+    throw new CmcpError("ORIGIN_NOT_ALLOWED", "this origin is not in enclave.allowed_origins");
 }
 
 /**
- * The answer as a page of a listed origin can read it, a refusal and a stream too. It names that origin, never `*`, and allows no
- * credentials (Fetch standard, "CORS protocol and credentials"): a page sends its token itself, and no cookie is looked at.
+ * The response with headers that let a page of a listed origin read it. They name the origin, never `*`, and allow no credentials (Fetch
+ * standard, "CORS protocol and credentials"): a page sends its token itself, and cookies are ignored.
  */
-export function readableBy(origin: string, answer: HttpResponse): HttpResponse {
+export function withCorsHeaders(origin: string, answer: HttpResponse): HttpResponse {
   const shared = {
     "access-control-allow-origin": origin,
     "access-control-expose-headers": EXPOSED_HEADERS,
@@ -42,14 +42,14 @@ export function readableBy(origin: string, answer: HttpResponse): HttpResponse {
   return { ...answer, headers: { ...answer.headers, ...shared } };
 }
 
-/** Whether a browser asks what a page may send (Fetch standard, "CORS-preflight request"). It asks without the page's token. */
+/** Whether this is a CORS preflight (Fetch standard, "CORS-preflight request"). A preflight carries no token. */
 export function isPreflight({ method, headers }: HttpRequest): boolean {
   return (
     method === "OPTIONS" && headers.get("origin") !== null && headers.get("access-control-request-method") !== null
   );
 }
 
-/** The answer to a preflight. It allows to ask: whether the request itself is served is decided when that comes, as for any other. */
+/** The response to a preflight. The request that follows is still authenticated and decided. */
 export function preflight({ headers }: HttpRequest, methods: readonly string[]): HttpResponse {
   const asked = (headers.get("access-control-request-headers") ?? "")
     .split(",")

@@ -8,10 +8,10 @@ import {
   type Untrusted,
 } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse, RequestHeaders } from "@cmcp/mcp";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { IncomingExchange, Opening } from "@cmcp/wire";
 
-/** Header fields of an opening: the wire holds their names to lower case and to one field each. */
+/** The header fields of a request. The wire format has lower-case names, each once. */
 class WireHeaders implements RequestHeaders {
   readonly #fields: Readonly<Record<string, string>>;
 
@@ -24,10 +24,10 @@ class WireHeaders implements RequestHeaders {
   }
 }
 
-/** What paths are read against. No request goes there. */
+/** The base for parsing paths. No request goes there. */
 const REQUEST_ORIGIN = "http://enclave.invalid";
 
-/** The agent's request as the host forwarded it; every byte is the host's or the agent's word. */
+/** The agent's request as the host forwarded it. Host and agent control every byte. */
 function toRequest(
   { method, path, headers }: Extract<Opening, { t: "request" }>,
   { body, signal }: IncomingExchange,
@@ -49,22 +49,22 @@ async function* bytesOf(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
   for await (const chunk of body) yield examine(chunk);
 }
 
-/** Whose a request is before anybody was authenticated. */
-const NOBODY = "nobody";
+/** The holder of buffered bytes before authentication. */
+const UNAUTHENTICATED_HOLDER = "nobody";
 
-/** Runs a handler behind one wire exchange. What the gateway holds of it is counted in `buffered` until it is over. */
+/** Answers one wire exchange with a handler. `buffered` counts the bytes that the gateway holds for it until it ends. */
 export async function answer(
   exchange: IncomingExchange,
   opening: Extract<Opening, { t: "request" }>,
   handle: (request: HttpRequest) => Promise<HttpResponse>,
   buffered: BufferedBytes,
 ): Promise<void> {
-  const share = buffered.share(NOBODY);
+  const share = buffered.share(UNAUTHENTICATED_HOLDER);
   try {
     const response = await responseOf(toRequest(opening, exchange, share), handle);
     if (response instanceof CmcpError) return await exchange.fail(response.code, response.message);
     const { status, headers, body } = response;
-    // An answer in one piece is held until the agent has read it all; where there is no room for it the agent is told so.
+    // A response in one piece is held until the agent has read all of it. Without room for it, `take` throws.
     const whole = typeof body === "string" ? Buffer.from(body) : null;
     share.take(whole?.byteLength ?? 0);
     await exchange.respond({ status, headers });
@@ -89,7 +89,7 @@ async function responseOf(
   }
 }
 
-/** Reads a control message whole. @throws CmcpError `WIRE_FRAME_TOO_LARGE` over `maxBytes`. */
+/** Reads a whole control message. @throws CmcpError `WIRE_FRAME_TOO_LARGE` over `maxBytes`. */
 export async function readWhole(exchange: IncomingExchange, maxBytes: number): Promise<Untrusted<Uint8Array>> {
   const chunks: Uint8Array[] = [];
   let size = 0;

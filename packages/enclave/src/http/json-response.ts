@@ -4,12 +4,12 @@ import type { HttpResponse } from "@cmcp/mcp";
 
 const HEADERS = { "content-type": "application/json", "cache-control": "no-store" };
 
-/** A JSON reply that no cache may keep. */
+/** A JSON response that must not be cached. */
 export function json(body: object, status = 200, headers: Record<string, string> = {}): HttpResponse {
   return { status, headers: { ...HEADERS, ...headers }, body: JSON.stringify(body) };
 }
 
-/** A large one, made piece by piece while others have their turns. */
+/** A large JSON response, made in pieces, so that other requests run in between. */
 export function jsonInPieces(pieces: Iterable<string>): HttpResponse {
   return { status: 200, headers: HEADERS, body: inTurns(pieces) };
 }
@@ -21,12 +21,12 @@ async function* inTurns(pieces: Iterable<string>): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** An error as this gateway's own endpoints answer it: code, message, action. */
+/** An error of the gateway's own endpoints: code, message, action. */
 export function errorJson(error: CmcpError, headers: Record<string, string> = {}): HttpResponse {
   return json({ error: { code: error.code, message: error.message, action: error.action } }, error.httpStatus, headers);
 }
 
-/** The same error as JSON-RPC, for a path whose clients read nothing else. */
+/** The same error as JSON-RPC, for `/mcp`. */
 export function errorJsonRpc(error: CmcpError, headers: Record<string, string> = {}): HttpResponse {
   return json(
     {

@@ -10,11 +10,11 @@ import type { Cursors } from "./cursor.ts";
 
 /** Members of one page. */
 const PAGE = 500;
-/** Refusals of one list that are looked at for what arguments could change; what is refused beyond them is not shown. */
-const MAX_CLOSE_LOOKS = 32;
+/** Most refusals of one list for which the engine is asked whether any arguments would be allowed. Further refusals are not listed. */
+const MAX_ARGUMENT_CHECKS = 32;
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-/** What a list is asked for as: nothing of it is about any one thing, and it names no workflow. */
+/** The request that a list is decided as: no target, no workflow. */
 const LISTING: AgentRequest = {
   method: "tools/call",
   name: "",
@@ -28,13 +28,13 @@ const LISTING: AgentRequest = {
   task: null,
 };
 
-/** Something approved, with how an agent is shown it. */
-interface Offered {
+/** A target with its definition as agents get it. */
+interface ListItem {
   readonly target: Target;
   readonly shown: JsonObject;
 }
 
-function showTool(tool: CatalogTool): Offered {
+function showTool(tool: CatalogTool): ListItem {
   const { toolName: name, description, inputSchema, outputSchema } = tool;
   return {
     target: { kind: "tool", tool },
@@ -42,7 +42,7 @@ function showTool(tool: CatalogTool): Offered {
   };
 }
 
-function showPrompt(prompt: CatalogPrompt): Offered {
+function showPrompt(prompt: CatalogPrompt): ListItem {
   const told = prompt.arguments.map(({ name, title, description, required }) => ({
     name,
     ...(title === null ? {} : { title }),
@@ -60,7 +60,7 @@ function showPrompt(prompt: CatalogPrompt): Offered {
   };
 }
 
-function showResource(resource: CatalogResource): Offered {
+function showResource(resource: CatalogResource): ListItem {
   const { id, template, name, title, description, mimeType } = resource;
   return {
     target: { kind: "resource", resource: { resource, uri: id, variables: NO_VARIABLES } },
@@ -74,7 +74,7 @@ function showResource(resource: CatalogResource): Offered {
   };
 }
 
-/** What is compared with a server's own list of that kind. */
+/** The kind of target in each list. */
 const COMPARED = {
   tools: "tool",
   prompts: "prompt",
@@ -82,7 +82,7 @@ const COMPARED = {
   templates: "resource",
 } as const satisfies Record<ListKind, Target["kind"]>;
 
-function offered(catalog: ListParts["catalog"], kind: ListKind): Offered[] {
+function offered(catalog: ListPorts["catalog"], kind: ListKind): ListItem[] {
   switch (kind) {
     case "tools":
       return [...catalog.tools.values()].map(showTool);
@@ -95,36 +95,36 @@ function offered(catalog: ListParts["catalog"], kind: ListKind): Offered[] {
   }
 }
 
-/** What lists are made of. */
-export interface ListParts {
+/** What listing needs. */
+export interface ListPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly decider: Pick<Decider, "isListed">;
   readonly policy: () => CompiledPolicy;
   readonly cursors: Cursors;
-  readonly drift: Pick<DriftMonitor, "shown">;
+  readonly drift: Pick<DriftMonitor, "requireRecheck">;
 }
 
-/** Who asks for a list, and which. */
-export interface Asked {
+/** Which list, for whom. */
+export interface ListRequest {
   readonly recorded: RecordedSession;
   readonly caller: Caller;
   readonly kind: ListKind;
   readonly cursor: string | null;
 }
 
-/** One page of the approved definitions this caller may use, in catalog order, whatever servers they are of. @throws CmcpError `CURSOR_INVALID` */
-export function list(parts: ListParts, { recorded, caller, kind, cursor }: Asked): ListPage {
+/** One page of the approved definitions that the caller may use, in catalog order, over all servers. @throws CmcpError `CURSOR_INVALID` */
+export function list(parts: ListPorts, { recorded, caller, kind, cursor }: ListRequest): ListPage {
   const { catalog, decider, cursors, drift } = parts;
   const policy = parts.policy();
   const context = [recorded.session.id, kind, policy.bundle.hash];
   const from = cursor === null ? 0 : cursors.read(context, cursor);
-  const call = { recorded, caller, decided: LISTING, policy };
-  let looks = MAX_CLOSE_LOOKS;
-  const mayLook = (): boolean => looks-- > 0;
+  const call = { recorded, caller, policyRequest: LISTING, policy };
+  let looks = MAX_ARGUMENT_CHECKS;
+  const mayCheckArguments = (): boolean => looks-- > 0;
   const items = offered(catalog, kind)
-    .filter(({ target }) => decider.isListed(call, target, mayLook))
+    .filter(({ target }) => decider.isListed(call, target, mayCheckArguments))
     .map(({ shown }) => shown);
-  drift.shown(COMPARED[kind]);
+  drift.requireRecheck(COMPARED[kind]);
   const end = from + PAGE;
   return {
     items: items.slice(from, end),

@@ -2,58 +2,60 @@ import { CmcpError } from "@cmcp/boundary";
 import type { Catalog } from "@cmcp/catalog";
 import {
   createMcpEndpoint,
-  type Caller as Authenticated,
+  type Caller as AuthenticatedCaller,
   type HttpRequest,
   type HttpResponse,
   type ListenFilter,
   type McpPorts,
   type StandingStream,
 } from "@cmcp/mcp";
-import type { Admitted } from "../call/admitted.ts";
+import type { CallRunner } from "../call/call-runner.ts";
 import type { Tasks } from "../call/tasks.ts";
 import { Caller } from "../access/caller.ts";
 import type { Listeners } from "../access/listeners.ts";
-import type { StandingStreams } from "../access/standing-streams.ts";
+import type { TokenBoundStreams } from "../access/token-bound-streams.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
-import type { Closing } from "../record/closing.ts";
+import type { SessionCloser } from "../record/session-closer.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
-import { offeredAsTasks } from "../servers/task-support.ts";
-import { list, type ListParts } from "./lists.ts";
+import { listTaskSupport } from "../servers/task-support.ts";
+import { list, type ListPorts } from "./lists.ts";
 
-/** What the MCP endpoint serves. */
-export interface McpParts {
+/** What the MCP endpoint needs. */
+export interface McpEndpointPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
-  readonly sessions: Pick<Sessions, "open" | "byHandle" | "join">;
-  readonly closing: Pick<Closing, "close" | "closeEvicted">;
-  readonly lists: ListParts;
-  readonly taskSupport: Parameters<typeof offeredAsTasks>[0];
-  readonly tasks: Pick<Tasks, "of">;
-  readonly calls: Admitted;
+  readonly sessions: Pick<Sessions, "open" | "byHandle" | "openOrJoin">;
+  readonly closing: Pick<SessionCloser, "close" | "closeEvicted">;
+  readonly lists: ListPorts;
+  readonly taskSupport: Parameters<typeof listTaskSupport>[0];
+  readonly tasks: Pick<Tasks, "list">;
+  readonly calls: CallRunner;
   readonly listeners: Pick<Listeners, "add">;
-  readonly standing: Pick<StandingStreams, "add">;
-  /** Aborts when the gateway stops: what agents listen on ends. */
+  readonly tokenBound: Pick<TokenBoundStreams, "add">;
+  /** Aborts when the gateway stops, and ends the streams that agents listen on. */
   readonly stopping: AbortSignal;
 }
 
 type Ports = McpPorts<RecordedSession>;
 
-/** The MCP endpoint: sessions, the filtered lists, and governed requests. */
-export function createMcp(parts: McpParts): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
+/** The MCP endpoint: sessions, filtered lists and calls. */
+export function createMcp(parts: McpEndpointPorts): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
   return createMcpEndpoint<RecordedSession>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
     capabilities: capabilitiesOf(parts.catalog),
     sessions: sessionPorts(parts),
-    list: (caller, recorded, kind, cursor) => list(parts.lists, { recorded, caller: own(caller), kind, cursor }),
+    list: (caller, recorded, kind, cursor) =>
+      list(parts.lists, { recorded, caller: requireCaller(caller), kind, cursor }),
     stopping: parts.stopping,
-    taskSupport: (tools) => offeredAsTasks(parts.taskSupport, tools),
-    tasks: (recorded) => parts.tasks.of(recorded.session.id),
-    perform: (caller, recorded, request, peer) => parts.calls.run({ recorded, caller: own(caller), request }, peer),
+    taskSupport: (tools) => listTaskSupport(parts.taskSupport, tools),
+    tasks: (recorded) => parts.tasks.list(recorded.session.id),
+    perform: (caller, recorded, request, peer) =>
+      parts.calls.run({ recorded, caller: requireCaller(caller), request }, peer),
     listen: (...listening) => listen(parts, ...listening),
   });
 }
 
-function capabilitiesOf({ resources, prompts }: McpParts["catalog"]): Ports["capabilities"] {
+function capabilitiesOf({ resources, prompts }: McpEndpointPorts["catalog"]): Ports["capabilities"] {
   return {
     tools: { listChanged: true },
     ...(resources.size === 0 ? {} : { resources: { subscribe: true, listChanged: true } }),
@@ -63,50 +65,51 @@ function capabilitiesOf({ resources, prompts }: McpParts["catalog"]): Ports["cap
   };
 }
 
-function sessionPorts({ sessions, closing }: McpParts): Ports["sessions"] {
-  /** A session that may be new; what it pushed out is closed. */
+function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"] {
+  /** Opens a session and closes those that it evicted. */
   const opened = async (opening: Promise<RecordedSession>): Promise<RecordedSession> => {
     const recorded = await opening;
     closing.closeEvicted();
     return recorded;
   };
   return {
-    open: async (caller) => ({ handle: (await opened(sessions.open(own(caller)))).session.handle }),
-    find: (caller, handle) => unlessClosing(sessions.byHandle(own(caller), handle)),
-    default: (caller, label) => opened(sessions.join(own(caller), label)),
+    open: async (caller) => ({ handle: (await opened(sessions.open(requireCaller(caller)))).session.handle }),
+    find: (caller, handle) => unlessClosing(sessions.byHandle(requireCaller(caller), handle)),
+    default: (caller, label) => opened(sessions.openOrJoin(requireCaller(caller), label)),
     end: async (_caller, recorded) => {
       await closing.close(recorded);
     },
   };
 }
 
-/** The endpoint hands back the caller it was given, and knows less of it. */
-function own(caller: Authenticated): Caller {
+/** The caller as the router authenticated it. The MCP endpoint passes it through as an opaque value. */
+function requireCaller(caller: AuthenticatedCaller): Caller {
   if (caller instanceof Caller) return caller;
-  throw new CmcpError("INTERNAL", "the caller is not one this gateway authenticated");
+  throw new CmcpError("INTERNAL", "the caller was not authenticated by this gateway");
 }
 
-/** A handle whose session is being closed is like one whose session is closed: its agent opens another. */
+/** Hides a session that is closing. Its agent opens another one. */
 function unlessClosing(recorded: RecordedSession | undefined): RecordedSession | undefined {
-  return recorded?.life.takesCalls === true ? recorded : undefined;
+  return recorded?.lifecycle.takesCalls === true ? recorded : undefined;
 }
 
-/** Adds a stream that hears of changes, until the caller's token counts no more. Each resource it follows is decided and recorded as a subscription of its own; those refused are left out. */
+/** Opens a stream for change notifications. It ends when the caller's token expires. Each resource is decided and recorded as a subscription; refused ones are omitted. */
 async function listen(
-  parts: McpParts,
+  parts: McpEndpointPorts,
   ...[caller, recorded, filter, stream, signal]: Parameters<Ports["listen"]>
 ): Promise<ListenFilter> {
-  const { standing, listeners, calls } = parts;
-  standing.add(own(caller), stream.end, signal);
+  const { tokenBound, listeners, calls } = parts;
+  tokenBound.add(requireCaller(caller), stream.end, signal);
   const { resourceSubscriptions: uris } = filter;
-  const followed = uris === null ? null : await calls.follow({ recorded, caller: own(caller), uris }, signal);
-  const honoured = honouredOf(parts.catalog, filter, followed);
+  const followed =
+    uris === null ? null : await calls.subscribe({ recorded, caller: requireCaller(caller), uris }, signal);
+  const honoured = acceptedFilter(parts.catalog, filter, followed);
   listeners.add(listenerOf(recorded, honoured, stream), signal);
   return honoured;
 }
 
-function honouredOf(
-  { resources, prompts }: McpParts["catalog"],
+function acceptedFilter(
+  { resources, prompts }: McpEndpointPorts["catalog"],
   filter: ListenFilter,
   followed: readonly string[] | null,
 ): ListenFilter {

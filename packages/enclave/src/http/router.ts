@@ -1,7 +1,9 @@
 import { CmcpError, asCmcpError, untrusted } from "@cmcp/boundary";
 import {
   challenge,
+  metadataPaths,
   readHostAsserted,
+  resourceMetadata,
   type HostAsserted,
   type IdentitySettings,
   type PeerIdentity,
@@ -10,35 +12,34 @@ import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
 import type { Freshness } from "../instance/freshness.ts";
-import { reportFault } from "../instance/report-fault.ts";
-import { checkOrigin, isPreflight, preflight, readableBy } from "./cross-origin.ts";
+import { reportFault } from "../instance/stderr-events.ts";
+import { checkOrigin, isPreflight, preflight, withCorsHeaders } from "./cross-origin.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
-import { protectedResource } from "./protected-resource.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
 import { RESET_PATH } from "./session-reset.ts";
 
-/** Methods of `/mcp`, of both eras together: whether one is of the era that a request speaks, the endpoint says. */
+/** Methods of `/mcp` in both eras. The endpoint checks the era. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
 
-/** Answers one HTTP request. It is a plain function, so it runs the same behind frames, in a VM and in a test. */
+/** Answers one HTTP request. */
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** What a handler needs of an accepted launch. */
-export interface HandlerParts {
-  /** Where the enclave is in its life; a request it does not take is a typed reject. */
+/** What the handler needs. */
+export interface HandlerPorts {
+  /** The phase of the enclave. `step` throws if requests are not allowed in it. */
   readonly phases: { readonly phase: string; step(input: "request"): unknown };
   readonly allowedOrigins: readonly string[];
   readonly identity: IdentitySettings;
   readonly principals: Pick<Principals, "authenticate">;
-  readonly freshness: Pick<Freshness, "require">;
+  readonly freshness: Pick<Freshness, "requireFresh">;
   readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
-  /** An operator's reset of a session, which a signature authenticates and a bearer token does not. */
+  /** An operator's reset of a session. A signature authenticates it, not a bearer token. */
   readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
   readonly routes: readonly Route[];
 }
 
-/** Builds the handler of an accepted launch. */
-export function createHandler(parts: HandlerParts): Handler {
+/** Creates the handler of all HTTP requests. */
+export function createHandler(parts: HandlerPorts): Handler {
   const { allowedOrigins, identity } = parts;
   const handle: Handler = async (request) => {
     const url = new URL(request.url);
@@ -55,11 +56,11 @@ export function createHandler(parts: HandlerParts): Handler {
     const origin = request.headers.get("origin");
     return origin === null || !allowedOrigins.includes(origin)
       ? handle(request)
-      : handle(request).then((reply) => readableBy(origin, reply));
+      : handle(request).then((reply) => withCorsHeaders(origin, reply));
   };
 }
 
-async function answer(parts: HandlerParts, request: HttpRequest, url: URL): Promise<HttpResponse> {
+async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Promise<HttpResponse> {
   const { phases, identity } = parts;
   const serving = phases.phase === "Serving";
   if (url.pathname === "/readyz") return json({ ready: serving }, serving ? 200 : 503);
@@ -75,23 +76,23 @@ async function answer(parts: HandlerParts, request: HttpRequest, url: URL): Prom
   if (metadata !== null) return metadata;
   const caller = await parts.principals.authenticate(
     request.headers.get("authorization"),
-    hostsWord(identity, request),
+    readHostAssertedIdentity(identity, request),
   );
   request.buffered?.belongTo(`principal:${caller.principalId}`);
-  if (url.pathname !== "/mcp") return await atRoute(parts.routes, { request, url, caller });
-  parts.freshness.require();
+  if (url.pathname !== "/mcp") return await callRoute(parts.routes, { request, url, caller });
+  parts.freshness.requireFresh();
   return await parts.mcp(request, caller);
 }
 
-/** What a page may ask for at a path of agents; nothing at any other, an operator's reset included. */
-function methodsAt({ routes, identity }: HandlerParts, path: string): readonly string[] {
+/** The methods that a page may use at a path. An operator's reset has none for pages. */
+function methodsAt({ routes, identity }: HandlerPorts, path: string): readonly string[] {
   if (path === "/mcp") return MCP_METHODS;
   return protectedResource(identity, "GET", path) === null
     ? routesAt(routes, path).map(({ method }) => method)
     : ["GET"];
 }
 
-async function atRoute(
+async function callRoute(
   routes: readonly Route[],
   asked: { readonly request: HttpRequest; readonly url: URL; readonly caller: Caller },
 ): Promise<HttpResponse> {
@@ -99,14 +100,26 @@ async function atRoute(
   return await route.endpoint({ ...asked, id });
 }
 
-/** A 401 says how to authenticate (RFC 9110 section 15.5.2), and of the error only where a token was sent (RFC 6750 section 3.1). */
+/** The challenge of a 401 (RFC 9110 section 15.5.2). It names an error only if a token was sent (RFC 6750 section 3.1). */
 function challengeFor(identity: IdentitySettings, error: CmcpError): Record<string, string> {
   if (error.code !== "UNAUTHENTICATED") return {};
   return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", identity) };
 }
 
-/** The SPIFFE ID of the agent's client certificate, as the host says. The host's HTTP front forwards no header of this name from an agent. */
-function hostsWord(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
+/** The SPIFFE ID of the agent's client certificate, as the host asserts it. The host's HTTP front removes this header from requests of agents. */
+function readHostAssertedIdentity(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), identity.host_asserted);
+}
+
+/**
+ * The protected resource metadata (RFC 9728 section 3), which says where to get a token; `null` for any other path. It comes from the
+ * measured configuration and is public.
+ * @throws CmcpError `METHOD_NOT_ALLOWED`
+ */
+function protectedResource(settings: IdentitySettings, method: string, path: string): HttpResponse | null {
+  const metadata = resourceMetadata(settings);
+  if (metadata === null || !metadataPaths(metadata.resource).includes(path)) return null;
+  if (method !== "GET") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
+  return json(metadata);
 }

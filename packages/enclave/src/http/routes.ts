@@ -1,14 +1,14 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
-import { attestation, type AttestationParts } from "./attestation.ts";
-import { auditExport, type ExportParts } from "./audit-export.ts";
-import { closeById, traceClaim, traceRecord, type ClaimEndpointParts } from "./session-endpoints.ts";
-import { launchDocument, sessionEvidence, type EvidenceParts } from "./session-evidence.ts";
-import { status, type StatusParts } from "./status.ts";
+import { attestation, type AttestationPorts } from "./attestation.ts";
+import { auditExport, type ExportPorts } from "./audit-export.ts";
+import { closeById, traceClaim, traceRecord, type ClaimEndpointPorts } from "./claims.ts";
+import { launchDocument, sessionEvidence, type EvidencePorts } from "./session-evidence.ts";
+import { status, type StatusPorts } from "./status.ts";
 
-/** A request at a path of its own, from a caller who was authenticated. */
-export interface Requested {
+/** A request of an authenticated caller to one of the routes. */
+export interface RouteRequest {
   readonly request: HttpRequest;
   readonly url: URL;
   readonly caller: Caller;
@@ -16,22 +16,22 @@ export interface Requested {
   readonly id: string;
 }
 
-/** One path and method, and what answers there. */
+/** One path and method, with its endpoint. */
 export interface Route {
   readonly method: string;
   readonly path: RegExp;
-  readonly endpoint: (requested: Requested) => Promise<HttpResponse> | HttpResponse;
+  readonly endpoint: (requested: RouteRequest) => Promise<HttpResponse> | HttpResponse;
 }
 
-/** What the endpoints beside `/mcp` need. */
-export interface RouteParts {
-  readonly status: StatusParts;
-  readonly attestation: AttestationParts;
-  readonly sessions: ClaimEndpointParts & EvidenceParts & ExportParts;
+/** What the endpoints other than `/mcp` need. */
+export interface RoutePorts {
+  readonly status: StatusPorts;
+  readonly attestation: AttestationPorts;
+  readonly sessions: ClaimEndpointPorts & EvidencePorts & ExportPorts;
 }
 
-/** The endpoints beside `/mcp`. */
-export function routes({ status: said, attestation: attested, sessions }: RouteParts): readonly Route[] {
+/** The endpoints other than `/mcp`. */
+export function routes({ status: said, attestation: attested, sessions }: RoutePorts): readonly Route[] {
   const ofSession = (end: string): RegExp => new RegExp(`^/sessions/([^/]{1,256})/${end}$`);
   return [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(said) },
@@ -52,12 +52,12 @@ function notSupported(what: string): Route["endpoint"] {
   };
 }
 
-/** What there is at a path, whatever the method. */
+/** The routes at a path, for all methods. */
 export function routesAt(all: readonly Route[], path: string): readonly Route[] {
   return all.filter((route) => route.path.test(path));
 }
 
-/** The one route of a method and path. @throws CmcpError `METHOD_NOT_ALLOWED`, `NOT_FOUND`, `MCP_INVALID_REQUEST` */
+/** The route of a method and path. @throws CmcpError `METHOD_NOT_ALLOWED`, `NOT_FOUND`, `MCP_INVALID_REQUEST` */
 export function routeOf(
   all: readonly Route[],
   method: string,
@@ -68,14 +68,14 @@ export function routeOf(
   if (route !== undefined) return { route, id: decoded(route.path.exec(path)?.[1] ?? "") };
   throw matching.length > 0
     ? new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method")
-    : new CmcpError("NOT_FOUND", "there is nothing at this path");
+    : new CmcpError("NOT_FOUND", "this path does not exist");
 }
 
-/** A part of the path as the agent means it (RFC 3986 section 2.1). @throws CmcpError `MCP_INVALID_REQUEST` for percent signs that encode no UTF-8 */
+/** A percent-decoded part of the path (RFC 3986 section 2.1). @throws CmcpError `MCP_INVALID_REQUEST` if it does not decode to UTF-8 */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new CmcpError("MCP_INVALID_REQUEST", "the path's percent-encoding is not UTF-8");
+    throw new CmcpError("MCP_INVALID_REQUEST", "the percent-encoding of the path does not decode to UTF-8");
   }
 }

@@ -6,33 +6,33 @@ import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
 import type { SessionEvidence } from "../instance/session-evidence.ts";
 import type { Claims } from "../record/claims.ts";
-import { readEntries, type ChainPoint, type OwnStore } from "../record/read-back.ts";
+import { readEntries, type ChainPoint, type OwnJournal } from "../record/read-entries.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json } from "./json-response.ts";
-import { unknownSession } from "./session-endpoints.ts";
+import { unknownSession } from "./claims.ts";
 
 /** The launch document as received, and who may read it. */
-export interface LaunchParts {
+export interface LaunchDocumentPorts {
   readonly principals: Pick<Principals, "mayReadLaunch">;
   readonly launchDocument: Uint8Array;
   readonly launchDigest: string;
 }
 
-/** What answers with evidence. */
-export interface EvidenceParts extends LaunchParts {
+/** What the evidence endpoint needs. */
+export interface EvidencePorts extends LaunchDocumentPorts {
   readonly lookup: SessionLookup;
   readonly claims: Pick<Claims, "storedPoint">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly sessionEvidence: Pick<SessionEvidence, "of">;
-  readonly ownRecord: OwnStore;
+  readonly ownRecord: OwnJournal;
 }
 
 /**
- * `GET /sessions/{id}/evidence`: what the platform handed over for the session, as `evidence.json` beside its claim. Its root entry names
- * the launch document's digest; the document itself goes to whom the measured configuration lets read it.
+ * `GET /sessions/{id}/evidence`: the session's platform evidence, as `evidence.json` for its claim. The root entry names the launch
+ * digest. The launch document is included only for callers that may read it.
  */
-export async function sessionEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<HttpResponse> {
+export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<HttpResponse> {
   const found = await findSession(parts, caller, id);
   if (found === null) return json(await earlierEvidence(parts, caller, id));
   const { sessionId, point } = found;
@@ -47,9 +47,12 @@ export async function sessionEvidence(parts: EvidenceParts, caller: Caller, id: 
 }
 
 /** `GET /launch-document`: the launch document's exact bytes. @throws CmcpError `LAUNCH_DOCUMENT_NOT_ALLOWED` for agents */
-export function launchDocument(parts: LaunchParts, caller: Caller): HttpResponse {
+export function launchDocument(parts: LaunchDocumentPorts, caller: Caller): HttpResponse {
   if (!parts.principals.mayReadLaunch(caller))
-    throw new CmcpError("LAUNCH_DOCUMENT_NOT_ALLOWED", "the launch document is for auditors and operators");
+    throw new CmcpError(
+      "LAUNCH_DOCUMENT_NOT_ALLOWED",
+      "only principals with the role of auditor or operator may read the launch document",
+    );
   return {
     status: 200,
     headers: { "content-type": "application/json", "cache-control": "no-store" },
@@ -59,7 +62,7 @@ export function launchDocument(parts: LaunchParts, caller: Caller): HttpResponse
 
 /** A session of this instance. */
 async function findSession(
-  { lookup, claims, recorder }: EvidenceParts,
+  { lookup, claims, recorder }: EvidencePorts,
   caller: Caller,
   id: string,
 ): Promise<{ readonly sessionId: string; readonly point: ChainPoint } | null> {
@@ -72,12 +75,13 @@ async function findSession(
   return closed === null ? null : { sessionId: id, point: closed };
 }
 
-/** What an earlier instance kept when it closed the session; with the launch document where this instance was launched with the same. */
-async function earlierEvidence(parts: EvidenceParts, caller: Caller, id: string): Promise<JsonObject> {
+/** The evidence that an earlier instance stored at the close. The launch document is included if this instance has the same one. */
+async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<JsonObject> {
   const earlier = await parts.lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
   const kept = earlier.closed?.end?.evidence;
-  if (kept === undefined) throw new CmcpError("SESSION_INCOMPLETE", "the session's evidence is gone with its instance");
+  if (kept === undefined)
+    throw new CmcpError("SESSION_INCOMPLETE", "the evidence of the session was not stored, and its instance is gone");
   const [rootEntry] = earlier.entries;
   const sameLaunch =
     rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);

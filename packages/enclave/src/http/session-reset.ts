@@ -3,13 +3,13 @@ import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset }
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Operators } from "../access/operators.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Recorded, Recorder } from "../record/recorder.ts";
+import type { PendingEntry, Recorder } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
-/** What resets sessions. */
-export interface ResetParts {
+/** What the reset endpoint needs. */
+export interface ResetPorts {
   readonly instance: string;
   readonly operators: Operators;
   readonly journal: Pick<Journal, "assertWritable">;
@@ -19,11 +19,11 @@ export interface ResetParts {
   readonly policy: { readonly bundle: { readonly hash: string } };
 }
 
-/** `/sessions/{id}/reset`, which an operator's signature authenticates and a bearer token does not. */
+/** `/sessions/{id}/reset`. An operator's signature authenticates it, not a bearer token. */
 export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
-/** `POST /sessions/{id}/reset`: an operator's signed word that the session's principal starts again from the lowest sensitivity. */
-export async function resetSession(parts: ResetParts, request: HttpRequest, id: string): Promise<HttpResponse> {
+/** `POST /sessions/{id}/reset`: an operator's signed statement resets the session's principal to the lowest sensitivity. */
+export async function resetSession(parts: ResetPorts, request: HttpRequest, id: string): Promise<HttpResponse> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const signed = await readStatement(request);
   parts.operators.authenticate(signed);
@@ -33,8 +33,8 @@ export async function resetSession(parts: ResetParts, request: HttpRequest, id: 
   return json(summary(entry));
 }
 
-/** Checks and effect in one turn: nothing can come between looking at the chain's tip and moving it. */
-function apply(parts: ResetParts, signed: SignedReset, id: string): Recorded {
+/** Checks and applies a statement synchronously, so that no entry comes between the check of the chain's tip and the reset. */
+function apply(parts: ResetPorts, signed: SignedReset, id: string): PendingEntry {
   const { statement } = signed;
   if (statement.instance !== parts.instance || statement.session_id !== id) {
     throw new CmcpError("OPERATOR_STATEMENT_MISMATCH", "the statement is for another instance or session");
@@ -42,18 +42,21 @@ function apply(parts: ResetParts, signed: SignedReset, id: string): Recorded {
   const recorded = parts.sessions.forOperator(id);
   if (recorded === undefined) throw new CmcpError("NOT_FOUND", "this instance has no such open session");
   parts.operators.assertNew(signed);
-  if (!recorded.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+  if (!recorded.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
   if (statement.chain_tip !== recorded.chain.tip)
-    throw new CmcpError("OPERATOR_STATEMENT_STALE", "the session's chain has another tip by now");
-  parts.operators.take(signed);
+    throw new CmcpError(
+      "OPERATOR_STATEMENT_STALE",
+      "the chain of the session has another tip; sign a statement with the present one",
+    );
+  parts.operators.markApplied(signed);
   return recordReset(parts, recorded, signed);
 }
 
 function recordReset(
-  parts: ResetParts,
+  parts: ResetPorts,
   recorded: RecordedSession,
   { statement, key, signature }: SignedReset,
-): Recorded {
+): PendingEntry {
   const { before, after } = parts.sessions.reset(recorded);
   return parts.recorder.note(recorded, {
     entry_type: "session_reset",

@@ -1,22 +1,28 @@
-import type { JsonObject } from "@cmcp/boundary";
+import process from "node:process";
+import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { Platform } from "@cmcp/appraise/evidence";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
+import { DEFAULT_ADMISSION, type Admission } from "../access/admission.ts";
+import { MAX_TASKS, type Tasks } from "../call/tasks.ts";
+import { MAX_LISTENERS, type Listeners } from "../access/listeners.ts";
+import { MAX_FOLLOWED_STREAMS, type Subscriptions } from "../servers/subscriptions.ts";
+import type { Upstreams } from "../servers/upstreams.ts";
 import { assuranceOf } from "../instance/assurance.ts";
 import type { Freshness } from "../instance/freshness.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
-import type { Past } from "../record/past.ts";
+import type { EarlierInstances } from "../record/earlier-instances.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
-/** What the status says. */
-export interface StatusParts {
+/** What the status endpoint needs. */
+export interface StatusPorts {
   readonly phases: { readonly phase: string };
   readonly instance: string;
   readonly platform: Platform;
-  readonly freshness: Pick<Freshness, "ageMs" | "stale">;
+  readonly freshness: Pick<Freshness, "ageMs" | "isStale">;
   readonly isolation: string;
-  readonly history: Past["history"];
+  readonly history: EarlierInstances["history"];
   readonly development: boolean;
   readonly launchDigest: string;
   readonly policy: () => CompiledPolicy;
@@ -31,8 +37,8 @@ export interface StatusParts {
   readonly load: () => JsonObject;
 }
 
-/** What this instance is: phase, isolation, what it enforces. Nothing here is secret and nothing here is proof. */
-export function status(parts: StatusParts): HttpResponse {
+/** `GET /v1/status`: phase, isolation, policy, limits and load. It contains no secret, and it proves nothing. */
+export function status(parts: StatusPorts): HttpResponse {
   const { freshness, catalog, sessions, limits } = parts;
   const policy = parts.policy();
   return json({
@@ -41,7 +47,7 @@ export function status(parts: StatusParts): HttpResponse {
     instance: parts.instance,
     platform: parts.platform,
     assurance: assuranceOf(parts.platform),
-    attestation: { report_age_seconds: Math.floor(freshness.ageMs / 1000), stale: freshness.stale },
+    attestation: { report_age_seconds: Math.floor(freshness.ageMs / 1000), stale: freshness.isStale },
     isolation: parts.isolation,
     history: parts.history,
     development: parts.development,
@@ -62,4 +68,35 @@ export function status(parts: StatusParts): HttpResponse {
     },
     load: parts.load(),
   });
+}
+
+/** Where the load is counted. */
+export interface LoadPorts {
+  readonly admission: Pick<Admission, "running" | "waiting" | "questions">;
+  readonly listeners: Pick<Listeners, "size">;
+  readonly subscriptions: Pick<Subscriptions, "size" | "streams">;
+  readonly tasks: Pick<Tasks, "size">;
+  readonly upstreams: Pick<Upstreams, "load">;
+  readonly buffered: Pick<BufferedBytes, "held" | "max">;
+}
+
+/** The load of this instance, each count with its limit. Counts are over all principals. */
+export function load({ admission, listeners, subscriptions, tasks, upstreams, buffered }: LoadPorts): JsonObject {
+  const { maxRunning, maxPerPrincipal, maxQuestions } = DEFAULT_ADMISSION;
+  return {
+    requests: {
+      running: admission.running,
+      waiting: admission.waiting,
+      max_running: maxRunning,
+      max_per_principal: maxPerPrincipal,
+    },
+    questions: { open: admission.questions, max: maxQuestions },
+    agent_streams: { open: listeners.size, max: MAX_LISTENERS },
+    followed_resources: subscriptions.size,
+    followed_streams: { open: subscriptions.streams, max: MAX_FOLLOWED_STREAMS },
+    tasks: { kept: tasks.size, max: MAX_TASKS },
+    servers: { ...upstreams.load },
+    buffered_bytes: { held: buffered.held, max: buffered.max },
+    memory_bytes: process.memoryUsage.rss(),
+  };
 }

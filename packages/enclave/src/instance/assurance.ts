@@ -1,9 +1,9 @@
 import type { Platform } from "@cmcp/appraise/evidence";
 
-/** What a platform's evidence can be worth at most (architecture, "Assurance is named"). */
+/** The highest assurance of a platform's evidence. */
 export type Assurance = "functional-only" | "host-trusted" | "as appraised";
 
-/** A TPM's owner can make it say anything; what a confidential machine's evidence is worth a verifier says. */
+/** The assurance of a platform. The owner of a TPM controls what it measures. The evidence of a confidential machine is for a verifier to appraise. */
 export function assuranceOf(platform: Platform): Assurance {
   switch (platform) {
     case "software-only":

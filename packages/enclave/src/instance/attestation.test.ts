@@ -14,12 +14,12 @@ import { untrusted } from "@cmcp/boundary";
 import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
 import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
 import { Clock } from "./clock.ts";
-import { SigningKey } from "./keys.ts";
+import { SigningKey } from "./signing-key.ts";
 import { assuranceOf } from "./assurance.ts";
-import { bindImage, establishPlatform } from "./establish.ts";
+import { bindImage, establishPlatform } from "./platform.ts";
 import { Freshness } from "./freshness.ts";
-import { ownReport, Refresher, RETRY_MS } from "./refresh.ts";
-import { Reports } from "./reports.ts";
+import { gatewayReport, ReportRefresher, RETRY_MS } from "./report-refresher.ts";
+import { ReportQueue } from "./report-queue.ts";
 import { SessionEvidence } from "./session-evidence.ts";
 
 const REPORT_DATA = new Uint8Array(64);
@@ -58,7 +58,7 @@ const settled = async (): Promise<void> => await new Promise((resolve) => setImm
 test("reports are made one at a time, principals in turn, and a principal waits for so many and no more", async () => {
   const platform = new Platform();
   platform.patient = true;
-  const reports = new Reports(platform, new Clock(), LIMITS, () => 0);
+  const reports = new ReportQueue(platform, new Clock(), LIMITS, () => 0);
   const made: string[] = [];
   const ask = (principal: string): Promise<unknown> =>
     reports.collect(REPORT_DATA, principal).then(() => made.push(principal));
@@ -75,7 +75,7 @@ test("reports are made one at a time, principals in turn, and a principal waits 
 
 test("a platform that fails does not hold up those after it", async () => {
   const platform = new Platform();
-  const reports = new Reports(platform, new Clock(), LIMITS, () => 0);
+  const reports = new ReportQueue(platform, new Clock(), LIMITS, () => 0);
   platform.broken = true;
   await assert.rejects(reports.collect(REPORT_DATA), /no device/);
   platform.broken = false;
@@ -84,7 +84,7 @@ test("a platform that fails does not hold up those after it", async () => {
 
 test("on demand a principal has its share and others have theirs; reports of sessions are not counted", async () => {
   let now = 0;
-  const reports = new Reports(new Platform(), new Clock(), LIMITS, () => now);
+  const reports = new ReportQueue(new Platform(), new Clock(), LIMITS, () => now);
   for (let asked = 0; asked < 2; asked += 1) await reports.collectOnDemand(REPORT_DATA, "a");
   await assert.rejects(reports.collectOnDemand(REPORT_DATA, "a"), { code: "OVERLOADED" });
   await reports.collectOnDemand(REPORT_DATA, "b");
@@ -100,7 +100,7 @@ const TERMS = { validity_seconds: 100, staleness_policy: "fail_closed" } as cons
 test("a report is due at three quarters of its time and stale after all of it, by whichever clock is ahead", () => {
   const at = { wall: 5000, monotonic: 0 };
   const freshness = new Freshness(TERMS, { wall: () => at.wall, monotonic: () => at.monotonic });
-  const seen = (): readonly boolean[] => [freshness.due, freshness.stale];
+  const seen = (): readonly boolean[] => [freshness.isDue, freshness.isStale];
   assert.deepEqual(seen(), [false, false]);
   at.monotonic = 74_999;
   assert.deepEqual(seen(), [false, false]);
@@ -121,10 +121,10 @@ test("a stale report stops requests where the configuration says so", () => {
   const clocks = { wall: () => 0, monotonic: () => now };
   const closed = new Freshness(TERMS, clocks);
   const open = new Freshness({ ...TERMS, staleness_policy: "warn_only" }, clocks);
-  closed.require();
+  closed.requireFresh();
   now = 100_001;
-  assert.throws(() => closed.require(), { code: "ATTESTATION_STALE" });
-  open.require();
+  assert.throws(() => closed.requireFresh(), { code: "ATTESTATION_STALE" });
+  open.requireFresh();
 });
 
 const THUMBPRINT = jwkThumbprint({ kty: "OKP", crv: "Ed25519", x: "A".repeat(43) });
@@ -181,25 +181,25 @@ function refreshable(platform: Platform): {
   freshness: Freshness;
   notes: Pick<EntryFields, "entry_type" | "detail">[];
   at: { monotonic: number };
-  refresher: Refresher;
+  refresher: ReportRefresher;
 } {
   const at = { monotonic: 0 };
   const now = (): number => at.monotonic;
   const notes: Pick<EntryFields, "entry_type" | "detail">[] = [];
   const { config } = parseConfig("attestation: {validity_seconds: 100}", { env: { CMCP_DEV_MODE: "1" } });
   const freshness = new Freshness(config.attestation, { wall: () => 0, monotonic: now });
-  const reports = new Reports(platform, new Clock(), LIMITS, now);
-  const reported = {
+  const reports = new ReportQueue(platform, new Clock(), LIMITS, now);
+  const commitments = {
     config,
     key: new SigningKey(),
     identity: null,
     launchDigest: "sha256:00",
     catalog: { hash: "sha256:02" },
   };
-  const refresher = new Refresher({
+  const refresher = new ReportRefresher({
     freshness,
     stalenessPolicy: config.attestation.staleness_policy,
-    report: async () => await ownReport(reported, "sha256:01", (reportData) => reports.collect(reportData)),
+    report: async () => await gatewayReport(commitments, "sha256:01", (reportData) => reports.collect(reportData)),
     note: (fields) => void notes.push(fields),
     now,
   });
@@ -209,17 +209,17 @@ function refreshable(platform: Platform): {
 test("a report is replaced before it is stale, and every open session's chain says so", async () => {
   const platform = new Platform();
   const { freshness, notes: entries, at, refresher } = refreshable(platform);
-  await refresher.look();
+  await refresher.checkAge();
   assert.equal(platform.asked.length, 0);
   at.monotonic = 75_000;
-  await refresher.look();
-  assert.equal(freshness.due, false);
+  await refresher.checkAge();
+  assert.equal(freshness.isDue, false);
   assert.deepEqual(
     entries.map(({ entry_type: type }) => type),
     ["attestation_refresh"],
   );
   assert.match(String(entries[0]?.detail?.["report_data"]), /^[A-Za-z0-9_-]{86}$/);
-  await refresher.look();
+  await refresher.checkAge();
   assert.equal(platform.asked.length, 1);
 });
 
@@ -228,12 +228,12 @@ test("a platform that gives none is asked again after a pause; that the report b
   const { freshness, notes: entries, at, refresher } = refreshable(platform);
   platform.broken = true;
   at.monotonic = 75_000;
-  await refresher.look();
-  await refresher.look();
+  await refresher.checkAge();
+  await refresher.checkAge();
   assert.equal(platform.asked.length, 1, "not at every look");
   at.monotonic = 75_000 + RETRY_MS;
-  await refresher.look();
-  await refresher.look();
+  await refresher.checkAge();
+  await refresher.checkAge();
   assert.equal(platform.asked.length, 2);
   assert.deepEqual(
     entries.map(({ entry_type: type }) => type),
@@ -241,15 +241,15 @@ test("a platform that gives none is asked again after a pause; that the report b
   );
   platform.broken = false;
   at.monotonic += RETRY_MS;
-  await refresher.look();
+  await refresher.checkAge();
   assert.deepEqual(
     entries.map(({ entry_type: type }) => type),
     ["attestation_stale", "attestation_refresh"],
   );
-  assert.equal(freshness.stale, false);
+  assert.equal(freshness.isStale, false);
   platform.broken = true;
   at.monotonic += 100_001;
-  await refresher.look();
+  await refresher.checkAge();
   assert.equal(entries.at(-1)?.entry_type, "attestation_stale", "and again the next time");
 });
 

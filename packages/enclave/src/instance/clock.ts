@@ -1,37 +1,37 @@
 import type { JsonObject } from "@cmcp/boundary";
 import { TimeFloor } from "@cmcp/identity";
 
-/** Milliseconds since 1970 before which no honest clock can be: the year this code was written. */
+/** Milliseconds since 1970. An honest clock is later than this. */
 const FLOOR_MS = Date.UTC(2026, 0, 1);
 
-/** Wall time is the host's word; this clock refuses to let it run backwards, and to let it stand still. */
+/** The host controls wall time. This clock never runs backwards and never stops. */
 export class Clock {
   readonly #time = new TimeFloor(FLOOR_MS);
 
-  /** The host's time, never earlier than any time given before plus what has passed since on the monotonic clock. */
+  /** The host's time, but at least an earlier result plus the monotonic time since. */
   now(): Date {
     return new Date(this.#time.now());
   }
 }
 
-/** The policy in force, as far as it says when it was written. */
-type Dated = () => { readonly bundle: { readonly manifest: JsonObject } };
+/** Returns the policy in force, whose manifest has its date. */
+type PolicyDate = () => { readonly bundle: { readonly manifest: JsonObject } };
 
 /**
- * The time tokens are held to: never before the policy in force was written. Its manifest is measured or signed, so a
- * host that sets the clock back before it starts an enclave comes no further back than that.
+ * The time for checking tokens. It is never before the date of the policy in force. The policy's manifest is measured or signed, so a host
+ * cannot set the clock back further than that.
  */
 export class TokenClock {
   readonly #clock: Clock;
-  readonly #policy: Dated;
+  readonly #policy: PolicyDate;
   #authored = 0;
 
-  constructor(clock: Clock, policy: Dated) {
+  constructor(clock: Clock, policy: PolicyDate) {
     this.#clock = clock;
     this.#policy = policy;
   }
 
-  /** Milliseconds since 1970. A manifest whose `authored_at` is no date says nothing. */
+  /** Milliseconds since 1970. A manifest whose `authored_at` is not a date is ignored. */
   now(): number {
     const written = this.#policy().bundle.manifest["authored_at"];
     const authored = Date.parse(typeof written === "string" ? written : "");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Sealing } from "@cmcp/attestation";
 import { signTogether, unsignedRecord } from "@cmcp/audit";
 import { toBase64Url, untrusted } from "@cmcp/boundary";
-import { SigningKey } from "./keys.ts";
+import { SigningKey } from "./signing-key.ts";
 import { earlierIdentities, openIdentity } from "./identity.ts";
 
 const LAUNCH = new Uint8Array(32).fill(1);
@@ -44,7 +44,7 @@ test("an identity vouches for an instance's key, for that purpose alone", async 
   const identity = await openIdentity(machine(1), LAUNCH, none);
   const { thumbprint } = new SigningKey();
   const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: identity?.publicKey ?? "" } });
-  const signature = identity?.vouchFor(thumbprint) ?? new Uint8Array();
+  const signature = identity?.signInstanceKey(thumbprint) ?? new Uint8Array();
   assert.ok(verify(null, Buffer.concat([Buffer.from("cmcp-identity-v1|"), thumbprint]), key, signature));
   assert.ok(!verify(null, thumbprint, key, signature));
 });

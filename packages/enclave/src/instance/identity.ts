@@ -3,26 +3,26 @@ import { seal, unseal, type Sealing } from "@cmcp/attestation";
 import { readRecord } from "@cmcp/audit";
 import { fromBase64Url, type Untrusted } from "@cmcp/boundary";
 
-/** What the sealed seed is for; a blob opens for no other purpose. */
+/** The purpose that the sealed seed is bound to. */
 const PURPOSE = "cmcp-identity-v1";
 const SEED_BYTES = 32;
 /** PKCS #8 of an Ed25519 key up to its seed (RFC 8410 section 7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-/** Earlier blobs that are tried, latest first; a host that shows others only loses the identity. */
+/** Most sealed blobs that are tried, latest first. If the host hides the right one, the identity is lost. */
 const MAX_EARLIER = 8;
 
 /**
- * The gateway's identity: an Ed25519 key that outlives its instances, for as long as image, launch document and
- * machine stay the same. It signs each instance's own key and nothing else, so that whoever trusted one instance
- * knows the next without appraising its evidence anew. Instances keep keys, chains and counters of their own.
+ * The gateway's identity: an Ed25519 key that stays the same over restarts, while image, launch document and machine stay the same. It
+ * signs only the key of each instance. A relying party that trusts one instance can so recognize the next without appraising its evidence.
+ * Each instance has its own keys, chains and counters.
  */
 export class Identity {
   readonly #privateKey: KeyObject;
   /** The public key, base64url of 32 bytes. */
   readonly publicKey: string;
-  /** The seed as the host may keep it. */
+  /** The sealed seed, which the host stores. */
   readonly sealed: Uint8Array;
-  /** Whether an earlier instance had it. */
+  /** Whether an earlier instance had this identity. */
   readonly continued: boolean;
 
   constructor(seed: Uint8Array, sealed: Uint8Array, continued: boolean) {
@@ -33,13 +33,13 @@ export class Identity {
   }
 
   /** Ed25519 signature, 64 bytes, over `cmcp-identity-v1|` and the 32-byte thumbprint of an instance's key. */
-  vouchFor(thumbprint: Uint8Array): Uint8Array {
+  signInstanceKey(thumbprint: Uint8Array): Uint8Array {
     return sign(null, Buffer.concat([Buffer.from(`${PURPOSE}|`), thumbprint]), this.#privateKey);
   }
 }
 
 /**
- * The blobs that earlier instances left in the host's store, latest first. Nobody is believed: a blob opens or it does not.
+ * The sealed blobs of earlier instances in the host's store, latest first. They need no signature: a blob unseals or it does not.
  * @param records the first record of each instance, in the store's order
  */
 export async function earlierIdentities(records: AsyncIterable<Untrusted<Uint8Array>>): Promise<Uint8Array[]> {
@@ -54,12 +54,12 @@ export async function earlierIdentities(records: AsyncIterable<Untrusted<Uint8Ar
 }
 
 /**
- * Opens the identity of an earlier instance, or makes one. `null` where the platform cannot keep a secret as well as
- * it attests: an identity that somebody else could have is worse than none.
+ * Unseals the identity of an earlier instance, or creates one. `null` if the platform cannot seal secrets to its measurement, because a key
+ * that others can read is not an identity.
  *
  * @param launchDigest SHA-256 of the launch document, 32 bytes
- * @param earlier gives the blobs the host kept, latest first
- * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when the platform cannot be asked
+ * @param earlier returns the sealed blobs from the host, latest first
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` if the platform does not answer
  */
 export async function openIdentity(
   sealing: Sealing,

@@ -2,18 +2,18 @@ import { toBase64Url, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/appraise/evidence";
 import { instanceReportData } from "@cmcp/attestation";
 import type { Identity } from "./identity.ts";
-import type { SigningKey } from "./keys.ts";
+import type { SigningKey } from "./signing-key.ts";
 
-/** What a report of this instance commits to, beside the policy. */
-export interface Reported {
-  readonly identity: Pick<Identity, "publicKey" | "vouchFor"> | null;
+/** What a report of this instance commits to, besides the policy. */
+export interface ReportCommitments {
+  readonly identity: Pick<Identity, "publicKey" | "signInstanceKey"> | null;
   readonly key: Pick<SigningKey, "jwk" | "thumbprint">;
   readonly catalog: { readonly hash: string };
   readonly config: { readonly attestation: { readonly enforcement_mode: InstanceBinding["enforcement_mode"] } };
   readonly launchDigest: string;
 }
 
-/** A platform report over what this instance answers for, with what its report_data was made of. */
+/** A platform report of this instance, with the values that its `report_data` commits to. */
 export interface InstanceReport {
   readonly binding: InstanceBinding;
   readonly evidence: {
@@ -23,25 +23,25 @@ export interface InstanceReport {
     readonly report_data: string;
     readonly generated_at: string;
   };
-  /** The identity's signature over this instance's key; where the platform keeps an identity. */
+  /** The identity's signature over this instance's key, if the platform can keep an identity. */
   readonly identity_signature?: string;
-  /** What the platform signed, as an evidence file; nothing for software-only, which signs nothing. */
+  /** The platform's evidence as an evidence file; absent for `software-only`, which signs nothing. */
   readonly evidence_file?: EvidenceJson;
 }
 
 /**
- * Asks the platform for a report that commits to a nonce, the keys, a policy and what is loaded beside it.
+ * Asks the platform for a report that commits to a nonce, the keys, the policy, the catalog and the launch document.
  *
- * @param collect how to ask, on behalf of whom
+ * @param collect collects evidence over 64 bytes of report data
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`, `OVERLOADED`
  */
 export async function instanceReport(
-  reported: Reported,
+  commitments: ReportCommitments,
   policyHash: string,
   nonce: string,
   collect: (reportData: Uint8Array) => Promise<Evidence>,
 ): Promise<InstanceReport> {
-  const { identity, key, catalog, config, launchDigest } = reported;
+  const { identity, key, catalog, config, launchDigest } = commitments;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
     nonce,
@@ -62,7 +62,7 @@ export async function instanceReport(
       report_data: toBase64Url(reportData),
       generated_at: new Date(generatedAt).toISOString(),
     },
-    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.vouchFor(key.thumbprint)) }),
+    ...(identity === null ? {} : { identity_signature: toBase64Url(identity.signInstanceKey(key.thumbprint)) }),
     ...(parts.provider === "software-only"
       ? {}
       : {

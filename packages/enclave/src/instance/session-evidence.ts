@@ -1,40 +1,40 @@
 import type { Evidence } from "@cmcp/appraise/evidence";
 import { sessionReportData } from "@cmcp/attestation";
 
-/** Sessions whose evidence is remembered, the latest; older evidence is asked for again. */
+/** Most sessions whose evidence is cached, the latest ones. */
 const MAX_REMEMBERED = 1024;
 
-/** What session evidence needs of the gateway. */
-export interface SessionEvidenceTerms {
+/** What collecting session evidence needs. */
+export interface SessionEvidenceOptions {
   readonly thumbprint: Uint8Array;
   readonly validityMs: number;
-  /** Whether evidence that is too old serves while there is no newer; the claim then says that it is stale. */
+  /** Whether stale evidence is used if the platform gives no new one. The claim then says that it is stale. */
   readonly keepStale: boolean;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly collect: (reportData: Uint8Array, principalId: string) => Promise<Evidence>;
 }
 
-interface Remembered {
+interface CachedEvidence {
   readonly made: number;
   readonly evidence: Promise<Evidence>;
 }
 
 /**
- * Evidence that commits to a session's chain root, made when somebody first needs it. What it commits to stays the
- * same for the session's life, so one report serves every claim of it until it is too old.
+ * Evidence that commits to the root of a session's chain, collected on first use. The root never changes, so one report serves every claim
+ * of the session until it is too old.
  */
 export class SessionEvidence {
-  readonly #terms: SessionEvidenceTerms;
-  readonly #byRoot = new Map<string, Remembered>();
+  readonly #options: SessionEvidenceOptions;
+  readonly #byRoot = new Map<string, CachedEvidence>();
 
-  constructor(terms: SessionEvidenceTerms) {
-    this.#terms = terms;
+  constructor(options: SessionEvidenceOptions) {
+    this.#options = options;
   }
 
-  /** @param root the session's chain root, 64 hex digits. @throws CmcpError as the platform's collector does */
+  /** @param root the root of the session's chain, 64 hex digits. @throws CmcpError as `collect` does */
   async of(root: string, principalId: string): Promise<Evidence> {
-    const { now, validityMs, keepStale, thumbprint, collect } = this.#terms;
+    const { now, validityMs, keepStale, thumbprint, collect } = this.#options;
     const known = this.#byRoot.get(root);
     if (known !== undefined && now() - known.made < validityMs) return await known.evidence;
     const made = { made: now(), evidence: collect(sessionReportData(thumbprint, root), principalId) };
@@ -52,7 +52,7 @@ export class SessionEvidence {
     }
   }
 
-  #remember(root: string, made: Remembered): void {
+  #remember(root: string, made: CachedEvidence): void {
     this.#byRoot.delete(root);
     this.#byRoot.set(root, made);
     const oldest = this.#byRoot.keys().next();

@@ -1,23 +1,25 @@
-import { claimEvidence, type Evidence } from "@cmcp/appraise/evidence";
-import { bundleText, type AuditEntry, type SigningJwk } from "@cmcp/audit";
-import { asCmcpError } from "@cmcp/boundary";
+import { claimEvidence, writeEvidenceFile, type Evidence } from "@cmcp/appraise/evidence";
+import { bundleSignature, bundleText, type AuditEntry, type SessionEnd, type Sign, type SigningJwk } from "@cmcp/audit";
+import { asCmcpError, type JsonObject } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type ChainPoint } from "./read-back.ts";
+import { readEntries, type ChainPoint } from "./read-entries.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
-import { sessionEnd } from "./session-end.ts";
 
-/** Numbers an instance's claims and links each to the one before, so that withholding one can be found. */
+/** Largest evidence stored with a session's last claim, in characters of JSON. Claim and evidence fit into one record. */
+const MAX_KEPT_EVIDENCE = 1024 * 1024;
+
+/** Numbers the claims of an instance and links each to the one before, so that a withheld claim is noticed. */
 export class ClaimSequence {
   #number = 0;
   #previous: string | null = null;
 
   /**
-   * The claim that `write` writes under the next number and link. They are its own from then on, however late the host
-   * stores it: another of the same number would look like a fork.
+   * Writes a claim with the next number and the link. The number is used up even if the host stores the claim late, because a second claim with
+   * it would look like a fork.
    */
   next(write: (number: number, previous: string | null) => WrittenClaim): WrittenClaim {
     const written = write(this.#number + 1, this.#previous);
@@ -27,23 +29,23 @@ export class ClaimSequence {
   }
 }
 
-/** What claims are made with. */
-export interface ClaimParts {
+/** What making claims needs. */
+export interface ClaimPorts {
   readonly journal: Pick<Journal, "append" | "assertCaughtUp" | "scan">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly instance: string;
   readonly key: { readonly jwk: SigningJwk; sign(message: Uint8Array): Uint8Array };
-  /** Evidence over a session's chain root, for its principal. */
+  /** Collects evidence over the root of a session's chain, for its principal. */
   readonly evidenceOf: (root: string, principalId: string) => Promise<Evidence>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Told of an open session whose record the host's store does not hold. */
-  readonly broken: (recorded: RecordedSession) => void;
-  readonly terms: ClaimTerms;
+  /** Called for an open session whose record the host's store does not hold. */
+  readonly onBroken: (recorded: RecordedSession) => void;
+  readonly settings: ClaimSettings;
 }
 
-/** What every claim of an instance says. */
-export interface ClaimTerms {
+/** What every claim of an instance contains. */
+export interface ClaimSettings {
   readonly eatProfile: ClaimInput["eatProfile"];
   readonly mode: ClaimInput["policy"]["mode"];
   readonly catalogHash: string;
@@ -53,24 +55,24 @@ export interface ClaimTerms {
   readonly perCall: boolean;
 }
 
-/** The policy last in force in a session, as its own entries say: the gateway's may be a newer one by now. */
+/** The last policy that the session's own entries name. The policy in force may be newer. */
 function policyOf(entries: readonly AuditEntry[]): { readonly hash: string; readonly version: string } {
   const detail = entries.findLast(({ entry_type: type }) => type === "policy_load" || type === "session_start")?.detail;
   return { hash: String(detail?.["policy_hash"]), version: String(detail?.["policy_version"]) };
 }
 
-/** Makes claims over sessions, from what the host's store holds of them. */
+/** Makes claims over sessions from their entries in the host's store. */
 export class Claims {
-  readonly #parts: ClaimParts;
+  readonly #parts: ClaimPorts;
   readonly #sequence = new ClaimSequence();
 
-  constructor(parts: ClaimParts) {
+  constructor(parts: ClaimPorts) {
     this.#parts = parts;
   }
 
   /**
-   * What this process knows a session's chain to be, once the host holds every entry up to there, so that they can be read back.
-   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while its store is behind: what it lacks is late, and no lie
+   * The present end of a session's chain, once the host has stored every entry up to it.
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is late with a record
    */
   async storedPoint({ chain, stored }: RecordedSession): Promise<ChainPoint> {
     const point = { root: chain.root, tip: chain.tip, length: chain.length };
@@ -80,31 +82,30 @@ export class Claims {
   }
 
   /**
-   * A claim over everything recorded in an open session so far; a verifier calls it an open prefix. While
-   * nothing is added to the session, asking again gives the same claim where each call makes one already.
-   * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store does not hold the session's record; the session then ends, because no claim of it will
-   * ever be made
+   * A claim over an open session so far, which a verifier calls an open prefix. If every call makes a claim, the latest one is returned until
+   * the session gets another entry.
+   * @throws CmcpError `AUDIT_STORE_MISMATCH` if the store does not hold the session's record; the session then ends without a claim
    */
-  async soFar(recorded: RecordedSession): Promise<Claim> {
+  async claimOpen(recorded: RecordedSession): Promise<Claim> {
     await this.#parts.recorder.ensureStarted(recorded);
     const point = await this.storedPoint(recorded);
     const latest = recorded.latestClaim;
-    if (this.#parts.terms.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
+    if (this.#parts.settings.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
     try {
       recorded.latestClaim = await this.#make(recorded, point);
     } catch (thrown) {
-      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.broken(recorded);
+      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.onBroken(recorded);
       throw thrown;
     }
     return recorded.latestClaim;
   }
 
-  /** The claim over a session whose chain has its last entry. */
-  async last(recorded: RecordedSession): Promise<Claim> {
+  /** The claim over a session that has its `session_end` entry. */
+  async claimEnded(recorded: RecordedSession): Promise<Claim> {
     return await this.#make(recorded, await this.storedPoint(recorded));
   }
 
-  /** The text of a session's audit bundle up to a point of its chain, in pieces. */
+  /** A session's audit bundle up to a point of its chain, as text in pieces. */
   async export(sessionId: string, point: ChainPoint): Promise<Iterable<string>> {
     const entries = await readEntries(this.#parts, sessionId, point);
     return bundleText(sessionId, entries, (bytes) => this.#parts.key.sign(bytes));
@@ -122,7 +123,7 @@ export class Claims {
           ...this.#input(recorded, entries, point),
           attestation: {
             ...evidence,
-            validitySeconds: this.#parts.terms.validitySeconds,
+            validitySeconds: this.#parts.settings.validitySeconds,
             evidence: claimEvidence(evidence),
           },
           sequenceNumber,
@@ -149,10 +150,10 @@ export class Claims {
     entries: readonly AuditEntry[],
     point: ChainPoint,
   ): Omit<ClaimInput, "attestation" | "sequenceNumber"> {
-    const { key, now, terms } = this.#parts;
+    const { key, now, settings } = this.#parts;
     const { call_graph_summary: graph } = summarize(recorded.session);
     return {
-      eatProfile: terms.eatProfile,
+      eatProfile: settings.eatProfile,
       issuedAt: Math.floor(now() / 1000),
       jwk: key.jwk,
       gatewayVersion: GATEWAY_VERSION,
@@ -163,9 +164,16 @@ export class Claims {
         edgesRepresent: graph.edges_represent,
       },
       entries,
-      policy: { ...policyOf(entries), mode: terms.mode },
-      catalog: { hash: terms.catalogHash, driftDetected: recorded.drifted.size > 0 },
-      surroundings: { isolation: terms.isolation, channel: "plain" },
+      policy: { ...policyOf(entries), mode: settings.mode },
+      catalog: { hash: settings.catalogHash, driftDetected: recorded.drifted.size > 0 },
+      surroundings: { isolation: settings.isolation, channel: "plain" },
     };
   }
+}
+
+/** What is stored with the claim of a closed session, so that a later instance with another key can return it. */
+async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
+  const file = JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject;
+  const kept = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
+  return { bundle_signature: await bundleSignature(entries, sign), ...kept };
 }

@@ -10,7 +10,7 @@ import {
   SessionChain,
   decodeRecord,
   isAuthentic,
-  receiptIn,
+  receiptOfRecord,
   receiptOf,
   type JournalRecord,
 } from "@cmcp/audit";
@@ -148,7 +148,7 @@ describe("journal", () => {
       receipts.map((receipt) => receipt?.call_id),
       [undefined, ...decided.map(({ entry }) => entry.call_id)],
     );
-    assert.deepEqual(stored.map(receiptIn), receipts);
+    assert.deepEqual(stored.map(receiptOfRecord), receipts);
     assert.deepEqual(
       stored.flatMap((record) => (record.kind === "entry" ? [record.body.entry] : [])),
       [started, ...decided].map(({ entry }) => entry),

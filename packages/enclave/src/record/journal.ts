@@ -10,25 +10,25 @@ import {
   type ReceiptBody,
   type Sign,
   type Statement,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "@cmcp/audit";
 import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
-import { hostFault } from "../instance/host-fault.ts";
+import { hostError } from "../instance/host-error.ts";
 
-/** Which records to read back; every given field must match. */
+/** Which records to read. Every member that is present must match. */
 export interface ScanFilter {
   readonly instance?: string;
   readonly session?: string;
   readonly kind?: JournalStatement["kind"];
 }
 
-/** Longest time a caller waits for the host to acknowledge a record. */
+/** Longest time that a caller waits for the host's acknowledgement, in milliseconds. */
 const ACKNOWLEDGE_MS = 5_000;
-/** Records not yet acknowledged; over it nothing new is accepted. */
+/** Most records without an acknowledgement. Above this limit no record is accepted. */
 const MAX_PENDING = 1_024;
-/** Records that go together; each may have a receipt, which is signed with them. */
+/** Most records of one append. Each may have a receipt, which is signed with them. */
 const MAX_TOGETHER = Math.min(MAX_APPENDED_RECORDS, MAX_SIGNED_TOGETHER / 2);
-/** Bytes of records that go together; one larger record goes alone. */
+/** Most bytes of one append. A larger record goes alone. */
 const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
@@ -42,8 +42,8 @@ interface Waiting extends Statement {
 }
 
 /**
- * The enclave's record, kept by the host. A record once handed over is retried until the host has it or
- * the process ends, because the hash chain in memory has already moved on; callers wait only so long.
+ * The enclave's journal, which the host stores. Every record is retried until the host acknowledges it or the process ends, because the
+ * hash chain in memory already contains it. Callers wait for a limited time.
  */
 export class Journal {
   readonly #pool: ExchangePool;
@@ -61,7 +61,7 @@ export class Journal {
     this.#sign = sign;
   }
 
-  /** Whether the host is late with a record: its store lacks what sessions hold already, and takes nothing else before it has that. */
+  /** Whether the host is late: it has not acknowledged a record within 5 s. Later records wait behind that one. */
   get behind(): boolean {
     return this.#late > 0;
   }
@@ -71,19 +71,19 @@ export class Journal {
     if (this.behind) throw unacknowledged();
   }
 
-  /** @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host has not acknowledged earlier records. */
+  /** @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is {@link behind}, or too many records wait. */
   assertWritable(): void {
     if (this.behind || this.#pending >= MAX_PENDING) throw unacknowledged();
   }
 
   /**
-   * Resolves once the host's store holds the record, with the receipt that goes with it.
-   * @param receipt of what the record says
+   * Stores a record. Resolves when the host acknowledges it, with the signed receipt.
+   * @param receipt the receipt to sign with the record
    * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried
    */
   async append(
     session: string,
-    statement: JournalStatement | WrittenStatement,
+    statement: JournalStatement | EncodedStatement,
     receipt: ReceiptBody | null = null,
   ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.#instance, this.#sequence);
@@ -108,8 +108,8 @@ export class Journal {
   }
 
   /**
-   * Stores what waits until nothing does, one append at a time. Records of concurrent calls gather while earlier ones are on
-   * their way; then they go together and are signed once.
+   * Stores all waiting records, one append at a time. Records that arrive during an append go together in the next one, under one
+   * signature.
    */
   async #send(): Promise<void> {
     this.#sending = true;
@@ -149,16 +149,16 @@ export class Journal {
         await exchange.write(body);
         await exchange.end();
         await exchange.head;
-        for await (const _ of exchange.body); // an acknowledgement has no body; reading it returns the stream to the pool
+        for await (const _ of exchange.body); // Reading the empty body returns the stream to the pool.
         return;
       } catch {
-        // Whatever went wrong, the records must not be lost; a caller that waits too long is told so above.
+        // The records must not be lost, so every error is retried. `append` limits how long callers wait.
         await sleep(wait, undefined, { ref: false });
       }
     }
   }
 
-  /** Reads records back in the order they were stored. Everything in them is the host's word until verified. */
+  /** Reads records in the order in which they were stored. They are untrusted until they are verified. */
   async *scan(filter: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
     const exchange = await this.#pool.open({ t: "scan", ...filter }).catch(rethrow);
     try {
@@ -171,13 +171,13 @@ export class Journal {
   }
 }
 
-const SENTENCES = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
+const HOST_ERRORS = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
 
 function rethrow(thrown: unknown): never {
-  throw hostFault(thrown, SENTENCES, "AUDIT_STORE_UNAVAILABLE");
+  throw hostError(thrown, HOST_ERRORS, "AUDIT_STORE_UNAVAILABLE");
 }
 
-/** What the host answers, for as long as it does. */
+/** The chunks of the host's reply, with its errors mapped. */
 async function* answered<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
   const chunks = body[Symbol.asyncIterator]();
   for (let step = await chunks.next().catch(rethrow); step.done !== true; step = await chunks.next().catch(rethrow))
@@ -188,7 +188,7 @@ function unacknowledged(): CmcpError {
   return new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
 }
 
-/** Splits the host's reply into records, each a big-endian u32 length and that many bytes. */
+/** Splits the host's reply into records. Each is a big-endian u32 length and that many bytes. */
 async function* records(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
   let held = Buffer.alloc(0);
   for await (const chunk of body) {
@@ -197,7 +197,10 @@ async function* records(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenera
     while (held.length - at >= 4) {
       const length = held.readUInt32BE(at);
       if (length > MAX_RECORD_BYTES)
-        throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned an oversized record");
+        throw new CmcpError(
+          "AUDIT_STORE_MISMATCH",
+          `the host returned a record of more than ${MAX_RECORD_BYTES} bytes`,
+        );
       if (held.length - at - 4 < length) break;
       yield untrusted(new Uint8Array(held.subarray(at + 4, at + 4 + length)));
       at += 4 + length;

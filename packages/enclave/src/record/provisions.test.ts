@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { readRecord, type ProvisionFacts } from "@cmcp/audit";
 import { canonicalBytes, untrusted } from "@cmcp/boundary";
 import type { Provision } from "@cmcp/launch";
-import { callerNamed, entryIn, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
+import { callerOf, entryIn, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
 import { provisionFacts, Provisions } from "./provisions.ts";
 
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -63,7 +63,7 @@ test("a record says who may call, by hashes of hashes, and names credentials wit
 
 test("what is taken is stored first, then noted in every open session and named by every later root entry", async () => {
   const { store, room, provisions } = provisioned();
-  const open = await room.sessions.join(callerNamed("alice"), null);
+  const open = await room.sessions.openOrJoin(callerOf("alice"), null);
   await room.recorder.ensureStarted(open);
   let storedBefore = -1;
   await provisions.take(message(["alice", "a"]), {
@@ -80,7 +80,7 @@ test("what is taken is stored first, then noted in every open session and named 
   const [, noted] = ofSession(store, open.session.id, "entry").map((held) => entryIn(held));
   assert.deepEqual([noted?.entry_type, noted?.detail], ["provision", { provision_sequence: 1, provision_hash: hash }]);
   room.facts.provision = provisions.inForce;
-  const later = await room.sessions.join(callerNamed("bob"), null);
+  const later = await room.sessions.openOrJoin(callerOf("bob"), null);
   await room.recorder.ensureStarted(later);
   const [root] = ofSession(store, later.session.id, "entry").map((held) => entryIn(held));
   assert.partialDeepStrictEqual(root?.detail, { provision_sequence: 1, provision_hash: hash });

@@ -6,38 +6,39 @@ import type { Journal } from "./journal.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Sessions } from "./sessions.ts";
 
-/** What provisionings are recorded with. */
-export interface ProvisionParts {
+/** What recording provisionings needs. */
+export interface ProvisionPorts {
   readonly journal: Pick<Journal, "append" | "assertWritable">;
   readonly instance: string;
   readonly sessions: Pick<Sessions, "openSessions">;
   readonly recorder: Pick<Recorder, "noteInAll">;
 }
 
-/** What becomes of a message: refused as a whole before anything is recorded, or taken once its record is stored. */
+/** The two steps for a message: `check` throws before anything is recorded, `apply` runs once the record is stored. */
 export interface ProvisionSteps {
   readonly check: () => void;
   readonly apply: () => void;
 }
 
-/** Records who may call and with which credentials, each time the host says so: what an instance took is in its journal and in its sessions. */
+/** Records each provisioning, in the journal and in every open session. */
 export class Provisions {
-  readonly #parts: ProvisionParts;
+  readonly #parts: ProvisionPorts;
   #sequence = 0;
   #inForce: { readonly sequence: number; readonly hash: string } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: ProvisionParts) {
+  constructor(parts: ProvisionPorts) {
     this.#parts = parts;
   }
 
-  /** The latest that was taken; `null` before the first. */
+  /** The latest provisioning; `null` before the first. */
   get inForce(): { readonly sequence: number; readonly hash: string } | null {
     return this.#inForce;
   }
 
   /**
-   * Takes a message, one at a time. @throws CmcpError of `check`, or `AUDIT_STORE_UNAVAILABLE`; what was in force stays
+   * Takes a message. Messages are taken one at a time.
+   * @throws CmcpError of `check`, or `AUDIT_STORE_UNAVAILABLE`; the provisioning in force stays
    */
   async take(message: Provision, steps: ProvisionSteps): Promise<void> {
     const run = this.#last.then(() => this.#take(message, steps));
@@ -49,7 +50,7 @@ export class Provisions {
     const { journal, instance, sessions, recorder } = this.#parts;
     check();
     journal.assertWritable();
-    // The number is used up even where the host is late with the record: it will be stored.
+    // The number is used up even if the host is late, because the record will still be stored.
     this.#sequence += 1;
     const facts = provisionFacts(message, this.#sequence);
     await journal.append(instance, { kind: "provision", body: facts });
@@ -61,7 +62,7 @@ export class Provisions {
   }
 }
 
-/** What a message brings, in the one order there is. */
+/** The facts of a message, sorted so that they have one form. */
 export function provisionFacts({ tokens, tokenless, credentials = [] }: Provision, sequence: number): ProvisionFacts {
   const byPrincipal = new Map<string, string[]>();
   for (const { principal, sha256 } of tokens)
@@ -76,7 +77,7 @@ export function provisionFacts({ tokens, tokenless, credentials = [] }: Provisio
   };
 }
 
-/** Of a token only its hash is known, and whoever has that can compare it; it lets nobody in. */
+/** A hash of the token hash, in hex. It identifies the token in the record and cannot be used as one. */
 function commitment(sha256: string): string {
   return createHash("sha256").update(Buffer.from(sha256, "hex")).digest("hex");
 }

@@ -8,9 +8,9 @@ import { WritingInstance } from "../../../audit/src/testing/instance.ts";
 import { inputOf, SESSION } from "../../../claim/src/testing/session.ts";
 import { Caller } from "../access/caller.ts";
 import type { ScanFilter } from "./journal.ts";
-import { readClosed, type OwnRecord } from "./read-closed.ts";
+import { readClosed, type SignedOwnJournal } from "./read-closed.ts";
 
-const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
+const callerOf = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
 /** Writes a session of alice's into an instance's journal: two claims while it is open and one at its end. */
 function writeSession(instance: WritingInstance): Claim[] {
@@ -46,7 +46,7 @@ const instance = new WritingInstance();
 const claims = writeSession(instance);
 
 /** Where an enclave reads back, whose host shows these records. */
-function shown(records: WritingInstance["journal"]): OwnRecord {
+function shown(records: WritingInstance["journal"]): SignedOwnJournal {
   const scan = async function* ({ kind }: ScanFilter) {
     for (const { statement, bytes } of records)
       if (statement.kind === kind) yield await Promise.resolve(untrusted<Uint8Array>(bytes));
@@ -55,19 +55,19 @@ function shown(records: WritingInstance["journal"]): OwnRecord {
 }
 
 test("a closed session is what its last claim says, for its principal alone", async () => {
-  const found = await readClosed(shown(instance.journal), callerNamed("alice"), SESSION);
+  const found = await readClosed(shown(instance.journal), callerOf("alice"), SESSION);
   assert.deepEqual(found?.claim, claims.at(-1));
   assert.deepEqual(
     [found?.length, found?.tip, found?.principalId],
     [3, claims.at(-1)?.gateway.audit_chain.tip, "alice"],
   );
-  assert.equal(await readClosed(shown(instance.journal), callerNamed("bob"), SESSION), null);
+  assert.equal(await readClosed(shown(instance.journal), callerOf("bob"), SESSION), null);
   assert.equal(
-    await readClosed(shown(instance.journal), callerNamed("alice"), "11111111-1111-4111-8111-111111111111"),
+    await readClosed(shown(instance.journal), callerOf("alice"), "11111111-1111-4111-8111-111111111111"),
     null,
     "records of another session than was asked for",
   );
-  const reversed = await readClosed(shown(instance.journal.toReversed()), callerNamed("alice"), SESSION);
+  const reversed = await readClosed(shown(instance.journal.toReversed()), callerOf("alice"), SESSION);
   assert.deepEqual(reversed?.claim, claims.at(-1), "in whatever order the host shows them");
 });
 
@@ -75,13 +75,13 @@ test("a host that keeps the last claim back shows no closed session", async () =
   const withheld = instance.journal.filter(
     ({ statement }) => statement.kind !== "claim" || statement.body.sequence_number < claims.length,
   );
-  assert.equal(await readClosed(shown(withheld), callerNamed("alice"), SESSION), null);
+  assert.equal(await readClosed(shown(withheld), callerOf("alice"), SESSION), null);
 });
 
 test("claims that this instance did not sign count for nothing", async () => {
   const stranger = new WritingInstance();
   writeSession(stranger);
-  assert.equal(await readClosed(shown(stranger.journal), callerNamed("alice"), SESSION), null);
+  assert.equal(await readClosed(shown(stranger.journal), callerOf("alice"), SESSION), null);
   const changed = instance.journal.map((written) =>
     written.statement.kind === "claim"
       ? {
@@ -92,17 +92,17 @@ test("claims that this instance did not sign count for nothing", async () => {
         }
       : written,
   );
-  assert.equal(await readClosed(shown(changed), callerNamed("alice"), SESSION), null);
+  assert.equal(await readClosed(shown(changed), callerOf("alice"), SESSION), null);
   const garbage = instance.journal.map((written) =>
     written.statement.kind === "claim" ? { ...written, bytes: new TextEncoder().encode("{]") } : written,
   );
-  assert.equal(await readClosed(shown(garbage), callerNamed("alice"), SESSION), null);
+  assert.equal(await readClosed(shown(garbage), callerOf("alice"), SESSION), null);
 });
 
 test("entries that are not the claim's chain are a mismatch of the store", async () => {
   for (const kept of [(at: number) => at !== 1, (at: number) => at !== 2]) {
     let at = -1;
     const missing = instance.journal.filter(({ statement }) => statement.kind !== "entry" || kept((at += 1)));
-    await assert.rejects(readClosed(shown(missing), callerNamed("alice"), SESSION), { code: "AUDIT_STORE_MISMATCH" });
+    await assert.rejects(readClosed(shown(missing), callerOf("alice"), SESSION), { code: "AUDIT_STORE_MISMATCH" });
   }
 });

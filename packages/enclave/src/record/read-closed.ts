@@ -2,22 +2,22 @@ import { isAuthentic, publicKeyOf, readRecord, type SessionEnd, type SigningJwk 
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../access/caller.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type OwnStore } from "./read-back.ts";
+import { readEntries, type OwnJournal } from "./read-entries.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
 
-/** Where an instance reads its own records back, and the key that signed them. */
-export interface OwnRecord extends OwnStore {
+/** The journal of this instance, and the key that signs it. */
+export interface SignedOwnJournal extends OwnJournal {
   readonly jwk: SigningJwk;
 }
 
 /**
- * A closed session of this caller and this instance that memory no longer holds, from the host's store; `null` when
- * there is none. What one principal closes cannot push another's claims out of reach.
- * @throws CmcpError `AUDIT_STORE_MISMATCH` when the store's entries are not the chain the claim names
+ * Reads a session that this instance closed from the host's store; `null` if the caller has none of that id. Memory holds only the latest
+ * closed sessions, so one principal could otherwise push out the claims of another.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` if the stored entries are not the chain that the claim names
  */
 export async function readClosed(
-  own: OwnRecord,
+  own: SignedOwnJournal,
   { principalId }: Caller,
   sessionId: string,
 ): Promise<ClosedSession | null> {
@@ -27,18 +27,18 @@ export async function readClosed(
   const { claim } = latest;
   const { root, tip, length } = claim.gateway.audit_chain;
   const entries = await readEntries(own, sessionId, { root, tip, length });
-  // A host that keeps the last claim back can show one over the session while it was open: that is none of a closed one.
+  // A host that hides the last claim can show an earlier one over the open session. That is not the claim of a closed session.
   if (entries.at(-1)?.entry_type !== "session_end" || entries[0]?.detail?.["principal"] !== principalId) return null;
   return { principalId, root, tip, length, claim };
 }
 
-/** A claim from the store, and what goes with that of a closed session. */
+/** A claim from the store. `end` belongs to the claim of a closed session. */
 export interface StoredClaim {
   readonly claim: Claim;
   readonly end: SessionEnd | null;
 }
 
-/** The last claim of an instance's session that the store holds. Only what the instance signed is believed. */
+/** The last claim of a session in the store that the writing instance signed. */
 export async function latestClaim(
   journal: Pick<Journal, "scan">,
   writer: { readonly instance: string; readonly jwk: SigningJwk },

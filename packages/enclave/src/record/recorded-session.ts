@@ -3,24 +3,24 @@ import type { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import { AbortScope } from "@cmcp/mcp";
 import type { Session } from "@cmcp/session";
-import { SessionPhases } from "./phases.ts";
+import { SessionPhases } from "./session-phases.ts";
 
-/** A session together with its hash chain and the calls that are under way in it. */
+/** A session with its hash chain and its running calls. */
 export class RecordedSession {
   readonly session: Session;
   readonly chain: SessionChain;
-  /** What the root entry says of the caller the session was made for. */
+  /** The caller that opened the session, for the root entry. */
   readonly openedBy: Readonly<Record<string, string>>;
-  readonly life = new SessionPhases();
-  /** Resolves once the host holds `session_start`; the entry is made on first use so that idle sessions leave no trace. */
+  readonly lifecycle = new SessionPhases();
+  /** Resolves once the host has stored `session_start`. The entry is written on first use, so that unused sessions leave no record. */
   rootStored: Promise<unknown> | null = null;
-  /** Resolves once the host holds every entry of the chain so far, or has been asked in vain. */
+  /** Resolves once the host has stored every entry so far, or storing one has failed. */
   stored: Promise<void> = Promise.resolve();
   /** The latest claim over the open session. */
   latestClaim: Claim | null = null;
-  /** The attempt at a close that is under way or has succeeded, or the last one that failed. */
+  /** The latest attempt at a close; `null` before the first. */
   close: CloseAttempt | null = null;
-  /** What of the catalog has its drift on record in this session; bounded by the catalog. */
+  /** Targets whose drift is recorded in this session. The catalog bounds their number. */
   readonly drifted = new Set<string>();
   readonly #inFlight = new Map<AbortScope, Promise<unknown>>();
 
@@ -30,9 +30,9 @@ export class RecordedSession {
     this.openedBy = openedBy;
   }
 
-  /** Runs one call; closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once closing has begun. */
+  /** Runs one call. Closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once the close has begun */
   async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (!this.life.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+    if (!this.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
     const scope = new AbortScope(signal);
     const task = work(scope.signal);
     this.#inFlight.set(scope, task);
@@ -46,8 +46,8 @@ export class RecordedSession {
     }
   }
 
-  /** Aborts the calls under way and waits until each has left its entry. */
-  async quiesce(): Promise<void> {
+  /** Aborts the running calls, and waits until each has its entry. */
+  async abortCalls(): Promise<void> {
     for (const scope of this.#inFlight.keys()) scope.abort();
     await Promise.allSettled(this.#inFlight.values());
   }
@@ -56,7 +56,7 @@ export class RecordedSession {
 /** One attempt at closing a session. */
 export interface CloseAttempt {
   readonly claim: Promise<Claim>;
-  /** How many attempts failed before this one for another reason than a host that is late. */
+  /** Earlier attempts that failed with an error that is not transient. */
   readonly failures: number;
   readonly failed: boolean;
 }

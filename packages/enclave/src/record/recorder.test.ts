@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import { callerNamed, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
+import { callerOf, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
 
 const decision = {
   entry_type: "tool_call",
@@ -13,7 +13,7 @@ const decision = {
 async function joined() {
   const store = new HostStore();
   const room = recordRoom(store);
-  return { store, room, recorded: await room.sessions.join(callerNamed("alice"), null) };
+  return { store, room, recorded: await room.sessions.openOrJoin(callerOf("alice"), null) };
 }
 
 test("a decision gives the receipt that was signed for its own entry", async () => {
@@ -48,12 +48,14 @@ test("a session whose first entry the host stored late is one like any other fro
 
 test("a note goes into every session that has begun and not ended, and into none without room", async () => {
   const { room, recorded } = await joined();
-  const others = await Promise.all(["ended", "full"].map((label) => room.sessions.join(callerNamed("alice"), label)));
+  const others = await Promise.all(
+    ["ended", "full"].map((label) => room.sessions.openOrJoin(callerOf("alice"), label)),
+  );
   const [ended, full] = others;
   assert.ok(ended !== undefined && full !== undefined);
-  const unused = await room.sessions.join(callerNamed("alice"), "unused");
+  const unused = await room.sessions.openOrJoin(callerOf("alice"), "unused");
   for (const begun of [recorded, ...others]) await room.recorder.ensureStarted(begun);
-  for (const event of ["close", "end"] as const) ended.life.step(event);
+  for (const event of ["close", "end"] as const) ended.lifecycle.step(event);
   Object.defineProperty(full.chain, "room", { value: 0 });
   const noted = room.recorder.noteInAll(room.sessions.openSessions(), { entry_type: "attestation_stale" });
   await noted.stored;

@@ -5,7 +5,7 @@ import {
   type Intent,
   type Receipt,
   type ReceiptBody,
-  type WrittenEntry,
+  type EncodedEntry,
 } from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { approvedOf, nameOf, type Drift, type Target } from "@cmcp/catalog";
@@ -13,25 +13,25 @@ import type { Journal } from "./journal.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import { rootDetail, type RootFacts } from "./root-detail.ts";
 
-/** An entry that is in the chain, and the host's acknowledgement to wait for: with it comes the entry's receipt, if it is to have one. */
-export interface Recorded {
+/** An entry in the chain. `stored` resolves with the host's acknowledgement, and with the receipt if there is one. */
+export interface PendingEntry {
   readonly entry: AuditEntry;
   readonly stored: Promise<Receipt | null>;
 }
 
-/** What a recorder needs of the instance it writes for. */
-export interface RecorderTerms {
+/** What a recorder needs of its instance. */
+export interface RecorderOptions {
   readonly instance: string;
   readonly driftPolicy: string;
-  /** What a root entry says, as of now. */
+  /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
-  /** Told of a session whose chain holds an entry that no store will ever get. */
-  readonly broken: (recorded: RecordedSession) => void;
+  /** Called for a session whose chain has an entry that cannot be stored. */
+  readonly onBroken: (recorded: RecordedSession) => void;
 }
 
 /**
- * Where an operator reset has taken the sensitivity below what the session had before, an entry also says
- * the highest ever: labels alone, without their ranks, would not tell a reader which is higher.
+ * After an operator's reset, an entry also names the highest sensitivity that the session ever had. A reader of the entries knows the labels
+ * but not their ranks.
  */
 function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFields {
   if (fields.session_sensitivity_after === undefined || session.highestSensitivity === fields.session_sensitivity_after)
@@ -39,66 +39,66 @@ function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFi
   return { ...fields, detail: { ...fields.detail, session_max_sensitivity: session.highestSensitivity } };
 }
 
-/** Writes the record: entries into the chains of sessions, intents and decisions, each handed to the host's store. */
+/** Writes entries into the chains of sessions, and stores entries and intents with the host. */
 export class Recorder {
   readonly #journal: Pick<Journal, "append" | "assertCaughtUp">;
-  readonly #terms: RecorderTerms;
+  readonly #options: RecorderOptions;
 
-  constructor(journal: Pick<Journal, "append" | "assertCaughtUp">, terms: RecorderTerms) {
+  constructor(journal: Pick<Journal, "append" | "assertCaughtUp">, options: RecorderOptions) {
     this.#journal = journal;
-    this.#terms = terms;
+    this.#options = options;
   }
 
-  /** Appends one entry to a session's chain and hands it to the host's store. */
-  record(recorded: RecordedSession, fields: EntryFields): Recorded {
+  /** Appends an entry to a session's chain and stores it. */
+  record(recorded: RecordedSession, fields: EntryFields): PendingEntry {
     return this.#store(recorded, recorded.chain.write(withHighest(recorded, fields)), null);
   }
 
-  /** As {@link record}, for an entry about the gateway itself: nothing was decided, nothing inspected. */
-  note(recorded: RecordedSession, fields: EntryFields): Recorded {
+  /** As {@link record}, for an entry without a decision and an inspection. */
+  note(recorded: RecordedSession, fields: EntryFields): PendingEntry {
     return this.record(recorded, { policy_decision: "n/a", response_inspection_result: "n/a", ...fields });
   }
 
   /**
-   * Notes something in every session that has begun and not ended. One without room for it cannot take a call either.
-   * @returns the sessions without room
+   * Adds an entry to every session that takes entries.
+   * @returns `full`: the sessions without room for it, which have no room for a call either
    */
   noteInAll(
     sessions: Iterable<RecordedSession>,
     fields: EntryFields,
   ): { readonly stored: Promise<unknown>; readonly full: readonly RecordedSession[] } {
-    const begun = [...sessions].filter(({ life }) => life.takesEntries);
+    const begun = [...sessions].filter(({ lifecycle }) => lifecycle.takesEntries);
     const stored = begun
       .filter(({ chain }) => chain.room > 0)
       .map((recorded) => this.note(recorded, { ...fields }).stored);
-    // An entry the host is slow to take is retried by the journal; the chain has it already.
+    // The journal retries an entry that the host is late with. The chain already has it.
     return { stored: Promise.allSettled(stored), full: begun.filter(({ chain }) => chain.room === 0) };
   }
 
-  /** As {@link record}, for a decision: waits for the acknowledgement and gives the receipt. @throws CmcpError `INTERNAL` where there is none */
+  /** As {@link record}, for a decision. Resolves with the receipt once the host has stored the entry. */
   async decision(recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
     const written = recorded.chain.write(withHighest(recorded, fields));
-    const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#terms.instance, "plain"))
+    const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#options.instance, "plain"))
       .stored;
     if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");
     return receipt;
   }
 
-  /** Records once in a session that something it asked for has drifted. */
-  async drift(recorded: RecordedSession, subject: Target, drift: Drift): Promise<void> {
-    const key = `${subject.kind} ${nameOf(subject)}`;
+  /** Records the drift of a target, once in a session. */
+  async drift(recorded: RecordedSession, target: Target, drift: Drift): Promise<void> {
+    const key = `${target.kind} ${nameOf(target)}`;
     if (recorded.drifted.has(key)) return;
     recorded.drifted.add(key);
-    const { server, driftDigest } = approvedOf(subject);
+    const { server, driftDigest } = approvedOf(target);
     await this.note(recorded, {
       entry_type: "catalog_drift",
-      tool_name: nameOf(subject),
+      tool_name: nameOf(target),
       server_identity: server.identity,
-      detail: { drift, approved_digest: driftDigest, drift_policy: this.#terms.driftPolicy },
+      detail: { drift, approved_digest: driftDigest, drift_policy: this.#options.driftPolicy },
     }).stored;
   }
 
-  /** Puts a call's intent in the host's store and waits for it: nothing leaves before that. */
+  /** Stores a call's intent and waits for the acknowledgement. Nothing is sent before that. */
   async intent(recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before">): Promise<void> {
     const { session, chain } = recorded;
     await this.#journal.append(session.id, {
@@ -107,30 +107,30 @@ export class Recorder {
     });
   }
 
-  /** Writes the session's root entry. @throws CmcpError `SESSION_CLOSED` for a session that has one or takes none */
-  begin(recorded: RecordedSession): void {
-    recorded.life.step("start");
+  /** Writes the session's root entry. @throws CmcpError `SESSION_CLOSED` if the session has one already, or is closed */
+  writeRoot(recorded: RecordedSession): void {
+    recorded.lifecycle.step("start");
     recorded.rootStored = this.note(recorded, {
       entry_type: "session_start",
       session_sensitivity_after: recorded.session.sensitivity,
-      detail: { ...rootDetail(this.#terms.root(), recorded.session.principalId), ...recorded.openedBy },
+      detail: { ...rootDetail(this.#options.root(), recorded.session.principalId), ...recorded.openedBy },
     }).stored;
   }
 
-  /** Makes sure the session's root entry exists and is stored. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` until it is, `SESSION_CLOSED` for one that was discarded */
+  /** Writes the root entry if there is none, and waits until it is stored. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `SESSION_CLOSED` */
   async ensureStarted(recorded: RecordedSession): Promise<void> {
-    if (recorded.rootStored === null) this.begin(recorded);
+    if (recorded.rootStored === null) this.writeRoot(recorded);
     try {
       await recorded.rootStored;
     } catch (thrown) {
-      // The host was late with it. The journal offers it until the host has it, and then the session is like any other.
+      // The host was late. The journal retries the entry, and once it is stored the session goes on.
       if (asCmcpError(thrown, "INTERNAL", "the session could not be started").code !== "AUDIT_STORE_UNAVAILABLE")
         throw thrown;
       this.#journal.assertCaughtUp();
     }
   }
 
-  #store(recorded: RecordedSession, { entry, written }: WrittenEntry, receipt: ReceiptBody | null): Recorded {
+  #store(recorded: RecordedSession, { entry, written }: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
     const stored = this.#journal.append(
       entry.session_id,
       { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },
@@ -138,11 +138,11 @@ export class Recorder {
     );
     stored.catch((thrown: unknown) => {
       const { code } = asCmcpError(thrown, "INTERNAL", "an entry could not be stored");
-      // What is late arrives. Anything else leaves a chain that the store never holds.
-      if (code !== "AUDIT_STORE_UNAVAILABLE") this.#terms.broken(recorded);
+      // A late entry will be stored. Any other error leaves a chain that the store will never hold.
+      if (code !== "AUDIT_STORE_UNAVAILABLE") this.#options.onBroken(recorded);
     });
     const before = recorded.stored;
-    // Resolves to nothing: a promise of all outcomes would hold those of every entry before it.
+    // Resolves to nothing. Otherwise each promise would keep the results of all earlier ones in memory.
     recorded.stored = stored.then(
       () => before,
       () => before,

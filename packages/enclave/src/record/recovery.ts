@@ -2,38 +2,38 @@ import { randomUUID } from "node:crypto";
 import { planRecovery, SessionChain, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
 import type { Vocabulary } from "@cmcp/session";
 import type { Journal } from "./journal.ts";
-import type { Past } from "./past.ts";
+import type { EarlierInstances } from "./earlier-instances.ts";
 import { rootDetail, type RootFacts } from "./root-detail.ts";
 import type { Sessions } from "./sessions.ts";
 
-/** What a recovery writes with, and whom it raises. */
-export interface RecoveryParts {
+/** What recovery needs. */
+export interface RecoveryPorts {
   readonly journal: Pick<Journal, "append">;
   readonly sessions: Pick<Sessions, "restoreFloor" | "restoreStart">;
   readonly vocabulary: Vocabulary;
   readonly root: () => RootFacts;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds for which what a principal has seen outlives its last session. */
+  /** Milliseconds for which a principal's sensitivity outlives its last session. */
   readonly floorMs: number;
 }
 
 /**
- * Takes over from earlier instances: every call they left open gets its one entry, a fault of unknown
- * outcome, and every principal starts from what it had seen, from the highest label where that is not known.
+ * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome. Every principal starts at
+ * the sensitivity it had, or at the highest label if that is unknown.
  */
-export async function recoverInterrupted(parts: RecoveryParts, past: Past): Promise<void> {
-  const recovered = past.instances.map((found) => found.recovered).filter((found) => found !== null);
+export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierInstances): Promise<void> {
+  const recovered = earlier.instances.map((found) => found.recovered).filter((found) => found !== null);
   for (const step of planRecovery(recovered, parts.root().policy.hash)) await writeRecoverySession(parts, step);
-  restoreFloors(parts, past);
+  restoreFloors(parts, earlier);
 }
 
 /**
- * The host's clock dates the entries; one that moved it can only make a floor last longer or hide what it could withhold anyway.
- * Where a journal contradicts itself, whatever is missing may be of any principal. An operator's reset in a later instance
- * supersedes that, as it does what was seen.
+ * Restores each principal's sensitivity. Entries carry the host's time. A host that changes its clock can only make a label last longer, or
+ * hide records that it could withhold anyway. If a journal has a flaw, the missing records may belong to any principal. An operator's reset in
+ * a later instance overrides both.
  */
-function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryParts, { instances }: Past): void {
+function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { instances }: EarlierInstances): void {
   const oldest = now() - floorMs;
   const floors = new Map<string, string>();
   let unknown = false;
@@ -46,7 +46,7 @@ function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryParts, { 
     if (recovered !== null)
       for (const [principal, seen] of seenIn(recovered, oldest))
         for (const held of seen) {
-          // A label this configuration does not know cannot be ranked; the highest one holds instead.
+          // An unknown label has no rank, so the highest label takes its place.
           const label = vocabulary.has(held) ? held : vocabulary.highest;
           floors.set(principal, vocabulary.max(floors.get(principal) ?? label, label));
         }
@@ -58,17 +58,17 @@ function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryParts, { 
   for (const [principal, label] of floors) sessions.restoreFloor(principal, label);
 }
 
-/** What each principal saw in an instance's sessions that are not too long ago. */
+/** The labels that each principal saw in an instance's recent sessions. */
 function* seenIn({ sessions }: RecoveredInstance, oldest: number): Generator<readonly [string, readonly string[]]> {
   for (const { principal, seen, lastTime, openIntents } of sessions.values()) {
     if (principal === null || Date.parse(lastTime) < oldest) continue;
-    // What a call that was cut off could return may have been seen.
+    // An open call may have returned data before the crash.
     yield [principal, [...seen, ...openIntents.map((intent) => intent.session_sensitivity)]];
   }
 }
 
-/** A recovery session belongs to no principal and no caller can add to it; it opens, records and ends at once. */
-async function writeRecoverySession({ journal, root, now }: RecoveryParts, step: RecoveryStep): Promise<void> {
+/** Writes a recovery session: it belongs to no principal, and starts and ends at once. */
+async function writeRecoverySession({ journal, root, now }: RecoveryPorts, step: RecoveryStep): Promise<void> {
   const chain = new SessionChain(randomUUID(), now);
   const facts = root();
   const entries = [

@@ -1,6 +1,6 @@
 import type { History } from "@cmcp/audit";
 
-/** What every root entry says about the instance the session lives in. */
+/** What every root entry says about its instance. */
 export interface RootFacts {
   readonly instance: string;
   readonly policy: { readonly hash: string; readonly version: string };

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Caller } from "../access/caller.ts";
 import type { Untrusted } from "@cmcp/boundary";
-import { EarlierSessions } from "./earlier-session.ts";
+import { EarlierSessions } from "./earlier-sessions.ts";
 import type { ScanFilter } from "./journal.ts";
 import { readClosed } from "./read-closed.ts";
 import { isSessionId } from "./session-id.ts";

@@ -6,7 +6,7 @@ import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
 import { Sessions } from "./sessions.ts";
 
-const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
+const callerOf = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
 /** One open session for each principal, and one that made room and is not closed. */
 function oneEach(): Sessions {
@@ -27,13 +27,13 @@ test("who pushes nothing out waits for nobody's evicted sessions; who does waits
 }, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const sessions = oneEach();
-  const [alice, bob] = [callerNamed("alice"), callerNamed("bob")];
+  const [alice, bob] = [callerOf("alice"), callerOf("bob")];
   for (let opened = 0; opened < 2; opened += 1) {
-    (await sessions.open(alice)).life.step("start");
+    (await sessions.open(alice)).lifecycle.step("start");
   }
   assert.equal(sessions.evictedCount, 1);
   assert.equal(sessions.takeEvicted().length, 1);
-  (await sessions.open(bob)).life.step("start");
+  (await sessions.open(bob)).lifecycle.step("start");
   const refused = assert.rejects(sessions.open(alice), { code: "SESSION_LIMIT_REACHED" });
   t.mock.timers.tick(10_000);
   await refused;
@@ -43,20 +43,20 @@ test("of those that wait for a label's session to be closed, one opens the next,
   timeout: 20_000,
 }, async () => {
   const sessions = oneEach();
-  const alice = callerNamed("alice");
-  (await sessions.open(alice)).life.step("start");
-  const labelled = await sessions.join(alice, "work");
-  labelled.life.step("start");
+  const alice = callerOf("alice");
+  (await sessions.open(alice)).lifecycle.step("start");
+  const labelled = await sessions.openOrJoin(alice, "work");
+  labelled.lifecycle.step("start");
   labelled.chain.write({ entry_type: "session_start" });
   assert.equal(sessions.evictedCount, 1, "the label's session pushed the first out, and no other may be");
-  assert.equal(await sessions.join(alice, "work"), labelled);
+  assert.equal(await sessions.openOrJoin(alice, "work"), labelled);
 
   const { promise, resolve } = Promise.withResolvers<Claim>();
-  labelled.life.step("close");
+  labelled.lifecycle.step("close");
   labelled.close = { claim: promise, failures: 0, failed: false };
-  const waiting = [sessions.join(alice, "work"), sessions.join(alice, "work")];
+  const waiting = [sessions.openOrJoin(alice, "work"), sessions.openOrJoin(alice, "work")];
   const claim = {} as Claim;
-  sessions.remember(labelled, claim);
+  sessions.recordClosed(labelled, claim);
   resolve(claim);
   const [first, second] = await Promise.all(waiting);
   assert.ok(first !== undefined && first !== labelled);

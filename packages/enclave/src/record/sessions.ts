@@ -3,10 +3,10 @@ import type { Claim } from "@cmcp/claim";
 import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../instance/clock.ts";
 import { callerDetail, type Caller } from "../access/caller.ts";
-import { EvictedSessions, type EvictedLimits } from "./evicted.ts";
+import { EvictedSessions, type EvictedLimits } from "./evicted-sessions.ts";
 import { RecordedSession } from "./recorded-session.ts";
 
-/** What stays in memory of a closed session so that its claim can be fetched again for a while. */
+/** A closed session in memory, so that its claim can be fetched again. */
 export interface ClosedSession {
   readonly principalId: string;
   readonly root: string;
@@ -15,10 +15,10 @@ export interface ClosedSession {
   readonly claim: Claim;
 }
 
-/** Closed sessions remembered, and as many that ended as faulted; older closed ones are read back from the host's store, see `readClosed`. */
+/** Most closed sessions in memory, and most faulted ones. Older closed sessions are read from the host's store, see `readClosed`. */
 const MAX_CLOSED = 256;
 
-/** The sessions of this instance with their chains. A caller only ever finds a session of its own principal. */
+/** The sessions of this instance. A caller finds only sessions of its own principal. */
 export class Sessions {
   readonly #table: SessionTable;
   readonly #clock: Clock;
@@ -31,8 +31,8 @@ export class Sessions {
   readonly #due = new Set<RecordedSession>();
 
   /**
-   * @param makeTable makes the table, which tells of sessions it evicts to make room
-   * @param limits how many of those may be waiting to be closed
+   * @param makeTable creates the table, which calls back for each session that it evicts
+   * @param limits most evicted sessions that are not closed yet
    */
   constructor(makeTable: (evicted: (session: Session) => void) => SessionTable, limits: EvictedLimits, clock: Clock) {
     this.#table = makeTable((session) => this.#evict(session));
@@ -44,44 +44,39 @@ export class Sessions {
     return this.#table.size;
   }
 
-  /** Sessions that made room for others and are not closed yet. */
+  /** Number of evicted sessions that are not closed yet. */
   get evictedCount(): number {
     return this.#evicted.size;
   }
 
-  /** A new session with a handle of its own, once there is room for it. @throws CmcpError `SESSION_LIMIT_REACHED` */
+  /** Opens a session with a new handle, once there is room. @throws CmcpError `SESSION_LIMIT_REACHED` */
   async open(caller: Caller): Promise<RecordedSession> {
     await this.#room(caller);
-    return this.#recorded(this.#table.openHandle(caller.principalId), caller);
+    return this.#recorded(this.#table.open(caller.principalId), caller);
   }
 
   /**
-   * The session of a caller's label, or its one session when there is none; made on first use. One that is being closed, as
-   * after its idle time, takes no more requests: what comes meanwhile waits, and goes on in the next. While the host is late with
-   * what the close needs, there is no next.
-   * @throws CmcpError `SESSION_LIMIT_REACHED`, or why the session could not be closed, `AUDIT_STORE_UNAVAILABLE` most likely
+   * The session of the caller's label, opened on first use; without a label, the principal's default session. While such a session is closing,
+   * the request waits for the close and then opens the next one.
+   * @throws CmcpError `SESSION_LIMIT_REACHED`, or the error of a failed close, such as `AUDIT_STORE_UNAVAILABLE`
    */
-  async join(caller: Caller, label: string | null): Promise<RecordedSession> {
-    // Another that waited may have opened the next; it needs no room.
-    for (
-      let known = this.byExistingLabel(caller, label);
-      known !== undefined;
-      known = this.byExistingLabel(caller, label)
-    ) {
-      if (known.life.takesCalls) return known;
+  async openOrJoin(caller: Caller, label: string | null): Promise<RecordedSession> {
+    // Another waiting request may have opened the next session already.
+    for (let known = this.findByLabel(caller, label); known !== undefined; known = this.findByLabel(caller, label)) {
+      if (known.lifecycle.takesCalls) return known;
       const closing = known;
       await closing.close?.claim.catch((thrown: unknown) => {
-        // One that was released is in nobody's way.
-        if (this.byExistingLabel(caller, label) === closing) throw thrown;
+        // After a release the next session can be opened although the close failed.
+        if (this.findByLabel(caller, label) === closing) throw thrown;
       });
     }
     await this.#room(caller);
-    return this.#recorded(this.#table.byLabel(caller.principalId, label), caller);
+    return this.#recorded(this.#table.openByLabel(caller.principalId, label), caller);
   }
 
-  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` when it opens them faster than they are closed */
+  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` if it opens sessions faster than they are closed */
   async #room(caller: Caller): Promise<void> {
-    if (this.#table.isFull(caller.principalId)) await this.#evicted.room(caller.principalId);
+    if (this.#table.isFull(caller.principalId)) await this.#evicted.waitForRoom(caller.principalId);
   }
 
   byHandle(caller: Caller, handle: string): RecordedSession | undefined {
@@ -89,25 +84,25 @@ export class Sessions {
     return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
-  /** One that is not closed yet, those included that made room for others. */
+  /** A session that is not closed, including evicted ones. */
   byId(caller: Caller, id: string): RecordedSession | undefined {
     const recorded = this.#open.get(id);
     return recorded?.session.principalId === caller.principalId ? recorded : undefined;
   }
 
-  /** Any principal's open session, for an operator whose signature has been verified. */
+  /** An open session of any principal, for an operator whose signature was verified. */
   forOperator(id: string): RecordedSession | undefined {
     return this.#open.get(id);
   }
 
-  /** Takes the session's principal back to the lowest sensitivity. */
+  /** Resets the session's principal to the lowest sensitivity. */
   reset(recorded: RecordedSession): SensitivityChange {
     return this.#table.reset(recorded.session);
   }
 
-  /** A caller's open session of this label; never makes one. */
-  byExistingLabel(caller: Caller, label: string | null): RecordedSession | undefined {
-    const session = this.#table.byExistingLabel(caller.principalId, label);
+  /** The caller's open session of a label. It never opens one. */
+  findByLabel(caller: Caller, label: string | null): RecordedSession | undefined {
+    const session = this.#table.findByLabel(caller.principalId, label);
     return session === undefined ? undefined : this.#recorded(session, caller);
   }
 
@@ -116,12 +111,12 @@ export class Sessions {
     return closed?.principalId === caller.principalId ? closed : undefined;
   }
 
-  /** Whether a caller's session ended without a claim because the host cannot show its record. */
+  /** Whether a caller's session ended without a claim. */
   isFaulted({ principalId }: Caller, id: string): boolean {
     return this.#faulted.get(id) === principalId;
   }
 
-  /** Sessions of this instance that ended so. */
+  /** Number of sessions of this instance that ended without a claim. */
   get faultedCount(): number {
     return this.#faultedCount;
   }
@@ -131,25 +126,25 @@ export class Sessions {
     this.#table.touch(recorded.session);
   }
 
-  /** Where every principal starts but for those named, see `SessionTable.restoreStart`. */
+  /** See `SessionTable.restoreStart`. */
   restoreStart(label: string, except: ReadonlySet<string>): void {
     this.#table.restoreStart(label, except);
   }
 
-  /** What an earlier instance recorded of a principal; it only raises. */
+  /** See `SessionTable.restoreFloor`. */
   restoreFloor(principalId: string, label: string): void {
     this.#table.restoreFloor(principalId, label);
   }
 
-  /** Sessions that made room since this was last asked; the caller closes them. */
+  /** Returns the sessions evicted since the last call. The caller closes them. */
   takeEvicted(): RecordedSession[] {
     const taken = this.#evictedNow;
     this.#evictedNow = [];
     return taken;
   }
 
-  /** Sessions to be closed now: those idle for too long and those set aside. What was never used is only forgotten. */
-  takeOver(): RecordedSession[] {
+  /** Returns the sessions to close now: idle ones and scheduled ones. Unused sessions are dropped without a close. */
+  takeDue(): RecordedSession[] {
     for (const session of this.#table.expired()) {
       const recorded = this.#started(session);
       if (recorded !== null) this.#due.add(recorded);
@@ -166,33 +161,33 @@ export class Sessions {
     this.#evictedNow.push(recorded);
   }
 
-  /** A session with something on record; one without is forgotten. */
+  /** The session, if it has a root entry; otherwise it is dropped. */
   #started(session: Session): RecordedSession | null {
     const recorded = this.#open.get(session.id);
-    if (recorded !== undefined && recorded.life.phase !== "unused") return recorded;
-    recorded?.life.step("discard");
+    if (recorded !== undefined && recorded.lifecycle.phase !== "unused") return recorded;
+    recorded?.lifecycle.step("discard");
     this.#table.close(session);
     this.#open.delete(session.id);
     return null;
   }
 
-  /** Keeps a session that must still be closed for the next {@link takeOver}. */
-  setAside(recorded: RecordedSession): void {
+  /** Schedules a session for the next {@link takeDue}. */
+  scheduleClose(recorded: RecordedSession): void {
     this.#due.add(recorded);
   }
 
-  /** Every session still open, for a clean shutdown. */
+  /** Every open session. */
   openSessions(): RecordedSession[] {
     return [...this.#open.values()];
   }
 
-  /** Takes a session that cannot be closed out of its principal's way; what the principal has seen stays with it. */
+  /** Removes a session that cannot be closed from the table, so that its principal can open another. The sensitivity stays. */
   release({ session }: RecordedSession): void {
     this.#table.close(session);
   }
 
-  /** Forgets an open session; what an auditor needs stays for a while and in the host's store. */
-  remember(recorded: RecordedSession, claim: Claim): void {
+  /** Replaces an open session by its claim. */
+  recordClosed(recorded: RecordedSession, claim: Claim): void {
     const { session, chain } = recorded;
     this.#forget(recorded);
     this.#closed.set(session.id, {
@@ -205,8 +200,8 @@ export class Sessions {
     bound(this.#closed);
   }
 
-  /** Forgets a session that ends without a claim, but for that. */
-  rememberFaulted(recorded: RecordedSession): void {
+  /** Removes a session that ends without a claim, and remembers that it did. */
+  recordFaulted(recorded: RecordedSession): void {
     this.#forget(recorded);
     this.#faulted.set(recorded.session.id, recorded.session.principalId);
     this.#faultedCount += 1;
@@ -233,7 +228,7 @@ export class Sessions {
   }
 }
 
-/** Forgets the oldest beyond {@link MAX_CLOSED}. */
+/** Drops the oldest beyond {@link MAX_CLOSED}. */
 function bound(remembered: Map<string, unknown>): void {
   const oldest = remembered.keys().next();
   if (remembered.size > MAX_CLOSED && oldest.done !== true) remembered.delete(oldest.value);

@@ -123,7 +123,7 @@ for (const era of ["modern", "legacy"] as const) {
         session,
         {
           request: { method: "resources/subscribe", params: { uri } },
-          followed: subscriptions.of(session, server),
+          followed: subscriptions.followedUris(session, server),
         },
         silentPeer(AbortSignal.timeout(10_000)),
       );

@@ -2,7 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { requireCredentials, type Catalog } from "@cmcp/catalog";
 import type { Provision } from "@cmcp/launch";
 
-/** What the gateway proves itself with to tool servers, by the names the catalog gives. Never an agent's token, never in a record. */
+/** The gateway's own credentials for tool servers, by their names in the catalog. They are never recorded. Tokens of agents are never sent to servers. */
 export class Credentials {
   readonly #catalog: Pick<Catalog, "servers">;
   #byName: ReadonlyMap<string, string> = new Map();
@@ -11,17 +11,17 @@ export class Credentials {
     this.#catalog = catalog;
   }
 
-  /** Refuses a message that lacks a credential of the catalog or brings one that no server is sent. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID` */
-  assertAcceptable({ credentials = [] }: Provision): void {
+  /** Checks that a message has every credential of the catalog and no other. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID` */
+  assertValid({ credentials = [] }: Provision): void {
     requireCredentials(this.#catalog, new Set(credentials.map(({ name }) => name)));
   }
 
-  /** Takes the credentials of an acceptable message in place of those before. */
+  /** Replaces the credentials. */
   provision({ credentials = [] }: Provision): void {
     this.#byName = new Map(credentials.map(({ name, value }) => [name, value]));
   }
 
-  /** @throws CmcpError `CREDENTIAL_NOT_PROVISIONED` before any was */
+  /** The value of a credential. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED` */
   value(name: string): string {
     const value = this.#byName.get(name);
     if (value === undefined)

@@ -32,20 +32,20 @@ function monitored(
 
 test("a server is listed once for all who wait, and not again while the comparison is fresh", async () => {
   const { monitor, asked } = monitored();
-  const first = [monitor.of(LOOKUP), monitor.of(LOOKUP)];
+  const first = [monitor.driftOf(LOOKUP), monitor.driftOf(LOOKUP)];
   asked[0]?.resolve([PULLED]);
   assert.deepEqual(await Promise.all(first), ["changed", "changed"]);
-  assert.equal(await monitor.of(LOOKUP), "changed");
+  assert.equal(await monitor.driftOf(LOOKUP), "changed");
   assert.equal(asked.length, 1);
 });
 
 test("what a server lists is compared anew after it says that it changed", async () => {
   const { monitor, asked } = monitored();
-  const first = monitor.of(LOOKUP);
+  const first = monitor.driftOf(LOOKUP);
   asked[0]?.resolve([APPROVED]);
   assert.equal(await first, null);
-  monitor.changed(tool.server, "tool");
-  const second = monitor.of(LOOKUP);
+  monitor.forgetListing(tool.server, "tool");
+  const second = monitor.driftOf(LOOKUP);
   asked[1]?.resolve([PULLED]);
   assert.equal(await second, "changed");
 });
@@ -53,29 +53,29 @@ test("what a server lists is compared anew after it says that it changed", async
 test("a list that was under way when the server said so is not relied on, whenever it comes", async () => {
   for (const lateFirst of [false, true]) {
     const { monitor, asked } = monitored();
-    const before = monitor.of(LOOKUP);
-    monitor.changed(tool.server, "tool");
-    const after = monitor.of(LOOKUP);
+    const before = monitor.driftOf(LOOKUP);
+    monitor.forgetListing(tool.server, "tool");
+    const after = monitor.driftOf(LOOKUP);
     assert.equal(asked.length, 2, "the server is asked again");
     for (const index of lateFirst ? [1, 0] : [0, 1]) {
       asked[index]?.resolve([index === 0 ? APPROVED : PULLED]);
       await (index === 0 ? before : after);
     }
     assert.equal(await after, "changed");
-    assert.equal(await monitor.of(LOOKUP), "changed", "the newer list counts");
+    assert.equal(await monitor.driftOf(LOOKUP), "changed", "the newer list counts");
     assert.equal(asked.length, 2);
   }
 });
 
 test("a list that fails is nobody's verdict: nothing was sent, and the next call asks again", async () => {
   const { monitor, asked } = monitored();
-  const failing = monitor.of(LOOKUP);
+  const failing = monitor.driftOf(LOOKUP);
   asked[0]?.reject(new CmcpError("UPSTREAM_TIMEOUT", "silent"));
   await assert.rejects(
     failing,
     (thrown) => thrown instanceof CmcpError && thrown.code === "UPSTREAM_TIMEOUT" && thrown.detail["sent"] === 0,
   );
-  const next = monitor.of(LOOKUP);
+  const next = monitor.driftOf(LOOKUP);
   asked[1]?.resolve([]);
   assert.equal(await next, "withdrawn");
 });
@@ -83,38 +83,38 @@ test("a list that fails is nobody's verdict: nothing was sent, and the next call
 test("what an agent was shown is compared anew before it is used, and not again within seconds", async () => {
   let now = 0;
   const { monitor, asked } = monitored(300_000, () => now);
-  const first = monitor.of(LOOKUP);
+  const first = monitor.driftOf(LOOKUP);
   asked[0]?.resolve([APPROVED]);
   assert.equal(await first, null);
   now = 4_999;
-  monitor.shown("tool");
-  assert.equal(await monitor.of(LOOKUP), null);
+  monitor.requireRecheck("tool");
+  assert.equal(await monitor.driftOf(LOOKUP), null);
   assert.equal(asked.length, 1, "it was compared a moment ago");
   now = 5_000;
-  monitor.shown("prompt");
-  assert.equal(await monitor.of(LOOKUP), null);
+  monitor.requireRecheck("prompt");
+  assert.equal(await monitor.driftOf(LOOKUP), null);
   assert.equal(asked.length, 1, "another list");
-  monitor.shown("tool");
-  const second = monitor.of(LOOKUP);
+  monitor.requireRecheck("tool");
+  const second = monitor.driftOf(LOOKUP);
   asked[1]?.resolve([PULLED]);
   assert.equal(await second, "changed");
-  assert.equal(await monitor.of(LOOKUP), "changed");
+  assert.equal(await monitor.driftOf(LOOKUP), "changed");
   assert.equal(asked.length, 2);
 });
 
 test("a comparison that was under way when an agent was shown the approved is made once more", async () => {
   let now = 0;
   const { monitor, asked } = monitored(10_000, () => now);
-  const first = monitor.of(LOOKUP);
+  const first = monitor.driftOf(LOOKUP);
   asked[0]?.resolve([APPROVED]);
   await first;
   now = 10_000;
-  const underWay = monitor.of(LOOKUP);
+  const underWay = monitor.driftOf(LOOKUP);
   now = 10_001;
-  monitor.shown("tool");
+  monitor.requireRecheck("tool");
   asked[1]?.resolve([APPROVED]);
   assert.equal(await underWay, null);
-  const anew = monitor.of(LOOKUP);
+  const anew = monitor.driftOf(LOOKUP);
   assert.equal(asked.length, 3);
   asked[2]?.resolve([PULLED]);
   assert.equal(await anew, "changed");

@@ -12,33 +12,32 @@ import {
 import type { ListKind, TaskSupport } from "@cmcp/mcp";
 import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
 
-/** Reads one of a server's live lists. */
+/** Reads a live list of a server. */
 type List = (server: CatalogServer, kind: ListKind, signal: AbortSignal) => Promise<JsonObject[]>;
 
 type Kind = Target["kind"];
-/** What a live list shows of the approved. */
-interface Compared {
+/** A live list compared with the catalog. */
+interface Comparison {
   readonly drift: ReadonlyMap<string, Drift>;
   /** Tools that can be called as tasks. */
   readonly tasks: ReadonlyMap<string, TaskSupport>;
 }
 
-interface Listing extends Compared {
+interface Listing extends Comparison {
   readonly at: number;
 }
 
-const NO_TASKS: Compared["tasks"] = new Map();
+const NO_TASKS: Comparison["tasks"] = new Map();
 
-/** Longest time one listing may take, in milliseconds, whoever waits for it. */
+/** Longest time for reading one list, in milliseconds. */
 const LIST_MS = 30_000;
 
-/** How long an agent's own list does not make a comparison due again, in milliseconds: agents list as often as they like. */
-const SETTLED_MS = 5_000;
+/** Time after a comparison in which an agent's list does not require another one, in milliseconds. It bounds what agents can cause. */
+const RECHECK_MS = 5_000;
 
 /**
- * Compares what servers list with its approved definitions: on first contact with a server, after an agent asked for a list, when
- * a server says that one changed, and whenever the last comparison is older than the configured age. Agents are shown the approved
- * text in any case.
+ * Compares the live definitions of servers with the approved ones: on first contact, after an agent asked for a list, when a server says that
+ * a list changed, and when the last comparison is older than the configured age. Agents always get the approved text.
  */
 export class DriftMonitor {
   readonly #catalog: Pick<Catalog, "tools" | "resources" | "prompts">;
@@ -46,8 +45,8 @@ export class DriftMonitor {
   readonly #maxAgeMs: number;
   readonly #listings = new Map<string, Listing>();
   readonly #running = new Map<string, Promise<Listing>>();
-  readonly #met = new Set<string>();
-  /** Since when what was compared before is due again. */
+  readonly #listedOnce = new Set<string>();
+  /** Comparisons before this time are out of date. */
   readonly #due = new Map<string, number>();
   readonly #now: () => number;
 
@@ -65,41 +64,41 @@ export class DriftMonitor {
   }
 
   /**
-   * How something has drifted, `null` when it has not. Lists what its server has first when that is due.
-   * @throws CmcpError what listing fails with; nothing of the call was sent
+   * The drift of a target; `null` if there is none. Compares first, if the last comparison is out of date.
+   * @throws CmcpError if the list cannot be read; the call was not sent
    */
-  async of(subject: Target): Promise<Drift | null> {
-    const { server } = approvedOf(subject);
-    const key = keyOf(server, subject.kind);
+  async driftOf(target: Target): Promise<Drift | null> {
+    const { server } = approvedOf(target);
+    const key = keyOf(server, target.kind);
     const known = this.#listings.get(key);
     const fresh =
       known !== undefined && known.at >= (this.#due.get(key) ?? known.at) && this.#now() - known.at < this.#maxAgeMs;
-    const listing = fresh ? known : await this.#refresh(server, subject.kind);
-    return listing.drift.get(nameOf(subject)) ?? null;
+    const listing = fresh ? known : await this.#refresh(server, target.kind);
+    return listing.drift.get(nameOf(target)) ?? null;
   }
 
-  /** How a tool can be called as a task, by what its server listed last; `null` when it cannot, or nothing was listed. */
+  /** Whether a tool can or must be called as a task, by the latest list of its server; `null` if it cannot, or there is no list. */
   taskSupport(tool: CatalogTool): TaskSupport | null {
     return this.#listings.get(keyOf(tool.server, "tool"))?.tasks.get(tool.toolName) ?? null;
   }
 
-  /** Lists the tools of a server that was never asked, once. Never throws. */
-  async meet(server: CatalogServer): Promise<void> {
+  /** Reads the tools of a server that was never asked, once. Never throws. */
+  async listOnce(server: CatalogServer): Promise<void> {
     const key = keyOf(server, "tool");
-    if (this.#met.has(key) || this.#listings.has(key)) return;
-    this.#met.add(key);
+    if (this.#listedOnce.has(key) || this.#listings.has(key)) return;
+    this.#listedOnce.add(key);
     await this.#refresh(server, "tool").catch(() => undefined);
   }
 
-  /** An agent was shown the approved: before it is used, what the servers list is compared again, unless that was done a moment ago. */
-  shown(kind: Kind): void {
+  /** Requires a new comparison before the next call, because an agent has read a list. A comparison of the last seconds still counts. */
+  requireRecheck(kind: Kind): void {
     const now = this.#now();
     for (const [key, { at }] of this.#listings)
-      if (key.startsWith(`${kind} `) && now - at >= SETTLED_MS) this.#due.set(key, now);
+      if (key.startsWith(`${kind} `) && now - at >= RECHECK_MS) this.#due.set(key, now);
   }
 
-  /** Forgets what a server listed, or is listing, because it says that it lists something else now. */
-  changed(server: CatalogServer, kind: Kind): void {
+  /** Drops the list of a server, because it says that the list has changed. */
+  forgetListing(server: CatalogServer, kind: Kind): void {
     const key = keyOf(server, kind);
     this.#listings.delete(key);
     this.#running.delete(key);
@@ -123,17 +122,17 @@ export class DriftMonitor {
   }
 
   async #compare(server: CatalogServer, kind: Kind): Promise<Listing> {
-    // Taken before the list is asked for: what changes meanwhile may or may not be in it.
+    // Taken before the list is read, because a change during the read may be missing from it.
     const at = this.#now();
     try {
       return { at, ...(await this.#compared(server, kind, AbortSignal.timeout(LIST_MS))) };
     } catch (thrown) {
-      const error = asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "what the server offers could not be listed");
+      const error = asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", "the list of the tool server could not be read");
       throw new CmcpError(error.code, error.message, { cause: error, detail: { ...error.detail, sent: 0 } });
     }
   }
 
-  async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Compared> {
+  async #compared(server: CatalogServer, kind: Kind, signal: AbortSignal): Promise<Comparison> {
     const of = <Item extends { readonly server: CatalogServer }>(items: Iterable<Item>): Item[] =>
       [...items].filter((item) => item.server.identity === server.identity);
     const { tools, resources, prompts } = this.#catalog;
@@ -149,7 +148,7 @@ export class DriftMonitor {
         };
       case "resource": {
         const approved = of(resources.values());
-        // A server that has no templates may not know the method.
+        // A server without templates may not support the method.
         const wanted = async (listed: ListKind, some: boolean): Promise<JsonObject[]> =>
           some ? await this.#list(server, listed, signal) : [];
         return {
@@ -176,8 +175,8 @@ function keyOf(server: CatalogServer, kind: Kind): string {
 }
 
 /**
- * Which of a server's tools can be called as tasks, by what it lists (MCP 2025-11-25, Tasks, "Tool-Level Negotiation").
- * The one thing of a live definition that agents are shown: a word of two, and no part of what was approved.
+ * The tools in a live list that can be called as tasks (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). This is the only part of a live
+ * definition that agents get: one of two fixed words, which is not part of the approved definition.
  */
 export function taskSupportOf(listed: readonly JsonObject[]): ReadonlyMap<string, TaskSupport> {
   return new Map(

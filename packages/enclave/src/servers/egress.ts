@@ -1,22 +1,22 @@
 import { Duplex } from "node:stream";
 import { examine, type CmcpError } from "@cmcp/boundary";
 import type { ExchangePool, OutgoingExchange } from "@cmcp/wire";
-import { hostFault } from "../instance/host-fault.ts";
+import { hostError } from "../instance/host-error.ts";
 
-/** What the relay may refuse with, and what agents are told. */
-const SENTENCES = {
+/** The codes that the relay may refuse with, and the message for each. */
+const HOST_ERRORS = {
   UPSTREAM_UNAVAILABLE: "the relay could not reach the tool server",
   UPSTREAM_TIMEOUT: "the relay could not reach the tool server in time",
-  EGRESS_NOT_ALLOWED: "the tool server is not on the host's egress list",
+  EGRESS_NOT_ALLOWED: "the tool server is not in the egress list of the host",
   OVERLOADED: "the relay has no room for another stream",
-  REQUEST_CANCELLED: "the stream to the tool server was given up",
+  REQUEST_CANCELLED: "the stream to the tool server was cancelled",
 };
 
-function relayFault(thrown: unknown): CmcpError {
-  return hostFault(thrown, SENTENCES, "UPSTREAM_UNAVAILABLE");
+function relayError(thrown: unknown): CmcpError {
+  return hostError(thrown, HOST_ERRORS, "UPSTREAM_UNAVAILABLE");
 }
 
-/** A tool server's byte stream, carried by the host's egress relay. What passes is TLS ciphertext wherever the catalog pins a key. */
+/** A byte stream to a tool server through the host's egress relay. It is TLS ciphertext if the catalog pins a key. */
 class EgressStream extends Duplex {
   readonly #exchange: OutgoingExchange;
   readonly #incoming: AsyncIterator<Parameters<typeof examine<Uint8Array>>[0]>;
@@ -32,27 +32,27 @@ class EgressStream extends Duplex {
       (step) => {
         this.push(step.done === true ? null : examine(step.value));
       },
-      (thrown: unknown) => this.destroy(relayFault(thrown)),
+      (thrown: unknown) => this.destroy(relayError(thrown)),
     );
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#settle(this.#exchange.write(chunk), done);
+    this.#complete(this.#exchange.write(chunk), done);
   }
 
-  /** What was written together, as a request's head and body are, goes together. */
+  /** Sends chunks that were written together, such as a request's head and body, as one. */
   override _writev(written: { readonly chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
-    this.#settle(this.#exchange.write(Buffer.concat(written.map(({ chunk }) => chunk))), done);
+    this.#complete(this.#exchange.write(Buffer.concat(written.map(({ chunk }) => chunk))), done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#settle(this.#exchange.end(), done);
+    this.#complete(this.#exchange.end(), done);
   }
 
-  #settle(work: Promise<unknown>, done: (error?: Error | null) => void): void {
+  #complete(work: Promise<unknown>, done: (error?: Error | null) => void): void {
     work.then(
       () => done(),
-      (thrown: unknown) => done(relayFault(thrown)),
+      (thrown: unknown) => done(relayError(thrown)),
     );
   }
 
@@ -63,9 +63,9 @@ class EgressStream extends Duplex {
 }
 
 /**
- * Opens a byte stream to a host and port of the catalog. `signal` bounds the opening only: an exchange is
- * cancelled by the signal it was opened with for as long as it lives, so it gets one of its own.
- * @throws CmcpError a code of {@link SENTENCES}
+ * Opens a byte stream to a host and port of the catalog. `signal` can cancel the opening only. The exchange gets a signal of its own, because
+ * the signal it is opened with stays bound to it.
+ * @throws CmcpError a code of {@link HOST_ERRORS}
  */
 export async function dialEgress(pool: ExchangePool, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
   const opening = new AbortController();
@@ -78,7 +78,7 @@ export async function dialEgress(pool: ExchangePool, host: string, port: number,
     return new EgressStream(exchange);
   } catch (thrown) {
     opening.abort();
-    throw relayFault(thrown);
+    throw relayError(thrown);
   } finally {
     signal.removeEventListener("abort", stop);
   }

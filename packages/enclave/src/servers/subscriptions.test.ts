@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { namedServer } from "../testing/servers.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import type { Follow, OnBehalfOf } from "./upstreams.ts";
+import type { UpdateListener, SessionRef } from "./upstreams.ts";
 
 const server = namedServer("server");
-const sessionOf = (id: string, principalId = "alice"): OnBehalfOf => ({ id, principalId });
+const sessionOf = (id: string, principalId = "alice"): SessionRef => ({ id, principalId });
 
 /** A stream to a server, as the server's side has it. */
 interface Stream {
@@ -33,8 +33,8 @@ function start(way: "a stream each" | "one stream" = "a stream each"): {
     [],
   ];
   const upstreams: ConstructorParameters<typeof Subscriptions>[0] = {
-    tellsOnOneStream: () => way === "one stream",
-    follow: async (_server, _session, { uris, notified, signal }: Follow) => {
+    usesOneStream: () => way === "one stream",
+    follow: async (_server, _session, { uris, notified, signal }: UpdateListener) => {
       followed.push(uris());
       said.push((uri) => notified("notifications/resources/updated", { uri }));
       const stream: Stream = {
@@ -100,7 +100,7 @@ test("a resource is followed until the last stream that names it has ended, whoe
   const [one, other] = [new AbortController(), new AbortController()];
   for (const { signal } of [one, other]) {
     subscriptions.add(sessionOf("s"), server, "a:1");
-    subscriptions.handOver(sessionOf("s"), { server, uri: "a:1" }, signal);
+    subscriptions.assignToStream(sessionOf("s"), { server, uri: "a:1" }, signal);
   }
   subscriptions.remove(sessionOf("s"), server, "a:1");
   one.abort();
@@ -108,14 +108,14 @@ test("a resource is followed until the last stream that names it has ended, whoe
   other.abort();
   assert.deepEqual([subscriptions.size, left], [0, ["a:1"]]);
   subscriptions.add(sessionOf("s"), server, "a:2");
-  subscriptions.handOver(sessionOf("s"), { server, uri: "a:2" }, other.signal);
+  subscriptions.assignToStream(sessionOf("s"), { server, uri: "a:2" }, other.signal);
   assert.equal(subscriptions.size, 0, "that stream had ended already");
 });
 
 test("what a session subscribed to does not end with a stream of it", () => {
   const { subscriptions, left } = start();
   const stream = new AbortController();
-  subscriptions.handOver(sessionOf("s"), { server, uri: "a:1" }, stream.signal);
+  subscriptions.assignToStream(sessionOf("s"), { server, uri: "a:1" }, stream.signal);
   subscriptions.add(sessionOf("s"), server, "a:1");
   stream.abort();
   assert.deepEqual([subscriptions.size, left], [1, []]);

@@ -3,22 +3,22 @@ import type { TaskSupport } from "@cmcp/mcp";
 import type { Catalog } from "@cmcp/catalog";
 import type { DriftMonitor } from "./drift.ts";
 
-/** How long a list of tools waits for servers that were never asked, in milliseconds. */
-const MEET_MS = 1_000;
+/** How long a list waits for servers that were never asked, in milliseconds. */
+const FIRST_LIST_MS = 1_000;
 
-/** Which of the tools that an agent is shown can be called as tasks, by their names. A server that was never asked is asked now; one that is slow is not waited for, and never twice. */
-export async function offeredAsTasks(
+/** The task support of the listed tools, by name. A server that was never asked is asked now. A slow one is not waited for, and never asked twice. */
+export async function listTaskSupport(
   {
     catalog,
     drift,
-  }: { readonly catalog: Pick<Catalog, "tools">; readonly drift: Pick<DriftMonitor, "meet" | "taskSupport"> },
+  }: { readonly catalog: Pick<Catalog, "tools">; readonly drift: Pick<DriftMonitor, "listOnce" | "taskSupport"> },
   shown: readonly JsonObject[],
 ): Promise<ReadonlyMap<string, TaskSupport>> {
   const tools = shown.flatMap(({ name }) => (typeof name === "string" ? catalog.tools.get(name) : null) ?? []);
   const servers = new Map(tools.map(({ server }) => [server.identity, server]));
   const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, MEET_MS);
-  await Promise.race([late.promise, Promise.all([...servers.values()].map((server) => drift.meet(server)))]);
+  const timer = setTimeout(late.resolve, FIRST_LIST_MS);
+  await Promise.race([late.promise, Promise.all([...servers.values()].map((server) => drift.listOnce(server)))]);
   clearTimeout(timer);
   return new Map(
     tools.flatMap((tool) => {

@@ -25,10 +25,10 @@ import { GATEWAY_VERSION } from "../instance/version.ts";
 type EvidenceClass = CatalogServer["evidenceClass"];
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
-/** Key of the gateway's own session with a server; session ids are UUIDs, so it is nobody's. */
+/** Key of the gateway's own session with a server. It is no UUID, so it cannot be a session id. */
 const OWN_SESSION = "gateway";
 
-/** What {@link Upstreams} work with. */
+/** What {@link Upstreams} need. */
 export interface UpstreamsOptions {
   readonly dial: Dial;
   readonly stdio: Pick<StdioServers, "processes" | "indexOf" | "evidenceOf" | "close">;
@@ -37,77 +37,77 @@ export interface UpstreamsOptions {
   readonly limits: Partial<UpstreamLimits>;
 }
 
-/** What a session follows at a server, and who hears of it. */
-export interface Follow {
-  /** As it is whenever a stream is opened. */
+/** The subscriptions of a session at a server, and who gets the updates. */
+export interface UpdateListener {
+  /** The URIs, read whenever a stream is opened. */
   readonly uris: () => readonly string[];
   readonly notified: Notified;
   readonly signal: AbortSignal;
 }
 
-/** A resource that a server is to tell of. */
-export interface Subscribe {
+/** A new subscription. */
+export interface NewSubscription {
   readonly request: UpstreamRequest;
-  /** What the session follows there already. */
+  /** The session's other subscriptions at the server. */
   readonly followed: readonly string[];
 }
 
-/** On whose behalf a server is asked. */
-export interface OnBehalfOf {
+/** The session that a server is asked for. */
+export interface SessionRef {
   readonly id: string;
   readonly principalId: string;
 }
 
-/** Whose slots a session with a server takes: a principal's, or, for each server apart, the gateway's own. */
-function holderOf(server: CatalogServer, session: OnBehalfOf | null): string {
+/** The holder of slots: the principal, or the gateway itself for each server. */
+function holderOf(server: CatalogServer, session: SessionRef | null): string {
   return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
 }
 
-/** Servers on the network know sessions; a stdio server is a process, which belongs to a principal. */
-function keyOf(server: CatalogServer, session: OnBehalfOf | null): string {
+/** The key of a session with a server. Network servers have a session for each session here. A stdio server is a process of one principal. */
+function keyOf(server: CatalogServer, session: SessionRef | null): string {
   const holder = holderOf(server, session);
   if (server.transport === "stdio") return holder;
   const id = session?.id ?? OWN_SESSION;
   return server.transport === "http-sse" ? `${id} ${holder}` : id;
 }
 
-/** The holder that the key of a session with an http-sse server names: ids hold no space. */
+/** The holder in the key of a session with an http-sse server. Ids contain no space. */
 function holderIn(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
 
-/** The era the catalog holds a server to, if it does. */
+/** The era of a server, if the catalog fixes it. */
 function eraOf({ settings }: RemoteServer): Pick<UpstreamOptions, "era"> {
   return settings === undefined || settings.era === "auto" ? {} : { era: settings.era };
 }
 
-/** One client per tool server of the catalog, made on first use. */
+/** One client for each tool server of the catalog, created on first use. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #clients = new Map<string, { readonly server: CatalogServer; readonly client: Upstream }>();
   readonly #closing = new AbortController();
-  /** Of all servers whose sessions each hold a stream. */
+  /** Connections of servers whose sessions each hold a stream. */
   readonly #standing = new StandingConnections();
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
   }
 
-  /** What is under way with all servers together. */
+  /** The load of all servers together. */
   get load(): UpstreamLoad {
     const loads = [...this.#clients.values()].map(({ client }) => client.load);
     const total = (of: keyof UpstreamLoad): number => loads.reduce((sum, load) => sum + load[of], 0);
     return { requests: total("requests"), streams: total("streams"), unattributed: total("unattributed") };
   }
 
-  /** Sends a request on behalf of one session. Errors say in `detail.sent` whether it can have reached the server. */
+  /** Sends a request for one session. Errors say in `detail.sent` whether the request may have reached the server. */
   async request(
     server: CatalogServer,
-    session: OnBehalfOf,
+    session: SessionRef,
     request: UpstreamRequest,
     peer: Peer,
   ): Promise<UpstreamAnswer> {
-    // Channels are of the legacy era alone; over HTTP the client knows which era it meets.
+    // Channels speak the legacy era only. Over HTTP the client detects the era.
     return await this.#client(server).request(
       keyOf(server, session),
       request,
@@ -115,12 +115,12 @@ export class Upstreams {
     );
   }
 
-  /** What a server lists now, read in a session of the gateway's own. */
+  /** Reads a live list of a server, in the gateway's own session. */
   async list(server: CatalogServer, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
     return await this.#client(server).list(keyOf(server, null), kind, signal);
   }
 
-  /** Hears from a server that one of its lists changed, until the client is closed. Never throws. */
+  /** Listens for list changes of a server until the client is closed. Never throws. */
   async watch(server: CatalogServer, notified: Notified): Promise<void> {
     await this.#client(server).listen(
       keyOf(server, null),
@@ -131,13 +131,13 @@ export class Upstreams {
   }
 
   /**
-   * Asks a server to tell one session of a resource, beside those it {@link follow}s there already.
-   * @throws CmcpError the server's refusal as `UPSTREAM_CALL_REFUSED`; as {@link request}
+   * Subscribes a session to a resource at its server.
+   * @throws CmcpError `UPSTREAM_CALL_REFUSED` if the server refuses; otherwise as {@link request}
    */
   async subscribe(
     server: CatalogServer,
-    session: OnBehalfOf,
-    { request, followed }: Subscribe,
+    session: SessionRef,
+    { request, followed }: NewSubscription,
     peer: Peer,
   ): Promise<void> {
     const client = this.#client(server);
@@ -145,15 +145,15 @@ export class Upstreams {
     else await client.request(keyOf(server, session), request, peer);
   }
 
-  /** Whether a server tells a session of whatever it has subscribed to on one stream, as over HTTP in the legacy era, and refuses another. */
-  tellsOnOneStream(server: CatalogServer): boolean {
+  /** Whether a server sends all updates of a session on one stream and refuses a second one, as over HTTP in the legacy era. */
+  usesOneStream(server: CatalogServer): boolean {
     const client = this.#client(server);
     return client instanceof UpstreamClient && client.era === "legacy";
   }
 
-  /** Hears from a server that resources changed that one session follows. Never throws. */
-  async follow(server: CatalogServer, session: OnBehalfOf, { uris, notified, signal }: Follow): Promise<void> {
-    // What is followed then, whenever a stream has to be opened again.
+  /** Listens for updates of the resources that a session subscribes to. Never throws. */
+  async follow(server: CatalogServer, session: SessionRef, { uris, notified, signal }: UpdateListener): Promise<void> {
+    // A getter, so that a reopened stream has the present subscriptions.
     const filter = {
       toolsListChanged: false,
       promptsListChanged: false,
@@ -170,18 +170,18 @@ export class Upstreams {
     );
   }
 
-  /** Ends the session's MCP sessions on every server it used; failures there change nothing here. */
-  async closeSession(session: OnBehalfOf): Promise<void> {
+  /** Ends the session's MCP sessions on every server that it used. Failures are ignored. */
+  async closeSession(session: SessionRef): Promise<void> {
     const used = [...this.#clients.values()];
     await Promise.allSettled(used.map(({ server, client }) => client.closeSession(keyOf(server, session))));
   }
 
-  /** Gives up following a resource that nothing of the session follows any more; see {@link follow}. Never throws. */
-  async unfollow(server: CatalogServer, session: OnBehalfOf, uri: string): Promise<void> {
+  /** Unsubscribes a session from a resource at its server. Never throws. */
+  async unfollow(server: CatalogServer, session: SessionRef, uri: string): Promise<void> {
     await this.#client(server).unsubscribe(keyOf(server, session), uri);
   }
 
-  /** How records name what is known about who answers. */
+  /** The evidence class of a server, for entries. */
   evidenceOf(server: CatalogServer): EvidenceClass {
     return server.transport === "stdio" ? this.#options.stdio.evidenceOf(server) : server.evidenceClass;
   }

@@ -1,26 +1,26 @@
 import type { CatalogServer } from "@cmcp/catalog";
-import { reportFault } from "../instance/report-fault.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { DriftMonitor } from "./drift.ts";
 import type { Upstreams } from "./upstreams.ts";
 
-/** What each notification says has changed. */
+/** The list that each notification is about. */
 const CHANGED = new Map([
   ["notifications/tools/list_changed", { kind: "tool", list: "tools" }],
   ["notifications/prompts/list_changed", { kind: "prompt", list: "prompts" }],
   ["notifications/resources/list_changed", { kind: "resource", list: "resources" }],
 ] as const);
 
-/** Notifications of one server are passed on to agents no more often than this, in milliseconds. */
-const SETTLE_MS = 250;
+/** Shortest time between notifications to agents about one server, in milliseconds. */
+const NOTIFY_INTERVAL_MS = 250;
 
-/** Who hears what servers say of their lists. */
+/** What watching lists needs. */
 export interface ListWatch {
   readonly upstreams: Pick<Upstreams, "watch">;
-  readonly drift: Pick<DriftMonitor, "changed">;
+  readonly drift: Pick<DriftMonitor, "forgetListing">;
   readonly listeners: { listChanged(list: "tools" | "prompts" | "resources"): void };
 }
 
-/** Listens, for as long as the process lives, to what the catalog's servers say of their lists: what changed is compared anew before it is used again. */
+/** Returns a function that watches the lists of a server until the process ends. A changed list is compared again before its next use. */
 export function watchServers({ upstreams, drift, listeners }: ListWatch): (server: CatalogServer) => void {
   const watched = new Set<string>();
   return (server) => {
@@ -35,8 +35,8 @@ export function watchServers({ upstreams, drift, listeners }: ListWatch): (serve
       .watch(server, (method) => {
         const changed = CHANGED.get(method as Parameters<typeof CHANGED.get>[0]);
         if (changed === undefined) return;
-        drift.changed(server, changed.kind);
-        if (due.size === 0) setTimeout(tell, SETTLE_MS).unref();
+        drift.forgetListing(server, changed.kind);
+        if (due.size === 0) setTimeout(tell, NOTIFY_INTERVAL_MS).unref();
         due.add(changed.list);
       })
       .catch(reportFault);

@@ -11,15 +11,15 @@ import {
 } from "@cmcp/mcp";
 import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
 import { SessionTable, Vocabulary } from "@cmcp/session";
-import { callOf, type Call } from "../call/call.ts";
+import { createCall, type Call } from "../call/call.ts";
 import { Decider } from "../call/decide.ts";
-import type { GatewayFacts } from "../call/facts.ts";
-import { InspectedPeer, type PeerTerms } from "../call/inspected-peer.ts";
+import type { GatewayFacts } from "../call/policy-facts.ts";
+import { InspectedPeer, type InspectedPeerOptions } from "../call/inspected-peer.ts";
 import type { Permit } from "../call/permit.ts";
 import { Tasks } from "../call/tasks.ts";
 import { Transcript } from "../call/transcript.ts";
 import { RecordedSession } from "../record/recorded-session.ts";
-import { callerNamed } from "./record-room.ts";
+import { callerOf } from "./record-room.ts";
 
 /** A request for the tool `lookup` without arguments, but for what a test says. */
 export function requestFor(rest: Partial<AgentRequest> = {}): AgentRequest {
@@ -41,7 +41,7 @@ export function requestFor(rest: Partial<AgentRequest> = {}): AgentRequest {
 /** A new session of this principal, at the lowest label. */
 export function sessionOf(principal = "alice", vocabulary = new Vocabulary()): RecordedSession {
   const table = new SessionTable({ vocabulary, maxSessions: 4, maxPerPrincipal: 4, idleMs: 1e6, floorMs: 1e6 });
-  const session = table.byLabel(principal, null);
+  const session = table.openByLabel(principal, null);
   return new RecordedSession(session, new SessionChain(session.id), {});
 }
 
@@ -64,7 +64,7 @@ export function verdict(rest: Partial<Verdict> = {}): Verdict {
 }
 
 /** A policy in a test's own words; what it is not told it allows. */
-export function policyThat(
+export function policyStub(
   decide: (facts: GovernedFacts) => Partial<Verdict> = () => ({}),
   rest: Partial<Omit<CompiledPolicy, "decide">> = {},
 ): CompiledPolicy {
@@ -80,16 +80,16 @@ export function policyThat(
 }
 
 /** What a test chooses of a call. */
-export interface CallChoices {
+export interface CallOptions {
   readonly recorded?: RecordedSession;
   readonly tasks?: Tasks;
   readonly policy?: CompiledPolicy;
 }
 
 /** A request that has just arrived. */
-export function callWith(request: AgentRequest = requestFor(), choices: CallChoices = {}): Call {
-  const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyThat() } = choices;
-  return callOf(recorded, callerNamed(recorded.session.principalId), request, { tasks, policy });
+export function makeCall(request: AgentRequest = requestFor(), choices: CallOptions = {}): Call {
+  const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyStub() } = choices;
+  return createCall(recorded, callerOf(recorded.session.principalId), request, { tasks, policy });
 }
 
 /** Policy's leave for a target. */
@@ -138,14 +138,14 @@ export function taskState(rest: Partial<TaskState> = {}): TaskState {
 }
 
 /** What an agent was told and asked, in order. */
-export type Heard = (readonly [method: string, params: JsonObject])[];
+export type ReceivedMessages = (readonly [method: string, params: JsonObject])[];
 
 /** An agent that answers what it is asked, and what it heard. */
 export function agentPeer(
   rest: Partial<Peer> = {},
   answer: (method: string, params: JsonObject) => JsonObject = () => ({ action: "decline" }),
-): { readonly peer: Peer; readonly heard: Heard } {
-  const heard: Heard = [];
+): { readonly peer: Peer; readonly heard: ReceivedMessages } {
+  const heard: ReceivedMessages = [];
   const peer: Peer = {
     ...silentPeer(new AbortController().signal),
     input: "ask",
@@ -161,22 +161,22 @@ export function agentPeer(
 }
 
 /** An agent as its server sees it, where policy lets the server ask anything. */
-export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<PeerTerms> = {}): InspectedPeer {
+export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<InspectedPeerOptions> = {}): InspectedPeer {
   return new InspectedPeer(peer, {
     maxBytes: 1_000,
     withholdText: false,
     mode: "buffered",
     taskId: null,
     mayBecomeTask: false,
-    questions: { put: () => ({ answered: () => undefined }), detail: {} },
+    questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
     transcript: new Transcript(),
-    reached: () => undefined,
+    onFirstMessage: () => undefined,
     ...rest,
   });
 }
 
 /** A server that answers as a test says, and what reached it. */
-export function upstreamThat(
+export function upstreamStub(
   answer: (request: UpstreamRequest, peer: Peer) => UpstreamAnswer | Promise<UpstreamAnswer>,
 ) {
   const sent: UpstreamRequest[] = [];

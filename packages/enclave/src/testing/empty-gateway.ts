@@ -4,14 +4,14 @@ import { parseConfig } from "@cmcp/launch";
 import { PhaseMachine } from "../boot/phases.ts";
 import { Caller } from "../access/caller.ts";
 import { Operators } from "../access/operators.ts";
-import type { ExportParts } from "../http/audit-export.ts";
+import type { ExportPorts } from "../http/audit-export.ts";
 import { json } from "../http/json-response.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 import { routes, type Route } from "../http/routes.ts";
-import type { ClaimEndpointParts } from "../http/session-endpoints.ts";
-import { resetSession, type ResetParts } from "../http/session-reset.ts";
-import { SigningKey } from "../instance/keys.ts";
-import { EarlierSessions } from "../record/earlier-session.ts";
+import type { ClaimEndpointPorts } from "../http/claims.ts";
+import { resetSession, type ResetPorts } from "../http/session-reset.ts";
+import { SigningKey } from "../instance/signing-key.ts";
+import { EarlierSessions } from "../record/earlier-sessions.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
 
 /** What a test chooses of a gateway without sessions. */
@@ -24,17 +24,17 @@ interface Choices {
 }
 
 /** What answers of sessions there are none of. */
-function sessionParts(): ClaimEndpointParts & ExportParts {
+function sessionParts(): ClaimEndpointPorts & ExportPorts {
   const none = (): undefined => undefined;
   const nothing = (): never => assert.fail("there is no session");
   const journal = { scan: () => assert.fail("the host was asked") };
   const key = new SigningKey();
   const own = { journal, instance: "", jwk: key.jwk };
-  const sessions = { byId: none, byHandle: none, byExistingLabel: none, closedById: none, isFaulted: () => false };
+  const sessions = { byId: none, byHandle: none, findByLabel: none, closedById: none, isFaulted: () => false };
   return {
     lookup: new SessionLookup({ sessions, own, earlier: new EarlierSessions(own) }),
     recorder: { ensureStarted: nothing },
-    claims: { export: nothing, storedPoint: nothing, soFar: nothing },
+    claims: { export: nothing, storedPoint: nothing, claimOpen: nothing },
     closing: { close: nothing },
     key,
     buildDigest: "",
@@ -42,7 +42,7 @@ function sessionParts(): ClaimEndpointParts & ExportParts {
 }
 
 /** What a reset works on where there is no session. */
-function resetParts(): ResetParts {
+function resetParts(): ResetPorts {
   const nothing = (): never => assert.fail("there is no session");
   return {
     instance: "",
@@ -68,7 +68,7 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
       isolation: "none",
       development: true,
       launchDigest: "",
-      freshness: { ageMs: 0, stale: false },
+      freshness: { ageMs: 0, isStale: false },
       history: { state: "complete" },
       policy: nothing,
       enforcementMode: "enforcing",
@@ -78,7 +78,7 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
       load: nothing,
     },
     attestation: {
-      reported: { identity: null, key, catalog: { hash: "" }, config, launchDigest: "" },
+      commitments: { identity: null, key, catalog: { hash: "" }, config, launchDigest: "" },
       policyHash: nothing,
       collectOnDemand: nothing,
     },
@@ -105,7 +105,7 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
     allowedOrigins: config.enclave.allowed_origins,
     identity: config.enclave.identity,
     principals: { authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)) },
-    freshness: { require: () => undefined },
+    freshness: { requireFresh: () => undefined },
     mcp: async () => json({}),
     reset: async (request, id) => await resetSession(resetParts(), request, id),
     routes: routesOf(sessionParts(), phases),

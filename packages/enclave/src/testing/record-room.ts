@@ -8,16 +8,16 @@ import {
   type JournalStatement,
   type Receipt,
   type ReceiptBody,
-  type WrittenStatement,
+  type EncodedStatement,
 } from "@cmcp/audit";
 import { CmcpError, toBase64Url, untrusted, type Untrusted } from "@cmcp/boundary";
 import { EAT_PROFILES } from "@cmcp/claim";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
-import { SigningKey } from "../instance/keys.ts";
-import { Claims, type ClaimParts } from "../record/claims.ts";
-import { Closing } from "../record/closing.ts";
+import { SigningKey } from "../instance/signing-key.ts";
+import { Claims, type ClaimPorts } from "../record/claims.ts";
+import { SessionCloser } from "../record/session-closer.ts";
 import type { ScanFilter } from "../record/journal.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
@@ -25,7 +25,7 @@ import type { RootFacts } from "../record/root-detail.ts";
 import { Sessions } from "../record/sessions.ts";
 
 /** A record as the host holds it. */
-export interface Held {
+export interface StoredRecord {
   readonly instance: string;
   readonly session: string;
   readonly kind: JournalStatement["kind"];
@@ -34,7 +34,7 @@ export interface Held {
 
 /** What a hostile host keeps of several instances: everything is signed as an enclave signs it, and a test may take any of it away. */
 export class HostStore {
-  records: Held[] = [];
+  records: StoredRecord[] = [];
 
   *scan({ instance, session, kind }: ScanFilter): Generator<Untrusted<Uint8Array>> {
     for (const held of this.records)
@@ -61,7 +61,7 @@ export class TestJournal {
 
   append(
     session: string,
-    statement: JournalStatement | WrittenStatement,
+    statement: JournalStatement | EncodedStatement,
     receipt: ReceiptBody | null = null,
   ): Promise<Receipt | null> {
     const record = unsignedRecord(statement, this.instance, this.#sequence);
@@ -93,17 +93,17 @@ export class TestJournal {
 const digest = `sha256:${"a".repeat(64)}`;
 
 /** The caller that a principal's bearer token makes. */
-export const callerNamed = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
+export const callerOf = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
 
 /** What a test may choose of a record room. */
-export interface RoomChoices {
+export interface RecordRoomOptions {
   readonly maxPerPrincipal?: number;
   readonly max?: number;
 }
 
 type Facts = { -readonly [K in keyof RootFacts]: RootFacts[K] };
 
-function factsOf(instance: string): Facts {
+function policyFacts(instance: string): Facts {
   return {
     instance,
     policy: { hash: digest, version: "1" },
@@ -117,7 +117,11 @@ function factsOf(instance: string): Facts {
   };
 }
 
-function sessionsOf(clock: Clock, vocabulary: Vocabulary, { maxPerPrincipal = 10, max = 10 }: RoomChoices): Sessions {
+function sessionsOf(
+  clock: Clock,
+  vocabulary: Vocabulary,
+  { maxPerPrincipal = 10, max = 10 }: RecordRoomOptions,
+): Sessions {
   return new Sessions(
     (evicted) =>
       new SessionTable({ vocabulary, maxSessions: max, maxPerPrincipal, idleMs: 1e6, floorMs: 1e6, evicted }),
@@ -126,7 +130,7 @@ function sessionsOf(clock: Clock, vocabulary: Vocabulary, { maxPerPrincipal = 10
   );
 }
 
-type OfInstance = Pick<ClaimParts, "recorder" | "broken" | "now"> & { readonly journal: TestJournal };
+type OfInstance = Pick<ClaimPorts, "recorder" | "onBroken" | "now"> & { readonly journal: TestJournal };
 
 function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Claims {
   const { instance, key } = parts.journal;
@@ -134,7 +138,7 @@ function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Cl
     platform.broken
       ? Promise.reject(new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "no device"))
       : Promise.resolve(collectSoftware(new Uint8Array(64), parts.now()));
-  const terms = {
+  const settings = {
     eatProfile: EAT_PROFILES[0],
     mode: "enforcing",
     catalogHash: digest,
@@ -142,7 +146,7 @@ function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Cl
     isolation: "none",
     perCall: false,
   } as const;
-  return new Claims({ ...parts, instance, key, evidenceOf, terms });
+  return new Claims({ ...parts, instance, key, evidenceOf, settings });
 }
 
 /** Writes an instance's first record. */
@@ -159,21 +163,21 @@ async function begin(journal: TestJournal, time: Date, previous?: InstanceFacts[
 }
 
 /** The record room of one instance, whole but for the platform, over a store that a test may change. */
-export function recordRoom(store: HostStore, choices: RoomChoices = {}) {
+export function recordRoom(store: HostStore, choices: RecordRoomOptions = {}) {
   const journal = new TestJournal(store);
   const { instance, key } = journal;
   const clock = new Clock();
   const now = (): number => clock.now().getTime();
   const vocabulary = new Vocabulary();
   const sessions = sessionsOf(clock, vocabulary, choices);
-  const facts = factsOf(instance);
-  const broken = (recorded: RecordedSession): void => sessions.setAside(recorded);
-  const recorder = new Recorder(journal, { instance, driftPolicy: "fail_closed", root: () => facts, broken });
+  const facts = policyFacts(instance);
+  const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
+  const recorder = new Recorder(journal, { instance, driftPolicy: "fail_closed", root: () => facts, onBroken });
   const platform = { broken: false };
-  const claims = claimsOf({ journal, recorder, broken, now }, platform);
+  const claims = claimsOf({ journal, recorder, onBroken, now }, platform);
   const forgotten: string[] = [];
   const forget = ({ id }: { readonly id: string }): void => void forgotten.push(id);
-  const closing = new Closing({ sessions, recorder, claims, journal, policyHash: () => digest, forget });
+  const closing = new SessionCloser({ sessions, recorder, claims, journal, policyHash: () => digest, forget });
   return {
     journal,
     instance,
@@ -191,12 +195,12 @@ export function recordRoom(store: HostStore, choices: RoomChoices = {}) {
 }
 
 /** The records of a session that a host holds, by kind. */
-export function ofSession(store: HostStore, session: string, kind: Held["kind"]): readonly Held[] {
+export function ofSession(store: HostStore, session: string, kind: StoredRecord["kind"]): readonly StoredRecord[] {
   return store.records.filter((held) => held.session === session && held.kind === kind);
 }
 
 /** What an entry record says. */
-export function entryIn({ bytes }: Held): { readonly entry_type: string; readonly detail: unknown } | null {
+export function entryIn({ bytes }: StoredRecord): { readonly entry_type: string; readonly detail: unknown } | null {
   const record = readRecord(untrusted(bytes));
   return record?.kind === "entry" ? record.body.entry : null;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import type { Authenticated } from "../authenticated.ts";
+import type { AuthenticatedCaller } from "../authenticated-caller.ts";
 import { hostAssertedLabels, readHostAsserted, type HostAsserted, type PeerIdentity } from "./asserted.ts";
 import { readSpiffeId } from "./spiffe.ts";
 
@@ -60,7 +60,7 @@ test("only SPIFFE IDs in their one spelling are read", () => {
 });
 
 test("the host's word is no login: the compiler refuses it", () => {
-  const onlyVerified = (caller: Authenticated): string => caller.principalId;
+  const onlyVerified = (caller: AuthenticatedCaller): string => caller.principalId;
   // @ts-expect-error A host's assertion is not an authenticated caller.
   assert.equal(onlyVerified(known()), undefined);
   const lookAlike = {

@@ -6,7 +6,7 @@ declare const hostsWord: unique symbol;
 
 /**
  * Something about a caller for which there is only the host's word. It is opaque: it can be turned into labels for
- * policies and records, and into nothing else. It is no `Authenticated`, and no function here makes one of it.
+ * policies and records, and into nothing else. It is no `AuthenticatedCaller`, and no function here makes one of it.
  */
 export interface HostAsserted<T> {
   readonly [hostsWord]: T;
@@ -29,7 +29,10 @@ export interface HostAssertedLabels {
   readonly host_asserted_trust_domain: string;
 }
 
-/** What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the configuration names. */
+/**
+ * What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the
+ * configuration names.
+ */
 export function readHostAsserted(
   spiffeId: Untrusted<string>,
   settings: IdentitySettings["host_asserted"],

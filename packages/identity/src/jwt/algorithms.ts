@@ -1,4 +1,7 @@
-/** Signature algorithms a configuration may allow (RFC 7518 section 3.1, RFC 8037 section 3.1). Never `none`, never a shared secret. */
+/**
+ * Signature algorithms a configuration may allow (RFC 7518 section 3.1, RFC 8037 section 3.1). Never `none`, never a
+ * shared secret.
+ */
 export const ALGORITHMS = ["EdDSA", "ES256", "ES384", "RS256", "PS256"] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 

@@ -1,6 +1,6 @@
 import { fromBase64Url } from "@cmcp/boundary";
 import { compactVerify, type CryptoKey } from "jose";
-import { authenticated, type Authenticated } from "../authenticated.ts";
+import { authenticatedCaller, type AuthenticatedCaller } from "../authenticated-caller.ts";
 import { MAX_TOKEN } from "../limits.ts";
 import type { IssuerSettings } from "../schema.ts";
 import { checkClaims } from "./claims.ts";
@@ -55,7 +55,7 @@ export class JwtAuthenticator {
    * The caller a token proves.
    * @throws CmcpError `UNAUTHENTICATED`; `detail.reason` is a `TokenFault`
    */
-  async authenticate(token: string): Promise<Authenticated> {
+  async authenticate(token: string): Promise<AuthenticatedCaller> {
     if (token.length > MAX_TOKEN) throw tokenFault("size");
     const [head = "", body = "", signature = ""] = token.split(".", 3);
     // One spelling of each token: decoders differ on bits that mean nothing.
@@ -71,7 +71,7 @@ export class JwtAuthenticator {
     await verifySignature(token, keys.select(header), header);
     const { subject, expiresAt } = checkClaims(claims, settings, this.#now());
     const standing = principalOf(subject, settings);
-    return authenticated({
+    return authenticatedCaller({
       source: "jwt",
       ...standing,
       issuer: settings.issuer,
@@ -82,7 +82,7 @@ export class JwtAuthenticator {
   }
 
   /** Whether the token of a caller that was authenticated has not expired since. */
-  isCurrent({ expiresAt }: Authenticated): boolean {
+  isCurrent({ expiresAt }: AuthenticatedCaller): boolean {
     return this.#now() < expiresAt;
   }
 }

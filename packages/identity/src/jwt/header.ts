@@ -2,7 +2,10 @@ import { fromBase64Url, isJsonObject, parseJson, untrusted, type JsonObject } fr
 import { ALGORITHMS, type Algorithm } from "./algorithms.ts";
 import { tokenFault, type TokenFault } from "./fault.ts";
 
-/** What of a JOSE header counts. Keys and URLs of keys in it are the sender's and are not looked at (RFC 7515 section 10.5 leaves that to us). */
+/**
+ * What of a JOSE header counts. Keys and URLs of keys in it are the sender's and are not looked at (RFC 7515 section
+ * 10.5 leaves that to us).
+ */
 export interface JwtHeader {
   readonly alg: Algorithm;
   /** Without `application/`, as written (RFC 7515 section 4.1.9). */
@@ -23,7 +26,10 @@ export function readPart(part: string, fault: TokenFault): JsonObject {
   throw tokenFault(fault);
 }
 
-/** @throws CmcpError `UNAUTHENTICATED`: reason `header` for extensions, `algorithm` for one that no configuration can allow */
+/**
+ * @throws CmcpError `UNAUTHENTICATED`: reason `header` for extensions, `algorithm` for one that no configuration can
+ * allow
+ */
 export function readHeader(part: string): JwtHeader {
   const { alg, typ, kid, crit } = readPart(part, "header");
   // RFC 7515 section 4.1.11: who does not implement an extension that is marked critical must refuse.

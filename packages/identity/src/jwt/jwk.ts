@@ -35,7 +35,9 @@ const modulus = z
     { error: `must be base64url of an RSA modulus of ${RSA_BITS.least} to ${RSA_BITS.most} bits` },
   );
 
-/** A public key of a JWK set (RFC 7517). A private or shared key is refused: it has members this shape does not know. */
+/**
+ * A public key of a JWK set (RFC 7517). A private or shared key is refused: it has members this shape does not know.
+ */
 export const jwkSchema = z
   .discriminatedUnion("kty", [
     z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: bytes(32), ...common }),

@@ -3,13 +3,13 @@ import type { IssuerSettings } from "../schema.ts";
 import { tokenFault } from "./fault.ts";
 
 /** Who a subject stands for. */
-export interface Standing {
+export interface MappedPrincipal {
   readonly principalId: string;
   readonly workflows: readonly string[] | null;
 }
 
 /** @throws CmcpError `UNAUTHENTICATED`, reason `subject`, for one the configuration does not let in */
-export function principalOf(subject: string, { subjects, any_subject: any }: IssuerSettings): Standing {
+export function principalOf(subject: string, { subjects, any_subject: any }: IssuerSettings): MappedPrincipal {
   const listed = subjects.find((one) => one.subject === subject);
   if (listed !== undefined) return { principalId: listed.principal, workflows: listed.workflows ?? null };
   if (any == null) throw tokenFault("subject");

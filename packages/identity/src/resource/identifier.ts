@@ -1,7 +1,10 @@
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const WELL_KNOWN = "/.well-known/oauth-protected-resource";
 
-/** Whether a text is a resource identifier (RFC 9728 section 1.2): an https URL without fragment, here without query too. Plain http only on loopback. */
+/**
+ * Whether a text is a resource identifier (RFC 9728 section 1.2): an https URL without fragment, here without query
+ * too. Plain http only on loopback.
+ */
 export function isResource(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || /[?#]/.test(text) || url.username !== "" || url.password !== "") return false;

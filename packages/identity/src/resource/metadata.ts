@@ -8,7 +8,10 @@ export interface ResourceMetadata {
   readonly scopes_supported?: readonly string[];
 }
 
-/** The document that tells a client where to get a token; `null` where no issuer is configured, as there is then nothing to say. */
+/**
+ * The document that tells a client where to get a token; `null` where no issuer is configured, as there is then nothing
+ * to say.
+ */
 export function resourceMetadata({
   resource,
   jwt,

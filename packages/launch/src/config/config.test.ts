@@ -82,7 +82,8 @@ void describe("defaults", () => {
 
   void it("stand beside what is written", () => {
     const { config, host } = parse(
-      "max_response_size_bytes: 10\nenclave: {max_sessions: 3, egress_allow: ['tools.example:443', '[::1]:9']}\ncatalog_path: c/d.json\n",
+      "max_response_size_bytes: 10\nenclave: {max_sessions: 3, egress_allow: ['tools.example:443', " +
+        "'[::1]:9']}\ncatalog_path: c/d.json\n",
     );
     assert.equal(config.max_response_size_bytes, 10);
     const attestation = parse(
@@ -106,7 +107,8 @@ void describe("defaults", () => {
 
   void it("may be spelled out where they ask for nothing", () => {
     parse(
-      "attestation: {provider: software-only, enforcement_mode: enforcing, allow_unmeasured_spawn: false, staleness_policy: null}\npolicy_reload_interval_seconds: 0\nsensitivity: {vocabulary: {}}\ncatalog: {}\n",
+      "attestation: {provider: software-only, enforcement_mode: enforcing, allow_unmeasured_spawn: false, " +
+        "staleness_policy: null}\npolicy_reload_interval_seconds: 0\nsensitivity: {vocabulary: {}}\ncatalog: {}\n",
     );
   });
 });

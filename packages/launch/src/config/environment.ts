@@ -14,7 +14,9 @@ export interface EnvironmentSettings {
   readonly policyHash: string | null;
   /** CMCP_CATALOG_HASH, in the same form. */
   readonly catalogHash: string | null;
-  /** CMCP_POLICY_SIGNING_KEY: the 32 bytes of the Ed25519 public key that policy bundles must be signed with, base64url. */
+  /**
+   * CMCP_POLICY_SIGNING_KEY: the 32 bytes of the Ed25519 public key that policy bundles must be signed with, base64url.
+   */
   readonly policySigningKey: string | null;
 }
 

@@ -11,14 +11,17 @@ export const launcherSchema = z
   .enum(["process", "vsock", "qemu"])
   .default("process")
   .describe(
-    "What the enclave runs in. `process`: a process of this host, which the host can read. `vsock`: a virtual machine that somebody else starts. `qemu`: a virtual machine that this command starts from an image and restarts.",
+    "What the enclave runs in. `process`: a process of this host, which the host can read. `vsock`: a virtual " +
+      "machine that somebody else starts. `qemu`: a virtual machine that this command starts from an image and " +
+      "restarts.",
   );
 
 export const vsockSchema = z.strictObject({
   cid: cid
     .nullish()
     .describe(
-      "The machine's CID in the kernel's vsock. One gateway of a host can use the kernel's vsock, as the image knows one port for it.",
+      "The machine's CID in the kernel's vsock. One gateway of a host can use the kernel's vsock, as the image " +
+        "knows one port for it.",
     ),
   port: z
     .int()
@@ -29,7 +32,9 @@ export const vsockSchema = z.strictObject({
   hybrid_socket: relativePath
     .nullish()
     .describe(
-      "Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The host's services listen beside it, at the same path with `_6000` after it. Start a machine behind vhost-device-vsock before the gateway.",
+      "Instead of a CID: the Unix socket of a VMM or vsock daemon that is asked with `CONNECT <port>`. The " +
+        "host's services listen beside it, at the same path with `_6000` after it. Start a machine behind " +
+        "vhost-device-vsock before the gateway.",
     ),
 });
 
@@ -42,7 +47,8 @@ export const qemuSchema = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9._,+-]{0,255}$/, { error: "must be one of QEMU's names" })
     .nullish()
     .describe(
-      "Processor model as QEMU names it, part of the SEV-SNP measurement. Without it `EPYC-v4` on SEV-SNP, else the host's own, under emulation `EPYC`.",
+      "Processor model as QEMU names it, part of the SEV-SNP measurement. Without it `EPYC-v4` on SEV-SNP, else " +
+        "the host's own, under emulation `EPYC`.",
     ),
   accelerator: z
     .enum(["auto", "kvm", "tcg"])
@@ -63,7 +69,8 @@ export const qemuSchema = z.strictObject({
   console_log: relativePath
     .default("console.log")
     .describe(
-      "File for what the machine prints, at most 1 MiB; the file of the machine before is kept beside it with `.1`. An image without a console prints nothing after its firmware.",
+      "File for what the machine prints, at most 1 MiB; the file of the machine before is kept beside it with " +
+        "`.1`. An image without a console prints nothing after its firmware.",
     ),
 });
 
@@ -74,7 +81,8 @@ export const launcherKeys = {
   qemu: qemuSchema
     .nullish()
     .describe(
-      "The machine of launcher `qemu`. `attestation.provider` says what it is: `sev-snp`, `tdx`, `tpm` (a virtual TPM of this host), or with `auto` the best this host has.",
+      "The machine of launcher `qemu`. `attestation.provider` says what it is: `sev-snp`, `tdx`, `tpm` (a " +
+        "virtual TPM of this host), or with `auto` the best this host has.",
     ),
 };
 
@@ -103,7 +111,8 @@ const PLATFORMS: Readonly<Record<string, MachinePlatform | undefined>> = {
 
 /**
  * Puts the launcher's keys together.
- * @throws CmcpError `CONFIG_INVALID` naming the key that is missing, that contradicts another, or that the launcher does not use
+ * @throws CmcpError `CONFIG_INVALID` naming the key that is missing, that contradicts another, or that the launcher
+ * does not use
  */
 export function launcherOf({ launcher, vsock, qemu }: Written, provider: string, file: string): LauncherConfig {
   const refuse = (key: string, why: string): never => {

@@ -1,12 +1,12 @@
 import { CmcpError } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
-import { withoutNulls } from "./absent.ts";
+import { withoutNulls } from "./without-nulls.ts";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
-import { explain } from "./explain.ts";
+import { configError } from "./config-error.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
-import { refuseKeys } from "./refused.ts";
+import { refuseUnsupportedKeys } from "./unsupported-keys.ts";
 import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
 import { refuseSecrets } from "./secrets.ts";
@@ -73,7 +73,8 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
   if (!development) {
     throw new CmcpError(
       "CONFIG_INVALID",
-      "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file, or issuers in enclave.identity; only CMCP_DEV_MODE=1 works without a token",
+      "environment: CMCP_BEARER_TOKEN: must be set, or enclave.token_file, or issuers in enclave.identity; only " +
+        "CMCP_DEV_MODE=1 works without a token",
       { detail: { key: "CMCP_BEARER_TOKEN" } },
     );
   }
@@ -170,7 +171,8 @@ function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, fil
   if (enclave.principals.some(({ id }) => id === DEFAULT_PRINCIPAL)) return;
   throw new CmcpError(
     "CONFIG_INVALID",
-    `${file}: enclave.principals: must list ${DEFAULT_PRINCIPAL}, the principal of CMCP_BEARER_TOKEN and of tokenless development`,
+    `${file}: enclave.principals: must list ${DEFAULT_PRINCIPAL}, the principal of CMCP_BEARER_TOKEN and of ` +
+      "tokenless development",
     {
       detail: { file, key: "enclave.principals" },
     },
@@ -182,7 +184,9 @@ function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, fil
  *
  * @param options.env the variables of the process
  * @param options.file the file's name for messages
- * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CONFIG_SECRET`, `CATALOG_RESTART_REQUIRED`, `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file and the key
+ * @throws CmcpError `CONFIG_INVALID`, `CONFIG_NOT_SUPPORTED`, `CONFIG_SECRET`, `CATALOG_RESTART_REQUIRED`,
+ * `CONFORMANCE_PROFILE_UNSATISFIED`, `LISTEN_ADDRESS_REFUSED`, `POLICY_RELOAD_PINNED_HASH`; the message names the file
+ * and the key
  */
 export function parseConfig(
   text: string,
@@ -191,8 +195,10 @@ export function parseConfig(
   const file = options.file ?? "cmcp-config.yaml";
   const environment = readEnvironment(options.env);
   // An empty file is a configuration of defaults.
-  const parsed = configSchema.safeParse(withoutNulls(refuseKeys(readYaml(text, file) ?? {}, file), configSchema));
-  if (!parsed.success) throw explain(parsed.error, configSchema, file);
+  const parsed = configSchema.safeParse(
+    withoutNulls(refuseUnsupportedKeys(readYaml(text, file) ?? {}, file), configSchema),
+  );
+  if (!parsed.success) throw configError(parsed.error, configSchema, file);
   const written = parsed.data;
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
   const config = measured(written);

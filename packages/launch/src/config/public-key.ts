@@ -13,7 +13,10 @@ function fromPem(text: string): string | undefined {
   }
 }
 
-/** An Ed25519 public key as base64url of its 32 bytes, from that, hex of them, or PEM (SubjectPublicKeyInfo); `undefined` for anything else. */
+/**
+ * An Ed25519 public key as base64url of its 32 bytes, from that, hex of them, or PEM (SubjectPublicKeyInfo);
+ * `undefined` for anything else.
+ */
 export function readPublicKey(written: string): string | undefined {
   const text = written.trim();
   if (text.startsWith("-----BEGIN PUBLIC KEY-----")) return fromPem(text);

@@ -12,7 +12,8 @@ export function reloadProblem(
   if (pins.policyHash !== null)
     return new CmcpError(
       "POLICY_RELOAD_PINNED_HASH",
-      `${KEY}: a pinned policy hash allows no other bundle, so none could ever be loaded; set CMCP_POLICY_SIGNING_KEY, or ${KEY} to 0`,
+      `${KEY}: a pinned policy hash allows no other bundle, so none could ever be loaded; set ` +
+        `CMCP_POLICY_SIGNING_KEY, or ${KEY} to 0`,
     );
   return new CmcpError(
     "CONFIG_INVALID",

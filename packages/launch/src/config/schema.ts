@@ -39,13 +39,19 @@ export const attestationSchema = z.strictObject({
     .enum(PROVIDERS)
     .default("auto")
     .describe(
-      "Where the attestation report comes from. An image has the one of its platform, and accepts its name and `auto` only. In a process `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in its PCR 15 until the machine restarts.",
+      "Where the attestation report comes from. An image has the one of its platform, and accepts its name and " +
+        "`auto` only. In a process `auto` looks for sev-snp, tdx, azure-cvm, tpm in this order and takes the " +
+        "first; software only with CMCP_DEV_MODE=1, where a TPM is not taken by `auto` because a launch stays in " +
+        "its PCR 15 until the machine restarts.",
     ),
   enforcement_mode: z
     .enum(["enforcing", "advisory", "silent"])
     .default("enforcing")
     .describe(
-      "`enforcing`: a call that policy denies is not made. `advisory`: it is made, recorded as `advisory_deny`, and logged. `silent`: the same without the log line. What is not policy (a tool outside the catalog, arguments outside the approved schema, a workflow or data class that is not allowed) is refused in every mode.",
+      "`enforcing`: a call that policy denies is not made. `advisory`: it is made, recorded as `advisory_deny`, " +
+        "and logged. `silent`: the same without the log line. What is not policy (a tool outside the catalog, " +
+        "arguments outside the approved schema, a workflow or data class that is not allowed) is refused in every " +
+        "mode.",
     ),
   validity_seconds: z
     .int()
@@ -53,21 +59,24 @@ export const attestationSchema = z.strictObject({
     .max(31_536_000)
     .default(86_400)
     .describe(
-      "Seconds for which an attestation report is fresh. The gateway asks for another when three quarters of them are over.",
+      "Seconds for which an attestation report is fresh. The gateway asks for another when three quarters of " +
+        "them are over.",
     ),
   staleness_policy: z
     .enum(["fail_closed", "warn_only"])
     .nullable()
     .default("fail_closed")
     .describe(
-      "What to do while the instance's report is older than validity_seconds: refuse requests with ATTESTATION_STALE, or serve and record it.",
+      "What to do while the instance's report is older than validity_seconds: refuse requests with " +
+        "ATTESTATION_STALE, or serve and record it.",
     ),
   expected_measurement: z
     .string()
     .regex(MEASUREMENT, { error: "must be sha256: or sha384: and lowercase hex" })
     .nullish()
     .describe(
-      "Measurement the platform must report, else the gateway does not start: launch measurement (sev-snp, azure-cvm), MRTD (tdx), or with a TPM the SHA-256 over PCRs 0 to 9 and 11 to 15 with PCR 15 still zero.",
+      "Measurement the platform must report, else the gateway does not start: launch measurement (sev-snp, " +
+        "azure-cvm), MRTD (tdx), or with a TPM the SHA-256 over PCRs 0 to 9 and 11 to 15 with PCR 15 still zero.",
     ),
   allow_unmeasured_spawn: z
     .boolean()
@@ -80,7 +89,8 @@ export const catalogSchema = z.strictObject({
     .enum(["fail_closed", "warn_only"])
     .default("fail_closed")
     .describe(
-      "What to do when a live tool differs from its approved definition or is gone: refuse its calls, or record it and call. Agents are shown the approved text either way.",
+      "What to do when a live tool differs from its approved definition or is gone: refuse its calls, or record " +
+        "it and call. Agents are shown the approved text either way.",
     ),
 });
 
@@ -93,7 +103,9 @@ export const enclaveSchema = z.strictObject({
     .enum(["session", "call"])
     .default("session")
     .describe(
-      "`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long sessions get slower.",
+      "`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, " +
+        "over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long " +
+        "sessions get slower.",
     ),
   max_sessions: z
     .int()
@@ -125,7 +137,8 @@ export const enclaveSchema = z.strictObject({
     .max(86_400)
     .default(300)
     .describe(
-      "Longest time for which a comparison of a server's live tools with the approved ones is relied on. The first call to a server compares them.",
+      "Longest time for which a comparison of a server's live tools with the approved ones is relied on. The " +
+        "first call to a server compares them.",
     ),
   upstream_connect_timeout_ms: milliseconds
     .default(10 * SECOND)
@@ -143,7 +156,8 @@ export const enclaveSchema = z.strictObject({
   workflow_tools: workflowToolsSchema
     .nullish()
     .describe(
-      "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that is not listed has none. Without this key every workflow has every tool of the catalog.",
+      "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that " +
+        "is not listed has none. Without this key every workflow has every tool of the catalog.",
     ),
   principals: z
     .array(
@@ -156,7 +170,9 @@ export const enclaveSchema = z.strictObject({
           .enum(["agent", ...LAUNCH_READERS])
           .nullish()
           .describe(
-            "`agent`: calls, and gets what its claims need. `auditor` and `operator`: reads the launch document as well, with policy, catalog and configuration, at `GET /launch-document` and beside the evidence of its own sessions.",
+            "`agent`: calls, and gets what its claims need. `auditor` and `operator`: reads the launch document " +
+              "as well, with policy, catalog and configuration, at `GET /launch-document` and beside the evidence " +
+              "of its own sessions.",
           ),
       }),
     )
@@ -171,12 +187,15 @@ export const enclaveSchema = z.strictObject({
   token_file: relativePath
     .nullish()
     .describe(
-      "File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP.",
+      "File of bearer tokens, seen from the configuration file: lines of a principal's id and the sha256: of its " +
+        "token, as `cmcp token new` prints them. Nobody but its owner may have access to it. Read again on SIGHUP.",
     ),
   credentials_file: relativePath
     .nullish()
     .describe(
-      "File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. Read again on SIGHUP. The host sees it.",
+      "File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the " +
+        "catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. " +
+        "Read again on SIGHUP. The host sees it.",
     ),
   operator_keys: z
     .array(publicKey)
@@ -188,7 +207,9 @@ export const enclaveSchema = z.strictObject({
     .max(64)
     .default([])
     .describe(
-      "Origins of web pages that may call and read what they are answered, such as https://app.example.org. A page of any other origin is refused. A request without an Origin header is not from a browser and is not affected.",
+      "Origins of web pages that may call and read what they are answered, such as https://app.example.org. A " +
+        "page of any other origin is refused. A request without an Origin header is not from a browser and is not " +
+        "affected.",
     ),
   egress_allow: z
     .array(hostPort)
@@ -207,7 +228,7 @@ export const vocabularySchema = z
   )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
-/** Every key of `cmcp-config.yaml`. `refused.ts` has those of the common format whose feature this version lacks. */
+/** Every key of `cmcp-config.yaml`. `unsupported-keys.ts` has those of the common format whose feature this version lacks. */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
   policy_bundle_path: relativePath
@@ -232,7 +253,9 @@ export const configSchema = z.strictObject({
     .max(86_400)
     .default(0)
     .describe(
-      "Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in force. CMCP_POLICY_HASH then pins the first bundle.",
+      "Seconds between looks for a newer policy bundle in policy_bundle_path; 0 is never. Needs " +
+        "CMCP_POLICY_SIGNING_KEY: only a bundle with a higher version, signed with that key, replaces the one in " +
+        "force. CMCP_POLICY_HASH then pins the first bundle.",
     ),
   catalog: catalogSchema.prefault({}),
   sensitivity: z
@@ -240,7 +263,8 @@ export const configSchema = z.strictObject({
       vocabulary: vocabularySchema
         .nullish()
         .describe(
-          "Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii 1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed.",
+          "Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii " +
+            "1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed.",
         ),
     })
     .nullish(),

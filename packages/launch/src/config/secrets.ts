@@ -1,6 +1,9 @@
 import { CmcpError, type JsonValue } from "@cmcp/boundary";
 
-/** What a name says of its value: a variable of a server, or an option on its command line. Words are split at `_`, `-` and capitals. */
+/**
+ * What a name says of its value: a variable of a server, or an option on its command line. Words are split at `_`, `-`
+ * and capitals.
+ */
 const SECRET_NAME =
   /(?:^|_)(?:password|passwd|passphrase|pass|secret|token|(?:api|access|private|secret|encryption|signing|auth)_?key|apikey|credentials?)$/;
 /** Names whose every value is a secret, a short one too; of the others only what could be a key or a token is. */
@@ -33,7 +36,8 @@ interface Finding {
 }
 
 /**
- * Refuses a measured value that looks like a secret: everybody who may verify the gateway reads it. A secret of no known form under a
+ * Refuses a measured value that looks like a secret: everybody who may verify the gateway reads it. A secret of no
+ * known form under a
  * name that does not say so is not found.
  *
  * @param what what the value is part of, as messages name it; its own keys follow
@@ -48,7 +52,9 @@ export function refuseSecrets(what: string, value: unknown, detail: Readonly<Rec
   }
 }
 
-/** As {@link refuseSecrets}, for what a catalog says of servers: descriptions and schemas of tools may show examples. */
+/**
+ * As {@link refuseSecrets}, for what a catalog says of servers: descriptions and schemas of tools may show examples.
+ */
 export function refuseSecretsOfServers(what: string, catalog: JsonValue): void {
   if (Array.isArray(catalog)) {
     for (const [index, entry] of catalog.entries()) refuseSecretsOfServers(`${what}${index}.`, entry);

@@ -47,7 +47,9 @@ export function buildLaunchDocument(document: LaunchDocument): Uint8Array<ArrayB
   return bytes;
 }
 
-/** Lowercase hex SHA-256 (32 bytes, for HOST_DATA) or SHA-384 (48 bytes, for MRCONFIGID) of a document's exact bytes. */
+/**
+ * Lowercase hex SHA-256 (32 bytes, for HOST_DATA) or SHA-384 (48 bytes, for MRCONFIGID) of a document's exact bytes.
+ */
 export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" = "sha256"): string {
   return createHash(algorithm).update(bytes).digest("hex");
 }
@@ -55,7 +57,8 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 /**
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
- * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_SECRET`, `CONFIG_INVALID` for subjects of JWTs that stand for no measured principal
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_SECRET`, `CONFIG_INVALID` for
+ * subjects of JWTs that stand for no measured principal
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);

@@ -27,7 +27,9 @@ const credentialSchema = z.strictObject({
 const provisionSchema = z
   .strictObject({
     v: z.literal(1),
-    /** A principal may have several, so that one can be replaced by another without a gap. None at all: nobody may call. */
+    /**
+     * A principal may have several, so that one can be replaced by another without a gap. None at all: nobody may call.
+     */
     tokens: z.array(tokenSchema).max(MAX_PROVISIONED_TOKENS),
     /** Requests need no token. Accepted in development only. */
     tokenless: z.literal(true).optional(),
@@ -50,7 +52,9 @@ export type Provision = z.output<typeof provisionSchema>;
 const invalid = (why: string, cause?: unknown): CmcpError =>
   new CmcpError("CONFIG_INVALID", `provision message: ${why}`, { cause });
 
-/** Reads an object of unknown shape as a provision message. Findings are named by path only, as values may be secret. */
+/**
+ * Reads an object of unknown shape as a provision message. Findings are named by path only, as values may be secret.
+ */
 function check(value: unknown): Provision {
   const parsed = provisionSchema.safeParse(value);
   if (parsed.success) return parsed.data;

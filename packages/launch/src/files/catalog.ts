@@ -33,7 +33,10 @@ function serversOf(raw: JsonValue): readonly (JsonValue | undefined)[] {
   return [...ofEntries, ...(Array.isArray(named) ? named : [])];
 }
 
-/** The host and port of every server a catalog names by URL, each once. Entries the catalog's loader will refuse add nothing. */
+/**
+ * The host and port of every server a catalog names by URL, each once. Entries the catalog's loader will refuse add
+ * nothing.
+ */
 export function catalogDestinations(raw: JsonValue): readonly HostPort[] {
   const found = new Map<string, HostPort>();
   for (const server of serversOf(raw)) {

@@ -40,7 +40,10 @@ export interface LaunchInputs extends ConfigInputs {
   readonly policy: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads and checks the configuration file. @throws CmcpError as `parseConfig`, and `CONFIG_INVALID` for a file that cannot be read */
+/**
+ * Reads and checks the configuration file.
+ * @throws CmcpError as `parseConfig`, and `CONFIG_INVALID` for a file that cannot be read
+ */
 export async function readConfigFile(configPath: string, env: Environment): Promise<ConfigInputs> {
   const path = resolve(configPath);
   // A character takes at most 4 bytes; the limit in characters is the parser's.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,8 @@ import { CmcpError, untrusted } from "@cmcp/boundary";
 import { parseConfig, parseProvision, type Provision } from "../index.ts";
 import { readProvision } from "./index.ts";
 
-const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
-const A = hashOf("a");
-const B = hashOf("b");
+const A = hash("sha256", "a");
+const B = hash("sha256", "b");
 let folder = "";
 let path = "";
 
@@ -48,7 +47,10 @@ void describe("the token file", () => {
       { principal: "billing", sha256: A },
       { principal: "billing", sha256: B },
     ]);
-    assert.deepEqual((await read(text, { bearer: "x" })).tokens.at(-1), { principal: "default", sha256: hashOf("x") });
+    assert.deepEqual((await read(text, { bearer: "x" })).tokens.at(-1), {
+      principal: "default",
+      sha256: hash("sha256", "x"),
+    });
   });
 
   void it("may be empty: then nobody may call, and it is not tokenless", async () => {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_PRINCIPAL } from "../config/fields.ts";
 import { namesIssuers, type LoadedConfig } from "../config/load.ts";
@@ -42,7 +42,8 @@ interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
 }
 
 /**
- * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens only hashes.
+ * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens
+ * only hashes.
  * @throws CmcpError `CONFIG_INVALID` naming the file and what is wrong
  */
 export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {
@@ -55,7 +56,6 @@ export async function readProvision({ config, environment, paths }: TokenInputs)
     paths.tokenFile === null
       ? []
       : await readTokenFile(paths.tokenFile, new Set(config.enclave.principals.map(({ id }) => id)));
-  if (bearerToken !== null)
-    tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: createHash("sha256").update(bearerToken).digest("hex") });
+  if (bearerToken !== null) tokens.push({ principal: DEFAULT_PRINCIPAL, sha256: hash("sha256", bearerToken) });
   return buildProvision({ v: 1, tokens, ...credentials });
 }

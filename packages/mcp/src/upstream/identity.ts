@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { checkServerIdentity, type TLSSocket } from "node:tls";
 import { CmcpError } from "@cmcp/boundary";
 
@@ -21,8 +21,7 @@ export function checkIdentity(socket: TLSSocket, host: string, spkiSha256: Uint8
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) throw mismatch("no certificate");
   const spki = certificate.publicKey.export({ type: "spki", format: "der" });
-  if (!timingSafeEqual(createHash("sha256").update(spki).digest(), spkiSha256))
-    throw mismatch("its key is not the pinned one");
+  if (!timingSafeEqual(hash("sha256", spki, "buffer"), spkiSha256)) throw mismatch("its key is not the pinned one");
   if (checkServerIdentity(host, certificate.toLegacyObject()) !== undefined)
     throw mismatch("its certificate is for another host");
   if (now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) {

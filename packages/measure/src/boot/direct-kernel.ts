@@ -1,4 +1,4 @@
-import { notPredictable } from "../bytes/refuse.ts";
+import { notPredictable } from "../bytes/input.ts";
 import { commandLineBytes, isAscii, utf16WithNul } from "../bytes/text.ts";
 import { dataEvent, type BootEvent, type DigestPair } from "./event.ts";
 import { CALLING_BOOT_OPTION, PCR, SEPARATOR } from "./firmware-events.ts";

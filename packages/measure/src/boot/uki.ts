@@ -1,5 +1,5 @@
 import { commandLineBytes, isAscii, utf16WithNul } from "../bytes/text.ts";
-import { invalid, notPredictable } from "../bytes/refuse.ts";
+import { invalid, notPredictable } from "../bytes/input.ts";
 import { authenticodeDigest } from "../pe/authenticode.ts";
 import { openPe, type PeImage } from "../pe/image.ts";
 import { openUki, UKI_SECTIONS, type Uki, type UkiSection } from "../pe/uki.ts";

@@ -1,4 +1,4 @@
-import { invalid } from "./refuse.ts";
+import { invalid } from "./input.ts";
 
 /** Bytes of a kernel command line without its NUL: x86 Linux keeps 2048 bytes with it and drops the rest unseen. */
 export const MAX_COMMAND_LINE = 2047;

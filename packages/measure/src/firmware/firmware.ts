@@ -1,5 +1,5 @@
-import { invalid } from "../bytes/refuse.ts";
-import { ByteView } from "../bytes/view.ts";
+import type { ByteReader } from "@cmcp/boundary";
+import { inputReader, invalid } from "../bytes/input.ts";
 import { footerTable } from "./footer-table.ts";
 import { FOUR_GIB, PAGE_BYTES } from "./ranges.ts";
 
@@ -8,7 +8,7 @@ export const MAX_FIRMWARE = 64 * 1024 * 1024;
 
 /** A firmware image for a virtual machine, mapped so that it ends at 4 GiB (or at `end`, for an SVSM below another). */
 export interface Firmware {
-  readonly view: ByteView;
+  readonly reader: ByteReader;
   /** Guest physical address of its first byte. */
   readonly gpa: number;
   /** Entries of its GUIDed table. */
@@ -28,13 +28,13 @@ export function openFirmware(bytes: Uint8Array, what = "firmware", end = FOUR_GI
   }
   const gpa = end - bytes.length;
   if (gpa < 0) throw invalid(what, "does not fit below its end address");
-  const view = new ByteView(bytes, what);
-  return { view, gpa, table: footerTable(view) };
+  const reader = inputReader(bytes, what);
+  return { reader, gpa, table: footerTable(reader) };
 }
 
 /** A `u32` at the start of a table entry. @throws CmcpError `MEASURE_INPUT_INVALID` when there is none */
 export function tableWord(firmware: Firmware, guid: string, name: string): number {
   const entry = firmware.table.get(guid);
   if (entry === undefined) throw invalid("firmware", `has no ${name} entry in its table`);
-  return new ByteView(entry, `firmware ${name} entry`).u32(0);
+  return inputReader(entry, `firmware ${name} entry`).u32();
 }

@@ -1,5 +1,5 @@
-import { invalid } from "../bytes/refuse.ts";
-import type { ByteView } from "../bytes/view.ts";
+import type { ByteReader } from "@cmcp/boundary";
+import { invalid } from "../bytes/input.ts";
 import { guidText } from "./guid.ts";
 
 /** Entries a table may have; OVMF has seven. */
@@ -15,17 +15,17 @@ const FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d";
  * start. Each entry is data ‖ u16 length ‖ GUID. A GUID that stands twice is refused: readers differ in which they take.
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
-export function footerTable(firmware: ByteView): ReadonlyMap<string, Uint8Array> {
+export function footerTable(firmware: ByteReader): ReadonlyMap<string, Uint8Array> {
   const footer = firmware.length - RESET_VECTOR_BYTES - TRAILER_BYTES;
   if (footer < 0 || guidText(firmware.slice(footer + 2, 16)) !== FOOTER)
     throw invalid("firmware", "has no GUIDed table before its reset vector");
-  const start = footer + TRAILER_BYTES - firmware.u16(footer);
+  const start = footer + TRAILER_BYTES - firmware.at(footer).u16();
   if (start < 0 || start > footer) throw invalid("firmware table", "its length leaves the firmware");
   const entries = new Map<string, Uint8Array>();
   let end = footer;
   while (end > start) {
     if (end - start < TRAILER_BYTES) throw invalid("firmware table", "ends inside of an entry");
-    const length = firmware.u16(end - TRAILER_BYTES);
+    const length = firmware.at(end - TRAILER_BYTES).u16();
     if (length < TRAILER_BYTES || length > end - start)
       throw invalid("firmware table", "an entry's length leaves the table");
     const guid = guidText(firmware.slice(end - 16, 16));

@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** A page of guest memory: 4 KiB. */
 export const PAGE_BYTES = 4096;

@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { tableWord, type Firmware } from "./firmware.ts";
 
 const HEADER_BYTES = 16;
@@ -20,11 +20,11 @@ export interface SectionTable {
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function sectionRows(firmware: Firmware, { what, guid, signature, rowBytes }: SectionTable): readonly number[] {
-  const { view } = firmware;
-  const start = view.length - tableWord(firmware, guid, what);
-  if (Buffer.from(view.slice(start, 4)).toString("latin1") !== signature)
+  const { reader } = firmware;
+  const start = reader.length - tableWord(firmware, guid, what);
+  if (Buffer.from(reader.slice(start, 4)).toString("latin1") !== signature)
     throw invalid(what, "does not begin with its signature");
-  const [size, version, count] = [view.u32(start + 4), view.u32(start + 8), view.u32(start + 12)];
+  const [size, version, count] = [reader.at(start + 4).u32(), reader.at(start + 8).u32(), reader.at(start + 12).u32()];
   if (version !== 1) throw invalid(what, `version ${version}, only 1 is known`);
   if (count > MAX_SECTIONS) throw invalid(what, `${count} sections, at most ${MAX_SECTIONS}`);
   if (size < HEADER_BYTES + count * rowBytes) throw invalid(what, "its size does not hold its sections");

@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { tableWord, type Firmware } from "./firmware.ts";
 import { checkRanges, PAGE_BYTES, type MemoryRange } from "./ranges.ts";
 import { sectionRows, type SectionTable } from "./section-table.ts";
@@ -36,10 +36,10 @@ function sectionType(value: number): SevSection["type"] {
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function sevSections(firmware: Firmware): readonly SevSection[] {
-  const { view } = firmware;
-  const sections = sectionRows(firmware, METADATA).map(
-    (at): SevSection => ({ gpa: view.u32(at), size: view.u32(at + 4), type: sectionType(view.u32(at + 8)) }),
-  );
+  const sections = sectionRows(firmware, METADATA).map((at): SevSection => {
+    const row = firmware.reader.at(at);
+    return { gpa: row.u32(), size: row.u32(), type: sectionType(row.u32()) };
+  });
   checkRanges("SEV metadata", sections, { end: firmware.gpa, bytes: MAX_SECTION_MEMORY });
   for (const { type, size } of sections) {
     if (ONE_PAGE.includes(type) && size !== PAGE_BYTES)

@@ -1,5 +1,5 @@
-import { invalid } from "../bytes/refuse.ts";
-import type { ByteView } from "../bytes/view.ts";
+import type { ByteReader } from "@cmcp/boundary";
+import { invalid } from "../bytes/input.ts";
 import type { Firmware } from "./firmware.ts";
 import { checkRanges, type MemoryRange } from "./ranges.ts";
 import { sectionRows, type SectionTable } from "./section-table.ts";
@@ -36,19 +36,22 @@ function address(value: bigint, what: string): number {
   return Number(value);
 }
 
-function readSection(view: ByteView, at: number): TdvfSection {
-  const type = SECTION_TYPES[view.u32(at + 24)];
-  if (type === undefined) throw invalid("TDVF metadata", `unknown section type ${view.u32(at + 24)}`);
-  const attributes = view.u32(at + 28);
+function readSection(firmware: ByteReader, at: number): TdvfSection {
+  const row = firmware.at(at);
+  const [offset, bytes] = [row.u32(), row.u32()];
+  const [gpa, memory] = [row.u64(), row.u64()];
+  const [typeNumber, attributes] = [row.u32(), row.u32()];
+  const type = SECTION_TYPES[typeNumber];
+  if (type === undefined) throw invalid("TDVF metadata", `unknown section type ${typeNumber}`);
   if (attributes >= (MR_EXTEND | PAGE_AUG))
     throw invalid("TDVF metadata", `section attributes 0x${attributes.toString(16)} are not known together`);
-  const data = view.slice(view.u32(at), view.u32(at + 4));
-  const size = address(view.u64(at + 16), "a section's size");
+  const data = firmware.slice(offset, bytes);
+  const size = address(memory, "a section's size");
   if (data.length > size) throw invalid("TDVF metadata", "a section has more data than memory");
   return {
     type,
     data,
-    gpa: address(view.u64(at + 8), "a section"),
+    gpa: address(gpa, "a section"),
     size,
     extended: attributes === MR_EXTEND,
     addedLater: attributes === PAGE_AUG,
@@ -60,7 +63,7 @@ function readSection(view: ByteView, at: number): TdvfSection {
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function tdvfSections(firmware: Firmware): readonly TdvfSection[] {
-  const sections = sectionRows(firmware, METADATA).map((at) => readSection(firmware.view, at));
+  const sections = sectionRows(firmware, METADATA).map((at) => readSection(firmware.reader, at));
   checkRanges(
     "TDVF metadata",
     sections.filter(({ addedLater }) => !addedLater),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants, open, type FileHandle } from "node:fs/promises";
 import type { DigestPair } from "../boot/event.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** The largest initrd, in bytes: QEMU places it below 4 GiB together with everything else. */
 export const MAX_INITRD = 2 * 1024 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { HashAlgorithm } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import type { PeImage } from "./image.ts";
 
 /**
@@ -13,7 +13,7 @@ import type { PeImage } from "./image.ts";
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function authenticodeDigest(image: PeImage, algorithm: HashAlgorithm): Uint8Array {
-  const { view, checksum, certificateDirectory, headersEnd, sections, certificates } = image;
+  const { reader, checksum, certificateDirectory, headersEnd, sections, certificates } = image;
   let end = headersEnd;
   for (const section of sections.filter(({ size }) => size > 0).toSorted((a, b) => a.offset - b.offset)) {
     if (section.offset !== end) throw invalid("PE file", "its sections overlap or leave gaps");
@@ -21,8 +21,8 @@ export function authenticodeDigest(image: PeImage, algorithm: HashAlgorithm): Ui
   }
   if (end > certificates) throw invalid("PE file", "its certificates overlap a section");
   const hash = createHash(algorithm);
-  hash.update(view.slice(0, checksum));
-  hash.update(view.slice(checksum + 4, certificateDirectory - checksum - 4));
-  hash.update(view.slice(certificateDirectory + 8, certificates - certificateDirectory - 8));
+  hash.update(reader.slice(0, checksum));
+  hash.update(reader.slice(checksum + 4, certificateDirectory - checksum - 4));
+  hash.update(reader.slice(certificateDirectory + 8, certificates - certificateDirectory - 8));
   return hash.digest();
 }

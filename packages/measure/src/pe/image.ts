@@ -1,5 +1,5 @@
-import { invalid } from "../bytes/refuse.ts";
-import { ByteView } from "../bytes/view.ts";
+import type { ByteReader } from "@cmcp/boundary";
+import { inputReader, invalid } from "../bytes/input.ts";
 
 /** The largest PE file read, in bytes: a kernel has 15 MiB, a unified kernel image what its initrd has. */
 export const MAX_PE = 1024 * 1024 * 1024;
@@ -29,7 +29,7 @@ export interface PeSection {
 
 /** A PE32+ file whose parts were checked to lie in it. */
 export interface PeImage {
-  readonly view: ByteView;
+  readonly reader: ByteReader;
   /** Offsets of the two fields that an Authenticode digest leaves out. */
   readonly checksum: number;
   readonly certificateDirectory: number;
@@ -40,45 +40,53 @@ export interface PeImage {
   readonly certificates: number;
 }
 
-function sectionsOf(view: ByteView, table: number, count: number): PeSection[] {
+function sectionsOf(reader: ByteReader, table: number, count: number): PeSection[] {
   return Array.from({ length: count }, (_, index): PeSection => {
-    const at = table + index * SECTION_BYTES;
-    const name = Buffer.from(view.slice(at, 8)).toString("latin1").replace(/\0+$/, "");
-    const [virtualSize, size, offset] = [view.u32(at + 8), view.u32(at + 16), view.u32(at + 20)];
-    if (size > 0) view.slice(offset, size);
+    const row = reader.at(table + index * SECTION_BYTES);
+    const name = Buffer.from(row.take(8)).toString("latin1").replace(/\0+$/, "");
+    const virtualSize = row.u32();
+    row.skip(4);
+    const [size, offset] = [row.u32(), row.u32()];
+    if (size > 0) reader.slice(offset, size);
     return { name, offset, size, virtualSize };
   });
 }
 
-function certificatesOf(view: ByteView, directory: number): number {
-  const [offset, size] = [view.u32(directory), view.u32(directory + 4)];
-  if (size === 0) return view.length;
-  if (offset + size !== view.length) throw invalid("PE file", "its certificates do not end where the file ends");
+function certificatesOf(reader: ByteReader, directory: number): number {
+  const [offset, size] = [reader.at(directory).u32(), reader.at(directory + 4).u32()];
+  if (size === 0) return reader.length;
+  if (offset + size !== reader.length) throw invalid("PE file", "its certificates do not end where the file ends");
   return offset;
 }
 
 /** Checks that a PE32+ file's headers and sections lie in it. @throws CmcpError `MEASURE_INPUT_INVALID` */
 export function openPe(bytes: Uint8Array): PeImage {
   if (bytes.length > MAX_PE) throw invalid("PE file", `more than ${MAX_PE} bytes`);
-  const view = new ByteView(bytes, "PE file");
-  const header = view.u32(PE_OFFSET);
-  if (view.u16(0) !== 0x5a4d || view.u32(header) !== 0x4550) throw invalid("PE file", "does not begin as one");
-  const [count, optionalSize, optional] = [view.u16(header + 6), view.u16(header + 20), header + 4 + COFF_BYTES];
-  if (view.u16(optional) !== PE32_PLUS) throw invalid("PE file", "is not PE32+, the format of 64-bit EFI programs");
+  const reader = inputReader(bytes, "PE file");
+  const header = reader.at(PE_OFFSET).u32();
+  if (reader.at(0).u16() !== 0x5a4d || reader.at(header).u32() !== 0x4550)
+    throw invalid("PE file", "does not begin as one");
+  const [count, optionalSize, optional] = [
+    reader.at(header + 6).u16(),
+    reader.at(header + 20).u16(),
+    header + 4 + COFF_BYTES,
+  ];
+  if (reader.at(optional).u16() !== PE32_PLUS)
+    throw invalid("PE file", "is not PE32+, the format of 64-bit EFI programs");
   if (count > MAX_SECTIONS) throw invalid("PE file", `${count} sections, at most ${MAX_SECTIONS}`);
   const certificateDirectory = optional + CERTIFICATE_DIRECTORY;
-  if (view.u32(optional + DIRECTORY_COUNT) <= 4 || optionalSize < CERTIFICATE_DIRECTORY + DIRECTORY_BYTES)
+  if (reader.at(optional + DIRECTORY_COUNT).u32() <= 4 || optionalSize < CERTIFICATE_DIRECTORY + DIRECTORY_BYTES)
     throw invalid("PE file", "has no entry for certificates in its header");
-  const headersEnd = view.u32(optional + SIZE_OF_HEADERS);
+  const headersEnd = reader.at(optional + SIZE_OF_HEADERS).u32();
   const table = optional + optionalSize;
   if (table + count * SECTION_BYTES > headersEnd) throw invalid("PE file", "its section table leaves its headers");
-  view.slice(0, headersEnd);
+  reader.slice(0, headersEnd);
   return {
-    view,
+    reader,
     checksum: optional + CHECKSUM,
     certificateDirectory,
     headersEnd,
-    sections: sectionsOf(view, table, count),
-    certificates: certificatesOf(view, certificateDirectory),
+    sections: sectionsOf(reader, table, count),
+    certificates: certificatesOf(reader, certificateDirectory),
   };
 }

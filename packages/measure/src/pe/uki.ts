@@ -1,4 +1,4 @@
-import { invalid, notPredictable } from "../bytes/refuse.ts";
+import { invalid, notPredictable } from "../bytes/input.ts";
 import { openPe, type PeImage, type PeSection } from "./image.ts";
 
 /** Sections of a unified kernel image in the order systemd-stub measures them (UAPI.5, and systemd src/fundamental/uki.c). */
@@ -31,7 +31,7 @@ export interface Uki {
 
 function content(image: PeImage, { name, offset, size, virtualSize }: PeSection): Uint8Array {
   if (virtualSize > size) throw notPredictable("UKI", `section ${name} has more memory than data`);
-  return image.view.slice(offset, virtualSize);
+  return image.reader.slice(offset, virtualSize);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** CPUID Fn0000_0001_EAX of a family, model and stepping (AMD CPUID specification 25481). */
 export function cpuSignature(family: number, model: number, stepping: number): number {

@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** SEV_FEATURES bits that KVM can set for an SNP guest (AMD APM volume 2, table B-4, SEV_FEATURES). */
 const SNP_ACTIVE = 1n << 0n;

@@ -1,7 +1,7 @@
 import { sign, type KeyObject } from "node:crypto";
 import { toHex } from "@cmcp/boundary";
 import { digestOf } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** What an ID block says of a guest (AMD SEV-SNP firmware ABI 56860, table "Structure of the ID Block"). */
 export interface IdBlock {

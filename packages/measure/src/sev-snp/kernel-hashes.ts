@@ -1,5 +1,5 @@
 import { digestOf } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { commandLineBytes } from "../bytes/text.ts";
 import { guidBytes } from "../firmware/guid.ts";
 import { PAGE_BYTES } from "../firmware/ranges.ts";

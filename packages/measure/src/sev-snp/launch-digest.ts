@@ -1,5 +1,5 @@
 import { toHex } from "@cmcp/boundary";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { openFirmware, type Firmware } from "../firmware/firmware.ts";
 import { apResetAddress, hashTableAddress, sevSections, type SevSection } from "../firmware/sev-metadata.ts";
 import { checkGuestFeatures } from "./guest-features.ts";
@@ -100,7 +100,7 @@ export function snpProcessorPages(launch: SnpLaunch): Generator<Uint8Array> {
 export function* launchPages(launch: SnpLaunch): Generator<PageUpdate> {
   checkGuestFeatures(launch.features);
   const firmware = openFirmware(launch.firmware);
-  if (launch.firmwareDigest === undefined) yield* contentPages(firmware.gpa, firmware.view.bytes);
+  if (launch.firmwareDigest === undefined) yield* contentPages(firmware.gpa, firmware.reader.bytes);
   yield* metadataPages(firmware, launch.vmm, launch.kernel);
   yield* vmsaPages(processorPages(firmware, launch));
 }
@@ -124,6 +124,6 @@ export function snpLaunchDigest(launch: SnpLaunch): string {
 
 /** Launch digest after the firmware's pages alone, which other launches can begin with. Lowercase hex of 48 bytes. */
 export function snpFirmwareDigest(firmware: Uint8Array): string {
-  const { gpa, view } = openFirmware(firmware);
-  return digestOfPages(contentPages(gpa, view.bytes));
+  const { gpa, reader } = openFirmware(firmware);
+  return digestOfPages(contentPages(gpa, reader.bytes));
 }

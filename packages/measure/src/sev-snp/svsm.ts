@@ -1,4 +1,4 @@
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { openFirmware, tableWord } from "../firmware/firmware.ts";
 import { PAGE_BYTES } from "../firmware/ranges.ts";
 import { DEFAULT_GUEST_FEATURES } from "./guest-features.ts";
@@ -39,8 +39,8 @@ export function* svsmLaunchPages(launch: SvsmLaunch): Generator<PageUpdate> {
   checkVcpus(launch.vcpus);
   const firmware = openFirmware(launch.firmware);
   const image = openSvsm(launch.firmware, launch.svsm, launch.varsSize);
-  yield* contentPages(firmware.gpa, firmware.view.bytes);
-  yield* contentPages(image.gpa, image.view.bytes);
+  yield* contentPages(firmware.gpa, firmware.reader.bytes);
+  yield* contentPages(image.gpa, image.reader.bytes);
   yield* metadataPages(image, "QEMU", undefined);
   yield* vmsaPages(Array.from({ length: launch.vcpus }).fill(svsmProcessorPage(launch)) as Uint8Array[]);
 }

@@ -1,5 +1,5 @@
-import { invalid } from "../bytes/refuse.ts";
-import { ByteView } from "../bytes/view.ts";
+import type { ByteReader } from "@cmcp/boundary";
+import { inputReader, invalid } from "../bytes/input.ts";
 import { q35LowMemory } from "./q35.ts";
 
 /** Offsets in the setup header of a bzImage (Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"). */
@@ -28,8 +28,8 @@ const COMMAND_LINE_ADDRESS = 0x2_0000;
 /** Memory at the end of low memory that q35 keeps for ACPI tables. */
 const ACPI_DATA_BYTES = 0x2_8000;
 
-function initrdAddress(kernel: ByteView, memory: number, initrdSize: number): number {
-  const limit = (kernel.u16(AT.extendedFlags) & ABOVE_4G) === 0 ? kernel.u32(AT.initrdMax) : 0xffff_ffff;
+function initrdAddress(kernel: ByteReader, memory: number, initrdSize: number): number {
+  const limit = (kernel.at(AT.extendedFlags).u16() & ABOVE_4G) === 0 ? kernel.at(AT.initrdMax).u32() : 0xffff_ffff;
   const available = q35LowMemory(memory) - ACPI_DATA_BYTES;
   const max = limit >= available ? available - 1 : limit;
   if (initrdSize >= max) throw invalid("initrd", `${initrdSize} bytes do not fit into the guest's memory`);
@@ -44,10 +44,10 @@ function initrdAddress(kernel: ByteView, memory: number, initrdSize: number): nu
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function qemuPatchedKernel(bytes: Uint8Array, memory: number, initrdSize: number | null): Uint8Array {
-  const kernel = new ByteView(Uint8Array.from(bytes), "kernel");
-  if (kernel.u32(AT.magic) !== HDRS) throw invalid("kernel", "is not a bzImage");
-  if (kernel.u16(AT.version) < MIN_PROTOCOL) throw invalid("kernel", "its boot protocol is older than 2.12");
-  const flags = kernel.u8(AT.loadFlags);
+  const kernel = inputReader(Uint8Array.from(bytes), "kernel");
+  if (kernel.at(AT.magic).u32() !== HDRS) throw invalid("kernel", "is not a bzImage");
+  if (kernel.at(AT.version).u16() < MIN_PROTOCOL) throw invalid("kernel", "its boot protocol is older than 2.12");
+  const flags = kernel.at(AT.loadFlags).u8();
   if ((flags & LOADED_HIGH) === 0) throw invalid("kernel", "is not loaded above 1 MiB");
   const header = new DataView(kernel.bytes.buffer, kernel.bytes.byteOffset);
   kernel.slice(AT.extendedFlags, 2);

@@ -1,5 +1,5 @@
 import { digestOf } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 import { openFirmware } from "../firmware/firmware.ts";
 import { FOUR_GIB, PAGE_BYTES } from "../firmware/ranges.ts";
 import { tdvfSections, type TdvfSection } from "../firmware/tdvf-metadata.ts";

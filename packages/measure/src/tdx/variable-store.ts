@@ -1,6 +1,5 @@
 import { digestOf } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
-import { ByteView } from "../bytes/view.ts";
+import { inputReader, invalid } from "../bytes/input.ts";
 import { openFirmware } from "../firmware/firmware.ts";
 import { guidText } from "../firmware/guid.ts";
 import { tdvfSections } from "../firmware/tdvf-metadata.ts";
@@ -26,9 +25,12 @@ export function variableStore(firmware: Uint8Array): VariableStore {
   const [volume, second] = tdvfSections(openFirmware(firmware)).filter(({ type }) => type === "CFV");
   if (volume === undefined || second !== undefined)
     throw invalid("TDVF metadata", "does not have exactly one CFV section");
-  const view = new ByteView(volume.data, "variable store");
-  const header = view.u16(VOLUME_HEADER_LENGTH);
-  if (guidText(view.slice(header, 16)) !== AUTHENTICATED_STORE)
+  const reader = inputReader(volume.data, "variable store");
+  const header = reader.at(VOLUME_HEADER_LENGTH).u16();
+  if (guidText(reader.slice(header, 16)) !== AUTHENTICATED_STORE)
     throw invalid("variable store", "is not in the format edk2 uses for authenticated variables");
-  return { digest: digestOf("sha384", volume.data), empty: view.u16(header + STORE_HEADER_BYTES) !== VARIABLE_START };
+  return {
+    digest: digestOf("sha384", volume.data),
+    empty: reader.at(header + STORE_HEADER_BYTES).u16() !== VARIABLE_START,
+  };
 }

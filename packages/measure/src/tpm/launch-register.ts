@@ -1,5 +1,5 @@
 import { DIGEST_BYTES, digestOf, extendAll, type HashAlgorithm } from "../bytes/digest.ts";
-import { invalid } from "../bytes/refuse.ts";
+import { invalid } from "../bytes/input.ts";
 
 /** The PCR into which the boot stage extends the launch document's digest: one that cannot be reset and that nothing else uses. */
 export const LAUNCH_REGISTER = 15;

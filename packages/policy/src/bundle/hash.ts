@@ -1,9 +1,5 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalBytes, type JsonObject } from "@cmcp/boundary";
-
-function sha256Hex(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
-}
 
 /**
  * Hash of a policy bundle: `sha256:` and lowercase hex over the canonical JSON of
@@ -15,6 +11,6 @@ function sha256Hex(data: string | Uint8Array): string {
 export function bundleHash(manifest: JsonObject, cedarFiles: ReadonlyMap<string, string>, schemaText: string): string {
   const { signature: _unhashed, ...hashed } = manifest;
   const policyFiles: JsonObject = {};
-  for (const [path, text] of cedarFiles) policyFiles[path] = sha256Hex(text);
-  return `sha256:${sha256Hex(canonicalBytes({ manifest: hashed, policy_files: policyFiles, schema_hash: sha256Hex(schemaText) }))}`;
+  for (const [path, text] of cedarFiles) policyFiles[path] = hash("sha256", text);
+  return `sha256:${hash("sha256", canonicalBytes({ manifest: hashed, policy_files: policyFiles, schema_hash: hash("sha256", schemaText) }))}`;
 }

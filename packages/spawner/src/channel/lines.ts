@@ -20,7 +20,10 @@ export class LineSplitter {
     return this.#held;
   }
 
-  /** The lines that `chunk` completes, without their line feeds. @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for a line over the bound */
+  /**
+   * The lines that `chunk` completes, without their line feeds.
+   * @throws CmcpError `RESPONSE_SIZE_EXCEEDED` for a line over the bound
+   */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     let from = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, from)) {

@@ -55,7 +55,10 @@ function readServer(from: Reader): TableServer {
   return { tree, digest: pinned ? digest : null, program, args, environment };
 }
 
-/** The servers of a table's body (SPEC.md, "Table"), which the enclave of this machine wrote. @throws CmcpError `CONFIG_INVALID` for one that is not whole */
+/**
+ * The servers of a table's body (SPEC.md, "Table"), which the enclave of this machine wrote.
+ * @throws CmcpError `CONFIG_INVALID` for one that is not whole
+ */
 export function readTable(bytes: Uint8Array): TableServer[] {
   const from = new Reader(bytes);
   return Array.from({ length: from.count() }, () => readServer(from));

@@ -14,9 +14,15 @@ export interface SpawnerOptions {
   readonly program: string;
   /** Where it listens. Its folder must be private to this user. */
   readonly socket: string;
-  /** A folder of this user's that is not there yet or empty; trees are copied to a file system mounted there, which nobody else sees. */
+  /**
+   * A folder of this user's that is not there yet or empty; trees are copied to a file system mounted there, which
+   * nobody else sees.
+   */
   readonly stage: string;
-  /** Files and folders of the machine that every server sees, read-only, beside its own: interpreters and their libraries. */
+  /**
+   * Files and folders of the machine that every server sees, read-only, beside its own: interpreters and their
+   * libraries.
+   */
   readonly runtime: readonly string[];
   /** Uid of the enclave, this process's own when absent. */
   readonly peerUid?: number;

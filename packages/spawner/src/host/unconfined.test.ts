@@ -95,7 +95,7 @@ test("outside development nothing runs unconfined", async (t) => {
 test("servers end with the enclave's first connection", async (t) => {
   const { server, socket } = await started(
     t,
-    `process.stdout.write(process.pid+"\\n");process.stdin.resume();process.on("SIGTERM",()=>{});setInterval(()=>{},1000);`,
+    'process.stdout.write(process.pid+"\\n");process.stdin.resume();process.on("SIGTERM",()=>{});setInterval(()=>{},1000);',
   );
   const spawner = await Spawner.open(socket, [server]);
   const channel = await spawner.start(0);

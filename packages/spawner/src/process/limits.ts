@@ -6,7 +6,9 @@ export interface ProcessLimits {
   readonly maxPerPrincipal: number;
   /** How long a process that nobody uses is kept. */
   readonly idleMs: number;
-  /** How long after a crash no other process is started for the same identity; doubled for each further crash in a row. */
+  /**
+   * How long after a crash no other process is started for the same identity; doubled for each further crash in a row.
+   */
   readonly firstDelayMs: number;
   /** The longest such wait. */
   readonly mostDelayMs: number;

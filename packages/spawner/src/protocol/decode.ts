@@ -4,29 +4,29 @@ import type { Confinement } from "../server.ts";
 import { STATUSES, type Status } from "./status.ts";
 
 /** What the spawner found for one server, or at one start. */
-export interface Found {
+export interface ServerReply {
   readonly status: Status;
   /** SHA-256 of the server's tree, 32 bytes; without meaning where the status is about reading it. */
   readonly digest: Uint8Array;
 }
 
-/** Bytes of a {@link Found} on the wire. */
-export const FOUND_BYTES = 1 + DIGEST_BYTES;
+/** Bytes of a {@link ServerReply} on the wire. */
+export const SERVER_REPLY_BYTES = 1 + DIGEST_BYTES;
 const CONFINEMENTS: readonly (Confinement | undefined)[] = [undefined, "confined", "none"];
 
 /** Bytes of the answer to a table of so many servers. */
 export function tableAnswerBytes(servers: number): number {
-  return 3 + servers * FOUND_BYTES;
+  return 3 + servers * SERVER_REPLY_BYTES;
 }
 
 function unknown(): never {
   throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner's answer is not one this version knows");
 }
 
-/** Reads {@link FOUND_BYTES} bytes. @throws CmcpError `SPAWN_UNAVAILABLE` */
-export function decodeFound(bytes: Uint8Array): Found {
+/** Reads {@link SERVER_REPLY_BYTES} bytes. @throws CmcpError `SPAWN_UNAVAILABLE` */
+export function decodeServerReply(bytes: Uint8Array): ServerReply {
   const status = STATUSES[bytes[0] ?? STATUSES.length];
-  if (status === undefined || bytes.byteLength !== FOUND_BYTES) return unknown();
+  if (status === undefined || bytes.byteLength !== SERVER_REPLY_BYTES) return unknown();
   return { status, digest: Uint8Array.from(bytes.subarray(1)) };
 }
 
@@ -34,7 +34,7 @@ export function decodeFound(bytes: Uint8Array): Found {
 export function decodeTableAnswer(
   bytes: Uint8Array,
   servers: number,
-): { readonly confinement: Confinement; readonly found: readonly Found[] } {
+): { readonly confinement: Confinement; readonly found: readonly ServerReply[] } {
   const confinement = CONFINEMENTS[bytes[0] ?? 0];
   if (
     confinement === undefined ||
@@ -43,7 +43,7 @@ export function decodeTableAnswer(
   )
     return unknown();
   const found = Array.from({ length: servers }, (_, index) =>
-    decodeFound(bytes.subarray(3 + index * FOUND_BYTES, 3 + (index + 1) * FOUND_BYTES)),
+    decodeServerReply(bytes.subarray(3 + index * SERVER_REPLY_BYTES, 3 + (index + 1) * SERVER_REPLY_BYTES)),
   );
   return { confinement, found };
 }

@@ -1,12 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import {
-  DIGEST_BYTES,
-  MAX_ARGUMENTS,
-  MAX_PLACE_BYTES,
-  MAX_SERVERS,
-  MAX_TABLE_BYTES,
-  MAX_VARIABLES,
-} from "../limits.ts";
+import { DIGEST_BYTES, MAX_ARGUMENTS, MAX_PATH_BYTES, MAX_SERVERS, MAX_TABLE_BYTES, MAX_VARIABLES } from "../limits.ts";
 import type { AllowedServer } from "../server.ts";
 
 /** First bytes of the first connection. */
@@ -33,7 +26,7 @@ function text(value: string): Uint8Array[] {
 /** Whether a path is absolute and has one spelling: no empty, `.` or `..` component, not the root. */
 export function isPlainPath(path: string): boolean {
   return (
-    Buffer.byteLength(path) <= MAX_PLACE_BYTES &&
+    Buffer.byteLength(path) <= MAX_PATH_BYTES &&
     /^(\/[^/\0]+)+$/.test(path) &&
     path.split("/").every((part) => part !== "." && part !== "..")
   );
@@ -62,7 +55,10 @@ function* server({ tree, digest, program, args, environment, bounds }: AllowedSe
   }
 }
 
-/** The first message to a spawner (SPEC.md, "Table"). @throws CmcpError `CONFIG_INVALID` for servers a table cannot hold */
+/**
+ * The first message to a spawner (SPEC.md, "Table").
+ * @throws CmcpError `CONFIG_INVALID` for servers a table cannot hold
+ */
 export function encodeTable(servers: readonly AllowedServer[]): Uint8Array {
   if (servers.length > MAX_SERVERS) refuse(`there are more than ${MAX_SERVERS}`);
   const body = Buffer.concat([unsigned(servers.length, 2), ...servers.flatMap((one) => [...server(one)])]);

@@ -2,7 +2,10 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { CmcpError } from "@cmcp/boundary";
 
-/** The next `length` bytes of a socket that nobody else reads. @throws CmcpError `SPAWN_UNAVAILABLE` when it ends first, what `signal` aborts with */
+/**
+ * The next `length` bytes of a socket that nobody else reads.
+ * @throws CmcpError `SPAWN_UNAVAILABLE` when it ends first, what `signal` aborts with
+ */
 export async function readExactly(socket: Socket, length: number, signal: AbortSignal): Promise<Uint8Array> {
   const done = new AbortController();
   const waiting = AbortSignal.any([signal, done.signal]);

@@ -26,7 +26,8 @@ function sample(t: TestContext): string {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 test("the digest of SPEC.md's example is that of its bytes, written out", (t) => {
-  // printf 'cmcp-tree-v1\nd\0\001ax\0\005a/run\0\0\0\0\0\0\0\002hif\0\003a-b\0\0\0\0\0\0\0\0l\0\001z\0\005a/run' | sha256sum
+  // printf 'cmcp-tree-v1\nd\0\001ax\0\005a/run\0\0\0\0\0\0\0\002hif\0\003a-b\0\0\0\0\0\0\0\0l\0\001z\0\005a/run' |
+  // sha256sum
   assert.equal(hex(treeDigest(sample(t))), "750db2cd74b806a72450d2c0c89ba1f2cd340ac25ab5010786889f287ae0ebe0");
 });
 

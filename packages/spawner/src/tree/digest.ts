@@ -123,7 +123,8 @@ class Walk {
 /**
  * The digest of a stdio server's files (SPEC.md, "Tree digest"), 32 bytes: of a folder with everything below it, or of
  * one file's bytes. What the spawner computes for the same files. Reads everything before it returns.
- * @throws CmcpError `SPAWN_TREE_REFUSED` for special files, links that lead out, anything over a bound, what cannot be read
+ * @throws CmcpError `SPAWN_TREE_REFUSED` for special files, links that lead out, anything over a bound, what cannot be
+ * read
  */
 export function treeDigest(path: string): Uint8Array {
   const hash = createHash("sha256");

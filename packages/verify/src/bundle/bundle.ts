@@ -1,6 +1,7 @@
+import { sha256 } from "@cmcp/appraise";
 import { bundleHashInput, type AuditBundle } from "@cmcp/audit/schema";
 import type { ClaimContext } from "../claim/context.ts";
-import { sha256, verifyEd25519 } from "../crypto.ts";
+import { verifyEd25519 } from "../crypto.ts";
 import { coveredBy, type CoveredEntries } from "../session/covered.ts";
 import { checkAgreement } from "./agreement.ts";
 import { deriveChain } from "./chain.ts";

@@ -1,5 +1,5 @@
+import { sha256Hex, type VerifierCrypto } from "@cmcp/appraise";
 import { entryHashInput, type AuditEntry } from "@cmcp/audit/schema";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 
 /** What a list of entries is found to be. */
 export type ChainFinding =

@@ -1,9 +1,8 @@
+import { sha256, sha256Hex, type VerifierCrypto, type EvidenceFile } from "@cmcp/appraise";
 import { fromBase64Url, toHex } from "@cmcp/boundary";
 import { sessionBindingInput, thumbprintInput } from "@cmcp/appraise/evidence";
-import type { EvidenceFile } from "@cmcp/appraise";
 import type { Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
-import { sha256, sha256Hex, type VerifierCrypto } from "../crypto.ts";
 
 /** report_data is thumbprint of the signing key, then SHA-256 of the chain root: 64 bytes (claim SPEC, "report_data"). */
 export async function checkBinding(crypto: VerifierCrypto, claim: Claim, list: Checklist): Promise<void> {

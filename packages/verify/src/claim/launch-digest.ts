@@ -1,7 +1,7 @@
+import { sha256Hex, type VerifierCrypto } from "@cmcp/appraise";
 import { rootDetailSchema } from "@cmcp/audit/schema";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import type { CoveredEntries } from "../session/covered.ts";
 import type { ClaimContext } from "./context.ts";
@@ -22,7 +22,7 @@ export async function isDigestOf(crypto: VerifierCrypto, digest: string, documen
 
 /** The digest, hex, that a root entry must name; `null` without one, and for a SHA-384 without its document: entries name a SHA-256. */
 export async function digestInRoot(crypto: VerifierCrypto, { launch, launchDigest }: Pinned): Promise<string | null> {
-  if (launch !== undefined) return await sha256Hex(crypto, Uint8Array.from(launch.document));
+  if (launch !== undefined) return await sha256Hex(crypto, launch.document);
   return launchDigest?.length === 64 ? launchDigest : null;
 }
 

@@ -1,7 +1,6 @@
-import type { EvidenceFile } from "@cmcp/appraise";
+import { sha256Hex, type VerifierCrypto, type EvidenceFile } from "@cmcp/appraise";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
-import { sha256Hex, type VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { isDigestOf } from "./launch-digest.ts";
 
@@ -29,9 +28,10 @@ export async function withLaunchOf(
     return expected;
   }
   if (launchDigest === undefined) {
+    const digest = await sha256Hex(crypto, document);
     list.notPerformed(
       CHECK,
-      `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${await sha256Hex(crypto, Uint8Array.from(document))})`,
+      `it is the operator's word that this is the right one: judge it, and pin its digest (--launch-digest ${digest})`,
     );
     return expected;
   }

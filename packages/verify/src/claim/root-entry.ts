@@ -1,6 +1,5 @@
-import type { EvidenceFile } from "@cmcp/appraise";
+import { sha256Hex, type EvidenceFile } from "@cmcp/appraise";
 import { auditEntrySchema, entryHashInput, rootDetailSchema } from "@cmcp/audit/schema";
-import { sha256Hex } from "../crypto.ts";
 import type { ClaimContext } from "./context.ts";
 import { digestInRoot } from "./launch-digest.ts";
 

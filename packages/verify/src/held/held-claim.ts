@@ -1,8 +1,9 @@
+import { sha256Hex, type VerifierCrypto } from "@cmcp/appraise";
 import { canonicalBytes } from "@cmcp/boundary";
 import { claimSigningInput, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import type { ClaimContext } from "../claim/context.ts";
-import { sha256Hex, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
+import { verifyEd25519 } from "../crypto.ts";
 import type { CoveredEntries } from "../session/covered.ts";
 
 /** What a claim somebody kept says of the one that is judged: nothing against it, or why both cannot be one history. */

@@ -1,8 +1,9 @@
+import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import {
   leafInput,
   nodeInput,
   receiptLeaf,
-  sidesOf,
+  siblingSides,
   treeSigningInput,
   type AuditEntry,
   type Receipt,
@@ -10,7 +11,7 @@ import {
 import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
-import { sha256, verifyEd25519, type VerifierCrypto } from "../crypto.ts";
+import { verifyEd25519 } from "../crypto.ts";
 
 /** What a receipt is held to: key and session of its record, and the entries of it that were given. */
 export interface ReceiptContext {
@@ -50,7 +51,7 @@ export async function checkReceipt(
 /** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
 async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJwk): Promise<boolean> {
   const { index, path, size, value } = receipt.signature;
-  const sides = sidesOf(index, size, path.length);
+  const sides = siblingSides(index, size, path.length);
   if (sides === undefined) return false;
   let head = await sha256(crypto, leafInput(receiptLeaf(receipt)));
   for (const [at, side] of sides.entries()) {

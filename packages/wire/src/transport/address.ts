@@ -12,7 +12,10 @@ import { loadVsockAddon } from "./vsock-addon.ts";
 const VSOCK = /^vsock:(?:(\d{1,10}):)?(\d{1,10})$/;
 const HYBRID = /^hybrid-vsock:(\/.+):(\d{1,10})$/;
 
-/** The dialer of an address. `addon` is where the vsock addon is; only `vsock:` needs it. @throws CmcpError `USAGE`, `WIRE_UNREACHABLE` */
+/**
+ * The dialer of an address. `addon` is where the vsock addon is; only `vsock:` needs it.
+ * @throws CmcpError `USAGE`, `WIRE_UNREACHABLE`
+ */
 export function dialerOf(address: string, addon: string): Dialer {
   const [, cid, port] = VSOCK.exec(address) ?? [];
   if (cid !== undefined && port !== undefined) return vsockDialer(loadVsockAddon(addon), Number(cid), Number(port));

@@ -5,7 +5,10 @@ import { unixDialer } from "./unix.ts";
 
 /** Bytes of the answer `OK <port>\n`, of which the port has ten digits at most. */
 const MAX_ANSWER = 16;
-/** Dials that were given up and that the guest has not answered; one that answers none of so many is not asked again before it does. */
+/**
+ * Dials that were given up and that the guest has not answered; one that answers none of so many is not asked again
+ * before it does.
+ */
 const MAX_GIVEN_UP = 256;
 
 const NEVER = new AbortController().signal;
@@ -15,7 +18,8 @@ const NEVER = new AbortController().signal;
  * `OK <port>\n` once the guest has accepted, and from then on the socket is the connection. How the other direction
  * arrives is the daemon's too: a guest that dials port N of its host comes in at the Unix socket `<path>_N`.
  *
- * A dial that is given up rejects at once, and its socket stays open until it is answered: where vhost-device-vsock cannot
+ * A dial that is given up rejects at once, and its socket stays open until it is answered: where vhost-device-vsock
+ * cannot
  * write an answer, the thread ends that moves every byte of the guest, and nobody reaches it any more.
  */
 export function hybridVsockDialer(path: string, port: number): Dialer {
@@ -56,7 +60,10 @@ export function hybridVsockSocket(path: string, port: number): string {
   return `${path}_${port}`;
 }
 
-/** Resolves with `null` once the answer was read and nothing more, as what follows it belongs to the connection; else with why there is none. */
+/**
+ * Resolves with `null` once the answer was read and nothing more, as what follows it belongs to the connection; else
+ * with why there is none.
+ */
 function shakeHands(socket: Socket, port: number): Promise<CmcpError | null> {
   socket.write(`CONNECT ${port}\n`);
   return new Promise((resolve) => {

@@ -48,7 +48,8 @@ export interface ListenOptions {
 
 /**
  * Listens on a Unix socket that only this user may connect to (mode 0600). The caller makes the folder private, since a
- * socket exists for an instant before its mode is set. A socket nobody listens on any more is replaced; anything else at `path` is not.
+ * socket exists for an instant before its mode is set. A socket nobody listens on any more is replaced; anything else
+ * at `path` is not.
  *
  * @throws CmcpError `WIRE_UNREACHABLE` when the path cannot be listened on.
  */

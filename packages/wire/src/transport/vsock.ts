@@ -90,7 +90,8 @@ export function listenVsock(
       clearTimeout(again);
       for (const stream of streams) stream.destroy();
       addon.close(listening);
-      // libuv has closed the descriptor, and the port is free, at the end of the turn after which the second of these comes.
+      // libuv has closed the descriptor, and the port is free, at the end of the turn after which the second of these
+      // comes.
       await turn();
       await turn();
     },

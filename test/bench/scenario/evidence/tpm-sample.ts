@@ -1,4 +1,4 @@
-import { createHash, webcrypto } from "node:crypto";
+import { createHash, hash, webcrypto } from "node:crypto";
 import { appraisalPolicySchema } from "@cmcp/appraise";
 import { parseEventLog, replay } from "../../../../packages/appraise/src/event-log/index.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../../../packages/appraise/src/event-log/testing/build-log.ts";
 import { QUOTED_REGISTERS } from "../../../../packages/appraise/src/tpm/quoted-registers.ts";
 import { evidenceDocument } from "../../../../packages/appraise/src/tpm/testing/evidence-document.ts";
-import { sampleEvidence, sampleKey, sha256Hex } from "../../../../packages/appraise/src/tpm/testing/sample-quote.ts";
+import { sampleEvidence, sampleKey } from "../../../../packages/appraise/src/tpm/testing/sample-quote.ts";
 import { TARGETS } from "../../plan.ts";
 import type { Sample } from "./genuine.ts";
 
@@ -51,7 +51,7 @@ export async function tpmSample(): Promise<Sample> {
     },
     policy: appraisalPolicySchema.parse({
       required: ["report_data", "measurement", "event_log"],
-      tpm: { attestation_key_sha256: [sha256Hex(key.spki)] },
+      tpm: { attestation_key_sha256: [hash("sha256", key.spki)] },
     }),
     expected: { reportData, measurements: [measurement] },
     at: new Date("2026-08-20T00:00:00Z"),

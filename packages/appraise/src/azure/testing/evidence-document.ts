@@ -1,18 +1,13 @@
 import { toBase64Url } from "@cmcp/boundary";
+import { tpmEvidenceOf } from "../../evidence/parts.ts";
 import type { EvidenceParts } from "../../evidence/evidence.ts";
-import { evidenceDocument, evidenceOfParts } from "../../tpm/testing/evidence-document.ts";
-import type { AzureCvmEvidence } from "../evidence.ts";
+import { evidenceDocument } from "../../tpm/testing/evidence-document.ts";
 
 export type AzureParts = Extract<EvidenceParts, { readonly provider: "azure-cvm" }>;
 
-/** Evidence as the collector has it. */
-export function azureEvidenceOfParts({ hclReport, tdQuote, certificates, tpm }: AzureParts): AzureCvmEvidence {
-  return { ...evidenceOfParts(tpm), paravisor: { hclReport }, certificates, ...(tdQuote === null ? {} : { tdQuote }) };
-}
-
 /** The JSON form of Azure evidence (SPEC.md of the tpm folder), which the reader of evidence files takes back. */
 export function azureEvidenceDocument(parts: AzureParts): Record<string, unknown> {
-  const quoted = evidenceDocument({ ...evidenceOfParts(parts.tpm), certificates: [] });
+  const quoted = evidenceDocument({ ...tpmEvidenceOf(parts.tpm), certificates: [] });
   return {
     hcl_report: toBase64Url(parts.hclReport),
     ...(parts.tdQuote === null ? {} : { td_quote: toBase64Url(parts.tdQuote) }),

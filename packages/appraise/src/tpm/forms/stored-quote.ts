@@ -36,12 +36,8 @@ const stored = z.union([quoteIn(hex), quoteIn(numbers)]);
  */
 export function readStoredQuote(file: Uint8Array): StoredQuote | null {
   if (file.find((byte) => byte > 0x20) === OPENING_BRACE) return fromJson(file);
-  if (
-    file.length < 8 ||
-    !SIGNATURE_BYTES.includes(Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true)))
-  )
-    return null;
   const reader = new ByteReader(file, "stored quote", "little");
+  if (file.length < 8 || !SIGNATURE_BYTES.includes(count(reader.at(0)))) return null;
   const signature = reader.take(count(reader));
   const quote = reader.take(count(reader));
   const registers = count(reader);

@@ -1,26 +1,6 @@
 import { toBase64Url, toHex } from "@cmcp/boundary";
 import { hashAlgorithm } from "../../event-log/hash-algorithm.ts";
-import type { TpmParts } from "../../evidence/evidence.ts";
 import type { TpmEvidence } from "../evidence.ts";
-
-/** Evidence as the collector has it: the quote over all of report_data, and what is beside it. */
-export function evidenceOfParts({
-  quote,
-  attestationKey,
-  certificates,
-  bank,
-  registers,
-  eventLog,
-}: TpmParts): TpmEvidence {
-  return {
-    quote: quote.attest,
-    signature: quote.signature,
-    attestationKey,
-    certificates,
-    registers: new Map([[bank, registers]]),
-    ...(eventLog === null ? {} : { eventLog }),
-  };
-}
 
 /** The JSON form of evidence (SPEC.md), which the reader of evidence files takes back. */
 export function evidenceDocument({

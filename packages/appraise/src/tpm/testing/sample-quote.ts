@@ -28,8 +28,6 @@ export function spkiOf(key: KeyObject): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(createPublicKey(key).export({ type: "spki", format: "der" }));
 }
 
-export const sha256Hex = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
 export function u16(value: number): Buffer {
   return Buffer.of(value >> 8, value & 0xff);
 }

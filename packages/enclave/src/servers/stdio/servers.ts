@@ -17,16 +17,16 @@ interface Entry {
   readonly evidence: SpawnEvidence;
 }
 
-/** The spawner, and what its servers are held to. */
+/** The spawner of stdio servers. */
 export interface SpawnerAccess {
-  /** Of the spawner's socket; `null` where none runs. */
+  /** Path of the spawner's socket; `null` if no spawner runs. */
   readonly path: string | null;
   readonly development: boolean;
-  /** Counts what is held of the servers' messages. */
+  /** Counts the bytes of messages that are held. */
   readonly buffered: BufferedBytes;
 }
 
-/** The stdio servers of the catalog behind the spawner: what may be started, and what is running for whom. */
+/** The stdio servers of the catalog: their table in the spawner, and their processes. */
 export class StdioServers {
   readonly processes: StdioProcesses;
   readonly #entries: ReadonlyMap<string, Entry>;
@@ -42,7 +42,8 @@ export class StdioServers {
     this.#entries = entries;
     this.processes = new StdioProcesses(
       async (index) => {
-        if (spawner === null) throw new CmcpError("SPAWN_UNAVAILABLE", "there is no spawner");
+        if (spawner === null)
+          throw new CmcpError("SPAWN_UNAVAILABLE", "no spawner runs, so stdio servers cannot be started");
         return await spawner.start(index, buffered.share(`stdio server:${index}`));
       },
       {
@@ -54,8 +55,8 @@ export class StdioServers {
   }
 
   /**
-   * Tells the spawner once which servers there are and holds what it found to the catalog.
-   * @throws CmcpError `CONFIG_INVALID` for settings of a server that is not there, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
+   * Sends the table of servers to the spawner, and checks the measured files against the catalog.
+   * @throws CmcpError `CONFIG_INVALID` for settings of an unknown server, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
   static async open(
@@ -85,12 +86,12 @@ export class StdioServers {
     return new StdioServers(spawner, new Map(entries), settings, buffered);
   }
 
-  /** The server's place in the spawner's table. */
+  /** The server's index in the spawner's table. */
   indexOf(server: StdioServer): number {
     return this.#entry(server).index;
   }
 
-  /** How records name what is known about the code that answers. */
+  /** The evidence class of a server, for entries. */
   evidenceOf(server: StdioServer): SpawnEvidence {
     return this.#entry(server).evidence;
   }
@@ -108,7 +109,7 @@ export class StdioServers {
   }
 }
 
-/** A server whose files are not the approved ones stops the launch: somebody changed them. */
+/** Refuses the launch if the files of a server are not the approved ones. */
 function requireFound(
   spawner: Spawner,
   servers: readonly StdioServer[],
@@ -116,7 +117,7 @@ function requireFound(
   development: boolean,
 ): void {
   if (spawner.confinement === "none" && !development)
-    throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner confines nothing, which only development allows");
+    throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner confines nothing; that needs development mode");
   for (const [index, server] of servers.entries()) {
     const found = spawner.found[index]?.status;
     const tree = allowed[index]?.tree ?? "";

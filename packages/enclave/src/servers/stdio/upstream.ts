@@ -18,7 +18,7 @@ import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp
 
 export interface StdioUpstreamOptions {
   readonly processes: StdioProcesses;
-  /** The server's place in the spawner's table. */
+  /** The server's index in the spawner's table. */
   readonly index: number;
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits: Partial<UpstreamLimits>;
@@ -38,8 +38,8 @@ function overChannel(channel: StdioChannel): OpenChannel {
 }
 
 /**
- * A stdio server: one process, and in it one MCP session, for each session key, which here stands for a principal. Who listens
- * does so beyond the end of a process.
+ * A stdio server: one process with one MCP session for each key, which names a principal. Listeners stay when a process ends, and listen to
+ * the next one.
  */
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
@@ -52,7 +52,7 @@ export class StdioUpstream implements Upstream {
     this.#options = options;
   }
 
-  /** A process is no stream of the gateway's: the spawner counts those. */
+  /** Processes do not count as streams. The spawner counts them. */
   get load(): UpstreamLoad {
     return { requests: this.#running, streams: 0, unattributed: this.#unattributed.count };
   }
@@ -76,10 +76,10 @@ export class StdioUpstream implements Upstream {
     );
   }
 
-  /** What is followed is known by who listens. */
+  /** Does nothing: the listeners know the subscriptions. */
   async unsubscribe(): Promise<void> {}
 
-  /** A principal's process serves all its sessions; it ends when none has used it for a while. */
+  /** Does nothing: a process serves all sessions of its principal, and ends after its idle time. */
   async closeSession(): Promise<void> {}
 
   async close(): Promise<void> {
@@ -91,7 +91,7 @@ export class StdioUpstream implements Upstream {
     return await processes.use({ principal: key, server: index }, async (channel) => await work(this.#client(channel)));
   }
 
-  /** A channel that was not seen before is a new process, with which a session begins. */
+  /** The client of a channel. A new channel is a new process, so it gets a new client. */
   #client(channel: StdioChannel): ChannelClient {
     const known = this.#clients.get(channel);
     if (known !== undefined) return known;

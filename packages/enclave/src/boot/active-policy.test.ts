@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { test } from "node:test";
+import { type Evidence } from "@cmcp/appraise/evidence";
+import { collectSoftware } from "@cmcp/attestation";
+import { untrusted } from "@cmcp/boundary";
+import { buildPolicyReload, parseConfig } from "@cmcp/launch";
+import { compilePolicy, readBundle, signBundle } from "@cmcp/policy";
+import { SigningKey } from "../instance/signing-key.ts";
+import { instanceReport } from "../instance/report.ts";
+import { ActivePolicy, type ReloadPorts } from "./active-policy.ts";
+
+const workerUrl = new URL("../../../policy/src/compile-worker.ts", import.meta.url);
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const signingKey = publicKey.export({ format: "jwk" }).x ?? "";
+
+function filesOf(version: string): Record<string, string> {
+  const manifest = {
+    version,
+    authored_at: "2026-01-01T00:00:00Z",
+    author_identity: "test@example.org",
+    commit_sha: "0",
+  };
+  const files = {
+    "manifest.json": JSON.stringify(manifest),
+    "rules.cedar": "permit (principal, action, resource);",
+    "schema.cedarschema": "",
+  };
+  const signature = signBundle(readBundle(files), (bytes) => sign(null, bytes, privateKey));
+  return { ...files, "manifest.json": JSON.stringify({ ...manifest, signature }) };
+}
+
+const messageOf = (version: string) => untrusted<Uint8Array>(buildPolicyReload(filesOf(version)));
+const first = await compilePolicy(readBundle(filesOf("1.0")), { tools: new Map() }, { workerUrl });
+const activePolicy = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): ActivePolicy =>
+  new ActivePolicy(first, { signingKey, reloadable: true, workerUrl, ...terms });
+
+/** What a reload works on while no session is open. */
+function core(
+  attest: (reportData: Uint8Array) => Promise<Evidence> = (reportData) =>
+    Promise.resolve(collectSoftware(reportData, Date.now())),
+): ReloadPorts {
+  const { config } = parseConfig("", { env: { CMCP_DEV_MODE: "1" } });
+  const catalog = { hash: "sha256:00", tools: new Map() };
+  const commitments = { config, catalog, key: new SigningKey(), launchDigest: "sha256:00", identity: null };
+  return {
+    catalog,
+    journal: { assertWritable: () => undefined },
+    sessions: { openSessions: () => [], scheduleClose: () => undefined },
+    recorder: { noteInAll: () => ({ stored: Promise.resolve(), full: [] }) },
+    report: async (policyHash) => await instanceReport(commitments, policyHash, policyHash, attest),
+    installed: () => undefined,
+  };
+}
+
+test("a launch document that allows no reload, or pins no key, allows none whatever the host sends", async () => {
+  for (const terms of [{ reloadable: false }, { signingKey: null }]) {
+    const held = activePolicy(terms);
+    await assert.rejects(held.reload(core(), messageOf("2.0")), { code: "NOT_SUPPORTED" });
+    assert.equal(held.current, first);
+  }
+});
+
+test("a higher signed bundle is put in force and answered with a report that names it", async () => {
+  const held = activePolicy();
+  const { binding } = await held.reload(core(), messageOf("2.0"));
+  assert.deepEqual([held.current.bundle.version, binding.policy_hash], ["2.0", held.current.bundle.hash]);
+});
+
+test("the bundle in force, given again, is answered as it was and changes nothing", async () => {
+  const held = activePolicy();
+  await held.reload(core(), messageOf("2.0"));
+  const inForce = held.current;
+  let installs = 0;
+  const again: ReloadPorts = { ...core(), installed: () => void (installs += 1) };
+  const { binding } = await held.reload(again, messageOf("2.0"));
+  assert.deepEqual([binding.policy_hash, held.current, installs], [inForce.bundle.hash, inForce, 0]);
+  await assert.rejects(held.reload(core(), messageOf("2")), { code: "POLICY_VERSION_NOT_HIGHER" });
+});
+
+test("of two reloads at one time the second is held to what the first put in force", async () => {
+  const held = activePolicy();
+  const at = core();
+  const [higher, lower] = await Promise.allSettled([
+    held.reload(at, messageOf("3.0")),
+    held.reload(at, messageOf("2.0")),
+  ]);
+  assert.deepEqual([higher.status, lower.status, held.current.bundle.version], ["fulfilled", "rejected", "3.0"]);
+  await held.reload(at, messageOf("3.1"));
+  assert.equal(held.current.bundle.version, "3.1", "a refused one does not stop those after it");
+});
+
+test("without a report nothing is put in force", async () => {
+  const held = activePolicy();
+  await assert.rejects(
+    held.reload(
+      core(() => Promise.reject(new Error("no device"))),
+      messageOf("2.0"),
+    ),
+    /no device/,
+  );
+  assert.equal(held.current, first);
+});

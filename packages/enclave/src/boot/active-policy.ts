@@ -1,0 +1,100 @@
+import { CmcpError, type Untrusted } from "@cmcp/boundary";
+import { parsePolicyReload } from "@cmcp/launch";
+import {
+  compilePolicy,
+  readBundle,
+  requireHigherVersion,
+  verifyBundleSignature,
+  type CompiledPolicy,
+} from "@cmcp/policy";
+import type { Catalog } from "@cmcp/catalog";
+import type { InstanceReport } from "../instance/report.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Recorder } from "../record/recorder.ts";
+import type { Sessions } from "../record/sessions.ts";
+
+/** The settings of the launch document for replacing the policy. */
+interface ReloadSettings {
+  /** Ed25519 key that bundles must be signed with, base64url of 32 bytes. */
+  readonly signingKey: string | null;
+  readonly reloadable: boolean;
+  readonly workerUrl: URL;
+}
+
+/** What a reload needs. */
+export interface ReloadPorts {
+  readonly catalog: Pick<Catalog, "tools">;
+  readonly journal: Pick<Journal, "assertWritable">;
+  readonly sessions: Pick<Sessions, "openSessions" | "scheduleClose">;
+  readonly recorder: Pick<Recorder, "noteInAll">;
+  /** Makes a report of the instance that commits to a policy. */
+  readonly report: (policyHash: string) => Promise<InstanceReport>;
+  /** Called when another policy is in force. */
+  readonly installed: () => void;
+}
+
+/** The policy in force. `reload` is the only way to replace it. */
+export class ActivePolicy {
+  readonly #settings: ReloadSettings;
+  #current: CompiledPolicy;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(first: CompiledPolicy, settings: ReloadSettings) {
+    this.#current = first;
+    this.#settings = settings;
+  }
+
+  /** The policy in force now. */
+  get current(): CompiledPolicy {
+    return this.#current;
+  }
+
+  /**
+   * Puts another bundle in force. The launch document must allow it, the pinned key must have signed it, and its version must be higher. Calls
+   * that are decided keep their decision. Reloads run one at a time. The bundle in force can be sent again and changes nothing.
+   *
+   * @param received - the host's message, see `parsePolicyReload`
+   * @throws CmcpError if the bundle is refused; the policy in force stays
+   */
+  async reload(parts: ReloadPorts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
+    const run = this.#last.then(() => this.#replace(parts, received));
+    this.#last = run.catch(() => undefined);
+    return await run;
+  }
+
+  async #replace(parts: ReloadPorts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
+    const { signingKey, reloadable, workerUrl } = this.#settings;
+    if (!reloadable || signingKey === null)
+      throw new CmcpError("NOT_SUPPORTED", "the launch document does not allow policy reloads");
+    const bundle = readBundle(parsePolicyReload(received).policy_bundle);
+    verifyBundleSignature(bundle, signingKey);
+    // The host sends it again if it did not get the answer.
+    if (bundle.hash === this.#current.bundle.hash) return await parts.report(bundle.hash);
+    requireHigherVersion(bundle.version, this.#current.bundle.version);
+    parts.journal.assertWritable();
+    const next = await compilePolicy(bundle, parts.catalog, { workerUrl });
+    // Before the change, so that no call is decided under a policy without a report.
+    const report = await parts.report(bundle.hash);
+    await this.#install(parts, next, report);
+    parts.installed();
+    return report;
+  }
+
+  /**
+   * Changes the policy and adds the entry to each chain, in one synchronous step. So in every chain the entry comes before all decisions under
+   * the new policy.
+   */
+  async #install({ sessions, recorder }: ReloadPorts, next: CompiledPolicy, report: InstanceReport): Promise<void> {
+    const detail = {
+      policy_hash: next.bundle.hash,
+      policy_version: next.bundle.version,
+      previous_policy_hash: this.#current.bundle.hash,
+      report_data: report.evidence.report_data,
+    };
+    this.#current = next;
+    const { stored, full } = recorder.noteInAll(sessions.openSessions(), { entry_type: "policy_load", detail });
+    // A session without room for this entry has no room for a call either.
+    for (const recorded of full) sessions.scheduleClose(recorded);
+    await stored;
+  }
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentPeer, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
+import { Admission } from "../access/admission.ts";
+import { callCatalog } from "../testing/call-catalog.ts";
+import { agentPeer, requestFor, sessionOf } from "../testing/calls.ts";
+import { callerOf } from "../testing/record-room.ts";
+import { CallRunner } from "./call-runner.ts";
+
+const caller = callerOf("alice");
+const DONE: RpcBody = { result: {} };
+const { signal } = new AbortController();
+
+/** Calls over a line that a test runs, where so many run at a time. */
+function start(run: (request: AgentRequest, peer: Peer) => Promise<RpcBody>, maxRunning = 1) {
+  const admission = new Admission({ maxRunning });
+  const handed: string[] = [];
+  const calls = new CallRunner({
+    line: { run: async ({ request }, peer) => await run(request, peer) },
+    admission,
+    catalog: callCatalog(),
+    subscriptions: { assignToStream: (_session, { uri }) => void handed.push(uri) },
+  });
+  const recorded = sessionOf();
+  const call = async (rest: Partial<AgentRequest> = {}, peer: Peer = silentPeer(signal)) =>
+    await calls.run({ recorded, caller, request: requestFor(rest) }, peer);
+  return { calls, admission, recorded, call, handed };
+}
+
+test("a call runs when it is its principal's turn, and in its session", async () => {
+  const held = Promise.withResolvers<RpcBody>();
+  const ran: string[] = [];
+  const { call, admission, recorded } = start(async ({ name }) => {
+    ran.push(name);
+    return await held.promise;
+  });
+  const both = [call({ name: "a" }), call({ name: "b" })];
+  await new Promise(setImmediate);
+  assert.deepEqual([ran, admission.waiting, recorded.session.inUse], [["a"], 1, 1]);
+  held.resolve(DONE);
+  assert.deepEqual(await Promise.all(both), [DONE, DONE]);
+  assert.deepEqual([ran, admission.running, recorded.session.inUse], [["a", "b"], 0, 0]);
+});
+
+test("a cancellation waits for nobody's turn", async () => {
+  const held = Promise.withResolvers<RpcBody>();
+  const { call } = start(async ({ method }) => (method === "tools/call" ? await held.promise : DONE));
+  const running = call();
+  for (const method of ["tasks/cancel", "resources/unsubscribe"] as const)
+    assert.deepEqual(await call({ method }), DONE, method);
+  held.resolve(DONE);
+  await running;
+});
+
+test("while its agent is asked a call takes no turn of others", async () => {
+  const answer = Promise.withResolvers<object>();
+  const { call, admission } = start(async ({ name }, peer) => {
+    if (name === "asks") await peer.ask("roots/list", {});
+    return DONE;
+  });
+  const { peer } = agentPeer({
+    ask: async () => {
+      await answer.promise;
+      return {};
+    },
+  });
+  const asking = call({ name: "asks" }, peer);
+  assert.deepEqual(await call({ name: "other" }), DONE);
+  assert.equal(admission.questions, 1);
+  answer.resolve({});
+  assert.deepEqual(await asking, DONE);
+});
+
+/** A session with one call under way, whose close has begun. */
+async function closing(method: AgentRequest["method"]) {
+  const held = Promise.withResolvers<RpcBody>();
+  const { call, recorded } = start(async (_, peer) => {
+    peer.signal.addEventListener("abort", () => held.resolve({ result: { aborted: true } }), { once: true });
+    return await held.promise;
+  });
+  const running = call({ method });
+  await new Promise(setImmediate);
+  recorded.lifecycle.step("start");
+  recorded.lifecycle.step("close");
+  const quiet = recorded.abortCalls();
+  await assert.rejects(call({ method }), { code: "SESSION_CLOSED" });
+  return { running, quiet, held };
+}
+
+test("closing a session aborts a call that is under way, and lets none begin", async () => {
+  const { running, quiet } = await closing("tools/call");
+  await quiet;
+  assert.deepEqual(await running, { result: { aborted: true } });
+});
+
+test("closing a session lets a cancellation that is under way come to its end", async () => {
+  const { running, quiet, held } = await closing("tasks/cancel");
+  held.resolve(DONE);
+  await quiet;
+  assert.deepEqual(await running, DONE);
+});
+
+test("a stream follows what each subscription, decided by itself, lets it follow", async () => {
+  const asked: string[] = [];
+  const { calls, recorded, handed } = start(async ({ method, name }) => {
+    asked.push(`${method} ${name}`);
+    return name.endsWith("2") ? { error: { code: -1, message: "no" }, status: 403 } : DONE;
+  });
+  const uris = ["note://all", "note://by-id/2", "note://none"];
+  const followed = await calls.subscribe({ recorded, caller, uris }, signal);
+  assert.deepEqual(
+    asked,
+    uris.map((uri) => `resources/subscribe ${uri}`),
+  );
+  assert.deepEqual([followed, handed], [["note://all"], ["note://all"]]);
+});

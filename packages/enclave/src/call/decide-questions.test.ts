@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
+import { callCatalog, targetOf } from "../testing/call-catalog.ts";
+import { makeCall, deciderOver, policyStub, requestFor } from "../testing/calls.ts";
+import type { GatewayFacts } from "./policy-facts.ts";
+import { QuestionDecider } from "./decide-questions.ts";
+
+const catalog = callCatalog();
+const target = targetOf(catalog, requestFor());
+const ASKED = ["elicitation/create", "sampling/createMessage"] as const;
+
+interface Scene {
+  readonly forbidden?: readonly string[];
+  readonly mode?: GatewayFacts["enforcementMode"];
+  readonly call?: () => Partial<Verdict>;
+}
+
+/** Questions under a policy that forbids these methods, or the call itself. */
+function scene({ forbidden = [], mode = "enforcing", call = () => ({}) }: Scene = {}) {
+  const lines: [string, string][] = [];
+  const verdictOf = (facts: GovernedFacts): Partial<Verdict> => {
+    const { requestMethod } = facts;
+    if (requestMethod === undefined) return call();
+    return forbidden.includes(requestMethod) ? { decision: "deny", rule: "no" } : {};
+  };
+  let policy: CompiledPolicy = policyStub(verdictOf);
+  const decider = deciderOver(catalog, mode);
+  const made = makeCall(requestFor(), { policy });
+  const questions = new QuestionDecider(
+    { decider, policy: () => policy, advisory: (id, code) => void lines.push([id, code]) },
+    made,
+    target,
+  );
+  const install = (next: CompiledPolicy): void => {
+    policy = next;
+  };
+  return { questions, lines, install, id: made.id };
+}
+
+test("a server asks what policy lets it ask", () => {
+  const { questions } = scene({ forbidden: [ASKED[1]] });
+  questions.permit(ASKED[0]).permitAnswer();
+  assert.deepEqual(questions.detail, {});
+  assert.throws(() => questions.permit(ASKED[1]), { code: "POLICY_DENY", detail: { sent: 1 } });
+  assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "no" });
+});
+
+test("an answer goes out only while the call itself may", () => {
+  let open = true;
+  const { questions } = scene({ call: () => (open ? {} : { decision: "deny", rule: "closed" }) });
+  const question = questions.permit(ASKED[0]);
+  open = false;
+  assert.throws(() => question.permitAnswer(), { code: "POLICY_DENY" });
+  assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "closed" });
+});
+
+test("an answer is held to the policy in force when it comes", () => {
+  const { questions, install } = scene();
+  const question = questions.permit(ASKED[0]);
+  install(policyStub((facts) => (facts.requestMethod === undefined ? {} : { decision: "deny", rule: "newer" })));
+  assert.throws(() => question.permitAnswer(), { code: "POLICY_DENY" });
+  assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "newer" });
+});
+
+test("answers to several methods go out only if each may", () => {
+  for (const method of ASKED) {
+    const { questions } = scene({ forbidden: [method] });
+    assert.equal(questions.refusalOfAnswers(ASKED)?.code, "POLICY_DENY", method);
+    assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "no" });
+  }
+  assert.equal(scene().questions.refusalOfAnswers(ASKED), null);
+});
+
+test("a refusal that agents are told of names no rule", () => {
+  const refusal = scene({ forbidden: ASKED }).questions.refusalOfAnswers(ASKED);
+  assert.equal(refusal?.message, "policy does not allow these answers to go to the server");
+});
+
+test("what only the mode lets through is counted once, and told of to whoever watches the log", () => {
+  const { questions, lines, id } = scene({ forbidden: ASKED, mode: "silent" });
+  questions.permit(ASKED[0]).permitAnswer();
+  assert.deepEqual(questions.detail, { questions_advisory_deny: 1, question_rule: "no" });
+  assert.deepEqual(lines, [[id, "POLICY_DENY"]]);
+  assert.equal(questions.refusalOfAnswers([ASKED[1]]), null);
+  assert.deepEqual(questions.detail, { questions_advisory_deny: 2, question_rule: "no" });
+});
+
+test("no mode lets a question through that the engine has not judged", () => {
+  const { questions, install } = scene({ mode: "advisory" });
+  install(policyStub(() => ({ decision: "deny", cause: "fault", rule: "engine-failure" })));
+  assert.throws(() => questions.permit(ASKED[0]), { code: "POLICY_DENY" });
+});

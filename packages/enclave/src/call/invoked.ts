@@ -1,7 +1,0 @@
-import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
-import type { InvokedTool } from "@cmcp/session";
-
-/** A target as sessions remember it. */
-export function invokedOf(target: Target): InvokedTool {
-  return { ...approvedOf(target), toolName: nameOf(target) };
-}

@@ -1,0 +1,183 @@
+import { CmcpError } from "@cmcp/boundary";
+import { approvedOf } from "@cmcp/catalog";
+import { governedMethod, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
+import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
+import type { Caller } from "../access/caller.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
+import { createCall, withAnswers, type Call } from "./call.ts";
+import { cancel, type CancelPorts } from "./cancel.ts";
+import { checkDrift, type DriftPorts } from "./check-drift.ts";
+import type { Decider } from "./decide.ts";
+import type { Detail, Ending, Step } from "./ending.ts";
+import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
+import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
+import { journalIntent, type IntentPorts } from "./journal-intent.ts";
+import type { Permit } from "./permit.ts";
+import { QuestionDecider, type QuestionDeciderPorts } from "./decide-questions.ts";
+import { recordAndReply, type RecordPorts } from "./record-and-reply.ts";
+import type { RequestStates } from "./request-state.ts";
+import { reserveTask } from "./reserve-task.ts";
+import { resumeInput, type Input } from "./resume-input.ts";
+import { sendUpstream, type SendPorts } from "./send-upstream.ts";
+import type { TaskReservation, Tasks } from "./tasks.ts";
+import { Transcript } from "./transcript.ts";
+
+/** Most entries of one session. Its claim and its audit bundle stay within the limits of verifiers. */
+const MAX_SESSION_ENTRIES = 40_000;
+
+/** What the stages need. Each stage gets its own ports and nothing else. */
+export interface PipelinePorts {
+  readonly vocabulary: Vocabulary;
+  readonly decider: Decider;
+  readonly questions: QuestionDeciderPorts;
+  readonly states: RequestStates;
+  readonly tasks: Tasks;
+  readonly drift: DriftPorts;
+  readonly intent: IntentPorts;
+  readonly send: SendPorts;
+  readonly inspection: InspectionPorts;
+  readonly cancel: Omit<CancelPorts, "journalIntent">;
+  readonly record: RecordPorts;
+  /** Writes the session's root entry if there is none yet. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
+  readonly start: (recorded: RecordedSession) => Promise<void>;
+}
+
+/** A request, its caller and its session. */
+export interface IncomingCall {
+  readonly recorded: RecordedSession;
+  readonly caller: Caller;
+  readonly request: AgentRequest;
+}
+
+/** What a permitted call is sent with. */
+interface Sending {
+  readonly input: Input;
+  readonly peer: InspectedPeer;
+  readonly reservation: TaskReservation | null;
+}
+
+/**
+ * Decides and runs a call. The stages, in order:
+ *
+ * 1. `resolveTarget`: find the approved tool, prompt or resource
+ * 2. `checkWorkflow`: the caller may use the workflow that it names
+ * 3. `checkArguments`: the arguments match the approved schema
+ * 4. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 5. `resumeInput`: open the answers that come with a repeated request
+ * 6. `reserveTask`: reserve room for a task
+ * 7. `checkDrift`: the server still offers the approved definition
+ * 8. `journalIntent`: the host's store holds the intent
+ * 9. `sendUpstream`: send the request, receive the answer
+ * 10. `inspectResult`: rebuild and redact the answer
+ * 11. `recordAndReply`: write the entry, attach the receipt
+ *
+ * A stage continues with a value or returns an ending, which skips to stage 11. Stages 1 to 4 are in `decide.ts`.
+ */
+export class CallPipeline {
+  readonly #ports: PipelinePorts;
+
+  constructor(ports: PipelinePorts) {
+    this.#ports = ports;
+  }
+
+  /** Runs one call. @throws CmcpError `SESSION_LIMIT_REACHED`, `AUDIT_STORE_UNAVAILABLE`, before anything is decided or sent */
+  async run({ recorded, caller, request }: IncomingCall, peer: Peer): Promise<RpcBody> {
+    if (recorded.chain.length >= MAX_SESSION_ENTRIES)
+      throw new CmcpError(
+        "SESSION_LIMIT_REACHED",
+        `a session has at most ${MAX_SESSION_ENTRIES} entries; close it and open another`,
+      );
+    await this.#ports.start(recorded);
+    const { tasks, questions } = this.#ports;
+    const call = createCall(recorded, caller, request, { tasks, policy: questions.policy() });
+    const transcript = new Transcript();
+    const ending = await this.#decideAndRun(call, peer, transcript);
+    return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
+  }
+
+  /** Stages 1 to 10. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
+    const { cancel: ports, decider } = this.#ports;
+    if (governedMethod(call.request.method).kind === "cancellation")
+      return await cancel(call, { ...ports, journalIntent: (...intent) => this.#journal(...intent) });
+    const decision = decider.decide(call);
+    if (decision.kind === "ending") return decision;
+    const permit = decision.value;
+    this.#logAdvisory(call, permit);
+    const ending = await this.#runPermitted(call, permit, peer, transcript);
+    return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
+  }
+
+  /** Stages 5 to 10, for a call that has its permit. */
+  async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
+    const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
+    const input = resumeInput(call, permit, this.#ports.states, questions);
+    if (input.kind === "ending") return input;
+    const resumed = withAnswers(call, input.value?.responses ?? null);
+    const reserved = reserveTask(resumed, permit, peer.capabilities, this.#ports.tasks);
+    if (reserved.kind === "ending") return reserved;
+    const reservation = reserved.value;
+    const inspected = new InspectedPeer(
+      peer,
+      this.#inspectionOptions(call, permit, { reservation, questions, transcript }),
+    );
+    try {
+      const ending = await this.#callServer(resumed, permit, { input: input.value, peer: inspected, reservation });
+      return { ...ending, requestHash: resumed.requestHash };
+    } finally {
+      inspected.release();
+      reservation?.release();
+    }
+  }
+
+  /** Stages 7 to 10. */
+  async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
+    const drift = await checkDrift(call, permit, this.#ports.drift);
+    if (drift.kind === "ending") return drift;
+    const intent = await this.#journal(call, permit);
+    if (intent.kind === "ending") return intent;
+    const answer = await sendUpstream(call, permit, { input, peer }, this.#ports.send);
+    if (answer.kind === "ending") return answer;
+    return inspectResult(call, permit, { answer: answer.value, peer, reservation }, this.#ports.inspection);
+  }
+
+  async #journal(call: Call, permit: Permit): Promise<Step<null>> {
+    return await journalIntent(call, permit, this.#ports.intent);
+  }
+
+  /** What the server may say to the agent before its result. */
+  #inspectionOptions(
+    call: Call,
+    { target, redactFields }: Permit,
+    {
+      reservation,
+      questions,
+      transcript,
+    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
+  ): InspectedPeerOptions {
+    const { vocabulary, inspection } = this.#ports;
+    const sensitivity = sensitivityOfCall(vocabulary, invokedToolOf(target), call.request.dataClass);
+    return {
+      taskId: call.task?.id ?? null,
+      mayBecomeTask: reservation !== null,
+      maxBytes: inspection.maxBytes,
+      withholdText: redactFields.length > 0,
+      mode: approvedOf(target).inspectionMode ?? "buffered",
+      questions,
+      transcript,
+      onFirstMessage: () => call.recorded.session.raise(sensitivity),
+    };
+  }
+
+  /** Logs a call that policy refuses and the enforcement mode lets through. */
+  #logAdvisory({ id }: Call, { advisory }: Permit): void {
+    if (advisory !== null) this.#ports.questions.advisory(id, advisory.code);
+  }
+}
+
+/** Policy's refusal of a call that the enforcement mode let through, for the entry. */
+function advisoryDetail({ advisory, rule }: Permit): Detail {
+  if (advisory === null) return {};
+  return { advisory_decision: advisory.decision, advisory_rule: rule, advisory_code: advisory.code };
+}

@@ -1,0 +1,104 @@
+import type { Target } from "@cmcp/catalog";
+import type { AgentRequest } from "@cmcp/mcp";
+import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
+import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
+import { principalFacts } from "../access/caller.ts";
+import { workflowOf, type DecisionInput } from "./call.ts";
+
+/** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
+export interface GatewayFacts {
+  readonly vocabulary: Vocabulary;
+  readonly enforcementMode: "enforcing" | "advisory" | "silent";
+  readonly catalogHash: string;
+  readonly platform: string;
+  readonly isolation: string;
+  /** Names of every tool of the catalog. */
+  readonly tools: readonly string[];
+  /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
+  readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): readonly string[] {
+  if (workflowTools === undefined) return tools;
+  return Object.hasOwn(workflowTools, workflowId) ? (workflowTools[workflowId] ?? []) : [];
+}
+
+function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }: DecisionInput): RequestFacts {
+  const { session } = recorded;
+  const workflowId = workflowOf(policyRequest);
+  return {
+    principal: principalFacts(caller),
+    sessionId: session.id,
+    workflowId,
+    workflowAllowedTools: toolsOf(gateway, workflowId),
+    sessionSensitivity: session.sensitivity,
+    sessionMaxSensitivity: session.maxSensitivity,
+    sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
+    enforcementMode: gateway.enforcementMode,
+    catalogHash: gateway.catalogHash,
+    attestationPlatform: gateway.platform,
+    channel: "plain",
+    isolation: gateway.isolation,
+    sessionIsolation: "gateway",
+  };
+}
+
+/** The argument that a completion is for, and the arguments already known. */
+function completionFacts({ completion }: AgentRequest): {
+  readonly completion?: { argumentName: string; known: Record<string, string> };
+} {
+  return completion === null
+    ? {}
+    : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
+}
+
+/** What policy rules can read about a call. */
+export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
+  const facts = { ...requestFacts(gateway, call), ...completionFacts(call.policyRequest) };
+  const { method, arguments: args } = call.policyRequest;
+  const completes = call.policyRequest.completion !== null;
+  switch (target.kind) {
+    case "tool":
+      return { ...facts, tool: target.tool, arguments: args };
+    case "prompt":
+      return { ...facts, action: completes ? "complete" : "get_prompt", prompt: target.prompt, arguments: args };
+    case "resource":
+      if (completes) return { ...facts, action: "complete", resource: target.resource };
+      return {
+        ...facts,
+        action: method === "resources/read" ? "read_resource" : "subscribe_resource",
+        resource: target.resource,
+      };
+  }
+}
+
+/** What policy rules can read about a question that a server asks the agent during a call. */
+export function questionFacts(
+  gateway: GatewayFacts,
+  call: DecisionInput,
+  target: Target,
+  requestMethod: string,
+): GovernedFacts {
+  return { ...policyFacts(gateway, call, target), action: "ask_client", requestMethod };
+}
+
+/**
+ * What policy rules can read about a target of a list: no arguments, and the lowest sensitivity. A session's sensitivity can refuse a
+ * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
+ */
+export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
+  const facts = {
+    ...requestFacts(gateway, call),
+    sessionSensitivity: LOWEST_LABEL,
+    sessionMaxSensitivity: LOWEST_LABEL,
+    sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
+  };
+  switch (target.kind) {
+    case "tool":
+      return { ...facts, tool: target.tool, arguments: {} };
+    case "prompt":
+      return { ...facts, action: "get_prompt", prompt: target.prompt, arguments: {} };
+    case "resource":
+      return { ...facts, action: "list_resource", resource: target.resource };
+  }
+}

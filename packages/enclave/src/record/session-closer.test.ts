@@ -1,0 +1,146 @@
+/** A session whose close fails: late hosts are waited for, a record that is lost holds nobody up. */
+import process from "node:process";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RecordedSession } from "./recorded-session.ts";
+import { callerOf, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
+
+const alice = callerOf("alice");
+const late = { code: "AUDIT_STORE_UNAVAILABLE" } as const;
+const lost = { code: "AUDIT_STORE_MISMATCH" } as const;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function startedRoom() {
+  const store = new HostStore();
+  const room = recordRoom(store);
+  const recorded = await room.sessions.openOrJoin(alice, null);
+  await room.recorder.ensureStarted(recorded);
+  return { store, room, recorded };
+}
+
+/** Takes one stored entry of a session away. */
+function loseFirst(store: HostStore, { session }: RecordedSession): void {
+  const [first] = ofSession(store, session.id, "entry");
+  assert.ok(first !== undefined);
+  store.records = store.records.filter((held) => held !== first);
+}
+
+test("while the host is late there is no next session, each close is another attempt, and the session ends once", async () => {
+  const { room, recorded } = await startedRoom();
+  room.journal.behind = true;
+  const closing = room.closing.close(recorded);
+  assert.equal(room.closing.close(recorded), closing, "closing twice is closing once");
+  const waiting = room.sessions.openOrJoin(alice, null);
+  await Promise.all([closing, waiting].map((failing) => assert.rejects(failing, late)));
+  await assert.rejects(room.sessions.openOrJoin(alice, null), late, "who comes afterwards is told why, too");
+  assert.deepEqual(room.sessions.takeDue(), [recorded]);
+  assert.deepEqual(room.sessions.takeDue(), []);
+  for (let attempt = 0; attempt < 9; attempt += 1) await assert.rejects(room.closing.close(recorded), late);
+  assert.equal(recorded.chain.length, 2, "and the session ends once");
+  assert.deepEqual(room.sessions.takeDue(), [recorded], "it is due for as long as it takes");
+  room.journal.behind = false;
+  const claim = await room.closing.close(recorded);
+  assert.equal(claim.gateway.audit_chain.length, 2);
+  assert.equal(recorded.lifecycle.phase, "claimed");
+  assert.deepEqual(room.forgotten, [recorded.session.id]);
+  assert.notEqual(await room.sessions.openOrJoin(alice, null), recorded);
+});
+
+test("a platform that gives no report is waited for as a host is", async () => {
+  const { room, recorded } = await startedRoom();
+  room.platform.broken = true;
+  for (let attempt = 0; attempt < 9; attempt += 1)
+    await assert.rejects(room.closing.close(recorded), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  room.platform.broken = false;
+  await room.closing.close(recorded);
+  assert.equal(recorded.lifecycle.phase, "claimed");
+});
+
+test("a record that the store lost ends its session as faulted, and its principal goes on in a new one with its label", async () => {
+  const { store, room, recorded } = await startedRoom();
+  recorded.session.raise("hipaa_phi");
+  loseFirst(store, recorded);
+  const closing = room.closing.close(recorded);
+  const waiting = room.sessions.openOrJoin(alice, null);
+  await assert.rejects(closing, lost);
+  const next = await waiting;
+  assert.notEqual(next, recorded, "who waited goes on");
+  assert.equal(next.session.sensitivity, "hipaa_phi");
+  await room.recorder.ensureStarted(next);
+  assert.equal(await room.sessions.openOrJoin(alice, null), next);
+  for (let attempt = 2; attempt <= 3; attempt += 1) {
+    assert.deepEqual(room.sessions.takeDue(), [recorded], "what may pass is tried again");
+    await assert.rejects(room.closing.close(recorded), lost);
+  }
+  assert.deepEqual(room.sessions.takeDue(), []);
+  assert.equal(recorded.lifecycle.phase, "faulted");
+  assert.ok(room.sessions.isFaulted(alice, recorded.session.id));
+  assert.ok(!room.sessions.isFaulted(callerOf("bob"), recorded.session.id));
+  assert.deepEqual(room.forgotten, [recorded.session.id]);
+  await assert.rejects(room.closing.close(recorded), lost, "it stays so");
+  await room.closing.close(next);
+  assert.equal(await room.closing.closeAll(), 1, "a session without a claim is counted when the gateway stops");
+});
+
+test("a store that shows the record again before the last attempt gets its claim", async () => {
+  const { store, room, recorded } = await startedRoom();
+  const { records } = store;
+  loseFirst(store, recorded);
+  await assert.rejects(room.closing.close(recorded), lost);
+  store.records = [...records, ...store.records.slice(records.length - 1)];
+  await room.closing.close(recorded);
+  assert.equal(recorded.lifecycle.phase, "claimed");
+});
+
+test("an entry that no store will ever get makes its session due at once", async () => {
+  const { room, recorded } = await startedRoom();
+  const append = room.journal.append.bind(room.journal);
+  room.journal.append = () => Promise.reject(new Error("a journal record is larger than it may be"));
+  await assert.rejects(room.recorder.note(recorded, { entry_type: "fault" }).stored);
+  room.journal.append = append;
+  assert.deepEqual(room.sessions.takeDue(), [recorded]);
+});
+
+test("an open session that the store holds no record of is due at once, and one whose platform is late is not", async () => {
+  const { store, room, recorded } = await startedRoom();
+  room.platform.broken = true;
+  await assert.rejects(room.claims.claimOpen(recorded), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
+  room.platform.broken = false;
+  await room.claims.claimOpen(recorded);
+  assert.deepEqual(room.sessions.takeDue(), []);
+  loseFirst(store, recorded);
+  await assert.rejects(room.claims.claimOpen(recorded), lost);
+  assert.deepEqual(room.sessions.takeDue(), [recorded]);
+});
+
+test("a session that nobody used is discarded, and takes no call from whoever still holds it", async () => {
+  const room = recordRoom(new HostStore(), { maxPerPrincipal: 1 });
+  const held = await room.sessions.open(alice);
+  await room.sessions.open(alice);
+  assert.equal(held.lifecycle.phase, "discarded");
+  await assert.rejects(
+    held.run(new AbortController().signal, () => Promise.resolve()),
+    { code: "SESSION_CLOSED" },
+  );
+  await assert.rejects(room.recorder.ensureStarted(held), { code: "SESSION_CLOSED" });
+  await assert.rejects(room.closing.close(held), { code: "SESSION_CLOSED" });
+  assert.equal(held.chain.length, 0);
+  assert.deepEqual(room.sessions.takeDue(), [], "and is never due");
+});
+
+test("a close that fails is due again at the next turn, unless the host is late with its store", async (t) => {
+  t.mock.method(process.stderr, "write", () => true);
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { room, recorded } = await startedRoom();
+  room.journal.behind = true;
+  await assert.rejects(room.closing.close(recorded), late);
+  const failed = recorded.close;
+  room.closing.startSweeping();
+  t.mock.timers.tick(10_000);
+  await turn();
+  assert.equal(recorded.close, failed, "no attempt while the store is behind");
+  room.journal.behind = false;
+  t.mock.timers.tick(1_000);
+  for (let waited = 0; waited < 20 && recorded.lifecycle.phase !== "claimed"; waited += 1) await turn();
+  assert.equal(recorded.lifecycle.phase, "claimed");
+});

@@ -1,0 +1,129 @@
+import { asCmcpError, CmcpError, type ErrorCode } from "@cmcp/boundary";
+import type { Claim } from "@cmcp/claim";
+import type { Session } from "@cmcp/session";
+import { reportFault } from "../instance/stderr-events.ts";
+import type { Claims } from "./claims.ts";
+import type { Recorder } from "./recorder.ts";
+import type { CloseAttempt, RecordedSession } from "./recorded-session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** How often idle and unclosed sessions are looked for, in milliseconds. */
+const INTERVAL_MS = 1_000;
+/** Failed attempts after which a session is faulted. Attempts that fail with a transient error do not count. */
+export const MAX_FAILURES = 3;
+/** Transient errors. The close is attempted again until it succeeds. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
+  "AUDIT_STORE_UNAVAILABLE",
+  "ATTESTATION_REPORT_UNAVAILABLE",
+  "OVERLOADED",
+]);
+
+/** What closing sessions needs. */
+export interface SessionCloserPorts {
+  readonly sessions: Sessions;
+  readonly recorder: Pick<Recorder, "writeRoot" | "ensureStarted" | "note">;
+  readonly claims: Pick<Claims, "claimEnded">;
+  /** Whether the host is late with a record. */
+  readonly journal: { readonly behind: boolean };
+  readonly policyHash: () => string;
+  /** Drops the session's data in other rooms. */
+  readonly forget: (session: Session) => Promise<void> | void;
+}
+
+/** Closes sessions: refuses new calls, aborts and records running ones, writes `session_end`, makes the claim. */
+export class SessionCloser {
+  readonly #parts: SessionCloserPorts;
+
+  constructor(parts: SessionCloserPorts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Closes a session. A second close returns the same claim. If closing fails, the session refuses calls and the sweep tries again. After a
+   * transient error the principal waits for the close. Otherwise it can open a new session at once, at the same sensitivity. After
+   * {@link MAX_FAILURES} attempts the session ends as faulted, without a claim.
+   */
+  close(recorded: RecordedSession): Promise<Claim> {
+    if (recorded.close?.failed === false) return recorded.close.claim;
+    const { phase } = recorded.lifecycle;
+    if (phase === "discarded") return Promise.reject(new CmcpError("SESSION_CLOSED", "the session was never used"));
+    if (phase === "faulted") return Promise.reject(faulted());
+    const failures = recorded.close?.failures ?? 0;
+    const claim = this.#endAndClaim(recorded).catch((thrown: unknown) => {
+      this.#failed(recorded, { claim, failures }, thrown);
+      throw thrown;
+    });
+    recorded.close = { claim, failures, failed: false };
+    return claim;
+  }
+
+  /** Closes idle sessions until the process ends. */
+  startSweeping(): void {
+    setInterval(() => {
+      // While the host is late no session can be closed.
+      if (!this.#parts.journal.behind) this.#closeAll(this.#parts.sessions.takeDue());
+    }, INTERVAL_MS).unref();
+  }
+
+  /** Starts closing evicted sessions. */
+  closeEvicted(): void {
+    this.#closeAll(this.#parts.sessions.takeEvicted());
+  }
+
+  /** Closes every session that was used. @returns how many could not be closed */
+  async closeAll(): Promise<number> {
+    const used = (): RecordedSession[] =>
+      this.#parts.sessions.openSessions().filter(({ lifecycle }) => lifecycle.phase !== "unused");
+    // A session that fails stays open and is counted below.
+    await Promise.allSettled(used().map((recorded) => this.close(recorded)));
+    return used().length + this.#parts.sessions.faultedCount;
+  }
+
+  #closeAll(sessions: readonly RecordedSession[]): void {
+    for (const recorded of sessions) this.close(recorded).catch(reportFault);
+  }
+
+  async #endAndClaim(recorded: RecordedSession): Promise<Claim> {
+    const { sessions, recorder, claims, policyHash } = this.#parts;
+    if (recorded.lifecycle.phase === "unused") recorder.writeRoot(recorded);
+    if (recorded.lifecycle.phase === "started") recorded.lifecycle.step("close");
+    await recorded.abortCalls();
+    await recorder.ensureStarted(recorded);
+    if (recorded.lifecycle.phase === "closing") {
+      const { stored } = recorder.note(recorded, {
+        entry_type: "session_end",
+        session_sensitivity_after: recorded.session.sensitivity,
+        detail: { policy_hash: policyHash() },
+      });
+      recorded.lifecycle.step("end");
+      await stored;
+    }
+    const claim = await claims.claimEnded(recorded);
+    recorded.lifecycle.step("claim");
+    sessions.recordClosed(recorded, claim);
+    await this.#parts.forget(recorded.session);
+    return claim;
+  }
+
+  #failed(recorded: RecordedSession, { claim, failures }: Omit<CloseAttempt, "failed">, thrown: unknown): void {
+    const { sessions, forget } = this.#parts;
+    const transient = TRANSIENT.has(asCmcpError(thrown, "INTERNAL", "the session could not be closed").code);
+    recorded.close = { claim, failed: true, failures: failures + (transient ? 0 : 1) };
+    if (!transient) sessions.release(recorded);
+    if (recorded.close.failures < MAX_FAILURES) {
+      sessions.scheduleClose(recorded);
+      return;
+    }
+    recorded.lifecycle.step("fault");
+    sessions.recordFaulted(recorded);
+    Promise.resolve(forget(recorded.session)).catch(reportFault);
+  }
+}
+
+/** The error for a session that ended without a claim. */
+export function faulted(): CmcpError {
+  return new CmcpError(
+    "AUDIT_STORE_MISMATCH",
+    "the session ended without a claim: the host's audit store does not hold its record",
+  );
+}

@@ -1,0 +1,83 @@
+import { CmcpError, type ErrorCode } from "@cmcp/boundary";
+
+/** A key of the common format whose feature this version does not have. */
+export interface UnsupportedKey {
+  /** Its place in the file, with dots between. */
+  readonly key: string;
+  /** The one value that is refused; absent where every value is that asks for something. */
+  readonly value?: string;
+  /** What the operator is told. */
+  readonly why: string;
+  readonly code: ErrorCode;
+}
+
+const NO_CATALOG_RELOAD = {
+  why: "the catalog is measured at start, and only a restart loads another",
+  code: "CATALOG_RESTART_REQUIRED",
+} as const;
+
+/** The keys that a file may not set. Accepting one would promise a protection that is not there. */
+export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
+  {
+    key: "attestation.provider",
+    value: "opaque",
+    why: "evidence of no known form gives no assurance",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "attestation.required_provenance_kind",
+    why: "this version does not verify who published a tool server",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  { key: "agent_manifest", why: "this version does not read agent manifests", code: "CONFIG_NOT_SUPPORTED" },
+  { key: "kill_switch", why: "this version has no kill switch", code: "CONFIG_NOT_SUPPORTED" },
+  {
+    key: "sink_policy",
+    why: "this version has no ceilings per tool; write them as Cedar policies",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "sensitivity.compliance_domains",
+    why: "this version has no compliance domains",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
+  { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
+  {
+    key: "conformance_profile",
+    why: "no profile is satisfied: aarm binds every receipt to an agent identity, which this version does not do",
+    code: "CONFORMANCE_PROFILE_UNSATISFIED",
+  },
+];
+
+/**
+ * The file without the keys that are refused, where it asks nothing of them.
+ * @throws CmcpError with the key's code, naming the first key that asks for its feature
+ */
+export function refuseUnsupportedKeys(written: unknown, file: string): unknown {
+  return UNSUPPORTED_KEYS.reduce((at, { key, value: refused, why, code }) => {
+    const [rest, value] = taken(at, key.split("."));
+    const asks = refused === undefined ? !asksForNothing(value) : value === refused;
+    if (!asks) return refused === undefined ? rest : at;
+    throw new CmcpError(code, `${file}: ${key}: ${why}`, { detail: { file, key } });
+  }, written);
+}
+
+/** A mapping without what stands at a path, and that. */
+function taken(from: unknown, [step = "", ...steps]: readonly string[]): readonly [rest: unknown, value: unknown] {
+  if (!isMapping(from) || !Object.hasOwn(from, step)) return [from, undefined];
+  const { [step]: member, ...others } = from;
+  if (steps.length === 0) return [others, member];
+  const [rest, value] = taken(member, steps);
+  return [{ ...from, [step]: rest }, value];
+}
+
+/** Nothing, a section with nothing in it, or one that is switched off. */
+function asksForNothing(value: unknown): boolean {
+  if (!isMapping(value)) return value === undefined || value === null;
+  return value["enabled"] === false || Object.values(value).every((member) => member === null);
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,13 @@
+import { unwrapSchema, memberSchema, schemaHasKey } from "./schema-members.ts";
+
+/**
+ * A configuration without the keys whose value is null, the header of an empty section among them: they say nothing.
+ * A key that the schema does not know stays, for the schema to refuse.
+ */
+export function withoutNulls(value: unknown, schema: unknown): unknown {
+  const at = unwrapSchema(schema);
+  if (Array.isArray(value)) return value.map((item, index) => withoutNulls(item, memberSchema(at, index)));
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([key, member]) => member !== null || !schemaHasKey(at, key));
+  return Object.fromEntries(kept.map(([key, member]) => [key, withoutNulls(member, memberSchema(at, key))]));
+}

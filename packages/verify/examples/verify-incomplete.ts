@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { verifyIncomplete } from "@cmcp/verify";
+
+const read = (name: string): Promise<Uint8Array> =>
+  readFile(new URL(`../../claim/examples/record/${name}`, import.meta.url));
+
+const verdict = await verifyIncomplete(
+  { export: await read("incomplete.json") },
+  { allowSoftwareOnly: true, trustedKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
+  webcrypto,
+);
+assert.equal(verdict.outcome, "accepted");
+assert.equal(verdict.session, "7b0f3c52-9a55-4f0e-8f6e-3d2f1f1a9c01");
